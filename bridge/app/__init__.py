@@ -1,0 +1,1 @@
+"""Connects the rooms: wiring, the event loop, the log, shutdown."""

@@ -1,0 +1,214 @@
+"""The event loop's side of a session: what happens becomes events, commands become IO; both meet only here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bridge.app.sleep import SleepDetector
+from bridge.host.output import HostOutput
+from bridge.protocol import mcp
+from bridge.protocol.framing import LineSplitter
+from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Header, Remote, RemoteRequest
+from bridge.session.commands import (
+    Abandon,
+    CancelTimer,
+    Command,
+    DropConnections,
+    EndSession,
+    OpenStream,
+    Post,
+    Report,
+    SendToHost,
+    SetTimer,
+    Settle,
+)
+from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, TimerFired, TimerKey, Woke
+from bridge.session.intake import read_line
+from bridge.session.session import Session
+
+_NOTE_SECONDS = 30.0
+_SETTLE_SECONDS = 1.0
+_QUICK_ANSWER_SECONDS = 1.0
+_GOODBYE_SECONDS = 0.5
+
+_POST_HEADERS: tuple[Header, ...] = (
+    (b"accept", mcp.JSON + b", " + mcp.EVENT_STREAM),
+    (b"content-type", mcp.JSON),
+    (b"accept-encoding", b"identity"),
+)
+_STREAM_HEADERS: tuple[Header, ...] = (
+    (b"accept", mcp.EVENT_STREAM),
+    (b"accept-encoding", b"identity"),
+    (b"cache-control", b"no-store"),
+)
+
+_logger = logging.getLogger("bridge.session")
+
+
+class Bridge:
+    """Runs one session until it is told to stop. Everything in here happens on the event loop's thread."""
+
+    def __init__(self, session: Session, output: HostOutput) -> None:
+        self._session = session
+        self._output = output
+        self._loop = asyncio.get_running_loop()
+        self._splitter = LineSplitter(MAX_MESSAGE_BYTES)
+        self._sleep = SleepDetector()
+        self._exchanges: dict[int, asyncio.Task[None]] = {}
+        self._timers: dict[TimerKey, asyncio.TimerHandle] = {}
+        self._stop: asyncio.Future[str] = self._loop.create_future()
+        self._quiet: asyncio.Event | None = None
+        self._remote: Remote
+        self._drop_idle: Callable[[], Coroutine[Any, Any, None]]
+        self._act: dict[type, Callable[[Any], None]] = {
+            SendToHost: self._send_to_host,
+            Post: self._post,
+            OpenStream: self._open_stream,
+            EndSession: self._end_session,
+            Abandon: self._abandon,
+            Settle: self._settle,
+            SetTimer: self._set_timer,
+            CancelTimer: self._cancel_timer,
+            DropConnections: self._drop_connections,
+            Report: self._report,
+        }
+
+    def connect(self, remote: Remote, drop_idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Say where exchanges are carried out, and how idle connections are dropped."""
+        self._remote = remote
+        self._drop_idle = drop_idle
+
+    # -- what happens
+
+    def on_input(self, data: bytes) -> None:
+        """The host sent something."""
+        if slept := self._sleep.slept():
+            _logger.info("the machine slept for %.0f seconds; connections are opened anew", slept)
+            self.take(Woke(slept))
+        for line in self._splitter.feed(data):
+            event = read_line(line)
+            if isinstance(event, bytes):
+                self._output.write(event)
+            else:
+                self.take(event)
+
+    def on_input_end(self) -> None:
+        """The host will send no more."""
+        for line in self._splitter.end():
+            event = read_line(line)
+            if isinstance(event, bytes):
+                self._output.write(event)
+            else:
+                self.take(event)
+        self.stop("end of input")
+
+    def take(self, event: Event) -> None:
+        """Hand an event to the session and do what it says."""
+        try:
+            commands = self._session.handle(event, time.monotonic())
+        except Exception:
+            _logger.error("a defect of the bridge: %s was not handled", type(event).__name__, exc_info=True)
+            return
+        for command in commands:
+            self._act[type(command)](command)
+        if self._quiet is not None and not self._session.busy:
+            self._quiet.set()
+
+    def stop(self, why: str) -> None:
+        """End the run, for the first reason that is given."""
+        if not self._stop.done():
+            self._stop.set_result(why)
+
+    # -- the run
+
+    async def run(self, on_stop: Callable[[], None]) -> None:
+        """Work until stopped, then end the session within two seconds. `on_stop` is called between the two."""
+        why = await self._stop
+        on_stop()
+        _logger.debug("stopping: %s", why)
+        if why == "end of input" and self._session.busy:
+            self._quiet = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_QUICK_ANSWER_SECONDS):
+                    await self._quiet.wait()
+        self.take(HostClosed())
+        for timer in self._timers.values():
+            timer.cancel()
+        if self._exchanges:
+            await asyncio.wait(self._exchanges.values(), timeout=_GOODBYE_SECONDS)
+        for task in self._exchanges.values():
+            task.cancel()
+        await self._output.close(_GOODBYE_SECONDS / 2)
+
+    # -- what to do
+
+    def _send_to_host(self, command: SendToHost) -> None:
+        self._output.write(command.line)
+
+    def _post(self, command: Post) -> None:
+        self._begin(
+            RemoteRequest(
+                command.exchange,
+                b"POST",
+                _POST_HEADERS + command.headers,
+                command.body,
+                command.endpoint,
+                command.urgent,
+                _NOTE_SECONDS if command.urgent else None,
+            )
+        )
+
+    def _open_stream(self, command: OpenStream) -> None:
+        self._begin(RemoteRequest(command.exchange, b"GET", _STREAM_HEADERS + command.headers, urgent=True))
+
+    def _end_session(self, command: EndSession) -> None:
+        self._begin(RemoteRequest(command.exchange, b"DELETE", command.headers, urgent=True))
+
+    def _begin(self, request: RemoteRequest) -> None:
+        self._exchanges[request.exchange] = self._loop.create_task(self._carry_out(request))
+
+    async def _carry_out(self, request: RemoteRequest) -> None:
+        try:
+            await self._remote.run(request)
+        except Exception:
+            _logger.error("a defect of the bridge: an exchange was not carried out", exc_info=True)
+            message = "The bridge failed on this request; its log tells more with --log-level debug."
+            self.take(ExchangeFailed(request.exchange, Cause.PROTOCOL, True, message))
+        finally:
+            self._exchanges.pop(request.exchange, None)
+
+    def _abandon(self, command: Abandon) -> None:
+        if task := self._exchanges.get(command.exchange):
+            task.cancel()
+
+    def _settle(self, command: Settle) -> None:
+        if task := self._exchanges.get(command.exchange):
+            self._loop.call_later(_SETTLE_SECONDS, task.cancel)
+
+    def _set_timer(self, command: SetTimer) -> None:
+        self._cancel_timer(command)
+        # Spread out so that many bridges do not come back to a server at the same moment.
+        seconds = command.seconds * (1 - command.spread * random.random())  # noqa: S311
+        self._timers[command.timer] = self._loop.call_later(seconds, self._fire, command.timer)
+
+    def _cancel_timer(self, command: SetTimer | CancelTimer) -> None:
+        if timer := self._timers.pop(command.timer, None):
+            timer.cancel()
+
+    def _fire(self, timer: TimerKey) -> None:
+        self._timers.pop(timer, None)
+        self.take(TimerFired(timer))
+
+    def _drop_connections(self, _: Command) -> None:
+        task = self._loop.create_task(self._drop_idle())
+        self._exchanges[-id(task)] = task
+        task.add_done_callback(lambda done: self._exchanges.pop(-id(done), None))
+
+    def _report(self, command: Report) -> None:
+        _logger.log(logging.getLevelNamesMapping()[command.level.upper()], "%s", command.text)

@@ -1,0 +1,224 @@
+"""The log: one line an event on stderr, the same with time and detail in `--log-file`.
+
+| sink | level | line | traceback |
+|---|---|---|---|
+| stderr | `--log-level`, error if `--silent` | `mcp-remote-bridge: warning: text`, cut at 500 | at debug |
+| file | `--log-level` | `2026-01-31T12:00:00.000+01:00 4711 warning bridge.remote: text` | at debug |
+
+Loggers are named `bridge.<room>`; those of libraries are heard only at debug. Every line passes the redactor.
+A sink that fails, blocks or is closed loses its line, and nothing else happens: logging never stops a run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import select
+import sys
+import threading
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from bridge.app.redact import Redactor
+from bridge.config import Settings
+from bridge.errors import UsageError
+
+PROGRAM = "mcp-remote-bridge"
+LONGEST_LINE = 500
+
+# Control characters, line separators, direction overrides and lone surrogates: a server's text could forge
+# a line or steer a terminal with them.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def one_line(text: str, longest: int | None = None) -> str:
+    """Return `text` as one printable line: what would break or restyle it is escaped, then it is cut."""
+    line = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    if longest is not None and len(line) > longest:
+        line = line[: longest - 3] + "..."
+    return line
+
+
+class Log:
+    """The configured log of one run: close it at the end, hand secrets to its `redactor` on the way."""
+
+    def __init__(self, redactor: Redactor, handlers: list[logging.Handler]) -> None:
+        self.redactor = redactor
+        self._handlers = handlers
+        self._hooks = (warnings.showwarning, sys.unraisablehook, threading.excepthook)
+        self._levels = [(logger, logger.level) for logger in (logging.getLogger(), logging.getLogger("bridge"))]
+
+    def close(self) -> None:
+        """Take this log's sinks off and give the interpreter its own hooks back."""
+        for handler in self._handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+        for logger, level in self._levels:
+            logger.setLevel(level)
+        warnings.showwarning, sys.unraisablehook, threading.excepthook = self._hooks
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def configure(settings: Settings) -> Log:
+    """Send the log where `settings` says. Raises `UsageError` where the log file cannot be opened."""
+    redactor = Redactor()
+    redactor.add_headers(settings.headers)
+    level = logging.getLevelName(settings.log_level.upper())
+    debug = level == logging.DEBUG
+    stderr = StderrHandler(logging.ERROR if settings.silent else level)
+    stderr.setFormatter(LineFormatter(redactor, tracebacks=debug and not settings.silent))
+    handlers: list[logging.Handler] = [stderr]
+    if settings.log_file:
+        file = FileHandler(settings.log_file, level)
+        file.setFormatter(FileFormatter(redactor, tracebacks=debug))
+        handlers.append(file)
+    log = Log(redactor, handlers)
+    for handler in handlers:
+        if not debug:
+            handler.addFilter(_is_own)
+        logging.getLogger().addHandler(handler)
+    # Libraries stop at the root's level before they build a record; "bridge" goes by its own.
+    logging.getLogger().setLevel(level if debug else logging.CRITICAL)
+    logging.getLogger("bridge").setLevel(level)
+    _take_hooks()
+    return log
+
+
+class LineFormatter(logging.Formatter):
+    """One capped line a record, named after the program; tracebacks below it where they are wanted."""
+
+    longest: int | None = LONGEST_LINE
+
+    def __init__(self, redactor: Redactor, *, tracebacks: bool) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._tracebacks = tracebacks
+
+    def head(self, record: logging.LogRecord) -> str:
+        """Return what stands before the text."""
+        word = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        return f"{PROGRAM}: {word}"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Mask first, then escape and cut: a secret cut in half would not be known any more."""
+        lines = [self.head(record) + one_line(self._redactor(record.getMessage()))]
+        if self._tracebacks and record.exc_info and record.exc_info[1] is not None:
+            trace = self._redactor(self.formatException(record.exc_info))
+            lines += [f"    {one_line(line)}" for line in trace.split("\n")]
+        return "\n".join(one_line(line, self.longest) for line in lines)
+
+
+class FileFormatter(LineFormatter):
+    """Whole lines with time, process and logger."""
+
+    longest = None
+
+    def head(self, record: logging.LogRecord) -> str:
+        """Return local time with its offset, and the process: several bridges may write one file."""
+        when = time.localtime(record.created)
+        zone = time.strftime("%z", when)
+        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', when)}.{int(record.msecs):03d}{zone[:3]}:{zone[3:]}"
+        return f"{stamp} {record.process} {record.levelname.lower()} {record.name}: "
+
+
+class StderrHandler(logging.Handler):
+    """Writes to the stderr of the moment, and drops a line rather than wait for a host that does not read."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's lines; say how many were dropped before them."""
+        stream = sys.stderr
+        if stream is None:  # A Windows program without a console has none.
+            return
+        # ValueError: the stream is closed. Anything else: a record that cannot be formatted.
+        with suppress(Exception):
+            text = self.format(record)
+            for line in text.split("\n"):
+                if not _takes_a_line(stream):
+                    self._dropped += 1
+                    continue
+                if self._dropped:
+                    line = f"{PROGRAM}: warning: {self._dropped} lines dropped, stderr was not read\n{line}"
+                    self._dropped = 0
+                stream.write(f"{line}\n")
+                stream.flush()
+
+
+class FileHandler(logging.Handler):
+    """Appends to a file that only its owner can read, one write a record."""
+
+    def __init__(self, path: Path, level: int) -> None:
+        super().__init__(level)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise UsageError(f"The log file {path} cannot be opened: {error.strerror}.") from None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; a full disk loses it."""
+        with suppress(Exception):
+            os.write(self._file, f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        """Close the file. Closing twice does no harm."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            with suppress(OSError):
+                os.close(file)
+        super().close()
+
+
+def _is_own(record: logging.LogRecord) -> bool:
+    return record.name == "bridge" or record.name.startswith("bridge.")
+
+
+def _takes_a_line(stream: TextIO) -> bool:
+    # A pipe reported writable takes PIPE_BUF bytes (512 or more, 4096 on Linux) without blocking; Windows
+    # cannot ask a pipe, and a stream without a descriptor cannot block.
+    if sys.platform == "win32":
+        return True
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return True
+    return bool(select.select([], [descriptor], [], 0)[1])
+
+
+def _take_hooks() -> None:
+    """Lead what the interpreter itself would print on stderr into the log, at debug."""
+    logger = logging.getLogger("bridge.python")
+
+    def warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
+        logger.debug("%s at %s:%d: %s", category.__name__, filename, lineno, message)
+
+    def unraisable(what: Any) -> None:
+        _debug_exception(logger, "ignored in a finalizer", what.exc_value)
+
+    def in_thread(what: Any) -> None:
+        if what.exc_type is not SystemExit:
+            _debug_exception(logger, "not caught in a thread", what.exc_value)
+
+    warnings.showwarning = warned
+    sys.unraisablehook = unraisable
+    threading.excepthook = in_thread
+
+
+def _debug_exception(logger: logging.Logger, where: str, error: BaseException | None) -> None:
+    logger.debug("%s %s", type(error).__name__, where, exc_info=error)

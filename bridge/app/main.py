@@ -1,0 +1,96 @@
+"""The wiring: the one place that names concrete classes and starts the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+
+from bridge import __version__
+from bridge.app import log
+from bridge.app.bridge import Bridge
+from bridge.config import Settings
+from bridge.errors import UsageError
+from bridge.host.output import HostOutput
+from bridge.host.parent import watch_parent
+from bridge.host.stdio import HostInput, take_over, watch_hang_up
+from bridge.remote.connections import Connections, origin_of
+from bridge.remote.exchanges import Remote
+from bridge.remote.proxy import proxy_for
+from bridge.session.session import Session
+
+_LAST_MOMENT = 1.9
+
+_logger = logging.getLogger("bridge.app")
+
+
+def run_bridge(settings: Settings) -> int:
+    """Bridge the host on stdin and stdout to the server until the host is done; return the exit code.
+
+    Raises `BridgeError` where it cannot start.
+    """
+    with log.configure(settings) as logging_to:
+        try:
+            descriptors = take_over()
+        except OSError as problem:
+            raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
+        asyncio.run(_run(settings, logging_to, *descriptors))
+    return 0
+
+
+async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int) -> None:
+    proxy = proxy_for(settings.url, os.environ)
+    if proxy and proxy.auth:
+        logging_to.redactor.add(proxy.auth[1])
+    tls = None
+    if settings.url.lower().startswith("https:") or (proxy and proxy.scheme == "https"):
+        # Made before anything is read: a bad certificate file is an error of usage, told at once.
+        from bridge.remote.tls import ssl_context
+
+        tls = ssl_context(settings)
+    connections = Connections(origin_of(settings.url), proxy, tls)
+    session = Session(settings.url, settings.transport, settings.patience, settings.request_timeout)
+    output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
+    bridge = Bridge(session, output)
+    remote = Remote(
+        settings.url,
+        _headers(settings),
+        connections,
+        connect_timeout=settings.connect_timeout,
+        proxy=proxy.url if proxy else None,
+        emit=bridge.take,
+        clear=output.drained,
+    )
+    bridge.connect(remote, connections.drop_idle)
+    _on_signals(bridge)
+    watch_hang_up(stdout, lambda: bridge.stop("the host closed its end of stdout"))
+    if not watch_parent(lambda: bridge.stop("the parent process died")):
+        _logger.debug("this system does not tell when the parent process dies")
+    HostInput(stdin, bridge.on_input, bridge.on_input_end).start()
+    await bridge.run(on_stop=_end_for_certain)
+
+
+def _headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:
+    headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in settings.headers]
+    if not any(name.lower() == b"user-agent" for name, _ in headers):
+        headers.append((b"user-agent", f"mcp-remote-bridge/{__version__}".encode()))
+    return tuple(headers)
+
+
+def _on_signals(bridge: Bridge) -> None:
+    """Stop in good order on whatever asks for it; asyncio's own handlers are not there on Windows."""
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, lambda *_, why=name: loop.call_soon_threadsafe(bridge.stop, why))
+
+
+def _end_for_certain() -> None:
+    """Exit soon, whatever hangs: a name lookup in a thread, a dead disk under the log."""
+    timer = threading.Timer(_LAST_MOMENT, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+    sys.stderr.flush()

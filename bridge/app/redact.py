@@ -1,0 +1,105 @@
+"""Keeps secrets out of every line the bridge logs.
+
+Two nets. Values known to be secret (header values, the proxy's password, tokens) are registered and replaced
+wherever they turn up, also percent-encoded or escaped. Shapes that carry secrets (`Authorization: ...`,
+`Bearer ...`, `?code=...`) are replaced even where nobody registered the value.
+"""
+
+from __future__ import annotations
+
+import binascii
+import functools
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+from bridge.config import Header
+
+MASK = "***"
+
+# Shorter values are mostly words such as "on", and masking them would make a log unreadable.
+_SHORTEST = 4
+_HARMLESS = frozenset(
+    ("accept-language", "cache-control", "dnt", "origin", "pragma", "priority", "referer", "user-agent")
+)
+_HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|mcp-session-id|(?:x-)?api-key"
+_QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_PARAMETERS = (
+    "access_token|refresh_token|id_token|token|code|state|code_verifier|client_secret|client_assertion|"
+    "api[-_]?key|key|secret|password|passwd|sig|signature|session_?id"
+)
+_FIELDS = "access_token|refresh_token|id_token|client_secret|code_verifier|device_code|password"
+_PROSE = "tokens?|auth|authentication|authorization|challenges?|credentials?|headers?|schemes?"
+
+
+class Redactor:
+    """Replaces secrets in text. One serves every sink of a run; `add` may be called at any time."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+
+    def add(self, value: str) -> None:
+        """Mask `value` from now on, as it is and as URLs and JSON write it. Very short values are left."""
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        spellings = (value, quote(value, safe=""), quote_plus(value), escaped)
+        self._secrets.update(spelling for spelling in spellings if len(spelling) >= _SHORTEST)
+        if self._secrets:
+            # Longest first: a secret that holds another one disappears whole.
+            longest_first = sorted(self._secrets, key=len, reverse=True)
+            self._known = re.compile("|".join(map(re.escape, longest_first)))
+
+    def add_headers(self, headers: Iterable[Header]) -> None:
+        """Mask the values of all `headers` but those known to be harmless, and the secrets within them."""
+        for name, value in headers:
+            if name.lower() in _HARMLESS:
+                continue
+            self.add(value)
+            if name.lower() == "cookie":
+                for pair in value.split(";"):
+                    self.add(pair.partition("=")[2].strip())
+                continue
+            scheme, _, credentials = value.partition(" ")
+            self.add(credentials.strip())
+            if scheme.lower() == "basic":
+                self.add(_basic_password(credentials))
+
+    def __call__(self, text: str) -> str:
+        """Return `text` with every known secret, and every shape that holds one, masked."""
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        for pattern, replacement in _shapes():
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def _basic_password(credentials: str) -> str:
+    try:
+        return binascii.a2b_base64(credentials).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+@functools.cache
+def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
+    # Compiled for the first line that is logged, not for every start.
+    return tuple(
+        (re.compile(pattern, re.IGNORECASE), replacement)
+        for pattern, replacement in (
+            # "Authorization": "..." as JSON, and (b'Authorization', b'...') as Python shows headers.
+            (rf"""\b({_HEADERS})(['"]\s*[:=,]\s*b?){_QUOTED}""", rf"\1\2'{MASK}'"),
+            (r"\b((?:set-)?cookie)(\s*:\s*)[^\r\n]+", rf"\1\2{MASK}"),
+            (
+                rf"\b({_HEADERS})(\s*[:=]\s*)(?!\$\{{)(?:(?:bearer|basic|dpop|digest|negotiate|token)\s+)?[^\s,;'\"]+",
+                rf"\1\2{MASK}",
+            ),
+            # The look-ahead tells a token from prose ("Bearer token") and from a challenge's parameter.
+            (
+                rf"\b(Bearer|DPoP|Basic)(\s+)(?!(?:{_PROSE})(?:[\s,;.:!?)'\"]|$)|\w+=[\"'])[\w.~+/-]{{4,}}=*",
+                rf"\1\2{MASK}",
+            ),
+            (rf"([?&;#]|\b(?=\w+=[^\s&]{{0,200}}&))({_PARAMETERS})=[^\s&;#'\"<>]+", rf"\1\2={MASK}"),
+            (rf"""(['"])({_FIELDS})(['"]\s*:\s*){_QUOTED}""", rf'\1\2\3"{MASK}"'),
+            (r"(://)[^\s/@'\"]+@", rf"\1{MASK}@"),
+        )
+    )

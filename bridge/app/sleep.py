@@ -1,0 +1,37 @@
+"""Tells how long the machine slept, by comparing a clock that stops in sleep with one that does not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+_NOTEWORTHY = 10.0
+
+Clock = Callable[[], float]
+
+
+def clock_that_runs_on() -> Clock:
+    """A clock that counts sleep: CLOCK_BOOTTIME on Linux, CLOCK_MONOTONIC on macOS, else the wall clock."""
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW"):
+        number = getattr(time, name, None)
+        if number is not None:
+            return lambda: time.clock_gettime(number)
+    return time.time
+
+
+class SleepDetector:
+    """Asked now and then, says how many seconds of sleep have passed since it was asked last; 0 for a wink."""
+
+    def __init__(self, runs_on: Clock | None = None, stops: Clock = time.monotonic) -> None:
+        self._runs_on = runs_on or clock_that_runs_on()
+        self._stops = stops
+        self._gap = self._measure()
+
+    def slept(self) -> float:
+        """Seconds slept since the last call."""
+        before, self._gap = self._gap, self._measure()
+        seconds = self._gap - before
+        return seconds if seconds >= _NOTEWORTHY else 0.0
+
+    def _measure(self) -> float:
+        return self._runs_on() - self._stops()

@@ -1,0 +1,138 @@
+"""The command line: `mcp-remote-bridge URL` runs the bridge, and errors become one line and an exit code.
+
+| exit code | when |
+|---|---|
+| 0 | the bridge ended as it should |
+| 1 | something failed that the user did not write |
+| 2 | an option, a variable or a file named there cannot be used |
+| 130 | interrupted before the bridge had started |
+
+Stdout belongs to the protocol: here only `--help` and `--version` write to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import click
+
+from bridge import __version__
+from bridge.cli.options import run_options, settings_from, source_of
+from bridge.config import Settings
+from bridge.errors import BridgeError
+
+PROGRAM = "mcp-remote-bridge"
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """A group whose first argument may also be the URL or an option of `run`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `run` in front of what is neither a command nor an option of the group itself."""
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        if not args or (args[0] not in self.commands and args[0] not in own):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the short way first: it is what a host's configuration holds."""
+        formatter.write_usage(PROGRAM, "[OPTIONS] URL")
+        formatter.write_usage(PROGRAM, "COMMAND ...", prefix="       ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the options of `run` as well as the group's own, then the commands."""
+        params = [param for param in (*run.params, *self.get_params(ctx)) if isinstance(param, click.Option)]
+        records = [record for param in params if (record := param.get_help_record(ctx)) is not None]
+        with formatter.section("Options"):
+            formatter.write_dl(records)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(cls=Commands, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Connect an MCP host on stdin and stdout with the remote MCP server at URL.
+
+    Each option can also be set by a variable, MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL; the URL
+    by MCP_BRIDGE_URL, and headers by MCP_BRIDGE_HEADER, one a line.
+    """
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("url", nargs=-1, metavar="URL")
+@run_options
+def run(url: Sequence[str], **options: Any) -> None:
+    """Connect the host with the server at URL (the default command)."""
+    settings = settings_from(url, options, os.environ)
+    try:
+        # The loop and the HTTP client are dear to import: not for --help, and not for a usage error.
+        from bridge.app.main import run_bridge
+
+        code = run_bridge(settings)
+    except BridgeError:
+        raise
+    except Exception as error:
+        raise _defect(error, settings) from error
+    sys.exit(code)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line `args`, by default the process's own, and exit."""
+    # Given explicitly: left to itself, click expands variables and wildcards in arguments on Windows.
+    words = list(sys.argv[1:] if args is None else args)
+    try:
+        code = cli.main(words, prog_name=PROGRAM, standalone_mode=False)
+    except click.ClickException as error:
+        _complain(_describe(error))
+        sys.exit(error.exit_code)
+    except BridgeError as error:
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _describe(error: click.ClickException) -> str:
+    if not isinstance(error, click.BadParameter) or error.param is None:
+        return error.format_message()
+    source = source_of(error.param, error.ctx)
+    if isinstance(error.param.type, click.types.BoolParamType):
+        return f"{source} is either 1 or 0 (also yes, no, true, false, on, off)."
+    return f"{source}: {error.message}"
+
+
+def _defect(error: Exception, settings: Settings) -> BridgeError:
+    # Its text is unknown and may hold a secret; only debug shows it, through the redactor.
+    if settings.log_level == "debug":
+        import traceback
+
+        from bridge.app.redact import Redactor
+
+        redactor = Redactor()
+        redactor.add_headers(settings.headers)
+        _write(redactor("".join(traceback.format_exception(error))))
+    return BridgeError(
+        f"Stopped by an unexpected {type(error).__name__}, a defect of the bridge.",
+        hint="--log-level debug shows where.",
+    )
+
+
+def _complain(text: str) -> None:
+    from bridge.app.log import one_line
+    from bridge.app.redact import Redactor
+
+    _write(f"{PROGRAM}: error: {one_line(Redactor()(text))}\n")
+
+
+def _write(text: str) -> None:
+    # A host may have closed stderr, and a Windows program without a console has none.
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,234 @@
+"""What a run is told to do: one frozen, validated `Settings`, and the rules for reading its parts.
+
+Everything here is a function of its arguments. A variable of the environment is looked up only in the mapping
+that the caller passes. No message made here ever holds a header's value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+from bridge.errors import UsageError
+
+Transport = Literal["auto", "http", "sse"]
+Header = tuple[str, str]
+
+TRANSPORTS = ("auto", "http", "sse")
+LOG_LEVELS = ("error", "warning", "info", "debug")
+PATIENCE_VARIABLE = "MCP_BRIDGE_PATIENCE"
+
+# Headers that describe this very request or connection. A fixed value would break the next request.
+OWNED_HEADERS = frozenset(
+    (
+        *("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host"),
+        *("keep-alive", "last-event-id", "mcp-protocol-version", "mcp-session-id", "proxy-authorization"),
+        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+_BAD_IN_VALUE = re.compile(r"[^\t\x20-\x7e]")
+_BAD_IN_URL = re.compile(r"[^\x21-\x7e]|[\\\"<>]")
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_NAME = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)")
+_SPACES_HINT = (
+    "Some hosts break an argument at its spaces: write --header 'Authorization:${AUTH}' and "
+    "set AUTH to the whole value in the entry's env."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run's settings. Making one checks them all; a bad one raises `UsageError`.
+
+    Times are in seconds. `request_timeout` None means no limit. `patience` is how long an unreachable
+    server is tried again before the host gets an error.
+    """
+
+    url: str  # As given, byte for byte: servers compare it with their own spelling.
+    headers: tuple[Header, ...] = field(default=(), repr=False)
+    transport: Transport = "auto"
+    connect_timeout: float = 10.0
+    request_timeout: float | None = None
+    allow_http: bool = False
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_cert_key: Path | None = None
+    log_level: str = "info"
+    log_file: Path | None = None
+    silent: bool = False
+    patience: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without touching a disk or a network."""
+        check_url(self.url, allow_http=self.allow_http)
+        if self.transport not in TRANSPORTS:
+            raise UsageError(f"Unknown transport {self.transport!r}: choose {_either(TRANSPORTS)}.")
+        if self.log_level not in LOG_LEVELS:
+            raise UsageError(f"Unknown log level {self.log_level!r}: choose {_either(LOG_LEVELS)}.")
+        _check_seconds(self.connect_timeout, "The connect timeout")
+        _check_seconds(self.patience, "The patience")
+        if self.request_timeout is not None:
+            _check_seconds(self.request_timeout, "The request timeout")
+        if self.client_cert_key and not self.client_cert:
+            raise UsageError("A client key was given without its certificate.", hint="Add --client-cert FILE.")
+
+
+def check_url(url: str, *, allow_http: bool = False) -> None:
+    """Raise `UsageError` unless `url` is an http(s) URL that can be fetched just as it is written."""
+    if placeholder := _PLACEHOLDER.search(url):
+        raise UsageError(f"The URL holds {_shown(placeholder)}, which the host did not expand.")
+    parts, port = _split(url)
+    if parts.username is not None:
+        raise UsageError(
+            "The URL carries a user name or password.",
+            hint="Leave it out and send it with --header 'Authorization:${AUTH}'.",
+        )
+    if bad := _BAD_IN_URL.search(url):
+        code = f"U+{ord(bad[0]):04X}"
+        hint = "Percent-encode it; a host name with other letters is written in its xn-- form."
+        raise UsageError(f"The URL has a character ({code}) that no URL may hold.", hint=hint)
+    scheme = parts.scheme.lower()
+    if scheme not in ("http", "https"):
+        raise UsageError(f"The URL must start with https:// or http://, not {scheme or 'nothing'}.")
+    host = parts.hostname
+    if not host or port == 0:
+        raise UsageError(f"The URL has no usable {'port' if host else 'host'}.")
+    if "#" in url:
+        raise UsageError("The URL has a fragment (#...), which is never sent.", hint="Leave it out.")
+    if scheme == "http" and not allow_http and not is_loopback(host):
+        raise UsageError(
+            f"Plain http to {host} sends every message, header and token readable by anyone on the way.",
+            hint="Use https://, or allow it with --allow-http.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address literal (without brackets) can only mean this machine (RFC 6761 6.3)."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_header(text: str, environ: Mapping[str, str]) -> Header:
+    """Read `Name: value` (the space is optional), with `${NAME}` in the value taken from `environ`.
+
+    `${env:NAME}`, the spelling of several hosts, means the same. Raises `UsageError`, without the value.
+    """
+    name, colon, value = text.partition(":")
+    name = name.strip(" \t")
+    if not text.strip():
+        raise UsageError("A header is empty: the host may have left a variable unset.", hint=_SPACES_HINT)
+    if name[:1] in ("'", '"'):
+        raise UsageError("A header starts with a quote character.", hint="Write it without inner quotes.")
+    if "${" in name:
+        raise UsageError("A header's ${...} stands before its colon.", hint="Only the value may hold one.")
+    if not colon or not name:
+        raise UsageError("A header is not of the form 'Name: value'.", hint=_SPACES_HINT)
+    if not _TOKEN.fullmatch(name):
+        raise UsageError("A header's name has a character that no header name may hold.")
+    if name.lower() in OWNED_HEADERS:
+        raise UsageError(f"The header {name} is set by the bridge itself and cannot be given.")
+    value = _PLACEHOLDER.sub(lambda found: _expanded(found, name, environ), value).strip(" \t\r\n")
+    if not value:
+        raise UsageError(f"The header {name} has no value.", hint=_SPACES_HINT)
+    if bad := _BAD_IN_VALUE.search(value):
+        raise UsageError(f"The value of the header {name} holds U+{ord(bad[0]):04X}, which HTTP does not allow.")
+    return name, value
+
+
+def read_header_file(path: Path, environ: Mapping[str, str]) -> tuple[Header, ...]:
+    """Read a header a line; blank lines and lines starting with `#` are skipped.
+
+    Raises `UsageError` with the file, the line's number and the reason, never the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"The header file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The header file {path} is not UTF-8 text.") from None
+    headers = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            headers.append(parse_header(line.strip(), environ))
+        except UsageError as error:
+            raise UsageError(f"{path}, line {number}: {error.message}") from None
+    return tuple(headers)
+
+
+def merge_headers(base: Iterable[Header], override: Iterable[Header]) -> tuple[Header, ...]:
+    """Both sets of headers; where a name is in both, only those of `override`."""
+    override = tuple(override)
+    replaced = {name.lower() for name, _ in override}
+    return (*(header for header in base if header[0].lower() not in replaced), *override)
+
+
+def parse_seconds(text: str, source: str, *, zero_is_none: bool = False) -> float | None:
+    """Read a positive, finite number of seconds. `source`, an option or variable, is named in the error.
+
+    With `zero_is_none`, zero means no limit and gives None.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise UsageError(f"{source} is a number of seconds such as 30, not {text!r}.") from None
+    if zero_is_none and value == 0:
+        return None
+    _check_seconds(value, source)
+    return value
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    # urlsplit strips tabs and newlines without a word; `check_url` refuses them in the text as it was given.
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port
+    except ValueError:
+        raise UsageError("The URL cannot be read: its host or port is malformed.") from None
+
+
+def _expanded(found: re.Match[str], header: str, environ: Mapping[str, str]) -> str:
+    name = _NAME.fullmatch(found[1])
+    if name is None:
+        raise UsageError(
+            f"The header {header} holds {_shown(found)}, which the host did not expand.",
+            hint="The bridge itself expands only ${NAME}, from the environment.",
+        )
+    if not (value := environ.get(name[1], "")):
+        state = "empty" if name[1] in environ else "not set"
+        raise UsageError(
+            f"The header {header} needs the environment variable {name[1]}, which is {state}.",
+            hint="Set it in the env of the host's entry for this server.",
+        )
+    return value
+
+
+def _shown(placeholder: re.Match[str]) -> str:
+    # Names are shown; a default, as in ${NAME:-value}, may be a secret.
+    if re.fullmatch(r"((env|input):)?[A-Za-z_][\w.-]*", placeholder[1]):
+        return placeholder[0]
+    word = re.match(r"[A-Za-z_]\w*", placeholder[1])
+    return f"${{{word[0]}...}}" if word else "${...}"
+
+
+def _check_seconds(value: float, what: str) -> None:
+    if not (value > 0 and math.isfinite(value)):
+        raise UsageError(f"{what} must be more than 0 seconds and finite, not {value:g}.")
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

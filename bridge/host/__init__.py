@@ -1,0 +1,1 @@
+"""IO: the host's side: stdin, stdout, and whether the host still lives."""

@@ -1,0 +1,243 @@
+"""JSON-RPC 2.0 envelopes, read without reading what they carry.
+
+A message keeps the bytes it came in (`line`); `params`, `result` and `error` are views into them. So a 10 MB result is
+scanned once for validity and never becomes Python objects, and a number such as `1e400` leaves as it arrived.
+
+| what came | becomes |
+|---|---|
+| an object with `method` and `id` | `Request` |
+| an object with `method` | `Notification` |
+| an object with `id` and one of `result`, `error` | `Response` |
+| any other JSON | `NotAMessage` is raised |
+| anything else | `NotJson` is raised |
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Any, Literal, NoReturn
+
+import msgspec
+from msgspec import Raw
+
+RequestId = int | float | str | bytes
+"""A request's id as a dictionary key; `bytes` for a number that no Python number can hold."""
+
+_ABSENT = Raw()
+_UTF8_SLICE = 1 << 20
+
+
+class NotJson(ValueError):
+    """The bytes are not one JSON value in UTF-8."""
+
+
+class NotAMessage(ValueError):
+    """The JSON is not a JSON-RPC 2.0 message. `raw_id` is the id to answer it with, `null` where it has none."""
+
+    def __init__(self, reason: str, raw_id: bytes = b"null") -> None:
+        super().__init__(reason)
+        self.raw_id = raw_id
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """A call that wants an answer. `raw_id` is the id's own bytes."""
+
+    line: bytes
+    id: RequestId
+    raw_id: bytes
+    method: str
+    params: Raw
+
+
+class Notification(msgspec.Struct, frozen=True, gc=False):
+    """A call that wants none."""
+
+    line: bytes
+    method: str
+    params: Raw
+
+
+class Response(msgspec.Struct, frozen=True, gc=False):
+    """An answer. `id` is None for an error whose request could not be told (JSON-RPC 2.0, section 5)."""
+
+    line: bytes
+    id: RequestId | None
+    result: Raw
+    error: Raw
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it carries `error`, not `result`."""
+        return len(self.error) > 0
+
+
+Message = Request | Notification | Response
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    id: Raw = _ABSENT
+    method: str | None = None
+    params: Raw = _ABSENT
+    result: Raw = _ABSENT
+    error: Raw = _ABSENT
+
+
+class _IdOnly(msgspec.Struct, gc=False):
+    id: Raw = _ABSENT
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_id_only = msgspec.json.Decoder(_IdOnly).decode
+_decode_id = msgspec.json.Decoder(int | float | str).decode
+_decode_array = msgspec.json.Decoder(list[Raw]).decode
+
+
+def parse(line: bytes) -> Message:
+    """Read one message; `line` holds no newline. Raises `NotJson` or `NotAMessage`."""
+    try:
+        envelope = _decode_envelope(line)
+    except msgspec.ValidationError:
+        _refuse(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        envelope = _decode_tolerantly(line)
+    except RecursionError:
+        raise NotJson("it is nested too deeply") from None
+    if not line.isascii():
+        _check_utf8(line)
+    raw_id = bytes(envelope.id)
+    if envelope.method is not None:
+        if not raw_id:
+            return Notification(line, envelope.method, envelope.params)
+        return Request(line, request_id(raw_id), raw_id, envelope.method, envelope.params)
+    if raw_id and (len(envelope.result) > 0) != (len(envelope.error) > 0):
+        id_ = None if raw_id == b"null" else request_id(raw_id)
+        return Response(line, id_, envelope.result, envelope.error)
+    raise NotAMessage("it has neither a method nor one answer", _answerable(raw_id))
+
+
+def is_batch(line: bytes) -> bool:
+    """Whether the line, which starts with no space, is an array: a batch, or not a message at all."""
+    return line[:1] == b"["
+
+
+def batch_members(line: bytes) -> list[bytes]:
+    """The members of a batch (MCP 2025-03-26, Base Protocol, Batching), each as its own line. Raises `NotJson`."""
+    try:
+        return [bytes(member) for member in _decode_array(line)]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Lone surrogates again (see `_decode_tolerantly`); here the members have to be written anew.
+        return [json.dumps(member).encode() for member in _load_tolerantly(line)]
+    except RecursionError:
+        raise NotJson("it is nested too deeply") from None
+
+
+def single_line(body: bytes) -> bytes:
+    """A JSON text that came pretty-printed, as one line.
+
+    Between tokens a newline and a space are the same. Within a string JSON forbids a raw newline; a server that sends
+    one gets a space there, which serves the user better than no answer.
+    """
+    if body[:3] == codecs.BOM_UTF8:
+        body = body[3:]
+    if b"\n" in body:
+        body = body.replace(b"\n", b" ")
+    if b"\r" in body:
+        body = body.replace(b"\r", b" ")
+    return body.strip()
+
+
+def request_id(raw_id: bytes) -> RequestId:
+    """The key for an id. Raises `NotAMessage` where it is neither a string nor a number (JSON-RPC 2.0, section 4)."""
+    try:
+        id_: RequestId = _decode_id(raw_id)
+        return id_
+    except msgspec.ValidationError:
+        if raw_id[:1] in b"-0123456789":
+            return raw_id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if raw_id[:1] == b'"':
+            return raw_id
+    raise NotAMessage("its id is neither a string nor a number")
+
+
+def error_line(raw_id: bytes, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
+    """An error response of the bridge's own (JSON-RPC 2.0, section 5.1)."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, msgspec.json.encode(error))
+
+
+def _refuse(line: bytes) -> NoReturn:
+    """JSON of the wrong shape: say so with the id it has, if it has one. msgspec stops before it reads to the end."""
+    try:
+        raw_id = bytes(_decode_id_only(line).id)
+    except msgspec.ValidationError:
+        raw_id = b""
+        if not _is_json(line):
+            raise NotJson("it is not JSON") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise NotJson("it is not JSON") from None
+    except RecursionError:
+        raise NotJson("it is nested too deeply") from None
+    raise NotAMessage("it is not a JSON-RPC 2.0 message", _answerable(raw_id))
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _answerable(raw_id: bytes) -> bytes:
+    try:
+        request_id(raw_id)
+    except NotAMessage:
+        return b"null"
+    return raw_id
+
+
+def _decode_tolerantly(line: bytes) -> _Envelope:
+    r"""Ask the standard library where msgspec refuses: JSON allows an escaped lone surrogate, `"\ud83d"`.
+
+    Servers that cut strings by UTF-16 units send them. Only the envelope is made anew; `line` still passes as it came.
+    """
+    value = _load_tolerantly(line)
+    if not isinstance(value, dict):
+        raise NotAMessage("it is not an object")
+    method = value.get("method")
+    if value.get("jsonrpc") != "2.0" or not isinstance(method, str | None):
+        raise NotAMessage("it is not a JSON-RPC 2.0 message")
+
+    def raw(name: str) -> Raw:
+        return Raw(json.dumps(value[name]).encode()) if name in value else _ABSENT
+
+    return _Envelope("2.0", raw("id"), method, raw("params"), raw("result"), raw("error"))
+
+
+def _load_tolerantly(line: bytes) -> Any:
+    if b"\\ud" not in line and b"\\uD" not in line:
+        raise NotJson("it is not JSON")
+    try:
+        return json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise NotJson("it is not JSON") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _check_utf8(line: bytes) -> None:
+    """Raise `NotJson` unless the line is UTF-8 (MCP, Transports), looking at a bounded slice at a time."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(line), _UTF8_SLICE):
+            decoder.decode(line[start : start + _UTF8_SLICE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise NotJson("it is not UTF-8") from None

@@ -1,0 +1,157 @@
+"""What MCP names: methods, protocol versions, HTTP headers, and the few fields of messages that a bridge must read."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol.jsonrpc import RequestId, request_id
+
+INITIALIZE = "initialize"
+INITIALIZED = "notifications/initialized"
+CANCELLED = "notifications/cancelled"
+PROGRESS = "notifications/progress"
+TOOLS_CALL = "tools/call"
+TOOLS_LIST = "tools/list"
+SET_LEVEL = "logging/setLevel"
+SUBSCRIBE = "resources/subscribe"
+UNSUBSCRIBE = "resources/unsubscribe"
+
+IDEMPOTENT_METHODS = frozenset(
+    {
+        INITIALIZE,
+        "ping",
+        TOOLS_LIST,
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        SUBSCRIBE,
+        UNSUBSCRIBE,
+        "completion/complete",
+        SET_LEVEL,
+        "tasks/get",
+        "tasks/list",
+        "server/discover",
+    }
+)
+"""Methods that a server may run twice with the effect of once."""
+
+SESSION_ID = b"mcp-session-id"
+PROTOCOL_VERSION = b"mcp-protocol-version"
+LAST_EVENT_ID = b"last-event-id"
+
+JSON = b"application/json"
+EVENT_STREAM = b"text/event-stream"
+
+FIRST_VERSION_WITH_HEADER = "2025-06-18"
+"""From this revision on, requests carry `MCP-Protocol-Version` (Streamable HTTP, Protocol Version Header)."""
+
+
+class InitializeResult(msgspec.Struct, frozen=True, gc=False):
+    """What of an `initialize` result the transport needs (MCP, Lifecycle)."""
+
+    protocol_version: str = msgspec.field(name="protocolVersion")
+
+
+class _ToolAnnotations(msgspec.Struct, frozen=True, gc=False):
+    read_only: bool | None = msgspec.field(name="readOnlyHint", default=None)
+    idempotent: bool | None = msgspec.field(name="idempotentHint", default=None)
+
+
+class _Tool(msgspec.Struct, frozen=True, gc=False):
+    name: str
+    annotations: _ToolAnnotations | None = None
+
+
+class _ToolsListResult(msgspec.Struct, frozen=True, gc=False):
+    tools: list[_Tool] = []
+
+
+class _Meta(msgspec.Struct, frozen=True, gc=False):
+    progress_token: Raw = msgspec.field(name="progressToken", default=Raw())
+
+
+class _Params(msgspec.Struct, frozen=True, gc=False):
+    """Every member that the bridge reads in any params."""
+
+    name: str | None = None
+    uri: str | None = None
+    request_id: Raw = msgspec.field(name="requestId", default=Raw())
+    progress_token: Raw = msgspec.field(name="progressToken", default=Raw())
+    meta: _Meta | None = msgspec.field(name="_meta", default=None)
+
+
+_decode_initialize = msgspec.json.Decoder(InitializeResult).decode
+_decode_tools = msgspec.json.Decoder(_ToolsListResult).decode
+_decode_params = msgspec.json.Decoder(_Params).decode
+_NO_PARAMS = _Params()
+
+
+def initialize_result(result: Raw) -> InitializeResult | None:
+    """Read an `initialize` result, or None where it is not one."""
+    try:
+        return _decode_initialize(result)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def repeatable_tools(result: Raw) -> dict[str, bool]:
+    """For each tool of a `tools/list` result, whether it says that calling it twice does no harm.
+
+    That is `readOnlyHint` or `idempotentHint` (MCP 2025-03-26, Tools, ToolAnnotations).
+    """
+    try:
+        tools = _decode_tools(result).tools
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return {
+        tool.name: bool(tool.annotations and (tool.annotations.read_only or tool.annotations.idempotent))
+        for tool in tools
+    }
+
+
+def named(params: Raw) -> str:
+    """The `name` in params: the tool or prompt that is meant; empty where there is none."""
+    return _read(params).name or ""
+
+
+def resource_uri(params: Raw) -> str:
+    """The `uri` in params; empty where there is none."""
+    return _read(params).uri or ""
+
+
+def cancelled_request(params: Raw) -> RequestId | None:
+    """The request that `notifications/cancelled` names (MCP, Cancellation)."""
+    raw_id = bytes(_read(params).request_id)
+    try:
+        return request_id(raw_id) if raw_id else None
+    except ValueError:
+        return None
+
+
+def asked_progress_token(params: Raw) -> bytes:
+    """The token under which a request asks for progress (MCP, Progress), as sent; empty where there is none."""
+    meta = _read(params).meta
+    return bytes(meta.progress_token) if meta else b""
+
+
+def told_progress_token(params: Raw) -> bytes:
+    """The token that `notifications/progress` carries, as sent."""
+    return bytes(_read(params).progress_token)
+
+
+def cancellation(raw_id: bytes, reason: str) -> bytes:
+    """A `notifications/cancelled` of the bridge's own."""
+    return b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b,"reason":%b}}' % (
+        raw_id,
+        msgspec.json.encode(reason),
+    )
+
+
+def _read(params: Raw) -> _Params:
+    try:
+        return _decode_params(params) if len(params) else _NO_PARAMS
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _NO_PARAMS

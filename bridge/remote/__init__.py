@@ -1,0 +1,1 @@
+"""The way to the remote server: HTTP, its streams, TLS and proxies."""

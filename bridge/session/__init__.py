@@ -1,0 +1,1 @@
+"""Pure: one bridged session, as events in and commands out."""

@@ -1,0 +1,126 @@
+"""What goes down to the host: the server's messages as they are, and one answer for each of the host's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.protocol import jsonrpc, mcp
+from bridge.protocol.jsonrpc import Message, Notification, NotJson, Request, RequestId, Response
+from bridge.session import faults
+from bridge.session.calls import Call, Calls
+from bridge.session.commands import SendToHost, Settle
+from bridge.session.deadlines import Deadlines
+from bridge.session.faults import Fault
+from bridge.session.ledger import Ledger
+
+_MAX_SERVER_REQUESTS = 10_000
+
+
+class Answers:
+    """Delivers, and sees to it that no call is answered twice. `on_answer` hears of every answer the server gave."""
+
+    def __init__(
+        self, ledger: Ledger, calls: Calls, deadlines: Deadlines, on_answer: Callable[[Call, Response], None]
+    ) -> None:
+        self._ledger = ledger
+        self._calls = calls
+        self._deadlines = deadlines
+        self._on_answer = on_answer
+        self._server_requests: dict[RequestId, int] = {}
+
+    def take(self, data: bytes) -> None:
+        """Deliver what an event carries: one message, or a batch of them."""
+        for message in self._messages(data):
+            if not isinstance(message, Response):
+                self._deliver(message)
+            elif call := self._calls.get(message.id):
+                self.finish(call, message)
+            else:
+                self._ledger.report("warning", f"{self._ledger.url} sent an answer nobody waits for; it was dropped")
+
+    def take_body(self, body: bytes, call: Call) -> Fault | None:
+        """Deliver a JSON body that must hold the answer to `call`; say what is wrong where it does not."""
+        line = jsonrpc.single_line(body)
+        try:
+            members = jsonrpc.batch_members(line) if jsonrpc.is_batch(line) else [line]
+            messages = [jsonrpc.parse(member) for member in members]
+        except NotJson:
+            return faults.truncated(self._ledger.url, 200, len(body))
+        except jsonrpc.NotAMessage:
+            return faults.wrong_answer(self._ledger.url, "answered with JSON that is not JSON-RPC 2.0")
+        fault: Fault | None = faults.wrong_answer(self._ledger.url, "answered with messages but without the answer")
+        for message in messages:
+            if not isinstance(message, Response):
+                self._deliver(message)
+            elif message.id == call.request.id and message.id is not None:
+                self.finish(call, message)
+                fault = None
+            elif fault is not None:
+                fault = self._foreign(message, call)
+        return fault
+
+    def finish(self, call: Call, response: Response) -> None:
+        """Pass the server's answer on, as it came."""
+        self._on_answer(call, response)
+        self._end(call, response.line)
+
+    def fail(self, call: Call, fault: Fault) -> None:
+        """Answer a call with an error of the bridge's own."""
+        self._end(call, fault.error_line(call.request.raw_id, self._ledger.url))
+
+    def withdraw(self, call: Call) -> None:
+        """End a call that will get no answer, for the host cancelled it."""
+        exchange = call.exchange
+        self._end(call, None)
+        self._ledger.abandon(exchange)
+
+    def is_awaited(self, response: Response) -> bool:
+        """Whether the server, in its present session, waits for this answer of the host's. Asked once for each."""
+        if response.id is None:
+            return True
+        generation = self._server_requests.pop(response.id, self._ledger.generation)
+        return generation == self._ledger.generation
+
+    def _messages(self, data: bytes) -> list[Message]:
+        line = jsonrpc.single_line(data)
+        messages: list[Message] = []
+        try:
+            members = jsonrpc.batch_members(line) if jsonrpc.is_batch(line) else [line]
+            messages.extend(jsonrpc.parse(member) for member in members)
+        except ValueError as problem:
+            self._ledger.report(
+                "warning", f"{self._ledger.url} sent something that was dropped, for {problem}: {faults.excerpt(data)}"
+            )
+        return messages
+
+    def _deliver(self, message: Request | Notification) -> None:
+        if isinstance(message, Request):
+            self._server_requests[message.id] = self._ledger.generation
+            if len(self._server_requests) > _MAX_SERVER_REQUESTS:
+                del self._server_requests[next(iter(self._server_requests))]
+        elif message.method == mcp.PROGRESS:
+            self._deadlines.progress(message)
+        self._ledger.commands.append(SendToHost(message.line))
+
+    def _foreign(self, response: Response, call: Call) -> Fault:
+        if response.id is None:
+            said = faults.server_message(response.line)
+            return faults.wrong_answer(self._ledger.url, f"answered {call.request.method} with an error: {said}")
+        return faults.wrong_answer(
+            self._ledger.url,
+            f"answered {call.request.method} with another request's id ({faults.excerpt(repr(response.id).encode(), 60)}"
+            f" instead of {faults.excerpt(call.request.raw_id, 60)})",
+        )
+
+    def _end(self, call: Call, line: bytes | None) -> None:
+        if not self._calls.remove(call):
+            return
+        self._deadlines.stop(call)
+        self._ledger.cancel_timer("call", call.number)
+        if call.batch:
+            line = call.batch.add(line)
+        if line is not None:
+            self._ledger.commands.append(SendToHost(line))
+        exchange, call.exchange = call.exchange, None
+        if exchange and exchange.number in self._ledger.exchanges:
+            self._ledger.commands.append(Settle(exchange.number))

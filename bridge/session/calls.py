@@ -1,0 +1,129 @@
+"""The host's requests that have no answer yet, and the batches they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Request, RequestId
+from bridge.session.cursor import Cursor
+from bridge.session.ledger import Exchange
+
+_MAX_TOOLS = 10_000
+_MAX_CALLS = 4096
+_MAX_BYTES = 512 * 1024 * 1024
+
+
+class Batch:
+    """Answers that leave together, in one array, once the last is there (MCP 2025-03-26, Batching)."""
+
+    def __init__(self, expected: int, answers: list[bytes]) -> None:
+        self._expected = expected
+        self._answers = answers
+
+    def add(self, answer: bytes | None) -> bytes | None:
+        """Take an answer, None for a request that will get none; return the line once it is complete."""
+        self._expected -= 1
+        if answer is not None:
+            self._answers.append(answer)
+        return self.line() if self._expected <= 0 else None
+
+    def line(self) -> bytes | None:
+        """Everything so far as one line, or None where there is nothing to say."""
+        return b"[%b]" % b",".join(self._answers) if self._answers else None
+
+
+class Call:
+    """One request of the host's, from its arrival to its answer.
+
+    `cursor` is the place in the stream that answers it; `renewals` counts the new sessions it was sent in again;
+    `patience_ends` is when to give up trying to reach the server; `waited` is for how long it obeyed `Retry-After`.
+    """
+
+    __slots__ = (
+        "attempts",
+        "batch",
+        "cursor",
+        "exchange",
+        "number",
+        "patience_ends",
+        "progress_token",
+        "renewals",
+        "request",
+        "session_id",
+        "waited",
+    )
+
+    def __init__(self, number: int, request: Request, batch: Batch | None) -> None:
+        self.number = number
+        self.request = request
+        self.batch = batch
+        self.exchange: Exchange | None = None
+        self.attempts = 0
+        self.renewals = 0
+        self.patience_ends: float | None = None
+        self.waited = 0.0
+        self.cursor = Cursor()
+        self.session_id: bytes | None = None
+        self.progress_token = b""
+
+
+class Calls:
+    """Every call under way, by the host's id. The server's own requests are never in here, whatever their ids."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[RequestId, Call] = {}
+        self._by_number: dict[int, Call] = {}
+        self._last_number = 0
+        self._bytes = 0
+        self._repeatable_tools: dict[str, bool] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._by_id.values()))
+
+    def __contains__(self, id_: RequestId) -> bool:
+        return id_ in self._by_id
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more calls are taken, for their number or the bytes they hold."""
+        return len(self._by_id) >= _MAX_CALLS or self._bytes >= _MAX_BYTES
+
+    def enter(self, request: Request, batch: Batch | None) -> Call:
+        """Begin a call; its id must not be under way."""
+        self._last_number += 1
+        self._bytes += len(request.line)
+        call = Call(self._last_number, request, batch)
+        self._by_id[request.id] = self._by_number[call.number] = call
+        return call
+
+    def get(self, id_: RequestId | None) -> Call | None:
+        """The call with this id."""
+        return None if id_ is None else self._by_id.get(id_)
+
+    def numbered(self, number: int) -> Call | None:
+        """The call with this number."""
+        return self._by_number.get(number)
+
+    def remove(self, call: Call) -> bool:
+        """End a call; False where it had ended before."""
+        if self._by_number.pop(call.number, None) is None:
+            return False
+        del self._by_id[call.request.id]
+        self._bytes -= len(call.request.line)
+        return True
+
+    def learn_tools(self, hints: dict[str, bool]) -> None:
+        """Note which tools say that calling them twice does no harm. Pages of a list add up."""
+        self._repeatable_tools.update(hints)
+        if len(self._repeatable_tools) > _MAX_TOOLS:
+            self._repeatable_tools = hints
+
+    def is_repeatable(self, request: Request) -> bool:
+        """Whether a request may be sent again though it may have been run."""
+        if request.method == mcp.TOOLS_CALL:
+            return self._repeatable_tools.get(mcp.named(request.params), False)
+        return request.method in mcp.IDEMPOTENT_METHODS

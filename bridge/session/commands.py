@@ -1,0 +1,84 @@
+"""What a session wants done."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.session.events import TimerKey
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class SendToHost(msgspec.Struct, frozen=True, gc=False):
+    """Write one line to the host."""
+
+    line: bytes
+
+
+class Post(msgspec.Struct, frozen=True, gc=False):
+    """POST a message. `endpoint` is a URL of the server's own choosing (2024-11-05), None for the configured one.
+
+    `urgent` messages do not wait for a free connection.
+    """
+
+    exchange: int
+    body: bytes
+    headers: Headers
+    endpoint: str | None = None
+    urgent: bool = False
+
+
+class OpenStream(msgspec.Struct, frozen=True, gc=False):
+    """GET an event stream."""
+
+    exchange: int
+    headers: Headers
+
+
+class EndSession(msgspec.Struct, frozen=True, gc=False):
+    """DELETE the session (MCP 2025-03-26, Session Management)."""
+
+    exchange: int
+    headers: Headers
+
+
+class Abandon(msgspec.Struct, frozen=True, gc=False):
+    """Stop an exchange and tell nothing more of it."""
+
+    exchange: int
+
+
+class Settle(msgspec.Struct, frozen=True, gc=False):
+    """Nothing more is expected of a stream: let the server end it, for a moment, so its connection can serve again."""
+
+    exchange: int
+
+
+class SetTimer(msgspec.Struct, frozen=True, gc=False):
+    """Fire once after `seconds`, or earlier by a random part of `spread` (0 to 1) of it. Replaces one of that key."""
+
+    timer: TimerKey
+    seconds: float
+    spread: float = 0.0
+
+
+class CancelTimer(msgspec.Struct, frozen=True, gc=False):
+    """Forget a timer, if it is there."""
+
+    timer: TimerKey
+
+
+class DropConnections(msgspec.Struct, frozen=True, gc=False):
+    """Close every idle connection."""
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """Tell the log. `level` is a name of the standard library's logging levels."""
+
+    level: str
+    text: str
+
+
+Command = (
+    SendToHost | Post | OpenStream | EndSession | Abandon | Settle | SetTimer | CancelTimer | DropConnections | Report
+)

@@ -1,0 +1,42 @@
+"""`--request-timeout`: how long a call may stay without a sign of life."""
+
+from __future__ import annotations
+
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Notification
+from bridge.session.calls import Call
+from bridge.session.ledger import Ledger
+
+
+class Deadlines:
+    """Sets one timer a call, and sets it again on progress (MCP, Lifecycle, Timeouts). `seconds` None: no deadline."""
+
+    def __init__(self, ledger: Ledger, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._ledger = ledger
+        self._by_token: dict[bytes, Call] = {}
+
+    def start(self, call: Call) -> None:
+        """Begin to count."""
+        if self.seconds is None:
+            return
+        self.renew(call)
+        if token := mcp.asked_progress_token(call.request.params):
+            call.progress_token = token
+            self._by_token[token] = call
+
+    def renew(self, call: Call) -> None:
+        """Count from now."""
+        if self.seconds is not None:
+            self._ledger.set_timer("deadline", call.number, self.seconds)
+
+    def progress(self, notification: Notification) -> None:
+        """Count anew for the call whose progress is told."""
+        if self._by_token and (call := self._by_token.get(mcp.told_progress_token(notification.params))):
+            self.renew(call)
+
+    def stop(self, call: Call) -> None:
+        """The call is over."""
+        if self.seconds is not None:
+            self._ledger.cancel_timer("deadline", call.number)
+            self._by_token.pop(call.progress_token, None)

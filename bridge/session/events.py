@@ -1,0 +1,118 @@
+"""What happens to a session. `exchange` numbers one HTTP request with its response, as the command that began it did."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from bridge.protocol.jsonrpc import Message
+from bridge.protocol.sse import ServerSentEvent
+
+TimerKey = tuple[str, int]
+"""Which timer: what it is for, and the number of the call or exchange it belongs to (0 for the session's own)."""
+
+
+class HostMessage(msgspec.Struct, frozen=True, gc=False):
+    """The host sent a message."""
+
+    message: Message
+
+
+class HostBatch(msgspec.Struct, frozen=True, gc=False):
+    """The host sent a batch (MCP 2025-03-26, Batching). `errors` are answers to members that were no messages."""
+
+    messages: list[Message]
+    errors: list[bytes]
+
+
+class HostClosed(msgspec.Struct, frozen=True, gc=False):
+    """The host wants no more: end of input, a signal, a closed output."""
+
+
+class ResponseStarted(msgspec.Struct, frozen=True, gc=False):
+    """A response's head came. `streams` tells whether events or one body follow; `url` is where it came from."""
+
+    exchange: int
+    status: int
+    session_id: bytes | None
+    streams: bool
+
+
+class EventReceived(msgspec.Struct, frozen=True, gc=False):
+    """An event came on a response that streams."""
+
+    exchange: int
+    event: ServerSentEvent
+
+
+class BodyReceived(msgspec.Struct, frozen=True, gc=False):
+    """A response that does not stream is whole. `retry_after` in seconds, where the server named a time."""
+
+    exchange: int
+    status: int
+    content_type: bytes
+    body: bytes
+    retry_after: float | None = None
+
+
+class StreamClosed(msgspec.Struct, frozen=True, gc=False):
+    """A response that streams ended, for whatever reason."""
+
+    exchange: int
+    reason: str
+
+
+class Cause(enum.Enum):
+    """Why an exchange failed, as far as what follows differs."""
+
+    UNREACHABLE = "unreachable"
+    """No connection: refused, no such name, no route, a proxy that is down. May pass."""
+    UNTRUSTED = "untrusted"
+    """The certificate or the handshake is wrong. Will not pass by itself."""
+    LOST = "lost"
+    """The connection broke before the response was whole."""
+    REDIRECTED = "redirect"
+    """A redirect that must not be followed."""
+    TRUNCATED = "no-answer"
+    """The response began, and its body broke off or cannot be decoded."""
+    PROTOCOL = "wrong-answer"
+    """The response breaks a rule of MCP's transport."""
+    TOO_LARGE = "too-large"
+    """The response is larger than allowed."""
+
+
+class ExchangeFailed(msgspec.Struct, frozen=True, gc=False):
+    """An exchange came to nothing. `sent` tells whether the server may have seen the whole request."""
+
+    exchange: int
+    cause: Cause
+    sent: bool
+    message: str
+    hint: str = ""
+
+
+class TimerFired(msgspec.Struct, frozen=True, gc=False):
+    """The time of a `SetTimer` is over."""
+
+    timer: TimerKey
+
+
+class Woke(msgspec.Struct, frozen=True, gc=False):
+    """The machine slept for about `seconds`: no connection from before can be trusted."""
+
+    seconds: float
+
+
+Event = (
+    HostMessage
+    | HostBatch
+    | HostClosed
+    | ResponseStarted
+    | EventReceived
+    | BodyReceived
+    | StreamClosed
+    | ExchangeFailed
+    | TimerFired
+    | Woke
+)

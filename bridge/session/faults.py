@@ -1,0 +1,196 @@
+"""What the host is told when a request cannot be answered: one sentence, where from, what to do."""
+
+from __future__ import annotations
+
+import http
+import re
+from typing import Any
+
+import msgspec
+
+from bridge.errors import SERVER_ERROR
+from bridge.protocol import jsonrpc
+
+_EXCERPT = 300
+_TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+")
+
+_STATUS_HINTS = {
+    400: "The server did not accept the request; check the URL, and the headers if you set any.",
+    401: "The server wants a sign-in; pass a token with --header 'Authorization: Bearer ...'.",
+    403: "The server knows who asks and refuses; check what the account or token may do.",
+    404: "Check the path of the URL: the server has no MCP endpoint there.",
+    405: "Check the path of the URL: what is there does not take MCP requests.",
+    406: "The server does not offer MCP at this URL; check it.",
+    407: "The proxy wants a sign-in; put user and password into the proxy's URL.",
+    413: "The request is larger than the server takes.",
+    415: "The server does not offer MCP at this URL; check it.",
+    429: "Too many requests; try again later.",
+}
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Why a request gets no answer of the server's. `kind` is for programs, `message` and `hint` are for people."""
+
+    kind: str
+    message: str
+    hint: str = ""
+    status: int | None = None
+    server_error: Any = None
+
+    def error_line(self, raw_id: bytes, url: str) -> bytes:
+        """The JSON-RPC error for one request."""
+        data: dict[str, Any] = {"source": "mcp-remote-bridge", "kind": self.kind, "url": url}
+        if self.status is not None:
+            data["status"] = self.status
+        if self.server_error is not None:
+            data["serverError"] = self.server_error
+        message = f"{self.message} {self.hint}" if self.hint else self.message
+        return jsonrpc.error_line(raw_id, SERVER_ERROR, message, data)
+
+
+class _ErrorObject(msgspec.Struct, frozen=True):
+    code: Any = None
+    message: str = ""
+
+
+class _ErrorBody(msgspec.Struct, frozen=True):
+    error: _ErrorObject | str = ""
+    message: str = ""
+    error_description: str = ""
+    detail: str = ""
+
+
+def server_message(body: bytes) -> str:
+    """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty."""
+    try:
+        error = msgspec.json.decode(body, type=_ErrorBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        title = _TITLE.search(body[:20_000])
+        if title:
+            return excerpt(title[1])
+        return "" if body.lstrip()[:1] in {b"<", b"{", b"["} else excerpt(body)
+    named = error.error if isinstance(error.error, str) else error.error.message
+    return excerpt((error.error_description or named or error.message or error.detail).encode())
+
+
+def excerpt(body: bytes, length: int = _EXCERPT) -> str:
+    """The beginning of what a server sent, fit for one line."""
+    text = _UNSEEN.sub(" ", body[: length * 4].decode("utf-8", "replace")).strip()
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def status_name(status: int) -> str:
+    """For example `502 Bad Gateway`."""
+    try:
+        return f"{status} {http.HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def refused(url: str, status: int, body: bytes) -> Fault:
+    """A status of 400 or more, or another that answers nothing."""
+    said = server_message(body)
+    hint = _STATUS_HINTS.get(status, "")
+    if not hint and status >= 500:
+        hint = "The fault is at the server, or at a gateway before it; try again later."
+    message = f"{url} answered {status_name(status)}" + (f": {said}" if said else "")
+    return Fault("http-status", _sentence(message), hint, status=status)
+
+
+def throttled(url: str, status: int, seconds: float) -> Fault:
+    """A `Retry-After` that is longer than a host would wait."""
+    kind = "rate-limited" if status == 429 else "http-status"
+    return Fault(
+        kind,
+        f"{url} answered {status_name(status)} and asks to wait {seconds:.0f} seconds.",
+        "Try again after that.",
+        status=status,
+    )
+
+
+def not_json(url: str, status: int, content_type: bytes, body: bytes) -> Fault:
+    """A successful status, but the body is not JSON: most often a sign-in or error page."""
+    type_ = excerpt(content_type, 60) or "no content type"
+    said = server_message(body)
+    return Fault(
+        "not-json",
+        _sentence(f"{url} answered {type_} instead of JSON" + (f": {said}" if said else "")),
+        "Check that the URL is the server's MCP endpoint, and that no proxy or sign-in page stands before it.",
+        status=status,
+    )
+
+
+def empty(url: str, status: int) -> Fault:
+    """A successful status and nothing more."""
+    return Fault(
+        "no-answer",
+        f"{url} answered {status_name(status)} with no content, though a request wants an answer.",
+        "Try again; if it stays so, the server does not follow MCP.",
+        status=status,
+    )
+
+
+def truncated(url: str, status: int, size: int) -> Fault:
+    """The body ended within the JSON."""
+    return Fault(
+        "not-json",
+        f"{url} answered with JSON that is cut off or broken ({size} bytes came).",
+        "Try again; if it stays so, the server or a proxy before it is at fault.",
+        status=status,
+    )
+
+
+def wrong_answer(url: str, what: str) -> Fault:
+    """JSON, but not the answer to this request."""
+    return Fault("wrong-answer", f"{url} {what}.", "The server is at fault; try again.")
+
+
+def outcome_unknown(url: str, method: str, reason: str) -> Fault:
+    """The connection went after the request was sent, and running it twice might do harm."""
+    return Fault(
+        "outcome-unknown",
+        f"The connection to {url} was lost before {method} was answered ({reason}); the server may or may not have run it.",
+        "Check what happened before you try it again.",
+    )
+
+
+def no_answer(url: str, method: str, reason: str) -> Fault:
+    """The server was asked again and again, and never answered."""
+    return Fault(
+        "no-answer",
+        f"{url} never answered {method}: {reason}.",
+        "Try again; if it stays so, the server or a proxy before it cuts connections off.",
+    )
+
+
+def session_lost(url: str, reason: str) -> Fault:
+    """The server forgot the session and no new one could be opened."""
+    return Fault(
+        "session-lost",
+        _sentence(f"{url} no longer knows the session, and a new one could not be opened: {reason}"),
+        "Try again; if it stays so, restart the server's entry in the host.",
+    )
+
+
+def timed_out(url: str, method: str, seconds: float) -> Fault:
+    """`--request-timeout` is over."""
+    return Fault(
+        "timeout",
+        f"{url} did not answer {method} within {seconds:g} seconds.",
+        "Set --request-timeout higher if such calls take longer.",
+    )
+
+
+def too_many(limit: int) -> Fault:
+    """More requests under way than are kept."""
+    return Fault("too-many", f"{limit} requests are waiting for answers already.", "Wait for some to be answered.")
+
+
+def shut_down(url: str) -> Fault:
+    """The bridge ends."""
+    return Fault("shutdown", f"The bridge to {url} is shutting down.")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,48 @@
+"""What a line from the host means: an event for the session, or an error for the host at once."""
+
+from __future__ import annotations
+
+from bridge.errors import INVALID_REQUEST, PARSE_ERROR
+from bridge.protocol import jsonrpc
+from bridge.protocol.framing import Overlong
+from bridge.protocol.jsonrpc import Message, NotAMessage, NotJson
+from bridge.session.events import HostBatch, HostMessage
+
+_MAX_BATCH = 1000
+
+
+def read_line(line: bytes | Overlong) -> HostMessage | HostBatch | bytes:
+    """Read one line; bytes are an error line to send back (JSON-RPC 2.0, 5.1 and 6)."""
+    if isinstance(line, Overlong):
+        return _error(PARSE_ERROR, f"The line is too long: {line.size} bytes.")
+    try:
+        if jsonrpc.is_batch(line):
+            return _read_batch(jsonrpc.batch_members(line))
+        return HostMessage(jsonrpc.parse(line))
+    except NotJson as problem:
+        return _error(PARSE_ERROR, f"The line is not a JSON message: {problem}.")
+    except NotAMessage as problem:
+        return _not_a_request(problem)
+
+
+def _read_batch(members: list[bytes]) -> HostBatch | bytes:
+    if not members:
+        return _error(INVALID_REQUEST, "The batch is empty.")
+    if len(members) > _MAX_BATCH:
+        return _error(INVALID_REQUEST, f"The batch has more than {_MAX_BATCH} messages.")
+    messages: list[Message] = []
+    errors: list[bytes] = []
+    for member in members:
+        try:
+            messages.append(jsonrpc.parse(member))
+        except NotAMessage as problem:
+            errors.append(_not_a_request(problem))
+    return HostBatch(messages, errors)
+
+
+def _not_a_request(problem: NotAMessage) -> bytes:
+    return _error(INVALID_REQUEST, f"The message is not a request: {problem}.", problem.raw_id)
+
+
+def _error(code: int, message: str, raw_id: bytes = b"null") -> bytes:
+    return jsonrpc.error_line(raw_id, code, message, {"source": "mcp-remote-bridge", "kind": "bad-input"})

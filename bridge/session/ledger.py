@@ -1,0 +1,108 @@
+"""What all parts of a session share: the commands they give, the exchanges under way, who the session is."""
+
+from __future__ import annotations
+
+from bridge.protocol import mcp
+from bridge.session.commands import Abandon, CancelTimer, Command, Headers, Report, SetTimer
+from bridge.session.events import BodyReceived, EventReceived, ExchangeFailed, ResponseStarted, StreamClosed, TimerKey
+
+_MAX_DELAY = 30.0
+
+
+class Exchange:
+    """One HTTP request under way, and what to do with what comes of it. Each purpose has a subclass.
+
+    `number` is 0 until it has begun. `generation` is the session it was sent in.
+    """
+
+    number = 0
+    generation = 0
+
+    def on_started(self, event: ResponseStarted) -> None:
+        """Its response began."""
+
+    def on_event(self, event: EventReceived) -> None:
+        """An event came on its response."""
+
+    def on_body(self, event: BodyReceived) -> None:
+        """Its response is whole; the exchange is over."""
+
+    def on_closed(self, event: StreamClosed) -> None:
+        """Its response, which streamed, ended; the exchange is over."""
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        """It came to nothing; the exchange is over."""
+
+
+class Ledger:
+    """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.now = 0.0
+        self.commands: list[Command] = []
+        self.exchanges: dict[int, Exchange] = {}
+        self.session_id: bytes | None = None
+        self.version: str | None = None
+        self.generation = 1
+        self.endpoint: str | None = None
+        self._last_exchange = 0
+        self._timers: set[TimerKey] = set()
+
+    def begin(self, exchange: Exchange) -> int:
+        """Enter an exchange and number it."""
+        self._last_exchange += 1
+        exchange.number = self._last_exchange
+        exchange.generation = self.generation
+        self.exchanges[exchange.number] = exchange
+        return exchange.number
+
+    def abandon(self, exchange: Exchange | None) -> None:
+        """Stop an exchange, if it is still under way."""
+        if exchange and self.exchanges.pop(exchange.number, None):
+            self.commands.append(Abandon(exchange.number))
+
+    def headers(self, last_event_id: bytes | None = None) -> Headers:
+        """The MCP headers of a request in this session (MCP 2025-06-18, Streamable HTTP)."""
+        headers: list[tuple[bytes, bytes]] = []
+        if self.session_id is not None:
+            headers.append((mcp.SESSION_ID, self.session_id))
+        if self.version is not None and self.version >= mcp.FIRST_VERSION_WITH_HEADER:
+            headers.append((mcp.PROTOCOL_VERSION, self.version.encode()))
+        if last_event_id:
+            headers.append((mcp.LAST_EVENT_ID, last_event_id))
+        return tuple(headers)
+
+    def forget_session(self) -> None:
+        """Start a new generation: no session, no version, no endpoint."""
+        self.session_id = None
+        self.version = None
+        self.endpoint = None
+        self.generation += 1
+
+    def set_timer(self, purpose: str, number: int, seconds: float, spread: float = 0.0) -> None:
+        """Ask for a `TimerFired`."""
+        self._timers.add((purpose, number))
+        self.commands.append(SetTimer((purpose, number), seconds, spread))
+
+    def cancel_timer(self, purpose: str, number: int) -> None:
+        """Take it back, if it was asked for."""
+        if (purpose, number) in self._timers:
+            self._timers.discard((purpose, number))
+            self.commands.append(CancelTimer((purpose, number)))
+
+    def timer_fired(self, timer: TimerKey) -> bool:
+        """Note that a timer is over; False where it had been taken back."""
+        if timer not in self._timers:
+            return False
+        self._timers.discard(timer)
+        return True
+
+    def report(self, level: str, text: str) -> None:
+        """Tell the log."""
+        self.commands.append(Report(level, text))
+
+
+def back_off(attempt: int, first: float = 0.1, longest: float = _MAX_DELAY) -> float:
+    """Seconds to wait before try `attempt` (1 is the first retry): `first`, doubled each time, up to `longest`."""
+    return float(min(longest, first * 2 ** min(attempt - 1, 16)))

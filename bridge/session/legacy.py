@@ -1,0 +1,171 @@
+"""The transport before Streamable HTTP (MCP 2024-11-05, HTTP with SSE).
+
+One GET stream carries everything down; its first event, `endpoint`, names the URL that messages are POSTed to. The stream
+is the session: when it ends, the calls in flight are lost and a new one has to be opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urljoin, urlsplit
+
+from bridge.session.answers import Answers
+from bridge.session.commands import OpenStream
+from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
+from bridge.session.faults import Fault, excerpt, refused
+from bridge.session.ledger import Exchange, Ledger, back_off
+
+_ENDPOINT_SECONDS = 10.0
+
+
+class Legacy:
+    """Holds the stream.
+
+    `connected()` is told when there is an endpoint, `lost(reason)` when it is gone, `hopeless(fault)` when there will be
+    none. `is_connecting` is true from `connect` to one of these.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        answers: Answers,
+        patience: float,
+        connected: Callable[[], None],
+        lost: Callable[[str], None],
+        hopeless: Callable[[Fault], None],
+    ) -> None:
+        self._ledger = ledger
+        self._answers = answers
+        self._patience = patience
+        self._connected = connected
+        self._lost = lost
+        self._hopeless = hopeless
+        self._stream: LegacyStream | None = None
+        self._fault: Fault | None = None
+        self._attempts = 0
+        self._patience_ends = 0.0
+        self.is_connecting = False
+
+    def connect(self, instead_of: Fault | None = None) -> None:
+        """Open the stream. `instead_of` is what to report when this is only a try after another transport failed."""
+        self._fault = instead_of
+        self.is_connecting = True
+        self._attempts = 0
+        self._patience_ends = self._ledger.now + self._patience
+        self.open()
+
+    def open(self) -> None:
+        """GET the stream."""
+        self._stream = LegacyStream(self)
+        self._ledger.commands.append(OpenStream(self._ledger.begin(self._stream), self._ledger.headers()))
+        self._ledger.set_timer("endpoint", 0, _ENDPOINT_SECONDS)
+
+    def stop(self) -> None:
+        """Close the stream."""
+        self._ledger.cancel_timer("endpoint", 0)
+        self._ledger.abandon(self._stream)
+        self._stream = None
+
+    def on_late(self) -> None:
+        """No endpoint came in time."""
+        self.stop()
+        self._give_up(Fault("no-answer", f"{self._ledger.url} opened a stream but named no endpoint to post to."))
+
+    def take(self, event: EventReceived) -> None:
+        """Something came down the stream."""
+        if event.event.type == b"endpoint":
+            self._take_endpoint(event.event.data or b"")
+        elif event.event.data is not None and event.event.type == b"message":
+            self._answers.take(event.event.data)
+
+    def ended(self, reason: str) -> None:
+        """The stream is over."""
+        self._ledger.cancel_timer("endpoint", 0)
+        self._stream = None
+        if self._ledger.endpoint is not None:
+            self._ledger.endpoint = None
+            self._lost(reason)
+        else:
+            self.again(Fault("unreachable", reason))
+
+    def again(self, fault: Fault) -> None:
+        """It did not open: try once more while patience lasts, unless it was a mere try."""
+        self._attempts += 1
+        pause = back_off(self._attempts, longest=5.0)
+        if self._fault is not None or self._ledger.now + pause > self._patience_ends:
+            self._give_up(fault)
+        else:
+            if self._attempts == 1:
+                self._ledger.report("warning", f"{fault.message} Trying again for {self._patience:g} seconds.")
+            self._ledger.set_timer("legacy", 0, pause, spread=0.5)
+
+    def refused(self, event: BodyReceived) -> None:
+        """The server answered, but with no stream."""
+        self._ledger.cancel_timer("endpoint", 0)
+        fault = refused(self._ledger.url, event.status, event.body)
+        if event.status >= 500 or event.status == 429:
+            self.again(fault)
+        else:
+            self._give_up(fault)
+
+    def failed(self, event: ExchangeFailed) -> None:
+        """There was no answer."""
+        self._ledger.cancel_timer("endpoint", 0)
+        fault = Fault("unreachable", event.message, event.hint)
+        if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
+            self.again(fault)
+        else:
+            self._give_up(fault)
+
+    def _take_endpoint(self, data: bytes) -> None:
+        self._ledger.cancel_timer("endpoint", 0)
+        url = self._ledger.url
+        endpoint = urljoin(url, data.decode("utf-8", "replace").strip())
+        if _origin(endpoint) != _origin(url):
+            self.stop()
+            self._give_up(
+                Fault(
+                    "redirect",
+                    f"{url} wants messages to be posted to another origin, {excerpt(data, 200)}, which is refused.",
+                    "The server is at fault, or its URL is not the one it knows itself by.",
+                )
+            )
+            return
+        first = self._ledger.endpoint is None
+        self._ledger.endpoint = endpoint
+        self._fault = None
+        self.is_connecting = False
+        if first:
+            self._connected()
+
+    def _give_up(self, fault: Fault) -> None:
+        self.is_connecting = False
+        self._hopeless(self._fault or fault)
+
+
+class LegacyStream(Exchange):
+    """The GET stream."""
+
+    def __init__(self, legacy: Legacy) -> None:
+        self._legacy = legacy
+
+    def on_event(self, event: EventReceived) -> None:
+        self._legacy.take(event)
+
+    def on_closed(self, event: StreamClosed) -> None:
+        self._legacy.ended(event.reason)
+
+    def on_body(self, event: BodyReceived) -> None:
+        self._legacy.refused(event)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        self._legacy.failed(event)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return ("", None, None)
+    return (parts.scheme, parts.hostname, port)

@@ -1,0 +1,146 @@
+"""The standing GET stream (MCP, Streamable HTTP, Listening for Messages from the Server).
+
+A server need not offer one: any refusal is fine and quiet. A stream that ends comes back quietly, from where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.session.answers import Answers
+from bridge.session.commands import OpenStream
+from bridge.session.cursor import Cursor
+from bridge.session.events import (
+    BodyReceived,
+    Cause,
+    EventReceived,
+    ExchangeFailed,
+    ResponseStarted,
+    StreamClosed,
+)
+from bridge.session.ledger import Exchange, Ledger, back_off
+
+_STEADY_SECONDS = 30.0
+
+
+class Listening:
+    """Keeps the stream open. `session_gone(generation)` is told when the server says so here."""
+
+    def __init__(self, ledger: Ledger, answers: Answers, session_gone: Callable[[int], None]) -> None:
+        self._ledger = ledger
+        self._answers = answers
+        self._session_gone = session_gone
+        self._exchange: Listen | None = None
+        self._cursor = Cursor()
+        self._attempts = 0
+        self._opened_at: float | None = None
+        self._offered = False
+        self._wanted = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server may speak on it now."""
+        return self._opened_at is not None
+
+    def start(self) -> None:
+        """Listen in the present session."""
+        self.stop()
+        self._cursor = Cursor()
+        self._attempts = 0
+        self._offered = False
+        self._wanted = True
+        self._open()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._wanted = False
+        self._opened_at = None
+        self._ledger.cancel_timer("listen", 0)
+        self._ledger.abandon(self._exchange)
+        self._exchange = None
+
+    def refresh(self) -> None:
+        """The connection below cannot be trusted: open it anew."""
+        if self._wanted and self._offered:
+            self._opened_at = None
+            self._ledger.abandon(self._exchange)
+            self._open()
+
+    def on_timer(self) -> None:
+        """The pause before the next try is over."""
+        if self._wanted:
+            self._open()
+
+    def _open(self) -> None:
+        self._exchange = Listen(self)
+        number = self._ledger.begin(self._exchange)
+        self._ledger.commands.append(OpenStream(number, self._ledger.headers(self._cursor.last_event_id)))
+
+    def started(self, event: ResponseStarted) -> None:
+        """The server answered."""
+        if event.streams:
+            self._opened_at = self._ledger.now
+            if not self._offered:
+                self._ledger.report("debug", f"listening to {self._ledger.url}")
+            self._offered = True
+
+    def take(self, event: EventReceived) -> None:
+        """The server spoke."""
+        self._attempts = 0
+        data = self._cursor.take(event.event)
+        if data is not None:
+            self._answers.take(data)
+
+    def ended(self, reason: str) -> None:
+        """Come back after the server's own pause, or one that grows with each vain try."""
+        if self._opened_at is not None and self._ledger.now - self._opened_at >= _STEADY_SECONDS:
+            self._attempts = 0
+        self._opened_at = None
+        self._attempts += 1
+        pause = self._cursor.pause
+        if pause is None:
+            self._ledger.set_timer("listen", 0, back_off(self._attempts, first=0.5), spread=0.5)
+        else:
+            self._ledger.set_timer("listen", 0, max(pause, back_off(self._attempts - 4)))
+        self._ledger.report("debug", f"the stream from {self._ledger.url} ended ({reason}); it will be opened again")
+
+    def refused(self, event: BodyReceived, generation: int) -> None:
+        """There is no stream, or none any more."""
+        self._opened_at = None
+        if event.status == 404 and self._offered and self._ledger.session_id is not None:
+            self._session_gone(generation)
+        elif event.status == 429 or (event.status >= 500 and (self._offered or self._attempts < 3)):
+            self.ended(f"status {event.status}")
+        else:
+            self._wanted = False
+            self._ledger.report("debug", f"{self._ledger.url} offers no standing stream (status {event.status})")
+
+    def failed(self, event: ExchangeFailed) -> None:
+        """It did not come about."""
+        if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
+            self.ended(event.message)
+        else:
+            self._wanted = False
+            self._ledger.report("warning", f"no standing stream: {event.message}")
+
+
+class Listen(Exchange):
+    """One GET of the standing stream."""
+
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+
+    def on_started(self, event: ResponseStarted) -> None:
+        self._listening.started(event)
+
+    def on_event(self, event: EventReceived) -> None:
+        self._listening.take(event)
+
+    def on_closed(self, event: StreamClosed) -> None:
+        self._listening.ended(event.reason)
+
+    def on_body(self, event: BodyReceived) -> None:
+        self._listening.refused(event, self.generation)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        self._listening.failed(event)

@@ -1,0 +1,253 @@
+"""How a session is opened, and opened again without the host's knowing (MCP, Lifecycle; Session Management, 4).
+
+The host's own `initialize` and `notifications/initialized` are kept and replayed, then what it set up in the old
+session: the log level and the resource subscriptions. Until that is done, the gate of `Sending` is closed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from bridge.protocol import jsonrpc, mcp
+from bridge.protocol.jsonrpc import Notification, Request, Response
+from bridge.session import faults, verdicts
+from bridge.session.answers import Answers
+from bridge.session.calls import Call
+from bridge.session.commands import Post
+from bridge.session.events import (
+    BodyReceived,
+    Cause,
+    EventReceived,
+    ExchangeFailed,
+    ResponseStarted,
+    StreamClosed,
+)
+from bridge.session.ledger import Exchange, Ledger, back_off
+from bridge.session.sending import Sending
+from bridge.session.verdicts import Verdict
+
+_VERSION = re.compile(r"[\x21-\x7e]{1,64}")
+_MAX_SUBSCRIPTIONS = 10_000
+_INITIALIZED_SECONDS = 5.0
+
+
+class Opening:
+    """Knows what opens a session. `opened()` is called whenever one is ready for the standing stream.
+
+    `is_answered`: the server has answered the host's `initialize`. `is_broken`: the session was lost, and the last try to
+    open it again failed.
+    """
+
+    def __init__(
+        self, ledger: Ledger, sending: Sending, answers: Answers, patience: float, opened: Callable[[], None]
+    ) -> None:
+        self.ledger = ledger
+        self._sending = sending
+        self._answers = answers
+        self._patience = patience
+        self._opened = opened
+        self.is_answered = False
+        self.is_broken = False
+        self._initialize: Request | None = None
+        self._initialized: Notification | None = None
+        self._version: str | None = None
+        self._awaits_initialized = False
+        self._set_level: Request | None = None
+        self._subscriptions: dict[str, Request] = {}
+        self._reopening = False
+        self._patience_ends = 0.0
+        self._attempts = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the host has said `notifications/initialized`."""
+        return self._initialized is not None
+
+    def host_initialize(self, request: Request) -> None:
+        """The host opens a session; one that was there before is no more of interest."""
+        if self._initialize is not None:
+            self.interrupt()
+            self.ledger.session_id = self.ledger.version = None
+            self.ledger.generation += 1
+        self._initialize = request
+        self.is_answered = self.is_broken = False
+        self._initialized = self._set_level = None
+        self._subscriptions.clear()
+
+    def host_initialized(self, note: Notification) -> None:
+        """The host ends the handshake. What follows waits until the server has taken it, to arrive after it."""
+        self._initialized = note
+        self._post_initialized(note)
+
+    def on_answer(self, call: Call, response: Response) -> None:
+        """Learn from an answer to the host what a session is made of."""
+        request = call.request
+        if response.is_error:
+            return
+        if request.method == mcp.INITIALIZE:
+            self._adopt(call.session_id, response)
+        elif request.method == mcp.SET_LEVEL:
+            self._set_level = request
+        elif request.method == mcp.SUBSCRIBE and len(self._subscriptions) < _MAX_SUBSCRIPTIONS:
+            self._subscriptions[mcp.resource_uri(request.params)] = request
+        elif request.method == mcp.UNSUBSCRIBE:
+            self._subscriptions.pop(mcp.resource_uri(request.params), None)
+
+    def reopen(self) -> None:
+        """Open the session again; everything waits meanwhile."""
+        if self._reopening or self._initialize is None:
+            return
+        self._reopening = True
+        self.is_broken = False
+        self._sending.close_gate()
+        self._patience_ends = self.ledger.now + self._patience
+        self._attempts = 0
+        self.ledger.report("info", f"{self.ledger.url} no longer knows the session; opening a new one")
+        self.replay()
+
+    def replay(self) -> None:
+        """Send the host's `initialize` again."""
+        if self._reopening and self._initialize is not None:
+            self.post(Replay(self, self._initialize), self._initialize.line)
+
+    def post(self, exchange: Exchange, line: bytes) -> None:
+        """POST something of the handshake, past the gate."""
+        ledger = self.ledger
+        number = ledger.begin(exchange)
+        ledger.commands.append(Post(number, line, ledger.headers(), ledger.endpoint, urgent=True))
+
+    def replayed(self, session_id: bytes | None, response: Response) -> None:
+        """The server answered the replay."""
+        if not self._reopening:
+            return
+        if response.is_error or not self._adopt(session_id, response):
+            self.give_up(faults.server_message(response.line) or "it answered initialize with nonsense")
+        elif self._initialized is None:
+            self._ready()
+        else:
+            self._post_initialized(self._initialized)
+
+    def again(self, reason: str, seconds: float | None = None) -> None:
+        """A replay did not get through; try once more while patience lasts."""
+        if not self._reopening:
+            return
+        self._attempts += 1
+        pause = back_off(self._attempts, longest=5.0) if seconds is None else seconds
+        if self.ledger.now + pause > self._patience_ends:
+            self.give_up(reason)
+        else:
+            self.ledger.set_timer("reopen", 0, pause, spread=0.5 if seconds is None else 0.0)
+
+    def give_up(self, reason: str) -> None:
+        """No new session. What waits is told so; the next message tries again."""
+        if self._reopening:
+            self.interrupt()
+            self.is_broken = True
+            self._sending.refuse_held(faults.session_lost(self.ledger.url, reason))
+
+    def interrupt(self) -> None:
+        """Stop opening a session."""
+        self._reopening = False
+        self._awaits_initialized = False
+        self.ledger.cancel_timer("reopen", 0)
+        self.ledger.cancel_timer("initialized", 0)
+
+    def on_late(self) -> None:
+        """The server takes its time over `notifications/initialized`; nothing says that the rest must wait longer."""
+        self._ready()
+
+    def take(self, data: bytes, exchange: Replay) -> None:
+        """Read what the server sends while it answers the replay."""
+        line = jsonrpc.single_line(data)
+        try:
+            message = jsonrpc.parse(line)
+        except ValueError:
+            return
+        if isinstance(message, Response):
+            if message.id == exchange.request.id:
+                exchange.answer(message)
+        else:
+            self._answers.take(data)
+
+    def _adopt(self, session_id: bytes | None, response: Response) -> bool:
+        result = mcp.initialize_result(response.result)
+        if result is None or not _VERSION.fullmatch(result.protocol_version):
+            return False
+        ledger, version = self.ledger, result.protocol_version
+        if self.is_answered and version != self._version:
+            ledger.report("warning", f"{ledger.url} now speaks {version}, and spoke {self._version} before")
+        ledger.session_id = session_id
+        ledger.version = self._version = version
+        self.is_answered = True
+        return True
+
+    def _post_initialized(self, note: Notification) -> None:
+        self._awaits_initialized = True
+        self._sending.close_gate()
+        self._sending.post_past_gate(note, self._ready)
+        self.ledger.set_timer("initialized", 0, _INITIALIZED_SECONDS)
+
+    def _ready(self) -> None:
+        if self._initialized is not None and not self._awaits_initialized:
+            return
+        self._awaits_initialized = False
+        self.ledger.cancel_timer("initialized", 0)
+        if self._reopening:
+            self._reopening = False
+            for request in [self._set_level, *self._subscriptions.values()]:
+                if request is not None:
+                    self.post(Restoration(), request.line)
+        self._sending.open_gate()
+        self._opened()
+
+
+class Replay(Exchange):
+    """The host's `initialize`, sent by the bridge."""
+
+    def __init__(self, opening: Opening, request: Request) -> None:
+        self.request = request
+        self._opening = opening
+        self._session_id: bytes | None = None
+        self._answered = False
+
+    def answer(self, response: Response) -> None:
+        """Take the answer, once."""
+        if not self._answered:
+            self._answered = True
+            self._opening.replayed(self._session_id, response)
+
+    def on_started(self, event: ResponseStarted) -> None:
+        self._session_id = event.session_id
+
+    def on_event(self, event: EventReceived) -> None:
+        if event.event.data is not None:
+            self._opening.take(event.event.data, self)
+
+    def on_closed(self, event: StreamClosed) -> None:
+        if not self._answered:
+            self._opening.again(event.reason)
+
+    def on_body(self, event: BodyReceived) -> None:
+        opening = self._opening
+        verdict = verdicts.judge(event, opening.ledger.url, self.request, in_session=False)
+        if verdict.kind is Verdict.Kind.LATER:
+            opening.again(verdict.fault.message, verdict.seconds)
+        elif verdict.kind is Verdict.Kind.READ:
+            opening.take(event.body, self)
+            if not self._answered:
+                opening.give_up("it did not answer initialize")
+        elif event.status >= 500:
+            opening.again(verdict.fault.message)
+        elif event.status >= 300:
+            opening.give_up(verdict.fault.message)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
+            self._opening.again(event.message)
+        else:
+            self._opening.give_up(event.message)
+
+
+class Restoration(Exchange):
+    """Something the host had set up, sent again by the bridge; the host had its answer long ago."""

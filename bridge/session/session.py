@@ -1,0 +1,281 @@
+"""One bridged session: what happens goes in, what to do comes out. No IO, no clock, no randomness.
+
+The parts, each with its own subject:
+
+| part | decides |
+|---|---|
+| `Sending` | what goes up, and what each response means for it |
+| `Answers` | what comes down, and that each call has one answer |
+| `Opening` | the handshake, and its replay when the server forgot the session |
+| `Listening` | the standing stream of Streamable HTTP |
+| `Legacy` | the transport of 2024-11-05 |
+| `Deadlines` | `--request-timeout` |
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bridge.errors import INVALID_REQUEST
+from bridge.protocol import jsonrpc, mcp
+from bridge.protocol.jsonrpc import Message, Notification, Request, Response
+from bridge.session import faults, verdicts
+from bridge.session.answers import Answers
+from bridge.session.calls import Batch, Call, Calls
+from bridge.session.commands import Command, DropConnections, EndSession, SendToHost
+from bridge.session.deadlines import Deadlines
+from bridge.session.events import (
+    BodyReceived,
+    Event,
+    EventReceived,
+    ExchangeFailed,
+    HostBatch,
+    HostMessage,
+    ResponseStarted,
+    StreamClosed,
+    TimerFired,
+    TimerKey,
+    Woke,
+)
+from bridge.session.faults import Fault
+from bridge.session.ledger import Exchange, Ledger
+from bridge.session.legacy import Legacy
+from bridge.session.listening import Listening
+from bridge.session.opening import Opening
+from bridge.session.sending import Sending
+
+Transport = Literal["auto", "http", "sse"]
+
+
+class Session:
+    """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit."""
+
+    def __init__(self, url: str, transport: Transport, patience: float, request_timeout: float | None) -> None:
+        self._transport = transport
+        self._closed = False
+        self._ledger = ledger = Ledger(url)
+        self._calls = Calls()
+        self._deadlines = Deadlines(ledger, request_timeout)
+        self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer)
+        self._sending = Sending(
+            ledger,
+            self._calls,
+            self._answers,
+            self._deadlines,
+            patience,
+            session_gone=self._session_gone,
+            try_legacy=self._try_legacy,
+            other_way=self._has_other_way,
+        )
+        self._opening = Opening(ledger, self._sending, self._answers, patience, opened=self._opened)
+        self._listening = Listening(ledger, self._answers, session_gone=self._session_gone)
+        self._legacy = Legacy(
+            ledger,
+            self._answers,
+            patience,
+            connected=self._legacy_connected,
+            lost=self._legacy_lost,
+            hopeless=self._legacy_hopeless,
+        )
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for an answer."""
+        return len(self._calls) > 0
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
+        ledger = self._ledger
+        ledger.now = now
+        if not self._closed:
+            self._dispatch(event)
+        commands, ledger.commands = ledger.commands, []
+        return commands
+
+    def _dispatch(self, event: Event) -> None:  # noqa: C901 - a flat table of events
+        exchanges = self._ledger.exchanges
+        exchange: Exchange | None
+        if isinstance(event, EventReceived):
+            if exchange := exchanges.get(event.exchange):
+                exchange.on_event(event)
+        elif isinstance(event, ResponseStarted):
+            if exchange := exchanges.get(event.exchange):
+                exchange.on_started(event)
+        elif isinstance(event, BodyReceived):
+            if exchange := exchanges.pop(event.exchange, None):
+                exchange.on_body(event)
+        elif isinstance(event, StreamClosed):
+            if exchange := exchanges.pop(event.exchange, None):
+                exchange.on_closed(event)
+        elif isinstance(event, ExchangeFailed):
+            if exchange := exchanges.pop(event.exchange, None):
+                exchange.on_failed(event)
+        elif isinstance(event, HostMessage):
+            self._prepare(event.message)
+            self._host_message(event.message, None)
+        elif isinstance(event, HostBatch):
+            self._host_batch(event)
+        elif isinstance(event, TimerFired):
+            if self._ledger.timer_fired(event.timer):
+                self._on_timer(event.timer)
+        elif isinstance(event, Woke):
+            self._ledger.commands.append(DropConnections())
+            self._listening.refresh()
+        else:
+            self._close()
+
+    # -- the host
+
+    def _prepare(self, message: Message) -> None:
+        """See to it that there is a way up before anything is sent on it."""
+        if self._transport == "sse" and self._ledger.endpoint is None and not self._legacy.is_connecting:
+            self._sending.close_gate()
+            self._legacy.connect()
+        elif self._opening.is_broken and not (isinstance(message, Request) and message.method == mcp.INITIALIZE):
+            self._opening.reopen()
+
+    def _host_message(self, message: Message, batch: Batch | None) -> None:
+        if isinstance(message, Request):
+            self._host_request(message, batch)
+        elif isinstance(message, Response):
+            if self._answers.is_awaited(message):
+                self._sending.submit_note(message)
+        elif message.method == mcp.INITIALIZED:
+            self._opening.host_initialized(message)
+        else:
+            if message.method == mcp.CANCELLED:
+                call = self._calls.get(mcp.cancelled_request(message.params))
+                if call is not None:
+                    self._answers.withdraw(call)
+            self._sending.submit_note(message)
+
+    def _host_request(self, request: Request, batch: Batch | None) -> None:
+        refusal = None
+        if request.id in self._calls:
+            refusal = "This id is in use by a request that has no answer yet."
+        elif batch is not None and request.method == mcp.INITIALIZE:
+            refusal = "initialize must not be part of a batch."
+        if refusal is not None:
+            self._refuse(jsonrpc.error_line(request.raw_id, INVALID_REQUEST, refusal), batch)
+            return
+        if self._calls.is_full:
+            line = faults.too_many(len(self._calls)).error_line(request.raw_id, self._ledger.url)
+            self._refuse(line, batch)
+            return
+        if request.method == mcp.INITIALIZE:
+            self._listening.stop()
+            self._opening.host_initialize(request)
+        call = self._calls.enter(request, batch)
+        self._deadlines.start(call)
+        self._sending.submit(call)
+
+    def _refuse(self, line: bytes, batch: Batch | None) -> None:
+        whole = line if batch is None else batch.add(line)
+        if whole is not None:
+            self._ledger.commands.append(SendToHost(whole))
+
+    def _host_batch(self, event: HostBatch) -> None:
+        expected = sum(isinstance(message, Request) for message in event.messages)
+        batch = Batch(expected, list(event.errors))
+        if expected == 0 and (line := batch.line()) is not None:
+            self._ledger.commands.append(SendToHost(line))
+        for message in event.messages:
+            self._prepare(message)
+            self._host_message(message, batch)
+
+    def _close(self) -> None:
+        """Answer what can still be answered, let go of everything, and end the server's session."""
+        self._closed = True
+        ledger = self._ledger
+        for call in self._calls:
+            self._answers.fail(call, faults.shut_down(ledger.url))
+        for exchange in list(ledger.exchanges.values()):
+            ledger.abandon(exchange)
+        if ledger.session_id is not None:
+            goodbye = Exchange()
+            ledger.commands.append(EndSession(ledger.begin(goodbye), ledger.headers()))
+
+    # -- time
+
+    def _on_timer(self, timer: TimerKey) -> None:
+        purpose, number = timer
+        if purpose == "call":
+            self._sending.on_call_timer(number)
+        elif purpose == "note":
+            self._sending.on_note_timer(number)
+        elif purpose == "deadline":
+            self._on_deadline(number)
+        elif purpose == "listen":
+            self._listening.on_timer()
+        elif purpose == "reopen":
+            self._opening.replay()
+        elif purpose == "initialized":
+            self._opening.on_late()
+        elif purpose == "legacy":
+            self._legacy.open()
+        elif purpose == "endpoint":
+            self._legacy.on_late()
+
+    def _on_deadline(self, number: int) -> None:
+        """Give a call up and tell the server so (MCP, Lifecycle, Timeouts)."""
+        call = self._calls.numbered(number)
+        if call is None or self._deadlines.seconds is None:
+            return
+        request, exchange = call.request, call.exchange
+        seconds = self._deadlines.seconds
+        self._answers.fail(call, faults.timed_out(self._ledger.url, request.method, seconds))
+        self._ledger.abandon(exchange)
+        if request.method != mcp.INITIALIZE:
+            note = jsonrpc.parse(mcp.cancellation(request.raw_id, f"no answer within {seconds:g} seconds"))
+            assert isinstance(note, Notification)  # noqa: S101 - what `cancellation` writes
+            self._sending.submit_note(note)
+
+    # -- the session
+
+    def _on_answer(self, call: Call, response: Response) -> None:
+        if not response.is_error and call.request.method == mcp.TOOLS_LIST:
+            self._calls.learn_tools(mcp.repeatable_tools(response.result))
+        self._opening.on_answer(call, response)
+
+    def _opened(self) -> None:
+        if self._transport != "sse" and self._opening.is_complete:
+            self._listening.start()
+
+    def _session_gone(self, generation: int) -> None:
+        if generation == self._ledger.generation:
+            self._listening.stop()
+            self._ledger.forget_session()
+            self._opening.reopen()
+
+    # -- the older transport
+
+    def _has_other_way(self) -> bool:
+        return self._ledger.endpoint is not None or self._listening.is_open
+
+    def _try_legacy(self, call: Call, fault: Fault) -> bool:
+        if self._transport != "auto" or not verdicts.may_be_legacy(call.request, fault.status):
+            return False
+        self._sending.close_gate()
+        self._sending.submit(call)
+        self._legacy.connect(instead_of=fault)
+        return True
+
+    def _legacy_connected(self) -> None:
+        self._transport = "sse"
+        if self._opening.is_answered:
+            self._opening.reopen()
+        else:
+            self._sending.open_gate()
+
+    def _legacy_lost(self, reason: str) -> None:
+        lost = [call for call in self._calls if call.exchange is not None]
+        self._ledger.forget_session()
+        self._sending.close_gate()
+        for call in lost:
+            self._ledger.abandon(call.exchange)
+            self._sending.lost(call, reason)
+        self._legacy.connect()
+
+    def _legacy_hopeless(self, fault: Fault) -> None:
+        self._opening.interrupt()
+        self._sending.refuse_held(fault)

@@ -1,0 +1,136 @@
+"""Measure the bridge against its peers and against no bridge at all: `python3 scripts/bench.py`.
+
+One thin server, one run, columns taking turns. `--quick` for a look, `--check` to fail when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.benchmark import columns, rows, table
+from scripts.environment import ROOT, SetupError, run_script
+
+_EXPLANATION = """\
+Times and memory: less is better; rates: more is better. `floor` is a bare keep-alive HTTP client in the bench
+itself: no second process, no pipes; `relay` is the least a second process can do, one call at a time. Memory
+is the resident size of the process and its children, 1 MB = 1,000,000 bytes. A wake-up is a thread that slept
+and woke."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, and return 1 if `--check` was given and a goal was missed."""
+    options = _options(arguments)
+    plan = rows.QUICK if options.quick else rows.Plan()
+    if options.idle_seconds is not None:
+        plan = dataclasses.replace(plan, idle_seconds=options.idle_seconds)
+    commands = {
+        columns.BRIDGE: options.bridge_command,
+        columns.MCP_REMOTE: options.mcp_remote_command,
+        columns.MCP_STDIO: options.mcp_stdio_command,
+    }
+    chosen = [columns.column(name, commands.get(name)) for name in options.columns]
+    load = os.getloadavg()[0]
+    # The bench keeps no cycles worth a collector's pause in the middle of a measurement.
+    gc.disable()
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, thin_server() as server:
+            bench = rows.Bench(chosen, server, Path(home), plan)
+            taken = bench.run(options.only)
+    finally:
+        gc.enable()
+    facts, goals = _facts(plan), table.verdicts(taken)
+    facts["load at start"] = round(load, 1)
+    notes = [*bench.notes, *table.reasons(taken)]
+    if load > 1:
+        notes.insert(0, f"the machine was busy before this began (load {load:.1f}): do not trust the numbers")
+    _show(taken, options.columns, facts, notes, goals)
+    if options.json is not None:
+        options.json.write_text(json.dumps(table.as_json(taken, facts, notes, goals), indent=2) + "\n")
+    missed = [goal for goal in goals if not goal.held]
+    return 1 if options.check and missed else 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="a short run: less exact, every part once")
+    parser.add_argument("--check", action="store_true", help="exit code 1 unless every goal held")
+    parser.add_argument("--only", type=_listed(rows.GROUPS), default=rows.GROUPS, help=", ".join(rows.GROUPS))
+    parser.add_argument("--columns", type=_listed(columns.NAMES), default=columns.NAMES, help=", ".join(columns.NAMES))
+    parser.add_argument("--idle-seconds", type=float, help="how long the idle minute is (default 60)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
+    for name in (columns.BRIDGE, *columns.PEERS):
+        parser.add_argument(f"--{name}-command", metavar="COMMAND", help="launch this; the URL is added")
+    return parser.parse_args(list(arguments))
+
+
+def _listed(allowed: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return a reader of a comma-separated choice; it gives the names in the order of the allowed ones."""
+
+    def read(text: str) -> list[str]:
+        chosen = {name.strip() for name in text.split(",")}
+        if unknown := sorted(chosen - set(allowed)):
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: choose from {', '.join(allowed)}")
+        return [name for name in allowed if name in chosen]
+
+    return read
+
+
+@contextmanager
+def thin_server() -> Iterator[str]:
+    """Run the thin server in a process of its own; give its URL; it ends with the block."""
+    command = [sys.executable, "-m", "scripts.benchmark.thin_server"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            port = process.stdout.readline().decode().strip() if process.stdout else ""
+            if not port:
+                raise SetupError("The benchmark's server did not start.")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def _facts(plan: rows.Plan) -> dict[str, Any]:
+    return {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "mcp-remote": columns.MCP_REMOTE_VERSION,
+        "mcp-stdio": columns.MCP_STDIO_VERSION,
+        "plan": dataclasses.asdict(plan),
+    }
+
+
+def _show(
+    taken: Sequence[rows.Row],
+    names: Sequence[str],
+    facts: dict[str, Any],
+    notes: Sequence[str],
+    goals: Sequence[table.Verdict],
+) -> None:
+    print(f"{facts['cores']} cores, {facts['machine']}, {facts['system']}, Python {facts['python']}\n")
+    print(table.markdown(taken, names))
+    print(f"\n{_EXPLANATION}\n")
+    for note in notes:
+        print(f"note: {note}")
+    for goal in goals:
+        word = "not known" if goal.held is None else "held" if goal.held else "MISSED"
+        print(f"{word}: {goal.goal} ({goal.why})")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,234 @@
+"""See the bridge work: `python3 scripts/demo.py`.
+
+Starts a real remote MCP server on this machine, launches the bridge as a desktop host would, and shows what
+the two say to each other through it. The host's side is raw JSON-RPC, so nothing here helps the bridge. Every
+answer is checked: exit code 0 means that all of it was right.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.demo_process import DemoError, Host, Message, Process, nothing_left_behind, supports_colour
+from scripts.environment import ROOT, Environment, environment, run_script
+
+_COLOURS = {"host": "36", "server": "32", "stderr": "2", "title": "1", "step": "33", "bad": "31"}
+
+
+@dataclass
+class Screen:
+    """Where the person reads along."""
+
+    colours: bool = field(default_factory=supports_colour)
+    width: int = field(default_factory=lambda: max(60, min(shutil.get_terminal_size((110, 24)).columns, 140)))
+
+    def title(self, words: str) -> None:
+        """Show what a whole act is about."""
+        self._line("title", f"\n{words}\n{'=' * len(words)}")
+
+    def step(self, words: str) -> None:
+        """Show what happens next."""
+        self._line("step", f"\n{words}")
+
+    def message(self, sender: str, message: Message) -> None:
+        """Show one message, shortened."""
+        self._line(sender, self._shortened(f"  {sender:<6} -> {describe(message)}"))
+
+    def words(self, speaker: str, words: str) -> None:
+        """Show what a process said on stderr; a host keeps the bridge's words in a log file."""
+        self._line("stderr", self._shortened(f"  ({speaker}) {words}"))
+
+    def failed(self, words: str) -> None:
+        """Show what went wrong."""
+        self._line("bad", f"\nNot as it should be: {words}")
+
+    def _shortened(self, line: str) -> str:
+        return line if len(line) <= self.width else line[: self.width - 3] + "..."
+
+    def _line(self, kind: str, line: str) -> None:
+        print(f"\033[{_COLOURS[kind]}m{line}\033[0m" if self.colours else line, flush=True)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What an act plays on."""
+
+    screen: Screen
+    made: Environment
+    start: Callable[[Process], Process]
+
+    def server(self, *arguments: str) -> tuple[Process, str]:
+        """Start the remote server; return it and its URL."""
+        command = [str(self.made.python), str(ROOT / "scripts" / "demo_server.py"), *arguments]
+        server = self.start(Process("server", command, self.screen.words))
+        return server, server.line()
+
+    def host(self, url: str, *options: str) -> tuple[Process, Host]:
+        """Launch the bridge as a host does; return it and the host's end."""
+        self.screen.step(f"The host launches: mcp-remote-bridge {' '.join([*options, url])}")
+        command = [str(self.made.python), "-m", "bridge", *options, url]
+        bridge = self.start(Process("bridge", command, self.screen.words))
+        return bridge, Host(bridge, self.screen.message)
+
+
+def describe(message: Message) -> str:
+    """Return a message the way a person says it: the method and what matters of its content."""
+    which = f"[{json.dumps(message['id'])}] " if "id" in message else ""
+    if "method" in message:
+        params = dict(message.get("params") or {})
+        name = params.pop("name", None) or params.pop("uri", None) or params.pop("message", None)
+        rest = params.get("arguments") or {
+            key: value for key, value in params.items() if key not in {"_meta", "requestedSchema", "mode"}
+        }
+        return " ".join(
+            [
+                f"{which}{message['method']}",
+                *([str(name)] if name else []),
+                *([json.dumps(rest)] if rest else []),
+            ]
+        )
+    if "error" in message:
+        return f"{which}error {json.dumps(message['error'])}"
+    result = message.get("result") or {}
+    for plural in ("tools", "resources", "prompts"):
+        if isinstance(result.get(plural), list):
+            return f"{which}{plural}: {', '.join(str(entry.get('name')) for entry in result[plural])}"
+    if "serverInfo" in result:
+        return f"{which}{json.dumps(result['serverInfo'])}, protocol {result.get('protocolVersion')}"
+    if isinstance(result.get("messages"), list):
+        return f"{which}messages: {', '.join(json.dumps(entry.get('content')) for entry in result['messages'])}"
+    for content in result.get("content") or result.get("contents") or []:
+        if "text" in content:
+            return f"{which}{json.dumps(content['text'])}"
+    return f"{which}{json.dumps(result)}"
+
+
+def expect(good: bool, words: str, got: object) -> None:
+    """Raise `DemoError` unless what was checked is good."""
+    if not good:
+        raise DemoError(f"{words}; got {json.dumps(got)[:300]}")
+
+
+def text_of(result: Message) -> object:
+    """Return the first text of a tool's result."""
+    content = result.get("content")
+    return content[0].get("text") if content else None
+
+
+def plain(stage: Stage) -> None:
+    """Play a session with a server that asks for no login."""
+    server, url = stage.server()
+    bridge, host = stage.host(url)
+    say = stage.screen.step
+
+    say("They agree on the protocol's version and what each can do.")
+    client = {"name": "demo-host", "version": "1.0.0"}
+    offer = {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": client}
+    about = host.result(host.request("initialize", offer))
+    expect(about.get("serverInfo", {}).get("name") == "demo-server", "the server has to be the demo's", about)
+    expect(about.get("protocolVersion") == "2025-11-25", "the version has to be the host's", about)
+    host.notify("notifications/initialized")
+
+    say("The host asks what there is.")
+    tools = host.result(host.request("tools/list")).get("tools", [])
+    expect({tool["name"] for tool in tools} == {"add", "count", "book"}, "three tools have to be there", tools)
+
+    say("A slow tool reports its progress; a quick one is called meanwhile and does not wait for it.")
+    slow = host.request("tools/call", call("count", {"steps": 4}) | {"_meta": {"progressToken": "steps"}})
+    quick = host.request("tools/call", call("add", {"a": 2, "b": 40}))
+    met = [host.receive() for _ in range(6)]
+    progress = [m["params"]["progress"] for m in met if m.get("method") == "notifications/progress"]
+    answers = {m["id"]: m["result"] for m in met if "result" in m}
+    expect(progress == [1, 2, 3, 4], "four reports have to come, in order", met)
+    expect(list(answers) == [quick, slow], "the quick answer has to come first", met)
+    expect(text_of(answers[quick]) == "42", "2 + 40 has to be 42", answers[quick])
+    expect(text_of(answers[slow]) == "counted to 4", "the slow tool has to count to 4", answers[slow])
+
+    say("A tool asks the user something; the host answers, and the tool goes on.")
+    booking = host.request("tools/call", call("book", {"flight": "MB202"}))
+    question = host.receive()
+    expect(question.get("method") == "elicitation/create", "the server has to ask", question)
+    host.answer(question, {"action": "accept", "content": {"seat": "window", "meal": True}})
+    booked = text_of(host.result(booking))
+    expect(booked == "MB202: window seat, with a meal", "the booking has to hold the wishes", booked)
+
+    say("The host reads a resource and fetches a prompt.")
+    page = host.result(host.request("resources/read", {"uri": "demo://timetable"}))
+    expect("Lisbon" in page["contents"][0]["text"], "the timetable has to name Lisbon", page)
+    prompt = host.result(host.request("prompts/get", {"name": "plan", "arguments": {"city": "Lisbon"}}))
+    expect("Lisbon" in prompt["messages"][0]["content"]["text"], "the prompt has to name Lisbon", prompt)
+
+    say("The host goes: it closes the bridge's input.")
+    began = time.monotonic()
+    code = bridge.end_input()
+    took = time.monotonic() - began
+    left = bridge.rest()
+    server_code = server.end_input()
+    requests = Counter(server.rest())
+    expect(left == [], "nothing may follow the last answer", left)
+    expect(code == 0, "the bridge's exit code has to be 0", code)
+    expect(requests["DELETE 200"] == 1, "the session has to be closed, once", requests)
+    expect(server_code == 0, "the server has to end quietly", server_code)
+    print(f"  session closed, exit code 0 ({took:.2f} s; the server saw {tally(requests)})")
+
+
+def call(tool: str, arguments: Message) -> Message:
+    """Return the parameters of a tool call."""
+    return {"name": tool, "arguments": arguments}
+
+
+def tally(requests: Counter[str]) -> str:
+    """Return how many of each HTTP request there were, in words."""
+    methods: Counter[str] = Counter()
+    for request, times in requests.items():
+        methods[request.split()[0]] += times
+    return ", ".join(f"{times} {method}" for method, times in methods.most_common())
+
+
+def snippet(made: Environment) -> str:
+    """Return the entry of a host's configuration file that uses this bridge."""
+    entry = {"command": str(made.program("mcp-remote-bridge")), "args": ["https://your-server.example/mcp"]}
+    return json.dumps({"mcpServers": {"your-server": entry}}, indent=2)
+
+
+ACTS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
+    ("A desktop host, the bridge, and a remote MCP server over Streamable HTTP", plain),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Play every act; 0 when all was as it has to be."""
+    if arguments:
+        print("usage: python3 scripts/demo.py", file=sys.stderr)
+        return 2
+    made = environment("demo", extras=["demo"])
+    screen = Screen()
+    for title, act in ACTS:
+        screen.title(title)
+        with nothing_left_behind() as start:
+            try:
+                act(Stage(screen, made, start))
+            except DemoError as failure:
+                screen.failed(str(failure))
+                return 1
+            except (LookupError, TypeError) as failure:
+                screen.failed(f"an answer lacks what it has to have ({failure!r})")
+                return 1
+    screen.title("Your own server")
+    print("Put this into your host's configuration file, with your server's URL, and start the host again")
+    print("(Claude Desktop: claude_desktop_config.json; Cursor: ~/.cursor/mcp.json):\n")
+    print(snippet(made))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

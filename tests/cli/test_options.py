@@ -1,0 +1,233 @@
+"""From words, variables and files to settings; a stand-in takes the place of the bridge itself."""
+
+import os
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.main import main
+from bridge.config import Settings
+
+URL = "https://example.com/mcp"
+SECRET = "s3cr3t-value"
+
+
+class Runner:
+    """Runs the command line in this process and keeps the settings that reached the bridge."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self.seen: list[Settings] = []
+        module = types.ModuleType("bridge.app.main")
+        module.__dict__["run_bridge"] = self._run
+        monkeypatch.setitem(sys.modules, "bridge.app.main", module)
+
+    def _run(self, settings: Settings) -> int:
+        self.seen.append(settings)
+        return 7
+
+    def code(self, *words: str, env: Mapping[str, str] | None = None) -> int:
+        for name, value in (env or {}).items():
+            self._monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
+
+    def settings(self, *words: str, env: Mapping[str, str] | None = None) -> Settings:
+        assert self.code(*words, env=env) == 7, "the bridge was not run, or its exit code was lost"
+        return self.seen.pop()
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
+    return Runner(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (URL,),
+        ("run", URL),
+        ("--header", "A: b", URL),
+        (URL, "--header", "A: b"),
+        ("--header=A:b", URL),
+        ("run", "--header", "A: b", URL),
+        ("--silent", "--", URL),
+    ],
+)
+def test_every_way_to_run(words: Sequence[str], runner: Runner) -> None:
+    settings = runner.settings(*words)
+    assert settings.url == URL
+    assert settings.headers == ((("A", "b"),) if len(words) > 1 and "A" in str(words) else ())
+
+
+def test_defaults(runner: Runner) -> None:
+    assert runner.settings(URL) == Settings(url=URL)
+
+
+ALL = [
+    ("--header", "X-A: 1", {"headers": (("X-A", "1"),)}),
+    ("--transport", "sse", {"transport": "sse"}),
+    ("--transport", "HTTP", {"transport": "http"}),
+    ("--connect-timeout", "2.5", {"connect_timeout": 2.5}),
+    ("--request-timeout", "60", {"request_timeout": 60.0}),
+    ("--request-timeout", "0", {"request_timeout": None}),
+    ("--ca-file", "ca.pem", {"ca_file": Path("ca.pem")}),
+    ("--client-cert", "c.pem", {"client_cert": Path("c.pem")}),
+    ("--log-level", "debug", {"log_level": "debug"}),
+    ("--log-file", r"C:\Users\A B\log.txt", {"log_file": Path(r"C:\Users\A B\log.txt")}),
+    ("--allow-http", None, {"allow_http": True}),
+    ("--silent", None, {"silent": True}),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "expected"), ALL)
+def test_an_option_and_its_variable_mean_the_same(
+    option: str, value: str | None, expected: dict[str, object], runner: Runner
+) -> None:
+    wanted = Settings(url=URL, **expected)  # type: ignore[arg-type]
+    assert runner.settings(URL, option, *([value] if value else [])) == wanted
+    variable = "MCP_BRIDGE_" + option[2:].replace("-", "_").upper()
+    assert runner.settings(URL, env={variable: value or "1"}) == wanted
+
+
+def test_the_client_key(runner: Runner) -> None:
+    settings = runner.settings(URL, "--client-cert", "c.pem", env={"MCP_BRIDGE_CLIENT_CERT_KEY": "k.pem"})
+    assert settings.client_cert_key == Path("k.pem")
+    assert settings.client_cert == Path("c.pem")
+
+
+@pytest.mark.parametrize("words", [(), ("run",), ("--silent",)])
+def test_the_url_from_its_variable(words: Sequence[str], runner: Runner) -> None:
+    assert runner.settings(*words, env={"MCP_BRIDGE_URL": URL}).url == URL
+
+
+def test_the_command_line_wins_over_variables(runner: Runner) -> None:
+    env = {
+        "MCP_BRIDGE_URL": "https://other.example/",
+        "MCP_BRIDGE_HEADER": "A: env",
+        "MCP_BRIDGE_LOG_LEVEL": "error",
+        "MCP_BRIDGE_CONNECT_TIMEOUT": "1",
+    }
+    settings = runner.settings(URL, "--header", "B: line", "--log-level", "debug", "--connect-timeout", "2", env=env)
+    assert settings == Settings(url=URL, headers=(("B", "line"),), log_level="debug", connect_timeout=2.0)
+
+
+def test_an_empty_variable_is_an_unset_one(runner: Runner) -> None:
+    names = (
+        "HEADER",
+        "HEADER_FILE",
+        "LOG_LEVEL",
+        "CONNECT_TIMEOUT",
+        "SILENT",
+        "CA_FILE",
+        "PATIENCE",
+        "TRANSPORT",
+    )
+    assert runner.settings(URL, env={f"MCP_BRIDGE_{name}": "" for name in names}) == Settings(url=URL)
+
+
+def test_a_false_variable_leaves_a_flag_off(runner: Runner) -> None:
+    assert runner.settings(URL, env={"MCP_BRIDGE_SILENT": "0", "MCP_BRIDGE_ALLOW_HTTP": "false"}) == Settings(url=URL)
+
+
+def test_headers_in_a_variable_are_one_a_line(runner: Runner) -> None:
+    env = {"MCP_BRIDGE_HEADER": "Authorization: Bearer ${TOKEN}\r\n\nX-A: b c\n", "TOKEN": "t"}
+    assert runner.settings(URL, env=env).headers == (("Authorization", "Bearer t"), ("X-A", "b c"))
+
+
+def test_headers_from_options_replace_those_of_the_file(runner: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "headers"
+    file.write_text("X-A: file\nX-B: file\n")
+    settings = runner.settings(URL, "--header-file", str(file), "--header", "x-a:option")
+    assert settings.headers == (("X-B", "file"), ("x-a", "option"))
+
+
+def test_windows_hosts_pass_secrets_without_spaces(runner: Runner) -> None:
+    settings = runner.settings(URL, "--header", "Authorization:${AUTH}", env={"AUTH": "Bearer x y"})
+    assert settings.headers == (("Authorization", "Bearer x y"),)
+
+
+def test_windows_arguments_are_taken_as_they_are(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Click would expand variables, `~` and wildcards there; the value is expanded once, by its own rule."""
+    (tmp_path / "mcpx").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTH", "$HOME*")
+    url = "https://h/mcp?"
+    monkeypatch.setattr(sys, "argv", ["mcp-remote-bridge", url, "--header", "A:${AUTH}", "--log-file", "mcp?"])
+    windows = types.ModuleType("os")
+    windows.__dict__.update(os.__dict__, name="nt")
+    monkeypatch.setattr("click.core.os", windows)
+    with pytest.raises(SystemExit):
+        main()
+    assert (runner.seen[0].url, runner.seen[0].headers) == (url, (("A", "$HOME*"),))
+    assert str(runner.seen[0].log_file) == "mcp?"
+
+
+def test_the_patience_is_for_tests(runner: Runner) -> None:
+    assert runner.settings(URL, env={"MCP_BRIDGE_PATIENCE": "0.5"}).patience == 0.5
+    assert runner.code(URL, env={"MCP_BRIDGE_PATIENCE": "soon"}) == 2
+
+
+USAGE_ERRORS = [
+    ((), {}, "No URL given"),
+    (("run",), {}, "No URL given"),
+    (("foo",), {}, "'foo' is neither a command nor a URL"),
+    (("rnu",), {}, "Did you mean 'run'?"),
+    (("example.com/mcp",), {}, "Did you mean https://example.com/mcp ?"),
+    (("example.com",), {}, "Did you mean https://example.com ?"),
+    (("localhost:8000/mcp",), {}, "Did you mean http://localhost:8000/mcp ?"),
+    (("[::1]:8000/mcp",), {}, "Did you mean http://[::1]:8000/mcp ?"),
+    (("ftp://example.com/",), {}, "not ftp"),
+    (("http://example.com/",), {}, "--allow-http"),
+    ((URL, "--haeder", "A: b"), {}, "--header"),
+    ((URL, "--log-levle", "debug"), {}, "--log-level"),
+    ((URL, "--header"), {}, "--header"),
+    ((URL, "--header", ""), {}, "A header is empty"),
+    ((URL, "--header", "A: ${NOT_SET_HERE}"), {}, "NOT_SET_HERE"),
+    ((URL, "--header-file", "/no/such/file"), {}, "/no/such/file"),
+    ((URL, "--connect-timeout", "soon"), {}, "--connect-timeout is a number of seconds"),
+    ((URL, "--connect-timeout", "0"), {}, "--connect-timeout must be more than 0"),
+    ((URL, "--request-timeout=-1"), {}, "--request-timeout must be more than 0"),
+    ((URL, "--transport", "ws"), {}, "--transport"),
+    ((URL, "--client-cert-key", "k.pem"), {}, "--client-cert"),
+    ((URL,), {"MCP_BRIDGE_CONNECT_TIMEOUT": "soon"}, "MCP_BRIDGE_CONNECT_TIMEOUT"),
+    ((URL,), {"MCP_BRIDGE_REQUEST_TIMEOUT": "inf"}, "MCP_BRIDGE_REQUEST_TIMEOUT"),
+    ((URL,), {"MCP_BRIDGE_TRANSPORT": "ws"}, "MCP_BRIDGE_TRANSPORT"),
+    ((URL,), {"MCP_BRIDGE_LOG_LEVEL": "loud"}, "MCP_BRIDGE_LOG_LEVEL"),
+    ((URL,), {"MCP_BRIDGE_ALLOW_HTTP": "maybe"}, "MCP_BRIDGE_ALLOW_HTTP"),
+    ((), {"MCP_BRIDGE_URL": "example.com"}, "URL"),
+    # A host broke the argument at its spaces, and the rest of the secret stands alone.
+    (("--header", "X-Key:", SECRET, URL), {}, "X-Key has no value"),
+    (("--header", "Authorization:", "Bearer", SECRET, URL), {}, "Authorization has no value"),
+    ((URL, "--header", "Authorization:"), {}, "write --header 'Authorization:${AUTH}' and"),
+    (("--header", "Authorization:Bearer", SECRET, URL), {}, "2 arguments stand where one URL belongs"),
+    ((SECRET,), {}, "neither a command nor a URL"),
+    ((f"https://u:{SECRET}@h/",), {}, "user name or password"),
+    ((f"example.com/mcp?token={SECRET}",), {}, "not a URL"),
+]
+
+
+@pytest.mark.parametrize(("words", "env", "says"), USAGE_ERRORS)
+def test_a_usage_error_is_one_line_on_stderr(
+    words: Sequence[str],
+    env: dict[str, str],
+    says: str,
+    runner: Runner,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert runner.code(*words, env=env) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("mcp-remote-bridge: error: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert says in err
+    assert SECRET not in err
+    assert runner.seen == []

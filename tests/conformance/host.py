@@ -1,0 +1,154 @@
+"""The client the conformance suite launches: a host, with the bridge between it and the suite's server.
+
+`python -m tests.conformance.host <server-url>`. The suite names scenario and revision in the environment.
+`MCP_BRIDGE_TEST_HOST_ERA` chooses a legacy or modern host, `MCP_BRIDGE_TEST_COMMAND` another bridge to try.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.conformance.eras import Host, LegacyHost, ModernHost, RefusedError
+from tests.conformance.wire import Message, Pipe, PipeError, private_environment
+
+ERA_VARIABLE = "MCP_BRIDGE_TEST_HOST_ERA"
+COMMAND_VARIABLE = "MCP_BRIDGE_TEST_COMMAND"
+DEADLINE = 12.0
+QUIT_PATIENCE = 3.0
+MAX_PAGES = 20
+
+SAMPLES: Message = {
+    "array": [],
+    "boolean": True,
+    "integer": 2,
+    "null": None,
+    "number": 2.5,
+    "object": {},
+    "string": "west",
+}
+
+Behaviour = Callable[[Host, Message], None]
+
+
+def listed(host: Host, method: str, member: str) -> Iterator[Message]:
+    """Yield the members of every page of a list."""
+    params: Message | None = None
+    for _ in range(MAX_PAGES):
+        page = host.request(method, params)
+        yield from page[member]
+        if "nextCursor" not in page:
+            return
+        params = {"cursor": page["nextCursor"]}
+
+
+def tools_of(host: Host) -> dict[str, Message]:
+    """Return the server's tools by name."""
+    return {tool["name"]: tool for tool in listed(host, "tools/list", "tools")}
+
+
+def list_tools(host: Host, _context: Message) -> None:
+    """List, and leave it at that: the schema in the list is the test."""
+    tools_of(host)
+
+
+def call_each_tool(host: Host, _context: Message) -> None:
+    """List the tools and call every one with values its schema asks for."""
+    for name, tool in tools_of(host).items():
+        host.call(name, required_arguments(tool["inputSchema"]))
+
+
+def required_arguments(schema: Message) -> Message:
+    """Return a value for each required property."""
+    properties = schema.get("properties", {})
+    return {name: SAMPLES[properties[name]["type"]] for name in schema.get("required", [])}
+
+
+def echo_schema(host: Host, _context: Message) -> None:
+    """Hand the schema of one tool back through another, so that the suite sees what was lost between."""
+    schema = tools_of(host)["json_schema_2020_12_tool"]["inputSchema"]
+    host.call("json_schema_echo", {"schema": schema})
+
+
+def use_everything(host: Host, context: Message) -> None:
+    """List and use tools, resources and prompts."""
+    call_each_tool(host, context)
+    for resource in listed(host, "resources/list", "resources"):
+        host.request("resources/read", {"uri": resource["uri"]})
+    for prompt in listed(host, "prompts/list", "prompts"):
+        host.request("prompts/get", {"name": prompt["name"]})
+
+
+def call_as_told(host: Host, context: Message) -> None:
+    """Make the calls the suite lists, after the tools have passed by."""
+    tools_of(host)
+    for call in context["toolCalls"]:
+        host.call(call["name"], call["arguments"])
+
+
+def mingle_calls(host: Host, _context: Message) -> None:
+    """Call the tools that ask something back, with an unrelated call before the first answer."""
+    tools_of(host)
+    host.call("test_mrtr_echo_state", {}, meanwhile=lambda: host.call("test_mrtr_unrelated", {}))
+    host.call("test_mrtr_no_state", {})
+    host.call("test_mrtr_no_result_type", {})
+
+
+BEHAVIOURS: dict[str, Behaviour] = {
+    "http-custom-headers": call_as_told,
+    "http-standard-headers": use_everything,
+    "json-schema-2020-12-preservation": echo_schema,
+    "json-schema-ref-no-deref": list_tools,
+    "sep-2322-client-request-state": mingle_calls,
+}
+"""What a scenario needs beyond listing the tools and calling each."""
+
+
+def command_for(url: str) -> list[str]:
+    """Return the command under test: the bridge of this checkout unless the environment names another.
+
+    The other's own options may have to follow the URL, so it says where `{url}` goes.
+    """
+    other = os.environ.get(COMMAND_VARIABLE)
+    if not other:
+        return [sys.executable, "-m", "bridge", url]
+    return [part.replace("{url}", url) for part in shlex.split(other)]
+
+
+def drive(url: str, scenario: str, revision: str, era: str, context: Message) -> None:
+    """Play the scenario. Raises RefusedError, or PipeError for the transport's faults and an unclean exit."""
+    browser = shlex.join([sys.executable, str(Path(__file__).with_name("browser.py"))]) + " %s"
+    with tempfile.TemporaryDirectory(prefix="bridge-conformance-") as home:
+        pipe = Pipe(command_for(url), private_environment(Path(home), browser), time.monotonic() + DEADLINE)
+        try:
+            host: Host = ModernHost(pipe) if era == "modern" else LegacyHost(pipe, revision)
+            host.start()
+            BEHAVIOURS.get(scenario, call_each_tool)(host, context)
+            code = pipe.close(QUIT_PATIENCE)
+            if code != 0:
+                raise PipeError(f"exit code {code} after stdin closed")
+        finally:
+            pipe.kill()
+
+
+def main() -> int:
+    """Drive the scenario the environment names; return the exit code."""
+    scenario = os.environ["MCP_CONFORMANCE_SCENARIO"]
+    revision = os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"]
+    context: Message = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+    try:
+        drive(sys.argv[1], scenario, revision, os.environ.get(ERA_VARIABLE, "legacy"), context)
+    except (PipeError, RefusedError) as error:
+        sys.stderr.write(f"host: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The benchmark's own parts, on a run too short to measure anything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.bench import main, thin_server
+from scripts.benchmark.columns import BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO, RELAY, Column, column
+from scripts.benchmark.floor import Chunks, FloorDriver
+from scripts.benchmark.rows import Bench, Plan, Row
+from scripts.benchmark.table import best_peer, markdown, number, reasons, verdicts
+
+TINY = Plan(
+    starts=1,
+    call_rounds=1,
+    calls=5,
+    parallel_rounds=1,
+    parallel_calls=100,
+    big_rounds=1,
+    progress_rounds=1,
+    notifications=20,
+    idle_seconds=0.0,
+    patience=20.0,
+)
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the memory rows read /proc")
+
+
+def _row(key: str, values: dict[str, float], *, more_is_better: bool = False) -> Row:
+    return Row(key, key, "ms", more_is_better, values)
+
+
+@linux
+def test_a_short_run_fills_every_row_a_column_can_do(tmp_path: Path) -> None:
+    with thin_server() as server:
+        bench = Bench([column(FLOOR), column(RELAY)], server, tmp_path, TINY)
+        rows = bench.run(["start", "memory", "call", "parallel", "progress", "big"])
+    floor = {row.key for row in rows if row.values.get(FLOOR, 0) > 0}
+    relay = {row.key for row in rows if row.values.get(RELAY, 0) > 0}
+    assert floor == {"start", "call", "call-p99", "parallel", "progress", "big"}
+    assert relay == {"start", "memory", "call", "call-p99", "parallel", "big", "memory-peak"}
+    assert {row.key for row in rows if RELAY in row.missing} == {"progress"}
+
+
+@linux
+def test_the_idle_minute_says_when_no_stream_was_open(tmp_path: Path) -> None:
+    plan = Plan(idle_seconds=0.1, patience=20.0)
+    with thin_server() as server:
+        bench = Bench([column(RELAY)], server, tmp_path, plan)
+        cpu, wakes = bench.run(["idle"])
+    assert wakes.values == {RELAY: 0}
+    assert cpu.values == {RELAY: 0}
+    assert reasons([cpu, wakes]) == ["relay's idle-wakes proves nothing: it had no GET stream open"]
+    wakes.values[BRIDGE], wakes.doubts[BRIDGE] = 0, wakes.doubts[RELAY]
+    assert [verdict.held for verdict in verdicts([wakes])] == [None]
+
+
+def test_a_peer_that_fails_leaves_the_others_their_numbers(tmp_path: Path) -> None:
+    broken = Column(MCP_STDIO, (sys.executable, "-c", "print('not a message', flush=True)"))
+    absent = Column(MCP_REMOTE, missing="not installed: no npm")
+    with thin_server() as server:
+        rows = Bench([broken, absent, column(FLOOR)], server, tmp_path, TINY).run(["call"])
+    assert [set(row.values) for row in rows] == [{FLOOR}, {FLOOR}]
+    assert rows[0].missing[MCP_REMOTE] == "not installed: no npm"
+    assert rows[0].missing[MCP_STDIO].startswith("not JSON")
+    assert len(reasons(rows)) == 2
+
+
+def test_the_server_knows_sessions_and_streams(tmp_path: Path) -> None:
+    with thin_server() as server:
+        driver = FloorDriver(f"{server}/mcp/a", 20.0)
+        driver.start()
+        assert driver.alive()
+        assert driver.progress(3) > 0
+        assert driver.big() > 0
+        driver.close()
+        assert not driver.alive()
+
+
+def test_chunks_are_put_together_wherever_they_were_cut() -> None:
+    body = b"3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n"
+    for cut in range(1, len(body)):
+        chunks = Chunks()
+        assert chunks.feed(body[:cut]) + chunks.feed(body[cut:]) == [b"abc", b"d"]
+        assert chunks.ended
+
+
+def test_the_better_peer_depends_on_what_is_better() -> None:
+    values = {MCP_REMOTE: 2.0, MCP_STDIO: 1.0}
+    assert best_peer(_row("call", values)) == (MCP_STDIO, 1.0)
+    assert best_peer(_row("parallel", values, more_is_better=True)) == (MCP_REMOTE, 2.0)
+    assert best_peer(_row("call", {BRIDGE: 1.0})) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        (_row("call", {BRIDGE: 1.0, MCP_STDIO: 1.0}), True),
+        (_row("call", {BRIDGE: 1.1, MCP_STDIO: 1.0}), False),
+        (_row("call", {BRIDGE: 1.1}), None),
+        (_row("call", {MCP_STDIO: 1.0}), None),
+        (_row("parallel", {BRIDGE: 9.0, MCP_STDIO: 10.0}, more_is_better=True), False),
+        (_row("parallel", {BRIDGE: 11.0, MCP_STDIO: 10.0}, more_is_better=True), True),
+        (_row("memory", {BRIDGE: 32.0}), True),
+        (_row("memory", {BRIDGE: 32.1}), False),
+        (_row("big", {BRIDGE: 13.0, FLOOR: 10.0}), True),
+        (_row("big", {BRIDGE: 13.1, FLOOR: 10.0}), False),
+        (_row("big", {BRIDGE: 13.0}), None),
+        (_row("idle-wakes", {BRIDGE: 0.0}), True),
+        (_row("idle-wakes", {BRIDGE: 1.0}), False),
+    ],
+)
+def test_verdicts(row: Row, held: bool | None) -> None:
+    assert [verdict.held for verdict in verdicts([row])] == [held]
+
+
+def test_rows_without_a_goal_get_no_verdict() -> None:
+    assert verdicts([_row("call-p99", {BRIDGE: 1.0}), _row("memory-peak", {BRIDGE: 1.0})]) == []
+
+
+def test_the_table_shows_ratios_and_what_is_missing() -> None:
+    row = _row("call", {BRIDGE: 1.0, FLOOR: 0.5, MCP_STDIO: 2.0})
+    last = markdown([row], [BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO]).splitlines()[-1]
+    assert [cell.strip() for cell in last.strip("|").split("|")] == [
+        *("call (ms)", "1.00", "0.50", "n/a", "2.00"),
+        *("0.50", "2.00"),
+    ]
+
+
+def test_numbers_have_the_digits_that_mean_something() -> None:
+    assert [number(value) for value in (12345.6, 123.4, 12.34, 1.234, 0.0)] == [
+        "12,346",
+        "123",
+        "12.3",
+        "1.23",
+        "0",
+    ]
+
+
+def test_check_fails_when_a_goal_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "report.json"
+    wanted = ["--quick", "--columns", "floor", "--only", "call", "--json", str(report)]
+    assert main(wanted) == 0
+    assert main([*wanted, "--check"]) == 1
+    said = capsys.readouterr().out
+    assert "a call, median (ms)" in said
+    assert "not known: a call, median" in said
+    assert '"key": "call"' in report.read_text()
+
+
+def test_unknown_rows_and_columns_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "speed"])
+    assert "speed: choose from start" in capsys.readouterr().err

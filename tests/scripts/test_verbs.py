@@ -1,0 +1,113 @@
+"""The scripts people run, the ones the build runs and the ones the README names are the same."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import test as test_script
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = re.compile(r"python3 (scripts/\w+\.py)")
+
+
+def build_steps() -> list[str]:
+    return SCRIPT.findall((ROOT / ".ci" / "run").read_text())
+
+
+def test_the_build_runs_what_the_readme_tells_people_to_run() -> None:
+    named = set(SCRIPT.findall((ROOT / "README.md").read_text()))
+    assert {"scripts/demo.py", "scripts/test.py", "scripts/check.py"} <= named
+    assert set(build_steps()) <= named
+
+
+def test_the_build_ends_with_the_tests() -> None:
+    assert build_steps() == ["scripts/check.py", "scripts/demo.py", "scripts/test.py"]
+
+
+def test_every_script_that_is_named_is_there() -> None:
+    for name in {*build_steps(), *SCRIPT.findall((ROOT / "README.md").read_text())}:
+        assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no executable bit")
+def test_the_build_script_can_be_executed() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_pinned_programs_name_no_registry() -> None:
+    """A lock file made behind somebody's mirror would send everybody there."""
+    lock = json.loads((ROOT / "tests" / "counterparts" / "package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert packages
+    assert [name for name, entry in packages.items() if "resolved" in entry] == []
+    assert [name for name, entry in packages.items() if "integrity" not in entry] == []
+
+
+def test_the_pins_are_exact() -> None:
+    wanted = json.loads((ROOT / "tests" / "counterparts" / "package.json").read_text())["dependencies"]
+    assert sorted(wanted) == [
+        "@modelcontextprotocol/conformance",
+        "@modelcontextprotocol/server-everything",
+        "mcp-remote",
+    ]
+    assert [version for version in wanted.values() if not version[0].isdigit()] == []
+
+
+class TestTheTestsOwnWorld:
+    """What `scripts/test.py` lets through to pytest."""
+
+    def test_every_place_to_write_to_is_under_the_given_home(self, tmp_path: Path) -> None:
+        real = {"HOME": "/home/real", "XDG_CONFIG_HOME": "/home/real/.config", "APPDATA": "/home/real/data"}
+        variables = test_script.private_variables(real, tmp_path)
+        assert "/home/real" not in " ".join(variables.values())
+        for name in (
+            "HOME",
+            "USERPROFILE",
+            "APPDATA",
+            "XDG_CONFIG_HOME",
+            "XDG_STATE_HOME",
+            "XDG_RUNTIME_DIR",
+        ):
+            assert Path(variables[name]).is_relative_to(tmp_path), name
+            assert Path(variables[name]).is_dir(), name
+
+    def test_this_machines_network_settings_stay_out(self, tmp_path: Path) -> None:
+        machine = {
+            "https_proxy": "http://proxy.example:8080",
+            "NO_PROXY": "*",
+            "SSL_CERT_FILE": "/etc/some.pem",
+            "MCP_BRIDGE_LOG_LEVEL": "debug",
+            "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/bus",
+        }
+        variables = test_script.private_variables(machine | {"PATH": "/bin"}, tmp_path)
+        assert set(machine) & set(variables) == set()
+        assert variables["PATH"] == "/bin"
+
+    def test_pytest_arguments_and_exit_code_pass_through(self) -> None:
+        leave = [sys.executable, "-c", "import sys; sys.exit(int(sys.argv[1]))", "5"]
+        assert test_script.run_within(leave, dict(os.environ), 60) == 5
+
+    def test_tests_that_do_not_end_are_stopped(self, capfd: pytest.CaptureFixture[str]) -> None:
+        wait = [sys.executable, "-c", "import sys, threading; threading.Event().wait(60)"]
+        assert test_script.run_within(wait, dict(os.environ), 0.2) == 1
+        assert "did not end" in capfd.readouterr().err
+
+
+def test_a_script_that_was_misspelt_says_how_it_is_used() -> None:
+    """Before any set-up, so this costs nothing."""
+    for name in ("demo", "check"):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / f"{name}.py"), "--nonsense"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert f"scripts/{name}.py" in done.stderr
+        assert "Preparing" not in done.stdout

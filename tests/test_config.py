@@ -1,0 +1,233 @@
+"""Settings: what is accepted, what is refused, and that no refusal shows a secret."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.config import (
+    OWNED_HEADERS,
+    Settings,
+    is_loopback,
+    merge_headers,
+    parse_header,
+    parse_seconds,
+    read_header_file,
+)
+from bridge.errors import UsageError
+
+SECRET = "s3cr3t-value"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/mcp",
+        "HTTPS://Example.COM:8443/mcp/?a=b%20c&d",
+        "https://example.com",
+        "https://[2001:db8::1]/mcp",
+        "http://localhost:3000/mcp",
+        "http://api.localhost/mcp",
+        "http://127.9.9.9:1/mcp",
+        "http://[::1]:8080/sse",
+    ],
+)
+def test_a_url_is_kept_byte_for_byte(url: str) -> None:
+    assert Settings(url=url).url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("ftp://example.com/", "not ftp"),
+        ("example.com/mcp", "not nothing"),
+        ("https:///mcp", "no usable host"),
+        ("https://example.com:0/", "no usable port"),
+        ("https://example.com:99999/", "malformed"),
+        ("https://[::1/mcp", "malformed"),
+        ("https://example.com/mcp#part", "fragment"),
+        ("https://example.com/mcp#", "fragment"),
+        ("https://example.com/a b", "U+0020"),
+        (" https://example.com/", "U+0020"),
+        ("https://example.com/\n", "U+000A"),
+        ("https://exa\tmple.com/", "U+0009"),
+        ("https://example.com\\mcp", "U+005C"),
+        ("https://bücher.example/", "xn--"),
+        ("https://${env:SITE}/mcp", "${env:SITE}, which the host did not expand"),
+    ],
+)
+def test_a_url_that_cannot_be_fetched_as_written_is_refused(url: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Settings(url=url)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("url", [f"https://user:{SECRET}@h/", f"https://{SECRET}@h/", "https://@h/"])
+def test_credentials_in_the_url_are_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(UsageError, match="--header") as caught:
+        Settings(url=url)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["example.com", "10.0.0.1", "localhost.example.com", "127.example.com", "[::2]"])
+def test_plain_http_to_another_host_needs_the_flag(host: str) -> None:
+    url = f"http://{host}/mcp"
+    with pytest.raises(UsageError, match="--allow-http") as caught:
+        Settings(url=url)
+    assert "readable by anyone" in str(caught.value)
+    assert Settings(url=url, allow_http=True).url == url
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("LOCALHOST", True),
+        ("localhost.", True),
+        ("a.b.localhost", True),
+        ("127.0.0.1", True),
+        ("127.255.255.254", True),
+        ("::1", True),
+        ("notlocalhost", False),
+        ("0.0.0.0", False),
+        ("128.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"connect_timeout": 0.0},
+        {"connect_timeout": float("nan")},
+        {"request_timeout": -1.0},
+        {"request_timeout": float("inf")},
+        {"patience": 0.0},
+        {"transport": "ws"},
+        {"log_level": "loud"},
+        {"client_cert_key": Path("key.pem")},
+    ],
+)
+def test_a_bad_setting_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Settings(url="https://h/", **wrong)
+
+
+def test_settings_do_not_show_header_values() -> None:
+    assert SECRET not in repr(Settings(url="https://h/", headers=(("Authorization", SECRET),)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abc", ("Authorization", "Bearer abc")),
+        ("Authorization:Bearer abc", ("Authorization", "Bearer abc")),
+        ("X-Time : 12:30 \t", ("X-Time", "12:30")),
+        ("Authorization:${AUTH}", ("Authorization", "Bearer x")),
+        ("Authorization: Bearer ${TOKEN}", ("Authorization", "Bearer t1")),
+        ("Authorization: Bearer ${env:TOKEN}", ("Authorization", "Bearer t1")),
+        ("X-Two: ${TOKEN}-${TOKEN}", ("X-Two", "t1-t1")),
+        ("X-Nested: ${NESTED}", ("X-Nested", "${TOKEN}")),
+        ("X-Newline: ${NEWLINE}", ("X-Newline", "v")),
+        ("X-Price: $5 $TOKEN ${", ("X-Price", "$5 $TOKEN ${")),
+        ("User-Agent: mine/1", ("User-Agent", "mine/1")),
+    ],
+)
+def test_a_header_is_read(text: str, expected: tuple[str, str]) -> None:
+    environ = {"AUTH": "Bearer x", "TOKEN": "t1", "NESTED": "${TOKEN}", "NEWLINE": "v\r\n"}
+    assert parse_header(text, environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("  ", "is empty"),
+        (SECRET, "not of the form"),
+        (f": {SECRET}", "not of the form"),
+        (f"X Y: {SECRET}", "name has a character"),
+        (f"Zoë: {SECRET}", "name has a character"),
+        (f"'Authorization: {SECRET}'", "quote character"),
+        (f"${{NAME}}: {SECRET}", "before its colon"),
+        ("Authorization:", "Authorization has no value"),
+        ("Authorization: ", "break an argument at its spaces"),
+        (f"X-A: {SECRET}\nX-B: 1", "X-A holds U+000A"),
+        (f"X-A: {SECRET}\rb", "X-A holds U+000D"),
+        (f"X-A: {SECRET}\0b", "X-A holds U+0000"),
+        (f"X-A: {SECRET}\u201d", "X-A holds U+201D"),
+        ("X-A: ${LINES}", "X-A holds U+000A"),
+        ("Authorization: Bearer ${MISSING}", "variable MISSING, which is not set"),
+        ("Authorization: Bearer ${env:MISSING}", "variable MISSING, which is not set"),
+        ("Authorization: Bearer ${EMPTY}", "variable EMPTY, which is empty"),
+        ("X-A: ${input:api-key}", "${input:api-key}, which the host did not expand"),
+        (f"X-A: ${{TOKEN:-{SECRET}}}", "${TOKEN...}, which the host did not expand"),
+        ("X-A: ${}", "${...}, which the host did not expand"),
+    ],
+)
+def test_a_bad_header_is_refused_without_its_value(text: str, says: str) -> None:
+    environ = {"EMPTY": "", "LINES": f"{SECRET}\nX: 1", "TOKEN": SECRET}
+    with pytest.raises(UsageError) as caught:
+        parse_header(text, environ)
+    assert says in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(OWNED_HEADERS))
+def test_a_header_the_bridge_sets_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="set by the bridge itself") as caught:
+        parse_header(f"{name.title()}: {SECRET}", {})
+    assert SECRET not in str(caught.value)
+
+
+def test_a_header_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "headers"
+    file.write_bytes(b"\xef\xbb\xbf# ours\r\n\r\nAuthorization: Bearer ${T}\r\n  # indented\n X-A:1 \n")
+    assert read_header_file(file, {"T": "abc"}) == (("Authorization", "Bearer abc"), ("X-A", "1"))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (f"X-A: 1\n\n{SECRET}\n".encode(), "line 3: A header is not of the form"),
+        (
+            f"# c\nX-A: ${{NOPE}} {SECRET}".encode(),
+            "line 2: The header X-A needs the environment variable NOPE",
+        ),
+        (b"X-A: \xff", "not UTF-8"),
+        (f"Host: {SECRET}".encode(), "line 1: The header Host is set by the bridge"),
+    ],
+)
+def test_a_bad_header_file_is_named_with_its_line(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "headers"
+    file.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        read_header_file(file, {})
+    assert str(file) in str(caught.value)
+    assert says in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_missing_header_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_header_file(tmp_path / "none", {})
+    assert str(tmp_path / "none") in str(caught.value)
+    assert os.strerror(2) in str(caught.value)
+
+
+def test_a_header_given_twice_is_taken_from_the_stronger_side() -> None:
+    merged = merge_headers([("A", "1"), ("b", "2")], [("B", "3"), ("B", "4")])
+    assert merged == (("A", "1"), ("B", "3"), ("B", "4"))
+
+
+def test_seconds_are_read() -> None:
+    assert parse_seconds(" 1.5 ", "--x") == 1.5
+    assert parse_seconds("0", "--x", zero_is_none=True) is None
+
+
+@pytest.mark.parametrize("text", ["", "abc", "30s", "0", "-1", "inf", "nan", "1e999"])
+def test_bad_seconds_name_their_source(text: str) -> None:
+    with pytest.raises(UsageError, match="MCP_BRIDGE_X"):
+        parse_seconds(text, "MCP_BRIDGE_X")

@@ -1,0 +1,198 @@
+"""The house's arrows, held: `cli -> app -> IO rooms -> pure rooms`, and `session -> era -> protocol`.
+
+The rules are functions of a module's source, so the last tests show that each of them can fail.
+"""
+
+import ast
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "bridge"
+
+PURE = {"protocol", "era", "session", "oauth"}
+IO = {"host", "remote", "login", "store"}
+
+# Which rooms a room may import besides itself. Every one may import `errors`.
+ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "config": set(),
+    "protocol": set(),
+    "era": {"protocol"},
+    "session": {"era", "protocol"},
+    "oauth": {"protocol"},
+    **{room: PURE | {"config"} for room in IO},
+    "app": PURE | IO | {"config"},
+    "cli": {"app", "config"} | PURE,
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+# What a pure room may not touch: IO, clocks, randomness, the environment, logging, concurrency.
+IMPURE = {
+    *("anyio", "asyncio", "concurrent", "threading", "multiprocessing", "subprocess", "signal", "sched"),
+    *("httpcore", "httpx", "h11", "socket", "ssl", "select", "selectors", "urllib.request", "truststore"),
+    *("os", "sys", "io", "pathlib", "tempfile", "shutil", "keyring", "platformdirs", "click", "logging"),
+    *("time", "random", "secrets", "uuid", "warnings", "http.client", "http.server"),
+}
+CLOCK_CALLS = {"now", "utcnow", "today"}
+BAD_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def room_of(name: str) -> str:
+    """`bridge.remote.tls` is in `remote`; `bridge` itself is `__init__`."""
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+def module_name(path: Path, root: Path = ROOT) -> str:
+    parts = path.relative_to(root.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(module: str, tree: ast.AST, *, package: bool) -> Iterator[tuple[int, str]]:
+    """Each imported name, absolute; for `from a import b` both `a` and `a.b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")
+            above = base[: len(base) - node.level + package] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            yield node.lineno, source
+            yield from ((node.lineno, f"{source}.{alias.name}") for alias in node.names)
+
+
+def faults(module: str, source: str, *, package: bool = False) -> list[str]:
+    """What in this module breaks the house's rules."""
+    tree = ast.parse(source)
+    room = room_of(module)
+    found = [
+        *(f"line {line}: {room} imports {name}" for line, name in imports(module, tree, package=package)
+          if not allowed(room, name)),
+        *(fault for node in ast.walk(tree) for fault in node_faults(room, node)),
+        *(f"line {node.lineno}: module-level mutable state" for node in tree.body if is_mutable_state(node)),
+    ]  # fmt: skip
+    if module.rpartition(".")[2] in BAD_NAMES:
+        found.append(f"{module} names no subject")
+    return found
+
+
+def allowed(room: str, name: str) -> bool:
+    top = name.partition(".")[0]
+    if top == "bridge":
+        target = room_of(name)
+        # `from bridge import __version__` names no room.
+        return target in ARROWS[room] | {room, "errors", "__init__", "__version__"}
+    if room in PURE:
+        return not any(name == bad or name.startswith(f"{bad}.") for bad in IMPURE)
+    return True
+
+
+def node_faults(room: str, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Global):
+        yield f"line {node.lineno}: global {', '.join(node.names)}"
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func)
+        if called == "print":
+            yield f"line {node.lineno}: print"
+        if called in ("sys.exit", "exit", "quit", "SystemExit") and room != "cli":
+            yield f"line {node.lineno}: {called} outside cli"
+        if room in PURE and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCK_CALLS:
+            yield f"line {node.lineno}: {called} reads the clock"
+        if room in PURE and called in ("open", "input", "breakpoint"):
+            yield f"line {node.lineno}: {called} in a pure room"
+
+
+def is_mutable_state(node: ast.stmt) -> bool:
+    """A list, dict or set under a name that is not a constant's. Capitals promise that nobody changes it."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return False
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    if all(name.isupper() or name.startswith("__") for name in names):
+        return False
+    value = node.value
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func).rpartition(".")[2] in {
+            "list",
+            "dict",
+            "set",
+            "deque",
+            "defaultdict",
+            "Counter",
+        }
+    return isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
+
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_a_module_keeps_the_rules(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert faults(module_name(path), source, package=path.name == "__init__.py") == []
+
+
+def test_every_room_is_known() -> None:
+    rooms = {room_of(module_name(path)) for path in MODULES}
+    assert rooms >= {"protocol", "session", "host", "remote", "app", "cli", "config", "errors", "__main__"}
+    assert rooms <= set(ARROWS)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "says"),
+    [
+        ("bridge.session.a", "import anyio", "session imports anyio"),
+        ("bridge.session.a", "from bridge.remote import http", "session imports bridge.remote"),
+        ("bridge.session.a", "from ..remote.http import X", "session imports bridge.remote.http"),
+        ("bridge.session.a", "from bridge.oauth.flow import F", "session imports bridge.oauth.flow"),
+        ("bridge.oauth.a", "import bridge.session", "oauth imports bridge.session"),
+        ("bridge.protocol.a", "from bridge.era import x", "protocol imports bridge.era"),
+        ("bridge.era.a", "def f():\n    import os.path", "era imports os.path"),
+        ("bridge.era.a", "from urllib import request", "era imports urllib.request"),
+        ("bridge.era.a", "from bridge.config import Settings", "era imports bridge.config"),
+        ("bridge.era.a", "import datetime\nx = datetime.datetime.now()", "reads the clock"),
+        ("bridge.era.a", "open('x')", "open in a pure room"),
+        ("bridge.remote.a", "from bridge import host", "remote imports bridge.host"),
+        ("bridge.remote.a", "from bridge.app.log import Log", "remote imports bridge.app.log"),
+        ("bridge.app.a", "from bridge.cli import main", "app imports bridge.cli"),
+        ("bridge.cli.a", "import bridge.remote.http", "cli imports bridge.remote.http"),
+        ("bridge.config", "from bridge.protocol import x", "config imports bridge.protocol"),
+        ("bridge.errors", "import bridge.config", "errors imports bridge.config"),
+        ("bridge.app.a", "import sys\nsys.exit(1)", "sys.exit outside cli"),
+        ("bridge.app.a", "raise SystemExit(1)", "SystemExit outside cli"),
+        ("bridge.cli.a", "print('x')", "line 1: print"),
+        ("bridge.app.utils", "", "names no subject"),
+        ("bridge.app.a", "cache = {}", "module-level mutable state"),
+        ("bridge.app.a", "_seen: set[str] = set()", "module-level mutable state"),
+        ("bridge.app.a", "def f():\n    global x\n    x = 1", "global x"),
+    ],
+)
+def test_a_broken_rule_is_found(module: str, source: str, says: str) -> None:
+    assert any(says in fault for fault in faults(module, source))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        (
+            "bridge.session.a",
+            "import msgspec, re\nfrom bridge.era import x\nfrom bridge.errors import BridgeError",
+        ),
+        ("bridge.session.a", "from . import b\nfrom .b import c"),
+        (
+            "bridge.remote.a",
+            "import ssl, os\nfrom bridge.protocol.x import y\nfrom bridge.config import Settings",
+        ),
+        (
+            "bridge.app.a",
+            "from bridge import __version__\nfrom bridge.host import x\nfrom bridge.remote import y",
+        ),
+        ("bridge.cli.a", "import sys\nfrom bridge.app.main import run_bridge\nsys.exit(0)"),
+        ("bridge.app.a", "TABLE = {1: 2}\n__all__ = ['x']\nnames = ('a', 'b')"),
+    ],
+)
+def test_a_kept_rule_is_quiet(module: str, source: str) -> None:
+    assert faults(module, textwrap.dedent(source)) == []
