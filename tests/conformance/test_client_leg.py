@@ -44,9 +44,7 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
     done = {run: timed(run) for run in chosen if run.scenario in TIMED}
     with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
-        running: dict[Run, Future[Outcome]] = {
-            run: pool.submit(once, run, "1") for run in chosen if run not in done
-        }
+        running: dict[Run, Future[Outcome]] = {run: pool.submit(once, run, "1") for run in chosen if run not in done}
 
         def outcome_of(run: Run) -> Outcome:
             return done[run] if run in done else running[run].result(timeout=TOTAL_DEADLINE)

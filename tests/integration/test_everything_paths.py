@@ -69,9 +69,7 @@ async def test_resources_prompts_and_completion(everything_url: Everything, tran
         assert isinstance(blob, types.BlobResourceContents)
         assert "args-prompt" in {prompt.name for prompt in (await host.session.list_prompts()).prompts}
         asked = await host.session.get_prompt("args-prompt", {"city": "Zürich", "state": "ZH"})
-        assert asked.messages[0].content == types.TextContent(
-            type="text", text="What's weather in Zürich, ZH?"
-        )
+        assert asked.messages[0].content == types.TextContent(type="text", text="What's weather in Zürich, ZH?")
         completed = await host.session.complete(
             types.PromptReference(type="ref/prompt", name="completable-prompt"),
             {"name": "department", "value": "S"},
@@ -110,9 +108,7 @@ async def test_the_server_asks_the_host(everything_url: Everything, transport: T
         assert "1. Häuser\n   URI: file:///home/anna/houses" in roots
 
 
-async def test_subscribed_resources_and_logs_are_told(
-    everything_url: Everything, transport: Transport
-) -> None:
+async def test_subscribed_resources_and_logs_are_told(everything_url: Everything, transport: Transport) -> None:
     uri = "demo://resource/dynamic/text/1"
     async with reference_host(everything_url(transport)) as host:
         # The server logs that it has the roots: from then on the standing stream is known to be open.
@@ -137,9 +133,7 @@ async def test_a_cancelled_call_holds_up_nothing(everything_url: Everything, tra
 
             async def call() -> None:
                 arguments = {"duration": 60, "steps": 600}
-                await host.session.call_tool(
-                    "trigger-long-running-operation", arguments, progress_callback=note
-                )
+                await host.session.call_tool("trigger-long-running-operation", arguments, progress_callback=note)
 
             calls.start_soon(call)
             with anyio.fail_after(DEADLINE):
@@ -148,9 +142,7 @@ async def test_a_cancelled_call_holds_up_nothing(everything_url: Everything, tra
         assert await said(host, "echo", message="next") == "Echo: next"
 
 
-async def test_fifty_calls_at_once_get_each_its_own_answer(
-    everything_url: Everything, transport: Transport
-) -> None:
+async def test_fifty_calls_at_once_get_each_its_own_answer(everything_url: Everything, transport: Transport) -> None:
     answers: dict[int, str] = {}
     async with reference_host(everything_url(transport)) as host:
 

@@ -122,8 +122,7 @@ async def test_the_same_id_in_both_directions_at_once() -> None:
             await host.send({"jsonrpc": "2.0", "id": id, "result": {"for": id}})
         assert (await host.answer(asked)).result == {"done": True}
         answers = {
-            json.dumps(request.message["id"]): request.message["result"]["for"]
-            for request in server.responses()
+            json.dumps(request.message["id"]): request.message["result"]["for"] for request in server.responses()
         }
         assert answers == {"1": 1, "0": 0, '""': "", '"1"': "1"}
 
@@ -181,9 +180,7 @@ async def test_notifications_pass_both_ways_in_order() -> None:
             await stream.event(notification("notifications/message", {"level": "info", "data": n}))
         await stream.event(notification("notifications/last"))
         await host.receive("notifications/last")
-        assert [line.value["params"]["data"] for line in host.messages("notifications/message")] == list(
-            range(50)
-        )
+        assert [line.value["params"]["data"] for line in host.messages("notifications/message")] == list(range(50))
         await host.notify("notifications/vendor", {"odd": [1, {"_meta": None}]})
         seen = await server.until_seen("notifications/vendor")
         assert seen.message["params"] == {"odd": [1, {"_meta": None}]}
@@ -206,9 +203,7 @@ async def test_a_ten_megabyte_result_arrives_whole() -> None:
         await host.initialize()
         server.once("tools/call:echo", result(value))
         assert value in (await host.call("echo")).raw
-        server.once(
-            "tools/call:echo", events(b"data: " + b'{"jsonrpc":"2.0","id":77,"result":' + value + b"}\n\n")
-        )
+        server.once("tools/call:echo", events(b"data: " + b'{"jsonrpc":"2.0","id":77,"result":' + value + b"}\n\n"))
         answer = await host.request("tools/call", {"name": "echo", "arguments": {}}, id=77)
         assert value in answer.raw
 

@@ -1,12 +1,15 @@
 """Point 5: restarts, dead networks and sleep pass; one call that never returns holds up no other."""
 
+import asyncio
+import os
 import signal
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import launch
+from tests.support.bridge_process import ROOT, launch
 from tests.support.fault_answers import Gate, events, hangs, hangs_streaming, page
 from tests.support.fault_http import Request
 from tests.support.fault_server import Call, FaultServer, event, notification
@@ -24,9 +27,7 @@ async def test_a_restart_between_calls_goes_unnoticed() -> None:
             assert (await host.call("echo", n=n)).result
         newest = server.sessions[-1]
         await server.until(
-            lambda: any(
-                s.open and s.exchange.request.header("mcp-session-id") == newest for s in server.streams
-            ),
+            lambda: any(s.open and s.exchange.request.header("mcp-session-id") == newest for s in server.streams),
             "the GET stream of the new session",
         )
         stream = next(s for s in reversed(server.streams) if s.open)
@@ -154,6 +155,44 @@ async def test_connections_that_died_during_sleep_are_replaced_on_waking() -> No
         assert (await server.stream(2)).exchange.request.header("mcp-session-id") == server.sessions[-1]
 
 
+# A machine that slept: the clock that runs on in sleep is ahead by what the file says.
+SLEPT = """
+import time
+real = time.clock_gettime
+def ahead(number):
+    try:
+        with open({file!r}) as file:
+            slept = float(file.read())
+    except OSError:
+        slept = 0.0
+    return real(number) + (slept if number == time.CLOCK_BOOTTIME else 0.0)
+time.clock_gettime = ahead
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock that counts sleep has another name elsewhere")
+async def test_after_sleep_no_old_connection_is_trusted(tmp_path: Path) -> None:
+    slept = tmp_path / "slept"
+    (tmp_path / "sitecustomize.py").write_text(SLEPT.format(file=str(slept)))
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    async with FaultServer() as server, launch(server.url, env=env) as host:
+        await host.initialize()
+        await server.stream()
+        await host.call("echo")
+        before = server.http.connections
+
+        async def dead_if_old(call: Call) -> None:
+            await (hangs if call.request.connection <= before else server.behave)(call)
+
+        server.always("POST", dead_if_old)
+        server.always("tools/call", dead_if_old)
+        slept.write_text("3600")
+        assert (await host.call("echo")).result
+        again = await server.stream(2)
+        await again.event(notification("notifications/marker"))
+        await host.receive("notifications/marker")
+
+
 async def test_a_request_timeout_is_one_error_and_is_told_to_the_server() -> None:
     async with FaultServer() as server, launch(server.url, "--request-timeout", "0.5") as host:
         await host.initialize()
@@ -174,8 +213,6 @@ async def test_a_request_timeout_is_one_error_and_is_told_to_the_server() -> Non
 
 
 async def test_progress_keeps_a_long_call_within_its_timeout() -> None:
-    import asyncio
-
     began: list[Request] = []
 
     async def slow(call: Call) -> None:

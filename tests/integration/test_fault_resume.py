@@ -83,11 +83,7 @@ async def test_it_is_resumed_as_often_as_it_ends() -> None:
         last = call.request.header("last-event-id") or ""
         rounds.append(last)
         n = int(last[1:]) + 1
-        end = (
-            event({"jsonrpc": "2.0", "id": 7, "result": {}}, id="last")
-            if n == 6
-            else event(progress(n), id=f"e{n}")
-        )
+        end = event({"jsonrpc": "2.0", "id": 7, "result": {}}, id="last") if n == 6 else event(progress(n), id=f"e{n}")
         await events(end)(call)
 
     async with FaultServer() as server, launch(server.url) as host:
@@ -166,9 +162,7 @@ async def test_a_read_without_an_event_id_is_asked_again() -> None:
         assert len(server.seen("resources/read")) == 2
 
 
-@pytest.mark.parametrize(
-    "refusal", [no_stream, page(400), page(500), rpc_error(-32600, "gone", 404)], ids=str
-)
+@pytest.mark.parametrize("refusal", [no_stream, page(400), page(500), rpc_error(-32600, "gone", 404)], ids=str)
 async def test_a_refused_resumption_is_one_error(refusal: Answer) -> None:
     async with FaultServer() as server, launch(server.url, patience=2) as host:
         await host.initialize()

@@ -72,9 +72,7 @@ async def test_resources_are_listed_and_read(reference: Reference, mode: Mode) -
         listed = await host.session.list_resources()
         assert [resource.uri for resource in listed.resources] == [TEXT, BLOB]
         templates = await host.session.list_resource_templates()
-        assert [template.uri_template for template in templates.resource_templates] == [
-            "reference://row/{number}"
-        ]
+        assert [template.uri_template for template in templates.resource_templates] == ["reference://row/{number}"]
         row = (await host.session.read_resource("reference://row/7")).contents[0]
         assert isinstance(row, types.TextResourceContents)
         assert row.text == "the text of reference://row/7: grüezi"

@@ -111,9 +111,7 @@ async def test_a_host_that_asks_for_the_next_revision_first_ends_up_with_one_tha
 
 @pytest.mark.parametrize("mode", [STATEFUL_SSE, STATELESS_JSON], ids=lambda mode: mode.name)
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18", "2025-11-25"])
-async def test_each_revision_is_negotiated_by_the_host(
-    reference: Reference, mode: Mode, version: str
-) -> None:
+async def test_each_revision_is_negotiated_by_the_host(reference: Reference, mode: Mode, version: str) -> None:
     server = reference(mode)
     async with reference_host(server.url, version=version) as host:
         assert await host.call("echo", version=version) == {"version": version}

@@ -178,8 +178,10 @@ async def test_a_host_that_does_not_read_cannot_hold_the_bridge() -> None:
         await host.notify("notifications/marker")
         await server.until_seen("notifications/marker")
         end(host, "SIGTERM")
-        async with asyncio.timeout(2):
-            assert await host.process.wait() == 0
+        await host.gone()
+        host.may_break_off = True
+        host.read_on()
+        assert await host.wait() == 0
         assert len(server.seen("DELETE")) == 1
 
 

@@ -29,9 +29,7 @@ async def array(host: BridgeProcess) -> Line:
 async def test_a_batch_is_answered_with_one_array() -> None:
     async with FaultServer() as server, launch(server.url) as host:
         await host.initialize("2025-03-26")
-        await host.send(
-            [ask(0), {"jsonrpc": "2.0", "method": "notifications/x"}, ask(""), ask("a", "vendor/v")]
-        )
+        await host.send([ask(0), {"jsonrpc": "2.0", "method": "notifications/x"}, ask(""), ask("a", "vendor/v")])
         answers = {json.dumps(one["id"]): one["result"] for one in (await array(host)).value}
         assert answers == {"0": {}, '""': {}, '"a"': {"seen": "vendor/v"}}
         await server.until_seen("notifications/x")
@@ -84,9 +82,7 @@ async def test_a_batch_of_notifications_and_responses_has_no_answer() -> None:
         await host.initialize("2025-03-26")
         await (await server.stream()).event({"jsonrpc": "2.0", "id": "s", "method": "roots/list"})
         await host.receive("roots/list")
-        await host.send(
-            [{"jsonrpc": "2.0", "method": "notifications/x"}, {"jsonrpc": "2.0", "id": "s", "result": {}}]
-        )
+        await host.send([{"jsonrpc": "2.0", "method": "notifications/x"}, {"jsonrpc": "2.0", "id": "s", "result": {}}])
         await server.until_seen("notifications/x")
         await server.until(server.responses, "the response")
         assert (await host.request("ping", id="after")).result == {}

@@ -152,9 +152,7 @@ async def test_a_bomb_of_nesting_does_no_harm(opening: bytes, closed: bool) -> N
             assert len(errors(host, -32700)) == 2
 
 
-@pytest.mark.parametrize(
-    "line", [b'{"jsonrpc":"2.0","id":"lost","result":{}}', b'{"jsonrpc":"2.0","id":0,"error":{}}']
-)
+@pytest.mark.parametrize("line", [b'{"jsonrpc":"2.0","id":"lost","result":{}}', b'{"jsonrpc":"2.0","id":0,"error":{}}'])
 async def test_an_answer_to_nothing_is_the_servers_to_judge(line: bytes) -> None:
     async with FaultServer() as server, launch(server.url) as host:
         await host.initialize()

@@ -51,9 +51,7 @@ async def test_lines_end_in_a_bare_newline() -> None:
     async with FaultServer() as server, launch(server.url) as host:
         await host.initialize()
         await host.call("echo")
-        assert not any(
-            line.raw.endswith(b"\r") or line.raw.startswith(b"\xef\xbb\xbf") for line in host.lines
-        )
+        assert not any(line.raw.endswith(b"\r") or line.raw.startswith(b"\xef\xbb\xbf") for line in host.lines)
 
 
 async def test_debug_output_stays_on_stderr() -> None:
@@ -83,9 +81,7 @@ async def test_a_slow_host_blocks_nobody_else_and_memory_stays_bounded(where: st
         stream = await call.stream()
         for n in range(total):
             await stream.event(notification("notifications/flood", {"n": n, "pad": padding}))
-        await stream.event(
-            notification("notifications/over") if call.id is None else call.reply({"over": True})
-        )
+        await stream.event(notification("notifications/over") if call.id is None else call.reply({"over": True}))
         await call.exchange.gone.wait()
 
     async with FaultServer() as server, launch(server.url) as host:
@@ -103,9 +99,7 @@ async def test_a_slow_host_blocks_nobody_else_and_memory_stays_bounded(where: st
         ids = [await host.ask("tools/call", {"name": "read", "arguments": {"n": n}}) for n in range(20)]
         await server.until_seen("notifications/up", 20)
         await server.until(
-            lambda: (
-                len([r for r in server.seen("tools/call") if r.message["params"]["name"] == "read"]) == 20
-            ),
+            lambda: len([r for r in server.seen("tools/call") if r.message["params"]["name"] == "read"]) == 20,
             "twenty calls while the host does not read",
         )
         host.read_on()
@@ -115,9 +109,7 @@ async def test_a_slow_host_blocks_nobody_else_and_memory_stays_bounded(where: st
             await host.receive("notifications/over", deadline=30)
         else:
             await host.answer(call, deadline=30)
-        assert [line.value["params"]["n"] for line in host.messages("notifications/flood")] == list(
-            range(total)
-        )
+        assert [line.value["params"]["n"] for line in host.messages("notifications/flood")] == list(range(total))
         assert peak_memory(host.process.pid) < 80 * MIB
 
 

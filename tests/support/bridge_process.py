@@ -98,6 +98,8 @@ class BridgeProcess:
         """The ids of every request sent by `ask`, as `id_key` writes them."""
         self.checks_answers = True
         """Whether answers nobody asked for are a failure at the end (tests that send raw bytes say False)."""
+        self.may_break_off = False
+        """Whether the last line may be cut: a host that does not read cannot have it whole."""
         self.stdout_closed = False
         self.bell = Bell()
         self._reading = asyncio.Event()
@@ -184,9 +186,7 @@ class BridgeProcess:
             found[:] = [
                 n
                 for n, line in enumerate(self.lines)
-                if n not in self._taken
-                and isinstance(line.value, dict)
-                and line.value.get("method") == method
+                if n not in self._taken and isinstance(line.value, dict) and line.value.get("method") == method
             ]
             return bool(found)
 
@@ -196,9 +196,7 @@ class BridgeProcess:
 
     def messages(self, method: str) -> list[Line]:
         """Every request or notification of the method so far."""
-        return [
-            line for line in self.lines if isinstance(line.value, dict) and line.value.get("method") == method
-        ]
+        return [line for line in self.lines if isinstance(line.value, dict) and line.value.get("method") == method]
 
     async def stderr_says(self, text: str, deadline: float = DEADLINE) -> str:
         """Wait for a line on stderr that holds the text, whatever the case of its letters."""
@@ -219,6 +217,11 @@ class BridgeProcess:
         async with asyncio.timeout(DEADLINE):
             await asyncio.gather(*self._tasks)
         return code
+
+    async def gone(self, deadline: float = 2.0) -> None:
+        """Wait for the process to end while its stdout is not read; the end of stderr tells."""
+        async with asyncio.timeout(deadline):
+            await asyncio.shield(self._tasks[1])
 
     def stop_reading(self) -> None:
         """Be the host that no longer reads: at most what pipes and buffers take is consumed."""
@@ -249,7 +252,7 @@ class BridgeProcess:
                 self._line(b"".join(pending))
                 pending = [part]
             self.bell.ring()
-        if any(pending):
+        if any(pending) and not self.may_break_off:
             self._stray.append(b"".join(pending))
         self.stdout_closed = True
         self.bell.ring()
@@ -278,9 +281,7 @@ class BridgeProcess:
 
     def check(self) -> None:
         """The rules that hold in every test."""
-        assert not self._stray, (
-            f"stdout carried something else than JSON lines: {[s[:300] for s in self._stray]}"
-        )
+        assert not self._stray, f"stdout carried something else than JSON lines: {[s[:300] for s in self._stray]}"
         assert not any("Traceback" in line for line in self.stderr), f"a traceback on stderr: {self.stderr}"
         if self.checks_answers:
             answered = [key for line in self.lines if (key := _answers(line)) is not None]

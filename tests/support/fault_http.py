@@ -73,6 +73,10 @@ class Request:
         return message.get("method") if isinstance(message, dict) else None
 
 
+class NotHttp(Exception):
+    """A TLS handshake where plain HTTP is spoken."""
+
+
 class Exchange:
     """One request and the means to answer it."""
 
@@ -223,7 +227,11 @@ class HttpServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         ahead = b""
         while True:
-            request = await _read_request(reader, number, ahead)
+            try:
+                request = await _read_request(reader, number, ahead)
+            except NotHttp:
+                writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+                return
             self.requests.append(request)
             self.bell.ring()
             exchange = Exchange(request, writer, self)
@@ -254,14 +262,15 @@ async def _watch(reader: asyncio.StreamReader, exchange: Exchange) -> bytes:
 
 
 async def _read_request(reader: asyncio.StreamReader, number: int, ahead: bytes) -> Request:
+    ahead = ahead or await reader.readexactly(1)
+    if ahead == b"\x16":
+        raise NotHttp
     head = (ahead + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")
     method, path, _ = first.split(" ", 2)
     if "://" in path:  # the absolute form, as through a forward proxy
         path = "/" + path.split("/", 3)[3]
-    headers = [
-        (name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines if line)
-    ]
+    headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines if line)]
     found = dict(headers)
     if found.get("transfer-encoding", "").lower() == "chunked":
         body = b""

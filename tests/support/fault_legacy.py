@@ -16,9 +16,7 @@ Hook = Callable[["LegacyServer", Exchange, Any], Awaitable[bool]]
 class LegacyServer:
     """Serves `/sse` and `/messages/?session=N`; a hook may take a message instead of the good behaviour."""
 
-    def __init__(
-        self, refusal: int = 405, endpoint: str = "/messages/?session={n}", hook: Hook | None = None
-    ) -> None:
+    def __init__(self, refusal: int = 405, endpoint: str = "/messages/?session={n}", hook: Hook | None = None) -> None:
         self.http = HttpServer(self._handle)
         self.refusal = refusal
         self.endpoint = endpoint

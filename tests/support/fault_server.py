@@ -121,9 +121,7 @@ Answer = Callable[[Call], Awaitable[None]]
 class FaultServer:
     """The scripted server; use as an async context manager."""
 
-    def __init__(
-        self, *, stateful: bool = True, tls: ssl.SSLContext | None = None, path: str = "/mcp"
-    ) -> None:
+    def __init__(self, *, stateful: bool = True, tls: ssl.SSLContext | None = None, path: str = "/mcp") -> None:
         self.http = HttpServer(self._handle, tls)
         self.path = path
         self.stateful = stateful
@@ -166,11 +164,7 @@ class FaultServer:
         """The requests so far: of an HTTP method (`GET`), or POSTs with a JSON-RPC method."""
         if method.isupper():
             return [request for request in self.http.requests if request.method == method]
-        return [
-            request
-            for request in self.http.requests
-            if request.method == "POST" and request.rpc_method == method
-        ]
+        return [request for request in self.http.requests if request.method == "POST" and request.rpc_method == method]
 
     def responses(self) -> list[Request]:
         """The POSTs that carried a response of the host."""
@@ -182,9 +176,7 @@ class FaultServer:
 
     async def until_seen(self, method: str, count: int = 1, deadline: float = DEADLINE) -> Request:
         """Wait for the request number `count` of the method."""
-        await self.until(
-            lambda: len(self.seen(method)) >= count, f"{count} x {method} at the server", deadline
-        )
+        await self.until(lambda: len(self.seen(method)) >= count, f"{count} x {method} at the server", deadline)
         return self.seen(method)[count - 1]
 
     async def stream(self, count: int = 1, deadline: float = DEADLINE) -> Stream:

@@ -103,12 +103,8 @@ async def slow(_state: State, context: Context, arguments: Arguments) -> types.C
 
 
 async def sample(_state: State, context: Context, arguments: Arguments) -> types.CallToolResult:
-    message = types.SamplingMessage(
-        role="user", content=types.TextContent(type="text", text=arguments["prompt"])
-    )
-    request = types.CreateMessageRequest(
-        params=types.CreateMessageRequestParams(messages=[message], max_tokens=17)
-    )
+    message = types.SamplingMessage(role="user", content=types.TextContent(type="text", text=arguments["prompt"]))
+    request = types.CreateMessageRequest(params=types.CreateMessageRequestParams(messages=[message], max_tokens=17))
     return said(await ask(context, arguments, request, types.CreateMessageResult))
 
 
@@ -131,9 +127,7 @@ async def ping_host(_state: State, context: Context, arguments: Arguments) -> ty
 async def log(state: State, context: Context, arguments: Arguments) -> types.CallToolResult:
     floor = LEVELS.index(state.levels.get(session_id(context), "debug"))
     for level in LEVELS[floor:]:
-        params = types.LoggingMessageNotificationParams(
-            level=level, logger="reference", data=arguments["data"]
-        )
+        params = types.LoggingMessageNotificationParams(level=level, logger="reference", data=arguments["data"])
         await context.session.send_notification(
             types.LoggingMessageNotification(params=params), channel(context, arguments)
         )

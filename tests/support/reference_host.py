@@ -74,9 +74,7 @@ class Host:
         content = params.messages[0].content
         text = content.text if isinstance(content, types.TextContent) else "?"
         answer = types.TextContent(type="text", text=f"you said: {text}")
-        return types.CreateMessageResult(
-            role="assistant", content=answer, model="none", stop_reason="endTurn"
-        )
+        return types.CreateMessageResult(role="assistant", content=answer, model="none", stop_reason="endTurn")
 
     async def on_elicitation(
         self, context: ClientRequestContext, params: types.ElicitRequestParams

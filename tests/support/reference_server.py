@@ -91,9 +91,7 @@ class Offer:
     def __init__(self) -> None:
         self.state = State()
 
-    async def list_tools(
-        self, _context: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListToolsResult:
+    async def list_tools(self, _context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         # Two pages: a host that follows cursors must get both through the bridge.
         half = len(TOOLS) // 2
         if params is not None and params.cursor == "rest":
@@ -118,9 +116,7 @@ class Offer:
         row = types.ResourceTemplate(uri_template=TEMPLATE, name="row")
         return types.ListResourceTemplatesResult(resource_templates=[row])
 
-    async def read(
-        self, _context: Context, params: types.ReadResourceRequestParams
-    ) -> types.ReadResourceResult:
+    async def read(self, _context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(params.uri)
         if uri == BLOB:
             blob = base64.b64encode(BLOB_BYTES).decode()
@@ -134,9 +130,7 @@ class Offer:
         self.state.subscribed.add((session_id(context), str(params.uri)))
         return types.EmptyResult()
 
-    async def unsubscribe(
-        self, context: Context, params: types.UnsubscribeRequestParams
-    ) -> types.EmptyResult:
+    async def unsubscribe(self, context: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
         self.state.subscribed.discard((session_id(context), str(params.uri)))
         return types.EmptyResult()
 
@@ -146,9 +140,7 @@ class Offer:
         who = types.PromptArgument(name="who", required=True)
         return types.ListPromptsResult(prompts=[types.Prompt(name="greet", arguments=[who])])
 
-    async def get_prompt(
-        self, _context: Context, params: types.GetPromptRequestParams
-    ) -> types.GetPromptResult:
+    async def get_prompt(self, _context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         content = types.TextContent(type="text", text=f"Greet {(params.arguments or {})['who']}")
         return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=content)])
 
