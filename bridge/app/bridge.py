@@ -7,14 +7,15 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from bridge.app.sleep import SleepDetector
 from bridge.host.output import HostOutput
 from bridge.protocol import mcp
 from bridge.protocol.framing import LineSplitter
-from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Header, Remote, RemoteRequest
+from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Remote, RemoteRequest
+from bridge.remote.http1 import Header
 from bridge.session.commands import (
     Abandon,
     CancelTimer,
@@ -65,7 +66,7 @@ class Bridge:
         self._stop: asyncio.Future[str] = self._loop.create_future()
         self._quiet: asyncio.Event | None = None
         self._remote: Remote
-        self._drop_idle: Callable[[], Coroutine[Any, Any, None]]
+        self._drop_idle: Callable[[], None]
         self._act: dict[type, Callable[[Any], None]] = {
             SendToHost: self._send_to_host,
             Post: self._post,
@@ -79,7 +80,7 @@ class Bridge:
             Report: self._report,
         }
 
-    def connect(self, remote: Remote, drop_idle: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def connect(self, remote: Remote, drop_idle: Callable[[], None]) -> None:
         """Say where exchanges are carried out, and how idle connections are dropped."""
         self._remote = remote
         self._drop_idle = drop_idle
@@ -206,9 +207,7 @@ class Bridge:
         self.take(TimerFired(timer))
 
     def _drop_connections(self, _: Command) -> None:
-        task = self._loop.create_task(self._drop_idle())
-        self._exchanges[-id(task)] = task
-        task.add_done_callback(lambda done: self._exchanges.pop(-id(done), None))
+        self._drop_idle()
 
     def _report(self, command: Report) -> None:
         _logger.log(logging.getLevelNamesMapping()[command.level.upper()], "%s", command.text)

@@ -17,7 +17,8 @@ from bridge.errors import UsageError
 from bridge.host.output import HostOutput
 from bridge.host.parent import watch_parent
 from bridge.host.stdio import HostInput, take_over, watch_hang_up
-from bridge.remote.connections import Connections, origin_of
+from bridge.remote.connecting import Way, origin_of
+from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
 from bridge.remote.proxy import proxy_for
 from bridge.session.session import Session
@@ -51,7 +52,7 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         from bridge.remote.tls import ssl_context
 
         tls = ssl_context(settings)
-    connections = Connections(origin_of(settings.url), proxy, tls)
+    connections = Connections(Way(origin_of(settings.url), proxy, tls), settings.connect_timeout)
     session = Session(settings.url, settings.transport, settings.patience, settings.request_timeout)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(session, output)
@@ -59,7 +60,6 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         settings.url,
         _headers(settings),
         connections,
-        connect_timeout=settings.connect_timeout,
         proxy=proxy.url if proxy else None,
         emit=bridge.take,
         clear=output.drained,

@@ -45,12 +45,13 @@ def _descriptor_of(parent: int) -> int | None:
     """A descriptor that becomes readable when the process ends."""
     if parent <= 0:  # The parent lives in a namespace that cannot be seen from here.
         return None
+    descriptor = None
     with contextlib.suppress(OSError):
         if sys.platform == "linux":
-            return os.pidfd_open(parent)
+            descriptor = os.pidfd_open(parent)
         elif sys.platform == "darwin":
-            return _kqueue_of(parent)
-    return None
+            descriptor = _kqueue_of(parent)
+    return descriptor
 
 
 def _kqueue_of(parent: int) -> int:

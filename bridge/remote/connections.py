@@ -1,83 +1,82 @@
 """Connections to the one server, kept for the next request.
 
-httpcore makes them (directly, through a proxy, with TLS); its pools only serve as makers here. A pool walks all its
-connections for every request, which costs most when many are in flight; a stack of idle ones costs nothing, and the one
-used last is the likeliest to be alive.
+A stack of idle connections costs nothing however many requests are in flight, and the one used last is the likeliest to
+be alive.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from urllib.parse import urlsplit
+import re
+import time
 
-import httpcore
-from httpcore import AsyncConnectionInterface
+import h11
 
-from bridge.remote.network import NetworkBackend
-from bridge.remote.proxy import Proxy
+from bridge.remote.connecting import Way
+from bridge.remote.http1 import HttpConnection
 
 _KEEP_SECONDS = 50.0
 _MOST = 200
-
-
-def origin_of(url: str) -> httpcore.Origin:
-    """The origin of an http or https URL (RFC 6454)."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return httpcore.Origin(parts.scheme.encode(), (parts.hostname or "").encode("ascii"), port)
+_TIMEOUT = re.compile(rb"\btimeout\s*=\s*(\d{1,6})")
 
 
 class Connections:
-    """Lends connections to one origin. `tls` is for the origin, and for a proxy that is reached over https."""
+    """Lends connections that lead one way. `connect_timeout` in seconds."""
 
-    def __init__(self, origin: httpcore.Origin, proxy: Proxy | None, tls: ssl.SSLContext | None) -> None:
-        self._origin = origin
-        self._maker = _maker(proxy, tls)
-        self._idle: list[AsyncConnectionInterface] = []
+    def __init__(self, way: Way, connect_timeout: float) -> None:
+        self.way = way
+        self._connect_timeout = connect_timeout
+        self._idle: list[HttpConnection] = []
         self._free = asyncio.Semaphore(_MOST)
-        self._trusted: set[AsyncConnectionInterface] = set()
+        self._trusted: set[HttpConnection] = set()
 
-    async def take(self, *, urgent: bool) -> AsyncConnectionInterface:
-        """Lend a connection, which may not be open yet. Waits while too many are lent, unless it is urgent."""
+    async def take(self, *, urgent: bool) -> HttpConnection:
+        """Lend a connection. Waits while too many are lent, unless it is urgent. Raises `NotConnected`."""
         if not urgent:
             await self._free.acquire()
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed() and not connection.has_expired():
-                return connection
-            await self._close(connection)
-        connection = self._maker.create_connection(self._origin)
+        try:
+            connection = self._idle_one() or await self.way.connect(self._connect_timeout)
+        except BaseException:
+            if not urgent:
+                self._free.release()
+            raise
         self._trusted.add(connection)
         return connection
 
-    async def give_back(self, connection: AsyncConnectionInterface, *, urgent: bool) -> None:
-        """Take a connection back, to lend it again if it can still serve."""
+    def give_back(self, connection: HttpConnection, response: h11.Response | None, *, urgent: bool) -> None:
+        """Take a connection back, to lend it again if it can still serve; `response` is the last it carried."""
         if not urgent:
             self._free.release()
-        if connection.is_idle() and not connection.is_closed() and connection in self._trusted:
+        if response is not None and connection in self._trusted and connection.recycle():
+            connection.expires = time.monotonic() + _keep_seconds(response)
             self._idle.append(connection)
         else:
-            await self._close(connection)
+            self._let_go(connection)
 
-    async def drop_idle(self) -> None:
+    def drop_idle(self) -> None:
         """Trust no connection made before now: close the idle ones, and the lent ones once they come back."""
         idle, self._idle = self._idle, []
         self._trusted.clear()
         for connection in idle:
-            await self._close(connection)
+            connection.abort()
 
-    async def _close(self, connection: AsyncConnectionInterface) -> None:
+    def _idle_one(self) -> HttpConnection | None:
+        now = time.monotonic()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_alive and connection.expires > now:
+                return connection
+            self._let_go(connection)
+        return None
+
+    def _let_go(self, connection: HttpConnection) -> None:
         self._trusted.discard(connection)
-        await connection.aclose()
+        connection.abort()
 
 
-def _maker(proxy: Proxy | None, tls: ssl.SSLContext | None) -> httpcore.AsyncConnectionPool:
-    http_proxy = None
-    if proxy is not None:
-        # "socks5h" says that the proxy resolves the name, which httpcore always leaves to it.
-        url = proxy.url.replace("socks5h://", "socks5://")
-        http_proxy = httpcore.Proxy(url, auth=proxy.auth, ssl_context=tls if proxy.scheme == "https" else None)
-    return httpcore.AsyncConnectionPool(
-        ssl_context=tls, proxy=http_proxy, keepalive_expiry=_KEEP_SECONDS, network_backend=NetworkBackend()
-    )
+def _keep_seconds(response: h11.Response) -> float:
+    """How long a connection may stay idle: a second less than the server says, lest it close it under a request."""
+    for name, value in response.headers:
+        if name == b"keep-alive" and (found := _TIMEOUT.search(value)):
+            return min(_KEEP_SECONDS, max(0.0, float(found[1]) - 1.0))
+    return _KEEP_SECONDS

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 _MOST = 50
@@ -67,6 +66,8 @@ class Cookies:
             if "max-age" in named:
                 return self._clock() + int(named["max-age"][:12])
             if "expires" in named:
+                from email.utils import parsedate_to_datetime  # Dear to import, and not every run meets a cookie.
+
                 return parsedate_to_datetime(named["expires"]).timestamp()
         except (ValueError, OverflowError):
             pass

@@ -9,17 +9,19 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-import httpcore
+import h11
 
 from bridge.protocol import mcp
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
-from bridge.remote.connections import Connections, origin_of
+from bridge.remote.budget import Budget
+from bridge.remote.connecting import NotConnected, origin_of
+from bridge.remote.connections import Connections
 from bridge.remote.cookies import Cookies
 from bridge.remote.failures import explain
+from bridge.remote.http1 import Header, HttpConnection
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -29,20 +31,19 @@ from bridge.session.events import (
     ResponseStarted,
     StreamClosed,
 )
+from bridge.session.faults import excerpt
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """The largest message taken from a server."""
 
 _MAX_REDIRECTS = 5
-_MAX_ERROR_BYTES = 64 * 1024
+_MAX_PAGE_BYTES = 64 * 1024
+_MAX_UNFINISHED_BYTES = 32 * 1024 * 1024
 _MAX_MOVES = 100
 _LONGEST_SESSION_ID = 4096
 _INFLATE_AT_ONCE = 1 << 20
 _PERMANENT = {301, 308}
 _REDIRECTS = {301, 302, 303, 307, 308}
-_WIRE_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError)
-
-Header = tuple[bytes, bytes]
 
 
 class RemoteRequest(NamedTuple):
@@ -67,19 +68,6 @@ class _Refused(Exception):
         self.hint = hint
 
 
-class _Body:
-    """A request's body, which tells whether all of it was handed to the system."""
-
-    def __init__(self, body: bytes | None) -> None:
-        self._body = body
-        self.sent = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._body is not None:
-            yield self._body
-        self.sent = True
-
-
 class Remote:
     """The server at `url`. `headers` are the user's, sent to its origin and nowhere else.
 
@@ -92,7 +80,6 @@ class Remote:
         headers: tuple[Header, ...],
         connections: Connections,
         *,
-        connect_timeout: float,
         proxy: str | None,
         emit: Callable[[Event], None],
         clear: Callable[[], Awaitable[None]],
@@ -101,11 +88,11 @@ class Remote:
         self._origin = origin_of(url)
         self._headers = headers
         self._connections = connections
-        self._connect_timeout = connect_timeout
         self._proxy = proxy
         self._emit = emit
         self._clear = clear
         self._cookies = Cookies()
+        self._budget = Budget(_MAX_UNFINISHED_BYTES)
         self._moved: dict[str, str] = {}
 
     async def run(self, request: RemoteRequest) -> None:
@@ -124,64 +111,64 @@ class Remote:
 
     async def _attempt(self, request: RemoteRequest, url: str) -> str | None:
         """Send to `url`; return where to send instead, None when the exchange is over."""
-        body = _Body(request.body)
-        head: int | None = None
-        streams = False
-        connection = await self._connections.take(urgent=request.urgent)
         try:
-            response = await connection.handle_async_request(self._http_request(request, url, body))
-            try:
-                target = self._redirect(url, response)
-                if target is None:
-                    head = response.status
-                    streams = self._start(request, url, response)
-                    await self._read(request, response, streams=streams)
-            finally:
-                await response.aclose()
-            return target
+            connection = await self._connections.take(urgent=request.urgent)
+        except NotConnected as problem:
+            self._emit(ExchangeFailed(request.exchange, *explain(problem, url, self._proxy)))
+            return None
+        response: h11.Response | None = None
+        try:
+            target, headers = self._head(request, url)
+            response = await connection.request(request.method, target, headers, request.body, request.read_timeout)
+            elsewhere = self._redirect(url, response)
+            if elsewhere is None:
+                await self._read(request, url, response, connection)
+            else:
+                await _skip(connection)
+            return elsewhere
         except EventTooLarge as problem:
             raise _Refused(Cause.TOO_LARGE, f"{url} sent more than is taken: {problem}.") from problem
         except zlib.error as problem:
             raise _Refused(Cause.TRUNCATED, f"{url} sent a body that cannot be decompressed.") from problem
-        except _WIRE_ERRORS as problem:
-            self._failed(request, url, problem, sent=body.sent, head=head, streams=streams)
+        except (OSError, h11.ProtocolError) as problem:
+            self._broken(request, url, problem, response, sent=connection.sent)
             return None
         finally:
-            await self._connections.give_back(connection, urgent=request.urgent)
+            self._budget.release(request.exchange)
+            self._connections.give_back(connection, response, urgent=request.urgent)
 
-    def _http_request(self, request: RemoteRequest, url: str, body: _Body) -> httpcore.Request:
+    def _head(self, request: RemoteRequest, url: str) -> tuple[bytes, list[Header]]:
         parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = [(b"host", _host(self._origin)), *request.headers, *self._headers]
+        path = parts.path or "/"
+        target = path + (f"?{parts.query}" if parts.query else "")
+        way = self._connections.way
+        if way.is_forwarded:
+            target = f"{self._origin.scheme}://{self._origin.authority.decode()}{target}"
+        headers = [(b"host", self._origin.authority), *request.headers, *way.forward_headers()]
         if request.body is not None:
             headers.append((b"content-length", b"%d" % len(request.body)))
-        if cookie := self._cookies.header(parts.path or "/", secure=parts.scheme == "https"):
-            headers.append((b"cookie", cookie.encode("latin-1")))
-        return httpcore.Request(
-            request.method,
-            httpcore.URL(
-                scheme=self._origin.scheme,
-                host=self._origin.host,
-                port=self._origin.port,
-                target=target.encode("ascii"),
-            ),
-            headers=headers,
-            content=body,
-            extensions={"timeout": {"connect": self._connect_timeout, "read": request.read_timeout}},
-        )
+        cookies = self._cookies.header(path, secure=parts.scheme == "https")
+        for name, value in self._headers:
+            if name.lower() == b"cookie" and cookies:
+                cookies = f"{value.decode('latin-1')}; {cookies}"
+            elif name.lower() != b"cookie" or not cookies:
+                headers.append((name, value))
+        if cookies:
+            headers.append((b"cookie", cookies.encode("latin-1")))
+        return target.encode("ascii"), headers
 
-    def _redirect(self, url: str, response: httpcore.Response) -> str | None:
+    def _redirect(self, url: str, response: h11.Response) -> str | None:
         """The URL that a response leads to, or None. Raises `_Refused` for one that must not be followed."""
-        status = response.status
+        status = response.status_code
         self._cookies.store(urlsplit(url).path or "/", _all(response, b"set-cookie"))
         location = _first(response, b"location")
         if status not in _REDIRECTS or location is None:
             return None
-        target = urljoin(url, location.decode("latin-1")).partition("#")[0]
         try:
+            target = urljoin(url, location.decode("latin-1")).partition("#")[0]
             same = origin_of(target) == self._origin and target.isascii()
-        except (ValueError, UnicodeError):
-            same = False
+        except ValueError:
+            target, same = excerpt(location, 200), False
         if not same:
             shown = target.partition("?")[0][:200]
             raise _Refused(
@@ -195,21 +182,20 @@ class Remote:
             self._moved[url] = target
         return target
 
-    def _start(self, request: RemoteRequest, url: str, response: httpcore.Response) -> bool:
+    def _start(self, request: RemoteRequest, url: str, response: h11.Response) -> bool:
         """Tell the head of a response; return whether it streams."""
-        content_type = (_first(response, b"content-type") or b"").partition(b";")[0].strip().lower()
-        streams = 200 <= response.status < 300 and content_type == mcp.EVENT_STREAM
+        streams = _streams(response)
         session_id = _first(response, mcp.SESSION_ID)
         if session_id is not None and not (0 < len(session_id) <= _LONGEST_SESSION_ID and _is_visible(session_id)):
             raise _Refused(
                 Cause.PROTOCOL, f"{url} gave a session id that is not visible ASCII.", "The server is at fault."
             )
-        self._emit(ResponseStarted(request.exchange, response.status, session_id, streams))
+        self._emit(ResponseStarted(request.exchange, response.status_code, session_id, streams))
         return streams
 
-    async def _read(self, request: RemoteRequest, response: httpcore.Response, *, streams: bool) -> None:
-        chunks = _decoded(response)
-        if streams:
+    async def _read(self, request: RemoteRequest, url: str, response: h11.Response, connection: HttpConnection) -> None:
+        chunks = _decoded(response, connection)
+        if self._start(request, url, response):
             decoder = EventStreamDecoder(MAX_MESSAGE_BYTES)
             async for chunk in chunks:
                 for event in decoder.feed(chunk):
@@ -217,63 +203,76 @@ class Remote:
                 await self._clear()
             self._emit(StreamClosed(request.exchange, "the server closed the stream"))
             return
-        limit = MAX_MESSAGE_BYTES if response.status < 300 else _MAX_ERROR_BYTES
+        status = response.status_code
+        content_type = _first(response, b"content-type") or b""
         pieces: list[bytes] = []
         size = 0
         async for chunk in chunks:
             size += len(chunk)
             pieces.append(chunk)
-            if size > limit:
-                if response.status >= 300:
-                    break
-                raise EventTooLarge(f"a message is larger than {limit} bytes")
+            if size > MAX_MESSAGE_BYTES:
+                raise EventTooLarge(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
+            if size > _MAX_PAGE_BYTES and status >= 300 and not content_type.startswith(mcp.JSON):
+                break
+            await self._budget.add(request.exchange, len(chunk))
         await self._clear()
-        content_type = _first(response, b"content-type") or b""
-        wait = _retry_after(_first(response, b"retry-after"), time.time())
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        self._emit(BodyReceived(request.exchange, response.status, content_type, body, wait))
+        wait = _retry_after(_first(response, b"retry-after"), time.time())
+        self._emit(BodyReceived(request.exchange, status, content_type, body, wait))
 
-    def _failed(
-        self, request: RemoteRequest, url: str, problem: Exception, *, sent: bool, head: int | None, streams: bool
+    def _broken(
+        self, request: RemoteRequest, url: str, problem: Exception, response: h11.Response | None, *, sent: bool
     ) -> None:
-        cause, message, hint = explain(problem, url, self._proxy)
-        if streams:
+        """Tell that the connection broke, before the head of the response came or after."""
+        if response is None:
+            cause, _, message, hint = explain(problem, url, self._proxy)
+            self._emit(ExchangeFailed(request.exchange, cause, sent, message, hint))
+        elif _streams(response):
             self._emit(StreamClosed(request.exchange, "the connection was lost"))
-            return
-        if head is not None:
-            cause, hint = Cause.TRUNCATED, "Try again; if it stays so, the server or a proxy before it is at fault."
-            message = f"{url} answered with status {head}, but the answer broke off before its end."
-        self._emit(ExchangeFailed(request.exchange, cause, sent, message, hint))
+        elif response.status_code >= 300:
+            self._emit(BodyReceived(request.exchange, response.status_code, b"", b""))
+        else:
+            message = f"{url} answered with status {response.status_code}, but the answer broke off before its end."
+            hint = "Try again; if it stays so, the server or a proxy before it is at fault."
+            self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))
 
 
-async def _decoded(response: httpcore.Response) -> AsyncIterator[bytes]:
+async def _decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes]:
     """The body without its content coding. None is asked for; some servers compress all the same."""
     coding = (_first(response, b"content-encoding") or b"").strip().lower()
     if coding not in {b"gzip", b"x-gzip", b"deflate"}:
-        async for chunk in response.aiter_stream():
+        async for chunk in connection.body():
             yield chunk
         return
     decoder = zlib.decompressobj(wbits=47 if coding != b"deflate" else zlib.MAX_WBITS)
-    async for chunk in response.aiter_stream():
+    async for chunk in connection.body():
         data = decoder.decompress(chunk, _INFLATE_AT_ONCE)
         while data:
             yield data
             data = decoder.decompress(decoder.unconsumed_tail, _INFLATE_AT_ONCE)
 
 
-def _host(origin: httpcore.Origin) -> bytes:
-    host = b"[%b]" % origin.host if b":" in origin.host else origin.host
-    default = {b"http": 80, b"https": 443}[origin.scheme]
-    return host if origin.port == default else b"%b:%d" % (host, origin.port)
+async def _skip(connection: HttpConnection) -> None:
+    """Read a redirect's body, if it is short, so that the connection can serve again."""
+    size = 0
+    async for chunk in connection.body():
+        size += len(chunk)
+        if size > _MAX_PAGE_BYTES:
+            return
 
 
-def _first(response: httpcore.Response, name: bytes) -> bytes | None:
-    return next((value for key, value in response.headers if key.lower() == name), None)
+def _streams(response: h11.Response) -> bool:
+    content_type = (_first(response, b"content-type") or b"").partition(b";")[0].strip().lower()
+    return 200 <= response.status_code < 300 and content_type == mcp.EVENT_STREAM
 
 
-def _all(response: httpcore.Response, name: bytes) -> list[bytes]:
-    return [value for key, value in response.headers if key.lower() == name]
+def _first(response: h11.Response, name: bytes) -> bytes | None:
+    return next((value for key, value in response.headers if key == name), None)
+
+
+def _all(response: h11.Response, name: bytes) -> list[bytes]:
+    return [value for key, value in response.headers if key == name]
 
 
 def _is_visible(value: bytes) -> bool:
@@ -287,6 +286,8 @@ def _retry_after(value: bytes | None, now: float) -> float | None:
     text = value.decode("latin-1").strip()
     if text.isdecimal():
         return float(text[:9])
+    from email.utils import parsedate_to_datetime  # Dear to import, and a date is rare here.
+
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Foreign exceptions, turned into a cause and words for a person; the one place that knows httpcore's, ssl's and the OS's."""
+"""Exceptions of the system, of TLS and of HTTP, turned into a cause and words for a person; the one place to do so."""
 
 from __future__ import annotations
 
@@ -8,64 +8,65 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
-import httpcore
+import h11
 
+from bridge.remote.connecting import NotConnected, ProxyRefused
 from bridge.session.events import Cause
 
 _ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
 _REFUSED = {errno.ECONNREFUSED, 10061}
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10051, 10065}
 
-Explanation = tuple[Cause, str, str]
-"""Why, the sentence, and what to do."""
+Explanation = tuple[Cause, bool, str, str]
+"""Why, whether the request may have been seen, the sentence, and what to do."""
 
 
-def explain(problem: BaseException, url: str, proxy: str | None) -> Explanation:
+def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
     """Say what happened on the way to `url`; `proxy` is the proxy's URL without credentials, where there is one."""
-    if isinstance(problem, httpcore.ProxyError):
+    if isinstance(problem, NotConnected):
+        cause, message, hint = _not_connected(problem, url, proxy)
+        return cause, False, message, hint
+    if isinstance(problem, TimeoutError):
+        return Cause.LOST, True, f"{url} did not answer in time.", ""
+    if isinstance(problem, h11.RemoteProtocolError):
+        said = " ".join(str(problem).split())[:200]
+        hint = "Check the port, and whether the URL should begin with https://."
+        return Cause.LOST, True, f"{url} did not answer as HTTP does ({said}).", hint
+    if isinstance(problem, h11.LocalProtocolError):
+        return Cause.PROTOCOL, False, f"The request to {url} cannot be put into HTTP ({problem}).", ""
+    return Cause.LOST, True, f"The connection to {url} was lost.", "Try again."
+
+
+def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> tuple[Cause, str, str]:
+    problem = failure.reason
+    if isinstance(problem, ProxyRefused):
         return _proxy_refused(str(problem), url, proxy)
-    if isinstance(problem, httpcore.ConnectError | httpcore.ConnectTimeout | OSError):
-        return _not_connected(problem, url, proxy)
-    if isinstance(problem, httpcore.ReadTimeout):
-        return Cause.LOST, f"{url} did not answer in time.", ""
-    said = " ".join(str(problem).split())
-    if isinstance(problem, httpcore.RemoteProtocolError) and "disconnected" not in said:
-        return (
-            Cause.LOST,
-            f"{url} did not answer as HTTP does ({said[:200]}).",
-            "Check the port, and whether the URL should begin with https://.",
-        )
-    return Cause.LOST, f"The connection to {url} was lost.", "Try again."
-
-
-def _not_connected(problem: BaseException, url: str, proxy: str | None) -> Explanation:
-    at = f"the proxy {proxy}" if proxy else url
-    host = urlsplit(proxy or url).hostname or ""
-    check = (
-        "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY." if proxy else "Check the URL, and whether the server is running."
-    )
-    root = _root(problem)
-    numbers = {int(found) for found in _ERRNO.findall(str(root))} | {getattr(root, "errno", None) or 0}
-    if isinstance(root, ssl.SSLError):
-        return _no_tls(root, url)
-    if isinstance(root, socket.gaierror | UnicodeError):
-        said = f"Cannot reach {at}: the name {host} is not known to the name service."
-        return Cause.UNREACHABLE, said, "Check the spelling, and the network or VPN." if not proxy else check
-    if isinstance(root, TimeoutError | httpcore.ConnectTimeout) or errno.ETIMEDOUT in numbers:
-        said = f"Cannot reach {at}: no answer in the time given to connect."
-        return Cause.UNREACHABLE, said, f"{check} A firewall may drop the packets, or a proxy be needed."
+    if isinstance(problem, ssl.SSLError):
+        return _no_tls(problem, f"the proxy {proxy}" if failure.at_proxy else url)
+    host = urlsplit(proxy if failure.at_proxy and proxy else url).hostname or ""
+    where = f"{url}: the proxy {proxy}" if failure.at_proxy else url
+    check = "Check the URL, and whether the server is running."
+    if failure.at_proxy:
+        check = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
+    numbers = {int(found) for found in _ERRNO.findall(str(problem))} | {getattr(problem, "errno", None) or 0}
+    if isinstance(problem, socket.gaierror | UnicodeError):
+        hint = check if failure.at_proxy else "Check the spelling, and the network or VPN."
+        return Cause.UNREACHABLE, _cannot(where, f"the name {host} is not known to the name service"), hint
+    if isinstance(problem, TimeoutError) or errno.ETIMEDOUT in numbers:
+        hint = f"{check} A firewall may drop the packets, or a proxy be needed."
+        return Cause.UNREACHABLE, _cannot(where, "no answer in the time given to connect"), hint
     if numbers & _REFUSED:
-        return Cause.UNREACHABLE, f"Cannot reach {at}: the connection was refused.", check
+        return Cause.UNREACHABLE, _cannot(where, "the connection was refused"), check
     if numbers & _NO_ROUTE:
-        return (
-            Cause.UNREACHABLE,
-            f"Cannot reach {at}: there is no way to it in the network.",
-            "Check the network or VPN.",
-        )
-    return Cause.UNREACHABLE, f"Cannot reach {at}: {_plain(root)}.", check
+        return Cause.UNREACHABLE, _cannot(where, "there is no way to it in the network"), "Check the network or VPN."
+    return Cause.UNREACHABLE, _cannot(where, _plain(problem)), check
 
 
-def _no_tls(problem: ssl.SSLError, url: str) -> Explanation:
+def _cannot(where: str, why: str) -> str:
+    return f"Cannot reach {where}: {why}."
+
+
+def _no_tls(problem: ssl.SSLError, url: str) -> tuple[Cause, str, str]:
     if isinstance(problem, ssl.SSLCertVerificationError):
         why = problem.verify_message or _plain(problem)
         return (
@@ -89,20 +90,13 @@ def _no_tls(problem: ssl.SSLError, url: str) -> Explanation:
     return Cause.UNREACHABLE, f"Cannot reach {url}: the TLS handshake failed ({_plain(problem)}).", "Try again."
 
 
-def _proxy_refused(said: str, url: str, proxy: str | None) -> Explanation:
+def _proxy_refused(said: str, url: str, proxy: str | None) -> tuple[Cause, str, str]:
     status = said[:3]
     hint = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
     if status == "407":
         hint = "It wants a sign-in: put user and password into the proxy's URL."
     cause = Cause.UNREACHABLE if status in {"502", "503", "504"} else Cause.UNTRUSTED
     return cause, f"Cannot reach {url}: the proxy {proxy} refused to connect ({said[:200]}).", hint
-
-
-def _root(problem: BaseException) -> BaseException:
-    """The exception of the system's below httpcore's."""
-    while isinstance(problem, httpcore.ConnectError | httpcore.ConnectTimeout) and problem.__cause__ is not None:
-        problem = problem.__cause__
-    return problem
 
 
 def _plain(problem: BaseException) -> str:

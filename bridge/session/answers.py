@@ -17,15 +17,25 @@ _MAX_SERVER_REQUESTS = 10_000
 
 
 class Answers:
-    """Delivers, and sees to it that no call is answered twice. `on_answer` hears of every answer the server gave."""
+    """Delivers, and sees to it that no call is answered twice.
+
+    `on_answer` hears of every answer the server gave to a call; `on_stray` is asked whether an answer to no call is for
+    the bridge itself.
+    """
 
     def __init__(
-        self, ledger: Ledger, calls: Calls, deadlines: Deadlines, on_answer: Callable[[Call, Response], None]
+        self,
+        ledger: Ledger,
+        calls: Calls,
+        deadlines: Deadlines,
+        on_answer: Callable[[Call, Response], None],
+        on_stray: Callable[[Response], bool],
     ) -> None:
         self._ledger = ledger
         self._calls = calls
         self._deadlines = deadlines
         self._on_answer = on_answer
+        self._on_stray = on_stray
         self._server_requests: dict[RequestId, int] = {}
 
     def take(self, data: bytes) -> None:
@@ -35,8 +45,8 @@ class Answers:
                 self._deliver(message)
             elif call := self._calls.get(message.id):
                 self.finish(call, message)
-            else:
-                self._ledger.report("warning", f"{self._ledger.url} sent an answer nobody waits for; it was dropped")
+            elif not self._on_stray(message):
+                self._ledger.report("debug", f"{self._ledger.url} sent an answer nobody waits for; it was dropped")
 
     def take_body(self, body: bytes, call: Call) -> Fault | None:
         """Deliver a JSON body that must hold the answer to `call`; say what is wrong where it does not."""
@@ -106,11 +116,9 @@ class Answers:
         if response.id is None:
             said = faults.server_message(response.line)
             return faults.wrong_answer(self._ledger.url, f"answered {call.request.method} with an error: {said}")
-        return faults.wrong_answer(
-            self._ledger.url,
-            f"answered {call.request.method} with another request's id ({faults.excerpt(repr(response.id).encode(), 60)}"
-            f" instead of {faults.excerpt(call.request.raw_id, 60)})",
-        )
+        theirs, ours = faults.excerpt(repr(response.id).encode(), 60), faults.excerpt(call.request.raw_id, 60)
+        what = f"answered {call.request.method} with another request's id ({theirs} instead of {ours})"
+        return faults.wrong_answer(self._ledger.url, what)
 
     def _end(self, call: Call, line: bytes | None) -> None:
         if not self._calls.remove(call):

@@ -37,20 +37,24 @@ class Call:
     """One request of the host's, from its arrival to its answer.
 
     `cursor` is the place in the stream that answers it; `renewals` counts the new sessions it was sent in again;
-    `patience_ends` is when to give up trying to reach the server; `waited` is for how long it obeyed `Retry-After`.
+    `cuts` those whose connection was lost. `sent_at` is when it was sent last, `patience_ends` when to give up trying
+    to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble` what went wrong last.
     """
 
     __slots__ = (
         "attempts",
         "batch",
         "cursor",
+        "cuts",
         "exchange",
         "number",
         "patience_ends",
         "progress_token",
         "renewals",
         "request",
+        "sent_at",
         "session_id",
+        "trouble",
         "waited",
     )
 
@@ -60,6 +64,9 @@ class Call:
         self.batch = batch
         self.exchange: Exchange | None = None
         self.attempts = 0
+        self.cuts = 0
+        self.sent_at = 0.0
+        self.trouble = ""
         self.renewals = 0
         self.patience_ends: float | None = None
         self.waited = 0.0

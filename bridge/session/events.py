@@ -1,4 +1,4 @@
-"""What happens to a session. `exchange` numbers one HTTP request with its response, as the command that began it did."""
+"""What happens to a session. `exchange` numbers one HTTP request with its response, as its command did."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def refused(url: str, status: int, body: bytes) -> Fault:
     if not hint and status >= 500:
         hint = "The fault is at the server, or at a gateway before it; try again later."
     message = f"{url} answered {status_name(status)}" + (f": {said}" if said else "")
-    return Fault("http-status", _sentence(message), hint, status=status)
+    return Fault("rate-limited" if status == 429 else "http-status", _sentence(message), hint, status=status)
 
 
 def throttled(url: str, status: int, seconds: float) -> Fault:
@@ -150,7 +150,8 @@ def outcome_unknown(url: str, method: str, reason: str) -> Fault:
     """The connection went after the request was sent, and running it twice might do harm."""
     return Fault(
         "outcome-unknown",
-        f"The connection to {url} was lost before {method} was answered ({reason}); the server may or may not have run it.",
+        f"The connection to {url} was lost before {method} was answered ({reason.rstrip('.')}); "
+        "the server may or may not have run it.",
         "Check what happened before you try it again.",
     )
 
@@ -159,7 +160,7 @@ def no_answer(url: str, method: str, reason: str) -> Fault:
     """The server was asked again and again, and never answered."""
     return Fault(
         "no-answer",
-        f"{url} never answered {method}: {reason}.",
+        _sentence(f"{url} never answered {method}: {reason}"),
         "Try again; if it stays so, the server or a proxy before it cuts connections off.",
     )
 
@@ -187,9 +188,9 @@ def too_many(limit: int) -> Fault:
     return Fault("too-many", f"{limit} requests are waiting for answers already.", "Wait for some to be answered.")
 
 
-def shut_down(url: str) -> Fault:
-    """The bridge ends."""
-    return Fault("shutdown", f"The bridge to {url} is shutting down.")
+def shut_down(url: str, trouble: str) -> Fault:
+    """The bridge ends; `trouble` is what kept the answer away, if anything is known."""
+    return Fault("shutdown", f"The bridge to {url} is shutting down.", trouble)
 
 
 def _sentence(text: str) -> str:

@@ -1,7 +1,7 @@
 """The transport before Streamable HTTP (MCP 2024-11-05, HTTP with SSE).
 
-One GET stream carries everything down; its first event, `endpoint`, names the URL that messages are POSTed to. The stream
-is the session: when it ends, the calls in flight are lost and a new one has to be opened.
+One GET stream carries everything down; its first event, `endpoint`, names the URL that messages are POSTed to. The
+stream is the session: when it ends, the calls in flight are lost and a new one has to be opened.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _ENDPOINT_SECONDS = 10.0
 class Legacy:
     """Holds the stream.
 
-    `connected()` is told when there is an endpoint, `lost(reason)` when it is gone, `hopeless(fault)` when there will be
-    none. `is_connecting` is true from `connect` to one of these.
+    `connected()` is told when there is an endpoint, `lost(reason)` when it is gone, `hopeless(fault)` when there will
+    be none. `is_connecting` is true from `connect` to one of these.
     """
 
     def __init__(

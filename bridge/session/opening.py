@@ -35,8 +35,8 @@ _INITIALIZED_SECONDS = 5.0
 class Opening:
     """Knows what opens a session. `opened()` is called whenever one is ready for the standing stream.
 
-    `is_answered`: the server has answered the host's `initialize`. `is_broken`: the session was lost, and the last try to
-    open it again failed.
+    `is_answered`: the server has answered the host's `initialize`. `is_broken`: the session was lost, and the last try
+    to open it again failed.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Opening:
         self._initialized: Notification | None = None
         self._version: str | None = None
         self._awaits_initialized = False
+        self._replay: Replay | None = None
         self._set_level: Request | None = None
         self._subscriptions: dict[str, Request] = {}
         self._reopening = False
@@ -103,13 +104,15 @@ class Opening:
         self._sending.close_gate()
         self._patience_ends = self.ledger.now + self._patience
         self._attempts = 0
+        self.ledger.set_timer("replayed", 0, self._patience + _INITIALIZED_SECONDS)
         self.ledger.report("info", f"{self.ledger.url} no longer knows the session; opening a new one")
         self.replay()
 
     def replay(self) -> None:
         """Send the host's `initialize` again."""
         if self._reopening and self._initialize is not None:
-            self.post(Replay(self, self._initialize), self._initialize.line)
+            self._replay = Replay(self, self._initialize)
+            self.post(self._replay, self._initialize.line)
 
     def post(self, exchange: Exchange, line: bytes) -> None:
         """POST something of the handshake, past the gate."""
@@ -150,12 +153,21 @@ class Opening:
         """Stop opening a session."""
         self._reopening = False
         self._awaits_initialized = False
-        self.ledger.cancel_timer("reopen", 0)
-        self.ledger.cancel_timer("initialized", 0)
+        self._replay = None
+        for timer in ("reopen", "replayed", "initialized"):
+            self.ledger.cancel_timer(timer, 0)
 
     def on_late(self) -> None:
         """The server takes its time over `notifications/initialized`; nothing says that the rest must wait longer."""
         self._ready()
+
+    def take_stray(self, response: Response) -> bool:
+        """Take an answer that came on some stream, if it is the replay's."""
+        replay = self._replay
+        if replay is None or response.id != replay.request.id:
+            return False
+        replay.answer(response)
+        return True
 
     def take(self, data: bytes, exchange: Replay) -> None:
         """Read what the server sends while it answers the replay."""
@@ -195,6 +207,8 @@ class Opening:
         self.ledger.cancel_timer("initialized", 0)
         if self._reopening:
             self._reopening = False
+            self._replay = None
+            self.ledger.cancel_timer("replayed", 0)
             for request in [self._set_level, *self._subscriptions.values()]:
                 if request is not None:
                     self.post(Restoration(), request.line)
@@ -239,7 +253,7 @@ class Replay(Exchange):
                 opening.give_up("it did not answer initialize")
         elif event.status >= 500:
             opening.again(verdict.fault.message)
-        elif event.status >= 300:
+        elif verdict.kind is not Verdict.Kind.EMPTY:
             opening.give_up(verdict.fault.message)
 
     def on_failed(self, event: ExchangeFailed) -> None:

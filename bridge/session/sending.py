@@ -29,8 +29,7 @@ from bridge.session.ledger import Exchange, Ledger, back_off
 from bridge.session.verdicts import Verdict
 
 _MAX_RENEWALS = 1
-_MAX_TRIES = 4
-_MAX_WAITED = 60.0
+_MAX_CUTS = 6
 
 
 class Note:
@@ -120,6 +119,7 @@ class Sending:
 
     def _post_call(self, call: Call) -> None:
         ledger = self.ledger
+        call.sent_at = ledger.now
         exchange = call.exchange = CallExchange(self, call)
         number = ledger.begin(exchange)
         initial = call.request.method == mcp.INITIALIZE
@@ -163,22 +163,32 @@ class Sending:
         url, method = self.ledger.url, call.request.method
         if not self.calls.is_repeatable(call.request):
             self.answers.fail(call, faults.outcome_unknown(url, method, reason))
-        elif call.attempts + 1 >= _MAX_TRIES:
+        elif call.cuts >= _MAX_CUTS or not self.is_patient(call):
             self.answers.fail(call, faults.no_answer(url, method, reason))
         else:
-            self._again(call, back_off(call.attempts + 1))
+            call.cuts += 1
+            call.trouble = reason
+            self._again(call, back_off(call.attempts + 1, longest=5.0))
 
     def unreachable(self, call: Call, event: ExchangeFailed) -> None:
         """The call never left: try until patience ends."""
         now = self.ledger.now
         if call.patience_ends is None:
-            call.patience_ends = now + self.patience
             self.ledger.report("warning", f"{event.message} Trying again for {self.patience:g} seconds.")
-        left = call.patience_ends - now
-        if left <= 0:
+        pause = back_off(call.attempts + 1, longest=5.0)
+        call.trouble = event.message
+        # A try that takes long, such as one that meets a firewall, must fit into the patience too.
+        took = now - call.sent_at
+        if not self.is_patient(call) or call.patience_ends is None or now + took > call.patience_ends:
             self.answers.fail(call, Fault("unreachable", event.message, event.hint))
         else:
-            self._again(call, min(back_off(call.attempts + 1, longest=5.0), left))
+            self._again(call, min(pause, call.patience_ends - now))
+
+    def is_patient(self, call: Call) -> bool:
+        """Whether trying goes on; patience begins with the try that failed first."""
+        if call.patience_ends is None:
+            call.patience_ends = (call.sent_at or self.ledger.now) + self.patience
+        return self.ledger.now < call.patience_ends
 
     def renew(self, call: Call, generation: int, said: str) -> None:
         """The server forgot the session and did not run the call: send it in the next one."""
@@ -194,7 +204,8 @@ class Sending:
         """The server asked to come back later."""
         seconds = max(seconds, back_off(call.attempts + 1))
         call.waited += seconds
-        if call.waited > _MAX_WAITED:
+        call.trouble = fault.message
+        if call.waited > 2 * self.patience:
             self.answers.fail(call, fault)
         else:
             self._again(call, seconds, spread=0.0)
@@ -279,17 +290,22 @@ class CallExchange(Exchange):
     def on_failed(self, event: ExchangeFailed) -> None:
         call, sending = self._call, self._sending
         if event.cause in {Cause.UNREACHABLE, Cause.LOST} and self._resumes:
-            sending.stream_ended(call, event.message) if self._patient() else sending.lost(call, event.message)
+            (sending.stream_ended if sending.is_patient(call) else sending.lost)(call, event.message)
         elif event.cause is Cause.UNREACHABLE or (event.cause is Cause.LOST and not event.sent):
             sending.unreachable(call, event)
         elif event.cause is Cause.LOST:
             sending.lost(call, event.message)
+        elif event.cause is Cause.TRUNCATED and not sending.calls.is_repeatable(call.request):
+            method = call.request.method
+            sending.answers.fail(call, faults.outcome_unknown(sending.ledger.url, method, "its answer broke off"))
         else:
             kind = "unreachable" if event.cause is Cause.UNTRUSTED else event.cause.value
             sending.answers.fail(call, Fault(kind, event.message, event.hint))
 
     def on_body(self, event: BodyReceived) -> None:
         call, sending = self._call, self._sending
+        if sending.ledger.endpoint is not None and event.status < 300:
+            return  # The answer comes on the stream (MCP 2024-11-05).
         verdict = verdicts.judge(event, sending.ledger.url, call.request, in_session=self._in_session())
         if verdict.kind is Verdict.Kind.SESSION_GONE:
             if self._resumes:
@@ -298,14 +314,14 @@ class CallExchange(Exchange):
             else:
                 sending.renew(call, self.generation, verdict.fault.message)
         elif self._resumes:
-            patient = verdict.kind is Verdict.Kind.LATER and self._patient()
+            patient = verdict.kind is Verdict.Kind.LATER and sending.is_patient(call)
             (sending.stream_ended if patient else sending.lost)(call, verdict.fault.message)
         elif verdict.kind is Verdict.Kind.LATER:
             sending.wait(call, verdict.seconds, verdict.fault)
         elif verdict.kind is Verdict.Kind.READ:
             if fault := sending.answers.take_body(event.body, call):
                 sending.answers.fail(call, fault)
-        elif verdict.kind is Verdict.Kind.EMPTY and event.status in {200, 202, 204} and sending.other_way():
+        elif verdict.kind is Verdict.Kind.EMPTY and sending.other_way():
             return  # The answer comes on another stream.
         elif not sending.try_legacy(call, verdict.fault):
             sending.answers.fail(call, verdict.fault)
@@ -316,12 +332,6 @@ class CallExchange(Exchange):
         return self._call.request.method != mcp.INITIALIZE and (
             ledger.session_id is not None or self.generation != ledger.generation
         )
-
-    def _patient(self) -> bool:
-        call, now = self._call, self._sending.ledger.now
-        if call.patience_ends is None:
-            call.patience_ends = now + self._sending.patience
-        return now < call.patience_ends
 
 
 class NoteExchange(Exchange):

@@ -56,7 +56,7 @@ class Session:
         self._ledger = ledger = Ledger(url)
         self._calls = Calls()
         self._deadlines = Deadlines(ledger, request_timeout)
-        self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer)
+        self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer, self._on_stray)
         self._sending = Sending(
             ledger,
             self._calls,
@@ -188,7 +188,7 @@ class Session:
         self._closed = True
         ledger = self._ledger
         for call in self._calls:
-            self._answers.fail(call, faults.shut_down(ledger.url))
+            self._answers.fail(call, faults.shut_down(ledger.url, call.trouble))
         for exchange in list(ledger.exchanges.values()):
             ledger.abandon(exchange)
         if ledger.session_id is not None:
@@ -209,6 +209,8 @@ class Session:
             self._listening.on_timer()
         elif purpose == "reopen":
             self._opening.replay()
+        elif purpose == "replayed":
+            self._opening.give_up("it did not answer initialize in time")
         elif purpose == "initialized":
             self._opening.on_late()
         elif purpose == "legacy":
@@ -236,6 +238,9 @@ class Session:
         if not response.is_error and call.request.method == mcp.TOOLS_LIST:
             self._calls.learn_tools(mcp.repeatable_tools(response.result))
         self._opening.on_answer(call, response)
+
+    def _on_stray(self, response: Response) -> bool:
+        return self._opening.take_stray(response)
 
     def _opened(self) -> None:
         if self._transport != "sse" and self._opening.is_complete:

@@ -6,7 +6,7 @@
 | 400 with a session id sent | an error that speaks of the session | `SESSION_GONE`; many servers say it so |
 | any | holds the answer to the request | `READ` |
 | 2xx | JSON | `READ` |
-| 2xx | nothing | `EMPTY` |
+| 2xx | nothing; 202 with anything but JSON | `EMPTY` |
 | 2xx | anything else | `FAULT` |
 | 429, 503 with a short `Retry-After` | any | `LATER` |
 | any other | any | `FAULT` |
@@ -55,7 +55,7 @@ def judge(event: BodyReceived, url: str, request: Request | None, *, in_session:
         first = body.lstrip()[:1] if len(body) < 64 or not body[:1].strip() else body[:1]
         if first in {b"{", b"["} or body[:3] == b"\xef\xbb\xbf":
             return _READ
-        if not first:
+        if not first or status == 202:
             return Verdict(Verdict.Kind.EMPTY, faults.empty(url, status))
         return Verdict(Verdict.Kind.FAULT, faults.not_json(url, status, event.content_type, body))
     fault = faults.refused(url, status, body)

@@ -1,0 +1,157 @@
+"""The way to the server: directly or through a proxy, with TLS or without.
+
+| target | proxy | way |
+|---|---|---|
+| any | none | straight |
+| http | http, https | the proxy is asked for the whole URL (RFC 9112, 3.2.2) |
+| https | http, https | a tunnel by CONNECT (RFC 9110, 9.3.6), then TLS in it |
+| any | socks5, socks5h | a tunnel by SOCKS (RFC 1928), the name resolved by the proxy |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from bridge.remote.http1 import Header, HttpConnection
+from bridge.remote.proxy import Proxy
+from bridge.remote.wire import Wire, open_wire
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port of a URL (RFC 6454), lower case and with the scheme's port where none is named."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> bytes:
+        """What `Host` says: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        own = self.port == (443 if self.scheme == "https" else 80)
+        return (host if own else f"{host}:{self.port}").encode("ascii")
+
+
+def origin_of(url: str) -> Origin:
+    """The origin of an http or https URL. Raises ValueError for one that has none."""
+    parts = urlsplit(url)
+    scheme, host = parts.scheme, parts.hostname
+    if scheme not in {"http", "https"} or not host:
+        raise ValueError("not an http or https URL")
+    return Origin(scheme, host, parts.port or (443 if scheme == "https" else 80))
+
+
+class NotConnected(Exception):
+    """No connection came about, for `reason`; `at_proxy` tells whether already the proxy could not be reached."""
+
+    def __init__(self, reason: Exception, *, at_proxy: bool) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.at_proxy = at_proxy
+
+
+class ProxyRefused(Exception):
+    """The proxy answered, and would not connect; the text says how, beginning with a status where it is HTTP's."""
+
+
+class Way(NamedTuple):
+    """How to reach one origin. `tls` serves the origin, and a proxy that is itself reached over https."""
+
+    origin: Origin
+    proxy: Proxy | None
+    tls: ssl.SSLContext | None
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether a proxy sees each request and wants the whole URL in it."""
+        return self.proxy is not None and self.proxy.scheme in {"http", "https"} and self.origin.scheme == "http"
+
+    async def connect(self, seconds: float) -> HttpConnection:
+        """Open a connection within so many seconds. Raises `NotConnected`."""
+        wire: Wire | None = None
+        reached_proxy = self.proxy is None
+        try:
+            async with asyncio.timeout(seconds):
+                if self.proxy is None:
+                    wire = await open_wire(self.origin.host, self.origin.port)
+                else:
+                    wire = await self._to_proxy(self.proxy)
+                    reached_proxy = True
+                    await self._through(self.proxy, wire)
+                if self.origin.scheme == "https" and self.tls is not None:
+                    await wire.secure(self.tls, self.origin.host)
+            return HttpConnection(wire)
+        except BaseException as problem:
+            if wire is not None:
+                wire.abort()
+            if isinstance(problem, OSError | UnicodeError | ProxyRefused):
+                raise NotConnected(problem, at_proxy=not reached_proxy) from problem
+            raise
+
+    def forward_headers(self) -> tuple[Header, ...]:
+        """The headers that a forwarding proxy wants on each request."""
+        return _authorization(self.proxy) if self.proxy is not None and self.is_forwarded else ()
+
+    async def _to_proxy(self, proxy: Proxy) -> Wire:
+        parts = urlsplit(proxy.url)
+        host, port = parts.hostname or "", parts.port or 0
+        wire = await open_wire(host, port)
+        if proxy.scheme == "https" and self.tls is not None:
+            await wire.secure(self.tls, host)
+        return wire
+
+    async def _through(self, proxy: Proxy, wire: Wire) -> None:
+        if proxy.scheme in {"socks5", "socks5h"}:
+            await _ask_socks(proxy, wire, self.origin)
+        elif not self.is_forwarded:
+            await _ask_tunnel(proxy, wire, self.origin)
+
+
+def _authorization(proxy: Proxy) -> tuple[Header, ...]:
+    if proxy.auth is None:
+        return ()
+    credentials = base64.b64encode(":".join(proxy.auth).encode())
+    return ((b"proxy-authorization", b"Basic " + credentials),)
+
+
+async def _ask_tunnel(proxy: Proxy, wire: Wire, origin: Origin) -> None:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    target = f"{host}:{origin.port}".encode("ascii")
+    headers = ((b"host", target), *_authorization(proxy))
+    response = await HttpConnection(wire).request(b"CONNECT", target, headers, None, None)
+    if not 200 <= response.status_code < 300:
+        reason = bytes(response.reason).decode("latin-1")
+        raise ProxyRefused(f"{response.status_code} {reason}".strip())
+
+
+async def _ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
+    # Few need it, and its enums are dear to build.
+    from socksio import ProtocolError, socks5
+
+    protocol = socks5.SOCKS5Connection()
+
+    async def ask(question: object) -> object:
+        protocol.send(question)
+        await wire.write(protocol.data_to_send())
+        return protocol.receive_data(await wire.read())
+
+    method = socks5.SOCKS5AuthMethod.USERNAME_PASSWORD if proxy.auth else socks5.SOCKS5AuthMethod.NO_AUTH_REQUIRED
+    try:
+        reply = await ask(socks5.SOCKS5AuthMethodsRequest([method]))
+        if getattr(reply, "method", None) != method:
+            raise ProxyRefused("it wants another kind of sign-in")
+        if proxy.auth:
+            name, password = (part.encode() for part in proxy.auth)
+            reply = await ask(socks5.SOCKS5UsernamePasswordRequest(name, password))
+            if not getattr(reply, "success", False):
+                raise ProxyRefused("it did not accept user and password")
+        command = socks5.SOCKS5CommandRequest.from_address(socks5.SOCKS5Command.CONNECT, (origin.host, origin.port))
+        code = getattr(await ask(command), "reply_code", None)
+    except ProtocolError as problem:
+        raise ProxyRefused("it does not speak SOCKS 5") from problem
+    if code != socks5.SOCKS5ReplyCode.SUCCEEDED:
+        raise ProxyRefused(str(getattr(code, "name", "it refused")).replace("_", " ").lower())

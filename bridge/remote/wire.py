@@ -1,0 +1,157 @@
+"""One TCP connection, with TLS or without, straight on asyncio's transports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import socket
+import ssl
+import sys
+
+_HIGH_WATER = 1 << 20
+_RESOLVE_HEAD_START = 0.25
+
+
+def _keep_alive_options() -> list[tuple[int, int, int]]:
+    """Socket options by which the system itself finds a dead peer within about a minute, without waking the process."""
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    idle = "TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE"
+    for name, value in ((idle, 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
+        if (option := getattr(socket, name, None)) is not None:
+            options.append((socket.IPPROTO_TCP, option, value))
+    return options
+
+
+_KEEP_ALIVE = tuple(_keep_alive_options())
+
+
+class Wire(asyncio.Protocol):
+    """Holds what the peer sent until it is read, up to a limit, and tells when what is written has gone."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._received: list[bytes] = []
+        self._size = 0
+        self._ended = False
+        self._error: Exception | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._may_write = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received.append(data)
+        self._size += len(data)
+        if self._size > _HIGH_WATER and self.transport:
+            self.transport.pause_reading()
+        self._wake_reader()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        self._wake_reader()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
+        self._error = exc
+        self._may_write = True
+        self._wake_reader()
+        if self._writer and not self._writer.done():
+            self._writer.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        self._may_write = True
+        if self._writer and not self._writer.done():
+            self._writer.set_result(None)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a read would return at once; on an idle connection that means it is over.
+
+        The system is asked too: what it knows may not have come through the event loop yet.
+        """
+        if self._received or self._ended or self.transport is None:
+            return True
+        sock = self.transport.get_extra_info("socket")
+        return sock is None or _is_readable(sock.fileno())
+
+    async def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Speak TLS from now on. Raises OSError, of which `ssl.SSLError` is one."""
+        if self.transport is None:
+            raise ConnectionResetError("the connection is closed")
+        loop = asyncio.get_running_loop()
+        self.transport = await loop.start_tls(self.transport, self, context, server_hostname=host)
+        if self.transport is None:
+            raise ConnectionResetError("the connection was closed during the TLS handshake")
+
+    def abort(self) -> None:
+        """Let go of the connection at once."""
+        if self.transport:
+            self.transport.abort()
+
+    async def read(self) -> bytes:
+        """Return all that has come, or wait for some; empty at the end. Raises OSError."""
+        if not self._received and not self._ended:
+            self._reader = self._loop.create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        if self._received:
+            data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
+            self._received.clear()
+            if self._size > _HIGH_WATER and self.transport and not self._ended:
+                self.transport.resume_reading()
+            self._size = 0
+            return data
+        if self._error is not None:
+            raise self._error
+        return b""
+
+    async def write(self, *pieces: bytes) -> None:
+        """Write, and wait where the peer is slow. Raises OSError."""
+        if self.transport is None or self.transport.is_closing() or self._ended:
+            raise self._error or ConnectionResetError("the connection is closed")
+        self.transport.writelines(pieces)
+        if not self._may_write:
+            self._writer = self._loop.create_future()
+            try:
+                await self._writer
+            finally:
+                self._writer = None
+            if self._error is not None:
+                raise self._error
+
+    def _wake_reader(self) -> None:
+        if self._reader and not self._reader.done():
+            self._reader.set_result(None)
+
+
+def _is_readable(descriptor: int) -> bool:
+    if descriptor < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows, where select takes any socket.
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def open_wire(host: str, port: int) -> Wire:
+    """Connect, racing IPv6 and IPv4 (RFC 8305). Raises OSError."""
+    loop = asyncio.get_running_loop()
+    _, wire = await loop.create_connection(Wire, host, port, happy_eyeballs_delay=_RESOLVE_HEAD_START)
+    if wire.transport and (sock := wire.transport.get_extra_info("socket")):
+        for option in _KEEP_ALIVE:
+            # An option that this system lacks, or forbids here, costs only speed in finding a dead peer.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(*option)
+    return wire
