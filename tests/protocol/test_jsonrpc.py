@@ -1,0 +1,414 @@
+"""JSON-RPC envelopes: what is what, what passes untouched, and that nothing else than two errors is ever raised."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bridge.protocol import jsonrpc
+from bridge.protocol.jsonrpc import Message, NotAMessage, Notification, NotJson, Request, Response, parse
+from tests.support.pieces import unhurried
+
+
+def refusal(line: bytes) -> NotAMessage:
+    with pytest.raises(NotAMessage) as caught:
+        parse(line)
+    return caught.value
+
+
+# -- what is what
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (b'{"jsonrpc":"2.0","id":1,"method":"m"}', Request),
+        (b'{"jsonrpc":"2.0","id":"","method":""}', Request),
+        (b'{"jsonrpc":"2.0","id":1,"method":"m","result":{}}', Request),
+        (b'{"jsonrpc":"2.0","method":"m"}', Notification),
+        (b'{"jsonrpc":"2.0","method":"m","params":[],"extra":null}', Notification),
+        (b'{"jsonrpc":"2.0","id":1,"result":{}}', Response),
+        (b'{"jsonrpc":"2.0","id":1,"result":null}', Response),
+        (b'{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":""}}', Response),
+        (b'{"jsonrpc":"2.0","id":null,"error":{}}', Response),
+        (b' {\t"id" : 1 ,\r"jsonrpc" : "2.0" , "method" : "m" } ', Request),
+        (rb'{"json\u0072pc":"2.0","m\u0065thod":"m"}', Notification),
+    ],
+)
+def test_a_message_is_told_by_its_members(line: bytes, kind: type[Message]) -> None:
+    message = parse(line)
+    assert type(message) is kind
+    assert message.line is line
+
+
+def test_a_request_keeps_every_byte() -> None:
+    line = '{"jsonrpc":"2.0", "id":7.50, "method":"m/\\u00e9", "params": {"a": 1e400, "b":[1.10, "\u00e9"]}}'.encode()
+    message = parse(line)
+    assert isinstance(message, Request)
+    assert (message.line, message.id, message.raw_id, message.method) == (line, 7.5, b"7.50", "m/\u00e9")
+    assert bytes(message.params) == '{"a": 1e400, "b":[1.10, "\u00e9"]}'.encode()
+
+
+def test_a_response_keeps_every_byte() -> None:
+    result = parse(b'{"jsonrpc":"2.0","id":"a","result": [1e400,-0] }')
+    assert isinstance(result, Response)
+    assert (result.id, result.is_error, bytes(result.result), bytes(result.error)) == ("a", False, b"[1e400,-0]", b"")
+    error = parse(b'{"jsonrpc":"2.0","id":0,"error":{"code": 1.0}}')
+    assert isinstance(error, Response)
+    assert (error.id, error.is_error, bytes(error.error)) == (0, True, b'{"code": 1.0}')
+
+
+def test_an_error_for_no_request_that_could_be_told_has_no_id() -> None:
+    message = parse(b'{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}')
+    assert isinstance(message, Response)
+    assert message.id is None
+
+
+@pytest.mark.parametrize("absent", ["params", "none at all"])
+def test_params_may_be_absent(absent: str) -> None:
+    message = parse(b'{"jsonrpc":"2.0","method":"m"}' if absent == "params" else b'{"jsonrpc":"2.0","id":1,"method":"m"}')
+    assert isinstance(message, Notification | Request)
+    assert len(message.params) == 0
+
+
+# -- ids
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        (b"0", 0),
+        (b"-1", -1),
+        (b"9007199254740993", 9007199254740993),
+        (b"123456789012345678901234567890", 123456789012345678901234567890),
+        (b"1.5", 1.5),
+        (b'""', ""),
+        (b'"0"', "0"),
+        (rb'"\u0030"', "0"),
+        ('"\u00e9"'.encode(), "\u00e9"),
+        (b"1e400", b"1e400"),
+        (rb'"\ud83d"', rb'"\ud83d"'),
+    ],
+)
+def test_an_id_is_a_key(raw: bytes, key: jsonrpc.RequestId) -> None:
+    assert jsonrpc.request_id(raw) == key
+    assert type(jsonrpc.request_id(raw)) is type(key)
+    for line in (b'{"jsonrpc":"2.0","id":%b,"method":"m"}', b'{"jsonrpc":"2.0","id":%b,"result":{}}'):
+        message = parse(line % raw)
+        assert isinstance(message, Request | Response)
+        assert message.id == key
+
+
+def test_zero_and_its_text_are_two_ids() -> None:
+    assert len({jsonrpc.request_id(raw) for raw in (b"0", b'"0"', b'""', b"1")}) == 4
+
+
+@pytest.mark.parametrize("raw", [b"null", b"true", b"false", b"[]", b"{}", b"[1]", b'{"a":1}', b"", b"x", b"-"])
+def test_nothing_else_is_an_id(raw: bytes) -> None:
+    with pytest.raises(NotAMessage):
+        jsonrpc.request_id(raw)
+
+
+# -- what is no message
+
+
+@pytest.mark.parametrize(
+    ("line", "raw_id"),
+    [
+        (b'{"jsonrpc":"2.0","id":7}', b"7"),
+        (b'{"jsonrpc":"2.0","id":7,"result":{},"error":{}}', b"7"),
+        (b'{"jsonrpc":"1.0","id":"a","method":"m"}', b'"a"'),
+        (b'{"jsonrpc":2.0,"id":0,"method":"m"}', b"0"),
+        (b'{"id":7.50,"method":"m"}', b"7.50"),
+        (b'{"jsonrpc":"2.0","id":7,"method":5}', b"7"),
+        (b'{"jsonrpc":"2.0","method":5}', b"null"),
+        (b'{"jsonrpc":"2.0","result":{}}', b"null"),
+        (b'{"jsonrpc":"2.0"}', b"null"),
+        (b'{"jsonrpc":"1.0","id":[1],"method":"m"}', b"null"),
+        (b'{"jsonrpc":"2.0","id":null,"method":"m"}', b"null"),
+        (b'{"jsonrpc":"2.0","id":true,"method":"m"}', b"null"),
+        (b'{"jsonrpc":"2.0","id":{"a":1},"result":{}}', b"null"),
+        (b"{}", b"null"),
+        (b"[]", b"null"),
+        (b'[{"jsonrpc":"2.0","method":"m"}]', b"null"),
+        (b"1", b"null"),
+        (b'"m"', b"null"),
+        (b"null", b"null"),
+        (rb'"\ud800"', b"null"),
+        (rb'{"jsonrpc":"1.0","method":"\ud800"}', b"null"),
+        (rb'{"jsonrpc":"2.0","method":["\ud800"]}', b"null"),
+    ],
+)
+def test_json_of_another_shape_is_refused_with_the_id_to_answer(line: bytes, raw_id: bytes) -> None:
+    assert refusal(line).raw_id == raw_id
+
+
+MESSAGE = b'{"jsonrpc":"2.0","id":1,"method":"m","params":%b}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"hello",
+        b'{"jsonrpc":"2.0","method":"m"} {}',
+        b'{"jsonrpc":"2.0","method":"m",}',
+        b'{"jsonrpc":"1.0","method":"m"',
+        b'{"jsonrpc":"1.0","method":"m"}}',
+        b"{'jsonrpc':'2.0'}",
+        b"[1,",
+        b"1 2",
+        MESSAGE % b"01",
+        MESSAGE % b"1.",
+        MESSAGE % b"NaN",
+        MESSAGE % b"[1,]",
+        MESSAGE % b'"\t"',
+        MESSAGE % rb'"\x41"',
+        MESSAGE % rb'"\u12g4"',
+        MESSAGE % rb'["\ud800",NaN]',
+        MESSAGE % b'"\xff"',
+        MESSAGE % b'"\xc3"',
+        MESSAGE % b'"\xed\xa0\x80"',
+        MESSAGE % b'"\xc0\x80"',
+        MESSAGE % rb'["\ud800","%b"]' % b"\xed\xa0\x80",
+        MESSAGE % (b'"' + b"x" * (1 << 20) + b'\xc3"'),
+    ],
+)
+def test_what_is_no_json_in_utf_8_is_refused(line: bytes) -> None:
+    with pytest.raises(NotJson):
+        parse(line)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-8-sig"])
+@pytest.mark.parametrize("text", ["\u755cd", "\\ud800"])
+def test_other_encodings_are_refused(text: str, encoding: str) -> None:
+    # The bytes of U+755C in UTF-16 look like the start of an escape.
+    with pytest.raises(NotJson):
+        parse(f'{{"jsonrpc":"2.0","method":"{text}"}}'.encode(encoding))
+
+
+def test_a_character_may_lie_across_the_slices_of_the_check() -> None:
+    for shift in range(4):
+        line = MESSAGE % ('"' + "x" * ((1 << 20) - 47 + shift) + "\U0001f600" * 8 + '"').encode()
+        assert parse(line).line == line
+
+
+@pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize("first", [b"1", rb'"\ud800"'])
+@pytest.mark.parametrize("depth", [500, 900, 960, 980, 990, 1000, 1100, 100_000])
+def test_nesting_is_taken_or_refused_and_nothing_else(depth: int, first: bytes, start: bytes, end: bytes) -> None:
+    nested = start * depth + b"1" + end * depth
+    for line in (MESSAGE % (b"[" + first + b"," + nested + b"]"), nested, b'{"jsonrpc":"1.0","id":1,"x":' + nested + b"}"):
+        try:
+            parse(line)
+        except (NotJson, NotAMessage):
+            assert depth >= 900 or line is not MESSAGE
+
+
+# -- lone surrogates
+
+
+def test_an_escaped_lone_surrogate_passes_as_it_came() -> None:
+    line = rb'{"jsonrpc":"2.0","id":"x","method":"m","params":{"t":"cut \ud83d","u":"\uDE00"}}'
+    message = parse(line)
+    assert isinstance(message, Request)
+    assert (message.line, message.id, message.method) == (line, "x", "m")
+    assert json.loads(bytes(message.params)) == {"t": "cut \ud83d", "u": "\ude00"}
+    answer = parse(rb'{"jsonrpc":"2.0","id":0,"result":{"t":"\ud83d"}}')
+    assert isinstance(answer, Response)
+    assert (answer.id, json.loads(bytes(answer.result))) == (0, {"t": "\ud83d"})
+
+
+def test_a_pair_of_surrogates_is_an_ordinary_character() -> None:
+    message = parse(rb'{"jsonrpc":"2.0","id":"\ud83d\ude00","method":"m"}')
+    assert isinstance(message, Request)
+    assert message.id == "\U0001f600"
+
+
+# -- batches
+
+
+@pytest.mark.parametrize(
+    ("line", "members"),
+    [
+        (b"[]", []),
+        (b"[1]", [b"1"]),
+        (b'[ {"a": 1.50} , [2], "x" ]', [b'{"a": 1.50}', b"[2]", b'"x"']),
+    ],
+)
+def test_the_members_of_a_batch_keep_their_bytes(line: bytes, members: list[bytes]) -> None:
+    assert jsonrpc.is_batch(line)
+    assert jsonrpc.batch_members(line) == members
+
+
+def test_a_batch_may_hold_lone_surrogates() -> None:
+    line = rb'[{"jsonrpc":"2.0","id":1,"method":"m","params":{"t":"\ud83d"}},{"jsonrpc":"2.0","method":"n"}]'
+    first, second = map(parse, jsonrpc.batch_members(line))
+    assert isinstance(first, Request)
+    assert json.loads(bytes(first.params)) == {"t": "\ud83d"}
+    assert isinstance(second, Notification)
+
+
+@pytest.mark.parametrize("line", [b"[", b"[1", b"[1,]", b"[1] 2", b"[nope]", rb'["\ud800"', rb'["\ud800",NaN]'])
+def test_a_broken_batch_is_refused(line: bytes) -> None:
+    with pytest.raises(NotJson):
+        jsonrpc.batch_members(line)
+
+
+def test_a_batch_nested_too_deeply_is_refused() -> None:
+    for inner in (b"", rb'"\ud800"'):
+        with pytest.raises(NotJson):
+            jsonrpc.batch_members(b"[" * 100_000 + inner + b"]" * 100_000)
+
+
+@pytest.mark.parametrize("line", [b"{}", b'"[]"', b"1", b""])
+def test_anything_else_is_no_batch(line: bytes) -> None:
+    assert not jsonrpc.is_batch(line)
+
+
+# -- lines
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (b'{"a":1}', b'{"a":1}'),
+        (b'{\n  "a": 1\n}\n', b'{   "a": 1 }'),
+        (b'\r\n{\r\n"a": 1}\r\n', b'{  "a": 1}'),
+        (b'\xef\xbb\xbf{"a":1}', b'{"a":1}'),
+        (b'{"a":"x\ny"}', b'{"a":"x y"}'),
+        (rb'{"a":"x\ny"}', rb'{"a":"x\ny"}'),
+        (b" \n ", b""),
+        (b"", b""),
+    ],
+)
+def test_a_body_becomes_a_single_line(body: bytes, line: bytes) -> None:
+    assert jsonrpc.single_line(body) == line
+
+
+@pytest.mark.parametrize("raw_id", [b"0", b'"a"', b"1e400", b"null", rb'"\ud83d"'])
+def test_an_error_of_the_bridges_own(raw_id: bytes) -> None:
+    line = jsonrpc.error_line(raw_id, -32000, 'It "broke"\n\u00e9', {"kind": "timeout", "status": 502})
+    assert b"\n" not in line
+    message = parse(line)
+    assert isinstance(message, Response)
+    assert message.id == (None if raw_id == b"null" else jsonrpc.request_id(raw_id))
+    assert json.loads(bytes(message.error)) == {
+        "code": -32000,
+        "message": 'It "broke"\n\u00e9',
+        "data": {"kind": "timeout", "status": 502},
+    }
+
+
+def test_an_error_may_come_without_data() -> None:
+    error = json.loads(jsonrpc.error_line(b"1", -32700, "No."))["error"]
+    assert error == {"code": -32700, "message": "No."}
+
+
+# -- whatever comes
+
+
+def verdict(line: bytes) -> str:
+    try:
+        return type(parse(line)).__name__
+    except (NotJson, NotAMessage) as problem:
+        return type(problem).__name__
+
+
+def is_json(line: bytes) -> bool:
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        json.loads(line.decode("utf-8"), parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
+
+
+@unhurried
+@given(st.binary(max_size=80))
+def test_no_bytes_raise_anything_else(line: bytes) -> None:
+    assert (verdict(line) != "NotJson") == is_json(line)
+
+
+SPLINTERS = [b'"', b"\\", b"\\ud800", b"{", b"}", b"[", b"]", b",", b":", b"0", b"-", b".", b"e9", b" ", b"\xff", b"\xc3\xa9"]
+SPLINTERS += [b"null", b"NaN", b'"id":true,', b'"method":"m",', b'"jsonrpc":"2.0",', b"\x00", b"\t"]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A message, with some bytes taken out and others put in."""
+    line = draw(
+        st.sampled_from(
+            [
+                b'{"jsonrpc":"2.0","id":"a","method":"m","params":{"x":[1,-2.5e3,"\\u00e9",null]}}',
+                b'{"jsonrpc":"2.0","id":12,"result":{"t":"\\ud83d"}}',
+                '{"jsonrpc":"2.0","id":12,"error":{"code":1,"message":"\u00e9"}}'.encode(),
+            ]
+        )
+    )
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(line)))
+        gone = draw(st.integers(0, 3))
+        line = line[:start] + draw(st.sampled_from([b"", *SPLINTERS])) + line[start + gone :]
+    return line
+
+
+@unhurried
+@given(damaged())
+@example(b'{"jsonrpc":"1.0","id":1}x')
+def test_no_damaged_message_raises_anything_else(line: bytes) -> None:
+    assert (verdict(line) != "NotJson") == is_json(line)
+
+
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+MAYBE = st.sampled_from(["jsonrpc", "id", "method", "params", "result", "error"])
+
+
+def by_the_table(value: Any) -> str:
+    """The module's table, once more."""
+    if not isinstance(value, dict) or value.get("jsonrpc") != "2.0":
+        return "NotAMessage"
+    has_id = "id" in value
+    usable = isinstance(value.get("id"), int | float | str) and not isinstance(value.get("id"), bool)
+    if isinstance(value.get("method"), str):
+        return "Notification" if not has_id else "Request" if usable else "NotAMessage"
+    if value.get("method") is None and has_id and ("result" in value) != ("error" in value):
+        return "Response" if usable or value["id"] is None else "NotAMessage"
+    return "NotAMessage"
+
+
+@unhurried
+@given(
+    st.dictionaries(MAYBE, VALUES)
+    | st.fixed_dictionaries(
+        {"jsonrpc": st.just("2.0")},
+        optional={"id": VALUES, "method": st.text() | VALUES, "params": VALUES, "result": VALUES, "error": VALUES},
+    )
+    | VALUES,
+    st.booleans(),
+)
+@example({"jsonrpc": "2.0", "id": 0, "method": "\ud800"}, True)
+@example({"jsonrpc": "2.0", "id": True, "method": "\ud800"}, True)
+@example({"jsonrpc": "2.0", "id": None, "error": ["\ud800"]}, True)
+def test_json_is_what_the_table_says(value: Any, escaped: bool) -> None:
+    line = json.dumps(value, ensure_ascii=escaped).encode()
+    assert verdict(line) == by_the_table(value)
+    if verdict(line) == "Request":
+        message = parse(line)
+        assert isinstance(message, Request)
+        if not isinstance(message.id, bytes):
+            assert message.id == value["id"] or math.isclose(float(message.id), value["id"])
+        assert json.loads(message.raw_id) == value["id"]
+        assert message.method == value["method"]
+        assert json.loads(bytes(message.params) or b"null") == value.get("params")
