@@ -140,8 +140,8 @@ class FloorDriver:
         messages.check_echo(body, request_id)
         return took
 
-    def big(self) -> int:
-        """Return the time from the request to the big answer's last byte, put together."""
+    def big(self) -> messages.Big:
+        """Return the times from the request to the big answer's last byte, put together, and to the result in it."""
         exchange, request_id, deadline = self._exchange(), self._new_id(), self._deadline()
         begun = time.perf_counter_ns()
         exchange.send(self._request(messages.big(request_id)))
@@ -154,7 +154,7 @@ class FloorDriver:
         body = b"".join(parts)
         took = time.perf_counter_ns() - begun
         messages.check_big(body, request_id)
-        return took
+        return messages.had(body, took)
 
     def parallel(self, total: int, in_flight: int) -> int:
         """Return the time of `total` calls on `in_flight` connections, opened before the clock starts."""

@@ -69,7 +69,9 @@ def test_an_error_for_no_request_that_could_be_told_has_no_id() -> None:
 
 @pytest.mark.parametrize("absent", ["params", "none at all"])
 def test_params_may_be_absent(absent: str) -> None:
-    message = parse(b'{"jsonrpc":"2.0","method":"m"}' if absent == "params" else b'{"jsonrpc":"2.0","id":1,"method":"m"}')
+    message = parse(
+        b'{"jsonrpc":"2.0","method":"m"}' if absent == "params" else b'{"jsonrpc":"2.0","id":1,"method":"m"}'
+    )
     assert isinstance(message, Notification | Request)
     assert len(message.params) == 0
 
@@ -203,7 +205,11 @@ def test_a_character_may_lie_across_the_slices_of_the_check() -> None:
 @pytest.mark.parametrize("depth", [500, 900, 960, 980, 990, 1000, 1100, 100_000])
 def test_nesting_is_taken_or_refused_and_nothing_else(depth: int, first: bytes, start: bytes, end: bytes) -> None:
     nested = start * depth + b"1" + end * depth
-    for line in (MESSAGE % (b"[" + first + b"," + nested + b"]"), nested, b'{"jsonrpc":"1.0","id":1,"x":' + nested + b"}"):
+    for line in (
+        MESSAGE % (b"[" + first + b"," + nested + b"]"),
+        nested,
+        b'{"jsonrpc":"1.0","id":1,"x":' + nested + b"}",
+    ):
         try:
             parse(line)
         except (NotJson, NotAMessage):
@@ -337,7 +343,24 @@ def test_no_bytes_raise_anything_else(line: bytes) -> None:
     assert (verdict(line) != "NotJson") == is_json(line)
 
 
-SPLINTERS = [b'"', b"\\", b"\\ud800", b"{", b"}", b"[", b"]", b",", b":", b"0", b"-", b".", b"e9", b" ", b"\xff", b"\xc3\xa9"]
+SPLINTERS = [
+    b'"',
+    b"\\",
+    b"\\ud800",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"0",
+    b"-",
+    b".",
+    b"e9",
+    b" ",
+    b"\xff",
+    b"\xc3\xa9",
+]
 SPLINTERS += [b"null", b"NaN", b'"id":true,', b'"method":"m",', b'"jsonrpc":"2.0",', b"\x00", b"\t"]
 
 

@@ -128,17 +128,23 @@ NOTHING: list[tuple[Callable[[Raw], Any], Any]] = [
 
 
 @pytest.mark.parametrize(("read", "nothing"), NOTHING)
-@pytest.mark.parametrize("params", [b"", b"[]", b"null", b"5", b'"name"', b"[{}]", b'{"_meta":5}', b"{\xff}", b'{"\xff":1}'])
+@pytest.mark.parametrize(
+    "params", [b"", b"[]", b"null", b"5", b'"name"', b"[{}]", b'{"_meta":5}', b"{\xff}", b'{"\xff":1}']
+)
 def test_what_cannot_be_read_is_absent(read: Callable[[Raw], Any], nothing: Any, params: bytes) -> None:
     assert read(Raw(params)) == nothing
 
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["name", "uri", "requestId", "progressToken", "_meta", "tools", "annotations", "protocolVersion"]),
-        inner,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["name", "uri", "requestId", "progressToken", "_meta", "tools", "annotations", "protocolVersion"]
+            ),
+            inner,
+        )
     ),
     max_leaves=10,
 )

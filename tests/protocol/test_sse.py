@@ -183,7 +183,21 @@ def standard(data: bytes) -> list[ServerSentEvent]:
 
 
 FRAGMENTS = st.sampled_from(
-    [b"data", b"data:", b"data: x", b"id", b"id: 1", b"event: e", b"retry: 5", b":", b" ", b"x", b"\0", b"\xc3\xa9", BOM]
+    [
+        b"data",
+        b"data:",
+        b"data: x",
+        b"id",
+        b"id: 1",
+        b"event: e",
+        b"retry: 5",
+        b":",
+        b" ",
+        b"x",
+        b"\0",
+        b"\xc3\xa9",
+        BOM,
+    ]
 )
 ENDS = st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r", b"\r\n\r\n"])
 STREAMS = st.lists(FRAGMENTS | ENDS, max_size=30).map(b"".join)
