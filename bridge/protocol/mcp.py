@@ -45,9 +45,6 @@ LAST_EVENT_ID = b"last-event-id"
 JSON = b"application/json"
 EVENT_STREAM = b"text/event-stream"
 
-FIRST_VERSION_WITH_HEADER = "2025-06-18"
-"""From this revision on, requests carry `MCP-Protocol-Version` (Streamable HTTP, Protocol Version Header)."""
-
 
 class InitializeResult(msgspec.Struct, frozen=True, gc=False):
     """What of an `initialize` result the transport needs (MCP, Lifecycle)."""

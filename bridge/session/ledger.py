@@ -67,7 +67,7 @@ class Ledger:
         headers: list[tuple[bytes, bytes]] = []
         if self.session_id is not None:
             headers.append((mcp.SESSION_ID, self.session_id))
-        if self.version is not None and self.version >= mcp.FIRST_VERSION_WITH_HEADER:
+        if self.version is not None:
             headers.append((mcp.PROTOCOL_VERSION, self.version.encode()))
         if last_event_id:
             headers.append((mcp.LAST_EVENT_ID, last_event_id))

@@ -1,0 +1,485 @@
+"""Events in and commands out of a session that a test scripts; timers, defects, and the order of the end."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, cast
+
+import pytest
+
+from bridge.app.bridge import Bridge
+from bridge.host.output import HostOutput
+from bridge.session import commands as do
+from bridge.session.commands import Command
+from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, StreamClosed, TimerFired, Woke
+from bridge.session.session import Session
+
+pytestmark = pytest.mark.anyio
+
+
+def line(method: str) -> bytes:
+    return b'{"jsonrpc":"2.0","method":"%b"}\n' % method.encode()
+
+
+def told(event: Event) -> str:
+    """An event as a test names it: a message by its method, anything else by its type."""
+    return event.message.method if isinstance(event, HostMessage) else type(event).__name__  # type: ignore[union-attr]
+
+
+class House:
+    """A bridge whose session, remote, output and clock are this object. `log` has what happened, in order."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.events: list[Event] = []
+        self.times: list[float] = []
+        self.lines: list[bytes] = []
+        self.requests: list[Any] = []
+        self.busy = False
+        self.seconds_slept = 0.0
+        self.answers: dict[str, Iterable[Command] | Exception] = {}
+        self.carry_out: Callable[[Any], Awaitable[None]] = hang
+        self.bridge: Bridge
+        self._news = asyncio.Event()
+
+    def happened(self, what: str) -> None:
+        self.log.append(what)
+        self._news.set()
+
+    async def until(self, what: str, times: int = 1) -> None:
+        async with asyncio.timeout(10):
+            while self.log.count(what) < times:
+                self._news.clear()
+                await self._news.wait()
+
+    def on(self, what: str, *commands: Command) -> None:
+        self.answers[what] = commands
+
+    # -- the session
+
+    def handle(self, event: Event, now: float) -> Iterable[Command]:
+        self.events.append(event)
+        self.times.append(now)
+        self.happened(told(event))
+        answer = self.answers.get(told(event), ())
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    # -- the remote
+
+    async def run(self, request: Any) -> None:
+        name = request.method.decode()
+        self.requests.append(request)
+        self.happened(name)
+        try:
+            await self.carry_out(request)
+        except asyncio.CancelledError:
+            self.happened(f"{name} cancelled")
+            raise
+        self.happened(f"{name} done")
+
+    async def drop_idle(self) -> None:
+        self.happened("drop idle")
+
+    # -- the output
+
+    def write(self, line: bytes) -> None:
+        self.lines.append(line)
+        self.happened("write")
+
+    async def close(self, seconds: float) -> None:
+        assert 0 < seconds < 1
+        self.happened("close")
+
+    # -- the sleep detector
+
+    def slept(self) -> float:
+        return self.seconds_slept
+
+
+async def hang(_: Any) -> None:
+    await asyncio.Event().wait()
+
+
+async def succeed(_: Any) -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def house(monkeypatch: pytest.MonkeyPatch) -> House:
+    house = House()
+    monkeypatch.setattr("bridge.app.bridge.SleepDetector", lambda: house)
+    house.bridge = Bridge(cast(Session, house), cast(HostOutput, house))
+    house.bridge.connect(cast(Any, house), house.drop_idle)
+    return house
+
+
+async def end(house: House, why: str = "SIGTERM") -> None:
+    """Stop, and be back within the two seconds that a host allows."""
+    house.bridge.stop(why)
+    start = time.monotonic()
+    await asyncio.wait_for(house.bridge.run(lambda: house.happened("on_stop")), 10)
+    assert time.monotonic() - start < 2
+    await asyncio.sleep(0)
+
+
+# -- from the host
+
+
+async def test_lines_become_events_whatever_their_pieces(house: House) -> None:
+    before = time.monotonic()
+    for piece in (line("a") + line("b")[:9], line("b")[9:-1], b"\r\n\n" + line("c")):
+        house.bridge.on_input(piece)
+    assert house.log == ["a", "b", "c"]
+    assert all(before <= moment <= time.monotonic() for moment in house.times)
+
+
+async def test_the_last_line_may_lack_its_end(house: House) -> None:
+    house.bridge.on_input(line("a") + line("b").rstrip())
+    house.bridge.on_input_end()
+    assert house.log == ["a", "b"]
+    house.bridge.on_input_end()
+    await end(house)
+    assert house.log[2:] == ["on_stop", "HostClosed", "close"]
+
+
+@pytest.mark.parametrize("how", ["input", "end"])
+async def test_a_line_that_is_no_message_is_answered_at_once(how: str, house: House) -> None:
+    house.bridge.on_input(b"nonsense" if how == "end" else b"nonsense\n")
+    if how == "end":
+        house.bridge.on_input_end()
+    (answer,) = map(json.loads, house.lines)
+    assert (answer["id"], answer["error"]["code"]) == (None, -32700)
+    assert house.events == []
+
+
+async def test_sleep_is_told_before_what_the_host_said_after_it(house: House) -> None:
+    house.bridge.on_input(line("a"))
+    house.seconds_slept = 60.0
+    house.bridge.on_input(line("b") + line("c"))
+    assert house.log == ["a", "Woke", "b", "c"]
+    assert house.events[1] == Woke(60.0)
+
+
+# -- commands
+
+
+async def test_commands_are_carried_out_in_order(house: House) -> None:
+    house.on("a", do.SendToHost(b"1"), do.SendToHost(b"2"))
+    house.on("b", do.SendToHost(b"3"))
+    house.bridge.on_input(line("a") + line("b"))
+    assert house.lines == [b"1", b"2", b"3"]
+
+
+async def test_each_kind_of_exchange(house: House) -> None:
+    own = ((b"mcp-session-id", b"s"),)
+    house.on("a", do.Post(1, b"{}", own, "http://h/other", urgent=True), do.OpenStream(2, own), do.EndSession(3, own))
+    house.bridge.on_input(line("a"))
+    await house.until("DELETE")
+    post, get, delete = house.requests
+    assert [(r.exchange, r.method, r.body) for r in house.requests] == [
+        (1, b"POST", b"{}"),
+        (2, b"GET", None),
+        (3, b"DELETE", None),
+    ]
+    assert (post.url, get.url) == ("http://h/other", None)
+    assert post.urgent
+    assert all(own[0] in request.headers for request in house.requests)
+    # Streamable HTTP, Sending Messages: a POST lists both types, a GET the stream's alone.
+    accepted = dict(post.headers)[b"accept"].split(b", ")
+    assert sorted(accepted) == [b"application/json", b"text/event-stream"]
+    assert dict(post.headers)[b"content-type"] == b"application/json"
+    assert dict(get.headers)[b"accept"] == b"text/event-stream"
+    await end(house)
+
+
+async def test_a_call_may_take_for_ever_and_a_note_may_not(house: House) -> None:
+    house.on("a", do.Post(1, b"{}", ()), do.Post(2, b"{}", (), urgent=True))
+    house.bridge.on_input(line("a"))
+    await house.until("POST", 2)
+    call, note = house.requests
+    assert call.read_timeout is None
+    assert 0 < note.read_timeout < 120
+    await end(house)
+
+
+async def test_an_abandoned_exchange_is_cancelled_and_tells_nothing(house: House) -> None:
+    house.on("a", do.Post(1, b"{}", ()), do.OpenStream(2, ()))
+    house.on("b", do.Abandon(1), do.Abandon(77))
+    house.bridge.on_input(line("a"))
+    await house.until("GET")
+    house.bridge.on_input(line("b"))
+    await house.until("POST cancelled")
+    assert house.log == ["a", "POST", "GET", "b", "POST cancelled"]
+    house.bridge.on_input(line("b"))
+    await end(house)
+
+
+async def test_an_exchange_that_is_abandoned_at_once_never_begins(house: House) -> None:
+    house.on("a", do.Post(1, b"{}", ()), do.Abandon(1), do.Post(2, b"{}", ()))
+    house.bridge.on_input(line("a"))
+    await house.until("POST")
+    assert [request.exchange for request in house.requests] == [2]
+    await end(house)
+
+
+async def test_idle_connections_are_dropped(house: House) -> None:
+    house.on("Woke", do.DropConnections())
+    house.bridge.take(Woke(60.0))
+    await house.until("drop idle")
+    await end(house)
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+async def test_a_report_goes_to_the_log(level: str, house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "bridge")
+    house.on("a", do.Report(level, "100% of %s"))
+    house.bridge.on_input(line("a"))
+    assert [(record.levelname.lower(), record.getMessage()) for record in caplog.records] == [(level, "100% of %s")]
+
+
+# -- timers
+
+
+class Timers:
+    """Stands for `loop.call_later`: nothing happens until a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.set: list[tuple[float, asyncio.Handle]] = []
+        monkeypatch.setattr(self.loop, "call_later", self._call_later)
+
+    def _call_later(self, seconds: float, call: Callable[..., None], *arguments: Any, **_: Any) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(self.loop.time() + seconds, call, arguments, self.loop)
+        self.set.append((seconds, handle))
+        return handle
+
+    def pass_(self) -> None:
+        """Let every timer's time be over."""
+        for _, handle in self.set:
+            if not handle.cancelled():
+                handle._run()
+        self.set.clear()
+
+
+@pytest.fixture
+async def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
+    return Timers(monkeypatch)
+
+
+async def test_a_timer_fires_with_its_key(house: House, timers: Timers) -> None:
+    house.on("a", do.SetTimer(("t", 1), 5.0), do.SetTimer(("t", 2), 7.0))
+    house.bridge.on_input(line("a"))
+    assert [seconds for seconds, _ in timers.set] == [5.0, 7.0]
+    assert house.log == ["a"]
+    timers.pass_()
+    assert house.events[1:] == [TimerFired(("t", 1)), TimerFired(("t", 2))]
+
+
+async def test_a_timer_is_replaced_by_its_key(house: House, timers: Timers) -> None:
+    house.on("a", do.SetTimer(("t", 1), 5.0), do.SetTimer(("t", 2), 5.0), do.SetTimer(("t", 1), 7.0))
+    house.bridge.on_input(line("a"))
+    timers.pass_()
+    assert sorted(event.timer for event in house.events if isinstance(event, TimerFired)) == [("t", 1), ("t", 2)]
+
+
+async def test_a_timer_can_be_cancelled_and_set_anew(house: House, timers: Timers) -> None:
+    house.on("a", do.SetTimer(("t", 1), 5.0), do.SetTimer(("u", 1), 5.0))
+    house.on("b", do.CancelTimer(("t", 1)), do.CancelTimer(("never", 0)))
+    house.bridge.on_input(line("a") + line("b"))
+    timers.pass_()
+    assert house.events[2:] == [TimerFired(("u", 1))]
+    house.bridge.on_input(line("b") + line("a"))
+    timers.pass_()
+    assert house.events[-2:] == [TimerFired(("t", 1)), TimerFired(("u", 1))]
+
+
+async def test_a_timer_may_be_set_again_as_it_fires(house: House, timers: Timers) -> None:
+    house.on("TimerFired", do.CancelTimer(("t", 1)), do.SetTimer(("t", 1), 9.0))
+    house.bridge.take(TimerFired(("t", 1)))
+    ((seconds, handle),) = timers.set
+    timers.set.clear()
+    handle._run()
+    assert seconds == 9.0
+    ((_, again),) = timers.set
+    assert not again.cancelled()
+
+
+@pytest.mark.parametrize(("spread", "chance", "seconds"), [(0.0, 0.9, 8), (0.5, 0.0, 8), (0.5, 0.5, 6), (1.0, 0.75, 2)])
+async def test_a_timer_is_spread_out_towards_earlier(
+    spread: float, chance: float, seconds: float, house: House, timers: Timers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.random", lambda: chance)
+    house.on("a", do.SetTimer(("t", 1), 8.0, spread))
+    house.bridge.on_input(line("a"))
+    assert [told for told, _ in timers.set] == [seconds]
+
+
+async def test_a_settled_exchange_is_cancelled_a_moment_later(house: House, timers: Timers) -> None:
+    house.on("a", do.OpenStream(1, ()))
+    house.on("b", do.Settle(1), do.Settle(77))
+    house.bridge.on_input(line("a"))
+    await house.until("GET")
+    house.bridge.on_input(line("b"))
+    ((seconds, _),) = timers.set
+    assert 0 < seconds <= 5
+    await asyncio.sleep(0)
+    assert "GET cancelled" not in house.log
+    timers.pass_()
+    await house.until("GET cancelled")
+
+
+# -- defects
+
+
+async def test_a_defect_in_the_session_does_not_end_the_run(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.answers["a"] = RuntimeError("planted")
+    house.on("b", do.SendToHost(b"1"))
+    house.bridge.on_input(line("a") + line("b"))
+    assert house.lines == [b"1"]
+    (record,) = caplog.records
+    assert (record.levelname, record.name) == ("ERROR", "bridge.session")
+    assert "HostMessage" in record.getMessage()
+    assert record.exc_info is not None
+    await end(house)
+    assert house.log[-3:] == ["on_stop", "HostClosed", "close"]
+
+
+async def test_a_defect_at_the_end_does_not_keep_it(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.answers["HostClosed"] = RuntimeError("planted")
+    house.on("a", do.Post(1, b"{}", ()))
+    house.bridge.on_input(line("a"))
+    await house.until("POST")
+    await end(house)
+    assert house.log[-1] == "POST cancelled"
+    assert "close" in house.log
+    assert len(caplog.records) == 1
+
+
+async def test_a_defect_in_an_exchange_fails_that_exchange_alone(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(request: Any) -> None:
+        if request.exchange == 1:
+            raise RuntimeError("planted")
+        await succeed(request)
+
+    house.carry_out = fail
+    house.on("a", do.Post(1, b"{}", ()), do.Post(2, b"{}", ()))
+    house.bridge.on_input(line("a"))
+    await house.until("ExchangeFailed")
+    await house.until("POST done")
+    failed = house.events[1]
+    assert isinstance(failed, ExchangeFailed)
+    assert (failed.exchange, failed.cause, failed.sent) == (1, Cause.PROTOCOL, True)
+    assert "planted" not in failed.message
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    await end(house)
+
+
+# -- the end
+
+
+async def test_the_order_of_the_end(house: House) -> None:
+    async def goodbye(request: Any) -> None:
+        await (succeed if request.method == b"DELETE" else hang)(request)
+
+    house.carry_out = goodbye
+    house.on("a", do.OpenStream(1, ()))
+    house.on("HostClosed", do.Abandon(1), do.EndSession(2, ()))
+    house.bridge.on_input(line("a"))
+    await house.until("GET")
+    house.log.clear()
+    await end(house)
+    assert house.log == ["on_stop", "HostClosed", "GET cancelled", "DELETE", "DELETE done", "close"]
+
+
+async def test_nothing_ends_before_it_is_told_to(house: House) -> None:
+    running = asyncio.create_task(house.bridge.run(lambda: house.happened("on_stop")))
+    house.bridge.on_input(line("a"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not running.done()
+    assert house.log == ["a"]
+    house.bridge.stop("SIGTERM")
+    await asyncio.wait_for(running, 10)
+
+
+async def test_a_goodbye_that_hangs_is_cancelled(house: House) -> None:
+    house.on("HostClosed", do.EndSession(1, ()))
+    await end(house)
+    assert house.log == ["on_stop", "HostClosed", "DELETE", "close", "DELETE cancelled"] or house.log == [
+        "on_stop",
+        "HostClosed",
+        "DELETE",
+        "DELETE cancelled",
+        "close",
+    ]
+
+
+async def test_no_timer_outlives_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    handles: list[asyncio.TimerHandle] = []
+    call_later = loop.call_later
+
+    def record(*arguments: Any, **named: Any) -> asyncio.TimerHandle:
+        handles.append(call_later(*arguments, **named))
+        return handles[-1]
+
+    house.on("a", do.SetTimer(("t", 1), 60.0), do.SetTimer(("t", 2), 60.0))
+    monkeypatch.setattr(loop, "call_later", record)
+    house.bridge.on_input(line("a"))
+    await end(house)
+    assert len(handles) >= 2
+    assert all(handle.cancelled() for handle in handles)
+
+
+async def test_the_first_reason_counts(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "bridge")
+    house.busy = True
+    house.bridge.stop("SIGTERM")
+    house.bridge.on_input_end()
+    await end(house, "another")
+    assert [record.getMessage() for record in caplog.records] == ["stopping: SIGTERM"]
+
+
+async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: House) -> None:
+    house.busy = True
+    house.bridge.on_input_end()
+    running = asyncio.create_task(house.bridge.run(lambda: house.happened("on_stop")))
+    await house.until("on_stop")
+    house.bridge.take(StreamClosed(1, "still busy"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert house.log == ["on_stop", "StreamClosed"]
+    house.busy = False
+    house.on("TimerFired", do.SendToHost(b"answer"))
+    start = time.monotonic()
+    house.bridge.take(TimerFired(("t", 1)))
+    await asyncio.wait_for(running, 10)
+    assert time.monotonic() - start < 0.9
+    assert house.log == ["on_stop", "StreamClosed", "TimerFired", "write", "HostClosed", "close"]
+
+
+async def test_a_slow_answer_is_not_waited_for_long(house: House) -> None:
+    house.busy = True
+    await end(house, "end of input")
+    assert house.log == ["on_stop", "HostClosed", "close"]
+
+
+async def test_without_calls_in_flight_the_end_of_input_is_the_end(house: House) -> None:
+    start = time.monotonic()
+    await end(house, "end of input")
+    assert time.monotonic() - start < 0.9
+
+
+async def test_whoever_stops_it_otherwise_waits_for_no_answer(house: House) -> None:
+    house.busy = True
+    start = time.monotonic()
+    await end(house, "SIGTERM")
+    assert time.monotonic() - start < 0.9
+    assert house.events == [HostClosed()]
