@@ -22,13 +22,25 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.benchmark import columns, rows, table
-from scripts.environment import ROOT, SetupError, run_script
+from scripts.environment import ROOT, SetupError, clean_variables, run_script
 
 _EXPLANATION = """\
-Times and memory: less is better; rates: more is better. `floor` is a bare keep-alive HTTP client in the bench
-itself: no second process, no pipes; `relay` is the least a second process can do, one call at a time. Memory
-is the resident size of the process and its children, 1 MB = 1,000,000 bytes. A wake-up is a thread that slept
-and woke."""
+Times and memory: less is better; rates: more is better. No bridge at all, in the bench's own process,
+are `floor`, an ordinary asynchronous HTTP client with keep-alive connections (httpcore, the engine of httpx),
+and `sockets`, bare keep-alive sockets that know just enough HTTP, for information. `relay` is the least a
+second process can do, one call at a time. Memory is the resident size of the process and its children,
+1 MB = 1,000,000 bytes. A wake-up is a thread that slept and woke."""
+
+
+def begin(arguments: Sequence[str]) -> int:
+    """Call `main` on an interpreter that has the floor's HTTP client: this one, or else in this one's place."""
+    # Help and wrong options are answered here, before anything is made.
+    if columns.FLOOR in _options(arguments).columns:
+        made = columns.bench_environment()
+        if Path(sys.prefix).resolve() != made.folder.resolve():
+            command = [str(made.python), str(Path(__file__).resolve()), *arguments]
+            os.execve(made.python, command, clean_variables(os.environ))  # noqa: S606 - no shell is wanted
+    return main(arguments)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -109,6 +121,7 @@ def _facts(plan: rows.Plan) -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
+        "httpcore": columns.HTTPCORE_VERSION,
         "mcp-remote": columns.MCP_REMOTE_VERSION,
         "mcp-stdio": columns.MCP_STDIO_VERSION,
         "plan": dataclasses.asdict(plan),
@@ -133,4 +146,4 @@ def _show(
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_script(begin))

@@ -6,6 +6,7 @@ server that moved its endpoint wants the message, not a GET (RFC 9110, 15.4).
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,6 +45,8 @@ _LONGEST_SESSION_ID = 4096
 _INFLATE_AT_ONCE = 1 << 20
 _PERMANENT = {301, 308}
 _REDIRECTS = {301, 302, 303, 307, 308}
+
+_logger = logging.getLogger("bridge.remote")
 
 
 class RemoteRequest(NamedTuple):
@@ -189,6 +192,11 @@ class Remote:
         if session_id is not None and not (0 < len(session_id) <= _LONGEST_SESSION_ID and _is_visible(session_id)):
             raise _Refused(
                 Cause.PROTOCOL, f"{url} gave a session id that is not visible ASCII.", "The server is at fault."
+            )
+        if _logger.isEnabledFor(logging.DEBUG):
+            kind = excerpt(_first(response, b"content-type") or b"no content", 60)
+            _logger.debug(
+                "%d: %s %s: %d, %s", request.exchange, request.method.decode(), url, response.status_code, kind
             )
         self._emit(ResponseStarted(request.exchange, response.status_code, session_id, streams))
         return streams

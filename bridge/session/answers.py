@@ -55,7 +55,7 @@ class Answers:
             members = jsonrpc.batch_members(line) if jsonrpc.is_batch(line) else [line]
             messages = [jsonrpc.parse(member) for member in members]
         except NotJson:
-            return faults.truncated(self._ledger.url, 200, len(body))
+            return faults.truncated(self._ledger.url, 200, body)
         except jsonrpc.NotAMessage:
             return faults.wrong_answer(self._ledger.url, "answered with JSON that is not JSON-RPC 2.0")
         fault: Fault | None = faults.wrong_answer(self._ledger.url, "answered with messages but without the answer")
@@ -75,7 +75,11 @@ class Answers:
         self._end(call, response.line)
 
     def fail(self, call: Call, fault: Fault) -> None:
-        """Answer a call with an error of the bridge's own."""
+        """Answer a call with an error of the bridge's own, and tell the log more."""
+        name = f"{call.request.method} (id {faults.excerpt(call.request.raw_id, 60)})"
+        self._ledger.report("warning", f"{name} has no answer: {fault.message}")
+        if fault.detail:
+            self._ledger.report("debug", f"{name}: what came was: {fault.detail}")
         self._end(call, fault.error_line(call.request.raw_id, self._ledger.url))
 
     def withdraw(self, call: Call) -> None:
@@ -125,6 +129,7 @@ class Answers:
             return
         self._deadlines.stop(call)
         self._ledger.cancel_timer("call", call.number)
+        self._ledger.cancel_timer("late", call.number)
         if call.batch:
             line = call.batch.add(line)
         if line is not None:

@@ -12,6 +12,7 @@ from bridge.errors import SERVER_ERROR
 from bridge.protocol import jsonrpc
 
 _EXCERPT = 300
+_DETAIL = 2000
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+")
 
@@ -30,21 +31,22 @@ _STATUS_HINTS = {
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Why a request gets no answer of the server's. `kind` is for programs, `message` and `hint` are for people."""
+    """Why a request gets no answer of the server's.
+
+    `kind` is for programs, `message` and `hint` are for people, `detail` is for the log: what came, as far as it helps.
+    """
 
     kind: str
     message: str
     hint: str = ""
     status: int | None = None
-    server_error: Any = None
+    detail: str = ""
 
     def error_line(self, raw_id: bytes, url: str) -> bytes:
         """The JSON-RPC error for one request."""
         data: dict[str, Any] = {"source": "mcp-remote-bridge", "kind": self.kind, "url": url}
         if self.status is not None:
             data["status"] = self.status
-        if self.server_error is not None:
-            data["serverError"] = self.server_error
         message = f"{self.message} {self.hint}" if self.hint else self.message
         return jsonrpc.error_line(raw_id, SERVER_ERROR, message, data)
 
@@ -95,7 +97,13 @@ def refused(url: str, status: int, body: bytes) -> Fault:
     if not hint and status >= 500:
         hint = "The fault is at the server, or at a gateway before it; try again later."
     message = f"{url} answered {status_name(status)}" + (f": {said}" if said else "")
-    return Fault("rate-limited" if status == 429 else "http-status", _sentence(message), hint, status=status)
+    return Fault(
+        "rate-limited" if status == 429 else "http-status",
+        _sentence(message),
+        hint,
+        status=status,
+        detail=excerpt(body, _DETAIL),
+    )
 
 
 def throttled(url: str, status: int, seconds: float) -> Fault:
@@ -118,6 +126,7 @@ def not_json(url: str, status: int, content_type: bytes, body: bytes) -> Fault:
         _sentence(f"{url} answered {type_} instead of JSON" + (f": {said}" if said else "")),
         "Check that the URL is the server's MCP endpoint, and that no proxy or sign-in page stands before it.",
         status=status,
+        detail=excerpt(body, _DETAIL),
     )
 
 
@@ -131,13 +140,14 @@ def empty(url: str, status: int) -> Fault:
     )
 
 
-def truncated(url: str, status: int, size: int) -> Fault:
+def truncated(url: str, status: int, body: bytes) -> Fault:
     """The body ended within the JSON."""
     return Fault(
         "not-json",
-        f"{url} answered with JSON that is cut off or broken ({size} bytes came).",
+        f"{url} answered with JSON that is cut off or broken ({len(body)} bytes came).",
         "Try again; if it stays so, the server or a proxy before it is at fault.",
         status=status,
+        detail=f"it begins {excerpt(body)} and ends {excerpt(body[-_EXCERPT:])}",
     )
 
 

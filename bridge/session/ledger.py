@@ -62,6 +62,10 @@ class Ledger:
         if exchange and self.exchanges.pop(exchange.number, None):
             self.commands.append(Abandon(exchange.number))
 
+    def was_in_session(self, exchange: Exchange) -> bool:
+        """Whether an exchange carried a session id, as what is sent within a session does."""
+        return self.session_id is not None or exchange.generation != self.generation
+
     def headers(self, last_event_id: bytes | None = None) -> Headers:
         """The MCP headers of a request in this session (MCP 2025-06-18, Streamable HTTP)."""
         headers: list[tuple[bytes, bytes]] = []

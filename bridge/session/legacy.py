@@ -6,6 +6,7 @@ stream is the session: when it ends, the calls in flight are lost and a new one 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +17,7 @@ from bridge.session.faults import Fault, excerpt, refused
 from bridge.session.ledger import Exchange, Ledger, back_off
 
 _ENDPOINT_SECONDS = 10.0
+_URL = re.compile(r"[\x21-\x7e]+")
 
 
 class Legacy:
@@ -120,8 +122,8 @@ class Legacy:
     def _take_endpoint(self, data: bytes) -> None:
         self._ledger.cancel_timer("endpoint", 0)
         url = self._ledger.url
-        endpoint = urljoin(url, data.decode("utf-8", "replace").strip())
-        if _origin(endpoint) != _origin(url):
+        endpoint = _resolve(url, data)
+        if endpoint is None:
             self.stop()
             self._give_up(
                 Fault(
@@ -162,10 +164,16 @@ class LegacyStream(Exchange):
         self._legacy.failed(event)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _resolve(url: str, data: bytes) -> str | None:
+    """The URL that an `endpoint` event means, or None where it is not one of the same origin."""
     try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        endpoint = urljoin(url, data.decode("ascii").strip())
+        same = _origin(endpoint) == _origin(url)
     except ValueError:
-        return ("", None, None)
-    return (parts.scheme, parts.hostname, port)
+        return None
+    return endpoint if same and _URL.fullmatch(endpoint) else None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return (parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme))

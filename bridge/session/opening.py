@@ -1,7 +1,7 @@
 """How a session is opened, and opened again without the host's knowing (MCP, Lifecycle; Session Management, 4).
 
 The host's own `initialize` and `notifications/initialized` are kept and replayed, then what it set up in the old
-session: the log level and the resource subscriptions. Until that is done, the gate of `Sending` is closed.
+session: the log level and the resource subscriptions. Until that is done, the gate is closed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from bridge.session.events import (
     ResponseStarted,
     StreamClosed,
 )
+from bridge.session.gate import Gate
 from bridge.session.ledger import Exchange, Ledger, back_off
-from bridge.session.sending import Sending
+from bridge.session.notes import Notes
 from bridge.session.verdicts import Verdict
 
 _VERSION = re.compile(r"[\x21-\x7e]{1,64}")
@@ -40,10 +41,17 @@ class Opening:
     """
 
     def __init__(
-        self, ledger: Ledger, sending: Sending, answers: Answers, patience: float, opened: Callable[[], None]
+        self,
+        ledger: Ledger,
+        gate: Gate,
+        notes: Notes,
+        answers: Answers,
+        patience: float,
+        opened: Callable[[], None],
     ) -> None:
         self.ledger = ledger
-        self._sending = sending
+        self._gate = gate
+        self._notes = notes
         self._answers = answers
         self._patience = patience
         self._opened = opened
@@ -101,7 +109,7 @@ class Opening:
             return
         self._reopening = True
         self.is_broken = False
-        self._sending.close_gate()
+        self._gate.close()
         self._patience_ends = self.ledger.now + self._patience
         self._attempts = 0
         self.ledger.set_timer("replayed", 0, self._patience + _INITIALIZED_SECONDS)
@@ -147,7 +155,7 @@ class Opening:
         if self._reopening:
             self.interrupt()
             self.is_broken = True
-            self._sending.refuse_held(faults.session_lost(self.ledger.url, reason))
+            self._gate.refuse(faults.session_lost(self.ledger.url, reason))
 
     def interrupt(self) -> None:
         """Stop opening a session."""
@@ -189,6 +197,8 @@ class Opening:
         ledger, version = self.ledger, result.protocol_version
         if self.is_answered and version != self._version:
             ledger.report("warning", f"{ledger.url} now speaks {version}, and spoke {self._version} before")
+        if not self.is_answered:
+            ledger.report("info", f"connected to {ledger.url} (MCP {version})")
         ledger.session_id = session_id
         ledger.version = self._version = version
         self.is_answered = True
@@ -196,8 +206,8 @@ class Opening:
 
     def _post_initialized(self, note: Notification) -> None:
         self._awaits_initialized = True
-        self._sending.close_gate()
-        self._sending.post_past_gate(note, self._ready)
+        self._gate.close()
+        self._notes.post_past_gate(note, self._ready)
         self.ledger.set_timer("initialized", 0, _INITIALIZED_SECONDS)
 
     def _ready(self) -> None:
@@ -212,7 +222,7 @@ class Opening:
             for request in [self._set_level, *self._subscriptions.values()]:
                 if request is not None:
                     self.post(Restoration(), request.line)
-        self._sending.open_gate()
+        self._gate.open()
         self._opened()
 
 

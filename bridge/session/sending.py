@@ -1,16 +1,11 @@
-"""What goes up to the server: the host's calls, each until it is answered, and its notes, which want no answer.
-
-A note is a notification, or the host's answer to a request of the server's. While the gate is closed (a session is
-being opened) everything waits here in order.
-"""
+"""The host's calls on their way up, each until it is answered: what a response means, and when to send again."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from bridge.protocol import mcp
-from bridge.protocol.jsonrpc import Notification, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Call, Calls
@@ -25,30 +20,13 @@ from bridge.session.events import (
     StreamClosed,
 )
 from bridge.session.faults import Fault
+from bridge.session.gate import Gate
 from bridge.session.ledger import Exchange, Ledger, back_off
 from bridge.session.verdicts import Verdict
 
 _MAX_RENEWALS = 1
 _MAX_CUTS = 6
-
-
-class Note:
-    """A notification or a response of the host's, on its way. `then` is called once, however it ends."""
-
-    __slots__ = ("attempts", "message", "number", "patience_ends", "then")
-
-    def __init__(self, message: Notification | Response, number: int, then: Callable[[], None] | None) -> None:
-        self.message = message
-        self.number = number
-        self.then = then
-        self.attempts = 0
-        self.patience_ends: float | None = None
-
-    def done(self) -> None:
-        """It has arrived, or been given up."""
-        then, self.then = self.then, None
-        if then:
-            then()
+_LATE_SECONDS = 300.0
 
 
 class Sending:
@@ -61,6 +39,7 @@ class Sending:
     def __init__(
         self,
         ledger: Ledger,
+        gate: Gate,
         calls: Calls,
         answers: Answers,
         deadlines: Deadlines,
@@ -77,47 +56,14 @@ class Sending:
         self.try_legacy = try_legacy
         self.other_way = other_way
         self.patience = patience
-        self._gate_open = True
-        self._held: deque[Call | Note] = deque()
-        self._notes: dict[int, Note] = {}
-        self._last_note = 0
-
-    # -- the gate
-
-    def close_gate(self) -> None:
-        """Hold back everything from now on."""
-        self._gate_open = False
-
-    def open_gate(self) -> None:
-        """Send what was held back, in order."""
-        self._gate_open = True
-        while self._held and self._gate_open:
-            item = self._held.popleft()
-            if isinstance(item, Note):
-                self._post_note(item)
-            elif self.calls.numbered(item.number):
-                self._post_call(item)
-
-    def refuse_held(self, fault: Fault) -> None:
-        """Open the gate and fail the calls behind it."""
-        self._gate_open = True
-        held, self._held = self._held, deque()
-        for item in held:
-            if isinstance(item, Note):
-                item.done()
-            else:
-                self.answers.fail(item, fault)
-
-    # -- calls
+        self._gate = gate
 
     def submit(self, call: Call) -> None:
         """Send a call as soon as the gate is open."""
-        if self._gate_open:
-            self._post_call(call)
-        else:
-            self._held.append(call)
+        self._gate.submit(_Waiting(self, call))
 
-    def _post_call(self, call: Call) -> None:
+    def post(self, call: Call) -> None:
+        """POST a call now."""
         ledger = self.ledger
         call.sent_at = ledger.now
         exchange = call.exchange = CallExchange(self, call)
@@ -131,6 +77,11 @@ class Sending:
         ledger = self.ledger
         exchange = call.exchange = CallExchange(self, call, resumes=True)
         ledger.commands.append(OpenStream(ledger.begin(exchange), ledger.headers(call.cursor.last_event_id)))
+
+    def on_late(self, number: int) -> None:
+        """The answer that should have come on another stream did not come."""
+        if call := self.calls.numbered(number):
+            self.answers.fail(call, faults.empty(self.ledger.url, 202))
 
     def on_call_timer(self, number: int) -> None:
         """The pause before a call's next try is over."""
@@ -215,48 +166,19 @@ class Sending:
         call.exchange = None
         self.ledger.set_timer("call", call.number, seconds, spread)
 
-    # -- notes
 
-    def submit_note(self, message: Notification | Response, then: Callable[[], None] | None = None) -> None:
-        """Send a note as soon as the gate is open."""
-        self._last_note += 1
-        self.pass_note(Note(message, self._last_note, then))
+class _Waiting(NamedTuple):
+    """A call at the gate; the host may cancel it there."""
 
-    def post_past_gate(self, message: Notification, then: Callable[[], None]) -> None:
-        """Send a note that opens the gate itself."""
-        self._last_note += 1
-        self._post_note(Note(message, self._last_note, then))
+    sending: Sending
+    call: Call
 
-    def _post_note(self, note: Note) -> None:
-        ledger = self.ledger
-        number = ledger.begin(NoteExchange(self, note))
-        ledger.commands.append(Post(number, note.message.line, ledger.headers(), ledger.endpoint, urgent=True))
+    def go(self) -> None:
+        if self.sending.calls.numbered(self.call.number):
+            self.sending.post(self.call)
 
-    def pass_note(self, note: Note) -> None:
-        """Post a note, or hold it back while the gate is closed."""
-        if self._gate_open:
-            self._post_note(note)
-        else:
-            self._held.append(note)
-
-    def note_failed(self, note: Note, what: str, seconds: float | None = None) -> None:
-        """Try a note again after `seconds`, while there is patience; None gives it up."""
-        now = self.ledger.now
-        if note.patience_ends is None:
-            note.patience_ends = now + self.patience
-        note.attempts += 1
-        if seconds is None or now + seconds > note.patience_ends:
-            name = note.message.method if isinstance(note.message, Notification) else "an answer of the host's"
-            self.ledger.report("warning", f"{name} did not get through: {what}")
-            note.done()
-            return
-        self._notes[note.number] = note
-        self.ledger.set_timer("note", note.number, seconds, spread=0.5)
-
-    def on_note_timer(self, number: int) -> None:
-        """The pause before a note's next try is over."""
-        if note := self._notes.pop(number, None):
-            self._post_note(note)
+    def refuse(self, fault: Fault) -> None:
+        self.sending.answers.fail(self.call, fault)
 
 
 class CallExchange(Exchange):
@@ -322,54 +244,11 @@ class CallExchange(Exchange):
             if fault := sending.answers.take_body(event.body, call):
                 sending.answers.fail(call, fault)
         elif verdict.kind is Verdict.Kind.EMPTY and sending.other_way():
-            return  # The answer comes on another stream.
+            # The answer comes on another stream: not by the standard, but some servers do it.
+            sending.ledger.set_timer("late", call.number, _LATE_SECONDS)
         elif not sending.try_legacy(call, verdict.fault):
             sending.answers.fail(call, verdict.fault)
 
     def _in_session(self) -> bool:
         """Whether the request carried a session id."""
-        ledger = self._sending.ledger
-        return self._call.request.method != mcp.INITIALIZE and (
-            ledger.session_id is not None or self.generation != ledger.generation
-        )
-
-
-class NoteExchange(Exchange):
-    """A note's POST."""
-
-    def __init__(self, sending: Sending, note: Note) -> None:
-        self._sending = sending
-        self._note = note
-
-    def on_started(self, event: ResponseStarted) -> None:
-        if event.streams:
-            self._note.done()
-
-    def on_event(self, event: EventReceived) -> None:
-        if event.event.data is not None:
-            self._sending.answers.take(event.event.data)
-
-    def on_body(self, event: BodyReceived) -> None:
-        sending, note = self._sending, self._note
-        if event.status < 300:
-            note.done()
-            return
-        ledger = sending.ledger
-        in_session = ledger.session_id is not None or self.generation != ledger.generation
-        verdict = verdicts.judge(event, ledger.url, None, in_session=in_session)
-        if verdict.kind is Verdict.Kind.SESSION_GONE and note.then is None:
-            sending.session_gone(self.generation)
-            if isinstance(note.message, Notification) and note.attempts == 0:
-                note.attempts += 1
-                sending.pass_note(note)
-        elif verdict.kind is Verdict.Kind.LATER:
-            sending.note_failed(note, verdict.fault.message, verdict.seconds)
-        else:
-            sending.note_failed(note, verdict.fault.message)
-
-    def on_failed(self, event: ExchangeFailed) -> None:
-        note = self._note
-        again = event.cause is Cause.UNREACHABLE or (
-            event.cause is Cause.LOST and (not event.sent or isinstance(note.message, Response))
-        )
-        self._sending.note_failed(note, event.message, back_off(note.attempts + 1, longest=5.0) if again else None)
+        return self._call.request.method != mcp.INITIALIZE and self._sending.ledger.was_in_session(self)

@@ -4,7 +4,9 @@ The parts, each with its own subject:
 
 | part | decides |
 |---|---|
-| `Sending` | what goes up, and what each response means for it |
+| `Sending` | what becomes of the host's calls |
+| `Notes` | what becomes of its notifications and answers |
+| `Gate` | that nothing overtakes the opening of a session |
 | `Answers` | what comes down, and that each call has one answer |
 | `Opening` | the handshake, and its replay when the server forgot the session |
 | `Listening` | the standing stream of Streamable HTTP |
@@ -38,9 +40,11 @@ from bridge.session.events import (
     Woke,
 )
 from bridge.session.faults import Fault
+from bridge.session.gate import Gate
 from bridge.session.ledger import Exchange, Ledger
 from bridge.session.legacy import Legacy
 from bridge.session.listening import Listening
+from bridge.session.notes import Notes
 from bridge.session.opening import Opening
 from bridge.session.sending import Sending
 
@@ -57,8 +61,11 @@ class Session:
         self._calls = Calls()
         self._deadlines = Deadlines(ledger, request_timeout)
         self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer, self._on_stray)
+        self._gate = gate = Gate()
+        self._notes = Notes(ledger, gate, self._answers, patience, session_gone=self._session_gone)
         self._sending = Sending(
             ledger,
+            gate,
             self._calls,
             self._answers,
             self._deadlines,
@@ -67,7 +74,7 @@ class Session:
             try_legacy=self._try_legacy,
             other_way=self._has_other_way,
         )
-        self._opening = Opening(ledger, self._sending, self._answers, patience, opened=self._opened)
+        self._opening = Opening(ledger, gate, self._notes, self._answers, patience, opened=self._opened)
         self._listening = Listening(ledger, self._answers, session_gone=self._session_gone)
         self._legacy = Legacy(
             ledger,
@@ -129,7 +136,7 @@ class Session:
     def _prepare(self, message: Message) -> None:
         """See to it that there is a way up before anything is sent on it."""
         if self._transport == "sse" and self._ledger.endpoint is None and not self._legacy.is_connecting:
-            self._sending.close_gate()
+            self._gate.close()
             self._legacy.connect()
         elif self._opening.is_broken and not (isinstance(message, Request) and message.method == mcp.INITIALIZE):
             self._opening.reopen()
@@ -139,7 +146,7 @@ class Session:
             self._host_request(message, batch)
         elif isinstance(message, Response):
             if self._answers.is_awaited(message):
-                self._sending.submit_note(message)
+                self._notes.submit(message)
         elif message.method == mcp.INITIALIZED:
             self._opening.host_initialized(message)
         else:
@@ -147,7 +154,7 @@ class Session:
                 call = self._calls.get(mcp.cancelled_request(message.params))
                 if call is not None:
                     self._answers.withdraw(call)
-            self._sending.submit_note(message)
+            self._notes.submit(message)
 
     def _host_request(self, request: Request, batch: Batch | None) -> None:
         refusal = None
@@ -202,7 +209,9 @@ class Session:
         if purpose == "call":
             self._sending.on_call_timer(number)
         elif purpose == "note":
-            self._sending.on_note_timer(number)
+            self._notes.on_timer(number)
+        elif purpose == "late":
+            self._sending.on_late(number)
         elif purpose == "deadline":
             self._on_deadline(number)
         elif purpose == "listen":
@@ -230,7 +239,7 @@ class Session:
         if request.method != mcp.INITIALIZE:
             note = jsonrpc.parse(mcp.cancellation(request.raw_id, f"no answer within {seconds:g} seconds"))
             assert isinstance(note, Notification)  # noqa: S101 - what `cancellation` writes
-            self._sending.submit_note(note)
+            self._notes.submit(note)
 
     # -- the session
 
@@ -260,7 +269,7 @@ class Session:
     def _try_legacy(self, call: Call, fault: Fault) -> bool:
         if self._transport != "auto" or not verdicts.may_be_legacy(call.request, fault.status):
             return False
-        self._sending.close_gate()
+        self._gate.close()
         self._sending.submit(call)
         self._legacy.connect(instead_of=fault)
         return True
@@ -270,12 +279,12 @@ class Session:
         if self._opening.is_answered:
             self._opening.reopen()
         else:
-            self._sending.open_gate()
+            self._gate.open()
 
     def _legacy_lost(self, reason: str) -> None:
         lost = [call for call in self._calls if call.exchange is not None]
         self._ledger.forget_session()
-        self._sending.close_gate()
+        self._gate.close()
         for call in lost:
             self._ledger.abandon(call.exchange)
             self._sending.lost(call, reason)
@@ -283,4 +292,4 @@ class Session:
 
     def _legacy_hopeless(self, fault: Fault) -> None:
         self._opening.interrupt()
-        self._sending.refuse_held(fault)
+        self._gate.refuse(fault)

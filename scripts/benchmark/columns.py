@@ -9,16 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.benchmark.floor import FloorDriver
 from scripts.benchmark.host import Driver, StdioDriver
 from scripts.benchmark.messages import ColumnError
+from scripts.benchmark.sockets import SocketsDriver
 from scripts.counterparts import counterparts
-from scripts.environment import SetupError, environment
+from scripts.environment import Environment, SetupError, environment
 
-BRIDGE, FLOOR, RELAY, MCP_REMOTE, MCP_STDIO = "bridge", "floor", "relay", "mcp-remote", "mcp-stdio"
-NAMES = (BRIDGE, FLOOR, RELAY, MCP_REMOTE, MCP_STDIO)
+BRIDGE, FLOOR, SOCKETS, RELAY = "bridge", "floor", "sockets", "relay"
+MCP_REMOTE, MCP_STDIO = "mcp-remote", "mcp-stdio"
+NAMES = (BRIDGE, FLOOR, SOCKETS, RELAY, MCP_REMOTE, MCP_STDIO)
 PEERS = (MCP_REMOTE, MCP_STDIO)
 
+HTTPCORE_VERSION = "1.0.9"
 MCP_REMOTE_VERSION = "0.15.1"
 MCP_STDIO_VERSION = "0.45.2"
 
@@ -40,7 +42,11 @@ class Column:
         if self.missing:
             raise ColumnError(self.missing)
         if self.name == FLOOR:
+            from scripts.benchmark.floor import FloorDriver
+
             return FloorDriver(url, patience)
+        if self.name == SOCKETS:
+            return SocketsDriver(url, patience)
         variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         variables |= {
             "HOME": str(home),
@@ -55,7 +61,7 @@ class Column:
 
 def column(name: str, command: str | None = None) -> Column:
     """Return a column by its name, launched with `command`, the URL added, or else with what is installed."""
-    if name in (FLOOR, RELAY):
+    if name in (FLOOR, SOCKETS, RELAY):
         return Column(name, _relay_command() if name == RELAY else ())
     after_url = ("--allow-http", "--transport", "http-only") if name == MCP_REMOTE else ()
     if command is not None:
@@ -68,12 +74,17 @@ def column(name: str, command: str | None = None) -> Column:
         return Column(name, missing="not installed, see above")
 
 
+def bench_environment() -> Environment:
+    """Return the environment the bridge is installed in, and the floor's HTTP client, for the bench to run under."""
+    return environment("bench", requirements=[f"httpcore[asyncio]=={HTTPCORE_VERSION}"])
+
+
 def _relay_command() -> tuple[str, ...]:
     return (sys.executable, "-I", str(Path(__file__).with_name("relay.py")))
 
 
 def _bridge() -> Sequence[str]:
-    return [str(environment("bench").program("mcp-remote-bridge"))]
+    return [str(bench_environment().program("mcp-remote-bridge"))]
 
 
 def _mcp_stdio() -> Sequence[str]:

@@ -1,202 +1,86 @@
-"""The floor: the same exchange with no bridge between, over bare keep-alive sockets in the bench itself."""
+"""The floor: the same exchange with no bridge between, by an ordinary asynchronous HTTP client in the bench itself.
+
+The client is httpcore, the engine of httpx, on asyncio: what a host would hold in its own process if it spoke
+HTTP itself. A stack of idle connections is all the pool it gets; the general pool's bookkeeping would only
+add to it. Needs httpcore, so only the column that is the floor imports this module.
+"""
 
 from __future__ import annotations
 
-import select
-import socket
+import asyncio
 import time
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import httpcore
 
 from scripts.benchmark import messages, processes
 from scripts.benchmark.messages import ColumnError
 
-_HEAD_END = b"\r\n\r\n"
+_Result = TypeVar("_Result")
+
+_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ConnectionNotAvailable)
 
 
-class Exchange:
-    """One keep-alive connection; what it reads is put together as a bridge's host does it."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._socket = socket.create_connection(address, timeout=10)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.setblocking(False)
-        self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
-        self._read = bytearray()
-
-    def fileno(self) -> int:
-        """Return the socket's descriptor."""
-        return self._socket.fileno()
-
-    def send(self, request: bytes) -> None:
-        """Send a request; it fits the socket's buffer."""
-        self._socket.sendall(request)
-
-    def receive(self, deadline: float) -> bytes:
-        """Return what came next; raises `ColumnError` at the deadline or at the connection's end."""
-        left = deadline - time.monotonic()
-        if left <= 0 or not self._poll.poll(left * 1000):
-            raise ColumnError("no answer in time")
-        chunk = self._socket.recv(messages.READ_BYTES)
-        if not chunk:
-            raise ColumnError("the connection ended")
-        return chunk
-
-    def small_answer(self, deadline: float) -> tuple[bytes, bytes] | None:
-        """Read once; return head and body if the answer is whole. Call again if it is not."""
-        self._read += self.receive(deadline)
-        end = self._read.find(_HEAD_END)
-        if end < 0:
-            return None
-        head = bytes(self._read[:end])
-        size = end + len(_HEAD_END) + content_length(head)
-        if len(self._read) < size:
-            return None
-        body = bytes(self._read[end + len(_HEAD_END) : size])
-        del self._read[:size]
-        return head, body
-
-    def head(self, deadline: float) -> tuple[bytes, bytes]:
-        """Return an answer's head, and what came along of its body."""
-        read = b""
-        while (end := read.find(_HEAD_END)) < 0:
-            read += self.receive(deadline)
-        return read[:end], read[end + len(_HEAD_END) :]
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
-
-def header(head: bytes, name: bytes) -> bytes:
-    """Return a header's value, empty if it is not there."""
-    for line in head.split(b"\r\n")[1:]:
-        found, _, value = line.partition(b":")
-        if found.strip().lower() == name:
-            return value.strip()
-    return b""
-
-
-def content_length(head: bytes) -> int:
-    """Return how long the body is."""
-    return int(header(head, b"content-length") or b"0")
-
-
-class Chunks:
-    """Takes the chunked framing off a body, piece by piece."""
+class DataLines:
+    """Takes the data out of an event stream, piece by piece; every event here has one line of it."""
 
     def __init__(self) -> None:
+        self.found: list[bytes] = []
         self._rest = b""
-        self.ended = False
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the chunks that are whole now."""
-        data = self._rest + data if self._rest else data
-        chunks, position = [], 0
-        while (line_end := data.find(b"\r\n", position)) >= 0:
-            begin = line_end + 2
-            size = int(data[position:line_end], 16)
-            if len(data) < begin + size + 2:
-                break
-            position = begin + size + 2
-            if size == 0:
-                self.ended = True
-                break
-            chunks.append(data[begin : begin + size])
-        self._rest = data[position:]
-        return chunks
+    def feed(self, piece: bytes) -> None:
+        """Keep what the lines that are whole now say."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                self.found.append(line[5:].strip())
 
 
 class FloorDriver:
-    """A bare HTTP client as a column of its own."""
+    """An HTTP client as a column of its own. Clocks start and stop inside its event loop."""
 
     def __init__(self, url: str, patience: float = 60.0) -> None:
-        parts = urlsplit(url)
-        self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
-        self._head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n".encode()
-        self._session = b""
+        self._url = httpcore.URL(url)
         self._patience = patience
         self._next_id = 0
-        self._exchanges: list[Exchange] = []
+        self._runner: asyncio.Runner | None = None
+        self._idle: list[httpcore.AsyncHTTPConnection] = []
+        self._session: list[tuple[bytes, bytes]] = []
+        self._headers = [
+            (b"Host", b"%b:%d" % (self._url.host, self._url.port or 80)),
+            (b"Accept", b"application/json, text/event-stream"),
+            (b"Content-Type", b"application/json"),
+        ]
 
     def start(self) -> int:
         """Connect and open a session; return the time until `initialize` was answered."""
         self.close()
-        begun = time.perf_counter_ns()
-        exchange = self._exchange()
-        head, body = self._small(exchange, messages.initialize(self._new_id()))
-        took = time.perf_counter_ns() - begun
-        messages.check_answer(body, self._next_id)
-        self._session = b"Mcp-Session-Id: " + header(head, b"mcp-session-id") + b"\r\n"
-        self._small(exchange, messages.INITIALIZED)
-        return took
+        return self._run(self._open())
 
     def call(self) -> int:
         """Return the time of one small call."""
         request_id = self._new_id()
-        begun = time.perf_counter_ns()
-        _, body = self._small(self._exchange(), messages.echo(request_id))
-        took = time.perf_counter_ns() - begun
+        took, body = self._run(self._timed(messages.echo(request_id)))
         messages.check_echo(body, request_id)
         return took
 
-    def big(self) -> messages.Big:
-        """Return the times from the request to the big answer's last byte, put together, and to the result in it."""
-        exchange, request_id, deadline = self._exchange(), self._new_id(), self._deadline()
-        begun = time.perf_counter_ns()
-        exchange.send(self._request(messages.big(request_id)))
-        head, first = exchange.head(deadline)
-        parts, size = [first], content_length(head)
-        read = len(first)
-        while read < size:
-            parts.append(exchange.receive(deadline))
-            read += len(parts[-1])
-        body = b"".join(parts)
-        took = time.perf_counter_ns() - begun
+    def big(self) -> int:
+        """Return the time from the request to the big answer's last byte, put together."""
+        request_id = self._new_id()
+        took, body = self._run(self._timed(messages.big(request_id)))
         messages.check_big(body, request_id)
-        return messages.had(body, took)
+        return took
 
     def parallel(self, total: int, in_flight: int) -> int:
-        """Return the time of `total` calls on `in_flight` connections, opened before the clock starts."""
-        while len(self._exchanges) < in_flight:
-            self._exchanges.append(Exchange(self._address))
-        exchanges = {exchange.fileno(): exchange for exchange in self._exchanges[:in_flight]}
-        poll = select.poll()
-        for descriptor in exchanges:
-            poll.register(descriptor, select.POLLIN)
-        deadline = self._deadline()
-        sent = answered = 0
-        begun = time.perf_counter_ns()
-        for exchange in exchanges.values():
-            exchange.send(self._request(messages.echo(self._new_id())))
-            sent += 1
-        while answered < total:
-            for descriptor, _ in poll.poll(self._patience * 1000):
-                exchange = exchanges[descriptor]
-                answer = exchange.small_answer(deadline)
-                if answer is None:
-                    continue
-                messages.echoed(answer[1])
-                answered += 1
-                if sent < total:
-                    exchange.send(self._request(messages.echo(self._new_id())))
-                    sent += 1
-        return time.perf_counter_ns() - begun
+        """Return the time of `total` calls, a task for each of `in_flight`; the warm-up opened the connections."""
+        return self._run(self._crowd(total, in_flight))
 
     def progress(self, count: int) -> int:
-        """Return the time until all events were read and the last one's answer was there."""
-        exchange, request_id, deadline = self._exchange(), self._new_id(), self._deadline()
-        events: list[bytes] = []
-        chunks = Chunks()
-        begun = time.perf_counter_ns()
-        exchange.send(self._request(messages.progress(request_id, count)))
-        _, data = exchange.head(deadline)
-        events += chunks.feed(data)
-        while not chunks.ended:
-            events += chunks.feed(exchange.receive(deadline))
-        took = time.perf_counter_ns() - begun
-        data_lines = [event.split(b"data: ", 1)[1].rstrip() for event in events]
-        if len(data_lines) != count + 1 or not messages.check_answer(data_lines[-1], request_id):
+        """Return the time until all events were read and split up, the last one's answer among them."""
+        request_id, lines = self._new_id(), DataLines()
+        took = self._run(self._clocked(messages.progress(request_id, count), lines.feed))
+        if len(lines.found) != count + 1 or not messages.check_answer(lines.found[-1], request_id):
             raise ColumnError("notifications were lost")
         return took
 
@@ -210,36 +94,91 @@ class FloorDriver:
 
     def alive(self) -> bool:
         """Return whether a session is open."""
-        return bool(self._session and self._exchanges)
+        return bool(self._session and self._idle)
 
     def close(self) -> None:
-        """Close every connection."""
-        for exchange in self._exchanges:
-            exchange.close()
-        self._exchanges.clear()
-        self._session = b""
+        """Close every connection, and the loop."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            with runner:
+                runner.run(self._disconnect())
+        self._session = []
 
-    def _exchange(self) -> Exchange:
-        if not self._exchanges:
-            self._exchanges.append(Exchange(self._address))
-        return self._exchanges[0]
+    async def _open(self) -> int:
+        request_id, parts = self._new_id(), list[bytes]()
+        begun = time.perf_counter_ns()
+        response = await self._post(messages.initialize(request_id), parts.append)
+        body = b"".join(parts)
+        took = time.perf_counter_ns() - begun
+        messages.check_answer(body, request_id)
+        self._session = [header for header in response.headers if header[0].lower() == b"mcp-session-id"]
+        await self._post(messages.INITIALIZED, parts.append)
+        return took
 
-    def _small(self, exchange: Exchange, message: bytes) -> tuple[bytes, bytes]:
-        deadline = self._deadline()
-        exchange.send(self._request(message))
-        while (answer := exchange.small_answer(deadline)) is None:
-            pass
-        return answer
+    async def _timed(self, message: bytes) -> tuple[int, bytes]:
+        parts: list[bytes] = []
+        begun = time.perf_counter_ns()
+        await self._post(message, parts.append)
+        body = b"".join(parts)
+        return time.perf_counter_ns() - begun, body
 
-    def _request(self, body: bytes) -> bytes:
-        head = (
-            b"Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n" % len(body)
-        )
-        return self._head + self._session + head + body
+    async def _clocked(self, message: bytes, take: Callable[[bytes], None]) -> int:
+        begun = time.perf_counter_ns()
+        await self._post(message, take)
+        return time.perf_counter_ns() - begun
 
-    def _deadline(self) -> float:
-        return time.monotonic() + self._patience
+    async def _crowd(self, total: int, in_flight: int) -> int:
+        last = self._next_id + total
+
+        async def work() -> None:
+            while self._next_id < last:
+                request_id, parts = self._new_id(), list[bytes]()
+                await self._post(messages.echo(request_id), parts.append)
+                if messages.echoed(b"".join(parts)) != request_id:
+                    raise ColumnError("a call was not answered")
+
+        begun = time.perf_counter_ns()
+        await asyncio.gather(*(work() for _ in range(in_flight)))
+        return time.perf_counter_ns() - begun
+
+    async def _post(self, message: bytes, take: Callable[[bytes], None]) -> httpcore.Response:
+        """Send a message on an idle connection or a new one; hand over the body's pieces as they come."""
+        connection = self._idle.pop() if self._idle else httpcore.AsyncHTTPConnection(self._url.origin)
+        length = (b"Content-Length", b"%d" % len(message))
+        headers = [*self._headers, *self._session, length]
+        try:
+            response = await connection.handle_async_request(
+                httpcore.Request("POST", self._url, headers=headers, content=message)
+            )
+            async for piece in response.aiter_stream():
+                take(piece)
+            await response.aclose()
+        except BaseException:
+            await connection.aclose()
+            raise
+        self._idle.append(connection)
+        return response
+
+    async def _disconnect(self) -> None:
+        while self._idle:
+            await self._idle.pop().aclose()
+
+    def _run(self, work: Awaitable[_Result]) -> _Result:
+        """Run this to its end; raises `ColumnError` when that takes too long or the connection fails."""
+
+        async def bounded() -> _Result:
+            # One time limit around everything: a client's own, for every read, would cost the floor time.
+            async with asyncio.timeout(self._patience):
+                return await work
+
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        try:
+            return self._runner.run(bounded())
+        except TimeoutError:
+            raise ColumnError("no answer in time") from None
+        except _FAILURES as error:
+            raise ColumnError(f"the connection failed ({error})") from None
 
     def _new_id(self) -> int:
         self._next_id += 1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from typing import Any, NamedTuple
+from typing import Any
 
 PROTOCOL_VERSION = "2025-06-18"
 PROGRESS_TOKEN = "bench"  # noqa: S105 - the name MCP gives to a correlation value, not a secret
@@ -104,20 +103,6 @@ def echoed(line: bytes) -> int | None:
     if text != f"hello {message['id']}":
         raise ColumnError("an answer came under another request's id")
     return int(message["id"])
-
-
-class Big(NamedTuple):
-    """When a big result was there, in nanoseconds from the request: `read` whole, and `had` as an object."""
-
-    read: int
-    had: int
-
-
-def had(line: bytes, read: int) -> Big:
-    """Do what every host does next, and count it: parse the line that was read in `read` nanoseconds."""
-    begun = time.perf_counter_ns()
-    json.loads(line)
-    return Big(read, read + time.perf_counter_ns() - begun)
 
 
 def check_big(line: bytes, request_id: int) -> bool:

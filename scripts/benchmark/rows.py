@@ -139,18 +139,13 @@ class Bench:
         _fill(row, rates, statistics.median)
 
     def _big(self) -> None:
-        row = self._row("big", "a 10 MB result, in the host's hands", "ms")
-        bare = self._row("big-read", "its bytes alone", "ms")
+        row = self._row("big", "a 10 MB result", "ms")
         times: dict[str, list[float]] = {}
-        reads: dict[str, list[float]] = {}
         self._warm(row, lambda driver: driver.big())
         for _, column in self._turns(self.plan.big_rounds, row):
             with self._guard(row, column):
-                big = self._started(column).big()
-                times.setdefault(column.name, []).append(big.had / 1e6)
-                reads.setdefault(column.name, []).append(big.read / 1e6)
+                times.setdefault(column.name, []).append(self._started(column).big() / 1e6)
         _fill(row, times, statistics.median)
-        _fill(bare, reads, statistics.median)
 
     def _memory(self) -> None:
         row = self._row("memory", "resident memory, idle", "MB")

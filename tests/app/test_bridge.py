@@ -1,129 +1,24 @@
-"""Events in and commands out of a session that a test scripts; timers, defects, and the order of the end."""
+"""Events in and commands out of a session that a test scripts; timers and defects."""
 
 import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from bridge.app.bridge import Bridge
-from bridge.host.output import HostOutput
 from bridge.session import commands as do
-from bridge.session.commands import Command
-from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, StreamClosed, TimerFired, Woke
-from bridge.session.session import Session
+from bridge.session.events import Cause, ExchangeFailed, TimerFired, Woke
+from tests.support.house import House, build, end, line, succeed
 
 pytestmark = pytest.mark.anyio
 
 
-def line(method: str) -> bytes:
-    return b'{"jsonrpc":"2.0","method":"%b"}\n' % method.encode()
-
-
-def told(event: Event) -> str:
-    """An event as a test names it: a message by its method, anything else by its type."""
-    return event.message.method if isinstance(event, HostMessage) else type(event).__name__  # type: ignore[union-attr]
-
-
-class House:
-    """A bridge whose session, remote, output and clock are this object. `log` has what happened, in order."""
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        self.events: list[Event] = []
-        self.times: list[float] = []
-        self.lines: list[bytes] = []
-        self.requests: list[Any] = []
-        self.busy = False
-        self.seconds_slept = 0.0
-        self.answers: dict[str, Iterable[Command] | Exception] = {}
-        self.carry_out: Callable[[Any], Awaitable[None]] = hang
-        self.bridge: Bridge
-        self._news = asyncio.Event()
-
-    def happened(self, what: str) -> None:
-        self.log.append(what)
-        self._news.set()
-
-    async def until(self, what: str, times: int = 1) -> None:
-        async with asyncio.timeout(10):
-            while self.log.count(what) < times:
-                self._news.clear()
-                await self._news.wait()
-
-    def on(self, what: str, *commands: Command) -> None:
-        self.answers[what] = commands
-
-    # -- the session
-
-    def handle(self, event: Event, now: float) -> Iterable[Command]:
-        self.events.append(event)
-        self.times.append(now)
-        self.happened(told(event))
-        answer = self.answers.get(told(event), ())
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    # -- the remote
-
-    async def run(self, request: Any) -> None:
-        name = request.method.decode()
-        self.requests.append(request)
-        self.happened(name)
-        try:
-            await self.carry_out(request)
-        except asyncio.CancelledError:
-            self.happened(f"{name} cancelled")
-            raise
-        self.happened(f"{name} done")
-
-    async def drop_idle(self) -> None:
-        self.happened("drop idle")
-
-    # -- the output
-
-    def write(self, line: bytes) -> None:
-        self.lines.append(line)
-        self.happened("write")
-
-    async def close(self, seconds: float) -> None:
-        assert 0 < seconds < 1
-        self.happened("close")
-
-    # -- the sleep detector
-
-    def slept(self) -> float:
-        return self.seconds_slept
-
-
-async def hang(_: Any) -> None:
-    await asyncio.Event().wait()
-
-
-async def succeed(_: Any) -> None:
-    await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> House:
-    house = House()
-    monkeypatch.setattr("bridge.app.bridge.SleepDetector", lambda: house)
-    house.bridge = Bridge(cast(Session, house), cast(HostOutput, house))
-    house.bridge.connect(cast(Any, house), house.drop_idle)
-    return house
-
-
-async def end(house: House, why: str = "SIGTERM") -> None:
-    """Stop, and be back within the two seconds that a host allows."""
-    house.bridge.stop(why)
-    start = time.monotonic()
-    await asyncio.wait_for(house.bridge.run(lambda: house.happened("on_stop")), 10)
-    assert time.monotonic() - start < 2
-    await asyncio.sleep(0)
+    return build(monkeypatch)
 
 
 # -- from the host
@@ -179,7 +74,7 @@ async def test_each_kind_of_exchange(house: House) -> None:
     house.on("a", do.Post(1, b"{}", own, "http://h/other", urgent=True), do.OpenStream(2, own), do.EndSession(3, own))
     house.bridge.on_input(line("a"))
     await house.until("DELETE")
-    post, get, delete = house.requests
+    post, get, _ = house.requests
     assert [(r.exchange, r.method, r.body) for r in house.requests] == [
         (1, b"POST", b"{}"),
         (2, b"GET", None),
@@ -229,8 +124,7 @@ async def test_an_exchange_that_is_abandoned_at_once_never_begins(house: House) 
 async def test_idle_connections_are_dropped(house: House) -> None:
     house.on("Woke", do.DropConnections())
     house.bridge.take(Woke(60.0))
-    await house.until("drop idle")
-    await end(house)
+    assert house.log == ["Woke", "drop idle"]
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
@@ -379,107 +273,3 @@ async def test_a_defect_in_an_exchange_fails_that_exchange_alone(
     (record,) = caplog.records
     assert record.levelname == "ERROR"
     await end(house)
-
-
-# -- the end
-
-
-async def test_the_order_of_the_end(house: House) -> None:
-    async def goodbye(request: Any) -> None:
-        await (succeed if request.method == b"DELETE" else hang)(request)
-
-    house.carry_out = goodbye
-    house.on("a", do.OpenStream(1, ()))
-    house.on("HostClosed", do.Abandon(1), do.EndSession(2, ()))
-    house.bridge.on_input(line("a"))
-    await house.until("GET")
-    house.log.clear()
-    await end(house)
-    assert house.log == ["on_stop", "HostClosed", "GET cancelled", "DELETE", "DELETE done", "close"]
-
-
-async def test_nothing_ends_before_it_is_told_to(house: House) -> None:
-    running = asyncio.create_task(house.bridge.run(lambda: house.happened("on_stop")))
-    house.bridge.on_input(line("a"))
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert not running.done()
-    assert house.log == ["a"]
-    house.bridge.stop("SIGTERM")
-    await asyncio.wait_for(running, 10)
-
-
-async def test_a_goodbye_that_hangs_is_cancelled(house: House) -> None:
-    house.on("HostClosed", do.EndSession(1, ()))
-    await end(house)
-    assert house.log == ["on_stop", "HostClosed", "DELETE", "close", "DELETE cancelled"] or house.log == [
-        "on_stop",
-        "HostClosed",
-        "DELETE",
-        "DELETE cancelled",
-        "close",
-    ]
-
-
-async def test_no_timer_outlives_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = asyncio.get_running_loop()
-    handles: list[asyncio.TimerHandle] = []
-    call_later = loop.call_later
-
-    def record(*arguments: Any, **named: Any) -> asyncio.TimerHandle:
-        handles.append(call_later(*arguments, **named))
-        return handles[-1]
-
-    house.on("a", do.SetTimer(("t", 1), 60.0), do.SetTimer(("t", 2), 60.0))
-    monkeypatch.setattr(loop, "call_later", record)
-    house.bridge.on_input(line("a"))
-    await end(house)
-    assert len(handles) >= 2
-    assert all(handle.cancelled() for handle in handles)
-
-
-async def test_the_first_reason_counts(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "bridge")
-    house.busy = True
-    house.bridge.stop("SIGTERM")
-    house.bridge.on_input_end()
-    await end(house, "another")
-    assert [record.getMessage() for record in caplog.records] == ["stopping: SIGTERM"]
-
-
-async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: House) -> None:
-    house.busy = True
-    house.bridge.on_input_end()
-    running = asyncio.create_task(house.bridge.run(lambda: house.happened("on_stop")))
-    await house.until("on_stop")
-    house.bridge.take(StreamClosed(1, "still busy"))
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert house.log == ["on_stop", "StreamClosed"]
-    house.busy = False
-    house.on("TimerFired", do.SendToHost(b"answer"))
-    start = time.monotonic()
-    house.bridge.take(TimerFired(("t", 1)))
-    await asyncio.wait_for(running, 10)
-    assert time.monotonic() - start < 0.9
-    assert house.log == ["on_stop", "StreamClosed", "TimerFired", "write", "HostClosed", "close"]
-
-
-async def test_a_slow_answer_is_not_waited_for_long(house: House) -> None:
-    house.busy = True
-    await end(house, "end of input")
-    assert house.log == ["on_stop", "HostClosed", "close"]
-
-
-async def test_without_calls_in_flight_the_end_of_input_is_the_end(house: House) -> None:
-    start = time.monotonic()
-    await end(house, "end of input")
-    assert time.monotonic() - start < 0.9
-
-
-async def test_whoever_stops_it_otherwise_waits_for_no_answer(house: House) -> None:
-    house.busy = True
-    start = time.monotonic()
-    await end(house, "SIGTERM")
-    assert time.monotonic() - start < 0.9
-    assert house.events == [HostClosed()]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from scripts.bench import main, thin_server
-from scripts.benchmark.columns import BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO, RELAY, Column, column
-from scripts.benchmark.floor import Chunks, FloorDriver
+from scripts.benchmark.columns import BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO, RELAY, SOCKETS, Column, column
+from scripts.benchmark.floor import DataLines, FloorDriver
+from scripts.benchmark.messages import ColumnError
 from scripts.benchmark.rows import Bench, Plan, Row
+from scripts.benchmark.sockets import Chunks, SocketsDriver
 from scripts.benchmark.table import best_peer, markdown, number, reasons, verdicts
 
 TINY = Plan(
@@ -36,12 +39,12 @@ def _row(key: str, values: dict[str, float], *, more_is_better: bool = False) ->
 @linux
 def test_a_short_run_fills_every_row_a_column_can_do(tmp_path: Path) -> None:
     with thin_server() as server:
-        bench = Bench([column(FLOOR), column(RELAY)], server, tmp_path, TINY)
+        bench = Bench([column(FLOOR), column(SOCKETS), column(RELAY)], server, tmp_path, TINY)
         rows = bench.run(["start", "memory", "call", "parallel", "progress", "big"])
-    floor = {row.key for row in rows if row.values.get(FLOOR, 0) > 0}
-    relay = {row.key for row in rows if row.values.get(RELAY, 0) > 0}
-    assert floor == {"start", "call", "call-p99", "parallel", "progress", "big", "big-read"}
-    assert relay == {"start", "memory", "call", "call-p99", "parallel", "big", "big-read", "memory-peak"}
+    filled = {name: {row.key for row in rows if row.values.get(name, 0) > 0} for name in (FLOOR, SOCKETS, RELAY)}
+    exchanges = {"start", "call", "call-p99", "parallel", "progress", "big"}
+    assert filled[FLOOR] == filled[SOCKETS] == exchanges
+    assert filled[RELAY] == (exchanges - {"progress"}) | {"memory", "memory-peak"}
     assert {row.key for row in rows if RELAY in row.missing} == {"progress"}
 
 
@@ -69,16 +72,36 @@ def test_a_peer_that_fails_leaves_the_others_their_numbers(tmp_path: Path) -> No
     assert len(reasons(rows)) == 2
 
 
-def test_the_server_knows_sessions_and_streams(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FloorDriver, SocketsDriver])
+def test_the_server_knows_sessions_and_streams(kind: type[FloorDriver] | type[SocketsDriver]) -> None:
     with thin_server() as server:
-        driver = FloorDriver(f"{server}/mcp/a", 20.0)
+        driver = kind(f"{server}/mcp/a", 20.0)
         driver.start()
         assert driver.alive()
         assert driver.progress(3) > 0
-        big = driver.big()
-        assert 0 < big.read < big.had
+        assert driver.big() > 0
         driver.close()
         assert not driver.alive()
+
+
+def test_the_floor_says_why_it_got_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        driver = FloorDriver(f"http://127.0.0.1:{silent.getsockname()[1]}/mcp/a", 0.1)
+        with pytest.raises(ColumnError, match="no answer in time"):
+            driver.start()
+        driver.close()
+    with pytest.raises(ColumnError, match="the connection failed"):
+        driver.start()
+    driver.close()
+
+
+def test_data_lines_are_found_wherever_they_were_cut() -> None:
+    stream = b"event: message\ndata: one\n\nid: 7\ndata:two\r\n\n"
+    for cut in range(len(stream)):
+        lines = DataLines()
+        lines.feed(stream[:cut])
+        lines.feed(stream[cut:])
+        assert lines.found == [b"one", b"two"]
 
 
 def test_chunks_are_put_together_wherever_they_were_cut() -> None:

@@ -1,0 +1,336 @@
+"""One TCP connection: what is read and written, and what an idle one tells, over real sockets where they matter."""
+
+import asyncio
+import contextlib
+import select
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterable
+
+import pytest
+import trustme
+
+from bridge.remote import wire as wire_module
+from bridge.remote.wire import Wire, open_wire
+from tests.support.raw_server import DEADLINE, Peer, RawServer
+
+pytestmark = pytest.mark.anyio
+
+MUCH = 1 << 20
+
+
+class Transport(asyncio.Transport):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+        self.written = b""
+
+    def pause_reading(self) -> None:
+        self.calls.append("pause")
+
+    def resume_reading(self) -> None:
+        self.calls.append("resume")
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.written += b"".join(list_of_data)
+
+    def is_closing(self) -> bool:
+        return "abort" in self.calls
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+
+
+def connected() -> tuple[Wire, Transport]:
+    wire, transport = Wire(), Transport()
+    wire.connection_made(transport)
+    return wire, transport
+
+
+@contextlib.asynccontextmanager
+async def pair() -> AsyncIterator[tuple[Wire, socket.socket]]:
+    """A wire, and the other end as a plain socket."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with theirs:
+        async with asyncio.timeout(DEADLINE):
+            _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=ours)
+            try:
+                yield wire, theirs
+            finally:
+                wire.abort()
+
+
+async def test_what_came_is_read_in_one_piece() -> None:
+    wire, _ = connected()
+    wire.data_received(b"one ")
+    wire.data_received(b"two")
+    assert await wire.read() == b"one two"
+
+
+async def test_a_read_waits_for_data() -> None:
+    async with pair() as (wire, other):
+        reading = asyncio.create_task(wire.read())
+        await asyncio.wait({reading}, timeout=0)
+        assert not reading.done()
+        other.send(b"here")
+        assert await reading == b"here"
+
+
+async def test_a_cancelled_read_loses_nothing() -> None:
+    async with pair() as (wire, other):
+        reading = asyncio.create_task(wire.read())
+        await asyncio.wait({reading}, timeout=0)
+        reading.cancel()
+        await asyncio.wait({reading})
+        other.send(b"later")
+        assert await wire.read() == b"later"
+
+
+async def test_data_before_the_end_is_read_first() -> None:
+    async with pair() as (wire, other):
+        other.send(b"last words")
+        other.close()
+        assert await wire.read() == b"last words"
+        assert await wire.read() == b""
+        assert await wire.read() == b""
+
+
+async def test_data_before_a_failure_is_read_first() -> None:
+    wire, _ = connected()
+    wire.data_received(b"last words")
+    wire.connection_lost(ConnectionResetError("reset"))
+    assert await wire.read() == b"last words"
+    with pytest.raises(ConnectionResetError, match="reset"):
+        await wire.read()
+
+
+async def test_a_failure_wakes_the_reader() -> None:
+    wire, _ = connected()
+    async with asyncio.timeout(DEADLINE):
+        reading = asyncio.create_task(wire.read())
+        await asyncio.wait({reading}, timeout=0)
+        wire.connection_lost(ConnectionResetError("reset"))
+        with pytest.raises(ConnectionResetError, match="reset"):
+            await reading
+
+
+async def test_more_than_a_limit_is_left_with_the_peer_until_it_is_read() -> None:
+    wire, transport = connected()
+    wire.data_received(b"x" * MUCH)
+    assert transport.calls == []
+    wire.data_received(b"y")
+    assert transport.calls == ["pause"]
+    assert len(await wire.read()) == MUCH + 1
+    assert transport.calls == ["pause", "resume"]
+    wire.data_received(b"z")
+    await wire.read()
+    assert transport.calls == ["pause", "resume"]
+
+
+async def test_a_connection_that_is_over_is_not_resumed() -> None:
+    wire, transport = connected()
+    wire.data_received(b"x" * (MUCH + 1))
+    wire.connection_lost(None)
+    await wire.read()
+    assert transport.calls == ["pause"]
+
+
+async def test_a_fast_peer_is_held_back_and_nothing_is_lost() -> None:
+    async with pair() as (wire, other):
+        loop = asyncio.get_running_loop()
+        data = bytes(range(256)) * (5 * MUCH // 256)
+        sending = asyncio.create_task(loop.sock_sendall(other, data))
+        received = await wire.read()
+        while len(received) < len(data):
+            piece = await wire.read()
+            assert 0 < len(piece) < 2 * MUCH
+            received += piece
+        await sending
+        assert received == data
+
+
+async def test_a_write_waits_for_a_slow_peer() -> None:
+    async with pair() as (wire, other):
+        loop = asyncio.get_running_loop()
+        data = bytes(range(256)) * (8 * MUCH // 256)
+        writing = asyncio.create_task(wire.write(data[:10], data[10:]))
+        await asyncio.wait({writing}, timeout=0)
+        assert not writing.done()
+        received = bytearray()
+        while len(received) < len(data):
+            received += await loop.sock_recv(other, MUCH)
+        await writing
+        assert received == data
+
+
+async def test_a_write_that_waits_learns_of_a_failure() -> None:
+    wire, _ = connected()
+    wire.pause_writing()
+    async with asyncio.timeout(DEADLINE):
+        writing = asyncio.create_task(wire.write(b"data"))
+        await asyncio.wait({writing}, timeout=0)
+        wire.connection_lost(BrokenPipeError("broken"))
+        with pytest.raises(BrokenPipeError, match="broken"):
+            await writing
+
+
+async def test_a_write_that_the_system_takes_does_not_wait() -> None:
+    wire, transport = connected()
+    wire.pause_writing()
+    wire.resume_writing()
+    async with asyncio.timeout(DEADLINE):
+        await wire.write(b"one ", b"two")
+    assert transport.written == b"one two"
+
+
+@pytest.mark.parametrize("end", ["eof", "lost", "aborted"])
+async def test_nothing_is_written_into_a_connection_that_is_over(end: str) -> None:
+    wire, transport = connected()
+    if end == "eof":
+        wire.eof_received()
+    elif end == "lost":
+        wire.connection_lost(None)
+    else:
+        wire.abort()
+    with pytest.raises(ConnectionResetError):
+        await wire.write(b"data")
+    assert transport.written == b""
+
+
+async def test_a_write_after_a_failure_tells_that_failure() -> None:
+    wire, _ = connected()
+    wire.connection_lost(TimeoutError("keep-alive"))
+    with pytest.raises(TimeoutError, match="keep-alive"):
+        await wire.write(b"data")
+
+
+async def test_an_open_idle_connection_has_no_news() -> None:
+    async with pair() as (wire, _):
+        assert not wire.has_news
+
+
+@pytest.mark.parametrize("what", ["data", "end"])
+@pytest.mark.parametrize("has_poll", [True, False])
+async def test_news_are_seen_before_the_event_loop_sees_them(
+    what: str, has_poll: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_poll:  # As on Windows.
+        monkeypatch.delattr(select, "poll", raising=False)
+    async with pair() as (wire, other):
+        assert not wire.has_news
+        if what == "data":
+            other.send(b"x")
+        else:
+            other.close()
+        assert wire.has_news  # Nothing was awaited, so no callback has run.
+
+
+async def test_news_that_came_through_the_loop() -> None:
+    wire, transport = connected()
+    assert Wire().has_news
+    wire.data_received(b"x")
+    assert wire.has_news
+    await wire.read()
+    transport._extra["socket"] = None  # type: ignore[attr-defined]
+    wire.eof_received()
+    assert wire.has_news
+
+
+async def test_a_closed_socket_counts_as_news() -> None:
+    async with pair() as (wire, _):
+        wire.abort()
+        await wire.read()
+        assert wire.has_news
+
+
+async def test_the_system_watches_over_the_connection() -> None:
+    async with RawServer(Peer.gone) as server:
+        wire = await open_wire("127.0.0.1", server.port)
+        assert wire.transport
+        sock = wire.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        wire.abort()
+
+
+async def test_a_system_without_an_option_connects_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "_KEEP_ALIVE", ((socket.SOL_SOCKET, 99_999, 1),))
+    async with RawServer(Peer.gone) as server:
+        wire = await open_wire("127.0.0.1", server.port)
+        assert not wire.has_news
+        wire.abort()
+
+
+async def test_nobody_listening_is_an_error_of_the_system() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        async with asyncio.timeout(DEADLINE):
+            with pytest.raises(OSError, match=r"(?i)connect"):
+                await open_wire("127.0.0.1", bound.getsockname()[1])
+
+
+def tls_pair() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context and that of a client who trusts it."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(client)
+    return server, client
+
+
+async def test_tls_carries_more_than_is_held_at_once_to_its_end() -> None:
+    data = bytes(range(256)) * (3 * MUCH // 256)
+    context, client = tls_pair()
+
+    async def talk(peer: Peer) -> None:
+        assert await peer.reader.readexactly(5) == b"hello"
+        await peer.send(data)
+
+    async with RawServer(talk, context) as server:
+        wire = await open_wire("127.0.0.1", server.port)
+        await wire.secure(client, "127.0.0.1")
+        await wire.write(b"he", b"llo")
+        received = bytearray()
+        while piece := await wire.read():
+            received += piece
+        assert received == data
+        wire.abort()
+
+
+async def test_an_authority_nobody_knows_is_refused() -> None:
+    context, _ = tls_pair()
+    _, stranger = tls_pair()
+    async with RawServer(Peer.gone, context) as server:
+        wire = await open_wire("127.0.0.1", server.port)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await wire.secure(stranger, "127.0.0.1")
+        wire.abort()
+
+
+async def test_a_certificate_for_another_name_is_refused() -> None:
+    context, client = tls_pair()
+    async with RawServer(Peer.gone, context) as server:
+        wire = await open_wire("127.0.0.1", server.port)
+        with pytest.raises(ssl.SSLCertVerificationError, match="not valid for"):
+            await wire.secure(client, "mcp.example.com")
+        wire.abort()
+
+
+async def test_a_server_that_hangs_up_during_the_handshake() -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.reader.read(1)
+
+    async with RawServer(talk) as server:
+        wire = await open_wire("127.0.0.1", server.port)
+        with pytest.raises(OSError):  # noqa: PT011  # Which one differs between systems.
+            await wire.secure(tls_pair()[1], "127.0.0.1")
+        wire.abort()
+
+
+async def test_there_is_no_tls_without_a_connection() -> None:
+    with pytest.raises(ConnectionResetError, match="closed"):
+        await Wire().secure(tls_pair()[1], "127.0.0.1")
