@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bridge.app.sleep import SleepDetector
+from bridge.errors import SERVER_ERROR
 from bridge.host.output import HostOutput
-from bridge.protocol import mcp
+from bridge.protocol import jsonrpc, mcp
 from bridge.protocol.framing import LineSplitter
+from bridge.protocol.jsonrpc import Request
 from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Remote, RemoteRequest
 from bridge.remote.http1 import Header
 from bridge.session.commands import (
@@ -29,7 +31,7 @@ from bridge.session.commands import (
     SetTimer,
     Settle,
 )
-from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, TimerFired, TimerKey, Woke
+from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, TimerFired, TimerKey, Woke
 from bridge.session.intake import read_line
 from bridge.session.session import Session
 
@@ -48,6 +50,8 @@ _STREAM_HEADERS: tuple[Header, ...] = (
     (b"accept-encoding", b"identity"),
     (b"cache-control", b"no-store"),
 )
+
+_DEFECT = "The bridge failed on this request; its log tells more with --log-level debug."
 
 _logger = logging.getLogger("bridge.session")
 
@@ -115,6 +119,8 @@ class Bridge:
             commands = self._session.handle(event, time.monotonic())
         except Exception:
             _logger.error("a defect of the bridge: %s was not handled", type(event).__name__, exc_info=True)
+            if isinstance(event, HostMessage) and isinstance(event.message, Request):
+                self._output.write(jsonrpc.error_line(event.message.raw_id, SERVER_ERROR, _DEFECT))
             return
         for command in commands:
             self._act[type(command)](command)
@@ -172,17 +178,16 @@ class Bridge:
         self._begin(RemoteRequest(command.exchange, b"DELETE", command.headers, urgent=True))
 
     def _begin(self, request: RemoteRequest) -> None:
-        self._exchanges[request.exchange] = self._loop.create_task(self._carry_out(request))
+        task = self._exchanges[request.exchange] = self._loop.create_task(self._carry_out(request))
+        # Not a `finally` in the task: one that is cancelled before it begins never gets there.
+        task.add_done_callback(lambda _: self._exchanges.pop(request.exchange, None))
 
     async def _carry_out(self, request: RemoteRequest) -> None:
         try:
             await self._remote.run(request)
         except Exception:
             _logger.error("a defect of the bridge: an exchange was not carried out", exc_info=True)
-            message = "The bridge failed on this request; its log tells more with --log-level debug."
-            self.take(ExchangeFailed(request.exchange, Cause.PROTOCOL, True, message))
-        finally:
-            self._exchanges.pop(request.exchange, None)
+            self.take(ExchangeFailed(request.exchange, Cause.PROTOCOL, True, _DEFECT))
 
     def _abandon(self, command: Abandon) -> None:
         if task := self._exchanges.get(command.exchange):

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import threading
 
 from bridge import __version__
@@ -33,11 +32,11 @@ def run_bridge(settings: Settings) -> int:
 
     Raises `BridgeError` where it cannot start.
     """
+    try:
+        descriptors = take_over()
+    except OSError as problem:
+        raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
     with log.configure(settings) as logging_to:
-        try:
-            descriptors = take_over()
-        except OSError as problem:
-            raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
         asyncio.run(_run(settings, logging_to, *descriptors))
     return 0
 
@@ -93,4 +92,3 @@ def _end_for_certain() -> None:
     timer = threading.Timer(_LAST_MOMENT, os._exit, (0,))
     timer.daemon = True
     timer.start()
-    sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -10,8 +11,24 @@ _NOTEWORTHY = 10.0
 Clock = Callable[[], float]
 
 
+def clock_that_stops() -> Clock:
+    """A clock that does not count sleep. Python's monotonic one does on Windows."""
+    if sys.platform == "win32":
+        import ctypes
+
+        read = ctypes.WinDLL("kernel32").QueryUnbiasedInterruptTime
+        ticks = ctypes.c_ulonglong()
+
+        def unbiased() -> float:
+            read(ctypes.byref(ticks))
+            return ticks.value / 1e7
+
+        return unbiased
+    return time.monotonic
+
+
 def clock_that_runs_on() -> Clock:
-    """A clock that counts sleep: CLOCK_BOOTTIME on Linux, CLOCK_MONOTONIC on macOS, else the wall clock."""
+    """A clock that counts sleep: CLOCK_BOOTTIME on Linux, CLOCK_MONOTONIC_RAW on macOS, else the wall clock."""
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW"):
         number = getattr(time, name, None)
         if number is not None:
@@ -22,9 +39,9 @@ def clock_that_runs_on() -> Clock:
 class SleepDetector:
     """Asked now and then, says how many seconds of sleep have passed since it was asked last; 0 for a wink."""
 
-    def __init__(self, runs_on: Clock | None = None, stops: Clock = time.monotonic) -> None:
+    def __init__(self, runs_on: Clock | None = None, stops: Clock | None = None) -> None:
         self._runs_on = runs_on or clock_that_runs_on()
-        self._stops = stops
+        self._stops = stops or clock_that_stops()
         self._gap = self._measure()
 
     def slept(self) -> float:

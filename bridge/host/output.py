@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import queue
+import select
 import sys
 import threading
 from collections.abc import Callable
@@ -99,7 +100,10 @@ class HostOutput:
     def _write_all(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            view = view[os.write(self._descriptor, view) :]
+            try:
+                view = view[os.write(self._descriptor, view) :]
+            except BlockingIOError:  # Whoever shares the pipe made it non-blocking.
+                select.select([], [self._descriptor], [])
 
     def _tell(self, what: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # The loop is closed: the bridge has ended.

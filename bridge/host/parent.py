@@ -26,12 +26,13 @@ def watch_parent(on_death: Callable[[], None]) -> bool:
     if sys.platform == "win32":
         return _watch_handle(parent, lambda: _tell(loop, on_death))
     descriptor = _descriptor_of(parent)
-    if descriptor is None:
-        return False
     if os.getppid() != parent:  # It died while we looked.
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
         loop.call_soon(on_death)
         return True
+    if descriptor is None:
+        return False
 
     def died() -> None:
         loop.remove_reader(descriptor)
@@ -48,7 +49,8 @@ def _descriptor_of(parent: int) -> int | None:
     descriptor = None
     with contextlib.suppress(OSError):
         if sys.platform == "linux":
-            descriptor = os.pidfd_open(parent)
+            if hasattr(os, "pidfd_open"):
+                descriptor = os.pidfd_open(parent)
         elif sys.platform == "darwin":
             descriptor = _kqueue_of(parent)
     return descriptor

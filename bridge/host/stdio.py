@@ -20,18 +20,19 @@ _READ_SIZE = 1 << 18
 
 def take_over() -> tuple[int, int]:
     """Return private descriptors of the host's input and output, both binary. Raises OSError where one is closed."""
+    for descriptor in (0, 1):
+        os.fstat(descriptor)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    if nothing == 2:  # Stderr was closed, and now is nothing; else a private descriptor would get its number.
+        nothing = os.dup(nothing)
     descriptors = (os.dup(0), os.dup(1))
     if sys.platform == "win32":
         import msvcrt
 
         for descriptor in descriptors:
             msvcrt.setmode(descriptor, os.O_BINARY)
-    nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # No stderr either.
-        os.dup2(nothing, 1)
+    os.dup2(2, 1)
     os.close(nothing)
     sys.stdout = sys.stderr
     return descriptors

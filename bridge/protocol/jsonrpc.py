@@ -69,7 +69,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_error(self) -> bool:
         """Whether it carries `error`, not `result`."""
-        return len(self.error) > 0
+        return _is_given(self.error)
 
 
 Message = Request | Notification | Response
@@ -111,7 +111,7 @@ def parse(line: bytes) -> Message:
         if not raw_id:
             return Notification(line, envelope.method, envelope.params)
         return Request(line, request_id(raw_id), raw_id, envelope.method, envelope.params)
-    if raw_id and (len(envelope.result) > 0) != (len(envelope.error) > 0):
+    if raw_id and (len(envelope.result) > 0) != _is_given(envelope.error):
         id_ = None if raw_id == b"null" else request_id(raw_id)
         return Response(line, id_, envelope.result, envelope.error)
     raise NotAMessage("it has neither a method nor one answer", _answerable(raw_id))
@@ -164,7 +164,8 @@ def request_id(raw_id: bytes) -> RequestId:
 
 def error_line(raw_id: bytes, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
     """An error response of the bridge's own (JSON-RPC 2.0, section 5.1)."""
-    error: dict[str, Any] = {"code": code, "message": message}
+    # A method's name may hold a lone surrogate, and be quoted in the message.
+    error: dict[str, Any] = {"code": code, "message": message.encode("utf-8", "replace").decode()}
     if data is not None:
         error["data"] = data
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, msgspec.json.encode(error))
@@ -179,10 +180,18 @@ def _refuse(line: bytes) -> NoReturn:
         if not _is_json(line):
             raise NotJson("it is not JSON") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise NotJson("it is not JSON") from None
+        value = _load_tolerantly(line)
+        raw_id = json.dumps(value["id"]).encode() if isinstance(value, dict) and "id" in value else b""
     except RecursionError:
         raise NotJson("it is nested too deeply") from None
+    if not line.isascii():
+        _check_utf8(line)
     raise NotAMessage("it is not a JSON-RPC 2.0 message", _answerable(raw_id))
+
+
+def _is_given(error: Raw) -> bool:
+    """Whether there is an error; some libraries send `"error": null` beside a result."""
+    return len(error) > 0 and (len(error) != len(b"null") or bytes(error) != b"null")
 
 
 def _is_json(line: bytes) -> bool:
@@ -223,7 +232,7 @@ def _load_tolerantly(line: bytes) -> Any:
     if b"\\ud" not in line and b"\\uD" not in line:
         raise NotJson("it is not JSON")
     try:
-        return json.loads(line, parse_constant=_no_constant)
+        return json.loads(str(line, "utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise NotJson("it is not JSON") from None
 

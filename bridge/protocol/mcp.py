@@ -90,7 +90,7 @@ def initialize_result(result: Raw) -> InitializeResult | None:
     """Read an `initialize` result, or None where it is not one."""
     try:
         return _decode_initialize(result)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -101,7 +101,7 @@ def repeatable_tools(result: Raw) -> dict[str, bool]:
     """
     try:
         tools = _decode_tools(result).tools
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return {
         tool.name: bool(tool.annotations and (tool.annotations.read_only or tool.annotations.idempotent))
@@ -150,5 +150,5 @@ def cancellation(raw_id: bytes, reason: str) -> bytes:
 def _read(params: Raw) -> _Params:
     try:
         return _decode_params(params) if len(params) else _NO_PARAMS
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _NO_PARAMS

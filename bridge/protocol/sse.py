@@ -10,6 +10,7 @@ import codecs
 
 import msgspec
 
+_MOST_DIGITS = 18
 _DIGITS = frozenset(b"0123456789")
 
 
@@ -34,6 +35,7 @@ class EventStreamDecoder:
         self._tail: list[bytes] = []
         self._tail_size = 0
         self._skip_newline = False
+        self._head = b""
         self._started = False
         self._type = b""
         self._data: list[bytes] = []
@@ -44,6 +46,10 @@ class EventStreamDecoder:
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Return the events that this chunk completes. Raises `EventTooLarge`."""
         if not self._started:
+            chunk = self._head + chunk
+            if len(chunk) < len(codecs.BOM_UTF8) and codecs.BOM_UTF8.startswith(chunk):
+                self._head = chunk
+                return []
             self._started = True
             chunk = chunk.removeprefix(codecs.BOM_UTF8)
         chunk = self._with_plain_newlines(chunk)
@@ -55,13 +61,13 @@ class EventStreamDecoder:
         lines = rest.split(b"\n")
         lines[:0] = [b"".join(self._tail)]
         last = lines.pop()
+        self._tail.clear()
+        self._tail_size = 0
         for line in lines:
             if line:
                 self._field(line)
             else:
                 self._dispatch(events)
-        self._tail.clear()
-        self._tail_size = 0
         self._hold(last)
         return events
 
@@ -98,7 +104,7 @@ class EventStreamDecoder:
             if b"\0" not in value:
                 self._id = value
         elif name == b"retry" and value and _DIGITS.issuperset(value):
-            self._retry = int(value[:10])
+            self._retry = int(value[-_MOST_DIGITS:])
 
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
         data = b"\n".join(self._data) if self._data else None

@@ -229,14 +229,14 @@ async def test_news_are_seen_before_the_event_loop_sees_them(
 
 
 async def test_news_that_came_through_the_loop() -> None:
-    wire, transport = connected()
-    assert Wire().has_news
-    wire.data_received(b"x")
-    assert wire.has_news
-    await wire.read()
-    transport._extra["socket"] = None  # type: ignore[attr-defined]
-    wire.eof_received()
-    assert wire.has_news
+    assert Wire().has_news  # Not connected yet.
+    async with pair() as (wire, _):
+        wire.data_received(b"x")
+        assert wire.has_news
+        await wire.read()
+        assert not wire.has_news
+        wire.eof_received()
+        assert wire.has_news
 
 
 async def test_a_closed_socket_counts_as_news() -> None:

@@ -1,0 +1,92 @@
+"""What a person and a program are told."""
+
+import msgspec
+import pytest
+
+from bridge.session import faults
+from bridge.session.faults import Fault, excerpt, server_message
+from tests.session.playbook import URL, error
+
+
+def test_the_error_for_one_request() -> None:
+    line = Fault("http-status", "It failed.", "Try again.", status=502).error_line(b'"a"', URL)
+    assert msgspec.json.decode(line) == {
+        "jsonrpc": "2.0",
+        "id": "a",
+        "error": {
+            "code": -32000,
+            "message": "It failed. Try again.",
+            "data": {"source": "mcp-remote-bridge", "kind": "http-status", "url": URL, "status": 502},
+        },
+    }
+
+
+def test_the_id_keeps_its_bytes() -> None:
+    assert Fault("k", "m").error_line(b"1E2", URL).startswith(b'{"jsonrpc":"2.0","id":1E2,')
+
+
+def test_a_fault_without_status_or_hint_names_neither() -> None:
+    error_object = msgspec.json.decode(Fault("timeout", "Late.").error_line(b"0", URL))["error"]
+    assert (error_object["message"], sorted(error_object["data"])) == ("Late.", ["kind", "source", "url"])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (error(1, "no tool"), "no tool"),
+        (b'{"error":"invalid_token","error_description":"It expired"}', "It expired"),
+        (b'{"error":"invalid_token"}', "invalid_token"),
+        (b'{"message":"Forbidden"}', "Forbidden"),
+        (b'{"detail":"Not Found"}', "Not Found"),
+        (b"<html><TITLE lang=en>\n502 Bad\tGateway </title>", "502 Bad Gateway"),
+        (b"<html><body>long</body>", ""),
+        (b'{"error":{"message":5}}', ""),
+        (b"[1]", ""),
+        (b"upstream\r\nconnect error", "upstream connect error"),
+        (b"\xff\xfe\x00", "\ufffd\ufffd"),
+        (b"", ""),
+    ],
+)
+def test_what_an_error_body_says(body: bytes, said: str) -> None:
+    assert server_message(body) == said
+
+
+def test_nesting_is_no_trap() -> None:
+    assert server_message(b"[" * 100_000) == ""
+
+
+def test_an_excerpt_is_one_short_line() -> None:
+    assert excerpt(b"a\nb\x1b[31m\xe2\x80\xa8c") == "a b [31m c"
+    assert excerpt(b"x" * 300) == "x" * 300
+    assert excerpt(b"x" * 301) == "x" * 297 + "..."
+    assert excerpt(b"abcdef", 5) == "ab..."
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (401, "http-status", "401 Unauthorized"),
+        (404, "http-status", "Check the path"),
+        (429, "rate-limited", "429 Too Many Requests"),
+        (502, "http-status", "gateway"),
+        (599, "http-status", "answered 599."),
+    ],
+)
+def test_a_refusal_names_the_url_the_status_and_what_to_do(status: int, kind: str, words: str) -> None:
+    fault = faults.refused(URL, status, b"")
+    assert (fault.kind, fault.status) == (kind, status)
+    text = f"{fault.message} {fault.hint}"
+    assert URL in text
+    assert words in text
+
+
+def test_a_refusal_repeats_what_the_server_says_as_one_sentence() -> None:
+    assert faults.refused(URL, 500, b"no disk").message == f"{URL} answered 500 Internal Server Error: no disk."
+    assert faults.refused(URL, 500, b"Really?").message.endswith(": Really?")
+
+
+def test_an_unknown_outcome_warns_before_trying_again() -> None:
+    fault = faults.outcome_unknown(URL, "tools/call", "reset by peer.")
+    assert fault.kind == "outcome-unknown"
+    assert "(reset by peer);" in fault.message
+    assert "may or may not have run" in fault.message
