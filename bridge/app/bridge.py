@@ -164,7 +164,7 @@ class Bridge:
                 command.exchange,
                 b"POST",
                 _POST_HEADERS + command.headers,
-                command.body,
+                bytes(command.body),  # They are: nothing is copied.
                 command.endpoint,
                 command.urgent,
                 _NOTE_SECONDS if command.urgent else None,

@@ -15,6 +15,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+from bridge.protocol.jsonrpc import Octets
+
 _HIGH_WATER = 8 * 1024 * 1024
 _LOW_WATER = 1024 * 1024
 _MOST_AT_ONCE = 256 * 1024
@@ -28,7 +30,7 @@ class HostOutput:
         self._descriptor = descriptor
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[Octets | None] = queue.SimpleQueue()
         self._put = 0
         self._written = 0
         self._broken = False
@@ -39,7 +41,7 @@ class HostOutput:
         self._thread = threading.Thread(target=self._run, name="host-output", daemon=True)
         self._thread.start()
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: Octets) -> None:
         """Take one line, which has no newline in it, to be written."""
         self._put += len(line) + 1
         if self._put - self._written > _HIGH_WATER:
@@ -79,10 +81,10 @@ class HostOutput:
                 self._tell(self._room.set)
         self._tell(self._ended.set)
 
-    def _next(self) -> tuple[list[bytes], bool]:
+    def _next(self) -> tuple[list[Octets], bool]:
         """Wait for a line and take with it what else is there: small lines joined, a large one as it is."""
         line = self._lines.get()
-        small: list[bytes] = []
+        small: list[Octets] = []
         size = 0
         while line is not None:
             if len(line) > _MOST_AT_ONCE:
@@ -97,7 +99,7 @@ class HostOutput:
                 return [b"".join(small)], False
         return [b"".join(small)], True
 
-    def _write_all(self, data: bytes) -> None:
+    def _write_all(self, data: Octets) -> None:
         view = memoryview(data)
         while view:
             try:

@@ -24,6 +24,9 @@ from msgspec import Raw
 RequestId = int | float | str | bytes
 """A request's id as a dictionary key; `bytes` for a number that no Python number can hold."""
 
+Octets = bytes | bytearray
+"""A message as it came; a large one is a bytearray, for it was read into one, and is never changed."""
+
 _ABSENT = Raw()
 _UTF8_SLICE = 1 << 20
 
@@ -43,7 +46,7 @@ class NotAMessage(ValueError):
 class Request(msgspec.Struct, frozen=True, gc=False):
     """A call that wants an answer. `raw_id` is the id's own bytes."""
 
-    line: bytes
+    line: Octets
     id: RequestId
     raw_id: bytes
     method: str
@@ -53,7 +56,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 class Notification(msgspec.Struct, frozen=True, gc=False):
     """A call that wants none."""
 
-    line: bytes
+    line: Octets
     method: str
     params: Raw
 
@@ -61,7 +64,7 @@ class Notification(msgspec.Struct, frozen=True, gc=False):
 class Response(msgspec.Struct, frozen=True, gc=False):
     """An answer. `id` is None for an error whose request could not be told (JSON-RPC 2.0, section 5)."""
 
-    line: bytes
+    line: Octets
     id: RequestId | None
     result: Raw
     error: Raw
@@ -94,7 +97,7 @@ _decode_id = msgspec.json.Decoder(int | float | str).decode
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
 
 
-def parse(line: bytes) -> Message:
+def parse(line: Octets) -> Message:
     """Read one message; `line` holds no newline. Raises `NotJson` or `NotAMessage`."""
     try:
         envelope = _decode_envelope(line)
@@ -117,12 +120,12 @@ def parse(line: bytes) -> Message:
     raise NotAMessage("it has neither a method nor one answer", _answerable(raw_id))
 
 
-def is_batch(line: bytes) -> bool:
+def is_batch(line: Octets) -> bool:
     """Whether the line, which starts with no space, is an array: a batch, or not a message at all."""
     return line[:1] == b"["
 
 
-def batch_members(line: bytes) -> list[bytes]:
+def batch_members(line: Octets) -> list[bytes]:
     """The members of a batch (MCP 2025-03-26, Base Protocol, Batching), each as its own line. Raises `NotJson`."""
     try:
         return [bytes(member) for member in _decode_array(line)]
@@ -133,7 +136,7 @@ def batch_members(line: bytes) -> list[bytes]:
         raise NotJson("it is nested too deeply") from None
 
 
-def single_line(body: bytes) -> bytes:
+def single_line(body: Octets) -> Octets:
     """A JSON text that came pretty-printed, as one line.
 
     Between tokens a newline and a space are the same. Within a string JSON forbids a raw newline; a server that sends
@@ -145,7 +148,7 @@ def single_line(body: bytes) -> bytes:
         body = body.replace(b"\n", b" ")
     if b"\r" in body:
         body = body.replace(b"\r", b" ")
-    return body.strip()
+    return body.strip() if body[:1].isspace() or body[-1:].isspace() else body
 
 
 def request_id(raw_id: bytes) -> RequestId:
@@ -171,7 +174,7 @@ def error_line(raw_id: bytes, code: int, message: str, data: dict[str, Any] | No
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, msgspec.json.encode(error))
 
 
-def _refuse(line: bytes) -> NoReturn:
+def _refuse(line: Octets) -> NoReturn:
     """JSON of the wrong shape: say so with the id it has, if it has one. msgspec stops before it reads to the end."""
     try:
         raw_id = bytes(_decode_id_only(line).id)
@@ -194,7 +197,7 @@ def _is_given(error: Raw) -> bool:
     return len(error) > 0 and (len(error) != len(b"null") or bytes(error) != b"null")
 
 
-def _is_json(line: bytes) -> bool:
+def _is_json(line: Octets) -> bool:
     try:
         msgspec.json.decode(line, type=Raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -210,7 +213,7 @@ def _answerable(raw_id: bytes) -> bytes:
     return raw_id
 
 
-def _decode_tolerantly(line: bytes) -> _Envelope:
+def _decode_tolerantly(line: Octets) -> _Envelope:
     r"""Ask the standard library where msgspec refuses: JSON allows an escaped lone surrogate, `"\ud83d"`.
 
     Servers that cut strings by UTF-16 units send them. Only the envelope is made anew; `line` still passes as it came.
@@ -228,7 +231,7 @@ def _decode_tolerantly(line: bytes) -> _Envelope:
     return _Envelope("2.0", raw("id"), method, raw("params"), raw("result"), raw("error"))
 
 
-def _load_tolerantly(line: bytes) -> Any:
+def _load_tolerantly(line: Octets) -> Any:
     if b"\\ud" not in line and b"\\uD" not in line:
         raise NotJson("it is not JSON")
     try:
@@ -241,7 +244,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _check_utf8(line: bytes) -> None:
+def _check_utf8(line: Octets) -> None:
     """Raise `NotJson` unless the line is UTF-8 (MCP, Transports), looking at a bounded slice at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:

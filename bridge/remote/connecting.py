@@ -79,7 +79,10 @@ class Way(NamedTuple):
                 if self.proxy is None:
                     wire = await open_wire(self.origin.host, self.origin.port)
                 else:
-                    wire = await self._to_proxy(self.proxy)
+                    parts = urlsplit(self.proxy.url)
+                    wire = await open_wire(parts.hostname or "", parts.port or 0)
+                    if self.proxy.scheme == "https" and self.tls is not None:
+                        await wire.secure(self.tls, parts.hostname or "")
                     reached_proxy = True
                     await self._through(self.proxy, wire)
                 if self.origin.scheme == "https" and self.tls is not None:
@@ -95,14 +98,6 @@ class Way(NamedTuple):
     def forward_headers(self) -> tuple[Header, ...]:
         """The headers that a forwarding proxy wants on each request."""
         return _authorization(self.proxy) if self.proxy is not None and self.is_forwarded else ()
-
-    async def _to_proxy(self, proxy: Proxy) -> Wire:
-        parts = urlsplit(proxy.url)
-        host, port = parts.hostname or "", parts.port or 0
-        wire = await open_wire(host, port)
-        if proxy.scheme == "https" and self.tls is not None:
-            await wire.secure(self.tls, host)
-        return wire
 
     async def _through(self, proxy: Proxy, wire: Wire) -> None:
         if proxy.scheme in {"socks5", "socks5h"}:

@@ -206,23 +206,26 @@ class Remote:
         if self._start(request, url, response):
             decoder = EventStreamDecoder(MAX_MESSAGE_BYTES)
             async for chunk in chunks:
-                for event in decoder.feed(chunk):
+                for event in decoder.feed(bytes(chunk)):
                     self._emit(EventReceived(request.exchange, event))
                 await self._clear()
             self._emit(StreamClosed(request.exchange, "the server closed the stream"))
             return
         status = response.status_code
         content_type = _first(response, b"content-type") or b""
-        pieces: list[bytes] = []
+        pieces: list[bytes | bytearray] = []
         size = 0
+        announced = connection.announced
+        _check_size(announced)
+        await self._budget.add(request.exchange, announced)
         async for chunk in chunks:
             size += len(chunk)
             pieces.append(chunk)
-            if size > MAX_MESSAGE_BYTES:
-                raise EventTooLarge(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
+            _check_size(size)
             if size > _MAX_PAGE_BYTES and status >= 300 and not content_type.startswith(mcp.JSON):
                 break
-            await self._budget.add(request.exchange, len(chunk))
+            if not announced:
+                await self._budget.add(request.exchange, len(chunk))
         await self._clear()
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
@@ -246,7 +249,7 @@ class Remote:
             self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))
 
 
-async def _decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes]:
+async def _decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes | bytearray]:
     """The body without its content coding. None is asked for; some servers compress all the same."""
     coding = (_first(response, b"content-encoding") or b"").strip().lower()
     if coding not in {b"gzip", b"x-gzip", b"deflate"}:
@@ -259,6 +262,11 @@ async def _decoded(response: h11.Response, connection: HttpConnection) -> AsyncI
         while data:
             yield data
             data = decoder.decompress(decoder.unconsumed_tail, _INFLATE_AT_ONCE)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_MESSAGE_BYTES:
+        raise EventTooLarge(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
 
 
 async def _skip(connection: HttpConnection) -> None:

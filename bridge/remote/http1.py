@@ -26,13 +26,18 @@ class HttpConnection:
     def __init__(self, wire: Wire) -> None:
         self.expires = 0.0
         self.sent = False
+        self.announced = 0
         self._wire = wire
         self._http = _grammar()
         self._read_timeout: float | None = None
-        self._length = 0
 
     async def request(
-        self, method: bytes, target: bytes, headers: Sequence[Header], body: bytes | None, read_timeout: float | None
+        self,
+        method: bytes,
+        target: bytes,
+        headers: Sequence[Header],
+        body: bytes | None,
+        read_timeout: float | None,
     ) -> h11.Response:
         """Send a request and return the head of its response. `sent` tells whether all of it was handed to the system.
 
@@ -53,14 +58,16 @@ class HttpConnection:
         while True:
             event = await self._next_event()
             if isinstance(event, h11.Response):
-                self._length = _known_length(event)
+                self.announced = _announced(event)
                 return event
 
-    async def body(self) -> AsyncIterator[bytes]:
-        """The response's body, in pieces as they come; several that came together are one. Raises as `request`."""
-        if self._length >= _LARGE:
-            async for piece in self._large_body():
-                yield piece
+    async def body(self) -> AsyncIterator[bytes | bytearray]:
+        """The response's body, in pieces as they come; several that came together are one. Raises as `request`.
+
+        Where `announced` is not 0, it is the size in bytes of the one piece that comes.
+        """
+        if self.announced:
+            yield await self._large_body()
             return
         pieces: list[bytes] = []
         while True:
@@ -77,25 +84,25 @@ class HttpConnection:
                     yield b"".join(pieces)
                 return
 
-    async def _large_body(self) -> AsyncIterator[bytes]:
+    async def _large_body(self) -> bytearray:
         """A large body of known length, past the grammar, which would copy each byte three times more."""
-        left = self._length
-        piece, ended = self._http.trailing_data
-        while left:
-            if not piece and not ended:
-                piece = await self._read()
-            if not piece or len(piece) > left:
-                raise h11.RemoteProtocolError(f"the body has {'less' if not piece else 'more'} bytes than announced")
-            left -= len(piece)
-            yield piece
-            piece = b""
+        body = bytearray(self.announced)
+        first, _ = self._http.trailing_data
+        first += self._wire.received()
+        if len(first) > len(body):
+            raise h11.RemoteProtocolError("the body is longer than announced")
+        body[: len(first)] = first
+        if len(first) < len(body):
+            async with asyncio.timeout(self._read_timeout):
+                await self._wire.fill(body, len(first))
         self._http = _grammar()
-        self._length = 0
+        self.announced = 0
+        return body
 
     def recycle(self) -> bool:
         """Make ready for the next request; False where this connection can serve no more."""
         if self._http.our_state is h11.IDLE:
-            return self._length == 0
+            return not self.announced
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
@@ -134,12 +141,12 @@ def _grammar() -> h11.Connection:
     return h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
 
 
-def _known_length(response: h11.Response) -> int:
-    """The length of the body in bytes where the head announces it, and the connection serves on after it; else 0."""
+def _announced(response: h11.Response) -> int:
+    """The length in bytes of a large body, where the head tells it and the connection serves on after it; else 0."""
     length = 0
     for name, value in response.headers:
         if name in {b"transfer-encoding", b"connection"} and value.lower() != b"keep-alive":
             return 0
         if name == b"content-length":
             length = int(value)
-    return length if response.http_version == b"1.1" else 0
+    return length if length >= _LARGE and response.http_version == b"1.1" and response.status_code == 200 else 0

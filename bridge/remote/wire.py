@@ -97,6 +97,13 @@ class Wire(asyncio.Protocol):
         if self.transport:
             self.transport.abort()
 
+    def received(self) -> bytes:
+        """Return what has come already."""
+        data = b"".join(self._received)
+        self._received.clear()
+        self._size = 0
+        return data
+
     async def read(self) -> bytes:
         """Return all that has come, or wait for some; empty at the end. Raises OSError."""
         if not self._received and not self._ended:
@@ -116,6 +123,18 @@ class Wire(asyncio.Protocol):
             raise self._error
         return b""
 
+    async def fill(self, buffer: bytearray, start: int) -> None:
+        """Read into `buffer` from `start` to its end, without copies. Raises OSError, also at an early end."""
+        if self.transport is None or self._ended:
+            raise self._error or ConnectionResetError("the connection is closed")
+        filler = _Filler(self, buffer, start)
+        self.transport.set_protocol(filler)
+        self.transport.resume_reading()
+        try:
+            await filler.done
+        finally:
+            self.transport.set_protocol(self)
+
     async def write(self, *pieces: bytes) -> None:
         """Write, and wait where the peer is slow. Raises OSError."""
         if self.transport is None or self.transport.is_closing() or self._ended:
@@ -133,6 +152,40 @@ class Wire(asyncio.Protocol):
     def _wake_reader(self) -> None:
         if self._reader and not self._reader.done():
             self._reader.set_result(None)
+
+
+class _Filler(asyncio.BufferedProtocol):
+    """Takes a wire's place for as long as a buffer of known size is filled."""
+
+    def __init__(self, wire: Wire, buffer: bytearray, start: int) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wire = wire
+        self._left = memoryview(buffer)[start:]
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._left
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._left = self._left[nbytes:]
+        if not self._left and not self.done.done():
+            # At once, not when the waiter runs: what follows on the connection is not for this buffer.
+            if self._wire.transport:
+                self._wire.transport.set_protocol(self._wire)
+            self.done.set_result(None)
+
+    def eof_received(self) -> bool:
+        return self._wire.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wire.connection_lost(exc)
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionResetError("the connection ended within a body"))
+
+    def pause_writing(self) -> None:
+        self._wire.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._wire.resume_writing()
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge.protocol import jsonrpc, mcp
-from bridge.protocol.jsonrpc import Message, Notification, NotJson, Request, RequestId, Response
+from bridge.protocol.jsonrpc import Message, Notification, NotJson, Octets, Request, RequestId, Response
 from bridge.session import faults
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import SendToHost, Settle
@@ -38,7 +38,7 @@ class Answers:
         self._on_stray = on_stray
         self._server_requests: dict[RequestId, int] = {}
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: Octets) -> None:
         """Deliver what an event carries: one message, or a batch of them."""
         for message in self._messages(data):
             if not isinstance(message, Response):
@@ -48,7 +48,7 @@ class Answers:
             elif not self._on_stray(message):
                 self._ledger.report("debug", f"{self._ledger.url} sent an answer nobody waits for; it was dropped")
 
-    def take_body(self, body: bytes, call: Call) -> Fault | None:
+    def take_body(self, body: Octets, call: Call) -> Fault | None:
         """Deliver a JSON body that must hold the answer to `call`; say what is wrong where it does not."""
         line = jsonrpc.single_line(body)
         try:
@@ -95,7 +95,7 @@ class Answers:
         generation = self._server_requests.pop(response.id, self._ledger.generation)
         return generation == self._ledger.generation
 
-    def _messages(self, data: bytes) -> list[Message]:
+    def _messages(self, data: Octets) -> list[Message]:
         line = jsonrpc.single_line(data)
         messages: list[Message] = []
         try:
@@ -124,7 +124,7 @@ class Answers:
         what = f"answered {call.request.method} with another request's id ({theirs} instead of {ours})"
         return faults.wrong_answer(self._ledger.url, what)
 
-    def _end(self, call: Call, line: bytes | None) -> None:
+    def _end(self, call: Call, line: Octets | None) -> None:
         if not self._calls.remove(call):
             return
         self._deadlines.stop(call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bridge.protocol import mcp
-from bridge.protocol.jsonrpc import Request, RequestId
+from bridge.protocol.jsonrpc import Octets, Request, RequestId
 from bridge.session.cursor import Cursor
 from bridge.session.ledger import Exchange
 
@@ -17,11 +17,11 @@ _MAX_BYTES = 512 * 1024 * 1024
 class Batch:
     """Answers that leave together, in one array, once the last is there (MCP 2025-03-26, Batching)."""
 
-    def __init__(self, expected: int, answers: list[bytes]) -> None:
+    def __init__(self, expected: int, answers: list[Octets]) -> None:
         self._expected = expected
         self._answers = answers
 
-    def add(self, answer: bytes | None) -> bytes | None:
+    def add(self, answer: Octets | None) -> bytes | None:
         """Take an answer, None for a request that will get none; return the line once it is complete."""
         self._expected -= 1
         if answer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from bridge.protocol.jsonrpc import Octets
 from bridge.session.events import TimerKey
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -12,7 +13,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class SendToHost(msgspec.Struct, frozen=True, gc=False):
     """Write one line to the host."""
 
-    line: bytes
+    line: Octets
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
@@ -22,7 +23,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     """
 
     exchange: int
-    body: bytes
+    body: Octets
     headers: Headers
     endpoint: str | None = None
     urgent: bool = False

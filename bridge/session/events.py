@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from bridge.protocol.jsonrpc import Message
+from bridge.protocol.jsonrpc import Message, Octets
 from bridge.protocol.sse import ServerSentEvent
 
 TimerKey = tuple[str, int]
@@ -52,7 +52,7 @@ class BodyReceived(msgspec.Struct, frozen=True, gc=False):
     exchange: int
     status: int
     content_type: bytes
-    body: bytes
+    body: Octets
     retry_after: float | None = None
 
 

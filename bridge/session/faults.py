@@ -10,6 +10,7 @@ import msgspec
 
 from bridge.errors import SERVER_ERROR
 from bridge.protocol import jsonrpc
+from bridge.protocol.jsonrpc import Octets
 
 _EXCERPT = 300
 _DETAIL = 2000
@@ -63,7 +64,7 @@ class _ErrorBody(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def server_message(body: bytes) -> str:
+def server_message(body: Octets) -> str:
     """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty."""
     try:
         error = msgspec.json.decode(body, type=_ErrorBody)
@@ -76,7 +77,7 @@ def server_message(body: bytes) -> str:
     return excerpt((error.error_description or named or error.message or error.detail).encode())
 
 
-def excerpt(body: bytes, length: int = _EXCERPT) -> str:
+def excerpt(body: Octets, length: int = _EXCERPT) -> str:
     """The beginning of what a server sent, fit for one line."""
     text = _UNSEEN.sub(" ", body[: length * 4].decode("utf-8", "replace")).strip()
     return text if len(text) <= length else text[: length - 3] + "..."
@@ -90,7 +91,7 @@ def status_name(status: int) -> str:
         return str(status)
 
 
-def refused(url: str, status: int, body: bytes) -> Fault:
+def refused(url: str, status: int, body: Octets) -> Fault:
     """A status of 400 or more, or another that answers nothing."""
     said = server_message(body)
     hint = _STATUS_HINTS.get(status, "")
@@ -117,7 +118,7 @@ def throttled(url: str, status: int, seconds: float) -> Fault:
     )
 
 
-def not_json(url: str, status: int, content_type: bytes, body: bytes) -> Fault:
+def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
     """A successful status, but the body is not JSON: most often a sign-in or error page."""
     type_ = excerpt(content_type, 60) or "no content type"
     said = server_message(body)
@@ -140,7 +141,7 @@ def empty(url: str, status: int) -> Fault:
     )
 
 
-def truncated(url: str, status: int, body: bytes) -> Fault:
+def truncated(url: str, status: int, body: Octets) -> Fault:
     """The body ended within the JSON."""
     return Fault(
         "not-json",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from bridge.protocol import jsonrpc, mcp
-from bridge.protocol.jsonrpc import Notification, Request, Response
+from bridge.protocol.jsonrpc import Notification, Octets, Request, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Call
@@ -122,7 +122,7 @@ class Opening:
             self._replay = Replay(self, self._initialize)
             self.post(self._replay, self._initialize.line)
 
-    def post(self, exchange: Exchange, line: bytes) -> None:
+    def post(self, exchange: Exchange, line: Octets) -> None:
         """POST something of the handshake, past the gate."""
         ledger = self.ledger
         number = ledger.begin(exchange)
@@ -177,7 +177,7 @@ class Opening:
         replay.answer(response)
         return True
 
-    def take(self, data: bytes, exchange: Replay) -> None:
+    def take(self, data: Octets, exchange: Replay) -> None:
         """Read what the server sends while it answers the replay."""
         line = jsonrpc.single_line(data)
         try:

@@ -19,7 +19,7 @@ import enum
 import msgspec
 
 from bridge.protocol import jsonrpc, mcp
-from bridge.protocol.jsonrpc import Request, Response
+from bridge.protocol.jsonrpc import Octets, Request, Response
 from bridge.session import faults
 from bridge.session.events import BodyReceived
 from bridge.session.faults import Fault
@@ -52,7 +52,7 @@ def judge(event: BodyReceived, url: str, request: Request | None, *, in_session:
     """Judge a response to `request`, None for a note; `in_session` tells whether a session id was sent."""
     status, body = event.status, event.body
     if 200 <= status < 300:
-        first = body.lstrip()[:1] if len(body) < 64 or not body[:1].strip() else body[:1]
+        first = bytes(body[:1] if body[:1].strip() else body.lstrip()[:1])
         if first in {b"{", b"["} or body[:3] == b"\xef\xbb\xbf":
             return _READ
         if not first or status == 202:
@@ -75,7 +75,7 @@ def may_be_legacy(request: Request, status: int | None) -> bool:
     return request.method == mcp.INITIALIZE and status in {400, 404, 405}
 
 
-def _answers(body: bytes, request: Request) -> bool:
+def _answers(body: Octets, request: Request) -> bool:
     try:
         message = jsonrpc.parse(jsonrpc.single_line(body))
     except ValueError:

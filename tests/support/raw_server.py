@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-DEADLINE = 20.0
+DEADLINE = 10.0
 """Seconds that a test's part with sockets may take at most."""
 
 

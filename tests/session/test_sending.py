@@ -1,0 +1,412 @@
+"""What becomes of the host's requests: sent, judged, sent again where that does no harm."""
+
+import pytest
+
+from bridge.session.commands import Abandon, CancelTimer, OpenStream, Post, SendToHost, SetTimer
+from bridge.session.events import Cause
+from tests.session.playbook import (
+    SID,
+    Playbook,
+    error,
+    fault,
+    request,
+    result,
+    session_headers,
+    tool_call,
+)
+
+TOOLS = {
+    "tools": [
+        {"name": "read", "annotations": {"readOnlyHint": True}},
+        {"name": "set", "annotations": {"idempotentHint": True, "readOnlyHint": False}},
+        {"name": "pay", "annotations": {"destructiveHint": False}},
+    ]
+}
+
+
+def again(book: Playbook) -> tuple[str, int]:
+    """The one timer that will send a request again."""
+    (key,) = [key for key in book.timers if key[0] == "call"]
+    return key
+
+
+def only_post(book: Playbook, line: bytes) -> Post:
+    (post,) = book.posts(book.host(line))
+    return post
+
+
+def primed(book: Playbook, line: bytes, *, retry: int | None = None) -> int:
+    """A request whose stream began and gave a place to resume from."""
+    post = only_post(book, line)
+    book.starts(post.exchange)
+    assert book.sends(post.exchange, id_=b"e1", retry=retry) == []
+    return post.exchange
+
+
+def resumed(book: Playbook) -> int:
+    """The pause is over; the GET that resumes the stream."""
+    commands = book.fires(*again(book))
+    (stream,) = book.streams(commands)
+    assert commands == [OpenStream(stream.exchange, session_headers(last_event_id=b"e1"))]
+    return stream.exchange
+
+
+# -- what is sent
+
+
+def test_initialize_carries_no_header_and_the_rest_carry_both() -> None:
+    book = Playbook()
+    (post,) = book.posts(book.host(request(0, "initialize", {})))
+    assert post.headers == ()
+    book.answers(post.exchange, result(0, {"protocolVersion": "2025-11-25"}), session_id=SID)
+    assert only_post(book, request(1)).headers == session_headers(version="2025-11-25")
+
+
+def test_a_server_without_sessions_gets_no_session_id() -> None:
+    book = Playbook().opened(session_id=None)
+    assert only_post(book, request(1)).headers == session_headers(None)
+
+
+# -- lost connections
+
+
+@pytest.mark.parametrize("line", [request(1, "tools/list"), request(1, "resources/read"), request(1)])
+def test_a_method_that_may_run_twice_is_sent_again(line: bytes) -> None:
+    book = Playbook().opened()
+    post = only_post(book, line)
+    (timer,) = book.fails(post.exchange, Cause.LOST)
+    assert timer == SetTimer(again(book), 0.1, 0.5)
+    (post,) = book.posts(book.fires(*again(book)))
+    assert (post.body, post.headers) == (line, session_headers())
+    assert book.answers(post.exchange, result(1)) == [SendToHost(result(1))]
+
+
+@pytest.mark.parametrize("line", [tool_call(1), request(1, "vendor/thing")])
+def test_what_may_do_harm_is_not_sent_again(line: bytes) -> None:
+    book = Playbook().opened()
+    (said,) = book.fails(only_post(book, line).exchange, Cause.LOST, message="Reset by peer.")
+    assert (fault(said)["id"], fault(said)["kind"]) == (1, "outcome-unknown")
+    assert "(Reset by peer)" in fault(said)["message"]
+    assert not book.timers
+
+
+@pytest.mark.parametrize("line", [tool_call(1), request(1, "vendor/thing")])
+def test_what_never_left_is_sent_again_whatever_it_is(line: bytes) -> None:
+    book = Playbook().opened()
+    book.fails(only_post(book, line).exchange, Cause.LOST, sent=False)
+    (post,) = book.posts(book.fires(*again(book)))
+    assert post.body == line
+
+
+@pytest.mark.parametrize(("tool", "repeats"), [("read", True), ("set", True), ("pay", False), ("unheard-of", False)])
+def test_a_tools_own_words_decide_whether_it_is_called_again(tool: str, repeats: bool) -> None:
+    book = Playbook().opened()
+    book.answers(only_post(book, request(1, "tools/list")).exchange, result(1, TOOLS))
+    commands = book.fails(only_post(book, tool_call(2, tool)).exchange, Cause.LOST)
+    if repeats:
+        assert isinstance(commands[0], SetTimer)
+    else:
+        assert fault(commands[0])["kind"] == "outcome-unknown"
+
+
+def test_a_failed_tools_list_teaches_nothing() -> None:
+    book = Playbook().opened()
+    book.answers(only_post(book, request(1, "tools/list")).exchange, error(1, "no"))
+    (said,) = book.fails(only_post(book, tool_call(2, "read")).exchange, Cause.LOST)
+    assert fault(said)["kind"] == "outcome-unknown"
+
+
+def test_a_server_that_always_cuts_is_given_up() -> None:
+    book = Playbook(patience=1000).opened()
+    post = only_post(book, request(1))
+    for pause in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2):
+        assert book.fails(post.exchange, Cause.LOST) == [SetTimer(again(book), pause, 0.5)]
+        (post,) = book.posts(book.fires(*again(book)))
+    (said,) = book.fails(post.exchange, Cause.LOST)
+    assert fault(said)["kind"] == "no-answer"
+
+
+def test_a_stream_that_ends_without_answer_or_place_is_a_lost_connection() -> None:
+    book = Playbook().opened()
+    for line, repeats in ((request(1), True), (tool_call(2), False)):
+        post = only_post(book, line)
+        book.starts(post.exchange)
+        commands = book.closes(post.exchange)
+        assert isinstance(commands[0], SetTimer) is repeats
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        (Cause.UNTRUSTED, "unreachable"),
+        (Cause.REDIRECTED, "redirect"),
+        (Cause.PROTOCOL, "wrong-answer"),
+        (Cause.TOO_LARGE, "too-large"),
+    ],
+)
+def test_what_will_not_pass_by_itself_is_told_at_once(cause: Cause, kind: str) -> None:
+    book = Playbook().opened()
+    (said,) = book.fails(only_post(book, request(1)).exchange, cause)
+    assert fault(said)["kind"] == kind
+
+
+@pytest.mark.parametrize(("line", "kind"), [(request(1), "no-answer"), (tool_call(1), "outcome-unknown")])
+def test_a_body_that_broke_off(line: bytes, kind: str) -> None:
+    book = Playbook().opened()
+    (said,) = book.fails(only_post(book, line).exchange, Cause.TRUNCATED)
+    assert fault(said)["kind"] == kind
+
+
+# -- patience
+
+
+def test_an_unreachable_server_is_tried_until_patience_ends() -> None:
+    book = Playbook(patience=30)
+    post = only_post(book, request(0, "initialize", {}))
+    began, tries = book.now, 1
+    while True:
+        commands = book.fails(post.exchange, Cause.UNREACHABLE, sent=False, message="Refused.")
+        if not isinstance(commands[0], SetTimer):
+            break
+        assert 0 < commands[0].seconds <= 5
+        (post,) = book.posts(book.fires(*again(book)))
+        tries += 1
+    assert fault(commands[0])["kind"] == "unreachable"
+    assert fault(commands[0])["message"].startswith("Refused.")
+    assert book.now - began == pytest.approx(30)
+    assert 8 <= tries <= 14
+    assert [report.level for report in book.reports].count("warning") == 2, "said once, and once at the end"
+
+
+def test_patience_begins_anew_for_each_request() -> None:
+    book = Playbook(patience=10).opened()
+    book.passes(1000)
+    commands = book.fails(only_post(book, request(1)).exchange, Cause.UNREACHABLE, sent=False)
+    assert isinstance(commands[0], SetTimer)
+
+
+def test_a_try_as_long_as_the_patience_is_the_last() -> None:
+    book = Playbook(patience=10).opened()
+    post = only_post(book, request(1))
+    book.passes(10)
+    (said,) = book.fails(post.exchange, Cause.UNREACHABLE, sent=False)
+    assert fault(said)["kind"] == "unreachable"
+
+
+# -- Retry-After
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("line", [request(1), tool_call(1)])
+def test_a_short_retry_after_is_obeyed(status: int, line: bytes) -> None:
+    book = Playbook().opened()
+    commands = book.answers(only_post(book, line).exchange, status=status, retry_after=7.0)
+    assert commands == [SetTimer(again(book), 7.0, 0.0)], "not a moment earlier"
+    (post,) = book.posts(book.fires(*again(book)))
+    assert book.answers(post.exchange, result(1)) == [SendToHost(result(1))]
+
+
+def test_a_long_retry_after_is_told() -> None:
+    book = Playbook().opened()
+    (said,) = book.answers(only_post(book, request(1)).exchange, status=429, retry_after=3600)
+    assert (fault(said)["kind"], fault(said)["status"]) == ("rate-limited", 429)
+    assert "3600 seconds" in fault(said)["message"]
+
+
+def test_asking_to_wait_again_and_again_has_an_end() -> None:
+    book = Playbook(patience=30).opened()
+    post = only_post(book, request(1))
+    for _ in range(3):
+        book.answers(post.exchange, status=503, retry_after=20.0)
+        (post,) = book.posts(book.fires(*again(book)))
+    (said,) = book.answers(post.exchange, status=503, retry_after=20.0)
+    assert (fault(said)["kind"], fault(said)["status"]) == ("http-status", 503)
+
+
+def test_a_retry_after_of_nothing_is_no_storm() -> None:
+    book = Playbook().opened()
+    post = only_post(book, request(1))
+    pauses = []
+    for _ in range(5):
+        (timer,) = book.answers(post.exchange, status=429, retry_after=0.0)
+        assert isinstance(timer, SetTimer)
+        pauses.append(timer.seconds)
+        (post,) = book.posts(book.fires(*again(book)))
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6]
+
+
+# -- resumption
+
+
+def test_a_stream_is_resumed_from_its_place_after_the_servers_pause() -> None:
+    book = Playbook().opened()
+    exchange = primed(book, tool_call(1), retry=2500)
+    assert book.closes(exchange) == [SetTimer(again(book), 2.5, 0.0)]
+    stream = resumed(book)
+    book.starts(stream)
+    assert book.told(book.sends(stream, result(1), id_=b"e2")) == [SendToHost(result(1))]
+
+
+def test_a_stream_whose_server_names_no_pause_is_resumed_after_one_that_grows() -> None:
+    book = Playbook().opened()
+    exchange = primed(book, tool_call(1))
+    for pause in (0.5, 1.0, 2.0, 4.0):
+        assert book.closes(exchange) == [SetTimer(again(book), pause, 0.5)]
+        exchange = resumed(book)
+        book.starts(exchange)
+    book.sends(exchange, id_=b"e1x")
+    assert book.closes(exchange) == [SetTimer(again(book), 0.5, 0.5)], "an event is progress"
+
+
+def test_a_pause_of_nothing_is_no_storm() -> None:
+    book = Playbook().opened()
+    exchange = primed(book, tool_call(1), retry=0)
+    pauses = []
+    for _ in range(12):
+        (timer,) = book.closes(exchange)
+        assert isinstance(timer, SetTimer)
+        pauses.append(timer.seconds)
+        exchange = resumed(book)
+        book.starts(exchange)
+    assert pauses[0] <= 0.1
+    assert pauses == sorted(pauses)
+    assert pauses[-1] >= 10
+
+
+def test_a_resumed_stream_repeats_nothing_to_the_host() -> None:
+    book = Playbook().opened()
+    post = only_post(book, tool_call(1))
+    book.starts(post.exchange)
+    asked = request(1, "sampling/createMessage")
+    assert book.sends(post.exchange, asked, id_=b"e1") == [SendToHost(asked)]
+    book.closes(post.exchange)
+    stream = resumed(book)
+    book.starts(stream)
+    assert book.sends(stream, asked, id_=b"e1") == []
+    assert book.told(book.sends(stream, result(1), id_=b"e2")) == [SendToHost(result(1))]
+
+
+def test_a_resumption_that_meets_no_server_is_tried_again() -> None:
+    book = Playbook().opened()
+    book.closes(primed(book, tool_call(1)))
+    stream = resumed(book)
+    assert isinstance(book.fails(stream, Cause.UNREACHABLE, sent=False)[0], SetTimer)
+    stream = resumed(book)
+    assert isinstance(book.fails(stream, Cause.LOST)[0], SetTimer)
+    stream = resumed(book)
+    book.starts(stream)
+    assert book.told(book.sends(stream, result(1))) == [SendToHost(result(1))]
+
+
+def test_a_resumption_has_its_patience_however_long_the_call_ran_before() -> None:
+    book = Playbook(patience=30).opened()
+    exchange = primed(book, tool_call(1))
+    book.passes(600)
+    book.closes(exchange)
+    stream = resumed(book)
+    assert isinstance(book.fails(stream, Cause.UNREACHABLE, sent=False)[0], SetTimer)
+
+
+def test_a_resumption_has_an_end() -> None:
+    book = Playbook(patience=30).opened()
+    book.closes(primed(book, tool_call(1)))
+    began = book.now
+    while not book.told(commands := book.fails(resumed(book), Cause.UNREACHABLE, sent=False)):
+        assert book.now - began < 120
+    assert fault(commands[0])["kind"] == "outcome-unknown"
+
+
+@pytest.mark.parametrize("status", [400, 405, 500, 501])
+def test_a_server_that_will_not_resume_leaves_the_outcome_unknown(status: int) -> None:
+    book = Playbook().opened()
+    book.closes(primed(book, tool_call(1)))
+    (said,) = book.answers(resumed(book), status=status)
+    assert fault(said)["kind"] == "outcome-unknown"
+
+
+def test_a_request_that_cannot_be_resumed_is_sent_again_if_it_may() -> None:
+    book = Playbook().opened()
+    book.closes(primed(book, request(1, "tools/list")))
+    book.answers(resumed(book), status=405)
+    (post,) = book.posts(book.fires(*again(book)))
+    assert post.body == request(1, "tools/list")
+    book.starts(post.exchange)
+    assert book.told(book.sends(post.exchange, result(1), id_=b"e1")) == [SendToHost(result(1))], "a new stream"
+
+
+@pytest.mark.parametrize(("line", "repeats"), [(tool_call(1), False), (request(1), True)])
+def test_a_session_that_is_gone_while_its_stream_is_resumed(line: bytes, repeats: bool) -> None:
+    book = Playbook().opened()
+    book.closes(primed(book, line))
+    commands = book.answers(resumed(book), status=404)
+    (replay,) = book.posts(commands)
+    assert b'"initialize"' in replay.body
+    if repeats:
+        assert not book.told(commands)
+        assert book.fires(*again(book)) == [], "it waits for the session"
+    else:
+        assert fault(book.told(commands)[0])["kind"] == "outcome-unknown"
+
+
+def test_a_stream_of_a_lost_session_is_not_resumed_in_the_next() -> None:
+    book = Playbook().opened()
+    exchange = primed(book, tool_call(1))
+    book.closes(exchange)
+    book.answers(only_post(book, request(2)).exchange, status=404)
+    (said,) = book.fires(*again(book))
+    assert fault(said)["kind"] == "outcome-unknown"
+    assert not [open_ for open_ in book.exchanges.values() if isinstance(open_, OpenStream)]
+
+
+# -- an answer elsewhere
+
+
+def test_an_accepted_request_may_be_answered_on_the_standing_stream() -> None:
+    book = Playbook()
+    stream = book.listening()
+    post = only_post(book, request(5))
+    assert not book.told(book.answers(post.exchange, status=202))
+    assert book.told(book.sends(stream, result(5))) == [SendToHost(result(5))]
+    assert not book.timers
+
+
+def test_nobody_waits_for_the_standing_stream_for_ever() -> None:
+    book = Playbook()
+    book.listening()
+    book.answers(only_post(book, request(5)).exchange, status=202)
+    (late,) = [key for key in book.timers if key[0] == "late"]
+    (said,) = book.fires(*late)
+    assert (fault(said)["id"], fault(said)["kind"]) == (5, "no-answer")
+
+
+# -- cancellation
+
+
+def test_a_cancelled_request_is_over_at_once() -> None:
+    book = Playbook().opened()
+    post = only_post(book, tool_call(0))
+    book.starts(post.exchange)
+    note = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0,"reason":"changed my mind"}}'
+    commands = book.host(note)
+    assert Abandon(post.exchange) in commands
+    assert [sent.body for sent in book.posts(commands)] == [note]
+    assert not book.told(commands)
+    assert not book.session.busy
+
+
+def test_a_cancelled_request_is_not_sent_again() -> None:
+    book = Playbook().opened()
+    book.fails(only_post(book, request(1)).exchange, Cause.LOST)
+    key = again(book)
+    commands = book.host(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}')
+    assert CancelTimer(key) in commands
+    assert not book.timers
+
+
+@pytest.mark.parametrize("params", [b"", b',"params":{}', b',"params":{"requestId":"1"}}'[:-1], b',"params":[1]'])
+def test_a_cancellation_of_nothing_known_only_passes(params: bytes) -> None:
+    book = Playbook().opened()
+    post = only_post(book, request(1))
+    note = b'{"jsonrpc":"2.0","method":"notifications/cancelled"' + params + b"}"
+    assert [sent.body for sent in book.posts(book.host(note))] == [note]
+    assert book.answers(post.exchange, result(1)) == [SendToHost(result(1))]
