@@ -123,6 +123,10 @@ class Legacy:
         self._ledger.cancel_timer("endpoint", 0)
         url = self._ledger.url
         endpoint = _resolve(url, data)
+        if endpoint is None and self._ledger.endpoint is not None:
+            self.stop()
+            self.ended("the server named an endpoint of another origin")
+            return
         if endpoint is None:
             self.stop()
             self._give_up(

@@ -63,6 +63,7 @@ class Listening:
         """The connection below cannot be trusted: open it anew."""
         if self._wanted and self._offered:
             self._opened_at = None
+            self._ledger.cancel_timer("listen", 0)
             self._ledger.abandon(self._exchange)
             self._open()
 

@@ -61,7 +61,7 @@ class Notes:
     def on_timer(self, number: int) -> None:
         """The pause before a note's next try is over."""
         if note := self._waiting.pop(number, None):
-            note.go()
+            self.resubmit(note)
 
     def _note(self, message: Notification | Response, then: Callable[[], None] | None) -> Note:
         self._last_number += 1

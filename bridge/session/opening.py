@@ -75,8 +75,10 @@ class Opening:
 
     def host_initialize(self, request: Request) -> None:
         """The host opens a session; one that was there before is no more of interest."""
-        if self._initialize is not None:
+        if self._reopening or self._awaits_initialized:
             self.interrupt()
+            self._gate.refuse(faults.session_lost(self.ledger.url, "the host opened another one meanwhile"))
+        if self._initialize is not None:
             self.ledger.session_id = self.ledger.version = None
             self.ledger.generation += 1
         self._initialize = request
@@ -161,6 +163,7 @@ class Opening:
         """Stop opening a session."""
         self._reopening = False
         self._awaits_initialized = False
+        self.ledger.abandon(self._replay)
         self._replay = None
         for timer in ("reopen", "replayed", "initialized"):
             self.ledger.cancel_timer(timer, 0)

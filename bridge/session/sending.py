@@ -75,6 +75,7 @@ class Sending:
     def resume(self, call: Call) -> None:
         """Ask for the rest of a call's stream (MCP, Resumability and Redelivery)."""
         ledger = self.ledger
+        call.sent_at = ledger.now
         exchange = call.exchange = CallExchange(self, call, resumes=True)
         ledger.commands.append(OpenStream(ledger.begin(exchange), ledger.headers(call.cursor.last_event_id)))
 

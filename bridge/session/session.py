@@ -258,6 +258,7 @@ class Session:
     def _session_gone(self, generation: int) -> None:
         if generation == self._ledger.generation:
             self._listening.stop()
+            self._opening.interrupt()
             self._ledger.forget_session()
             self._opening.reopen()
 
@@ -283,6 +284,7 @@ class Session:
 
     def _legacy_lost(self, reason: str) -> None:
         lost = [call for call in self._calls if call.exchange is not None]
+        self._opening.interrupt()
         self._ledger.forget_session()
         self._gate.close()
         for call in lost:

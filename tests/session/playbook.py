@@ -230,7 +230,7 @@ class Playbook:
         """Any event."""
         if isinstance(event, TimerFired):
             del self.timers[event.timer]
-        commands = []
+        commands: list[Command] = []
         for command in self.session.handle(event, self.now):
             self._note(command)
             if isinstance(command, Report):

@@ -99,8 +99,7 @@ class Chaos:
     def call_twice(self, which: int, how: int) -> None:
         if single := sorted(set(self.waiting) - self.batched):
             id_ = pick(single, which)
-            (refusal,) = self.book.host(request(id_, "ping"))
-            assert isinstance(refusal, SendToHost)
+            (refusal,) = self.book.told(self.book.host(request(id_, "ping")))
             assert b'"code":-32600' in refusal.line
 
     def cancel(self, which: int, how: int) -> None:
@@ -173,7 +172,7 @@ class Chaos:
         """The answer to what an exchange asked; for one that asked nothing, to any request that waits, or to none."""
         sent = self.book.exchanges.get(exchange)
         asked = msgspec.json.decode(sent.body) if isinstance(sent, Post) else {}
-        id_ = asked.get("id") or (pick(sorted(self.waiting), which) if self.waiting else 10**6)
+        id_ = asked.get("id", pick(sorted(self.waiting), which) if self.waiting else 10**6)
         method = asked.get("method") or self.waiting.get(id_, "")
         values: dict[str, object] = {
             "initialize": {"protocolVersion": VERSION},
@@ -197,7 +196,7 @@ class Chaos:
         assert self.book.session.busy or not single
         assert self.book.exchanges or self.book.timers or not single, "nothing is under way that could bring an answer"
 
-    def told(self, line: bytes) -> None:
+    def told(self, line: bytes | bytearray) -> None:
         assert b"\n" not in line
         decoded = msgspec.json.decode(line)
         for message in decoded if isinstance(decoded, list) else [decoded]:

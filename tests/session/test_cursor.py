@@ -69,13 +69,11 @@ def test_an_event_of_another_type_moves_the_place_and_tells_nothing() -> None:
 
 def test_the_last_pause_counts_and_has_a_limit() -> None:
     cursor = Cursor()
-    assert cursor.pause is None
-    cursor.take(event(retry=0))
-    assert cursor.pause == 0
-    cursor.take(event())
-    assert cursor.pause == 0
-    cursor.take(event(retry=10**9))
-    assert cursor.pause == 300
+    pauses = [cursor.pause]
+    for retry in (0, None, 10**9):
+        cursor.take(event(retry=retry))
+        pauses.append(cursor.pause)
+    assert pauses == [None, 0, 0, 300]
 
 
 def test_a_new_stream_may_repeat_what_the_old_one_told() -> None:

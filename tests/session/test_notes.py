@@ -86,9 +86,7 @@ def test_an_answer_that_waits_to_be_sent_again_dies_with_its_session() -> None:
     (key,) = [key for key in book.timers if key[0] == "note"]
     assert book.fires(*key) == []
     (replay,) = [post for post in book.exchanges.values() if isinstance(post, Post)]
-    (post,) = book.posts(
-        book.answers(replay.exchange, result(0, {"protocolVersion": "2025-06-18"}), session_id=b"two")
-    )
+    (post,) = book.posts(book.answers(replay.exchange, result(0, {"protocolVersion": "2025-06-18"}), session_id=b"two"))
     after = book.posts(book.answers(post.exchange, status=202))
     assert [post.body for post in after] == [request(1)]
 

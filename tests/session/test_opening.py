@@ -44,7 +44,7 @@ def reopened(book: Playbook, replay: int, session_id: bytes = TWO) -> list[bytes
     assert (note.body, note.headers) == (INITIALIZED, session_headers(session_id))
     posts = book.posts(book.answers(note.exchange, status=202))
     assert all(post.headers == session_headers(session_id) for post in posts)
-    return [post.body for post in posts]
+    return [bytes(post.body) for post in posts]
 
 
 # -- the host's handshake

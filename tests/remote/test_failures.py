@@ -1,0 +1,251 @@
+"""What a person is told: one sentence and a hint for each way to fail, and what it means for trying again."""
+
+import errno
+import socket
+import ssl
+
+import h11
+import pytest
+import trustme
+
+from bridge.remote.connecting import NotConnected, ProxyRefused
+from bridge.remote.failures import explain
+from bridge.remote.http1 import Disconnected
+from bridge.remote.proxy import Proxy
+from bridge.session.events import Cause, ExchangeFailed
+from tests.support.exchanging import Exchanging, only
+from tests.support.fake_proxies import SocksProxy, TunnelProxy
+from tests.support.raw_server import Peer, RawServer, response
+
+pytestmark = pytest.mark.anyio
+
+URL = "https://mcp.example.com/mcp"
+PROXY = "http://proxy.example:3128"
+
+
+def connecting(problem: Exception, *, at_proxy: bool = False, proxy: str | None = None) -> tuple[Cause, str, str]:
+    cause, sent, message, hint = explain(NotConnected(problem, at_proxy=at_proxy), URL, proxy)
+    assert sent is False
+    return cause, message, hint
+
+
+def tls_error(reason: str) -> ssl.SSLError:
+    problem = ssl.SSLError(1, f"[SSL: {reason}] words of the library (_ssl.c:1006)")
+    problem.reason = reason
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), "the connection was refused"),
+        (OSError("Multiple exceptions: [Errno 111] Connect, [Errno 101] Net"), "the connection was refused"),
+        (OSError("[WinError 10061] No connection"), "the connection was refused"),
+        (OSError(errno.ENETUNREACH, "x"), "there is no way to it in the network"),
+        (OSError(errno.EHOSTUNREACH, "x"), "there is no way to it in the network"),
+        (OSError("[WinError 10065] x"), "there is no way to it in the network"),
+        (TimeoutError(), "no answer in the time given to connect"),
+        (OSError(errno.ETIMEDOUT, "x"), "no answer in the time given to connect"),
+        (socket.gaierror(-2, "unknown"), "the name mcp.example.com is not known to the name service"),
+        (UnicodeError("label too long"), "the name mcp.example.com is not known to the name service"),
+        (Disconnected("the server closed the connection without an answer"), "the server closed the connection"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (OSError("two\nlines."), "two lines"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_a_server_out_of_reach(problem: Exception, why: str) -> None:
+    cause, message, hint = connecting(problem)
+    assert cause is Cause.UNREACHABLE
+    assert message.startswith(f"Cannot reach {URL}: {why}")
+    assert message.endswith(".")
+    assert not message.endswith("..")
+    assert hint.endswith(".")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "the connection was refused"),
+        (TimeoutError(), "no answer in the time given to connect"),
+        (socket.gaierror(-2, "unknown"), "the name proxy.example is not known to the name service"),
+    ],
+)
+def test_a_proxy_out_of_reach(problem: Exception, why: str) -> None:
+    cause, message, hint = connecting(problem, at_proxy=True, proxy=PROXY)
+    assert cause is Cause.UNREACHABLE
+    assert message == f"Cannot reach {URL}: the proxy {PROXY}: {why}."
+    assert "HTTPS_PROXY" in hint
+
+
+def test_a_server_out_of_reach_behind_a_proxy_is_not_the_proxys_fault() -> None:
+    _, message, hint = connecting(ConnectionResetError(errno.ECONNRESET, "reset by peer"), proxy=PROXY)
+    assert message == f"Cannot reach {URL}: reset by peer."
+    assert "PROXY" not in hint
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("407 Proxy Authentication Required", Cause.UNTRUSTED),
+        ("403 Forbidden", Cause.UNTRUSTED),
+        ("502 Bad Gateway", Cause.UNREACHABLE),
+        ("503 Service Unavailable", Cause.UNREACHABLE),
+        ("504 Gateway Timeout", Cause.UNREACHABLE),
+    ],
+)
+def test_a_proxy_that_refuses(said: str, cause: Cause) -> None:
+    found, message, hint = connecting(ProxyRefused(said), proxy=PROXY)
+    assert found is cause
+    assert message == f"Cannot reach {URL}: the proxy {PROXY} refused to connect ({said})."
+    assert ("user and password" in hint) == said.startswith("407")
+
+
+def test_what_a_proxy_says_is_cut() -> None:
+    assert len(connecting(ProxyRefused("403 " + "x" * 5000), proxy=PROXY)[1]) < 400
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause", "message", "hint"),
+    [
+        ("WRONG_VERSION_NUMBER", Cause.UNTRUSTED, "does not speak TLS", "http://"),
+        ("RECORD_LAYER_FAILURE", Cause.UNTRUSTED, "does not speak TLS", "http://"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", Cause.UNTRUSTED, "alert handshake failure", "--client-cert"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", Cause.UNTRUSTED, "certificate required", "--client-cert"),
+        ("UNEXPECTED_EOF", Cause.UNREACHABLE, "TLS handshake failed", "again"),
+    ],
+)
+def test_a_handshake_that_fails(reason: str, cause: Cause, message: str, hint: str) -> None:
+    found = connecting(tls_error(reason))
+    assert found[0] is cause
+    assert found[1].startswith(f"Cannot reach {URL}")
+    assert message in found[1]
+    assert hint in found[2]
+
+
+def test_at_the_proxy_it_is_the_proxys_certificate() -> None:
+    problem = ssl.SSLCertVerificationError(1, "x")
+    problem.verify_message = "self-signed certificate"
+    cause, message, hint = connecting(problem, at_proxy=True, proxy=PROXY)
+    assert cause is Cause.UNTRUSTED
+    assert message == (
+        f"Cannot trust the proxy {PROXY}: its certificate was not accepted (self-signed certificate)."
+    )
+    assert "--ca-file" in hint
+
+
+@pytest.mark.parametrize(
+    ("problem", "cause", "sent", "message"),
+    [
+        (TimeoutError(), Cause.LOST, True, f"{URL} did not answer in time."),
+        (ConnectionResetError(), Cause.LOST, True, f"The connection to {URL} was lost."),
+        (h11.RemoteProtocolError("illegal\n line"), Cause.LOST, True, "did not answer as HTTP does (illegal line)."),
+        (h11.LocalProtocolError("bad header"), Cause.PROTOCOL, False, "cannot be put into HTTP (bad header)."),
+    ],
+)
+def test_a_connection_that_fails_later(problem: Exception, cause: Cause, sent: bool, message: str) -> None:
+    found = explain(problem, URL, None)
+    assert found[:2] == (cause, sent)
+    assert found[2].endswith(message)
+
+
+def test_what_a_server_says_instead_of_http_is_cut() -> None:
+    assert len(explain(h11.RemoteProtocolError("x" * 9000), URL, None)[2]) < 400
+
+
+# -- over real sockets
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+async def failure(at: Exchanging) -> ExchangeFailed:
+    failed = only(ExchangeFailed, await at.post())
+    assert failed.sent is False
+    assert len(at.events) == 1
+    return failed
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
+        failed = await failure(Exchanging(url))
+    assert failed.cause is Cause.UNREACHABLE
+    assert failed.message == f"Cannot reach {url}: the connection was refused."
+
+
+async def test_an_untrusted_certificate(server_tls: ssl.SSLContext) -> None:
+    stranger = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trustme.CA().configure_trust(stranger)
+    async with RawServer(Peer.gone, server_tls) as server:
+        failed = await failure(Exchanging(server.origin, tls=stranger))
+        assert failed.cause is Cause.UNTRUSTED
+        assert failed.message.startswith(f"Cannot trust {server.origin}: its certificate was not accepted (")
+
+
+async def test_a_certificate_for_another_name(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+    async with RawServer(Peer.gone, server_tls) as server:
+        async with RawServer(TunnelProxy(server.port)) as front:
+            failed = await failure(Exchanging(URL, proxy=Proxy(front.origin), tls=client_tls))
+    assert failed.cause is Cause.UNTRUSTED
+    assert failed.message.startswith(f"Cannot trust {URL}: ")
+    assert "mcp.example.com" in failed.message.partition("accepted")[2]
+
+
+async def test_plain_http_where_tls_is_expected(client_tls: ssl.SSLContext) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.reader.read(100)
+        await peer.send(response(b"this is plain", status=b"400 Bad Request"))
+        await peer.gone()
+
+    async with RawServer(talk) as server:
+        url = server.origin.replace("http:", "https:")
+        failed = await failure(Exchanging(url, tls=client_tls))
+    assert failed.cause is Cause.UNTRUSTED
+    assert failed.message == f"Cannot reach {url}: what answers there does not speak TLS."
+    assert "http://" in failed.hint
+
+
+async def test_not_http_at_all() -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+        await peer.gone()
+
+    async with RawServer(talk) as server:
+        failed = only(ExchangeFailed, await Exchanging(server.origin).post())
+    assert (failed.cause, failed.sent) == (Cause.LOST, True)
+    assert failed.message.startswith(f"{server.origin} did not answer as HTTP does (")
+    assert "https://" in failed.hint
+
+
+async def test_a_proxy_that_wants_a_sign_in(client_tls: ssl.SSLContext) -> None:
+    async with RawServer(TunnelProxy(answer=response(status=b"407 Who Are You"))) as front:
+        failed = await failure(Exchanging(URL, proxy=Proxy(front.origin, ("user", "s3cret")), tls=client_tls))
+        assert failed.cause is Cause.UNTRUSTED
+        assert failed.message == f"Cannot reach {URL}: the proxy {front.origin} refused to connect (407 Who Are You)."
+    assert "s3cret" not in failed.message + failed.hint
+
+
+async def test_a_socks_proxy_that_refuses() -> None:
+    async with RawServer(SocksProxy(0, reply=2)) as front:
+        proxy = Proxy(front.origin.replace("http:", "socks5:"))
+        failed = await failure(Exchanging("http://mcp.example.com/", proxy=proxy))
+        assert failed.message.startswith(f"Cannot reach http://mcp.example.com/: the proxy {proxy.url} refused")
