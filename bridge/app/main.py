@@ -52,7 +52,9 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
 
         tls = ssl_context(settings)
     connections = Connections(Way(origin_of(settings.url), proxy, tls), settings.connect_timeout)
-    session = Session(settings.url, settings.transport, settings.patience, settings.request_timeout)
+    session = Session(
+        settings.url, settings.transport, settings.patience, settings.request_timeout, logging_to.redactor
+    )
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(session, output)
     remote = Remote(

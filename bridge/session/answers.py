@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from bridge.protocol import jsonrpc, mcp
 from bridge.protocol.jsonrpc import Message, Notification, NotJson, Octets, Request, RequestId, Response
 from bridge.session import faults
@@ -40,9 +42,9 @@ class Answers:
 
     def take(self, data: Octets) -> None:
         """Deliver what an event carries: one message, or a batch of them."""
-        for message in self._messages(data):
+        for message in self.read(data):
             if not isinstance(message, Response):
-                self._deliver(message)
+                self.deliver(message)
             elif call := self._calls.get(message.id):
                 self.finish(call, message)
             elif not self._on_stray(message):
@@ -61,7 +63,7 @@ class Answers:
         fault: Fault | None = faults.wrong_answer(self._ledger.url, "answered with messages but without the answer")
         for message in messages:
             if not isinstance(message, Response):
-                self._deliver(message)
+                self.deliver(message)
             elif message.id == call.request.id and message.id is not None:
                 self.finish(call, message)
                 fault = None
@@ -80,6 +82,7 @@ class Answers:
         self._ledger.report("warning", f"{name} has no answer: {fault.message}")
         if fault.detail:
             self._ledger.report("debug", f"{name}: what came was: {fault.detail}")
+        fault = msgspec.structs.replace(fault, message=self._ledger.redact(fault.message))
         self._end(call, fault.error_line(call.request.raw_id, self._ledger.url))
 
     def withdraw(self, call: Call) -> None:
@@ -95,7 +98,8 @@ class Answers:
         generation = self._server_requests.pop(response.id, self._ledger.generation)
         return generation == self._ledger.generation
 
-    def _messages(self, data: Octets) -> list[Message]:
+    def read(self, data: Octets) -> list[Message]:
+        """Read what the server sent: one message, or a batch of them; what is neither is dropped."""
         line = jsonrpc.single_line(data)
         messages: list[Message] = []
         try:
@@ -107,7 +111,8 @@ class Answers:
             )
         return messages
 
-    def _deliver(self, message: Request | Notification) -> None:
+    def deliver(self, message: Request | Notification) -> None:
+        """Pass on what is no answer, as it came."""
         if isinstance(message, Request):
             self._server_requests[message.id] = self._ledger.generation
             if len(self._server_requests) > _MAX_SERVER_REQUESTS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bridge.protocol import mcp
 from bridge.session.commands import Abandon, CancelTimer, Command, Headers, Report, SetTimer
 from bridge.session.events import BodyReceived, EventReceived, ExchangeFailed, ResponseStarted, StreamClosed, TimerKey
@@ -35,10 +37,14 @@ class Exchange:
 
 
 class Ledger:
-    """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock."""
+    """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock.
 
-    def __init__(self, url: str) -> None:
+    `redact` takes secrets out of a text: a server may quote in an error what it was sent.
+    """
+
+    def __init__(self, url: str, redact: Callable[[str], str] = str) -> None:
         self.url = url
+        self.redact = redact
         self.now = 0.0
         self.commands: list[Command] = []
         self.exchanges: dict[int, Exchange] = {}

@@ -21,6 +21,7 @@ from bridge.session.events import (
 from bridge.session.ledger import Exchange, Ledger, back_off
 
 _STEADY_SECONDS = 30.0
+_MAX_VAIN_TRIES = 3
 
 
 class Listening:
@@ -110,11 +111,17 @@ class Listening:
         self._opened_at = None
         if event.status == 404 and self._offered and self._ledger.session_id is not None:
             self._session_gone(generation)
-        elif event.status == 429 or (event.status >= 500 and (self._offered or self._attempts < 3)):
+        elif self._may_pass(event.status):
             self.ended(f"status {event.status}")
         else:
             self._wanted = False
             self._ledger.report("debug", f"{self._ledger.url} offers no standing stream (status {event.status})")
+
+    def _may_pass(self, status: int) -> bool:
+        """Whether the next try may fare better. 409: the server takes the stream before for alive still."""
+        if status == 409:
+            return self._offered
+        return status == 429 or (status >= 500 and (self._offered or self._attempts < _MAX_VAIN_TRIES))
 
     def failed(self, event: ExchangeFailed) -> None:
         """It did not come about."""

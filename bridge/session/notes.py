@@ -60,7 +60,10 @@ class Notes:
 
     def on_timer(self, number: int) -> None:
         """The pause before a note's next try is over."""
-        if note := self._waiting.pop(number, None):
+        note = self._waiting.pop(number, None)
+        if note is not None and note.opens_gate:
+            note.go()
+        elif note is not None:
             self.resubmit(note)
 
     def _note(self, message: Notification | Response, then: Callable[[], None] | None) -> Note:

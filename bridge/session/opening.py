@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bridge.protocol import jsonrpc, mcp
+from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
@@ -89,7 +89,8 @@ class Opening:
     def host_initialized(self, note: Notification) -> None:
         """The host ends the handshake. What follows waits until the server has taken it, to arrive after it."""
         self._initialized = note
-        self._post_initialized(note)
+        if not self._reopening:  # Else it goes once the replay is answered.
+            self._post_initialized(note)
 
     def on_answer(self, call: Call, response: Response) -> None:
         """Learn from an answer to the host what a session is made of."""
@@ -182,16 +183,11 @@ class Opening:
 
     def take(self, data: Octets, exchange: Replay) -> None:
         """Read what the server sends while it answers the replay."""
-        line = jsonrpc.single_line(data)
-        try:
-            message = jsonrpc.parse(line)
-        except ValueError:
-            return
-        if isinstance(message, Response):
-            if message.id == exchange.request.id:
+        for message in self._answers.read(data):
+            if not isinstance(message, Response):
+                self._answers.deliver(message)
+            elif message.id == exchange.request.id:
                 exchange.answer(message)
-        else:
-            self._answers.take(data)
 
     def _adopt(self, session_id: bytes | None, response: Response) -> bool:
         result = mcp.initialize_result(response.result)

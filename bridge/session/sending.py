@@ -212,6 +212,8 @@ class CallExchange(Exchange):
 
     def on_failed(self, event: ExchangeFailed) -> None:
         call, sending = self._call, self._sending
+        if call.exchange is not self:
+            return
         if event.cause in {Cause.UNREACHABLE, Cause.LOST} and self._resumes:
             (sending.stream_ended if sending.is_patient(call) else sending.lost)(call, event.message)
         elif event.cause is Cause.UNREACHABLE or (event.cause is Cause.LOST and not event.sent):
@@ -227,18 +229,15 @@ class CallExchange(Exchange):
 
     def on_body(self, event: BodyReceived) -> None:
         call, sending = self._call, self._sending
+        if call.exchange is not self:
+            return  # It was answered, or is sent again, otherwise.
         if sending.ledger.endpoint is not None and event.status < 300:
             return  # The answer comes on the stream (MCP 2024-11-05).
         verdict = verdicts.judge(event, sending.ledger.url, call.request, in_session=self._in_session())
-        if verdict.kind is Verdict.Kind.SESSION_GONE:
-            if self._resumes:
-                sending.session_gone(self.generation)
-                sending.lost(call, verdict.fault.message)
-            else:
-                sending.renew(call, self.generation, verdict.fault.message)
-        elif self._resumes:
-            patient = verdict.kind is Verdict.Kind.LATER and sending.is_patient(call)
-            (sending.stream_ended if patient else sending.lost)(call, verdict.fault.message)
+        if self._resumes:
+            self._on_resumption_refused(event, verdict)
+        elif verdict.kind is Verdict.Kind.SESSION_GONE:
+            sending.renew(call, self.generation, verdict.fault.message)
         elif verdict.kind is Verdict.Kind.LATER:
             sending.wait(call, verdict.seconds, verdict.fault)
         elif verdict.kind is Verdict.Kind.READ:
@@ -249,6 +248,20 @@ class CallExchange(Exchange):
             sending.ledger.set_timer("late", call.number, _LATE_SECONDS)
         elif not sending.try_legacy(call, verdict.fault):
             sending.answers.fail(call, verdict.fault)
+
+    def _on_resumption_refused(self, event: BodyReceived, verdict: Verdict) -> None:
+        """The rest of the stream was asked for, and no stream came."""
+        call, sending = self._call, self._sending
+        if verdict.kind is Verdict.Kind.SESSION_GONE:
+            sending.session_gone(self.generation)
+            sending.lost(call, verdict.fault.message)
+        elif verdict.kind is Verdict.Kind.READ:
+            if fault := sending.answers.take_body(event.body, call):
+                sending.lost(call, fault.message)
+        elif verdict.kind is Verdict.Kind.LATER and sending.is_patient(call):
+            sending.stream_ended(call, verdict.fault.message)
+        else:
+            sending.lost(call, verdict.fault.message)
 
     def _in_session(self) -> bool:
         """Whether the request carried a session id."""

@@ -16,6 +16,7 @@ The parts, each with its own subject:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from bridge.errors import INVALID_REQUEST
@@ -54,10 +55,17 @@ Transport = Literal["auto", "http", "sse"]
 class Session:
     """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit."""
 
-    def __init__(self, url: str, transport: Transport, patience: float, request_timeout: float | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        transport: Transport,
+        patience: float,
+        request_timeout: float | None,
+        redact: Callable[[str], str] = str,
+    ) -> None:
         self._transport = transport
         self._closed = False
-        self._ledger = ledger = Ledger(url)
+        self._ledger = ledger = Ledger(url, redact)
         self._calls = Calls()
         self._deadlines = Deadlines(ledger, request_timeout)
         self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer, self._on_stray)

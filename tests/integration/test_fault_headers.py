@@ -164,3 +164,15 @@ async def test_a_batch_of_the_server_comes_down_as_single_lines() -> None:
         assert (await host.request("vendor/a", id=1)).result == {"n": 1}
         assert (await host.request("vendor/b", id=2)).result == {"n": 2}
         assert [line.value["params"]["data"] for line in host.messages("notifications/message")] == [1, 2]
+
+
+async def test_a_secret_that_the_server_quotes_in_an_error_stops_at_the_bridge() -> None:
+    quoted = b'{"error":"invalid_token","error_description":"unknown token s3cret-0123456789"}'
+    async with FaultServer() as server:
+        server.always("initialize", plain(401, quoted, JSON))
+        async with launch(server.url, "--header", "Authorization: Bearer s3cret-0123456789") as host:
+            said = await host.request("initialize", {})
+            assert b"401" in said.raw
+            assert b"s3cret" not in said.raw
+            assert "401" in await host.stderr_says("initialize")
+            assert not any("s3cret" in line for line in host.stderr)

@@ -204,9 +204,7 @@ async def test_tls_through_connect(
             way = Way(SECURE, proxied("http", front, auth), client_tls)
             assert await ask(await way.connect(DEADLINE)) == b"hi"
     sign_in = b"proxy-authorization: " + BASIC + b"\r\n" if auth else b""
-    assert proxy.heads == [
-        b"CONNECT mcp.example.com:443 HTTP/1.1\r\nhost: mcp.example.com:443\r\n" + sign_in + b"\r\n"
-    ]
+    assert proxy.heads == [b"CONNECT mcp.example.com:443 HTTP/1.1\r\nhost: mcp.example.com:443\r\n" + sign_in + b"\r\n"]
     assert b"proxy" not in answers.requests[0].lower()
 
 
@@ -236,7 +234,9 @@ async def test_an_ipv6_target_has_brackets(client_tls: ssl.SSLContext) -> None:
     assert proxy.heads[0].startswith(b"CONNECT [2001:db8::1]:8443 HTTP/1.1\r\nhost: [2001:db8::1]:8443\r\n")
 
 
-@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "302 Found"])
+@pytest.mark.parametrize(
+    "status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "302 Found"]
+)
 async def test_a_proxy_that_will_not_connect(status: str, client_tls: ssl.SSLContext) -> None:
     proxy = TunnelProxy(answer=response(b"<html>no</html>", b"proxy-authenticate: Basic", status=status.encode()))
     async with RawServer(proxy) as front:
@@ -349,7 +349,13 @@ async def test_socks_gets_an_address_as_one(host: str, packed: socket.AddressFam
 
 @pytest.mark.parametrize(
     ("reply", "said"),
-    [(1, "general"), (2, "not allowed"), (3, "network unreachable"), (4, "host unreachable"), (5, "connection refused")],
+    [
+        (1, "general"),
+        (2, "not allowed"),
+        (3, "network unreachable"),
+        (4, "host unreachable"),
+        (5, "connection refused"),
+    ],
 )
 async def test_socks_that_will_not_connect(reply: int, said: str) -> None:
     async with RawServer(SocksProxy(0, reply=reply)) as front:

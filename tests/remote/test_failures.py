@@ -129,9 +129,7 @@ def test_at_the_proxy_it_is_the_proxys_certificate() -> None:
     problem.verify_message = "self-signed certificate"
     cause, message, hint = connecting(problem, at_proxy=True, proxy=PROXY)
     assert cause is Cause.UNTRUSTED
-    assert message == (
-        f"Cannot trust the proxy {PROXY}: its certificate was not accepted (self-signed certificate)."
-    )
+    assert message == (f"Cannot trust the proxy {PROXY}: its certificate was not accepted (self-signed certificate).")
     assert "--ca-file" in hint
 
 
@@ -202,9 +200,8 @@ async def test_an_untrusted_certificate(server_tls: ssl.SSLContext) -> None:
 
 
 async def test_a_certificate_for_another_name(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
-    async with RawServer(Peer.gone, server_tls) as server:
-        async with RawServer(TunnelProxy(server.port)) as front:
-            failed = await failure(Exchanging(URL, proxy=Proxy(front.origin), tls=client_tls))
+    async with RawServer(Peer.gone, server_tls) as server, RawServer(TunnelProxy(server.port)) as front:
+        failed = await failure(Exchanging(URL, proxy=Proxy(front.origin), tls=client_tls))
     assert failed.cause is Cause.UNTRUSTED
     assert failed.message.startswith(f"Cannot trust {URL}: ")
     assert "mcp.example.com" in failed.message.partition("accepted")[2]

@@ -357,7 +357,9 @@ async def test_a_body_that_was_not_read_spoils_the_connection() -> None:
     assert not http.recycle()
 
 
-@pytest.mark.parametrize("answer", [response(b"x", b"connection: close"), b"HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "answer", [response(b"x", b"connection: close"), b"HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"]
+)
 async def test_a_server_that_wants_no_more_is_asked_no_more(answer: bytes) -> None:
     http = HttpConnection(ScriptedWire(answer))
     await get(http)

@@ -131,7 +131,9 @@ async def test_five_in_a_row_are_followed() -> None:
     assert first_lines(answers)[-1] == b"POST /4"
 
 
-@pytest.mark.parametrize("location", [b"http://[::1/mcp", b"http://127.0.0.1:99999/", b"http://", b"/\xff", b"http:///"])
+@pytest.mark.parametrize(
+    "location", [b"http://[::1/mcp", b"http://127.0.0.1:99999/", b"http://", b"/\xff", b"http:///"]
+)
 async def test_a_broken_location_is_refused(location: bytes) -> None:
     answers = Answers(to(location))
     async with RawServer(answers) as server:

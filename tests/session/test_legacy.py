@@ -255,6 +255,13 @@ def test_a_new_stream_is_a_new_session() -> None:
     assert [(post.body, post.endpoint) for post in posts] == [(request(1, "tools/list"), endpoint(2))]
 
 
+def test_a_post_under_way_ends_with_its_stream() -> None:
+    book = Playbook("sse")
+    stream = opened(book)
+    (post,) = book.posts(book.host(tool_call(1)))
+    assert Abandon(post.exchange) in book.closes(stream)
+
+
 def test_a_stream_that_ends_again_before_the_replay_is_answered() -> None:
     book = Playbook("sse")
     stream = broken(book, opened(book))

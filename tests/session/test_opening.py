@@ -195,10 +195,20 @@ def test_what_the_host_had_set_up_is_set_up_again() -> None:
     assert book.told(book.answers(posts[2].exchange, result(8))) == [SendToHost(result(8))]
 
 
+def test_a_late_word_of_a_lost_session_is_no_news() -> None:
+    book = Playbook().opened()
+    (slow,) = book.posts(book.host(tool_call(1)))
+    assert reopened(book, lost(book, request(2))) == [request(2)]
+    (post,) = book.posts(book.answers(slow.exchange, status=404))
+    assert (post.body, post.headers) == (tool_call(1), session_headers(TWO))
+
+
 def test_a_new_session_of_the_hosts_own_restores_nothing() -> None:
     book = Playbook().opened()
     (post,) = book.posts(book.host(request(1, "logging/setLevel", {"level": "debug"})))
     book.answers(post.exchange, result(1))
+    (post,) = book.posts(book.host(request(3, "resources/subscribe", {"uri": "a:1"})))
+    book.answers(post.exchange, result(3))
     book.opened(b"fresh", initialize=request(50, "initialize", {}))
     (call,) = book.posts(book.host(request(2)))
     (replay,) = book.posts(book.answers(call.exchange, status=404))
@@ -342,3 +352,16 @@ def test_after_a_failed_replay_the_hosts_initialize_opens_a_session() -> None:
     book.opened(TWO, initialize=request(9, "initialize", {}))
     (post,) = book.posts(book.host(request(2)))
     assert post.headers == session_headers(TWO)
+
+
+def test_initialized_that_is_sent_again_passes_the_gate_it_opens() -> None:
+    book = Playbook()
+    (post,) = book.posts(book.host(INITIALIZE))
+    book.answers(post.exchange, WELCOME, session_id=SID)
+    (note,) = book.posts(book.host(INITIALIZED))
+    book.host(request(1))
+    book.fails(note.exchange, Cause.UNREACHABLE, sent=False)
+    (key,) = [key for key in book.timers if key[0] == "note"]
+    (note,) = book.posts(book.fires(*key))
+    assert note.body == INITIALIZED
+    assert [post.body for post in book.posts(book.answers(note.exchange, status=202))] == [request(1)]

@@ -110,6 +110,17 @@ def test_a_server_that_always_cuts_is_given_up() -> None:
     assert fault(said)["kind"] == "no-answer"
 
 
+def test_a_server_that_cuts_slowly_is_given_up_when_patience_ends() -> None:
+    book = Playbook(patience=30).opened()
+    post, began = only_post(book, request(1)), book.now
+    book.passes(12)
+    while not book.told(commands := book.fails(post.exchange, Cause.LOST)):
+        (post,) = book.posts(book.fires(*again(book)))
+        book.passes(12)
+    assert fault(commands[0])["kind"] == "no-answer"
+    assert book.now - began < 60
+
+
 def test_a_stream_that_ends_without_answer_or_place_is_a_lost_connection() -> None:
     book = Playbook().opened()
     for line, repeats in ((request(1), True), (tool_call(2), False)):
