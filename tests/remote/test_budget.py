@@ -86,7 +86,8 @@ async def test_releasing_nothing_changes_nothing() -> None:
         await waiting
         # Exactly the limit is held by others, and one byte is too much.
         await budget.add(3, 7)
-        assert await at_rest(full := adding(budget, 3, 1)) == [False]
+        full = adding(budget, 3, 1)
+        assert await at_rest(full) == [False]
         full.cancel()
 
 

@@ -221,10 +221,12 @@ async def test_tls_through_connect(
 async def test_proxies_agree_in_many_ways(
     answer: bytes, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
-    async with RawServer(Answers(response(b"hi")), server_tls) as server:
-        async with RawServer(TunnelProxy(server.port, answer)) as front:
-            way = Way(SECURE, proxied("http", front), client_tls)
-            assert await ask(await way.connect(DEADLINE)) == b"hi"
+    async with (
+        RawServer(Answers(response(b"hi")), server_tls) as server,
+        RawServer(TunnelProxy(server.port, answer)) as front,
+    ):
+        way = Way(SECURE, proxied("http", front), client_tls)
+        assert await ask(await way.connect(DEADLINE)) == b"hi"
 
 
 async def test_an_ipv6_target_has_brackets(client_tls: ssl.SSLContext) -> None:
@@ -300,10 +302,12 @@ async def test_a_proxy_that_is_reached_over_tls(server_tls: ssl.SSLContext, clie
 
 
 async def test_tls_in_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
-    async with RawServer(Answers(response(b"hi" * 100_000)), server_tls) as server:
-        async with RawServer(TunnelProxy(server.port), server_tls) as front:
-            way = Way(SECURE, proxied("https", front), client_tls)
-            assert await ask(await way.connect(DEADLINE)) == b"hi" * 100_000
+    async with (
+        RawServer(Answers(response(b"hi" * 100_000)), server_tls) as server,
+        RawServer(TunnelProxy(server.port), server_tls) as front,
+    ):
+        way = Way(SECURE, proxied("https", front), client_tls)
+        assert await ask(await way.connect(DEADLINE)) == b"hi" * 100_000
 
 
 async def test_a_proxy_with_an_untrusted_certificate(server_tls: ssl.SSLContext) -> None:

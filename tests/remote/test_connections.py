@@ -118,7 +118,8 @@ async def test_a_server_that_closes_an_idle_connection_is_noticed(heard: bool) -
     async def connect(_: float) -> HttpConnection:
         ours, theirs = socket.socketpair()
         ends.append(theirs)
-        _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=ours)
+        transport, wire = await asyncio.get_running_loop().create_connection(Wire, sock=ours)
+        assert transport is wire.transport
         return HttpConnection(wire)
 
     async with asyncio.timeout(DEADLINE):

@@ -29,7 +29,7 @@ async def get(http: HttpConnection, read_timeout: float | None = None) -> h11.Re
     return await http.request(b"GET", b"/mcp", [HOST], None, read_timeout)
 
 
-async def pieces_of(http: HttpConnection) -> list[bytes]:
+async def pieces_of(http: HttpConnection) -> list[bytes | bytearray]:
     return [piece async for piece in http.body()]
 
 
@@ -370,8 +370,8 @@ async def test_a_server_that_wants_no_more_is_asked_no_more(answer: bytes) -> No
 async def test_a_connection_is_alive_while_its_wire_has_no_news() -> None:
     wire = ScriptedWire()
     http = HttpConnection(wire)
-    assert http.is_alive
+    told = [http.is_alive]
     wire.news = True
-    assert not http.is_alive
+    assert [*told, http.is_alive] == [True, False]
     http.abort()
     assert wire.aborted

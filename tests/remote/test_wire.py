@@ -232,11 +232,12 @@ async def test_news_that_came_through_the_loop() -> None:
     assert Wire().has_news  # Not connected yet.
     async with pair() as (wire, _):
         wire.data_received(b"x")
-        assert wire.has_news
+        told = [wire.has_news]
         await wire.read()
-        assert not wire.has_news
+        told.append(wire.has_news)
         wire.eof_received()
-        assert wire.has_news
+        told.append(wire.has_news)
+        assert told == [True, False, True]
 
 
 async def test_a_closed_socket_counts_as_news() -> None:
