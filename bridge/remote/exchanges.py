@@ -130,6 +130,7 @@ class Remote:
                 await _skip(connection)
             return elsewhere
         except EventTooLarge as problem:
+            connection.abort()
             raise _Refused(Cause.TOO_LARGE, f"{url} sent more than is taken: {problem}.") from problem
         except zlib.error as problem:
             raise _Refused(Cause.TRUNCATED, f"{url} sent a body that cannot be decompressed.") from problem
@@ -168,8 +169,11 @@ class Remote:
         if status not in _REDIRECTS or location is None:
             return None
         try:
-            target = urljoin(url, location.decode("latin-1")).partition("#")[0]
-            same = origin_of(target) == self._origin and target.isascii()
+            text = location.decode("latin-1")
+            target = urljoin(url, text).partition("#")[0]
+            # `urljoin` takes "http://" for a path.
+            named = urlsplit(text)
+            same = bool(named.netloc or not named.scheme) and origin_of(target) == self._origin and target.isascii()
         except ValueError:
             target, same = excerpt(location, 200), False
         if not same:

@@ -114,7 +114,8 @@ class HttpConnection:
         return not self._wire.has_news
 
     def abort(self) -> None:
-        """Let go of the connection at once."""
+        """Let go of the connection at once; it serves no more."""
+        self._http.send_failed()
         self._wire.abort()
 
     async def _next_event(self) -> h11.Event:
