@@ -28,7 +28,7 @@ Octets = bytes | bytearray
 """A message as it came; a large one is a bytearray, for it was read into one, and is never changed."""
 
 _ABSENT = Raw()
-_UTF8_SLICE = 1 << 20
+_UTF8_SLICE = 1 << 16
 
 
 class NotJson(ValueError):
@@ -246,10 +246,12 @@ def _no_constant(name: str) -> NoReturn:
 
 def _check_utf8(line: Octets) -> None:
     """Raise `NotJson` unless the line is UTF-8 (MCP, Transports), looking at a bounded slice at a time."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(line)
+    start = 0
     try:
-        for start in range(0, len(line), _UTF8_SLICE):
-            decoder.decode(line[start : start + _UTF8_SLICE])
-        decoder.decode(b"", final=True)
+        while start < len(view):
+            end = start + _UTF8_SLICE
+            _, used = codecs.utf_8_decode(view[start:end], "strict", end >= len(view))
+            start += used
     except UnicodeDecodeError:
         raise NotJson("it is not UTF-8") from None
