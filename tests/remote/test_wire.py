@@ -1,18 +1,16 @@
 """One TCP connection: what is read and written, and what an idle one tells, over real sockets where they matter."""
 
 import asyncio
-import contextlib
 import select
 import socket
-import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 import pytest
-import trustme
 
 from bridge.remote import wire as wire_module
 from bridge.remote.wire import Wire, open_wire
 from tests.support.raw_server import DEADLINE, Peer, RawServer
+from tests.support.scripted_wire import pair
 
 pytestmark = pytest.mark.anyio
 
@@ -47,20 +45,6 @@ def connected() -> tuple[Wire, Transport]:
     wire, transport = Wire(), Transport()
     wire.connection_made(transport)
     return wire, transport
-
-
-@contextlib.asynccontextmanager
-async def pair() -> AsyncIterator[tuple[Wire, socket.socket]]:
-    """A wire, and the other end as a plain socket."""
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    with theirs:
-        async with asyncio.timeout(DEADLINE):
-            _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=ours)
-            try:
-                yield wire, theirs
-            finally:
-                wire.abort()
 
 
 async def test_what_came_is_read_in_one_piece() -> None:
@@ -271,67 +255,3 @@ async def test_nobody_listening_is_an_error_of_the_system() -> None:
         async with asyncio.timeout(DEADLINE):
             with pytest.raises(OSError, match=r"(?i)connect"):
                 await open_wire("127.0.0.1", bound.getsockname()[1])
-
-
-def tls_pair() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's context and that of a client who trusts it."""
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority.configure_trust(client)
-    return server, client
-
-
-async def test_tls_carries_more_than_is_held_at_once_to_its_end() -> None:
-    data = bytes(range(256)) * (3 * MUCH // 256)
-    context, client = tls_pair()
-
-    async def talk(peer: Peer) -> None:
-        assert await peer.reader.readexactly(5) == b"hello"
-        await peer.send(data)
-
-    async with RawServer(talk, context) as server:
-        wire = await open_wire("127.0.0.1", server.port)
-        await wire.secure(client, "127.0.0.1")
-        await wire.write(b"he", b"llo")
-        received = bytearray()
-        while piece := await wire.read():
-            received += piece
-        assert received == data
-        wire.abort()
-
-
-async def test_an_authority_nobody_knows_is_refused() -> None:
-    context, _ = tls_pair()
-    _, stranger = tls_pair()
-    async with RawServer(Peer.gone, context) as server:
-        wire = await open_wire("127.0.0.1", server.port)
-        with pytest.raises(ssl.SSLCertVerificationError):
-            await wire.secure(stranger, "127.0.0.1")
-        wire.abort()
-
-
-async def test_a_certificate_for_another_name_is_refused() -> None:
-    context, client = tls_pair()
-    async with RawServer(Peer.gone, context) as server:
-        wire = await open_wire("127.0.0.1", server.port)
-        with pytest.raises(ssl.SSLCertVerificationError, match="not valid for"):
-            await wire.secure(client, "mcp.example.com")
-        wire.abort()
-
-
-async def test_a_server_that_hangs_up_during_the_handshake() -> None:
-    async def talk(peer: Peer) -> None:
-        await peer.reader.read(1)
-
-    async with RawServer(talk) as server:
-        wire = await open_wire("127.0.0.1", server.port)
-        with pytest.raises(OSError):  # noqa: PT011  # Which one differs between systems.
-            await wire.secure(tls_pair()[1], "127.0.0.1")
-        wire.abort()
-
-
-async def test_there_is_no_tls_without_a_connection() -> None:
-    with pytest.raises(ConnectionResetError, match="closed"):
-        await Wire().secure(tls_pair()[1], "127.0.0.1")

@@ -1,8 +1,14 @@
-"""A wire without a socket, for tests that say how the bytes arrive."""
+"""Wires whose other end a test holds: one without a socket, that says how the bytes arrive, and one with."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
 from bridge.remote.wire import Wire
+from tests.support.raw_server import DEADLINE
 
 
 class ScriptedWire(Wire):
@@ -34,3 +40,17 @@ class ScriptedWire(Wire):
 
     def abort(self) -> None:
         self.aborted = True
+
+
+@contextlib.asynccontextmanager
+async def pair() -> AsyncIterator[tuple[Wire, socket.socket]]:
+    """A wire, and the other end as a plain socket."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with theirs:
+        async with asyncio.timeout(DEADLINE):
+            _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=ours)
+            try:
+                yield wire, theirs
+            finally:
+                wire.abort()

@@ -1,0 +1,144 @@
+"""Large bodies of known length on one connection: they go past the grammar, and the next request must not notice."""
+
+import asyncio
+
+import h11
+import pytest
+
+from bridge.remote.http1 import HttpConnection
+from bridge.remote.wire import open_wire
+from tests.support.raw_server import Answers, Peer, RawServer, Talk, response
+from tests.support.scripted_wire import ScriptedWire
+
+pytestmark = pytest.mark.anyio
+
+HOST = (b"host", b"mcp.example.com")
+LARGE = 300_000
+BIG = bytes(range(256)) * (LARGE // 256)
+CHUNKED = b"transfer-encoding: chunked"
+
+
+def chunked(*chunks: bytes) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+async def get(http: HttpConnection, read_timeout: float | None = None) -> h11.Response:
+    return await http.request(b"GET", b"/mcp", [HOST], None, read_timeout)
+
+
+async def pieces_of(http: HttpConnection) -> list[bytes | bytearray]:
+    return [piece async for piece in http.body()]
+
+
+async def body_of(http: HttpConnection) -> bytes:
+    return b"".join(await pieces_of(http))
+
+
+async def open_to(server: RawServer) -> HttpConnection:
+    return HttpConnection(await open_wire("127.0.0.1", server.port))
+
+
+def saying(*pieces: bytes, then: bytes = b"") -> Talk:
+    """Answer a request with `pieces`; then end, or answer the next one."""
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(*pieces)
+        if then:
+            await peer.request()
+            await peer.send(then)
+            await peer.gone()
+
+    return talk
+
+
+# -- a large body, which goes past the grammar
+
+
+@pytest.mark.parametrize("at", [0, 1, 100_000, len(BIG) - 1, len(BIG)])
+async def test_a_large_body_cut_anywhere_and_the_next_request(at: int) -> None:
+    first = response(b"", b"x: 1", length=len(BIG)) + BIG[:at]
+    async with RawServer(saying(first, BIG[at:], then=response(b"next"))) as server:
+        http = await open_to(server)
+        await get(http)
+        assert await body_of(http) == BIG
+        assert http.recycle()
+        assert http.is_alive
+        assert (await get(http)).status_code == 200
+        assert await body_of(http) == b"next"
+        assert http.recycle()
+        http.abort()
+
+
+async def test_more_than_a_large_body_in_one_piece_is_an_error() -> None:
+    http = HttpConnection(ScriptedWire(response(BIG + b"!", length=len(BIG))))
+    await get(http)
+    with pytest.raises(h11.RemoteProtocolError, match="longer"):
+        await body_of(http)
+    assert not http.recycle()
+
+
+async def test_more_than_a_large_body_spoils_the_connection() -> None:
+    async with RawServer(saying(response(BIG + b"!", length=len(BIG)))) as server:
+        wire = await open_wire("127.0.0.1", server.port)
+        http = HttpConnection(wire)
+        await get(http)
+        try:
+            assert await body_of(http) == BIG
+        except h11.RemoteProtocolError:
+            assert not http.recycle()
+        else:  # What is too much stays with the wire, where it counts as news.
+            assert await wire.read() == b"!"
+        http.abort()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(BIG, b"connection: close"),
+        response(BIG, b"Connection: Close"),
+        response(BIG).replace(b"HTTP/1.1", b"HTTP/1.0"),
+    ],
+)
+async def test_a_large_body_on_a_connection_that_ends_after_it(answer: bytes) -> None:
+    async with RawServer(saying(answer)) as server:
+        http = await open_to(server)
+        await get(http)
+        assert await body_of(http) == BIG
+        assert not http.recycle()
+        http.abort()
+
+
+async def test_a_large_chunked_body_beside_a_length() -> None:
+    # Of the two the chunks count (RFC 9112, 6.3).
+    http = HttpConnection(ScriptedWire(response(b"", CHUNKED, length=LARGE) + chunked(BIG, BIG)))
+    await get(http)
+    assert await body_of(http) == BIG + BIG
+
+
+async def test_several_large_bodies_over_one_real_connection() -> None:
+    answers = Answers(response(BIG), response(b"small"), response(BIG * 8), response(b"", CHUNKED, length=-1))
+    async with RawServer(answers) as server:
+        http = await open_to(server)
+        for expected in (BIG, b"small", BIG * 8):
+            await get(http)
+            assert await body_of(http) == expected
+            assert http.recycle()
+            assert http.is_alive
+        assert len(server.peers) == 1
+        http.abort()
+
+
+@pytest.mark.parametrize("announced", [100, LARGE])
+async def test_a_reader_that_is_cancelled_leaves_a_connection_nobody_can_use(announced: int) -> None:
+    async with RawServer(saying(response(b"begun", length=announced), then=response())) as server:
+        http = await open_to(server)
+        await get(http)
+        reading = asyncio.create_task(body_of(http))
+        await asyncio.wait({reading}, timeout=0)
+        assert not reading.done()
+        reading.cancel()
+        await asyncio.wait({reading})
+        assert reading.cancelled()
+        assert not http.recycle()
+        http.abort()
