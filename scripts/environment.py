@@ -178,25 +178,55 @@ def missing_venv_advice(*, is_root: bool, has_sudo: bool, has_apt: bool) -> tupl
             f"{sys.executable} cannot make virtual environments: its `ensurepip` is missing.\n"
             "Install that part of Python with the system's package manager, or use another Python."
         )
-    # A machine that has just started is often upgrading itself; wait for it rather than fail.
-    steps = [
-        ["apt-get", "update"],
-        ["apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", package],
-    ]
-    if is_root:
-        return (
-            steps,
-            f"Python's `ensurepip` is missing here. Installing Debian's {package} with apt-get first.",
-        )
-    if has_sudo:
-        return [["sudo", "-n", *step] for step in steps], (
-            f"Python's `ensurepip` is missing here. Installing Debian's {package} with sudo apt-get first."
-        )
+    if steps := apt_steps([package], is_root=is_root, has_sudo=has_sudo):
+        how = "apt-get" if is_root else "sudo apt-get"
+        return steps, f"Python's `ensurepip` is missing here. Installing Debian's {package} with {how} first."
     return [], (
         f"{sys.executable} cannot make virtual environments: Debian keeps that part in {package}.\n"
         "Run this once, then the same script again:\n\n"
         f"    sudo apt-get update && sudo apt-get install -y --no-install-recommends {package}"
     )
+
+
+def apt_steps(packages: Sequence[str], *, is_root: bool, has_sudo: bool) -> list[list[str]]:
+    """The commands that install Debian packages; none where this user may not."""
+    # A machine that has just started is often upgrading itself; wait for it rather than fail.
+    steps = [
+        ["apt-get", "update"],
+        ["apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages],
+    ]
+    if is_root:
+        return steps
+    return [["sudo", "-n", *step] for step in steps] if has_sudo else []
+
+
+def install_packages(packages: Sequence[str], *, timeout: float) -> bool:
+    """Install Debian packages where apt-get is there and this user may; return whether it was tried.
+
+    Each step has `timeout` seconds. Raises `SetupError` where it failed.
+    """
+    if shutil.which("apt-get") is None:
+        return False
+    steps = apt_steps(packages, is_root=_is_root(), has_sudo=_has_passwordless_sudo())
+    _run_apt(steps, timeout)
+    return bool(steps)
+
+
+def _run_apt(steps: Sequence[Sequence[str]], timeout: float) -> None:
+    with lock("apt"):
+        for step in steps:
+            # A broken third-party source makes `update` fail though Debian's own was read: `install` decides.
+            run_step(
+                step,
+                timeout=timeout,
+                doing="install it",
+                variables={"DEBIAN_FRONTEND": "noninteractive"},
+                must_succeed=step is steps[-1],
+            )
+
+
+def _is_root() -> bool:
+    return sys.platform != "win32" and os.geteuid() == 0
 
 
 def _content(extras: Sequence[str], requirements: Sequence[str], *, project: bool) -> str:
@@ -292,23 +322,14 @@ def _ensure_ensurepip() -> None:
     if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
         return
     steps, words = missing_venv_advice(
-        is_root=sys.platform != "win32" and os.geteuid() == 0,
+        is_root=_is_root(),
         has_sudo=_has_passwordless_sudo(),
         has_apt=shutil.which("apt-get") is not None,
     )
     if not steps:
         raise SetupError(words)
     print(words, flush=True)
-    with lock("apt"):
-        for step in steps:
-            # A broken third-party source makes `update` fail though Debian's own was read: `install` decides.
-            run_step(
-                step,
-                timeout=420,
-                doing="install it",
-                variables={"DEBIAN_FRONTEND": "noninteractive"},
-                must_succeed=step is steps[-1],
-            )
+    _run_apt(steps, timeout=420)
 
 
 def _has_passwordless_sudo() -> bool:

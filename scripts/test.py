@@ -19,10 +19,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.counterparts import counterparts
+from scripts.desktop import install_desktop_programs
 from scripts.environment import ROOT, SetupError, clean_variables, environment, run_script
 
 LIMIT = 590.0
 """Seconds for everything, set-up included."""
+PACKAGES_LIMIT = 150.0
+"""Seconds a step of installing Debian packages may take; they serve a few tests only."""
 LEAST_FOR_TESTS = 240.0
 """Seconds the tests get even when a slow network used up the rest."""
 
@@ -44,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         node = {}
         why = "".join(f"\n    {line}" for line in str(error).splitlines()[:3])
         print(f"The tests that need Node will be skipped, by name; it could not be set up:{why}", flush=True)
+    if told := install_desktop_programs(timeout=PACKAGES_LIMIT):
+        print(told, flush=True)
     with tempfile.TemporaryDirectory(prefix="bridge-test-home-", ignore_cleanup_errors=True) as home:
         variables = private_variables(os.environ, Path(home)) | node
         command = [str(made.python), "-m", "pytest", *arguments]

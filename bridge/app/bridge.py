@@ -172,7 +172,8 @@ class Bridge:
         )
 
     def _open_stream(self, command: OpenStream) -> None:
-        self._begin(RemoteRequest(command.exchange, b"GET", _STREAM_HEADERS + command.headers, urgent=True))
+        headers = _STREAM_HEADERS + command.headers
+        self._begin(RemoteRequest(command.exchange, b"GET", headers, urgent=True, quiet=command.quiet))
 
     def _end_session(self, command: EndSession) -> None:
         self._begin(RemoteRequest(command.exchange, b"DELETE", command.headers, urgent=True))

@@ -53,6 +53,16 @@ class Log:
         self._hooks = (warnings.showwarning, sys.unraisablehook, threading.excepthook)
         self._levels = [(logger, logger.level) for logger in (logging.getLogger(), logging.getLogger("bridge"))]
 
+    def announce(self, words: str, url: str) -> None:
+        """Show a person the URL to open, whole, once and on stderr only.
+
+        It is the one thing that bypasses redactor and cut: an authorization request holds a `state`, and the person
+        may have to open it by hand. Without the verifier, which never leaves the process, it gives nobody a token.
+        """
+        with suppress(Exception):
+            sys.stderr.write(f"{PROGRAM}: {one_line(words)} {one_line(url)}\n")
+            sys.stderr.flush()
+
     def close(self) -> None:
         """Take this log's sinks off and give the interpreter its own hooks back."""
         for handler in self._handlers:

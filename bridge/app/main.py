@@ -7,9 +7,11 @@ import logging
 import os
 import signal
 import threading
+from typing import TYPE_CHECKING
 
 from bridge import __version__
 from bridge.app import log
+from bridge.app.authorization import Authorization
 from bridge.app.bridge import Bridge
 from bridge.config import Settings
 from bridge.errors import UsageError
@@ -20,7 +22,11 @@ from bridge.remote.connecting import Way, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
 from bridge.remote.proxy import proxy_for
+from bridge.session.events import SignInEnded, SignInStarted
 from bridge.session.session import Session
+
+if TYPE_CHECKING:
+    from bridge.app.renewal import PersonalRenewal
 
 _LAST_MOMENT = 1.9
 
@@ -42,6 +48,8 @@ def run_bridge(settings: Settings) -> int:
 
 
 async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int) -> None:
+    for remark in settings.remarks:
+        _logger.warning("%s", remark)
     proxy = proxy_for(settings.url, os.environ)
     if proxy and proxy.auth:
         logging_to.redactor.add(proxy.auth[1])
@@ -57,11 +65,13 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
     )
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(session, output)
+    authorization = _authorization(settings, logging_to, bridge, session) if settings.signs_in else None
     remote = Remote(
         settings.url,
         _headers(settings),
         connections,
         proxy=proxy.url if proxy else None,
+        authorization=authorization,
         emit=bridge.take,
         clear=output.drained,
     )
@@ -72,6 +82,37 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         _logger.debug("this system does not tell when the parent process dies")
     HostInput(stdin, bridge.on_input, bridge.on_input_end).start()
     await bridge.run(on_stop=_end_for_certain)
+    if authorization is not None:
+        await authorization.close()
+
+
+def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, session: Session) -> Authorization:
+    from bridge.oauth.record import tokens_slot
+    from bridge.store.vault import open_vault
+
+    own = settings.sign_in
+    logging_to.redactor.add(own.client_secret)
+    vault = open_vault(own.token_store, lambda text: _logger.warning("%s", text))
+
+    def make_renewal() -> PersonalRenewal:
+        from bridge.app.renewal import PersonalRenewal
+
+        return PersonalRenewal(
+            settings,
+            vault,
+            conceal=logging_to.redactor.add,
+            announce=lambda url: logging_to.announce("Sign in at:", url),
+            host_name=lambda: session.host_name,
+        )
+
+    return Authorization(
+        tokens_slot(settings.url, own.client_id or own.client_metadata_url or "", own.resource or "", own.profile),
+        vault,
+        make_renewal,
+        use_id_token=own.use_id_token,
+        conceal=logging_to.redactor.add,
+        signing_in=lambda begins: bridge.take(SignInStarted() if begins else SignInEnded()),
+    )
 
 
 def _headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:

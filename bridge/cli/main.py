@@ -7,7 +7,7 @@
 | 2 | an option, a variable or a file named there cannot be used |
 | 130 | interrupted before the bridge had started |
 
-Stdout belongs to the protocol: here only `--help` and `--version` write to it.
+Stdout belongs to the protocol: only `--help`, `--version` and `client-metadata`, which bridge nothing, write to it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 import click
 
 from bridge import __version__
-from bridge.cli.options import run_options, settings_from, source_of
-from bridge.config import Settings
+from bridge.cli.options import callback_options, run_options, settings_from, source_of
+from bridge.config import Settings, SignInSettings, check_metadata_url
 from bridge.errors import BridgeError
 
 PROGRAM = "mcp-remote-bridge"
@@ -80,6 +80,27 @@ def run(url: Sequence[str], **options: Any) -> None:
     except Exception as error:
         raise _defect(error, settings) from error
     sys.exit(code)
+
+
+@cli.command("client-metadata", context_settings=_CONTEXT)
+@click.argument("url", metavar="URL")
+@callback_options
+def client_metadata(url: str, callback_port: int | None, callback_host: str, callback_path: str) -> None:
+    """Print the OAuth client metadata document to host at URL.
+
+    Servers that take such documents then need no registration: pass --client-metadata-url URL. A server that compares
+    ports exactly needs one that does not change: give --callback-port here and there.
+    """
+    import json
+
+    from bridge.oauth.registration import document
+
+    check_metadata_url(url)
+    settings = SignInSettings(callback_port=callback_port, callback_host=callback_host, callback_path=callback_path)
+    hosts = dict.fromkeys((settings.callback_host, "localhost", "127.0.0.1"))
+    port = "" if callback_port is None else f":{callback_port}"
+    redirect_uris = [f"http://{host}{port}{settings.callback_path}" for host in hosts]
+    click.echo(json.dumps(document(url, redirect_uris), indent=2))
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

@@ -16,15 +16,20 @@ from typing import Any, TypeVar
 import click
 
 from bridge.config import (
+    CLIENT_SECRET_VARIABLE,
     LOG_LEVELS,
     PATIENCE_VARIABLE,
+    TOKEN_STORES,
     TRANSPORTS,
     Header,
     Settings,
+    SignInSettings,
     is_loopback,
     merge_headers,
+    parse_authorize_param,
     parse_header,
     parse_seconds,
+    read_client_secret,
     read_header_file,
 )
 from bridge.errors import UsageError
@@ -36,8 +41,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _BARE_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(:\d{1,5})?([/?].*)?")
 
 
-class HeaderOption(click.Option):
-    """A repeatable header. In its variable each line is one; blank lines do not count."""
+class LinesOption(click.Option):
+    """A repeatable option. In its variable each line is one value; blank lines do not count."""
 
     def value_from_envvar(self, ctx: click.Context) -> list[str] | None:
         """Split the variable's text at its line ends."""
@@ -60,7 +65,7 @@ def run_options(command: Decorated) -> Decorated:
     """Give a command the options of a run, in the order its help shows them."""
     file = click.Path(path_type=Path)
     options = (
-        _option("--header", cls=HeaderOption, multiple=True, metavar="'NAME: VALUE'",
+        _option("--header", cls=LinesOption, multiple=True, metavar="'NAME: VALUE'",
                 help="Send this header with every request. ${VAR} in the value comes from the environment."
                      " Repeatable."),
         _option("--header-file", type=file, metavar="FILE", help="Read headers from FILE, one a line."),
@@ -81,9 +86,51 @@ def run_options(command: Decorated) -> Decorated:
         _option("--log-file", type=file, metavar="FILE", help="Append the log, with times, to FILE."),
         _option("--silent", is_flag=True, help="Show nothing but errors on stderr."),
     )  # fmt: skip
-    for option in reversed(options):
+    for option in reversed((*options, *_sign_in_options())):
         command = option(command)
     return command
+
+
+def callback_options(command: Decorated) -> Decorated:
+    """Give a command the options that say what the redirect URI is."""
+    for option in reversed(_callback_options()):
+        command = option(command)
+    return command
+
+
+def _sign_in_options() -> tuple[Callable[[Decorated], Decorated], ...]:
+    return (
+        _option("--client-id", metavar="ID", help="The OAuth client you registered; none is then made by itself."),
+        _option("--client-secret", metavar="env:NAME|file:PATH",
+                help="Its secret, by reference: the variable NAME or the file PATH."),
+        _option("--client-metadata-url", metavar="URL",
+                help="Where you host this client's metadata document (see the command client-metadata)."),
+        _option("--scope", metavar="'A B'", help="Ask for these scopes. Default: those the server names."),
+        _option("--resource", metavar="URL|none",
+                help="The resource indicator to send. Default: what the server says it is."),
+        _option("--authorize-param", cls=LinesOption, multiple=True, metavar="NAME=VALUE",
+                help="Add this parameter to the authorization request. Repeatable."),
+        *_callback_options(),
+        _option("--login-timeout", callback=_seconds, default="300", metavar="SECONDS",
+                help="Wait this long for somebody to sign in. Default: 300."),
+        _option("--token-store", type=click.Choice(TOKEN_STORES, case_sensitive=False), default="auto",
+                help="Where tokens are kept. Default: auto, the system keyring, else a private file."),
+        _option("--use-id-token", is_flag=True, help="Send the ID token instead of the access token."),
+        _option("--allow-private", is_flag=True,
+                help="Let a public server name sign-in addresses in private networks."),
+        _option("--profile", default="default", metavar="NAME",
+                help="Keep another sign-in for the same server under this name."),
+    )  # fmt: skip
+
+
+def _callback_options() -> tuple[Callable[[Decorated], Decorated], ...]:
+    return (
+        _option("--callback-port", type=int, metavar="PORT",
+                help="The callback's port, exactly. Default: one that stays the same for a server, where free."),
+        _option("--callback-host", default="localhost", metavar="HOST",
+                help="The host the redirect URI names: localhost, 127.0.0.1 or [::1]. Default: localhost."),
+        _option("--callback-path", default="/callback", metavar="PATH", help="Its path. Default: /callback."),
+    )  # fmt: skip
 
 
 def settings_from(words: Sequence[str], options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -94,8 +141,26 @@ def settings_from(words: Sequence[str], options: Mapping[str, Any], environ: Map
     values = dict(options)
     given = _headers(values.pop("header"), values.pop("header_file"), environ)
     patience = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
+    sign_in, remarks = _sign_in(values, environ)
     url = _url(words, environ)
-    return Settings(url=url, headers=given, patience=patience or 30.0, **values)
+    return Settings(url=url, headers=given, patience=patience or 30.0, sign_in=sign_in, remarks=remarks, **values)
+
+
+def _sign_in(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[SignInSettings, tuple[str, ...]]:
+    """Take the options of signing in out of `values`; return them, and what to warn of."""
+    own = {name: values.pop(name) for name in SignInSettings.__slots__ if name in values}
+    params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param"))
+    remarks: tuple[str, ...] = ()
+    if (text := own.pop("client_secret", None)) is not None:
+        option = "--client-secret"
+        ctx = click.get_current_context(silent=True)
+        in_arguments = ctx is None or (
+            ctx.get_parameter_source("client_secret") is not click.core.ParameterSource.ENVIRONMENT
+        )
+        source = option if in_arguments else CLIENT_SECRET_VARIABLE
+        own["client_secret"], warning = read_client_secret(text, environ, source, in_arguments=in_arguments)
+        remarks = (warning,) if warning else ()
+    return SignInSettings(authorize_params=params, **own), remarks
 
 
 def _option(name: str, **details: Any) -> Callable[[Decorated], Decorated]:

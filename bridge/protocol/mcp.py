@@ -66,6 +66,15 @@ class _ToolsListResult(msgspec.Struct, frozen=True, gc=False):
     tools: list[_Tool] = []
 
 
+class _Client(msgspec.Struct, frozen=True, gc=False):
+    title: str | None = None
+    name: str = ""
+
+
+class _InitializeParams(msgspec.Struct, frozen=True, gc=False):
+    client: _Client | None = msgspec.field(name="clientInfo", default=None)
+
+
 class _Meta(msgspec.Struct, frozen=True, gc=False):
     progress_token: Raw = msgspec.field(name="progressToken", default=Raw())
 
@@ -92,6 +101,15 @@ def initialize_result(result: Raw) -> InitializeResult | None:
         return _decode_initialize(result)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def client_name(params: Raw) -> str:
+    """What the host calls itself in the params of `initialize`; empty where it does not say."""
+    try:
+        client = msgspec.json.decode(params, type=_InitializeParams).client
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return (client.title or client.name) if client else ""
 
 
 def repeatable_tools(result: Raw) -> dict[str, bool]:

@@ -9,20 +9,23 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import h11
 
+from bridge.errors import BridgeError
 from bridge.protocol import mcp
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
 from bridge.remote.budget import Budget
 from bridge.remote.connecting import NotConnected, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.cookies import Cookies
+from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
 from bridge.remote.failures import explain
 from bridge.remote.http1 import Header, HttpConnection
+from bridge.remote.responses import MAX_PAGE_BYTES, beginning, decoded, every, first, is_stream, retry_after, skip
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -32,17 +35,16 @@ from bridge.session.events import (
     ResponseStarted,
     StreamClosed,
 )
-from bridge.session.faults import excerpt
+from bridge.session.faults import excerpt, server_message
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """The largest message taken from a server."""
 
 _MAX_REDIRECTS = 5
-_MAX_PAGE_BYTES = 64 * 1024
+_MAX_REFUSALS = 8
 _MAX_UNFINISHED_BYTES = 32 * 1024 * 1024
 _MAX_MOVES = 100
 _LONGEST_SESSION_ID = 4096
-_INFLATE_AT_ONCE = 1 << 20
 _PERMANENT = {301, 308}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -50,7 +52,11 @@ _logger = logging.getLogger("bridge.remote")
 
 
 class RemoteRequest(NamedTuple):
-    """What to send. `read_timeout` in seconds limits each wait for the server; None waits for ever."""
+    """What to send.
+
+    `urgent` does not wait for a free connection. `read_timeout` in seconds limits each wait for the server; None waits
+    for ever. `quiet`: nobody waits for it, and for its sake alone no person is asked to sign in.
+    """
 
     exchange: int
     method: bytes
@@ -59,6 +65,7 @@ class RemoteRequest(NamedTuple):
     url: str | None = None
     urgent: bool = False
     read_timeout: float | None = None
+    quiet: bool = False
 
 
 class _Refused(Exception):
@@ -74,6 +81,8 @@ class _Refused(Exception):
 class Remote:
     """The server at `url`. `headers` are the user's, sent to its origin and nowhere else.
 
+    `authorization` gives the credential, which goes to that origin alone as well; None where the user brought his own.
+
     `emit` takes each event at once; `clear` is awaited before more is read, and holds a stream while the host is slow.
     """
 
@@ -84,6 +93,7 @@ class Remote:
         connections: Connections,
         *,
         proxy: str | None,
+        authorization: Authorization | None = None,
         emit: Callable[[Event], None],
         clear: Callable[[], Awaitable[None]],
     ) -> None:
@@ -92,6 +102,7 @@ class Remote:
         self._headers = headers
         self._connections = connections
         self._proxy = proxy
+        self._authorization = authorization
         self._emit = emit
         self._clear = clear
         self._cookies = Cookies()
@@ -101,19 +112,32 @@ class Remote:
     async def run(self, request: RemoteRequest) -> None:
         """Carry an exchange out and emit what happens; the last event ends it. Raises nothing but cancellation."""
         url = request.url or self._url
+        redirects = refusals = step_ups = 0
         try:
-            for _ in range(_MAX_REDIRECTS + 1):
-                target = await self._attempt(request, self._moved.get(url, url))
-                if target is None:
+            while True:
+                outcome = await self._attempt(request, self._moved.get(url, url), step_ups)
+                if outcome is None:
                     return
-                url = target
-            raise _Refused(Cause.REDIRECTED, f"{self._url} redirects in a circle.", "The server is at fault.")
+                if isinstance(outcome, str):
+                    url = outcome
+                    redirects += 1
+                    if redirects > _MAX_REDIRECTS:
+                        raise _Refused(
+                            Cause.REDIRECTED, f"{self._url} redirects in a circle.", "The server is at fault."
+                        )
+                    continue
+                refusals += 1
+                step_ups += outcome.lacks is not None
+                if refusals > _MAX_REFUSALS:
+                    raise _Refused(Cause.UNAUTHORIZED, f"{url} refuses one token after the other.", outcome.said)
+                await self._recover(outcome)
         except _Refused as refusal:
             sent = refusal.cause is not Cause.UNREACHABLE
             self._emit(ExchangeFailed(request.exchange, refusal.cause, sent, refusal.message, refusal.hint))
 
-    async def _attempt(self, request: RemoteRequest, url: str) -> str | None:
-        """Send to `url`; return where to send instead, None when the exchange is over."""
+    async def _attempt(self, request: RemoteRequest, url: str, step_ups: int) -> str | Refusal | None:
+        """Send to `url`; return where to send instead, or why it was refused; None when the exchange is over."""
+        credential = await self._credential()
         try:
             connection = await self._connections.take(urgent=request.urgent)
         except NotConnected as problem:
@@ -121,14 +145,17 @@ class Remote:
             return None
         response: h11.Response | None = None
         try:
-            target, headers = self._head(request, url)
+            target, headers = self._head(request, url, credential)
             response = await connection.request(request.method, target, headers, request.body, request.read_timeout)
             elsewhere = self._redirect(url, response)
-            if elsewhere is None:
-                await self._read(request, url, response, connection)
-            else:
-                await _skip(connection)
-            return elsewhere
+            if elsewhere is not None:
+                await skip(connection)
+                return elsewhere
+            refusal = self._refusal(request, url, response, credential, step_ups)
+            if refusal is not None:
+                return refusal._replace(said=server_message(await beginning(response, connection)))
+            await self._read(request, url, response, connection)
+            return None
         except EventTooLarge as problem:
             connection.abort()
             raise _Refused(Cause.TOO_LARGE, f"{url} sent more than is taken: {problem}.") from problem
@@ -141,7 +168,48 @@ class Remote:
             self._budget.release(request.exchange)
             self._connections.give_back(connection, response, urgent=request.urgent)
 
-    def _head(self, request: RemoteRequest, url: str) -> tuple[bytes, list[Header]]:
+    def _refusal(
+        self, request: RemoteRequest, url: str, response: h11.Response, credential: Credential, step_ups: int
+    ) -> Refusal | None:
+        """Whether the response refuses the credential; nobody signs in merely to end a session."""
+        status = response.status_code
+        if self._authorization is None or request.method == b"DELETE":
+            return None
+        if status not in {401, 403}:
+            self._authorization.accepted(credential)
+            return None
+        challenges = tuple(value.decode("latin-1") for value in every(response, b"www-authenticate"))
+        lacks = None
+        if status == 403:
+            from bridge.oauth.challenge import bearer_challenge, is_insufficient_scope, parse_challenges, scopes_of
+
+            parsed = parse_challenges(challenges)
+            if not is_insufficient_scope(status, parsed):
+                return None
+            challenge = bearer_challenge(parsed)
+            lacks = scopes_of(challenge) if challenge else ()
+        return Refusal(url, status, challenges, "", credential, lacks, step_ups, request.quiet)
+
+    async def _recover(self, refusal: Refusal) -> None:
+        """Wait until the request is worth sending again."""
+        assert self._authorization is not None  # noqa: S101 - else nothing counts as a refusal
+        try:
+            await self._authorization.refused(refusal)
+        except BridgeError as problem:
+            raise _unauthorized(problem) from problem
+
+    async def _credential(self) -> Credential:
+        if self._authorization is None:
+            return ANONYMOUS
+        credential = self._authorization.ready()
+        if credential is None:
+            try:
+                credential = await self._authorization.obtain()
+            except BridgeError as problem:
+                raise _unauthorized(problem) from problem
+        return credential
+
+    def _head(self, request: RemoteRequest, url: str, credential: Credential) -> tuple[bytes, list[Header]]:
         parts = urlsplit(url)
         path = parts.path or "/"
         target = path + (f"?{parts.query}" if parts.query else "")
@@ -159,13 +227,15 @@ class Remote:
                 headers.append((name, value))
         if cookies:
             headers.append((b"cookie", cookies.encode("latin-1")))
+        if credential.header is not None:
+            headers.append((b"authorization", credential.header))
         return target.encode("ascii"), headers
 
     def _redirect(self, url: str, response: h11.Response) -> str | None:
         """The URL that a response leads to, or None. Raises `_Refused` for one that must not be followed."""
         status = response.status_code
-        self._cookies.store(urlsplit(url).path or "/", _all(response, b"set-cookie"))
-        location = _first(response, b"location")
+        self._cookies.store(urlsplit(url).path or "/", every(response, b"set-cookie"))
+        location = first(response, b"location")
         if status not in _REDIRECTS or location is None:
             return None
         try:
@@ -191,14 +261,14 @@ class Remote:
 
     def _start(self, request: RemoteRequest, url: str, response: h11.Response) -> bool:
         """Tell the head of a response; return whether it streams."""
-        streams = _streams(response)
-        session_id = _first(response, mcp.SESSION_ID)
+        streams = is_stream(response)
+        session_id = first(response, mcp.SESSION_ID)
         if session_id is not None and not (0 < len(session_id) <= _LONGEST_SESSION_ID and _is_visible(session_id)):
             raise _Refused(
                 Cause.PROTOCOL, f"{url} gave a session id that is not visible ASCII.", "The server is at fault."
             )
         if _logger.isEnabledFor(logging.DEBUG):
-            kind = excerpt(_first(response, b"content-type") or b"no content", 60)
+            kind = excerpt(first(response, b"content-type") or b"no content", 60)
             _logger.debug(
                 "%d: %s %s: %d, %s", request.exchange, request.method.decode(), url, response.status_code, kind
             )
@@ -206,7 +276,7 @@ class Remote:
         return streams
 
     async def _read(self, request: RemoteRequest, url: str, response: h11.Response, connection: HttpConnection) -> None:
-        chunks = _decoded(response, connection)
+        chunks = decoded(response, connection)
         if self._start(request, url, response):
             decoder = EventStreamDecoder(MAX_MESSAGE_BYTES)
             async for chunk in chunks:
@@ -216,7 +286,7 @@ class Remote:
             self._emit(StreamClosed(request.exchange, "the server closed the stream"))
             return
         status = response.status_code
-        content_type = _first(response, b"content-type") or b""
+        content_type = first(response, b"content-type") or b""
         pieces: list[bytes | bytearray] = []
         size = 0
         announced = connection.announced
@@ -226,14 +296,14 @@ class Remote:
             size += len(chunk)
             pieces.append(chunk)
             _check_size(size)
-            if size > _MAX_PAGE_BYTES and status >= 300 and not content_type.startswith(mcp.JSON):
+            if size > MAX_PAGE_BYTES and status >= 300 and not content_type.startswith(mcp.JSON):
                 break
             if not announced:
                 await self._budget.add(request.exchange, len(chunk))
         await self._clear()
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        wait = _retry_after(_first(response, b"retry-after"), time.time())
+        wait = retry_after(first(response, b"retry-after"), time.time())
         self._emit(BodyReceived(request.exchange, status, content_type, body, wait))
 
     def _broken(
@@ -243,7 +313,7 @@ class Remote:
         if response is None:
             cause, _, message, hint = explain(problem, url, self._proxy)
             self._emit(ExchangeFailed(request.exchange, cause, sent, message, hint))
-        elif _streams(response):
+        elif is_stream(response):
             self._emit(StreamClosed(request.exchange, "the connection was lost"))
         elif response.status_code >= 300:
             self._emit(BodyReceived(request.exchange, response.status_code, b"", b""))
@@ -253,62 +323,18 @@ class Remote:
             self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))
 
 
-async def _decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes | bytearray]:
-    """The body without its content coding. None is asked for; some servers compress all the same."""
-    coding = (_first(response, b"content-encoding") or b"").strip().lower()
-    if coding not in {b"gzip", b"x-gzip", b"deflate"}:
-        async for chunk in connection.body():
-            yield chunk
-        return
-    decoder = zlib.decompressobj(wbits=47 if coding != b"deflate" else zlib.MAX_WBITS)
-    async for chunk in connection.body():
-        data = decoder.decompress(chunk, _INFLATE_AT_ONCE)
-        while data:
-            yield data
-            data = decoder.decompress(decoder.unconsumed_tail, _INFLATE_AT_ONCE)
-
-
 def _check_size(size: int) -> None:
     if size > MAX_MESSAGE_BYTES:
         raise EventTooLarge(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
 
 
-async def _skip(connection: HttpConnection) -> None:
-    """Read a redirect's body, if it is short, so that the connection can serve again."""
-    size = 0
-    async for chunk in connection.body():
-        size += len(chunk)
-        if size > _MAX_PAGE_BYTES:
-            return
+def _unauthorized(problem: BridgeError) -> _Refused:
+    """No token is to be had: now, where the reason may pass, or at all."""
+    from bridge.oauth.errors import Unavailable
 
-
-def _streams(response: h11.Response) -> bool:
-    content_type = (_first(response, b"content-type") or b"").partition(b";")[0].strip().lower()
-    return 200 <= response.status_code < 300 and content_type == mcp.EVENT_STREAM
-
-
-def _first(response: h11.Response, name: bytes) -> bytes | None:
-    return next((value for key, value in response.headers if key == name), None)
-
-
-def _all(response: h11.Response, name: bytes) -> list[bytes]:
-    return [value for key, value in response.headers if key == name]
+    cause = Cause.UNREACHABLE if isinstance(problem, Unavailable) else Cause.UNAUTHORIZED
+    return _Refused(cause, problem.message, problem.hint)
 
 
 def _is_visible(value: bytes) -> bool:
     return min(value) >= 0x21 and max(value) <= 0x7E
-
-
-def _retry_after(value: bytes | None, now: float) -> float | None:
-    """Seconds that a `Retry-After` means (RFC 9110, 10.2.3); None where there is none, or it means nothing."""
-    if value is None:
-        return None
-    text = value.decode("latin-1").strip()
-    if text.isdecimal():
-        return float(text[:9])
-    from email.utils import parsedate_to_datetime  # Dear to import, and a date is rare here.
-
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None

@@ -30,10 +30,11 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenStream(msgspec.Struct, frozen=True, gc=False):
-    """GET an event stream."""
+    """GET an event stream. Nobody waits for a `quiet` one: for its sake alone no person is asked to sign in."""
 
     exchange: int
     headers: Headers
+    quiet: bool = False
 
 
 class EndSession(msgspec.Struct, frozen=True, gc=False):

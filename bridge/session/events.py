@@ -80,6 +80,8 @@ class Cause(enum.Enum):
     """The response breaks a rule of MCP's transport."""
     TOO_LARGE = "too-large"
     """The response is larger than allowed."""
+    UNAUTHORIZED = "unauthorized"
+    """The server wants a token, and none that it takes is to be had."""
 
 
 class ExchangeFailed(msgspec.Struct, frozen=True, gc=False):
@@ -98,6 +100,14 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False):
     timer: TimerKey
 
 
+class SignInStarted(msgspec.Struct, frozen=True, gc=False):
+    """A person was asked to sign in. What waits for the server may take minutes now, through no fault of its own."""
+
+
+class SignInEnded(msgspec.Struct, frozen=True, gc=False):
+    """Nobody is asked any more, however it went."""
+
+
 class Woke(msgspec.Struct, frozen=True, gc=False):
     """The machine slept for about `seconds`: no connection from before can be trusted."""
 
@@ -114,5 +124,7 @@ Event = (
     | StreamClosed
     | ExchangeFailed
     | TimerFired
+    | SignInStarted
+    | SignInEnded
     | Woke
 )

@@ -19,7 +19,7 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+")
 
 _STATUS_HINTS = {
     400: "The server did not accept the request; check the URL, and the headers if you set any.",
-    401: "The server wants a sign-in; pass a token with --header 'Authorization: Bearer ...'.",
+    401: "The server does not accept the Authorization header that was given; without one, the bridge signs in itself.",
     403: "The server knows who asks and refuses; check what the account or token may do.",
     404: "Check the path of the URL: the server has no MCP endpoint there.",
     405: "Check the path of the URL: what is there does not take MCP requests.",

@@ -76,7 +76,7 @@ class Listening:
     def _open(self) -> None:
         self._exchange = Listen(self)
         number = self._ledger.begin(self._exchange)
-        self._ledger.commands.append(OpenStream(number, self._ledger.headers(self._cursor.last_event_id)))
+        self._ledger.commands.append(OpenStream(number, self._ledger.headers(self._cursor.last_event_id), quiet=True))
 
     def started(self, event: ResponseStarted) -> None:
         """The server answered."""

@@ -73,6 +73,11 @@ class Opening:
         """Whether the host has said `notifications/initialized`."""
         return self._initialized is not None
 
+    @property
+    def host_name(self) -> str:
+        """What the host calls itself; empty before it has."""
+        return mcp.client_name(self._initialize.params) if self._initialize else ""
+
     def host_initialize(self, request: Request) -> None:
         """The host opens a session; one that was there before is no more of interest."""
         if self._reopening or self._awaits_initialized:

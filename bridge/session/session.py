@@ -35,6 +35,8 @@ from bridge.session.events import (
     HostBatch,
     HostMessage,
     ResponseStarted,
+    SignInEnded,
+    SignInStarted,
     StreamClosed,
     TimerFired,
     TimerKey,
@@ -51,6 +53,9 @@ from bridge.session.sending import Sending
 
 Transport = Literal["auto", "http", "sse"]
 
+_GIVING_UP = frozenset(("deadline", "replayed", "initialized", "endpoint"))
+_WHILE_SIGNING_IN = 30.0
+
 
 class Session:
     """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit."""
@@ -65,6 +70,7 @@ class Session:
     ) -> None:
         self._transport = transport
         self._closed = False
+        self._signing_in = False
         self._ledger = ledger = Ledger(url, redact)
         self._calls = Calls()
         self._deadlines = Deadlines(ledger, request_timeout)
@@ -97,6 +103,11 @@ class Session:
     def busy(self) -> bool:
         """Whether the host waits for an answer."""
         return len(self._calls) > 0
+
+    @property
+    def host_name(self) -> str:
+        """What the host calls itself; empty before it has."""
+        return self._opening.host_name
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
@@ -133,6 +144,8 @@ class Session:
         elif isinstance(event, TimerFired):
             if self._ledger.timer_fired(event.timer):
                 self._on_timer(event.timer)
+        elif isinstance(event, SignInStarted | SignInEnded):
+            self._signing_in = isinstance(event, SignInStarted)
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())
             self._listening.refresh()
@@ -214,6 +227,10 @@ class Session:
 
     def _on_timer(self, timer: TimerKey) -> None:
         purpose, number = timer
+        if self._signing_in and purpose in _GIVING_UP:
+            # A person is at it: what waits for the server cannot be late.
+            self._ledger.set_timer(purpose, number, _WHILE_SIGNING_IN)
+            return
         if purpose == "call":
             self._sending.on_call_timer(number)
         elif purpose == "note":

@@ -24,6 +24,10 @@ DEADLINE = 12.0
 QUIT_PATIENCE = 3.0
 MAX_PAGES = 20
 
+SECRET_VARIABLE = "MCP_BRIDGE_TEST_CLIENT_SECRET"
+METADATA_URL = "https://conformance-test.local/client-metadata.json"
+"""Where the suite says this client's metadata document is. It need not be there, and is not."""
+
 SAMPLES: Message = {
     "array": [],
     "boolean": True,
@@ -110,22 +114,35 @@ BEHAVIOURS: dict[str, Behaviour] = {
 """What a scenario needs beyond listing the tools and calling each."""
 
 
-def command_for(url: str) -> list[str]:
+def command_for(url: str, scenario: str, context: Message) -> list[str]:
     """Return the command under test: the bridge of this checkout unless the environment names another.
 
     The other's own options may have to follow the URL, so it says where `{url}` goes.
     """
     other = os.environ.get(COMMAND_VARIABLE)
     if not other:
-        return [sys.executable, "-m", "bridge", url]
+        return [sys.executable, "-m", "bridge", url, *options_for(scenario, context)]
     return [part.replace("{url}", url) for part in shlex.split(other)]
+
+
+def options_for(scenario: str, context: Message) -> list[str]:
+    """Return what somebody who uses the scenario's server has to tell the bridge."""
+    options = ["--token-store", "file"]  # the system's keyring would be that of the person at the machine
+    if "client_id" in context:
+        options += ["--client-id", context["client_id"]]
+    if "client_secret" in context:
+        options += ["--client-secret", f"env:{SECRET_VARIABLE}"]
+    if scenario == "auth/basic-cimd":
+        options += ["--client-metadata-url", METADATA_URL]
+    return options
 
 
 def drive(url: str, scenario: str, revision: str, era: str, context: Message) -> None:
     """Play the scenario. Raises RefusedError, or PipeError for the transport's faults and an unclean exit."""
     browser = shlex.join([sys.executable, str(Path(__file__).with_name("browser.py"))]) + " %s"
     with tempfile.TemporaryDirectory(prefix="bridge-conformance-") as home:
-        pipe = Pipe(command_for(url), private_environment(Path(home), browser), time.monotonic() + DEADLINE)
+        env = private_environment(Path(home), browser) | {SECRET_VARIABLE: context.get("client_secret", "")}
+        pipe = Pipe(command_for(url, scenario, context), env, time.monotonic() + DEADLINE)
         try:
             host: Host = ModernHost(pipe) if era == "modern" else LegacyHost(pipe, revision)
             host.start()

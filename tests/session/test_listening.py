@@ -13,7 +13,7 @@ def back(book: Playbook, last_event_id: bytes | None = None) -> int:
     """The pause is over and the stream is opened again."""
     commands = book.fires("listen")
     (stream,) = book.streams(commands)
-    assert commands == [OpenStream(stream.exchange, session_headers(last_event_id=last_event_id))]
+    assert commands == [OpenStream(stream.exchange, session_headers(last_event_id=last_event_id), quiet=True)]
     return stream.exchange
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
+from bridge.config.signing_in import SignInSettings
 from bridge.errors import UsageError
 
 Transport = Literal["auto", "http", "sse"]
@@ -65,6 +66,14 @@ class Settings:
     log_file: Path | None = None
     silent: bool = False
     patience: float = 30.0
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
+    remarks: tuple[str, ...] = ()
+    """What to warn of once there is a log."""
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether the bridge signs in where the server wants it; not where the user brings a credential."""
+        return not any(name.lower() == "authorization" for name, _ in self.headers)
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a disk or a network."""

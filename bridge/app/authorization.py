@@ -1,0 +1,312 @@
+"""The token in use: carried by every request, renewed in time, replaced when the server refuses it.
+
+One piece of work at a time: whoever needs a token while one is being had waits for that, and nobody holds anything
+while a request is in flight. On the machine, an OS lock on the record sees to it that a refresh token is spent once;
+under it the record is read again, for another process may have been first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from bridge.errors import BridgeError
+from bridge.oauth.record import Freshness, Record, decode, encode, freshness
+from bridge.oauth.recovery import Held, Origin, Step, next_step
+from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
+
+_LOCK_SECONDS = 60.0
+_CLOSING_SECONDS = 1.0
+
+_logger = logging.getLogger("bridge.authorization")
+
+
+class Keeping(Protocol):
+    """Where the record is kept, as `bridge.store` keeps it."""
+
+    def exists_hint(self, slot: str) -> bool:
+        """Whether anything may be kept there; quick."""
+
+    async def load(self, slot: str) -> bytes | None:
+        """What is kept there, if anything."""
+
+    async def save(self, slot: str, data: bytes) -> None:
+        """Keep it."""
+
+    def locked(self, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
+        """Keep everybody else on the machine from it."""
+
+
+class Renewal(Protocol):
+    """Signing in and refreshing; made only when one of them is needed."""
+
+    async def refresh(self, record: Record) -> Record:
+        """The record with new tokens. Raises as `TokenEndpoint.refresh`."""
+
+    async def sign_in(
+        self, refusal: Refusal, previous: Record | None, keep: Callable[[Record], Awaitable[None]]
+    ) -> None:
+        """Have a person sign in, and hand the record to `keep`. Raises `SignInError`."""
+
+    def still_refused(self, refusal: Refusal, record: Record | None, now: float) -> BridgeError:
+        """The error for a token that a sign-in just gave and the server does not take."""
+
+
+class Authorization:
+    """Gives each request its credential, and makes good what the server refuses.
+
+    `conceal` takes each secret before it is used; `signing_in` hears when a person is waited for, and when no more.
+    """
+
+    def __init__(
+        self,
+        slot: str,
+        keeping: Keeping,
+        make_renewal: Callable[[], Renewal],
+        *,
+        use_id_token: bool,
+        conceal: Callable[[str], None],
+        signing_in: Callable[[bool], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._slot = slot
+        self._keeping = keeping
+        self._make_renewal = make_renewal
+        self._renewal: Renewal | None = None
+        self._use_id_token = use_id_token
+        self._conceal = conceal
+        self._signing_in = signing_in
+        self._clock = clock
+        self._record: Record | None = None
+        self._origin = Origin.STORE
+        self._accepted = False
+        self._credential = ANONYMOUS
+        self._is_loaded = not keeping.exists_hint(slot)
+        self._work: asyncio.Task[None] | None = None
+        self._is_asking = False
+        self._is_kept = True
+        self._changed = asyncio.Event()
+
+    # -- what a request asks for
+
+    def ready(self) -> Credential | None:
+        """The credential to send, or None where it has to be waited for (`obtain`)."""
+        record = self._record
+        if record is None or not record.access_token:
+            return self._credential if self._is_loaded else None
+        if record.expires_at is None:
+            return self._credential
+        state = freshness(record, self._clock())
+        if state is Freshness.FRESH or not record.refresh_token:
+            return self._credential
+        if state is Freshness.EXPIRED:
+            return None
+        if self._work is None:
+            self._begin(self._renew(record)).add_done_callback(_say_why)
+        return self._credential
+
+    async def obtain(self) -> Credential:
+        """Wait for a credential that is worth sending. Raises `BridgeError` where none can be had now."""
+        if not self._is_loaded:
+            await self._join(self._load)
+        credential = self.ready()
+        if credential is None:
+            record = self._record
+            assert record is not None  # noqa: S101 - else `ready` has a credential
+            await self._join(lambda: self._renew(record))
+        return self._credential
+
+    def accepted(self, credential: Credential) -> None:
+        """The server took it."""
+        if credential.serial == self._credential.serial:
+            self._accepted = True
+
+    async def refused(self, refusal: Refusal) -> None:
+        """Come back when the request is worth sending again. Raises `BridgeError` when it is not."""
+        while True:
+            if refusal.credential.serial != self._credential.serial:
+                return
+            if self._work is not None:
+                await asyncio.shield(self._work)
+                continue
+            if refusal.is_quiet and await self._needs_a_person(refusal):
+                # Nobody waits for it: not worth a tab. Somebody else's request will see to the sign-in.
+                await self._next_change()
+                return
+            await asyncio.shield(self._begin(self._recover(refusal)))
+
+    async def close(self) -> None:
+        """End: a refresh under way may finish, for what it spends is lost otherwise; a sign-in may not."""
+        work, self._work = self._work, None
+        if work is None:
+            return
+        if not self._is_asking:
+            await asyncio.wait([work], timeout=_CLOSING_SECONDS)
+        work.cancel()
+        await asyncio.wait([work], timeout=_CLOSING_SECONDS / 2)
+
+    # -- one piece of work at a time
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._work = asyncio.create_task(work)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if self._work is task:
+            self._work = None
+        if not task.cancelled():
+            task.exception()  # Whoever waited has it; where nobody does, it is no defect.
+
+    async def _join(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await asyncio.shield(self._work or self._begin(work()))
+
+    async def _next_change(self) -> None:
+        await self._changed.wait()
+
+    def _adopt(self, record: Record | None, origin: Origin) -> None:
+        """Use this record from now on."""
+        for secret in record.secrets() if record else ():
+            self._conceal(secret)
+        self._record = record
+        self._origin = origin
+        self._accepted = False
+        self._credential = Credential(self._credential.serial + 1, self._header(record))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _header(self, record: Record | None) -> bytes | None:
+        if record is None or not record.access_token:
+            return None
+        token = (self._use_id_token and record.id_token) or record.access_token
+        return b"Bearer " + token.encode("ascii")
+
+    # -- the record
+
+    async def _read(self) -> Record | None:
+        data = await self._keeping.load(self._slot)
+        record = decode(data) if data else None
+        if data and record is None:
+            _logger.warning("what was kept of the last sign-in cannot be read; you will be asked to sign in again")
+        return record
+
+    async def _load(self) -> None:
+        try:
+            record = await self._read()
+        except BridgeError as problem:
+            # The server decides whether a token is needed at all; without one it will say so.
+            _logger.warning("the stored sign-in cannot be read: %s", problem)
+            record = None
+        self._is_loaded = True
+        if record is not None:
+            self._adopt(record, Origin.STORE)
+
+    async def _save(self, record: Record) -> None:
+        """Keep a record; call it under the lock. What cannot be kept is used all the same."""
+        try:
+            await self._keeping.save(self._slot, encode(record))
+            self._is_kept = True
+        except BridgeError as problem:
+            self._is_kept = False
+            _logger.warning("the sign-in is good until the bridge ends, for it cannot be kept: %s", problem)
+
+    async def _keep(self, record: Record) -> None:
+        self._is_kept = True
+        try:
+            async with self._locked():
+                await self._save(record)
+        except BridgeError as problem:
+            self._is_kept = False
+            _logger.warning("the sign-in is good until the bridge ends, for it cannot be kept: %s", problem)
+        self._adopt(record, Origin.SIGN_IN)
+
+    def _locked(self) -> AbstractAsyncContextManager[None]:
+        # A record that is nowhere but here is nobody else's to spend.
+        return self._keeping.locked(self._slot, _LOCK_SECONDS) if self._is_kept else contextlib.nullcontext()
+
+    # -- renewing
+
+    def _make(self) -> Renewal:
+        if self._renewal is None:
+            self._renewal = self._make_renewal()
+        return self._renewal
+
+    async def _renew(self, seen: Record) -> None:
+        """Refresh, unless somebody did. A refresh token that is refused is cleared; everything else keeps it."""
+        from bridge.oauth.errors import ClientUnknown, GrantRejected
+
+        async with self._locked():
+            record = (await self._read() if self._is_kept else None) or seen
+            if record.access_token != seen.access_token and record.access_token:
+                _logger.debug("another process renewed the token")
+                self._adopt(record, Origin.STORE)
+                return
+            if not record.refresh_token:
+                self._adopt(record, Origin.STORE)
+                return
+            try:
+                renewed = await self._make().refresh(record)
+            except (GrantRejected, ClientUnknown) as problem:
+                _logger.info("the refresh token was refused, a sign-in is needed: %s", problem.message)
+                cleared = record.without_tokens()
+                if isinstance(problem, GrantRejected):
+                    await self._save(cleared)
+                self._adopt(cleared, Origin.STORE)
+                return
+            await self._save(renewed)
+        self._adopt(renewed, Origin.REFRESH)
+        _logger.debug("the token was renewed")
+
+    async def _needs_a_person(self, refusal: Refusal) -> bool:
+        stored = await self._read_quietly()
+        return self._next(refusal, stored) in {Step.SIGN_IN, Step.GIVE_UP}
+
+    async def _read_quietly(self) -> Record | None:
+        try:
+            return await self._read() if self._keeping.exists_hint(self._slot) else None
+        except BridgeError as problem:
+            _logger.debug("the stored sign-in cannot be read: %s", problem)
+            return None
+
+    def _next(self, refusal: Refusal, stored: Record | None) -> Step:
+        held = Held(self._record, self._origin, self._accepted)
+        in_use = refusal.credential.serial == self._credential.serial
+        return next_step(held, stored, in_use=in_use, lacks=refusal.lacks, step_ups=refusal.step_ups)
+
+    async def _recover(self, refusal: Refusal) -> None:
+        """Do what the table of `oauth.recovery` says, until there is another token or none can be had."""
+        stored = await self._read_quietly()
+        step = self._next(refusal, stored)
+        _logger.debug("status %d: %s", refusal.status, step.name)
+        if step is Step.RELOAD:
+            self._adopt(stored, Origin.STORE)
+        elif step is Step.REFRESH:
+            assert self._record is not None  # noqa: S101 - by the table
+            await self._renew(self._record)
+            if self._record.access_token:
+                return
+            if not refusal.is_quiet:
+                await self._sign_in(refusal)
+        elif step is Step.SIGN_IN:
+            await self._sign_in(refusal)
+        elif step is Step.GIVE_UP:
+            raise self._make().still_refused(refusal, self._record, self._clock())
+
+    async def _sign_in(self, refusal: Refusal) -> None:
+        self._is_asking = True
+        self._signing_in(True)
+        try:
+            await self._make().sign_in(refusal, self._record, self._keep)
+        finally:
+            self._is_asking = False
+            self._signing_in(False)
+
+
+def _say_why(task: asyncio.Future[None]) -> None:
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        _logger.info("the token was not renewed ahead of its end: %s", problem)

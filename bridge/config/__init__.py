@@ -1,0 +1,57 @@
+"""What a run is told to do: frozen, validated settings, and the rules for reading their parts.
+
+| file | subject |
+|---|---|
+| `settings` | the server, headers, times, log |
+| `signing_in` | OAuth: the client, scopes, the callback, where tokens are kept |
+"""
+
+from bridge.config.settings import (
+    LOG_LEVELS,
+    OWNED_HEADERS,
+    PATIENCE_VARIABLE,
+    TRANSPORTS,
+    Header,
+    Settings,
+    Transport,
+    check_url,
+    is_loopback,
+    merge_headers,
+    parse_header,
+    parse_seconds,
+    read_header_file,
+)
+from bridge.config.signing_in import (
+    CLIENT_SECRET_VARIABLE,
+    TOKEN_STORES,
+    ClientSecret,
+    SignInSettings,
+    TokenStore,
+    check_metadata_url,
+    parse_authorize_param,
+    read_client_secret,
+)
+
+__all__ = [
+    "CLIENT_SECRET_VARIABLE",
+    "LOG_LEVELS",
+    "OWNED_HEADERS",
+    "PATIENCE_VARIABLE",
+    "TOKEN_STORES",
+    "TRANSPORTS",
+    "ClientSecret",
+    "Header",
+    "Settings",
+    "SignInSettings",
+    "TokenStore",
+    "Transport",
+    "check_metadata_url",
+    "check_url",
+    "is_loopback",
+    "merge_headers",
+    "parse_authorize_param",
+    "parse_header",
+    "parse_seconds",
+    "read_client_secret",
+    "read_header_file",
+]

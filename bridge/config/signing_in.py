@@ -1,0 +1,172 @@
+"""How to sign in: the client, scopes, the callback, where tokens are kept. No message here ever holds a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from bridge.errors import UsageError
+
+TokenStore = Literal["auto", "keyring", "file", "memory"]
+
+TOKEN_STORES = ("auto", "keyring", "file", "memory")
+CLIENT_SECRET_VARIABLE = "MCP_BRIDGE_CLIENT_SECRET"  # noqa: S105 - a name
+
+# Parameters of the authorization request that the flow sets itself; a fixed value would break it or its safety.
+OWNED_PARAMETERS = frozenset(
+    (
+        *("client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier"),
+        *("grant_type", "redirect_uri", "request", "request_uri", "resource", "response_mode", "response_type"),
+        *("scope", "state"),
+    )
+)
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+_SCOPE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6749 3.3
+_HOST = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]")
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+_SECRET_FILE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SignInSettings:
+    """Making one checks it all; a bad one raises `UsageError`.
+
+    `scope` None means that the server decides; `resource` None that it is discovered, and "none" that the parameter is
+    left out. `callback_port` None means an ephemeral one. `login_timeout` in seconds.
+    """
+
+    client_id: str | None = None
+    client_secret: str = field(default="", repr=False)
+    client_metadata_url: str | None = None
+    scope: str | None = None
+    resource: str | None = None
+    authorize_params: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    callback_port: int | None = None
+    callback_host: str = "localhost"
+    callback_path: str = "/callback"
+    login_timeout: float = 300.0
+    token_store: TokenStore = "auto"  # noqa: S105 - a place
+    use_id_token: bool = False
+    allow_private: bool = False
+    profile: str = "default"
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without touching a disk or a network."""
+        if self.client_id is not None and not _VISIBLE.fullmatch(self.client_id):
+            raise UsageError("The client id is empty or has a character that none may hold.")
+        if self.client_secret and self.client_id is None:
+            raise UsageError("A client secret was given without its client.", hint="Add --client-id ID.")
+        if self.client_metadata_url is not None:
+            check_metadata_url(self.client_metadata_url)
+        if self.scope is not None and not _SCOPE.fullmatch(self.scope):
+            raise UsageError("The scope holds a character that none may hold.", hint="Write --scope 'one two'.")
+        if self.resource is not None and self.resource != "none":
+            _check_resource(self.resource)
+        if self.callback_port is not None and not 0 < self.callback_port < 65536:
+            raise UsageError(f"The callback port must be between 1 and 65535, not {self.callback_port}.")
+        if not _HOST.fullmatch(self.callback_host):
+            raise UsageError(
+                "The callback host must be this machine: localhost, 127.0.0.1 or [::1].",
+                hint="It is what the redirect URI names; both 127.0.0.1 and ::1 are listened on.",
+            )
+        if not _PATH.fullmatch(self.callback_path):
+            raise UsageError("The callback path must begin with / and hold no query.", hint="Such as /callback.")
+        if self.token_store not in TOKEN_STORES:
+            raise UsageError(f"Unknown token store {self.token_store!r}: choose {', '.join(TOKEN_STORES)}.")
+        if not _PROFILE.fullmatch(self.profile):
+            raise UsageError(
+                "A profile's name is up to 64 letters, digits and ._@+-, beginning with a letter or digit."
+            )
+
+
+class ClientSecret(NamedTuple):
+    """A secret and, where it stood in the open, words to warn with."""
+
+    value: str
+    warning: str = ""
+
+
+def read_client_secret(text: str, environ: Mapping[str, str], source: str, *, in_arguments: bool) -> ClientSecret:
+    """Read `env:NAME`, `file:PATH` or the secret itself. Raises `UsageError`, never with the value.
+
+    `source` is the option or variable it came from. In the arguments anyone on the machine can read it.
+    """
+    kind, colon, rest = text.partition(":")
+    if colon and kind == "env":
+        if not (value := environ.get(rest, "").strip()):
+            state = "empty" if rest in environ else "not set"
+            named = rest if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", rest) else "it names"
+            raise UsageError(f"{source} needs the environment variable {named}, which is {state}.")
+        return ClientSecret(_checked(value, source))
+    if colon and kind == "file":
+        return ClientSecret(_checked(_content(Path(rest).expanduser(), source), source))
+    if "${" in text:
+        raise UsageError(f"{source} holds a ${{...}} that the host did not expand.", hint="Write env:NAME instead.")
+    warning = ""
+    if in_arguments:
+        warning = (
+            f"{source} stands in the arguments, where other programs can read it; write {source} env:NAME "
+            "and put the secret into that variable, or file:PATH."
+        )
+    return ClientSecret(_checked(text.strip(), source), warning)
+
+
+def parse_authorize_param(text: str) -> tuple[str, str]:
+    """Read `name=value`. Raises `UsageError` for a parameter that the flow sets itself."""
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", name):
+        raise UsageError("An authorize parameter is not of the form name=value.", hint="Such as audience=https://api.")
+    if name.lower() in OWNED_PARAMETERS:
+        other = {"scope": "--scope", "resource": "--resource", "client_id": "--client-id"}.get(name.lower())
+        hint = f"Use {other}." if other else ""
+        raise UsageError(f"The authorize parameter {name} is set by the bridge itself and cannot be given.", hint=hint)
+    return name, value
+
+
+def check_metadata_url(url: str) -> None:
+    """Raise `UsageError` unless `url` can be a client's identifier (Client ID Metadata Document, 3)."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    path = parts.path if usable else ""
+    if not usable or parts.scheme != "https" or not _VISIBLE.fullmatch(url) or parts.username is not None:
+        raise UsageError("The client metadata URL must be an https:// URL of the document you host.")
+    if path in ("", "/") or "#" in url or any(segment in (".", "..") for segment in path.split("/")):
+        raise UsageError("The client metadata URL needs a path, without fragment and dot segments.")
+
+
+def _check_resource(resource: str) -> None:
+    try:
+        parts = urlsplit(resource)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.scheme or "#" in resource or not _VISIBLE.fullmatch(resource):
+        hint = "Such as https://example.com/mcp; 'none' leaves the parameter out."
+        raise UsageError("The resource must be an absolute URI without a fragment, or 'none'.", hint=hint)
+
+
+def _content(path: Path, source: str) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_SECRET_FILE_BYTES).decode("utf-8-sig").strip()
+    except OSError as error:
+        raise UsageError(f"The file that {source} names cannot be read: {error.strerror} ({path}).") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The file that {source} names is not UTF-8 text ({path}).") from None
+
+
+def _checked(value: str, source: str) -> str:
+    if not value:
+        raise UsageError(f"{source} gives an empty secret.")
+    if not re.fullmatch(r"[\x20-\x7e]+", value):  # RFC 6749 A.2
+        raise UsageError(f"The secret that {source} gives holds a character that no client secret may hold.")
+    return value

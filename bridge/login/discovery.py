@@ -1,0 +1,114 @@
+"""From a server that wants a token to the authorization servers that give it (RFC 9728 3, RFC 8414 3, MCP Discovery).
+
+| protected resource metadata | next |
+|---|---|
+| found | its authorization servers, in order; the server's own origin where it names none |
+| not there (4xx, or a page instead of JSON) at any of its places | the server's own origin, as in MCP 2025-03-26 |
+| there, but about another resource or broken | refused |
+| no answer | try later |
+
+At the server's own origin, default endpoints stand in where there is no authorization server metadata.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from bridge.login.web import Reply, Web
+from bridge.oauth.addresses import (
+    authorization_base,
+    authorization_server_urls,
+    check_endpoint,
+    protected_resource_urls,
+)
+from bridge.oauth.errors import MetadataError, SignInError, Unavailable
+from bridge.oauth.metadata import AuthorizationServer, default_authorization_server, read_authorization_server
+from bridge.oauth.resource import ProtectedResource, read_protected_resource
+
+_logger = logging.getLogger("bridge.login")
+
+_RESOURCE = "protected resource metadata"
+_SERVER = "authorization server metadata"
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Where to sign in. `resource` is None for a server without protected resource metadata."""
+
+    resource: ProtectedResource | None
+    issuers: tuple[str, ...]
+
+
+class Discovery:
+    """Finds, for the MCP server at `server_url`."""
+
+    def __init__(self, server_url: str, web: Web) -> None:
+        self._server_url = server_url
+        self._web = web
+
+    async def find(self, named: str | None) -> Found:
+        """Read the protected resource metadata; `named` is the challenge's `resource_metadata`.
+
+        Raises `MetadataError` for a document that must not be believed, `Unavailable` when it cannot be had now.
+        """
+        late: Unavailable | None = None
+        for url in protected_resource_urls(self._server_url, named):
+            try:
+                reply = await self._web.metadata(url, _RESOURCE)
+            except Unavailable as problem:
+                late = late or problem
+                continue
+            if reply.status >= 500 or reply.status == 429:
+                late = late or Unavailable(
+                    f"The {_RESOURCE} at {url} cannot be had: it answered status {reply.status}.",
+                    hint="Try again later.",
+                )
+            elif _is_document(reply):
+                resource = read_protected_resource(reply.body, url, self._server_url)
+                _logger.debug("%s names %s", url, ", ".join(resource.authorization_servers) or "no server")
+                return Found(resource, resource.authorization_servers or (authorization_base(self._server_url),))
+        if late is not None:
+            raise late
+        return Found(None, (authorization_base(self._server_url),))
+
+    async def server(self, issuer: str, found: Found) -> AuthorizationServer:
+        """Read an authorization server's metadata, and judge its endpoints' addresses.
+
+        Raises `MetadataError`, `Unavailable`.
+        """
+        check_endpoint(issuer, "authorization server")
+        late: SignInError | None = None
+        tried = authorization_server_urls(issuer)
+        for url in tried:
+            try:
+                reply = await self._web.metadata(url, _SERVER)
+            except Unavailable as problem:
+                late = late or problem
+                continue
+            if reply.status >= 500 or reply.status == 429:
+                late = late or Unavailable(
+                    f"The {_SERVER} at {url} cannot be had: it answered status {reply.status}.",
+                    hint="Try again later.",
+                )
+            elif _is_document(reply):
+                return await self._vetted(read_authorization_server(reply.body, url, issuer))
+        if late is not None:
+            raise late
+        if found.resource is None:
+            return default_authorization_server(self._server_url)
+        raise MetadataError(
+            f"{issuer}, which {self._server_url} names as its authorization server, has no metadata: "
+            f"asked {', '.join(tried)}, and no JSON document came.",
+            hint="The server's operator has to mend it.",
+        )
+
+    async def _vetted(self, server: AuthorizationServer) -> AuthorizationServer:
+        await self._web.vet(server.authorization_endpoint, "authorization endpoint")
+        await self._web.vet(server.token_endpoint, "token endpoint")
+        return server
+
+
+def _is_document(reply: Reply) -> bool:
+    # Many sites answer any path with a page and status 200; such a page is no metadata, and neither is it wrong.
+    return reply.status == 200 and reply.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"

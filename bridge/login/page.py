@@ -1,0 +1,127 @@
+"""The pages a browser shows at the end of a sign-in: whole in themselves, no script, light and dark.
+
+Everything that came from a server is text here: escaped, freed of what could restyle a line, kept apart from its
+neighbours' writing direction, and cut.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+
+_LONGEST_NAME = 300
+_LONGEST_TEXT = 1200
+
+# Control characters, direction overrides, invisible spaces, lone surrogates: none has a place in a name.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
+
+# Every pair of text and ground below stands at 4.5 to 1 or more (WCAG 2.2, 1.4.3).
+_STYLE = """
+:root { color-scheme: light dark; --ground: #f3f4f1; --card: #ffffff; --edge: #e0e3dc; --text: #1d2320;
+  --soft: #59635d; --mark: #2c6e4f; --wash: #e4efe8; }
+.wrong { --mark: #9a4a1c; --wash: #f8e9df; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #141715; --card: #1c201e; --edge: #2e3531; --text: #e9edea; --soft: #a3aea8;
+    --mark: #8fd0ae; --wash: #21362b; }
+  .wrong { --mark: #f0b48c; --wash: #3a281d; }
+}
+* { box-sizing: border-box; margin: 0; }
+body { min-height: 100vh; min-height: 100dvh; display: grid; place-items: center; padding: 1.5rem;
+  background: var(--ground); color: var(--text); -webkit-text-size-adjust: 100%;
+  font: 1.0625rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+main { width: 100%; max-width: 34rem; padding: clamp(1.75rem, 6vw, 3rem); border: 1px solid var(--edge);
+  border-radius: 1.25rem; background: var(--card); box-shadow: 0 1px 2px #0000000a, 0 12px 40px #0000000f; }
+svg { display: block; width: 3rem; height: 3rem; margin-bottom: 1.5rem; padding: .75rem; border-radius: 50%;
+  background: var(--wash); fill: none; stroke: var(--mark); stroke-width: 2.25; stroke-linecap: round;
+  stroke-linejoin: round; }
+h1 { font-size: clamp(1.3rem, 4.5vw, 1.6rem); line-height: 1.3; font-weight: 400; letter-spacing: -.01em; }
+h1, p { overflow-wrap: anywhere; }
+b { font-weight: 650; }
+p { margin-top: .9rem; color: var(--soft); }
+p.what { color: var(--text); }
+footer { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--edge); color: var(--soft);
+  font-size: .875rem; }
+"""
+_ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E{}%3C/svg%3E"
+_TICK = "M5 12.5l4.5 4.5L19 7.5"
+_STROKE = "M12 4v10m0 5.4v.2"
+
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
+
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What the pages may load: the one style sheet within them and their icon, nothing else (CSP Level 3)."""
+
+_REFUSALS = {
+    400: "This request is not an answer to the sign-in under way.",
+    403: "Only a tab of a browser can end a sign-in.",
+    404: "There is nothing at this address.",
+    405: "Nothing can be sent to this address.",
+    409: "This sign-in has its answer already.",
+    421: "This request was meant for another host.",
+    431: "This request is too long.",
+    500: "The sign-in could not go on. The program that started it says why.",
+    503: "The sign-in that this address belonged to is over.",
+}
+
+
+def signed_in_page(server: str, host: str) -> bytes:
+    """Return the page for a login that went through: to which `server`, for which `host` (the program; may be "").
+
+    In UTF-8.
+    """
+    return _page(
+        f"Signed in to {_plain(server, _LONGEST_NAME)}",
+        f"Signed in to {_named(server)}{f', for {_named(host)}' if host else ''}.",
+        "<p>You can close this tab.</p>",
+    )
+
+
+def failed_page(server: str, what: str, to_do: str) -> bytes:
+    """Return the page for a login that did not go through: `what` went wrong, and what `to_do` about it, as UTF-8."""
+    told = _text(to_do)
+    return _page(
+        f"Not signed in to {_plain(server, _LONGEST_NAME)}",
+        f"Not signed in to {_named(server)}.",
+        f'<p class="what"><bdi>{_text(what)}</bdi></p>' + (f"\n<p><bdi>{told}</bdi></p>" if told else ""),
+        wrong=True,
+    )
+
+
+def refused_page(status: int) -> bytes:
+    """Return the page that goes with an HTTP error `status`, for a request that is no part of the login, as UTF-8."""
+    what = _REFUSALS.get(status, _REFUSALS[400])
+    return _page("Not a sign-in", what, "<p>A sign-in under way goes on in its own tab.</p>", wrong=True)
+
+
+def _page(title: str, heading: str, rest: str, *, wrong: bool = False) -> bytes:
+    path = _STROKE if wrong else _TICK
+    icon = _ICON.format(
+        f"%3Cpath d='{path}' fill='none' stroke='%23{'b4602c' if wrong else '3d8b67'}' stroke-width='3'/%3E"
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="robots" content="noindex">\n'
+        f'<title>{html.escape(title)}</title>\n<link rel="icon" href="{icon}">\n<style>{_STYLE}</style>\n</head>\n'
+        f"<body{' class=' + chr(34) + 'wrong' + chr(34) if wrong else ''}>\n<main>\n"
+        f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{path}"/></svg>\n'
+        f"<h1>{heading}</h1>\n{rest}\n<footer>mcp-remote-bridge</footer>\n</main>\n</body>\n</html>\n"
+    ).encode("utf-8", "replace")
+
+
+def _named(name: str) -> str:
+    return f"<b><bdi>{html.escape(_plain(name, _LONGEST_NAME))}</bdi></b>"
+
+
+def _text(text: str) -> str:
+    return html.escape(_plain(text, _LONGEST_TEXT))
+
+
+def _plain(text: str, longest: int) -> str:
+    plain = _UNPRINTABLE.sub(" ", text).strip()
+    return plain if len(plain) <= longest else plain[: longest - 3] + "..."

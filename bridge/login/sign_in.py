@@ -1,0 +1,379 @@
+"""One sign-in, from the challenge to the tokens: discover, register, ask the person, exchange the code.
+
+The listener is bound before anything is registered, for the redirect URI is part of both. The browser's tab is
+answered only when the outcome is known: what it shows is true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from bridge import __version__
+from bridge.config import SignInSettings
+from bridge.errors import BridgeError
+from bridge.login.browser import BrowserNotOpened, check_openable, open_browser
+from bridge.login.discovery import Discovery, Found
+from bridge.login.listener import Arrival, CallbackListener
+from bridge.login.page import failed_page, signed_in_page
+from bridge.login.ports import derived_ports
+from bridge.login.token_endpoint import TokenEndpoint
+from bridge.login.web import Web
+from bridge.oauth import registration, scopes
+from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
+from bridge.oauth.client import Client
+from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, SignInError, Unavailable
+from bridge.oauth.grants import hint_for
+from bridge.oauth.metadata import AuthorizationServer
+from bridge.oauth.record import Record, client_slot, decode_client, encode_client
+from bridge.oauth.request import Pending, authorization_url
+
+Answer = Granted | Denied | IssuerMismatch
+
+_NOT_ABOUT_THE_CLIENT = frozenset((405, 408, 429))
+_NO_CLIENT = frozenset(("invalid_client", "unauthorized_client"))
+
+_logger = logging.getLogger("bridge.login")
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Why there is a sign-in.
+
+    `resource_metadata` and `challenged` (scopes) are the challenge's; `previous` is what was kept of the last one;
+    `widens` tells that scopes were missing; `host` names the program that the person works with.
+    """
+
+    resource_metadata: str | None = None
+    challenged: tuple[str, ...] = ()
+    previous: Record | None = None
+    widens: bool = False
+    host: str = ""
+
+
+class Keeping(Protocol):
+    """Where registrations are kept."""
+
+    async def load(self, slot: str) -> bytes | None:
+        """What is kept there, if anything."""
+
+    async def save(self, slot: str, data: bytes) -> None:
+        """Keep it."""
+
+    async def delete(self, slot: str) -> None:
+        """Keep it no longer."""
+
+
+class SignIn:
+    """Signs in to the MCP server at `server_url`.
+
+    `announce` shows a person the URL to open, `conceal` takes each secret before it is used, `environ` tells which
+    browser to open.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        settings: SignInSettings,
+        web: Web,
+        keeping: Keeping,
+        *,
+        announce: Callable[[str], None],
+        conceal: Callable[[str], None],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._server_url = server_url
+        self._settings = settings
+        self._web = web
+        self._keeping = keeping
+        self._announce = announce
+        self._conceal = conceal
+        self._environ = environ
+        self._discovery = Discovery(server_url, web)
+        self._token_endpoint = TokenEndpoint(web, conceal)
+
+    async def run(self, ask: Ask, keep: Callable[[Record], Awaitable[None]]) -> None:
+        """Sign in and hand the record to `keep`. Raises `SignInError`."""
+        try:
+            await self._run(ask, keep)
+        except SignInError:
+            self._web.forget_metadata()
+            raise
+
+    async def _run(self, ask: Ask, keep: Callable[[Record], Awaitable[None]]) -> None:
+        found = await self._discovery.find(ask.resource_metadata)
+        problem: SignInError | None = None
+        for issuer in found.issuers:
+            try:
+                server = await self._discovery.server(issuer, found)
+                await self._with(server, found, ask, keep)
+            except (MetadataError, Unavailable, RegistrationFailed) as failure:
+                _logger.info("no sign-in at %s: %s", issuer, failure.message)
+                problem = problem or failure
+            else:
+                return
+        if problem is not None and found.resource is None and not isinstance(problem, Unavailable):
+            raise SignInError(
+                f"{self._server_url} wants a token and says nowhere how to get one: it has no protected resource "
+                f"metadata, and at its origin: {problem.message}",
+                hint="If it takes an API key, pass --header 'Authorization: Bearer ...'. " + problem.hint,
+            ) from problem
+        assert problem is not None  # noqa: S101 - there is always an issuer
+        raise problem
+
+    async def _with(
+        self, server: AuthorizationServer, found: Found, ask: Ask, keep: Callable[[Record], Awaitable[None]]
+    ) -> None:
+        """Sign in at one authorization server."""
+        settings, previous = self._settings, ask.previous
+        if previous and previous.client.kind == "static" and previous.issuer != server.issuer:
+            raise SignInError(
+                f"{self._server_url} now names {server.issuer} as its authorization server, and the client "
+                f"{previous.client.client_id} is registered with {previous.issuer}.",
+                hint="If the move is right, register a client there and give its --client-id, or another --profile.",
+            )
+        listener = await CallbackListener.bind(
+            ports=(
+                derived_ports(self._server_url, settings.profile)
+                if settings.callback_port is None
+                else [settings.callback_port]
+            ),
+            exact=settings.callback_port is not None,
+            host=settings.callback_host,
+            path=settings.callback_path,
+        )
+        try:
+            wanted = self._scopes(server, found, ask)
+            client, is_kept = await self._client(server, listener.redirect_uri, wanted)
+            try:
+                pending = self._pending(server, client, found, listener.redirect_uri, wanted)
+                if is_kept:
+                    await self._probe(pending)
+                await self._ask_person(listener, pending, found, ask, keep, is_kept=is_kept)
+            except ClientUnknown as problem:
+                if not is_kept:
+                    raise
+                _logger.info("%s no longer knows the client; registering anew (%s)", server.issuer, problem.message)
+                await self._forget(server, listener.redirect_uri)
+                client, _ = await self._client(server, listener.redirect_uri, wanted)
+                pending = self._pending(server, client, found, listener.redirect_uri, wanted)
+                await self._ask_person(listener, pending, found, ask, keep, is_kept=False)
+        finally:
+            await listener.close()
+
+    # -- who the bridge is
+
+    async def _client(
+        self, server: AuthorizationServer, redirect_uri: str, wanted: tuple[str, ...]
+    ) -> tuple[Client, bool]:
+        """The client to be, in the standard's order, and whether it is a registration from before."""
+        settings = self._settings
+        if settings.client_id is not None:
+            return registration.static_client(settings.client_id, settings.client_secret, server), False
+        if settings.client_metadata_url is not None:
+            if server.client_id_metadata_document_supported:
+                return registration.document_client(settings.client_metadata_url), False
+            _logger.info("%s takes no client metadata documents", server.issuer)
+        slot = client_slot(server.issuer, redirect_uri)
+        client = await self._kept_client(slot)
+        if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):
+            self._conceal(client.secret)
+            return client, True
+        return await self._register(server, redirect_uri, wanted, slot), False
+
+    async def _register(
+        self, server: AuthorizationServer, redirect_uri: str, wanted: tuple[str, ...], slot: str
+    ) -> Client:
+        url = server.registration_endpoint
+        if url is None:
+            raise registration.no_way(server, redirect_uri)
+        scope = " ".join(wanted)
+        body = registration.registration_request(server, redirect_uri, scope, __version__)
+        reply = await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
+        client = registration.read_registration(reply.status, reply.body, url, server, redirect_uri, scope)
+        self._conceal(client.secret)
+        _logger.info("registered as a client of %s", server.issuer)
+        try:
+            await self._keeping.save(slot, encode_client(client))
+        except BridgeError as problem:
+            _logger.warning("the registration cannot be kept, the next sign-in makes another: %s", problem)
+        return client
+
+    async def _kept_client(self, slot: str) -> Client | None:
+        try:
+            kept = await self._keeping.load(slot)
+        except BridgeError as problem:
+            _logger.warning("the registration of an earlier sign-in cannot be read: %s", problem)
+            return None
+        return decode_client(kept) if kept else None
+
+    async def _forget(self, server: AuthorizationServer, redirect_uri: str) -> None:
+        try:
+            await self._keeping.delete(client_slot(server.issuer, redirect_uri))
+        except BridgeError as problem:
+            _logger.warning("the registration of an earlier sign-in cannot be removed: %s", problem)
+
+    # -- what is asked for
+
+    def _scopes(self, server: AuthorizationServer, found: Found, ask: Ask) -> tuple[str, ...]:
+        settings, previous = self._settings, ask.previous
+        named = found.resource.scopes_supported if found.resource else None
+        wanted = scopes.choose(settings.scope, ask.challenged, named, server.scopes_supported)
+        if ask.widens:
+            wanted = scopes.union(wanted, ask.challenged)
+        if previous and previous.issuer == server.issuer and (ask.widens or settings.scope is None):
+            # What was granted before is asked for again, so that no other operation loses what it needs.
+            wanted = scopes.union(scopes.split(previous.asked), wanted)
+        return wanted
+
+    def _resource(self, found: Found) -> str | None:
+        option = self._settings.resource
+        if option is not None:
+            return None if option == "none" else option
+        return found.resource.resource if found.resource else self._server_url
+
+    def _pending(
+        self, server: AuthorizationServer, client: Client, found: Found, redirect_uri: str, wanted: tuple[str, ...]
+    ) -> Pending:
+        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+        self._conceal(state)
+        self._conceal(verifier)
+        return Pending(
+            server=server,
+            client=client,
+            redirect_uri=redirect_uri,
+            scope=" ".join(wanted),
+            resource=self._resource(found),
+            state=state,
+            verifier=verifier,
+        )
+
+    async def _probe(self, pending: Pending) -> None:
+        """Find out, before a person does, that a registration from before is not known any more.
+
+        The server would show an error page, and nothing would ever come back. Raises `ClientUnknown`. The request has
+        a state and a verifier of its own, so that no answer to it is of any use.
+        """
+        endpoint = pending.server.authorization_endpoint
+        throwaway = msgspec.structs.replace(
+            pending, state=secrets.token_urlsafe(32), verifier=secrets.token_urlsafe(64)
+        )
+        self._conceal(throwaway.state)
+        url = authorization_url(throwaway, self._settings.authorize_params)
+        try:
+            reply = await self._web.probe(url, "authorization endpoint")
+        except Unavailable as problem:
+            _logger.debug("the authorization endpoint was not probed: %s", problem.message)
+            return
+        refused = 400 <= reply.status < 500 and reply.status not in _NOT_ABOUT_THE_CLIENT
+        if reply.location.startswith(f"{pending.redirect_uri}?"):
+            answer = dict(parse_qsl(urlsplit(reply.location).query, max_num_fields=50))
+            refused = answer.get("error") in _NO_CLIENT
+        if refused:
+            raise ClientUnknown(f"{endpoint} answered status {reply.status} to the client of an earlier sign-in.")
+
+    # -- the person
+
+    async def _ask_person(
+        self,
+        listener: CallbackListener,
+        pending: Pending,
+        found: Found,
+        ask: Ask,
+        keep: Callable[[Record], Awaitable[None]],
+        *,
+        is_kept: bool,
+    ) -> None:
+        """Open the browser, wait for the answer, exchange the code, and tell the person how it went."""
+        url = authorization_url(pending, self._settings.authorize_params)
+        check_openable(url)
+        judge: Callable[[str], Answer | None] = partial(
+            read_callback,
+            state=pending.state,
+            issuer=pending.server.issuer,
+            iss_supported=pending.server.iss_parameter_supported,
+        )
+        seconds = self._settings.login_timeout
+        waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
+        try:
+            self._announce(url)
+            try:
+                await open_browser(url, self._environ)
+            except BrowserNotOpened as problem:
+                _logger.warning("%s", problem)
+            arrival = await waiting
+        except TimeoutError:
+            if is_kept:
+                # The server may have shown an error page that nobody told of: the next sign-in registers anew.
+                await self._forget(pending.server, pending.redirect_uri)
+            raise SignInError(
+                f"Nobody finished signing in at {pending.server.issuer} within {seconds:g} seconds.",
+                hint="Try again. If the browser showed an error, it names the cause; if it could not open "
+                f"{pending.redirect_uri}, a firewall or a browser on another machine is in the way.",
+            ) from None
+        finally:
+            waiting.cancel()
+        shown = found.resource.resource_name if found.resource else ""
+        name = shown or urlsplit(self._server_url).netloc
+        try:
+            await keep(await self._complete(pending, arrival.value, ask))
+        except ClientUnknown as problem:
+            to_do = "Sign in once more: another tab opens for it." if is_kept else problem.hint
+            arrival.respond(failed_page(name, problem.message, to_do), 400)
+            raise
+        except SignInError as problem:
+            arrival.respond(failed_page(name, problem.message, problem.hint), 400)
+            raise
+        arrival.respond(signed_in_page(name, ask.host))
+
+    async def _complete(self, pending: Pending, answer: Answer, ask: Ask) -> Record:
+        server = pending.server
+        if isinstance(answer, IssuerMismatch):
+            seen = f"'{answer.seen}'" if answer.seen else "no issuer"
+            raise SignInError(
+                f"The answer from {server.authorization_endpoint} names {seen} where {answer.expected} was expected, "
+                "so it was refused and its code not used (RFC 9207).",
+                hint="The server's metadata is wrong, or an attacker mixed servers up; tell its operator.",
+            )
+        if isinstance(answer, Denied):
+            said = ": ".join(part for part in (answer.error, answer.description) if part)
+            message = f"{server.issuer} did not grant access: {said}"
+            message += "" if message.endswith(".") else "."
+            if answer.error in _NO_CLIENT:
+                raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
+            raise SignInError(message, hint=hint_for(answer.error, said) or "Try again to sign in anew.")
+        self._conceal(answer.code)
+        tokens = await self._token_endpoint.exchange(pending, answer.code)
+        if remark := scopes.remark(pending.scope, tokens.scope):
+            _logger.warning("%s", remark)
+        if not tokens.refresh_token:
+            _logger.warning(
+                "%s gave no refresh token: you will be asked to sign in again when the token ends%s",
+                server.issuer,
+                f" in {tokens.expires_in:.0f} seconds" if tokens.expires_in else "",
+            )
+        if self._settings.use_id_token and not tokens.id_token:
+            raise SignInError(
+                f"{server.token_endpoint} gave no ID token, which --use-id-token would send.",
+                hint="Ask for it with --scope 'openid ...'.",
+            )
+        empty = Record(
+            server=self._server_url,
+            profile=self._settings.profile,
+            resource=pending.resource,
+            issuer=server.issuer,
+            token_endpoint=server.token_endpoint,
+            revocation_endpoint=server.revocation_endpoint,
+            userinfo_endpoint=server.userinfo_endpoint,
+            client=pending.client,
+            asked=pending.scope,
+            generation=ask.previous.generation if ask.previous else 0,
+        )
+        return empty.with_tokens(tokens, time.time())

@@ -1,0 +1,65 @@
+"""Asking the token endpoint, for a code or a refresh token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
+
+from bridge.login.web import Web
+from bridge.oauth.client import Client, authenticate
+from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable
+from bridge.oauth.grants import Tokens, code_form, read_tokens, refresh_form
+from bridge.oauth.record import Record
+from bridge.oauth.request import Pending
+
+_CODE_TRIES = 3
+_CODE_PAUSE = 1.0
+
+
+class TokenEndpoint:
+    """Asks. Every secret that comes is told to `conceal` before anything else is done with it."""
+
+    def __init__(self, web: Web, conceal: Callable[[str], None]) -> None:
+        self._web = web
+        self._conceal = conceal
+
+    async def exchange(self, pending: Pending, code: str) -> Tokens:
+        """Tokens for a code. A passing failure is tried again at once: the code is short-lived, and nobody else has it.
+
+        Raises `GrantRejected`, `ClientUnknown`, `TokenEndpointUnavailable` or another `SignInError`.
+        """
+        form = code_form(pending, code)
+        for left in reversed(range(_CODE_TRIES)):
+            try:
+                return await self._ask(pending.server.token_endpoint, pending.client, form)
+            except TokenEndpointUnavailable:
+                if not left:
+                    raise
+                await asyncio.sleep(_CODE_PAUSE)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def refresh(self, record: Record) -> Tokens:
+        """Tokens for a record's refresh token, at the endpoint it was made with. Raises as `exchange` does."""
+        scope = record.scope if record.scope is not None else record.asked
+        url, client = record.token_endpoint, record.client
+        try:
+            return await self._ask(url, client, refresh_form(record.refresh_token, scope, record.resource))
+        except SignInError as problem:
+            if not scope or "invalid_scope" not in problem.message:
+                raise
+        # It named the scopes itself, and does not know them: without them it gives what it gave before.
+        return await self._ask(url, client, refresh_form(record.refresh_token, "", record.resource))
+
+    async def _ask(self, url: str, client: Client, form: Mapping[str, str]) -> Tokens:
+        body, headers = authenticate(client, form)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            reply = await self._web.post(url, "token endpoint", urlencode(body).encode("ascii"), headers)
+        except Unavailable as problem:
+            raise TokenEndpointUnavailable(problem.message, hint=problem.hint) from problem
+        tokens = read_tokens(reply.status, reply.content_type, reply.body, url)
+        for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):
+            if secret:
+                self._conceal(secret)
+        return tokens

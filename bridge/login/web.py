@@ -1,0 +1,293 @@
+"""The wire of signing in: short GETs and POSTs to servers whose addresses somebody else named.
+
+Each answer is limited in time and size. No cookie, token or header of the user's is sent. Where the MCP server is
+public, an address it (or a server it names) leads to must be public too: without that, a server could have the bridge
+ask, or a person open, what only this machine can reach. The name is resolved once, judged, and connected to as judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from bridge import __version__
+from bridge.oauth.addresses import check_endpoint, is_local_name, is_private
+from bridge.oauth.errors import MetadataError, SignInError, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+_MAX_BYTES = 512 * 1024
+_MAX_REDIRECTS = 3
+_TOTAL_SECONDS = 30.0
+_SHORTEST_LIFETIME, _LIFETIME, _LONGEST_LIFETIME = 60.0, 600.0, 3600.0
+_MAX_CACHED = 50
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+ProxyAddress = tuple[str, tuple[str, str] | None]
+
+_logger = logging.getLogger("bridge.login")
+
+
+class Reply(NamedTuple):
+    """An answer. `url` is where it came from in the end; `location` is that of a redirect which was not followed."""
+
+    url: str
+    status: int
+    content_type: str
+    body: bytes
+    location: str = ""
+
+
+class Web:
+    """Asks. `tls` makes the context for the MCP server's own origin (True) or for others, on first use.
+
+    `proxy_for` gives a proxy's URL and its user and password, None for the direct way. `server_url` is the MCP server:
+    what is on its own origin needs no judging. `connect_timeout` in seconds.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        tls: Callable[[bool], ssl.SSLContext],
+        proxy_for: Callable[[str], ProxyAddress | None],
+        connect_timeout: float,
+        allow_private: bool,
+    ) -> None:
+        self._server = urlsplit(server_url)
+        self._make_tls = tls
+        self._tls: dict[bool, ssl.SSLContext] = {}
+        self._proxy_for = proxy_for
+        self._connect_timeout = connect_timeout
+        self._allow_private = allow_private
+        self._server_is_public: bool | None = None
+        self._cache: dict[str, tuple[float, Reply]] = {}
+
+    async def metadata(self, url: str, what: str) -> Reply:
+        """GET a document, or take it from the cache while it lasts (its `max-age`, from a minute to an hour).
+
+        Raises `MetadataError` for a URL or size that is refused, `Unavailable` when no answer comes.
+        """
+        kept = self._cache.get(url)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        # MCP 2025-03-26, Server Metadata Discovery Headers.
+        headers = {"Accept": "application/json", "MCP-Protocol-Version": "2025-11-25"}
+        reply, lifetime = await self._ask("GET", url, what, headers)
+        if reply.status == 200 and len(self._cache) < _MAX_CACHED:
+            self._cache[url] = (time.monotonic() + lifetime, reply)
+        return reply
+
+    def forget_metadata(self) -> None:
+        """Fetch every document anew: something in them did not work."""
+        self._cache.clear()
+
+    async def probe(self, url: str, what: str) -> Reply:
+        """GET what a browser would open, without following where it leads. Raises as `metadata` does."""
+        return (await self._ask("GET", url, what, {"Accept": "text/html,*/*;q=0.8"}, follow=False))[0]
+
+    async def post(self, url: str, what: str, content: bytes, headers: Mapping[str, str]) -> Reply:
+        """POST; a redirect is not followed. Raises as `metadata` does."""
+        given = {"Accept": "application/json", **headers}
+        return (await self._ask("POST", url, what, given, content=content, follow=False))[0]
+
+    async def vet(self, url: str, what: str) -> None:
+        """Judge an address without asking there. Raises `MetadataError`, `Unavailable` where it cannot be resolved."""
+        check_endpoint(url, what)
+        await self._addresses(urlsplit(url), what)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        what: str,
+        headers: Mapping[str, str],
+        *,
+        content: bytes | None = None,
+        follow: bool = True,
+    ) -> tuple[Reply, float]:
+        try:
+            async with asyncio.timeout(_TOTAL_SECONDS):
+                for _ in range(_MAX_REDIRECTS + 1):
+                    reply, lifetime = await self._once(method, url, what, headers, content)
+                    if not follow or reply.status not in _REDIRECTS or not reply.location:
+                        return reply, lifetime
+                    url = urljoin(url, reply.location)
+        except TimeoutError:
+            raise Unavailable(
+                f"The {what} at {url} did not come within {_TOTAL_SECONDS:g} seconds.", hint="Try again later."
+            ) from None
+        raise MetadataError(f"The {what} redirects more than {_MAX_REDIRECTS} times, at last to {url}.")
+
+    async def _once(
+        self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None
+    ) -> tuple[Reply, float]:
+        check_endpoint(url, what)
+        import httpx
+
+        parts = urlsplit(url)
+        address_of = self._proxy_for(url)
+        proxy = None if address_of is None else httpx.Proxy(address_of[0], auth=address_of[1])
+        addresses = await self._addresses(parts, what)
+        extensions = {"sni_hostname": parts.hostname} if addresses else {}
+        limits = httpx.Timeout(_TOTAL_SECONDS, connect=self._connect_timeout)
+        problem: Exception | None = None
+        async with httpx.AsyncClient(
+            verify=self._context(parts), proxy=proxy, trust_env=False, timeout=limits, follow_redirects=False
+        ) as client:
+            for address in (*addresses,) or (None,):
+                request = client.build_request(
+                    method,
+                    url if address is None else _at(parts, address),
+                    content=content,
+                    extensions=extensions,
+                    headers={
+                        "User-Agent": f"mcp-remote-bridge/{__version__}",
+                        "Accept-Encoding": "identity",
+                        **headers,
+                        "Host": _authority(parts),
+                    },
+                )
+                try:
+                    return await self._read(client, request, url, what)
+                except httpx.ConnectError as error:
+                    problem = error
+                except httpx.HTTPError as error:
+                    problem = error
+                    break
+        _logger.debug("%s %s failed", method, url, exc_info=problem)
+        raise Unavailable(
+            f"The {what} at {url} cannot be had: {_reason(problem)}.",
+            hint="Check the network, VPN or proxy, and whether that server is up.",
+        ) from problem
+
+    async def _read(
+        self, client: httpx.AsyncClient, request: httpx.Request, url: str, what: str
+    ) -> tuple[Reply, float]:
+        response = await client.send(request, stream=True)
+        try:
+            decoder = None
+            if response.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}:
+                decoder = zlib.decompressobj(wbits=47)
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += decoder.decompress(chunk, _MAX_BYTES + 1) if decoder else chunk
+                if len(body) > _MAX_BYTES:
+                    raise MetadataError(
+                        f"The {what} at {url} is larger than {_MAX_BYTES // 1024} KB, which is refused."
+                    )
+        except zlib.error:
+            raise Unavailable(f"The {what} at {url} cannot be decompressed.") from None
+        finally:
+            await response.aclose()
+        _logger.debug("%s %s: %d", request.method, url.partition("?")[0], response.status_code)
+        location = response.headers.get("location", "")
+        reply = Reply(url, response.status_code, response.headers.get("content-type", ""), bytes(body), location)
+        return reply, _lifetime(response.headers.get("cache-control", ""))
+
+    def _context(self, parts: SplitResult) -> ssl.SSLContext:
+        # Made once, for reading the system's certificates takes time. The user's own is for the server's origin.
+        own = _same_origin(parts, self._server)
+        if own not in self._tls:
+            self._tls[own] = self._make_tls(own)
+        return self._tls[own]
+
+    async def _addresses(self, parts: SplitResult, what: str) -> list[str]:
+        """The addresses to connect to; none where nothing needs judging, and the ordinary way will do."""
+        host = (parts.hostname or "").lower()
+        if self._allow_private or _same_origin(parts, self._server) or not await self._server_public():
+            return []
+        if is_private(host) or is_local_name(host):
+            raise _refused(parts, host, what)
+        if self._proxy_for(parts.geturl()) is not None:
+            return []  # The proxy resolves the name, and what it reaches is its owner's business.
+        found = await _resolve(parts, what)
+        for address in found:
+            if is_private(address):
+                raise _refused(parts, address, what)
+        return found
+
+    async def _server_public(self) -> bool:
+        if self._server_is_public is None:
+            host = (self._server.hostname or "").lower()
+            self._server_is_public = not (is_private(host) or is_local_name(host))
+            if self._server_is_public and self._proxy_for(self._server.geturl()) is None:
+                try:
+                    addresses = await _resolve(self._server, "server")
+                except Unavailable:
+                    addresses = []
+                self._server_is_public = not any(is_private(address) for address in addresses)
+        return self._server_is_public
+
+
+def _refused(parts: SplitResult, address: str, what: str) -> SignInError:
+    return MetadataError(
+        f"The {what} {parts.scheme}://{parts.netloc}{parts.path} leads to {address}, which is not a public address, "
+        "though the MCP server is public; it was not asked.",
+        hint="If that is right for your network, pass --allow-private.",
+    )
+
+
+async def _resolve(parts: SplitResult, what: str) -> list[str]:
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise Unavailable(
+            f"The {what} at {parts.geturl()} cannot be had: the name {host} is not known to the name service.",
+            hint="Check the network or VPN; if the name is wrong, the server's operator has to mend it.",
+        ) from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:6]
+
+
+def _at(parts: SplitResult, address: str) -> str:
+    """The URL with its host replaced by one address."""
+    host = f"[{address}]" if ":" in address else address
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=f"{host}{port}").geturl()
+
+
+def _authority(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _same_origin(one: SplitResult, other: SplitResult) -> bool:
+    return (one.scheme.lower(), one.hostname, one.port or _default(one)) == (
+        other.scheme.lower(),
+        other.hostname,
+        other.port or _default(other),
+    )
+
+
+def _default(parts: SplitResult) -> int:
+    return 443 if parts.scheme.lower() == "https" else 80
+
+
+def _lifetime(cache_control: str) -> float:
+    for directive in cache_control.lower().split(","):
+        name, _, value = directive.strip().partition("=")
+        if name in {"no-store", "no-cache"}:
+            return _SHORTEST_LIFETIME
+        if name == "max-age" and value.strip('"').isdecimal():
+            return min(_LONGEST_LIFETIME, max(_SHORTEST_LIFETIME, float(value.strip('"')[:9])))
+    return _LIFETIME
+
+
+def _reason(problem: BaseException | None) -> str:
+    """Why, in the words of the innermost cause that has some."""
+    words = ""
+    while problem is not None:
+        if isinstance(problem, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({problem.verify_message})"
+        words = str(problem).strip() or words
+        problem = problem.__cause__ or problem.__context__
+    return (words or "no answer came").rstrip(".")[:300]

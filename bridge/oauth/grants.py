@@ -1,0 +1,171 @@
+"""The token endpoint: what is sent to it, and what its answer means (RFC 6749 4.1.3, 5, 6).
+
+| answer | error |
+|---|---|
+| 5xx, 408, 429, `temporarily_unavailable`, no JSON at all | `TokenEndpointUnavailable`: nothing is lost, try later |
+| `invalid_grant` | `GrantRejected` |
+| `invalid_client`, `unauthorized_client`, 401 without an OAuth error | `ClientUnknown` |
+| any other error | `SignInError` |
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
+from bridge.oauth.request import Pending
+
+_TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_LONGEST_LIFETIME = 10 * 365 * 86400.0
+_PASSING = frozenset(("temporarily_unavailable", "server_error", "slow_down"))
+_NO_CLIENT = frozenset(("invalid_client", "unauthorized_client", "invalid_client_metadata", "client_not_found"))
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token endpoint gave. `expires_in` in seconds; `scope` None where the answer does not name it."""
+
+    access_token: str
+    expires_in: float | None = None
+    refresh_token: str = ""
+    scope: str | None = None
+    id_token: str = ""
+
+    def __repr__(self) -> str:
+        """Without the tokens."""
+        return "Tokens(...)"
+
+
+def code_form(pending: Pending, code: str) -> dict[str, str]:
+    """The exchange of a code (RFC 6749 4.1.3, RFC 7636 4.5, RFC 8707 2.2)."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": pending.redirect_uri,
+        "code_verifier": pending.verifier,
+    }
+    if pending.resource is not None:
+        form["resource"] = pending.resource
+    return form
+
+
+def refresh_form(refresh_token: str, scope: str, resource: str | None) -> dict[str, str]:
+    """A refresh (RFC 6749 6). The scope is repeated: without it some servers give less, or refuse."""
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    if scope:
+        form["scope"] = scope
+    if resource is not None:
+        form["resource"] = resource
+    return form
+
+
+def read_tokens(status: int, content_type: str, body: bytes, url: str) -> Tokens:
+    """The tokens in an answer; raises as the table above says."""
+    members = _members(content_type, body)
+    if status >= 500 or status in {408, 425, 429}:
+        said = _said(members) or f"status {status}"
+        raise TokenEndpointUnavailable(f"The token endpoint {url} answered {said}.", hint="Try again later.")
+    if members is None and status != 401:
+        kind = _printable(content_type.partition(";")[0], 60) or "no content type"
+        raise TokenEndpointUnavailable(
+            f"The token endpoint {url} answered status {status} with {kind}, and a token or an OAuth error "
+            "was expected.",
+            hint="If it stays so, the URL is wrong, or a proxy or firewall answers in its place.",
+        )
+    members = members or {}
+    if status >= 300 or isinstance(members.get("error"), str):
+        raise _refusal(status, members, url)
+    return _tokens(members, url)
+
+
+def said_in(body: bytes) -> str:
+    """What an error body says in words, fit for one line; empty where it says nothing."""
+    return _said(_members("application/json", body))
+
+
+def _members(content_type: str, body: bytes) -> dict[str, object] | None:
+    try:
+        decoded = msgspec.json.decode(body, strict=True)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # Not by the standard, but one large provider answers so.
+        if content_type.lower().startswith("application/x-www-form-urlencoded"):
+            try:
+                return dict(parse_qsl(body.decode("ascii"), max_num_fields=50))
+            except ValueError:
+                return None
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
+def _said(members: dict[str, object] | None) -> str:
+    if not members:
+        return ""
+    error, description = members.get("error"), members.get("error_description")
+    if isinstance(inner := error, dict):
+        error, description = inner.get("code"), inner.get("message")
+    if not isinstance(description, str):
+        description = members.get("message") or members.get("detail")
+    parts = [_printable(part, 300) for part in (error, description) if isinstance(part, str) and part]
+    return ": ".join(part for part in parts if part)
+
+
+def _printable(text: str, longest: int) -> str:
+    return _UNSEEN.sub(" ", text)[:longest].strip()
+
+
+def _refusal(status: int, members: dict[str, object], url: str) -> SignInError:
+    error = members.get("error") if isinstance(members.get("error"), str) else ""
+    said = _said(members) or f"status {status}"
+    message = f"The token endpoint {url} answered {said}"
+    message += "" if message.endswith(".") else "."
+    if error in _PASSING:
+        return TokenEndpointUnavailable(message, hint="Try again later.")
+    if error == "invalid_grant":
+        return GrantRejected(message)
+    if error in _NO_CLIENT or (not error and status == 401):
+        return ClientUnknown(message, hint="Check --client-id and --client-secret, if you gave them.")
+    return SignInError(message, hint=hint_for(str(error), said))
+
+
+def hint_for(error: str, said: str) -> str:
+    """What to change after an OAuth error with a known cause; empty for others."""
+    if error == "invalid_target" or "AADSTS9010010" in said or "AADSTS901002" in said:
+        return "The server does not take the resource parameter as it is: try --resource none, or --resource URL."
+    if error == "invalid_scope":
+        return "Name the scopes it knows with --scope 'a b'."
+    if error == "unsupported_grant_type":
+        return "The server does not offer what the bridge needs; ask its operator."
+    return ""
+
+
+def _tokens(members: dict[str, object], url: str) -> Tokens:
+    access = members.get("access_token")
+    kind = members.get("token_type", "Bearer")
+    if not isinstance(access, str) or not _TOKEN.fullmatch(access):
+        raise TokenEndpointUnavailable(
+            f"The token endpoint {url} answered without a usable access_token.", hint="The server is at fault."
+        )
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        shown = _printable(kind, 30) if isinstance(kind, str) else "nonsense"
+        raise SignInError(f"The token endpoint {url} gave a token of type {shown}, and the bridge sends Bearer.")
+    refresh, scope, id_token = (members.get(name) for name in ("refresh_token", "scope", "id_token"))
+    if isinstance(scope, list):
+        scope = " ".join(part for part in scope if isinstance(part, str))
+    return Tokens(
+        access_token=access,
+        expires_in=_seconds(members.get("expires_in")),
+        refresh_token=refresh if isinstance(refresh, str) and _TOKEN.fullmatch(refresh) else "",
+        scope=_printable(scope, 4096) if isinstance(scope, str) else None,
+        id_token=id_token if isinstance(id_token, str) and _TOKEN.fullmatch(id_token) else "",
+    )
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,12}(\.\d{1,6})?", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        return None
+    return min(float(value), _LONGEST_LIFETIME)

@@ -1,0 +1,56 @@
+"""The authorization request (RFC 6749 4.1.1, RFC 7636 4.3, RFC 8707 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+
+from bridge.oauth.client import Client
+from bridge.oauth.metadata import AuthorizationServer
+
+_GOOGLE = "https://accounts.google.com"
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """One authorization request on its way: everything its answer is judged by. `verifier` and `state` are secrets."""
+
+    server: AuthorizationServer
+    client: Client
+    redirect_uri: str
+    scope: str
+    resource: str | None
+    state: str
+    verifier: str
+
+    def __repr__(self) -> str:
+        """Without the secrets."""
+        return f"Pending({self.server.issuer!r}, {self.client!r})"
+
+
+def authorization_url(pending: Pending, extra: Iterable[tuple[str, str]] = ()) -> str:
+    """The URL to open. `extra` are parameters of the user's, which never replace those of the flow.
+
+    The endpoint's own query stays (RFC 6749 3.1), but for what is set here: of two parameters with one name the server
+    could take either.
+    """
+    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+    flow = {
+        "redirect_uri": pending.redirect_uri,
+        "scope": pending.scope or None,
+        "state": pending.state,
+        "code_challenge": create_s256_code_challenge(pending.verifier),  # type: ignore[no-untyped-call]
+        "code_challenge_method": "S256",
+        "resource": pending.resource,
+    }
+    owned = {"client_id", "response_type", *(name for name, value in flow.items() if value is not None)}
+    endpoint = urlsplit(pending.server.authorization_endpoint)
+    others = {**dict(parse_qsl(endpoint.query, keep_blank_values=True)), **dict(extra)}
+    if pending.server.issuer == _GOOGLE:
+        others.setdefault("access_type", "offline")  # Google gives a refresh token for nothing else.
+    query = urlencode([(name, value) for name, value in others.items() if name not in owned])
+    url = prepare_grant_uri(urlunsplit(endpoint._replace(query=query)), pending.client.client_id, "code", **flow)
+    return str(url)

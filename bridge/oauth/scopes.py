@@ -1,0 +1,89 @@
+"""Scopes: which to ask for, and what to say of those that were granted (RFC 6749 3.3, MCP Scope Selection Strategy).
+
+| asked for, the first that is there | |
+|---|---|
+| `--scope` | as it stands |
+| the challenge's `scope` | plus `offline_access` where the authorization server lists it |
+| the protected resource's `scopes_supported` | the same |
+| nothing | the parameter is left out |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+OFFLINE = "offline_access"
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
+_MAX_SCOPES = 200
+
+
+def split(scope: str) -> tuple[str, ...]:
+    """The scopes of a space-delimited list, each once, in order; what no scope may hold is left out."""
+    return clean(scope.split(" "))
+
+
+def clean(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Those that are scopes by RFC 6749 3.3, each once, in order."""
+    return tuple(dict.fromkeys(scope for scope in scopes if _SCOPE.fullmatch(scope)))[:_MAX_SCOPES]
+
+
+def union(*sets: Iterable[str]) -> tuple[str, ...]:
+    """All scopes, each once, in order."""
+    return clean(scope for scopes in sets for scope in scopes)
+
+
+def choose(
+    pinned: str | None,
+    challenged: Sequence[str],
+    resource_scopes: Sequence[str] | None,
+    server_scopes: Sequence[str] | None,
+) -> tuple[str, ...]:
+    """The scopes to ask for; empty means that the parameter is left out."""
+    if pinned is not None:
+        return split(pinned)
+    chosen = clean(challenged) or clean(resource_scopes or ())
+    if server_scopes and OFFLINE in server_scopes:
+        return union(chosen, (OFFLINE,)) if chosen else ()
+    return chosen
+
+
+def missing(wanted: Iterable[str], granted: str | None, asked: str) -> tuple[str, ...]:
+    """What was wanted and not granted. No `scope` in the answer means that all asked for was (RFC 6749 5.1)."""
+    had = set(split(asked if granted is None else granted))
+    return tuple(scope for scope in clean(wanted) if scope not in had)
+
+
+def remark(asked: str, granted: str | None) -> str:
+    """One sentence where the scopes granted differ from those asked for, else an empty one."""
+    if granted is None or not asked:
+        return ""
+    wanted, had = set(split(asked)) - {OFFLINE}, set(split(granted))
+    if wanted <= had:
+        return ""
+    lost = [scope for scope in split(asked) if scope in wanted - had]
+    shown = f"asked for '{asked}', granted '{granted[:300]}'"
+    if (again := _other_delimiter(granted)) and wanted <= again:
+        return (
+            f"The server separates scopes with something other than a space ({shown}). "
+            "Some servers then see one unknown scope."
+        )
+    similar = [(scope, other) for scope in lost for other in sorted(had) if _alike(scope, other)]
+    if similar:
+        pairs = ", ".join(f"'{other}' for '{scope}'" for scope, other in similar)
+        return f"The server granted scopes under other names, {pairs}; it may not know them as the same ({shown})."
+    return f"The server did not grant {', '.join(lost)} ({shown}); what needs it may be refused."
+
+
+def _other_delimiter(granted: str) -> set[str]:
+    return {part for part in re.split(r"[,;+|\s]+", granted) if part} if re.search(r"[,;+|]", granted) else set()
+
+
+def _alike(one: str, other: str) -> bool:
+    return one != other and _stem(one) == _stem(other)
+
+
+def _stem(scope: str) -> str:
+    # 'orgs:write' and 'org.write' have one: letters only, each word without its plural s.
+    return "".join(word.removesuffix("s") for word in re.split(r"[^a-z0-9]+", scope.lower()))

@@ -1,0 +1,81 @@
+"""What is read off an HTTP response: its body, its headers, and what they mean."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+
+import h11
+
+from bridge.protocol import mcp
+from bridge.remote.http1 import HttpConnection
+
+MAX_PAGE_BYTES = 64 * 1024
+"""As much as is read of a response that is not for the host: an error page, a redirect's body."""
+
+_INFLATE_AT_ONCE = 1 << 20
+
+
+async def decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes | bytearray]:
+    """The body without its content coding. None is asked for; some servers compress all the same."""
+    coding = (first(response, b"content-encoding") or b"").strip().lower()
+    if coding not in {b"gzip", b"x-gzip", b"deflate"}:
+        async for chunk in connection.body():
+            yield chunk
+        return
+    decoder = zlib.decompressobj(wbits=47 if coding != b"deflate" else zlib.MAX_WBITS)
+    async for chunk in connection.body():
+        data = decoder.decompress(chunk, _INFLATE_AT_ONCE)
+        while data:
+            yield data
+            data = decoder.decompress(decoder.unconsumed_tail, _INFLATE_AT_ONCE)
+
+
+async def beginning(response: h11.Response, connection: HttpConnection) -> bytes:
+    """Read what a refusal says, as far as it is of use."""
+    body = bytearray()
+    async for chunk in decoded(response, connection):
+        body += chunk
+        if len(body) > MAX_PAGE_BYTES:
+            break
+    return bytes(body[:MAX_PAGE_BYTES])
+
+
+async def skip(connection: HttpConnection) -> None:
+    """Read a redirect's body, if it is short, so that the connection can serve again."""
+    size = 0
+    async for chunk in connection.body():
+        size += len(chunk)
+        if size > MAX_PAGE_BYTES:
+            return
+
+
+def is_stream(response: h11.Response) -> bool:
+    """Whether events follow."""
+    content_type = (first(response, b"content-type") or b"").partition(b";")[0].strip().lower()
+    return 200 <= response.status_code < 300 and content_type == mcp.EVENT_STREAM
+
+
+def first(response: h11.Response, name: bytes) -> bytes | None:
+    """The first header of this name, in lower case."""
+    return next((value for key, value in response.headers if key == name), None)
+
+
+def every(response: h11.Response, name: bytes) -> list[bytes]:
+    """All headers of this name, in lower case."""
+    return [value for key, value in response.headers if key == name]
+
+
+def retry_after(value: bytes | None, now: float) -> float | None:
+    """Seconds that a `Retry-After` means (RFC 9110, 10.2.3); None where there is none, or it means nothing."""
+    if value is None:
+        return None
+    text = value.decode("latin-1").strip()
+    if text.isdecimal():
+        return float(text[:9])
+    from email.utils import parsedate_to_datetime  # Dear to import, and a date is rare here.
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,193 @@
+"""Secrets that outlive the process: in the system keyring, else in a private file; the marker says in which.
+
+A save into the keyring, and what a reader sees if it is cut short after each step:
+
+| step | reader |
+|---|---|
+| the marker lists the new generation among the remains | old value |
+| the pieces are written, and read back | old value |
+| the marker points to the new generation | new value |
+| the file is removed; older generations are removed from the keyring and from the marker | new value |
+
+A save into the file writes the file, which no reader looks at while the marker points to the keyring, then the marker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, TypeVar
+
+from bridge.store.errors import KeyringUnavailable, StoreError
+from bridge.store.file import FileVault
+from bridge.store.locks import ProcessLocks
+from bridge.store.marker import Marker, read_marker
+from bridge.store.places import Places, check_slot
+from bridge.store.system import KeyringVault
+from bridge.store.vault import Vault
+from bridge.store.worker import Worker
+
+_CHANGES = 5  # How often a reader starts again because the value moved while it was read.
+_SAVE_TURN = 30.0  # Seconds to wait for another process that saves the same slot.
+_DISK = 30.0  # Seconds for a disk, which may be another machine's.
+
+_T = TypeVar("_T")
+
+
+class DiskVault(Vault):
+    """`auto`, `keyring` and `file`: one layout, so that each finds what another left where it may look."""
+
+    def __init__(
+        self,
+        choice: Literal["auto", "keyring", "file"],
+        places: Places,
+        keyring: KeyringVault,
+        notice: Callable[[str], None],
+    ) -> None:
+        self._choice = choice
+        self._files = FileVault(places.credentials)
+        self._keyring = keyring
+        self._notice = notice
+        self._locks = ProcessLocks(places.locks, notice)
+        self._disk = Worker("store")
+        self._said = False
+
+    def exists_hint(self, slot: str) -> bool:
+        try:
+            marker = self._marker(slot)
+        except StoreError:
+            return True  # `load` says what is wrong with it.
+        return self._source(slot, marker) != "gone"
+
+    async def load(self, slot: str) -> bytes | None:
+        check_slot(slot)
+        marker = await self._on_disk(lambda: self._marker(slot))
+        for _ in range(_CHANGES):
+            source = self._source(slot, marker)
+            if source == "gone" or marker is None or source == "file":
+                return await self._on_disk(lambda: self._files.read(_file(slot))) if source == "file" else None
+            data = await self._from_keyring(slot, marker.current)
+            if data is not None:
+                return data
+            # Another process may have saved, and removed what this one was about to read.
+            before, marker = marker, await self._on_disk(lambda: self._marker(slot))
+            if marker == before:
+                return None
+        return None
+
+    async def save(self, slot: str, data: bytes) -> None:
+        check_slot(slot)
+        async with self._saving(slot):
+            if self._choice == "file":
+                await self._save_in_file(slot, data, None)
+                return
+            try:
+                await self._save_in_keyring(slot, data)
+            except KeyringUnavailable as error:
+                if self._choice == "keyring":
+                    raise _explained(error) from None
+                await self._save_in_file(slot, data, error)
+
+    async def delete(self, slot: str) -> None:
+        check_slot(slot)
+        async with self._saving(slot):
+            marker = await self._on_disk(lambda: self._marker(slot))
+            remains = marker.generations if marker else ()
+            if remains:
+                await self._mark(slot, Marker("gone", remains=remains))
+            await self._on_disk(lambda: self._files.delete(_file(slot)))
+            try:
+                for generation in remains:
+                    await self._keyring.drop(slot, generation)
+            except KeyringUnavailable as error:
+                raise StoreError(
+                    f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
+                    hint="Unlock the keyring and do the same again.",
+                ) from None
+            await self._on_disk(lambda: self._files.delete(_marker(slot)))
+
+    def place(self, slot: str) -> str:
+        try:
+            source = self._source(slot, self._marker(slot))
+        except StoreError:
+            source = "file"
+        if source == "file" or self._choice == "file":
+            return str(self._files.path(_file(slot)))
+        return "the system keyring"
+
+    def locked(self, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
+        return self._locks.hold(check_slot(slot), timeout)
+
+    def _saving(self, slot: str) -> AbstractAsyncContextManager[None]:
+        """A lock of its own, for a caller may hold the slot's."""
+        return self._locks.hold(f"{slot}.save", _SAVE_TURN)
+
+    def _marker(self, slot: str) -> Marker | None:
+        return read_marker(self._files.read(_marker(check_slot(slot))))
+
+    def _source(self, slot: str, marker: Marker | None) -> Literal["keyring", "file", "gone"]:
+        """Where the value is to be read, as far as the choice allows."""
+        if marker is not None and marker.holds != "file":
+            return "gone" if marker.holds == "keyring" and self._choice == "file" else marker.holds
+        return "file" if self._choice != "keyring" and self._files.exists(_file(slot)) else "gone"
+
+    async def _from_keyring(self, slot: str, generation: str) -> bytes | None:
+        try:
+            return await self._keyring.load(slot, generation)
+        except KeyringUnavailable as error:
+            raise _explained(error) from None
+
+    async def _save_in_keyring(self, slot: str, data: bytes) -> None:
+        await self._keyring.ready()
+        old = await self._on_disk(lambda: self._marker(slot)) or Marker("file")
+        generation = secrets.token_hex(8)
+        await self._mark(slot, Marker(old.holds, old.current, (*old.remains, generation)))
+        await self._keyring.save(slot, generation, data)
+        await self._mark(slot, Marker("keyring", generation, old.generations))
+        # From here on the value is saved; what fails now only leaves old copies behind, to be removed by the next save.
+        left = list(old.generations)
+        with contextlib.suppress(StoreError):
+            await self._on_disk(lambda: self._files.delete(_file(slot)))
+            for gone in old.generations:
+                await self._keyring.drop(slot, gone)
+                left.remove(gone)
+        if len(left) < len(old.generations):
+            with contextlib.suppress(StoreError):
+                await self._mark(slot, Marker("keyring", generation, tuple(left)))
+
+    async def _save_in_file(self, slot: str, data: bytes, reason: KeyringUnavailable | None) -> None:
+        old = await self._on_disk(lambda: self._marker(slot))
+        known = (old is None or old.holds == "file") and self._files.exists(_file(slot))
+        await self._on_disk(lambda: self._files.write(_file(slot), data))
+        if old is not None:
+            await self._mark(slot, Marker("file", remains=old.generations))
+        if reason is not None and not known and not self._said:
+            self._said = True
+            self._notice(
+                f"The system keyring cannot be used ({reason.reason}), so the sign-in is kept in "
+                f"{self._files.path(_file(slot))}, which only you can read. {reason.hint}".rstrip()
+            )
+
+    async def _mark(self, slot: str, marker: Marker) -> None:
+        await self._on_disk(lambda: self._files.write(_marker(slot), marker.encode()))
+
+    async def _on_disk(self, work: Callable[[], _T]) -> _T:
+        try:
+            return await self._disk.run(lambda _job: work(), _DISK)
+        except TimeoutError:
+            raise StoreError(f"The disk gave no answer within {_DISK:g} s.") from None
+
+
+def _file(slot: str) -> str:
+    return f"{slot}.secret"
+
+
+def _marker(slot: str) -> str:
+    return f"{slot}.keyring"
+
+
+def _explained(error: KeyringUnavailable) -> KeyringUnavailable:
+    hint = "Unlock the keyring, or keep tokens in a file that only you can read with --token-store file."
+    return KeyringUnavailable(error.reason, hint=f"{error.hint} {hint}".strip())

@@ -1,0 +1,112 @@
+"""Locks by name: among the tasks of this process, and among the processes of this machine.
+
+The second kind is the operating system's own (flock, LockFileEx) on an empty file that is never removed, so a lock
+dies with its owner, whatever ended it. The system offers no way to wait for one without a thread, so it is tried again
+and again; the tasks of one process wait in line and only the first of them tries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import random
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.store.errors import StoreBusy, StoreError
+from bridge.store.places import make_private, reason_of
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+# What a file system answers that has no locks at all, as some network and container mounts do.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.1
+
+
+class TaskLocks:
+    """Locks among the tasks of one event loop. Whoever waits longest is next."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    @contextlib.asynccontextmanager
+    async def hold(self, name: str, seconds: float) -> AsyncIterator[None]:
+        """Hold the lock; raises `StoreBusy` if it was not free within `seconds`."""
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        try:
+            async with asyncio.timeout(seconds):
+                await lock.acquire()
+        except TimeoutError:
+            raise _busy(seconds) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+class ProcessLocks:
+    """Locks among all processes of this user that share `folder`, and among the tasks of each."""
+
+    def __init__(self, folder: Path, notice: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._notice = notice
+        self._tasks = TaskLocks()
+        self._without = False
+
+    @contextlib.asynccontextmanager
+    async def hold(self, name: str, seconds: float) -> AsyncIterator[None]:
+        """Hold the lock; raises `StoreBusy` after `seconds`, `StoreError` where the lock's file cannot be made.
+
+        On a file system without locks only the tasks of this process exclude one another, and a notice says so.
+        """
+        end = asyncio.get_running_loop().time() + seconds
+        async with self._tasks.hold(name, seconds):
+            lock = await self._acquire(name, seconds, end)
+            try:
+                yield
+            finally:
+                if lock is not None:
+                    with contextlib.suppress(OSError):
+                        lock.release()
+
+    async def _acquire(self, name: str, seconds: float, end: float) -> BaseFileLock | None:
+        """Try until `end`; None where there are no locks to be had."""
+        if self._without:
+            return None
+        from filelock import FileLock, Timeout
+
+        make_private(self._folder)
+        # A soft lock, one made of a file's existence, would outlive its owner: better none.
+        path = self._folder / f"{name}.lock"
+        lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                lock.acquire(blocking=False)
+                return lock
+            except Timeout:
+                if (left := end - asyncio.get_running_loop().time()) <= 0:
+                    raise _busy(seconds) from None
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise StoreError(f"The lock {path} cannot be taken: {reason_of(error)}.") from None
+                self._without = True
+                self._notice(
+                    f"The file system of {self._folder} has no locks, so bridges that run side by side "
+                    "may ask for a sign-in more often than needed."
+                )
+                return None
+            # Uneven pauses, so that many waiters do not try in step.
+            await asyncio.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _busy(seconds: float) -> StoreBusy:
+    return StoreBusy(
+        f"Another bridge has been at work on the same sign-in for {seconds:g} s.",
+        hint="Wait until it is done, or end it.",
+    )

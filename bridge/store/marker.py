@@ -1,0 +1,51 @@
+"""The marker: a small file beside a slot that says where its secret is. It holds no secret itself.
+
+Replacing the marker is the one moment in which a save takes effect, so whatever is interrupted, the old secret or the
+new one is there as a whole. A slot whose secret is in a file and never was in the keyring needs no marker.
+
+Each save into the keyring uses names of its own, a generation. Keyrings cannot be asked what they hold, so every
+generation is written down here before its first piece is stored and crossed out after its last piece is removed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+_MOST = 16
+_TEXT = re.compile(r"(keyring|file|gone)(?: ([0-9a-f]{16}))?\n((?:[0-9a-f]{16}\n){0,64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Where a slot's secret is.
+
+    `current` is the generation to read where `holds` is `keyring`. `remains` are others of which the keyring may
+    still have pieces.
+    """
+
+    holds: Literal["keyring", "file", "gone"]
+    current: str = ""
+    remains: tuple[str, ...] = ()
+
+    @property
+    def generations(self) -> tuple[str, ...]:
+        """Every generation of which the keyring may hold something."""
+        return (*self.remains, self.current) if self.current else self.remains
+
+    def encode(self) -> bytes:
+        """The marker as its file holds it."""
+        first = f"{self.holds} {self.current}".rstrip()
+        return "".join(f"{line}\n" for line in (first, *self.remains[-_MOST:])).encode()
+
+
+def read_marker(data: bytes | None) -> Marker | None:
+    """The marker in a file's bytes; None where there is no file, or none that makes sense."""
+    found = _TEXT.fullmatch((data or b"").decode("ascii", "replace"))
+    if found is None:
+        return None
+    holds, current, remains = found[1], found[2] or "", tuple(found[3].split())
+    if holds == "keyring":
+        return Marker("keyring", current, remains) if current else None
+    return Marker("file" if holds == "file" else "gone", "", (*remains, current) if current else remains)

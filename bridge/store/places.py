@@ -1,0 +1,94 @@
+"""Which folders and file names belong to the store, and that nobody else can look into them.
+
+A slot is the opaque name of one secret: a kind, a hyphen, and hex digits that the caller derives from whatever the
+secret belongs to, as in `tokens-0123456789abcdef`. It says nothing about the server, so it may show in a file's name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.store.errors import StoreError
+
+NAME = "mcp-remote-bridge"
+
+_SLOT = re.compile(r"[a-z]{1,16}-[0-9a-f]{16,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders under one data folder."""
+
+    root: Path
+
+    @property
+    def credentials(self) -> Path:
+        """Holds the secrets that are kept in files, and the markers."""
+        return self.root / "credentials"
+
+    @property
+    def locks(self) -> Path:
+        """Holds empty files that processes lock. None of them is ever removed: that would split the waiters."""
+        return self.root / "locks"
+
+
+def platform_places() -> Places:
+    """The places under the platform's data folder for this user.
+
+    `~/.local/share` or `$XDG_DATA_HOME` on Linux, `~/Library/Application Support` on macOS and
+    `%LOCALAPPDATA%` on Windows, which does not roam to other machines.
+    """
+    from platformdirs import user_data_path
+
+    return Places(user_data_path(NAME, appauthor=False))
+
+
+def check_slot(slot: str) -> str:
+    """Return `slot`; raise `ValueError` unless it can be a part of a file's name on every platform."""
+    if not _SLOT.fullmatch(slot):
+        raise ValueError("a slot is a kind, a hyphen and 16 to 64 hex digits")
+    return slot
+
+
+def make_private(folder: Path) -> None:
+    """Make `folder`, for its owner alone; raise `StoreError` where it cannot be that.
+
+    One that others could look into is closed to them. A link, or another user's folder, is refused: whoever made it
+    would decide where secrets go. On Windows the folder inherits the protection of the user's own profile.
+    """
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise StoreError(
+                f"{folder} is a link or a file, not a folder, so no secrets are kept there.",
+                hint="Remove it, and it will be made anew.",
+            )
+        if is_foreign(found):
+            raise StoreError(
+                f"{folder} belongs to another user, so no secrets are kept there.",
+                hint="Run the bridge as that user, or remove the folder.",
+            )
+        if os.name == "posix" and stat.S_IMODE(found.st_mode) & 0o077:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise StoreError(
+            f"The folder {folder} cannot be made: {reason_of(error)}.",
+            hint="Make it writable, or keep tokens for this run only with --token-store memory.",
+        ) from None
+
+
+def is_foreign(found: os.stat_result) -> bool:
+    """Whether a file or folder belongs to another user. Windows has no owner to compare here, so never there."""
+    effective = getattr(os, "geteuid", None)
+    return effective is not None and found.st_uid != effective()
+
+
+def reason_of(error: OSError) -> str:
+    """The system's words for an error, which never quote what was written."""
+    return error.strerror or type(error).__name__

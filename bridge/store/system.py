@@ -1,0 +1,76 @@
+"""The system keyring, off the event loop and with a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from bridge.store.backend import find_ring, reason_of, require_open
+from bridge.store.errors import KeyringUnavailable
+from bridge.store.pieces import LIMIT, Ring, drop_pieces, load_pieces, save_pieces
+from bridge.store.worker import Job, Worker
+
+DEADLINE = 10.0
+"""Seconds that one use of the keyring may take."""
+
+_T = TypeVar("_T")
+
+
+class KeyringVault:
+    """Values in the system keyring by slot and generation.
+
+    Every method raises `KeyringUnavailable`, and nothing else that a keyring might throw. One that does not answer
+    in time counts as unavailable; so it stays for as long as that call hangs.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Ring] = find_ring,
+        require: Callable[[Ring], None] = require_open,
+        deadline: float = DEADLINE,
+    ) -> None:
+        """`find` chooses the backend and `require` refuses one that would prompt; both run in the worker."""
+        self._find = find
+        self._require = require
+        self._deadline = deadline
+        self._worker = Worker("keyring")
+        self._ring: Ring | None = None
+
+    async def ready(self) -> None:
+        """Return if the keyring can be used now."""
+        await self._use(lambda _ring, _job: None)
+
+    async def load(self, slot: str, generation: str) -> bytes | None:
+        """The value, None where the keyring has it no longer or not as a whole."""
+        return await self._use(lambda ring, job: load_pieces(ring, slot, generation, job.check))
+
+    async def save(self, slot: str, generation: str, data: bytes) -> None:
+        """Write the value and make sure that it can be read."""
+        if len(data) > LIMIT:
+            raise KeyringUnavailable("the value is too large for it")
+        await self._use(lambda ring, job: save_pieces(ring, slot, generation, data, job.check))
+
+    async def drop(self, slot: str, generation: str) -> None:
+        """Remove the value."""
+        await self._use(lambda ring, job: drop_pieces(ring, slot, generation, job.check))
+
+    async def _use(self, what: Callable[[Ring, Job], _T]) -> _T:
+        def work(job: Job) -> _T:
+            if self._ring is None:
+                self._ring = self._find()
+            job.check()
+            self._require(self._ring)
+            job.check()
+            return what(self._ring, job)
+
+        try:
+            return await self._worker.run(work, self._deadline)
+        except KeyringUnavailable:
+            raise
+        except TimeoutError:
+            raise KeyringUnavailable(
+                f"it gave no answer within {self._deadline:g} s",
+                hint="A prompt of the system may be waiting for you.",
+            ) from None
+        except Exception as error:
+            raise KeyringUnavailable(reason_of(error)) from None

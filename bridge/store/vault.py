@@ -1,0 +1,73 @@
+"""The store's door: secrets by slot, wherever they are kept.
+
+A slot is an opaque name, see `bridge.store.places`. Values are bytes that mean nothing here.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Literal
+
+StoreChoice = Literal["auto", "keyring", "file", "memory"]
+STORE_CHOICES: tuple[StoreChoice, ...] = ("auto", "keyring", "file", "memory")
+
+
+class Vault(abc.ABC):
+    """Keeps secrets by slot. For one event loop; every method raises `ValueError` for a malformed slot."""
+
+    @abc.abstractmethod
+    def exists_hint(self, slot: str) -> bool:
+        """Whether `load` is worth its while; at once, without asking the keyring. May be wrong in saying yes."""
+
+    @abc.abstractmethod
+    async def load(self, slot: str) -> bytes | None:
+        """The value last saved, None where there is none.
+
+        Raises `StoreError`: there is one, but it cannot be had now (`KeyringUnavailable`) or not be trusted. Nothing
+        is removed then, and a later `save` replaces it.
+        """
+
+    @abc.abstractmethod
+    async def save(self, slot: str, data: bytes) -> None:
+        """Replace the value as a whole. Raises `StoreError`, and then the old value is still there.
+
+        Saves of one slot exclude one another on this machine. A save that is cancelled may still take effect.
+        """
+
+    @abc.abstractmethod
+    async def delete(self, slot: str) -> None:
+        """Forget the value everywhere. Raises `StoreError` where something of it stays behind.
+
+        Even then `load` finds nothing any more.
+        """
+
+    @abc.abstractmethod
+    def place(self, slot: str) -> str:
+        """Where the value is, or would go, in words for people: `the system keyring`, or a path."""
+
+    @abc.abstractmethod
+    def locked(self, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
+        """Exclude every other task and process that locks the same slot, for as long as the block runs.
+
+        Waits up to `timeout` seconds, then raises `StoreBusy`; `StoreError` where no lock can be made. It dies with
+        its owner. Not reentrant. `load`, `save` and `delete` neither need it nor wait for it.
+        """
+
+
+def open_vault(choice: StoreChoice, notice: Callable[[str], None]) -> Vault:
+    """The vault for `--token-store`. Cheap: touches no disk and loads no keyring.
+
+    `notice` takes a sentence for the person, where secrets are kept elsewhere than one would think. `auto` prefers
+    the system keyring and falls back to a file; `keyring` and `file` use nothing else; `memory` forgets at the end.
+    """
+    if choice == "memory":
+        from bridge.store.memory import MemoryVault
+
+        return MemoryVault()
+    from bridge.store.disk import DiskVault
+    from bridge.store.places import platform_places
+    from bridge.store.system import KeyringVault
+
+    return DiskVault(choice, platform_places(), KeyringVault(), notice)

@@ -1,0 +1,74 @@
+"""Blocking calls off the event loop, with a deadline, in threads that never keep the process alive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+class Abandoned(Exception):
+    """Nobody waits for this job any more."""
+
+
+class Job:
+    """One call, as its thread sees it. A job of several steps asks `check` between them."""
+
+    def __init__(self) -> None:
+        self.abandoned = False
+        self.finished = False
+
+    def check(self) -> None:
+        """Raise `Abandoned` once the deadline has passed: what would still be done comes too late."""
+        if self.abandoned:
+            raise Abandoned
+
+
+class Worker:
+    """Does jobs one after another. While one hangs, the next are refused at once instead of waiting as well."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._turn = threading.Lock()
+        self._hung: Job | None = None
+
+    async def run(self, work: Callable[[Job], _T], seconds: float) -> _T:
+        """Return what `work` returns; raise what it raises, or `TimeoutError` after `seconds`.
+
+        A job whose caller is cancelled is still brought to its end: a secret half written helps nobody.
+        """
+        if self._hung is not None and not self._hung.finished:
+            raise TimeoutError
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[_T] = loop.create_future()
+        job = Job()
+
+        def body() -> None:
+            settle: Callable[[], None]
+            with self._turn:
+                try:
+                    job.check()
+                    result = work(job)
+                    settle = lambda: outcome.set_result(result)  # noqa: E731
+                except BaseException as error:
+                    # A name of its own, for Python takes `error` back at the end of this block.
+                    failure = error
+                    settle = lambda: outcome.set_exception(failure)  # noqa: E731
+                job.finished = True
+            with contextlib.suppress(RuntimeError):  # The loop is closed: the bridge has ended.
+                loop.call_soon_threadsafe(lambda: None if outcome.done() else settle())
+
+        threading.Thread(target=body, name=self._name, daemon=True).start()
+        try:
+            done, _ = await asyncio.wait({outcome}, timeout=seconds)
+            if not done:
+                job.abandoned = True
+                self._hung = job
+                raise TimeoutError
+            return outcome.result()
+        finally:
+            outcome.cancel()

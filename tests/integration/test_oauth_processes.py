@@ -1,0 +1,238 @@
+"""Several bridges of one person: one refresh, one tab, and no one hurts another (problems 3, 4, 5 and 6)."""
+
+import asyncio
+import contextlib
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.bridge_process import BridgeProcess
+from tests.support.oauth_answers import Hold
+from tests.support.oauth_authority import Authority
+from tests.support.oauth_person import asked, until, visit
+from tests.support.oauth_server import ProtectedServer
+from tests.support.oauth_site import LOGIN, Site
+
+pytestmark = pytest.mark.anyio
+
+INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+FIVE = 60.0
+"""Seconds for five processes on a small machine."""
+
+
+async def five(site: Site, stack: contextlib.AsyncExitStack, count: int = 5) -> list[BridgeProcess]:
+    return [await stack.enter_async_context(site.bridge()) for _ in range(count)]
+
+
+async def test_five_processes_start_on_one_expired_token() -> None:
+    async with Site() as site:
+        site.authority.lifetime = 1
+        await site.sign_in()
+        await site.until_expired()
+        site.authority.lifetime = 3600
+        async with contextlib.AsyncExitStack() as stack:
+            hosts = await five(site, stack)
+            await asyncio.gather(*(host.initialize(deadline=FIVE) for host in hosts))
+            answers = await asyncio.gather(*(host.call("echo", deadline=FIVE) for host in hosts))
+            assert all(answer.result for answer in answers)
+        assert site.authority.refreshed == 1
+        assert site.authority.ledger.reuses == 0
+        assert len(site.person.opened) == 1
+
+
+async def test_five_running_processes_meet_one_expired_token() -> None:
+    async with Site() as site:
+        await site.sign_in()
+        async with contextlib.AsyncExitStack() as stack:
+            hosts = await five(site, stack)
+            await asyncio.gather(*(host.initialize(deadline=FIVE) for host in hosts))
+            for round_ in range(1, 4):
+                site.authority.ledger.expire_access()
+                answers = await asyncio.gather(*(host.call("echo", deadline=FIVE) for host in hosts))
+                assert all(answer.result for answer in answers)
+                assert site.authority.refreshed == round_
+        assert site.authority.ledger.reuses == 0
+        assert len(site.person.opened) == 1
+
+
+async def test_the_lock_dies_with_its_owner() -> None:
+    async with Site() as site:
+        await site.sign_in()
+        async with contextlib.AsyncExitStack() as stack:
+            first, second = await five(site, stack, 2)
+            await first.initialize(deadline=LOGIN)
+            await second.initialize(deadline=LOGIN)
+            held = Hold(site.authority.behave)
+            site.authority.once("token:refresh_token", held)
+            site.authority.ledger.expire_access()
+            await first.ask("tools/call", {"name": "echo", "arguments": {}})
+            await site.authority.until_seen("token:refresh_token")
+            waiting = await second.ask("tools/call", {"name": "echo", "arguments": {}})
+            first.process.kill()
+            await first.wait(5)
+            # What it sent was never answered, so its refresh token is still good.
+            assert (await second.answer(waiting, deadline=FIVE)).result
+        assert len(site.person.opened) == 1
+
+
+async def test_several_starts_at_once_open_one_tab() -> None:
+    async with Site() as site:
+        site.person.browser = "record"
+        async with contextlib.AsyncExitStack() as stack:
+            hosts = await five(site, stack, 3)
+            waiting = [await host.ask("initialize", INITIALIZE) for host in hosts]
+            url = await site.person.until_opened(1, deadline=LOGIN)
+            await site.server.until_seen("initialize", 3, deadline=LOGIN)
+            assert (await visit(url)).status == 200
+            for host, id_ in zip(hosts, waiting, strict=True):
+                assert (await host.answer(id_, deadline=FIVE)).result
+        assert len(site.person.opened) == 1
+        assert len(site.authority.seen("register")) == 1
+        assert len(site.authority.forms("authorization_code")) == 1
+
+
+async def test_a_start_that_is_killed_while_somebody_signs_in_harms_no_other() -> None:
+    async with Site() as site:
+        site.person.browser = "record"
+        async with site.bridge() as host:
+            await host.ask("initialize", INITIALIZE)
+            await site.person.until_opened(1, deadline=LOGIN)
+            host.process.kill()
+            await host.wait(5)
+        site.person.browser = "follow"
+        await site.sign_in()
+        await site.sign_in()
+        assert len(site.authority.forms("authorization_code")) == 1
+        assert len(site.authority.seen("register")) == 1
+        first, second = (asked(url)["redirect_uri"] for url in site.person.opened)
+        assert first == second
+
+
+async def test_whoever_waits_takes_over_from_one_that_was_killed() -> None:
+    async with Site() as site:
+        site.person.browser = "record"
+        async with contextlib.AsyncExitStack() as stack:
+            first = await stack.enter_async_context(site.bridge())
+            await first.ask("initialize", INITIALIZE)
+            await site.person.until_opened(1, deadline=LOGIN)
+            second = await stack.enter_async_context(site.bridge())
+            waiting = await second.ask("initialize", INITIALIZE)
+            await site.server.until_seen("initialize", 2, deadline=LOGIN)
+            first.process.kill()
+            await first.wait(5)
+
+            async def someone_consents() -> None:
+                # In the tab that is open, if its sign-in was taken over; else in the new one.
+                while not second.answers(waiting):
+                    with contextlib.suppress(OSError):
+                        await visit(site.person.opened[-1])
+                    await asyncio.sleep(0.1)
+
+            consenting = asyncio.create_task(someone_consents())
+            try:
+                assert (await second.answer(waiting, deadline=LOGIN)).result
+            finally:
+                consenting.cancel()
+            assert len(site.person.opened) <= 2
+
+
+async def test_a_host_that_ends_while_somebody_signs_in_leaves_nothing() -> None:
+    async with Site() as site:
+        site.person.browser = "record"
+        async with site.bridge() as host:
+            waiting = await host.ask("initialize", INITIALIZE)
+            url = await site.person.until_opened(1, deadline=LOGIN)
+            host.close_stdin()
+            assert await host.wait(3) == 0
+            assert len(host.answers(waiting)) <= 1
+            port = urlsplit(asked(url)["redirect_uri"]).port
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_sign_in_elsewhere_is_picked_up() -> None:
+    async with Site() as site, site.bridge() as running:
+        await running.initialize(deadline=LOGIN)
+        site.authority.ledger.revoke_all()
+        await site.sign_in()
+        assert len(site.person.opened) == 2
+        assert (await running.call("echo", deadline=LOGIN)).result
+        assert len(site.person.opened) == 2
+        newest = list(site.authority.ledger.access)[-1]
+        assert site.server.tokens("tools/call")[-1] == newest
+
+
+async def test_a_renewal_elsewhere_is_picked_up() -> None:
+    async with Site() as site, site.bridge() as running:
+        await running.initialize(deadline=LOGIN)
+        site.authority.ledger.expire_access()
+        await site.sign_in()
+        assert site.authority.refreshed == 1
+        assert (await running.call("echo", deadline=LOGIN)).result
+        assert site.authority.refreshed == 1, "the other's token was taken, none was spent"
+        assert len(site.person.opened) == 1
+
+
+async def test_profiles_are_two_people() -> None:
+    async with Site() as site:
+        await site.sign_in("--profile", "work")
+        await site.sign_in("--profile", "home")
+        assert len(site.person.opened) == 2
+        work, home = site.authority.ledger.access
+        for profile, token in (("work", work), ("home", home), ("work", work)):
+            await site.sign_in("--profile", profile)
+            assert site.server.tokens("tools/call")[-1] == token
+        assert len(site.person.opened) == 2
+        site.authority.ledger.revoke(site.authority.ledger.families[0])
+        await site.sign_in("--profile", "home")
+        assert len(site.person.opened) == 2
+        assert site.server.tokens("tools/call")[-1] == home
+
+
+async def test_servers_do_not_share_tokens() -> None:
+    async with Site() as site, Authority() as authority, ProtectedServer(authority) as other:
+        site.others.append(authority)
+        await site.sign_in()
+        await site.sign_in(url=other.url)
+        assert len(site.person.opened) == 2
+        assert set(other.tokens()) & set(site.server.tokens()) == {None}
+
+
+async def test_the_memory_store_forgets_and_leaves_nothing() -> None:
+    async with Site() as site:
+        async with site.bridge("--token-store", "memory") as host:
+            await host.initialize(deadline=LOGIN)
+            site.authority.ledger.expire_access()
+            assert (await host.call("echo")).result
+            assert len(site.person.opened) == 1
+        for path in site.person.files():
+            content = path.read_bytes().decode("latin-1")
+            assert not any(secret in content for secret in site.secrets), path
+        await site.sign_in("--token-store", "memory")
+        assert len(site.person.opened) == 2
+
+
+async def test_the_file_store_is_not_announced() -> None:
+    async with Site() as site:
+        await site.sign_in("--token-store", "file", log="info")
+        await site.sign_in("--token-store", "file", log="info")
+        assert len(site.person.opened) == 1
+        assert not any("keyring" in line for line in site.bridges[0].stderr)
+
+
+async def test_a_keyring_that_is_wanted_and_not_there_is_an_error() -> None:
+    async with Site() as site, site.bridge("--token-store", "keyring") as host:
+        params = await host.request("initialize", INITIALIZE, deadline=LOGIN)
+        assert "--token-store" in params.error["message"]
+        assert "file" in params.error["message"]
+
+
+async def test_a_record_that_is_broken_is_as_good_as_none() -> None:
+    async with Site() as site:
+        await site.sign_in()
+        for path in site.person.files():
+            if any(secret.encode() in path.read_bytes() for secret in site.secrets):
+                path.write_bytes(b'{"half a rec')
+        await site.sign_in()
+        assert len(site.person.opened) == 2
+        await until(lambda: len(site.person.pages) == 2, "the second page")

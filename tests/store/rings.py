@@ -1,0 +1,127 @@
+"""Keyrings that live in memory, each with one way to misbehave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from bridge.store.disk import DiskVault
+from bridge.store.errors import KeyringUnavailable
+from bridge.store.pieces import Ring
+from bridge.store.places import Places
+from bridge.store.system import KeyringVault
+
+SLOT = "tokens-0123456789abcdef"
+OTHER = "client-fedcba9876543210"
+
+
+class MemoryRing:
+    """Keeps entries by (service, user name), and a log of the calls."""
+
+    priority = 5.0
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str], str] = {}
+        self.calls: list[str] = []
+        self.before: Callable[[str], None] = lambda _: None
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._called("get")
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._called("set")
+        self.entries[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._called("delete")
+        del self.entries[service, username]
+
+    def _called(self, what: str) -> None:
+        self.calls.append(what)
+        self.before(what)
+
+
+class WindowsRing(MemoryRing):
+    """Refuses what Windows refuses, and keeps two entries of one service as its backend does."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if len(password.encode("utf-16-le")) > 2560:
+            raise OSError(1783, "CredWrite", "The stub received bad data.")
+        assert not any(kept == service for kept, _ in self.entries), "an entry was written over another"
+        super().set_password(service, username, password)
+
+
+class HangingRing(MemoryRing):
+    """Answers nothing until `answer` is set, as a keyring does while its prompt waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = threading.Event()
+        self.asked = threading.Event()
+
+    def _called(self, what: str) -> None:
+        self.asked.set()
+        assert self.answer.wait(30)
+        super()._called(what)
+
+
+class ForgetfulRing(MemoryRing):
+    """Takes everything and keeps nothing, without a word."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.calls.append("set")
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+def failing_at(ring: MemoryRing, what: str, times: int, error: BaseException) -> None:
+    """Make the `times`th call of a kind, counted from now on, fail."""
+    count = 0
+
+    def before(called: str) -> None:
+        nonlocal count
+        count += called == what
+        if called == what and count == times:
+            raise error
+
+    ring.before = before
+
+
+def unavailable(reason: str = "it is locked") -> Callable[[], Ring]:
+    """A search that finds no keyring."""
+
+    def find() -> Ring:
+        raise KeyringUnavailable(reason)
+
+    return find
+
+
+class Home:
+    """One machine's data folder and keyring. Each vault it opens is a new run of the bridge."""
+
+    def __init__(self, root: Path) -> None:
+        self.places = Places(root / "data")
+        self.ring = MemoryRing()
+        self.locked = ""
+        self.found = 0
+        self.notices: list[str] = []
+
+    def open(self, choice: str = "auto", deadline: float = 10.0) -> DiskVault:
+        keyring = KeyringVault(self._find, self._require, deadline)
+        return DiskVault(choice, self.places, keyring, self.notices.append)  # type: ignore[arg-type]
+
+    def names(self) -> list[str]:
+        folder = self.places.credentials
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    def _find(self) -> Ring:
+        self.found += 1
+        return self.ring
+
+    def _require(self, _: Ring) -> None:
+        if self.locked:
+            raise KeyringUnavailable(self.locked)

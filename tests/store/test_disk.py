@@ -1,0 +1,306 @@
+"""Where a secret goes and from where it comes back, with the keyring open, locked, silent, and gone."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bridge.store.errors import KeyringUnavailable, StoreError
+from tests.store.rings import OTHER, SLOT, ForgetfulRing, HangingRing, Home, Killed, WindowsRing, failing_at
+
+pytestmark = pytest.mark.anyio
+
+LONG = bytes(range(256)) * 16
+"""4,096 bytes, of every value."""
+
+
+async def test_auto_keeps_it_in_the_keyring_and_the_next_run_finds_it(home: Home) -> None:
+    await home.open().save(SLOT, LONG)
+    assert await home.open().load(SLOT) == LONG
+    assert home.names() == [f"{SLOT}.keyring"]
+    assert home.notices == []
+
+
+async def test_a_value_within_the_limit_of_windows_entries(home: Home) -> None:
+    home.ring = WindowsRing()
+    await home.open("keyring").save(SLOT, LONG)
+    await home.open("keyring").save(SLOT, LONG[::-1])
+    assert await home.open("keyring").load(SLOT) == LONG[::-1]
+
+
+async def test_an_unknown_slot_never_asks_the_keyring(home: Home) -> None:
+    vault = home.open()
+    assert not vault.exists_hint(SLOT)
+    assert await vault.load(SLOT) is None
+    assert home.found == 0
+    assert not home.places.root.exists()
+
+
+@pytest.mark.parametrize("choice", ["auto", "keyring", "file"])
+async def test_the_hint_says_yes_to_what_was_saved_and_no_to_what_was_deleted(home: Home, choice: str) -> None:
+    await home.open(choice).save(SLOT, b"x")
+    assert home.open(choice).exists_hint(SLOT)
+    assert not home.open(choice).exists_hint(OTHER)
+    await home.open(choice).delete(SLOT)
+    assert not home.open(choice).exists_hint(SLOT)
+    assert await home.open(choice).load(SLOT) is None
+
+
+async def test_without_a_keyring_it_goes_to_a_file_and_a_notice_says_so_once(home: Home) -> None:
+    home.locked = "it is locked"
+    vault = home.open()
+    await vault.save(SLOT, b"one")
+    await vault.save(SLOT, b"two")
+    await vault.save(OTHER, b"three")
+    assert await home.open().load(SLOT) == b"two"
+    [notice] = home.notices
+    assert "it is locked" in notice
+    assert vault.place(SLOT) == str(home.places.credentials / f"{SLOT}.secret")
+    assert vault.place(SLOT) in notice
+
+
+async def test_the_notice_is_not_repeated_in_later_runs(home: Home) -> None:
+    home.locked = "it is locked"
+    await home.open().save(SLOT, b"one")
+    await home.open().save(SLOT, b"two")
+    assert len(home.notices) == 1
+
+
+async def test_back_to_the_keyring_once_it_is_open_and_the_file_goes(home: Home) -> None:
+    home.locked = "it is locked"
+    await home.open().save(SLOT, b"one")
+    home.locked = ""
+    vault = home.open()
+    assert await vault.load(SLOT) == b"one"
+    await vault.save(SLOT, b"two")
+    assert home.names() == [f"{SLOT}.keyring"]
+    assert await home.open().load(SLOT) == b"two"
+    assert vault.place(SLOT) == "the system keyring"
+
+
+async def test_a_locked_keyring_is_an_error_not_an_absence(home: Home) -> None:
+    await home.open().save(SLOT, b"one")
+    home.locked = "it is locked"
+    with pytest.raises(KeyringUnavailable, match="it is locked") as error:
+        await home.open().load(SLOT)
+    assert "--token-store file" in error.value.hint
+    home.locked = ""
+    assert await home.open().load(SLOT) == b"one"
+
+
+async def test_what_was_saved_in_the_file_last_wins_over_the_keyring(home: Home) -> None:
+    await home.open().save(SLOT, b"old")
+    home.locked = "it is locked"
+    await home.open().save(SLOT, b"new")
+    home.locked = ""
+    assert await home.open().load(SLOT) == b"new"
+    await home.open().save(SLOT, b"newest")
+    assert await home.open().load(SLOT) == b"newest"
+    assert len(home.ring.entries) == 1  # The old generation went with it.
+
+
+async def test_the_keyring_alone_says_why_it_cannot_be_used_and_what_else_there_is(home: Home) -> None:
+    home.locked = "none is running"
+    with pytest.raises(KeyringUnavailable, match=r"none is running.*--token-store file"):
+        await home.open("keyring").save(SLOT, b"x")
+    assert home.names() == []
+
+
+async def test_the_file_alone_never_asks_the_keyring(home: Home) -> None:
+    await home.open("file").save(SLOT, b"x")
+    assert await home.open("file").load(SLOT) == b"x"
+    assert home.found == 0
+    assert home.notices == []
+    assert home.names() == [f"{SLOT}.secret"]
+
+
+async def test_the_file_alone_replaces_what_the_keyring_has(home: Home) -> None:
+    await home.open("auto").save(SLOT, b"old")
+    assert await home.open("file").load(SLOT) is None
+    await home.open("file").save(SLOT, b"new")
+    assert await home.open("auto").load(SLOT) == b"new"
+
+
+async def test_a_hanging_keyring_costs_its_deadline_once(home: Home) -> None:
+    home.ring = ring = HangingRing()
+    vault = home.open(deadline=0.2)
+    try:
+        async with asyncio.timeout(10):
+            await vault.save(SLOT, b"one")
+            assert ring.asked.is_set()
+            ring.asked.clear()
+            await vault.save(SLOT, b"two")
+        assert not ring.asked.is_set()
+        assert await vault.load(SLOT) == b"two"
+        assert "A prompt" in home.notices[0]
+    finally:
+        ring.answer.set()
+
+
+async def test_what_a_hanging_keyring_does_at_last_changes_nothing(home: Home) -> None:
+    home.ring = ring = HangingRing()
+    vault = home.open(deadline=0.2)
+    await vault.save(SLOT, LONG)
+    ring.answer.set()
+    async with asyncio.timeout(10):
+        while not ring.calls:
+            await asyncio.sleep(0.01)
+    assert await home.open().load(SLOT) == LONG
+    await home.open().save(SLOT, b"short")
+    assert await home.open().load(SLOT) == b"short"
+    assert len(ring.entries) == 1
+
+
+async def test_a_keyring_that_keeps_nothing_is_found_out(home: Home) -> None:
+    home.ring = ForgetfulRing()
+    await home.open().save(SLOT, b"one")
+    assert "did not keep" in home.notices[0]
+    assert await home.open().load(SLOT) == b"one"
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+async def test_a_write_that_fails_midway_leaves_the_old_value(home: Home, at: int) -> None:
+    await home.open("keyring").save(SLOT, LONG)
+    failing_at(home.ring, "set", at, RuntimeError("the secret is hunter2"))
+    with pytest.raises(KeyringUnavailable) as error:
+        await home.open("keyring").save(SLOT, LONG[::-1])
+    assert "hunter2" not in f"{error.value}{error.value.__cause__}"
+    assert await home.open("keyring").load(SLOT) == LONG
+    home.ring.before = lambda _: None
+    await home.open("keyring").save(SLOT, b"short")
+    assert len(home.ring.entries) == 1  # Nothing of the half-written one is left.
+
+
+@pytest.mark.parametrize("what", ["get", "set", "delete"])
+@pytest.mark.parametrize("at", [1, 2, 4])
+async def test_a_process_killed_at_the_keyring_leaves_the_old_value_or_the_new(home: Home, what: str, at: int) -> None:
+    await home.open().save(SLOT, LONG)
+    failing_at(home.ring, what, at, Killed())
+    with pytest.raises(Killed):
+        await home.open().save(SLOT, LONG[::-1])
+    home.ring.before = lambda _: None
+    new = what == "delete"
+    assert await home.open().load(SLOT) == (LONG[::-1] if new else LONG)
+    await home.open().save(SLOT, b"short")
+    assert await home.open().load(SLOT) == b"short"
+    assert len(home.ring.entries) == 1
+
+
+@pytest.mark.parametrize("locked", ["", "it is locked"])
+@pytest.mark.parametrize("at", range(1, 7))
+async def test_a_process_killed_at_the_disk_leaves_the_old_value_or_the_new(
+    home: Home, monkeypatch: pytest.MonkeyPatch, locked: str, at: int
+) -> None:
+    """Every replacement and removal of a file is one place to die, before it happens."""
+    await home.open().save(SLOT, b"old")
+    home.locked = locked
+    count = 0
+
+    def dying(patch: pytest.MonkeyPatch, name: str) -> None:
+        real = getattr(Path, name)
+
+        def instead(path: Path, *arguments: object, **options: object) -> object:
+            nonlocal count
+            count += 1
+            if count == at:
+                raise Killed
+            return real(path, *arguments, **options)
+
+        patch.setattr(Path, name, instead)
+
+    with monkeypatch.context() as patch:
+        dying(patch, "replace")
+        dying(patch, "unlink")
+        try:
+            await home.open().save(SLOT, b"new")
+            saved = True
+        except Killed:
+            saved = False
+    home.locked = ""
+    found = await home.open().load(SLOT)
+    assert found == b"new" if saved else found in (b"old", b"new")
+    await home.open().save(SLOT, b"newest")
+    assert await home.open().load(SLOT) == b"newest"
+    assert len(home.ring.entries) == 1
+    assert home.names() == [f"{SLOT}.keyring"]
+
+
+async def test_a_value_missing_from_the_keyring_is_none(home: Home) -> None:
+    await home.open().save(SLOT, LONG)
+    home.ring.entries.popitem()
+    assert await home.open().load(SLOT) is None
+
+
+async def test_a_reader_overtaken_by_a_save_reads_the_new_value(home: Home) -> None:
+    await home.open().save(SLOT, LONG)
+    reader, writer = home.open(), home.open()
+    loop = asyncio.get_running_loop()
+
+    def before(what: str) -> None:
+        home.ring.before = lambda _: None
+        asyncio.run_coroutine_threadsafe(writer.save(SLOT, LONG[::-1]), loop).result(10)
+
+    home.ring.before = before
+    assert await reader.load(SLOT) == LONG[::-1]
+
+
+async def test_delete_removes_file_marker_and_every_piece(home: Home) -> None:
+    await home.open().save(SLOT, LONG)
+    await home.open().save(OTHER, b"stays")
+    await home.open().delete(SLOT)
+    assert home.names() == [f"{OTHER}.keyring"]
+    assert len(home.ring.entries) == 1
+    assert await home.open().load(OTHER) == b"stays"
+
+
+async def test_deleting_nothing_is_fine_and_asks_no_keyring(home: Home) -> None:
+    await home.open().delete(SLOT)
+    assert home.found == 0
+
+
+async def test_delete_with_a_locked_keyring_says_so_but_the_value_is_not_found_again(home: Home) -> None:
+    await home.open().save(SLOT, LONG)
+    home.locked = "it is locked"
+    with pytest.raises(StoreError, match="a copy of it stays in the system keyring"):
+        await home.open().delete(SLOT)
+    home.locked = ""
+    assert await home.open().load(SLOT) is None
+    await home.open().delete(SLOT)
+    assert home.ring.entries == {}
+    assert home.names() == []
+
+
+async def test_a_value_too_large_for_a_keyring_goes_to_the_file(home: Home) -> None:
+    await home.open().save(SLOT, b"x" * 100_000)
+    assert await home.open().load(SLOT) == b"x" * 100_000
+    assert home.ring.entries == {}
+
+
+async def test_two_runs_that_save_at_once_leave_one_whole_value(home: Home) -> None:
+    first, second = home.open(), home.open()
+    values = [bytes([number]) * 3000 for number in range(6)]
+    await asyncio.gather(*((first, second)[number % 2].save(SLOT, value) for number, value in enumerate(values)))
+    found = await home.open().load(SLOT)
+    assert found in values
+    assert len(home.ring.entries) == 4  # 4,000 characters of one generation.
+
+
+@pytest.mark.parametrize("marker", [b"", b"keyring\n", b"keyring ../../../../etc\n", b"\xff" * 40, b"file\nnonsense\n"])
+async def test_a_marker_that_makes_no_sense_is_no_marker(home: Home, marker: bytes) -> None:
+    await home.open("file").save(SLOT, b"x")
+    (home.places.credentials / f"{SLOT}.keyring").write_bytes(marker)
+    (home.places.credentials / f"{SLOT}.keyring").chmod(0o600)
+    assert await home.open().load(SLOT) == b"x"
+
+
+@pytest.mark.parametrize("slot", ["", "tokens", "tokens-12", "../tokens-0123456789abcdef", "tokens-0123456789ABCDEF"])
+async def test_a_malformed_slot_is_refused(home: Home, slot: str) -> None:
+    vault = home.open()
+    for call in (vault.load(slot), vault.save(slot, b""), vault.delete(slot)):
+        with pytest.raises(ValueError, match="hex digits"):
+            await call
+    for name in ("exists_hint", "place"):
+        with pytest.raises(ValueError, match="hex digits"):
+            getattr(vault, name)(slot)
+    with pytest.raises(ValueError, match="hex digits"):
+        vault.locked(slot, 1)

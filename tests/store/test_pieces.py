@@ -1,0 +1,78 @@
+"""A value in pieces: any bytes come back, and a damaged one is none."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.store.pieces import LIMIT, PIECE, drop_pieces, load_pieces, save_pieces
+from tests.store.rings import OTHER, SLOT, WindowsRing
+
+GENERATION = "0011223344556677"
+NEXT = "8899aabbccddeeff"
+
+
+def check() -> None:
+    pass
+
+
+def stored(data: bytes) -> WindowsRing:
+    ring = WindowsRing()
+    save_pieces(ring, SLOT, GENERATION, data, check)
+    return ring
+
+
+@given(st.binary(max_size=5000))
+def test_any_bytes_come_back(data: bytes) -> None:
+    ring = stored(data)
+    assert load_pieces(ring, SLOT, GENERATION, check) == data
+    assert all(len(piece) <= PIECE for piece in ring.entries.values())
+    drop_pieces(ring, SLOT, GENERATION, check)
+    assert ring.entries == {}
+
+
+@given(st.binary(max_size=4000), st.data())
+def test_a_damaged_value_is_none(data: bytes, draw: st.DataObject) -> None:
+    ring = stored(data)
+    name = draw.draw(st.sampled_from(sorted(ring.entries)))
+    text = ring.entries[name]
+    change = draw.draw(st.sampled_from(["remove", "cut", "empty", "swap", "other"]))
+    if change == "remove":
+        del ring.entries[name]
+    elif change == "cut":
+        ring.entries[name] = text[:-4]
+    elif change == "empty":
+        ring.entries[name] = ""
+    elif change == "swap":
+        ring.entries[name] = text.swapcase()
+    else:
+        ring.entries[name] = draw.draw(st.text(max_size=50))
+    if ring.entries.get(name) != text:
+        assert load_pieces(ring, SLOT, GENERATION, check) is None
+    drop_pieces(ring, SLOT, GENERATION, check)
+    assert ring.entries == {}
+
+
+def test_the_largest_value_fits() -> None:
+    ring = stored(b"x" * LIMIT)
+    assert load_pieces(ring, SLOT, GENERATION, check) == b"x" * LIMIT
+    drop_pieces(ring, SLOT, GENERATION, check)
+    assert ring.entries == {}
+
+
+def test_slots_and_generations_do_not_meet() -> None:
+    ring = stored(b"a" * 3000)
+    save_pieces(ring, SLOT, NEXT, b"b" * 3000, check)
+    save_pieces(ring, OTHER, GENERATION, b"c" * 3000, check)
+    drop_pieces(ring, SLOT, GENERATION, check)
+    assert load_pieces(ring, SLOT, GENERATION, check) is None
+    assert load_pieces(ring, SLOT, NEXT, check) == b"b" * 3000
+    assert load_pieces(ring, OTHER, GENERATION, check) == b"c" * 3000
+
+
+def test_a_huge_number_of_pieces_is_not_believed() -> None:
+    ring = stored(b"x")
+    [name] = ring.entries
+    for count in ("0", "101", "9" * 5000, "\u0661", "-1", ""):
+        ring.entries[name] = f"{count} {'0' * 64} eA=="
+        ring.calls.clear()
+        assert load_pieces(ring, SLOT, GENERATION, check) is None
+        assert ring.calls == ["get"]

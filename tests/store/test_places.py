@@ -1,0 +1,37 @@
+"""Where the store's files are on each platform, and what a slot may look like."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.store.places import Places, check_slot, platform_places
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
+def test_linux_has_it_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert platform_places() == Places(tmp_path / "mcp-remote-bridge")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    places = platform_places()
+    assert places.credentials == tmp_path / ".local/share/mcp-remote-bridge/credentials"
+    assert places.locks == tmp_path / ".local/share/mcp-remote-bridge/locks"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("slot", ["tokens-0123456789abcdef", "client-" + "a" * 64])
+def test_a_slot(slot: str) -> None:
+    assert check_slot(slot) == slot
+
+
+@pytest.mark.parametrize(
+    "slot",
+    [
+        *("", "-0123456789abcdef", "tokens_0123456789abcdef", "tokens-0123456789abcde", "tokens-" + "a" * 65),
+        *("tokens-0123456789abcdef\n", "tokens-0123456789abcdeg", "TOKENS-0123456789abcdef", "a/b-0123456789abcdef"),
+    ],
+)
+def test_not_a_slot(slot: str) -> None:
+    with pytest.raises(ValueError, match="hex digits"):
+        check_slot(slot)
