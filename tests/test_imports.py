@@ -36,6 +36,7 @@ IMPURE = {
     *("httpcore", "httpx", "h11", "socket", "ssl", "select", "selectors", "urllib.request", "truststore"),
     *("os", "sys", "io", "pathlib", "tempfile", "shutil", "keyring", "platformdirs", "click", "logging"),
     *("time", "random", "secrets", "uuid", "warnings", "http.client", "http.server"),
+    *("authlib.integrations", "requests", "filelock", "psutil", "webbrowser", "secretstorage"),
 }
 CLOCK_CALLS = {"now", "utcnow", "today"}
 BAD_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -138,6 +139,7 @@ def test_a_module_keeps_the_rules(path: Path) -> None:
 def test_every_room_is_known() -> None:
     rooms = {room_of(module_name(path)) for path in MODULES}
     assert rooms >= {"protocol", "session", "host", "remote", "app", "cli", "config", "errors", "__main__"}
+    assert rooms >= {"oauth", "login", "store"}
     assert rooms <= set(ARROWS)
 
 
@@ -149,6 +151,12 @@ def test_every_room_is_known() -> None:
         ("bridge.session.a", "from ..remote.http import X", "session imports bridge.remote.http"),
         ("bridge.session.a", "from bridge.oauth.flow import F", "session imports bridge.oauth.flow"),
         ("bridge.oauth.a", "import bridge.session", "oauth imports bridge.session"),
+        ("bridge.oauth.a", "from bridge.config import SignInSettings", "oauth imports bridge.config"),
+        ("bridge.oauth.a", "from authlib.integrations.httpx_client import X", "oauth imports authlib.integrations"),
+        ("bridge.oauth.a", "import secrets", "oauth imports secrets"),
+        ("bridge.login.a", "from bridge.store.vault import Vault", "login imports bridge.store"),
+        ("bridge.store.a", "import bridge.login.web", "store imports bridge.login"),
+        ("bridge.config.signing_in", "from bridge.oauth.scopes import split", "config imports bridge.oauth"),
         ("bridge.protocol.a", "from bridge.era import x", "protocol imports bridge.era"),
         ("bridge.era.a", "def f():\n    import os.path", "era imports os.path"),
         ("bridge.era.a", "from urllib import request", "era imports urllib.request"),
@@ -182,6 +190,9 @@ def test_a_broken_rule_is_found(module: str, source: str, says: str) -> None:
             "import msgspec, re\nfrom bridge.era import x\nfrom bridge.errors import BridgeError",
         ),
         ("bridge.session.a", "from . import b\nfrom .b import c"),
+        ("bridge.oauth.a", "from authlib.oauth2.rfc6749.parameters import p\nimport hmac, hashlib, joserfc"),
+        ("bridge.login.a", "import httpx\nfrom bridge.oauth.record import R\nfrom bridge.config import S"),
+        ("bridge.config.settings", "from bridge.config.signing_in import S\nfrom bridge.errors import E"),
         (
             "bridge.remote.a",
             "import ssl, os\nfrom bridge.protocol.x import y\nfrom bridge.config import Settings",

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
 
 _LOCK_SECONDS = 60.0
 _CLOSING_SECONDS = 1.0
+_PAUSE_SECONDS = 5.0
+_PAST_TOKENS = 8
 
 _logger = logging.getLogger("bridge.authorization")
 
@@ -90,6 +93,8 @@ class Authorization:
         self._work: asyncio.Task[None] | None = None
         self._is_asking = False
         self._is_kept = True
+        self._past: deque[str] = deque(maxlen=_PAST_TOKENS)
+        self._renews_ahead_from = 0.0
         self._changed = asyncio.Event()
 
     # -- what a request asks for
@@ -101,12 +106,14 @@ class Authorization:
             return self._credential if self._is_loaded else None
         if record.expires_at is None:
             return self._credential
-        state = freshness(record, self._clock())
+        now = self._clock()
+        state = freshness(record, now)
         if state is Freshness.FRESH or not record.refresh_token:
             return self._credential
         if state is Freshness.EXPIRED:
             return None
-        if self._work is None:
+        if self._work is None and now >= self._renews_ahead_from:
+            self._renews_ahead_from = now + _PAUSE_SECONDS
             self._begin(self._renew(record)).add_done_callback(_say_why)
         return self._credential
 
@@ -114,11 +121,12 @@ class Authorization:
         """Wait for a credential that is worth sending. Raises `BridgeError` where none can be had now."""
         if not self._is_loaded:
             await self._join(self._load)
-        credential = self.ready()
-        if credential is None:
-            record = self._record
-            assert record is not None  # noqa: S101 - else `ready` has a credential
-            await self._join(lambda: self._renew(record))
+        while self.ready() is None:
+            if self._is_asking:
+                await self._end_of_work()  # How it went is for those who asked for it.
+                continue
+            await self._join(self._renew_in_use)
+            break
         return self._credential
 
     def accepted(self, credential: Credential) -> None:
@@ -132,12 +140,18 @@ class Authorization:
             if refusal.credential.serial != self._credential.serial:
                 return
             if self._work is not None:
-                await asyncio.shield(self._work)
+                if refusal.is_quiet:
+                    await self._end_of_work()  # It has nobody to tell that a sign-in failed; there may be another.
+                else:
+                    await asyncio.shield(self._work)
                 continue
-            if refusal.is_quiet and await self._needs_a_person(refusal):
-                # Nobody waits for it: not worth a tab. Somebody else's request will see to the sign-in.
-                await self._next_change()
-                return
+            if refusal.is_quiet:
+                if await self._needs_a_person(refusal):
+                    # Nobody waits for it: not worth a tab. Somebody else's request will see to the sign-in.
+                    await self._next_change()
+                    return
+                if self._is_working():
+                    continue  # Somebody began while the store was read.
             await asyncio.shield(self._begin(self._recover(refusal)))
 
     async def close(self) -> None:
@@ -166,6 +180,13 @@ class Authorization:
     async def _join(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.shield(self._work or self._begin(work()))
 
+    def _is_working(self) -> bool:
+        return self._work is not None
+
+    async def _end_of_work(self) -> None:
+        if self._work is not None:
+            await asyncio.wait([self._work])
+
     async def _next_change(self) -> None:
         await self._changed.wait()
 
@@ -173,6 +194,8 @@ class Authorization:
         """Use this record from now on."""
         for secret in record.secrets() if record else ():
             self._conceal(secret)
+        if self._record is not None and self._record.access_token:
+            self._past.append(self._record.access_token)
         self._record = record
         self._origin = origin
         self._accepted = False
@@ -236,9 +259,16 @@ class Authorization:
             self._renewal = self._make_renewal()
         return self._renewal
 
+    async def _renew_in_use(self) -> None:
+        assert self._record is not None  # noqa: S101 - it comes to this only with a token
+        await self._renew(self._record)
+
     async def _renew(self, seen: Record) -> None:
-        """Refresh, unless somebody did. A refresh token that is refused is cleared; everything else keeps it."""
-        from bridge.oauth.errors import ClientUnknown, GrantRejected
+        """Refresh, unless somebody did. A reason that may pass is raised; any other means that a sign-in is needed.
+
+        Only a refresh token that is refused itself is cleared in the store.
+        """
+        from bridge.oauth.errors import GrantRejected, SignInError, Unavailable
 
         async with self._locked():
             record = (await self._read() if self._is_kept else None) or seen
@@ -251,8 +281,10 @@ class Authorization:
                 return
             try:
                 renewed = await self._make().refresh(record)
-            except (GrantRejected, ClientUnknown) as problem:
-                _logger.info("the refresh token was refused, a sign-in is needed: %s", problem.message)
+            except Unavailable:
+                raise
+            except SignInError as problem:
+                _logger.info("the token cannot be renewed, a sign-in is needed: %s", problem.message)
                 cleared = record.without_tokens()
                 if isinstance(problem, GrantRejected):
                     await self._save(cleared)
@@ -274,7 +306,12 @@ class Authorization:
             return None
 
     def _next(self, refusal: Refusal, stored: Record | None) -> Step:
-        held = Held(self._record, self._origin, self._accepted)
+        if stored is not None and stored.access_token in self._past:
+            stored = None  # What was in use here before is no news: it could not be replaced there.
+        record = self._record
+        # One that ended before it was ever used was not refused for what it is.
+        ended = record is not None and freshness(record, self._clock()) is Freshness.EXPIRED
+        held = Held(record, self._origin, self._accepted or ended)
         in_use = refusal.credential.serial == self._credential.serial
         return next_step(held, stored, in_use=in_use, lacks=refusal.lacks, step_ups=refusal.step_ups)
 
@@ -286,9 +323,8 @@ class Authorization:
         if step is Step.RELOAD:
             self._adopt(stored, Origin.STORE)
         elif step is Step.REFRESH:
-            assert self._record is not None  # noqa: S101 - by the table
-            await self._renew(self._record)
-            if self._record.access_token:
+            await self._renew_in_use()
+            if self._credential.header is not None:
                 return
             if not refusal.is_quiet:
                 await self._sign_in(refusal)

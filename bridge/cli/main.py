@@ -88,7 +88,7 @@ def run(url: Sequence[str], **options: Any) -> None:
 def client_metadata(url: str, callback_port: int | None, callback_host: str, callback_path: str) -> None:
     """Print the OAuth client metadata document to host at URL.
 
-    Servers that take such documents then need no registration: pass --client-metadata-url URL. A server that compares
+    Pass --client-metadata-url URL then: servers that take such documents need no registration. A server that compares
     ports exactly needs one that does not change: give --callback-port here and there.
     """
     import json
@@ -121,7 +121,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 def _describe(error: click.ClickException) -> str:
-    if not isinstance(error, click.BadParameter) or error.param is None:
+    if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or error.param is None:
         return error.format_message()
     source = source_of(error.param, error.ctx)
     if isinstance(error.param.type, click.types.BoolParamType):
@@ -138,6 +138,7 @@ def _defect(error: Exception, settings: Settings) -> BridgeError:
 
         redactor = Redactor()
         redactor.add_headers(settings.headers)
+        redactor.add(settings.sign_in.client_secret)
         _write(redactor("".join(traceback.format_exception(error))))
     return BridgeError(
         f"Stopped by an unexpected {type(error).__name__}, a defect of the bridge.",

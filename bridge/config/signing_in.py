@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ OWNED_PARAMETERS = frozenset(
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _SCOPE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6749 3.3
-_HOST = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]")
+_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # No other address is listened on.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _SECRET_FILE_BYTES = 64 * 1024
@@ -70,13 +71,18 @@ class SignInSettings:
             _check_resource(self.resource)
         if self.callback_port is not None and not 0 < self.callback_port < 65536:
             raise UsageError(f"The callback port must be between 1 and 65535, not {self.callback_port}.")
-        if not _HOST.fullmatch(self.callback_host):
+        if self.callback_host not in _HOSTS:
             raise UsageError(
                 "The callback host must be this machine: localhost, 127.0.0.1 or [::1].",
                 hint="It is what the redirect URI names; both 127.0.0.1 and ::1 are listened on.",
             )
-        if not _PATH.fullmatch(self.callback_path):
-            raise UsageError("The callback path must begin with / and hold no query.", hint="Such as /callback.")
+        if not _PATH.fullmatch(self.callback_path) or _has_dot_segments(self.callback_path):
+            raise UsageError(
+                "The callback path must begin with / and hold no query, escape or dot segment.",
+                hint="Such as /callback.",
+            )
+        if not (self.login_timeout > 0 and math.isfinite(self.login_timeout)):
+            raise UsageError(f"The login timeout must be more than 0 seconds, not {self.login_timeout:g}.")
         if self.token_store not in TOKEN_STORES:
             raise UsageError(f"Unknown token store {self.token_store!r}: choose {', '.join(TOKEN_STORES)}.")
         if not _PROFILE.fullmatch(self.profile):
@@ -105,7 +111,7 @@ def read_client_secret(text: str, environ: Mapping[str, str], source: str, *, in
             raise UsageError(f"{source} needs the environment variable {named}, which is {state}.")
         return ClientSecret(_checked(value, source))
     if colon and kind == "file":
-        return ClientSecret(_checked(_content(Path(rest).expanduser(), source), source))
+        return ClientSecret(_checked(_content(Path(rest), source), source))
     if "${" in text:
         raise UsageError(f"{source} holds a ${{...}} that the host did not expand.", hint="Write env:NAME instead.")
     warning = ""
@@ -122,11 +128,14 @@ def parse_authorize_param(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals or not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", name):
-        raise UsageError("An authorize parameter is not of the form name=value.", hint="Such as audience=https://api.")
+        hint = "Write --authorize-param name=value, such as audience=https://api.example."
+        raise UsageError("An authorize parameter is not of the form name=value.", hint=hint)
     if name.lower() in OWNED_PARAMETERS:
         other = {"scope": "--scope", "resource": "--resource", "client_id": "--client-id"}.get(name.lower())
         hint = f"Use {other}." if other else ""
         raise UsageError(f"The authorize parameter {name} is set by the bridge itself and cannot be given.", hint=hint)
+    if not value.isprintable():
+        raise UsageError(f"The value of the authorize parameter {name} holds a character that cannot be shown.")
     return name, value
 
 
@@ -140,8 +149,13 @@ def check_metadata_url(url: str) -> None:
     path = parts.path if usable else ""
     if not usable or parts.scheme != "https" or not _VISIBLE.fullmatch(url) or parts.username is not None:
         raise UsageError("The client metadata URL must be an https:// URL of the document you host.")
-    if path in ("", "/") or "#" in url or any(segment in (".", "..") for segment in path.split("/")):
+    if path in ("", "/") or "#" in url or _has_dot_segments(path):
         raise UsageError("The client metadata URL needs a path, without fragment and dot segments.")
+
+
+def _has_dot_segments(path: str) -> bool:
+    # A browser takes them out (RFC 3986 5.2.4), and then asks for another path.
+    return any(segment.lower().replace("%2e", ".") in (".", "..") for segment in path.split("/"))
 
 
 def _check_resource(resource: str) -> None:
@@ -156,10 +170,12 @@ def _check_resource(resource: str) -> None:
 
 def _content(path: Path, source: str) -> str:
     try:
-        with path.open("rb") as file:
+        with path.expanduser().open("rb") as file:
             return file.read(_SECRET_FILE_BYTES).decode("utf-8-sig").strip()
     except OSError as error:
         raise UsageError(f"The file that {source} names cannot be read: {error.strerror} ({path}).") from None
+    except RuntimeError:
+        raise UsageError(f"The file that {source} names cannot be read: no such home directory ({path}).") from None
     except UnicodeDecodeError:
         raise UsageError(f"The file that {source} names is not UTF-8 text ({path}).") from None
 

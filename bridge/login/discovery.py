@@ -78,12 +78,15 @@ class Discovery:
         Raises `MetadataError`, `Unavailable`.
         """
         check_endpoint(issuer, "authorization server")
+        guessed = found.resource is None or issuer not in found.resource.authorization_servers
         late: SignInError | None = None
         tried = authorization_server_urls(issuer)
         for url in tried:
             try:
                 reply = await self._web.metadata(url, _SERVER)
-            except Unavailable as problem:
+                if _is_document(reply):
+                    return await self._vetted(read_authorization_server(reply.body, url, issuer, guessed=guessed))
+            except (MetadataError, Unavailable) as problem:
                 late = late or problem
                 continue
             if reply.status >= 500 or reply.status == 429:
@@ -91,8 +94,6 @@ class Discovery:
                     f"The {_SERVER} at {url} cannot be had: it answered status {reply.status}.",
                     hint="Try again later.",
                 )
-            elif _is_document(reply):
-                return await self._vetted(read_authorization_server(reply.body, url, issuer))
         if late is not None:
             raise late
         if found.resource is None:

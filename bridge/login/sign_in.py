@@ -98,9 +98,13 @@ class SignIn:
         self._environ = environ
         self._discovery = Discovery(server_url, web)
         self._token_endpoint = TokenEndpoint(web, conceal)
+        self._has_asked = False
 
     async def run(self, ask: Ask, keep: Callable[[Record], Awaitable[None]]) -> None:
         """Sign in and hand the record to `keep`. Raises `SignInError`."""
+        if not ask.widens:
+            # Who refuses a token may have moved to another authorization server.
+            self._web.forget_metadata()
         try:
             await self._run(ask, keep)
         except SignInError:
@@ -110,12 +114,14 @@ class SignIn:
     async def _run(self, ask: Ask, keep: Callable[[Record], Awaitable[None]]) -> None:
         found = await self._discovery.find(ask.resource_metadata)
         problem: SignInError | None = None
-        for issuer in found.issuers:
+        for issuer in self._order(found, ask.previous):
             try:
                 server = await self._discovery.server(issuer, found)
                 await self._with(server, found, ask, keep)
             except (MetadataError, Unavailable, RegistrationFailed) as failure:
                 _logger.info("no sign-in at %s: %s", issuer, failure.message)
+                if self._has_asked:
+                    raise  # Nobody is asked to sign in at one server after the other.
                 problem = problem or failure
             else:
                 return
@@ -127,6 +133,12 @@ class SignIn:
             ) from problem
         assert problem is not None  # noqa: S101 - there is always an issuer
         raise problem
+
+    def _order(self, found: Found, previous: Record | None) -> tuple[str, ...]:
+        """The authorization servers to try. A client that the user registered is known at one of them only."""
+        if previous and previous.client.kind == "static" and previous.issuer in found.issuers:
+            return (previous.issuer,)
+        return found.issuers
 
     async def _with(
         self, server: AuthorizationServer, found: Found, ask: Ask, keep: Callable[[Record], Awaitable[None]]
@@ -269,7 +281,7 @@ class SignIn:
         url = authorization_url(throwaway, self._settings.authorize_params)
         try:
             reply = await self._web.probe(url, "authorization endpoint")
-        except Unavailable as problem:
+        except (MetadataError, Unavailable) as problem:  # Such as a page that is larger than what is read here.
             _logger.debug("the authorization endpoint was not probed: %s", problem.message)
             return
         refused = 400 <= reply.status < 500 and reply.status not in _NOT_ABOUT_THE_CLIENT
@@ -302,6 +314,7 @@ class SignIn:
         )
         seconds = self._settings.login_timeout
         waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
+        self._has_asked = True
         try:
             self._announce(url)
             try:
@@ -316,7 +329,8 @@ class SignIn:
             raise SignInError(
                 f"Nobody finished signing in at {pending.server.issuer} within {seconds:g} seconds.",
                 hint="Try again. If the browser showed an error, it names the cause; if it could not open "
-                f"{pending.redirect_uri}, a firewall or a browser on another machine is in the way.",
+                f"{pending.redirect_uri}, a firewall or a browser on another machine is in the way."
+                + _client_hint(pending),
             ) from None
         finally:
             waiting.cancel()
@@ -328,7 +342,7 @@ class SignIn:
             to_do = "Sign in once more: another tab opens for it." if is_kept else problem.hint
             arrival.respond(failed_page(name, problem.message, to_do), 400)
             raise
-        except SignInError as problem:
+        except BridgeError as problem:
             arrival.respond(failed_page(name, problem.message, problem.hint), 400)
             raise
         arrival.respond(signed_in_page(name, ask.host))
@@ -346,6 +360,8 @@ class SignIn:
             said = ": ".join(part for part in (answer.error, answer.description) if part)
             message = f"{server.issuer} did not grant access: {said}"
             message += "" if message.endswith(".") else "."
+            if ask.widens and ask.challenged:
+                message += f" It was asked for {' '.join(ask.challenged)}, which the server wants for this request."
             if answer.error in _NO_CLIENT:
                 raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
             raise SignInError(message, hint=hint_for(answer.error, said) or "Try again to sign in anew.")
@@ -377,3 +393,10 @@ class SignIn:
             generation=ask.previous.generation if ask.previous else 0,
         )
         return empty.with_tokens(tokens, time.time())
+
+
+def _client_hint(pending: Pending) -> str:
+    """What else may be wrong with a client that the user gave: a server shows such an error, and tells nobody else."""
+    if pending.client.kind != "static":
+        return ""
+    return f" Check too that it knows the client {pending.client.client_id} (--client-id) with that redirect URI."

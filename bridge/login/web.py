@@ -120,7 +120,7 @@ class Web:
                     reply, lifetime = await self._once(method, url, what, headers, content)
                     if not follow or reply.status not in _REDIRECTS or not reply.location:
                         return reply, lifetime
-                    url = urljoin(url, reply.location)
+                    url = _joined(url, reply.location, what)
         except TimeoutError:
             raise Unavailable(
                 f"The {what} at {url} did not come within {_TOTAL_SECONDS:g} seconds.", hint="Try again later."
@@ -158,11 +158,13 @@ class Web:
                 )
                 try:
                     return await self._read(client, request, url, what)
-                except httpx.ConnectError as error:
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                     problem = error
                 except httpx.HTTPError as error:
                     problem = error
                     break
+                except httpx.InvalidURL:  # It looks at a `Location` even when it is not to follow it.
+                    raise _no_url(url, what) from None
         _logger.debug("%s %s failed", method, url, exc_info=problem)
         raise Unavailable(
             f"The {what} at {url} cannot be had: {_reason(problem)}.",
@@ -247,6 +249,20 @@ async def _resolve(parts: SplitResult, what: str) -> list[str]:
             hint="Check the network or VPN; if the name is wrong, the server's operator has to mend it.",
         ) from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:6]
+
+
+def _joined(url: str, location: str, what: str) -> str:
+    """Where a redirect of `url` leads, if it may be asked."""
+    try:
+        return check_endpoint(urljoin(url, location), what)
+    except ValueError:
+        raise _no_url(url, what) from None
+    except MetadataError as problem:
+        raise MetadataError(f"{problem.message} {url} redirects there.", hint=problem.hint) from None
+
+
+def _no_url(url: str, what: str) -> SignInError:
+    return MetadataError(f"The {what} at {url} redirects to something that is no URL.", hint="The server is at fault.")
 
 
 def _at(parts: SplitResult, address: str) -> str:

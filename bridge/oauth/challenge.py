@@ -1,42 +1,121 @@
-"""WWW-Authenticate. First draft."""
+"""Challenges: what `WWW-Authenticate` says (RFC 9110 11.6.1, RFC 6750 3, RFC 9728 5.1).
+
+    WWW-Authenticate = #challenge
+    challenge        = auth-scheme [ 1*SP ( token68 / #auth-param ) ]
+    auth-param       = token BWS "=" BWS ( token / quoted-string )
+
+Commas part challenges as well as parameters, so a word after a comma is a scheme unless "=" follows it. Beyond the
+grammar, for the sake of servers there are: an unquoted value may hold anything up to a comma or space (a URL), commas
+between parameters may be missing, and a word that fits nowhere is passed over. At what is broken beyond that, such as
+a quote without an end, the field ends, and what was read before it holds.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
+from bridge.oauth.scopes import split
+
+_MAX_FIELDS = 20
+_MAX_FIELD = 16 * 1024
+_MAX_CHALLENGES = 50
+_MAX_PARAMETERS = 50
+
+# No pattern gives back what it took, so each character is looked at a few times at most.
+_BETWEEN = re.compile(r"[ \t\r\n,]*+")
+_WORD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")
+_EQUALS = re.compile(r"[ \t\r\n]*+=[ \t\r\n]*+")
+_TOKEN68 = re.compile(r"[ \t]++([0-9A-Za-z\-._~+/]++=*+)[ \t\r\n]*+(?=,|\Z)")
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_UNQUOTED = re.compile(r'[^ \t\r\n,"]++')
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
 
 class Challenge(msgspec.Struct, frozen=True):
-    """One."""
+    """One challenge. `scheme` and the names in `parameters` are lower case; a name that comes twice counts once."""
 
     scheme: str
-    parameters: dict[str, str]
+    parameters: dict[str, str] = {}
     token68: str = ""
 
 
 def parse_challenges(values: Iterable[str]) -> tuple[Challenge, ...]:
-    """Read."""
-    found = []
-    for value in values:
-        if value.lower().startswith("bearer"):
-            pairs = re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))', value)
-            found.append(Challenge("bearer", {name.lower(): a or b for name, a, b in pairs}))
+    """The challenges of all `WWW-Authenticate` fields, in order. Never raises; the time grows as the input does."""
+    found: list[Challenge] = []
+    for value in islice(values, _MAX_FIELDS):
+        # A longer one is passed over whole: cut, its last value would be a wrong one.
+        if len(value) <= _MAX_FIELD:
+            _read_field(value, found)
     return tuple(found)
 
 
-def bearer_challenge(challenges: tuple[Challenge, ...]) -> Challenge | None:
-    """The one."""
-    return next(iter(challenges), None)
+def bearer_challenge(challenges: Iterable[Challenge]) -> Challenge | None:
+    """The Bearer challenge that says most, None where there is none. There are several where layers each add theirs."""
+    bearers = [challenge for challenge in challenges if challenge.scheme == "bearer"]
+    return max(bearers, key=_says, default=None)
 
 
-def is_insufficient_scope(status: int, challenges: tuple[Challenge, ...]) -> bool:
-    """Whether."""
+def is_insufficient_scope(status: int, challenges: Iterable[Challenge]) -> bool:
+    """Whether the token is good but lacks a scope (RFC 6750 3.1)."""
     challenge = bearer_challenge(challenges)
-    return status == 403 and challenge is not None and challenge.parameters.get("error") == "insufficient_scope"
+    return status == 403 and challenge is not None and _lacks_scope(challenge)
 
 
 def scopes_of(challenge: Challenge) -> tuple[str, ...]:
-    """Scopes."""
-    return tuple(challenge.parameters.get("scope", "").split())
+    """The scopes a challenge names, each once, in order (RFC 6750 3)."""
+    return split(challenge.parameters.get("scope", ""))
+
+
+def _says(challenge: Challenge) -> tuple[bool, int]:
+    named = sum(name in challenge.parameters for name in ("resource_metadata", "error", "scope"))
+    return _lacks_scope(challenge), named
+
+
+def _lacks_scope(challenge: Challenge) -> bool:
+    return challenge.parameters.get("error") == "insufficient_scope"
+
+
+def _read_field(field: str, found: list[Challenge]) -> None:
+    place, after_comma = 0, True
+    parameters: dict[str, str] | None = None
+    while True:
+        place, comma = _skip_between(field, place)
+        after_comma = after_comma or comma
+        word = _WORD.match(field, place)
+        if word is None:
+            return  # The end, or something broken.
+        place = word.end()
+        equals = _EQUALS.match(field, place)
+        if equals is not None:
+            value, place = _value(field, equals.end())
+            if value is None:
+                return
+            if parameters is not None and len(parameters) < _MAX_PARAMETERS:
+                parameters.setdefault(word[0].lower(), value)
+        elif after_comma:
+            if len(found) == _MAX_CHALLENGES:
+                return
+            token68 = _TOKEN68.match(field, place)
+            parameters = {}
+            found.append(Challenge(word[0].lower(), parameters, token68[1] if token68 else ""))
+            place = token68.end() if token68 else place
+        after_comma = False
+
+
+def _skip_between(field: str, place: int) -> tuple[int, bool]:
+    match = _BETWEEN.match(field, place)
+    end = match.end() if match else place
+    return end, "," in field[place:end]
+
+
+def _value(field: str, place: int) -> tuple[str | None, int]:
+    """The value that begins at `place`, None where it is broken, and where it ends."""
+    if field[place : place + 1] == '"':
+        quoted = _QUOTED.match(field, place)
+        return (None, place) if quoted is None else (_ESCAPE.sub(r"\1", quoted[1]), quoted.end())
+    unquoted = _UNQUOTED.match(field, place)
+    return ("", place) if unquoted is None else (unquoted[0], unquoted.end())

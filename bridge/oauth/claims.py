@@ -1,8 +1,73 @@
-"""What a token says of itself. First draft."""
+"""What an access token says of itself, for the message about one that a server refuses (RFC 7519 4.1, RFC 9068 2.2).
+
+Nothing is verified: that is for the server, and the token is only quoted. Its subject and all else about a person stay
+out, and so does the signature.
+"""
 
 from __future__ import annotations
 
+import base64
+
+import msgspec
+
+from bridge.oauth.words import shown
+
+_LONGEST_TOKEN = 64 * 1024
+_MOST = 5
+_UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
+_LONG = 100 * 365 * 86400.0
+
 
 def describe_claims(token: str, now: float) -> str:
-    """Nothing yet."""
-    return ""
+    """One clause about a JWT's audience, issuer, end and scopes; empty for any other token. Never raises.
+
+    `now` in seconds since the epoch.
+    """
+    parts = token.split(".", 3) if len(token) <= _LONGEST_TOKEN else []
+    if len(parts) != 3 or "alg" not in _object(parts[0]):
+        return ""
+    claims = _object(parts[1])
+    said = [
+        *_clause("audience", claims.get("aud")),
+        *_clause("issuer", claims.get("iss")),
+        *_end(claims.get("exp"), now),
+        # RFC 8693 4.2 has "scope"; large providers have "scp".
+        *_clause("scopes", claims.get("scope") or claims.get("scp")),
+    ]
+    return f"its claims say: {', '.join(said)}" if said else ""
+
+
+def _object(part: str) -> dict[str, object]:
+    try:
+        decoded = msgspec.json.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _clause(name: str, value: object) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    texts = [shown(entry, 200) for entry in values[:_MOST] if isinstance(entry, str)]
+    text = " ".join(text for text in texts if text)
+    more = " and more" if len(values) > _MOST else ""
+    return [f"{name} {text}{more}"] if text else []
+
+
+def _end(value: object, now: float) -> list[str]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return []
+    try:
+        left = float(value) - now
+    except OverflowError:
+        return []
+    return [f"expires in {_span(left)}" if left > 0 else f"expired {_span(-left)} ago"]
+
+
+def _span(seconds: float) -> str:
+    if seconds > _LONG:
+        return "more than 100 years"
+    for size, unit in _UNITS:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return "less than a second"

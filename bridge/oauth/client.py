@@ -41,8 +41,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def method_with_secret(supported: Sequence[str] | None, issuer: str) -> str:
-    """How a client with a secret authenticates. Without metadata it is basic (RFC 8414 2)."""
-    if supported is None:
+    """How a client with a secret authenticates. Where none is listed it is basic (RFC 8414 2)."""
+    if not supported:
         return BASIC
     for method in (BASIC, POST):
         if method in supported:
@@ -50,7 +50,7 @@ def method_with_secret(supported: Sequence[str] | None, issuer: str) -> str:
     if NONE in supported:
         return NONE
     raise SignInError(
-        f"{issuer} takes only {', '.join(supported[:5]) or 'no way'} as client authentication, "
+        f"{issuer} takes only {', '.join(supported[:5])} as client authentication, "
         "and the bridge knows none, client_secret_basic and client_secret_post.",
         hint="Register a client that is public, or one with a secret.",
     )

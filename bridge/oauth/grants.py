@@ -4,7 +4,7 @@
 |---|---|
 | 5xx, 408, 429, `temporarily_unavailable`, no JSON at all | `TokenEndpointUnavailable`: nothing is lost, try later |
 | `invalid_grant` | `GrantRejected` |
-| `invalid_client`, `unauthorized_client`, 401 without an OAuth error | `ClientUnknown` |
+| `invalid_client`, `unauthorized_client`, words to that effect, 401 without an OAuth error | `ClientUnknown` |
 | any other error | `SignInError` |
 """
 
@@ -19,10 +19,26 @@ from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, Token
 from bridge.oauth.request import Pending
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
+_REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never stands in a header.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 _PASSING = frozenset(("temporarily_unavailable", "server_error", "slow_down"))
-_NO_CLIENT = frozenset(("invalid_client", "unauthorized_client", "invalid_client_metadata", "client_not_found"))
+# GitHub has names of its own.
+_NO_GRANT = frozenset(("invalid_grant", "bad_verification_code", "bad_refresh_token"))
+_NO_CLIENT = frozenset(
+    (
+        *("invalid_client", "unauthorized_client", "invalid_client_metadata", "client_not_found"),
+        "incorrect_client_credentials",
+    )
+)
+_ABOUT_THE_REQUEST = frozenset(("invalid_scope", "invalid_target", "unsupported_grant_type"))
+_CLIENT = r"client(?:[ _]id(?:entifier)?)?\b"
+_NO_CLIENT_WORDS = re.compile(
+    rf"\b(?:unknown|unregistered|unrecogni[sz]ed|invalid|no such) (?:oauth )?{_CLIENT}"
+    rf"|\b{_CLIENT}.{{0,80}}?(?:not |n't )(?:be )?(?:found|registered|recogni[sz]ed|known|exist)\b"
+    rf"|\b{_CLIENT}.{{0,80}}? (?:is|was) (?:unknown|invalid)\b",
+    re.IGNORECASE,
+)
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +92,7 @@ def read_tokens(status: int, content_type: str, body: bytes, url: str) -> Tokens
             hint="If it stays so, the URL is wrong, or a proxy or firewall answers in its place.",
         )
     members = members or {}
-    if status >= 300 or isinstance(members.get("error"), str):
+    if status >= 300 or members.get("error"):
         raise _refusal(status, members, url)
     return _tokens(members, url)
 
@@ -123,9 +139,10 @@ def _refusal(status: int, members: dict[str, object], url: str) -> SignInError:
     message += "" if message.endswith(".") else "."
     if error in _PASSING:
         return TokenEndpointUnavailable(message, hint="Try again later.")
-    if error == "invalid_grant":
+    if error in _NO_GRANT:
         return GrantRejected(message)
-    if error in _NO_CLIENT or (not error and status == 401):
+    told = error not in _ABOUT_THE_REQUEST and _NO_CLIENT_WORDS.search(said)
+    if error in _NO_CLIENT or told or (not error and status == 401):
         return ClientUnknown(message, hint="Check --client-id and --client-secret, if you gave them.")
     return SignInError(message, hint=hint_for(str(error), said))
 
@@ -143,7 +160,7 @@ def hint_for(error: str, said: str) -> str:
 
 def _tokens(members: dict[str, object], url: str) -> Tokens:
     access = members.get("access_token")
-    kind = members.get("token_type", "Bearer")
+    kind = members.get("token_type") or "Bearer"
     if not isinstance(access, str) or not _TOKEN.fullmatch(access):
         raise TokenEndpointUnavailable(
             f"The token endpoint {url} answered without a usable access_token.", hint="The server is at fault."
@@ -157,7 +174,7 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
     return Tokens(
         access_token=access,
         expires_in=_seconds(members.get("expires_in")),
-        refresh_token=refresh if isinstance(refresh, str) and _TOKEN.fullmatch(refresh) else "",
+        refresh_token=refresh if isinstance(refresh, str) and _REFRESH_TOKEN.fullmatch(refresh) else "",
         scope=_printable(scope, 4096) if isinstance(scope, str) else None,
         id_token=id_token if isinstance(id_token, str) and _TOKEN.fullmatch(id_token) else "",
     )
@@ -168,4 +185,4 @@ def _seconds(value: object) -> float | None:
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         return None
-    return min(float(value), _LONGEST_LIFETIME)
+    return float(min(value, _LONGEST_LIFETIME))

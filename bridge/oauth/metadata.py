@@ -1,15 +1,25 @@
-"""Authorization server metadata (RFC 8414 2, 3.3; OpenID Connect Discovery 4.3). First draft."""
+"""Authorization server metadata: where an authorization server asks to be asked, and what it can do.
+
+RFC 8414 2 and 3.3, OpenID Connect Discovery 3 and 4.3, RFC 9207 3, and what MCP wants of it: the issuer is the one that
+was asked for, and PKCE with S256 is said to be supported.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 from bridge.oauth.addresses import authorization_base, check_endpoint
+from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
+from bridge.oauth.words import shown
 
 
 class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an authorization server."""
+    """What is known of an authorization server.
+
+    None, or an empty text, stands for what the document does not say. `discovered` is False where there is no document
+    and the endpoints are those that MCP 2025-03-26 assumes.
+    """
 
     issuer: str
     authorization_endpoint: str
@@ -27,45 +37,43 @@ class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     discovered: bool = True
 
 
-def read_authorization_server(body: bytes, url: str, issuer: str) -> AuthorizationServer:
-    """Read and judge."""
-    try:
-        d = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise MetadataError(f"{url} is not JSON.") from None
-    if not isinstance(d, dict):
-        raise MetadataError(f"{url} is not a JSON object.")
-    if d.get("issuer") != issuer:
-        raise MetadataError(f"{url} says issuer {d.get('issuer')!r}, expected {issuer!r}.")
-    if "S256" not in (d.get("code_challenge_methods_supported") or []):
-        raise MetadataError(f"{issuer} does not support PKCE with S256.")
+def read_authorization_server(body: bytes, url: str, issuer: str, *, guessed: bool = False) -> AuthorizationServer:
+    """Read the document that came from `url` for `issuer`.
 
-    def one(name: str) -> str | None:
-        value = d.get(name)
-        return check_endpoint(value, name) if isinstance(value, str) else None
+    `guessed` tells that nobody named the issuer and it is merely the MCP server's origin (MCP 2025-03-26): then the
+    origin with a slash is as good, since the same document stands for both, and the document's spelling is kept.
 
-    def many(name: str) -> tuple[str, ...] | None:
-        value = d.get(name)
-        return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else None
-
+    Raises `MetadataError` where the document is malformed or must not be believed, or the server cannot do what is
+    needed.
+    """
+    check_endpoint(issuer, "issuer")
+    document = Document(body, "authorization server metadata", url)
+    named = document.required_text("issuer")
+    if named != issuer and not (guessed and named == f"{issuer}/"):
+        raise _other_issuer(document, named, issuer)
+    authorization_endpoint = document.required_endpoint("authorization_endpoint")
+    token_endpoint = document.required_endpoint("token_endpoint")
+    _check_abilities(document)
     return AuthorizationServer(
-        issuer=issuer,
-        authorization_endpoint=one("authorization_endpoint") or "",
-        token_endpoint=one("token_endpoint") or "",
-        registration_endpoint=one("registration_endpoint"),
-        revocation_endpoint=one("revocation_endpoint"),
-        userinfo_endpoint=one("userinfo_endpoint"),
-        device_authorization_endpoint=one("device_authorization_endpoint"),
-        scopes_supported=many("scopes_supported"),
-        token_endpoint_auth_methods=many("token_endpoint_auth_methods_supported"),
-        grant_types=many("grant_types_supported"),
-        iss_parameter_supported=d.get("authorization_response_iss_parameter_supported") is True,
-        client_id_metadata_document_supported=d.get("client_id_metadata_document_supported") is True,
+        issuer=named,
+        authorization_endpoint=authorization_endpoint,
+        token_endpoint=token_endpoint,
+        registration_endpoint=document.endpoint("registration_endpoint"),
+        revocation_endpoint=document.endpoint("revocation_endpoint"),
+        userinfo_endpoint=document.endpoint("userinfo_endpoint"),
+        device_authorization_endpoint=document.endpoint("device_authorization_endpoint"),
+        scopes_supported=document.texts("scopes_supported"),
+        # An empty array says no more than none at all (RFC 8414 3.2).
+        token_endpoint_auth_methods=document.texts("token_endpoint_auth_methods_supported") or None,
+        grant_types=document.texts("grant_types_supported") or None,
+        iss_parameter_supported=document.is_true("authorization_response_iss_parameter_supported"),
+        client_id_metadata_document_supported=document.is_true("client_id_metadata_document_supported"),
+        service_documentation=document.endpoint("service_documentation") or "",
     )
 
 
 def default_authorization_server(server_url: str) -> AuthorizationServer:
-    """MCP 2025-03-26 default endpoints."""
+    """The endpoints of a server without any metadata (MCP 2025-03-26, Fallbacks for Servers without Metadata)."""
     base = authorization_base(server_url)
     return AuthorizationServer(
         issuer=base,
@@ -74,3 +82,29 @@ def default_authorization_server(server_url: str) -> AuthorizationServer:
         registration_endpoint=f"{base}/register",
         discovered=False,
     )
+
+
+def _other_issuer(document: Document, named: str, issuer: str) -> MetadataError:
+    only = " (they differ in the slash at the end)" if named.rstrip("/") == issuer.rstrip("/") else ""
+    return document.fault(
+        f"names the issuer '{shown(named, 300)}', and exactly '{shown(issuer, 300)}' was expected{only}",
+        hint="The MCP server and its authorization server disagree about the issuer, or one poses as another; "
+        "tell their operators.",
+    )
+
+
+def _check_abilities(document: Document) -> None:
+    responses = document.texts("response_types_supported")
+    if responses and "code" not in responses:
+        raise document.fault(f"supports the response types {shown(', '.join(responses), 200)}, and 'code' is needed")
+    methods = document.texts("code_challenge_methods_supported")
+    if not methods:
+        raise document.fault(
+            "does not name 'code_challenge_methods_supported', so the server is taken not to support PKCE, "
+            "without which MCP forbids to sign in",
+            hint='Its operator has to add ["S256"] there.',
+        )
+    if "S256" not in methods:
+        raise document.fault(
+            f"supports the code challenge methods {shown(', '.join(methods), 200)}, and 'S256' is needed"
+        )

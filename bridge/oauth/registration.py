@@ -6,6 +6,7 @@ one; dynamic registration, where it offers it; else the user has to register a c
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from bridge.oauth.client import Client
 from bridge.oauth.errors import RegistrationFailed, Unavailable
 from bridge.oauth.grants import said_in
 from bridge.oauth.metadata import AuthorizationServer
+from bridge.oauth.scopes import split, union
 
 NAME = "mcp-remote-bridge"
 
@@ -29,14 +31,6 @@ _PAGES = {
     "slack.com": "https://api.slack.com/apps",
 }
 _ID = 2048
-
-
-class _Registered(msgspec.Struct, frozen=True):
-    client_id: str
-    client_secret: str | None = None
-    client_secret_expires_at: float | None = None
-    token_endpoint_auth_method: str | None = None
-    scope: str | None = None
 
 
 def static_client(client_id: str, secret: str, server: AuthorizationServer) -> Client:
@@ -96,27 +90,51 @@ def read_registration(
         said = said_in(body)
         hint = by_hand(server, redirect_uri)
         raise RegistrationFailed(f"{step}: it answered status {status}" + (f", {said}." if said else "."), hint=hint)
-    try:
-        made = msgspec.json.decode(body, type=_Registered, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise RegistrationFailed(f"{step}: its answer holds no client_id.", hint="The server is at fault.") from None
-    if not (made.client_id.isascii() and made.client_id.isprintable() and 0 < len(made.client_id) <= _ID):
-        raise RegistrationFailed(f"{step}: its client_id is empty or unusable.", hint="The server is at fault.")
-    secret = made.client_secret or ""
-    method = made.token_endpoint_auth_method or ""
+    made = _members(body)
+    client_id, secret = made.get("client_id"), _text(made, "client_secret")
+    if not isinstance(client_id, str):
+        raise RegistrationFailed(
+            f"{step}: it answered status {status} without a client_id.", hint=by_hand(server, redirect_uri)
+        )
+    if not (client_id.isascii() and client_id.isprintable() and 0 < len(client_id) <= _ID):
+        raise RegistrationFailed(f"{step}: its client_id is empty or unusable.", hint=by_hand(server, redirect_uri))
+    method = _text(made, "token_endpoint_auth_method")
     if not secret:
         method = clients.NONE
     elif method not in clients.METHODS:
         method = clients.method_with_secret(server.token_endpoint_auth_methods, server.issuer)
     return Client(
-        client_id=made.client_id,
+        client_id=client_id,
         kind="dynamic",
         secret=secret,
         auth_method=method,
         redirect_uri=redirect_uri,
-        scope=made.scope or scope,
-        secret_expires_at=made.client_secret_expires_at or None,
+        # What was asked for counts too: a server that registered less would not do otherwise the next time.
+        scope=" ".join(union(split(scope), split(_text(made, "scope")))),
+        secret_expires_at=_moment(made.get("client_secret_expires_at")),
     )
+
+
+def _members(body: bytes) -> dict[str, object]:
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _text(members: dict[str, object], name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _moment(value: object) -> float | None:
+    # 0 means never (RFC 7591 3.2.1).
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
+        return None
+    return float(value)
 
 
 def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:
@@ -125,7 +143,7 @@ def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float)
         return False
     if client.secret_expires_at is not None and client.secret_expires_at <= now + 60:
         return False
-    return not client.scope or set(scopes) <= set(client.scope.split(" "))
+    return not client.scope or set(scopes) <= set(split(client.scope))
 
 
 def no_way(server: AuthorizationServer, redirect_uri: str) -> RegistrationFailed:
@@ -140,7 +158,10 @@ def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
     host = (urlsplit(server.issuer).hostname or "").lower()
     page = _PAGES.get(host) or server.service_documentation
     where = f"at {page}" if page else f"at the provider of {server.issuer}"
+    or_else = ""
+    if server.client_id_metadata_document_supported:
+        or_else = " Or host a client metadata document and pass --client-metadata-url URL."
     return (
         f"Register one {where}, with the redirect URI {redirect_uri}, and pass --client-id ID "
-        "(and --client-secret env:NAME if it gets a secret)."
+        f"(and --client-secret env:NAME if it gets a secret).{or_else}"
     )

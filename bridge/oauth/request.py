@@ -47,10 +47,12 @@ def authorization_url(pending: Pending, extra: Iterable[tuple[str, str]] = ()) -
         "resource": pending.resource,
     }
     owned = {"client_id", "response_type", *(name for name, value in flow.items() if value is not None)}
+    chosen = [(name, value) for name, value in extra if name not in owned]
+    owned.update(name for name, _ in chosen)
     endpoint = urlsplit(pending.server.authorization_endpoint)
-    others = {**dict(parse_qsl(endpoint.query, keep_blank_values=True)), **dict(extra)}
-    if pending.server.issuer == _GOOGLE:
-        others.setdefault("access_type", "offline")  # Google gives a refresh token for nothing else.
-    query = urlencode([(name, value) for name, value in others.items() if name not in owned])
+    others = [pair for pair in parse_qsl(endpoint.query, keep_blank_values=True) if pair[0] not in owned] + chosen
+    if pending.server.issuer == _GOOGLE and all(name != "access_type" for name, _ in others):
+        others.append(("access_type", "offline"))  # Google gives a refresh token for nothing else.
+    query = urlencode(others)
     url = prepare_grant_uri(urlunsplit(endpoint._replace(query=query)), pending.client.client_id, "code", **flow)
     return str(url)

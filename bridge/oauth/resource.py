@@ -1,4 +1,4 @@
-"""Protected resource metadata. First draft."""
+"""Protected resource metadata: where an MCP server says who gives tokens for it (RFC 9728 2, 3.2, 3.3)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from bridge.oauth.addresses import authorization_base, check_endpoint, is_url
+from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
+from bridge.oauth.words import shown
+
+MAX_SERVERS = 10
+
+_LONGEST_NAME = 100
 
 
 class ProtectedResource(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of it."""
+    """What the metadata says.
+
+    `resource` is sent as it stands, byte for byte (RFC 8707 2). No `authorization_servers` means that the server's own
+    origin is one (MCP 2025-03-26); `scopes_supported` is None where the document does not say.
+    """
 
     resource: str
     authorization_servers: tuple[str, ...]
@@ -19,26 +30,53 @@ class ProtectedResource(msgspec.Struct, frozen=True, kw_only=True):
     resource_documentation: str = ""
 
 
-def resource_matches(server_url: str, resource: str) -> bool:
-    """Judge."""
-    a, b = urlsplit(server_url), urlsplit(resource)
-    path = b.path.rstrip("/")
-    return (a.scheme, a.netloc) == (b.scheme, b.netloc) and (a.path.rstrip("/") + "/").startswith(path + "/")
-
-
 def read_protected_resource(body: bytes, url: str, server_url: str) -> ProtectedResource:
-    """Read and judge."""
-    try:
-        d = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise MetadataError(f"{url} is not JSON.") from None
-    resource = d.get("resource")
-    if not isinstance(resource, str) or not resource_matches(server_url, resource):
-        raise MetadataError(f"{url} is about {resource!r}, not {server_url}.")
-    scopes = d.get("scopes_supported")
+    """Read the document that came from `url` about the server at `server_url`.
+
+    Raises `MetadataError` where it is malformed or about another resource (RFC 9728 3.3).
+    """
+    document = Document(body, "protected resource metadata", url)
+    resource = document.required_text("resource")
+    if not resource_matches(server_url, resource):
+        raise document.fault(
+            f"is about '{shown(resource, 300)}', and the server's own URL {shown(server_url, 300)}, "
+            "or a part of its path, was expected as its 'resource'",
+            hint="If the server goes by several URLs, use the one that it names; else its operator has to mend it.",
+        )
+    named = document.texts("authorization_servers")
+    servers = tuple(server for server in named or () if _is_issuer(server))[:MAX_SERVERS]
+    if named and not servers:
+        raise document.fault(
+            f"names '{shown(named[0], 200)}' as its authorization server, and an https URL without query or "
+            "fragment was expected"
+        )
     return ProtectedResource(
         resource=resource,
-        authorization_servers=tuple(d.get("authorization_servers") or ()),
-        scopes_supported=tuple(scopes) if isinstance(scopes, list) else None,
-        resource_name=d.get("resource_name") or "",
+        authorization_servers=servers,
+        scopes_supported=document.texts("scopes_supported"),
+        resource_name=shown(document.text("resource_name") or "", _LONGEST_NAME),
+        resource_documentation=document.endpoint("resource_documentation") or "",
     )
+
+
+def resource_matches(server_url: str, resource: str) -> bool:
+    """Whether a resource identifier is that of the server at `server_url` (RFC 9728 3.3, MCP Canonical Server URI).
+
+    The origins are the same, case and default port aside, and the resource's path is the server's or its beginning by
+    whole segments, a slash at the end aside. A resource with a query is the server's only with the same path and query.
+    """
+    if not is_url(resource) or authorization_base(resource) != authorization_base(server_url):
+        return False
+    server, named = urlsplit(server_url), urlsplit(resource)
+    path, beginning = f"{server.path.rstrip('/')}/", f"{named.path.rstrip('/')}/"
+    if named.query:
+        return (path, server.query) == (beginning, named.query)
+    return path.startswith(beginning)
+
+
+def _is_issuer(url: str) -> bool:
+    try:
+        check_endpoint(url, "authorization server")
+    except MetadataError:
+        return False
+    return "?" not in url

@@ -56,24 +56,24 @@ def missing(wanted: Iterable[str], granted: str | None, asked: str) -> tuple[str
 
 
 def remark(asked: str, granted: str | None) -> str:
-    """One sentence where the scopes granted differ from those asked for, else an empty one."""
+    """What to say where scopes that were asked for are not granted, or not under their names; else nothing."""
     if granted is None or not asked:
         return ""
     wanted, had = set(split(asked)) - {OFFLINE}, set(split(granted))
     if wanted <= had:
         return ""
+    parts = []
+    if (apart := _other_delimiter(granted)) & (wanted - had):
+        had |= apart
+        parts.append("separates scopes with something other than a space, and may see one unknown scope in them")
     lost = [scope for scope in split(asked) if scope in wanted - had]
-    shown = f"asked for '{asked}', granted '{granted[:300]}'"
-    if (again := _other_delimiter(granted)) and wanted <= again:
-        return (
-            f"The server separates scopes with something other than a space ({shown}). "
-            "Some servers then see one unknown scope."
-        )
-    similar = [(scope, other) for scope in lost for other in sorted(had) if _alike(scope, other)]
+    similar = {scope: other for scope in lost for other in sorted(had) if _alike(scope, other)}
     if similar:
-        pairs = ", ".join(f"'{other}' for '{scope}'" for scope, other in similar)
-        return f"The server granted scopes under other names, {pairs}; it may not know them as the same ({shown})."
-    return f"The server did not grant {', '.join(lost)} ({shown}); what needs it may be refused."
+        pairs = ", ".join(f"'{other}' for '{scope}'" for scope, other in similar.items())
+        parts.append(f"granted scopes under other names, {pairs}, and may not know them as the same")
+    if lost := [scope for scope in lost if scope not in similar]:
+        parts.append(f"did not grant {', '.join(lost)}, and what needs it may be refused")
+    return f"The server {'; it '.join(parts)} (asked for '{asked}', granted '{granted[:300]}')."
 
 
 def _other_delimiter(granted: str) -> set[str]:

@@ -25,7 +25,7 @@ from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
 from bridge.remote.failures import explain
 from bridge.remote.http1 import Header, HttpConnection
-from bridge.remote.responses import MAX_PAGE_BYTES, beginning, decoded, every, first, is_stream, retry_after, skip
+from bridge.remote.responses import MAX_PAGE_BYTES, decoded, every, first, is_stream, retry_after, said_by, skip
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -35,7 +35,7 @@ from bridge.session.events import (
     ResponseStarted,
     StreamClosed,
 )
-from bridge.session.faults import excerpt, server_message
+from bridge.session.faults import excerpt
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """The largest message taken from a server."""
@@ -153,7 +153,7 @@ class Remote:
                 return elsewhere
             refusal = self._refusal(request, url, response, credential, step_ups)
             if refusal is not None:
-                return refusal._replace(said=server_message(await beginning(response, connection)))
+                return refusal._replace(said=await said_by(response, connection))
             await self._read(request, url, response, connection)
             return None
         except EventTooLarge as problem:
@@ -176,7 +176,8 @@ class Remote:
         if self._authorization is None or request.method == b"DELETE":
             return None
         if status not in {401, 403}:
-            self._authorization.accepted(credential)
+            if status < 500:  # What a gateway says of a server that is down says nothing of the token.
+                self._authorization.accepted(credential)
             return None
         challenges = tuple(value.decode("latin-1") for value in every(response, b"www-authenticate"))
         lacks = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import zlib
 from collections.abc import AsyncIterator
 
@@ -9,11 +11,13 @@ import h11
 
 from bridge.protocol import mcp
 from bridge.remote.http1 import HttpConnection
+from bridge.session.faults import server_message
 
 MAX_PAGE_BYTES = 64 * 1024
 """As much as is read of a response that is not for the host: an error page, a redirect's body."""
 
 _INFLATE_AT_ONCE = 1 << 20
+_REFUSAL_SECONDS = 5.0
 
 
 async def decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes | bytearray]:
@@ -31,14 +35,16 @@ async def decoded(response: h11.Response, connection: HttpConnection) -> AsyncIt
             data = decoder.decompress(decoder.unconsumed_tail, _INFLATE_AT_ONCE)
 
 
-async def beginning(response: h11.Response, connection: HttpConnection) -> bytes:
-    """Read what a refusal says, as far as it is of use."""
+async def said_by(response: h11.Response, connection: HttpConnection) -> str:
+    """What a refusal says, as far as it comes and is of use: its head alone is enough to go on with."""
     body = bytearray()
-    async for chunk in decoded(response, connection):
-        body += chunk
-        if len(body) > MAX_PAGE_BYTES:
-            break
-    return bytes(body[:MAX_PAGE_BYTES])
+    with contextlib.suppress(OSError, h11.ProtocolError, zlib.error):
+        async with asyncio.timeout(_REFUSAL_SECONDS):
+            async for chunk in decoded(response, connection):
+                body += chunk
+                if len(body) > MAX_PAGE_BYTES:
+                    break
+    return server_message(bytes(body[:MAX_PAGE_BYTES]))
 
 
 async def skip(connection: HttpConnection) -> None:

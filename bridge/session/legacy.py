@@ -113,7 +113,8 @@ class Legacy:
     def failed(self, event: ExchangeFailed) -> None:
         """There was no answer."""
         self._ledger.cancel_timer("endpoint", 0)
-        fault = Fault("unreachable", event.message, event.hint)
+        kind = Cause.UNAUTHORIZED.value if event.cause is Cause.UNAUTHORIZED else "unreachable"
+        fault = Fault(kind, event.message, event.hint)
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
             self.again(fault)
         else:

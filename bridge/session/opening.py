@@ -158,12 +158,12 @@ class Opening:
         else:
             self.ledger.set_timer("reopen", 0, pause, spread=0.5 if seconds is None else 0.0)
 
-    def give_up(self, reason: str) -> None:
-        """No new session. What waits is told so; the next message tries again."""
+    def give_up(self, reason: str, fault: faults.Fault | None = None) -> None:
+        """No new session. What waits is told so, or `fault`; the next message tries again."""
         if self._reopening:
             self.interrupt()
             self.is_broken = True
-            self._gate.refuse(faults.session_lost(self.ledger.url, reason))
+            self._gate.refuse(fault or faults.session_lost(self.ledger.url, reason))
 
     def interrupt(self) -> None:
         """Stop opening a session."""
@@ -273,6 +273,9 @@ class Replay(Exchange):
     def on_failed(self, event: ExchangeFailed) -> None:
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
             self._opening.again(event.message)
+        elif event.cause is Cause.UNAUTHORIZED:
+            fault = faults.Fault(event.cause.value, event.message, event.hint)
+            self._opening.give_up(event.message, fault)
         else:
             self._opening.give_up(event.message)
 

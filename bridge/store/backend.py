@@ -86,6 +86,11 @@ def reason_of(error: BaseException) -> str:
     return f"it failed ({type(error).__name__})"
 
 
+def is_passing(error: Exception) -> bool:
+    """Whether a backend's call that failed so may well succeed a moment later."""
+    return reason_of(error) not in (_LOCKED, _WOULD_ASK)
+
+
 def _single(backend: Any) -> Any:
     """One backend out of a chain: what is written to one member and read from another would be lost."""
     if not type(backend).__module__.endswith(".chainer"):
@@ -103,8 +108,7 @@ def _secret_service_reason(ring: Ring) -> str:
 
     The `keyring` package itself would unlock a locked collection and make a missing one, and either opens a prompt.
     """
-    import secretstorage
-
+    secretstorage: Any = importlib.import_module("secretstorage")  # By name, for it exists on Linux only.
     with contextlib.closing(secretstorage.dbus_init()) as bus:
         if not secretstorage.check_service_availability(bus):
             return "no Secret Service is running"

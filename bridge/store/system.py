@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from bridge.store.backend import find_ring, reason_of, require_open
+from bridge.store.backend import find_ring, is_passing, reason_of, require_open
 from bridge.store.errors import KeyringUnavailable
 from bridge.store.pieces import LIMIT, Ring, drop_pieces, load_pieces, save_pieces
 from bridge.store.worker import Job, Worker
@@ -14,6 +15,38 @@ DEADLINE = 10.0
 """Seconds that one use of the keyring may take."""
 
 _T = TypeVar("_T")
+
+# Real keyrings fail now and then when several processes use them at once: a Secret Service that lists an entry which
+# another client is just removing answers that the entry does not exist.
+_PAUSES = (0.05, 0.2)
+
+
+class _PatientRing:
+    """A backend whose calls are tried up to three times."""
+
+    def __init__(self, ring: Ring, check: Callable[[], None]) -> None:
+        self._ring = ring
+        self._check = check
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._try(lambda: self._ring.get_password(service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._try(lambda: self._ring.set_password(service, username, password))
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._try(lambda: self._ring.delete_password(service, username))
+
+    def _try(self, call: Callable[[], _T]) -> _T:
+        for pause in _PAUSES:
+            try:
+                return call()
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+            time.sleep(pause)
+            self._check()
+        return call()
 
 
 class KeyringVault:
@@ -61,7 +94,7 @@ class KeyringVault:
             job.check()
             self._require(self._ring)
             job.check()
-            return what(self._ring, job)
+            return what(_PatientRing(self._ring, job.check), job)
 
         try:
             return await self._worker.run(work, self._deadline)

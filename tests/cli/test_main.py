@@ -53,10 +53,23 @@ def test_help_lists_every_option(words: tuple[str, ...], capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith("Usage: mcp-remote-bridge ")
-    names = "header header-file transport connect-timeout request-timeout allow-http ca-file client-cert"
-    for name in (*names.split(), "client-cert-key", "log-level", "log-file", "silent"):
-        assert f"--{name} " in out
-    assert len(out.splitlines()) < 50
+    names = (
+        *("header", "header-file", "transport", "connect-timeout", "request-timeout", "allow-http", "ca-file"),
+        *("client-cert", "client-cert-key", "log-level", "log-file", "silent"),
+        *("client-id", "client-secret", "client-metadata-url", "scope", "resource", "authorize-param"),
+        *("callback-port", "callback-host", "callback-path", "login-timeout", "token-store"),
+        *("use-id-token", "allow-private", "profile"),
+    )
+    for name in names:
+        assert f"  --{name} " in out
+    assert len(out.splitlines()) < 75
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--help") == 0
+    out = capsys.readouterr().out
+    for name in ("run", "client-metadata"):
+        assert f"\n  {name} " in out
 
 
 def test_a_usage_error_of_the_process_leaves_stdout_empty() -> None:
@@ -99,6 +112,17 @@ def test_a_defect_shows_its_traceback_at_debug_only(
         assert err.count("\n") == 1
 
 
+def test_a_defect_does_not_show_the_clients_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, RuntimeError(f"with {SECRET} in it"))
+    monkeypatch.setenv("MCP_BRIDGE_CLIENT_SECRET", SECRET)
+    assert exit_code(URL, "--client-id", "c", "--log-level", "debug") == 1
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert SECRET not in err
+
+
 def test_a_lost_stderr_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert exit_code("foo") == 2
@@ -112,4 +136,6 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     loaded = set(done.stdout.split())
     assert "bridge.cli.main" in loaded
     heavy = "anyio asyncio httpcore httpx msgspec truststore ssl socket logging http email json urllib.request"
-    assert loaded.isdisjoint(["bridge.app", *heavy.split()])
+    sign_in = "authlib joserfc keyring filelock psutil platformdirs webbrowser"
+    rooms = ("bridge.app", "bridge.oauth", "bridge.login", "bridge.store")
+    assert loaded.isdisjoint([*rooms, *heavy.split(), *sign_in.split()])

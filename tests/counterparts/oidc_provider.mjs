@@ -6,7 +6,8 @@
 //
 // Beside what the package serves:
 //   GET  /test/journal   what happened: requests with their status, and what the package has to say of them
-//   POST /test/settings  changes settings from now on
+//   POST /test/settings  changes settings from now on; those marked * count only at the start
+//   POST /test/reset     begins the journal anew and takes back what was changed
 
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import http from "node:http";
@@ -23,17 +24,18 @@ const require = createRequire(path.join(path.resolve(modules), "counterpart.js")
 const { Provider, errors, interactionPolicy } = await import(pathToFileURL(require.resolve("oidc-provider")));
 
 const settings = {
-  port: 0,
+  port: 0, // *
   resources: [], // resource indicators (RFC 8707) for which access tokens are given out
   scope: "mcp:use mcp:admin", // what such a token may hold
-  listed: true, // whether the provider knows these scopes itself; else clients cannot register for them
+  listed: true, // * whether the provider knows these scopes itself; else clients cannot register for them
   refreshOnlyOffline: false, // whether only offline_access, asked for with prompt=consent, gets a refresh token
   openidOnly: true, // whether only OpenID Connect Discovery finds the metadata, as with older versions
   accessTokenLifetime: 3600, // seconds
   refreshTokenLifetime: 86400,
-  clients: [], // registered beforehand
+  clients: [], // * registered beforehand
   ...JSON.parse(given ?? "{}"),
 };
+const atStart = { ...settings };
 const journal = [];
 
 const listener = http.createServer();
@@ -147,6 +149,10 @@ listener.on("request", async (request, response) => {
     response.end(JSON.stringify(journal));
   } else if (request.url === "/test/settings" && request.method === "POST") {
     Object.assign(settings, await read(request));
+    response.writeHead(204).end();
+  } else if (request.url === "/test/reset" && request.method === "POST") {
+    journal.length = 0;
+    Object.assign(settings, atStart);
     response.writeHead(204).end();
   } else {
     serve(request, response);

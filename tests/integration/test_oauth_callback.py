@@ -269,11 +269,11 @@ async def test_the_right_issuer_in_the_response_is_taken(advertised: bool) -> No
         await host.initialize(deadline=LOGIN)
 
 
-@pytest.mark.parametrize("advertised", [True, False])
-@pytest.mark.parametrize("seen", ["absent", "other", "slash"])
+@pytest.mark.parametrize(
+    ("seen", "advertised"),
+    [("absent", True), ("other", True), ("other", False), ("slash", True), ("slash", False)],
+)
 async def test_another_issuer_in_the_response_is_refused(seen: str, advertised: bool) -> None:
-    if seen == "absent" and not advertised:
-        pytest.skip("then it may be absent")
     async with Site() as site, site.bridge("--login-timeout", "4") as host:
         iss = {"absent": None, "other": "https://evil.example", "slash": site.authority.issuer + "/"}[seen]
         site.authority.sends_iss = True

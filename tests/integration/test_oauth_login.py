@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_the_first_sign_in_takes_one_tab_and_everything_works() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         answer = await host.call("echo", text="hello")
         assert "hello" in answer.result["content"][0]["text"]
         assert len(site.person.opened) == 1
@@ -28,7 +28,7 @@ async def test_the_first_sign_in_takes_one_tab_and_everything_works() -> None:
 
 async def test_every_kind_of_request_carries_the_token() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         await site.server.stream()
         await host.call("echo")
         host.close_stdin()
@@ -41,7 +41,7 @@ async def test_every_kind_of_request_carries_the_token() -> None:
 
 async def test_the_authorization_request_says_all_it_must() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         (url,) = site.person.opened
         assert url.startswith(site.authority.url("authorize") + "?")
         parameters = asked(url)
@@ -65,7 +65,7 @@ async def test_the_authorization_request_says_all_it_must() -> None:
 
 async def test_the_registration_describes_a_native_client() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         (client,) = site.authority.ledger.clients.values()
         assert client.metadata["application_type"] == "native"
         assert client.metadata["token_endpoint_auth_method"] == "none"
@@ -77,7 +77,7 @@ async def test_the_registration_describes_a_native_client() -> None:
 
 async def test_the_browser_ends_at_a_page_that_says_so() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         page = await site.person.until_page()
         assert page.status == 200
         assert "<html" in page.text
@@ -91,7 +91,7 @@ async def test_the_browser_ends_at_a_page_that_says_so() -> None:
 @pytest.mark.parametrize("log", ["error", "warning", "info", "debug"])
 async def test_the_authorization_url_stands_on_stderr_once_at_any_level(log: str) -> None:
     async with Site() as site, site.bridge(log=log) as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         assert site.printed(host) == site.person.opened
         (state,) = site.states
         assert len([line for line in host.stderr if state in line]) == 1
@@ -135,7 +135,7 @@ async def test_a_slow_token_endpoint_is_waited_for() -> None:
 
 async def test_calls_made_while_somebody_signs_in_wait_and_are_all_answered() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         site.authority.ledger.revoke_all()
         held = Hold(site.authority.behave)
         site.authority.once("token:authorization_code", held)
@@ -152,7 +152,7 @@ async def test_a_refusal_that_looks_like_an_answer_is_a_refusal() -> None:
     """Some servers put a JSON-RPC error with the request's own id into the 401."""
     async with Site() as site, site.bridge() as host:
         site.server.refusal = b'{"jsonrpc":"2.0","id":ID,"error":{"code":-32001,"message":"Unauthorized"}}'
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         assert (await host.call("echo")).result
 
 
@@ -170,7 +170,7 @@ async def test_a_token_that_cannot_be_stored_is_used_all_the_same() -> None:
         blocked = site.person.home / "data"
         blocked.write_bytes(b"a file where a folder is to be made")
         async with site.bridge() as host:
-            await host.initialize(deadline=LOGIN)
+            await site.begin(host)
             assert (await host.call("echo")).result
             assert any(bearer(request) for request in site.server.http.requests)
 

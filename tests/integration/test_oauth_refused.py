@@ -4,10 +4,12 @@ import re
 
 import pytest
 
-from tests.support.oauth_answers import Answer, hangs, html, json_body, oauth_error, plain
+from tests.support.oauth_answers import Answer, html, json_body, oauth_error, plain, resets
 from tests.support.oauth_site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
+
+INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 
 
 async def test_a_token_that_is_refused_all_the_same_is_told_with_its_claims() -> None:
@@ -35,14 +37,13 @@ async def test_a_token_that_says_nothing_is_refused_with_a_bound() -> None:
         assert 1 <= len(site.person.opened) <= 2
         tabs = len(site.person.opened)
         site.server.refuses_all = False
-        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-        assert (await host.request("initialize", params, deadline=LOGIN)).result
+        assert (await host.request("initialize", INITIALIZE, deadline=LOGIN)).result
         assert len(site.person.opened) <= tabs + 1
 
 
 async def test_a_server_that_refuses_forever_does_not_open_tabs_forever() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         site.server.refuses_all = True
         for _ in range(5):
             assert (await host.call("echo", deadline=60)).kind == "unauthorized"
@@ -81,8 +82,7 @@ async def test_an_authority_that_is_not_there_is_named() -> None:
         assert site.authority.issuer in answer.error["message"]
         assert site.person.opened == []
         await site.authority.http.listen()
-        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-        assert (await host.request("initialize", params, deadline=LOGIN)).result
+        assert (await host.request("initialize", INITIALIZE, deadline=LOGIN)).result
 
 
 async def test_words_of_the_server_are_one_clean_line() -> None:
@@ -98,18 +98,20 @@ async def test_words_of_the_server_are_one_clean_line() -> None:
             assert "\x1b" not in line
 
 
-async def test_a_silent_token_endpoint_ends_in_an_error() -> None:
+@pytest.mark.parametrize("answer", [html(503), resets], ids=["503", "reset"])
+async def test_a_code_is_sent_once_whatever_comes_of_it(answer: Answer) -> None:
+    """RFC 6749 4.1.2: the server may have used it, and would take a second time for theft."""
     async with Site() as site, site.bridge() as host:
-        site.authority.always("token", hangs)
-        answer = await site.failed(host, 100)
-        assert site.authority.url("token") in answer.error["message"]
+        site.authority.once("token", answer)
+        await host.request("initialize", INITIALIZE, deadline=LOGIN)
+        codes = [form["code"] for form in site.authority.forms("authorization_code")]
+        assert len(codes) == len(set(codes))
 
 
 async def test_the_users_own_authorization_header_is_not_replaced() -> None:
     async with Site() as site, site.bridge("--header", "Authorization: Bearer planted-own-token") as host:
         site.planted["planted-own-token"] = "access token of the user"
-        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-        answer = await host.request("initialize", params, deadline=LOGIN)
+        answer = await host.request("initialize", INITIALIZE, deadline=LOGIN)
         assert answer.error["data"]["status"] == 401
         assert "Authorization" in answer.error["message"] or "header" in answer.error["message"]
         assert site.person.opened == []
@@ -118,7 +120,7 @@ async def test_the_users_own_authorization_header_is_not_replaced() -> None:
 
 async def test_a_refusal_amid_a_session_does_not_lose_the_session() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         sessions = list(site.server.sessions)
         site.authority.ledger.revoke_all()
         assert (await host.call("echo", deadline=LOGIN)).result

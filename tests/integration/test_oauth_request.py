@@ -6,7 +6,7 @@ from tests.support.fault_http import Exchange
 from tests.support.oauth_answers import refuse
 from tests.support.oauth_grants import ENTRA
 from tests.support.oauth_person import asked
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth_site import Site
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ OWNED = [
 
 async def test_no_resource_where_none_is_wanted() -> None:
     async with Site() as site, site.bridge("--resource", "none") as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         site.authority.ledger.expire_access()
         assert (await host.call("echo")).result
         assert "resource" not in asked(site.person.opened[0])
@@ -39,7 +39,7 @@ async def test_no_resource_where_none_is_wanted() -> None:
 
 async def test_another_resource_where_one_is_given() -> None:
     async with Site() as site, site.bridge("--resource", "api://1234-abcd") as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         site.authority.ledger.expire_access()
         assert (await host.call("echo")).result
         assert asked(site.person.opened[0])["resource"] == "api://1234-abcd"
@@ -99,7 +99,7 @@ async def test_the_id_token_is_shown_where_that_is_wanted() -> None:
     async with Site() as site, site.bridge("--use-id-token") as host:
         site.authority.gives_id_token = True
         site.server.wants = "id_token"
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         assert (await host.call("echo")).result
         assert set(site.server.tokens()[1:]) <= set(site.authority.ledger.identities)
         assert len(site.person.opened) == 1

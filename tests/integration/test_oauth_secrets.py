@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_answers import plain
+from tests.support.fault_answers import plain, redirect
 from tests.support.fault_http import Exchange
-from tests.support.fault_server import Call
+from tests.support.fault_server import Call, FaultServer
 from tests.support.oauth_answers import Answer, oauth_error, refuse
 from tests.support.oauth_authority import form
 from tests.support.oauth_person import asked
 from tests.support.oauth_server import bearer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth_site import KINDS, LOGIN, Site
 
 pytestmark = pytest.mark.anyio
 
@@ -38,19 +38,19 @@ async def test_a_token_endpoint_that_quotes_the_request_in_its_error() -> None:
 
 async def test_a_token_endpoint_that_quotes_the_refresh_token() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
 
         async def quotes(exchange: Exchange) -> None:
             await refuse(exchange, 503, "server_error", f"cannot renew {form(exchange.request)['refresh_token']}")
 
         site.authority.always("token", quotes)
         site.authority.ledger.expire_access()
-        assert (await host.call("echo", deadline=60)).kind == "unauthorized"
+        assert (await host.call("echo", deadline=60)).kind in KINDS
 
 
 async def test_a_server_that_quotes_the_access_token() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
 
         async def quotes(call: Call) -> None:
             token = bearer(call.request)
@@ -63,22 +63,22 @@ async def test_a_server_that_quotes_the_access_token() -> None:
 
 async def test_a_challenge_that_quotes_the_access_token() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         (token,) = site.authority.ledger.access
         site.server.refuses_all = True
-        site.server.challenge = {"realm": token, "error_description": f"{token} is old", "scope": token}
-        assert (await host.call("echo", deadline=60)).kind == "unauthorized"
+        site.server.challenge = {"realm": token, "error_description": f"{token} is old"}
+        assert (await host.call("echo", deadline=60)).kind in KINDS
 
 
 async def test_a_registration_that_quotes_a_secret() -> None:
     async with Site() as site, site.bridge() as host:
         site.authority.methods = ("client_secret_post",)
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         (client,) = site.authority.ledger.clients.values()
         site.authority.always("token", oauth_error(401, "invalid_client", f"{client.secret} has expired"))
         site.authority.always("register", oauth_error(400, "invalid_client_metadata", f"not {client.secret}"))
         site.authority.ledger.expire_access()
-        assert (await host.call("echo", deadline=60)).kind == "unauthorized"
+        assert (await host.call("echo", deadline=60)).kind in KINDS
 
 
 async def test_a_callback_that_is_denied_with_the_state_in_its_words() -> None:
@@ -119,6 +119,15 @@ async def test_a_registration_that_is_redirected_goes_nowhere() -> None:
         await site.failed(host, 60)
 
 
+async def test_the_token_goes_to_no_other_origin() -> None:
+    async with FaultServer() as other, Site() as site, site.bridge() as host:
+        await site.begin(host)
+        for status in (302, 307, 308):
+            site.server.once("tools/call:echo", redirect(status, other.url))
+            assert (await host.call("echo", deadline=LOGIN)).kind == "redirect"
+        assert other.http.connections == 0
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 async def test_folders_and_files_are_the_owners_own_whatever_the_umask() -> None:
     async with Site() as site:
@@ -151,7 +160,7 @@ async def test_a_file_that_others_could_read_is_mended() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_no_secret_is_in_the_command_line_or_environment_of_the_bridge() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         process = Path("/proc") / str(host.process.pid)
         told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
         for secret, kind in (site.secrets | dict.fromkeys(site.states, "state")).items():
@@ -161,14 +170,14 @@ async def test_no_secret_is_in_the_command_line_or_environment_of_the_bridge() -
 async def test_a_tool_may_say_what_it_likes() -> None:
     """Only the bridge's own words are cleaned: a result passes as it is."""
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         answer = await host.call("echo", text="Bearer abcdefgh12345678")
         assert "Bearer abcdefgh12345678" in answer.result["content"][0]["text"]
 
 
 async def test_a_server_error_page_amid_the_session_is_passed_on_as_ever() -> None:
     async with Site() as site, site.bridge() as host:
-        await host.initialize(deadline=LOGIN)
+        await site.begin(host)
         site.server.once("tools/call:echo", plain(500, b"oops", "text/plain"))
         assert (await host.call("echo")).kind == "http-status"
         assert len(site.person.opened) == 1

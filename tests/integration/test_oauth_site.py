@@ -73,6 +73,9 @@ async def test_a_code_is_good_only_with_what_it_was_asked_for(change: dict[str, 
         sent = {"code": await code(site), "code_verifier": VERIFIER, "redirect_uri": CALLBACK}
         assert (await token(site, "authorization_code", **(sent | change)))[0] == 400
         assert (await token(site, "authorization_code", **sent))[0] == 400, "and good once"
+        with pytest.raises(AssertionError, match="a code was used twice"):
+            site.check()
+        site.authority.requests.clear()
 
 
 async def test_the_server_wants_a_token_of_its_authority() -> None:

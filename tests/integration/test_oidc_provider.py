@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,12 @@ class Site:
         """How often the provider gave tokens for a refresh token."""
         return len(await self.provider.requests("/token", grant_type="refresh_token", status=200))
 
+    async def reset(self) -> None:
+        """Begin the journals anew, with the settings of the start."""
+        await self.provider.reset()
+        await self.server.reset()
+        await self.provider.set(resources=[self.server.url])
+
     async def forget(self) -> None:
         """Start the provider with an empty store; the MCP server takes none of its earlier tokens."""
         await self.provider.restart()
@@ -51,11 +57,23 @@ class Site:
         return [entry["path"] for entry in await self.provider.journal() if entry.get("path") not in (None, "/jwks")]
 
 
-@contextlib.asynccontextmanager
-async def site(**settings: Any) -> AsyncIterator[Site]:
+@contextlib.contextmanager
+def site(**settings: Any) -> Iterator[Site]:
     with oidc_provider(**settings) as provider, protected_reference(provider.issuer) as server:
-        await provider.set(resources=[server.url])
         yield Site(provider, server)
+
+
+@pytest.fixture(scope="module")
+def common() -> Iterator[Site]:
+    """One site for all tests that need nothing particular: two processes take a second and more to start."""
+    with site() as started:
+        yield started
+
+
+@pytest.fixture
+async def there(common: Site) -> Site:
+    await common.reset()
+    return common
 
 
 @pytest.fixture
@@ -69,62 +87,58 @@ async def expired(lifetime: int = SHORT) -> None:
     await until(lambda: time.time() > start + lifetime + 0.1, "the end of the access token")
 
 
-async def test_the_first_call_signs_in(person: Person) -> None:
-    async with site() as there:
-        said = await run_once(person, there.url)
+async def test_the_first_call_signs_in(there: Site, person: Person) -> None:
+    said = await run_once(person, there.url)
 
-        assert len(person.opened) == 1
-        assert [line for line in said if person.opened[0] in line] == [
-            f"mcp-remote-bridge: Sign in at: {person.opened[0]}"
-        ]
-        request = asked(person.opened[0])
-        assert request["code_challenge_method"] == "S256"
-        assert request["resource"] == there.url
-        assert request["scope"].split(" ") == [USE, "offline_access"]
-        assert (await person.until_page()).status == 200
-        assert len(await there.provider.requests("/reg", status=201)) == 1
-        (exchange,) = await there.provider.requests("/token")
-        assert (exchange["grant_type"], exchange["resource"], exchange["status"]) == (
-            "authorization_code",
-            there.url,
-            200,
-        )
-        # The first form of the standard's order is not there; the second is OpenID Connect's.
-        discovered = [path for path in await there.of_bridge() if path.startswith("/.well-known")]
-        assert discovered[:2] == ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
+    assert len(person.opened) == 1
+    assert [line for line in said if person.opened[0] in line] == [f"mcp-remote-bridge: Sign in at: {person.opened[0]}"]
+    request = asked(person.opened[0])
+    assert request["code_challenge_method"] == "S256"
+    assert request["resource"] == there.url
+    assert request["scope"].split(" ") == [USE, "offline_access"]
+    assert (await person.until_page()).status == 200
+    assert len(await there.provider.requests("/reg", status=201)) == 1
+    (exchange,) = await there.provider.requests("/token")
+    assert (exchange["grant_type"], exchange["resource"], exchange["status"]) == (
+        "authorization_code",
+        there.url,
+        200,
+    )
+    # The first form of the standard's order is not there; the second is OpenID Connect's.
+    discovered = [path for path in await there.of_bridge() if path.startswith("/.well-known")]
+    assert discovered[:2] == ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
 
 
-async def test_a_restart_carries_the_stored_token(person: Person) -> None:
-    async with site() as there:
-        await run_once(person, there.url)
-        signing_in = await there.of_bridge()
-        requests = len(await there.server.requests("/mcp"))
-        await run_once(person, there.url)
+async def test_a_restart_carries_the_stored_token(there: Site, person: Person) -> None:
+    await run_once(person, there.url)
+    signing_in = await there.of_bridge()
+    requests = len(await there.server.requests("/mcp"))
+    await run_once(person, there.url)
 
-        assert len(person.opened) == 1
-        assert await there.of_bridge() == signing_in
-        again = (await there.server.requests("/mcp"))[requests:]
-        assert [entry for entry in again if "authorization" not in entry["headers"] or entry["status"] == 401] == []
-
-
-async def test_an_expired_token_is_refreshed_at_the_next_start(person: Person) -> None:
-    async with site(accessTokenLifetime=SHORT) as there:
-        await run_once(person, there.url)
-        await there.provider.set(accessTokenLifetime=3600)
-        before = await there.refreshes()
-        await expired()
-        await run_once(person, there.url)
-        await run_once(person, there.url)
-
-        assert len(person.opened) == 1
-        assert await there.refreshes() == before + 1
-        last = (await there.provider.requests("/token", grant_type="refresh_token"))[-1]
-        assert (last["resource"], last["scope"]) == (there.url, USE)
-        await there.provider.assert_no_reuse()
+    assert len(person.opened) == 1
+    assert await there.of_bridge() == signing_in
+    again = (await there.server.requests("/mcp"))[requests:]
+    assert [entry for entry in again if "authorization" not in entry["headers"] or entry["status"] == 401] == []
 
 
-async def test_every_rotated_token_is_kept(person: Person) -> None:
-    async with site() as there, bridge_of(person, there.url) as bridge:
+async def test_an_expired_token_is_refreshed_at_the_next_start(there: Site, person: Person) -> None:
+    await there.provider.set(accessTokenLifetime=SHORT)
+    await run_once(person, there.url)
+    await there.provider.set(accessTokenLifetime=3600)
+    before = await there.refreshes()
+    await expired()
+    await run_once(person, there.url)
+    await run_once(person, there.url)
+
+    assert len(person.opened) == 1
+    assert await there.refreshes() == before + 1
+    last = (await there.provider.requests("/token", grant_type="refresh_token"))[-1]
+    assert (last["resource"], last["scope"]) == (there.url, USE)
+    await there.provider.assert_no_reuse()
+
+
+async def test_every_rotated_token_is_kept(there: Site, person: Person) -> None:
+    async with bridge_of(person, there.url) as bridge:
         await greet(bridge)
         for _ in range(3):
             await there.server.refuse_tokens()
@@ -137,8 +151,9 @@ async def test_every_rotated_token_is_kept(person: Person) -> None:
         await there.provider.assert_no_reuse()
 
 
-async def test_a_token_is_renewed_before_it_ends(person: Person) -> None:
-    async with site(accessTokenLifetime=5) as there, bridge_of(person, there.url) as bridge:
+async def test_a_token_is_renewed_before_it_ends(there: Site, person: Person) -> None:
+    await there.provider.set(accessTokenLifetime=5)
+    async with bridge_of(person, there.url) as bridge:
         await greet(bridge)
         with anyio.fail_after(SIGN_IN_DEADLINE):
             while await there.refreshes() == 0:
@@ -157,8 +172,9 @@ async def five(person: Person, url: str, bridges: contextlib.AsyncExitStack) -> 
     return [await bridges.enter_async_context(bridge_of(person, url)) for _ in range(5)]
 
 
-async def test_five_processes_start_on_one_expired_token(person: Person) -> None:
-    async with site(accessTokenLifetime=SHORT) as there, contextlib.AsyncExitStack() as bridges:
+async def test_five_processes_start_on_one_expired_token(there: Site, person: Person) -> None:
+    await there.provider.set(accessTokenLifetime=SHORT)
+    async with contextlib.AsyncExitStack() as bridges:
         await run_once(person, there.url)
         await there.provider.set(accessTokenLifetime=3600)
         before = await there.refreshes()
@@ -173,8 +189,8 @@ async def test_five_processes_start_on_one_expired_token(person: Person) -> None
         assert len(person.opened) == 1
 
 
-async def test_five_processes_wake_on_one_refused_token(person: Person) -> None:
-    async with site() as there, contextlib.AsyncExitStack() as bridges:
+async def test_five_processes_wake_on_one_refused_token(there: Site, person: Person) -> None:
+    async with contextlib.AsyncExitStack() as bridges:
         await run_once(person, there.url)
         awake = await five(person, there.url, bridges)
         async with anyio.create_task_group() as calls:
@@ -190,33 +206,32 @@ async def test_five_processes_wake_on_one_refused_token(person: Person) -> None:
         assert len(person.opened) == 1
 
 
-async def test_a_provider_that_lost_its_store_is_registered_with_once(person: Person) -> None:
-    async with site() as there:
-        async with bridge_of(person, there.url) as bridge:
-            await greet(bridge)
-            await there.forget()
-            await works(bridge)
-            await leave(bridge)
-        await run_once(person, there.url)
-
-        assert len(person.opened) == 2
-        assert len(await there.provider.requests("/reg", status=201)) == 1
-
-
-async def test_a_client_forgotten_without_a_refresh_token_is_made_anew(person: Person) -> None:
-    # Nothing but the browser would see that the client is unknown, on a page that leads nowhere.
-    async with site(refreshOnlyOffline=True) as there:
-        await run_once(person, there.url)
+async def test_a_provider_that_lost_its_store_is_registered_with_once(there: Site, person: Person) -> None:
+    async with bridge_of(person, there.url) as bridge:
+        await greet(bridge)
         await there.forget()
-        await run_once(person, there.url)
+        await works(bridge)
+        await leave(bridge)
+    await run_once(person, there.url)
 
-        assert len(await there.provider.requests("/reg", status=201)) == 1
-        assert asked(person.opened[0])["client_id"] != asked(person.opened[-1])["client_id"]
-        assert len(person.opened) == 2
+    assert len(person.opened) == 2
+    assert len(await there.provider.requests("/reg", status=201)) == 1
 
 
-async def test_a_sign_in_elsewhere_is_picked_up(person: Person) -> None:
-    async with site() as there, bridge_of(person, there.url) as one, bridge_of(person, there.url) as other:
+async def test_a_client_forgotten_without_a_refresh_token_is_made_anew(there: Site, person: Person) -> None:
+    # Nothing but the browser would see that the client is unknown, on a page that leads nowhere.
+    await there.provider.set(refreshOnlyOffline=True)
+    await run_once(person, there.url)
+    await there.forget()
+    await run_once(person, there.url)
+
+    assert len(await there.provider.requests("/reg", status=201)) == 1
+    assert asked(person.opened[0])["client_id"] != asked(person.opened[-1])["client_id"]
+    assert len(person.opened) == 2
+
+
+async def test_a_sign_in_elsewhere_is_picked_up(there: Site, person: Person) -> None:
+    async with bridge_of(person, there.url) as one, bridge_of(person, there.url) as other:
         await greet(one)
         await greet(other)
         await there.forget()
@@ -257,7 +272,8 @@ async def test_a_static_client_shows_its_secret_by_basic(person: Person) -> None
         "token_endpoint_auth_method": "client_secret_basic",
     }
     options = ["--client-id", str(client["client_id"]), "--client-secret", "env:WORD"]
-    async with site(clients=[client]) as there:
+    with site(clients=[client]) as there:
+        await there.reset()
         await run_once(person, there.url, *options, env={"WORD": str(client["client_secret"])})
         await there.server.refuse_tokens()
         await run_once(person, there.url, *options, env={"WORD": str(client["client_secret"])})
@@ -274,41 +290,42 @@ async def test_a_static_client_shows_its_secret_by_basic(person: Person) -> None
 
 async def test_a_registration_refused_for_its_scopes_goes_without(person: Person) -> None:
     # By default the package registers clients for its own scopes only, not for those of a resource.
-    async with site(listed=False) as there:
+    with site(listed=False) as there:
+        await there.reset()
         await run_once(person, there.url)
 
         assert [entry["status"] for entry in await there.provider.requests("/reg")] == [400, 201]
         assert len(person.opened) == 1
 
 
-async def test_offline_access_where_consent_is_asked_for(person: Person) -> None:
+async def test_offline_access_where_consent_is_asked_for(there: Site, person: Person) -> None:
     # OpenID Connect Core 11: only then does the package give a refresh token out, by default.
-    async with site(refreshOnlyOffline=True) as there:
-        await run_once(person, there.url, "--authorize-param", "prompt=consent")
-        await there.server.refuse_tokens()
-        await run_once(person, there.url)
+    await there.provider.set(refreshOnlyOffline=True)
+    await run_once(person, there.url, "--authorize-param", "prompt=consent")
+    await there.server.refuse_tokens()
+    await run_once(person, there.url)
 
-        assert len(person.opened) == 1
-        assert await there.refreshes() == 1
-
-
-async def test_no_refresh_token_is_said(person: Person) -> None:
-    async with site(refreshOnlyOffline=True) as there:
-        said = await run_once(person, there.url)
-
-        assert any("refresh token" in line for line in said), said
+    assert len(person.opened) == 1
+    assert await there.refreshes() == 1
 
 
-async def test_a_resource_the_provider_does_not_know_is_an_error(person: Person) -> None:
-    async with site() as there, bridge_of(person, there.url, "--resource", f"{there.url}/") as bridge:
+async def test_no_refresh_token_is_said(there: Site, person: Person) -> None:
+    await there.provider.set(refreshOnlyOffline=True)
+    said = await run_once(person, there.url)
+
+    assert any("refresh token" in line for line in said), said
+
+
+async def test_a_resource_the_provider_does_not_know_is_an_error(there: Site, person: Person) -> None:
+    async with bridge_of(person, there.url, "--resource", f"{there.url}/") as bridge:
         answer = await bridge.request("initialize", INITIALIZE, deadline=SIGN_IN_DEADLINE)
 
         assert answer.kind == "unauthorized"
         assert "invalid_target" in answer.error["message"]
 
 
-async def test_a_token_for_no_resource_is_refused_and_told_of(person: Person) -> None:
-    async with site() as there, bridge_of(person, there.url, "--resource", "none") as bridge:
+async def test_a_token_for_no_resource_is_refused_and_told_of(there: Site, person: Person) -> None:
+    async with bridge_of(person, there.url, "--resource", "none") as bridge:
         answer = await bridge.request("initialize", INITIALIZE, deadline=SIGN_IN_DEADLINE)
 
         assert answer.kind == "unauthorized"

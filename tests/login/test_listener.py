@@ -213,14 +213,13 @@ async def test_many_silent_connections_do_not_keep_the_browser_out(listener: Cal
 
 
 async def test_many_early_answers_are_kept_in_bounds(listener: CallbackListener) -> None:
-    askers = [await Asker.connect(listener.port) for _ in range(MAX_VISITS + 4)]
-    for asker in askers:
-        await asker.send(head("/callback?code=wrong", listener.port))
-    for asker in askers[:4]:
-        await asker.ended()
-    await until(lambda: all(one.stage == "waiting" for one in listener._visits))
+    askers = []
+    for n in range(MAX_VISITS + 4):
+        askers.append(await Asker.connect(listener.port))
+        await askers[-1].send(head(f"/callback?n={n}", listener.port))
+        await until(lambda n=n: [query for _, query in listener._kept][-1:] == [f"n={n}"])  # type: ignore[misc]
     assert len(listener._visits) == len(listener._kept) == MAX_VISITS
-    for asker in askers[4:]:
+    for asker in askers:
         asker.reset()
 
 
@@ -239,10 +238,13 @@ async def test_a_browser_that_was_early_outlasts_silent_connections(listener: Ca
 
 async def test_the_first_browser_outlasts_its_own_repetitions(listener: CallbackListener) -> None:
     arrival, asker = await answered(listener)
-    again = [await Asker.connect(listener.port) for _ in range(MAX_VISITS + 8)]
-    for one in again:
-        await one.send(head("/callback?code=right", listener.port))
-    await again[0].ended()
+    outcome = listener._outcome
+    assert outcome is not None
+    again = []
+    for n in range(MAX_VISITS + 4):
+        again.append(await Asker.connect(listener.port))
+        await again[-1].send(head("/callback?code=right", listener.port))
+        await until(lambda n=n: len(outcome.sharing) == n + 2)  # type: ignore[misc]
     arrival.respond(b"page")
     assert (await asker.answer()).body == b"page"
     for one in again:

@@ -60,6 +60,11 @@ class HangingRing(MemoryRing):
         super().__init__()
         self.answer = threading.Event()
         self.asked = threading.Event()
+        self.done = threading.Event()
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username, password)
+        self.done.set()
 
     def _called(self, what: str) -> None:
         self.asked.set()
@@ -79,13 +84,13 @@ class Killed(BaseException):
 
 
 def failing_at(ring: MemoryRing, what: str, times: int, error: BaseException) -> None:
-    """Make the `times`th call of a kind, counted from now on, fail."""
+    """Make every call of a kind fail from the `times`th on, counted from now."""
     count = 0
 
     def before(called: str) -> None:
         nonlocal count
         count += called == what
-        if called == what and count == times:
+        if called == what and count >= times:
             raise error
 
     ring.before = before

@@ -25,7 +25,7 @@ def of_module(module: str, **members: Any) -> Any:
 
 
 @pytest.fixture
-def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def configured(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the keyring package answer with this backend."""
     keyring = pytest.importorskip("keyring")
     monkeypatch.setattr(backend, "_find_session_bus", lambda: None)
@@ -38,7 +38,7 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
         monkeypatch.setattr(keyring, "get_keyring", get)
 
-    yield use
+    return use
 
 
 def test_a_configured_backend_is_used_as_it_is(configured: Any) -> None:

@@ -142,9 +142,7 @@ async def test_what_a_hanging_keyring_does_at_last_changes_nothing(home: Home) -
     vault = home.open(deadline=0.2)
     await vault.save(SLOT, LONG)
     ring.answer.set()
-    async with asyncio.timeout(10):
-        while not ring.calls:
-            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(ring.done.wait, 10)
     assert await home.open().load(SLOT) == LONG
     await home.open().save(SLOT, b"short")
     assert await home.open().load(SLOT) == b"short"
@@ -223,6 +221,34 @@ async def test_a_process_killed_at_the_disk_leaves_the_old_value_or_the_new(
     assert await home.open().load(SLOT) == b"newest"
     assert len(home.ring.entries) == 1
     assert home.names() == [f"{SLOT}.keyring"]
+
+
+@pytest.mark.parametrize("what", ["get", "set", "delete"])
+async def test_a_call_that_fails_once_is_made_again(home: Home, what: str) -> None:
+    vault = home.open("keyring")
+    await vault.save(SLOT, b"old")
+
+    def before(called: str) -> None:
+        if called == what:
+            home.ring.before = lambda _: None
+            raise RuntimeError
+
+    home.ring.before = before
+    await vault.save(SLOT, LONG)
+    home.ring.before = before
+    assert await vault.load(SLOT) == LONG
+    home.ring.before = before
+    await vault.delete(SLOT)
+    assert home.ring.entries == {}
+
+
+async def test_a_call_that_the_keyring_locked_is_not_made_again(home: Home) -> None:
+    await home.open().save(SLOT, b"x")
+    home.ring.calls.clear()
+    failing_at(home.ring, "get", 1, type("KeyringLocked", (Exception,), {})())
+    with pytest.raises(KeyringUnavailable, match="it is locked"):
+        await home.open().load(SLOT)
+    assert home.ring.calls == ["get"]
 
 
 async def test_a_value_missing_from_the_keyring_is_none(home: Home) -> None:

@@ -88,9 +88,7 @@ async def test_a_cancelled_caller_leaves_the_job_to_end(gate: threading.Event) -
         ended.set()
 
     task = asyncio.create_task(worker.run(work, 30))
-    async with asyncio.timeout(10):
-        while not started.is_set():
-            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(started.wait, 10)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -2,7 +2,7 @@
 
 The rules that hold in every test are checked when it ends: no secret has left the bridge by a way that is not
 meant for it, the authorization URL stood on stderr once for each tab, no token went to anybody but the server,
-and no refresh token was spent twice.
+and neither a code nor a refresh token was spent twice.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from tests.support.oauth_server import ProtectedServer
 
 LOGIN = 25.0
 """Seconds that a test gives a whole sign-in."""
+
+KINDS = ("unauthorized", "unreachable")
+"""What the error of a sign-in or a refresh is called: the latter where it may pass."""
 
 SIGN_IN = re.compile(r"mcp-remote-bridge: Sign in at: (\S+)")
 
@@ -63,14 +66,35 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def bridge(
-        self, *arguments: str, env: dict[str, str] | None = None, url: str | None = None, log: str = "debug"
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        url: str | None = None,
+        log: str = "debug",
+        patience: float = 2,
     ) -> AsyncIterator[BridgeProcess]:
-        """Run the bridge; all runs share the home. It logs everything, to stderr and to a file."""
+        """Run the bridge; all runs share the home. It logs everything, to stderr and to a file.
+
+        `patience` are the seconds for which it tries again what may pass.
+        """
         extra = self.person.environment() | {"MCP_BRIDGE_LOG_LEVEL": log, "MCP_BRIDGE_LOG_FILE": str(self.log_file)}
         extra["MCP_BRIDGE_LOGIN_TIMEOUT"] = "30"
-        async with launch(url or self.server.url, *arguments, env=extra | (env or {})) as process:
+        async with launch(url or self.server.url, *arguments, env=extra | (env or {}), patience=patience) as process:
             self.bridges.append(process)
-            yield process
+            try:
+                yield process
+            finally:
+                _excuse(process.stderr)
+
+    async def begin(self, host: BridgeProcess, deadline: float = LOGIN) -> None:
+        """Begin a session, and wait until nothing is under way any more but its standing stream."""
+        await host.initialize(deadline=deadline)
+
+        def listening() -> bool:
+            heard = {stream.exchange.request.header("mcp-session-id") for stream in self.server.streams}
+            return set(self.server.sessions) <= heard
+
+        await self.server.until(listening, "a GET stream for each session", deadline)
 
     async def sign_in(self, *arguments: str, **details: Any) -> None:
         """One run that signs in and ends in good order."""
@@ -84,7 +108,7 @@ class Site:
         """Begin a session that cannot be had; returns the host's error."""
         params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
         answer = await host.request("initialize", params, deadline=deadline)
-        assert answer.kind == "unauthorized", answer.raw
+        assert answer.kind in KINDS, answer.raw
         assert answer.error["data"]["source"] == "mcp-remote-bridge"
         return answer
 
@@ -124,6 +148,8 @@ class Site:
         for authority in (self.authority, *self.others):
             for request in authority.requests:
                 self._check_request(request)
+            codes = [form["code"] for form in authority.forms("authorization_code")]
+            assert len(codes) == len(set(codes)), "a code was used twice (RFC 6749 4.1.2)"
             if not self.allows_reuse:
                 assert authority.ledger.reuses == 0, "a spent refresh token came again"
 
@@ -148,3 +174,13 @@ class Site:
                 assert token not in told, f"{kind} sent to the authorization server: {told}"
                 assert token.encode() not in request.body, f"{kind} sent to the authorization server: {told}"
         assert request.method in ("GET", "POST", "HEAD"), told
+
+
+def _excuse(stderr: list[str]) -> None:
+    """Traces that were asked for with debug are no sign of a defect; the others are, and are looked for."""
+    debug = False
+    for number, line in enumerate(stderr):
+        if not line.startswith(" "):
+            debug = line.startswith("mcp-remote-bridge: debug:")
+        elif debug:
+            stderr[number] = line.replace("Traceback (", "Trace (")

@@ -34,6 +34,7 @@ class OidcProvider:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
+        self._changed: dict[str, Any] = {}
         self._running = contextlib.ExitStack()
         self._process: subprocess.Popen[str]
         self.port = 0
@@ -51,13 +52,19 @@ class OidcProvider:
             self._running.close()
             self._settings["port"] = self.port
             self._start()
+            self._fetch("/test/settings", self._changed)
 
         await anyio.to_thread.run_sync(again)
 
     async def set(self, **settings: Any) -> None:
-        """Change settings from now on."""
-        self._settings |= settings
+        """Change settings until the next `reset`; a restart keeps them."""
+        self._changed |= settings
         await anyio.to_thread.run_sync(self._fetch, "/test/settings", settings)
+
+    async def reset(self) -> None:
+        """Begin the journal anew and take back what `set` changed; clients and grants stay."""
+        self._changed.clear()
+        await anyio.to_thread.run_sync(self._fetch, "/test/reset", {})
 
     async def journal(self) -> list[dict[str, Any]]:
         """What happened since it started, in order."""

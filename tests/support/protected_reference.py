@@ -6,7 +6,7 @@ it is an authorization server too, by the package's own support for that (see re
 It says its port in one JSON line on stdout and ends with its stdin. Beside `/mcp` it serves `/journal` (the HTTP
 requests it had, and what its own authorization server did) and takes `/test/refuse`: from then on it refuses every
 access token it has seen. `/test/revoke` ends all that its own authorization server gave out,
-`/test/lifetime` sets for how many seconds it gives access tokens out.
+`/test/lifetime` sets for how many seconds it gives access tokens out, `/test/reset` makes it as at its start.
 """
 
 from __future__ import annotations
@@ -165,6 +165,12 @@ async def serve(*, issuer: str | None, scopes: list[str], lifetime: int, port: i
             await authority.revoke_all()
         return Response(status_code=204)
 
+    async def reset(_request: Request) -> Response:
+        entries.clear()
+        if authority is not None:
+            authority.reset(lifetime)
+        return Response(status_code=204)
+
     async def change(request: Request) -> Response:
         if authority is not None:
             authority.lifetime = int(await request.body())
@@ -175,6 +181,7 @@ async def serve(*, issuer: str | None, scopes: list[str], lifetime: int, port: i
         Route("/test/refuse", refuse, methods=["POST"]),
         Route("/test/revoke", revoke, methods=["POST"]),
         Route("/test/lifetime", change, methods=["POST"]),
+        Route("/test/reset", reset, methods=["POST"]),
     ]
     sys.stdout.write(json.dumps({"port": urlsplit(own).port}) + "\n")
     sys.stdout.flush()
@@ -223,6 +230,10 @@ class ProtectedProcess:
     async def set_lifetime(self, seconds: int) -> None:
         """Let its own authorization server give out access tokens that live this long."""
         await to_thread.run_sync(self._fetch, "/test/lifetime", str(seconds).encode())
+
+    async def reset(self) -> None:
+        """Begin the journal anew; its own authorization server forgets everything."""
+        await to_thread.run_sync(self._fetch, "/test/reset", b"")
 
     async def _journal(self) -> dict[str, Any]:
         journal: dict[str, Any] = json.loads(await to_thread.run_sync(self._fetch, "/journal", None))

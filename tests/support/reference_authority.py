@@ -43,6 +43,12 @@ class Authority(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken
         self._sign_ins: list[SignIn] = []
         self.told: list[str] = []
 
+    def reset(self, lifetime: int) -> None:
+        """Forget everything, as a restart does."""
+        self.lifetime = lifetime
+        for kept in (self._clients, self._codes, self._sign_ins, self.told):
+            kept.clear()
+
     def forget_access_tokens(self) -> None:
         """End every access token; the refresh tokens stay good."""
         for sign_in in self._sign_ins:

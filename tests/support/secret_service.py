@@ -6,6 +6,7 @@ Nothing on that bus can be started on demand, so no window can ever ask anybody 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -59,24 +60,18 @@ class SecretService:
     @contextlib.contextmanager
     def bus(self) -> Iterator[Any]:
         """A connection, for looking at the service from the outside."""
-        from jeepney.io.blocking import open_dbus_connection
-
-        with contextlib.closing(open_dbus_connection(self.address)) as bus:
+        with contextlib.closing(_module("jeepney.io.blocking").open_dbus_connection(self.address)) as bus:
             yield bus
 
     def lock(self) -> None:
         """Lock the default collection, as a screen lock or a logout elsewhere does."""
-        import secretstorage
-
         with self.bus() as bus:
-            secretstorage.get_collection_by_alias(bus, "default").lock()
+            _module("secretstorage").get_collection_by_alias(bus, "default").lock()
 
     def secrets(self) -> list[str]:
         """Every stored secret, as the service itself has it."""
-        import secretstorage
-
         with self.bus() as bus:
-            items = secretstorage.get_collection_by_alias(bus, "default").get_all_items()
+            items = _module("secretstorage").get_collection_by_alias(bus, "default").get_all_items()
             return [item.get_secret().decode() for item in items]
 
 
@@ -85,10 +80,8 @@ def secret_service(*, unlocked: bool = True) -> Iterator[SecretService]:
     """Start one, empty; `unlocked` with a default collection that is open, else without any collection."""
     require_secret_service()
     # A socket's path has to be short, shorter than pytest's directories are.
-    with (
-        tempfile.TemporaryDirectory(prefix="bus-", ignore_cleanup_errors=True) as name,
-        contextlib.ExitStack() as stack,
-    ):
+    with contextlib.ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bus-", ignore_cleanup_errors=True))
         home = Path(name)
         socket = home / "bus"
         config = home / "bus.conf"
@@ -127,13 +120,11 @@ def _start(stack: contextlib.ExitStack, command: list[str], variables: dict[str,
 
 
 def _is_ready(service: SecretService, *, unlocked: bool) -> bool:
-    import secretstorage
-    from jeepney.bus_messages import message_bus
-    from jeepney.io.blocking import Proxy
-
+    secretstorage = _module("secretstorage")
+    message_bus = _module("jeepney.bus_messages").message_bus
     with service.bus() as bus:
         # Asking for the name first: a call to a name without an owner would fail, for nothing starts it.
-        if not Proxy(message_bus, bus).NameHasOwner(_NAME)[0]:
+        if not _module("jeepney.io.blocking").Proxy(message_bus, bus).NameHasOwner(_NAME)[0]:
             return False
         if not unlocked:
             return True
@@ -141,6 +132,11 @@ def _is_ready(service: SecretService, *, unlocked: bool) -> bool:
             return not secretstorage.get_collection_by_alias(bus, "default").is_locked()
         except secretstorage.ItemNotFoundException:
             return False
+
+
+def _module(name: str) -> Any:
+    """By name, for these packages exist on Linux only."""
+    return importlib.import_module(name)
 
 
 def _until(condition: Any, seconds: float = 20) -> None:

@@ -39,12 +39,14 @@ async def step(vault: Vault, what: str) -> str | None:
     verb, slot, *text = what.split(":")
     try:
         if verb == "save":
-            return await vault.save(slot, text[0].encode())
+            await vault.save(slot, text[0].encode())
+            return None
         if verb == "load":
             data = await vault.load(slot)
             return None if data is None else data.decode()
         if verb == "delete":
-            return await vault.delete(slot)
+            await vault.delete(slot)
+            return None
         return vault.place(slot)
     except BridgeError as error:
         return f"{type(error).__name__}: {error}"

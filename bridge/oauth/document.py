@@ -1,0 +1,103 @@
+"""A metadata document: a JSON object from a stranger, read one member at a time (RFC 8414 3.2, RFC 9728 3.2).
+
+| member | missing | of another type, or unusable |
+|---|---|---|
+| required | `MetadataError` | `MetadataError` |
+| optional | None | None |
+
+What is not asked for is not decoded.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TypeVar
+
+import msgspec
+
+from bridge.oauth.addresses import check_endpoint
+from bridge.oauth.errors import MetadataError
+from bridge.oauth.words import shown
+
+MAX_BYTES = 512 * 1024
+
+_MAX_ENTRIES = 500
+_LONGEST_ENTRY = 2048
+_HINT = "The server's operator has to mend it."
+
+_T = TypeVar("_T")
+
+
+class Document:
+    """The members of a document. `url` is where it came from, for messages; `what` says which document it is."""
+
+    def __init__(self, body: bytes, what: str, url: str) -> None:
+        """Raises `MetadataError` unless `body` is one JSON object of at most `MAX_BYTES`."""
+        self.where = f"the {what} at {shown(url, 300)}"
+        if len(body) > MAX_BYTES:
+            raise self.fault(f"holds {len(body)} bytes, and no more than {MAX_BYTES} are read")
+        try:
+            self._members = msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise self.fault("is not a JSON object") from None
+
+    def fault(self, says: str, *, hint: str = _HINT) -> MetadataError:
+        """The error that this document earns; `says` goes on from its name."""
+        return MetadataError(f"{self.where[0].upper()}{self.where[1:]} {says}.", hint=hint)
+
+    def text(self, name: str) -> str | None:
+        """An optional string."""
+        return self._member(name, str)
+
+    def required_text(self, name: str) -> str:
+        """A required string. Raises `MetadataError`."""
+        value = self.text(name)
+        if not value:
+            raise self._lacks(name, "a string that is not empty")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """An optional array of strings: each once, in order, without what is no visible ASCII."""
+        entries = self._member(name, list[msgspec.Raw])
+        if entries is None:
+            return None
+        texts = (_decoded(entry, str) for entry in entries[:_MAX_ENTRIES])
+        kept = (text for text in texts if text and len(text) <= _LONGEST_ENTRY and _is_visible_ascii(text))
+        return tuple(dict.fromkeys(kept))
+
+    def is_true(self, name: str) -> bool:
+        """Whether an optional boolean is there and true."""
+        return self._member(name, bool) is True
+
+    def endpoint(self, name: str) -> str | None:
+        """An optional URL that `check_endpoint` lets pass."""
+        try:
+            return self.required_endpoint(name)
+        except MetadataError:
+            return None
+
+    def required_endpoint(self, name: str) -> str:
+        """A required URL that `check_endpoint` lets pass. Raises `MetadataError`."""
+        value = self.text(name)
+        if not value:
+            raise self._lacks(name, "a URL")
+        return check_endpoint(value, f"{name} in {self.where}")
+
+    def _lacks(self, name: str, expected: str) -> MetadataError:
+        seen = "has no" if name not in self._members else "has an unusable"
+        return self.fault(f"{seen} '{name}', and {expected} was expected")
+
+    def _member(self, name: str, kind: type[_T]) -> _T | None:
+        raw = self._members.get(name)
+        return None if raw is None else _decoded(raw, kind)
+
+
+def _decoded(raw: msgspec.Raw, kind: type[_T]) -> _T | None:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _is_visible_ascii(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text

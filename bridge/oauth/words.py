@@ -1,0 +1,15 @@
+"""Words that others wrote, made fit to stand in a message: one line, printable, cut."""
+
+from __future__ import annotations
+
+
+def shown(text: str, longest: int) -> str:
+    """`text` on one line of at most `longest` characters.
+
+    Whatever cannot be seen, or would move or turn round what stands beside it, counts as a space.
+    """
+    begin = text[: 4 * longest]
+    line = " ".join("".join(char if char.isprintable() else " " for char in begin).split())
+    if len(line) > longest:
+        return f"{line[: longest - 3].rstrip()}..."
+    return line

@@ -1,0 +1,127 @@
+"""A sign-in with a web on paper, a real callback on a free port, and a person whom a test tells what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+
+from bridge.config import SignInSettings
+from bridge.errors import BridgeError
+from bridge.login import sign_in as sign_in_module
+from bridge.login.sign_in import Ask, SignIn
+from bridge.oauth.record import Record
+from bridge.store.memory import MemoryVault
+from tests.login.asking import DEADLINE, Answer, ask, free_port, head
+from tests.login.fake_web import ISSUER, SERVER, FakeWeb, reply, resource_document, server_document
+
+OWN = "https://mcp.example/.well-known/oauth-protected-resource/v1/mcp"
+PLACE = "/.well-known/oauth-authorization-server"
+GRANT = {"access_token": "access-1", "token_type": "Bearer", "refresh_token": "refresh-1", "expires_in": 3600}
+
+Fields = dict[str, str]
+Deed = Callable[[Fields], "Fields | None"]
+
+
+def fields(text: str | bytes) -> Fields:
+    """A query or a form."""
+    return dict(parse_qsl(text if isinstance(text, str) else text.decode("ascii"), keep_blank_values=True))
+
+
+def agrees(asked: Fields) -> Fields:
+    """The person signs in."""
+    return {"code": "the-code", "state": asked["state"]}
+
+
+def refuses(error: str, description: str = "") -> Deed:
+    """The authorization server, or the person, says no."""
+    return lambda asked: {"error": error, "error_description": description, "state": asked["state"]}
+
+
+def leaves(asked: Fields) -> None:
+    """The person closes the tab."""
+
+
+def site(issuer: str = ISSUER) -> dict[str, Any]:
+    """Pages of a server and its authorization server."""
+    made = iter(range(1, 100))
+    return {
+        OWN: resource_document(issuer),
+        issuer + PLACE: server_document(issuer),
+        f"{issuer}/new": lambda body: reply({"client_id": f"made-{next(made)}"}, 201),
+        f"{issuer}/in": reply(b"<html>Sign in", content_type="text/html"),
+        f"{issuer}/coin": reply(GRANT),
+    }
+
+
+class Flow:
+    """One server, and all that its sign-ins leave behind. `deeds` are what the person does in each tab, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, web: FakeWeb | None = None, **settings: Any) -> None:
+        self.web = web or FakeWeb(site())
+        self.settings = SignInSettings(**{"login_timeout": DEADLINE, **settings})
+        self.vault = MemoryVault()
+        self.port = free_port()
+        self.deeds: list[Deed] = []
+        self.opened: list[str] = []
+        self.announced: list[str] = []
+        self.concealed: list[str] = []
+        self.kept: list[Record] = []
+        self.pages: list[Answer] = []
+        self.keep_problem: BridgeError | None = None
+        self.open_problem: BridgeError | None = None
+        self._visits: list[asyncio.Task[None]] = []
+        monkeypatch.setattr(sign_in_module, "derived_ports", lambda server, profile: [self.port])
+        monkeypatch.setattr(sign_in_module, "open_browser", self._open)
+
+    async def run(self, **asked: Any) -> Record:
+        """Sign in; the record that was kept."""
+        flow = SignIn(
+            SERVER,
+            self.settings,
+            self.web.as_web,
+            self.vault,
+            announce=self.announced.append,
+            conceal=self.concealed.append,
+            environ={},
+        )
+        try:
+            async with asyncio.timeout(DEADLINE * 2):
+                await flow.run(Ask(**{"host": "The Host", **asked}), self._keep)
+        finally:
+            await asyncio.gather(*self._visits)
+            self._visits.clear()
+        return self.kept[-1]
+
+    def asked(self, tab: int = -1) -> Fields:
+        """The authorization request of a tab."""
+        return fields(urlsplit(self.opened[tab]).query)
+
+    def forms(self) -> list[Fields]:
+        """What the token endpoint was asked."""
+        return [fields(content) for url, content, _ in self.web.posted if url.endswith("/coin")]
+
+    @property
+    def registrations(self) -> int:
+        return len([url for url, *_ in self.web.posted if url.endswith("/new")])
+
+    async def _keep(self, record: Record) -> None:
+        if self.keep_problem:
+            raise self.keep_problem
+        self.kept.append(record)
+
+    async def _open(self, url: str, environ: Mapping[str, str]) -> None:
+        self.opened.append(url)
+        deed = self.deeds.pop(0) if self.deeds else agrees
+        answer = deed(fields(urlsplit(url).query))
+        if answer is not None:
+            self._visits.append(asyncio.create_task(self.visit(answer)))
+        if self.open_problem:
+            raise self.open_problem
+
+    async def visit(self, answer: Fields) -> None:
+        """Come to the callback."""
+        self.pages.append(await ask(self.port, head(f"/callback?{urlencode(answer)}", self.port)))

@@ -1,0 +1,252 @@
+"""Who the bridge is in a sign-in: a registration is kept, tried first, and made anew once where it is not known."""
+
+import dataclasses
+
+import pytest
+
+from bridge.oauth.client import Client
+from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, SignInError, Unavailable
+from bridge.oauth.record import Record, client_slot, encode_client
+from bridge.store.errors import StoreError
+from bridge.store.memory import MemoryVault
+from tests.login.fake_web import ISSUER, SERVER, Answer, reply, resource_document, server_document
+from tests.login.signing_in import GRANT, OWN, PLACE, Flow, agrees, leaves, refuses
+
+pytestmark = pytest.mark.anyio
+
+UNKNOWN = reply({"error": "invalid_client"}, 401)
+
+
+def slot(flow: Flow, issuer: str = ISSUER) -> str:
+    return client_slot(issuer, f"http://localhost:{flow.port}/callback")
+
+
+async def signed_in_before(monkeypatch: pytest.MonkeyPatch) -> Flow:
+    """A registration is kept."""
+    flow = Flow(monkeypatch)
+    await flow.run()
+    assert await flow.vault.load(slot(flow))
+    assert (flow.registrations, flow.asked()["client_id"]) == (1, "made-1")
+    assert flow.web.seen("probe") == []
+    return flow
+
+
+async def test_a_registration_from_before_is_tried_without_a_person_and_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    record = await flow.run()
+    assert flow.registrations == 1
+    assert record.client.client_id == "made-1"
+    (probed,) = [url for verb, url in flow.web.asked if verb == "probe"]
+    assert flow.asked()["state"] not in probed
+    assert flow.asked()["code_challenge"] not in probed
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
+async def test_one_that_is_not_known_any_more_is_made_anew_before_a_person_sees_it(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = await signed_in_before(monkeypatch)
+    flow.web.pages[f"{ISSUER}/in"] = reply(b"<h1>Unknown client", status, "text/html")
+    assert (await flow.run()).client.client_id == "made-2"
+    assert (flow.registrations, len(flow.opened)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [reply(b"", status) for status in (200, 302, 405, 408, 429, 500, 503)]
+    + [Unavailable("It is down."), MetadataError("It is larger than 512 KB.")],
+)
+async def test_what_says_nothing_of_the_client_changes_nothing(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    flow.web.pages[f"{ISSUER}/in"] = answer
+    assert (await flow.run()).client.client_id == "made-1"
+
+
+@pytest.mark.parametrize(
+    ("error", "client"),
+    [("invalid_client", "made-2"), ("unauthorized_client", "made-2"), ("login_required", "made-1")],
+)
+async def test_a_probe_may_be_answered_by_way_of_the_callback(
+    error: str, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = await signed_in_before(monkeypatch)
+    location = f"http://localhost:{flow.port}/callback?error={error}&state=x"
+    flow.web.pages[f"{ISSUER}/in"] = reply(b"", 302, location=location)
+    assert (await flow.run()).client.client_id == client
+
+
+async def test_one_that_is_refused_in_the_browser_is_made_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    flow.deeds = [refuses("unauthorized_client"), agrees]
+    assert (await flow.run()).client.client_id == "made-2"
+    assert [page.status for page in flow.pages] == [200, 400, 200]
+    flow.deeds = [refuses("unauthorized_client"), refuses("unauthorized_client")]
+    with pytest.raises(ClientUnknown):
+        await flow.run()
+    assert (flow.registrations, len(flow.opened)) == (3, 5)
+
+
+async def test_one_that_is_refused_at_the_token_endpoint_is_made_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    flow.web.pages[f"{ISSUER}/coin"] = [UNKNOWN, reply(GRANT)]
+    assert (await flow.run()).client.client_id == "made-2"
+    flow.web.pages[f"{ISSUER}/coin"] = UNKNOWN
+    with pytest.raises(ClientUnknown):
+        await flow.run()
+    assert flow.registrations == 3
+
+
+async def test_a_fresh_one_that_is_refused_is_not_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch)
+    flow.deeds = [refuses("invalid_client")]
+    with pytest.raises(ClientUnknown):
+        await flow.run()
+    assert (flow.registrations, len(flow.opened)) == (1, 1)
+
+
+async def test_a_sign_in_that_nobody_finishes_forgets_one_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    patient, flow.settings = flow.settings, dataclasses.replace(flow.settings, login_timeout=0.05)
+    flow.deeds = [leaves]
+    with pytest.raises(SignInError, match="Nobody finished"):
+        await flow.run()
+    assert await flow.vault.load(slot(flow)) is None
+    flow.settings = patient
+    assert (await flow.run()).client.client_id == "made-2"
+
+
+async def test_a_redirect_uri_that_changed_needs_a_registration_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    first = flow.port
+    flow.port = Flow(monkeypatch).port
+    monkeypatch.setattr("bridge.login.sign_in.derived_ports", lambda server, profile: [flow.port])
+    monkeypatch.setattr("bridge.login.sign_in.open_browser", flow._open)
+    assert (await flow.run()).client.client_id == "made-2"
+    assert await flow.vault.load(client_slot(ISSUER, f"http://localhost:{first}/callback"))
+
+
+async def test_one_of_another_issuer_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    other = "https://other.example"
+    flow.web.pages |= {
+        OWN: resource_document(other),
+        other + PLACE: server_document(other),
+        f"{other}/new": reply({"client_id": "theirs"}, 201),
+        f"{other}/coin": reply(GRANT),
+    }
+    record = await flow.run(previous=flow.kept[0])
+    assert (record.client.client_id, record.issuer) == ("theirs", other)
+    assert await flow.vault.load(slot(flow))
+
+
+async def test_one_whose_secret_ended_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch)
+    uri = f"http://localhost:{flow.port}/callback"
+    ended = Client(client_id="old", kind="dynamic", secret="s", redirect_uri=uri, secret_expires_at=1.0)
+    await flow.vault.save(slot(flow), encode_client(ended))
+    assert (await flow.run()).client.client_id == "made-1"
+    assert flow.web.seen("probe") == []
+
+
+class Broken(MemoryVault):
+    """Keeps nothing."""
+
+    async def load(self, slot: str) -> bytes | None:
+        raise StoreError("It cannot be read.")
+
+    async def save(self, slot: str, data: bytes) -> None:
+        raise StoreError("It cannot be written.")
+
+    async def delete(self, slot: str) -> None:
+        raise StoreError("It cannot be removed.")
+
+
+async def test_a_store_that_is_broken_costs_a_registration_each_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = Flow(monkeypatch)
+    flow.vault = Broken()
+    for count in (1, 2):
+        assert (await flow.run()).client.client_id == f"made-{count}"
+    assert "It cannot be written." in caplog.text
+
+
+async def test_a_server_that_registers_nobody_names_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch)
+    flow.web.pages[ISSUER + PLACE] = server_document(registration_endpoint=None)
+    with pytest.raises(RegistrationFailed) as caught:
+        await flow.run()
+    assert "--client-id" in caught.value.hint
+    assert f"http://localhost:{flow.port}/callback" in caught.value.hint
+    assert flow.opened == []
+
+
+# -- a client of the user's
+
+
+def static(flow: Flow, issuer: str) -> Record:
+    return Record(
+        server=SERVER,
+        profile="default",
+        resource=SERVER,
+        issuer=issuer,
+        token_endpoint=f"{issuer}/coin",
+        client=Client(client_id="mine", kind="static"),
+    )
+
+
+async def test_it_is_never_probed_registered_or_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch, client_id="mine")
+    record = await flow.run()
+    assert (record.client.client_id, record.client.kind) == ("mine", "static")
+    flow.web.pages[f"{ISSUER}/coin"] = UNKNOWN
+    with pytest.raises(ClientUnknown) as caught:
+        await flow.run(previous=record)
+    assert "--client-id" in caught.value.hint
+    assert (flow.registrations, flow.web.seen("probe"), len(flow.opened)) == (0, [], 2)
+
+
+async def test_one_that_nobody_knows_is_named_when_nothing_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch, client_id="mine", login_timeout=0.05)
+    flow.deeds = [leaves]
+    with pytest.raises(SignInError) as caught:
+        await flow.run()
+    assert "the client mine (--client-id)" in caught.value.hint
+
+
+async def test_it_is_not_shown_to_another_authorization_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch, client_id="mine", client_secret="secret")
+    with pytest.raises(SignInError) as caught:
+        await flow.run(previous=static(flow, "https://old.example"))
+    for words in (ISSUER, "https://old.example", "mine"):
+        assert words in caught.value.message
+    assert (flow.opened, flow.web.posted) == ([], [])
+
+
+async def test_of_several_authorization_servers_it_is_used_at_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch, client_id="mine")
+    flow.web.pages[OWN] = resource_document("https://first.example", ISSUER)
+    flow.web.pages["https://first.example" + PLACE] = server_document("https://first.example")
+    assert (await flow.run(previous=static(flow, ISSUER))).issuer == ISSUER
+
+
+# -- a client metadata document
+
+DOCUMENT = "https://me.example/client.json"
+
+
+@pytest.mark.parametrize(("supported", "client"), [(True, DOCUMENT), (False, "made-1"), (None, "made-1")])
+async def test_a_document_is_the_client_where_the_server_takes_one(
+    supported: bool | None, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(monkeypatch, client_metadata_url=DOCUMENT)
+    flow.web.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=supported)
+    assert (await flow.run()).client.client_id == client
+    assert flow.asked()["client_id"] == client
+    assert flow.registrations == (client != DOCUMENT)
+
+
+async def test_a_client_of_the_users_goes_before_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch, client_id="mine", client_metadata_url=DOCUMENT)
+    flow.web.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=True)
+    assert (await flow.run()).client.client_id == "mine"

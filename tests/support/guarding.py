@@ -1,0 +1,74 @@
+"""A `Remote` on real sockets whose credentials a test gives."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bridge.errors import BridgeError
+from bridge.remote.connecting import Way, origin_of
+from bridge.remote.connections import Connections
+from bridge.remote.credentials import Credential, Refusal
+from bridge.remote.exchanges import Remote, RemoteRequest
+from bridge.remote.http1 import Header
+from bridge.session.events import Event
+from tests.support.raw_server import DEADLINE
+
+ONE = Credential(1, b"Bearer one")
+
+
+class Guard:
+    """An authorization. Each refusal gets the next credential, or the error that `problem` is."""
+
+    def __init__(self, credential: Credential | None = ONE) -> None:
+        self.credential = credential
+        self.refusals: list[Refusal] = []
+        self.taken: list[Credential] = []
+        self.problem: BridgeError | None = None
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+
+    def ready(self) -> Credential | None:
+        return self.credential
+
+    async def obtain(self) -> Credential:
+        await self.goes_on.wait()
+        if self.problem:
+            raise self.problem
+        self.credential = Credential(9, b"Bearer waited-for")
+        return self.credential
+
+    def accepted(self, credential: Credential) -> None:
+        self.taken.append(credential)
+
+    async def refused(self, refusal: Refusal) -> None:
+        self.refusals.append(refusal)
+        await self.goes_on.wait()
+        if self.problem:
+            raise self.problem
+        self.credential = Credential(refusal.credential.serial + 1, b"Bearer next")
+
+
+class At:
+    """A remote whose credential is the guard's."""
+
+    def __init__(self, url: str, guard: Guard | None, *headers: Header) -> None:
+        self.events: list[Event] = []
+        self.connections = Connections(Way(origin_of(url), None, None), DEADLINE)
+        self.remote = Remote(
+            url,
+            headers,
+            self.connections,
+            proxy=None,
+            authorization=guard,
+            emit=self.events.append,
+            clear=self._clear,
+        )
+
+    async def run(self, method: bytes = b"POST", *, quiet: bool = False) -> list[Event]:
+        before = len(self.events)
+        body = b"{}" if method == b"POST" else None
+        await self.remote.run(RemoteRequest(1, method, (), body, quiet=quiet))
+        return self.events[before:]
+
+    async def _clear(self) -> None:
+        pass
