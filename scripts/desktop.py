@@ -15,7 +15,7 @@ from scripts.environment import SetupError, install_packages
 PROGRAMS = {
     "chromium": ("chromium", "a sign-in in a real browser"),
     "gnome-keyring-daemon": ("gnome-keyring", "tokens in a real keyring"),
-    "dbus-daemon": ("dbus", "tokens in a real keyring"),
+    "dbus-daemon": ("dbus-daemon", "tokens in a real keyring"),
 }
 
 
@@ -34,4 +34,6 @@ def install_desktop_programs(timeout: float) -> str:
         why = str(error).splitlines()[-1].strip()
     still = [program for program in missing if shutil.which(program) is None]
     tested = sorted({PROGRAMS[program][1] for program in still})
-    return f"Without {', '.join(still)}, these tests are skipped, by name: {', '.join(tested)} ({why})." if still else ""
+    return (
+        f"Without {', '.join(still)}, these tests are skipped, by name: {', '.join(tested)} ({why})." if still else ""
+    )

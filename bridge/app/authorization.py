@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -20,9 +20,11 @@ from bridge.errors import BridgeError
 from bridge.oauth.record import Freshness, Record, decode, encode, freshness
 from bridge.oauth.recovery import Held, Origin, Step, next_step
 from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
+from bridge.store.errors import StoreBusy
 
 _LOCK_SECONDS = 60.0
 _CLOSING_SECONDS = 1.0
+_QUICK_SECONDS = 0.2
 _PAUSE_SECONDS = 5.0
 _PAST_TOKENS = 8
 
@@ -64,6 +66,7 @@ class Authorization:
     """Gives each request its credential, and makes good what the server refuses.
 
     `conceal` takes each secret before it is used; `signing_in` hears when a person is waited for, and when no more.
+    `person_seconds` is how long to wait for a sign-in that another process has begun.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Authorization:
         use_id_token: bool,
         conceal: Callable[[str], None],
         signing_in: Callable[[bool], None],
+        person_seconds: float = 330.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._slot = slot
@@ -84,6 +88,7 @@ class Authorization:
         self._use_id_token = use_id_token
         self._conceal = conceal
         self._signing_in = signing_in
+        self._person_seconds = person_seconds
         self._clock = clock
         self._record: Record | None = None
         self._origin = Origin.STORE
@@ -337,10 +342,29 @@ class Authorization:
         self._is_asking = True
         self._signing_in(True)
         try:
-            await self._make().sign_in(refusal, self._record, self._keep)
+            async with self._one_person():
+                stored = await self._read_quietly()
+                if self._next(refusal, stored) is Step.RELOAD:
+                    self._adopt(stored, Origin.STORE)
+                    return
+                await self._make().sign_in(refusal, self._record, self._keep)
         finally:
             self._is_asking = False
             self._signing_in(False)
+
+    @contextlib.asynccontextmanager
+    async def _one_person(self) -> AsyncIterator[None]:
+        """Ask from one process of the machine at a time: the others wait for how it goes, and open no tab."""
+        slot = f"login-{self._slot.partition('-')[2]}"
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._keeping.locked(slot, _QUICK_SECONDS))
+            except StoreBusy:
+                _logger.info("another copy of the bridge has asked you to sign in to the same server; waiting for that")
+                await stack.enter_async_context(self._keeping.locked(slot, self._person_seconds))
+            except BridgeError as problem:
+                _logger.debug("nobody else can be kept from asking: %s", problem)
+            yield
 
 
 def _say_why(task: asyncio.Future[None]) -> None:

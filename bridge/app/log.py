@@ -44,6 +44,9 @@ def one_line(text: str, longest: int | None = None) -> str:
     return line
 
 
+_CHATTY = ("httpx", "httpcore", "filelock", "keyring")
+
+
 class Log:
     """The configured log of one run: close it at the end, hand secrets to its `redactor` on the way."""
 
@@ -102,6 +105,9 @@ def configure(settings: Settings) -> Log:
     # Libraries stop at the root's level before they build a record; "bridge" goes by its own.
     logging.getLogger().setLevel(level if debug else logging.CRITICAL)
     logging.getLogger("bridge").setLevel(level)
+    for name in _CHATTY:
+        # They tell of each request with its URL, and of each byte: what matters of it is told here.
+        logging.getLogger(name).setLevel(logging.WARNING)
     _take_hooks()
     return log
 

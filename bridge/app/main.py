@@ -81,9 +81,16 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
     if not watch_parent(lambda: bridge.stop("the parent process died")):
         _logger.debug("this system does not tell when the parent process dies")
     HostInput(stdin, bridge.on_input, bridge.on_input_end).start()
-    await bridge.run(on_stop=_end_for_certain)
-    if authorization is not None:
-        await authorization.close()
+    closing: list[asyncio.Task[None]] = []
+
+    def on_stop() -> None:
+        _end_for_certain()
+        if authorization is not None:
+            # Beside the rest: a refresh under way needs what time there is.
+            closing.append(asyncio.create_task(authorization.close()))
+
+    await bridge.run(on_stop=on_stop)
+    await asyncio.gather(*closing)
 
 
 def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, session: Session) -> Authorization:
@@ -111,6 +118,7 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, sess
         make_renewal,
         use_id_token=own.use_id_token,
         conceal=logging_to.redactor.add,
+        person_seconds=own.login_timeout + 30.0,
         signing_in=lambda begins: bridge.take(SignInStarted() if begins else SignInEnded()),
     )
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError
@@ -47,7 +49,12 @@ class PersonalRenewal:
         web = await self._web()
         from bridge.login.token_endpoint import TokenEndpoint
 
-        tokens = await TokenEndpoint(web, self._conceal).refresh(record)
+        asking = record
+        if record.client.kind == "static":
+            # The user's secret stays where he keeps it, and may have changed there.
+            own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
+            asking = msgspec.structs.replace(record, client=own)
+        tokens = await TokenEndpoint(web, self._conceal).refresh(asking)
         return record.with_tokens(tokens, time.time())
 
     async def sign_in(

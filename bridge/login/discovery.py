@@ -53,11 +53,15 @@ class Discovery:
         Raises `MetadataError` for a document that must not be believed, `Unavailable` when it cannot be had now.
         """
         late: Unavailable | None = None
+        silent: set[str] = set()  # Who does not answer is not asked for the next form as well.
         for url in protected_resource_urls(self._server_url, named):
+            if authorization_base(url) in silent:
+                continue
             try:
                 reply = await self._web.metadata(url, _RESOURCE)
             except Unavailable as problem:
                 late = late or problem
+                silent.add(authorization_base(url))
                 continue
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
@@ -86,9 +90,12 @@ class Discovery:
                 reply = await self._web.metadata(url, _SERVER)
                 if _is_document(reply):
                     return await self._vetted(read_authorization_server(reply.body, url, issuer, guessed=guessed))
-            except (MetadataError, Unavailable) as problem:
+            except MetadataError as problem:
                 late = late or problem
                 continue
+            except Unavailable as problem:
+                late = late or problem
+                break  # Who does not answer is not asked for the next form as well.
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
                     f"The {_SERVER} at {url} cannot be had: it answered status {reply.status}.",

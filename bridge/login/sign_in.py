@@ -12,12 +12,10 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from bridge import __version__
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
 from bridge.login.browser import BrowserNotOpened, check_openable, open_browser
@@ -25,21 +23,20 @@ from bridge.login.discovery import Discovery, Found
 from bridge.login.listener import Arrival, CallbackListener
 from bridge.login.page import failed_page, signed_in_page
 from bridge.login.ports import derived_ports
+from bridge.login.registering import NO_CLIENT, Keeping, Registrar
 from bridge.login.token_endpoint import TokenEndpoint
 from bridge.login.web import Web
-from bridge.oauth import registration, scopes
+from bridge.oauth import scopes
 from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
 from bridge.oauth.client import Client
 from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, SignInError, Unavailable
 from bridge.oauth.grants import hint_for
 from bridge.oauth.metadata import AuthorizationServer
-from bridge.oauth.record import Record, client_slot, decode_client, encode_client
+from bridge.oauth.record import Record
 from bridge.oauth.request import Pending, authorization_url
 
 Answer = Granted | Denied | IssuerMismatch
 
-_NOT_ABOUT_THE_CLIENT = frozenset((405, 408, 429))
-_NO_CLIENT = frozenset(("invalid_client", "unauthorized_client"))
 
 _logger = logging.getLogger("bridge.login")
 
@@ -56,19 +53,6 @@ class Ask(msgspec.Struct, frozen=True):
     previous: Record | None = None
     widens: bool = False
     host: str = ""
-
-
-class Keeping(Protocol):
-    """Where registrations are kept."""
-
-    async def load(self, slot: str) -> bytes | None:
-        """What is kept there, if anything."""
-
-    async def save(self, slot: str, data: bytes) -> None:
-        """Keep it."""
-
-    async def delete(self, slot: str) -> None:
-        """Keep it no longer."""
 
 
 class SignIn:
@@ -92,7 +76,7 @@ class SignIn:
         self._server_url = server_url
         self._settings = settings
         self._web = web
-        self._keeping = keeping
+        self._registrar = Registrar(settings, web, keeping, conceal)
         self._announce = announce
         self._conceal = conceal
         self._environ = environ
@@ -163,74 +147,22 @@ class SignIn:
         )
         try:
             wanted = self._scopes(server, found, ask)
-            client, is_kept = await self._client(server, listener.redirect_uri, wanted)
+            client, is_kept = await self._registrar.client(server, listener.redirect_uri, wanted)
             try:
                 pending = self._pending(server, client, found, listener.redirect_uri, wanted)
                 if is_kept:
-                    await self._probe(pending)
+                    await self._registrar.probe(pending)
                 await self._ask_person(listener, pending, found, ask, keep, is_kept=is_kept)
             except ClientUnknown as problem:
                 if not is_kept:
                     raise
                 _logger.info("%s no longer knows the client; registering anew (%s)", server.issuer, problem.message)
-                await self._forget(server, listener.redirect_uri)
-                client, _ = await self._client(server, listener.redirect_uri, wanted)
+                await self._registrar.forget(server, listener.redirect_uri)
+                client, _ = await self._registrar.client(server, listener.redirect_uri, wanted)
                 pending = self._pending(server, client, found, listener.redirect_uri, wanted)
                 await self._ask_person(listener, pending, found, ask, keep, is_kept=False)
         finally:
             await listener.close()
-
-    # -- who the bridge is
-
-    async def _client(
-        self, server: AuthorizationServer, redirect_uri: str, wanted: tuple[str, ...]
-    ) -> tuple[Client, bool]:
-        """The client to be, in the standard's order, and whether it is a registration from before."""
-        settings = self._settings
-        if settings.client_id is not None:
-            return registration.static_client(settings.client_id, settings.client_secret, server), False
-        if settings.client_metadata_url is not None:
-            if server.client_id_metadata_document_supported:
-                return registration.document_client(settings.client_metadata_url), False
-            _logger.info("%s takes no client metadata documents", server.issuer)
-        slot = client_slot(server.issuer, redirect_uri)
-        client = await self._kept_client(slot)
-        if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):
-            self._conceal(client.secret)
-            return client, True
-        return await self._register(server, redirect_uri, wanted, slot), False
-
-    async def _register(
-        self, server: AuthorizationServer, redirect_uri: str, wanted: tuple[str, ...], slot: str
-    ) -> Client:
-        url = server.registration_endpoint
-        if url is None:
-            raise registration.no_way(server, redirect_uri)
-        scope = " ".join(wanted)
-        body = registration.registration_request(server, redirect_uri, scope, __version__)
-        reply = await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
-        client = registration.read_registration(reply.status, reply.body, url, server, redirect_uri, scope)
-        self._conceal(client.secret)
-        _logger.info("registered as a client of %s", server.issuer)
-        try:
-            await self._keeping.save(slot, encode_client(client))
-        except BridgeError as problem:
-            _logger.warning("the registration cannot be kept, the next sign-in makes another: %s", problem)
-        return client
-
-    async def _kept_client(self, slot: str) -> Client | None:
-        try:
-            kept = await self._keeping.load(slot)
-        except BridgeError as problem:
-            _logger.warning("the registration of an earlier sign-in cannot be read: %s", problem)
-            return None
-        return decode_client(kept) if kept else None
-
-    async def _forget(self, server: AuthorizationServer, redirect_uri: str) -> None:
-        try:
-            await self._keeping.delete(client_slot(server.issuer, redirect_uri))
-        except BridgeError as problem:
-            _logger.warning("the registration of an earlier sign-in cannot be removed: %s", problem)
 
     # -- what is asked for
 
@@ -267,30 +199,6 @@ class SignIn:
             verifier=verifier,
         )
 
-    async def _probe(self, pending: Pending) -> None:
-        """Find out, before a person does, that a registration from before is not known any more.
-
-        The server would show an error page, and nothing would ever come back. Raises `ClientUnknown`. The request has
-        a state and a verifier of its own, so that no answer to it is of any use.
-        """
-        endpoint = pending.server.authorization_endpoint
-        throwaway = msgspec.structs.replace(
-            pending, state=secrets.token_urlsafe(32), verifier=secrets.token_urlsafe(64)
-        )
-        self._conceal(throwaway.state)
-        url = authorization_url(throwaway, self._settings.authorize_params)
-        try:
-            reply = await self._web.probe(url, "authorization endpoint")
-        except (MetadataError, Unavailable) as problem:  # Such as a page that is larger than what is read here.
-            _logger.debug("the authorization endpoint was not probed: %s", problem.message)
-            return
-        refused = 400 <= reply.status < 500 and reply.status not in _NOT_ABOUT_THE_CLIENT
-        if reply.location.startswith(f"{pending.redirect_uri}?"):
-            answer = dict(parse_qsl(urlsplit(reply.location).query, max_num_fields=50))
-            refused = answer.get("error") in _NO_CLIENT
-        if refused:
-            raise ClientUnknown(f"{endpoint} answered status {reply.status} to the client of an earlier sign-in.")
-
     # -- the person
 
     async def _ask_person(
@@ -313,27 +221,29 @@ class SignIn:
             iss_supported=pending.server.iss_parameter_supported,
         )
         seconds = self._settings.login_timeout
-        waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
         self._has_asked = True
+        self._announce(url)
+        waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
+        opening = asyncio.create_task(open_browser(url, self._environ))
         try:
-            self._announce(url)
-            try:
-                await open_browser(url, self._environ)
-            except BrowserNotOpened as problem:
+            # An opener is watched for a moment; the answer may be there before that is over.
+            await asyncio.wait([opening, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if opening.done() and isinstance(problem := opening.exception(), BrowserNotOpened):
                 _logger.warning("%s", problem)
             arrival = await waiting
         except TimeoutError:
             if is_kept:
                 # The server may have shown an error page that nobody told of: the next sign-in registers anew.
-                await self._forget(pending.server, pending.redirect_uri)
+                await self._registrar.forget(pending.server, pending.redirect_uri)
             raise SignInError(
                 f"Nobody finished signing in at {pending.server.issuer} within {seconds:g} seconds.",
-                hint="Try again. If the browser showed an error, it names the cause; if it could not open "
-                f"{pending.redirect_uri}, a firewall or a browser on another machine is in the way."
+                hint="Try again; --login-timeout gives more time. If the browser showed an error, it names the cause; "
+                f"if it could not open {pending.redirect_uri}, a firewall or a browser on another machine is in the way."
                 + _client_hint(pending),
             ) from None
         finally:
             waiting.cancel()
+            opening.cancel()
         shown = found.resource.resource_name if found.resource else ""
         name = shown or urlsplit(self._server_url).netloc
         try:
@@ -362,7 +272,7 @@ class SignIn:
             message += "" if message.endswith(".") else "."
             if ask.widens and ask.challenged:
                 message += f" It was asked for {' '.join(ask.challenged)}, which the server wants for this request."
-            if answer.error in _NO_CLIENT:
+            if answer.error in NO_CLIENT:
                 raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
             raise SignInError(message, hint=hint_for(answer.error, said) or "Try again to sign in anew.")
         self._conceal(answer.code)
@@ -388,11 +298,16 @@ class SignIn:
             token_endpoint=server.token_endpoint,
             revocation_endpoint=server.revocation_endpoint,
             userinfo_endpoint=server.userinfo_endpoint,
-            client=pending.client,
+            client=_without_users_secret(pending.client),
             asked=pending.scope,
             generation=ask.previous.generation if ask.previous else 0,
         )
         return empty.with_tokens(tokens, time.time())
+
+
+def _without_users_secret(client: Client) -> Client:
+    """What is kept of a client: a secret that the user keeps himself is not kept twice."""
+    return msgspec.structs.replace(client, secret="") if client.kind == "static" else client
 
 
 def _client_hint(pending: Pending) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from bridge.login.web import Web
 from bridge.oauth.client import Client, authenticate
-from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable
+from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable, Unreachable
 from bridge.oauth.grants import Tokens, code_form, read_tokens, refresh_form
 from bridge.oauth.record import Record
 from bridge.oauth.request import Pending
@@ -25,7 +25,7 @@ class TokenEndpoint:
         self._conceal = conceal
 
     async def exchange(self, pending: Pending, code: str) -> Tokens:
-        """Tokens for a code. A passing failure is tried again at once: the code is short-lived, and nobody else has it.
+        """Tokens for a code, which is sent once (RFC 6749 4.1.2): tried again is only what never left.
 
         Raises `GrantRejected`, `ClientUnknown`, `TokenEndpointUnavailable` or another `SignInError`.
         """
@@ -33,8 +33,8 @@ class TokenEndpoint:
         for left in reversed(range(_CODE_TRIES)):
             try:
                 return await self._ask(pending.server.token_endpoint, pending.client, form)
-            except TokenEndpointUnavailable:
-                if not left:
+            except TokenEndpointUnavailable as problem:
+                if not left or not isinstance(problem.__cause__, Unreachable):
                     raise
                 await asyncio.sleep(_CODE_PAUSE)
         raise AssertionError  # pragma: no cover - the loop returns or raises

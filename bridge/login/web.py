@@ -19,14 +19,14 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
 from bridge.oauth.addresses import check_endpoint, is_local_name, is_private
-from bridge.oauth.errors import MetadataError, SignInError, Unavailable
+from bridge.oauth.errors import MetadataError, SignInError, Unavailable, Unreachable
 
 if TYPE_CHECKING:
     import httpx
 
 _MAX_BYTES = 512 * 1024
 _MAX_REDIRECTS = 3
-_TOTAL_SECONDS = 30.0
+_TOTAL_SECONDS = 20.0
 _SHORTEST_LIFETIME, _LIFETIME, _LONGEST_LIFETIME = 60.0, 600.0, 3600.0
 _MAX_CACHED = 50
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -165,8 +165,9 @@ class Web:
                     break
                 except httpx.InvalidURL:  # It looks at a `Location` even when it is not to follow it.
                     raise _no_url(url, what) from None
-        _logger.debug("%s %s failed", method, url, exc_info=problem)
-        raise Unavailable(
+        _logger.debug("%s %s failed", method, url.partition("?")[0], exc_info=problem)
+        never_left = isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout)
+        raise (Unreachable if never_left else Unavailable)(
             f"The {what} at {url} cannot be had: {_reason(problem)}.",
             hint="Check the network, VPN or proxy, and whether that server is up.",
         ) from problem
@@ -244,7 +245,7 @@ async def _resolve(parts: SplitResult, what: str) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Unavailable(
+        raise Unreachable(
             f"The {what} at {parts.geturl()} cannot be had: the name {host} is not known to the name service.",
             hint="Check the network or VPN; if the name is wrong, the server's operator has to mend it.",
         ) from None

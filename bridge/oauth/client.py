@@ -69,7 +69,8 @@ def authenticate(client: Client, form: Mapping[str, str]) -> tuple[dict[str, str
         # Both are form-encoded first; without it an id or a secret with a colon or a plus sign arrives as another one.
         pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret)}"
         token = base64.b64encode(pair.encode("ascii")).decode("ascii")
-        return dict(form), {"Authorization": f"Basic {token}"}
+        # The id stands in the form too: RFC 6749 3.2.1 allows it, and some servers look for it only there.
+        return {**form, "client_id": client.client_id}, {"Authorization": f"Basic {token}"}
     named = {**form, "client_id": client.client_id}
     if client.auth_method == POST and client.secret:
         named["client_secret"] = client.secret

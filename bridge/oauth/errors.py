@@ -3,7 +3,7 @@
 | error | what follows |
 |---|---|
 | `MetadataError` | the next place where the metadata may be is tried |
-| `Unavailable`, `TokenEndpointUnavailable` | the tokens are kept, and the same is tried later |
+| `Unavailable`, `Unreachable`, `TokenEndpointUnavailable` | the tokens are kept, and the same is tried later |
 | `ClientUnknown` | a dynamic registration is made anew, once |
 | `GrantRejected` | the stored tokens are cleared, or the person is asked again |
 | any other `SignInError` | the host is told |
@@ -36,6 +36,10 @@ class GrantRejected(SignInError):
 
 class Unavailable(SignInError):
     """A server that is needed gave no usable answer, for a reason that may pass."""
+
+
+class Unreachable(Unavailable):
+    """No connection: what was to be sent never left."""
 
 
 class TokenEndpointUnavailable(Unavailable):

@@ -111,7 +111,9 @@ def decode(data: bytes) -> Record | None:
         record = msgspec.json.decode(data, type=Record)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return record if record.format == _FORMAT else None
+    # What is sent in a header has to be able to stand there.
+    usable = all(secret.isascii() and secret.isprintable() for secret in record.secrets())
+    return record if usable and record.format == _FORMAT else None
 
 
 def encode_client(client: Client) -> bytes:

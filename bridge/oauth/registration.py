@@ -137,6 +137,11 @@ def _moment(value: object) -> float | None:
     return float(value)
 
 
+def is_about_metadata(status: int, body: bytes) -> bool:
+    """Whether a registration was refused for something that was asked for, a scope perhaps (RFC 7591 3.2.2)."""
+    return status == 400 and _members(body).get("error") == "invalid_client_metadata"
+
+
 def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:
     """Whether a stored dynamic registration can serve: its redirect URI, a secret that lasts, scopes it may ask for."""
     if client.redirect_uri != redirect_uri:
@@ -163,5 +168,5 @@ def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
         or_else = " Or host a client metadata document and pass --client-metadata-url URL."
     return (
         f"Register one {where}, with the redirect URI {redirect_uri}, and pass --client-id ID "
-        f"(and --client-secret env:NAME if it gets a secret).{or_else}"
+        f"(and --client-secret env:NAME if it gets a secret). --callback-port sets another port.{or_else}"
     )

@@ -43,10 +43,10 @@ def choose(
     """The scopes to ask for; empty means that the parameter is left out."""
     if pinned is not None:
         return split(pinned)
-    chosen = clean(challenged) or clean(resource_scopes or ())
-    if server_scopes and OFFLINE in server_scopes:
-        return union(chosen, (OFFLINE,)) if chosen else ()
-    return chosen
+    listed = OFFLINE in (server_scopes or ())
+    # A challenge's word is authoritative; of the rest, a refresh token is only the authorization server's business.
+    chosen = clean(challenged) or tuple(scope for scope in clean(resource_scopes or ()) if listed or scope != OFFLINE)
+    return union(chosen, (OFFLINE,)) if chosen and listed else chosen
 
 
 def missing(wanted: Iterable[str], granted: str | None, asked: str) -> tuple[str, ...]:

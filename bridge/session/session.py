@@ -146,6 +146,8 @@ class Session:
                 self._on_timer(event.timer)
         elif isinstance(event, SignInStarted | SignInEnded):
             self._signing_in = isinstance(event, SignInStarted)
+            for call in self._calls:
+                call.sent_at = self._ledger.now  # The person's time is not the server's.
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())
             self._listening.refresh()

@@ -31,6 +31,7 @@ from bridge.store.worker import Worker
 
 _CHANGES = 5  # How often a reader starts again because the value moved while it was read.
 _SAVE_TURN = 30.0  # Seconds to wait for another process that saves the same slot.
+_MANY_REMAINS = 16  # Generations to be removed before another is begun; a marker has room for more.
 _DISK = 30.0  # Seconds for a disk, which may be another machine's.
 
 _T = TypeVar("_T")
@@ -142,20 +143,31 @@ class DiskVault(Vault):
     async def _save_in_keyring(self, slot: str, data: bytes) -> None:
         await self._keyring.ready()
         old = await self._on_disk(lambda: self._marker(slot)) or Marker("file")
+        if len(old.remains) >= _MANY_REMAINS:
+            # Runs that were ended before they could tidy up. First that, or the list would outgrow the marker.
+            old = Marker(old.holds, old.current, await self._sweep(slot, old.remains))
+            if len(old.remains) >= _MANY_REMAINS:
+                raise KeyringUnavailable("old copies in it cannot be removed")
         generation = secrets.token_hex(8)
         await self._mark(slot, Marker(old.holds, old.current, (*old.remains, generation)))
         await self._keyring.save(slot, generation, data)
         await self._mark(slot, Marker("keyring", generation, old.generations))
         # From here on the value is saved; what fails now only leaves old copies behind, to be removed by the next save.
-        left = list(old.generations)
         with contextlib.suppress(StoreError):
             await self._on_disk(lambda: self._files.delete(_file(slot)))
-            for gone in old.generations:
-                await self._keyring.drop(slot, gone)
-                left.remove(gone)
-        if len(left) < len(old.generations):
-            with contextlib.suppress(StoreError):
-                await self._mark(slot, Marker("keyring", generation, tuple(left)))
+            left = await self._sweep(slot, old.generations)
+            if left != old.generations:
+                await self._mark(slot, Marker("keyring", generation, left))
+
+    async def _sweep(self, slot: str, generations: tuple[str, ...]) -> tuple[str, ...]:
+        """Remove these from the keyring; return those of which something may be left."""
+        left = []
+        for generation in generations:
+            try:
+                await self._keyring.drop(slot, generation)
+            except KeyringUnavailable:
+                left.append(generation)
+        return tuple(left)
 
     async def _save_in_file(self, slot: str, data: bytes, reason: KeyringUnavailable | None) -> None:
         old = await self._on_disk(lambda: self._marker(slot))

@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_MOST = 16
 _TEXT = re.compile(r"(keyring|file|gone)(?: ([0-9a-f]{16}))?\n((?:[0-9a-f]{16}\n){0,64})")
 
 
@@ -37,7 +36,7 @@ class Marker:
     def encode(self) -> bytes:
         """The marker as its file holds it."""
         first = f"{self.holds} {self.current}".rstrip()
-        return "".join(f"{line}\n" for line in (first, *self.remains[-_MOST:])).encode()
+        return "".join(f"{line}\n" for line in (first, *self.remains)).encode()
 
 
 def read_marker(data: bytes | None) -> Marker | None:

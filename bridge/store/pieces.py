@@ -88,11 +88,16 @@ def drop_pieces(ring: Ring, slot: str, generation: str, check: Callable[[], None
     number = missing = 0
     while missing < _GAP and number < _MOST:
         check()
-        if ring.get_password(*_names(slot, generation, number)) is None:
-            missing += 1
-        else:
+        names = _names(slot, generation, number)
+        try:
+            is_there = ring.get_password(*names) is not None
+        except Exception:
+            # macOS lets a newer Python remove what an older one stored, but not read it without asking.
+            ring.delete_password(*names)
             missing = 0
-            there.append(number)
+        else:
+            missing = 0 if is_there else missing + 1
+            there += [number] if is_there else []
         number += 1
     for found in reversed(there):
         check()

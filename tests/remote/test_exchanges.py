@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 import pytest
 
-from bridge.remote import exchanges
+from bridge.remote import responses
 from bridge.remote.exchanges import RemoteRequest
 from bridge.remote.proxy import Proxy
 from bridge.session.events import (
@@ -164,9 +164,9 @@ async def test_retry_after(value: bytes, seconds: float | None) -> None:
 
 async def test_retry_after_a_date() -> None:
     later = formatdate(2_000_000_000.0, usegmt=True).encode()
-    assert exchanges._retry_after(later, 1_999_999_910.0) == 90.0
-    assert exchanges._retry_after(later, 2_000_000_001.0) == 0.0
-    assert exchanges._retry_after(None, 0.0) is None
+    assert responses.retry_after(later, 1_999_999_910.0) == 90.0
+    assert responses.retry_after(later, 2_000_000_001.0) == 0.0
+    assert responses.retry_after(None, 0.0) is None
 
 
 # -- what goes wrong

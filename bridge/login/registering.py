@@ -1,0 +1,135 @@
+"""Becoming a client of an authorization server, in the standard's order, and noticing that it forgot one."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from bridge import __version__
+from bridge.config import SignInSettings
+from bridge.errors import BridgeError
+from bridge.login.web import Web
+from bridge.oauth import registration
+from bridge.oauth.client import Client
+from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, Unavailable
+from bridge.oauth.metadata import AuthorizationServer
+from bridge.oauth.record import client_slot, decode_client, encode_client
+from bridge.oauth.request import Pending, authorization_url
+
+NO_CLIENT = frozenset(("invalid_client", "unauthorized_client"))
+"""OAuth errors that say that the server does not know the client, or no more."""
+
+_NOT_ABOUT_THE_CLIENT = frozenset((405, 408, 429))
+
+_logger = logging.getLogger("bridge.login")
+
+
+class Keeping(Protocol):
+    """Where registrations are kept."""
+
+    async def load(self, slot: str) -> bytes | None:
+        """What is kept there, if anything."""
+
+    async def save(self, slot: str, data: bytes) -> None:
+        """Keep it."""
+
+    async def delete(self, slot: str) -> None:
+        """Keep it no longer."""
+
+
+class Registrar:
+    """Knows who the bridge is to each authorization server. A registration is for one issuer and one redirect URI."""
+
+    def __init__(self, settings: SignInSettings, web: Web, keeping: Keeping, conceal: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._web = web
+        self._keeping = keeping
+        self._conceal = conceal
+
+    async def client(
+        self, server: AuthorizationServer, redirect_uri: str, wanted: tuple[str, ...]
+    ) -> tuple[Client, bool]:
+        """The client to be, and whether it is a registration from before; `wanted` are the scopes to be asked for.
+
+        Raises `RegistrationFailed` where there is no way, `Unavailable` where there may be one later.
+        """
+        settings = self._settings
+        if settings.client_id is not None:
+            return registration.static_client(settings.client_id, settings.client_secret, server), False
+        if settings.client_metadata_url is not None:
+            if server.client_id_metadata_document_supported:
+                return registration.document_client(settings.client_metadata_url), False
+            _logger.info("%s takes no client metadata documents", server.issuer)
+        slot = client_slot(server.issuer, redirect_uri)
+        client = await self._kept(slot)
+        if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):
+            self._conceal(client.secret)
+            return client, True
+        client = await self._register(server, redirect_uri, " ".join(wanted))
+        self._conceal(client.secret)
+        _logger.info("registered as a client of %s", server.issuer)
+        try:
+            await self._keeping.save(slot, encode_client(client))
+        except BridgeError as problem:
+            _logger.warning("the registration cannot be kept, the next sign-in makes another: %s", problem)
+        return client, False
+
+    async def forget(self, server: AuthorizationServer, redirect_uri: str) -> None:
+        """Register anew next time."""
+        try:
+            await self._keeping.delete(client_slot(server.issuer, redirect_uri))
+        except BridgeError as problem:
+            _logger.warning("the registration of an earlier sign-in cannot be removed: %s", problem)
+
+    async def probe(self, pending: Pending) -> None:
+        """Find out, before a person does, that a registration from before is not known any more.
+
+        The server would show an error page, and nothing would ever come back. Raises `ClientUnknown`. The request has
+        a state and a verifier of its own, so that no answer to it is of any use.
+        """
+        endpoint = pending.server.authorization_endpoint
+        throwaway = msgspec.structs.replace(
+            pending, state=secrets.token_urlsafe(32), verifier=secrets.token_urlsafe(64)
+        )
+        self._conceal(throwaway.state)
+        url = authorization_url(throwaway, self._settings.authorize_params)
+        try:
+            reply = await self._web.probe(url, "authorization endpoint")
+        except (MetadataError, Unavailable) as problem:  # Such as a page that is larger than what is read here.
+            _logger.debug("the authorization endpoint was not probed: %s", problem.message)
+            return
+        refused = 400 <= reply.status < 500 and reply.status not in _NOT_ABOUT_THE_CLIENT
+        if reply.location.startswith(f"{pending.redirect_uri}?"):
+            answer = dict(parse_qsl(urlsplit(reply.location).query, max_num_fields=50))
+            refused = answer.get("error") in NO_CLIENT
+        if refused:
+            raise ClientUnknown(f"{endpoint} answered status {reply.status} to the client of an earlier sign-in.")
+
+    async def _kept(self, slot: str) -> Client | None:
+        try:
+            kept = await self._keeping.load(slot)
+        except BridgeError as problem:
+            _logger.warning("the registration of an earlier sign-in cannot be read: %s", problem)
+            return None
+        return decode_client(kept) if kept else None
+
+    async def _register(self, server: AuthorizationServer, redirect_uri: str, scope: str) -> Client:
+        url = server.registration_endpoint
+        if url is None:
+            raise registration.no_way(server, redirect_uri)
+        body = registration.registration_request(server, redirect_uri, scope, __version__)
+        reply = await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
+        try:
+            return registration.read_registration(reply.status, reply.body, url, server, redirect_uri, scope)
+        except RegistrationFailed:
+            if not scope or not registration.is_about_metadata(reply.status, reply.body):
+                raise
+        # Some servers need the scopes registered, others refuse any they do not list for clients.
+        _logger.info("%s does not register the scopes '%s'; registering without any", server.issuer, scope)
+        return await self._register(server, redirect_uri, "")
