@@ -23,7 +23,7 @@ from bridge.oauth.addresses import (
     check_endpoint,
     protected_resource_urls,
 )
-from bridge.oauth.errors import MetadataError, SignInError, Unavailable
+from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable
 from bridge.oauth.metadata import AuthorizationServer, default_authorization_server, read_authorization_server
 from bridge.oauth.resource import ProtectedResource, read_protected_resource
 
@@ -61,7 +61,8 @@ class Discovery:
                 reply = await self._web.metadata(url, _RESOURCE)
             except Unavailable as problem:
                 late = late or problem
-                silent.add(authorization_base(url))
+                if isinstance(problem, Silent):
+                    silent.add(authorization_base(url))
                 continue
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
@@ -90,12 +91,11 @@ class Discovery:
                 reply = await self._web.metadata(url, _SERVER)
                 if _is_document(reply):
                     return await self._vetted(read_authorization_server(reply.body, url, issuer, guessed=guessed))
-            except MetadataError as problem:
+            except (MetadataError, Unavailable) as problem:
                 late = late or problem
+                if isinstance(problem, Silent):
+                    break
                 continue
-            except Unavailable as problem:
-                late = late or problem
-                break  # Who does not answer is not asked for the next form as well.
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
                     f"The {_SERVER} at {url} cannot be had: it answered status {reply.status}.",

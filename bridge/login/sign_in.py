@@ -238,7 +238,7 @@ class SignIn:
             raise SignInError(
                 f"Nobody finished signing in at {pending.server.issuer} within {seconds:g} seconds.",
                 hint="Try again; --login-timeout gives more time. If the browser showed an error, it names the cause; "
-                f"if it could not open {pending.redirect_uri}, a firewall or a browser on another machine is in the way."
+                f"if it could not open {pending.redirect_uri}, a firewall is in the way, or it ran on another machine."
                 + _client_hint(pending),
             ) from None
         finally:

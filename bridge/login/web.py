@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
 from bridge.oauth.addresses import check_endpoint, is_local_name, is_private
-from bridge.oauth.errors import MetadataError, SignInError, Unavailable, Unreachable
+from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -122,7 +122,7 @@ class Web:
                         return reply, lifetime
                     url = _joined(url, reply.location, what)
         except TimeoutError:
-            raise Unavailable(
+            raise Silent(
                 f"The {what} at {url} did not come within {_TOTAL_SECONDS:g} seconds.", hint="Try again later."
             ) from None
         raise MetadataError(f"The {what} redirects more than {_MAX_REDIRECTS} times, at last to {url}.")

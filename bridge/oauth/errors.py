@@ -3,7 +3,7 @@
 | error | what follows |
 |---|---|
 | `MetadataError` | the next place where the metadata may be is tried |
-| `Unavailable`, `Unreachable`, `TokenEndpointUnavailable` | the tokens are kept, and the same is tried later |
+| `Unavailable` and those under it | the tokens are kept, and the same is tried later |
 | `ClientUnknown` | a dynamic registration is made anew, once |
 | `GrantRejected` | the stored tokens are cleared, or the person is asked again |
 | any other `SignInError` | the host is told |
@@ -40,6 +40,10 @@ class Unavailable(SignInError):
 
 class Unreachable(Unavailable):
     """No connection: what was to be sent never left."""
+
+
+class Silent(Unavailable):
+    """No answer in the time that is given for one."""
 
 
 class TokenEndpointUnavailable(Unavailable):

@@ -7,7 +7,15 @@ import pytest
 from bridge.login import token_endpoint
 from bridge.login.token_endpoint import TokenEndpoint
 from bridge.oauth.client import Client
-from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable, Unavailable
+from bridge.oauth.errors import (
+    ClientUnknown,
+    GrantRejected,
+    SignInError,
+    Silent,
+    TokenEndpointUnavailable,
+    Unavailable,
+    Unreachable,
+)
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record
 from bridge.oauth.request import Pending
@@ -84,19 +92,29 @@ async def test_a_client_with_a_secret_shows_it_in_the_way_it_is_registered() -> 
     assert "Authorization" not in at.web.posted[1][2]
 
 
-@pytest.mark.parametrize("passing", [Unavailable("It is down."), reply(b"", 503), PAGE, reply(b"{}")])
-async def test_a_failure_that_passes_is_tried_again_with_the_same_code(passing: Answer) -> None:
-    at = Asking(passing, passing, TOKENS)
+async def test_a_code_that_never_left_is_tried_again() -> None:
+    at = Asking(Unreachable("No way."), Unreachable("No way."), TOKENS)
     assert (await at.endpoint.exchange(pending(), "code")).access_token == "a1"
     assert len(at.forms) == 3
     assert at.forms[0] == at.forms[2]
 
 
 async def test_but_not_for_ever() -> None:
-    at = Asking(Unavailable("It is down."))
-    with pytest.raises(TokenEndpointUnavailable, match="It is down"):
+    at = Asking(Unreachable("No way."))
+    with pytest.raises(TokenEndpointUnavailable, match="No way"):
         await at.endpoint.exchange(pending(), "code")
     assert len(at.forms) == 3
+
+
+@pytest.mark.parametrize(
+    "passing", [Unavailable("It broke."), Silent("Too late."), reply(b"", 503), PAGE, reply(b"{}")]
+)
+async def test_a_code_that_may_have_arrived_is_sent_once(passing: Answer) -> None:
+    """RFC 6749 4.1.2: a server that sees a code twice takes back what it gave for it."""
+    at = Asking(passing)
+    with pytest.raises(TokenEndpointUnavailable):
+        await at.endpoint.exchange(pending(), "code")
+    assert len(at.forms) == 1
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_basic_is_the_standards_example() -> None:
     known = client(client_id="s6BhdRkqt3", secret="7Fjfp0ZBr1KtDRbnfVdmIw", auth_method=BASIC)
     body, headers = authenticate(known, {"a": "b"})
     assert headers == {"Authorization": "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3"}
-    assert body == {"a": "b"}, "a client authenticates in one way at a time"
+    assert body == {"a": "b", "client_id": "s6BhdRkqt3"}, "the secret is shown once; the id may stand twice"
 
 
 @pytest.mark.parametrize("method", [BASIC, POST])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -54,11 +55,11 @@ class Shelf:
         self.lock_problem: BridgeError | None = None
         self.reading = asyncio.Event()
         self.reading.set()
-        self._lock = asyncio.Lock()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def held(self) -> bool:
-        return self._lock.locked()
+        return self._locks["slot"].locked()
 
     @property
     def kept(self) -> Record | None:
@@ -90,13 +91,13 @@ class Shelf:
 
     def locked(self, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
         assert timeout > 0
-        return self._hold()
+        return self._hold(slot)
 
     @contextlib.asynccontextmanager
-    async def _hold(self) -> AsyncIterator[None]:
+    async def _hold(self, slot: str) -> AsyncIterator[None]:
         if self.lock_problem:
             raise self.lock_problem
-        async with self._lock:
+        async with self._locks[slot]:
             yield
 
 
