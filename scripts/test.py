@@ -51,7 +51,9 @@ def main(arguments: Sequence[str]) -> int:
         print(told, flush=True)
     with tempfile.TemporaryDirectory(prefix="bridge-test-home-", ignore_cleanup_errors=True) as home:
         variables = private_variables(os.environ, Path(home)) | node
-        command = [str(made.python), "-m", "pytest", *arguments]
+        # Most of a test's time is a process that starts or waits: more workers than processors pay.
+        workers = str((os.cpu_count() or 1) + 2)
+        command = [str(made.python), "-m", "pytest", "-n", workers, "--dist", "loadgroup", *arguments]
         return run_within(command, variables, max(LEAST_FOR_TESTS, deadline - time.monotonic()))
 
 

@@ -159,7 +159,8 @@ def test_libraries_are_heard_at_debug_only(
 ) -> None:
     configured(log_level=level)
     logging.getLogger("asyncio").error("Task exception was never retrieved")
-    logging.getLogger("httpcore.connection").debug("connect")
+    logging.getLogger("concurrent.futures").debug("connect")
+    logging.getLogger("httpcore.connection").debug("each byte would be told twice")
     logging.getLogger("bridgehead").error("not ours")
     assert len(capsys.readouterr().err.splitlines()) == (3 if level == "debug" else 0)
 

@@ -12,6 +12,9 @@ from tests.conformance.catalogue import Run, listed_not_yet, runs
 from tests.conformance.suite import ENTRY, PACKAGE, Outcome, play
 from tests.support.node import require_node, require_package
 
+# The runs share one pool of processes: all of them belong to one worker.
+pytestmark = pytest.mark.xdist_group("conformance")
+
 NOT_YET = frozenset(listed_not_yet())
 TOTAL_DEADLINE = 300.0
 

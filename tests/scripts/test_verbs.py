@@ -54,6 +54,7 @@ def test_the_pins_are_exact() -> None:
         "@modelcontextprotocol/conformance",
         "@modelcontextprotocol/server-everything",
         "mcp-remote",
+        "oidc-provider",
     ]
     assert [version for version in wanted.values() if not version[0].isdigit()] == []
 
