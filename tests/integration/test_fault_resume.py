@@ -162,7 +162,11 @@ async def test_a_read_without_an_event_id_is_asked_again() -> None:
         assert len(server.seen("resources/read")) == 2
 
 
-@pytest.mark.parametrize("refusal", [no_stream, page(400), page(500), rpc_error(-32600, "gone", 404)], ids=["no-stream", "400", "500", "rpc-error"])
+@pytest.mark.parametrize(
+    "refusal",
+    [no_stream, page(400), page(500), rpc_error(-32600, "gone", 404)],
+    ids=["no-stream", "400", "500", "rpc-error"],
+)
 async def test_a_refused_resumption_is_one_error(refusal: Answer) -> None:
     async with FaultServer() as server, launch(server.url, patience=2) as host:
         await host.initialize()
