@@ -71,6 +71,7 @@ class PersonalRenewal:
             challenged=scopes_of(challenge) if challenge else (),
             previous=previous,
             widens=refusal.lacks is not None,
+            said=refusal.said,
             host=self._host_name(),
         )
         flow = SignIn(

