@@ -23,6 +23,7 @@ from bridge.store.vault import Vault
 
 if TYPE_CHECKING:
     from bridge.login.web import ProxyAddress, Web
+    from bridge.oauth.challenge import Challenge
 
 
 class PersonalRenewal:
@@ -63,9 +64,9 @@ class PersonalRenewal:
         """Have a person sign in."""
         web = await self._web()
         from bridge.login.sign_in import Ask, SignIn
-        from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
+        from bridge.oauth.challenge import scopes_of
 
-        challenge = bearer_challenge(parse_challenges(refusal.challenges))
+        challenge = _challenge(refusal)
         ask = Ask(
             resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
             challenged=scopes_of(challenge) if challenge else (),
@@ -88,10 +89,9 @@ class PersonalRenewal:
     def still_refused(self, refusal: Refusal, record: Record | None, now: float) -> BridgeError:
         """Say why a token that was just given does not help, as far as it can be seen."""
         from bridge.oauth import scopes
-        from bridge.oauth.challenge import bearer_challenge, parse_challenges
         from bridge.oauth.claims import describe_claims
 
-        challenge = bearer_challenge(parse_challenges(refusal.challenges))
+        challenge = _challenge(refusal)
         said = (challenge.parameters.get("error_description", "") if challenge else "") or refusal.said
         heard = f" It says: {said.rstrip('.')}." if said else ""
         if refusal.lacks is not None:
@@ -139,6 +139,12 @@ class PersonalRenewal:
             # The user's certificate is for the MCP server, and tells others who he is.
             settings = dataclasses.replace(settings, client_cert=None, client_cert_key=None)
         return ssl_context(settings)
+
+
+def _challenge(refusal: Refusal) -> Challenge | None:
+    from bridge.oauth.challenge import bearer_challenge, parse_challenges
+
+    return bearer_challenge(parse_challenges(refusal.challenges))
 
 
 def _proxy_address(url: str) -> ProxyAddress | None:

@@ -34,6 +34,7 @@ from bridge.oauth.grants import hint_for
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record
 from bridge.oauth.request import Pending, authorization_url
+from bridge.oauth.words import sentence
 
 Answer = Granted | Denied | IssuerMismatch
 
@@ -273,8 +274,7 @@ class SignIn:
             )
         if isinstance(answer, Denied):
             said = ": ".join(part for part in (answer.error, answer.description) if part)
-            message = f"{server.issuer} did not grant access: {said}"
-            message += "" if message.endswith(".") else "."
+            message = sentence(f"{server.issuer} did not grant access: {said}")
             if ask.widens and ask.challenged:
                 message += f" It was asked for {' '.join(ask.challenged)}, which the server wants for this request."
             if answer.error in NO_CLIENT:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
-from bridge.oauth.addresses import check_endpoint, is_local_name, is_private
+from bridge.oauth.addresses import authorization_base, check_endpoint, is_local_name, is_private
+from bridge.oauth.document import MAX_BYTES
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable
 
 if TYPE_CHECKING:
     import httpx
 
-_MAX_BYTES = 512 * 1024
 _MAX_REDIRECTS = 3
 _TOTAL_SECONDS = 20.0
 _SHORTEST_LIFETIME, _LIFETIME, _LONGEST_LIFETIME = 60.0, 600.0, 3600.0
@@ -63,6 +63,7 @@ class Web:
         allow_private: bool,
     ) -> None:
         self._server = urlsplit(server_url)
+        self._origin = authorization_base(server_url)
         self._make_tls = tls
         self._tls: dict[bool, ssl.SSLContext] = {}
         self._proxy_for = proxy_for
@@ -182,11 +183,9 @@ class Web:
                 decoder = zlib.decompressobj(wbits=47)
             body = bytearray()
             async for chunk in response.aiter_raw():
-                body += decoder.decompress(chunk, _MAX_BYTES + 1) if decoder else chunk
-                if len(body) > _MAX_BYTES:
-                    raise MetadataError(
-                        f"The {what} at {url} is larger than {_MAX_BYTES // 1024} KB, which is refused."
-                    )
+                body += decoder.decompress(chunk, MAX_BYTES + 1) if decoder else chunk
+                if len(body) > MAX_BYTES:
+                    raise MetadataError(f"The {what} at {url} is larger than {MAX_BYTES // 1024} KB, which is refused.")
         except zlib.error:
             raise Unavailable(f"The {what} at {url} cannot be decompressed.") from None
         finally:
@@ -198,15 +197,18 @@ class Web:
 
     def _context(self, parts: SplitResult) -> ssl.SSLContext:
         # Made once, for reading the system's certificates takes time. The user's own is for the server's origin.
-        own = _same_origin(parts, self._server)
+        own = self._is_own(parts)
         if own not in self._tls:
             self._tls[own] = self._make_tls(own)
         return self._tls[own]
 
+    def _is_own(self, parts: SplitResult) -> bool:
+        return authorization_base(parts.geturl()) == self._origin
+
     async def _addresses(self, parts: SplitResult, what: str) -> list[str]:
         """The addresses to connect to; none where nothing needs judging, and the ordinary way will do."""
         host = (parts.hostname or "").lower()
-        if self._allow_private or _same_origin(parts, self._server) or not await self._server_public():
+        if self._allow_private or self._is_own(parts) or not await self._server_public():
             return []
         if is_private(host) or is_local_name(host):
             raise _refused(parts, host, what)
@@ -275,18 +277,6 @@ def _at(parts: SplitResult, address: str) -> str:
 
 def _authority(parts: SplitResult) -> str:
     return parts.netloc.rpartition("@")[2]
-
-
-def _same_origin(one: SplitResult, other: SplitResult) -> bool:
-    return (one.scheme.lower(), one.hostname, one.port or _default(one)) == (
-        other.scheme.lower(),
-        other.hostname,
-        other.port or _default(other),
-    )
-
-
-def _default(parts: SplitResult) -> int:
-    return 443 if parts.scheme.lower() == "https" else 80
 
 
 def _lifetime(cache_control: str) -> float:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 
-import msgspec
-
+from bridge.oauth.document import json_object
 from bridge.oauth.words import shown
 
 _LONGEST_TOKEN = 64 * 1024
@@ -39,10 +38,9 @@ def describe_claims(token: str, now: float) -> str:
 
 def _object(part: str) -> dict[str, object]:
     try:
-        decoded = msgspec.json.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return json_object(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) or {}
+    except ValueError:
         return {}
-    return decoded if isinstance(decoded, dict) else {}
 
 
 def _clause(name: str, value: object) -> list[str]:

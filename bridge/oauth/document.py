@@ -28,6 +28,15 @@ _HINT = "The server's operator has to mend it."
 _T = TypeVar("_T")
 
 
+def json_object(data: bytes) -> dict[str, object] | None:
+    """The members of a JSON object whole; None for anything else. For short answers, of which every word may count."""
+    try:
+        decoded = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
 class Document:
     """The members of a document. `url` is where it came from, for messages; `what` says which document it is."""
 

@@ -15,12 +15,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from bridge.oauth.document import json_object
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
 from bridge.oauth.request import Pending
+from bridge.oauth.words import sentence, shown
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never stands in a header.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_LONGEST_SCOPE = 4096
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 _PASSING = frozenset(("temporarily_unavailable", "server_error", "slow_down"))
 # GitHub has names of its own.
@@ -85,7 +88,7 @@ def read_tokens(status: int, content_type: str, body: bytes, url: str) -> Tokens
         said = _said(members) or f"status {status}"
         raise TokenEndpointUnavailable(f"The token endpoint {url} answered {said}.", hint="Try again later.")
     if members is None and status != 401:
-        kind = _printable(content_type.partition(";")[0], 60) or "no content type"
+        kind = shown(content_type.partition(";")[0], 60) or "no content type"
         raise TokenEndpointUnavailable(
             f"The token endpoint {url} answered status {status} with {kind}, and a token or an OAuth error "
             "was expected.",
@@ -103,17 +106,14 @@ def said_in(body: bytes) -> str:
 
 
 def _members(content_type: str, body: bytes) -> dict[str, object] | None:
-    try:
-        decoded = msgspec.json.decode(body, strict=True)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        # Not by the standard, but one large provider answers so.
-        if content_type.lower().startswith("application/x-www-form-urlencoded"):
-            try:
-                return dict(parse_qsl(body.decode("ascii"), max_num_fields=50))
-            except ValueError:
-                return None
-        return None
-    return decoded if isinstance(decoded, dict) else None
+    members = json_object(body)
+    # A form is not by the standard, but one large provider answers so.
+    if members is None and content_type.lower().startswith("application/x-www-form-urlencoded"):
+        try:
+            return dict(parse_qsl(body.decode("ascii"), max_num_fields=50))
+        except ValueError:
+            return None
+    return members
 
 
 def _said(members: dict[str, object] | None) -> str:
@@ -124,19 +124,14 @@ def _said(members: dict[str, object] | None) -> str:
         error, description = inner.get("code"), inner.get("message")
     if not isinstance(description, str):
         description = members.get("message") or members.get("detail")
-    parts = [_printable(part, 300) for part in (error, description) if isinstance(part, str) and part]
+    parts = [shown(part, 300) for part in (error, description) if isinstance(part, str) and part]
     return ": ".join(part for part in parts if part)
-
-
-def _printable(text: str, longest: int) -> str:
-    return _UNSEEN.sub(" ", text)[:longest].strip()
 
 
 def _refusal(status: int, members: dict[str, object], url: str) -> SignInError:
     error = members.get("error") if isinstance(members.get("error"), str) else ""
     said = _said(members) or f"status {status}"
-    message = f"The token endpoint {url} answered {said}"
-    message += "" if message.endswith(".") else "."
+    message = sentence(f"The token endpoint {url} answered {said}")
     if error in _PASSING:
         return TokenEndpointUnavailable(message, hint="Try again later.")
     if error in _NO_GRANT:
@@ -166,8 +161,8 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
             f"The token endpoint {url} answered without a usable access_token.", hint="The server is at fault."
         )
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        shown = _printable(kind, 30) if isinstance(kind, str) else "nonsense"
-        raise SignInError(f"The token endpoint {url} gave a token of type {shown}, and the bridge sends Bearer.")
+        seen = shown(kind, 30) if isinstance(kind, str) else "nonsense"
+        raise SignInError(f"The token endpoint {url} gave a token of type {seen}, and the bridge sends Bearer.")
     refresh, scope, id_token = (members.get(name) for name in ("refresh_token", "scope", "id_token"))
     if isinstance(scope, list):
         scope = " ".join(part for part in scope if isinstance(part, str))
@@ -175,7 +170,7 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
         access_token=access,
         expires_in=_seconds(members.get("expires_in")),
         refresh_token=refresh if isinstance(refresh, str) and _REFRESH_TOKEN.fullmatch(refresh) else "",
-        scope=_printable(scope, 4096) if isinstance(scope, str) else None,
+        scope=_UNSEEN.sub(" ", scope)[:_LONGEST_SCOPE].strip() if isinstance(scope, str) else None,
         id_token=id_token if isinstance(id_token, str) and _TOKEN.fullmatch(id_token) else "",
     )
 

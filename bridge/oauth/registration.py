@@ -14,6 +14,7 @@ import msgspec
 
 from bridge.oauth import client as clients
 from bridge.oauth.client import Client
+from bridge.oauth.document import json_object
 from bridge.oauth.errors import RegistrationFailed, Unavailable
 from bridge.oauth.grants import said_in
 from bridge.oauth.metadata import AuthorizationServer
@@ -90,7 +91,7 @@ def read_registration(
         said = said_in(body)
         hint = by_hand(server, redirect_uri)
         raise RegistrationFailed(f"{step}: it answered status {status}" + (f", {said}." if said else "."), hint=hint)
-    made = _members(body)
+    made = json_object(body) or {}
     client_id, secret = made.get("client_id"), _text(made, "client_secret")
     if not isinstance(client_id, str):
         raise RegistrationFailed(
@@ -115,14 +116,6 @@ def read_registration(
     )
 
 
-def _members(body: bytes) -> dict[str, object]:
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-    return decoded if isinstance(decoded, dict) else {}
-
-
 def _text(members: dict[str, object], name: str) -> str:
     value = members.get(name)
     return value if isinstance(value, str) else ""
@@ -139,7 +132,7 @@ def _moment(value: object) -> float | None:
 
 def is_about_metadata(status: int, body: bytes) -> bool:
     """Whether a registration was refused for something that was asked for, a scope perhaps (RFC 7591 3.2.2)."""
-    return status == 400 and _members(body).get("error") == "invalid_client_metadata"
+    return status == 400 and (json_object(body) or {}).get("error") == "invalid_client_metadata"
 
 
 def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def sentence(text: str) -> str:
+    """`text` with a full stop at its end."""
+    return text if text.endswith(".") else f"{text}."
+
+
 def shown(text: str, longest: int) -> str:
     """`text` on one line of at most `longest` characters.
 
