@@ -8,43 +8,23 @@ under it the record is read again, for another process may have been first.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
+from bridge.app.kept_record import Keeping, KeptRecord
 from bridge.errors import BridgeError
-from bridge.oauth.record import Freshness, Record, decode, encode, freshness
+from bridge.oauth.record import Freshness, Record, freshness
 from bridge.oauth.recovery import Held, Origin, Step, next_step
 from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
-from bridge.store.errors import StoreBusy
 
-_LOCK_SECONDS = 60.0
 _CLOSING_SECONDS = 1.0
-_QUICK_SECONDS = 0.2
 _PAUSE_SECONDS = 5.0
 _PAST_TOKENS = 8
 
 _logger = logging.getLogger("bridge.authorization")
-
-
-class Keeping(Protocol):
-    """Where the record is kept, as `bridge.store` keeps it."""
-
-    def exists_hint(self, slot: str) -> bool:
-        """Whether anything may be kept there; quick."""
-
-    async def load(self, slot: str) -> bytes | None:
-        """What is kept there, if anything."""
-
-    async def save(self, slot: str, data: bytes) -> None:
-        """Keep it."""
-
-    def locked(self, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
-        """Keep everybody else on the machine from it."""
 
 
 class Renewal(Protocol):
@@ -81,8 +61,7 @@ class Authorization:
         person_seconds: float = 330.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._slot = slot
-        self._keeping = keeping
+        self._kept = KeptRecord(slot, keeping)
         self._make_renewal = make_renewal
         self._renewal: Renewal | None = None
         self._use_id_token = use_id_token
@@ -94,10 +73,9 @@ class Authorization:
         self._origin = Origin.STORE
         self._accepted = False
         self._credential = ANONYMOUS
-        self._is_loaded = not keeping.exists_hint(slot)
+        self._is_loaded = not self._kept.may_exist
         self._work: asyncio.Task[None] | None = None
         self._is_asking = False
-        self._is_kept = True
         self._past: deque[str] = deque(maxlen=_PAST_TOKENS)
         self._renews_ahead_from = 0.0
         self._changed = asyncio.Event()
@@ -153,7 +131,7 @@ class Authorization:
             if refusal.is_quiet:
                 if await self._needs_a_person(refusal):
                     # Nobody waits for it: not worth a tab. Somebody else's request will see to the sign-in.
-                    await self._next_change()
+                    await self._changed.wait()
                     return
                 if self._is_working():
                     continue  # Somebody began while the store was read.
@@ -192,9 +170,6 @@ class Authorization:
         if self._work is not None:
             await asyncio.wait([self._work])
 
-    async def _next_change(self) -> None:
-        await self._changed.wait()
-
     def _adopt(self, record: Record | None, origin: Origin) -> None:
         """Use this record from now on."""
         for secret in record.secrets() if record else ():
@@ -216,16 +191,9 @@ class Authorization:
 
     # -- the record
 
-    async def _read(self) -> Record | None:
-        data = await self._keeping.load(self._slot)
-        record = decode(data) if data else None
-        if data and record is None:
-            _logger.warning("what was kept of the last sign-in cannot be read; you will be asked to sign in again")
-        return record
-
     async def _load(self) -> None:
         try:
-            record = await self._read()
+            record = await self._kept.read()
         except BridgeError as problem:
             # The server decides whether a token is needed at all; without one it will say so.
             _logger.warning("the stored sign-in cannot be read: %s", problem)
@@ -234,28 +202,9 @@ class Authorization:
         if record is not None:
             self._adopt(record, Origin.STORE)
 
-    async def _save(self, record: Record) -> None:
-        """Keep a record; call it under the lock. What cannot be kept is used all the same."""
-        try:
-            await self._keeping.save(self._slot, encode(record))
-            self._is_kept = True
-        except BridgeError as problem:
-            self._is_kept = False
-            _logger.warning("the sign-in is good until the bridge ends, for it cannot be kept: %s", problem)
-
     async def _keep(self, record: Record) -> None:
-        self._is_kept = True
-        try:
-            async with self._locked():
-                await self._save(record)
-        except BridgeError as problem:
-            self._is_kept = False
-            _logger.warning("the sign-in is good until the bridge ends, for it cannot be kept: %s", problem)
+        await self._kept.replace(record)
         self._adopt(record, Origin.SIGN_IN)
-
-    def _locked(self) -> AbstractAsyncContextManager[None]:
-        # A record that is nowhere but here is nobody else's to spend.
-        return self._keeping.locked(self._slot, _LOCK_SECONDS) if self._is_kept else contextlib.nullcontext()
 
     # -- renewing
 
@@ -275,8 +224,8 @@ class Authorization:
         """
         from bridge.oauth.errors import GrantRejected, SignInError, Unavailable
 
-        async with self._locked():
-            record = (await self._read() if self._is_kept else None) or seen
+        async with self._kept.locked():
+            record = await self._kept.read_current() or seen
             if record.access_token != seen.access_token and record.access_token:
                 _logger.debug("another process renewed the token")
                 self._adopt(record, Origin.STORE)
@@ -292,23 +241,16 @@ class Authorization:
                 _logger.info("the token cannot be renewed, a sign-in is needed: %s", problem.message)
                 cleared = record.without_tokens()
                 if isinstance(problem, GrantRejected):
-                    await self._save(cleared)
+                    await self._kept.save(cleared)
                 self._adopt(cleared, Origin.STORE)
                 return
-            await self._save(renewed)
+            await self._kept.save(renewed)
         self._adopt(renewed, Origin.REFRESH)
         _logger.debug("the token was renewed")
 
     async def _needs_a_person(self, refusal: Refusal) -> bool:
-        stored = await self._read_quietly()
+        stored = await self._kept.read_if_any()
         return self._next(refusal, stored) in {Step.SIGN_IN, Step.GIVE_UP}
-
-    async def _read_quietly(self) -> Record | None:
-        try:
-            return await self._read() if self._keeping.exists_hint(self._slot) else None
-        except BridgeError as problem:
-            _logger.debug("the stored sign-in cannot be read: %s", problem)
-            return None
 
     def _next(self, refusal: Refusal, stored: Record | None) -> Step:
         if stored is not None and stored.access_token in self._past:
@@ -322,7 +264,7 @@ class Authorization:
 
     async def _recover(self, refusal: Refusal) -> None:
         """Do what the table of `oauth.recovery` says, until there is another token or none can be had."""
-        stored = await self._read_quietly()
+        stored = await self._kept.read_if_any()
         step = self._next(refusal, stored)
         _logger.debug("status %d: %s", refusal.status, step.name)
         if step is Step.RELOAD:
@@ -342,8 +284,8 @@ class Authorization:
         self._is_asking = True
         self._signing_in(True)
         try:
-            async with self._one_person():
-                stored = await self._read_quietly()
+            async with self._kept.one_person(self._person_seconds):
+                stored = await self._kept.read_if_any()
                 if self._next(refusal, stored) is Step.RELOAD:
                     self._adopt(stored, Origin.STORE)
                     return
@@ -351,20 +293,6 @@ class Authorization:
         finally:
             self._is_asking = False
             self._signing_in(False)
-
-    @contextlib.asynccontextmanager
-    async def _one_person(self) -> AsyncIterator[None]:
-        """Ask from one process of the machine at a time: the others wait for how it goes, and open no tab."""
-        slot = f"login-{self._slot.partition('-')[2]}"
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                await stack.enter_async_context(self._keeping.locked(slot, _QUICK_SECONDS))
-            except StoreBusy:
-                _logger.info("another copy of the bridge has asked you to sign in to the same server; waiting for that")
-                await stack.enter_async_context(self._keeping.locked(slot, self._person_seconds))
-            except BridgeError as problem:
-                _logger.debug("nobody else can be kept from asking: %s", problem)
-            yield
 
 
 def _say_why(task: asyncio.Future[None]) -> None:
