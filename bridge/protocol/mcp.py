@@ -16,11 +16,53 @@ TOOLS_LIST = "tools/list"
 SET_LEVEL = "logging/setLevel"
 SUBSCRIBE = "resources/subscribe"
 UNSUBSCRIBE = "resources/unsubscribe"
+RESOURCES_UPDATED = "notifications/resources/updated"
+PING = "ping"
+
+DISCOVER = "server/discover"
+LISTEN = "subscriptions/listen"
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+
+SAMPLING = "sampling/createMessage"
+ELICITATION = "elicitation/create"
+ROOTS_LIST = "roots/list"
+
+MODERN_VERSIONS = ("2026-07-28",)
+"""Revisions that say it all in each request (MCP 2026-07-28, Versioning, Terminology), newest first."""
+LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+"""Revisions that open with `initialize`, newest first."""
+
+META_VERSION = "io.modelcontextprotocol/protocolVersion"
+META_CLIENT = "io.modelcontextprotocol/clientInfo"
+META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+META_LOG_LEVEL = "io.modelcontextprotocol/logLevel"
+META_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+META_SERVER = "io.modelcontextprotocol/serverInfo"
+
+HEADER_MISMATCH = -32020
+MISSING_CAPABILITY = -32021
+UNSUPPORTED_VERSION = -32022
+RESOURCE_NOT_FOUND = -32002
+"""Until 2025-11-25; -32602 since (MCP 2026-07-28, Error Codes)."""
+URL_ELICITATION_REQUIRED = -32042
+"""2025-11-25 only."""
+
+NAMED_METHODS = {TOOLS_CALL: "name", "prompts/get": "name", "resources/read": "uri"}
+"""Methods whose target a header names (Streamable HTTP, Standard Request Headers), and that may ask back with
+`input_required` (Multi Round-Trip Requests, Supported Requests); the member of the params that says which."""
+
+CACHED_METHODS = frozenset(
+    {DISCOVER, TOOLS_LIST, "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
+)
+"""Methods whose results say how long they hold (MCP 2026-07-28, Caching)."""
+
+LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+"""From the least severe (Logging)."""
 
 IDEMPOTENT_METHODS = frozenset(
     {
         INITIALIZE,
-        "ping",
+        PING,
         TOOLS_LIST,
         "prompts/list",
         "prompts/get",
@@ -33,7 +75,7 @@ IDEMPOTENT_METHODS = frozenset(
         SET_LEVEL,
         "tasks/get",
         "tasks/list",
-        "server/discover",
+        DISCOVER,
     }
 )
 """Methods that a server may run twice with the effect of once."""
@@ -41,6 +83,9 @@ IDEMPOTENT_METHODS = frozenset(
 SESSION_ID = b"mcp-session-id"
 PROTOCOL_VERSION = b"mcp-protocol-version"
 LAST_EVENT_ID = b"last-event-id"
+METHOD = b"mcp-method"
+NAME = b"mcp-name"
+PARAM_PREFIX = b"mcp-param-"
 
 JSON = b"application/json"
 EVENT_STREAM = b"text/event-stream"

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from bridge.protocol import jsonrpc, mcp
+from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Message, Notification, NotJson, Octets, Request, RequestId, Response
 from bridge.session import faults
 from bridge.session.calls import Call, Calls
-from bridge.session.commands import SendToHost, Settle
+from bridge.session.commands import Deliver, Settle
 from bridge.session.deadlines import Deadlines
 from bridge.session.faults import Fault
 from bridge.session.ledger import Ledger
@@ -21,8 +21,9 @@ _MAX_SERVER_REQUESTS = 10_000
 class Answers:
     """Delivers, and sees to it that no call is answered twice.
 
-    `on_answer` hears of every answer the server gave to a call; `on_stray` is asked whether an answer to no call is for
-    the bridge itself.
+    `on_answer` is asked what to tell the host where the server answered a call: that answer most often, None where the
+    call goes on. `on_stray` is asked whether an answer to no call is for the bridge itself. `server_asks` tells whether
+    the server may send requests of its own.
     """
 
     def __init__(
@@ -30,21 +31,24 @@ class Answers:
         ledger: Ledger,
         calls: Calls,
         deadlines: Deadlines,
-        on_answer: Callable[[Call, Response], None],
+        on_answer: Callable[[Call, Response], Response | None],
         on_stray: Callable[[Response], bool],
+        *,
+        server_asks: bool = True,
     ) -> None:
         self._ledger = ledger
         self._calls = calls
         self._deadlines = deadlines
         self._on_answer = on_answer
         self._on_stray = on_stray
+        self._server_asks = server_asks
         self._server_requests: dict[RequestId, int] = {}
 
-    def take(self, data: Octets) -> None:
-        """Deliver what an event carries: one message, or a batch of them."""
+    def take(self, data: Octets, about: Call | None = None) -> None:
+        """Deliver what an event carries, one message or a batch of them. `about`: on whose stream it came."""
         for message in self.read(data):
             if not isinstance(message, Response):
-                self.deliver(message)
+                self.deliver(message, about)
             elif call := self._calls.get(message.id):
                 self.finish(call, message)
             elif not self._on_stray(message):
@@ -63,8 +67,8 @@ class Answers:
         fault: Fault | None = faults.wrong_answer(self._ledger.url, "answered with messages but without the answer")
         for message in messages:
             if not isinstance(message, Response):
-                self.deliver(message)
-            elif message.id == call.request.id and message.id is not None:
+                self.deliver(message, call)
+            elif message.id in call.ids:
                 self.finish(call, message)
                 fault = None
             elif fault is not None:
@@ -72,9 +76,12 @@ class Answers:
         return fault
 
     def finish(self, call: Call, response: Response) -> None:
-        """Pass the server's answer on, as it came."""
-        self._on_answer(call, response)
-        self._end(call, response.line)
+        """Pass the server's answer on, as it came, unless the call goes on."""
+        if response.id != call.request.id:
+            response = writing.answering(response, call.request.raw_id)
+        told = self._on_answer(call, response)
+        if told is not None:
+            self._end(call, Deliver(told.line, told, call.request.id))
 
     def fail(self, call: Call, fault: Fault) -> None:
         """Answer a call with an error of the bridge's own, and tell the log more."""
@@ -83,7 +90,8 @@ class Answers:
         if fault.detail:
             self._ledger.report("debug", f"{name}: what came was: {fault.detail}")
         fault = msgspec.structs.replace(fault, message=self._ledger.redact(fault.message))
-        self._end(call, fault.error_line(call.request.raw_id, self._ledger.url))
+        line = fault.error_line(call.request.raw_id, self._ledger.url)
+        self._end(call, Deliver(line, None, call.request.id, fault, call.request))
 
     def withdraw(self, call: Call) -> None:
         """End a call that will get no answer, for the host cancelled it."""
@@ -111,15 +119,19 @@ class Answers:
             )
         return messages
 
-    def deliver(self, message: Request | Notification) -> None:
+    def deliver(self, message: Request | Notification, about: Call | None = None) -> None:
         """Pass on what is no answer, as it came."""
         if isinstance(message, Request):
+            if not self._server_asks:
+                what = f"{self._ledger.url} sent a request of its own, {faults.excerpt(message.method.encode(), 60)}"
+                self._ledger.report("warning", f"{what}, which its revision forbids; it was dropped")
+                return
             self._server_requests[message.id] = self._ledger.generation
             if len(self._server_requests) > _MAX_SERVER_REQUESTS:
                 del self._server_requests[next(iter(self._server_requests))]
         elif message.method == mcp.PROGRESS:
             self._deadlines.progress(message)
-        self._ledger.commands.append(SendToHost(message.line))
+        self._ledger.commands.append(Deliver(message.line, message, about.request.id if about else None))
 
     def _foreign(self, response: Response, call: Call) -> Fault:
         if response.id is None:
@@ -129,16 +141,17 @@ class Answers:
         what = f"answered {call.request.method} with another request's id ({theirs} instead of {ours})"
         return faults.wrong_answer(self._ledger.url, what)
 
-    def _end(self, call: Call, line: Octets | None) -> None:
+    def _end(self, call: Call, answer: Deliver | None) -> None:
         if not self._calls.remove(call):
             return
         self._deadlines.stop(call)
         self._ledger.cancel_timer("call", call.number)
         self._ledger.cancel_timer("late", call.number)
         if call.batch:
-            line = call.batch.add(line)
-        if line is not None:
-            self._ledger.commands.append(SendToHost(line))
+            line = call.batch.add(answer.line if answer else None)
+            answer = Deliver(line) if line is not None else None
+        if answer is not None:
+            self._ledger.commands.append(answer)
         exchange, call.exchange = call.exchange, None
         if exchange and exchange.number in self._ledger.exchanges:
             self._ledger.commands.append(Settle(exchange.number))

@@ -38,7 +38,8 @@ class Call:
 
     `cursor` is the place in the stream that answers it; `renewals` counts the new sessions it was sent in again;
     `cuts` those whose connection was lost. `sent_at` is when it was sent last, `patience_ends` when to give up trying
-    to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble` what went wrong last.
+    to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble` what went wrong last. `ids` are those
+    an answer may bear: the host's, and the one it was sent with last, where that had to be another.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Call:
         "cursor",
         "cuts",
         "exchange",
+        "ids",
         "number",
         "patience_ends",
         "progress_token",
@@ -61,6 +63,7 @@ class Call:
     def __init__(self, number: int, request: Request, batch: Batch | None) -> None:
         self.number = number
         self.request = request
+        self.ids: tuple[RequestId, ...] = (request.id,)
         self.batch = batch
         self.exchange: Exchange | None = None
         self.attempts = 0
@@ -81,6 +84,7 @@ class Calls:
     def __init__(self) -> None:
         self._by_id: dict[RequestId, Call] = {}
         self._by_number: dict[int, Call] = {}
+        self._by_alias: dict[RequestId, Call] = {}
         self._last_number = 0
         self._bytes = 0
         self._repeatable_tools: dict[str, bool] = {}
@@ -108,8 +112,18 @@ class Calls:
         return call
 
     def get(self, id_: RequestId | None) -> Call | None:
-        """The call with this id."""
-        return None if id_ is None else self._by_id.get(id_)
+        """The call with this id, or this alias."""
+        return None if id_ is None else self._by_id.get(id_) or self._by_alias.get(id_)
+
+    def alias(self, call: Call, id_: RequestId) -> None:
+        """Note that a call was sent with another id than the host's; the alias before is no more of interest."""
+        self._forget_alias(call)
+        call.ids = (call.request.id, id_)
+        self._by_alias[id_] = call
+
+    def _forget_alias(self, call: Call) -> None:
+        for id_ in call.ids[1:]:
+            self._by_alias.pop(id_, None)
 
     def numbered(self, number: int) -> Call | None:
         """The call with this number."""
@@ -120,6 +134,7 @@ class Calls:
         if self._by_number.pop(call.number, None) is None:
             return False
         del self._by_id[call.request.id]
+        self._forget_alias(call)
         self._bytes -= len(call.request.line)
         return True
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.protocol.jsonrpc import Octets
+from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.session.events import TimerKey
+from bridge.session.faults import Fault
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -14,6 +15,26 @@ class SendToHost(msgspec.Struct, frozen=True, gc=False):
     """Write one line to the host."""
 
     line: Octets
+
+
+class Deliver(msgspec.Struct, frozen=True, gc=False):
+    """A machine has something for its host; whoever stands between may have to translate it, or to act on it.
+
+    `message` is what `line` says, None for a batch and for an error of the bridge's own, which has the `fault` and the
+    `request` that it answers. `about` is the id of the call on whose stream the message came.
+    """
+
+    line: Octets
+    message: Message | None = None
+    about: RequestId | None = None
+    fault: Fault | None = None
+    request: Request | None = None
+
+
+class Remember(msgspec.Struct, frozen=True, gc=False):
+    """Keep, across restarts, which eras the server speaks; none: forget it."""
+
+    eras: frozenset[str]
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
@@ -82,5 +103,16 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 Command = (
-    SendToHost | Post | OpenStream | EndSession | Abandon | Settle | SetTimer | CancelTimer | DropConnections | Report
+    SendToHost
+    | Deliver
+    | Remember
+    | Post
+    | OpenStream
+    | EndSession
+    | Abandon
+    | Settle
+    | SetTimer
+    | CancelTimer
+    | DropConnections
+    | Report
 )

@@ -35,6 +35,7 @@ class Fault(msgspec.Struct, frozen=True):
     """Why a request gets no answer of the server's.
 
     `kind` is for programs, `message` and `hint` are for people, `detail` is for the log: what came, as far as it helps.
+    `code` is the JSON-RPC error's, where the server's refusal held one.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Fault(msgspec.Struct, frozen=True):
     hint: str = ""
     status: int | None = None
     detail: str = ""
+    code: int | None = None
 
     def error_line(self, raw_id: bytes, url: str) -> bytes:
         """The JSON-RPC error for one request."""
@@ -66,15 +68,28 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
 def server_message(body: Octets) -> str:
     """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty."""
-    try:
-        error = msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    error = _error_body(body)
+    if error is None:
         title = _TITLE.search(body[:20_000])
         if title:
             return excerpt(title[1])
         return "" if body.lstrip()[:1] in {b"<", b"{", b"["} else excerpt(body)
     named = error.error if isinstance(error.error, str) else error.error.message
     return excerpt((error.error_description or named or error.message or error.detail).encode())
+
+
+def error_code(body: Octets) -> int | None:
+    """The code of the JSON-RPC error that a body is, if it is one."""
+    error = _error_body(body)
+    code = error.error.code if error and isinstance(error.error, _ErrorObject) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _error_body(body: Octets) -> _ErrorBody | None:
+    try:
+        return msgspec.json.decode(body, type=_ErrorBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def excerpt(body: Octets, length: int = _EXCERPT) -> str:
@@ -104,6 +119,7 @@ def refused(url: str, status: int, body: Octets) -> Fault:
         hint,
         status=status,
         detail=excerpt(body, _DETAIL),
+        code=error_code(body),
     )
 
 

@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from bridge.protocol import mcp
 from bridge.session.commands import Abandon, CancelTimer, Command, Headers, Report, SetTimer
-from bridge.session.events import BodyReceived, EventReceived, ExchangeFailed, ResponseStarted, StreamClosed, TimerKey
+from bridge.session.events import (
+    BodyReceived,
+    Event,
+    EventReceived,
+    ExchangeFailed,
+    ResponseStarted,
+    StreamClosed,
+    TimerKey,
+)
+
+LANES = 16
+"""Lanes 1 to `LANES - 1` may run side by side; a machine of lane 0 is alone."""
 
 _MAX_DELAY = 30.0
 
@@ -39,11 +50,13 @@ class Exchange:
 class Ledger:
     """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock.
 
-    `redact` takes secrets out of a text: a server may quote in an error what it was sent.
+    `redact` takes secrets out of a text: a server may quote in an error what it was sent. Where several machines run
+    side by side, each has a `lane`: the numbers of its exchanges and timers, divided by `LANES`, leave it as remainder.
     """
 
-    def __init__(self, url: str, redact: Callable[[str], str] = str) -> None:
+    def __init__(self, url: str, redact: Callable[[str], str] = str, lane: int = 0) -> None:
         self.url = url
+        self._lane = lane
         self.redact = redact
         self.now = 0.0
         self.commands: list[Command] = []
@@ -58,10 +71,32 @@ class Ledger:
     def begin(self, exchange: Exchange) -> int:
         """Enter an exchange and number it."""
         self._last_exchange += 1
-        exchange.number = self._last_exchange
+        exchange.number = self._outer(self._last_exchange)
         exchange.generation = self.generation
         self.exchanges[exchange.number] = exchange
         return exchange.number
+
+    def take(self, event: Event) -> bool:
+        """Hand an event of an exchange to that exchange; False for any other event."""
+        exchange: Exchange | None
+        if isinstance(event, EventReceived):
+            if exchange := self.exchanges.get(event.exchange):
+                exchange.on_event(event)
+        elif isinstance(event, ResponseStarted):
+            if exchange := self.exchanges.get(event.exchange):
+                exchange.on_started(event)
+        elif isinstance(event, BodyReceived):
+            if exchange := self.exchanges.pop(event.exchange, None):
+                exchange.on_body(event)
+        elif isinstance(event, StreamClosed):
+            if exchange := self.exchanges.pop(event.exchange, None):
+                exchange.on_closed(event)
+        elif isinstance(event, ExchangeFailed):
+            if exchange := self.exchanges.pop(event.exchange, None):
+                exchange.on_failed(event)
+        else:
+            return False
+        return True
 
     def abandon(self, exchange: Exchange | None) -> None:
         """Stop an exchange, if it is still under way."""
@@ -92,21 +127,26 @@ class Ledger:
 
     def set_timer(self, purpose: str, number: int, seconds: float, spread: float = 0.0) -> None:
         """Ask for a `TimerFired`."""
-        self._timers.add((purpose, number))
-        self.commands.append(SetTimer((purpose, number), seconds, spread))
+        timer = (purpose, self._outer(number))
+        self._timers.add(timer)
+        self.commands.append(SetTimer(timer, seconds, spread))
 
     def cancel_timer(self, purpose: str, number: int) -> None:
         """Take it back, if it was asked for."""
-        if (purpose, number) in self._timers:
-            self._timers.discard((purpose, number))
-            self.commands.append(CancelTimer((purpose, number)))
+        timer = (purpose, self._outer(number))
+        if timer in self._timers:
+            self._timers.discard(timer)
+            self.commands.append(CancelTimer(timer))
 
-    def timer_fired(self, timer: TimerKey) -> bool:
-        """Note that a timer is over; False where it had been taken back."""
+    def timer_fired(self, timer: TimerKey) -> TimerKey | None:
+        """Note that a timer is over, and return it as it was asked for; None where it had been taken back."""
         if timer not in self._timers:
-            return False
+            return None
         self._timers.discard(timer)
-        return True
+        return (timer[0], timer[1] // LANES if self._lane else timer[1])
+
+    def _outer(self, number: int) -> int:
+        return number * LANES + self._lane if self._lane else number
 
     def report(self, level: str, text: str) -> None:
         """Tell the log."""

@@ -132,7 +132,7 @@ class NoteExchange(Exchange):
             note.done()
             return
         ledger = notes.ledger
-        verdict = verdicts.judge(event, ledger.url, None, in_session=ledger.was_in_session(self))
+        verdict = verdicts.judge(event, ledger.url, (), in_session=ledger.was_in_session(self))
         if verdict.kind is Verdict.Kind.SESSION_GONE and not note.opens_gate:
             notes.session_gone(self.generation)
             if isinstance(note.message, Notification) and note.attempts == 0:

@@ -258,7 +258,7 @@ class Replay(Exchange):
 
     def on_body(self, event: BodyReceived) -> None:
         opening = self._opening
-        verdict = verdicts.judge(event, opening.ledger.url, self.request, in_session=False)
+        verdict = verdicts.judge(event, opening.ledger.url, (self.request.id,), in_session=False)
         if verdict.kind is Verdict.Kind.LATER:
             opening.again(verdict.fault.message, verdict.seconds)
         elif verdict.kind is Verdict.Kind.READ:

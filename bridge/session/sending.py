@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Octets
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Call, Calls
-from bridge.session.commands import OpenStream, Post
+from bridge.session.commands import Headers, OpenStream, Post
 from bridge.session.deadlines import Deadlines
 from bridge.session.events import (
     BodyReceived,
@@ -29,11 +30,18 @@ _MAX_CUTS = 6
 _LATE_SECONDS = 300.0
 
 
+class Outgoing(NamedTuple):
+    """A request as it goes on the wire."""
+
+    line: Octets
+    headers: Headers
+
+
 class Sending:
     """Sends, judges what comes back, and sends again where that is right.
 
-    `session_gone(generation)` is told when the server no longer knows the session of that generation;
-    `try_legacy(call, fault)` is asked whether an older transport may answer where `fault` stands.
+    `outgoing(call)` says what goes on the wire for a call. `session_gone(generation)` is told when the server no longer
+    knows the session of that generation; `rescue(call, fault)` is asked whether it takes the call over from a `fault`.
     """
 
     def __init__(
@@ -44,8 +52,9 @@ class Sending:
         answers: Answers,
         deadlines: Deadlines,
         patience: float,
+        outgoing: Callable[[Call], Outgoing],
         session_gone: Callable[[int], None],
-        try_legacy: Callable[[Call, Fault], bool],
+        rescue: Callable[[Call, Fault], bool],
         other_way: Callable[[], bool],
     ) -> None:
         self.ledger = ledger
@@ -53,10 +62,11 @@ class Sending:
         self.answers = answers
         self.deadlines = deadlines
         self.session_gone = session_gone
-        self.try_legacy = try_legacy
+        self.rescue = rescue
         self.other_way = other_way
         self.patience = patience
         self._gate = gate
+        self._outgoing = outgoing
 
     def submit(self, call: Call) -> None:
         """Send a call as soon as the gate is open."""
@@ -68,9 +78,8 @@ class Sending:
         call.sent_at = ledger.now
         exchange = call.exchange = CallExchange(self, call)
         number = ledger.begin(exchange)
-        initial = call.request.method == mcp.INITIALIZE
-        headers = () if initial else ledger.headers()
-        ledger.commands.append(Post(number, call.request.line, headers, ledger.endpoint))
+        outgoing = self._outgoing(call)
+        ledger.commands.append(Post(number, outgoing.line, outgoing.headers, ledger.endpoint))
 
     def resume(self, call: Call) -> None:
         """Ask for the rest of a call's stream (MCP, Resumability and Redelivery)."""
@@ -204,7 +213,7 @@ class CallExchange(Exchange):
             self._sending.deadlines.renew(call)
         data = call.cursor.take(event.event)
         if data is not None:
-            self._sending.answers.take(data)
+            self._sending.answers.take(data, call)
 
     def on_closed(self, event: StreamClosed) -> None:
         if self._call.exchange is self:
@@ -233,7 +242,7 @@ class CallExchange(Exchange):
             return  # It was answered, or is sent again, otherwise.
         if sending.ledger.endpoint is not None and event.status < 300:
             return  # The answer comes on the stream (MCP 2024-11-05).
-        verdict = verdicts.judge(event, sending.ledger.url, call.request, in_session=self._in_session())
+        verdict = verdicts.judge(event, sending.ledger.url, call.ids, in_session=self._in_session())
         if self._resumes:
             self._on_resumption_refused(event, verdict)
         elif verdict.kind is Verdict.Kind.SESSION_GONE:
@@ -246,7 +255,7 @@ class CallExchange(Exchange):
         elif verdict.kind is Verdict.Kind.EMPTY and sending.other_way():
             # The answer comes on another stream: not by the standard, but some servers do it.
             sending.ledger.set_timer("late", call.number, _LATE_SECONDS)
-        elif not sending.try_legacy(call, verdict.fault):
+        elif not sending.rescue(call, verdict.fault):
             sending.answers.fail(call, verdict.fault)
 
     def _on_resumption_refused(self, event: BodyReceived, verdict: Verdict) -> None:

@@ -25,19 +25,14 @@ from bridge.protocol.jsonrpc import Message, Notification, Request, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Batch, Call, Calls
-from bridge.session.commands import Command, DropConnections, EndSession, SendToHost
+from bridge.session.commands import Command, Deliver, DropConnections, EndSession
 from bridge.session.deadlines import Deadlines
 from bridge.session.events import (
-    BodyReceived,
     Event,
-    EventReceived,
-    ExchangeFailed,
     HostBatch,
     HostMessage,
-    ResponseStarted,
     SignInEnded,
     SignInStarted,
-    StreamClosed,
     TimerFired,
     TimerKey,
     Woke,
@@ -49,7 +44,7 @@ from bridge.session.legacy import Legacy
 from bridge.session.listening import Listening
 from bridge.session.notes import Notes
 from bridge.session.opening import Opening
-from bridge.session.sending import Sending
+from bridge.session.sending import Outgoing, Sending
 
 Transport = Literal["auto", "http", "sse"]
 
@@ -67,11 +62,12 @@ class Session:
         patience: float,
         request_timeout: float | None,
         redact: Callable[[str], str] = str,
+        lane: int = 0,
     ) -> None:
         self._transport = transport
         self._closed = False
         self._signing_in = False
-        self._ledger = ledger = Ledger(url, redact)
+        self._ledger = ledger = Ledger(url, redact, lane)
         self._calls = Calls()
         self._deadlines = Deadlines(ledger, request_timeout)
         self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer, self._on_stray)
@@ -84,8 +80,9 @@ class Session:
             self._answers,
             self._deadlines,
             patience,
+            outgoing=self._outgoing,
             session_gone=self._session_gone,
-            try_legacy=self._try_legacy,
+            rescue=self._try_legacy,
             other_way=self._has_other_way,
         )
         self._opening = Opening(ledger, gate, self._notes, self._answers, patience, opened=self._opened)
@@ -118,32 +115,17 @@ class Session:
         commands, ledger.commands = ledger.commands, []
         return commands
 
-    def _dispatch(self, event: Event) -> None:  # noqa: C901 - a flat table of events
-        exchanges = self._ledger.exchanges
-        exchange: Exchange | None
-        if isinstance(event, EventReceived):
-            if exchange := exchanges.get(event.exchange):
-                exchange.on_event(event)
-        elif isinstance(event, ResponseStarted):
-            if exchange := exchanges.get(event.exchange):
-                exchange.on_started(event)
-        elif isinstance(event, BodyReceived):
-            if exchange := exchanges.pop(event.exchange, None):
-                exchange.on_body(event)
-        elif isinstance(event, StreamClosed):
-            if exchange := exchanges.pop(event.exchange, None):
-                exchange.on_closed(event)
-        elif isinstance(event, ExchangeFailed):
-            if exchange := exchanges.pop(event.exchange, None):
-                exchange.on_failed(event)
-        elif isinstance(event, HostMessage):
+    def _dispatch(self, event: Event) -> None:
+        if self._ledger.take(event):
+            return
+        if isinstance(event, HostMessage):
             self._prepare(event.message)
             self._host_message(event.message, None)
         elif isinstance(event, HostBatch):
             self._host_batch(event)
         elif isinstance(event, TimerFired):
-            if self._ledger.timer_fired(event.timer):
-                self._on_timer(event.timer)
+            if timer := self._ledger.timer_fired(event.timer):
+                self._on_timer(timer)
         elif isinstance(event, SignInStarted | SignInEnded):
             self._signing_in = isinstance(event, SignInStarted)
             for call in self._calls:
@@ -202,13 +184,13 @@ class Session:
     def _refuse(self, line: bytes, batch: Batch | None) -> None:
         whole = line if batch is None else batch.add(line)
         if whole is not None:
-            self._ledger.commands.append(SendToHost(whole))
+            self._ledger.commands.append(Deliver(whole))
 
     def _host_batch(self, event: HostBatch) -> None:
         expected = sum(isinstance(message, Request) for message in event.messages)
         batch = Batch(expected, list(event.errors))
         if expected == 0 and (line := batch.line()) is not None:
-            self._ledger.commands.append(SendToHost(line))
+            self._ledger.commands.append(Deliver(line))
         for message in event.messages:
             self._prepare(message)
             self._host_message(message, batch)
@@ -270,10 +252,15 @@ class Session:
 
     # -- the session
 
-    def _on_answer(self, call: Call, response: Response) -> None:
+    def _outgoing(self, call: Call) -> Outgoing:
+        initial = call.request.method == mcp.INITIALIZE
+        return Outgoing(call.request.line, () if initial else self._ledger.headers())
+
+    def _on_answer(self, call: Call, response: Response) -> Response:
         if not response.is_error and call.request.method == mcp.TOOLS_LIST:
             self._calls.learn_tools(mcp.repeatable_tools(response.result))
         self._opening.on_answer(call, response)
+        return response
 
     def _on_stray(self, response: Response) -> bool:
         return self._opening.take_stray(response)

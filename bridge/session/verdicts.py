@@ -19,7 +19,7 @@ import enum
 import msgspec
 
 from bridge.protocol import jsonrpc, mcp
-from bridge.protocol.jsonrpc import Octets, Request, Response
+from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
 from bridge.session import faults
 from bridge.session.events import BodyReceived
 from bridge.session.faults import Fault
@@ -48,8 +48,8 @@ class Verdict(msgspec.Struct, frozen=True):
 _READ = Verdict(Verdict.Kind.READ, Fault("", ""))
 
 
-def judge(event: BodyReceived, url: str, request: Request | None, *, in_session: bool) -> Verdict:
-    """Judge a response to `request`, None for a note; `in_session` tells whether a session id was sent."""
+def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_session: bool) -> Verdict:
+    """Judge a response to a request with one of `ids`, none for a note. `in_session`: a session id was sent."""
     status, body = event.status, event.body
     if 200 <= status < 300:
         first = bytes(body[:1] if body[:1].strip() else body.lstrip()[:1])
@@ -61,7 +61,7 @@ def judge(event: BodyReceived, url: str, request: Request | None, *, in_session:
     fault = faults.refused(url, status, body)
     if in_session and (status == 404 or (status == 400 and "session" in faults.server_message(body).lower())):
         return Verdict(Verdict.Kind.SESSION_GONE, fault)
-    if request is not None and _answers(body, request):
+    if ids and _answers(body, ids):
         return _READ
     if event.retry_after is not None and status in {429, 503}:
         if event.retry_after <= LONGEST_RETRY_AFTER:
@@ -75,9 +75,9 @@ def may_be_legacy(request: Request, status: int | None) -> bool:
     return request.method == mcp.INITIALIZE and status in {400, 404, 405}
 
 
-def _answers(body: Octets, request: Request) -> bool:
+def _answers(body: Octets, ids: tuple[RequestId, ...]) -> bool:
     try:
         message = jsonrpc.parse(jsonrpc.single_line(body))
     except ValueError:
         return False
-    return isinstance(message, Response) and message.id == request.id
+    return isinstance(message, Response) and message.id in ids

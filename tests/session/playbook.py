@@ -6,7 +6,7 @@ knows which exchanges and timers are open, and refuses steps and commands about 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -15,6 +15,7 @@ from bridge.session.commands import (
     Abandon,
     CancelTimer,
     Command,
+    Deliver,
     EndSession,
     Headers,
     OpenStream,
@@ -106,18 +107,29 @@ def fault(command: Command) -> dict[str, Any]:
     return {"id": answer["id"], "code": said["code"], "message": said["message"], **said["data"]}
 
 
+class Machine(Protocol):
+    """What takes events and gives commands."""
+
+    def handle(self, event: Event, now: float) -> list[Command]: ...
+
+
 class Playbook:
     """One session with a clock that only the test moves."""
 
     def __init__(
         self, transport: Transport = "http", patience: float = 30.0, request_timeout: float | None = None
     ) -> None:
-        self.session = Session(URL, transport, patience, request_timeout)
+        self.session: Machine = self.machine(transport, patience, request_timeout)
         self.now = 1000.0
         self.exchanges: dict[int, Post | OpenStream | EndSession] = {}
         self.timers: dict[TimerKey, SetTimer] = {}
         self.reports: list[Report] = []
         self._last_exchange = 0
+
+    @staticmethod
+    def machine(transport: Transport, patience: float, request_timeout: float | None) -> Machine:
+        """What is tried out; a subclass may choose another."""
+        return Session(URL, transport, patience, request_timeout)
 
     # -- the host
 
@@ -235,6 +247,8 @@ class Playbook:
             self._note(command)
             if isinstance(command, Report):
                 self.reports.append(command)
+            elif isinstance(command, Deliver):
+                commands.append(SendToHost(command.line))
             else:
                 commands.append(command)
         return commands

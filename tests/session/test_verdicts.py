@@ -30,7 +30,8 @@ def verdict(
     retry_after: float | None = None,
     type_: bytes = b"text/html",
 ) -> Verdict:
-    return judge(BodyReceived(1, status, type_, body, retry_after), URL, call, in_session=in_session)
+    ids = (call.id,) if call else ()
+    return judge(BodyReceived(1, status, type_, body, retry_after), URL, ids, in_session=in_session)
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b" \n{}", b"\xef\xbb\xbf{}", b" " * 100 + b"{}", b"{" + b"x" * 100])
