@@ -107,6 +107,7 @@ def test_loopback(host: str, expected: bool) -> None:
         {"request_timeout": float("inf")},
         {"patience": 0.0},
         {"transport": "ws"},
+        {"protocol": "newest"},
         {"log_level": "loud"},
         {"client_cert_key": Path("key.pem")},
     ],
@@ -114,6 +115,15 @@ def test_loopback(host: str, expected: bool) -> None:
 def test_a_bad_setting_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Settings(url="https://h/", **wrong)
+
+
+def test_the_old_transport_knows_no_modern_protocol() -> None:
+    with pytest.raises(UsageError, match="only the legacy protocol"):
+        Settings(url="https://h/", transport="sse", protocol="modern")
+    for protocol in ("auto", "legacy"):
+        assert Settings(url="https://h/", transport="sse", protocol=protocol).protocol == protocol
+    for transport in ("auto", "http"):
+        assert Settings(url="https://h/", transport=transport, protocol="modern").transport == transport
 
 
 def test_settings_do_not_show_header_values() -> None:
@@ -134,6 +144,7 @@ def test_settings_do_not_show_header_values() -> None:
         ("X-Newline: ${NEWLINE}", ("X-Newline", "v")),
         ("X-Price: $5 $TOKEN ${", ("X-Price", "$5 $TOKEN ${")),
         ("User-Agent: mine/1", ("User-Agent", "mine/1")),
+        ("Mcp-Params: 1", ("Mcp-Params", "1")),
     ],
 )
 def test_a_header_is_read(text: str, expected: tuple[str, str]) -> None:
@@ -175,11 +186,15 @@ def test_a_bad_header_is_refused_without_its_value(text: str, says: str) -> None
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", sorted(OWNED_HEADERS))
+@pytest.mark.parametrize("name", [*sorted(OWNED_HEADERS), "mcp-param-", "mcp-param-region"])
 def test_a_header_the_bridge_sets_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="set by the bridge itself") as caught:
         parse_header(f"{name.title()}: {SECRET}", {})
     assert SECRET not in str(caught.value)
+
+
+def test_the_headers_that_describe_a_request_are_the_bridges_own() -> None:
+    assert {"mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"} <= OWNED_HEADERS
 
 
 def test_a_header_file_is_read(tmp_path: Path) -> None:

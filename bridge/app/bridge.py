@@ -1,4 +1,4 @@
-"""The event loop's side of a session: what happens becomes events, commands become IO; both meet only here."""
+"""The event loop's side of a pairing: what happens becomes events, commands become IO; both meet only here."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from bridge.session.commands import (
     EndSession,
     OpenStream,
     Post,
+    Remember,
     Report,
     SendToHost,
     SetTimer,
@@ -33,7 +34,7 @@ from bridge.session.commands import (
 )
 from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, TimerFired, TimerKey, Woke
 from bridge.session.intake import read_line
-from bridge.session.session import Session
+from bridge.session.pairing import Pairing
 
 _NOTE_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0
@@ -57,11 +58,15 @@ _logger = logging.getLogger("bridge.session")
 
 
 class Bridge:
-    """Runs one session until it is told to stop. Everything in here happens on the event loop's thread."""
+    """Runs one pairing until it is told to stop. Everything in here happens on the event loop's thread.
 
-    def __init__(self, session: Session, output: HostOutput) -> None:
-        self._session = session
+    `remember(eras)` keeps, for later runs, what the server was found to speak.
+    """
+
+    def __init__(self, pairing: Pairing, output: HostOutput, remember: Callable[[frozenset[str]], None]) -> None:
+        self._pairing = pairing
         self._output = output
+        self._remember = remember
         self._loop = asyncio.get_running_loop()
         self._splitter = LineSplitter(MAX_MESSAGE_BYTES)
         self._sleep = SleepDetector()
@@ -73,6 +78,7 @@ class Bridge:
         self._drop_idle: Callable[[], None]
         self._act: dict[type, Callable[[Any], None]] = {
             SendToHost: self._send_to_host,
+            Remember: lambda command: self._remember(command.eras),
             Post: self._post,
             OpenStream: self._open_stream,
             EndSession: self._end_session,
@@ -116,7 +122,7 @@ class Bridge:
     def take(self, event: Event) -> None:
         """Hand an event to the session and do what it says."""
         try:
-            commands = self._session.handle(event, time.monotonic())
+            commands = self._pairing.handle(event, time.monotonic())
         except Exception:
             _logger.error("a defect of the bridge: %s was not handled", type(event).__name__, exc_info=True)
             if isinstance(event, HostMessage) and isinstance(event.message, Request):
@@ -124,7 +130,7 @@ class Bridge:
             return
         for command in commands:
             self._act[type(command)](command)
-        if self._quiet is not None and not self._session.busy:
+        if self._quiet is not None and not self._pairing.busy:
             self._quiet.set()
 
     def stop(self, why: str) -> None:
@@ -139,7 +145,7 @@ class Bridge:
         why = await self._stop
         on_stop()
         _logger.debug("stopping: %s", why)
-        if why == "end of input" and self._session.busy:
+        if why == "end of input" and self._pairing.busy:
             self._quiet = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_QUICK_ANSWER_SECONDS):
@@ -168,6 +174,7 @@ class Bridge:
                 command.endpoint,
                 command.urgent,
                 _NOTE_SECONDS if command.urgent else None,
+                command.quiet,
             )
         )
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from bridge import __version__
@@ -23,7 +24,8 @@ from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
 from bridge.remote.proxy import proxy_for
 from bridge.session.events import SignInEnded, SignInStarted
-from bridge.session.session import Session
+from bridge.session.pairing import Pairing
+from bridge.store import verdicts
 
 if TYPE_CHECKING:
     from bridge.app.renewal import PersonalRenewal
@@ -60,12 +62,10 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
 
         tls = ssl_context(settings)
     connections = Connections(Way(origin_of(settings.url), proxy, tls), settings.connect_timeout)
-    session = Session(
-        settings.url, settings.transport, settings.patience, settings.request_timeout, logging_to.redactor
-    )
+    pairing = _pairing(settings, logging_to)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
-    bridge = Bridge(session, output)
-    authorization = _authorization(settings, logging_to, bridge, session) if settings.signs_in else None
+    bridge = Bridge(pairing, output, lambda eras: _remember(settings.url, eras))
+    authorization = _authorization(settings, logging_to, bridge, pairing) if settings.signs_in else None
     remote = Remote(
         settings.url,
         _headers(settings),
@@ -93,7 +93,31 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
     await asyncio.gather(*closing)
 
 
-def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, session: Session) -> Authorization:
+def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
+    is_told = settings.protocol != "auto"
+    return Pairing(
+        settings.url,
+        settings.transport,
+        settings.patience,
+        settings.request_timeout,
+        logging_to.redactor,
+        eras=frozenset({settings.protocol}) if is_told else verdicts.load(settings.url, time.time()) or frozenset(),
+        is_fixed=is_told,
+        fresh=_unguessable,
+    )
+
+
+def _remember(url: str, eras: frozenset[str]) -> None:
+    asyncio.get_running_loop().run_in_executor(None, verdicts.save, url, eras, time.time())
+
+
+def _unguessable() -> str:
+    from secrets import token_urlsafe
+
+    return token_urlsafe(24)
+
+
+def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, pairing: Pairing) -> Authorization:
     from bridge.oauth.record import tokens_slot
     from bridge.store.vault import open_vault
 
@@ -109,7 +133,7 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, sess
             vault,
             conceal=logging_to.redactor.add,
             announce=lambda url: logging_to.announce("Sign in at:", url),
-            host_name=lambda: session.host_name,
+            host_name=lambda: pairing.host_name,
         )
 
     return Authorization(

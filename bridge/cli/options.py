@@ -19,6 +19,7 @@ from bridge.config import (
     CLIENT_SECRET_VARIABLE,
     LOG_LEVELS,
     PATIENCE_VARIABLE,
+    PROTOCOLS,
     TOKEN_STORES,
     TRANSPORTS,
     Header,
@@ -71,6 +72,9 @@ def run_options(command: Decorated) -> Decorated:
         _option("--header-file", type=file, metavar="FILE", help="Read headers from FILE, one a line."),
         _option("--transport", type=click.Choice(TRANSPORTS, case_sensitive=False), default="auto",
                 help="http: Streamable HTTP; sse: its predecessor HTTP+SSE. Default: auto, which finds out."),
+        _option("--protocol", type=click.Choice(PROTOCOLS, case_sensitive=False), default="auto",
+                help="What the server speaks. modern: MCP 2026-07-28; legacy: the revisions before it."
+                     " Default: auto, which finds out."),
         _option("--connect-timeout", callback=_seconds, default="10", metavar="SECONDS",
                 help="Give up one attempt to connect after this time. Default: 10."),
         _option("--request-timeout", callback=_seconds_or_never, default="0", metavar="SECONDS",

@@ -19,9 +19,11 @@ from bridge.config.signing_in import SignInSettings
 from bridge.errors import UsageError
 
 Transport = Literal["auto", "http", "sse"]
+EraChoice = Literal["auto", "legacy", "modern"]
 Header = tuple[str, str]
 
 TRANSPORTS = ("auto", "http", "sse")
+PROTOCOLS = ("auto", "legacy", "modern")
 LOG_LEVELS = ("error", "warning", "info", "debug")
 PATIENCE_VARIABLE = "MCP_BRIDGE_PATIENCE"
 
@@ -29,10 +31,12 @@ PATIENCE_VARIABLE = "MCP_BRIDGE_PATIENCE"
 OWNED_HEADERS = frozenset(
     (
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host"),
-        *("keep-alive", "last-event-id", "mcp-protocol-version", "mcp-session-id", "proxy-authorization"),
-        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("keep-alive", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
+        *("proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     )
 )
+# Each carries one argument of one tool call (MCP 2026-07-28, Streamable HTTP, Custom Headers from Tool Parameters).
+_OWNED_PREFIX = "mcp-param-"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
 _BAD_IN_VALUE = re.compile(r"[^\t\x20-\x7e]")
@@ -50,12 +54,14 @@ class Settings:
     """One run's settings. Making one checks them all; a bad one raises `UsageError`.
 
     Times are in seconds. `request_timeout` None means no limit. `patience` is how long an unreachable
-    server is tried again before the host gets an error.
+    server is tried again before the host gets an error. `protocol` is the era in which the server is spoken to:
+    `modern` is MCP 2026-07-28, `legacy` every revision before it, `auto` whichever the server knows.
     """
 
     url: str  # As given, byte for byte: servers compare it with their own spelling.
     headers: tuple[Header, ...] = field(default=(), repr=False)
     transport: Transport = "auto"
+    protocol: EraChoice = "auto"
     connect_timeout: float = 10.0
     request_timeout: float | None = None
     allow_http: bool = False
@@ -80,6 +86,13 @@ class Settings:
         check_url(self.url, allow_http=self.allow_http)
         if self.transport not in TRANSPORTS:
             raise UsageError(f"Unknown transport {self.transport!r}: choose {_either(TRANSPORTS)}.")
+        if self.protocol not in PROTOCOLS:
+            raise UsageError(f"Unknown protocol {self.protocol!r}: choose {_either(PROTOCOLS)}.")
+        if self.transport == "sse" and self.protocol == "modern":
+            raise UsageError(
+                "HTTP+SSE, the transport sse, carries only the legacy protocol, not the modern one.",
+                hint="Leave out --transport or --protocol.",
+            )
         if self.log_level not in LOG_LEVELS:
             raise UsageError(f"Unknown log level {self.log_level!r}: choose {_either(LOG_LEVELS)}.")
         _check_seconds(self.connect_timeout, "The connect timeout")
@@ -147,7 +160,7 @@ def parse_header(text: str, environ: Mapping[str, str]) -> Header:
         raise UsageError("A header is not of the form 'Name: value'.", hint=_SPACES_HINT)
     if not _TOKEN.fullmatch(name):
         raise UsageError("A header's name has a character that no header name may hold.")
-    if name.lower() in OWNED_HEADERS:
+    if name.lower() in OWNED_HEADERS or name.lower().startswith(_OWNED_PREFIX):
         raise UsageError(f"The header {name} is set by the bridge itself and cannot be given.")
     value = _PLACEHOLDER.sub(lambda found: _expanded(found, name, environ), value).strip(" \t\r\n")
     if not value:

@@ -71,6 +71,12 @@ class Translator(Protocol):
     def from_server(self, message: Message, about: RequestId | None) -> None:
         """The server, or whatever speaks to it, sent one. `about`: the id, as sent upwards, of the call it came with."""
 
+    def take_back(self, id_: RequestId) -> list[Request]:
+        """Forget the request sent upwards with this id, and return, in order, the host's that depended on it.
+
+        The server never took it, for it is of another era than was thought. Nobody is answered.
+        """
+
     def on_timer(self, purpose: str, number: int) -> None:
         """A `wait` is over."""
 

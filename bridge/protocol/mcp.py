@@ -134,8 +134,30 @@ class _Params(msgspec.Struct, frozen=True, gc=False):
     meta: _Meta | None = msgspec.field(name="_meta", default=None)
 
 
+class _Stamp(msgspec.Struct, frozen=True, gc=False):
+    version: str | None = msgspec.field(name=META_VERSION, default=None)
+    client: _Client | None = msgspec.field(name=META_CLIENT, default=None)
+
+
+class _StampedParams(msgspec.Struct, frozen=True, gc=False):
+    meta: _Stamp | None = msgspec.field(name="_meta", default=None)
+
+
+class _DiscoverResult(msgspec.Struct, frozen=True, gc=False):
+    supported: list[str] = msgspec.field(name="supportedVersions")
+
+
+class _VersionsData(msgspec.Struct, frozen=True, gc=False):
+    supported: list[str] = []
+
+
+class _VersionsError(msgspec.Struct, frozen=True, gc=False):
+    data: _VersionsData | None = None
+
+
 _decode_initialize = msgspec.json.Decoder(InitializeResult).decode
 _decode_tools = msgspec.json.Decoder(_ToolsListResult).decode
+_decode_stamped = msgspec.json.Decoder(_StampedParams).decode
 _decode_params = msgspec.json.Decoder(_Params).decode
 _NO_PARAMS = _Params()
 
@@ -154,6 +176,10 @@ def client_name(params: Raw) -> str:
         client = msgspec.json.decode(params, type=_InitializeParams).client
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
+    return _shown(client)
+
+
+def _shown(client: _Client | None) -> str:
     return (client.title or client.name) if client else ""
 
 
@@ -188,6 +214,41 @@ def cancelled_request(params: Raw) -> RequestId | None:
     try:
         return request_id(raw_id) if raw_id else None
     except ValueError:
+        return None
+
+
+def stamped_version(params: Raw) -> str | None:
+    """The revision that a request of a modern client names in its `_meta`; None where it names none."""
+    try:
+        meta = _decode_stamped(params).meta if len(params) else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return meta.version if meta else None
+
+
+def supported_versions(error: Raw) -> list[str]:
+    """The versions that `UnsupportedProtocolVersion` names (MCP 2026-07-28, Versioning); empty for any other error."""
+    try:
+        data = msgspec.json.decode(error, type=_VersionsError).data if len(error) else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return data.supported if data else []
+
+
+def stamped_client_name(params: Raw) -> str:
+    """What a modern host calls itself in the `_meta` of a request; empty where it does not say."""
+    try:
+        meta = _decode_stamped(params).meta if len(params) else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return _shown(meta.client) if meta else ""
+
+
+def discovered_versions(result: Raw) -> list[str] | None:
+    """The versions in a `server/discover` result; None where it is not one."""
+    try:
+        return msgspec.json.decode(result, type=_DiscoverResult).supported
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -81,7 +81,7 @@ class Answers:
             response = writing.answering(response, call.request.raw_id)
         told = self._on_answer(call, response)
         if told is not None:
-            self._end(call, Deliver(told.line, told, call.request.id))
+            self._end(call, Deliver(told.line, told, call.request.id, None, call.request))
 
     def fail(self, call: Call, fault: Fault) -> None:
         """Answer a call with an error of the bridge's own, and tell the log more."""

@@ -37,9 +37,10 @@ class Call:
     """One request of the host's, from its arrival to its answer.
 
     `cursor` is the place in the stream that answers it; `renewals` counts the new sessions it was sent in again;
-    `cuts` those whose connection was lost. `sent_at` is when it was sent last, `patience_ends` when to give up trying
-    to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble` what went wrong last. `ids` are those
-    an answer may bear: the host's, and the one it was sent with last, where that had to be another.
+    `cuts` those whose connection was lost. `sends` and `sent_at` are how often and when last it was sent,
+    `patience_ends` when to give up trying to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble`
+    what went wrong last. `ids` are those an answer may bear: the host's, and the one it was sent with last, where that
+    had to be another.
     """
 
     __slots__ = (
@@ -54,13 +55,14 @@ class Call:
         "progress_token",
         "renewals",
         "request",
+        "sends",
         "sent_at",
         "session_id",
         "trouble",
         "waited",
     )
 
-    def __init__(self, number: int, request: Request, batch: Batch | None) -> None:
+    def __init__(self, number: int, request: Request, batch: Batch | None, cursor: Cursor) -> None:
         self.number = number
         self.request = request
         self.ids: tuple[RequestId, ...] = (request.id,)
@@ -68,20 +70,25 @@ class Call:
         self.exchange: Exchange | None = None
         self.attempts = 0
         self.cuts = 0
+        self.sends = 0
         self.sent_at = 0.0
         self.trouble = ""
         self.renewals = 0
         self.patience_ends: float | None = None
         self.waited = 0.0
-        self.cursor = Cursor()
+        self.cursor = cursor
         self.session_id: bytes | None = None
         self.progress_token = b""
 
 
 class Calls:
-    """Every call under way, by the host's id. The server's own requests are never in here, whatever their ids."""
+    """Every call under way, by the host's id. The server's own requests are never in here, whatever their ids.
 
-    def __init__(self) -> None:
+    `resumable`: whether the server's streams can be resumed.
+    """
+
+    def __init__(self, *, resumable: bool = True) -> None:
+        self._resumable = resumable
         self._by_id: dict[RequestId, Call] = {}
         self._by_number: dict[int, Call] = {}
         self._by_alias: dict[RequestId, Call] = {}
@@ -107,7 +114,7 @@ class Calls:
         """Begin a call; its id must not be under way."""
         self._last_number += 1
         self._bytes += len(request.line)
-        call = Call(self._last_number, request, batch)
+        call = Call(self._last_number, request, batch, Cursor(resumable=self._resumable))
         self._by_id[request.id] = self._by_number[call.number] = call
         return call
 

@@ -20,8 +20,8 @@ class SendToHost(msgspec.Struct, frozen=True, gc=False):
 class Deliver(msgspec.Struct, frozen=True, gc=False):
     """A machine has something for its host; whoever stands between may have to translate it, or to act on it.
 
-    `message` is what `line` says, None for a batch and for an error of the bridge's own, which has the `fault` and the
-    `request` that it answers. `about` is the id of the call on whose stream the message came.
+    `message` is what `line` says, None for a batch and for an error of the bridge's own, which has a `fault`. `about`
+    is the id of the call on whose stream the message came, `request` that call where this is its answer.
     """
 
     line: Octets
@@ -40,7 +40,7 @@ class Remember(msgspec.Struct, frozen=True, gc=False):
 class Post(msgspec.Struct, frozen=True, gc=False):
     """POST a message. `endpoint` is a URL of the server's own choosing (2024-11-05), None for the configured one.
 
-    `urgent` messages do not wait for a free connection.
+    `urgent` messages do not wait for a free connection. For a `quiet` one's sake alone no person is asked to sign in.
     """
 
     exchange: int
@@ -48,6 +48,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     headers: Headers
     endpoint: str | None = None
     urgent: bool = False
+    quiet: bool = False
 
 
 class OpenStream(msgspec.Struct, frozen=True, gc=False):

@@ -12,11 +12,16 @@ _MAX_PAUSE = 300.0
 
 
 class Cursor:
-    """The last event id of one stream, and the pause in seconds that its server wants before it is resumed."""
+    """The last event id of one stream, and the pause in seconds that its server wants before it is resumed.
 
-    __slots__ = ("_seen", "last_event_id", "pause")
+    Not `resumable`: the stream's revision has no event ids (MCP 2026-07-28, Streamable HTTP), and what looks like one
+    means nothing.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_resumable", "_seen", "last_event_id", "pause")
+
+    def __init__(self, *, resumable: bool = True) -> None:
+        self._resumable = resumable
         self.last_event_id: bytes | None = None
         self.pause: float | None = None
         self._seen: deque[bytes] | None = None
@@ -25,7 +30,7 @@ class Cursor:
         """Move to the event and return its data; None where there is none to deliver, or it was delivered before."""
         if event.retry is not None:
             self.pause = min(event.retry / 1000, _MAX_PAUSE)
-        if event.id is not None and not self._move(event.id):
+        if self._resumable and event.id is not None and not self._move(event.id):
             return None
         return event.data if event.type == b"message" else None
 

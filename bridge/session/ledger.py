@@ -16,8 +16,8 @@ from bridge.session.events import (
     TimerKey,
 )
 
-LANES = 16
-"""Lanes 1 to `LANES - 1` may run side by side; a machine of lane 0 is alone."""
+LANE = 10**9
+"""A lane's numbers, of exchanges and of timers, begin at so many times its own."""
 
 _MAX_DELAY = 30.0
 
@@ -51,7 +51,7 @@ class Ledger:
     """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock.
 
     `redact` takes secrets out of a text: a server may quote in an error what it was sent. Where several machines run
-    side by side, each has a `lane`: the numbers of its exchanges and timers, divided by `LANES`, leave it as remainder.
+    side by side, each has a `lane` of its own, which shows in the numbers of its exchanges and timers.
     """
 
     def __init__(self, url: str, redact: Callable[[str], str] = str, lane: int = 0) -> None:
@@ -143,10 +143,10 @@ class Ledger:
         if timer not in self._timers:
             return None
         self._timers.discard(timer)
-        return (timer[0], timer[1] // LANES if self._lane else timer[1])
+        return (timer[0], timer[1] % LANE)
 
     def _outer(self, number: int) -> int:
-        return number * LANES + self._lane if self._lane else number
+        return self._lane * LANE + number
 
     def report(self, level: str, text: str) -> None:
         """Tell the log."""

@@ -91,6 +91,11 @@ class Opening:
         self._initialized = self._set_level = None
         self._subscriptions.clear()
 
+    def adopt(self, request: Request, note: Notification | None) -> None:
+        """A host that opened elsewhere, with these, goes on here; the session it needs is yet to be opened."""
+        self._initialize, self._initialized = request, note
+        self.is_answered = self.is_broken = True
+
     def host_initialized(self, note: Notification) -> None:
         """The host ends the handshake. What follows waits until the server has taken it, to arrive after it."""
         self._initialized = note

@@ -75,6 +75,7 @@ class Sending:
     def post(self, call: Call) -> None:
         """POST a call now."""
         ledger = self.ledger
+        call.sends += 1
         call.sent_at = ledger.now
         exchange = call.exchange = CallExchange(self, call)
         number = ledger.begin(exchange)

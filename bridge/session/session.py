@@ -20,8 +20,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from bridge.errors import INVALID_REQUEST
-from bridge.protocol import jsonrpc, mcp
-from bridge.protocol.jsonrpc import Message, Notification, Request, Response
+from bridge.protocol import jsonrpc, mcp, writing
+from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Batch, Call, Calls
@@ -100,6 +100,14 @@ class Session:
     def busy(self) -> bool:
         """Whether the host waits for an answer."""
         return len(self._calls) > 0
+
+    def adopt(self, initialize: Request, *, is_initialized: bool) -> None:
+        """Take a host over that opened elsewhere: the next message opens the session with what it said there."""
+        self._opening.adopt(initialize, writing.notification(mcp.INITIALIZED) if is_initialized else None)
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether a request of the host's with this id has no answer yet."""
+        return id_ in self._calls
 
     @property
     def host_name(self) -> str:

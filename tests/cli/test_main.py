@@ -54,8 +54,8 @@ def test_help_lists_every_option(words: tuple[str, ...], capsys: pytest.CaptureF
     assert err == ""
     assert out.startswith("Usage: mcp-remote-bridge ")
     names = (
-        *("header", "header-file", "transport", "connect-timeout", "request-timeout", "allow-http", "ca-file"),
-        *("client-cert", "client-cert-key", "log-level", "log-file", "silent"),
+        *("header", "header-file", "transport", "protocol", "connect-timeout", "request-timeout", "allow-http"),
+        *("ca-file", "client-cert", "client-cert-key", "log-level", "log-file", "silent"),
         *("client-id", "client-secret", "client-metadata-url", "scope", "resource", "authorize-param"),
         *("callback-port", "callback-host", "callback-path", "login-timeout", "token-store"),
         *("use-id-token", "allow-private", "profile"),

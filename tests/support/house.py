@@ -11,7 +11,7 @@ from bridge.app.bridge import Bridge
 from bridge.host.output import HostOutput
 from bridge.session.commands import Command
 from bridge.session.events import Event, HostMessage
-from bridge.session.session import Session
+from bridge.session.pairing import Pairing
 
 
 def line(method: str) -> bytes:
@@ -32,6 +32,7 @@ class House:
         self.times: list[float] = []
         self.lines: list[bytes] = []
         self.requests: list[Any] = []
+        self.remembered: list[frozenset[str]] = []
         self.busy = False
         self.seconds_slept = 0.0
         self.answers: dict[str, Iterable[Command] | Exception] = {}
@@ -107,7 +108,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> House:
     """A house with its bridge; to be called on the event loop."""
     house = House()
     monkeypatch.setattr("bridge.app.bridge.SleepDetector", lambda: house)
-    house.bridge = Bridge(cast("Session", house), cast("HostOutput", house))
+    house.bridge = Bridge(cast("Pairing", house), cast("HostOutput", house), house.remembered.append)
     house.bridge.connect(cast("Any", house), house.drop_idle)
     return house
 

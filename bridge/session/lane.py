@@ -1,0 +1,201 @@
+"""Machines side by side: one lane for each, and what stands between it and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from bridge.era.outlet import Refusal, Translator
+from bridge.protocol import jsonrpc
+from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
+from bridge.session.commands import CancelTimer, Command, Deliver, Report, SendToHost, SetTimer
+from bridge.session.events import Event, HostClosed, HostMessage, TimerFired
+from bridge.session.faults import Fault
+from bridge.session.ledger import LANE
+
+_TRANSLATOR = "era/"
+
+
+class Machine(Protocol):
+    """A server as a host of its own era sees it: `Session` or `Stateless`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is waited for."""
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether a request with this id has no answer yet."""
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take an event at time `now` and return what to do, in order."""
+
+
+class Desk:
+    """What all lanes share: the time of the event being handled, in seconds, and the commands it leads to.
+
+    `fresh()` gives a text that nobody can guess.
+    """
+
+    def __init__(self, url: str, fresh: Callable[[], str]) -> None:
+        self.url = url
+        self.fresh = fresh
+        self.now = 0.0
+        self.commands: list[Command] = []
+
+    def do(self, command: Command) -> None:
+        """Have something done."""
+        self.commands.append(command)
+
+    def refuse(self, request: Request, fault: Fault) -> None:
+        """Answer a request of the host's with an error of the bridge's own."""
+        self.do(SendToHost(fault.error_line(request.raw_id, self.url)))
+
+
+class Lane:
+    """One machine, of the server's `era`. `receive(lane, deliver)` takes what it has for its host."""
+
+    def __init__(
+        self, number: int, era: str, desk: Desk, machine: Machine, receive: Callable[[Lane, Deliver], None]
+    ) -> None:
+        self.number = number
+        self.era = era
+        self._desk = desk
+        self._machine = machine
+        self._receive = receive
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for an answer that comes through here."""
+        return self._machine.busy
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether the host waits here for the answer to this request."""
+        return self._machine.awaits(id_)
+
+    def host(self, message: Message) -> None:
+        """The host sent a message that belongs here."""
+        self.on(HostMessage(message))
+
+    def on(self, event: Event) -> None:
+        """Anything happened that the machine has to know."""
+        commands = self._desk.commands
+        for command in self._machine.handle(event, self._desk.now):
+            if isinstance(command, Deliver):
+                self._receive(self, command)
+            else:
+                commands.append(command)
+
+    def pass_on(self, deliver: Deliver) -> None:
+        """Tell the host what the machine has for it."""
+        self._desk.do(SendToHost(deliver.line))
+
+    def take_back(self, request: Request) -> list[Request]:
+        """The host's requests that depended on `request`, which was answered with nothing the host shall see."""
+        return [request]
+
+    def close(self) -> None:
+        """The run ends: what the machine does not know of is answered."""
+
+    def give_up(self) -> None:
+        """Let go of whatever is under way; nothing it has to say is of interest."""
+        commands = self._machine.handle(HostClosed(), self._desk.now)
+        self._desk.commands.extend(command for command in commands if not isinstance(command, Deliver | Report))
+
+
+T = TypeVar("T", bound=Translator)
+
+
+class TranslatedLane(Lane, Generic[T]):
+    """A machine with a translator before it, to which this lane is the outlet."""
+
+    def __init__(
+        self,
+        number: int,
+        era: str,
+        desk: Desk,
+        machine: Machine,
+        receive: Callable[[Lane, Deliver], None],
+        make: Callable[[TranslatedLane[T]], T],
+    ) -> None:
+        super().__init__(number, era, desk, machine, receive)
+        self._timers: set[tuple[str, int]] = set()
+        self.translator: T = make(self)
+
+    @property
+    def busy(self) -> bool:
+        """See `Lane`."""
+        return super().busy or self.translator.is_waiting
+
+    def awaits(self, id_: RequestId) -> bool:
+        """See `Lane`."""
+        return self.translator.awaits(id_)
+
+    def host(self, message: Message) -> None:
+        """See `Lane`."""
+        self.translator.from_host(message)
+
+    def on(self, event: Event) -> None:
+        """See `Lane`."""
+        if isinstance(event, TimerFired) and event.timer[0].startswith(_TRANSLATOR):
+            if event.timer in self._timers:
+                self._timers.discard(event.timer)
+                purpose, number = event.timer
+                self.translator.on_timer(purpose.removeprefix(_TRANSLATOR), number % LANE)
+        else:
+            super().on(event)
+
+    def pass_on(self, deliver: Deliver) -> None:
+        """See `Lane`."""
+        self.translator.from_server(deliver.message or jsonrpc.parse(deliver.line), deliver.about)
+
+    def take_back(self, request: Request) -> list[Request]:
+        """See `Lane`."""
+        return self.translator.take_back(request.id)
+
+    def close(self) -> None:
+        """See `Lane`."""
+        self.translator.close()
+
+    # -- the translator's outlet
+
+    @property
+    def now(self) -> float:
+        """See `Outlet`."""
+        return self._desk.now
+
+    def up(self, message: Message) -> None:
+        """See `Outlet`."""
+        super().on(HostMessage(message))
+
+    def down(self, line: Octets) -> None:
+        """See `Outlet`."""
+        self._desk.do(SendToHost(line))
+
+    def refuse(self, request: Request, refusal: Refusal) -> None:
+        """See `Outlet`."""
+        named = {"source": "mcp-remote-bridge", "kind": refusal.kind, "url": self._desk.url}
+        self.down(jsonrpc.error_line(request.raw_id, refusal.code, refusal.message, refusal.data | named))
+
+    def wait(self, purpose: str, number: int, seconds: float) -> None:
+        """See `Outlet`."""
+        timer = self._timer(purpose, number)
+        self._timers.add(timer)
+        self._desk.do(SetTimer(timer, seconds))
+
+    def stop_waiting(self, purpose: str, number: int) -> None:
+        """See `Outlet`."""
+        timer = self._timer(purpose, number)
+        if timer in self._timers:
+            self._timers.discard(timer)
+            self._desk.do(CancelTimer(timer))
+
+    def fresh(self) -> str:
+        """See `Outlet`."""
+        return self._desk.fresh()
+
+    def report(self, level: str, text: str) -> None:
+        """See `Outlet`."""
+        self._desk.do(Report(level, text))
+
+    def _timer(self, purpose: str, number: int) -> tuple[str, int]:
+        return (_TRANSLATOR + purpose, self.number * LANE + number)

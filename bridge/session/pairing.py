@@ -1,0 +1,314 @@
+"""Any host with any server: which era each speaks, and what stands between them (MCP 2026-07-28, Versioning).
+
+| host | server | what serves it |
+|---|---|---|
+| legacy | legacy | `Session` |
+| modern | modern | `Stateless` |
+| legacy | modern | `Upgrade` before `Stateless` |
+| modern | legacy | `Downgrade` before `Session`, one for each kind of client the server could tell apart |
+
+A host is served in its own era wherever the server speaks that too. Its era shows in each request: `initialize` opens
+the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's is known from before, or
+asked for first; everything the host says meanwhile waits. An answer that makes the verdict doubtful is held back until
+the server has been asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
+from bridge.session import faults
+from bridge.session.commands import Command, Deliver, SendToHost
+from bridge.session.events import (
+    Event,
+    HostBatch,
+    HostClosed,
+    HostMessage,
+    SignInEnded,
+    SignInStarted,
+    TimerFired,
+    Woke,
+)
+from bridge.session.faults import Fault
+from bridge.session.lane import Desk, Lane, TranslatedLane
+from bridge.session.lanes import Lanes
+from bridge.session.probing import LEGACY, MODERN, Eras, Verdict
+from bridge.session.server_era import PROBE_TIMER, ServerEra
+from bridge.session.session import Transport
+
+if TYPE_CHECKING:
+    from bridge.era.downgrade import Downgrade
+    from bridge.era.upgrade import Upgrade
+
+_MAX_HELD = 4096
+_META_VERSION = mcp.META_VERSION.encode()
+
+
+class Pairing:
+    """The state machine of the whole bridge. `patience` and `request_timeout` in seconds.
+
+    `eras`: what is known of the server from before; `is_fixed`: it is the user's word, and never doubted. `fresh()`
+    gives a text that nobody can guess.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        transport: Transport,
+        patience: float,
+        request_timeout: float | None,
+        redact: Callable[[str], str] = str,
+        *,
+        eras: Eras = frozenset(),
+        is_fixed: bool = False,
+        fresh: Callable[[], str],
+    ) -> None:
+        if transport == "sse":
+            eras, is_fixed = frozenset({LEGACY}), True
+        self._desk = desk = Desk(url, fresh)
+        self._lanes = lanes = Lanes(desk, transport, patience, request_timeout, redact, self._receive)
+        self._server = ServerEra(desk, lanes, eras, self._settled, is_fixed=is_fixed)
+        self._legacy_host: Lane | None = None
+        self._modern_host: Lane | None = None
+        self._downgraded: dict[bytes, TranslatedLane[Downgrade]] = {}
+        self._held: list[Message] = []
+        self._doubted: list[tuple[Lane, Deliver]] = []
+        self._initialize: Request | None = None
+        self._is_initialized = False
+        self._host_name = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for an answer."""
+        return bool(self._held or self._doubted) or any(lane.busy for lane in self._lanes)
+
+    @property
+    def host_name(self) -> str:
+        """What the host calls itself; empty before it has."""
+        return self._host_name
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
+        desk = self._desk
+        desk.now = now
+        self._dispatch(event)
+        commands, desk.commands = desk.commands, []
+        return commands
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, HostMessage):
+            self._host_message(event.message)
+        elif isinstance(event, HostBatch):
+            self._host_batch(event)
+        elif isinstance(event, TimerFired):
+            if event.timer == PROBE_TIMER:
+                self._server.on_silence()
+            elif lane := self._lanes.of(event.timer[1]):
+                lane.on(event)
+        elif isinstance(event, SignInStarted | SignInEnded | Woke | HostClosed):
+            self._on_change(event)
+        elif lane := self._lanes.of(event.exchange):
+            lane.on(event)
+
+    def _on_change(self, event: SignInStarted | SignInEnded | Woke | HostClosed) -> None:
+        if isinstance(event, HostClosed):
+            self._close()
+        elif not isinstance(event, Woke):
+            self._server.signing_in(isinstance(event, SignInStarted))
+        for lane in self._lanes:
+            lane.on(event)
+
+    def _close(self) -> None:
+        """The run ends: what was held back is said, and what could not be asked is answered."""
+        self._server.close()
+        for lane, deliver in self._doubted:
+            lane.pass_on(deliver)
+        for message in self._held:
+            if isinstance(message, Request):
+                self._desk.refuse(message, faults.shut_down(self._desk.url, ""))
+        self._doubted, self._held = [], []
+        for lane in self._lanes:
+            lane.close()
+
+    # -- the host
+
+    def _host_batch(self, event: HostBatch) -> None:
+        """Only a legacy host sends one (MCP 2025-03-26, Batching). A translator gets its members one by one."""
+        lane = self._legacy_host
+        if lane is not None and not isinstance(lane, TranslatedLane) and not self._server.is_asked:
+            lane.on(event)
+            return
+        for line in event.errors:
+            self._desk.do(SendToHost(line))
+        for message in event.messages:
+            self._host_message(message)
+
+    def _host_message(self, message: Message) -> None:
+        if self._server.is_asked:
+            self._hold(message)
+        elif not isinstance(message, Request):
+            self._note(message)
+        elif _is_modern(message):
+            self._modern_request(message)
+        else:
+            self._legacy_request(message)
+
+    def _note(self, message: Message) -> None:
+        """An answer, or a notification; a modern host has only `notifications/cancelled` of these."""
+        lane = self._legacy_host
+        if not isinstance(message, Response | Request):
+            if message.method == mcp.CANCELLED:
+                lane = self._lane_that_awaits(mcp.cancelled_request(message.params)) or lane
+            elif message.method == mcp.INITIALIZED:
+                self._is_initialized = True
+            else:
+                lane = lane or self._modern_host
+        if lane is not None:
+            lane.host(message)
+
+    def _legacy_request(self, request: Request) -> None:
+        if request.method == mcp.INITIALIZE:
+            self._initialize = request
+            self._is_initialized = False
+            self._host_name = mcp.client_name(request.params)
+        elif self._legacy_host is not None:
+            self._legacy_host.host(request)
+            return
+        if not self._server.eras:
+            self._hold(request)
+            return
+        era = LEGACY if LEGACY in self._server.eras else MODERN
+        if self._legacy_host is None or self._legacy_host.era != era:
+            self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
+        self._legacy_host.host(request)
+
+    def _modern_request(self, request: Request) -> None:
+        if not self._server.eras:
+            self._hold(request)
+            return
+        self._host_name = self._host_name or mcp.stamped_client_name(request.params)
+        if MODERN in self._server.eras:
+            self._modern_host = self._modern_host or self._lanes.native(MODERN)
+            self._modern_host.host(request)
+        elif lane := self._downgraded_for(request):
+            lane.host(request)
+
+    def _lane_that_awaits(self, id_: RequestId | None) -> Lane | None:
+        if id_ is None:
+            return None
+        return next((lane for lane in self._lanes if lane.awaits(id_)), None)
+
+    # -- translators
+
+    def _upgraded(self) -> TranslatedLane[Upgrade]:
+        from bridge.era.upgrade import Upgrade
+
+        return self._lanes.translated(MODERN, lambda outlet: Upgrade(outlet, self._lanes.server_name))
+
+    def _downgraded_for(self, request: Request) -> Lane | None:
+        """The session for the client that a request says it is from, or that its `requestState` is from."""
+        from bridge.era.downgrade import session_key
+
+        params = writing.members(request.params)
+        meta = writing.members(params.get("_meta", Raw()))
+        key = session_key(meta)
+        state = params.get("requestState")
+        if state is not None:
+            owner = next((lane for lane in self._downgraded.values() if lane.translator.owns(state)), None)
+            if owner is not None:
+                return owner
+        if key not in self._downgraded and not self._make_downgraded(key, meta):
+            self._desk.refuse(
+                request, Fault("too-many", "Too many different clients ask at the same time.")
+            )
+            return None
+        return self._downgraded[key]
+
+    def _make_downgraded(self, key: bytes, meta: writing.Members) -> bool:
+        from bridge.era.downgrade import Downgrade
+
+        if self._lanes.is_full:
+            idle = next((key for key, lane in self._downgraded.items() if not lane.busy), None)
+            if idle is None:
+                return False
+            self._lanes.dismiss(self._downgraded.pop(idle))
+        name = self._lanes.server_name
+        self._downgraded[key] = self._lanes.translated(LEGACY, lambda outlet: Downgrade(outlet, name, meta))
+        return True
+
+    # -- the server
+
+    def _receive(self, lane: Lane, deliver: Deliver) -> None:
+        if self._server.is_in_doubt(lane, deliver):
+            self._doubted.append((lane, deliver))
+        else:
+            lane.pass_on(deliver)
+
+    def _hold(self, message: Message) -> None:
+        if isinstance(message, Request) and len(self._held) >= _MAX_HELD:
+            self._desk.refuse(message, faults.too_many(len(self._held)))
+            return
+        self._held.append(message)
+        if not self._server.is_asked:
+            self._server.ask(message if isinstance(message, Request) else None)
+
+    def _settled(self, verdict: Verdict) -> None:
+        """The server was asked: what waited for that goes on. Where nothing is sure, what is likely is tried."""
+        server = self._server
+        is_guess = not server.eras
+        if is_guess:
+            server.eras = verdict.eras
+        doubted, self._doubted = self._doubted, []
+        for lane, deliver in doubted:
+            self._release(lane, deliver)
+        held, self._held = self._held, []
+        for message in held:
+            if server.eras:
+                self._host_message(message)
+            elif isinstance(message, Request) and verdict.fault:
+                self._desk.refuse(message, verdict.fault)
+        if is_guess and server.eras == verdict.eras:
+            server.eras = frozenset()
+
+    def _release(self, lane: Lane, deliver: Deliver) -> None:
+        """An answer that made the verdict doubtful: it stands, or its request goes where it should have gone."""
+        if lane.era in self._server.eras or not self._server.eras or deliver.request is None:
+            lane.pass_on(deliver)
+            return
+        requests = lane.take_back(deliver.request)
+        self._retire(lane, opens_again=any(request.method == mcp.INITIALIZE for request in requests))
+        for request in requests:
+            self._host_message(request)
+
+    def _retire(self, lane: Lane, *, opens_again: bool) -> None:
+        """Use a lane no more. A legacy host that has opened goes on in a new one as if it had opened that."""
+        self._lanes.retire(lane)
+        self._downgraded = {key: other for key, other in self._downgraded.items() if other is not lane}
+        if lane is self._modern_host:
+            self._modern_host = None
+        if lane is self._legacy_host:
+            self._legacy_host = None
+            if self._initialize is not None and not opens_again:
+                self._take_over(self._initialize)
+
+    def _take_over(self, initialize: Request) -> None:
+        initialized = self._is_initialized
+        if LEGACY in self._server.eras:
+            self._legacy_host = self._lanes.taking_over(
+                lambda session: session.adopt(initialize, is_initialized=initialized)
+            )
+        else:
+            lane = self._legacy_host = self._upgraded()
+            lane.translator.adopt(initialize, initialized)
+
+
+def _is_modern(request: Request) -> bool:
+    """Whether a request says which revision it is in, or could not be of an older one."""
+    if _META_VERSION in request.line and mcp.stamped_version(request.params) is not None:
+        return True
+    return request.method in {mcp.DISCOVER, mcp.LISTEN}

@@ -1,0 +1,128 @@
+"""Which eras a server speaks (MCP 2026-07-28, Streamable HTTP, Backward Compatibility).
+
+It is asked `server/discover`, a modern request; what comes is judged by this table.
+
+| what comes | verdict | kept |
+|---|---|---|
+| a result that names versions | the eras of these versions | yes |
+| `UnsupportedProtocolVersion` | the eras of the versions it names; modern where none is known | yes |
+| another of the modern errors | modern | yes |
+| another JSON-RPC error, or a status of 4xx | legacy | yes |
+| 401, 403, 407, 408, 429 and no other way: unreachable, no token | none: the host is told what came | |
+| 5xx, HTML, nothing at all, silence | legacy for now: `initialize` will show | no |
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import Request, Response
+from bridge.session import faults
+from bridge.session.commands import Deliver
+from bridge.session.faults import Fault
+
+LEGACY = "legacy"
+MODERN = "modern"
+
+Eras = frozenset[str]
+
+PROBE_SECONDS = 10.0
+"""How long a server may think about it."""
+
+_NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
+_MODERN_ERRORS = frozenset({mcp.HEADER_MISMATCH, mcp.MISSING_CAPABILITY, mcp.UNSUPPORTED_VERSION})
+_FOR_THE_HOST = frozenset(
+    {"unreachable", "unauthorized", "redirect", "too-large", "rate-limited", "shutdown", "timeout"}
+)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """`eras` are those the server speaks; empty where nothing can be said, for the reason in `fault`.
+
+    `is_kept`: what came says so itself, and may be relied on the next time.
+    """
+
+    eras: Eras
+    is_kept: bool = False
+    fault: Fault | None = None
+
+
+FOR_NOW = Verdict(frozenset({LEGACY}))
+
+
+def probe(raw_id: bytes, asked_by: Request | None) -> Request:
+    """The request, in the name of the host that sent `asked_by`."""
+    meta: writing.Members = {}
+    if asked_by is not None:
+        params = writing.members(asked_by.params)
+        if asked_by.method == mcp.INITIALIZE:
+            client = params.get("clientInfo", Raw())
+            if {"name", "version"} <= writing.members(client).keys():
+                meta[mcp.META_CLIENT] = client
+        else:
+            meta = writing.members(params.get("_meta", Raw()))
+            meta.pop("progressToken", None)
+    meta[mcp.META_VERSION] = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
+    meta.setdefault(mcp.META_CAPABILITIES, Raw(b"{}"))
+    return writing.request(raw_id, mcp.DISCOVER, msgspec.json.encode({"_meta": meta}))
+
+
+def judge(answer: Deliver) -> Verdict:
+    """What the answer to the probe means; see the table above."""
+    if answer.fault is not None:
+        return _judge_fault(answer.fault)
+    if not isinstance(answer.message, Response):
+        return FOR_NOW
+    if answer.message.is_error:
+        return _judge_error(faults.error_code(answer.line), answer.message.error)
+    versions = mcp.discovered_versions(answer.message.result)
+    return FOR_NOW if versions is None else Verdict(_eras(versions), is_kept=True)
+
+
+def is_doubtful(deliver: Deliver, era: str) -> bool:
+    """Whether an answer makes it doubtful that the server speaks this era at all."""
+    fault, request = deliver.fault, deliver.request
+    if request is None:
+        return False
+    opens = request.method == mcp.INITIALIZE
+    if fault is None:
+        return era == LEGACY and opens and isinstance(deliver.message, Response) and deliver.message.is_error
+    if era == LEGACY:
+        return fault.kind == "session-lost" or (opens and _is_refusal(fault.status))
+    return _is_refusal(fault.status) and fault.code not in _MODERN_ERRORS
+
+
+def is_proof(deliver: Deliver, era: str) -> bool:
+    """Whether an answer shows that the server speaks this era."""
+    request, answer = deliver.request, deliver.message
+    if request is None or not isinstance(answer, Response) or answer.is_error:
+        return False
+    return era == MODERN or request.method == mcp.INITIALIZE
+
+
+def _judge_fault(fault: Fault) -> Verdict:
+    if _is_refusal(fault.status):
+        return _judge_error(fault.code, Raw())
+    if fault.kind in _FOR_THE_HOST or fault.status in _NEVER_A_VERDICT:
+        return Verdict(frozenset(), fault=fault)
+    return FOR_NOW
+
+
+def _judge_error(code: int | None, error: Raw) -> Verdict:
+    if code == mcp.UNSUPPORTED_VERSION:
+        return Verdict(_eras(mcp.supported_versions(error)), is_kept=True)
+    return Verdict(frozenset({MODERN if code in _MODERN_ERRORS else LEGACY}), is_kept=True)
+
+
+def _is_refusal(status: int | None) -> bool:
+    return status is not None and 400 <= status < 500 and status not in _NEVER_A_VERDICT
+
+
+def _eras(versions: list[str]) -> Eras:
+    found = {LEGACY for version in versions if version in mcp.LEGACY_VERSIONS}
+    # A version that nobody here knows is a later one: it does not take the server back to `initialize`.
+    if not found or any(version not in mcp.LEGACY_VERSIONS for version in versions):
+        found.add(MODERN)
+    return frozenset(found)

@@ -1,0 +1,276 @@
+"""A server that keeps no session: each request says it all (MCP 2026-07-28). No IO, no clock, no randomness.
+
+To its host it is a server of the same revision. What HTTP asks for beyond that is done here: the headers, the retries
+that do no harm, the closing of a stream where stdio has `notifications/cancelled`.
+
+| the server answers | what follows |
+|---|---|
+| `HeaderMismatch` | the tools are listed once, and the call goes again |
+| `UnsupportedProtocolVersion`, and the bridge knows a version that it names | the call goes again in that version |
+| a `tools/list` with tools that break the rules of `x-mcp-header` | they are left out, with a warning |
+| anything else | it goes to the host |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Raw
+
+from bridge.era.tool_headers import ToolHeaders
+from bridge.errors import INVALID_REQUEST
+from bridge.protocol import jsonrpc, mcp, writing
+from bridge.protocol.headers import Headers, request_headers
+from bridge.protocol.jsonrpc import Message, Notification, Request, Response
+from bridge.session import faults
+from bridge.session.answers import Answers
+from bridge.session.calls import Call, Calls
+from bridge.session.commands import Command, Deliver, DropConnections, Post
+from bridge.session.deadlines import Deadlines
+from bridge.session.events import (
+    Event,
+    HostClosed,
+    HostMessage,
+    SignInEnded,
+    SignInStarted,
+    TimerFired,
+    TimerKey,
+    Woke,
+)
+from bridge.session.faults import Fault
+from bridge.session.gate import Gate
+from bridge.session.ledger import Exchange, Ledger
+from bridge.session.relisting import Relisting
+from bridge.session.sending import Outgoing, Sending
+from bridge.session.subscriptions import Subscriptions
+
+_WHILE_SIGNING_IN = 30.0
+
+
+class Stateless:
+    """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit."""
+
+    def __init__(
+        self,
+        url: str,
+        patience: float,
+        request_timeout: float | None,
+        redact: Callable[[str], str] = str,
+        lane: int = 0,
+    ) -> None:
+        self._closed = False
+        self._signing_in = False
+        self._ledger = ledger = Ledger(url, redact, lane)
+        self._calls = Calls(resumable=False)
+        self._deadlines = Deadlines(ledger, request_timeout)
+        self._answers = Answers(
+            ledger, self._calls, self._deadlines, self._on_answer, on_stray=lambda _: False, server_asks=False
+        )
+        self._sending = Sending(
+            ledger,
+            Gate(),
+            self._calls,
+            self._answers,
+            self._deadlines,
+            patience,
+            outgoing=self._outgoing,
+            session_gone=lambda _: None,
+            rescue=self._rescue,
+            other_way=lambda: False,
+        )
+        self._subscriptions = Subscriptions(ledger, self._answers, patience, self._fresh_id)
+        self._relisting = Relisting(ledger, self._answers, self._fresh_id, self._learn_tools, self._again)
+        self._tool_headers = ToolHeaders()
+        self._other_versions: dict[str, str] = {}
+        self._last_id = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for an answer; a subscription has none to wait for."""
+        return len(self._calls) > 0
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
+        ledger = self._ledger
+        ledger.now = now
+        if not self._closed:
+            self._dispatch(event)
+        commands, ledger.commands = ledger.commands, []
+        return commands
+
+    def awaits(self, id_: jsonrpc.RequestId) -> bool:
+        """Whether a request of the host's with this id has no answer yet."""
+        return id_ in self._calls or id_ in self._subscriptions
+
+    def _dispatch(self, event: Event) -> None:
+        if self._ledger.take(event):
+            return
+        if isinstance(event, HostMessage):
+            self._host_message(event.message)
+        elif isinstance(event, TimerFired):
+            if timer := self._ledger.timer_fired(event.timer):
+                self._on_timer(timer)
+        elif isinstance(event, SignInStarted | SignInEnded):
+            self._signing_in = isinstance(event, SignInStarted)
+            for call in self._calls:
+                call.sent_at = self._ledger.now  # The person's time is not the server's.
+        elif isinstance(event, Woke):
+            self._ledger.commands.append(DropConnections())
+            self._subscriptions.refresh()
+        elif isinstance(event, HostClosed):
+            self._close()
+
+    # -- the host
+
+    def _host_message(self, message: Message) -> None:
+        if isinstance(message, Request):
+            self._host_request(message)
+        elif isinstance(message, Response):
+            self._ledger.report("debug", "an answer of the host's was dropped: a stateless server asks nothing")
+        elif message.method == mcp.CANCELLED:
+            self._cancel(message)
+        else:
+            self._post_note(message)
+
+    def _host_request(self, request: Request) -> None:
+        headers = request_headers(self._version(request), request.method, request.params)
+        is_listening = request.method == mcp.LISTEN
+        if self.awaits(request.id):
+            self._refuse(request, "This id is in use by a request that has no answer yet.")
+        elif headers is None:
+            self._refuse(request, "The method or protocol version cannot stand in an HTTP header.")
+        elif self._calls.is_full or (is_listening and self._subscriptions.is_full):
+            fault = faults.too_many(len(self._calls))
+            self._ledger.commands.append(
+                Deliver(fault.error_line(request.raw_id, self._ledger.url), None, request.id, fault, request)
+            )
+        elif is_listening:
+            self._subscriptions.begin(request, headers)
+        else:
+            call = self._calls.enter(request, None)
+            self._deadlines.start(call)
+            self._sending.submit(call)
+
+    def _refuse(self, request: Request, why: str) -> None:
+        self._ledger.commands.append(Deliver(jsonrpc.error_line(request.raw_id, INVALID_REQUEST, why)))
+
+    def _cancel(self, note: Notification) -> None:
+        """Closing its stream is what cancels a request over HTTP (Streamable HTTP, Cancellation)."""
+        id_ = mcp.cancelled_request(note.params)
+        if id_ is not None and id_ in self._subscriptions:
+            self._subscriptions.cancel(id_)
+        elif call := self._calls.get(id_):
+            self._answers.withdraw(call)
+
+    def _post_note(self, note: Notification) -> None:
+        """The core protocol has none to send; an extension may."""
+        headers = request_headers(mcp.stamped_version(note.params) or mcp.MODERN_VERSIONS[0], note.method, note.params)
+        if headers is not None:
+            number = self._ledger.begin(Exchange())
+            self._ledger.commands.append(Post(number, note.line, headers, urgent=True))
+
+    def _close(self) -> None:
+        """Answer what can still be answered, and let go of everything."""
+        self._closed = True
+        ledger = self._ledger
+        for call in self._calls:
+            self._answers.fail(call, faults.shut_down(ledger.url, call.trouble))
+        self._subscriptions.fail_all(faults.shut_down(ledger.url, ""))
+        for exchange in list(ledger.exchanges.values()):
+            ledger.abandon(exchange)
+
+    # -- time
+
+    def _on_timer(self, timer: TimerKey) -> None:
+        purpose, number = timer
+        if purpose == "call":
+            self._sending.on_call_timer(number)
+        elif purpose == "subscription":
+            self._subscriptions.on_timer(number)
+        elif self._signing_in:
+            # A person is at it: what waits for the server cannot be late.
+            self._ledger.set_timer(purpose, number, _WHILE_SIGNING_IN)
+        elif (call := self._calls.numbered(number)) and self._deadlines.seconds is not None:
+            exchange = call.exchange
+            fault = faults.timed_out(self._ledger.url, call.request.method, self._deadlines.seconds)
+            self._answers.fail(call, fault)
+            self._ledger.abandon(exchange)
+
+    # -- the server
+
+    def _version(self, request: Request) -> str:
+        """The version a request is sent in: its own, or the one that a server wanted instead."""
+        version = mcp.stamped_version(request.params) or mcp.MODERN_VERSIONS[0]
+        return self._other_versions.get(version, version)
+
+    def _outgoing(self, call: Call) -> Outgoing:
+        """The first time as it came; again with a new id (Changelog, 9), for the id before may still be in work."""
+        request, version = call.request, self._version(call.request)
+        headers: Headers = request_headers(version, request.method, request.params) or ()
+        if request.method == mcp.TOOLS_CALL:
+            headers += self._tool_headers.param_headers(mcp.named(request.params), request.params)
+        if call.sends > 1 or self._other_versions:
+            raw_id = request.raw_id if call.sends == 1 else self._fresh_id()
+            if call.sends > 1:
+                self._calls.alias(call, jsonrpc.request_id(raw_id))
+            params = _restamped(request.params, version) if self._other_versions else request.params
+            return Outgoing(writing.request(raw_id, request.method, params).line, headers)
+        return Outgoing(request.line, headers)
+
+    def _on_answer(self, call: Call, response: Response) -> Response | None:
+        if response.is_error:
+            return None if self._mends(call, faults.error_code(response.line), response.error) else response
+        if call.request.method != mcp.TOOLS_LIST:
+            return response
+        shown = self._learn_tools(response.result)
+        return response if shown is response.result else writing.result(call.request.raw_id, shown)
+
+    def _rescue(self, call: Call, fault: Fault) -> bool:
+        """A refusal that bears no id, as of a gateway, may still say what is wrong."""
+        return self._mends(call, fault.code, Raw())
+
+    def _mends(self, call: Call, code: int | None, error: Raw) -> bool:
+        """Whether the call goes again for what this error says, once for each reason."""
+        if code == mcp.HEADER_MISMATCH and call.request.method == mcp.TOOLS_CALL and not call.renewals:
+            call.renewals += 1
+            call.exchange = None
+            self._relisting.begin(call, self._version(call.request))
+            return True
+        if code == mcp.UNSUPPORTED_VERSION and (version := self._version_for(call.request, error)):
+            self._other_versions[mcp.stamped_version(call.request.params) or ""] = version
+            self._again(call)
+            return True
+        return False
+
+    def _version_for(self, request: Request, error: Raw) -> str | None:
+        """A version that the error names and the bridge knows, and that was not tried (Versioning, Negotiation)."""
+        tried = {mcp.stamped_version(request.params), self._version(request)}
+        named = mcp.supported_versions(error)
+        return next((version for version in mcp.MODERN_VERSIONS if version in named and version not in tried), None)
+
+    def _again(self, call: Call) -> None:
+        if self._calls.numbered(call.number):
+            call.cursor.rewind()
+            call.exchange = None
+            self._sending.submit(call)
+
+    def _learn_tools(self, result: Raw) -> Raw:
+        """What of a list the host may see."""
+        self._calls.learn_tools(mcp.repeatable_tools(result))
+        tools = self._tool_headers.read_tools(result)
+        for left_out in tools.left_out:
+            self._ledger.report("warning", f"the tool {left_out.tool} was left out of tools/list: {left_out.reason}")
+        return tools.result
+
+    def _fresh_id(self) -> bytes:
+        self._last_id += 1
+        return b'"mcp-remote-bridge/%d"' % self._last_id
+
+
+def _restamped(params: Raw, version: str) -> bytes:
+    members = writing.members(params)
+    meta = writing.members(members.get("_meta", Raw()))
+    meta[mcp.META_VERSION] = Raw(msgspec.json.encode(version))
+    members["_meta"] = Raw(msgspec.json.encode(meta))
+    return msgspec.json.encode(members)

@@ -1,0 +1,221 @@
+"""`subscriptions/listen`: streams of changes from a modern server (MCP 2026-07-28, Subscriptions).
+
+Each is a request whose answer ends it. A stream that ends without that answer is asked for again, quietly, as a new
+request with a new id; the host notices nothing, for what comes is relabelled with the id it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
+from bridge.session import faults, verdicts
+from bridge.session.answers import Answers
+from bridge.session.commands import Deliver, Headers, Post
+from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
+from bridge.session.faults import Fault
+from bridge.session.ledger import Exchange, Ledger, back_off
+from bridge.session.verdicts import Verdict
+
+_STEADY_SECONDS = 30.0
+_MAX_SUBSCRIPTIONS = 256
+
+
+class Subscription:
+    """One of the host's. `wire_id` is the id, as JSON, of the request that is under way for it."""
+
+    def __init__(self, number: int, request: Request, headers: Headers, now: float) -> None:
+        self.number = number
+        self.request = request
+        self.headers = headers
+        self.wire_id = request.raw_id
+        self.exchange: Listen | None = None
+        self.is_acknowledged = False
+        self.attempts = 0
+        self.opened_at = now
+
+
+class Subscriptions:
+    """Keeps them open. `fresh_id()` gives an id, as JSON, that no request has had."""
+
+    def __init__(self, ledger: Ledger, answers: Answers, patience: float, fresh_id: Callable[[], bytes]) -> None:
+        self._ledger = ledger
+        self._answers = answers
+        self._patience = patience
+        self._fresh_id = fresh_id
+        self._by_id: dict[RequestId, Subscription] = {}
+        self._by_number: dict[int, Subscription] = {}
+        self._last_number = 0
+
+    def __contains__(self, id_: RequestId | None) -> bool:
+        return id_ is not None and id_ in self._by_id
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(list(self._by_number.values()))
+
+    @property
+    def url(self) -> str:
+        """The server's."""
+        return self._ledger.url
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more are taken."""
+        return len(self._by_id) >= _MAX_SUBSCRIPTIONS
+
+    def begin(self, request: Request, headers: Headers) -> None:
+        """The host listens; its id must not be in use."""
+        self._last_number += 1
+        subscription = Subscription(self._last_number, request, headers, self._ledger.now)
+        self._by_id[request.id] = self._by_number[subscription.number] = subscription
+        self._post(subscription, request.line)
+
+    def cancel(self, id_: RequestId) -> None:
+        """The host wants no more of it: close the stream, which tells the server, and answer for it."""
+        subscription = self._by_id[id_]
+        raw_id = subscription.request.raw_id
+        ended = b'{"resultType":"complete","_meta":{"%b":%b}}' % (mcp.META_SUBSCRIPTION.encode(), raw_id)
+        self._ledger.abandon(subscription.exchange)
+        self._end(subscription, writing.result(raw_id, ended))
+
+    def refresh(self) -> None:
+        """No connection from before can be trusted: ask for every stream again."""
+        for subscription in self:
+            self._ledger.cancel_timer("subscription", subscription.number)
+            self._ledger.abandon(subscription.exchange)
+            self._post_again(subscription)
+
+    def on_timer(self, number: int) -> None:
+        """The pause before the next try is over."""
+        if subscription := self._by_number.get(number):
+            self._post_again(subscription)
+
+    def fail_all(self, fault: Fault) -> None:
+        """The run ends."""
+        for subscription in self:
+            self._ledger.abandon(subscription.exchange)
+            self.fail(subscription, fault)
+
+    def take(self, subscription: Subscription, data: Octets) -> bool:
+        """Pass on what came on a stream; whether it was the answer that ends it."""
+        for message in self._answers.read(data):
+            if isinstance(message, Response):
+                if message.id == request_id(subscription.wire_id):
+                    self._end(subscription, _relabelled_result(message, subscription))
+                    return True
+            elif isinstance(message, Notification):
+                self._pass_on(subscription, message)
+            else:
+                self._ledger.report("warning", f"{self._ledger.url} sent a request on a subscription; it was dropped")
+        return False
+
+    def again(self, subscription: Subscription, fault: Fault, seconds: float | None = None) -> None:
+        """The stream is gone: ask for it again after a pause, while there is patience if it never was there."""
+        now = self._ledger.now
+        if subscription.is_acknowledged and now - subscription.opened_at >= _STEADY_SECONDS:
+            subscription.attempts = 0
+        elif not subscription.is_acknowledged and now - subscription.opened_at > self._patience:
+            self.fail(subscription, fault)
+            return
+        subscription.attempts += 1
+        pause = back_off(subscription.attempts, first=0.5) if seconds is None else seconds
+        self._ledger.set_timer("subscription", subscription.number, pause, spread=0.5 if seconds is None else 0.0)
+        self._ledger.report("debug", f"a subscription at {self._ledger.url} is asked for again: {fault.message}")
+
+    def fail(self, subscription: Subscription, fault: Fault) -> None:
+        """It will not come about."""
+        raw_id = subscription.request.raw_id
+        self._ledger.report("warning", f"{mcp.LISTEN} has no answer: {fault.message}")
+        fault = msgspec.structs.replace(fault, message=self._ledger.redact(fault.message))
+        line = fault.error_line(raw_id, self._ledger.url)
+        self._drop(subscription)
+        self._ledger.commands.append(Deliver(line, None, subscription.request.id, fault, subscription.request))
+
+    def _pass_on(self, subscription: Subscription, note: Notification) -> None:
+        if note.method == mcp.ACKNOWLEDGED:
+            subscription.opened_at = self._ledger.now
+            if subscription.is_acknowledged:
+                return  # The host had one, and knows of no second request.
+            subscription.is_acknowledged = True
+        if subscription.wire_id != subscription.request.raw_id:
+            note = writing.notification(note.method, _relabelled(note.params, subscription))
+        self._ledger.commands.append(Deliver(note.line, note, subscription.request.id))
+
+    def _post_again(self, subscription: Subscription) -> None:
+        subscription.wire_id = self._fresh_id()
+        request = subscription.request
+        self._post(subscription, writing.request(subscription.wire_id, request.method, request.params).line)
+
+    def _post(self, subscription: Subscription, line: Octets) -> None:
+        exchange = subscription.exchange = Listen(self, subscription)
+        number = self._ledger.begin(exchange)
+        self._ledger.commands.append(Post(number, line, subscription.headers, quiet=subscription.is_acknowledged))
+
+    def _end(self, subscription: Subscription, answer: Response) -> None:
+        self._drop(subscription)
+        self._ledger.commands.append(Deliver(answer.line, answer, subscription.request.id))
+
+    def _drop(self, subscription: Subscription) -> None:
+        self._ledger.cancel_timer("subscription", subscription.number)
+        del self._by_id[subscription.request.id]
+        del self._by_number[subscription.number]
+
+
+class Listen(Exchange):
+    """One request for one stream."""
+
+    def __init__(self, subscriptions: Subscriptions, subscription: Subscription) -> None:
+        self._subscriptions = subscriptions
+        self._subscription = subscription
+        self._answered = False
+
+    def on_event(self, event: EventReceived) -> None:
+        data = event.event.data
+        if data is not None and event.event.type == b"message" and not self._answered:
+            self._answered = self._subscriptions.take(self._subscription, data)
+
+    def on_closed(self, event: StreamClosed) -> None:
+        if not self._answered:
+            self._subscriptions.again(self._subscription, Fault("no-answer", event.reason))
+
+    def on_body(self, event: BodyReceived) -> None:
+        subscriptions, subscription = self._subscriptions, self._subscription
+        ids = (request_id(subscription.wire_id),)
+        verdict = verdicts.judge(event, subscriptions.url, ids, in_session=False)
+        if verdict.kind is Verdict.Kind.LATER:
+            subscriptions.again(subscription, verdict.fault, verdict.seconds)
+        elif verdict.kind is Verdict.Kind.READ:
+            if not subscriptions.take(subscription, event.body):
+                what = f"answered {mcp.LISTEN} with something else"
+                subscriptions.fail(subscription, faults.wrong_answer(subscriptions.url, what))
+        elif event.status >= 500 or event.status == 429:
+            subscriptions.again(subscription, verdict.fault)
+        else:
+            subscriptions.fail(subscription, verdict.fault)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        fault = Fault(event.cause.value, event.message, event.hint)
+        if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
+            self._subscriptions.again(self._subscription, fault)
+        else:
+            self._subscriptions.fail(self._subscription, fault)
+
+
+def _relabelled(carrier: Raw, subscription: Subscription) -> bytes:
+    """Params or a result with the host's own id as the subscription's."""
+    members = writing.members(carrier)
+    meta = writing.members(members.get("_meta", Raw()))
+    meta[mcp.META_SUBSCRIPTION] = Raw(subscription.request.raw_id)
+    members["_meta"] = Raw(msgspec.json.encode(meta))
+    return msgspec.json.encode(members)
+
+
+def _relabelled_result(response: Response, subscription: Subscription) -> Response:
+    raw_id = subscription.request.raw_id
+    if response.is_error or response.id == subscription.request.id:
+        return writing.answering(response, raw_id)
+    return writing.result(raw_id, _relabelled(response.result, subscription))

@@ -1,0 +1,77 @@
+"""What is known of a server's eras, kept from run to run, so that a run need not ask again.
+
+It saves a request at the start and is otherwise of no account: whatever is missing, damaged, strange, too old or of the
+future counts as unknown, and what cannot be kept is not kept. It holds no secret, and not the server's URL either.
+
+Each server has one small file in the platform's cache folder. Its text: `eras 1`, the time in whole Unix seconds, and
+the eras, as in `eras 1 1785283200 legacy modern`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+
+from bridge.errors import BridgeError
+from bridge.store.file import FileVault
+from bridge.store.places import NAME
+
+ERAS = ("legacy", "modern")
+"""`legacy` is every revision up to 2025-11-25, `modern` is 2026-07-28 (MCP, Versioning, Terminology)."""
+
+LIFETIME = 7 * 24 * 3600.0
+"""Seconds for which a verdict is believed: servers are renewed."""
+
+_TEXT = re.compile(rb"eras 1 (\d{1,12}) (legacy|modern|legacy modern)\n")
+
+_logger = logging.getLogger("bridge.store")
+
+
+def cache_folder() -> Path:
+    """The folder of the files, in the platform's cache folder for this user.
+
+    That is `~/.cache` or `$XDG_CACHE_HOME` on Linux, `~/Library/Caches` on macOS, and `%LOCALAPPDATA%` on Windows.
+    """
+    from platformdirs import user_cache_path
+
+    return user_cache_path(NAME, appauthor=False) / "eras"
+
+
+def load(url: str, now: float) -> frozenset[str] | None:
+    """The eras of the server at `url`, as they were found at most a week before `now`; None where that is unknown.
+
+    Quick: one file is looked at. `now` is in Unix seconds.
+    """
+    try:
+        data = FileVault(cache_folder()).read(_name(url))
+    except (BridgeError, OSError, RuntimeError) as problem:
+        _logger.debug("what was known of the server's eras cannot be read: %s", problem)
+        return None
+    found = _TEXT.fullmatch(data or b"")
+    if found is None or not 0 <= now - int(found[1]) <= LIFETIME:
+        return None
+    return frozenset(found[2].decode("ascii").split())
+
+
+def save(url: str, eras: frozenset[str], now: float) -> None:
+    """Keep what was found at `now`, in Unix seconds; no eras: forget it. Blocks, and never fails.
+
+    The file is replaced as a whole or stays as it was. Raises `ValueError` for a word that is no era.
+    """
+    if not eras.issubset(ERAS):
+        raise ValueError(f"eras are {' and '.join(ERAS)}, not {' '.join(sorted(eras))}")
+    words = " ".join(era for era in ERAS if era in eras)
+    try:
+        files = FileVault(cache_folder())
+        if words:
+            files.write(_name(url), b"eras 1 %d %b\n" % (now, words.encode("ascii")))
+        else:
+            files.delete(_name(url))
+    except (BridgeError, OSError, RuntimeError) as problem:
+        _logger.debug("what was found of the server's eras cannot be kept: %s", problem)
+
+
+def _name(url: str) -> str:
+    return f"server-{hashlib.sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
