@@ -8,9 +8,10 @@
 | modern | legacy | `Downgrade` before `Session`, one for each kind of client the server could tell apart |
 
 A host is served in its own era wherever the server speaks that too. Its era shows in each request: `initialize` opens
-the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's is known from before, or
-asked for first; everything the host says meanwhile waits. An answer that makes the verdict doubtful is held back until
-the server has been asked again.
+the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's may be known from before.
+If not, a legacy host's `initialize` goes to it as it is, while for a modern host it is asked first, for some legacy
+servers would answer a modern request as if it were theirs. An answer that makes doubtful which era the server speaks is
+held back until it has been asked; everything the host says meanwhile waits.
 """
 
 from __future__ import annotations
@@ -179,10 +180,8 @@ class Pairing:
         elif self._legacy_host is not None:
             self._legacy_host.host(request)
             return
-        if not self._server.eras:
-            self._hold(request)
-            return
-        era = LEGACY if LEGACY in self._server.eras else MODERN
+        # Its own `initialize` is as good a question as any: nothing is asked before it.
+        era = MODERN if self._server.eras == {MODERN} else LEGACY
         if self._legacy_host is None or self._legacy_host.era != era:
             self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
         self._legacy_host.host(request)
@@ -223,9 +222,7 @@ class Pairing:
             if owner is not None:
                 return owner
         if key not in self._downgraded and not self._make_downgraded(key, meta):
-            self._desk.refuse(
-                request, Fault("too-many", "Too many different clients ask at the same time.")
-            )
+            self._desk.refuse(request, Fault("too-many", "Too many different clients ask at the same time."))
             return None
         return self._downgraded[key]
 
@@ -258,22 +255,16 @@ class Pairing:
             self._server.ask(message if isinstance(message, Request) else None)
 
     def _settled(self, verdict: Verdict) -> None:
-        """The server was asked: what waited for that goes on. Where nothing is sure, what is likely is tried."""
-        server = self._server
-        is_guess = not server.eras
-        if is_guess:
-            server.eras = verdict.eras
+        """The server was asked: what waited for that goes on."""
         doubted, self._doubted = self._doubted, []
         for lane, deliver in doubted:
             self._release(lane, deliver)
         held, self._held = self._held, []
         for message in held:
-            if server.eras:
+            if self._server.eras:
                 self._host_message(message)
             elif isinstance(message, Request) and verdict.fault:
                 self._desk.refuse(message, verdict.fault)
-        if is_guess and server.eras == verdict.eras:
-            server.eras = frozenset()
 
     def _release(self, lane: Lane, deliver: Deliver) -> None:
         """An answer that made the verdict doubtful: it stands, or its request goes where it should have gone."""

@@ -99,7 +99,7 @@ def is_proof(deliver: Deliver, era: str) -> bool:
     request, answer = deliver.request, deliver.message
     if request is None or not isinstance(answer, Response) or answer.is_error:
         return False
-    return era == MODERN or request.method == mcp.INITIALIZE
+    return request.method == (mcp.INITIALIZE if era == LEGACY else mcp.DISCOVER)
 
 
 def _judge_fault(fault: Fault) -> Verdict:

@@ -9,7 +9,7 @@ from bridge.session import probing
 from bridge.session.commands import CancelTimer, Deliver, Remember, SetTimer
 from bridge.session.lane import Desk, Lane
 from bridge.session.lanes import Lanes
-from bridge.session.probing import MODERN, PROBE_SECONDS, Eras, Verdict
+from bridge.session.probing import LEGACY, MODERN, PROBE_SECONDS, Eras, Verdict
 
 PROBE_TIMER = ("probe", 0)
 
@@ -20,7 +20,9 @@ _PROBE_ID = b'"mcp-remote-bridge/probe"'
 class ServerEra:
     """Keeps the verdict. `settled(verdict)` is told what came of a probe.
 
-    `eras`: what is known, from before or by now. `is_fixed`: it is the user's word, and never doubted.
+    `eras`: those the server may speak, for all that is known, from before or by now; none: nothing is known. Modern is
+    among them only if it has shown so, legacy as long as it has not refused `initialize`: a server of both need not
+    name the older versions to a modern request. `is_fixed`: the eras are the user's word, and never doubted.
     """
 
     def __init__(
@@ -30,7 +32,8 @@ class ServerEra:
         self._lanes = lanes
         self._settled = settled
         self._is_fixed = is_fixed
-        self._proven: set[str] = set()
+        self._refused: set[str] = set()
+        self._is_guess = False
         self._judged_at: float | None = None
         self._probe: Lane | None = None
         self._signing_in = False
@@ -51,9 +54,8 @@ class ServerEra:
         """Learn from an answer of `lane`; True where it must wait until the server has been asked again."""
         if self._is_fixed or deliver.request is None:
             return False
-        if probing.is_proof(deliver, lane.era):
-            self._proven.add(lane.era)
-            self.learn(self.eras | {lane.era})
+        if self._is_guess and probing.is_proof(deliver, lane.era):
+            self._learn(self.eras)
             return False
         if not probing.is_doubtful(deliver, lane.era):
             return False
@@ -61,13 +63,8 @@ class ServerEra:
             if self._judged_at is not None and self._desk.now - self._judged_at <= _DOUBT_SECONDS:
                 return False
             self.ask(deliver.request)
+        self._refused.add(lane.era)
         return True
-
-    def learn(self, eras: Eras) -> None:
-        """Take this for true, and keep it across restarts."""
-        if eras != self.eras:
-            self._desk.do(Remember(eras))
-            self.eras = eras
 
     def signing_in(self, begins: bool) -> None:
         """A person is asked to sign in, or no more: meanwhile nothing is late."""
@@ -97,5 +94,15 @@ class ServerEra:
         self._probe = None
         self._judged_at = self._desk.now
         if verdict.is_kept:
-            self.learn(verdict.eras)
+            may_be_legacy = MODERN in verdict.eras and LEGACY not in self._refused
+            self._learn(verdict.eras | {LEGACY} if may_be_legacy else verdict.eras)
+        elif not self.eras:
+            self.eras, self._is_guess = verdict.eras, True
+        self._refused.clear()
         self._settled(verdict)
+
+    def _learn(self, eras: Eras) -> None:
+        """Take this for true, and keep it across restarts."""
+        if eras != self.eras or self._is_guess:
+            self._desk.do(Remember(eras))
+        self.eras, self._is_guess = eras, False
