@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bridge import __version__
@@ -64,7 +65,7 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
     connections = Connections(Way(origin_of(settings.url), proxy, tls), settings.connect_timeout)
     pairing = _pairing(settings, logging_to)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
-    bridge = Bridge(pairing, output, lambda eras: _remember(settings.url, eras))
+    bridge = Bridge(pairing, output, _remembering(settings.url))
     authorization = _authorization(settings, logging_to, bridge, pairing) if settings.signs_in else None
     remote = Remote(
         settings.url,
@@ -107,8 +108,22 @@ def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
     )
 
 
-def _remember(url: str, eras: frozenset[str]) -> None:
-    asyncio.get_running_loop().run_in_executor(None, verdicts.save, url, eras, time.time())
+def _remembering(url: str) -> Callable[[frozenset[str]], None]:
+    """Keeps verdicts, off the loop, the last one last."""
+    writers: list[threading.Thread] = []
+
+    def remember(eras: frozenset[str]) -> None:
+        before = writers[-1] if writers else None
+
+        def write() -> None:
+            if before is not None:
+                before.join()
+            verdicts.save(url, eras, time.time())
+
+        writers[:] = [threading.Thread(target=write, name="remember")]
+        writers[0].start()
+
+    return remember
 
 
 def _unguessable() -> str:

@@ -23,7 +23,7 @@ class Answers:
 
     `on_answer` is asked what to tell the host where the server answered a call: that answer most often, None where the
     call goes on. `on_stray` is asked whether an answer to no call is for the bridge itself. `server_asks` tells whether
-    the server may send requests of its own.
+    the server may send requests of its own, `failure_level` how much the log makes of a call that has no answer.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Answers:
         on_stray: Callable[[Response], bool],
         *,
         server_asks: bool = True,
+        failure_level: str = "warning",
     ) -> None:
         self._ledger = ledger
         self._calls = calls
@@ -42,6 +43,7 @@ class Answers:
         self._on_answer = on_answer
         self._on_stray = on_stray
         self._server_asks = server_asks
+        self._failure_level = failure_level
         self._server_requests: dict[RequestId, int] = {}
 
     def take(self, data: Octets, about: Call | None = None) -> None:
@@ -86,7 +88,7 @@ class Answers:
     def fail(self, call: Call, fault: Fault) -> None:
         """Answer a call with an error of the bridge's own, and tell the log more."""
         name = f"{call.request.method} (id {faults.excerpt(call.request.raw_id, 60)})"
-        self._ledger.report("warning", f"{name} has no answer: {fault.message}")
+        self._ledger.report(self._failure_level, f"{name} has no answer: {fault.message}")
         if fault.detail:
             self._ledger.report("debug", f"{name}: what came was: {fault.detail}")
         fault = msgspec.structs.replace(fault, message=self._ledger.redact(fault.message))

@@ -9,7 +9,7 @@ from bridge.session.commands import Deliver
 from bridge.session.events import HostClosed
 from bridge.session.lane import Desk, Lane, Machine, T, TranslatedLane
 from bridge.session.ledger import LANE
-from bridge.session.probing import LEGACY
+from bridge.session.probing import LEGACY, MODERN
 from bridge.session.session import Session, Transport
 
 _MAX_LANES = 16
@@ -60,10 +60,15 @@ class Lanes:
         """The lane that an exchange or a timer of this number belongs to."""
         return self._by_number.get(number // LANE)
 
-    def native(self, era: str, receive: Callable[[Lane, Deliver], None] | None = None) -> Lane:
-        """One that serves a host of the same era; `receive` where it is not for the host."""
+    def native(self, era: str) -> Lane:
+        """One that serves a host of the same era."""
         number = self._new_number()
-        return self._enter(Lane(number, era, self._desk, self._machine(era, number), receive or self._receive))
+        return self._enter(Lane(number, era, self._desk, self._machine(era, number), self._receive))
+
+    def probing(self, receive: Callable[[Lane, Deliver], None]) -> Lane:
+        """One for the bridge's own question to a server; `receive(lane, deliver)` takes the answer."""
+        number = self._new_number()
+        return self._enter(Lane(number, MODERN, self._desk, self._stateless(number, is_own=True), receive))
 
     def taking_over(self, session: Callable[[Session], None]) -> Lane:
         """One for a legacy host that opened elsewhere; `session` prepares its session."""
@@ -109,11 +114,13 @@ class Lanes:
         return lane
 
     def _machine(self, era: str, number: int) -> Machine:
-        if era == LEGACY:
-            return self._session(number)
+        return self._session(number) if era == LEGACY else self._stateless(number)
+
+    def _stateless(self, number: int, *, is_own: bool = False) -> Machine:
         from bridge.session.stateless import Stateless
 
-        return Stateless(self._desk.url, self._patience, self._request_timeout, self._redact, number)
+        desk = self._desk
+        return Stateless(desk.url, self._patience, self._request_timeout, self._redact, number, is_own=is_own)
 
     def _session(self, number: int) -> Session:
         desk = self._desk

@@ -8,10 +8,9 @@
 | modern | legacy | `Downgrade` before `Session`, one for each kind of client the server could tell apart |
 
 A host is served in its own era wherever the server speaks that too. Its era shows in each request: `initialize` opens
-the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's may be known from before.
-If not, a legacy host's `initialize` goes to it as it is, while for a modern host it is asked first, for some legacy
-servers would answer a modern request as if it were theirs. An answer that makes doubtful which era the server speaks is
-held back until it has been asked; everything the host says meanwhile waits.
+the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's is known from before, or
+asked for first; everything the host says meanwhile waits. An answer that makes doubtful which era the server speaks is
+held back until it has been asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from msgspec import Raw
 
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
-from bridge.session import faults
+from bridge.session import faults, probing
 from bridge.session.commands import Command, Deliver, SendToHost
 from bridge.session.events import (
     Event,
@@ -38,7 +37,7 @@ from bridge.session.events import (
 from bridge.session.faults import Fault
 from bridge.session.lane import Desk, Lane, TranslatedLane
 from bridge.session.lanes import Lanes
-from bridge.session.probing import LEGACY, MODERN, Eras, Verdict
+from bridge.session.probing import LEGACY, MODERN, Eras
 from bridge.session.server_era import PROBE_TIMER, ServerEra
 from bridge.session.session import Transport
 
@@ -73,7 +72,7 @@ class Pairing:
             eras, is_fixed = frozenset({LEGACY}), True
         self._desk = desk = Desk(url, fresh)
         self._lanes = lanes = Lanes(desk, transport, patience, request_timeout, redact, self._receive)
-        self._server = ServerEra(desk, lanes, eras, self._settled, is_fixed=is_fixed)
+        self._server = ServerEra(desk, lanes, eras, lambda verdict: self._go_on(verdict.fault), is_fixed=is_fixed)
         self._legacy_host: Lane | None = None
         self._modern_host: Lane | None = None
         self._downgraded: dict[bytes, TranslatedLane[Downgrade]] = {}
@@ -180,11 +179,14 @@ class Pairing:
         elif self._legacy_host is not None:
             self._legacy_host.host(request)
             return
-        # Its own `initialize` is as good a question as any: nothing is asked before it.
-        era = MODERN if self._server.eras == {MODERN} else LEGACY
+        if not self._server.eras:
+            self._hold(request)
+            return
+        era = LEGACY if LEGACY in self._server.eras else MODERN
         if self._legacy_host is None or self._legacy_host.era != era:
             self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
-        self._legacy_host.host(request)
+        is_question = era == LEGACY and self._server.is_assumed and request is self._initialize
+        self._legacy_host.host(probing.stamped(request) if is_question else request)
 
     def _modern_request(self, request: Request) -> None:
         if not self._server.eras:
@@ -211,7 +213,7 @@ class Pairing:
 
     def _downgraded_for(self, request: Request) -> Lane | None:
         """The session for the client that a request says it is from, or that its `requestState` is from."""
-        from bridge.era.downgrade import session_key
+        from bridge.era.per_request import session_key
 
         params = writing.members(request.params)
         meta = writing.members(params.get("_meta", Raw()))
@@ -243,6 +245,8 @@ class Pairing:
     def _receive(self, lane: Lane, deliver: Deliver) -> None:
         if self._server.is_in_doubt(lane, deliver):
             self._doubted.append((lane, deliver))
+            if not self._server.is_asked:
+                self._go_on(None)
         else:
             lane.pass_on(deliver)
 
@@ -254,8 +258,8 @@ class Pairing:
         if not self._server.is_asked:
             self._server.ask(message if isinstance(message, Request) else None)
 
-    def _settled(self, verdict: Verdict) -> None:
-        """The server was asked: what waited for that goes on."""
+    def _go_on(self, fault: Fault | None) -> None:
+        """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still."""
         doubted, self._doubted = self._doubted, []
         for lane, deliver in doubted:
             self._release(lane, deliver)
@@ -263,15 +267,18 @@ class Pairing:
         for message in held:
             if self._server.eras:
                 self._host_message(message)
-            elif isinstance(message, Request) and verdict.fault:
-                self._desk.refuse(message, verdict.fault)
+            elif isinstance(message, Request) and fault:
+                self._desk.refuse(message, fault)
 
     def _release(self, lane: Lane, deliver: Deliver) -> None:
         """An answer that made the verdict doubtful: it stands, or its request goes where it should have gone."""
         if lane.era in self._server.eras or not self._server.eras or deliver.request is None:
             lane.pass_on(deliver)
             return
-        requests = lane.take_back(deliver.request)
+        requests = [
+            self._initialize if request.method == mcp.INITIALIZE and self._initialize else request
+            for request in lane.take_back(deliver.request)
+        ]
         self._retire(lane, opens_again=any(request.method == mcp.INITIALIZE for request in requests))
         for request in requests:
             self._host_message(request)

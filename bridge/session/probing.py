@@ -32,7 +32,6 @@ PROBE_SECONDS = 10.0
 """How long a server may think about it."""
 
 _NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
-_MODERN_ERRORS = frozenset({mcp.HEADER_MISMATCH, mcp.MISSING_CAPABILITY, mcp.UNSUPPORTED_VERSION})
 _FOR_THE_HOST = frozenset(
     {"unreachable", "unauthorized", "redirect", "too-large", "rate-limited", "shutdown", "timeout"}
 )
@@ -88,10 +87,10 @@ def is_doubtful(deliver: Deliver, era: str) -> bool:
         return False
     opens = request.method == mcp.INITIALIZE
     if fault is None:
-        return era == LEGACY and opens and isinstance(deliver.message, Response) and deliver.message.is_error
+        return era == LEGACY and opens and isinstance(deliver.message, Response) and not _opened(deliver.message)
     if era == LEGACY:
         return fault.kind == "session-lost" or (opens and _is_refusal(fault.status))
-    return _is_refusal(fault.status) and fault.code not in _MODERN_ERRORS
+    return _is_refusal(fault.status) and fault.code not in mcp.MODERN_ERRORS
 
 
 def is_proof(deliver: Deliver, era: str) -> bool:
@@ -99,7 +98,26 @@ def is_proof(deliver: Deliver, era: str) -> bool:
     request, answer = deliver.request, deliver.message
     if request is None or not isinstance(answer, Response) or answer.is_error:
         return False
-    return request.method == (mcp.INITIALIZE if era == LEGACY else mcp.DISCOVER)
+    return era == LEGACY and request.method == mcp.INITIALIZE and _opened(answer)
+
+
+def stamped(initialize: Request) -> Request:
+    """`initialize` with what each modern request says, so that a server of either era understands what is asked.
+
+    One that knows only modern versions then refuses it as an unsupported version, and not as a malformed request.
+    """
+    params = writing.members(initialize.params)
+    meta = writing.members(params.get("_meta", Raw()))
+    for key, name in ((mcp.META_VERSION, "protocolVersion"), (mcp.META_CLIENT, "clientInfo")):
+        if name in params:
+            meta[key] = params[name]
+    meta[mcp.META_CAPABILITIES] = params.get("capabilities", Raw(b"{}"))
+    params["_meta"] = Raw(msgspec.json.encode(meta))
+    return writing.request(initialize.raw_id, initialize.method, msgspec.json.encode(params))
+
+
+def _opened(answer: Response) -> bool:
+    return not answer.is_error and mcp.initialize_result(answer.result) is not None
 
 
 def _judge_fault(fault: Fault) -> Verdict:
@@ -113,7 +131,7 @@ def _judge_fault(fault: Fault) -> Verdict:
 def _judge_error(code: int | None, error: Raw) -> Verdict:
     if code == mcp.UNSUPPORTED_VERSION:
         return Verdict(_eras(mcp.supported_versions(error)), is_kept=True)
-    return Verdict(frozenset({MODERN if code in _MODERN_ERRORS else LEGACY}), is_kept=True)
+    return Verdict(frozenset({MODERN if code in mcp.MODERN_ERRORS else LEGACY}), is_kept=True)
 
 
 def _is_refusal(status: int | None) -> bool:

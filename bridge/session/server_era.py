@@ -20,9 +20,9 @@ _PROBE_ID = b'"mcp-remote-bridge/probe"'
 class ServerEra:
     """Keeps the verdict. `settled(verdict)` is told what came of a probe.
 
-    `eras`: those the server may speak, for all that is known, from before or by now; none: nothing is known. Modern is
-    among them only if it has shown so, legacy as long as it has not refused `initialize`: a server of both need not
-    name the older versions to a modern request. `is_fixed`: the eras are the user's word, and never doubted.
+    `eras`: those the server speaks, for all that is known, from before or by now; none: nothing is known. A server that
+    names only modern versions may be of both all the same: legacy `is_assumed` then, until it refuses `initialize`.
+    `is_fixed`: the eras are the user's word, and never doubted.
     """
 
     def __init__(
@@ -32,8 +32,9 @@ class ServerEra:
         self._lanes = lanes
         self._settled = settled
         self._is_fixed = is_fixed
-        self._refused: set[str] = set()
         self._is_guess = False
+        self._has_refused = False
+        self.is_assumed = False
         self._judged_at: float | None = None
         self._probe: Lane | None = None
         self._signing_in = False
@@ -46,24 +47,31 @@ class ServerEra:
 
     def ask(self, asked_by: Request | None) -> None:
         """Probe the server, in the name of the host that sent `asked_by`."""
-        self._probe = self._lanes.native(MODERN, receive=lambda _, deliver: self._take(deliver))
+        self._probe = self._lanes.probing(lambda _, deliver: self._take(deliver))
         self._desk.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
         self._probe.host(probing.probe(_PROBE_ID, asked_by))
 
     def is_in_doubt(self, lane: Lane, deliver: Deliver) -> bool:
-        """Learn from an answer of `lane`; True where it must wait until the server has been asked again."""
+        """Learn from an answer of `lane`; True where it must not go to the host before the server has been asked again.
+
+        Where `is_asked` is False then, that was not necessary: it is known already.
+        """
         if self._is_fixed or deliver.request is None:
             return False
-        if self._is_guess and probing.is_proof(deliver, lane.era):
-            self._learn(self.eras)
+        if probing.is_proof(deliver, lane.era):
+            if self._is_guess or self.is_assumed:
+                self._learn(self.eras)
             return False
         if not probing.is_doubtful(deliver, lane.era):
             return False
+        if self.is_assumed and lane.era == LEGACY:
+            self._learn(frozenset({MODERN}))
+            return True
         if self._probe is None:
             if self._judged_at is not None and self._desk.now - self._judged_at <= _DOUBT_SECONDS:
                 return False
             self.ask(deliver.request)
-        self._refused.add(lane.era)
+        self._has_refused |= lane.era == LEGACY
         return True
 
     def signing_in(self, begins: bool) -> None:
@@ -94,15 +102,17 @@ class ServerEra:
         self._probe = None
         self._judged_at = self._desk.now
         if verdict.is_kept:
-            may_be_legacy = MODERN in verdict.eras and LEGACY not in self._refused
-            self._learn(verdict.eras | {LEGACY} if may_be_legacy else verdict.eras)
+            is_assumed = LEGACY not in verdict.eras and not self._has_refused
+            self._learn(verdict.eras | {LEGACY} if is_assumed else verdict.eras)
+            self.is_assumed = is_assumed
         elif not self.eras:
             self.eras, self._is_guess = verdict.eras, True
-        self._refused.clear()
+        self._has_refused = False
         self._settled(verdict)
 
     def _learn(self, eras: Eras) -> None:
         """Take this for true, and keep it across restarts."""
         if eras != self.eras or self._is_guess:
             self._desk.do(Remember(eras))
-        self.eras, self._is_guess = eras, False
+        self.eras = eras
+        self._is_guess = self.is_assumed = False

@@ -261,8 +261,13 @@ class Session:
     # -- the session
 
     def _outgoing(self, call: Call) -> Outgoing:
-        initial = call.request.method == mcp.INITIALIZE
-        return Outgoing(call.request.line, () if initial else self._ledger.headers())
+        request = call.request
+        if request.method != mcp.INITIALIZE:
+            return Outgoing(request.line, self._ledger.headers())
+        version = mcp.stamped_version(request.params)
+        if version is None or version not in mcp.LEGACY_VERSIONS:
+            return Outgoing(request.line, ())
+        return Outgoing(request.line, ((mcp.PROTOCOL_VERSION, version.encode()),))
 
     def _on_answer(self, call: Call, response: Response) -> Response:
         if not response.is_error and call.request.method == mcp.TOOLS_LIST:
@@ -290,7 +295,7 @@ class Session:
         return self._ledger.endpoint is not None or self._listening.is_open
 
     def _try_legacy(self, call: Call, fault: Fault) -> bool:
-        if self._transport != "auto" or not verdicts.may_be_legacy(call.request, fault.status):
+        if self._transport != "auto" or not verdicts.may_be_legacy(call.request, fault.status, fault.code):
             return False
         self._gate.close()
         self._sending.submit(call)

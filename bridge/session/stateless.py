@@ -49,7 +49,10 @@ _WHILE_SIGNING_IN = 30.0
 
 
 class Stateless:
-    """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit."""
+    """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit.
+
+    `is_own`: it asks for the bridge itself, to which no answer is a failure.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,8 @@ class Stateless:
         request_timeout: float | None,
         redact: Callable[[str], str] = str,
         lane: int = 0,
+        *,
+        is_own: bool = False,
     ) -> None:
         self._closed = False
         self._signing_in = False
@@ -65,7 +70,13 @@ class Stateless:
         self._calls = Calls(resumable=False)
         self._deadlines = Deadlines(ledger, request_timeout)
         self._answers = Answers(
-            ledger, self._calls, self._deadlines, self._on_answer, on_stray=lambda _: False, server_asks=False
+            ledger,
+            self._calls,
+            self._deadlines,
+            self._on_answer,
+            on_stray=lambda _: False,
+            server_asks=False,
+            failure_level="debug" if is_own else "warning",
         )
         self._sending = Sending(
             ledger,

@@ -70,9 +70,12 @@ def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_sessi
     return Verdict(Verdict.Kind.FAULT, fault)
 
 
-def may_be_legacy(request: Request, status: int | None) -> bool:
-    """Whether the standard's rule for finding a 2024-11-05 server applies (Transports, Backwards Compatibility)."""
-    return request.method == mcp.INITIALIZE and status in {400, 404, 405}
+def may_be_legacy(request: Request, status: int | None, code: int | None = None) -> bool:
+    """Whether the standard's rule for finding a 2024-11-05 server applies (Streamable HTTP, Backward Compatibility).
+
+    `code` is that of the JSON-RPC error that came: one of a modern server's is no such sign.
+    """
+    return request.method == mcp.INITIALIZE and status in {400, 404, 405} and code not in mcp.MODERN_ERRORS
 
 
 def _answers(body: Octets, ids: tuple[RequestId, ...]) -> bool:
