@@ -117,7 +117,9 @@ def stamped(initialize: Request) -> Request:
 
 
 def _opened(answer: Response) -> bool:
-    return not answer.is_error and mcp.initialize_result(answer.result) is not None
+    """Whether it is a session that was opened, and no modern server's kindness."""
+    result = None if answer.is_error else mcp.initialize_result(answer.result)
+    return result is not None and result.protocol_version not in mcp.MODERN_VERSIONS
 
 
 def _judge_fault(fault: Fault) -> Verdict:

@@ -35,7 +35,7 @@ class ServerEra:
         self._is_guess = False
         self._has_refused = False
         self.is_assumed = False
-        self._judged_at: float | None = None
+        self._doubted_at: float | None = None
         self._probe: Lane | None = None
         self._signing_in = False
         self.eras = eras
@@ -68,8 +68,9 @@ class ServerEra:
             self._learn(frozenset({MODERN}))
             return True
         if self._probe is None:
-            if self._judged_at is not None and self._desk.now - self._judged_at <= _DOUBT_SECONDS:
+            if self._doubted_at is not None and self._desk.now - self._doubted_at <= _DOUBT_SECONDS:
                 return False
+            self._doubted_at = self._desk.now
             self.ask(deliver.request)
         self._has_refused |= lane.era == LEGACY
         return True
@@ -100,7 +101,6 @@ class ServerEra:
         if self._probe is not None:
             self._lanes.drop(self._probe)
         self._probe = None
-        self._judged_at = self._desk.now
         if verdict.is_kept:
             is_assumed = LEGACY not in verdict.eras and not self._has_refused
             self._learn(verdict.eras | {LEGACY} if is_assumed else verdict.eras)

@@ -21,6 +21,7 @@ from typing import Literal
 
 from bridge.errors import INVALID_REQUEST
 from bridge.protocol import jsonrpc, mcp, writing
+from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
@@ -265,9 +266,8 @@ class Session:
         if request.method != mcp.INITIALIZE:
             return Outgoing(request.line, self._ledger.headers())
         version = mcp.stamped_version(request.params)
-        if version is None or version not in mcp.LEGACY_VERSIONS:
-            return Outgoing(request.line, ())
-        return Outgoing(request.line, ((mcp.PROTOCOL_VERSION, version.encode()),))
+        headers = request_headers(version, request.method, request.params) if version else None
+        return Outgoing(request.line, headers or ())
 
     def _on_answer(self, call: Call, response: Response) -> Response:
         if not response.is_error and call.request.method == mcp.TOOLS_LIST:

@@ -49,7 +49,7 @@ async def test_cookies_come_back_on_every_kind_of_request() -> None:
         await host.call("echo")
         host.close_stdin()
         assert await host.wait() == 0
-        _, *later = server.http.requests
+        _, _, *later = server.http.requests  # The probe and the handshake.
         assert {request.method for request in later} == {"POST", "GET", "DELETE"}
         assert all(cookies(request.header("cookie")) == {"node=a1", "lb=x=y"} for request in later)
 

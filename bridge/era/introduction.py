@@ -1,0 +1,56 @@
+"""How a modern server introduces itself, and how a legacy host hears it: `server/discover` and `initialize`."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from bridge.era import per_request
+from bridge.protocol import mcp
+from bridge.protocol.surrogates import mended
+from bridge.protocol.writing import Members, members
+
+
+class Introduction(msgspec.Struct, frozen=True):
+    """What a `server/discover` result says, as far as a legacy host can use it (MCP 2026-07-28, Discovery).
+
+    `info` is the server's name and version, `instructions` a string; both as JSON, None where they are missing.
+    """
+
+    capabilities: Members
+    info: Raw | None
+    instructions: Raw | None
+
+
+def read(result: Raw) -> Introduction | None:
+    """Read a `server/discover` result, or None where it is not one."""
+    said = members(result) or members(mended(result))
+    if not per_request.is_object(result) or not said.keys() & {"supportedVersions", "capabilities"}:
+        return None
+    if bytes(said.get("resultType", Raw(b'"complete"'))) != b'"complete"':
+        return None
+    offered = members(said.get("capabilities", Raw()))
+    # The tasks of the two eras are not alike.
+    capabilities = {
+        name: value.copy() for name, value in offered.items() if name != "tasks" and per_request.is_object(value)
+    }
+    per_request.without_tasks_extension(capabilities)
+    # Before the standard was settled, servers gave their name beside the capabilities.
+    candidates = (members(said.get("_meta", Raw())).get(mcp.META_SERVER), said.get("serverInfo"))
+    info = next(
+        (value.copy() for value in candidates if value is not None and per_request.is_implementation(value)), None
+    )
+    instructions = said.get("instructions")
+    return Introduction(capabilities, info, instructions if per_request.is_string(instructions) else None)
+
+
+def initialize_result(introduction: Introduction, version: str, server_name: str) -> bytes:
+    """The same for a host that has to be answered in this version (MCP 2025-11-25, Lifecycle, Initialization)."""
+    result: dict[str, object] = {
+        "protocolVersion": version,
+        "capabilities": introduction.capabilities,
+        "serverInfo": introduction.info or {"name": server_name, "version": "unknown"},
+    }
+    if introduction.instructions is not None:
+        result["instructions"] = introduction.instructions
+    return msgspec.json.encode(result)

@@ -1,0 +1,72 @@
+"""A legacy host: what it said of itself in `initialize`, and how each of its requests says so to a modern server.
+
+| in `initialize` | in the `_meta` of every request (MCP 2026-07-28, Base Protocol, `_meta`) |
+|---|---|
+| `protocolVersion` | nothing: `protocolVersion` there is the bridge's |
+| `clientInfo` | `clientInfo` as it came, or nothing where it names no program |
+| `capabilities` | `clientCapabilities`: without `tasks`, whose meaning changed, and with nothing in `roots` |
+| `logging/setLevel`, later | `logLevel` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Raw
+
+from bridge.era import per_request
+from bridge.protocol import mcp
+from bridge.protocol.headers import string
+from bridge.protocol.jsonrpc import Request
+from bridge.protocol.surrogates import mended
+from bridge.protocol.writing import Members, members
+
+_VERSION = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
+
+
+class LegacyHost:
+    """One host, from one `initialize` to the next. `version` is the revision that it is answered in."""
+
+    def __init__(self, initialize: Request) -> None:
+        said = members(initialize.params) or members(mended(initialize.params))
+        wish = string(said.get("protocolVersion", Raw()))
+        self.version = wish if wish in mcp.LEGACY_VERSIONS else mcp.LEGACY_VERSIONS[0]
+        self._capabilities = _modern_capabilities(said.get("capabilities", Raw()))
+        self._stamp: dict[str, Raw] = {
+            mcp.META_VERSION: _VERSION,
+            mcp.META_CAPABILITIES: Raw(msgspec.json.encode(self._capabilities)),
+        }
+        info = said.get("clientInfo", Raw())
+        if per_request.is_implementation(info):
+            self._stamp[mcp.META_CLIENT] = info.copy()
+
+    def set_level(self, level: str) -> None:
+        """From now on ask for log messages of this level and above (MCP 2026-07-28, Logging)."""
+        self._stamp[mcp.META_LOG_LEVEL] = Raw(msgspec.json.encode(level))
+
+    def declares(self, *path: str) -> bool:
+        """Whether it declared this capability: `declares("sampling", "tools")`."""
+        value, found = Raw(), self._capabilities
+        for name in path:
+            value = found.get(name, Raw())
+            found = members(value)
+        return per_request.is_object(value)
+
+    def stamped(self, params: Raw, without: Iterable[str] = (), added: Members | None = None) -> bytes:
+        """A request's params as a modern server wants them, without some members and with others added."""
+        said = members(params) or members(mended(params))
+        for name in without:
+            said.pop(name, None)
+        meta = said.get("_meta", Raw())
+        stamp = {**(members(meta) or members(mended(meta))), **self._stamp}
+        return msgspec.json.encode({**said, **(added or {}), "_meta": stamp})
+
+
+def _modern_capabilities(declared: Raw) -> Members:
+    found = members(declared) or members(mended(declared))
+    kept = {name: value.copy() for name, value in found.items() if name != "tasks" and per_request.is_object(value)}
+    if "roots" in kept:
+        kept["roots"] = Raw(b"{}")
+    per_request.without_tasks_extension(kept)
+    return kept

@@ -1,0 +1,129 @@
+"""The calls a legacy server is at work on, and what of its notifications about them a modern host hears.
+
+A call outlives the host's request that began it: where the server asks something back, the host's request ends with the
+question, and another, the retry, waits for the rest (MCP 2026-07-28, Multi Round-Trip Requests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from bridge.era.per_request import ModernRequest
+from bridge.protocol import jsonrpc, mcp, writing
+from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
+from bridge.protocol.surrogates import mended
+from bridge.protocol.writing import members
+
+
+class Call:
+    """One call. `upper` is its id towards the server, 0 before it was sent.
+
+    `waiting` is the host's request that waits for the answer; without one, `answer` keeps what came meanwhile. `level`
+    and `token` are the log level and progress token (as JSON) of the host's last request for it; `server_token` is the
+    token the server knows. `is_task`: it was sent as one; `task_id` (as JSON) once the server has made it one.
+    """
+
+    __slots__ = (
+        "answer",
+        "is_over",
+        "is_task",
+        "level",
+        "method",
+        "server_token",
+        "target",
+        "task_id",
+        "token",
+        "upper",
+        "waiting",
+    )
+
+    def __init__(self, asked: ModernRequest) -> None:
+        self.method = asked.method
+        self.target = asked.target
+        self.upper = 0
+        self.waiting: Request | None = asked.request
+        self.answer: Response | None = None
+        self.is_over = False
+        self.level = asked.level
+        self.token = bytes(asked.token)
+        self.server_token: RequestId | None = None
+        self.is_task = False
+        self.task_id = b""
+
+
+class LiveCalls:
+    """The table of those that were sent and are not answered."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[RequestId, Call] = {}
+        self._by_token: dict[RequestId, Call] = {}
+
+    def __iter__(self) -> Iterator[Call]:
+        """The newest first."""
+        return reversed(self._by_id.values())
+
+    def get(self, about: RequestId) -> Call | None:
+        """The call with this id towards the server."""
+        return self._by_id.get(about)
+
+    def enter(self, call: Call, upper: int) -> bytes:
+        """Take a call that is sent now; return the progress token to send it with, as JSON, empty for none.
+
+        It is the host's own, unless a call whose host waits no more still has that.
+        """
+        call.upper = upper
+        self._by_id[upper] = call
+        key, token = _token_key(call.token), call.token
+        if key is None:
+            return b""
+        if key in self._by_token:
+            key = f"mcp-remote-bridge-{upper}"
+            token = msgspec.json.encode(key)
+        call.server_token = key
+        self._by_token[key] = call
+        return token
+
+    def move(self, call: Call, upper: int) -> None:
+        """The server goes on with a call under another id."""
+        self._by_id.pop(call.upper, None)
+        call.upper = upper
+        self._by_id[upper] = call
+
+    def remove(self, call: Call) -> None:
+        """The server has answered it, or nobody wants the answer any more."""
+        self._by_id.pop(call.upper, None)
+        if call.server_token is not None:
+            self._by_token.pop(call.server_token, None)
+
+    def progress(self, message: Notification) -> Octets | None:
+        """What the host is told of a `notifications/progress`: None where no request of its own is meant."""
+        said = members(message.params) or members(mended(message.params))
+        key = _token_key(told := bytes(said.get("progressToken", Raw())))
+        call = self._by_token.get(key) if key is not None else None
+        if call is None or call.waiting is None or not call.token:
+            return None
+        if told == call.token:
+            return message.line
+        params = {**said, "progressToken": Raw(call.token)}
+        return writing.notification(message.method, msgspec.json.encode(params)).line
+
+    def wants_log(self, message: Notification, about: RequestId | None) -> bool:
+        """Whether a request of the host's that waits asked to hear this log message."""
+        try:
+            said = members(message.params) or members(mended(message.params))
+            level = mcp.LOG_LEVELS.index(msgspec.json.decode(said.get("level", Raw()), type=str))
+        except (ValueError, UnicodeDecodeError):
+            return False
+        meant = self._by_id.values() if about is None else [call for call in [self.get(about)] if call]
+        return any(call.waiting is not None and call.level is not None and call.level <= level for call in meant)
+
+
+def _token_key(token: bytes) -> RequestId | None:
+    """Tokens are compared as ids are: by value, not by spelling."""
+    try:
+        return jsonrpc.request_id(token) if token else None
+    except jsonrpc.NotAMessage:
+        return None

@@ -1,0 +1,265 @@
+"""`x-mcp-header`: which arguments of a tool call are repeated in headers (MCP 2026-07-28, Streamable HTTP).
+
+A tool's `inputSchema` marks a property with `x-mcp-header: Name`, and a call then carries the argument in
+`Mcp-Param-Name` as well. A list of tools teaches the marks; a tool whose marks break a rule is left out of it:
+
+| rule | left out |
+|---|---|
+| the value is a token (RFC 9110, section 5.6.2) | empty, a space, a colon, not ASCII, not a string |
+| no two are the same, whatever their case | the second of them |
+| the property's `type` is `string`, `integer` or `boolean` | `number`, a list of types, none |
+| only `properties` lead to it from the root | the root; below `items`, `anyOf`, `$defs` and their like |
+
+What holds no schema holds no mark: `default`, `const`, `enum`, `examples`, keywords nobody knows, and the name of a
+property. `$ref` is not followed: what it points to in the same schema is met where it stands. The keywords are those of
+JSON Schema 2020-12, and the older ones they took the place of.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol.headers import Headers, header_value, string
+from bridge.protocol.mcp import PARAM_PREFIX
+from bridge.protocol.surrogates import mended
+from bridge.protocol.writing import Members, members
+
+_MARK = "x-mcp-header"
+# JSON may write any of its letters as an escape.
+_MARK_BYTES = _MARK.encode()
+_MARK_ESCAPED = re.compile(rb"\\u00(?:2[dD]|[67])")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TYPES = frozenset({"string", "integer", "boolean"})
+
+_SCHEMA_KEYWORDS = frozenset(
+    {
+        *("items", "prefixItems", "additionalItems", "unevaluatedItems", "contains"),
+        *("additionalProperties", "unevaluatedProperties", "propertyNames", "contentSchema"),
+        *("allOf", "anyOf", "oneOf", "not", "if", "then", "else"),
+    }
+)
+"""Keywords that hold a schema or an array of schemas."""
+_NAMED_SCHEMAS_KEYWORDS = frozenset({"patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"})
+"""Keywords that hold an object of schemas."""
+
+_MAX_TOOLS = 10_000
+# Node takes 16 KB of headers in all, and most servers less than four times that.
+_MAX_NAMES = 16_384
+_SAFE_INTEGER = 2**53 - 1
+_EXCERPT = 80
+
+_INTEGER = re.compile(rb"-?[0-9]+")
+_Chain = tuple["_Chain", str] | None
+"""The names that `properties` lead through, the last one first: a long way costs no more than a short one."""
+
+_decode_array = msgspec.json.Decoder(list[Raw]).decode
+
+
+def _no_number(_: str) -> int:
+    """Numbers say nothing about a mark, and some are too large for Python."""
+    return 0
+
+
+_decode_schema = json.JSONDecoder(parse_int=_no_number, parse_float=_no_number).decode
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """A tool that was left out of a list, and why, in words for a person; both fit one line."""
+
+    tool: str
+    reason: str
+
+
+class ToolList(msgspec.Struct, frozen=True):
+    """A `tools/list` result without the tools that were left out: the same object where that is none."""
+
+    result: Raw
+    left_out: tuple[LeftOut, ...] = ()
+
+
+class _Param(msgspec.Struct, frozen=True, gc=False):
+    header: bytes
+    path: tuple[str, ...]
+
+
+class _Broken(Exception):
+    """A rule of the table above does not hold."""
+
+
+class ToolHeaders:
+    """What the lists of tools so far have said. The pages of a list add up; a tool listed again is learnt anew."""
+
+    def __init__(self) -> None:
+        self._params: dict[str, tuple[_Param, ...]] = {}
+
+    def read_tools(self, result: Raw) -> ToolList:
+        """Learn from a `tools/list` result, and say what of it the host may see (Schema Extension).
+
+        A list without a single mark is not decoded, or only down to its names where older marks may have to go.
+        """
+        if not (self._params or _has_mark(result)):
+            return ToolList(result)
+        fields = members(result) or members(mended(result))
+        kept, left_out = list[Raw](), list[LeftOut]()
+        for tool in _tools(fields):
+            definition = members(tool)
+            name, schema = _name(definition), definition.get("inputSchema", Raw())
+            try:
+                params = _read_marks(schema) if _has_mark(schema) else ()
+            except _Broken as why:
+                left_out.append(LeftOut(_shown(name), str(why)))
+                params = ()
+            else:
+                kept.append(tool)
+            self._learn(name, params)
+        return ToolList(_with_tools(fields, kept), tuple(left_out)) if left_out else ToolList(result)
+
+    def param_headers(self, name: str, params: Raw) -> Headers:
+        """The `Mcp-Param-{Name}` headers of a `tools/call` with these params (Client Behavior).
+
+        The argument decides what is written, and not the declared type: a server compares header and argument before
+        it checks the argument's type, and then its error is the one that helps.
+
+        | argument | value |
+        |---|---|
+        | absent, null | no header |
+        | string | see `header_value` |
+        | true, false | the same |
+        | an integer | its digits, also beyond the safe range: a server that takes it wants to see it |
+        | another number | an integer's digits where it is one (`1.0`, `1e2`), else the shortest decimal form |
+        | object, array | no header: it has no form |
+        """
+        marked = self._params.get(name, ())
+        if not marked:
+            return ()
+        fields = members(params) or members(mended(params))
+        levels: dict[tuple[str, ...], Members] = {(): members(fields.get("arguments", Raw()))}
+        values = ((param.header, _rendered(_at(param.path, levels))) for param in marked)
+        return tuple((header, value) for header, value in values if value is not None)
+
+    def _learn(self, name: str, params: tuple[_Param, ...]) -> None:
+        self._params.pop(name, None)
+        if not params:
+            return
+        if len(self._params) >= _MAX_TOOLS:
+            del self._params[next(iter(self._params))]
+        self._params[name] = params
+
+
+def _has_mark(value: Raw) -> bool:
+    """Whether the mark may occur in it; where this is False it does not."""
+    octets = bytes(value)
+    return _MARK_BYTES in octets or (b"\\u00" in octets and _MARK_ESCAPED.search(octets) is not None)
+
+
+def _tools(fields: Members) -> list[Raw]:
+    try:
+        return _decode_array(fields.get("tools", Raw(b"[]")))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+
+
+def _with_tools(fields: Members, kept: list[Raw]) -> Raw:
+    """The result with other tools; everything it holds stays the bytes it was."""
+    tools = b"[%b]" % b",".join(kept)
+    parts = (b"%b:%b" % (msgspec.json.encode(key), tools if key == "tools" else raw) for key, raw in fields.items())
+    return Raw(b"{%b}" % b",".join(parts))
+
+
+def _name(definition: Members) -> str:
+    return string(definition.get("name", Raw())) or ""
+
+
+def _read_marks(schema: Raw) -> tuple[_Param, ...]:
+    """The marked properties of an `inputSchema`. Raises `_Broken` where a mark breaks a rule."""
+    try:
+        root = _decode_schema(str(memoryview(schema), "utf-8"))
+    except (ValueError, RecursionError):
+        raise _Broken("its inputSchema cannot be read, and may hold an x-mcp-header") from None
+    params: list[_Param] = []
+    seen: set[str] = set()
+    size = 0
+    for node, chain, is_reachable in _schemas(root):
+        if _MARK not in node:
+            continue
+        if chain is None or not is_reachable:
+            raise _Broken("its inputSchema has an x-mcp-header at a place that `properties` alone do not lead to")
+        header, path = node[_MARK], _path(chain)
+        where = _shown(".".join(path))
+        if not isinstance(header, str):
+            raise _Broken(f"the property {where} has an x-mcp-header that is no string")
+        if not _TOKEN.fullmatch(header):
+            raise _Broken(f"the property {where} has the x-mcp-header {_shown(header)}, which is no HTTP token")
+        if not isinstance(node.get("type"), str) or node["type"] not in _TYPES:
+            raise _Broken(f"the property {where} has an x-mcp-header and is neither a string, an integer nor a boolean")
+        if header.lower() in seen:
+            raise _Broken(f"the property {where} has the same x-mcp-header as another one, {_shown(header)}")
+        seen.add(header.lower())
+        size += len(header) + sum(len(name) + 1 for name in path)
+        if size > _MAX_NAMES:
+            raise _Broken(
+                f"the names of its x-mcp-headers and of their properties are longer than {_MAX_NAMES} characters in all"
+            )
+        params.append(_Param(PARAM_PREFIX + header.lower().encode(), path))
+    return tuple(params)
+
+
+def _schemas(root: Any) -> Iterator[tuple[dict[str, Any], _Chain, bool]]:
+    """Every schema in a schema, by levels: its members, the names that lead to it, and whether these are all."""
+    found: list[tuple[Any, _Chain, bool]] = [(root, None, True)]
+    for node, chain, is_reachable in found:
+        if not isinstance(node, dict):
+            continue
+        yield node, chain, is_reachable
+        for keyword, value in node.items():
+            if keyword == "properties" and isinstance(value, dict):
+                found.extend((below, (chain, name), is_reachable) for name, below in value.items())
+            elif keyword in _SCHEMA_KEYWORDS:
+                found.extend((below, None, False) for below in (value if isinstance(value, list) else (value,)))
+            elif keyword in _NAMED_SCHEMAS_KEYWORDS and isinstance(value, dict):
+                found.extend((below, None, False) for below in value.values())
+
+
+def _path(chain: _Chain) -> tuple[str, ...]:
+    names: list[str] = []
+    while chain is not None:
+        chain, name = chain
+        names.append(name)
+    return tuple(reversed(names))
+
+
+def _at(path: tuple[str, ...], levels: dict[tuple[str, ...], Members]) -> Raw:
+    """The value at a path in the arguments, empty where there is none; `levels` keeps the objects read on the way."""
+    for depth in range(1, len(path)):
+        if path[:depth] not in levels:
+            levels[path[:depth]] = members(levels[path[: depth - 1]].get(path[depth - 1], Raw()))
+    return levels[path[:-1]].get(path[-1], Raw())
+
+
+def _rendered(value: Raw) -> bytes | None:
+    """An argument as a header's value, by the table at `ToolHeaders.param_headers`."""
+    first = bytes(memoryview(value)[:1])
+    if first == b'"':
+        text = string(value)
+        return None if text is None else header_value(text)
+    if first not in (b"t", b"f") and not first.isdigit() and first != b"-":
+        return None
+    written = bytes(value)
+    if first in (b"t", b"f") or _INTEGER.fullmatch(written):
+        return written
+    number = float(written)
+    if not math.isfinite(number):
+        return None
+    return str(int(number) if number.is_integer() and abs(number) <= _SAFE_INTEGER else number).encode()
+
+
+def _shown(text: str) -> str:
+    """A server's word for a person to read: quoted, on one line, and not too long."""
+    return repr(text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")

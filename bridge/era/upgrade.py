@@ -1,0 +1,342 @@
+"""A legacy host on a modern server: its session is kept here, and each request goes up by itself (MCP 2026-07-28).
+
+| the host sends | what becomes of it |
+|---|---|
+| `initialize` | `server/discover` |
+| `ping` | answered |
+| `logging/setLevel` | answered, and said in each request from then on |
+| `resources/subscribe` and its opposite, `notifications/initialized` | one `subscriptions/listen` (`Interests`) |
+| `notifications/cancelled` | said upwards, or questions to the host are taken back |
+| an answer | for a question that a server asked in the middle of a call (`Rounds`) |
+| another request | goes up with what the host said of itself, and under another id |
+| `tasks/...`, and what only modern hosts send | method not found |
+| another notification | nothing: modern servers take none |
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from msgspec import Raw
+
+from bridge.era import introduction, legacy_results, per_request
+from bridge.era.interests import Interests
+from bridge.era.legacy_host import LegacyHost
+from bridge.era.outlet import Outlet, Refusal
+from bridge.era.rounds import TIMER as ROUND
+from bridge.era.rounds import Call, Rounds
+from bridge.era.waiting import Waiting
+from bridge.era.words import excerpt
+from bridge.errors import INVALID_REQUEST, SERVER_ERROR
+from bridge.protocol import mcp, writing
+from bridge.protocol.headers import string
+from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
+from bridge.protocol.surrogates import mended, replaced
+from bridge.protocol.writing import Json, Members, members
+
+_ELICITATION_COMPLETE = "notifications/elicitation/complete"
+_MODERN_METHODS = frozenset((mcp.DISCOVER, mcp.LISTEN))
+_ROUND_TRIP = ("inputResponses", "requestState")
+_SHUTDOWN = Refusal(SERVER_ERROR, "shutdown", "The bridge ended before the request was answered.")
+_REOPENED = Refusal(INVALID_REQUEST, "reopened", "The host opened a new session before the request was answered.")
+
+
+class HostSession:
+    """What one `initialize` began.
+
+    `number` is the id upwards of the `server/discover` that has no answer yet, `initialize` what to answer then (None
+    where the host has its answer), and `held` are the requests that came meanwhile.
+    """
+
+    def __init__(self, host: LegacyHost, interests: Interests, initialize: Request | None, number: int) -> None:
+        self.host = host
+        self.interests = interests
+        self.initialize = initialize
+        self.number: int | None = number
+        self.held: dict[RequestId, Request] = {}
+        self.capabilities: Members | None = None
+        self.is_initialized = False
+
+
+class Upgrade:
+    """The translator. `server_name`: what to call a server that does not say its name."""
+
+    def __init__(self, outlet: Outlet, server_name: str) -> None:
+        self._outlet = outlet
+        self._server_name = server_name
+        self._waiting = Waiting(outlet)
+        self._session: HostSession | None = None
+        self._calls: dict[RequestId, Call] = {}
+        self._rounds = Rounds(outlet, self._send, lambda call, refusal: self._waiting.refuse(call.request, refusal))
+        self._last_number = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the host waits for an answer that nothing upwards is asked for just now."""
+        session = self._session
+        return not self._rounds.is_empty or bool(session and (session.held or session.interests.is_waiting))
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether a request of the host's with this id has no answer yet."""
+        return id_ in self._waiting
+
+    def adopt(self, initialize: Request, initialized: bool) -> None:
+        """Begin as if the host had been answered already; `initialized`: it has said so itself."""
+        session = self._begin(initialize, is_answered=True)
+        session.is_initialized = initialized
+
+    def give_back(self, id_: RequestId) -> list[Request]:
+        """Forget the request upwards with this id, and return the host's requests that wait for its answer."""
+        session = self._session
+        requests: list[Request] = []
+        if call := self._calls.pop(id_, None):
+            call.number = None
+            requests = [call.request]
+        elif session and id_ == session.number:
+            requests = [*([session.initialize] if session.initialize else []), *session.held.values()]
+            session.number = session.initialize = None
+            session.held = {}
+        elif session:
+            requests = session.interests.give_back(id_)
+        for request in requests:
+            self._waiting.forget(request)
+        return requests
+
+    def close(self) -> None:
+        """The run ends: answer, with errors, what nothing upwards is asked for."""
+        self._rounds.end(_SHUTDOWN)
+        if self._session:
+            self._fail_held(self._session, _SHUTDOWN)
+            self._session.interests.end(_SHUTDOWN)
+
+    # -- the host
+
+    def from_host(self, message: Message) -> None:
+        """The host sent a message."""
+        if isinstance(message, Request):
+            self._request(message)
+        elif isinstance(message, Response):
+            if not self._rounds.take(message):
+                self._outlet.report("debug", "an answer of the host's that nobody waits for was dropped")
+        elif message.method == mcp.CANCELLED:
+            self._cancelled(message)
+        elif message.method == mcp.INITIALIZED and self._session:
+            self._session.is_initialized = True
+            self._listen(self._session)
+
+    def on_timer(self, purpose: str, number: int) -> None:
+        """A `wait` is over."""
+        if purpose == ROUND:
+            self._rounds.on_timer(number)
+        elif self._session:
+            self._session.interests.on_timer(purpose, number)
+
+    def _request(self, request: Request) -> None:
+        session = self._session
+        if request.id in self._waiting:
+            what = "This id is in use by a request that has no answer yet."
+            self._outlet.refuse(request, Refusal(INVALID_REQUEST, "duplicate-id", what))
+        elif request.method == mcp.PING:
+            self._answer_empty(request)
+        elif self._waiting.is_full:
+            what = "Too many requests wait for answers; wait for some of them."
+            self._outlet.refuse(request, Refusal(SERVER_ERROR, "too-many", what))
+        elif request.method == mcp.INITIALIZE:
+            self._begin(request, is_answered=False)
+        elif session is None:
+            what = f"The host has to open the session with initialize before {excerpt(request.method)}."
+            self._outlet.refuse(request, Refusal(INVALID_REQUEST, "not-initialized", what))
+        elif session.number is not None:
+            session.held[request.id] = request
+            self._waiting.enter(request, lambda _: self._forget_held(session, request))
+        else:
+            self._route(session, request)
+
+    def _route(self, session: HostSession, request: Request) -> None:
+        method = request.method
+        if method == mcp.SET_LEVEL:
+            self._set_level(session, request)
+        elif method == mcp.SUBSCRIBE:
+            session.interests.subscribe(request)
+        elif method == mcp.UNSUBSCRIBE:
+            session.interests.unsubscribe(request)
+        elif method in _MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
+            what = f"{excerpt(method)} is not available in a session of MCP {session.host.version} with this server."
+            self._outlet.refuse(request, Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", what))
+        elif len(request.params) and not per_request.is_object(request.params):
+            what = "The params must be an object."
+            self._outlet.refuse(request, Refusal(per_request.INVALID_PARAMS, "invalid-params", what))
+        else:
+            self._last_number += 1
+            call = Call(self._last_number, request, session.host)
+            self._waiting.enter(request, partial(self._take_back, call))
+            self._send(call, {})
+
+    def _set_level(self, session: HostSession, request: Request) -> None:
+        level = string(members(request.params).get("level", Raw()))
+        if session.capabilities is not None and "logging" not in session.capabilities:
+            refusal = Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", "The server sends no log messages.")
+            self._outlet.refuse(request, refusal)
+        elif level not in mcp.LOG_LEVELS:
+            what = f"The level must be one of {', '.join(mcp.LOG_LEVELS)}."
+            self._outlet.refuse(request, Refusal(per_request.INVALID_PARAMS, "invalid-params", what))
+        else:
+            session.host.set_level(level)
+            self._answer_empty(request)
+
+    def _answer_empty(self, request: Request) -> None:
+        self._outlet.down(writing.result(request.raw_id, b"{}").line)
+
+    def _cancelled(self, note: Notification) -> None:
+        id_ = mcp.cancelled_request(note.params)
+        session = self._session
+        if session and session.initialize and session.initialize.id == id_:
+            return  # It must not be cancelled (MCP 2025-11-25, Cancellation, Behavior Requirements).
+        self._waiting.cancelled(id_, members(note.params).get("reason", Raw()))
+
+    def _take_back(self, call: Call, reason: Json) -> None:
+        """The host cancelled a call, wherever that is just now."""
+        self._rounds.withdraw(call, "The call was cancelled.")
+        if call.number is not None:
+            self._cancel(call.number, reason)
+
+    # -- one session
+
+    def _begin(self, initialize: Request, *, is_answered: bool) -> HostSession:
+        self._end_session()
+        host = LegacyHost(initialize)
+        number = self._number()
+        interests = Interests(self._outlet, self._waiting, host, self._number)
+        session = self._session = HostSession(host, interests, None if is_answered else initialize, number)
+        if not is_answered:
+            self._waiting.enter(initialize, lambda _: None)
+        self._outlet.up(writing.request(b"%d" % number, mcp.DISCOVER, host.stamped(Raw())))
+        return session
+
+    def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        self._rounds.end(_REOPENED)
+        session.interests.end(_REOPENED)
+        self._fail_held(session, _REOPENED)
+        if session.number is not None:
+            self._cancel(session.number, b"")
+        if session.initialize:
+            self._waiting.refuse(session.initialize, _REOPENED)
+
+    def _forget_held(self, session: HostSession, request: Request) -> None:
+        session.held.pop(request.id, None)
+
+    def _fail_held(self, session: HostSession, refusal: Refusal) -> None:
+        held, session.held = session.held, {}
+        for request in held.values():
+            self._waiting.refuse(request, refusal)
+
+    def _discovered(self, session: HostSession, response: Response) -> None:
+        initialize, held = session.initialize, session.held
+        session.number, session.initialize, session.held = None, None, {}
+        said = None if response.is_error else introduction.read(response.result)
+        if said is not None:
+            session.capabilities = said.capabilities
+            if initialize:
+                result = introduction.initialize_result(said, session.host.version, self._server_name)
+                self._waiting.result(initialize, result)
+        elif initialize:
+            self._session = None
+            self._fail_opening(response, [initialize, *held.values()])
+            return
+        else:
+            self._outlet.report("warning", "the server did not say what it offers; the host will hear of no changes")
+        for request in held.values():
+            self._waiting.forget(request)
+            self._route(session, request)
+        self._listen(session)
+
+    def _fail_opening(self, response: Response, requests: list[Request]) -> None:
+        for request in requests:
+            if response.is_error:
+                self._waiting.line(request, writing.answering(response, request.raw_id).line)
+            else:
+                what = f"The server answered {mcp.DISCOVER} with something else; it does not follow MCP."
+                self._waiting.refuse(request, Refusal(per_request.INTERNAL_ERROR, "wrong-answer", what))
+
+    def _listen(self, session: HostSession) -> None:
+        if session.is_initialized and session.number is None and session.capabilities:
+            session.interests.listen(session.capabilities)
+
+    # -- up
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _send(self, call: Call, added: Members) -> None:
+        """Send a call up, the first time or again."""
+        request = call.request
+        without = _ROUND_TRIP if request.method in mcp.NAMED_METHODS else ()
+        if request.method == mcp.TOOLS_CALL:
+            without = (*without, "task")
+        call.number = number = self._number()
+        self._calls[number] = call
+        params = call.host.stamped(request.params, without, added)
+        self._outlet.up(writing.request(b"%d" % number, request.method, params))
+
+    def _cancel(self, number: int, reason: Json) -> None:
+        self._calls.pop(number, None)
+        said = b',"reason":%b' % bytes(reason) if len(reason) else b""
+        self._outlet.up(writing.notification(mcp.CANCELLED, b'{"requestId":%d%b}' % (number, said)))
+
+    # -- the server
+
+    def from_server(self, message: Message, about: RequestId | None) -> None:
+        """The server, or whatever speaks to it, sent one. `about`: the id upwards of the call it came with."""
+        if isinstance(message, Response):
+            self._response(message)
+        elif isinstance(message, Request):
+            self._outlet.report("warning", f"the server asked for {excerpt(message.method)}; it was dropped")
+        elif self._session and about is not None and about in self._session.interests:
+            self._session.interests.notified(about, message)
+        elif about in self._calls and message.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
+            self._outlet.down(message.line)
+
+    def _response(self, response: Response) -> None:
+        session = self._session
+        call = self._calls.pop(response.id, None) if response.id is not None else None
+        if call:
+            call.number = None
+            self._answered(call, response)
+        elif session and response.id is not None and response.id == session.number:
+            self._discovered(session, response)
+        elif session and response.id in session.interests:
+            session.interests.ended(response)
+
+    def _answered(self, call: Call, response: Response) -> None:
+        request = call.request
+        if response.is_error:
+            self._waiting.line(request, legacy_results.error(request, response.error).line)
+            return
+        said = members(response.result) or members(mended(response.result))
+        kind = legacy_results.result_type(response.result, said)
+        if kind == legacy_results.COMPLETE:
+            self._finish(call, legacy_results.complete(request, said))
+        elif kind == legacy_results.INPUT_REQUIRED and request.method in mcp.NAMED_METHODS:
+            if refusal := self._rounds.begin(call, said):
+                self._waiting.refuse(request, refusal)
+        else:
+            self._waiting.refuse(request, _unknown_result(request, kind))
+
+    def _finish(self, call: Call, answer: Response) -> None:
+        self._waiting.line(call.request, answer.line)
+        if call.host.version == mcp.LEGACY_VERSIONS[0]:
+            for visited in call.visited:
+                params = msgspec.json.encode({"elicitationId": visited})
+                self._outlet.down(writing.notification(_ELICITATION_COMPLETE, params).line)
+
+
+def _unknown_result(request: Request, kind: str | None) -> Refusal:
+    """Why a result cannot be passed on (MCP 2026-07-28, ResultType). `kind`: what it calls itself."""
+    named = "without a valid resultType" if kind is None else f'of type "{excerpt(kind)}"'
+    what = f"The server answered {excerpt(request.method)} with a result {named}; MCP has no such answer to it."
+    return Refusal(per_request.INTERNAL_ERROR, "wrong-answer", what)
