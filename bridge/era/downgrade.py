@@ -90,6 +90,11 @@ class Downgrade:
         """Whether a request of the host's with this id has no answer yet."""
         return id_ in self._waiting
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of the host's would be lost with the session: no request, subscription or round."""
+        return not self.is_waiting and self._listens.is_empty and self._rounds.is_empty
+
     def owns(self, state: Raw | bytes) -> bool:
         """Whether this `requestState`, as JSON, was given out here and may still come back."""
         try:

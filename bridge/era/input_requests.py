@@ -16,7 +16,6 @@ from msgspec import Raw
 from bridge.era import per_request
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Json, Members, members
 
 _GONE = ("task", "_meta", "elicitationId")
@@ -50,7 +49,7 @@ class NotAskable(Exception):
 
 def from_request(request: Request, key: str, declared: Members) -> InputRequest:
     """What a server's request asks. `declared` are the host's capabilities. Raises `NotAskable`."""
-    params = members(request.params) or members(mended(request.params))
+    params = members(request.params)
     missing = _missing_capability(request.method, params, declared)
     if missing is None:
         raise NotAskable(per_request.METHOD_NOT_FOUND, "This host does not answer such requests.")

@@ -60,6 +60,11 @@ class InputRounds:
         self._last_number = 0
         self._last_key = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none is open."""
+        return not self._by_state
+
     def owns(self, state: str) -> bool:
         """Whether an open round has this `requestState`."""
         return state in self._by_state

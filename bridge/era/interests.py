@@ -27,7 +27,7 @@ from bridge.errors import SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
-from bridge.protocol.surrogates import mended, replaced
+from bridge.protocol.surrogates import replaced
 from bridge.protocol.writing import Members, members
 
 REOPEN = "listen"
@@ -165,7 +165,7 @@ class Interests:
             self._close(stream, "It was not acknowledged.")
             self._go_on()
 
-    def give_back(self, number: RequestId) -> list[Request]:
+    def take_back(self, number: RequestId) -> list[Request]:
         """Forget a stream, and return the host's requests that it would have answered."""
         stream = self._next
         if stream is None or stream.number != number:
@@ -285,7 +285,7 @@ def _agreed(note: Notification) -> frozenset[str]:
 
 def _unlabelled(note: Notification) -> bytes:
     """A notification as a legacy server would send it."""
-    said = members(note.params) or members(mended(note.params))
+    said = members(note.params)
     meta = members(said.pop("_meta", Raw()))
     meta.pop(mcp.META_SUBSCRIPTION, None)
     if meta:

@@ -7,7 +7,6 @@ from msgspec import Raw
 
 from bridge.era import per_request
 from bridge.protocol import mcp
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 
@@ -24,7 +23,7 @@ class Introduction(msgspec.Struct, frozen=True):
 
 def read(result: Raw) -> Introduction | None:
     """Read a `server/discover` result, or None where it is not one."""
-    said = members(result) or members(mended(result))
+    said = members(result)
     if not per_request.is_object(result) or not said.keys() & {"supportedVersions", "capabilities"}:
         return None
     if bytes(said.get("resultType", Raw(b'"complete"'))) != b'"complete"':

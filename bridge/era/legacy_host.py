@@ -19,7 +19,6 @@ from bridge.era import per_request
 from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 _VERSION = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
@@ -29,7 +28,7 @@ class LegacyHost:
     """One host, from one `initialize` to the next. `version` is the revision that it is answered in."""
 
     def __init__(self, initialize: Request) -> None:
-        said = members(initialize.params) or members(mended(initialize.params))
+        said = members(initialize.params)
         wish = string(said.get("protocolVersion", Raw()))
         self.version = wish if wish in mcp.LEGACY_VERSIONS else mcp.LEGACY_VERSIONS[0]
         self._capabilities = _modern_capabilities(said.get("capabilities", Raw()))
@@ -55,16 +54,16 @@ class LegacyHost:
 
     def stamped(self, params: Raw, without: Iterable[str] = (), added: Members | None = None) -> bytes:
         """A request's params as a modern server wants them, without some members and with others added."""
-        said = members(params) or members(mended(params))
+        said = members(params)
         for name in without:
             said.pop(name, None)
         meta = said.get("_meta", Raw())
-        stamp = {**(members(meta) or members(mended(meta))), **self._stamp}
+        stamp = {**(members(meta)), **self._stamp}
         return msgspec.json.encode({**said, **(added or {}), "_meta": stamp})
 
 
 def _modern_capabilities(declared: Raw) -> Members:
-    found = members(declared) or members(mended(declared))
+    found = members(declared)
     kept = {name: value.copy() for name, value in found.items() if name != "tasks" and per_request.is_object(value)}
     if "roots" in kept:
         kept["roots"] = Raw(b"{}")

@@ -24,7 +24,6 @@ from bridge.era import per_request
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 COMPLETE = "complete"
@@ -81,7 +80,7 @@ def sampling_params(params: Raw) -> Raw:
     """The params of `sampling/createMessage`, whose messages may hold results of tools."""
     if b'"structuredContent"' not in bytes(params):
         return params
-    said = members(params) or members(mended(params))
+    said = members(params)
     said["messages"] = _each(said.get("messages", Raw()), _legacy_message)
     return Raw(msgspec.json.encode(said))
 

@@ -14,7 +14,6 @@ from bridge.era.waiting import Waiting
 from bridge.errors import SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Json, Members, members
 
 OnAnswer = Callable[[Response], None]
@@ -74,7 +73,7 @@ class LegacyServer:
             for request, _ in self._take_held():
                 self._waiting.line(request, modern_results.error_line(request.raw_id, response.error))
             return
-        said = members(response.result) or members(mended(response.result))
+        said = members(response.result)
         version = per_request.text(said.get("protocolVersion"))
         if version not in mcp.LEGACY_VERSIONS:
             refusal = _wrong_version(version)

@@ -76,6 +76,11 @@ class Listens:
         self._open: dict[RequestId, Listen] = {}
         self._resources = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none is open."""
+        return not self._open
+
     def open(self, asked: ModernRequest) -> None:
         """The host wants to listen."""
         request = asked.request
@@ -114,8 +119,7 @@ class Listens:
     def close(self) -> None:
         """The run ends: each listen ends well (MCP 2026-07-28, Subscriptions, Graceful Closure)."""
         for listen in list(self._open.values()):
-            meta = {mcp.META_SUBSCRIPTION: Raw(listen.request.raw_id)}
-            self._waiting.result(listen.request, msgspec.json.encode({"resultType": "complete", "_meta": meta}))
+            self._waiting.line(listen.request, _ending(listen))
         self._open.clear()
 
     def _granted(self, wanted: Filter) -> frozenset[str]:
@@ -156,6 +160,7 @@ class Listens:
         self._resources -= len(listen.resources)
         for uri in listen.resources:
             self._subscribed.unwant(uri, listen.request.id)
+        self._outlet.down(_ending(listen))
 
     def _taken_back(self, waited: set[RequestId]) -> list[Request]:
         """The server never was asked: these listens are somebody else's, and nothing that it watched is watched."""
@@ -163,6 +168,14 @@ class Listens:
         listens = [self._open.pop(who) for who in waited]
         self._resources -= sum(len(listen.resources) for listen in listens)
         return [listen.request for listen in listens]
+
+
+def _ending(listen: Listen) -> bytes:
+    """The answer that says that it ended, and not by accident (MCP 2026-07-28, Graceful Closure)."""
+    raw_id = listen.request.raw_id
+    meta = {mcp.META_SUBSCRIPTION: Raw(raw_id)}
+    value = msgspec.json.encode({"resultType": "complete", "_meta": meta})
+    return bytes(writing.result(raw_id, value).line)
 
 
 def _tagged(listen: Listen, method: str, params: Raw) -> bytes:

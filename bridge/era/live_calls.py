@@ -14,7 +14,6 @@ from msgspec import Raw
 from bridge.era.per_request import ModernRequest
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import members
 
 
@@ -100,7 +99,7 @@ class LiveCalls:
 
     def progress(self, message: Notification) -> Octets | None:
         """What the host is told of a `notifications/progress`: None where no request of its own is meant."""
-        said = members(message.params) or members(mended(message.params))
+        said = members(message.params)
         key = _token_key(told := bytes(said.get("progressToken", Raw())))
         call = self._by_token.get(key) if key is not None else None
         if call is None or call.waiting is None or not call.token:
@@ -113,7 +112,7 @@ class LiveCalls:
     def wants_log(self, message: Notification, about: RequestId | None) -> bool:
         """Whether a request of the host's that waits asked to hear this log message."""
         try:
-            said = members(message.params) or members(mended(message.params))
+            said = members(message.params)
             level = mcp.LOG_LEVELS.index(msgspec.json.decode(said.get("level", Raw()), type=str))
         except (ValueError, UnicodeDecodeError):
             return False

@@ -26,7 +26,6 @@ from msgspec import Raw
 from bridge.era import per_request
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets, Response
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 _SMALL = 16 * 1024
@@ -82,7 +81,7 @@ def error_line(raw_id: bytes, value: Raw) -> bytes:
     try:
         read = msgspec.json.decode(value, type=_Error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = Raw(msgspec.json.encode(_made_valid(members(value) or members(mended(value)))))
+        value = Raw(msgspec.json.encode(_made_valid(members(value))))
         return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, bytes(value))
     if read.code in _CODES:
         value = Raw(msgspec.json.encode({**members(value), "code": _CODES[read.code]}))

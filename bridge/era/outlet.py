@@ -69,7 +69,7 @@ class Translator(Protocol):
         """The host sent a message."""
 
     def from_server(self, message: Message, about: RequestId | None) -> None:
-        """The server, or whatever speaks to it, sent one. `about`: the id, as sent upwards, of the call it came with."""
+        """The server, or what speaks to it, sent one. `about`: the id, as sent upwards, of the call it came with."""
 
     def take_back(self, id_: RequestId) -> list[Request]:
         """Forget the request sent upwards with this id, and return, in order, the host's that depended on it.

@@ -19,7 +19,6 @@ from msgspec import Raw
 from bridge.era.outlet import Refusal
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 METHOD_NOT_FOUND = -32601
@@ -79,7 +78,7 @@ def read(request: Request) -> ModernRequest | Refusal:
     method = request.method
     if method in _REMOVED or method.startswith("tasks/") or not method.isprintable():
         return Refusal(METHOD_NOT_FOUND, "unknown-method", f"{method} is no method of MCP {mcp.MODERN_VERSIONS[0]}.")
-    params = members(request.params) or members(mended(request.params))
+    params = members(request.params)
     meta = members(params.pop("_meta", _EMPTY))
     version, level = text(meta.get(mcp.META_VERSION)), text(meta.get(mcp.META_LOG_LEVEL))
     if version is None:

@@ -22,7 +22,6 @@ from bridge.era.words import excerpt
 from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 _KINDS = {mcp.TOOLS_CALL: "tool", "prompts/get": "prompt", "resources/read": "resource"}
@@ -50,9 +49,9 @@ class NoQuestion(msgspec.Struct, frozen=True):
 
 def read(value: Raw, host: LegacyHost, elicitation_id: str) -> Question | NotDeclared | NoQuestion:
     """Read one of `inputRequests`. `elicitation_id`: the name for a visit to a URL, should it be one."""
-    said = members(value) or members(mended(value))
+    said = members(value)
     method, params = string(said.get("method", Raw())), said.get("params", Raw())
-    given = members(params) or members(mended(params))
+    given = members(params)
     if method == mcp.ROOTS_LIST:
         path: tuple[str, ...] = ("roots",)
     elif not per_request.is_object(params):

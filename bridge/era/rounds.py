@@ -26,7 +26,6 @@ from bridge.era.words import excerpt
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 TIMER = "round"
@@ -87,7 +86,7 @@ class Rounds:
             return _broken(call, "without saying what for")
         if wanted is not None and not per_request.is_object(wanted):
             return _broken(call, "with something that is no object")
-        asked = members(wanted or b"") or members(mended(wanted or b""))
+        asked = members(wanted or b"")
         if not asked:
             self._pause(call)
             return None
@@ -181,7 +180,7 @@ def _broken(call: Call, what: str) -> Refusal:
 
 
 def _unanswered(call: Call, question: Question, response: Response) -> Refusal:
-    said = members(response.error) or members(mended(response.error))
+    said = members(response.error)
     message = excerpt(string(said.get("message", Raw())) or "") if response.is_error else "no result at all"
     return _failed(
         "unanswered",

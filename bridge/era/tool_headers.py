@@ -28,7 +28,6 @@ from msgspec import Raw
 
 from bridge.protocol.headers import Headers, header_value, string
 from bridge.protocol.mcp import PARAM_PREFIX
-from bridge.protocol.surrogates import mended
 from bridge.protocol.writing import Members, members
 
 _MARK = "x-mcp-header"
@@ -106,7 +105,7 @@ class ToolHeaders:
         """
         if not (self._params or _has_mark(result)):
             return ToolList(result)
-        fields = members(result) or members(mended(result))
+        fields = members(result)
         kept, left_out = list[Raw](), list[LeftOut]()
         for tool in _tools(fields):
             definition = members(tool)
@@ -139,7 +138,7 @@ class ToolHeaders:
         marked = self._params.get(name, ())
         if not marked:
             return ()
-        fields = members(params) or members(mended(params))
+        fields = members(params)
         levels: dict[tuple[str, ...], Members] = {(): members(fields.get("arguments", Raw()))}
         values = ((param.header, _rendered(_at(param.path, levels))) for param in marked)
         return tuple((header, value) for header, value in values if value is not None)

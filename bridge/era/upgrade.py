@@ -32,7 +32,7 @@ from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
-from bridge.protocol.surrogates import mended, replaced
+from bridge.protocol.surrogates import replaced
 from bridge.protocol.writing import Json, Members, members
 
 _ELICITATION_COMPLETE = "notifications/elicitation/complete"
@@ -86,7 +86,7 @@ class Upgrade:
         session = self._begin(initialize, is_answered=True)
         session.is_initialized = initialized
 
-    def give_back(self, id_: RequestId) -> list[Request]:
+    def take_back(self, id_: RequestId) -> list[Request]:
         """Forget the request upwards with this id, and return the host's requests that wait for its answer."""
         session = self._session
         requests: list[Request] = []
@@ -98,7 +98,7 @@ class Upgrade:
             session.number = session.initialize = None
             session.held = {}
         elif session:
-            requests = session.interests.give_back(id_)
+            requests = session.interests.take_back(id_)
         for request in requests:
             self._waiting.forget(request)
         return requests
@@ -317,7 +317,7 @@ class Upgrade:
         if response.is_error:
             self._waiting.line(request, legacy_results.error(request, response.error).line)
             return
-        said = members(response.result) or members(mended(response.result))
+        said = members(response.result)
         kind = legacy_results.result_type(response.result, said)
         if kind == legacy_results.COMPLETE:
             self._finish(call, legacy_results.complete(request, said))

@@ -13,19 +13,30 @@ does not mind; a server compares them without regard to case.
 from __future__ import annotations
 
 import base64
+import re
 
 import msgspec
 from msgspec import Raw
 
 from bridge.protocol import mcp
 from bridge.protocol.surrogates import mended, replaced
-from bridge.protocol.writing import members
 
 Headers = tuple[tuple[bytes, bytes], ...]
 """Names in lower case and values, in the order in which they are sent."""
 
+# What a header can hold as it is (RFC 9110, section 5.5).
+_PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _WRAPPING = ("=?base64?", "?=")
 
+
+class _Target(msgspec.Struct, gc=False):
+    """What `Mcp-Name` may have to say, of any type; nothing else of the params is looked at."""
+
+    name: Raw = Raw()
+    uri: Raw = Raw()
+
+
+_decode_target = msgspec.json.Decoder(_Target).decode
 _decode_string = msgspec.json.Decoder(str).decode
 
 
@@ -35,13 +46,14 @@ def request_headers(version: str, method: str, params: Raw) -> Headers | None:
     These two have no encoding to fall back on (Server Validation). A message whose params lack the name goes without
     `Mcp-Name`: its server says better what is wrong with it.
     """
-    if not (_is_plain(version) and _is_plain(method)):
+    if not (_PLAIN.fullmatch(version) and _PLAIN.fullmatch(method)):
         return None
     headers = ((mcp.PROTOCOL_VERSION, version.encode()), (mcp.METHOD, method.encode()))
     key = mcp.NAMED_METHODS.get(method)
     if key is None:
         return headers
-    name = string((members(params) or members(mended(params))).get(key, Raw()))
+    target = _target(params)
+    name = string(target.name if key == "name" else target.uri)
     return headers if name is None else (*headers, (mcp.NAME, header_value(name)))
 
 
@@ -59,17 +71,17 @@ def header_value(text: str) -> bytes:
     turn it into a space. A lone surrogate has no UTF-8; U+FFFD stands for it, as a server that reads it at all does.
     """
     before, after = _WRAPPING
-    if _is_plain(text) and not (text.startswith(before) and text.endswith(after)):
+    if _PLAIN.fullmatch(text) and not (text.startswith(before) and text.endswith(after)):
         return text.encode()
     return b"%b%b%b" % (before.encode(), base64.b64encode(replaced(text).encode()), after.encode())
 
 
 def string(value: Raw) -> str | None:
     """A JSON string's text, or None where it is another value, or none at all."""
-    if bytes(memoryview(value)[:1]) != b'"':
-        return None
     try:
         return _decode_string(value)
+    except msgspec.ValidationError:
+        return None
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     try:
@@ -78,6 +90,14 @@ def string(value: Raw) -> str | None:
         return None
 
 
-def _is_plain(text: str) -> bool:
-    """Whether a header can hold the text as it is (RFC 9110, section 5.5)."""
-    return text.isascii() and text.isprintable() and text != "" and text[0] != " " != text[-1]
+def _target(params: Raw) -> _Target:
+    try:
+        return _decode_target(params)
+    except msgspec.ValidationError:
+        return _Target()  # They are no object.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return _decode_target(mended(params))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Target()

@@ -21,6 +21,8 @@ from typing import Any, Literal, NoReturn
 import msgspec
 from msgspec import Raw
 
+from bridge.protocol.surrogates import mended
+
 RequestId = int | float | str | bytes
 """A request's id as a dictionary key; `bytes` for a number that no Python number can hold."""
 
@@ -94,6 +96,7 @@ class _IdOnly(msgspec.Struct, gc=False):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_id_only = msgspec.json.Decoder(_IdOnly).decode
 _decode_id = msgspec.json.Decoder(int | float | str).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
 
 
@@ -217,6 +220,7 @@ def _decode_tolerantly(line: Octets) -> _Envelope:
     r"""Ask the standard library where msgspec refuses: JSON allows an escaped lone surrogate, `"\ud83d"`.
 
     Servers that cut strings by UTF-16 units send them. Only the envelope is made anew; `line` still passes as it came.
+    A number that Python cannot hold takes replacement characters for the surrogates, to stay what it is.
     """
     value = _load_tolerantly(line)
     if not isinstance(value, dict):
@@ -226,7 +230,12 @@ def _decode_tolerantly(line: Octets) -> _Envelope:
         raise NotAMessage("it is not a JSON-RPC 2.0 message")
 
     def raw(name: str) -> Raw:
-        return Raw(json.dumps(value[name]).encode()) if name in value else _ABSENT
+        if name not in value:
+            return _ABSENT
+        try:
+            return Raw(json.dumps(value[name], allow_nan=False).encode())
+        except ValueError:
+            return _decode_members(mended(line))[name]
 
     return _Envelope("2.0", raw("id"), method, raw("params"), raw("result"), raw("error"))
 

@@ -77,6 +77,7 @@ IDEMPOTENT_METHODS = frozenset(
         SET_LEVEL,
         "tasks/get",
         "tasks/list",
+        "tasks/result",
         DISCOVER,
     }
 )

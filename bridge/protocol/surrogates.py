@@ -10,8 +10,6 @@ import re
 
 from msgspec import Raw
 
-from bridge.protocol.jsonrpc import Octets
-
 # One escape at a time, or a backslash that is itself escaped would be taken for the start of one.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -21,7 +19,7 @@ _ESCAPE = re.compile(
 )
 
 
-def mended(value: Octets | Raw) -> Raw:
+def mended(value: bytes | bytearray | Raw) -> Raw:
     r"""The same JSON with `\ufffd` for each escaped lone surrogate: the same length, and every other byte as it was."""
     return Raw(_ESCAPE.sub(_whole, bytes(value)))
 

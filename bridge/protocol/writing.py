@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol.jsonrpc import Notification, Octets, Request, Response, request_id
+from bridge.protocol.surrogates import mended, replaced
 
 Members = dict[str, Raw]
 Json = Octets | Raw
@@ -18,26 +19,25 @@ _decode_members = msgspec.json.Decoder(Members).decode
 
 def request(raw_id: bytes, method: str, params: Json = b"") -> Request:
     """A request; `raw_id` is the id as JSON. Without `params` it has none."""
-    body = b',"params":%b' % _octets(params) if len(params) else b""
-    line = b'{"jsonrpc":"2.0","id":%b,"method":%b%b}' % (raw_id, msgspec.json.encode(method), body)
+    line = _joined(b'{"jsonrpc":"2.0","id":', raw_id, b',"method":', _name(method), *_params(params))
     return Request(line, request_id(raw_id), raw_id, method, Raw(params))
 
 
 def notification(method: str, params: Json = b"") -> Notification:
     """A notification."""
-    body = b',"params":%b' % _octets(params) if len(params) else b""
-    return Notification(b'{"jsonrpc":"2.0","method":%b%b}' % (msgspec.json.encode(method), body), method, Raw(params))
+    line = _joined(b'{"jsonrpc":"2.0","method":', _name(method), *_params(params))
+    return Notification(line, method, Raw(params))
 
 
 def result(raw_id: bytes, value: Json) -> Response:
     """A good answer."""
-    line = b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (raw_id, _octets(value))
+    line = _joined(b'{"jsonrpc":"2.0","id":', raw_id, b',"result":', value, b"}")
     return Response(line, request_id(raw_id), Raw(value), Raw())
 
 
 def error(raw_id: bytes, value: Json) -> Response:
     """A bad answer; `value` is JSON-RPC's error object."""
-    line = b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, _octets(value))
+    line = _joined(b'{"jsonrpc":"2.0","id":', raw_id, b',"error":', value, b"}")
     return Response(line, request_id(raw_id), Raw(), Raw(value))
 
 
@@ -47,13 +47,35 @@ def answering(response: Response, raw_id: bytes) -> Response:
 
 
 def members(value: Json) -> Members:
-    """The members of an object, each as JSON; empty where it is no object, or none at all."""
+    """The members of an object, each as JSON; empty where it is no object, or none at all.
+
+    Where there are lone surrogates in it, replacement characters stand for them (see `surrogates`).
+    """
+    if not len(value):
+        return {}
     try:
-        return _decode_members(value) if len(value) else {}
+        return _decode_members(value)
+    except msgspec.ValidationError:
+        return {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _mended_members(value)
+
+
+def _mended_members(value: Json) -> Members:
+    try:
+        return _decode_members(mended(value))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
 
 
-def _octets(value: Json) -> bytes:
-    """What can stand in a template; it is not copied before."""
-    return cast("bytes", value)
+def _name(method: str) -> bytes:
+    return msgspec.json.encode(method if method.isascii() else replaced(method))
+
+
+def _params(params: Json) -> tuple[Json, ...]:
+    return (b',"params":', params, b"}") if len(params) else (b"}",)
+
+
+def _joined(*parts: Json) -> bytes:
+    """Each part is copied once; a template would copy a `Raw` octet by octet."""
+    return b"".join(cast("tuple[bytes, ...]", parts))

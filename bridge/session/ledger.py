@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge.protocol import mcp
-from bridge.session.commands import Abandon, CancelTimer, Command, Headers, Report, SetTimer
+from bridge.session.commands import Abandon, CancelTimer, Command, Headers, Report, SetTimer, Settle
 from bridge.session.events import (
     BodyReceived,
     Event,
@@ -102,6 +102,11 @@ class Ledger:
         """Stop an exchange, if it is still under way."""
         if exchange and self.exchanges.pop(exchange.number, None):
             self.commands.append(Abandon(exchange.number))
+
+    def settle(self, exchange: Exchange | None) -> None:
+        """Expect nothing more of an exchange, if it is still under way."""
+        if exchange and exchange.number in self.exchanges:
+            self.commands.append(Settle(exchange.number))
 
     def was_in_session(self, exchange: Exchange) -> bool:
         """Whether an exchange carried a session id, as what is sent within a session does."""

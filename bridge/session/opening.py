@@ -204,7 +204,7 @@ class Opening:
         if result is None or not _VERSION.fullmatch(result.protocol_version):
             return False
         ledger, version = self.ledger, result.protocol_version
-        if self.is_answered and version != self._version:
+        if self.is_answered and self._version not in {None, version}:
             ledger.report("warning", f"{ledger.url} now speaks {version}, and spoke {self._version} before")
         if not self.is_answered:
             ledger.report("info", f"connected to {ledger.url} (MCP {version})")

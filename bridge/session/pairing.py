@@ -232,7 +232,9 @@ class Pairing:
         from bridge.era.downgrade import Downgrade
 
         if self._lanes.is_full:
-            idle = next((key for key, lane in self._downgraded.items() if not lane.busy), None)
+            idle = next(
+                (key for key, lane in self._downgraded.items() if lane.translator.is_idle and not lane.busy), None
+            )
             if idle is None:
                 return False
             self._lanes.dismiss(self._downgraded.pop(idle))

@@ -87,9 +87,15 @@ def is_doubtful(deliver: Deliver, era: str) -> bool:
         return False
     opens = request.method == mcp.INITIALIZE
     if fault is None:
-        return era == LEGACY and opens and isinstance(deliver.message, Response) and not _opened(deliver.message)
+        answer = deliver.message
+        if era != LEGACY or not isinstance(answer, Response):
+            return False
+        if opens:
+            return not _opened(answer)
+        return answer.is_error and faults.error_code(answer.line) in mcp.MODERN_ERRORS
     if era == LEGACY:
-        return fault.kind == "session-lost" or (opens and _is_refusal(fault.status))
+        is_modern = fault.code in mcp.MODERN_ERRORS
+        return fault.kind == "session-lost" or is_modern or (opens and _is_refusal(fault.status))
     return _is_refusal(fault.status) and fault.code not in mcp.MODERN_ERRORS
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol import mcp, writing
-from bridge.protocol.headers import request_headers
+from bridge.protocol.headers import request_headers, string
 from bridge.protocol.jsonrpc import Octets, Response, request_id
 from bridge.session.answers import Answers
 from bridge.session.calls import Call
@@ -60,9 +60,10 @@ class Relisting:
         for message in self._answers.read(data):
             if isinstance(message, Response) and message.id == page.id:
                 self._learn(message.result)
-                cursor = writing.members(message.result).get("nextCursor")
+                cursor = writing.members(message.result).get("nextCursor", Raw())
                 self._pages += 1
-                if cursor is not None and self._pages < _MAX_PAGES:
+                self._ledger.settle(page)
+                if string(cursor) is not None and self._pages < _MAX_PAGES:
                     self._ask(cursor)
                 else:
                     self.end()

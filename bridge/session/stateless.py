@@ -126,6 +126,7 @@ class Stateless:
             self._signing_in = isinstance(event, SignInStarted)
             for call in self._calls:
                 call.sent_at = self._ledger.now  # The person's time is not the server's.
+            self._subscriptions.be_patient()
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())
             self._subscriptions.refresh()
@@ -245,11 +246,11 @@ class Stateless:
         """Whether the call goes again for what this error says, once for each reason."""
         if code == mcp.HEADER_MISMATCH and call.request.method == mcp.TOOLS_CALL and not call.renewals:
             call.renewals += 1
-            call.exchange = None
+            self._let_go(call)
             self._relisting.begin(call, self._version(call.request))
             return True
         if code == mcp.UNSUPPORTED_VERSION and (version := self._version_for(call.request, error)):
-            self._other_versions[mcp.stamped_version(call.request.params) or ""] = version
+            self._other_versions[mcp.stamped_version(call.request.params) or mcp.MODERN_VERSIONS[0]] = version
             self._again(call)
             return True
         return False
@@ -263,8 +264,12 @@ class Stateless:
     def _again(self, call: Call) -> None:
         if self._calls.numbered(call.number):
             call.cursor.rewind()
-            call.exchange = None
+            self._let_go(call)
             self._sending.submit(call)
+
+    def _let_go(self, call: Call) -> None:
+        exchange, call.exchange = call.exchange, None
+        self._ledger.settle(exchange)
 
     def _learn_tools(self, result: Raw) -> Raw:
         """What of a list the host may see."""

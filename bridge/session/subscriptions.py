@@ -26,7 +26,10 @@ _MAX_SUBSCRIPTIONS = 256
 
 
 class Subscription:
-    """One of the host's. `wire_id` is the id, as JSON, of the request that is under way for it."""
+    """One of the host's. `wire_id` is the id, as JSON, of the request that is under way for it.
+
+    `is_acknowledged`: the host has had its acknowledgment. `opened_at` is when the stream that is open now had its own.
+    """
 
     def __init__(self, number: int, request: Request, headers: Headers, now: float) -> None:
         self.number = number
@@ -36,7 +39,8 @@ class Subscription:
         self.exchange: Listen | None = None
         self.is_acknowledged = False
         self.attempts = 0
-        self.opened_at = now
+        self.began_at = now
+        self.opened_at: float | None = None
 
 
 class Subscriptions:
@@ -89,6 +93,11 @@ class Subscriptions:
             self._ledger.abandon(subscription.exchange)
             self._post_again(subscription)
 
+    def be_patient(self) -> None:
+        """Count patience from now: the time until now was not the server's."""
+        for subscription in self:
+            subscription.began_at = self._ledger.now
+
     def on_timer(self, number: int) -> None:
         """The pause before the next try is over."""
         if subscription := self._by_number.get(number):
@@ -116,13 +125,13 @@ class Subscriptions:
     def again(self, subscription: Subscription, fault: Fault, seconds: float | None = None) -> None:
         """The stream is gone: ask for it again after a pause, while there is patience if it never was there."""
         now = self._ledger.now
-        if subscription.is_acknowledged and now - subscription.opened_at >= _STEADY_SECONDS:
+        if subscription.opened_at is not None and now - subscription.opened_at >= _STEADY_SECONDS:
             subscription.attempts = 0
-        elif not subscription.is_acknowledged and now - subscription.opened_at > self._patience:
+        elif not subscription.is_acknowledged and now - subscription.began_at > self._patience:
             self.fail(subscription, fault)
             return
         subscription.attempts += 1
-        pause = back_off(subscription.attempts, first=0.5) if seconds is None else seconds
+        pause = max(seconds or 0.0, back_off(subscription.attempts, first=0.5))
         self._ledger.set_timer("subscription", subscription.number, pause, spread=0.5 if seconds is None else 0.0)
         self._ledger.report("debug", f"a subscription at {self._ledger.url} is asked for again: {fault.message}")
 
@@ -152,12 +161,14 @@ class Subscriptions:
 
     def _post(self, subscription: Subscription, line: Octets) -> None:
         exchange = subscription.exchange = Listen(self, subscription)
+        subscription.opened_at = None
         number = self._ledger.begin(exchange)
         self._ledger.commands.append(Post(number, line, subscription.headers, quiet=subscription.is_acknowledged))
 
     def _end(self, subscription: Subscription, answer: Response) -> None:
         self._drop(subscription)
         self._ledger.commands.append(Deliver(answer.line, answer, subscription.request.id))
+        self._ledger.settle(subscription.exchange)
 
     def _drop(self, subscription: Subscription) -> None:
         self._ledger.cancel_timer("subscription", subscription.number)

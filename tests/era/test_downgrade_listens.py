@@ -26,6 +26,11 @@ def acknowledged(down: list[Json], id_: object) -> Json:
     return granted
 
 
+def ended(id_: object) -> Json:
+    """The answer that ends a listen."""
+    return {"jsonrpc": "2.0", "id": id_, "result": {"resultType": "complete", "_meta": {SUBSCRIPTION: id_}}}
+
+
 def watching(book: Book, id_: object, *uris: str) -> None:
     """A listen for these resources, acknowledged."""
     down, up = listens(book, id_, resourceSubscriptions=uris)
@@ -147,9 +152,9 @@ def test_a_resource_is_subscribed_once_and_unsubscribed_when_the_last_listen_end
     down, up = listens(book, 2, resourceSubscriptions=["a:1", "a:2"])
     assert [sent["params"]["uri"] for sent in up] == ["a:2"]
     book.answers(up[0]["id"], {})
-    assert book.cancels(1) == ([], [])
+    assert book.cancels(1) == ([ended(1)], [])
     down, up = book.cancels(2)
-    assert down == []
+    assert down == [ended(2)]
     assert [(sent["method"], sent["params"]["uri"]) for sent in up] == [
         ("resources/unsubscribe", "a:1"),
         ("resources/unsubscribe", "a:2"),
@@ -169,7 +174,7 @@ def test_a_resource_wanted_again_while_it_is_left_is_subscribed_afterwards() -> 
 def test_a_listen_cancelled_before_its_acknowledgment_leaves_nothing_behind() -> None:
     book = Book().opened()
     _, (asked,) = listens(book, 1, resourceSubscriptions=["a:1"])
-    assert book.cancels(1) == ([], [])
+    assert book.cancels(1) == ([ended(1)], [])
     down, (left,) = book.answers(asked["id"], {})
     assert down == []
     assert left["method"] == "resources/unsubscribe"
@@ -252,10 +257,10 @@ def test_answers_that_come_at_once_do_not_pile_up() -> None:
 # -- the end
 
 
-def test_a_cancelled_listen_gets_no_message_more() -> None:
+def test_a_cancelled_listen_ends_with_its_answer_and_gets_no_message_more() -> None:
     book = Book().opened()
     listens(book, 1, toolsListChanged=True)
-    assert book.cancels(1) == ([], [])
+    assert book.cancels(1) == ([ended(1)], [])
     assert not book.downgrade.awaits(1)
     assert book.tells(TOOLS) == ([], [])
     assert listens(book, 1, toolsListChanged=True)[0]

@@ -467,16 +467,16 @@ def test_requests_are_given_back_by_the_id_they_went_up_with() -> None:
     book = Book()
     (discover,) = book.asks(0, "initialize", initialize())
     book.asks(1, "tools/list")
-    assert [request.raw_id for request in book.upgrade.give_back(discover["id"])] == [b"0", b"1"]
+    assert [request.raw_id for request in book.upgrade.take_back(discover["id"])] == [b"0", b"1"]
     assert book.take() == []
     assert not book.upgrade.awaits(0)
     assert not book.upgrade.awaits(1)
     book = Book().opened()
     call = book.goes_up("x", "tools/list")
-    assert [request.raw_id for request in book.upgrade.give_back(call["id"])] == [b'"x"']
-    assert book.upgrade.give_back(call["id"]) == []
+    assert [request.raw_id for request in book.upgrade.take_back(call["id"])] == [b'"x"']
+    assert book.upgrade.take_back(call["id"]) == []
     assert book.answers(call["id"], {"tools": []}) == []
-    assert book.upgrade.give_back(999) == []
+    assert book.upgrade.take_back(999) == []
 
 
 def test_what_waits_for_an_opening_is_answered_when_the_run_ends() -> None:

@@ -340,7 +340,7 @@ def test_requests_that_wait_for_a_stream_are_given_back() -> None:
     book = Book().opened(server=SUBSCRIBABLE)
     (listen,) = subscribe(book, 1, "a:1")
     subscribe(book, 2, "a:2")
-    assert [request.raw_id for request in book.upgrade.give_back(listen["id"])] == [b"1", b"2"]
+    assert [request.raw_id for request in book.upgrade.take_back(listen["id"])] == [b"1", b"2"]
     assert not book.upgrade.awaits(1)
     assert not book.timers
 

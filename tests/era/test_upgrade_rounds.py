@@ -360,7 +360,7 @@ def test_a_call_that_asked_is_given_back_as_the_host_sent_it() -> None:
     book = Book().opened()
     (question,) = begun(book, {"a": FORM})
     (again,) = book.replies(question["id"], ACCEPTED)
-    (request,) = book.upgrade.give_back(again["id"])
+    (request,) = book.upgrade.take_back(again["id"])
     assert json.loads(request.line)["params"] == CALL
 
 
