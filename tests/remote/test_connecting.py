@@ -1,44 +1,22 @@
 """The ways to the server: straight, through each kind of proxy, with TLS or without, and how each can fail."""
 
 import asyncio
-import base64
 import socket
 import ssl
 
 import pytest
 import trustme
 
-from bridge.remote.connecting import NotConnected, Origin, Way, origin_of
-from bridge.remote.http1 import HttpConnection
+from bridge.remote.connecting import Origin, Way, origin_of
 from bridge.remote.proxy import Proxy
+from tests.support.connecting import AUTH, BASIC, PLAIN, SECURE, ask, refusal
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
 
 pytestmark = pytest.mark.anyio
 
-NAME = "mcp.example.com"
-SECURE = Origin("https", NAME, 443)
-PLAIN = Origin("http", NAME, 80)
-AUTH = ("user", "p:\u00e4ss")
-BASIC = b"Basic " + base64.b64encode("user:p:\u00e4ss".encode())
-
 
 def direct(server: RawServer, tls: ssl.SSLContext | None = None) -> Way:
     return Way(origin_of(server.origin), None, tls)
-
-
-async def ask(http: HttpConnection) -> bytes:
-    """Send a request and return the body of the answer."""
-    answer = await http.request(b"GET", b"/mcp", [(b"host", NAME.encode())], None, None)
-    assert answer.status_code == 200
-    body = b"".join([piece async for piece in http.body()])
-    http.abort()
-    return body
-
-
-async def refusal(way: Way, seconds: float = DEADLINE) -> NotConnected:
-    with pytest.raises(NotConnected) as caught:
-        await way.connect(seconds)
-    return caught.value
 
 
 # -- origins

@@ -1,45 +1,24 @@
 """The ways through proxies: CONNECT, SOCKS 5, a proxy that is itself reached over TLS; and how they refuse."""
 
 import asyncio
-import base64
 import socket
 import ssl
 
 import pytest
 import trustme
 
-from bridge.remote.connecting import NotConnected, Origin, ProxyRefused, Way
-from bridge.remote.http1 import Disconnected, HttpConnection
+from bridge.remote.connecting import Origin, ProxyRefused, Way
+from bridge.remote.http1 import Disconnected
 from bridge.remote.proxy import Proxy
+from tests.support.connecting import AUTH, BASIC, NAME, PLAIN, SECURE, ask, refusal
 from tests.support.fake_proxies import SocksProxy, TunnelProxy
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
 
 pytestmark = pytest.mark.anyio
 
-NAME = "mcp.example.com"
-SECURE = Origin("https", NAME, 443)
-PLAIN = Origin("http", NAME, 80)
-AUTH = ("user", "p:\u00e4ss")
-BASIC = b"Basic " + base64.b64encode("user:p:\u00e4ss".encode())
-
 
 def proxied(scheme: str, server: RawServer, auth: tuple[str, str] | None = None) -> Proxy:
     return Proxy(f"{scheme}://127.0.0.1:{server.port}", auth)
-
-
-async def ask(http: HttpConnection) -> bytes:
-    """Send a request and return the body of the answer."""
-    answer = await http.request(b"GET", b"/mcp", [(b"host", NAME.encode())], None, None)
-    assert answer.status_code == 200
-    body = b"".join([piece async for piece in http.body()])
-    http.abort()
-    return body
-
-
-async def refusal(way: Way, seconds: float = DEADLINE) -> NotConnected:
-    with pytest.raises(NotConnected) as caught:
-        await way.connect(seconds)
-    return caught.value
 
 
 # -- through an HTTP proxy
