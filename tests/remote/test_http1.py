@@ -13,6 +13,8 @@ from tests.support.raw_server import Answers, Peer, RawServer, response
 from tests.support.scripted_wire import ScriptedWire
 from tests.support.talking_http1 import BIG, CHUNKED, HOST, LARGE, body_of, chunked, get, open_to, pieces_of, saying
 
+pytestmark = pytest.mark.anyio
+
 # -- the request
 
 

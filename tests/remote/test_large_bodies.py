@@ -11,6 +11,8 @@ from tests.support.raw_server import Answers, RawServer, response
 from tests.support.scripted_wire import ScriptedWire
 from tests.support.talking_http1 import BIG, CHUNKED, LARGE, body_of, chunked, get, open_to, saying
 
+pytestmark = pytest.mark.anyio
+
 # -- a large body, which goes past the grammar
 
 
