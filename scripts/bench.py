@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.benchmark import columns, rows, table
+from scripts.benchmark import columns, pairs, rows, table
 from scripts.environment import ROOT, SetupError, clean_variables, run_script
 
 _EXPLANATION = """\
@@ -29,7 +29,10 @@ Times and memory: less is better; rates: more is better. No bridge at all, in th
 are `floor`, an ordinary asynchronous HTTP client with keep-alive connections (httpcore, the engine of httpx),
 and `sockets`, bare keep-alive sockets that know just enough HTTP, for information. `relay` is the least a
 second process can do, one call at a time. Memory is the resident size of the process and its children,
-1 MB = 1,000,000 bytes. A wake-up is a thread that slept and woke."""
+1 MB = 1,000,000 bytes. A wake-up is a thread that slept and woke. A translated call, host and server being of
+different eras of MCP, is held against a call to the same server that is not."""
+
+_GROUPS = (*rows.GROUPS, pairs.GROUP)
 
 
 def begin(arguments: Sequence[str]) -> int:
@@ -62,6 +65,9 @@ def main(arguments: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, thin_server() as server:
             bench = rows.Bench(chosen, server, Path(home), plan)
             taken = bench.run(options.only)
+            bridge = next((column for column in chosen if column.name == columns.BRIDGE), None)
+            if bridge is not None and pairs.GROUP in options.only:
+                taken += pairs.Pairs(bridge, server, Path(home), plan).run()
     finally:
         gc.enable()
     facts, goals = _facts(plan), table.verdicts(taken)
@@ -80,7 +86,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="a short run: less exact, every part once")
     parser.add_argument("--check", action="store_true", help="exit code 1 unless every goal held")
-    parser.add_argument("--only", type=_listed(rows.GROUPS), default=rows.GROUPS, help=", ".join(rows.GROUPS))
+    parser.add_argument("--only", type=_listed(_GROUPS), default=_GROUPS, help=", ".join(_GROUPS))
     parser.add_argument("--columns", type=_listed(columns.NAMES), default=columns.NAMES, help=", ".join(columns.NAMES))
     parser.add_argument("--idle-seconds", type=float, help="how long the idle minute is (default 60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benchmark.host import Driver, StdioDriver
-from scripts.benchmark.messages import ColumnError
+from scripts.benchmark.messages import LEGACY, ColumnError, Tongue
 from scripts.benchmark.sockets import SocketsDriver
 from scripts.counterparts import counterparts
 from scripts.environment import Environment, SetupError, environment
@@ -37,8 +37,11 @@ class Column:
     after_url: tuple[str, ...] = ()
     missing: str = ""
 
-    def driver(self, url: str, home: Path, patience: float) -> Driver:
-        """Return a driver that has done nothing yet; raises `ColumnError` if there is none."""
+    def driver(self, url: str, home: Path, patience: float, tongue: Tongue = LEGACY) -> Driver:
+        """Return a driver that has done nothing yet; raises `ColumnError` if there is none.
+
+        Only a column that is a process of its own has hosts of both eras.
+        """
         if self.missing:
             raise ColumnError(self.missing)
         if self.name == FLOOR:
@@ -56,7 +59,7 @@ class Column:
             "MCP_REMOTE_CONFIG_DIR": str(home / "mcp-remote"),
         }
         command = [*self.command, url, *self.after_url]
-        return StdioDriver(command, variables, home / f"{self.name}.stderr", patience)
+        return StdioDriver(command, variables, home / f"{self.name}.stderr", patience, tongue)
 
 
 def column(name: str, command: str | None = None) -> Column:

@@ -81,12 +81,18 @@ class StdioDriver:
     """A bridge as a process of its own."""
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], stderr: Path, patience: float = 60.0
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        stderr: Path,
+        patience: float = 60.0,
+        tongue: messages.Tongue = messages.LEGACY,
     ) -> None:
         self._command = command
         self._environment = environment
         self._stderr = stderr
         self._patience = patience
+        self._tongue = tongue
         self._next_id = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: Lines
@@ -109,19 +115,20 @@ class StdioDriver:
             raise ColumnError("no pipes")
         self._stdin = self._process.stdin.fileno()
         self._lines = Lines(self._process.stdout.fileno())
-        ended = self._ask(messages.initialize, messages.check_answer)
-        self._write(messages.INITIALIZED)
+        _, ended = self._ask(self._tongue.opening, messages.check_answer)
+        if self._tongue.opened:
+            self._write(self._tongue.opened)
         return ended - begun
 
     def call(self) -> int:
         """Return the time of one small call."""
-        begun = time.perf_counter_ns()
-        return self._ask(messages.echo, messages.check_echo) - begun
+        begun, ended = self._ask(self._tongue.echo, messages.check_echo)
+        return ended - begun
 
     def big(self) -> int:
         """Return the time from the request to the whole line of the big answer."""
-        begun = time.perf_counter_ns()
-        return self._ask(messages.big, messages.check_big) - begun
+        begun, ended = self._ask(messages.big, messages.check_big)
+        return ended - begun
 
     def parallel(self, total: int, in_flight: int) -> int:
         """Return the time of `total` calls; a new one goes out for each answer that comes in."""
@@ -133,7 +140,7 @@ class StdioDriver:
             if self._next_id < last:
                 request_id = self._new_id()
                 waiting.add(request_id)
-                self._write(messages.echo(request_id))
+                self._write(self._tongue.echo(request_id))
 
         begun = time.perf_counter_ns()
         for _ in range(in_flight):
@@ -190,16 +197,18 @@ class StdioDriver:
             raise ColumnError("not started")
         return self._process.pid
 
-    def _ask(self, make: Callable[[int], bytes], check: Callable[[bytes, int], object]) -> int:
-        """Send a request, read until its answer; return when that was read, which is before checking it."""
+    def _ask(self, make: Callable[[int], bytes], check: Callable[[bytes, int], object]) -> tuple[int, int]:
+        """Send a request, read until its answer; return when it went out and when that was read, both unchecked yet."""
         request_id = self._new_id()
+        request = make(request_id)
         deadline = time.monotonic() + self._patience
-        self._write(make(request_id))
+        begun = time.perf_counter_ns()
+        self._write(request)
         while True:
             line = self._lines.next(deadline)
             ended = time.perf_counter_ns()
             if check(line, request_id):
-                return ended
+                return begun, ended
 
     def _new_id(self) -> int:
         self._next_id += 1

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 PROTOCOL_VERSION = "2025-06-18"
+MODERN_VERSION = "2026-07-28"
 PROGRESS_TOKEN = "bench"  # noqa: S105 - the name MCP gives to a correlation value, not a secret
 BIG_RESULT_BYTES = 10_000_000
 
@@ -14,6 +17,13 @@ BIG_RESULT_BYTES = 10_000_000
 READ_BYTES = 64 * 1024
 
 INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+
+# What each request of a modern host carries.
+_MODERN_META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN_VERSION,
+    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 
 class ColumnError(Exception):
@@ -41,9 +51,19 @@ def initialize(request_id: int) -> bytes:
     )
 
 
+def discover(request_id: int) -> bytes:
+    """Return the request a modern host begins with, where a legacy one opens a session."""
+    return encode({"jsonrpc": "2.0", "id": request_id, "method": "server/discover", "params": {"_meta": _MODERN_META}})
+
+
 def echo(request_id: int) -> bytes:
     """Return a small tool call with a small answer."""
     return _call(request_id, "echo", {"text": f"hello {request_id}"})
+
+
+def modern_echo(request_id: int) -> bytes:
+    """Return the same call as a modern host sends it."""
+    return _call(request_id, "echo", {"text": f"hello {request_id}"}, _MODERN_META)
 
 
 def big(request_id: int) -> bytes:
@@ -113,3 +133,17 @@ def check_big(line: bytes, request_id: int) -> bool:
     if len(result["content"][0]["text"].encode()) < BIG_RESULT_BYTES * 0.9:
         raise ColumnError("the big answer came short")
     return True
+
+
+@dataclass(frozen=True)
+class Tongue:
+    """What a host of one era says: how it opens, what it adds once that is answered, and a small call."""
+
+    name: str
+    opening: Callable[[int], bytes]
+    opened: bytes
+    echo: Callable[[int], bytes]
+
+
+LEGACY = Tongue("legacy", initialize, INITIALIZED, echo)
+MODERN = Tongue("modern", discover, b"", modern_echo)

@@ -35,10 +35,26 @@ class Plan:
     progress_rounds: int = 5
     notifications: int = 5000
     idle_seconds: float = 60.0
+    pair_launches: int = 4
+    pair_rounds: int = 25
+    pair_calls: int = 20
     patience: float = 60.0
 
 
-QUICK = Plan(3, 2, 50, 2, 150, 3, 2, 1000, 3.0, 20.0)
+QUICK = Plan(
+    starts=3,
+    call_rounds=2,
+    calls=50,
+    parallel_rounds=2,
+    parallel_calls=150,
+    big_rounds=3,
+    progress_rounds=2,
+    notifications=1000,
+    idle_seconds=3.0,
+    pair_launches=1,
+    pair_rounds=10,
+    patience=20.0,
+)
 
 
 @dataclass
@@ -207,24 +223,12 @@ class Bench:
             for column in self._order.sample(self.columns, len(self.columns)):
                 if column.name not in row.missing:
                     yield turn, column
-                    self._let_rest(column)
+                    let_rest(self._drivers.get(column.name))
 
     def _warm(self, row: Row, work: Callable[[Driver], object]) -> None:
         for column in self._able(row):
             with self._guard(row, column):
                 work(self._started(column))
-
-    def _let_rest(self, column: Column) -> None:
-        """Wait until a column is done with what its turn left behind: noise in the next turn."""
-        driver = self._drivers.get(column.name)
-        with contextlib.suppress(ColumnError):
-            last, deadline = -1, time.monotonic() + 1.0
-            while driver is not None and time.monotonic() < deadline:
-                now = driver.usage().cpu_ns
-                if now == last:
-                    return
-                last = now
-                time.sleep(0.01)
 
     @contextlib.contextmanager
     def _guard(self, row: Row, column: Column) -> Iterator[None]:
@@ -257,6 +261,18 @@ class Bench:
         with urllib.request.urlopen(f"{self._server}/state", timeout=10) as answer:  # noqa: S310 - our own server
             state: dict[str, Any] = json.load(answer)
             return state
+
+
+def let_rest(driver: Driver | None) -> None:
+    """Wait until a driver's process is done with what its turn left behind: noise in the next turn."""
+    with contextlib.suppress(ColumnError):
+        last, deadline = -1, time.monotonic() + 1.0
+        while driver is not None and time.monotonic() < deadline:
+            now = driver.usage().cpu_ns
+            if now == last:
+                return
+            last = now
+            time.sleep(0.01)
 
 
 def _fill(row: Row, samples: dict[str, list[float]], fold: Callable[[list[float]], float]) -> None:

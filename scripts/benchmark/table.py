@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scripts.benchmark.columns import BRIDGE, FLOOR, PEERS
+from scripts.benchmark.pairs import UNTRANSLATED
 from scripts.benchmark.rows import Row
 
 IDLE_MEMORY_MB = 32.0
 BIG_TIMES_FLOOR = 1.3
 IDLE_WAKE_UPS = 0.0
+TRANSLATED_TIMES = 1.1
 
 # These must be no worse than the better peer.
 _AGAINST_PEERS = ("start", "call", "parallel", "progress")
@@ -38,6 +40,7 @@ def best_peer(row: Row) -> tuple[str, float] | None:
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Return a verdict for each goal whose row was taken."""
     found = []
+    ours = {row.key: row.values[BRIDGE] for row in rows if BRIDGE in row.values}
     for row in rows:
         if row.key in _AGAINST_PEERS:
             found.append(_against_peer(row))
@@ -49,6 +52,8 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
             floor = row.values.get(FLOOR)
             limit = None if floor is None else BIG_TIMES_FLOOR * floor
             found.append(_at_most(row, limit, f"at most {BIG_TIMES_FLOOR} times the floor"))
+        elif row.key in UNTRANSLATED:
+            found.append(_translation(row, ours.get(UNTRANSLATED[row.key])))
     return found
 
 
@@ -59,6 +64,16 @@ def _against_peer(row: Row) -> Verdict:
         return Verdict(goal, None, _absent(row, "no peer has a number" if peer is None else ""))
     held = ours >= peer[1] if row.more_is_better else ours <= peer[1]
     return Verdict(goal, held, f"{number(ours)} against {number(peer[1])} {row.unit} of {peer[0]}")
+
+
+def _translation(row: Row, untranslated: float | None) -> Verdict:
+    goal = f"{row.title}: at most {TRANSLATED_TIMES} times the same server's untranslated"
+    ours = row.values.get(BRIDGE)
+    if untranslated is None or ours is None:
+        return Verdict(goal, None, _absent(row, "no untranslated call has a number"))
+    times = ours / untranslated
+    why = f"{number(ours)} against {number(untranslated)} {row.unit}: {times:.2f} times"
+    return Verdict(goal, times <= TRANSLATED_TIMES, why)
 
 
 def _at_most(row: Row, limit: float | None, words: str) -> Verdict:
@@ -87,8 +102,11 @@ def number(value: float) -> str:
 
 
 def markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Return the table; ratios are over the better peer and over the floor."""
-    ratios = [f"{BRIDGE} / better peer", f"{BRIDGE} / {FLOOR}"] if BRIDGE in columns else []
+    """Return the table; ratios are over the better peer, over the floor, and of a translated call over another."""
+    ours = {row.key: row.values[BRIDGE] for row in rows if BRIDGE in row.values}
+    ratios = [f"{BRIDGE} / better peer", f"{BRIDGE} / {FLOOR}", "translated / not"] if BRIDGE in columns else []
+    if not any(row.key in UNTRANSLATED for row in rows):
+        del ratios[2:]
     lines = [["", *columns, *ratios]]
     for row in rows:
         cells = [f"{row.title} ({row.unit})" if row.unit else row.title]
@@ -97,6 +115,8 @@ def markdown(rows: Sequence[Row], columns: Sequence[str]) -> str:
             peer = best_peer(row)
             cells.append(_ratio(row, None if peer is None else peer[1]))
             cells.append(_ratio(row, row.values.get(FLOOR)))
+        if len(ratios) > 2:
+            cells.append(_ratio(row, ours.get(UNTRANSLATED.get(row.key, ""))))
         lines.append(cells)
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

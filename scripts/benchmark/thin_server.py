@@ -1,10 +1,11 @@
 """A Streamable HTTP server that does next to nothing, so that what is measured is whoever talks to it.
 
 Run as a process of its own: ``python -m scripts.benchmark.thin_server`` prints its port and ends at the end
-of its standard input. One thread, one selector, no framework. Each path is a stateful endpoint of its own
-(`Mcp-Session-Id`), so columns cannot disturb one another; ``GET /state`` tells what each path has seen. Calls
-are answered with JSON; progress notifications over SSE, every event a chunk and a write of its own, as real
-servers send them. Bodies that cost time to make are made before anyone asks.
+of its standard input. One thread, one selector, no framework. Each path below ``/mcp/`` is a stateful endpoint
+of its own (`Mcp-Session-Id`), so columns cannot disturb one another, and each below ``/modern/`` one of MCP
+2026-07-28; ``GET /state`` tells what each path has seen. Calls are answered with JSON; progress notifications
+over SSE, every event a chunk and a write of its own, as real servers send them. Bodies that cost time to make
+are made before anyone asks.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from scripts.benchmark import modern_answers
 from scripts.benchmark.messages import BIG_RESULT_BYTES, PROTOCOL_VERSION, READ_BYTES, encode
 
 # Text as tools return it: lines, quotes and some letters beyond ASCII, so that a column which decodes it and
@@ -187,11 +189,14 @@ class ThinServer:
                 entry["sessions"] = len(entry["sessions"])
             connection.answer("200 OK", encode(state))
             return
-        if not request.path.startswith("/mcp/"):
+        if not request.path.startswith(("/mcp/", "/modern/")):
             connection.answer("404 Not Found")
             return
         endpoint = self.endpoints.setdefault(request.path, Endpoint())
         endpoint.requests += 1
+        if request.path.startswith("/modern/"):
+            self._modern(connection, endpoint, request)
+            return
         session = request.headers.get("mcp-session-id")
         if request.verb == "POST":
             message = json.loads(request.body)
@@ -222,6 +227,23 @@ class ThinServer:
         }
         answer = encode({"jsonrpc": "2.0", "id": message["id"], "result": result})
         connection.answer("200 OK", answer, f"Mcp-Session-Id: {session}\r\n".encode())
+
+    def _modern(self, connection: Connection, endpoint: Endpoint, request: Request) -> None:
+        if request.verb != "POST":
+            connection.answer("405 Method Not Allowed")
+            return
+        message = json.loads(request.body)
+        if "id" not in message or "method" not in message:
+            connection.answer("202 Accepted")
+        elif message["method"] == "subscriptions/listen":
+            endpoint.streams += 1
+            connection.stream_of = endpoint
+            connection.send(_stream_head(), _chunk(_event(encode(modern_answers.acknowledgement(message)))))
+        elif (result := modern_answers.result(message)) is None:
+            error = {"code": -32601, "message": "Method not found"}
+            connection.answer("404 Not Found", encode({"jsonrpc": "2.0", "id": message["id"], "error": error}))
+        else:
+            connection.answer("200 OK", encode({"jsonrpc": "2.0", "id": message["id"], "result": result}))
 
     def _message(self, connection: Connection, message: dict[str, Any]) -> None:
         if "id" not in message or "method" not in message:

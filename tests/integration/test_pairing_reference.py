@@ -20,9 +20,9 @@ import anyio.to_thread
 import pytest
 from mcp import MCPError, types
 
-from tests.support.pairing_features import HANDLERS, LEVELS, NOTE, PAGE, REFUSAL, URL_ELICITATION_REQUIRED
+from tests.support.pairing_features import ASKING, HANDLERS, LEVELS, NOTE, PAGE, REFUSAL, URL_ELICITATION_REQUIRED
 from tests.support.pairing_host import Era, PairingHost, directly, pairing_host, through_the_bridge
-from tests.support.reference_host import ROOTS, eventually
+from tests.support.reference_host import ROOTS, eventually, reference_host
 from tests.support.reference_process import running
 
 pytestmark = pytest.mark.anyio
@@ -233,6 +233,23 @@ async def test_questions_come_in_rounds_with_progress_between_them(host: Pairing
     assert steps in ([1, 2], [1, 1, 2])
 
 
+async def test_a_resource_and_a_prompt_may_ask_too(host: PairingHost) -> None:
+    read = (await host.client.read_resource(ASKING)).contents[0]
+    assert isinstance(read, types.TextResourceContents)
+    assert read.text == "Zoë"
+    asked = await host.client.get_prompt("greet")
+    assert asked.messages[0].content == types.TextContent(type="text", text="Greet Zoë")
+    assert len(host.elicitations) == 2
+
+
+async def test_a_question_on_the_standing_stream_finds_the_call_it_is_for(host: PairingHost) -> None:
+    async with host.watching():
+        # Only now that stream is known to be open.
+        await host.until_told(lambda: bool(host.received(types.ToolListChangedNotification)), "announce")
+        answer = await host.call("sample", prompt="outside", standing=True)
+        assert answer["content"]["text"] == "you said: outside"
+
+
 async def test_two_calls_that_ask_at_once_get_each_its_own_answer(host: PairingHost) -> None:
     answers: dict[str, str] = {}
 
@@ -331,6 +348,21 @@ async def test_an_argument_that_belongs_in_a_header_is_there_too(host: PairingHo
     header = await host.call("route", region="zürich")
     is_modern = pair.server == "modern" or (pair.server == "dual" and pair.host == "modern")
     assert header == ("=?base64?esO8cmljaA==?=" if is_modern else None)
+
+
+async def test_a_host_that_cannot_be_asked_gets_an_error_and_is_served_on(connect: Connect) -> None:
+    async with connect(can_be_asked=False) as host:
+        for tool, arguments in (("elicit", {"message": "?"}), ("sample", {"prompt": "?"}), ("roots", {})):
+            with pytest.raises(MCPError):
+                await host.call(tool, **arguments)
+        assert await host.call("echo", still=1) == {"still": 1}
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18"])
+async def test_a_host_of_an_older_revision_is_served_by_a_modern_server(origin: str, version: str) -> None:
+    async with reference_host(f"{origin}/modern", version=version) as host:
+        assert {tool.name for tool in (await host.session.list_tools()).tools} <= set(HANDLERS)
+        assert await host.call("echo", version=version) == {"version": version}
 
 
 async def test_a_host_that_leaves_is_gone_within_two_seconds(connect: Connect) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from scripts.bench import main, thin_server
+from scripts.benchmark import messages
 from scripts.benchmark.columns import BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO, RELAY, SOCKETS, Column, column
 from scripts.benchmark.floor import DataLines, FloorDriver
 from scripts.benchmark.messages import ColumnError
+from scripts.benchmark.pairs import UNTRANSLATED, Pairs
 from scripts.benchmark.rows import Bench, Plan, Row
-from scripts.benchmark.sockets import Chunks, SocketsDriver
+from scripts.benchmark.sockets import Chunks, Exchange, SocketsDriver
 from scripts.benchmark.table import best_peer, markdown, number, reasons, verdicts
 
 TINY = Plan(
@@ -26,6 +30,9 @@ TINY = Plan(
     progress_rounds=1,
     notifications=20,
     idle_seconds=0.0,
+    pair_launches=2,
+    pair_rounds=1,
+    pair_calls=2,
     patience=20.0,
 )
 
@@ -84,6 +91,63 @@ def test_the_server_knows_sessions_and_streams(kind: type[FloorDriver] | type[So
         assert not driver.alive()
 
 
+@linux
+def test_hosts_and_servers_of_both_eras_are_paired(tmp_path: Path) -> None:
+    with thin_server() as server:
+        bridge = Column(BRIDGE, (sys.executable, "-m", "bridge"))
+        rows = Pairs(bridge, server, tmp_path, TINY).run()
+    assert {row.key: row.missing for row in rows} == {
+        "call-legacy-legacy": {},
+        "call-modern-legacy": {},
+        "call-legacy-modern": {},
+        "call-modern-modern": {},
+    }
+    assert all(row.values[BRIDGE] > 0 for row in rows)
+
+
+@linux
+def test_a_pair_that_fails_leaves_the_others_their_numbers(tmp_path: Path) -> None:
+    """The relay translates nothing."""
+    relay = Column(BRIDGE, column(RELAY).command)
+    with thin_server() as server:
+        rows = Pairs(relay, server, tmp_path, dataclasses.replace(TINY, patience=4.0)).run()
+    assert {row.key for row in rows if BRIDGE in row.missing} == set(UNTRANSLATED)
+    assert {row.key for row in rows if row.values.get(BRIDGE, 0) > 0} == set(UNTRANSLATED.values())
+    assert [verdict.held for verdict in verdicts(rows)] == [None, None]
+
+
+def test_the_server_has_modern_paths() -> None:
+    with thin_server() as server:
+        exchange = Exchange(("127.0.0.1", int(server.rpartition(":")[2])))
+        listen = b'{"jsonrpc":"2.0","id":"l","method":"subscriptions/listen","params":{"notifications":{}}}'
+        discovered = messages.check_answer(_posted(exchange, "modern/a", messages.discover(1)), 1)
+        echoed = messages.echoed(_posted(exchange, "modern/a", messages.modern_echo(2)))
+        unknown = _posted(exchange, "modern/a", messages.initialize(3))
+        note = _posted(exchange, "modern/a", messages.INITIALIZED)
+        exchange.send(_post("modern/a", listen))
+        head, acknowledged = exchange.head(time.monotonic() + 10)
+        exchange.close()
+    assert discovered is not None
+    assert discovered["supportedVersions"] == [messages.MODERN_VERSION]
+    assert echoed == 2
+    assert b"-32601" in unknown
+    assert note == b""
+    assert b"text/event-stream" in head
+    assert b"notifications/subscriptions/acknowledged" in acknowledged
+
+
+def _post(path: str, body: bytes) -> bytes:
+    return b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
+
+
+def _posted(exchange: Exchange, path: str, body: bytes) -> bytes:
+    exchange.send(_post(path, body))
+    deadline = time.monotonic() + 10
+    while (answer := exchange.small_answer(deadline)) is None:
+        pass
+    return answer[1]
+
+
 def test_the_floor_says_why_it_got_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         driver = FloorDriver(f"http://127.0.0.1:{silent.getsockname()[1]}/mcp/a", 0.1)
@@ -139,6 +203,29 @@ def test_the_better_peer_depends_on_what_is_better() -> None:
 )
 def test_verdicts(row: Row, held: bool | None) -> None:
     assert [verdict.held for verdict in verdicts([row])] == [held]
+
+
+@pytest.mark.parametrize(
+    ("translated", "untranslated", "held"),
+    [(1.1, 1.0, True), (1.11, 1.0, False), (0.9, 1.0, True), (1.1, None, None), (None, 1.0, None)],
+)
+@pytest.mark.parametrize("key", sorted(UNTRANSLATED))
+def test_a_translated_call_is_held_against_the_same_servers_untranslated(
+    key: str, translated: float | None, untranslated: float | None, held: bool | None
+) -> None:
+    rows = [
+        _row(key, {} if translated is None else {BRIDGE: translated}),
+        _row(UNTRANSLATED[key], {} if untranslated is None else {BRIDGE: untranslated}),
+    ]
+    assert [verdict.held for verdict in verdicts(rows)] == [held]
+
+
+def test_the_table_shows_what_translation_costs() -> None:
+    rows = [_row("call-modern-legacy", {BRIDGE: 1.05}), _row("call-legacy-legacy", {BRIDGE: 1.0})]
+    lines = markdown(rows, [BRIDGE, FLOOR]).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0][-1] == "translated / not"
+    assert [cells[2][-1], cells[3][-1]] == ["1.05", ""]
 
 
 def test_rows_without_a_goal_get_no_verdict() -> None:

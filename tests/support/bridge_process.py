@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fault_http import DEADLINE, Bell
+from tests.support.revisions import Wire
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,8 +91,10 @@ def command(url: str, *arguments: str) -> list[str]:
 class BridgeProcess:
     """A running bridge. Made by `launch`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, wire: Wire | None = None) -> None:
         self.process = process
+        self.wire = wire
+        """What checks each line in both directions, where the host speaks one revision."""
         self.lines: list[Line] = []
         self.stderr: list[str] = []
         self.asked: list[str] = []
@@ -114,6 +117,9 @@ class BridgeProcess:
     async def send(self, message: object, deadline: float = DEADLINE) -> None:
         """Write one message as a line, or bytes exactly as they are."""
         data = message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
+        if self.wire:
+            for line in data.splitlines():
+                self.wire.from_client(line)
         assert self.process.stdin is not None
         self.process.stdin.write(data)
         async with asyncio.timeout(deadline):
@@ -258,6 +264,9 @@ class BridgeProcess:
         self.bell.ring()
 
     def _line(self, raw: bytes) -> None:
+        if self.wire:
+            with contextlib.suppress(AssertionError):  # Kept by the wire: nobody awaits this task in time.
+                self.wire.from_server(raw)
         try:
             value = json.loads(raw)
             raw.decode()
@@ -288,6 +297,8 @@ class BridgeProcess:
             assert len(answered) == len(set(answered)), f"answered twice: {answered}"
             unasked = set(answered) - set(self.asked)
             assert not unasked, f"answers nobody asked for: {unasked}"
+        if self.wire:
+            self.wire.check()
 
     async def end(self) -> None:
         """Kill the process if it still runs, and let go of its pipes."""
@@ -313,9 +324,13 @@ def _answers(line: Line) -> str | None:
 
 @contextlib.asynccontextmanager
 async def launch(
-    url: str, *arguments: str, env: Mapping[str, str] | None = None, patience: float | None = None
+    url: str,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    patience: float | None = None,
+    wire: Wire | None = None,
 ) -> AsyncIterator[BridgeProcess]:
-    """Run the bridge for one test; `patience` in seconds shortens its 30 s."""
+    """Run the bridge for one test; `patience` in seconds shortens its 30 s, `wire` checks what passes."""
     extra = dict(env or {})
     if patience is not None:
         extra["MCP_BRIDGE_PATIENCE"] = str(patience)
@@ -328,7 +343,7 @@ async def launch(
             env=environment(Path(home), extra),
             cwd=ROOT,
         )
-        bridge = BridgeProcess(process)
+        bridge = BridgeProcess(process, wire)
         try:
             yield bridge
         finally:
