@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol.jsonrpc import RequestId, request_id
+from bridge.protocol.surrogates import mended
 
 INITIALIZE = "initialize"
 INITIALIZED = "notifications/initialized"
@@ -139,11 +140,15 @@ class _Params(msgspec.Struct, frozen=True, gc=False):
 
 class _Stamp(msgspec.Struct, frozen=True, gc=False):
     version: str | None = msgspec.field(name=META_VERSION, default=None)
+
+
+class _Signature(msgspec.Struct, frozen=True, gc=False):
     client: _Client | None = msgspec.field(name=META_CLIENT, default=None)
 
 
-class _StampedParams(msgspec.Struct, frozen=True, gc=False):
-    meta: _Stamp | None = msgspec.field(name="_meta", default=None)
+class _Carried(msgspec.Struct, frozen=True, gc=False):
+    state: Raw = msgspec.field(name="requestState", default=Raw())
+    meta: Raw = msgspec.field(name="_meta", default=Raw())
 
 
 class _DiscoverResult(msgspec.Struct, frozen=True, gc=False):
@@ -160,7 +165,8 @@ class _VersionsError(msgspec.Struct, frozen=True, gc=False):
 
 _decode_initialize = msgspec.json.Decoder(InitializeResult).decode
 _decode_tools = msgspec.json.Decoder(_ToolsListResult).decode
-_decode_stamped = msgspec.json.Decoder(_StampedParams).decode
+_decode_carried = msgspec.json.Decoder(_Carried).decode
+_decode_stamp = msgspec.json.Decoder(_Stamp).decode
 _decode_params = msgspec.json.Decoder(_Params).decode
 _NO_PARAMS = _Params()
 
@@ -222,11 +228,11 @@ def cancelled_request(params: Raw) -> RequestId | None:
 
 def stamped_version(params: Raw) -> str | None:
     """The revision that a request of a modern client names in its `_meta`; None where it names none."""
+    _, meta = stamp(params)
     try:
-        meta = _decode_stamped(params).meta if len(params) else None
+        return _decode_stamp(meta).version if len(meta) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return meta.version if meta else None
 
 
 def supported_versions(error: Raw) -> list[str]:
@@ -238,13 +244,31 @@ def supported_versions(error: Raw) -> list[str]:
     return data.supported if data else []
 
 
+def stamp(params: Raw) -> tuple[Raw, Raw]:
+    """The `requestState` and the `_meta` of a modern request, empty where it has none."""
+    try:
+        carried = _decode_carried(params) if len(params) else _Carried()
+    except (msgspec.ValidationError, RecursionError):
+        carried = _Carried()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        carried = _decode_mended(params)
+    return carried.state, carried.meta
+
+
+def _decode_mended(params: Raw) -> _Carried:
+    try:
+        return _decode_carried(mended(params))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Carried()
+
+
 def stamped_client_name(params: Raw) -> str:
     """What a modern host calls itself in the `_meta` of a request; empty where it does not say."""
+    _, meta = stamp(params)
     try:
-        meta = _decode_stamped(params).meta if len(params) else None
+        return _shown(msgspec.json.decode(meta, type=_Signature).client) if len(meta) else ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return _shown(meta.client) if meta else ""
 
 
 def discovered_versions(result: Raw) -> list[str] | None:

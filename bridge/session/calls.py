@@ -40,7 +40,7 @@ class Call:
     `cuts` those whose connection was lost. `sends` and `sent_at` are how often and when last it was sent,
     `patience_ends` when to give up trying to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble`
     what went wrong last. `ids` are those an answer may bear: the host's, and the one it was sent with last, where that
-    had to be another.
+    had to be another. `headers` are those that follow from the request itself.
     """
 
     __slots__ = (
@@ -49,6 +49,7 @@ class Call:
         "cursor",
         "cuts",
         "exchange",
+        "headers",
         "ids",
         "number",
         "patience_ends",
@@ -70,6 +71,7 @@ class Call:
         self.exchange: Exchange | None = None
         self.attempts = 0
         self.cuts = 0
+        self.headers: tuple[tuple[bytes, bytes], ...] = ()
         self.sends = 0
         self.sent_at = 0.0
         self.trouble = ""

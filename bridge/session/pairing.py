@@ -18,10 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from msgspec import Raw
-
 from bridge.protocol import mcp, writing
-from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
+from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, probing
 from bridge.session.commands import Command, Deliver, SendToHost
 from bridge.session.events import (
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from bridge.era.upgrade import Upgrade
 
 _MAX_HELD = 4096
+_MAX_LOOKS = 64
 _META_VERSION = mcp.META_VERSION.encode()
 
 
@@ -76,8 +75,11 @@ class Pairing:
         self._legacy_host: Lane | None = None
         self._modern_host: Lane | None = None
         self._downgraded: dict[bytes, TranslatedLane[Downgrade]] = {}
+        self._client_keys: dict[tuple[bytes, bytes], bytes] = {}
         self._held: list[Message] = []
         self._doubted: list[tuple[Lane, Deliver]] = []
+        self._withdrawn: set[RequestId] = set()
+        self._closed = False
         self._initialize: Request | None = None
         self._is_initialized = False
         self._host_name = ""
@@ -96,7 +98,8 @@ class Pairing:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
         desk = self._desk
         desk.now = now
-        self._dispatch(event)
+        if not self._closed:
+            self._dispatch(event)
         commands, desk.commands = desk.commands, []
         return commands
 
@@ -122,12 +125,13 @@ class Pairing:
             self._server.signing_in(isinstance(event, SignInStarted))
         for lane in self._lanes:
             lane.on(event)
+        self._closed = isinstance(event, HostClosed)
 
     def _close(self) -> None:
         """The run ends: what was held back is said, and what could not be asked is answered."""
         self._server.close()
         for lane, deliver in self._doubted:
-            lane.pass_on(deliver)
+            self._tell(lane, deliver)
         for message in self._held:
             if isinstance(message, Request):
                 self._desk.refuse(message, faults.shut_down(self._desk.url, ""))
@@ -149,7 +153,9 @@ class Pairing:
             self._host_message(message)
 
     def _host_message(self, message: Message) -> None:
-        if self._server.is_asked:
+        if self._server.is_asked and isinstance(message, Notification) and message.method == mcp.CANCELLED:
+            self._cancel(message)
+        elif self._server.is_asked:
             self._hold(message)
         elif not isinstance(message, Request):
             self._note(message)
@@ -170,6 +176,17 @@ class Pairing:
                 lane = lane or self._modern_host
         if lane is not None:
             lane.host(message)
+
+    def _cancel(self, note: Notification) -> None:
+        """While the server is asked: what waits for that is not sent any more, nor answered."""
+        id_ = mcp.cancelled_request(note.params)
+        held = [message for message in self._held if not (isinstance(message, Request) and message.id == id_)]
+        if len(held) < len(self._held):
+            self._held = held
+        elif lane := self._lane_that_awaits(id_):
+            lane.host(note)
+        elif id_ is not None and any(deliver.about == id_ for _, deliver in self._doubted):
+            self._withdrawn.add(id_)
 
     def _legacy_request(self, request: Request) -> None:
         if request.method == mcp.INITIALIZE:
@@ -213,13 +230,10 @@ class Pairing:
 
     def _downgraded_for(self, request: Request) -> Lane | None:
         """The session for the client that a request says it is from, or that its `requestState` is from."""
-        from bridge.era.per_request import session_key
-
-        params = writing.members(request.params)
-        meta = writing.members(params.get("_meta", Raw()))
-        key = session_key(meta)
-        state = params.get("requestState")
-        if state is not None:
+        state, raw_meta = mcp.stamp(request.params)
+        meta = writing.members(raw_meta)
+        key = self._client_key(meta)
+        if len(state):
             owner = next((lane for lane in self._downgraded.values() if lane.translator.owns(state)), None)
             if owner is not None:
                 return owner
@@ -227,6 +241,17 @@ class Pairing:
             self._desk.refuse(request, Fault("too-many", "Too many different clients ask at the same time."))
             return None
         return self._downgraded[key]
+
+    def _client_key(self, meta: writing.Members) -> bytes:
+        """What stands for a client among sessions. Most requests look as the one before; those need no long look."""
+        looks = bytes(meta.get(mcp.META_CLIENT, b"")), bytes(meta.get(mcp.META_CAPABILITIES, b""))
+        if looks not in self._client_keys:
+            from bridge.era.per_request import session_key
+
+            if len(self._client_keys) >= _MAX_LOOKS:
+                self._client_keys.clear()
+            self._client_keys[looks] = session_key(meta)
+        return self._client_keys[looks]
 
     def _make_downgraded(self, key: bytes, meta: writing.Members) -> bool:
         from bridge.era.downgrade import Downgrade
@@ -253,8 +278,9 @@ class Pairing:
             lane.pass_on(deliver)
 
     def _hold(self, message: Message) -> None:
-        if isinstance(message, Request) and len(self._held) >= _MAX_HELD:
-            self._desk.refuse(message, faults.too_many(len(self._held)))
+        if len(self._held) >= _MAX_HELD:
+            if isinstance(message, Request):
+                self._desk.refuse(message, faults.too_many(len(self._held)))
             return
         self._held.append(message)
         if not self._server.is_asked:
@@ -265,6 +291,7 @@ class Pairing:
         doubted, self._doubted = self._doubted, []
         for lane, deliver in doubted:
             self._release(lane, deliver)
+        self._withdrawn.clear()
         held, self._held = self._held, []
         for message in held:
             if self._server.eras:
@@ -275,15 +302,21 @@ class Pairing:
     def _release(self, lane: Lane, deliver: Deliver) -> None:
         """An answer that made the verdict doubtful: it stands, or its request goes where it should have gone."""
         if lane.era in self._server.eras or not self._server.eras or deliver.request is None:
-            lane.pass_on(deliver)
+            self._tell(lane, deliver)
             return
         requests = [
             self._initialize if request.method == mcp.INITIALIZE and self._initialize else request
             for request in lane.take_back(deliver.request)
+            if request.id not in self._withdrawn
         ]
         self._retire(lane, opens_again=any(request.method == mcp.INITIALIZE for request in requests))
         for request in requests:
             self._host_message(request)
+
+    def _tell(self, lane: Lane, deliver: Deliver) -> None:
+        # A translator's requests have ids of its own, and it knows itself which the host took back.
+        if isinstance(lane, TranslatedLane) or deliver.about not in self._withdrawn:
+            lane.pass_on(deliver)
 
     def _retire(self, lane: Lane, *, opens_again: bool) -> None:
         """Use a lane no more. A legacy host that has opened goes on in a new one as if it had opened that."""

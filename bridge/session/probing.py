@@ -31,6 +31,7 @@ Eras = frozenset[str]
 PROBE_SECONDS = 10.0
 """How long a server may think about it."""
 
+_UNKNOWN_METHOD = -32601
 _NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
 _FOR_THE_HOST = frozenset(
     {"unreachable", "unauthorized", "redirect", "too-large", "rate-limited", "shutdown", "timeout"}
@@ -88,15 +89,25 @@ def is_doubtful(deliver: Deliver, era: str) -> bool:
     opens = request.method == mcp.INITIALIZE
     if fault is None:
         answer = deliver.message
-        if era != LEGACY or not isinstance(answer, Response):
+        if not isinstance(answer, Response):
             return False
-        if opens:
+        if era == LEGACY and opens:
             return not _opened(answer)
-        return answer.is_error and faults.error_code(answer.line) in mcp.MODERN_ERRORS
+        return answer.is_error and _is_foreign(answer, era, request.method)
     if era == LEGACY:
         is_modern = fault.code in mcp.MODERN_ERRORS
         return fault.kind == "session-lost" or is_modern or (opens and _is_refusal(fault.status))
     return _is_refusal(fault.status) and fault.code not in mcp.MODERN_ERRORS
+
+
+def _is_foreign(answer: Response, era: str, method: str) -> bool:
+    """Whether a server of this era would not answer a request of this method with such an error."""
+    code = faults.error_code(answer.line)
+    if era == LEGACY:
+        return code in mcp.MODERN_ERRORS
+    if code == mcp.UNSUPPORTED_VERSION:
+        return MODERN not in _eras(mcp.supported_versions(answer.error))
+    return method == mcp.DISCOVER and code == _UNKNOWN_METHOD
 
 
 def is_proof(deliver: Deliver, era: str) -> bool:

@@ -64,6 +64,8 @@ class ServerEra:
             return False
         if not probing.is_doubtful(deliver, lane.era):
             return False
+        if self.eras and lane.era not in self.eras:
+            return True  # It was sent before that was known.
         if self.is_assumed and lane.era == LEGACY:
             self._learn(frozenset({MODERN}))
             return True

@@ -21,7 +21,7 @@ from msgspec import Raw
 from bridge.era.tool_headers import ToolHeaders
 from bridge.errors import INVALID_REQUEST
 from bridge.protocol import jsonrpc, mcp, writing
-from bridge.protocol.headers import Headers, request_headers
+from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Notification, Request, Response
 from bridge.session import faults
 from bridge.session.answers import Answers
@@ -161,6 +161,7 @@ class Stateless:
             self._subscriptions.begin(request, headers)
         else:
             call = self._calls.enter(request, None)
+            call.headers = headers
             self._deadlines.start(call)
             self._sending.submit(call)
 
@@ -218,17 +219,20 @@ class Stateless:
 
     def _outgoing(self, call: Call) -> Outgoing:
         """The first time as it came; again with a new id (Changelog, 9), for the id before may still be in work."""
-        request, version = call.request, self._version(call.request)
-        headers: Headers = request_headers(version, request.method, request.params) or ()
+        request, headers, params = call.request, call.headers, call.request.params
+        if self._other_versions:
+            version = self._version(request)
+            headers = request_headers(version, request.method, params) or ()
+            params = Raw(_restamped(params, version))
         if request.method == mcp.TOOLS_CALL:
-            headers += self._tool_headers.param_headers(mcp.named(request.params), request.params)
-        if call.sends > 1 or self._other_versions:
-            raw_id = request.raw_id if call.sends == 1 else self._fresh_id()
-            if call.sends > 1:
-                self._calls.alias(call, jsonrpc.request_id(raw_id))
-            params = _restamped(request.params, version) if self._other_versions else request.params
-            return Outgoing(writing.request(raw_id, request.method, params).line, headers)
-        return Outgoing(request.line, headers)
+            headers += self._tool_headers.param_headers(mcp.named(params), params)
+        if call.sends == 1 and params is request.params:
+            return Outgoing(request.line, headers)
+        raw_id = request.raw_id
+        if call.sends > 1:
+            raw_id = self._fresh_id()
+            self._calls.alias(call, jsonrpc.request_id(raw_id))
+        return Outgoing(writing.request(raw_id, request.method, params).line, headers)
 
     def _on_answer(self, call: Call, response: Response) -> Response | None:
         if response.is_error:
