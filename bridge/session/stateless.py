@@ -95,6 +95,7 @@ class Stateless:
         self._tool_headers = ToolHeaders()
         self._other_versions: dict[str, str] = {}
         self._last_id = 0
+        self._is_connected = is_own  # Only what the host is connected to is told.
 
     @property
     def busy(self) -> bool:
@@ -237,6 +238,9 @@ class Stateless:
     def _on_answer(self, call: Call, response: Response) -> Response | None:
         if response.is_error:
             return None if self._mends(call, faults.error_code(response.line), response.error) else response
+        if not self._is_connected:
+            self._is_connected = True
+            self._ledger.report("info", f"connected to {self._ledger.url} (MCP {self._version(call.request)})")
         if call.request.method != mcp.TOOLS_LIST:
             return response
         shown = self._learn_tools(response.result)

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import sys
-import threading
 import warnings
 from collections.abc import AsyncIterator
 from typing import Any
@@ -37,6 +35,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.support.checked_server import check_server_side
+from tests.support.leaving import leave_with_stdin
 from tests.support.pairing_features import (
     ASKING,
     HANDLERS,
@@ -266,18 +265,10 @@ class _Endpoint:
         await self._app(scope, receive, send)
 
 
-def _end_with_stdin() -> None:
-    """Leave at once when whoever started this process is gone."""
-    with contextlib.suppress(OSError):
-        while os.read(0, 4096):
-            pass
-    os._exit(0)
-
-
 def main() -> None:
     """Serve until stdin ends."""
     warnings.simplefilter("ignore", MCPDeprecationWarning)
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    leave_with_stdin()
     listener = socket.create_server(("127.0.0.1", 0))
     sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
     sys.stdout.flush()

@@ -14,11 +14,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +38,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.support.leaving import leave_with_stdin
 from tests.support.reference_authority import Authority
 from tests.support.reference_process import running
 from tests.support.reference_server import build
@@ -260,13 +259,6 @@ def protected_reference(
         yield ProtectedProcess(json.loads(line)["port"], process)
 
 
-def _end_with_stdin() -> None:
-    with contextlib.suppress(OSError):
-        while os.read(0, 4096):
-            pass
-    os._exit(0)
-
-
 def main() -> None:
     """Read the options and serve."""
     parser = argparse.ArgumentParser()
@@ -276,7 +268,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--slash", action="store_true")
     chosen = parser.parse_args()
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    leave_with_stdin()
 
     async def run() -> None:
         await serve(

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import json
-import os
 import socket
 import sys
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.support.leaving import leave_with_stdin
 from tests.support.reference_features import HANDLERS, TOOLS, Context, ReferenceServer, State, session_id
 
 TEXT = "reference://text"
@@ -194,14 +192,6 @@ async def serve(*, json_answers: bool, stateless: bool, port: int) -> None:
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
-def _end_with_stdin() -> None:
-    """Leave at once when whoever started this process is gone; open streams are nobody's any more."""
-    with contextlib.suppress(OSError):
-        while os.read(0, 4096):
-            pass
-    os._exit(0)
-
-
 def main() -> None:
     """Read the mode from the command line and serve it."""
     parser = argparse.ArgumentParser()
@@ -209,7 +199,7 @@ def main() -> None:
     parser.add_argument("--stateless", action="store_true")
     parser.add_argument("--port", type=int, default=0)
     chosen = parser.parse_args()
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    leave_with_stdin()
     anyio.run(lambda: serve(json_answers=chosen.json, stateless=chosen.stateless, port=chosen.port))
 
 
