@@ -4,7 +4,7 @@
 |---|---|---|
 | `MCP-Protocol-Version` | `_meta`'s protocol version | every message |
 | `Mcp-Method` | `method` | every message |
-| `Mcp-Name` | `params.name` or `params.uri` | the methods of `mcp.NAMED_METHODS` |
+| `Mcp-Name` | `params.name`, `params.uri` or `params.taskId` | the methods of `mcp.HEADED_METHODS` |
 
 `Mcp-Param-{Name}` is the subject of `era/tool_headers`. Names are written in lower case, as HTTP/2 demands and HTTP/1.1
 does not mind; a server compares them without regard to case.
@@ -34,6 +34,11 @@ class _Target(msgspec.Struct, gc=False):
 
     name: Raw = Raw()
     uri: Raw = Raw()
+    task_id: Raw = msgspec.field(name="taskId", default=Raw())
+
+    def under(self, key: str) -> Raw:
+        """The member of this name."""
+        return self.task_id if key == "taskId" else self.uri if key == "uri" else self.name
 
 
 _decode_target = msgspec.json.Decoder(_Target).decode
@@ -49,11 +54,10 @@ def request_headers(version: str, method: str, params: Raw) -> Headers | None:
     if not (_PLAIN.fullmatch(version) and _PLAIN.fullmatch(method)):
         return None
     headers = ((mcp.PROTOCOL_VERSION, version.encode()), (mcp.METHOD, method.encode()))
-    key = mcp.NAMED_METHODS.get(method)
+    key = mcp.HEADED_METHODS.get(method)
     if key is None:
         return headers
-    target = _target(params)
-    name = string(target.name if key == "name" else target.uri)
+    name = string(_target(params).under(key))
     return headers if name is None else (*headers, (mcp.NAME, header_value(name)))
 
 

@@ -28,6 +28,15 @@ SAMPLING = "sampling/createMessage"
 ELICITATION = "elicitation/create"
 ROOTS_LIST = "roots/list"
 
+TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
+"""The extension of 2026-07-28 (SEP-2663); 2025-11-25 has tasks of its own, which are not alike."""
+TASKS_GET = "tasks/get"
+TASKS_UPDATE = "tasks/update"
+"""The extension's only."""
+TASKS_CANCEL = "tasks/cancel"
+TASKS_RESULT = "tasks/result"
+"""2025-11-25 only."""
+
 MODERN_VERSIONS = ("2026-07-28",)
 """Revisions that say it all in each request (MCP 2026-07-28, Versioning, Terminology), newest first."""
 LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -39,6 +48,8 @@ META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 META_LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 META_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 META_SERVER = "io.modelcontextprotocol/serverInfo"
+META_TASK = "io.modelcontextprotocol/related-task"
+"""2025-11-25 only (Tasks, Related Task Metadata)."""
 
 HEADER_MISMATCH = -32020
 MISSING_CAPABILITY = -32021
@@ -51,8 +62,11 @@ URL_ELICITATION_REQUIRED = -32042
 """2025-11-25 only."""
 
 NAMED_METHODS = {TOOLS_CALL: "name", "prompts/get": "name", "resources/read": "uri"}
-"""Methods whose target a header names (Streamable HTTP, Standard Request Headers), and that may ask back with
-`input_required` (Multi Round-Trip Requests, Supported Requests); the member of the params that says which."""
+"""Methods that have a target, and may ask back with `input_required` (Multi Round-Trip Requests, Supported Requests);
+the member of the params that says which."""
+
+HEADED_METHODS = {**NAMED_METHODS, TASKS_GET: "taskId", TASKS_UPDATE: "taskId", TASKS_CANCEL: "taskId"}
+"""Methods whose target a header names (Streamable HTTP, Standard Request Headers; SEP-2663, Routing Headers)."""
 
 CACHED_METHODS = frozenset(
     {DISCOVER, TOOLS_LIST, "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
@@ -76,9 +90,10 @@ IDEMPOTENT_METHODS = frozenset(
         UNSUBSCRIBE,
         "completion/complete",
         SET_LEVEL,
-        "tasks/get",
+        TASKS_GET,
         "tasks/list",
-        "tasks/result",
+        TASKS_RESULT,
+        TASKS_UPDATE,
         DISCOVER,
     }
 )
@@ -139,7 +154,7 @@ class _Params(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Stamp(msgspec.Struct, frozen=True, gc=False):
-    version: str | None = msgspec.field(name=META_VERSION, default=None)
+    version: Raw = msgspec.field(name=META_VERSION, default=Raw())
 
 
 class _Signature(msgspec.Struct, frozen=True, gc=False):
@@ -228,11 +243,24 @@ def cancelled_request(params: Raw) -> RequestId | None:
 
 def stamped_version(params: Raw) -> str | None:
     """The revision that a request of a modern client names in its `_meta`; None where it names none."""
+    version = _version(params)
+    try:
+        return msgspec.json.decode(version, type=str) if len(version) else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def is_stamped(params: Raw) -> bool:
+    """Whether a request speaks of its revision, however well, as only those of modern clients do."""
+    return len(_version(params)) > 0
+
+
+def _version(params: Raw) -> Raw:
     _, meta = stamp(params)
     try:
-        return _decode_stamp(meta).version if len(meta) else None
+        return _decode_stamp(meta).version if len(meta) else Raw()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        return Raw()
 
 
 def supported_versions(error: Raw) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.errors import SERVER_ERROR
+from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets
 
@@ -52,6 +52,11 @@ class Fault(msgspec.Struct, frozen=True):
             data["status"] = self.status
         message = f"{self.message} {self.hint}" if self.hint else self.message
         return jsonrpc.error_line(raw_id, SERVER_ERROR, message, data)
+
+
+def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
+    """The error for something of the host's that is no request, or cannot be one now."""
+    return jsonrpc.error_line(raw_id, code, why, {"source": "mcp-remote-bridge", "kind": "bad-input"})
 
 
 class _ErrorObject(msgspec.Struct, frozen=True):

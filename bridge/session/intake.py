@@ -6,6 +6,7 @@ from bridge.errors import INVALID_REQUEST, PARSE_ERROR
 from bridge.protocol import jsonrpc
 from bridge.protocol.framing import Overlong
 from bridge.protocol.jsonrpc import Message, NotAMessage, NotJson
+from bridge.session import faults
 from bridge.session.events import HostBatch, HostMessage
 
 _MAX_BATCH = 1000
@@ -45,4 +46,4 @@ def _not_a_request(problem: NotAMessage) -> bytes:
 
 
 def _error(code: int, message: str, raw_id: bytes = b"null") -> bytes:
-    return jsonrpc.error_line(raw_id, code, message, {"source": "mcp-remote-bridge", "kind": "bad-input"})
+    return faults.bad_input(raw_id, message, code)

@@ -33,12 +33,13 @@ class Machine(Protocol):
 class Desk:
     """What all lanes share: the time of the event being handled, in seconds, and the commands it leads to.
 
-    `fresh()` gives a text that nobody can guess.
+    `fresh()` gives a text that nobody can guess, `timestamp()` the time of day and the date.
     """
 
-    def __init__(self, url: str, fresh: Callable[[], str]) -> None:
+    def __init__(self, url: str, fresh: Callable[[], str], timestamp: Callable[[], str]) -> None:
         self.url = url
         self.fresh = fresh
+        self.timestamp = timestamp
         self.now = 0.0
         self.commands: list[Command] = []
 
@@ -188,6 +189,10 @@ class TranslatedLane(Lane, Generic[T]):
         if timer in self._timers:
             self._timers.discard(timer)
             self._desk.do(CancelTimer(timer))
+
+    def timestamp(self) -> str:
+        """See `Outlet`."""
+        return self._desk.timestamp()
 
     def fresh(self) -> str:
         """See `Outlet`."""

@@ -52,7 +52,7 @@ class Pairing:
     """The state machine of the whole bridge. `patience` and `request_timeout` in seconds.
 
     `eras`: what is known of the server from before; `is_fixed`: it is the user's word, and never doubted. `fresh()`
-    gives a text that nobody can guess.
+    gives a text that nobody can guess, `timestamp()` the time of day and the date, in UTC (RFC 3339).
     """
 
     def __init__(
@@ -66,10 +66,11 @@ class Pairing:
         eras: Eras = frozenset(),
         is_fixed: bool = False,
         fresh: Callable[[], str],
+        timestamp: Callable[[], str],
     ) -> None:
         if transport == "sse":
             eras, is_fixed = frozenset({LEGACY}), True
-        self._desk = desk = Desk(url, fresh)
+        self._desk = desk = Desk(url, fresh, timestamp)
         self._lanes = lanes = Lanes(desk, transport, patience, request_timeout, redact, self._receive)
         self._server = ServerEra(desk, lanes, eras, lambda verdict: self._go_on(verdict.fault), is_fixed=is_fixed)
         self._legacy_host: Lane | None = None
@@ -305,13 +306,16 @@ class Pairing:
             self._tell(lane, deliver)
             return
         requests = [
-            self._initialize if request.method == mcp.INITIALIZE and self._initialize else request
-            for request in lane.take_back(deliver.request)
-            if request.id not in self._withdrawn
+            self._unstamped(request) for request in lane.take_back(deliver.request) if request.id not in self._withdrawn
         ]
         self._retire(lane, opens_again=any(request.method == mcp.INITIALIZE for request in requests))
         for request in requests:
             self._host_message(request)
+
+    def _unstamped(self, request: Request) -> Request:
+        """The host's own, where `initialize` went up with a stamp."""
+        own = self._initialize
+        return own if own and request.method == mcp.INITIALIZE and request.id == own.id else request
 
     def _tell(self, lane: Lane, deliver: Deliver) -> None:
         # A translator's requests have ids of its own, and it knows itself which the host took back.
@@ -342,6 +346,6 @@ class Pairing:
 
 def _is_modern(request: Request) -> bool:
     """Whether a request says which revision it is in, or could not be of an older one."""
-    if _META_VERSION in request.line and mcp.stamped_version(request.params) is not None:
+    if _META_VERSION in request.line and mcp.is_stamped(request.params):
         return True
     return request.method in {mcp.DISCOVER, mcp.LISTEN}

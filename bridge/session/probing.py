@@ -9,7 +9,7 @@ It is asked `server/discover`, a modern request; what comes is judged by this ta
 | another of the modern errors | modern | yes |
 | another JSON-RPC error, or a status of 4xx | legacy | yes |
 | 401, 403, 407, 408, 429 and no other way: unreachable, no token | none: the host is told what came | |
-| 5xx, HTML, nothing at all, silence | legacy for now: `initialize` will show | no |
+| an internal error, 5xx, HTML, nothing at all, silence | legacy for now: `initialize` will show | no |
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MODERN = "modern"
 
 Eras = frozenset[str]
 
-PROBE_SECONDS = 10.0
-"""How long a server may think about it."""
+PROBE_SECONDS = 4.0
+"""How long a server may think about it; hosts give `initialize` 10 s and more, and that is still to come."""
 
-_UNKNOWN_METHOD = -32601
+_INTERNAL_ERROR = -32603
 _NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
 _FOR_THE_HOST = frozenset(
     {"unreachable", "unauthorized", "redirect", "too-large", "rate-limited", "shutdown", "timeout"}
@@ -105,9 +105,8 @@ def _is_foreign(answer: Response, era: str, method: str) -> bool:
     code = faults.error_code(answer.line)
     if era == LEGACY:
         return code in mcp.MODERN_ERRORS
-    if code == mcp.UNSUPPORTED_VERSION:
-        return MODERN not in _eras(mcp.supported_versions(answer.error))
-    return method == mcp.DISCOVER and code == _UNKNOWN_METHOD
+    speaks_of_eras = method == mcp.DISCOVER or code == mcp.UNSUPPORTED_VERSION
+    return speaks_of_eras and MODERN not in _judge_error(code, answer.error).eras
 
 
 def is_proof(deliver: Deliver, era: str) -> bool:
@@ -150,6 +149,8 @@ def _judge_fault(fault: Fault) -> Verdict:
 def _judge_error(code: int | None, error: Raw) -> Verdict:
     if code == mcp.UNSUPPORTED_VERSION:
         return Verdict(_eras(mcp.supported_versions(error)), is_kept=True)
+    if code == _INTERNAL_ERROR:
+        return FOR_NOW
     return Verdict(frozenset({MODERN if code in mcp.MODERN_ERRORS else LEGACY}), is_kept=True)
 
 

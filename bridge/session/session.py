@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from bridge.errors import INVALID_REQUEST
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
@@ -177,7 +176,7 @@ class Session:
         elif batch is not None and request.method == mcp.INITIALIZE:
             refusal = "initialize must not be part of a batch."
         if refusal is not None:
-            self._refuse(jsonrpc.error_line(request.raw_id, INVALID_REQUEST, refusal), batch)
+            self._refuse(faults.bad_input(request.raw_id, refusal), batch)
             return
         if self._calls.is_full:
             line = faults.too_many(len(self._calls)).error_line(request.raw_id, self._ledger.url)

@@ -19,7 +19,6 @@ import msgspec
 from msgspec import Raw
 
 from bridge.era.tool_headers import ToolHeaders
-from bridge.errors import INVALID_REQUEST
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Notification, Request, Response
@@ -167,7 +166,7 @@ class Stateless:
             self._sending.submit(call)
 
     def _refuse(self, request: Request, why: str) -> None:
-        self._ledger.commands.append(Deliver(jsonrpc.error_line(request.raw_id, INVALID_REQUEST, why)))
+        self._ledger.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
 
     def _cancel(self, note: Notification) -> None:
         """Closing its stream is what cancels a request over HTTP (Streamable HTTP, Cancellation)."""

@@ -22,6 +22,7 @@ from bridge.session.ledger import Exchange, Ledger, back_off
 from bridge.session.verdicts import Verdict
 
 _STEADY_SECONDS = 30.0
+_LONGEST_PAUSE = 300.0
 _MAX_SUBSCRIPTIONS = 256
 
 
@@ -127,11 +128,11 @@ class Subscriptions:
         now = self._ledger.now
         if subscription.opened_at is not None and now - subscription.opened_at >= _STEADY_SECONDS:
             subscription.attempts = 0
-        elif not subscription.is_acknowledged and now - subscription.began_at > self._patience:
+        elif not subscription.is_acknowledged and now + (seconds or 0.0) - subscription.began_at > self._patience:
             self.fail(subscription, fault)
             return
         subscription.attempts += 1
-        pause = max(seconds or 0.0, back_off(subscription.attempts, first=0.5))
+        pause = max(min(seconds or 0.0, _LONGEST_PAUSE), back_off(subscription.attempts, first=0.5))
         self._ledger.set_timer("subscription", subscription.number, pause, spread=0.5 if seconds is None else 0.0)
         self._ledger.report("debug", f"a subscription at {self._ledger.url} is asked for again: {fault.message}")
 
@@ -204,11 +205,13 @@ class Listen(Exchange):
                 what = f"answered {mcp.LISTEN} with something else"
                 subscriptions.fail(subscription, faults.wrong_answer(subscriptions.url, what))
         elif event.status >= 500 or event.status == 429:
-            subscriptions.again(subscription, verdict.fault)
+            subscriptions.again(subscription, verdict.fault, event.retry_after)
         else:
             subscriptions.fail(subscription, verdict.fault)
 
     def on_failed(self, event: ExchangeFailed) -> None:
+        if self._answered:
+            return
         fault = Fault(event.cause.value, event.message, event.hint)
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
             self._subscriptions.again(self._subscription, fault)

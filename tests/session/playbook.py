@@ -41,6 +41,7 @@ from bridge.session.events import (
     Woke,
 )
 from bridge.session.intake import read_line
+from bridge.session.ledger import LANE
 from bridge.session.session import Session, Transport
 
 URL = "https://mcp.example/mcp"
@@ -110,6 +111,9 @@ def fault(command: Command) -> dict[str, Any]:
 class Machine(Protocol):
     """What takes events and gives commands."""
 
+    @property
+    def busy(self) -> bool: ...
+
     def handle(self, event: Event, now: float) -> list[Command]: ...
 
 
@@ -122,9 +126,10 @@ class Playbook:
         self.session: Machine = self.machine(transport, patience, request_timeout)
         self.now = 1000.0
         self.exchanges: dict[int, Post | OpenStream | EndSession] = {}
+        self.settled: set[int] = set()
         self.timers: dict[TimerKey, SetTimer] = {}
         self.reports: list[Report] = []
-        self._last_exchange = 0
+        self._last_exchange: dict[int, int] = {}
 
     @staticmethod
     def machine(transport: Transport, patience: float, request_timeout: float | None) -> Machine:
@@ -263,13 +268,15 @@ class Playbook:
 
     def _note(self, command: Command) -> None:
         if isinstance(command, Post | OpenStream | EndSession):
-            assert command.exchange == self._last_exchange + 1, "exchanges are numbered one by one"
-            self._last_exchange = command.exchange
+            lane, number = divmod(command.exchange, LANE)
+            assert number == self._last_exchange.get(lane, 0) + 1, "exchanges are numbered one by one"
+            self._last_exchange[lane] = number
             self.exchanges[command.exchange] = command
         elif isinstance(command, Abandon):
             del self.exchanges[command.exchange]
         elif isinstance(command, Settle):
             assert command.exchange in self.exchanges
+            self.settled.add(command.exchange)
         elif isinstance(command, SetTimer):
             assert command.seconds >= 0
             assert 0 <= command.spread <= 1

@@ -1,0 +1,76 @@
+"""Content that an older host's revision does not have, as content that it has.
+
+| content | since | for a host of an older revision |
+|---|---|---|
+| `audio` | 2025-03-26 | an embedded resource with the same data |
+| `resource_link` | 2025-06-18 | text: its name and URI, and what it is |
+
+Content stands in the results of `tools/call` (`content`) and `prompts/get` (`messages`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol import mcp
+from bridge.protocol.headers import string
+from bridge.protocol.writing import Members, members
+
+_HAS_ALL = "2025-06-18"
+_HAS_AUDIO = "2025-03-26"
+_AUDIO_URI = "urn:mcp:audio"
+
+
+def lower(method: str, said: Members, version: str) -> None:
+    """Change, in the members of a result, what a host of this revision could not read."""
+    if version >= _HAS_ALL:
+        return
+    if method == mcp.TOOLS_CALL and "content" in said:
+        said["content"] = _each(said["content"], version)
+    elif method == "prompts/get" and "messages" in said:
+        said["messages"] = _written([_message(message, version) for message in _values(said["messages"])])
+
+
+def _message(message: Raw, version: str) -> Raw:
+    said = members(message)
+    if "content" not in said:
+        return message
+    said["content"] = _block(said["content"], version)
+    return _written(said)
+
+
+def _each(content: Raw, version: str) -> Raw:
+    return _written([_block(block, version) for block in _values(content)])
+
+
+def _block(block: Raw, version: str) -> Raw:
+    said = members(block)
+    kind = string(said.get("type", Raw()))
+    if kind == "resource_link":
+        changed: dict[str, object] = {"type": "text", "text": _in_words(said)}
+    elif kind == "audio" and version < _HAS_AUDIO:
+        resource = {"uri": _AUDIO_URI, "mimeType": said.get("mimeType"), "blob": said.get("data", Raw(b'""'))}
+        changed = {"type": "resource", "resource": {name: value for name, value in resource.items() if value}}
+    else:
+        return block
+    if "annotations" in said:
+        changed["annotations"] = said["annotations"]
+    return _written(changed)
+
+
+def _in_words(link: Members) -> str:
+    name, uri, about = (string(link.get(key, Raw())) or "" for key in ("name", "uri", "description"))
+    name = string(link.get("title", Raw())) or name
+    return "\n".join(line for line in (f"{name}: {uri}" if name else uri, about) if line)
+
+
+def _values(array: Raw) -> list[Raw]:
+    try:
+        return msgspec.json.decode(array, type=list[Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+
+
+def _written(value: object) -> Raw:
+    return Raw(msgspec.json.encode(value))
