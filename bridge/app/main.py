@@ -105,6 +105,7 @@ def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
         eras=frozenset({settings.protocol}) if is_told else verdicts.load(settings.url, time.time()) or frozenset(),
         is_fixed=is_told,
         fresh=_unguessable,
+        timestamp=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
 
 

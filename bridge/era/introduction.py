@@ -9,16 +9,20 @@ from bridge.era import per_request
 from bridge.protocol import mcp
 from bridge.protocol.writing import Members, members
 
+_TASKS = {"tasks": Raw(b'{"cancel":{},"requests":{"tools":{"call":{}}}}')}
+
 
 class Introduction(msgspec.Struct, frozen=True):
     """What a `server/discover` result says, as far as a legacy host can use it (MCP 2026-07-28, Discovery).
 
     `info` is the server's name and version, `instructions` a string; both as JSON, None where they are missing.
+    `runs_tasks`: it has the tasks extension.
     """
 
     capabilities: Members
     info: Raw | None
     instructions: Raw | None
+    runs_tasks: bool
 
 
 def read(result: Raw) -> Introduction | None:
@@ -29,10 +33,12 @@ def read(result: Raw) -> Introduction | None:
     if bytes(said.get("resultType", Raw(b'"complete"'))) != b'"complete"':
         return None
     offered = members(said.get("capabilities", Raw()))
-    # The tasks of the two eras are not alike.
+    # The tasks of the two eras are not alike, so those that the host may be shown are offered by the bridge.
     capabilities = {
         name: value.copy() for name, value in offered.items() if name != "tasks" and per_request.is_object(value)
     }
+    extensions = members(capabilities.get("extensions", Raw()))
+    runs_tasks = per_request.is_object(extensions.get(mcp.TASKS_EXTENSION))
     per_request.without_tasks_extension(capabilities)
     # Before the standard was settled, servers gave their name beside the capabilities.
     candidates = (members(said.get("_meta", Raw())).get(mcp.META_SERVER), said.get("serverInfo"))
@@ -40,14 +46,14 @@ def read(result: Raw) -> Introduction | None:
         (value.copy() for value in candidates if value is not None and per_request.is_implementation(value)), None
     )
     instructions = said.get("instructions")
-    return Introduction(capabilities, info, instructions if per_request.is_string(instructions) else None)
+    return Introduction(capabilities, info, instructions if per_request.is_string(instructions) else None, runs_tasks)
 
 
-def initialize_result(introduction: Introduction, version: str, server_name: str) -> bytes:
+def initialize_result(introduction: Introduction, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
     """The same for a host that has to be answered in this version (MCP 2025-11-25, Lifecycle, Initialization)."""
     result: dict[str, object] = {
         "protocolVersion": version,
-        "capabilities": introduction.capabilities,
+        "capabilities": {**introduction.capabilities, **(_TASKS if offers_tasks else {})},
         "serverInfo": introduction.info or {"name": server_name, "version": "unknown"},
     }
     if introduction.instructions is not None:

@@ -6,6 +6,7 @@
 | `clientInfo` | `clientInfo` as it came, or nothing where it names no program |
 | `capabilities` | `clientCapabilities`: without `tasks`, whose meaning changed, and with nothing in `roots` |
 | `logging/setLevel`, later | `logLevel` |
+| nothing: it is the bridge that can | the tasks extension, once the server is known to have it |
 """
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ _VERSION = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
 
 
 class LegacyHost:
-    """One host, from one `initialize` to the next. `version` is the revision that it is answered in."""
+    """One host, from one `initialize` to the next. `version` is the revision that it is answered in.
+
+    `runs_tasks`: its calls may become tasks on the server (SEP-2663).
+    """
 
     def __init__(self, initialize: Request) -> None:
         said = members(initialize.params)
         wish = string(said.get("protocolVersion", Raw()))
         self.version = wish if wish in mcp.LEGACY_VERSIONS else mcp.LEGACY_VERSIONS[0]
+        self.runs_tasks = False
         self._capabilities = _modern_capabilities(said.get("capabilities", Raw()))
         self._stamp: dict[str, Raw] = {
             mcp.META_VERSION: _VERSION,
@@ -44,6 +49,19 @@ class LegacyHost:
         """From now on ask for log messages of this level and above (MCP 2026-07-28, Logging)."""
         self._stamp[mcp.META_LOG_LEVEL] = Raw(msgspec.json.encode(level))
 
+    def run_tasks(self) -> None:
+        """From now on say that calls may become tasks (SEP-2663, Capability Negotiation)."""
+        self.runs_tasks = True
+        extensions = members(self._capabilities.get("extensions", Raw()))
+        extensions[mcp.TASKS_EXTENSION] = Raw(b"{}")
+        said = {**self._capabilities, "extensions": Raw(msgspec.json.encode(extensions))}
+        self._stamp[mcp.META_CAPABILITIES] = Raw(msgspec.json.encode(said))
+
+    @property
+    def knows_tasks(self) -> bool:
+        """Whether it is offered tasks of its own revision; none before 2025-11-25 had them."""
+        return self.runs_tasks and self.version == mcp.LEGACY_VERSIONS[0]
+
     def declares(self, *path: str) -> bool:
         """Whether it declared this capability: `declares("sampling", "tools")`."""
         value, found = Raw(), self._capabilities
@@ -52,9 +70,9 @@ class LegacyHost:
             found = members(value)
         return per_request.is_object(value)
 
-    def stamped(self, params: Raw, without: Iterable[str] = (), added: Members | None = None) -> bytes:
+    def stamped(self, params: Raw | Members, without: Iterable[str] = (), added: Members | None = None) -> bytes:
         """A request's params as a modern server wants them, without some members and with others added."""
-        said = members(params)
+        said = dict(params) if isinstance(params, dict) else members(params)
         for name in without:
             said.pop(name, None)
         meta = said.get("_meta", Raw())

@@ -6,7 +6,9 @@
 | a tool's `outputSchema` whose `type` is not "object" | left out (MCP 2026-07-28, Changelog, 10) |
 | `true` and `false` as schemas in `properties` | `{}` and `{"not":{}}` |
 | `structuredContent` that is no object | left out; `content` says the same, or gets it as text |
+| content that an older revision does not have | see `legacy_content` |
 | a tool's result without `content` | `content` says what `structuredContent` holds |
+| a tool that says nothing of running as a task | says that it may, if tasks are offered (MCP 2025-11-25, Tasks) |
 | -32602 of `resources/read` whose data names the URI | -32002 (Changelog, Minor changes, 6) |
 
 Everything else is as valid there as here. Only what stands in this table is looked into, so a large result costs one
@@ -16,11 +18,14 @@ look at it and one copy.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from msgspec import Raw
 
-from bridge.era import per_request
+from bridge.era import legacy_content, per_request
+from bridge.era.outlet import Refusal
+from bridge.era.words import excerpt
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response
@@ -28,6 +33,8 @@ from bridge.protocol.writing import Members, members
 
 COMPLETE = "complete"
 INPUT_REQUIRED = "input_required"
+TASK = "task"
+"""SEP-2663's, to `tools/call`."""
 
 _MODERN_MEMBERS = ("resultType", "ttlMs", "cacheScope")
 _BOOLEAN_SCHEMAS = {b"true": Raw(b"{}"), b"false": Raw(b'{"not":{}}')}
@@ -52,15 +59,30 @@ def result_type(result: Raw, said: Members) -> str | None:
     return string(said["resultType"]) if "resultType" in said else COMPLETE
 
 
-def complete(request: Request, said: Members) -> Response:
-    """The answer to a request, from the members of a complete result."""
+def complete(request: Request, said: Members, version: str, *, offers_tasks: bool = False) -> Response:
+    """The answer to a request, from the members of a complete result, for a host of a revision.
+
+    `offers_tasks`: tools may run as tasks.
+    """
+    if request.method == mcp.TOOLS_CALL:
+        return writing.result(request.raw_id, tool_result(said, version))
+    legacy_content.lower(request.method, said, version)
     for name in _MODERN_MEMBERS:
         said.pop(name, None)
     if request.method == mcp.TOOLS_LIST and "tools" in said:
-        said["tools"] = _each(said["tools"], _legacy_tool)
-    elif request.method == mcp.TOOLS_CALL:
-        _state_content(said)
+        said["tools"] = _each(said["tools"], partial(_legacy_tool, offers_tasks=offers_tasks))
     return writing.result(request.raw_id, msgspec.json.encode(said))
+
+
+def tool_result(said: Members, version: str, meta: Members | None = None) -> bytes:
+    """The result of a tool, from the members of a complete one; with these members more in its `_meta`."""
+    legacy_content.lower(mcp.TOOLS_CALL, said, version)
+    for name in _MODERN_MEMBERS:
+        said.pop(name, None)
+    _state_content(said)
+    if meta:
+        said["_meta"] = Raw(msgspec.json.encode({**members(said.get("_meta", Raw())), **meta}))
+    return msgspec.json.encode(said)
 
 
 def error(request: Request, value: Raw) -> Response:
@@ -74,6 +96,13 @@ def error(request: Request, value: Raw) -> Response:
             found = {**members(value), "code": mcp.RESOURCE_NOT_FOUND}
             return writing.error(request.raw_id, msgspec.json.encode(found))
     return writing.error(request.raw_id, value)
+
+
+def unknown(request: Request, kind: str | None) -> Refusal:
+    """Why a result cannot be passed on (MCP 2026-07-28, ResultType). `kind`: what it calls itself."""
+    named = "without a valid resultType" if kind is None else f'of type "{excerpt(kind)}"'
+    what = f"The server answered {excerpt(request.method)} with a result {named}; MCP has no such answer to it."
+    return Refusal(per_request.INTERNAL_ERROR, "wrong-answer", what)
 
 
 def sampling_params(params: Raw) -> Raw:
@@ -114,15 +143,17 @@ def _legacy_message(message: Raw) -> Raw:
     return Raw(msgspec.json.encode(said))
 
 
-def _legacy_tool(tool: Raw) -> Raw:
+def _legacy_tool(tool: Raw, *, offers_tasks: bool) -> Raw:
     said = members(tool)
     given = dict(said)
+    if offers_tasks and said and "taskSupport" not in (execution := members(said.get("execution", Raw()))):
+        said["execution"] = Raw(msgspec.json.encode({**execution, "taskSupport": "optional"}))
     if "outputSchema" in said and string(members(said["outputSchema"]).get("type", Raw())) != "object":
         del said["outputSchema"]
     for name in ("inputSchema", "outputSchema"):
         if name in said:
             said[name] = _legacy_schema(said[name])
-    is_same = len(said) == len(given) and all(said[name] is given[name] for name in said)
+    is_same = len(said) == len(given) and all(said[name] is given.get(name) for name in said)
     return tool if is_same else Raw(msgspec.json.encode(said))
 
 

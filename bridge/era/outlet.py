@@ -48,6 +48,9 @@ class Outlet(Protocol):
     def stop_waiting(self, purpose: str, number: int) -> None:
         """Take that back, if it was asked for."""
 
+    def timestamp(self) -> str:
+        """The time of day and the date, in UTC (RFC 3339)."""
+
     def fresh(self) -> str:
         """A text nobody can guess, new each time; visible ASCII."""
 

@@ -30,7 +30,6 @@ _ROUND_TRIP = frozenset(("inputResponses", "requestState", "task"))
 """Members of the params of `mcp.NAMED_METHODS` that a legacy server is not to see; to it, `task` is a wish."""
 _REMOVED = frozenset((mcp.INITIALIZE, mcp.PING, mcp.SET_LEVEL, mcp.SUBSCRIBE, mcp.UNSUBSCRIBE))
 _KEPT_CAPABILITIES = ("sampling", "elicitation", "experimental", "extensions")
-_TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
 _UNNAMED = Raw(b'{"name":"mcp-remote-bridge","version":"unknown"}')
 _EMPTY = Raw(b"{}")
 
@@ -138,7 +137,7 @@ def session_key(meta: Members) -> bytes:
 def without_tasks_extension(capabilities: Members) -> None:
     """Take back what nobody between a modern and a legacy peer can keep: the tasks of the two are not alike."""
     extensions = members(capabilities.get("extensions", Raw()))
-    if extensions.pop(_TASKS_EXTENSION, None) is not None:
+    if extensions.pop(mcp.TASKS_EXTENSION, None) is not None:
         capabilities["extensions"] = Raw(msgspec.json.encode(extensions))
 
 

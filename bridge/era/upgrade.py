@@ -9,7 +9,8 @@
 | `notifications/cancelled` | said upwards, or questions to the host are taken back |
 | an answer | for a question that a server asked in the middle of a call (`Rounds`) |
 | another request | goes up with what the host said of itself, and under another id |
-| `tasks/...`, and what only modern hosts send | method not found |
+| `tasks/...` | what the server's tasks extension has for it (`Tasks`), if it has that; method not found if not |
+| what only modern hosts send | method not found |
 | another notification | nothing: modern servers take none |
 """
 
@@ -21,11 +22,14 @@ import msgspec
 from msgspec import Raw
 
 from bridge.era import introduction, legacy_results, per_request
+from bridge.era.host_session import HostSession
 from bridge.era.interests import Interests
 from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Outlet, Refusal
 from bridge.era.rounds import TIMER as ROUND
 from bridge.era.rounds import Call, Rounds
+from bridge.era.tasks import METHODS as TASK_METHODS
+from bridge.era.tasks import Tasks
 from bridge.era.waiting import Waiting
 from bridge.era.words import excerpt
 from bridge.errors import INVALID_REQUEST, SERVER_ERROR
@@ -42,23 +46,6 @@ _SHUTDOWN = Refusal(SERVER_ERROR, "shutdown", "The bridge ended before the reque
 _REOPENED = Refusal(INVALID_REQUEST, "reopened", "The host opened a new session before the request was answered.")
 
 
-class HostSession:
-    """What one `initialize` began.
-
-    `number` is the id upwards of the `server/discover` that has no answer yet, `initialize` what to answer then (None
-    where the host has its answer), and `held` are the requests that came meanwhile.
-    """
-
-    def __init__(self, host: LegacyHost, interests: Interests, initialize: Request | None, number: int) -> None:
-        self.host = host
-        self.interests = interests
-        self.initialize = initialize
-        self.number: int | None = number
-        self.held: dict[RequestId, Request] = {}
-        self.capabilities: Members | None = None
-        self.is_initialized = False
-
-
 class Upgrade:
     """The translator. `server_name`: what to call a server that does not say its name."""
 
@@ -69,13 +56,15 @@ class Upgrade:
         self._session: HostSession | None = None
         self._calls: dict[RequestId, Call] = {}
         self._rounds = Rounds(outlet, self._send, lambda call, refusal: self._waiting.refuse(call.request, refusal))
+        self._tasks = Tasks(outlet, self._waiting, self._number, self._cancel, self._close_pages)
         self._last_number = 0
 
     @property
     def is_waiting(self) -> bool:
         """Whether the host waits for an answer that nothing upwards is asked for just now."""
         session = self._session
-        return not self._rounds.is_empty or bool(session and (session.held or session.interests.is_waiting))
+        waits_elsewhere = not self._rounds.is_empty or self._tasks.is_waiting
+        return waits_elsewhere or bool(session and (session.held or session.interests.is_waiting))
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether a request of the host's with this id has no answer yet."""
@@ -97,8 +86,8 @@ class Upgrade:
             requests = [*([session.initialize] if session.initialize else []), *session.held.values()]
             session.number = session.initialize = None
             session.held = {}
-        elif session:
-            requests = session.interests.take_back(id_)
+        else:
+            requests = self._tasks.take_back(id_) or (session.interests.take_back(id_) if session else [])
         for request in requests:
             self._waiting.forget(request)
         return requests
@@ -106,6 +95,7 @@ class Upgrade:
     def close(self) -> None:
         """The run ends: answer, with errors, what nothing upwards is asked for."""
         self._rounds.end(_SHUTDOWN)
+        self._tasks.end(_SHUTDOWN)
         if self._session:
             self._fail_held(self._session, _SHUTDOWN)
             self._session.interests.end(_SHUTDOWN)
@@ -117,7 +107,7 @@ class Upgrade:
         if isinstance(message, Request):
             self._request(message)
         elif isinstance(message, Response):
-            if not self._rounds.take(message):
+            if not (self._rounds.take(message) or self._tasks.from_host(message)):
                 self._outlet.report("debug", "an answer of the host's that nobody waits for was dropped")
         elif message.method == mcp.CANCELLED:
             self._cancelled(message)
@@ -129,7 +119,7 @@ class Upgrade:
         """A `wait` is over."""
         if purpose == ROUND:
             self._rounds.on_timer(number)
-        elif self._session:
+        elif not self._tasks.on_timer(purpose, number) and self._session:
             self._session.interests.on_timer(purpose, number)
 
     def _request(self, request: Request) -> None:
@@ -161,6 +151,8 @@ class Upgrade:
             session.interests.subscribe(request)
         elif method == mcp.UNSUBSCRIBE:
             session.interests.unsubscribe(request)
+        elif method in TASK_METHODS and session.host.knows_tasks:
+            self._tasks.request(request, session.host)
         elif method in _MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
             what = f"{excerpt(method)} is not available in a session of MCP {session.host.version} with this server."
             self._outlet.refuse(request, Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", what))
@@ -219,6 +211,7 @@ class Upgrade:
         if session is None:
             return
         self._rounds.end(_REOPENED)
+        self._tasks.end(_REOPENED)
         session.interests.end(_REOPENED)
         self._fail_held(session, _REOPENED)
         if session.number is not None:
@@ -240,8 +233,13 @@ class Upgrade:
         said = None if response.is_error else introduction.read(response.result)
         if said is not None:
             session.capabilities = said.capabilities
+            if said.runs_tasks:
+                session.host.run_tasks()
             if initialize:
-                result = introduction.initialize_result(said, session.host.version, self._server_name)
+                host = session.host
+                result = introduction.initialize_result(
+                    said, host.version, self._server_name, offers_tasks=host.knows_tasks
+                )
                 self._waiting.result(initialize, result)
         elif initialize:
             self._session = None
@@ -299,6 +297,8 @@ class Upgrade:
         elif self._session and about is not None and about in self._session.interests:
             self._session.interests.notified(about, message)
         elif about in self._calls and message.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
+            if message.method == mcp.PROGRESS:
+                self._tasks.progressed(self._calls[about], message)
             self._outlet.down(message.line)
 
     def _response(self, response: Response) -> None:
@@ -307,6 +307,8 @@ class Upgrade:
         if call:
             call.number = None
             self._answered(call, response)
+        elif self._tasks.from_server(response):
+            pass
         elif session and response.id is not None and response.id == session.number:
             self._discovered(session, response)
         elif session and response.id in session.interests:
@@ -320,23 +322,22 @@ class Upgrade:
         said = members(response.result)
         kind = legacy_results.result_type(response.result, said)
         if kind == legacy_results.COMPLETE:
-            self._finish(call, legacy_results.complete(request, said))
+            if not self._tasks.keep(call, said):
+                answer = legacy_results.complete(request, said, call.host.version, offers_tasks=call.host.knows_tasks)
+                self._waiting.line(request, answer.line)
+            self._close_pages(call.host, call.visited)
         elif kind == legacy_results.INPUT_REQUIRED and request.method in mcp.NAMED_METHODS:
             if refusal := self._rounds.begin(call, said):
                 self._waiting.refuse(request, refusal)
+        elif kind == legacy_results.TASK and request.method == mcp.TOOLS_CALL and call.host.runs_tasks:
+            if refusal := self._tasks.begin(call, said):
+                self._waiting.refuse(request, refusal)
         else:
-            self._waiting.refuse(request, _unknown_result(request, kind))
+            self._waiting.refuse(request, legacy_results.unknown(request, kind))
 
-    def _finish(self, call: Call, answer: Response) -> None:
-        self._waiting.line(call.request, answer.line)
-        if call.host.version == mcp.LEGACY_VERSIONS[0]:
-            for visited in call.visited:
-                params = msgspec.json.encode({"elicitationId": visited})
+    def _close_pages(self, host: LegacyHost, visited: list[str]) -> None:
+        """Tell the host that pages it opened are done with (MCP 2025-11-25, Elicitation, Completion Notifications)."""
+        if host.version == mcp.LEGACY_VERSIONS[0]:
+            for one in visited:
+                params = msgspec.json.encode({"elicitationId": one})
                 self._outlet.down(writing.notification(_ELICITATION_COMPLETE, params).line)
-
-
-def _unknown_result(request: Request, kind: str | None) -> Refusal:
-    """Why a result cannot be passed on (MCP 2026-07-28, ResultType). `kind`: what it calls itself."""
-    named = "without a valid resultType" if kind is None else f'of type "{excerpt(kind)}"'
-    what = f"The server answered {excerpt(request.method)} with a result {named}; MCP has no such answer to it."
-    return Refusal(per_request.INTERNAL_ERROR, "wrong-answer", what)

@@ -63,6 +63,7 @@ class Lane:
         self._desk = desk
         self._machine = machine
         self._receive = receive
+        self._is_over = False
 
     @property
     def busy(self) -> bool:
@@ -83,7 +84,7 @@ class Lane:
         for command in self._machine.handle(event, self._desk.now):
             if isinstance(command, Deliver):
                 self._receive(self, command)
-            else:
+            elif not self._is_over:
                 commands.append(command)
 
     def pass_on(self, deliver: Deliver) -> None:
@@ -96,6 +97,15 @@ class Lane:
 
     def close(self) -> None:
         """The run ends: what the machine does not know of is answered."""
+
+    def dismiss(self) -> None:
+        """Tell whoever still waits that the bridge shuts down, and do no more.
+
+        That may come about by what the machine has just delivered; what else it wanted is no more wanted then.
+        """
+        self.close()
+        self.on(HostClosed())
+        self._is_over = True
 
     def give_up(self) -> None:
         """Let go of whatever is under way; nothing it has to say is of interest."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from bridge.session.commands import Deliver
-from bridge.session.events import HostClosed
 from bridge.session.lane import Desk, Lane, Machine, T, TranslatedLane
 from bridge.session.ledger import LANE
 from bridge.session.probing import LEGACY, MODERN
@@ -90,8 +89,7 @@ class Lanes:
 
     def dismiss(self, lane: Lane) -> None:
         """End a lane; whoever still waits there is told that the bridge shuts down."""
-        lane.close()
-        lane.on(HostClosed())
+        lane.dismiss()
         self.drop(lane)
 
     def retire(self, lane: Lane) -> None:

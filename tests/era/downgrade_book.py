@@ -97,6 +97,9 @@ class Book:
     def stop_waiting(self, purpose: str, number: int) -> None:
         self.timers.pop((purpose, number), None)
 
+    def timestamp(self) -> str:
+        return "2026-10-10T10:10:10Z"
+
     def fresh(self) -> str:
         self._fresh += 1
         return f"fresh-{self._fresh}"

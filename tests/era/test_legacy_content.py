@@ -7,6 +7,7 @@ import pytest
 
 from bridge.era.legacy_content import lower
 from bridge.protocol.writing import members
+from tests.era.upgrade_book import Book
 
 LINK = {
     "type": "resource_link",
@@ -66,3 +67,10 @@ def test_odd_content_does_no_harm(block: object) -> None:
     )
     assert shown == expected
     assert lowered("prompts/get", "2024-11-05", {"messages": [block]}) == {"messages": [block]}
+
+
+def test_an_older_host_gets_it_over_a_modern_server() -> None:
+    book = Book().opened(version="2024-11-05")
+    call = book.goes_up(1, "tools/call", {"name": "t"})
+    (answer,) = book.answers(call["id"], {"resultType": "complete", "content": [LINK, AUDIO]})
+    assert answer["result"]["content"] == [IN_WORDS, EMBEDDED]

@@ -120,7 +120,11 @@ def test_what_the_host_can_do_is_said_in_the_terms_of_the_server(declared: objec
     ("offered", "told"),
     [
         (FULL_SERVER, FULL_SERVER),
-        ({"tools": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}, {"tools": {}, "extensions": {}}),
+        (
+            {"tools": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}},
+            {"tools": {}, "extensions": {}, "tasks": {"cancel": {}, "requests": {"tools": {"call": {}}}}},
+        ),
+        ({"extensions": {"io.modelcontextprotocol/tasks": 1}}, {"extensions": {}}),
         ({"extensions": {"a/b": {"c": 1}}}, {"extensions": {"a/b": {"c": 1}}}),
         ({"tasks": {}, "tools": 5}, {}),
     ],

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import NotAMessage, NotJson
-from tests.era.upgrade_book import FULL_HOST, FULL_SERVER, LEGACY, META_SUBSCRIPTION, Book, Sent, discovered, line
+from tests.era.upgrade_book import (
+    FULL_HOST,
+    FULL_SERVER,
+    LEGACY,
+    META_SUBSCRIPTION,
+    TASK_SERVER,
+    Book,
+    Sent,
+    discovered,
+    line,
+)
 from tests.support.pieces import unhurried
 
 odd_values = st.recursive(
@@ -33,6 +43,8 @@ host_methods = st.sampled_from(
         "resources/unsubscribe",
         "logging/setLevel",
         "tasks/get",
+        "tasks/result",
+        "tasks/cancel",
         "x\ud800",
         "notifications/initialized",
         "notifications/cancelled",
@@ -41,7 +53,19 @@ host_methods = st.sampled_from(
 )
 params = st.dictionaries(
     st.sampled_from(
-        ["uri", "name", "level", "requestId", "capabilities", "clientInfo", "protocolVersion", "requestState", "_meta"]
+        [
+            "uri",
+            "name",
+            "level",
+            "task",
+            "taskId",
+            "requestId",
+            "capabilities",
+            "clientInfo",
+            "protocolVersion",
+            "requestState",
+            "_meta",
+        ]
     ),
     odd_values | ids | st.sampled_from(["a:1", "info", LEGACY, {"roots": {}, "elicitation": {"url": {}, "form": {}}}]),
 )
@@ -58,9 +82,27 @@ asking = st.fixed_dictionaries(
     {"resultType": st.just("input_required"), "inputRequests": st.dictionaries(st.sampled_from("abc"), questions)},
     optional={"requestState": st.just("s")},
 )
+states = st.fixed_dictionaries(
+    {
+        "resultType": st.sampled_from(["task", "complete"]),
+        "taskId": st.just("a") | odd_values,
+        "status": st.sampled_from(["working", "input_required", "completed", "failed", "cancelled"]) | odd_values,
+    },
+    optional={
+        "inputRequests": st.dictionaries(st.sampled_from("abc"), questions | odd_values),
+        "result": st.just({"content": []}) | odd_values,
+        "error": codes | odd_values,
+        "ttlMs": odd_values,
+        "pollIntervalMs": odd_values,
+        "statusMessage": st.just("m") | odd_values,
+        "createdAt": odd_values,
+    },
+)
 results = st.one_of(
     asking,
     asking,
+    states,
+    states,
     odd_values | codes,
     st.sampled_from([{"action": "accept"}, {"resultType": "complete"}, {"resultType": "input_required"}]),
     st.just(discovered({"tools": {"listChanged": True}, "logging": {}})),
@@ -100,13 +142,18 @@ note_params = st.fixed_dictionaries(
         "_meta": st.just({META_SUBSCRIPTION: 1}) | odd_values,
     },
 )
+asks_as_a_task = {"name": "a", "task": {}, "taskId": "a", "_meta": {"progressToken": 1}}
 recent = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 7])
 steps = st.one_of(
     st.tuples(st.just("host"), ids, st.sampled_from(["tools/call", "resources/subscribe"]), st.just({"uri": "a:1"})),
+    st.tuples(
+        st.just("host"), ids, st.sampled_from(["tools/call", "tasks/result", "tasks/cancel"]), st.just(asks_as_a_task)
+    ),
     st.tuples(st.just("host"), ids | st.none(), host_methods, params | odd_values),
     st.tuples(st.just("reply"), recent, results, st.booleans()),
     st.tuples(st.just("answer"), recent, results, st.booleans()),
     st.tuples(st.just("answer"), st.just(0), asking, st.just(False)),
+    st.tuples(st.just("answer"), st.just(0), states, st.just(False)),
     st.tuples(st.just("reply"), recent, st.sampled_from([{"action": "accept"}, {"roots": []}]), st.just(False)),
     st.tuples(st.just("note"), recent, server_notes, note_params | odd_values),
     st.tuples(st.just("timer"), recent, st.none(), st.none()),
@@ -162,15 +209,15 @@ class Ends:
                 self.answered[json.dumps(one["id"])] += 1
 
 
-@given(st.booleans(), st.lists(steps, max_size=40))
+@given(st.booleans(), st.sampled_from([FULL_SERVER, TASK_SERVER]), st.lists(steps, max_size=40))
 @unhurried
 def test_nothing_fails_and_nobody_is_answered_more_often_than_he_asked(
-    is_open: bool, said: list[tuple[str, Any, Any, Any]]
+    is_open: bool, server: dict[str, Any], said: list[tuple[str, Any, Any, Any]]
 ) -> None:
     ends = Ends()
     ends.step("host", "open", "initialize", {"protocolVersion": LEGACY, "capabilities": FULL_HOST})
     if is_open:
-        ends.step("answer", 0, discovered(FULL_SERVER), False)
+        ends.step("answer", 0, discovered(server), False)
         ends.step("host", None, "notifications/initialized", {})
     for step in said:
         ends.step(*step)

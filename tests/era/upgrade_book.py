@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
+import mcp_types._v2025_11_25 as v2025
 import msgspec
 from mcp_types import methods
+from pydantic import BaseModel
 
 from bridge.era.outlet import Refusal
 from bridge.era.upgrade import Upgrade
@@ -31,12 +33,23 @@ FULL_SERVER: dict[str, Any] = {
     "logging": {},
     "completions": {},
 }
+TASKS = "io.modelcontextprotocol/tasks"
+TASK_SERVER: dict[str, Any] = {**FULL_SERVER, "extensions": {TASKS: {}}}
+RELATED = "io.modelcontextprotocol/related-task"
 META_VERSION = "io.modelcontextprotocol/protocolVersion"
 META_CLIENT = "io.modelcontextprotocol/clientInfo"
 META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 META_LEVEL = "io.modelcontextprotocol/logLevel"
 META_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 META_SERVER = "io.modelcontextprotocol/serverInfo"
+
+AS_A_TASK = "tools/call as a task"
+_TASK_RESULTS: dict[str, type[BaseModel]] = {
+    AS_A_TASK: v2025.CreateTaskResult,
+    "tasks/get": v2025.GetTaskResult,
+    "tasks/cancel": v2025.CancelTaskResult,
+    "tasks/result": v2025.CallToolResult,
+}
 
 
 class Sent(msgspec.Struct):
@@ -96,6 +109,7 @@ class Book:
         self.reports: list[tuple[str, str]] = []
         self.methods: dict[RequestId, str] = {}
         self.version = LEGACY
+        self.runs_tasks = False
         self._is_strict = is_strict
         self._sent: list[Sent] = []
         self._fresh = 0
@@ -115,6 +129,10 @@ class Book:
             assert bytes(getattr(parsed, "params", b"")) == bytes(getattr(message, "params", b""))
             if isinstance(message, Request) and (message.method, MODERN) in methods.CLIENT_REQUESTS:
                 methods.validate_client_request(message.method, MODERN, sent.get("params"))
+                extensions = sent.meta[META_CAPABILITIES].get("extensions", {})
+                assert (TASKS in extensions) == self.runs_tasks or message.method == "server/discover"
+            elif isinstance(message, Request) and message.method.startswith("tasks/"):
+                self._check_about_task(sent)
             elif not isinstance(message, Request):
                 assert sent["method"] == "notifications/cancelled", sent
 
@@ -129,6 +147,19 @@ class Book:
             methods.validate_server_result(self.methods[sent["id"]], self.version, sent["result"])
             assert not {"resultType", "ttlMs", "cacheScope"} & set(sent["result"])
 
+        elif "result" in sent.body and (shape := _TASK_RESULTS.get(self.methods.get(sent["id"], ""))):
+            shape.model_validate_json(json.dumps(sent["result"]), strict=True, by_name=False)
+            assert not {"resultType", "ttlMs", "pollIntervalMs", "cacheScope"} & set(sent["result"])
+            assert (RELATED in sent["result"].get("_meta", {})) == (self.methods[sent["id"]] == "tasks/result")
+
+    def _check_about_task(self, sent: Sent) -> None:
+        """SEP-2663: what stands in a request about a task."""
+        wanted = {"tasks/get": set(), "tasks/cancel": set(), "tasks/update": {"inputResponses"}}[sent["method"]]
+        assert sent["params"].keys() == {"taskId", "_meta", *wanted}
+        assert isinstance(sent["params"]["taskId"], str)
+        assert sent.meta[META_VERSION] == MODERN
+        assert sent.meta[META_CAPABILITIES]["extensions"][TASKS] == {}
+
     def refuse(self, request: Request, refusal: Refusal) -> None:
         self._note(
             "down",
@@ -141,6 +172,9 @@ class Book:
 
     def stop_waiting(self, purpose: str, number: int) -> None:
         self.timers.pop((purpose, number), None)
+
+    def timestamp(self) -> str:
+        return "2026-10-10T10:10:10Z"
 
     def fresh(self) -> str:
         self._fresh += 1
@@ -155,7 +189,9 @@ class Book:
         """The host sends a line."""
         message = jsonrpc.parse(text)
         if isinstance(message, Request):
-            self.methods[message.id] = message.method
+            is_task = self.runs_tasks and self.version == LEGACY and isinstance(json.loads(text).get("params"), dict)
+            is_task = is_task and message.method == "tools/call" and "task" in json.loads(text)["params"]
+            self.methods[message.id] = AS_A_TASK if is_task else message.method
         self.upgrade.from_host(message)
         return self.take()
 
@@ -194,9 +230,13 @@ class Book:
 
     def goes_up(self, id_: object, method: str, params: object = None) -> Sent:
         """The same, where all that comes of it is one request upwards."""
+        return self.goes_up_first(id_, method, params, method)
+
+    def goes_up_first(self, id_: object, method: str, params: object, first: str) -> Sent:
+        """The same, where that request is of another method."""
         (sent,) = self.asks(id_, method, params)
         assert sent.way == "up", sent
-        assert sent["method"] == method
+        assert sent["method"] == first
         return sent
 
     def says(self, method: str, params: object = None) -> list[Sent]:
@@ -234,6 +274,7 @@ class Book:
         (answer,) = self.answers(discover["id"], discovered(FULL_SERVER if server is None else server))
         assert answer["id"] == "open"
         assert "result" in answer.body
+        self.runs_tasks = server is not None and TASKS in server.get("extensions", {})
         if ready:
             self.says("notifications/initialized")
             self.take()

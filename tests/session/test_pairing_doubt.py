@@ -190,6 +190,29 @@ def test_an_answer_that_comes_after_the_verdict_is_as_doubtful() -> None:
     assert [body(post)["method"] for post in posts] == ["tools/call", "tools/call"]
 
 
+def test_an_initialize_that_another_one_overtook_keeps_its_id() -> None:
+    book = PairingPlaybook(LEGACY)
+    first, second = (book.posts(book.host(INITIALIZE.replace(b'"id":0', b'"id":%d' % id_)))[0] for id_ in (0, 1))
+    (probe,) = book.posts(book.answers(first.exchange, b"", status=404))
+    commands = book.answers(probe.exchange, result("mcp-remote-bridge/probe", discovered()))
+    (question,) = book.posts(commands)
+    told = book.told_all(commands) + book.told_all(book.answers(second.exchange, b"", status=404))
+    told += book.told_all(book.host_closes())
+    assert sorted(answer["id"] for answer in told) == [0, 1]
+    assert body(question)["method"] == "server/discover"
+
+
+def test_what_is_doubted_on_a_stream_lets_the_stream_go_with_its_machine() -> None:
+    book = PairingPlaybook()
+    (probe,) = book.posts(book.host(INITIALIZE))
+    (opening,) = book.posts(book.answers(probe.exchange, result("mcp-remote-bridge/probe", discovered())))
+    book.starts(opening.exchange)
+    commands = book.sends(opening.exchange, refusal(0, UNSUPPORTED_VERSION))
+    assert book.told(commands) == []
+    (question,) = book.posts(commands)
+    assert list(book.exchanges) == [question.exchange]
+
+
 def test_what_is_under_way_on_the_old_machine_is_still_answered() -> None:
     book = PairingPlaybook(MODERN)
     slow, first = book.posts(book.host(called("slow"))) + book.posts(book.host(called(1)))
@@ -253,7 +276,7 @@ def test_without_a_new_verdict_the_old_one_stands(how: str) -> None:
 def test_a_doubted_request_that_is_cancelled_is_neither_sent_again_nor_answered(legacy: bool) -> None:
     book, probe = in_doubt(called(1))
     assert book.host(cancelled(1)) == []
-    answer = error(None, "No.") if legacy else result("mcp-remote-bridge/probe", discovered())
+    answer = b"" if legacy else result("mcp-remote-bridge/probe", discovered())
     commands = book.answers(probe, answer, status=404 if legacy else 200)
     assert not book.told(commands)
     assert not book.posts(commands)
