@@ -18,7 +18,7 @@ from bridge.era.questions import NoQuestion, NotDeclared, Question, subject
 from bridge.era.words import excerpt
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
-from bridge.protocol.jsonrpc import Request, Response
+from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members, members
 
 MAX_QUESTIONS = 64
@@ -56,6 +56,10 @@ class Asking:
     def is_empty(self) -> bool:
         """Whether the host has none of these questions."""
         return not self._asked
+
+    def __contains__(self, id_: RequestId | None) -> bool:
+        """Whether the host has a question with this id."""
+        return id_ in self._asked
 
     def ask(
         self,

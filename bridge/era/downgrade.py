@@ -52,6 +52,7 @@ _MESSAGE = "notifications/message"
 _IN_USE = Refusal(INVALID_REQUEST, "id-in-use", "This id is in use by a request that has no answer yet.")
 _TOO_MANY = Refusal(SERVER_ERROR, "too-many", "Too many requests are unanswered; send this one again later.")
 _DECLINED = Refusal(SERVER_ERROR, "declined", "The server wants a page opened first, and that was declined.")
+_SHUT_DOWN = Refusal(SERVER_ERROR, "shutdown", "The bridge ended before the server had set the log level.")
 _TASK_LOST = Refusal(SERVER_ERROR, "outcome-unknown", "The tool runs, but the server cannot be asked how it ended.")
 _TAKEN_BACK = b'{"code":-32000,"message":"The server was never asked this: call it again, without requestState."}'
 _CANNOT_OPEN = Refusal(
@@ -90,6 +91,10 @@ class Downgrade:
         """Whether a request of the host's with this id has no answer yet."""
         return id_ in self._waiting
 
+    def asks(self, id_: RequestId | None) -> bool:
+        """Nothing: a modern host is asked within an answer."""
+        return False
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing of the host's would be lost with the session: no request, subscription or round."""
@@ -108,8 +113,10 @@ class Downgrade:
             self._rounds.on_timer(number)
 
     def close(self) -> None:
-        """The run ends: what waits for the session fails, and the subscriptions end well."""
+        """The run ends: what was not sent yet fails, and the subscriptions end well."""
         self._server.close()
+        for request in self._log_level.take_waiting():
+            self._waiting.refuse(request, _SHUT_DOWN)
         self._listens.close()
 
     def take_back(self, id_: RequestId) -> list[Request]:
@@ -126,8 +133,9 @@ class Downgrade:
         if isinstance(message, Request):
             self._host_request(message)
         elif isinstance(message, Notification) and message.method == mcp.CANCELLED:
-            reason = members(message.params).get("reason", Raw())
-            self._waiting.cancelled(mcp.cancelled_request(message.params), reason)
+            reason = members(message.params).get("reason")
+            told = reason if reason is not None and per_request.is_string(reason) else Raw()
+            self._waiting.cancelled(mcp.cancelled_request(message.params), told)
 
     def _host_request(self, request: Request) -> None:
         if request.id in self._waiting:
@@ -219,6 +227,9 @@ class Downgrade:
 
     def _cancel(self, call: Call, reason: Json) -> None:
         call.is_over = True
+        if not call.upper and call.waiting is not None:
+            self._log_level.forget(call.waiting)
+            return
         self._calls.remove(call)
         if call.is_task and not call.task_id:
             return  # It can only be cancelled by the id it is about to get.

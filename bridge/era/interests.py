@@ -92,9 +92,21 @@ class Interests:
     def listen(self, capabilities: Members) -> None:
         """The host is ready: ask for what the server says it tells of (Tools, Prompts, Resources, Capabilities)."""
         filters = [name for of, name in _LIST_FILTERS.items() if _tells_changes(capabilities.get(of, Raw()))]
-        if filters != self._filters:
+        if filters != self._filters or self._is_changed:
             self._filters = filters
             self._renew()
+
+    @property
+    def set_up(self) -> list[tuple[str, bytes]]:
+        """The methods and params that subscribe to the same at a legacy server."""
+        return [(mcp.SUBSCRIBE, msgspec.json.encode({"uri": uri})) for uri in self._uris]
+
+    def adopt(self, request: Request) -> None:
+        """The host has subscribed elsewhere, and been answered; `listen` is yet to come."""
+        uri = string(members(request.params).get("uri", Raw()))
+        if uri is not None and len(self._uris) < _MAX_URIS:
+            self._uris[uri] = None
+            self._is_changed = True
 
     def subscribe(self, request: Request) -> None:
         """Answer `resources/subscribe`, now or later."""

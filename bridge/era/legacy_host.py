@@ -49,6 +49,12 @@ class LegacyHost:
         """From now on ask for log messages of this level and above (MCP 2026-07-28, Logging)."""
         self._stamp[mcp.META_LOG_LEVEL] = Raw(msgspec.json.encode(level))
 
+    @property
+    def set_up(self) -> list[tuple[str, bytes]]:
+        """The method and params that set the level for a legacy server, if it was set."""
+        level = self._stamp.get(mcp.META_LOG_LEVEL)
+        return [] if level is None else [(mcp.SET_LEVEL, msgspec.json.encode({"level": level}))]
+
     def run_tasks(self) -> None:
         """From now on say that calls may become tasks (SEP-2663, Capability Negotiation)."""
         self.runs_tasks = True

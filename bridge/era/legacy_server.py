@@ -20,6 +20,7 @@ OnAnswer = Callable[[Response], None]
 OnTakenBack = Callable[[], list[Request]]
 """What becomes of a request that never reached the server; it returns the host's requests that depended on it."""
 
+_SHUT_DOWN = Refusal(SERVER_ERROR, "shutdown", "The bridge ended before the server's session was open.")
 _KEPT_CAPABILITIES = ("tools", "prompts", "resources", "completions", "logging", "experimental", "extensions")
 
 
@@ -58,9 +59,8 @@ class LegacyServer:
 
     def close(self) -> None:
         """What waits for the session will not see it open."""
-        refusal = Refusal(SERVER_ERROR, "shutdown", "The bridge ended before the server's session was open.")
         for request, _ in self._take_held():
-            self._waiting.refuse(request, refusal)
+            self._waiting.refuse(request, _SHUT_DOWN)
 
     def _open(self) -> None:
         self._is_opening = True
@@ -92,6 +92,8 @@ class LegacyServer:
 
     def _unheld(self, request: Request, _reason: Json) -> None:
         self._held.pop(request.id, None)
+        if request.method == mcp.LISTEN:
+            self._outlet.down(mcp.listen_ended(request.raw_id))
 
     def _take_held(self) -> list[tuple[Request, Callable[[], None]]]:
         held, self._held = list(self._held.values()), {}

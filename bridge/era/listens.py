@@ -99,10 +99,10 @@ class Listens:
             return
         self._open[request.id] = listen
         self._waiting.enter(request, partial(self._cancelled, listen))
+        if not listen.resources:
+            self._acknowledge(listen)
         for uri in list(listen.resources):
             self._subscribed.want(uri, request.id, partial(self._settled, listen))
-        if not listen.unanswered:
-            self._acknowledge(listen)
 
     def changed(self, message: Notification) -> None:
         """The server tells of a change (`CHANGES`): pass it to each listen that asked for it."""
@@ -119,7 +119,7 @@ class Listens:
     def close(self) -> None:
         """The run ends: each listen ends well (MCP 2026-07-28, Subscriptions, Graceful Closure)."""
         for listen in list(self._open.values()):
-            self._waiting.line(listen.request, _ending(listen))
+            self._waiting.line(listen.request, mcp.listen_ended(listen.request.raw_id))
         self._open.clear()
 
     def _granted(self, wanted: Filter) -> frozenset[str]:
@@ -136,6 +136,8 @@ class Listens:
         return dict.fromkeys(wanted.resource_subscriptions) if can_watch else {}
 
     def _settled(self, listen: Listen, uri: str, watched: bool) -> None:
+        if self._open.get(listen.request.id) is not listen:
+            return  # It has ended.
         if not watched:
             del listen.resources[uri]
             self._resources -= 1
@@ -160,22 +162,14 @@ class Listens:
         self._resources -= len(listen.resources)
         for uri in listen.resources:
             self._subscribed.unwant(uri, listen.request.id)
-        self._outlet.down(_ending(listen))
+        self._outlet.down(mcp.listen_ended(listen.request.raw_id))
 
     def _taken_back(self, waited: set[RequestId]) -> list[Request]:
         """The server never was asked: these listens are somebody else's, and nothing that it watched is watched."""
         self._subscribed = Subscribed(self._server, self._taken_back)
-        listens = [self._open.pop(who) for who in waited]
+        listens = [self._open.pop(who) for who in waited if who in self._open]
         self._resources -= sum(len(listen.resources) for listen in listens)
         return [listen.request for listen in listens]
-
-
-def _ending(listen: Listen) -> bytes:
-    """The answer that says that it ended, and not by accident (MCP 2026-07-28, Graceful Closure)."""
-    raw_id = listen.request.raw_id
-    meta = {mcp.META_SUBSCRIPTION: Raw(raw_id)}
-    value = msgspec.json.encode({"resultType": "complete", "_meta": meta})
-    return bytes(writing.result(raw_id, value).line)
 
 
 def _tagged(listen: Listen, method: str, params: Raw) -> bytes:

@@ -37,6 +37,15 @@ class LogLevel:
         if not self._is_asking:
             self._ask()
 
+    def forget(self, request: Request) -> None:
+        """It waits no more, for the host took it back."""
+        self._waiting = [waiter for waiter in self._waiting if waiter[1] is not request]
+
+    def take_waiting(self) -> list[Request]:
+        """Let what waits wait no more, and return it."""
+        waiting, self._waiting = self._waiting, []
+        return [request for _, request, _ in waiting if request is not None]
+
     def _ask(self) -> None:
         self._is_asking = True
         level = min(level for level, _, _ in self._waiting)
@@ -58,5 +67,4 @@ class LogLevel:
 
     def _taken_back(self) -> list[Request]:
         self._is_asking = False
-        waiting, self._waiting = self._waiting, []
-        return [request for _, request, _ in waiting if request is not None]
+        return self.take_waiting()

@@ -68,6 +68,9 @@ class Translator(Protocol):
     def awaits(self, id_: RequestId) -> bool:
         """Whether a request of the host's with this id has no answer yet."""
 
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether the host was asked something with this id, and has not answered."""
+
     def from_host(self, message: Message) -> None:
         """The host sent a message."""
 

@@ -95,6 +95,8 @@ def read(request: Request) -> ModernRequest | Refusal:
     if mcp.META_LOG_LEVEL in meta and level not in mcp.LOG_LEVELS:
         return _invalid(f"The log level must be one of {', '.join(mcp.LOG_LEVELS)}.")
     named = mcp.NAMED_METHODS.get(method)
+    if named and "requestState" in params and text(params["requestState"]) is None:
+        return _invalid("The requestState must be the string that came with what was asked.")
     given, params = params, params if named is None else _without(params, _ROUND_TRIP)
     return ModernRequest(
         request=request,

@@ -24,6 +24,7 @@ from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request
 from bridge.protocol.writing import Members, members
 
+_NULL = b"null"
 _KINDS = {mcp.TOOLS_CALL: "tool", "prompts/get": "prompt", "resources/read": "resource"}
 
 
@@ -51,9 +52,10 @@ def read(value: Raw, host: LegacyHost, elicitation_id: str) -> Question | NotDec
     """Read one of `inputRequests`. `elicitation_id`: the name for a visit to a URL, should it be one."""
     said = members(value)
     method, params = string(said.get("method", Raw())), said.get("params", Raw())
-    given = members(params)
+    params, given = _without_nulls(params)
     if method == mcp.ROOTS_LIST:
         path: tuple[str, ...] = ("roots",)
+        params = params if per_request.is_object(params) else Raw()
     elif not per_request.is_object(params):
         return NoQuestion("with a request that has no params")
     elif method == mcp.SAMPLING:
@@ -90,6 +92,13 @@ def subject(request: Request) -> str:
     kind = _KINDS.get(request.method)
     name = string(members(request.params).get(mcp.NAMED_METHODS.get(request.method, ""), Raw()))
     return f"the {kind} {_quoted(name)}" if kind and name else _quoted(request.method)
+
+
+def _without_nulls(params: Raw) -> tuple[Raw, Members]:
+    """The params and their members; one that is null counts as absent, for many libraries write it so."""
+    said = members(params)
+    given = {name: value for name, value in said.items() if len(value) != len(_NULL) or bytes(value) != _NULL}
+    return params if len(given) == len(said) else Raw(msgspec.json.encode(given)), given
 
 
 def _quoted(text: str) -> str:

@@ -13,6 +13,7 @@ goes up as it was, with the answers to the last questions only, and with the sta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -24,7 +25,8 @@ from bridge.era.asking import Asking, Inquiry, broken, failed
 from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Outlet, Refusal
 from bridge.era.questions import subject
-from bridge.protocol.jsonrpc import Request, Response
+from bridge.protocol import writing
+from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
 from bridge.protocol.writing import Members, members
 
 TIMER = "round"
@@ -34,15 +36,30 @@ _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
 _NULL = b"null"
 
+SAFE = 2.0**53
+"""Below it, adding one to a number makes it greater."""
+
 
 class Call:
     """A request of the host's, from its arrival to its answer.
 
     `number` is its id upwards while the server has it. `visited` are the elicitations whose URL the host opened,
-    `progress` the last that the server told.
+    `progress` the last that the host was told, None before. What the server tells in later rounds counts from `base`.
     """
 
-    __slots__ = ("host", "inquiry", "number", "pauses", "progress", "request", "rounds", "serial", "state", "visited")
+    __slots__ = (
+        "base",
+        "host",
+        "inquiry",
+        "number",
+        "pauses",
+        "progress",
+        "request",
+        "rounds",
+        "serial",
+        "state",
+        "visited",
+    )
 
     def __init__(self, serial: int, request: Request, host: LegacyHost) -> None:
         self.serial = serial
@@ -54,7 +71,27 @@ class Call:
         self.state: Raw | None = None
         self.inquiry: Inquiry | None = None
         self.visited: list[str] = []
-        self.progress = 0.0
+        self.progress: float | None = None
+        self.base = 0.0
+
+    def progressed(self, note: Notification) -> Notification:
+        """What the host is to be told of `notifications/progress`.
+
+        To the server each round is a request, whose progress begins anew; to the host it is one, whose progress must
+        increase (MCP 2025-11-25, Progress, Behavior Requirements).
+        """
+        said = members(note.params)
+        told = _number(said.get("progress", Raw()))
+        if told is None:
+            return note
+        self.progress = self.base + told
+        if not self.base or abs(self.progress) >= SAFE:
+            return note
+        total = _number(said.get("total", Raw()))
+        said["progress"] = Raw(msgspec.json.encode(self.progress))
+        if total is not None and self.base + abs(total) < SAFE:
+            said["total"] = Raw(msgspec.json.encode(self.base + total))
+        return writing.notification(note.method, msgspec.json.encode(said))
 
 
 class Rounds:
@@ -77,6 +114,8 @@ class Rounds:
     def begin(self, call: Call, said: Members) -> Refusal | None:
         """The server answered a call with an input-required result of these members; or why it cannot go on."""
         call.rounds += 1
+        if call.progress is not None and abs(call.progress) < SAFE:
+            call.base = math.floor(call.progress) + 1.0
         if call.rounds > _MAX_ROUNDS:
             return failed("rounds", f"The server asked more than {_MAX_ROUNDS} times before {subject(call.request)}.")
         state, wanted = _given(said, "requestState"), _given(said, "inputRequests")
@@ -97,6 +136,10 @@ class Rounds:
             return begun
         call.inquiry = begun
         return None
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether the host was asked something with this id, and has not answered."""
+        return id_ in self._asking
 
     def take(self, response: Response) -> bool:
         """The host answered; False where nobody waits for it."""
@@ -145,3 +188,11 @@ def _given(said: Members, name: str) -> Raw | None:
     """A member; one that is null counts as absent, for many libraries write it so."""
     value = said.get(name)
     return None if value is None or (len(value) == len(_NULL) and bytes(value) == _NULL) else value
+
+
+def _number(value: Raw) -> float | None:
+    """A number, as far as Python has it; None where it is none."""
+    try:
+        return msgspec.json.decode(value, type=float)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return math.inf if bytes(value)[:1].isdigit() else None

@@ -15,7 +15,6 @@ Hosts of revisions before 2025-11-25 know of no tasks, and their calls are answe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 
@@ -37,7 +36,7 @@ from bridge.era.task_watch import Task, Watch, cancelled
 from bridge.era.waiting import Waiting
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
-from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
+from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Json, Members, members
 
 METHODS = frozenset((mcp.TASKS_GET, mcp.TASKS_RESULT, mcp.TASKS_CANCEL))
@@ -77,6 +76,10 @@ class Tasks:
             self._kept.on_timer(number)
         return purpose in (WATCH, KEPT)
 
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether the host was asked something with this id, and has not answered."""
+        return self._watch.asks(id_)
+
     def from_host(self, response: Response) -> bool:
         """The host answered; False where no task waits for it."""
         return self._watch.take(response)
@@ -95,13 +98,6 @@ class Tasks:
 
     # -- calls
 
-    @staticmethod
-    def progressed(call: Call, note: Notification) -> None:
-        """The server told progress of a call, which may still become a task."""
-        if call.host.runs_tasks:
-            told = _number(members(note.params).get("progress", Raw()))
-            call.progress = call.progress if told is None else told
-
     def begin(self, call: Call, said: Members) -> Refusal | None:
         """A call became a task with these members; or why it cannot be one."""
         state = task_states.read(said, self._outlet.timestamp())
@@ -110,7 +106,7 @@ class Tasks:
             return failed("wrong-answer", what)
         is_shown = _wish(call) is not None
         task = self._task(state.id, call.request, call.host, is_shown=is_shown)
-        task.progress = call.progress
+        task.progress = call.progress or 0.0
         task.visited = list(call.visited)
         token = Raw(mcp.asked_progress_token(call.request.params))
         if per_request.is_string(token) or task_states.milliseconds(token) is not None:
@@ -212,7 +208,8 @@ class Tasks:
 
         params = {"taskId": Raw(msgspec.json.encode(id_))}
         number = self._own.ask(host, method, params, answered, request)
-        self._waiting.enter(request, lambda reason: self._own.cancel(number, reason))
+        if request.id in self._waiting:  # It may have been refused on the spot.
+            self._waiting.enter(request, lambda reason: self._own.cancel(number, reason))
 
     def _show(self, request: Request, state: TaskState, status: str) -> None:
         self._waiting.result(request, msgspec.json.encode(state.legacy(status)))
@@ -235,11 +232,3 @@ def _outline(request: Request) -> Request:
     name = members(request.params).get("name")
     params = b"" if name is None else msgspec.json.encode({"name": name})
     return writing.request(request.raw_id, request.method, params)
-
-
-def _number(value: Raw) -> float | None:
-    """A number, as far as Python has it; None where it is none."""
-    try:
-        return msgspec.json.decode(value, type=float)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return math.inf if bytes(value)[:1].isdigit() else None

@@ -70,10 +70,29 @@ class Upgrade:
         """Whether a request of the host's with this id has no answer yet."""
         return id_ in self._waiting
 
-    def adopt(self, initialize: Request, initialized: bool) -> None:
-        """Begin as if the host had been answered already; `initialized`: it has said so itself."""
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether the host was asked something with this id, and has not answered."""
+        return self._rounds.asks(id_) or self._tasks.asks(id_)
+
+    @property
+    def set_up(self) -> list[Request]:
+        """What the host asked for and still has, the log level and subscriptions, as requests to a legacy server."""
+        session = self._session
+        asked = [] if session is None else [*session.host.set_up, *session.interests.set_up]
+        return [
+            writing.request(b'"mcp-remote-bridge/set-up/%d"' % number, method, params)
+            for number, (method, params) in enumerate(asked)
+        ]
+
+    def adopt(self, initialize: Request, initialized: bool, set_up: list[Request]) -> None:
+        """Begin as if the host had been answered already, also to `set_up`; `initialized`: it has said so itself."""
         session = self._begin(initialize, is_answered=True)
         session.is_initialized = initialized
+        for request in set_up:
+            if request.method == mcp.SUBSCRIBE:
+                session.interests.adopt(request)
+            elif (level := _level(request)) in mcp.LOG_LEVELS:
+                session.host.set_level(level)
 
     def take_back(self, id_: RequestId) -> list[Request]:
         """Forget the request upwards with this id, and return the host's requests that wait for its answer."""
@@ -156,7 +175,7 @@ class Upgrade:
         elif method in _MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
             what = f"{excerpt(method)} is not available in a session of MCP {session.host.version} with this server."
             self._outlet.refuse(request, Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", what))
-        elif len(request.params) and not per_request.is_object(request.params):
+        elif not (per_request.is_object(request.params) or bytes(request.params) in (b"", b"null")):
             what = "The params must be an object."
             self._outlet.refuse(request, Refusal(per_request.INVALID_PARAMS, "invalid-params", what))
         else:
@@ -166,7 +185,7 @@ class Upgrade:
             self._send(call, {})
 
     def _set_level(self, session: HostSession, request: Request) -> None:
-        level = string(members(request.params).get("level", Raw()))
+        level = _level(request)
         if session.capabilities is not None and "logging" not in session.capabilities:
             refusal = Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", "The server sends no log messages.")
             self._outlet.refuse(request, refusal)
@@ -298,7 +317,7 @@ class Upgrade:
             self._session.interests.notified(about, message)
         elif about in self._calls and message.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
             if message.method == mcp.PROGRESS:
-                self._tasks.progressed(self._calls[about], message)
+                message = self._calls[about].progressed(message)
             self._outlet.down(message.line)
 
     def _response(self, response: Response) -> None:
@@ -341,3 +360,7 @@ class Upgrade:
             for one in visited:
                 params = msgspec.json.encode({"elicitationId": one})
                 self._outlet.down(writing.notification(_ELICITATION_COMPLETE, params).line)
+
+
+def _level(request: Request) -> str:
+    return string(members(request.params).get("level", Raw())) or ""

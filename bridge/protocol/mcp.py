@@ -326,6 +326,15 @@ def cancellation(raw_id: bytes, reason: str) -> bytes:
     )
 
 
+def listen_ended(raw_id: bytes) -> bytes:
+    """The answer to `subscriptions/listen` that says that it ended well (MCP 2026-07-28, Graceful Closure)."""
+    return b'{"jsonrpc":"2.0","id":%b,"result":{"resultType":"complete","_meta":{"%b":%b}}}' % (
+        raw_id,
+        META_SUBSCRIPTION.encode(),
+        raw_id,
+    )
+
+
 def _read(params: Raw) -> _Params:
     try:
         return _decode_params(params) if len(params) else _NO_PARAMS

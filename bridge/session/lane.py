@@ -23,6 +23,10 @@ class Machine(Protocol):
     def busy(self) -> bool:
         """Whether an answer is waited for."""
 
+    @property
+    def set_up(self) -> list[Request]:
+        """Requests of the host's whose effect lasts (the log level, subscriptions), to be had again elsewhere."""
+
     def awaits(self, id_: RequestId) -> bool:
         """Whether a request with this id has no answer yet."""
 
@@ -70,9 +74,18 @@ class Lane:
         """Whether the host waits for an answer that comes through here."""
         return self._machine.busy
 
+    @property
+    def set_up(self) -> list[Request]:
+        """See `Machine`."""
+        return self._machine.set_up
+
     def awaits(self, id_: RequestId) -> bool:
         """Whether the host waits here for the answer to this request."""
         return self._machine.awaits(id_)
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether this lane itself asked the host something with this id, and has no answer."""
+        return False
 
     def host(self, message: Message) -> None:
         """The host sent a message that belongs here."""
@@ -140,6 +153,10 @@ class TranslatedLane(Lane, Generic[T]):
     def awaits(self, id_: RequestId) -> bool:
         """See `Lane`."""
         return self.translator.awaits(id_)
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """See `Lane`."""
+        return self.translator.asks(id_)
 
     def host(self, message: Message) -> None:
         """See `Lane`."""

@@ -79,7 +79,8 @@ class Lanes:
     def translated(self, era: str, make: Callable[[TranslatedLane[T]], T]) -> TranslatedLane[T]:
         """One that serves a host of the other era."""
         number = self._new_number()
-        lane = TranslatedLane(number, era, self._desk, self._machine(era, number), self._receive, make)
+        machine = self._session(number, listens_first=True) if era == LEGACY else self._stateless(number)
+        lane = TranslatedLane(number, era, self._desk, machine, self._receive, make)
         self._enter(lane)
         return lane
 
@@ -120,6 +121,14 @@ class Lanes:
         desk = self._desk
         return Stateless(desk.url, self._patience, self._request_timeout, self._redact, number, is_own=is_own)
 
-    def _session(self, number: int) -> Session:
+    def _session(self, number: int, *, listens_first: bool = False) -> Session:
         desk = self._desk
-        return Session(desk.url, self._transport, self._patience, self._request_timeout, self._redact, number)
+        return Session(
+            desk.url,
+            self._transport,
+            self._patience,
+            self._request_timeout,
+            self._redact,
+            number,
+            listens_first=listens_first,
+        )

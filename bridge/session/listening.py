@@ -22,10 +22,13 @@ from bridge.session.ledger import Exchange, Ledger, back_off
 
 _STEADY_SECONDS = 30.0
 _MAX_VAIN_TRIES = 3
+_SLOW_SECONDS = 1.0
 
 
 class Listening:
     """Keeps the stream open. `session_gone(generation)` is told when the server says so here."""
+
+    _then: Callable[[], None] | None = None
 
     def __init__(self, ledger: Ledger, answers: Answers, session_gone: Callable[[int], None]) -> None:
         self._ledger = ledger
@@ -43,9 +46,12 @@ class Listening:
         """Whether the server may speak on it now."""
         return self._opened_at is not None
 
-    def start(self) -> None:
-        """Listen in the present session."""
+    def start(self, then: Callable[[], None] | None = None) -> None:
+        """Listen in the present session. `then()` is called once it is known how that went, or that it takes long."""
         self.stop()
+        if then is not None:
+            self._then = then
+            self._ledger.set_timer("stream", 0, _SLOW_SECONDS)
         self._cursor = Cursor()
         self._attempts = 0
         self._offered = False
@@ -59,6 +65,14 @@ class Listening:
         self._ledger.cancel_timer("listen", 0)
         self._ledger.abandon(self._exchange)
         self._exchange = None
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Keep nobody waiting any more."""
+        then, self._then = self._then, None
+        if then is not None:
+            self._ledger.cancel_timer("stream", 0)
+            then()
 
     def refresh(self) -> None:
         """The connection below cannot be trusted: open it anew."""
@@ -68,9 +82,11 @@ class Listening:
             self._ledger.abandon(self._exchange)
             self._open()
 
-    def on_timer(self) -> None:
-        """The pause before the next try is over."""
-        if self._wanted:
+    def on_timer(self, purpose: str) -> None:
+        """The pause before the next try is over, or the stream takes long to come."""
+        if purpose == "stream":
+            self.go_on()
+        elif self._wanted:
             self._open()
 
     def _open(self) -> None:
@@ -85,6 +101,7 @@ class Listening:
             if not self._offered:
                 self._ledger.report("debug", f"listening to {self._ledger.url}")
             self._offered = True
+            self.go_on()
 
     def take(self, event: EventReceived) -> None:
         """The server spoke."""
@@ -105,6 +122,7 @@ class Listening:
         else:
             self._ledger.set_timer("listen", 0, max(pause, back_off(self._attempts - 4)))
         self._ledger.report("debug", f"the stream from {self._ledger.url} ended ({reason}); it will be opened again")
+        self.go_on()
 
     def refused(self, event: BodyReceived, generation: int) -> None:
         """There is no stream, or none any more."""
@@ -116,6 +134,7 @@ class Listening:
         else:
             self._wanted = False
             self._ledger.report("debug", f"{self._ledger.url} offers no standing stream (status {event.status})")
+            self.go_on()
 
     def _may_pass(self, status: int) -> bool:
         """Whether the next try may fare better. 409: the server takes the stream before for alive still."""
@@ -130,6 +149,7 @@ class Listening:
         else:
             self._wanted = False
             self._ledger.report("warning", f"no standing stream: {event.message}")
+            self.go_on()
 
 
 class Listen(Exchange):

@@ -34,8 +34,9 @@ _INITIALIZED_SECONDS = 5.0
 
 
 class Opening:
-    """Knows what opens a session. `opened()` is called whenever one is ready for the standing stream.
+    """Knows what opens a session. `opened(go)` is called whenever one is ready for the standing stream.
 
+    `go()` lets through what waits.
     `is_answered`: the server has answered the host's `initialize`. `is_broken`: the session was lost, and the last try
     to open it again failed.
     """
@@ -47,7 +48,7 @@ class Opening:
         notes: Notes,
         answers: Answers,
         patience: float,
-        opened: Callable[[], None],
+        opened: Callable[[Callable[[], None]], None],
     ) -> None:
         self.ledger = ledger
         self._gate = gate
@@ -91,10 +92,17 @@ class Opening:
         self._initialized = self._set_level = None
         self._subscriptions.clear()
 
-    def adopt(self, request: Request, note: Notification | None) -> None:
+    @property
+    def set_up(self) -> list[Request]:
+        """The host's requests whose effect lasts as long as the session."""
+        return [*([self._set_level] if self._set_level else []), *self._subscriptions.values()]
+
+    def adopt(self, request: Request, note: Notification | None, set_up: list[Request]) -> None:
         """A host that opened elsewhere, with these, goes on here; the session it needs is yet to be opened."""
         self._initialize, self._initialized = request, note
         self.is_answered = self.is_broken = True
+        for one in set_up:
+            self._keep(one)
 
     def host_initialized(self, note: Notification) -> None:
         """The host ends the handshake. What follows waits until the server has taken it, to arrive after it."""
@@ -109,7 +117,12 @@ class Opening:
             return
         if request.method == mcp.INITIALIZE:
             self._adopt(call.session_id, response)
-        elif request.method == mcp.SET_LEVEL:
+        else:
+            self._keep(request)
+
+    def _keep(self, request: Request) -> None:
+        """What the server has granted is set up again in the next session, if it has an effect there."""
+        if request.method == mcp.SET_LEVEL:
             self._set_level = request
         elif request.method == mcp.SUBSCRIBE and len(self._subscriptions) < _MAX_SUBSCRIPTIONS:
             self._subscriptions[mcp.resource_uri(request.params)] = request
@@ -228,11 +241,9 @@ class Opening:
             self._reopening = False
             self._replay = None
             self.ledger.cancel_timer("replayed", 0)
-            for request in [self._set_level, *self._subscriptions.values()]:
-                if request is not None:
-                    self.post(Restoration(), request.line)
-        self._gate.open()
-        self._opened()
+            for request in self.set_up:
+                self.post(Restoration(), request.line)
+        self._opened(self._gate.open)
 
 
 class Replay(Exchange):

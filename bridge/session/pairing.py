@@ -168,7 +168,9 @@ class Pairing:
     def _note(self, message: Message) -> None:
         """An answer, or a notification; a modern host has only `notifications/cancelled` of these."""
         lane = self._legacy_host
-        if not isinstance(message, Response | Request):
+        if isinstance(message, Response):
+            lane = next((other for other in self._lanes if other.asks(message.id)), lane)
+        elif isinstance(message, Notification):
             if message.method == mcp.CANCELLED:
                 lane = self._lane_that_awaits(mcp.cancelled_request(message.params)) or lane
             elif message.method == mcp.INITIALIZED:
@@ -179,15 +181,24 @@ class Pairing:
             lane.host(message)
 
     def _cancel(self, note: Notification) -> None:
-        """While the server is asked: what waits for that is not sent any more, nor answered."""
+        """While the server is asked: what waits for that is not sent any more, and only a subscription is answered."""
         id_ = mcp.cancelled_request(note.params)
-        held = [message for message in self._held if not (isinstance(message, Request) and message.id == id_)]
-        if len(held) < len(self._held):
-            self._held = held
+        gone = [message for message in self._held if isinstance(message, Request) and message.id == id_]
+        if gone:
+            self._held = [message for message in self._held if not (isinstance(message, Request) and message.id == id_)]
         elif lane := self._lane_that_awaits(id_):
             lane.host(note)
-        elif id_ is not None and any(deliver.about == id_ for _, deliver in self._doubted):
-            self._withdrawn.add(id_)
+        elif id_ is not None and id_ not in self._withdrawn:
+            # What a translator has sent has ids of its own; it still waits for what is doubted there.
+            gone = [
+                deliver.request
+                for lane, deliver in self._doubted
+                if deliver.request and deliver.about == id_ and not isinstance(lane, TranslatedLane)
+            ]
+            self._withdrawn.update([id_] if gone else [])
+        for request in gone:
+            if request.method == mcp.LISTEN:
+                self._desk.do(SendToHost(mcp.listen_ended(request.raw_id)))
 
     def _legacy_request(self, request: Request) -> None:
         if request.method == mcp.INITIALIZE:
@@ -202,6 +213,8 @@ class Pairing:
             return
         era = LEGACY if LEGACY in self._server.eras else MODERN
         if self._legacy_host is None or self._legacy_host.era != era:
+            if self._legacy_host is not None:
+                self._lanes.retire(self._legacy_host)
             self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
         is_question = era == LEGACY and self._server.is_assumed and request is self._initialize
         self._legacy_host.host(probing.stamped(request) if is_question else request)
@@ -288,10 +301,20 @@ class Pairing:
             self._server.ask(message if isinstance(message, Request) else None)
 
     def _go_on(self, fault: Fault | None) -> None:
-        """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still."""
+        """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still.
+
+        An answer that made the verdict doubtful stands, or its request moves to another lane.
+        """
         doubted, self._doubted = self._doubted, []
+        moving: list[tuple[Lane, list[Request]]] = []
         for lane, deliver in doubted:
-            self._release(lane, deliver)
+            if lane.era in self._server.eras or not self._server.eras or deliver.request is None:
+                self._tell(lane, deliver)
+            else:
+                moving.append((lane, lane.take_back(deliver.request)))
+        # Only now, for a lane may go as soon as another is needed, and what is to move with it.
+        for lane, requests in moving:
+            self._move(lane, requests)
         self._withdrawn.clear()
         held, self._held = self._held, []
         for message in held:
@@ -300,14 +323,9 @@ class Pairing:
             elif isinstance(message, Request) and fault:
                 self._desk.refuse(message, fault)
 
-    def _release(self, lane: Lane, deliver: Deliver) -> None:
-        """An answer that made the verdict doubtful: it stands, or its request goes where it should have gone."""
-        if lane.era in self._server.eras or not self._server.eras or deliver.request is None:
-            self._tell(lane, deliver)
-            return
-        requests = [
-            self._unstamped(request) for request in lane.take_back(deliver.request) if request.id not in self._withdrawn
-        ]
+    def _move(self, lane: Lane, depended: list[Request]) -> None:
+        """The host's requests that a doubted answer was about go where they should have gone."""
+        requests = [self._unstamped(request) for request in depended if request.id not in self._withdrawn]
         self._retire(lane, opens_again=any(request.method == mcp.INITIALIZE for request in requests))
         for request in requests:
             self._host_message(request)
@@ -331,17 +349,18 @@ class Pairing:
         if lane is self._legacy_host:
             self._legacy_host = None
             if self._initialize is not None and not opens_again:
-                self._take_over(self._initialize)
+                self._take_over(self._initialize, lane)
 
-    def _take_over(self, initialize: Request) -> None:
+    def _take_over(self, initialize: Request, before: Lane) -> None:
         initialized = self._is_initialized
+        set_up: list[Request] = before.translator.set_up if isinstance(before, TranslatedLane) else before.set_up
         if LEGACY in self._server.eras:
             self._legacy_host = self._lanes.taking_over(
-                lambda session: session.adopt(initialize, is_initialized=initialized)
+                lambda session: session.adopt(initialize, set_up, is_initialized=initialized)
             )
         else:
             lane = self._legacy_host = self._upgraded()
-            lane.translator.adopt(initialize, initialized)
+            lane.translator.adopt(initialize, initialized, set_up)
 
 
 def _is_modern(request: Request) -> bool:

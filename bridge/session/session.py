@@ -53,7 +53,11 @@ _WHILE_SIGNING_IN = 30.0
 
 
 class Session:
-    """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit."""
+    """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit.
+
+    `listens_first`: nothing is sent in a session before its standing stream is there, or is known not to be: for a host
+    that must not miss what comes on it.
+    """
 
     def __init__(
         self,
@@ -63,8 +67,11 @@ class Session:
         request_timeout: float | None,
         redact: Callable[[str], str] = str,
         lane: int = 0,
+        *,
+        listens_first: bool = False,
     ) -> None:
         self._transport = transport
+        self._listens_first = listens_first
         self._closed = False
         self._signing_in = False
         self._ledger = ledger = Ledger(url, redact, lane)
@@ -101,9 +108,14 @@ class Session:
         """Whether the host waits for an answer."""
         return len(self._calls) > 0
 
-    def adopt(self, initialize: Request, *, is_initialized: bool) -> None:
+    @property
+    def set_up(self) -> list[Request]:
+        """See `Machine`."""
+        return self._opening.set_up
+
+    def adopt(self, initialize: Request, set_up: list[Request], *, is_initialized: bool) -> None:
         """Take a host over that opened elsewhere: the next message opens the session with what it said there."""
-        self._opening.adopt(initialize, writing.notification(mcp.INITIALIZED) if is_initialized else None)
+        self._opening.adopt(initialize, writing.notification(mcp.INITIALIZED) if is_initialized else None, set_up)
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether a request of the host's with this id has no answer yet."""
@@ -231,8 +243,8 @@ class Session:
             self._sending.on_late(number)
         elif purpose == "deadline":
             self._on_deadline(number)
-        elif purpose == "listen":
-            self._listening.on_timer()
+        elif purpose in {"listen", "stream"}:
+            self._listening.on_timer(purpose)
         elif purpose == "reopen":
             self._opening.replay()
         elif purpose == "replayed":
@@ -277,8 +289,13 @@ class Session:
     def _on_stray(self, response: Response) -> bool:
         return self._opening.take_stray(response)
 
-    def _opened(self) -> None:
-        if self._transport != "sse" and self._opening.is_complete:
+    def _opened(self, go: Callable[[], None]) -> None:
+        listens = self._transport != "sse" and self._opening.is_complete
+        if listens and self._listens_first:
+            self._listening.start(go)
+            return
+        go()
+        if listens:
             self._listening.start()
 
     def _session_gone(self, generation: int) -> None:

@@ -101,6 +101,11 @@ class Stateless:
         """Whether the host waits for an answer; a subscription has none to wait for."""
         return len(self._calls) > 0
 
+    @property
+    def set_up(self) -> list[Request]:
+        """See `Machine`: here each request says it all."""
+        return []
+
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
         ledger = self._ledger

@@ -116,6 +116,13 @@ def test_cancelling_what_is_not_under_way_does_nothing(id_: object) -> None:
 # -- taken back
 
 
+def test_a_reason_that_is_no_text_is_not_passed_on() -> None:
+    book = Book(is_strict=False).opened()
+    upper = book.calls(1)
+    _, (note,) = book.cancels(1, reason={"why": 5})
+    assert note["params"] == {"requestId": upper}
+
+
 def test_what_waited_for_the_session_is_given_back_where_initialize_is() -> None:
     book = Book()
     book.host(1, "tools/list")

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, Request
-from tests.era.downgrade_book import SUBSCRIPTION, Book, Json, fault, line
+from tests.era.downgrade_book import OFFERS, SERVER_INFO, SUBSCRIPTION, Book, Json, fault, line
 
 TOOLS, PROMPTS = "notifications/tools/list_changed", "notifications/prompts/list_changed"
 UPDATED = "notifications/resources/updated"
@@ -278,6 +278,41 @@ def test_at_the_end_each_listen_is_answered() -> None:
         for id_ in (1, "b")
     ]
     assert book.tells(TOOLS) == ([], [])
+
+
+def test_a_listen_that_is_cancelled_before_the_session_is_open_ends_with_its_answer_and_never_begins() -> None:
+    book = Book()
+    _, (opening,) = listens(book, 1, toolsListChanged=True)
+    listens(book, 2, toolsListChanged=True)
+    assert book.cancels(1) == ([ended(1)], [])
+    said = {"protocolVersion": "2025-11-25", "capabilities": OFFERS, "serverInfo": SERVER_INFO}
+    down, _ = book.answers(opening["id"], said)
+    assert acknowledged(down, 2)
+    assert len(down) == 1
+
+
+def test_a_second_listen_for_a_watched_resource_is_acknowledged_once() -> None:
+    book = Book().opened()
+    watching(book, 1, "a:1", "a:2")
+    down, up = listens(book, 2, resourceSubscriptions=["a:2", "a:1"])
+    assert acknowledged(down, 2) == {"resourceSubscriptions": ["a:2", "a:1"]}
+    assert (len(down), up) == (1, [])
+
+
+def test_nothing_follows_the_answer_of_a_listen_that_the_end_overtook() -> None:
+    book = Book().opened()
+    _, (first, second) = listens(book, 1, resourceSubscriptions=["a:1", "a:2"])
+    book.downgrade.close()
+    assert book.taken() == ([ended(1)], [])
+    assert book.answers(first["id"], {}) == ([], [])
+    assert book.fails(second["id"], -32000) == ([], [])
+
+
+def test_a_listen_that_has_ended_is_not_given_back() -> None:
+    book = Book().opened()
+    _, (sent,) = listens(book, 1, resourceSubscriptions=["a:1"])
+    book.downgrade.close()
+    assert book.downgrade.take_back(sent["id"]) == []
 
 
 def test_listens_that_wait_for_the_server_are_given_back() -> None:

@@ -10,6 +10,7 @@ from tests.era.downgrade_book import (
     LOG_LEVEL,
     SAID,
     Book,
+    fault,
     line,
 )
 
@@ -97,6 +98,24 @@ def test_the_most_verbose_level_that_waits_is_set_next() -> None:
 def test_a_server_without_logging_is_not_told_a_level() -> None:
     book = Book().opened(offers={"tools": {}})
     assert book.calls(1, **{LOG_LEVEL: "debug"})
+
+
+def test_a_call_that_was_cancelled_while_it_waited_for_the_level_is_not_sent_nor_given_back() -> None:
+    book = Book().opened()
+    _, (asked,) = book.host(1, "tools/call", {"name": "pay"}, **{LOG_LEVEL: "info"})
+    book.host(2, "tools/call", {"name": "pay"}, **{LOG_LEVEL: "info"})
+    assert book.cancels(1) == ([], [])
+    assert [request.id for request in book.downgrade.take_back(asked["id"])] == [2]
+
+
+def test_the_end_fails_a_call_that_waits_for_the_level() -> None:
+    book = Book().opened()
+    _, (asked,) = book.host(1, "tools/call", {"name": "pay"}, **{LOG_LEVEL: "info"})
+    book.downgrade.close()
+    down, up = book.taken()
+    fault(down, 1, -32000, "shutdown")
+    assert up == []
+    assert book.fails(asked["id"], -32000) == ([], [])
 
 
 def leveled(book: Book, id_: int, level: str) -> int:

@@ -51,6 +51,16 @@ def test_a_made_up_state_is_nobodys(state: bytes) -> None:
     fault(book.retries(2, "made up", {})[0], 2, -32602, "unknown-state")
 
 
+@pytest.mark.parametrize("state", [5, None, {}, ["fresh-1"]], ids=["number", "null", "object", "array"])
+def test_a_state_that_is_no_string_does_not_run_the_tool_again(state: object) -> None:
+    book = Book(is_strict=False).opened()
+    book.asks(5, "elicitation/create", FORM, book.calls(1))
+    params = {"name": "pay", "requestState": state, "inputResponses": {"input-1": ACCEPTED}}
+    down, up = book.host(2, "tools/call", params)
+    fault(down, 2, -32602, "invalid-request")
+    assert up == []
+
+
 def test_a_state_that_nobody_comes_back_with_grows_too_old() -> None:
     book = Book().opened()
     upper = book.calls(1)

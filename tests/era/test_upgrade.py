@@ -290,9 +290,14 @@ def test_a_lone_surrogate_costs_one_character() -> None:
     assert down["result"] == {"content": [{"type": "text", "text": "\ufffd"}]}
 
 
-@pytest.mark.parametrize("params", [[], ["a"], "a", 5, None])
+@pytest.mark.parametrize("params", [[], ["a"], "a", 5, False])
 def test_params_that_are_no_object_are_refused(params: object) -> None:
     refused(Book().opened().host(line(id=1, method="tools/call", params=params)), 1, -32602)
+
+
+def test_params_that_are_null_count_as_none() -> None:
+    (sent,) = Book().opened().host(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":null}')
+    assert (sent.way, sent["params"].keys()) == ("up", {"_meta"})
 
 
 @pytest.mark.parametrize("meta", [5, None, [], "x"])
@@ -445,7 +450,7 @@ def test_a_session_that_is_adopted_goes_on_without_an_answer() -> None:
     book = Book()
     request = jsonrpc.parse(line(id=0, method="initialize", params=initialize("2025-06-18")))
     assert isinstance(request, Request)
-    book.upgrade.adopt(request, initialized=True)
+    book.upgrade.adopt(request, initialized=True, set_up=[])
     (discover,) = book.take()
     assert not book.upgrade.awaits(0)
     assert book.asks(0, "tools/list") == []
@@ -457,7 +462,7 @@ def test_a_session_that_is_adopted_goes_on_though_the_server_does_not_say_what_i
     book = Book()
     request = jsonrpc.parse(line(id=0, method="initialize", params=initialize()))
     assert isinstance(request, Request)
-    book.upgrade.adopt(request, initialized=False)
+    book.upgrade.adopt(request, initialized=False, set_up=[])
     (discover,) = book.take()
     book.asks(5, "tools/list")
     (call,) = book.fails(discover["id"])

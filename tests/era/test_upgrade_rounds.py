@@ -96,6 +96,53 @@ def test_questions_are_asked_at_once_and_answered_in_any_order(order: tuple[int,
     assert again[0]["params"]["inputResponses"] == {"b": ACCEPTED, "a": SAMPLED, "": LISTED}
 
 
+def test_what_is_null_in_a_question_counts_as_absent() -> None:
+    book = Book().opened({"roots": {}, "sampling": {}, "elicitation": {}})
+    form = {**FORM["params"], "mode": None}  # type: ignore[dict-item]
+    sample = {**SAMPLE["params"], "tools": None, "toolChoice": None}  # type: ignore[dict-item]
+    asked = {
+        "roots": {"method": "roots/list", "params": None},
+        "form": {"method": "elicitation/create", "params": form},
+        "sample": {"method": "sampling/createMessage", "params": sample},
+    }
+    roots, form_, sample_ = begun(book, asked)
+    assert "params" not in roots.body
+    assert form_["params"].keys() == {"message", "requestedSchema"}
+    assert sample_["params"] == SAMPLE["params"]
+
+
+def test_progress_increases_from_round_to_round() -> None:
+    book = Book().opened()
+    call = book.goes_up(1, "tools/call", {**CALL, "_meta": {"progressToken": "t"}})
+    told: list[dict[str, Any]] = []
+    for total in (2, 3, 4):
+        for step in range(total):
+            params = {"progressToken": "t", "progress": step, "total": total, "message": f"{step}"}
+            note = line(method="notifications/progress", params=params)
+            told += [sent["params"] for sent in book.server(note, call["id"])]
+        (question,) = book.answers(call["id"], wants({"r": ROOTS}))
+        (call,) = book.replies(question["id"], LISTED)
+    progress = [one["progress"] for one in told]
+    assert progress == sorted(set(progress))
+    assert len(progress) == 2 + 3 + 4
+    assert all(one["progress"] < one["total"] and one["progressToken"] == "t" for one in told)
+
+
+@pytest.mark.parametrize("progress", ["1e400", "-1e400", "9007199254740993", '"5"', "null", "{}"])
+def test_progress_of_a_later_round_that_cannot_be_counted_with_stays_as_it_is(progress: str) -> None:
+    book = Book(is_strict=False).opened()
+    call = book.goes_up(1, "tools/call", {**CALL, "_meta": {"progressToken": "t"}})
+    book.server(line(method="notifications/progress", params={"progressToken": "t", "progress": 5}), call["id"])
+    (question,) = book.answers(call["id"], wants({"r": ROOTS}))
+    (again,) = book.replies(question["id"], LISTED)
+    text = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%s,"progressToken":"t"}}' % progress
+    (sent,) = book.server(text.encode(), again["id"])
+    assert sent.line == text.encode()
+    (question,) = book.answers(again["id"], wants({"r": ROOTS}))
+    (again,) = book.replies(question["id"], LISTED)
+    assert again.way == "up"
+
+
 def test_calls_that_ask_at_the_same_time_do_not_meet() -> None:
     book = Book().opened()
     (one,) = begun(book, {"k": FORM}, 0, requestState="zero")

@@ -56,7 +56,7 @@ def discovered(*versions: str) -> dict[str, Any]:
     return {
         "resultType": "complete",
         "supportedVersions": versions or (MODERN_VERSION,),
-        "capabilities": {"tools": {"listChanged": True}, "resources": {"subscribe": True}},
+        "capabilities": {"tools": {"listChanged": True}, "resources": {"subscribe": True}, "logging": {}},
         "ttlMs": 0,
         "cacheScope": "private",
         "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "far", "version": "3"}},
@@ -79,9 +79,10 @@ def refusal(id_: object, code: int, **data: object) -> bytes:
     return msgspec.json.encode({"jsonrpc": "2.0", "id": id_, "error": error})
 
 
-def acknowledged(id_: object) -> bytes:
+def acknowledged(id_: object, *uris: str) -> bytes:
     """The first message of a subscription."""
-    params = {"_meta": {META_SUBSCRIPTION: id_}, "notifications": {"toolsListChanged": True}}
+    agreed = {"toolsListChanged": True} | ({"resourceSubscriptions": uris} if uris else {})
+    params = {"_meta": {META_SUBSCRIPTION: id_}, "notifications": agreed}
     return notification("notifications/subscriptions/acknowledged", params)
 
 

@@ -27,7 +27,7 @@ class PaperServer:
     """Answers whatever the bridge sends; `serve` goes on until nothing is left to answer.
 
     `keeps_sessions`: the legacy server gives out session ids and wants to see them. `says_id`: its refusals bear the
-    request's id. `seen` are the methods that it has run, without those that it refused.
+    request's id. `seen` are the methods that it has run, without those that it refused; `taken` the whole messages.
     """
 
     def __init__(self, book: PairingPlaybook, era: Era, *, keeps_sessions: bool = True, says_id: bool = False) -> None:
@@ -36,6 +36,7 @@ class PaperServer:
         self.keeps_sessions = keeps_sessions
         self.says_id = says_id
         self.seen: list[str] = []
+        self.taken: list[dict[str, Any]] = []
         self.probes = 0
         self._sessions: set[bytes] = set()
         self._last_session = 0
@@ -85,11 +86,12 @@ class PaperServer:
         headers, method, id_ = dict(asked.headers), sent["method"], sent.get("id")
         assert headers[b"mcp-protocol-version"] == MODERN_VERSION.encode()
         assert headers[b"mcp-method"] == method.encode()
-        self.seen.append(method)
+        self._note(sent)
         if method == "server/discover":
             return self.book.answers(asked.exchange, result(id_, discovered()))
         if method == "subscriptions/listen":
-            return self.book.starts(asked.exchange) + self.book.sends(asked.exchange, acknowledged(id_))
+            acknowledgment = acknowledged(id_, *sent["params"]["notifications"].get("resourceSubscriptions", []))
+            return self.book.starts(asked.exchange) + self.book.sends(asked.exchange, acknowledgment)
         if method in {"initialize", "ping"}:
             return self.book.answers(asked.exchange, error(id_, "Method not found", -32601), status=404)
         value = {"resultType": "complete", "by": "modern", "method": method}
@@ -98,17 +100,21 @@ class PaperServer:
     def _legacy(self, asked: Post, sent: dict[str, Any]) -> list[Command]:
         method, id_, session_id = sent.get("method"), sent.get("id"), _session_id(asked.headers)
         if method == "initialize":
-            self.seen.append(method)
+            self._note(sent)
             return self.book.answers(asked.exchange, result(id_, initialized()), session_id=self._new_session())
         if self.keeps_sessions and session_id not in self._sessions:
             line = error(id_ if self.says_id else None, "Bad Request: no valid session", -32000)
             return self.book.answers(asked.exchange, line, status=400 if session_id is None else 404)
         if method == "server/discover":
             return self.book.answers(asked.exchange, error(id_, "Method not found", -32601))
-        self.seen.append(str(method))
+        self._note(sent)
         if id_ is None or method is None:
             return self.book.answers(asked.exchange, status=202)
         return self.book.answers(asked.exchange, result(id_, {"by": "legacy", "method": method}))
+
+    def _note(self, sent: dict[str, Any]) -> None:
+        self.seen.append(str(sent.get("method")))
+        self.taken.append(sent)
 
     def _new_session(self) -> bytes | None:
         if not self.keeps_sessions:

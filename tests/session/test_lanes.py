@@ -293,7 +293,7 @@ def test_lanes_are_full_while_some_are_left_for_other_purposes() -> None:
 def test_a_session_that_takes_a_host_over_opens_with_the_next_message() -> None:
     board = Board()
     initialize = cast("Request", jsonrpc.parse(request(0, "initialize", {"protocolVersion": "2025-06-18"})))
-    lane = board.lanes.taking_over(lambda session: session.adopt(initialize, is_initialized=True))
+    lane = board.lanes.taking_over(lambda session: session.adopt(initialize, [], is_initialized=True))
     assert board.commands() == []
     post = board.sends(lane, request(5))
     assert post.body == initialize.line

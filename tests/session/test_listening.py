@@ -4,7 +4,20 @@ import pytest
 
 from bridge.session.commands import DropConnections, OpenStream, SendToHost, SetTimer
 from bridge.session.events import Cause
-from tests.session.playbook import INITIALIZE, INITIALIZED, Playbook, notification, request, result, session_headers
+from bridge.session.session import Session, Transport
+from tests.session.playbook import (
+    INITIALIZE,
+    INITIALIZED,
+    SID,
+    URL,
+    VERSION,
+    Machine,
+    Playbook,
+    notification,
+    request,
+    result,
+    session_headers,
+)
 
 CHANGED = notification("notifications/tools/list_changed")
 
@@ -153,3 +166,50 @@ def test_there_is_never_a_second_one() -> None:
     if ("listen", 0) in book.timers:
         book.fires("listen")
     assert len(book.exchanges) == 1
+
+
+# -- a host that must not miss what comes on the stream
+
+
+class ListensFirst(Playbook):
+    """A session that sends nothing before its stream is there."""
+
+    @staticmethod
+    def machine(transport: Transport, patience: float, request_timeout: float | None) -> Machine:
+        return Session(URL, transport, patience, request_timeout, listens_first=True)
+
+
+def held_by_the_stream() -> tuple[ListensFirst, int]:
+    """The handshake with a call behind it, and the stream that the call waits for."""
+    book = ListensFirst()
+    (post,) = book.posts(book.host(INITIALIZE))
+    book.answers(post.exchange, result(0, {"protocolVersion": VERSION}), session_id=SID)
+    (note,) = book.posts(book.host(INITIALIZED))
+    assert book.posts(book.host(request(1))) == []
+    commands = book.answers(note.exchange, status=202)
+    assert book.posts(commands) == []
+    (stream,) = book.streams(commands)
+    return book, stream.exchange
+
+
+@pytest.mark.parametrize("news", ["it is there", "405", "500", "lost", "untrusted", "slow"])
+def test_calls_wait_until_it_is_known_how_the_stream_fares(news: str) -> None:
+    book, stream = held_by_the_stream()
+    happens = {
+        "it is there": lambda: book.starts(stream),
+        "405": lambda: book.answers(stream, status=405),
+        "500": lambda: book.answers(stream, status=500),
+        "lost": lambda: book.fails(stream, Cause.LOST),
+        "untrusted": lambda: book.fails(stream, Cause.UNTRUSTED),
+        "slow": lambda: book.fires("stream"),
+    }
+    (post,) = book.posts(happens[news]())
+    assert post.body == request(1)
+    assert ("stream", 0) not in book.timers
+    assert len(book.posts(book.host(request(2)))) == 1
+
+
+def test_a_host_that_opens_anew_meanwhile_is_served() -> None:
+    book, _ = held_by_the_stream()
+    posts = book.posts(book.host(request(5, "initialize", {"protocolVersion": VERSION})))
+    assert posts[-1].body == request(5, "initialize", {"protocolVersion": VERSION})

@@ -8,6 +8,7 @@ from bridge.session.ledger import LANE
 from tests.session.modern_playbook import (
     BOTH,
     LEGACY,
+    META_SUBSCRIPTION,
     MODERN,
     PairingPlaybook,
     asked,
@@ -192,6 +193,14 @@ def test_what_is_cancelled_while_it_waits_is_never_sent_nor_answered(id_: object
     assert [body(post)["id"] for post in answered(book, post, discovered())] == ["first"]
 
 
+def test_a_subscription_that_is_cancelled_while_it_waits_ends_with_its_answer() -> None:
+    book, post = probed(called("first"))
+    book.host(listening_to(7))
+    (answer,) = book.told_all(book.host(cancelled(7)))
+    assert answer == {"jsonrpc": "2.0", "id": 7, "result": {"resultType": "complete", "_meta": {META_SUBSCRIPTION: 7}}}
+    assert [body(post)["id"] for post in answered(book, post, discovered())] == ["first"]
+
+
 def test_the_request_that_made_the_question_necessary_may_be_cancelled_too() -> None:
     book, post = probed(called(1))
     assert book.host(cancelled(1)) == []
@@ -362,6 +371,20 @@ def test_an_id_in_use_in_the_other_era_is_another_requests() -> None:
         server.host(line)
     commands = [*server.book.host(called(5)), *server.book.host(tool_call(6))]
     assert sorted(answer["id"] for answer in server.serve(commands)) == [5, 6]
+
+
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/result", "tasks/cancel"])
+def test_what_is_refused_on_the_spot_leaves_its_id_free(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = PairingPlaybook(MODERN)
+    (discover,) = book.posts(book.host(INITIALIZE.replace(b"2025-06-18", b"2025-11-25")))
+    offered = discovered()
+    offered["capabilities"]["extensions"] = {"io.modelcontextprotocol/tasks": {}}
+    book.answers(discover.exchange, result(body(discover)["id"], offered))
+    with monkeypatch.context() as patch:
+        patch.setattr("bridge.session.calls._MAX_BYTES", 0)
+        (answer,) = book.told(book.host(request(5, method, {"taskId": "t"})))
+    assert fault(answer)["kind"] == "too-many"
+    assert body(book.post(request(5, method, {"taskId": "t"})))["method"] == "tasks/get"
 
 
 # -- the end

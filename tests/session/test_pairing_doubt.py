@@ -164,6 +164,80 @@ def settled(server: PaperServer, line: bytes) -> list[dict[str, Any]]:
     return told
 
 
+SET_UP = [
+    request(11, "logging/setLevel", {"level": "warning"}),
+    request(12, "resources/subscribe", {"uri": "a:1"}),
+    request(13, "resources/subscribe", {"uri": "a:2"}),
+    request(14, "resources/unsubscribe", {"uri": "a:1"}),
+]
+
+
+def set_up(era: Era) -> PaperServer:
+    """A legacy host has opened, set a log level and subscribed to `a:2`."""
+    server = PaperServer(PairingPlaybook(), era)
+    told = told_in_all(server, [INITIALIZE, INITIALIZED, *SET_UP])
+    assert [answer["id"] for answer in told if "result" in answer] == [0, 11, 12, 13, 14]
+    server.taken.clear()
+    return server
+
+
+def test_what_a_legacy_host_set_up_holds_where_its_server_becomes_modern() -> None:
+    server = set_up("legacy")
+    server.restarts_as("modern")
+    settled(server, tool_call(20))
+    params = {sent["method"]: sent["params"] for sent in server.taken}
+    assert params["tools/call"]["_meta"]["io.modelcontextprotocol/logLevel"] == "warning"
+    wanted = {"toolsListChanged": True, "resourceSubscriptions": ["a:2"]}
+    assert params["subscriptions/listen"]["notifications"] == wanted
+    assert [sent["method"] for sent in server.taken].count("subscriptions/listen") == 1
+
+
+def test_what_a_legacy_host_set_up_holds_where_its_server_becomes_legacy() -> None:
+    server = set_up("modern")
+    server.restarts_as("legacy")
+    settled(server, tool_call(20))
+    first, second = [sent for sent in server.taken if sent["method"] in {"logging/setLevel", "resources/subscribe"}]
+    assert (first["method"], first["params"]) == ("logging/setLevel", {"level": "warning"})
+    assert (second["method"], second["params"]) == ("resources/subscribe", {"uri": "a:2"})
+    assert first["id"] != second["id"]
+
+
+def test_what_a_legacy_host_set_up_holds_through_every_change() -> None:
+    server = set_up("legacy")
+    eras: list[Era] = ["modern", "legacy", "modern"]
+    for number, era in enumerate(eras):
+        server.restarts_as(era)
+        settled(server, tool_call(20 + number))
+        server.book.passes(31)
+    listening = [sent["params"]["notifications"] for sent in server.taken if sent["method"] == "subscriptions/listen"]
+    assert [one.get("resourceSubscriptions") for one in listening] == [["a:2"], ["a:2"]]
+    assert server.taken[-1]["params"]["_meta"]["io.modelcontextprotocol/logLevel"] == "warning"
+
+
+def test_an_answer_to_the_old_servers_question_still_finds_its_call() -> None:
+    server = PaperServer(book := PairingPlaybook(MODERN), "modern")
+    told_in_all(server, [INITIALIZE.replace(b'"capabilities":{}', b'"capabilities":{"roots":{}}'), INITIALIZED])
+    (post,) = book.posts(book.host(tool_call(1)))
+    asks = {"resultType": "input_required", "inputRequests": {"a": {"method": "roots/list"}}}
+    (question,) = book.told_all(book.answers(post.exchange, result(body(post)["id"], asks)))
+    server.restarts_as("legacy")
+    assert [answer["id"] for answer in server.host(tool_call(2))] == [2]
+    (answer,) = server.host(result(question["id"], {"roots": []}))
+    assert (answer["id"], by(answer)) == (1, "legacy")
+    assert "roots" not in str(server.taken[1:]), "the server never asked"
+    assert not book.session.busy
+
+
+def test_a_host_that_opens_again_elsewhere_listens_there_alone() -> None:
+    server = PaperServer(book := PairingPlaybook(MODERN), "modern")
+    told_in_all(server, [INITIALIZE, INITIALIZED])
+    assert len(book.exchanges) == 1, "it listens"
+    server.restarts_as("legacy")
+    assert by(server.host(called(1))[0]) == "legacy"
+    server.host(INITIALIZE)
+    assert not book.exchanges
+
+
 # -- several at a time
 
 
@@ -186,7 +260,8 @@ def test_an_answer_that_comes_after_the_verdict_is_as_doubtful() -> None:
     assert book.answers(second.exchange, b"", status=404) == [], "it waits for the session like the other"
     commands = book.answers(opening.exchange, result(body(opening)["id"], initialized()))
     (note,) = book.posts(commands)
-    posts = book.posts(book.answers(note.exchange, status=202))
+    (stream,) = book.streams(book.answers(note.exchange, status=202))
+    posts = book.posts(book.answers(stream.exchange, status=405))
     assert [body(post)["method"] for post in posts] == ["tools/call", "tools/call"]
 
 
@@ -281,6 +356,31 @@ def test_a_doubted_request_that_is_cancelled_is_neither_sent_again_nor_answered(
     assert not book.told(commands)
     assert not book.posts(commands)
     assert not book.session.busy
+
+
+def test_a_doubted_subscription_that_is_cancelled_has_one_answer() -> None:
+    book, probe = in_doubt(listening_to(1))
+    (answer,) = book.told_all(book.host(cancelled(1)))
+    assert (answer["id"], answer["result"]["resultType"]) == (1, "complete")
+    assert book.host(cancelled(1)) == []
+    assert not book.told(book.answers(probe, b"", status=404))
+    assert not book.session.busy
+
+
+def test_a_call_and_a_subscription_that_are_doubted_both_go_to_the_other_machine() -> None:
+    book = PairingPlaybook(LEGACY)
+    (opening,) = book.posts(book.host(asked(0, "server/discover")))
+    (note,) = book.posts(book.answers(opening.exchange, result(body(opening)["id"], initialized()), session_id=b"s"))
+    book.answers(note.exchange, status=202)
+    sent = book.posts(book.host(called("c"))) + book.posts(book.host(listening_to("s", "a:1")))
+    commands = []
+    for post in sent:
+        refused = refusal(body(post)["id"], UNSUPPORTED_VERSION, supported=["2026-07-28"])
+        commands += book.answers(post.exchange, refused, status=400)
+    (probe,) = book.posts(commands)
+    commands = book.answers(probe.exchange, result("mcp-remote-bridge/probe", discovered()))
+    assert book.told(commands) == []
+    assert [body(post)["id"] for post in book.posts(commands)] == ["c", "s"]
 
 
 def test_a_request_behind_a_doubted_opening_can_be_cancelled() -> None:
