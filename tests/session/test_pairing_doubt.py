@@ -371,7 +371,8 @@ def test_a_call_and_a_subscription_that_are_doubted_both_go_to_the_other_machine
     book = PairingPlaybook(LEGACY)
     (opening,) = book.posts(book.host(asked(0, "server/discover")))
     (note,) = book.posts(book.answers(opening.exchange, result(body(opening)["id"], initialized()), session_id=b"s"))
-    book.answers(note.exchange, status=202)
+    (stream,) = book.streams(book.answers(note.exchange, status=202))
+    book.answers(stream.exchange, status=405)
     sent = book.posts(book.host(called("c"))) + book.posts(book.host(listening_to("s", "a:1")))
     commands = []
     for post in sent:
