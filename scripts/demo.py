@@ -21,7 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts.demo_process import DemoError, Host, Message, Process, nothing_left_behind, supports_colour
 from scripts.environment import ROOT, Environment, environment, run_script
 
+_MODERN = "2026-07-28"
 _COLOURS = {"host": "36", "server": "32", "stderr": "2", "title": "1", "step": "33", "bad": "31"}
+_UNTOLD = frozenset({"_meta", "requestedSchema", "mode", "requestState"})
 
 
 @dataclass
@@ -86,9 +88,7 @@ def describe(message: Message) -> str:
     if "method" in message:
         params = dict(message.get("params") or {})
         name = params.pop("name", None) or params.pop("uri", None) or params.pop("message", None)
-        rest = params.get("arguments") or {
-            key: value for key, value in params.items() if key not in {"_meta", "requestedSchema", "mode"}
-        }
+        rest = params.get("arguments") or {key: value for key, value in params.items() if key not in _UNTOLD}
         return " ".join(
             [
                 f"{which}{message['method']}",
@@ -106,6 +106,11 @@ def describe(message: Message) -> str:
         return f"{which}{json.dumps(result['serverInfo'])}, protocol {result.get('protocolVersion')}"
     if isinstance(result.get("messages"), list):
         return f"{which}messages: {', '.join(json.dumps(entry.get('content')) for entry in result['messages'])}"
+    if "supportedVersions" in result:
+        return f"{which}supported versions: {', '.join(result['supportedVersions'])}"
+    if "inputRequests" in result:
+        asked = (entry.get("params", {}).get("message") for entry in result["inputRequests"].values())
+        return f"{which}input required: {', '.join(json.dumps(question) for question in asked)}"
     for content in result.get("content") or result.get("contents") or []:
         if "text" in content:
             return f"{which}{json.dumps(content['text'])}"
@@ -181,6 +186,44 @@ def plain(stage: Stage) -> None:
     print(f"  session closed, exit code 0 ({took:.2f} s; the server saw {tally(requests)})")
 
 
+def modern(stage: Stage) -> None:
+    """Play a host of the newest revision with a server of an older one, which by themselves do not understand."""
+    server, url = stage.server()
+    bridge, host = stage.host(url, "--protocol", "legacy")
+    say = stage.screen.step
+
+    say("The host asks what the server is; there is no initialize any more.")
+    about = host.result(host.request("server/discover", stamped({})))
+    expect(about.get("supportedVersions") == [_MODERN], "the version has to be the host's", about)
+
+    say("A tool asks the user something: the call ends with a question, and is repeated with the answer.")
+    booking = call("book", {"flight": "MB101"})
+    asked = host.result(host.request("tools/call", stamped(booking)))
+    expect(asked.get("resultType") == "input_required", "the call has to end with a question", asked)
+    said = {"action": "accept", "content": {"seat": "aisle", "meal": False}}
+    answers = {"inputResponses": dict.fromkeys(asked["inputRequests"], said), "requestState": asked["requestState"]}
+    booked = text_of(host.result(host.request("tools/call", stamped(booking | answers))))
+    expect(booked == "MB101: aisle seat, without a meal", "the booking has to hold the wishes", booked)
+
+    say("The host goes; the server's session, of which it knew nothing, is closed.")
+    code = bridge.end_input()
+    server_code = server.end_input()
+    requests = Counter(server.rest())
+    expect((code, server_code) == (0, 0), "both have to end quietly", [code, server_code])
+    expect(requests["DELETE 200"] == 1, "the session has to be closed, once", requests)
+    print(f"  session closed, exit code {code} (the server saw {tally(requests)})")
+
+
+def stamped(params: Message) -> Message:
+    """Return params that say, as each request of the newest revision does, who asks and what it can do."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": _MODERN,
+        "io.modelcontextprotocol/clientInfo": {"name": "demo-host", "version": "1.0.0"},
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
+    }
+    return params | {"_meta": meta}
+
+
 def call(tool: str, arguments: Message) -> Message:
     """Return the parameters of a tool call."""
     return {"name": tool, "arguments": arguments}
@@ -202,6 +245,7 @@ def snippet(made: Environment) -> str:
 
 ACTS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("A desktop host, the bridge, and a remote MCP server over Streamable HTTP", plain),
+    ("A host of MCP 2026-07-28, and the server spoken to as those before it were", modern),
 )
 
 

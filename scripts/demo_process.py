@@ -37,7 +37,7 @@ class Process:
         self._running = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=own_variables(os.environ),
+            env=own_variables(os.environ) | own_folders(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -209,6 +209,15 @@ def own_variables(inherited: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in clean_variables(inherited).items()
         if not name.upper().startswith("MCP_BRIDGE_") and not name.upper().endswith("_PROXY")
+    }
+
+
+def own_folders() -> dict[str, str]:
+    """Return the variables that keep what the bridge remembers of the demo's server out of the person's own folders."""
+    home = ROOT / ".work" / "demo-home"
+    home.mkdir(parents=True, exist_ok=True)
+    return dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home)) | {
+        f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")
     }
 
 
