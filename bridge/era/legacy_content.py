@@ -4,8 +4,10 @@
 |---|---|---|
 | `audio` | 2025-03-26 | an embedded resource with the same data |
 | `resource_link` | 2025-06-18 | text: its name and URI, and what it is |
+| several in one message to be sampled | 2025-11-25 | as many messages, one after the other |
 
-Content stands in the results of `tools/call` (`content`) and `prompts/get` (`messages`).
+Content stands in the results of `tools/call` (`content`) and `prompts/get` (`messages`), and in the params of
+`sampling/createMessage` (`messages`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.writing import Members, members
 
+_HAS_SEVERAL = "2025-11-25"
 _HAS_ALL = "2025-06-18"
 _HAS_AUDIO = "2025-03-26"
 _AUDIO_URI = "urn:mcp:audio"
@@ -30,6 +33,29 @@ def lower(method: str, said: Members, version: str) -> None:
         said["content"] = _each(said["content"], version)
     elif method == "prompts/get" and "messages" in said:
         said["messages"] = _written([_message(message, version) for message in _values(said["messages"])])
+
+
+def sampling_params(params: Raw, version: str) -> Raw:
+    """The params of `sampling/createMessage`, for a host of this revision."""
+    if version >= _HAS_SEVERAL:
+        return params
+    said = members(params)
+    messages = _values(said.get("messages", Raw()))
+    if all(_blocks(message) is None for message in messages):
+        return params
+    said["messages"] = _written([one for message in messages for one in _apart(message)])
+    return _written(said)
+
+
+def _apart(message: Raw) -> list[Raw]:
+    blocks = _blocks(message)
+    return [message] if blocks is None else [_written({**members(message), "content": block}) for block in blocks]
+
+
+def _blocks(message: Raw) -> list[Raw] | None:
+    """What a message holds, if that is an array."""
+    content = bytes(members(message).get("content", Raw()))
+    return _values(Raw(content)) if content[:1] == b"[" else None
 
 
 def _message(message: Raw, version: str) -> Raw:

@@ -154,8 +154,9 @@ class Listens:
         params = Raw(msgspec.json.encode({"notifications": granted}))
         self._outlet.down(_tagged(listen, mcp.ACKNOWLEDGED, params))
         early, listen.early = listen.early, {}
-        for message in early.values():
-            self._outlet.down(_tagged(listen, message.method, message.params))
+        for (method, wanted), message in early.items():
+            if method != mcp.RESOURCES_UPDATED or wanted in listen.resources:
+                self._outlet.down(_tagged(listen, method, message.params))
 
     def _cancelled(self, listen: Listen, _reason: Json) -> None:
         del self._open[listen.request.id]

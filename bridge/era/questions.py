@@ -15,7 +15,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from bridge.era import legacy_results, per_request
+from bridge.era import legacy_content, legacy_results, per_request
 from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Refusal
 from bridge.era.words import excerpt
@@ -60,7 +60,7 @@ def read(value: Raw, host: LegacyHost, elicitation_id: str) -> Question | NotDec
         return NoQuestion("with a request that has no params")
     elif method == mcp.SAMPLING:
         path = ("sampling", "tools") if given.keys() & {"tools", "toolChoice"} else ("sampling",)
-        params = legacy_results.sampling_params(params)
+        params = legacy_content.sampling_params(legacy_results.sampling_params(params), host.version)
     elif method == mcp.ELICITATION:
         mode = string(given["mode"]) if "mode" in given else "form"
         if mode not in ("form", "url"):

@@ -36,30 +36,15 @@ _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
 _NULL = b"null"
 
-SAFE = 2.0**53
-"""Below it, adding one to a number makes it greater."""
-
 
 class Call:
     """A request of the host's, from its arrival to its answer.
 
     `number` is its id upwards while the server has it. `visited` are the elicitations whose URL the host opened,
-    `progress` the last that the host was told, None before. What the server tells in later rounds counts from `base`.
+    `progress` the last that the host was told, None before.
     """
 
-    __slots__ = (
-        "base",
-        "host",
-        "inquiry",
-        "number",
-        "pauses",
-        "progress",
-        "request",
-        "rounds",
-        "serial",
-        "state",
-        "visited",
-    )
+    __slots__ = ("host", "inquiry", "number", "pauses", "progress", "request", "rounds", "serial", "state", "visited")
 
     def __init__(self, serial: int, request: Request, host: LegacyHost) -> None:
         self.serial = serial
@@ -72,25 +57,24 @@ class Call:
         self.inquiry: Inquiry | None = None
         self.visited: list[str] = []
         self.progress: float | None = None
-        self.base = 0.0
 
     def progressed(self, note: Notification) -> Notification:
         """What the host is to be told of `notifications/progress`.
 
         To the server each round is a request, whose progress begins anew; to the host it is one, whose progress must
-        increase (MCP 2025-11-25, Progress, Behavior Requirements).
+        increase (MCP 2025-11-25, Progress, Behavior Requirements), and stands all but still until it is caught up with.
         """
         said = members(note.params)
-        told = _number(said.get("progress", Raw()))
+        told, before = _number(said.get("progress", Raw())), self.progress
         if told is None:
             return note
-        self.progress = self.base + told
-        if not self.base or abs(self.progress) >= SAFE:
+        self.progress = told
+        if not self.rounds or before is None or told > before:
             return note
-        total = _number(said.get("total", Raw()))
+        self.progress = math.nextafter(before, math.inf)
+        if math.isinf(self.progress):
+            return note
         said["progress"] = Raw(msgspec.json.encode(self.progress))
-        if total is not None and self.base + abs(total) < SAFE:
-            said["total"] = Raw(msgspec.json.encode(self.base + total))
         return writing.notification(note.method, msgspec.json.encode(said))
 
 
@@ -114,8 +98,6 @@ class Rounds:
     def begin(self, call: Call, said: Members) -> Refusal | None:
         """The server answered a call with an input-required result of these members; or why it cannot go on."""
         call.rounds += 1
-        if call.progress is not None and abs(call.progress) < SAFE:
-            call.base = math.floor(call.progress) + 1.0
         if call.rounds > _MAX_ROUNDS:
             return failed("rounds", f"The server asked more than {_MAX_ROUNDS} times before {subject(call.request)}.")
         state, wanted = _given(said, "requestState"), _given(said, "inputRequests")

@@ -25,7 +25,6 @@ from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Outlet, Refusal
 from bridge.era.own_requests import OwnRequests
 from bridge.era.questions import subject
-from bridge.era.rounds import SAFE
 from bridge.era.task_states import TaskState
 from bridge.era.waiting import Waiting
 from bridge.era.words import excerpt
@@ -38,6 +37,7 @@ TIMER = "task"
 
 _MAX_FAILURES = 5
 _MAX_QUESTIONS = 256
+_SAFE = 2.0**53
 _PASSING = frozenset(("unreachable", "no-answer", "outcome-unknown", "timeout", "rate-limited"))
 """Kinds of the bridge's own errors after which another try may go better."""
 
@@ -186,7 +186,7 @@ class Watch:
 
     def _tell(self, task: Task, state: TaskState) -> None:
         """Progress must increase, whatever the server told of it before there was a task (MCP 2025-11-25, Progress)."""
-        if not len(task.token) or not state.message or state.message == task.told or abs(task.progress) >= SAFE:
+        if not len(task.token) or not state.message or state.message == task.told or abs(task.progress) >= _SAFE:
             return
         task.told = state.message
         task.progress = int(task.progress) + 1

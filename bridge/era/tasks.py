@@ -139,6 +139,7 @@ class Tasks:
         if not is_shown:
             return Task(self._own.number(), id_, request, host, is_shown=False)
         task = self._known.pop(id_, None) or Task(self._own.number(), id_, _outline(request), host, is_shown=True)
+        task.host = host  # It may have opened again since, and have declared something else.
         self._known[id_] = task
         if len(self._known) > _MOST_KNOWN:
             oldest = next((one for one in self._known.values() if one not in self._watch), task)

@@ -22,7 +22,7 @@ _MAX_TOOLS = 10_000
 
 
 class _Execution(msgspec.Struct, frozen=True, gc=False):
-    task_support: str = msgspec.field(name="taskSupport", default="")
+    task_support: object = msgspec.field(name="taskSupport", default="")
 
 
 class _Tool(msgspec.Struct, frozen=True, gc=False):

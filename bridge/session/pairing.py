@@ -343,7 +343,11 @@ class Pairing:
     def _retire(self, lane: Lane, *, opens_again: bool) -> None:
         """Use a lane no more. A legacy host that has opened goes on in a new one as if it had opened that."""
         self._lanes.retire(lane)
-        self._downgraded = {key: other for key, other in self._downgraded.items() if other is not lane}
+        if lane.era == LEGACY:
+            # None of these sessions is worth anything any more; a subscription there would never hear a word.
+            for other in self._downgraded.values():
+                self._lanes.retire(other)
+            self._downgraded = {}
         if lane is self._modern_host:
             self._modern_host = None
         if lane is self._legacy_host:

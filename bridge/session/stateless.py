@@ -192,11 +192,14 @@ class Stateless:
         """Answer what can still be answered, and let go of everything."""
         self._closed = True
         ledger = self._ledger
+        # What a closed stream does not tell the server: that nobody waits for a task any more (SEP-2663).
+        goodbyes = [call.exchange for call in self._calls if call.request.method == mcp.TASKS_CANCEL]
         for call in self._calls:
             self._answers.fail(call, faults.shut_down(ledger.url, call.trouble))
         self._subscriptions.fail_all(faults.shut_down(ledger.url, ""))
         for exchange in list(ledger.exchanges.values()):
-            ledger.abandon(exchange)
+            if exchange not in goodbyes:
+                ledger.abandon(exchange)
 
     # -- time
 

@@ -299,6 +299,16 @@ def test_a_second_listen_for_a_watched_resource_is_acknowledged_once() -> None:
     assert (len(down), up) == (1, [])
 
 
+def test_what_came_early_of_a_resource_that_cannot_be_watched_is_not_told() -> None:
+    book = Book().opened()
+    _, (good, bad) = listens(book, 1, resourceSubscriptions=["a:1", "a:2"])
+    assert book.tells(UPDATED, {"uri": "a:1"}) == book.tells(UPDATED, {"uri": "a:2"}) == ([], [])
+    book.answers(good["id"], {})
+    down, _ = book.fails(bad["id"], -32602)
+    assert acknowledged(down, 1) == {"resourceSubscriptions": ["a:1"]}
+    assert [told["params"]["uri"] for told in down[1:]] == ["a:1"]
+
+
 def test_nothing_follows_the_answer_of_a_listen_that_the_end_overtook() -> None:
     book = Book().opened()
     _, (first, second) = listens(book, 1, resourceSubscriptions=["a:1", "a:2"])

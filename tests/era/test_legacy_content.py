@@ -74,3 +74,39 @@ def test_an_older_host_gets_it_over_a_modern_server() -> None:
     call = book.goes_up(1, "tools/call", {"name": "t"})
     (answer,) = book.answers(call["id"], {"resultType": "complete", "content": [LINK, AUDIO]})
     assert answer["result"]["content"] == [IN_WORDS, EMBEDDED]
+
+
+SAMPLE = {
+    "messages": [
+        {"role": "user", "content": [TEXT, IN_WORDS]},
+        {"role": "assistant", "content": TEXT},
+        {"role": "user", "content": []},
+    ],
+    "maxTokens": 5,
+}
+APART = [
+    {"role": "user", "content": TEXT},
+    {"role": "user", "content": IN_WORDS},
+    {"role": "assistant", "content": TEXT},
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "messages"),
+    [("2024-11-05", APART), ("2025-03-26", APART), ("2025-06-18", APART), ("2025-11-25", SAMPLE["messages"])],
+)
+def test_a_message_to_be_sampled_that_holds_several_things(version: str, messages: object) -> None:
+    book = Book().opened({"sampling": {}}, version=version)
+    call = book.goes_up(1, "tools/call", {"name": "a"})
+    asked = {"a": {"method": "sampling/createMessage", "params": SAMPLE}}
+    (question,) = book.answers(call["id"], {"resultType": "input_required", "inputRequests": asked})
+    assert question["params"] == {**SAMPLE, "messages": messages}
+
+
+@pytest.mark.parametrize("messages", [5, None, [5], [{}], [{"content": 5}], [{"role": "user", "content": "x"}]])
+def test_messages_that_hold_nothing_readable_stay_as_they_are(messages: object) -> None:
+    book = Book(is_strict=False).opened({"sampling": {}}, version="2025-06-18")
+    call = book.goes_up(1, "tools/call", {"name": "a"})
+    asked = {"a": {"method": "sampling/createMessage", "params": {"messages": messages, "maxTokens": 5}}}
+    (question,) = book.answers(call["id"], {"resultType": "input_required", "inputRequests": asked})
+    assert question["params"].get("messages") == messages

@@ -47,9 +47,11 @@ def test_a_tool_that_must_be_a_task_is_called_as_one_and_its_result_is_the_answe
 
 @pytest.mark.parametrize("support", ["optional", "forbidden", None, 3])
 def test_any_other_tool_is_not(support: object) -> None:
-    book = knowing(tool("pay", support), tool("other", "required") if support != 3 else tool("other"))
+    book = knowing(tool("pay", support), tool("other", "required"))
     book.calls(1)
     assert b'"task"' not in book.sent[-1]
+    book.calls(2, "other")
+    assert b'"task"' in book.sent[-1], "what one tool says changes nothing for another"
 
 
 def test_a_server_that_does_not_take_tasks_gets_none() -> None:

@@ -125,22 +125,35 @@ def test_progress_increases_from_round_to_round() -> None:
     progress = [one["progress"] for one in told]
     assert progress == sorted(set(progress))
     assert len(progress) == 2 + 3 + 4
+    assert [round(step, 9) for step in progress] == [0, 1, 1, 1, 2, 2, 2, 2, 3]
     assert all(one["progress"] < one["total"] and one["progressToken"] == "t" for one in told)
 
 
-@pytest.mark.parametrize("progress", ["1e400", "-1e400", "9007199254740993", '"5"', "null", "{}"])
-def test_progress_of_a_later_round_that_cannot_be_counted_with_stays_as_it_is(progress: str) -> None:
+@pytest.mark.parametrize("progress", ["6", "1e400", "-1e400", "9007199254740993", '"5"', "null", "{}"])
+def test_progress_of_a_later_round_that_is_further_or_no_number_stays_as_it_is(progress: str) -> None:
     book = Book(is_strict=False).opened()
     call = book.goes_up(1, "tools/call", {**CALL, "_meta": {"progressToken": "t"}})
     book.server(line(method="notifications/progress", params={"progressToken": "t", "progress": 5}), call["id"])
     (question,) = book.answers(call["id"], wants({"r": ROOTS}))
     (again,) = book.replies(question["id"], LISTED)
-    text = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%s,"progressToken":"t"}}' % progress
+    params = f'{{"progress":{progress},"progressToken":"t"}}'
+    text = f'{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}'
     (sent,) = book.server(text.encode(), again["id"])
     assert sent.line == text.encode()
     (question,) = book.answers(again["id"], wants({"r": ROOTS}))
     (again,) = book.replies(question["id"], LISTED)
     assert again.way == "up"
+
+
+def test_progress_that_cannot_be_greater_stays_as_it_is() -> None:
+    book = Book().opened()
+    call = book.goes_up(1, "tools/call", {**CALL, "_meta": {"progressToken": "t"}})
+    text = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%b,"progressToken":"t"}}'
+    most = b"1.7976931348623157e308"
+    assert book.server(text % most, call["id"])[0].line == text % most
+    (question,) = book.answers(call["id"], wants({"r": ROOTS}))
+    (call,) = book.replies(question["id"], LISTED)
+    assert book.server(text % b"1", call["id"])[0].line == text % b"1"
 
 
 def test_calls_that_ask_at_the_same_time_do_not_meet() -> None:
@@ -265,7 +278,7 @@ def test_a_form_needs_no_mode(mode: dict[str, str]) -> None:
         {"k": {"method": "elicitation/create"}},
         {"k": {"method": "elicitation/create", "params": []}},
         {"k": {"method": "elicitation/create", "params": {"mode": "telepathy"}}},
-        {"k": {"method": "elicitation/create", "params": {"mode": None}}},
+        {"k": {"method": "elicitation/create", "params": {"mode": 5}}},
         {"k": {"method": "sampling/createMessage", "params": "x"}},
         {f"k{n}": ROOTS for n in range(65)},
         [],

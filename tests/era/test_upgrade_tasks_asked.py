@@ -8,7 +8,7 @@ import pytest
 
 from tests.era.test_upgrade_rounds import ACCEPTED, CALL, FORM, LISTED, ROOTS
 from tests.era.test_upgrade_tasks import ID, RESULT, created, looks, only, opened, own_error, refused, state
-from tests.era.upgrade_book import FULL_HOST, RELATED, TASK_SERVER, TASKS, Book, Sent, discovered
+from tests.era.upgrade_book import FULL_HOST, META_CLIENT, RELATED, TASK_SERVER, TASKS, Book, Sent, discovered
 
 TASK_CALL: dict[str, Any] = {**CALL, "task": {"ttl": 60_000}}
 NAMED = {"taskId": ID}
@@ -433,3 +433,14 @@ def test_only_so_many_tasks_are_remembered() -> None:
         book.answers(call["id"], created(taskId=f"t{number}"))
     assert len(book.upgrade._tasks._known) == 1000
     assert "kept" in book.upgrade._tasks._known
+
+
+def test_a_host_that_opens_again_is_asked_only_what_it_declares_now() -> None:
+    book = made()
+    again = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "second", "version": "1"}}
+    (discover,) = book.asks("again", "initialize", again)
+    book.answers(discover["id"], discovered(TASK_SERVER))
+    look = book.goes_up_first(2, "tasks/result", NAMED, "tasks/get")
+    assert look.meta[META_CLIENT]["name"] == "second"
+    (answer,) = book.answers(look["id"], state("input_required", inputRequests={"a": ROOTS}))
+    assert answer.error["data"]["kind"] == "not-declared"

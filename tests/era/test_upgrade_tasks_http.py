@@ -1,5 +1,6 @@
 """A task from the host's call to its result, in the requests that go over HTTP (SEP-2663, Routing Headers)."""
 
+from bridge.session.commands import Abandon
 from tests.era.test_upgrade_tasks import ID, RESULT, created, state
 from tests.era.upgrade_book import TASKS
 from tests.session.modern_playbook import META_CAPABILITIES, MODERN, PairingPlaybook, body, discovered, headers_for
@@ -50,3 +51,19 @@ def test_a_server_that_is_away_for_long_is_asked_again() -> None:
     (look,) = book.posts(book.fires(*book.waits_for("era/task")))
     (answer,) = book.told_all(book.answers(look.exchange, result(body(look)["id"], state("completed", result=RESULT))))
     assert answer["result"] == RESULT
+
+
+def test_at_the_end_the_server_still_hears_that_nobody_waits_for_a_task() -> None:
+    book = PairingPlaybook(MODERN)
+    (post,) = book.posts(book.host(OPEN))
+    offered = {**discovered(), "capabilities": {"tools": {}, "extensions": {TASKS: {}}}}
+    book.answers(post.exchange, result(body(post)["id"], offered))
+    slow, post = book.posts(book.host(tool_call(1))) + book.posts(book.host(tool_call(2)))
+    book.answers(post.exchange, result(body(post)["id"], created()))
+    commands = book.host_closes()
+    assert sorted(answer["id"] for answer in book.told_all(commands)) == [1, 2]
+    (goodbye,) = book.posts(commands)
+    assert goodbye.headers == headers_for("tasks/cancel", ID)
+    assert Abandon(slow.exchange) in commands
+    assert Abandon(goodbye.exchange) not in commands
+    assert book.answers(goodbye.exchange, result(body(goodbye)["id"], {})) == []

@@ -40,6 +40,9 @@ class Echo:
     def awaits(self, id_: RequestId) -> bool:
         return id_ == "mine"
 
+    def asks(self, id_: RequestId | None) -> bool:
+        return id_ == "asked"
+
     def from_host(self, message: Message) -> None:
         self.seen.append(message)
 

@@ -51,7 +51,6 @@ class Chaos:
     def __init__(self, book: PairingPlaybook) -> None:
         self.book = book
         self.waiting: dict[int, str] = {}
-        self.optional: set[int] = set()
         self.asked: list[object] = []
         self.streaming: set[int] = set()
         self.last_id = 0
@@ -114,9 +113,12 @@ class Chaos:
         if not (ids := sorted(id_ for id_, method in self.waiting.items() if method != "initialize")):
             return []
         id_ = pick(ids, which)
-        # A subscription that is cancelled ends with its answer, if it had begun.
-        if self.waiting.pop(id_) == LISTENING:
-            self.optional.add(id_)
+        if self.waiting[id_] == LISTENING:
+            commands = self.book.host(cancelled(id_))
+            told = [json.loads(command.line) for command in commands if isinstance(command, SendToHost)]
+            assert [answer["result"]["resultType"] for answer in told if answer.get("id") == id_] == ["complete"]
+            return commands
+        del self.waiting[id_]
         return self.book.host(cancelled(id_))
 
     def note(self, which: int, how: int) -> list[Command]:
@@ -228,9 +230,8 @@ class Chaos:
         message = json.loads(line)
         if "method" not in message:
             id_ = message["id"]
-            assert id_ in self.waiting or id_ in self.optional, f"a second answer, or one to nothing: {message}"
-            self.waiting.pop(id_, None)
-            self.optional.discard(id_)
+            assert id_ in self.waiting, f"a second answer, or one to nothing: {message}"
+            del self.waiting[id_]
         elif "id" in message:
             self.asked.append(message["id"])
 

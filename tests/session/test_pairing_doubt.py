@@ -224,7 +224,7 @@ def test_an_answer_to_the_old_servers_question_still_finds_its_call() -> None:
     assert [answer["id"] for answer in server.host(tool_call(2))] == [2]
     (answer,) = server.host(result(question["id"], {"roots": []}))
     assert (answer["id"], by(answer)) == (1, "legacy")
-    assert "roots" not in str(server.taken[1:]), "the server never asked"
+    assert all("result" not in sent for sent in server.taken), "the old server never asked"
     assert not book.session.busy
 
 
@@ -382,6 +382,17 @@ def test_a_call_and_a_subscription_that_are_doubted_both_go_to_the_other_machine
     commands = book.answers(probe.exchange, result("mcp-remote-bridge/probe", discovered()))
     assert book.told(commands) == []
     assert [body(post)["id"] for post in book.posts(commands)] == ["c", "s"]
+
+
+def test_a_subscription_of_another_client_does_not_stay_where_nothing_comes_any_more() -> None:
+    server = PaperServer(book := PairingPlaybook(LEGACY), "legacy")
+    server.host(listening_to("other").replace(b'"name":"host"', b'"name":"other"'))
+    server.host(called(1))
+    server.restarts_as("modern")
+    told = server.host(called(2))
+    assert [answer["id"] for answer in told] == ["other", 2]
+    assert [answer["result"]["resultType"] for answer in told] == ["complete", "complete"]
+    assert not book.session.busy
 
 
 def test_a_request_behind_a_doubted_opening_can_be_cancelled() -> None:
