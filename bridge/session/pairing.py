@@ -18,9 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bridge.protocol import mcp, writing
+from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, probing
+from bridge.session.clients import Clients
 from bridge.session.commands import Command, Deliver, SendToHost
 from bridge.session.events import (
     Event,
@@ -40,11 +41,9 @@ from bridge.session.server_era import PROBE_TIMER, ServerEra
 from bridge.session.session import Transport
 
 if TYPE_CHECKING:
-    from bridge.era.downgrade import Downgrade
     from bridge.era.upgrade import Upgrade
 
 _MAX_HELD = 4096
-_MAX_LOOKS = 64
 _META_VERSION = mcp.META_VERSION.encode()
 
 
@@ -75,8 +74,7 @@ class Pairing:
         self._server = ServerEra(desk, lanes, eras, lambda verdict: self._go_on(verdict.fault), is_fixed=is_fixed)
         self._legacy_host: Lane | None = None
         self._modern_host: Lane | None = None
-        self._downgraded: dict[bytes, TranslatedLane[Downgrade]] = {}
-        self._client_keys: dict[tuple[bytes, bytes], bytes] = {}
+        self._clients = Clients(lanes)
         self._held: list[Message] = []
         self._doubted: list[tuple[Lane, Deliver]] = []
         self._withdrawn: set[RequestId] = set()
@@ -227,8 +225,11 @@ class Pairing:
         if MODERN in self._server.eras:
             self._modern_host = self._modern_host or self._lanes.native(MODERN)
             self._modern_host.host(request)
-        elif lane := self._downgraded_for(request):
+        elif lane := self._clients.lane_for(request):
             lane.host(request)
+        else:
+            fault = Fault("too-many", "Too many different clients ask at the same time.")
+            self._desk.refuse(request, fault)
 
     def _lane_that_awaits(self, id_: RequestId | None) -> Lane | None:
         if id_ is None:
@@ -241,45 +242,6 @@ class Pairing:
         from bridge.era.upgrade import Upgrade
 
         return self._lanes.translated(MODERN, lambda outlet: Upgrade(outlet, self._lanes.server_name))
-
-    def _downgraded_for(self, request: Request) -> Lane | None:
-        """The session for the client that a request says it is from, or that its `requestState` is from."""
-        state, raw_meta = mcp.stamp(request.params)
-        meta = writing.members(raw_meta)
-        key = self._client_key(meta)
-        if len(state):
-            owner = next((lane for lane in self._downgraded.values() if lane.translator.owns(state)), None)
-            if owner is not None:
-                return owner
-        if key not in self._downgraded and not self._make_downgraded(key, meta):
-            self._desk.refuse(request, Fault("too-many", "Too many different clients ask at the same time."))
-            return None
-        return self._downgraded[key]
-
-    def _client_key(self, meta: writing.Members) -> bytes:
-        """What stands for a client among sessions. Most requests look as the one before; those need no long look."""
-        looks = bytes(meta.get(mcp.META_CLIENT, b"")), bytes(meta.get(mcp.META_CAPABILITIES, b""))
-        if looks not in self._client_keys:
-            from bridge.era.per_request import session_key
-
-            if len(self._client_keys) >= _MAX_LOOKS:
-                self._client_keys.clear()
-            self._client_keys[looks] = session_key(meta)
-        return self._client_keys[looks]
-
-    def _make_downgraded(self, key: bytes, meta: writing.Members) -> bool:
-        from bridge.era.downgrade import Downgrade
-
-        if self._lanes.is_full:
-            idle = next(
-                (key for key, lane in self._downgraded.items() if lane.translator.is_idle and not lane.busy), None
-            )
-            if idle is None:
-                return False
-            self._lanes.dismiss(self._downgraded.pop(idle))
-        name = self._lanes.server_name
-        self._downgraded[key] = self._lanes.translated(LEGACY, lambda outlet: Downgrade(outlet, name, meta))
-        return True
 
     # -- the server
 
@@ -345,9 +307,7 @@ class Pairing:
         self._lanes.retire(lane)
         if lane.era == LEGACY:
             # None of these sessions is worth anything any more; a subscription there would never hear a word.
-            for other in self._downgraded.values():
-                self._lanes.retire(other)
-            self._downgraded = {}
+            self._clients.retire()
         if lane is self._modern_host:
             self._modern_host = None
         if lane is self._legacy_host:

@@ -1,0 +1,74 @@
+"""Modern clients on a legacy server: a session for each that the server could tell apart.
+
+A modern host says in each request who asks and what it can do; a legacy server is told once, by `initialize`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Request
+from bridge.protocol.writing import Members, members
+from bridge.session.lane import TranslatedLane
+from bridge.session.lanes import Lanes
+from bridge.session.probing import LEGACY
+
+if TYPE_CHECKING:
+    from bridge.era.downgrade import Downgrade
+
+_MAX_LOOKS = 64
+
+
+class Clients:
+    """Those there are, by what the server sees of them."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._by_key: dict[bytes, TranslatedLane[Downgrade]] = {}
+        self._keys: dict[tuple[bytes, bytes], bytes] = {}
+
+    def lane_for(self, request: Request) -> TranslatedLane[Downgrade] | None:
+        """The session for the client that a request is from, or that its `requestState` is from; None: too many."""
+        state, raw_meta = mcp.stamp(request.params)
+        meta = members(raw_meta)
+        if len(state):
+            for lane in self._by_key.values():
+                if lane.translator.owns(state):
+                    return lane
+        key = self._key(meta)
+        if key not in self._by_key and self._has_room():
+            self._by_key[key] = self._lane(meta)
+        return self._by_key.get(key)
+
+    def retire(self) -> None:
+        """None of these sessions is worth anything any more; a subscription there would never hear a word."""
+        for lane in self._by_key.values():
+            self._lanes.retire(lane)
+        self._by_key.clear()
+
+    def _key(self, meta: Members) -> bytes:
+        """What stands for a client. Most requests look as the one before; those need no long look."""
+        looks = bytes(meta.get(mcp.META_CLIENT, b"")), bytes(meta.get(mcp.META_CAPABILITIES, b""))
+        if looks not in self._keys:
+            from bridge.era.per_request import session_key
+
+            if len(self._keys) >= _MAX_LOOKS:
+                self._keys.clear()
+            self._keys[looks] = session_key(meta)
+        return self._keys[looks]
+
+    def _has_room(self) -> bool:
+        """Whether there is room for one more, if need be in place of one that nothing would be lost with."""
+        if not self._lanes.is_full:
+            return True
+        for key, lane in self._by_key.items():
+            if lane.translator.is_idle and not lane.busy:
+                self._lanes.dismiss(self._by_key.pop(key))
+                return True
+        return False
+
+    def _lane(self, meta: Members) -> TranslatedLane[Downgrade]:
+        from bridge.era.downgrade import Downgrade
+
+        return self._lanes.translated(LEGACY, lambda outlet: Downgrade(outlet, self._lanes.server_name, meta))
