@@ -24,7 +24,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.era import input_requests, modern_results, per_request, tool_tasks
+from bridge.era import input_requests, log_level, modern_results, per_request, tool_tasks
 from bridge.era.input_rounds import TIMER, InputRounds, Round
 from bridge.era.legacy_server import LegacyServer
 from bridge.era.listens import CHANGES, Listens
@@ -77,7 +77,7 @@ class Downgrade:
         self._waiting = Waiting(outlet)
         self._server = LegacyServer(outlet, self._waiting, server_name, said)
         self._calls = LiveCalls()
-        self._log_level = LogLevel(self._server)
+        self._log_level = LogLevel(outlet, self._server)
         self._rounds = InputRounds(outlet, self._waiting, self._server, self._calls, self._declared)
         self._listens = Listens(outlet, self._waiting, self._server)
         self._tasks = ToolTasks(self._server)
@@ -111,6 +111,8 @@ class Downgrade:
         """A `wait` is over."""
         if purpose == TIMER:
             self._rounds.on_timer(number)
+        elif purpose == log_level.TIMER:
+            self._log_level.on_late()
 
     def close(self) -> None:
         """The run ends: what was not sent yet fails, and the subscriptions end well."""

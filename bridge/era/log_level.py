@@ -12,14 +12,21 @@ from functools import partial
 import msgspec
 
 from bridge.era.legacy_server import LegacyServer
+from bridge.era.outlet import Outlet
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request, Response
+
+TIMER = "log level"
+
+_SECONDS = 5.0
+"""How long a request waits for its level: it is worth more than what is said about it."""
 
 
 class LogLevel:
     """Sets it. One `logging/setLevel` is under way at a time, so that the last one set is the last one asked for."""
 
-    def __init__(self, server: LegacyServer) -> None:
+    def __init__(self, outlet: Outlet, server: LegacyServer) -> None:
+        self._outlet = outlet
         self._server = server
         self._level = len(mcp.LOG_LEVELS)
         self._is_asking = False
@@ -46,8 +53,15 @@ class LogLevel:
         waiting, self._waiting = self._waiting, []
         return [request for _, request, _ in waiting if request is not None]
 
+    def on_late(self) -> None:
+        """The server takes its time over a level: what waits goes without."""
+        waiting, self._waiting = self._waiting, []
+        for _, _, then in waiting:
+            then()
+
     def _ask(self) -> None:
         self._is_asking = True
+        self._outlet.wait(TIMER, 0, _SECONDS)
         level = min(level for level, _, _ in self._waiting)
         params = msgspec.json.encode({"level": mcp.LOG_LEVELS[level]})
         then = partial(self._answered, level)
@@ -55,7 +69,7 @@ class LogLevel:
 
     def _answered(self, level: int, _response: Response) -> None:
         """A server that refuses is not asked for this again; what it logs is its own affair."""
-        self._is_asking = False
+        self._stop_asking()
         self._level = min(level, self._level)
         waiting, self._waiting = self._waiting, []
         self._waiting.extend(waiter for waiter in waiting if waiter[0] < level)
@@ -65,6 +79,10 @@ class LogLevel:
             if wanted >= level:
                 then()
 
-    def _taken_back(self) -> list[Request]:
+    def _stop_asking(self) -> None:
         self._is_asking = False
+        self._outlet.stop_waiting(TIMER, 0)
+
+    def _taken_back(self) -> list[Request]:
+        self._stop_asking()
         return self.take_waiting()

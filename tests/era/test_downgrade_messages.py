@@ -72,6 +72,15 @@ def test_a_call_goes_up_though_the_level_cannot_be_set() -> None:
     assert call["method"] == "tools/call"
 
 
+def test_a_call_goes_up_though_nobody_says_whether_the_level_is_set() -> None:
+    book = Book().opened()
+    _, (asked,) = book.host(1, "tools/call", {"name": "pay"}, **{LOG_LEVEL: "info"})
+    down, (call,) = book.fires("log level", 0)
+    assert down == []
+    assert call["method"] == "tools/call"
+    assert book.answers(asked["id"], {}) == ([], [])
+
+
 def test_calls_that_want_more_wait_for_the_level_that_is_enough() -> None:
     book = Book().opened()
     _, (info,) = book.host(1, "tools/call", {"name": "one"}, **{LOG_LEVEL: "info"})
