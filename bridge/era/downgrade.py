@@ -78,6 +78,7 @@ class Downgrade:
         self._server = LegacyServer(outlet, self._waiting, server_name, said)
         self._calls = LiveCalls()
         self._log_level = LogLevel(outlet, self._server)
+        self._stamps = per_request.Stamps()
         self._rounds = InputRounds(outlet, self._waiting, self._server, self._calls, self._declared)
         self._listens = Listens(outlet, self._waiting, self._server)
         self._tasks = ToolTasks(self._server)
@@ -146,7 +147,7 @@ class Downgrade:
         if self._waiting.is_full:
             self._outlet.refuse(request, _TOO_MANY)
             return
-        asked = per_request.read(request)
+        asked = per_request.read(request, self._stamps)
         if isinstance(asked, Refusal):
             self._outlet.refuse(request, asked)
         elif asked.state is None:

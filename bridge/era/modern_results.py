@@ -11,7 +11,8 @@
 | error -32042, pages to be opened first | a question, where it can be one (`wanted_urls`), else -32603 |
 | an error without an integer code, or without a message | gets one |
 
-A large result is read only where it holds one of these names; otherwise what is missing is put before its last brace.
+A result is read only where it holds one of these names, or may lack what it must have; otherwise what is missing is
+put before its last brace.
 There it also counts for a reader that meets a name twice, however the other one is spelled. Two things that look odd
 are for speed, at 10 MB: names are searched from the end (4 times as fast), and the line is joined, not formatted (20).
 """
@@ -36,6 +37,7 @@ _NO_MESSAGE = "The server answered with an error that says nothing."
 _CODES = {mcp.RESOURCE_NOT_FOUND: per_request.INVALID_PARAMS, mcp.URL_ELICITATION_REQUIRED: per_request.INTERNAL_ERROR}
 """Codes that must not be used any more, and what they have become."""
 
+_CONTENT = b'{"content":'
 _COMPLETE = Raw(b'"complete"')
 _STALE = Raw(b"0")
 _PRIVATE = Raw(b'"private"')
@@ -64,7 +66,7 @@ def answer_line(raw_id: bytes, method: str, response: Response, server_info: Raw
         return error_line(
             raw_id, Raw(b'{"code":-32603,"message":"The server answered with a result that is no object."}')
         )
-    if _must_be_read(method, response.line, len(value)) and (said := members(value)):
+    if _must_be_read(method, response.line, value) and (said := members(value)):
         return _line(raw_id, msgspec.json.encode(_completed(method, said, server_info)))
     missing = _added(method, server_info)
     if _holds(response.line, b'"_meta"'):
@@ -105,9 +107,13 @@ def wanted_urls(value: Raw) -> list[Members]:
     ]
 
 
-def _must_be_read(method: str, line: Octets, size: int) -> bool:
-    if size <= _SMALL or _holds(line, b'"resultType"'):
+def _must_be_read(method: str, line: Octets, value: Raw) -> bool:
+    if _holds(line, b'"resultType"'):
         return True
+    if len(value) <= _SMALL:
+        is_plain = method != mcp.TOOLS_CALL or bytes(memoryview(value)[: len(_CONTENT)]) == _CONTENT
+        if not is_plain or _holds(line, b'"_meta"'):
+            return True
     if method in mcp.CACHED_METHODS and (_holds(line, b'"ttlMs"') or _holds(line, b'"cacheScope"')):
         return True
     return method == mcp.TOOLS_LIST and _holds(line, b'"execution"')

@@ -72,13 +72,31 @@ class ModernRequest(msgspec.Struct, frozen=True):
         return msgspec.json.encode(params) if params else b""
 
 
-def read(request: Request) -> ModernRequest | Refusal:
-    """Check a request and read it, or say what is wrong with it."""
-    method = request.method
-    if method in _REMOVED or method.startswith("tasks/") or not method.isprintable():
-        return Refusal(METHOD_NOT_FOUND, "unknown-method", f"{method} is no method of MCP {mcp.MODERN_VERSIONS[0]}.")
-    params = members(request.params)
-    meta = members(params.pop("_meta", _EMPTY))
+class Stamp(msgspec.Struct, frozen=True):
+    """What the `_meta` of a request says; the members are those of `ModernRequest`."""
+
+    meta: Members
+    level: int | None
+    token: Raw
+
+
+class Stamps:
+    """Reads the `_meta` of requests. Most are like the one before, and are not read again."""
+
+    def __init__(self) -> None:
+        self._last = b""
+        self._said: Stamp | Refusal = Refusal(INVALID_PARAMS, "invalid-request", "")
+
+    def read(self, value: Raw) -> Stamp | Refusal:
+        """What it says, or what is wrong with it."""
+        looks = bytes(value)
+        if looks != self._last:
+            self._last, self._said = looks, _stamp(value)
+        return self._said
+
+
+def _stamp(value: Raw) -> Stamp | Refusal:
+    meta = members(value)
     version, level = text(meta.get(mcp.META_VERSION)), text(meta.get(mcp.META_LOG_LEVEL))
     if version is None:
         return _invalid(f"The request must name its protocol version, a string, as _meta[{mcp.META_VERSION!r}].")
@@ -94,6 +112,19 @@ def read(request: Request) -> ModernRequest | Refusal:
         return _invalid(f"The request must carry its capabilities, an object, as _meta[{mcp.META_CAPABILITIES!r}].")
     if mcp.META_LOG_LEVEL in meta and level not in mcp.LOG_LEVELS:
         return _invalid(f"The log level must be one of {', '.join(mcp.LOG_LEVELS)}.")
+    index = mcp.LOG_LEVELS.index(level) if level is not None else None
+    return Stamp(_without(meta, _FIELDS), index, meta.get("progressToken", Raw()))
+
+
+def read(request: Request, stamps: Stamps) -> ModernRequest | Refusal:
+    """Check a request and read it, or say what is wrong with it."""
+    method = request.method
+    if method in _REMOVED or method.startswith("tasks/") or not method.isprintable():
+        return Refusal(METHOD_NOT_FOUND, "unknown-method", f"{method} is no method of MCP {mcp.MODERN_VERSIONS[0]}.")
+    params = members(request.params)
+    stamp = stamps.read(params.pop("_meta", _EMPTY))
+    if isinstance(stamp, Refusal):
+        return stamp
     named = mcp.NAMED_METHODS.get(method)
     if named and "requestState" in params and text(params["requestState"]) is None:
         return _invalid("The requestState must be the string that came with what was asked.")
@@ -102,9 +133,9 @@ def read(request: Request) -> ModernRequest | Refusal:
         request=request,
         target=(text(params.get(named)) or "") if named else "",
         params=params,
-        meta=_without(meta, _FIELDS),
-        level=mcp.LOG_LEVELS.index(level) if level is not None else None,
-        token=meta.get("progressToken", Raw()),
+        meta=stamp.meta,
+        level=stamp.level,
+        token=stamp.token,
         state=text(given.get("requestState")) if named else None,
         responses=members(given.get("inputResponses", Raw())) if named else {},
     )

@@ -31,11 +31,11 @@ class Clients:
     def lane_for(self, request: Request) -> TranslatedLane[Downgrade] | None:
         """The session for the client that a request is from, or that its `requestState` is from; None: too many."""
         state, raw_meta = mcp.stamp(request.params)
-        meta = members(raw_meta)
         if len(state):
             for lane in self._by_key.values():
                 if lane.translator.owns(state):
                     return lane
+        meta = members(raw_meta)
         key = self._key(meta)
         if key not in self._by_key and self._has_room():
             self._by_key[key] = self._lane(meta)
