@@ -92,7 +92,7 @@ def by_the_table(value: Any) -> str:
     usable = isinstance(value.get("id"), int | float | str) and not isinstance(value.get("id"), bool)
     if isinstance(value.get("method"), str):
         return "Notification" if not has_id else "Request" if usable else "NotAMessage"
-    if value.get("method") is None and has_id and ("result" in value) != ("error" in value):
+    if value.get("method") is None and has_id and ("result" in value) != (value.get("error") is not None):
         return "Response" if usable or value["id"] is None else "NotAMessage"
     return "NotAMessage"
 
@@ -110,6 +110,8 @@ def by_the_table(value: Any) -> str:
 @example({"jsonrpc": "2.0", "id": 0, "method": "\ud800"}, True)
 @example({"jsonrpc": "2.0", "id": True, "method": "\ud800"}, True)
 @example({"jsonrpc": "2.0", "id": None, "error": ["\ud800"]}, True)
+@example({"jsonrpc": "2.0", "id": None, "error": None}, False)
+@example({"jsonrpc": "2.0", "id": 1, "result": 1, "error": None}, False)
 def test_json_is_what_the_table_says(value: Any, escaped: bool) -> None:
     line = json.dumps(value, ensure_ascii=escaped).encode()
     assert verdict(line) == by_the_table(value)
