@@ -13,14 +13,17 @@ from tests.support.node import require_node, require_package
 NOT_YET = frozenset(listed_not_yet())
 MOST_TRIES = 3
 
+TIMED = frozenset({"sse-retry"})
+"""Scenarios that measure milliseconds. On a busy machine they find an answer late, or take the standing stream, when
+that is slow to come, for the one that resumes a call; so they are tried again."""
+
 
 @pytest.mark.parametrize("run", runs(), ids=str)
 def test_run(run: Run, tmp_path: Path) -> None:
     node, suite = require_node(), require_package(PACKAGE, ENTRY)
     outcome = play(run, node, suite, tmp_path / "1")
     for attempt in range(2, MOST_TRIES + 1):
-        # Late by more than 200 ms is a warning, which a busy machine earns too; early or never is a fall.
-        if not outcome.only_late:
+        if outcome.held or run.scenario not in TIMED:
             break
         outcome = play(run, node, suite, tmp_path / str(attempt))
     assert outcome.judged, f"{run} was not played: {outcome.report}"
