@@ -13,6 +13,9 @@ from __future__ import annotations
 SERVER_ERROR = -32000
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
 
 
 class BridgeError(Exception):

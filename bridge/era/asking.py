@@ -16,7 +16,8 @@ from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Outlet, Refusal
 from bridge.era.questions import NoQuestion, NotDeclared, Question, subject
 from bridge.era.words import excerpt
-from bridge.protocol import mcp, writing
+from bridge.errors import INTERNAL_ERROR
+from bridge.protocol import writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members, members
@@ -109,7 +110,7 @@ class Asking:
         asked, inquiry.open = inquiry.open, {}
         for id_ in asked:
             del self._asked[id_]
-            self._outlet.down(mcp.cancellation(msgspec.json.encode(id_), reason))
+            self._outlet.down(writing.cancellation(msgspec.json.encode(id_), msgspec.json.encode(reason)).line)
 
     def end(self, refusal: Refusal) -> None:
         """Take everything back, and fail what needed it."""
@@ -120,7 +121,7 @@ class Asking:
 
 def failed(kind: str, message: str) -> Refusal:
     """Why a call cannot go on."""
-    return Refusal(per_request.INTERNAL_ERROR, kind, message)
+    return Refusal(INTERNAL_ERROR, kind, message)
 
 
 def broken(request: Request, what: str) -> Refusal:

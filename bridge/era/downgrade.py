@@ -31,10 +31,10 @@ from bridge.era.listens import CHANGES, Listens
 from bridge.era.live_calls import Call, LiveCalls
 from bridge.era.log_level import LogLevel
 from bridge.era.outlet import Outlet, Refusal
-from bridge.era.per_request import METHOD_NOT_FOUND, ModernRequest
+from bridge.era.per_request import ModernRequest
 from bridge.era.tool_tasks import TASKS_RESULT, ToolTasks
 from bridge.era.waiting import Waiting
-from bridge.errors import INVALID_REQUEST, SERVER_ERROR
+from bridge.errors import INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.protocol.writing import Json, Members, members

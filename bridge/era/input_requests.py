@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.era import per_request
+from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
 from bridge.protocol.writing import Json, Members, members
@@ -52,13 +53,13 @@ def from_request(request: Request, key: str, declared: Members) -> InputRequest:
     params = members(request.params)
     missing = _missing_capability(request.method, params, declared)
     if missing is None:
-        raise NotAskable(per_request.METHOD_NOT_FOUND, "This host does not answer such requests.")
+        raise NotAskable(METHOD_NOT_FOUND, "This host does not answer such requests.")
     if missing:
-        raise NotAskable(per_request.METHOD_NOT_FOUND, f"This host did not declare the capability {missing}.")
+        raise NotAskable(METHOD_NOT_FOUND, f"This host did not declare the capability {missing}.")
     if request.method == mcp.ROOTS_LIST:
         return InputRequest(key, Raw(b'{"method":"roots/list"}'), request)
     if not per_request.is_object(request.params):
-        raise NotAskable(per_request.INVALID_PARAMS, f"{request.method} needs params, an object.")
+        raise NotAskable(INVALID_PARAMS, f"{request.method} needs params, an object.")
     written = request.params if members(request.params) else b""
     return InputRequest(key, _entry(request.method, params, written), request)
 

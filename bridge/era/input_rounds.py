@@ -14,9 +14,9 @@ from bridge.era.input_requests import InputRequest, NotAskable
 from bridge.era.legacy_server import LegacyServer
 from bridge.era.live_calls import Call, LiveCalls
 from bridge.era.outlet import Outlet, Refusal
-from bridge.era.per_request import INVALID_PARAMS, ModernRequest, is_object
+from bridge.era.per_request import ModernRequest, is_object
 from bridge.era.waiting import Waiting
-from bridge.errors import SERVER_ERROR
+from bridge.errors import INVALID_PARAMS, SERVER_ERROR
 from bridge.protocol.jsonrpc import Request, RequestId
 from bridge.protocol.writing import Members
 

@@ -18,12 +18,11 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from bridge.era import per_request
 from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Outlet, Refusal
 from bridge.era.waiting import Waiting
 from bridge.era.words import excerpt
-from bridge.errors import SERVER_ERROR
+from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
@@ -112,7 +111,7 @@ class Interests:
         """Answer `resources/subscribe`, now or later."""
         uri = string(members(request.params).get("uri", Raw()))
         if uri is None:
-            self._outlet.refuse(request, Refusal(per_request.INVALID_PARAMS, "invalid-params", "The uri is missing."))
+            self._outlet.refuse(request, Refusal(INVALID_PARAMS, "invalid-params", "The uri is missing."))
         elif self._is_refused:
             self._outlet.refuse(request, _cannot_listen())
         elif self._current and not self._next and uri in self._current.agreed and uri in self._uris:
@@ -130,7 +129,7 @@ class Interests:
         """Answer `resources/unsubscribe`, and whatever request to subscribe it takes back."""
         uri = string(members(request.params).get("uri", Raw()))
         if uri is None:
-            self._outlet.refuse(request, Refusal(per_request.INVALID_PARAMS, "invalid-params", "The uri is missing."))
+            self._outlet.refuse(request, Refusal(INVALID_PARAMS, "invalid-params", "The uri is missing."))
             return
         for asking in (self._asking, self._next.asking if self._next else {}):
             for asked in [request_ for request_, its_uri in asking.values() if its_uri == uri]:
@@ -278,8 +277,7 @@ class Interests:
             asking.pop(request.id, None)
 
     def _close(self, stream: Stream, reason: str) -> None:
-        params = b'{"requestId":%d,"reason":%b}' % (stream.number, msgspec.json.encode(reason))
-        self._outlet.up(writing.notification(mcp.CANCELLED, params))
+        self._outlet.up(writing.cancellation(b"%d" % stream.number, msgspec.json.encode(reason)))
 
 
 def _tells_changes(capability: Raw) -> bool:
@@ -307,18 +305,18 @@ def _unlabelled(note: Notification) -> bytes:
 
 def _is_unknown_method(response: Response) -> bool:
     try:
-        return msgspec.json.decode(response.error, type=_Code).code == per_request.METHOD_NOT_FOUND
+        return msgspec.json.decode(response.error, type=_Code).code == METHOD_NOT_FOUND
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 
 
 def _cannot_listen() -> Refusal:
-    return Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", "The server tells nobody of changes.")
+    return Refusal(METHOD_NOT_FOUND, "unknown-method", "The server tells nobody of changes.")
 
 
 def _not_agreed(uri: str) -> Refusal:
     what = f"The server does not tell of changes to {excerpt(uri)}; read it again when you need it."
-    return Refusal(per_request.INVALID_PARAMS, "not-subscribed", what)
+    return Refusal(INVALID_PARAMS, "not-subscribed", what)
 
 
 def _ended_early() -> Refusal:

@@ -26,6 +26,7 @@ from msgspec import Raw
 from bridge.era import legacy_content, per_request
 from bridge.era.outlet import Refusal
 from bridge.era.words import excerpt
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response
@@ -89,7 +90,7 @@ def error(request: Request, value: Raw) -> Response:
     """A bad answer."""
     if request.method == "resources/read":
         try:
-            is_missing = msgspec.json.decode(value, type=_NotFound).code == per_request.INVALID_PARAMS
+            is_missing = msgspec.json.decode(value, type=_NotFound).code == INVALID_PARAMS
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             is_missing = False
         if is_missing:
@@ -102,7 +103,7 @@ def unknown(request: Request, kind: str | None) -> Refusal:
     """Why a result cannot be passed on (MCP 2026-07-28, ResultType). `kind`: what it calls itself."""
     named = "without a valid resultType" if kind is None else f'of type "{excerpt(kind)}"'
     what = f"The server answered {excerpt(request.method)} with a result {named}; MCP has no such answer to it."
-    return Refusal(per_request.INTERNAL_ERROR, "wrong-answer", what)
+    return Refusal(INTERNAL_ERROR, "wrong-answer", what)
 
 
 def sampling_params(params: Raw) -> Raw:

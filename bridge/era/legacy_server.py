@@ -93,7 +93,7 @@ class LegacyServer:
     def _unheld(self, request: Request, _reason: Json) -> None:
         self._held.pop(request.id, None)
         if request.method == mcp.LISTEN:
-            self._outlet.down(mcp.listen_ended(request.raw_id))
+            self._outlet.down(writing.listen_ended(request.raw_id).line)
 
     def _take_held(self) -> list[tuple[Request, Callable[[], None]]]:
         held, self._held = list(self._held.values()), {}
@@ -160,8 +160,7 @@ class LegacyServer:
         """Take a request back: its answer is not waited for (MCP, Cancellation)."""
         if self._asked.pop(number, None) is None:
             return
-        said = b',"reason":%b' % bytes(reason) if len(reason) else b""
-        self._outlet.up(writing.notification(mcp.CANCELLED, b'{"requestId":%d%b}' % (number, said)))
+        self._outlet.up(writing.cancellation(b"%d" % number, reason))
 
     def answer(self, request: Request, result: Json) -> None:
         """Answer a request of the server's own."""

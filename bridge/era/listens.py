@@ -14,10 +14,10 @@ from msgspec import Raw
 
 from bridge.era.legacy_server import LegacyServer
 from bridge.era.outlet import Outlet, Refusal
-from bridge.era.per_request import INVALID_PARAMS, ModernRequest
+from bridge.era.per_request import ModernRequest
 from bridge.era.subscribed import Subscribed
 from bridge.era.waiting import Waiting
-from bridge.errors import SERVER_ERROR
+from bridge.errors import INVALID_PARAMS, SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Notification, Request, RequestId
 from bridge.protocol.writing import Json, members
@@ -119,7 +119,7 @@ class Listens:
     def close(self) -> None:
         """The run ends: each listen ends well (MCP 2026-07-28, Subscriptions, Graceful Closure)."""
         for listen in list(self._open.values()):
-            self._waiting.line(listen.request, mcp.listen_ended(listen.request.raw_id))
+            self._waiting.line(listen.request, writing.listen_ended(listen.request.raw_id).line)
         self._open.clear()
 
     def _granted(self, wanted: Filter) -> frozenset[str]:
@@ -163,7 +163,7 @@ class Listens:
         self._resources -= len(listen.resources)
         for uri in listen.resources:
             self._subscribed.unwant(uri, listen.request.id)
-        self._outlet.down(mcp.listen_ended(listen.request.raw_id))
+        self._outlet.down(writing.listen_ended(listen.request.raw_id).line)
 
     def _taken_back(self, waited: set[RequestId]) -> list[Request]:
         """The server never was asked: these listens are somebody else's, and nothing that it watched is watched."""

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.era import per_request
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets, Response
 from bridge.protocol.writing import Members, members
@@ -34,7 +35,7 @@ _EMPTY_OBJECT = re.compile(rb"\{[ \t\r\n]*\}")
 _MAX_URLS = 64
 _MOST_DIGITS = 15
 _NO_MESSAGE = "The server answered with an error that says nothing."
-_CODES = {mcp.RESOURCE_NOT_FOUND: per_request.INVALID_PARAMS, mcp.URL_ELICITATION_REQUIRED: per_request.INTERNAL_ERROR}
+_CODES = {mcp.RESOURCE_NOT_FOUND: INVALID_PARAMS, mcp.URL_ELICITATION_REQUIRED: INTERNAL_ERROR}
 """Codes that must not be used any more, and what they have become."""
 
 _CONTENT = b'{"content":'
@@ -179,7 +180,7 @@ def _made_valid(said: Members) -> dict[str, object]:
     try:
         code = msgspec.json.decode(said.get("code", Raw(b"null")), type=int)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        code = per_request.INTERNAL_ERROR
+        code = INTERNAL_ERROR
     message = said.get("message")
     told: dict[str, object] = {
         "code": _CODES.get(code, code),

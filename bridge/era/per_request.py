@@ -17,13 +17,10 @@ import msgspec
 from msgspec import Raw
 
 from bridge.era.outlet import Refusal
+from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
 from bridge.protocol.writing import Members, members
-
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
 
 _FIELDS = frozenset((mcp.META_VERSION, mcp.META_CLIENT, mcp.META_CAPABILITIES, mcp.META_LOG_LEVEL))
 _ROUND_TRIP = frozenset(("inputResponses", "requestState", "task"))

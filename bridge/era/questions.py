@@ -19,6 +19,7 @@ from bridge.era import legacy_content, legacy_results, per_request
 from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Refusal
 from bridge.era.words import excerpt
+from bridge.errors import INTERNAL_ERROR
 from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request
@@ -79,7 +80,7 @@ def not_declared(request: Request, path: tuple[str, ...]) -> Refusal:
     for name in reversed(path):
         wanted = {name: wanted}
     return Refusal(
-        per_request.INTERNAL_ERROR,
+        INTERNAL_ERROR,
         "not-declared",
         f"To go on with {subject(request)}, the server needs a host with the capability {'.'.join(path)}, "
         "which this one did not declare; use a host that has it.",

@@ -19,7 +19,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.era import legacy_results, per_request, task_states
+from bridge.era import legacy_results, task_states
 from bridge.era.asking import Asking, Inquiry, failed
 from bridge.era.legacy_host import LegacyHost
 from bridge.era.outlet import Outlet, Refusal
@@ -28,7 +28,7 @@ from bridge.era.questions import subject
 from bridge.era.task_states import TaskState
 from bridge.era.waiting import Waiting
 from bridge.era.words import excerpt
-from bridge.errors import SERVER_ERROR
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members, members
@@ -171,9 +171,9 @@ class Watch:
     def _not_told(self, task: Task, response: Response | None) -> None:
         task.failures += 1
         error = _read(response.error) if response is not None else None
-        if error and error.code == per_request.INVALID_PARAMS:
+        if error and error.code == INVALID_PARAMS:
             what = f"The server does not know the task for {subject(task.request)}, or no more; call the tool again."
-            code = per_request.INVALID_PARAMS if task.is_shown else per_request.INTERNAL_ERROR
+            code = INVALID_PARAMS if task.is_shown else INTERNAL_ERROR
             self.give_up(task, Refusal(code, "task-unknown", what), is_known=False)
         elif response is not None and (not _may_pass(response.error) or task.failures > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
@@ -339,5 +339,5 @@ def _may_pass(error: Raw) -> bool:
         data = None
     if data is None or data.source != "mcp-remote-bridge":
         found = _read(error)
-        return found is not None and found.code == per_request.INTERNAL_ERROR
+        return found is not None and found.code == INTERNAL_ERROR
     return data.kind in _PASSING or (data.kind == "http-status" and (data.status or 0) >= 500)

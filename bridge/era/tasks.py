@@ -34,6 +34,7 @@ from bridge.era.task_states import TaskState
 from bridge.era.task_watch import TIMER as WATCH
 from bridge.era.task_watch import Task, Watch, cancelled
 from bridge.era.waiting import Waiting
+from bridge.errors import INVALID_PARAMS
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, RequestId, Response
@@ -216,7 +217,7 @@ class Tasks:
         self._waiting.result(request, msgspec.json.encode(state.legacy(status)))
 
     def _refuse(self, request: Request, kind: str, what: str) -> None:
-        self._waiting.refuse(request, Refusal(per_request.INVALID_PARAMS, kind, what))
+        self._waiting.refuse(request, Refusal(INVALID_PARAMS, kind, what))
 
 
 def _wish(call: Call) -> Members | None:

@@ -32,7 +32,7 @@ from bridge.era.tasks import METHODS as TASK_METHODS
 from bridge.era.tasks import Tasks
 from bridge.era.waiting import Waiting
 from bridge.era.words import excerpt
-from bridge.errors import INVALID_REQUEST, SERVER_ERROR
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
@@ -174,10 +174,10 @@ class Upgrade:
             self._tasks.request(request, session.host)
         elif method in _MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
             what = f"{excerpt(method)} is not available in a session of MCP {session.host.version} with this server."
-            self._outlet.refuse(request, Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", what))
+            self._outlet.refuse(request, Refusal(METHOD_NOT_FOUND, "unknown-method", what))
         elif not (per_request.is_object(request.params) or bytes(request.params) in (b"", b"null")):
             what = "The params must be an object."
-            self._outlet.refuse(request, Refusal(per_request.INVALID_PARAMS, "invalid-params", what))
+            self._outlet.refuse(request, Refusal(INVALID_PARAMS, "invalid-params", what))
         else:
             self._last_number += 1
             call = Call(self._last_number, request, session.host)
@@ -187,11 +187,11 @@ class Upgrade:
     def _set_level(self, session: HostSession, request: Request) -> None:
         level = _level(request)
         if session.capabilities is not None and "logging" not in session.capabilities:
-            refusal = Refusal(per_request.METHOD_NOT_FOUND, "unknown-method", "The server sends no log messages.")
+            refusal = Refusal(METHOD_NOT_FOUND, "unknown-method", "The server sends no log messages.")
             self._outlet.refuse(request, refusal)
         elif level not in mcp.LOG_LEVELS:
             what = f"The level must be one of {', '.join(mcp.LOG_LEVELS)}."
-            self._outlet.refuse(request, Refusal(per_request.INVALID_PARAMS, "invalid-params", what))
+            self._outlet.refuse(request, Refusal(INVALID_PARAMS, "invalid-params", what))
         else:
             session.host.set_level(level)
             self._answer_empty(request)
@@ -277,7 +277,7 @@ class Upgrade:
                 self._waiting.line(request, writing.answering(response, request.raw_id).line)
             else:
                 what = f"The server answered {mcp.DISCOVER} with something else; it does not follow MCP."
-                self._waiting.refuse(request, Refusal(per_request.INTERNAL_ERROR, "wrong-answer", what))
+                self._waiting.refuse(request, Refusal(INTERNAL_ERROR, "wrong-answer", what))
 
     def _listen(self, session: HostSession) -> None:
         if session.is_initialized and session.number is None and session.capabilities:
@@ -302,8 +302,7 @@ class Upgrade:
 
     def _cancel(self, number: int, reason: Json) -> None:
         self._calls.pop(number, None)
-        said = b',"reason":%b' % bytes(reason) if len(reason) else b""
-        self._outlet.up(writing.notification(mcp.CANCELLED, b'{"requestId":%d%b}' % (number, said)))
+        self._outlet.up(writing.cancellation(b"%d" % number, reason))
 
     # -- the server
 

@@ -34,7 +34,7 @@ from bridge.oauth.grants import hint_for
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record
 from bridge.oauth.request import Pending, authorization_url
-from bridge.oauth.words import sentence
+from bridge.protocol.words import sentence
 
 Answer = Granted | Denied | IssuerMismatch
 

@@ -10,7 +10,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from bridge.oauth.errors import MetadataError
-from bridge.oauth.words import shown
+from bridge.protocol.words import shown
 
 MAX_URL = 2048
 """Characters."""

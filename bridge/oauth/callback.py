@@ -21,7 +21,7 @@ import msgspec
 
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
-from bridge.oauth.words import shown
+from bridge.protocol.words import shown
 
 _MAX_QUERY = 16 * 1024
 _MAX_PARAMETERS = 50

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 
 from bridge.oauth.document import json_object
-from bridge.oauth.words import shown
+from bridge.protocol.words import shown
 
 _LONGEST_TOKEN = 64 * 1024
 _MOST = 5

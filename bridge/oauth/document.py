@@ -17,7 +17,7 @@ import msgspec
 
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
-from bridge.oauth.words import shown
+from bridge.protocol.words import shown
 
 MAX_BYTES = 512 * 1024
 

@@ -18,7 +18,7 @@ import msgspec
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
 from bridge.oauth.request import Pending
-from bridge.oauth.words import sentence, shown
+from bridge.protocol.words import sentence, shown
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never stands in a header.

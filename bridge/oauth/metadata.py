@@ -11,7 +11,7 @@ import msgspec
 from bridge.oauth.addresses import authorization_base, check_endpoint
 from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
-from bridge.oauth.words import shown
+from bridge.protocol.words import shown
 
 
 class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):

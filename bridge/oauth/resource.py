@@ -9,7 +9,7 @@ import msgspec
 from bridge.oauth.addresses import authorization_base, check_endpoint, is_url
 from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
-from bridge.oauth.words import shown
+from bridge.protocol.words import shown
 
 MAX_SERVERS = 10
 

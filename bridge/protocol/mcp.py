@@ -318,23 +318,6 @@ def told_progress_token(params: Raw) -> bytes:
     return bytes(_read(params).progress_token)
 
 
-def cancellation(raw_id: bytes, reason: str) -> bytes:
-    """A `notifications/cancelled` of the bridge's own."""
-    return b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b,"reason":%b}}' % (
-        raw_id,
-        msgspec.json.encode(reason),
-    )
-
-
-def listen_ended(raw_id: bytes) -> bytes:
-    """The answer to `subscriptions/listen` that says that it ended well (MCP 2026-07-28, Graceful Closure)."""
-    return b'{"jsonrpc":"2.0","id":%b,"result":{"resultType":"complete","_meta":{"%b":%b}}}' % (
-        raw_id,
-        META_SUBSCRIPTION.encode(),
-        raw_id,
-    )
-
-
 def _read(params: Raw) -> _Params:
     try:
         return _decode_params(params) if len(params) else _NO_PARAMS

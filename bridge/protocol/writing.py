@@ -7,6 +7,7 @@ from typing import cast
 import msgspec
 from msgspec import Raw
 
+from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, Response, request_id
 from bridge.protocol.surrogates import mended, replaced
 
@@ -44,6 +45,17 @@ def error(raw_id: bytes, value: Json) -> Response:
 def answering(response: Response, raw_id: bytes) -> Response:
     """The same answer to another request."""
     return error(raw_id, response.error) if response.is_error else result(raw_id, response.result)
+
+
+def cancellation(raw_id: bytes, reason: Json = b"") -> Notification:
+    """`notifications/cancelled` for a request (MCP, Cancellation); `reason` is a JSON string, empty without one."""
+    said = (b',"reason":', reason) if len(reason) else ()
+    return notification(mcp.CANCELLED, _joined(b'{"requestId":', raw_id, *said, b"}"))
+
+
+def listen_ended(raw_id: bytes) -> Response:
+    """The answer to `subscriptions/listen` that says that it ended well (MCP 2026-07-28, Graceful Closure)."""
+    return result(raw_id, b'{"resultType":"complete","_meta":{"%b":%b}}' % (mcp.META_SUBSCRIPTION.encode(), raw_id))
 
 
 def members(value: Json) -> Members:

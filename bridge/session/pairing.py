@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bridge.protocol import mcp
+from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, probing
 from bridge.session.clients import Clients
@@ -196,7 +196,7 @@ class Pairing:
             self._withdrawn.update([id_] if gone else [])
         for request in gone:
             if request.method == mcp.LISTEN:
-                self._desk.do(SendToHost(mcp.listen_ended(request.raw_id)))
+                self._desk.do(SendToHost(writing.listen_ended(request.raw_id).line))
 
     def _legacy_request(self, request: Request) -> None:
         if request.method == mcp.INITIALIZE:

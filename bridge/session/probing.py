@@ -17,6 +17,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from bridge.errors import INTERNAL_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, Response
 from bridge.session import faults
@@ -31,7 +32,6 @@ Eras = frozenset[str]
 PROBE_SECONDS = 4.0
 """How long a server may think about it; hosts give `initialize` 10 s and more, and that is still to come."""
 
-_INTERNAL_ERROR = -32603
 _NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
 _FOR_THE_HOST = frozenset(
     {"unreachable", "unauthorized", "redirect", "too-large", "rate-limited", "shutdown", "timeout"}
@@ -149,7 +149,7 @@ def _judge_fault(fault: Fault) -> Verdict:
 def _judge_error(code: int | None, error: Raw) -> Verdict:
     if code == mcp.UNSUPPORTED_VERSION:
         return Verdict(_eras(mcp.supported_versions(error)), is_kept=True)
-    if code == _INTERNAL_ERROR:
+    if code == INTERNAL_ERROR:
         return FOR_NOW
     return Verdict(frozenset({MODERN if code in mcp.MODERN_ERRORS else LEGACY}), is_kept=True)
 

@@ -19,9 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from bridge.protocol import jsonrpc, mcp, writing
+import msgspec
+
+from bridge.protocol import mcp, writing
 from bridge.protocol.headers import request_headers
-from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
+from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Batch, Call, Calls
@@ -266,9 +268,8 @@ class Session:
         self._answers.fail(call, faults.timed_out(self._ledger.url, request.method, seconds))
         self._ledger.abandon(exchange)
         if request.method != mcp.INITIALIZE:
-            note = jsonrpc.parse(mcp.cancellation(request.raw_id, f"no answer within {seconds:g} seconds"))
-            assert isinstance(note, Notification)  # noqa: S101 - what `cancellation` writes
-            self._notes.submit(note)
+            reason = msgspec.json.encode(f"no answer within {seconds:g} seconds")
+            self._notes.submit(writing.cancellation(request.raw_id, reason))
 
     # -- the session
 

@@ -82,10 +82,8 @@ class Subscriptions:
     def cancel(self, id_: RequestId) -> None:
         """The host wants no more of it: close the stream, which tells the server, and answer for it."""
         subscription = self._by_id[id_]
-        raw_id = subscription.request.raw_id
-        ended = b'{"resultType":"complete","_meta":{"%b":%b}}' % (mcp.META_SUBSCRIPTION.encode(), raw_id)
         self._ledger.abandon(subscription.exchange)
-        self._end(subscription, writing.result(raw_id, ended))
+        self._end(subscription, writing.listen_ended(subscription.request.raw_id))
 
     def refresh(self) -> None:
         """No connection from before can be trusted: ask for every stream again."""

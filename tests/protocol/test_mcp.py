@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from bridge.protocol import mcp
+from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Notification, NotJson, parse
 from tests.support.pieces import unhurried
 
@@ -176,7 +176,7 @@ def test_nesting_that_could_just_be_parsed_does_not_raise_deeper_in_the_stack(re
 
 
 def test_a_cancellation_of_the_bridges_own() -> None:
-    message = parse(mcp.cancellation(b'"a"', 'it "timed" out'))
+    message = parse(writing.cancellation(b'"a"', rb'"it \"timed\" out"').line)
     assert isinstance(message, Notification)
     assert message.method == mcp.CANCELLED
     assert mcp.cancelled_request(message.params) == "a"

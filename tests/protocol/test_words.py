@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.oauth.words import shown
+from bridge.protocol.words import shown
 
 
 @pytest.mark.parametrize(
