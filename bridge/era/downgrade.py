@@ -246,6 +246,8 @@ class Downgrade:
         open_ = self._rounds.reply(ended, asked.responses)
         self._waiting.enter(asked.request, partial(self._cancel, call))
         call.waiting, call.level, call.token = asked.request, asked.level, bytes(asked.token)
+        for line in self._calls.caught_up(call):
+            self._outlet.down(line)
         if asked.level is not None:
             self._log_level.reach(asked.level, None, lambda: None)
         if ended.sends_anew:

@@ -6,6 +6,7 @@ question, and another, the retry, waits for the rest (MCP 2026-07-28, Multi Roun
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
@@ -16,13 +17,16 @@ from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.protocol.writing import members
 
+_UNHEARD = 32
+
 
 class Call:
     """One call. `upper` is its id towards the server, 0 before it was sent.
 
     `waiting` is the host's request that waits for the answer; without one, `answer` keeps what came meanwhile. `level`
     and `token` are the log level and progress token (as JSON) of the host's last request for it; `server_token` is the
-    token the server knows. `is_task`: it was sent as one; `task_id` (as JSON) once the server has made it one.
+    token the server knows. `unheard` is the progress told while nobody waited. `is_task`: it was sent as one; `task_id`
+    (as JSON) once the server has made it one.
     """
 
     __slots__ = (
@@ -35,6 +39,7 @@ class Call:
         "target",
         "task_id",
         "token",
+        "unheard",
         "upper",
         "waiting",
     )
@@ -49,6 +54,7 @@ class Call:
         self.level = asked.level
         self.token = bytes(asked.token)
         self.server_token: RequestId | None = None
+        self.unheard: deque[Notification] = deque(maxlen=_UNHEARD)
         self.is_task = False
         self.task_id = b""
 
@@ -98,16 +104,23 @@ class LiveCalls:
             self._by_token.pop(call.server_token, None)
 
     def progress(self, message: Notification) -> Octets | None:
-        """What the host is told of a `notifications/progress`: None where no request of its own is meant."""
+        """What the host is told now of a `notifications/progress`: None where no request of its own is meant."""
         said = members(message.params)
-        key = _token_key(told := bytes(said.get("progressToken", Raw())))
+        key = _token_key(bytes(said.get("progressToken", Raw())))
         call = self._by_token.get(key) if key is not None else None
-        if call is None or call.waiting is None or not call.token:
+        if call is None:
             return None
-        if told == call.token:
-            return message.line
-        params = {**said, "progressToken": Raw(call.token)}
-        return writing.notification(message.method, msgspec.json.encode(params)).line
+        if call.waiting is None:
+            call.unheard.append(message)
+            return None
+        return _progress_line(message, said, call.token)
+
+    def caught_up(self, call: Call) -> Iterator[Octets]:
+        """What the host is told of the progress that was made while it did not wait, now that it does again."""
+        while call.unheard:
+            message = call.unheard.popleft()
+            if line := _progress_line(message, members(message.params), call.token):
+                yield line
 
     def wants_log(self, message: Notification, about: RequestId | None) -> bool:
         """Whether a request of the host's that waits asked to hear this log message."""
@@ -118,6 +131,16 @@ class LiveCalls:
             return False
         meant = self._by_id.values() if about is None else [call for call in [self.get(about)] if call]
         return any(call.waiting is not None and call.level is not None and call.level <= level for call in meant)
+
+
+def _progress_line(message: Notification, said: dict[str, Raw], token: bytes) -> Octets | None:
+    """The notification for a host that waits under this token; None where it asked for no progress."""
+    if not token:
+        return None
+    if bytes(said["progressToken"]) == token:
+        return message.line
+    params = {**said, "progressToken": Raw(token)}
+    return writing.notification(message.method, msgspec.json.encode(params)).line
 
 
 def _token_key(token: bytes) -> RequestId | None:

@@ -288,17 +288,35 @@ def test_progress_follows_the_request_that_waits() -> None:
     book = Book().opened()
     upper = book.calls(1, progressToken="one")
 
-    def progress(value: int) -> list[Json]:
+    def progress(value: float) -> list[Json]:
         return book.tells("notifications/progress", {"progressToken": "one", "progress": value}, upper)[0]
 
     assert progress(1)[0]["params"]["progressToken"] == "one"
     state, key = asked(book, upper)
+    assert progress(1.5) == []
     assert progress(2) == []
-    book.retries(2, state, {key: ACCEPTED}, progressToken=2)
+    down, _ = book.retries(2, state, {key: ACCEPTED}, progressToken=2)
+    assert [told["params"] for told in down] == [
+        {"progressToken": 2, "progress": 1.5},
+        {"progressToken": 2, "progress": 2},
+    ], "what was told meanwhile reaches the request that waits next"
     assert progress(3)[0]["params"] == {"progressToken": 2, "progress": 3}
     state, key = asked(book, upper, "q2", 2)
-    book.retries(3, state, {key: ACCEPTED})
     assert progress(4) == []
+    assert book.retries(3, state, {key: ACCEPTED})[0] == []
+    assert progress(5) == []
+
+
+def test_progress_of_a_call_that_ended_meanwhile_comes_before_its_answer() -> None:
+    book = Book().opened()
+    upper = book.calls(1, progressToken="one")
+    state, key = asked(book, upper)
+    for value in range(100):
+        book.tells("notifications/progress", {"progressToken": "one", "progress": value}, upper)
+    assert book.answers(upper, {"content": []}) == ([], [])
+    down, _ = book.retries(2, state, {key: ACCEPTED}, progressToken="two")
+    assert [told["params"]["progress"] for told in down[:-1]] == list(range(68, 100)), "the newest, bounded"
+    assert down[-1]["id"] == 2
 
 
 def test_log_messages_follow_the_level_of_the_request_that_waits() -> None:
