@@ -17,6 +17,7 @@ import click
 
 from bridge.config import (
     CLIENT_SECRET_VARIABLE,
+    GRANTS,
     LOG_LEVELS,
     PATIENCE_VARIABLE,
     PROTOCOLS,
@@ -115,6 +116,12 @@ def _sign_in_options() -> tuple[Callable[[Decorated], Decorated], ...]:
         _option("--authorize-param", cls=LinesOption, multiple=True, metavar="NAME=VALUE",
                 help="Add this parameter to the authorization request. Repeatable."),
         *_callback_options(),
+        _option("--grant", type=click.Choice(GRANTS, case_sensitive=False), default="authorization-code",
+                help="How to sign in. authorization-code: in a browser on this machine; device-code: in any browser,"
+                     " with a code. Default: authorization-code."),
+        _option("--no-browser", is_flag=True, help="Show the link to sign in at; open no browser."),
+        _option("--answer-within", callback=_seconds_or_never, default="8", metavar="SECONDS",
+                help="Answer the host after this time although nobody has signed in yet. Default: 8; 0: wait."),
         _option("--login-timeout", callback=_seconds, default="300", metavar="SECONDS",
                 help="Wait this long for somebody to sign in. Default: 300."),
         _option("--token-store", type=click.Choice(TOKEN_STORES, case_sensitive=False), default="auto",

@@ -25,8 +25,10 @@ from bridge.config.settings import (
 )
 from bridge.config.signing_in import (
     CLIENT_SECRET_VARIABLE,
+    GRANTS,
     TOKEN_STORES,
     ClientSecret,
+    Grant,
     SignInSettings,
     TokenStore,
     check_metadata_url,
@@ -36,6 +38,7 @@ from bridge.config.signing_in import (
 
 __all__ = [
     "CLIENT_SECRET_VARIABLE",
+    "GRANTS",
     "LOG_LEVELS",
     "OWNED_HEADERS",
     "PATIENCE_VARIABLE",
@@ -44,6 +47,7 @@ __all__ = [
     "TRANSPORTS",
     "ClientSecret",
     "EraChoice",
+    "Grant",
     "Header",
     "Settings",
     "SignInSettings",

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 from bridge.errors import UsageError
 
 TokenStore = Literal["auto", "keyring", "file", "memory"]
+Grant = Literal["authorization-code", "device-code"]
 
 TOKEN_STORES = ("auto", "keyring", "file", "memory")
+GRANTS = ("authorization-code", "device-code")
 CLIENT_SECRET_VARIABLE = "MCP_BRIDGE_CLIENT_SECRET"  # noqa: S105 - a name
 
 # Parameters of the authorization request that the flow sets itself; a fixed value would break it or its safety.
@@ -39,7 +41,9 @@ class SignInSettings:
     """Making one checks it all; a bad one raises `UsageError`.
 
     `scope` None means that the server decides; `resource` None that it is discovered, and "none" that the parameter is
-    left out. `callback_port` None means an ephemeral one. `login_timeout` in seconds.
+    left out. `callback_port` None means an ephemeral one. `login_timeout` in seconds. `answer_within`: after how many
+    seconds the host is answered that a sign-in is waited for; None: it waits with the bridge. `no_browser`: the bridge
+    opens none.
     """
 
     client_id: str | None = None
@@ -51,7 +55,10 @@ class SignInSettings:
     callback_port: int | None = None
     callback_host: str = "localhost"
     callback_path: str = "/callback"
+    grant: Grant = "authorization-code"
     login_timeout: float = 300.0
+    answer_within: float | None = 8.0
+    no_browser: bool = False
     token_store: TokenStore = "auto"  # noqa: S105 - a place
     use_id_token: bool = False
     allow_private: bool = False
@@ -83,6 +90,10 @@ class SignInSettings:
             )
         if not (self.login_timeout > 0 and math.isfinite(self.login_timeout)):
             raise UsageError(f"The login timeout must be more than 0 seconds, not {self.login_timeout:g}.")
+        if self.answer_within is not None and not (self.answer_within > 0 and math.isfinite(self.answer_within)):
+            raise UsageError(f"The time to answer within must be more than 0 seconds, not {self.answer_within:g}.")
+        if self.grant not in GRANTS:
+            raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
         if self.token_store not in TOKEN_STORES:
             raise UsageError(f"Unknown token store {self.token_store!r}: choose {', '.join(TOKEN_STORES)}.")
         if not _PROFILE.fullmatch(self.profile):

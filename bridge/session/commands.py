@@ -96,6 +96,10 @@ class DropConnections(msgspec.Struct, frozen=True, gc=False):
     """Close every idle connection."""
 
 
+class SignIn(msgspec.Struct, frozen=True, gc=False):
+    """The person at the host wants to sign in now: ask him, and open a browser even if one was opened before."""
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Tell the log. `level` is a name of the standard library's logging levels."""
 
@@ -115,5 +119,6 @@ Command = (
     | SetTimer
     | CancelTimer
     | DropConnections
+    | SignIn
     | Report
 )

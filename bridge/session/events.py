@@ -104,8 +104,26 @@ class SignInStarted(msgspec.Struct, frozen=True, gc=False):
     """A person was asked to sign in. What waits for the server may take minutes now, through no fault of its own."""
 
 
+class SignInShown(msgspec.Struct, frozen=True, gc=False):
+    """What a person has to do to sign in became known, or changed.
+
+    `url` is what he opens; `user_code` what he types in there, empty where nothing (RFC 8628 3.3); `is_open` tells that
+    a browser was opened with it already; `ends_in` is how many seconds he has.
+    """
+
+    url: str
+    user_code: str = ""
+    is_open: bool = False
+    ends_in: float = 0.0
+
+
 class SignInEnded(msgspec.Struct, frozen=True, gc=False):
-    """Nobody is asked any more, however it went."""
+    """Nobody is asked any more. `problem` says why there is no token, in words for people; empty: there is one.
+
+    Comes without a `SignInStarted` too: where nobody was asked, as nobody is to be asked without having wished it.
+    """
+
+    problem: str = ""
 
 
 class Woke(msgspec.Struct, frozen=True, gc=False):
@@ -125,6 +143,7 @@ Event = (
     | ExchangeFailed
     | TimerFired
     | SignInStarted
+    | SignInShown
     | SignInEnded
     | Woke
 )

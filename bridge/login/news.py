@@ -1,0 +1,65 @@
+"""What a login tells those who wait for it, and what they may tell it: each a line of JSON on the channel between them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Raw
+
+Phase = Literal["preparing", "waiting", "finishing", "done", "failed"]
+Tab = Literal["", "opened", "unopened"]
+Failure = Literal["", "refused", "timed-out", "stopped", "failed"]
+
+
+class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="news"):
+    """How a login stands, whole each time.
+
+    `preparing`: nobody can do anything yet. `waiting`: for a person, who opens `url` (and types in `user_code`, RFC
+    8628 3.3) until `ends_at` (Unix seconds). `finishing`: the person is done, the token is fetched. `done` and
+    `failed` are the last: `failure` is for programs, `message` and `hint` are for people. `tab` tells what became of
+    opening a browser. `record` is there only with `done`, where the store did not take it.
+    """
+
+    phase: Phase
+    url: str = ""
+    user_code: str = ""
+    redirect_uri: str = ""
+    tab: Tab = ""
+    ends_at: float = 0.0
+    failure: Failure = ""
+    message: str = ""
+    hint: str = ""
+    record: Raw = Raw()
+
+    def __repr__(self) -> str:
+        """Without the URL, which holds `state`, and without the record."""
+        return f"News({self.phase!r}, {self.failure!r}, {self.message!r})"
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the login is over."""
+        return self.phase in {"done", "failed"}
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="word"):
+    """What one who waits wants; each gets a `Reply` with its number.
+
+    `callback`: `text` is the query of a redirect URL that a person pasted. `open`: open a browser now. `stop`: end
+    without a token.
+    """
+
+    number: int
+    want: Literal["callback", "open", "stop"]
+    text: str = ""
+
+    def __repr__(self) -> str:
+        """Without the text, which may hold a code."""
+        return f"Word({self.number}, {self.want!r})"
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="reply"):
+    """The answer to a `Word`. `problem` says why it was not done, empty where it was."""
+
+    number: int
+    problem: str = ""
