@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bridge.app.kept_record import Keeping, KeptRecord
 from bridge.errors import BridgeError
@@ -27,6 +27,13 @@ _PAST_TOKENS = 8
 _logger = logging.getLogger("bridge.authorization")
 
 
+class Brought(NamedTuple):
+    """What a sign-in brought, and whether the store has it."""
+
+    record: Record
+    is_kept: bool
+
+
 class Renewal(Protocol):
     """Signing in and refreshing; made only when one of them is needed."""
 
@@ -34,9 +41,15 @@ class Renewal(Protocol):
         """The record with new tokens. Raises as `TokenEndpoint.refresh`."""
 
     async def sign_in(
-        self, refusal: Refusal, previous: Record | None, keep: Callable[[Record], Awaitable[None]]
-    ) -> None:
-        """Have a person sign in, and hand the record to `keep`. Raises `SignInError`."""
+        self, refusal: Refusal, previous: Record | None, *, is_wished: bool, is_needed: Callable[[], Awaitable[bool]]
+    ) -> Brought | None:
+        """Have a person sign in; who wishes it is not held back. Raises `SignInError`.
+
+        None where `is_needed`, asked before anything is begun, says no.
+        """
+
+    async def open_browser(self) -> None:
+        """Open one for the sign-in that is under way."""
 
     def still_refused(self, refusal: Refusal, record: Record | None, now: float) -> BridgeError:
         """The error for a token that a sign-in just gave and the server does not take."""
@@ -45,8 +58,8 @@ class Renewal(Protocol):
 class Authorization:
     """Gives each request its credential, and makes good what the server refuses.
 
-    `conceal` takes each secret before it is used; `signing_in` hears when a person is waited for, and when no more.
-    `person_seconds` is how long to wait for a sign-in that another process has begun.
+    `conceal` takes each secret before it is used. `signing_in` hears when a person is waited for, and when no more:
+    then with the reason why there is no token, or nothing.
     """
 
     def __init__(
@@ -57,8 +70,7 @@ class Authorization:
         *,
         use_id_token: bool,
         conceal: Callable[[str], None],
-        signing_in: Callable[[bool], None],
-        person_seconds: float = 330.0,
+        signing_in: Callable[[bool, str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._kept = KeptRecord(slot, keeping)
@@ -67,7 +79,6 @@ class Authorization:
         self._use_id_token = use_id_token
         self._conceal = conceal
         self._signing_in = signing_in
-        self._person_seconds = person_seconds
         self._clock = clock
         self._record: Record | None = None
         self._origin = Origin.STORE
@@ -79,6 +90,9 @@ class Authorization:
         self._past: deque[str] = deque(maxlen=_PAST_TOKENS)
         self._renews_ahead_from = 0.0
         self._changed = asyncio.Event()
+        self._last_refusal: Refusal | None = None
+        self._looks_again_at = 0.0
+        self._opening: asyncio.Task[None] | None = None
 
     # -- what a request asks for
 
@@ -87,6 +101,9 @@ class Authorization:
         record = self._record
         if record is None or not record.access_token:
             return self._credential if self._is_loaded else None
+        if self._is_signed_out():
+            self._adopt(None, Origin.STORE)
+            return self._credential
         if record.expires_at is None:
             return self._credential
         now = self._clock()
@@ -122,6 +139,7 @@ class Authorization:
         while True:
             if refusal.credential.serial != self._credential.serial:
                 return
+            self._last_refusal = refusal
             if self._work is not None:
                 if refusal.is_quiet:
                     await self._end_of_work()  # It has nobody to tell that a sign-in failed; there may be another.
@@ -136,6 +154,18 @@ class Authorization:
                 if self._is_working():
                     continue  # Somebody began while the store was read.
             await asyncio.shield(self._begin(self._recover(refusal)))
+
+    def wish(self) -> None:
+        """A person wishes to sign in now: whatever held the bridge back from asking him does so no more."""
+        refusal = self._last_refusal
+        if self._is_asking:
+            self._opening = asyncio.create_task(self._make().open_browser())
+        elif self._work is not None:
+            self._work.add_done_callback(lambda _: self.wish())
+        elif refusal is None or (self._credential.header and refusal.credential.serial != self._credential.serial):
+            self._signing_in(False, "")  # There is a token that was not refused, or none is wanted.
+        else:
+            self._begin(self._sign_in(refusal, is_wished=True))
 
     async def close(self) -> None:
         """End: a refresh under way may finish, for what it spends is lost otherwise; a sign-in may not."""
@@ -202,10 +232,6 @@ class Authorization:
         if record is not None:
             self._adopt(record, Origin.STORE)
 
-    async def _keep(self, record: Record) -> None:
-        await self._kept.replace(record)
-        self._adopt(record, Origin.SIGN_IN)
-
     # -- renewing
 
     def _make(self) -> Renewal:
@@ -225,6 +251,9 @@ class Authorization:
         from bridge.oauth.errors import GrantRejected, SignInError, Unavailable
 
         async with self._kept.locked():
+            if self._kept.is_kept and not self._kept.may_exist:
+                self._adopt(None, Origin.STORE)  # Somebody signed out: what is left here is not to bring it back.
+                return
             record = await self._kept.read_current() or seen
             if record.access_token != seen.access_token and record.access_token:
                 _logger.debug("another process renewed the token")
@@ -280,19 +309,37 @@ class Authorization:
         elif step is Step.GIVE_UP:
             raise self._make().still_refused(refusal, self._record, self._clock())
 
-    async def _sign_in(self, refusal: Refusal) -> None:
+    async def _sign_in(self, refusal: Refusal, *, is_wished: bool = False) -> None:
+        async def is_needed() -> bool:
+            stored = await self._kept.read_if_any()
+            if self._next(refusal, stored) is not Step.RELOAD:
+                return True
+            self._adopt(stored, Origin.STORE)
+            return False
+
         self._is_asking = True
-        self._signing_in(True)
+        self._signing_in(True, "")
+        problem = ""
         try:
-            async with self._kept.one_person(self._person_seconds):
-                stored = await self._kept.read_if_any()
-                if self._next(refusal, stored) is Step.RELOAD:
-                    self._adopt(stored, Origin.STORE)
-                    return
-                await self._make().sign_in(refusal, self._record, self._keep)
+            brought = await self._make().sign_in(refusal, self._record, is_wished=is_wished, is_needed=is_needed)
+            if brought is not None:
+                self._kept.is_kept = brought.is_kept
+                self._adopt(brought.record, Origin.SIGN_IN)
+        except BridgeError as error:
+            problem = str(error)
+            raise
         finally:
             self._is_asking = False
-            self._signing_in(False)
+            self._signing_in(False, problem)
+
+    def _is_signed_out(self) -> bool:
+        """Whether somebody removed the record from the store. It is looked at once a second, if at all."""
+        now = self._clock()
+        is_soon = now < self._looks_again_at <= now + 1.0  # A clock that was set back does not count.
+        if is_soon or not self._kept.is_kept:
+            return False
+        self._looks_again_at = now + 1.0
+        return not self._kept.may_exist
 
 
 def _say_why(task: asyncio.Future[None]) -> None:

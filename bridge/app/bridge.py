@@ -31,6 +31,7 @@ from bridge.session.commands import (
     SendToHost,
     SetTimer,
     Settle,
+    SignIn,
 )
 from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, TimerFired, TimerKey, Woke
 from bridge.session.intake import read_line
@@ -76,6 +77,7 @@ class Bridge:
         self._quiet: asyncio.Event | None = None
         self._remote: Remote
         self._drop_idle: Callable[[], None]
+        self._wish: Callable[[], None]
         self._act: dict[type, Callable[[Any], None]] = {
             SendToHost: self._send_to_host,
             Remember: lambda command: self._remember(command.eras),
@@ -87,13 +89,15 @@ class Bridge:
             SetTimer: self._set_timer,
             CancelTimer: self._cancel_timer,
             DropConnections: self._drop_connections,
+            SignIn: self._sign_in,
             Report: self._report,
         }
 
-    def connect(self, remote: Remote, drop_idle: Callable[[], None]) -> None:
-        """Say where exchanges are carried out, and how idle connections are dropped."""
+    def connect(self, remote: Remote, drop_idle: Callable[[], None], wish: Callable[[], None] = lambda: None) -> None:
+        """Say where exchanges are carried out, how idle connections are dropped, and who hears a wish to sign in."""
         self._remote = remote
         self._drop_idle = drop_idle
+        self._wish = wish
 
     # -- what happens
 
@@ -221,6 +225,9 @@ class Bridge:
 
     def _drop_connections(self, _: Command) -> None:
         self._drop_idle()
+
+    def _sign_in(self, _: Command) -> None:
+        self._loop.call_soon(self._wish)  # What comes of it comes after what else was said.
 
     def _report(self, command: Report) -> None:
         _logger.log(logging.getLevelNamesMapping()[command.level.upper()], "%s", command.text)

@@ -76,7 +76,7 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         emit=bridge.take,
         clear=output.drained,
     )
-    bridge.connect(remote, connections.drop_idle)
+    bridge.connect(remote, connections.drop_idle, authorization.wish if authorization else lambda: None)
     _on_signals(bridge)
     watch_hang_up(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     if not watch_parent(lambda: bridge.stop("the parent process died")):
@@ -133,11 +133,12 @@ def _unguessable() -> str:
     return token_urlsafe(24)
 
 
-def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, pairing: Pairing) -> Authorization:
-    from bridge.oauth.record import tokens_slot
+def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, reception: Pairing) -> Authorization:
+    from bridge.app.login_order import slot_of
     from bridge.store.vault import open_vault
 
     own = settings.sign_in
+    since = time.time()
     logging_to.redactor.add(own.client_secret)
     vault = open_vault(own.token_store, lambda text: _logger.warning("%s", text))
 
@@ -146,20 +147,20 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, pair
 
         return PersonalRenewal(
             settings,
-            vault,
+            since=since,
             conceal=logging_to.redactor.add,
-            announce=lambda url: logging_to.announce("Sign in at:", url),
-            host_name=lambda: pairing.host_name,
+            announce=logging_to.announce,
+            show=bridge.take,
+            host_name=lambda: reception.host_name,
         )
 
     return Authorization(
-        tokens_slot(settings.url, own.client_id or own.client_metadata_url or "", own.resource or "", own.profile),
+        slot_of(settings),
         vault,
         make_renewal,
         use_id_token=own.use_id_token,
         conceal=logging_to.redactor.add,
-        person_seconds=own.login_timeout + 30.0,
-        signing_in=lambda begins: bridge.take(SignInStarted() if begins else SignInEnded()),
+        signing_in=lambda begins, problem: bridge.take(SignInStarted() if begins else SignInEnded(problem)),
     )
 
 

@@ -1,49 +1,67 @@
-"""Refreshing and signing in, put together when the first of them is needed: most starts need neither."""
+"""Refreshing, and having a person sign in, put together when the first of them is needed: most starts need neither."""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import importlib
+import logging
 import os
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from bridge.config import Settings
+from bridge.app.authorization import Brought
+from bridge.config import Settings, parse_seconds
 from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError
-from bridge.oauth.record import Record
+from bridge.oauth.record import Record, decode
+from bridge.oauth.tabs import PAUSE, HeldBack, held_back
 from bridge.remote.credentials import Refusal
-from bridge.remote.proxy import proxy_for
-from bridge.store.vault import Vault
+from bridge.session.events import SignInShown
 
 if TYPE_CHECKING:
-    from bridge.login.web import ProxyAddress, Web
+    from bridge.app.logins import Joined, Logins
+    from bridge.login.news import News
+    from bridge.login.web import Web
     from bridge.oauth.challenge import Challenge
+
+_TRIES = 3
+
+PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
+
+_logger = logging.getLogger("bridge.authorization")
 
 
 class PersonalRenewal:
-    """`Renewal` with a browser and the network. `host_name` names the program that the person works with."""
+    """`Renewal` with a person and the network.
+
+    `since` is when this run began (Unix seconds), `host_name` names the program that the person works with, `announce`
+    shows him the URL to open, in words and a URL; `show` tells the session of it.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        vault: Vault,
         *,
+        since: float,
         conceal: Callable[[str], None],
-        announce: Callable[[str], None],
+        announce: Callable[[str, str], None],
+        show: Callable[[SignInShown], None],
         host_name: Callable[[], str],
     ) -> None:
         self._settings = settings
-        self._vault = vault
+        self._since = since
         self._conceal = conceal
         self._announce = announce
+        self._show = show
         self._host_name = host_name
         self._kept_web: Web | None = None
+        self._kept_logins: Logins | None = None
+        self._joined: Joined | None = None
+        self._announced = ""
 
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
@@ -58,33 +76,106 @@ class PersonalRenewal:
         tokens = await TokenEndpoint(web, self._conceal).refresh(asking)
         return record.with_tokens(tokens, time.time())
 
-    async def sign_in(
-        self, refusal: Refusal, previous: Record | None, keep: Callable[[Record], Awaitable[None]]
-    ) -> None:
-        """Have a person sign in."""
-        web = await self._web()
-        from bridge.login.sign_in import Ask, SignIn
-        from bridge.oauth.challenge import scopes_of
+    # -- signing in
 
-        challenge = _challenge(refusal)
-        ask = Ask(
-            resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
-            challenged=scopes_of(challenge) if challenge else (),
-            previous=previous,
-            widens=refusal.lacks is not None,
-            said=refusal.said,
-            host=self._host_name(),
+    async def sign_in(
+        self, refusal: Refusal, previous: Record | None, *, is_wished: bool, is_needed: Callable[[], Awaitable[bool]]
+    ) -> Brought | None:
+        """Wait for a person to sign in, in the login that is under way or a new one."""
+        from bridge.app.login_order import make_order
+        from bridge.login.channel import ChannelLost
+
+        order = make_order(self._settings, refusal, previous, self._host_name())
+
+        async def may_start() -> bool:
+            if not await is_needed():
+                return False
+            if not is_wished:
+                self._check_tabs(widens=refusal.lacks is not None)
+            return True
+
+        logins = self._logins()
+        for _ in range(_TRIES):
+            joined = await logins.join_or_start(order, may_start)
+            if joined is None:
+                return None
+            self._joined = joined
+            try:
+                if is_wished and not self._settings.sign_in.no_browser:
+                    await joined.channel.say("open")
+                return await self._wait(joined)
+            except ChannelLost:
+                # It was killed. What it had kept is found in the store; else another one may be begun.
+                _logger.info("the process that waited for the sign-in to %s has gone", self._settings.url)
+            finally:
+                self._joined = None
+                await joined.channel.close()
+        raise SignInError(
+            f"The process that waited for the sign-in to {self._settings.url} ended without a word, more than once.",
+            hint="Something ends it, such as a security program; --log-file shows how far it comes.",
         )
-        flow = SignIn(
-            self._settings.url,
-            self._settings.sign_in,
-            web,
-            self._vault,
-            announce=self._announce,
-            conceal=self._conceal,
-            environ=os.environ,
+
+    async def open_browser(self) -> None:
+        """The person wishes it: open a browser for the sign-in that is under way. Raises nothing."""
+        from bridge.login.channel import ChannelLost
+
+        if self._joined is None or self._settings.sign_in.no_browser:
+            return
+        try:
+            if problem := await self._joined.channel.say("open"):
+                _logger.info("%s", problem)
+        except ChannelLost:
+            _logger.debug("the sign-in is over")
+
+    async def _wait(self, joined: Joined) -> Brought:
+        """Follow a login to its end."""
+        heard = 0
+        while True:
+            news = await joined.channel.news()
+            heard = self._pass_on(news, heard)
+            if news.url:
+                self._tell(joined, news)
+            if news.phase == "done":
+                if (record := decode(bytes(news.record))) is None:
+                    raise SignInError("The sign-in brought something that cannot be used.", hint="Sign in once more.")
+                return Brought(record, news.is_kept)
+            if news.phase == "failed":
+                raise SignInError(news.message, hint=news.hint)
+
+    def _pass_on(self, news: News, heard: int) -> int:
+        """Log what the login process logged since."""
+        for level, text in news.log[max(0, len(news.log) - (news.logged - heard)) :]:
+            _logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
+        return news.logged
+
+    def _tell(self, joined: Joined, news: News) -> None:
+        for state in parse_qs(urlsplit(news.url).query).get("state", []):
+            self._conceal(state)
+        if news.url != self._announced:
+            self._announced = news.url
+            words = "Sign in at:"
+            if joined.was_under_way:
+                words = f"A sign-in is under way already (process {joined.pid}). Sign in at:"
+            if news.user_code:
+                words = f"{words.removesuffix(' at:')} with the code {news.user_code} at:"
+            self._announce(words, news.url)
+        if news.tab == "unopened" and news.message:
+            _logger.warning("%s", news.message)
+        self._show(
+            SignInShown(news.url, news.user_code, is_open=news.tab == "opened", ends_in=news.ends_at - time.time())
         )
-        await flow.run(ask, keep)
+
+    def _check_tabs(self, *, widens: bool) -> None:
+        """Raise `SignInError` where a person is not to be asked again without having wished it."""
+        from bridge.app.login_order import login_slot
+
+        history = self._logins().files.history(login_slot(self._settings))
+        pause = parse_seconds(os.environ.get(PAUSE_VARIABLE) or f"{PAUSE:g}", PAUSE_VARIABLE, zero_is_none=True) or 0.0
+        now = time.time()
+        if held := held_back(history, now=now, since=self._since, widens=widens, pause=pause):
+            raise SignInError(_why_held_back(held, self._settings.url, now), hint=_how_to_sign_in(self._settings))
+
+    # -- what is asked of a token that does not help
 
     def still_refused(self, refusal: Refusal, record: Record | None, now: float) -> BridgeError:
         """Say why a token that was just given does not help, as far as it can be seen."""
@@ -115,30 +206,27 @@ class PersonalRenewal:
             "and try --resource or --use-id-token if the provider wants that.",
         )
 
+    # -- the parts
+
+    def _logins(self) -> Logins:
+        if self._kept_logins is None:
+            from bridge.app.login_order import login_slot
+            from bridge.app.logins import Logins
+            from bridge.store.places import platform_places
+
+            self._kept_logins = Logins(
+                login_slot(self._settings), platform_places(), lambda text: _logger.warning("%s", text)
+            )
+        return self._kept_logins
+
     async def _web(self) -> Web:
         if self._kept_web is None:
             # Its import takes long enough to hold up messages.
             await asyncio.to_thread(importlib.import_module, "httpx")
-            from bridge.login.web import Web
+            from bridge.app.signing_in import open_web
 
-            settings = self._settings
-            self._kept_web = Web(
-                settings.url,
-                tls=self._tls,
-                proxy_for=_proxy_address,
-                connect_timeout=settings.connect_timeout,
-                allow_private=settings.sign_in.allow_private,
-            )
+            self._kept_web = open_web(self._settings)
         return self._kept_web
-
-    def _tls(self, own_origin: bool) -> ssl.SSLContext:
-        from bridge.remote.tls import ssl_context
-
-        settings = self._settings
-        if not own_origin:
-            # The user's certificate is for the MCP server, and tells others who he is.
-            settings = dataclasses.replace(settings, client_cert=None, client_cert_key=None)
-        return ssl_context(settings)
 
 
 def _challenge(refusal: Refusal) -> Challenge | None:
@@ -147,6 +235,25 @@ def _challenge(refusal: Refusal) -> Challenge | None:
     return bearer_challenge(parse_challenges(refusal.challenges))
 
 
-def _proxy_address(url: str) -> ProxyAddress | None:
-    proxy = proxy_for(url, os.environ)
-    return None if proxy is None else (proxy.url, proxy.auth)
+_HELD_BACK = {
+    "refused": "the last sign-in was refused",
+    "timed-out": "nobody finished the last sign-in",
+    "": "the last sign-in was cut off",
+}
+
+
+def _why_held_back(held: HeldBack, url: str, now: float) -> str:
+    """In words for a person."""
+    if held.until == float("inf"):
+        return f"You signed out of {url}, so no browser is opened by itself."
+    why = _HELD_BACK.get(held.outcome, "a browser was opened for it a moment ago")
+    return f"{url} wants a sign-in, and {why}, so no browser is opened by itself for {held.until - now:.0f} s."
+
+
+def _how_to_sign_in(settings: Settings) -> str:
+    profile = settings.sign_in.profile
+    named = f" --profile {profile}" if profile != "default" else ""
+    command = f"mcp-remote-bridge login {settings.url}{named}"
+    if settings.sign_in.answer_within is None:
+        return f"To sign in, run: {command}"
+    return f"Call the tool sign_in, or run: {command}"

@@ -2,12 +2,12 @@
 
 | exit code | when |
 |---|---|
-| 0 | the bridge ended as it should |
+| 0 | the bridge ended as it should, or the command did what it is for |
 | 1 | something failed that the user did not write |
 | 2 | an option, a variable or a file named there cannot be used |
-| 130 | interrupted before the bridge had started |
+| 130 | interrupted before the bridge had started, or while a command waited |
 
-Stdout belongs to the protocol: only `--help`, `--version` and `client-metadata`, which bridge nothing, write to it.
+Stdout belongs to the protocol: only what bridges nothing writes to it, such as `--help`, `--version` and `status`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from typing import Any, NoReturn
 import click
 
 from bridge import __version__
+from bridge.cli.callback import callback
+from bridge.cli.login import login
+from bridge.cli.logout import logout
 from bridge.cli.options import callback_options, run_options, settings_from, source_of
+from bridge.cli.status import status
 from bridge.config import Settings, SignInSettings, check_metadata_url
 from bridge.errors import BridgeError
 
@@ -82,6 +86,12 @@ def run(url: Sequence[str], **options: Any) -> None:
     sys.exit(code)
 
 
+cli.add_command(login)
+cli.add_command(callback)
+cli.add_command(logout)
+cli.add_command(status)
+
+
 @cli.command("client-metadata", context_settings=_CONTEXT)
 @click.argument("url", metavar="URL")
 @callback_options
@@ -101,6 +111,14 @@ def client_metadata(url: str, callback_port: int | None, callback_host: str, cal
     port = "" if callback_port is None else f":{callback_port}"
     redirect_uris = [f"http://{host}{port}{settings.callback_path}" for host in hosts]
     click.echo(json.dumps(document(url, redirect_uris), indent=2))
+
+
+@cli.command("login-process", hidden=True, context_settings=_CONTEXT)
+def login_process() -> None:
+    """Sign in as the order on stdin says. The bridge starts this itself."""
+    from bridge.app.login_process import run_login_process
+
+    sys.exit(run_login_process())
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

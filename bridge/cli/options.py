@@ -1,13 +1,14 @@
-"""The options of a run, and how their values become `Settings`.
+"""The options of a run and of the commands about sign-ins, and how their values become `Settings`.
 
 Each option has a variable, `MCP_BRIDGE_` and its name in capitals; the command line wins. Click reads the
 words, `bridge.config` judges them: a message then reads the same whether a value came from an option or a
-variable.
+variable. A context's `obj` may be another environment to look variables up in, as of a host's entry.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -39,11 +40,21 @@ from bridge.errors import UsageError
 URL_VARIABLE = "MCP_BRIDGE_URL"
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_Named = tuple[str, Callable[[Any], Any]]
 
 _BARE_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(:\d{1,5})?([/?].*)?")
 
 
-class LinesOption(click.Option):
+class VariableOption(click.Option):
+    """An option with a variable."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Look the variable up; an empty one counts as not set."""
+        environ: Mapping[str, str] = os.environ if ctx.obj is None else ctx.obj
+        return environ.get(self.envvar) or None if isinstance(self.envvar, str) else None
+
+
+class LinesOption(VariableOption):
     """A repeatable option. In its variable each line is one value; blank lines do not count."""
 
     def value_from_envvar(self, ctx: click.Context) -> list[str] | None:
@@ -65,8 +76,48 @@ def source_of(param: click.Parameter | None, ctx: click.Context | None) -> str:
 
 def run_options(command: Decorated) -> Decorated:
     """Give a command the options of a run, in the order its help shows them."""
+    return _decorated(command, _options())
+
+
+def login_options(command: Decorated) -> Decorated:
+    """Give a command the options of a run that matter to a sign-in."""
+    return _decorated(command, [pair for pair in _options() if pair[0] not in _NOT_FOR_LOGIN])
+
+
+def account_options(command: Decorated) -> Decorated:
+    """Give a command the options that tell which stored sign-in is meant, and how its servers are reached."""
+    return _decorated(command, [pair for pair in _options() if pair[0] in _FOR_ACCOUNT])
+
+
+def callback_options(command: Decorated) -> Decorated:
+    """Give a command the options that say what the redirect URI is."""
+    return _decorated(command, _callback_options())
+
+
+def token_store_option(command: Decorated) -> Decorated:
+    """Give a command the option that says where tokens are kept."""
+    return _decorated(command, [pair for pair in _options() if pair[0] == "--token-store"])
+
+
+def _decorated(command: Decorated, options: Sequence[_Named]) -> Decorated:
+    for _, option in reversed(options):
+        command = option(command)
+    return command
+
+
+_NOT_FOR_LOGIN = frozenset(("--transport", "--protocol", "--request-timeout", "--answer-within"))
+_FOR_ACCOUNT = frozenset(
+    (
+        *("--connect-timeout", "--allow-http", "--ca-file", "--client-cert", "--client-cert-key"),
+        *("--client-id", "--client-secret", "--client-metadata-url", "--resource"),
+        *("--token-store", "--allow-private", "--profile"),
+    )
+)
+
+
+def _options() -> tuple[_Named, ...]:
     file = click.Path(path_type=Path)
-    options = (
+    return (
         _option("--header", cls=LinesOption, multiple=True, metavar="'NAME: VALUE'",
                 help="Send this header with every request. ${VAR} in the value comes from the environment."
                      " Repeatable."),
@@ -90,21 +141,6 @@ def run_options(command: Decorated) -> Decorated:
                 help="What stderr and the log file show: error, warning, info or debug. Default: info."),
         _option("--log-file", type=file, metavar="FILE", help="Append the log, with times, to FILE."),
         _option("--silent", is_flag=True, help="Show nothing but errors on stderr."),
-    )  # fmt: skip
-    for option in reversed((*options, *_sign_in_options())):
-        command = option(command)
-    return command
-
-
-def callback_options(command: Decorated) -> Decorated:
-    """Give a command the options that say what the redirect URI is."""
-    for option in reversed(_callback_options()):
-        command = option(command)
-    return command
-
-
-def _sign_in_options() -> tuple[Callable[[Decorated], Decorated], ...]:
-    return (
         _option("--client-id", metavar="ID", help="The OAuth client you registered; none is then made by itself."),
         _option("--client-secret", metavar="env:NAME|file:PATH",
                 help="Its secret, by reference: the variable NAME or the file PATH."),
@@ -134,7 +170,7 @@ def _sign_in_options() -> tuple[Callable[[Decorated], Decorated], ...]:
     )  # fmt: skip
 
 
-def _callback_options() -> tuple[Callable[[Decorated], Decorated], ...]:
+def _callback_options() -> tuple[_Named, ...]:
     return (
         _option("--callback-port", type=int, metavar="PORT",
                 help="The callback's port, exactly. Default: one that stays the same for a server, where free."),
@@ -150,7 +186,7 @@ def settings_from(words: Sequence[str], options: Mapping[str, Any], environ: Map
     Raises `UsageError`. Headers come first: one that was broken at its spaces leaves words behind.
     """
     values = dict(options)
-    given = _headers(values.pop("header"), values.pop("header_file"), environ)
+    given = _headers(values.pop("header", ()), values.pop("header_file", None), environ)
     patience = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
     sign_in, remarks = _sign_in(values, environ)
     url = _url(words, environ)
@@ -160,7 +196,7 @@ def settings_from(words: Sequence[str], options: Mapping[str, Any], environ: Map
 def _sign_in(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[SignInSettings, tuple[str, ...]]:
     """Take the options of signing in out of `values`; return them, and what to warn of."""
     own = {name: values.pop(name) for name in SignInSettings.__slots__ if name in values}
-    params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param"))
+    params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
     remarks: tuple[str, ...] = ()
     if (text := own.pop("client_secret", None)) is not None:
         option = "--client-secret"
@@ -174,9 +210,9 @@ def _sign_in(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[SignIn
     return SignInSettings(authorize_params=params, **own), remarks
 
 
-def _option(name: str, **details: Any) -> Callable[[Decorated], Decorated]:
+def _option(name: str, **details: Any) -> _Named:
     variable = f"MCP_BRIDGE_{name.removeprefix('--').replace('-', '_').upper()}"
-    return click.option(name, envvar=variable, **details)
+    return name, click.option(name, envvar=variable, **{"cls": VariableOption, **details})
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, text: str) -> float | None:

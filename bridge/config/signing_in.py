@@ -76,18 +76,7 @@ class SignInSettings:
             raise UsageError("The scope holds a character that none may hold.", hint="Write --scope 'one two'.")
         if self.resource is not None and self.resource != "none":
             _check_resource(self.resource)
-        if self.callback_port is not None and not 0 < self.callback_port < 65536:
-            raise UsageError(f"The callback port must be between 1 and 65535, not {self.callback_port}.")
-        if self.callback_host not in _HOSTS:
-            raise UsageError(
-                "The callback host must be this machine: localhost, 127.0.0.1 or [::1].",
-                hint="It is what the redirect URI names; both 127.0.0.1 and ::1 are listened on.",
-            )
-        if not _PATH.fullmatch(self.callback_path) or _has_dot_segments(self.callback_path):
-            raise UsageError(
-                "The callback path must begin with / and hold no query, escape or dot segment.",
-                hint="Such as /callback.",
-            )
+        self._check_callback()
         if not (self.login_timeout > 0 and math.isfinite(self.login_timeout)):
             raise UsageError(f"The login timeout must be more than 0 seconds, not {self.login_timeout:g}.")
         if self.answer_within is not None and not (self.answer_within > 0 and math.isfinite(self.answer_within)):
@@ -99,6 +88,20 @@ class SignInSettings:
         if not _PROFILE.fullmatch(self.profile):
             raise UsageError(
                 "A profile's name is up to 64 letters, digits and ._@+-, beginning with a letter or digit."
+            )
+
+    def _check_callback(self) -> None:
+        if self.callback_port is not None and not 0 < self.callback_port < 65536:
+            raise UsageError(f"The callback port must be between 1 and 65535, not {self.callback_port}.")
+        if self.callback_host not in _HOSTS:
+            raise UsageError(
+                "The callback host must be this machine: localhost, 127.0.0.1 or [::1].",
+                hint="It is what the redirect URI names; both 127.0.0.1 and ::1 are listened on.",
+            )
+        if not _PATH.fullmatch(self.callback_path) or _has_dot_segments(self.callback_path):
+            raise UsageError(
+                "The callback path must begin with / and hold no query, escape or dot segment.",
+                hint="Such as /callback.",
             )
 
 

@@ -9,6 +9,9 @@ every request is either refused at once (`visit` has the table), or its query is
 | while `receive` waits | None: refused, the wait goes on. A value: the wait is over. An exception: the same, page 500 |
 | after the answer, the same query | it gets the same page: a reload, or a browser that asks twice |
 | after the answer, another query | 409 |
+
+A person may bring the query by hand instead (`submit`). It is judged as if it had come to the port, except that nothing
+is kept of it before anybody waits, and that whatever comes after the answer is told that there is one.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from bridge.login.ports import CallbackPortTaken, derived_ports, listen_on_loopback
 from bridge.login.visit import Visit
@@ -45,29 +48,52 @@ class Arrival(Generic[T]):
         self._respond(page, status)
 
 
-class _Outcome:
-    """The answered query of one wait, the browsers that want its page, and the page once there is one."""
+class Guest(Protocol):
+    """Whoever brings a query and is told how it went: a browser's `Visit`, or a person by hand."""
 
-    def __init__(self, query: str, visit: Visit) -> None:
-        self.sharing = [visit]
+    def refuse(self, status: int) -> None:
+        """Say that it is no answer, with the status of HTTP."""
+
+    def answer(self, page: bytes, status: int) -> None:
+        """Show how it went."""
+
+
+class _ByHand:
+    """A guest who sees no page. `status` tells why the query was refused, 0 where it was not."""
+
+    def __init__(self) -> None:
+        self.status = 0
+
+    def refuse(self, status: int) -> None:
+        self.status = status
+
+    def answer(self, page: bytes, status: int) -> None:
+        pass
+
+
+class _Outcome:
+    """The answered query of one wait, the guests who want its page, and the page once there is one."""
+
+    def __init__(self, query: str, guest: Guest) -> None:
+        self.sharing = [guest]
         self._query = query
         self._page: tuple[bytes, int] | None = None
 
-    def join(self, visit: Visit, query: str) -> None:
+    def join(self, guest: Guest, query: str) -> None:
         """Let a later request have the same page, if it is the same request."""
         if not hmac.compare_digest(self._query, query):
-            visit.refuse(409)
+            guest.refuse(409)
         elif self._page is None:
-            self.sharing.append(visit)
+            self.sharing.append(guest)
         else:
-            visit.answer(*self._page)
+            guest.answer(*self._page)
 
     def respond(self, page: bytes, status: int) -> None:
         """Give all of them the page; later calls change nothing."""
         if self._page is None:
             self._page = (page, status)
-            for visit in self.sharing:
-                visit.answer(page, status)
+            for guest in self.sharing:
+                guest.answer(page, status)
             self.sharing.clear()
 
 
@@ -86,8 +112,8 @@ class CallbackListener:
         self._visits: list[Visit] = []
         self._empty = asyncio.Event()
         self._empty.set()
-        self._kept: list[tuple[Visit, str]] = []
-        self._consider: Callable[[Visit, str], None] | None = None
+        self._kept: list[tuple[Guest, str]] = []
+        self._consider: Callable[[Guest, str], None] | None = None
         self._outcome: _Outcome | None = None
 
     @classmethod
@@ -117,35 +143,49 @@ class CallbackListener:
         """
         answer: asyncio.Future[Arrival[T]] = asyncio.get_running_loop().create_future()
 
-        def consider(visit: Visit, query: str) -> None:
+        def consider(guest: Guest, query: str) -> None:
             if answer.done():  # Nobody waits any more; `receive` is about to return.
-                self._keep(visit, query)
+                self._keep(guest, query)
                 return
             try:
                 value = judge(query)
             except Exception as error:
                 self._consider = None
-                visit.refuse(500)
+                guest.refuse(500)
                 answer.set_exception(error)
                 return
             if value is None:
-                visit.refuse(400)
+                guest.refuse(400)
                 return
             self._consider = None
-            self._outcome = _Outcome(query, visit)
+            self._outcome = _Outcome(query, guest)
             answer.set_result(Arrival(value, self._outcome.respond))
 
         self._outcome = None
         self._consider = consider
         try:
             kept, self._kept = self._kept, []
-            for visit, query in kept:
-                self._route(visit, query)
+            for guest, query in kept:
+                self._route(guest, query)
             async with asyncio.timeout(timeout):
                 return await answer
         finally:
             self._consider = None
             answer.cancel()
+
+    def submit(self, query: str) -> int:
+        """Take a query that a person brings by hand.
+
+        Returns a status of HTTP: 202 it is the answer, 400 it is not, 409 there is an answer already, 425 nobody
+        waits for one, 500 the judge failed.
+        """
+        if self._consider is None:
+            return 425 if self._outcome is None else 409
+        guest = _ByHand()
+        self._consider(guest, query)
+        if self._outcome is None and not guest.status:
+            return 425  # The wait was just given up.
+        return guest.status or 202
 
     async def close(self) -> None:
         """Free the port. A page under way still has `CLOSE_TIMEOUT` seconds to arrive."""
@@ -198,14 +238,14 @@ class CallbackListener:
                     visit.abort()
                     return
 
-    def _route(self, visit: Visit, query: str) -> None:
+    def _route(self, guest: Guest, query: str) -> None:
         """See the table at the top."""
         if self._consider is not None:
-            self._consider(visit, query)
+            self._consider(guest, query)
         elif self._outcome is not None:
-            self._outcome.join(visit, query)
+            self._outcome.join(guest, query)
         else:
-            self._keep(visit, query)
+            self._keep(guest, query)
 
-    def _keep(self, visit: Visit, query: str) -> None:
-        self._kept = [*self._kept, (visit, query)][-MAX_VISITS:]
+    def _keep(self, guest: Guest, query: str) -> None:
+        self._kept = [*self._kept, (guest, query)][-MAX_VISITS:]

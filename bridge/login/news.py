@@ -1,4 +1,4 @@
-"""What a login tells those who wait for it, and what they may tell it: each a line of JSON on the channel between them."""
+"""What a login tells those who wait for it, and what they may tell it: a line of JSON each on the channel between."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="n
     `preparing`: nobody can do anything yet. `waiting`: for a person, who opens `url` (and types in `user_code`, RFC
     8628 3.3) until `ends_at` (Unix seconds). `finishing`: the person is done, the token is fetched. `done` and
     `failed` are the last: `failure` is for programs, `message` and `hint` are for people. `tab` tells what became of
-    opening a browser. `record` is there only with `done`, where the store did not take it.
+    opening a browser. `log` has the last lines of the login's log, level and text, of `logged` in all. `record`
+    (`oauth/record`) comes with `done`; `is_kept` tells that the store has it too.
     """
 
     phase: Phase
@@ -30,7 +31,10 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="n
     failure: Failure = ""
     message: str = ""
     hint: str = ""
+    logged: int = 0
+    log: tuple[tuple[str, str], ...] = ()
     record: Raw = Raw()
+    is_kept: bool = True
 
     def __repr__(self) -> str:
         """Without the URL, which holds `state`, and without the record."""

@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,7 +15,7 @@ import msgspec
 from bridge import __version__
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
-from bridge.login.web import Web
+from bridge.login.web import Reply, Web
 from bridge.oauth import registration
 from bridge.oauth.client import Client
 from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, Unavailable
@@ -44,7 +45,10 @@ class Keeping(Protocol):
 
 
 class Registrar:
-    """Knows who the bridge is to each authorization server. A registration is for one issuer and one redirect URI."""
+    """Knows who the bridge is to each authorization server.
+
+    A registration is for one issuer and one redirect URI; where that is empty, for the device grant (RFC 8628).
+    """
 
     def __init__(self, settings: SignInSettings, web: Web, keeping: Keeping, conceal: Callable[[str], None]) -> None:
         self._settings = settings
@@ -123,8 +127,11 @@ class Registrar:
         url = server.registration_endpoint
         if url is None:
             raise registration.no_way(server, redirect_uri)
-        body = registration.registration_request(server, redirect_uri, scope, __version__)
-        reply = await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
+        by_code = not redirect_uri
+        request = partial(registration.registration_request, server, scope=scope, version=__version__, by_code=by_code)
+        reply = await self._ask(url, request(redirect_uri=redirect_uri))
+        if by_code and registration.wants_redirect_uri(reply.status, reply.body):
+            reply = await self._ask(url, request(redirect_uri=registration.UNUSED_REDIRECT_URI))
         try:
             return registration.read_registration(reply.status, reply.body, url, server, redirect_uri, scope)
         except RegistrationFailed:
@@ -133,3 +140,6 @@ class Registrar:
         # Some servers need the scopes registered, others refuse any they do not list for clients.
         _logger.info("%s does not register the scopes '%s'; registering without any", server.issuer, scope)
         return await self._register(server, redirect_uri, "")
+
+    async def _ask(self, url: str, body: bytes) -> Reply:
+        return await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})

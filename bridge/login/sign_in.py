@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -18,10 +17,13 @@ import msgspec
 
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
-from bridge.login.browser import BrowserNotOpened, check_openable, open_browser
+from bridge.login.browser import check_openable
+from bridge.login.device import DeviceSignIn
 from bridge.login.discovery import Discovery, Found
 from bridge.login.listener import Arrival, CallbackListener
+from bridge.login.outcome import new_record
 from bridge.login.page import failed_page, signed_in_page
+from bridge.login.person import Asked, Person
 from bridge.login.ports import derived_ports
 from bridge.login.registering import NO_CLIENT, Keeping, Registrar
 from bridge.login.token_endpoint import TokenEndpoint
@@ -29,7 +31,16 @@ from bridge.login.web import Web
 from bridge.oauth import scopes
 from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
 from bridge.oauth.client import Client
-from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, SignInError, Unavailable
+from bridge.oauth.device import DeviceRequest, device_endpoint
+from bridge.oauth.errors import (
+    ClientUnknown,
+    MetadataError,
+    Refused,
+    RegistrationFailed,
+    SignInError,
+    TimedOut,
+    Unavailable,
+)
 from bridge.oauth.grants import hint_for
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record
@@ -37,7 +48,15 @@ from bridge.oauth.request import Pending, authorization_url
 from bridge.protocol.words import sentence
 
 Answer = Granted | Denied | IssuerMismatch
+Keep = Callable[[Record], Awaitable[None]]
 
+_NOT_TAKEN = {
+    400: "That is not the answer to this sign-in: its state is another's, or it is not whole. Bring the whole address "
+    "at which the browser ended.",
+    409: "The answer to this sign-in is there already.",
+    425: "The sign-in does not wait for an answer: it has not come so far, or is over.",
+    500: "The answer could not be read.",
+}
 
 _logger = logging.getLogger("bridge.login")
 
@@ -61,8 +80,7 @@ class Ask(msgspec.Struct, frozen=True):
 class SignIn:
     """Signs in to the MCP server at `server_url`.
 
-    `announce` shows a person the URL to open, `conceal` takes each secret before it is used, `environ` tells which
-    browser to open.
+    `person` is who signs in, `conceal` takes each secret before it is used.
     """
 
     def __init__(
@@ -72,22 +90,21 @@ class SignIn:
         web: Web,
         keeping: Keeping,
         *,
-        announce: Callable[[str], None],
+        person: Person,
         conceal: Callable[[str], None],
-        environ: Mapping[str, str],
     ) -> None:
         self._server_url = server_url
         self._settings = settings
         self._web = web
         self._registrar = Registrar(settings, web, keeping, conceal)
-        self._announce = announce
+        self._person = person
         self._conceal = conceal
-        self._environ = environ
         self._discovery = Discovery(server_url, web)
         self._token_endpoint = TokenEndpoint(web, conceal)
+        self._listener: CallbackListener | None = None
         self._has_asked = False
 
-    async def run(self, ask: Ask, keep: Callable[[Record], Awaitable[None]]) -> None:
+    async def run(self, ask: Ask, keep: Keep) -> None:
         """Sign in and hand the record to `keep`. Raises `SignInError`."""
         if not ask.widens:
             # Who refuses a token may have moved to another authorization server.
@@ -101,7 +118,15 @@ class SignIn:
                 raise SignInError(problem.message, hint=problem.hint) from problem
             raise
 
-    async def _run(self, ask: Ask, keep: Callable[[Record], Awaitable[None]]) -> None:
+    def paste(self, query: str) -> str:
+        """Take the query of a redirect URL that the person brings by hand, as if it had come to the callback.
+
+        Returns "" where it is the answer, else a sentence that says why it was not taken.
+        """
+        status = self._listener.submit(query) if self._listener else 425
+        return _NOT_TAKEN.get(status, "")
+
+    async def _run(self, ask: Ask, keep: Keep) -> None:
         found = await self._discovery.find(ask.resource_metadata)
         problem: SignInError | None = None
         for issuer in self._order(found, ask.previous):
@@ -130,9 +155,7 @@ class SignIn:
             return (previous.issuer,)
         return found.issuers
 
-    async def _with(
-        self, server: AuthorizationServer, found: Found, ask: Ask, keep: Callable[[Record], Awaitable[None]]
-    ) -> None:
+    async def _with(self, server: AuthorizationServer, found: Found, ask: Ask, keep: Keep) -> None:
         """Sign in at one authorization server."""
         settings, previous = self._settings, ask.previous
         if previous and previous.client.kind == "static" and previous.issuer != server.issuer:
@@ -141,6 +164,17 @@ class SignIn:
                 f"{previous.client.client_id} is registered with {previous.issuer}.",
                 hint="If the move is right, register a client there and give its --client-id, or another --profile.",
             )
+        wanted = self._scopes(server, found, ask)
+        if settings.grant == "device-code":
+            await self._by_code(server, found, wanted, ask, keep)
+        else:
+            await self._by_browser(server, found, wanted, ask, keep)
+
+    async def _by_browser(
+        self, server: AuthorizationServer, found: Found, wanted: tuple[str, ...], ask: Ask, keep: Keep
+    ) -> None:
+        """Sign in by the answer that a browser brings to this machine."""
+        settings = self._settings
         listener = await CallbackListener.bind(
             ports=(
                 derived_ports(self._server_url, settings.profile)
@@ -151,24 +185,57 @@ class SignIn:
             host=settings.callback_host,
             path=settings.callback_path,
         )
+
+        async def sign_in(client: Client, is_kept: bool) -> None:
+            pending = self._pending(server, client, found, listener.redirect_uri, wanted)
+            if is_kept:
+                await self._registrar.probe(pending)
+            await self._ask_person(listener, pending, found, ask, keep, is_kept=is_kept)
+
+        self._listener = listener
         try:
-            wanted = self._scopes(server, found, ask)
-            client, is_kept = await self._registrar.client(server, listener.redirect_uri, wanted)
-            try:
-                pending = self._pending(server, client, found, listener.redirect_uri, wanted)
-                if is_kept:
-                    await self._registrar.probe(pending)
-                await self._ask_person(listener, pending, found, ask, keep, is_kept=is_kept)
-            except ClientUnknown as problem:
-                if not is_kept:
-                    raise
-                _logger.info("%s no longer knows the client; registering anew (%s)", server.issuer, problem.message)
-                await self._registrar.forget(server, listener.redirect_uri)
-                client, _ = await self._registrar.client(server, listener.redirect_uri, wanted)
-                pending = self._pending(server, client, found, listener.redirect_uri, wanted)
-                await self._ask_person(listener, pending, found, ask, keep, is_kept=False)
+            await self._as_client(server, listener.redirect_uri, wanted, sign_in)
         finally:
+            self._listener = None
             await listener.close()
+
+    async def _by_code(
+        self, server: AuthorizationServer, found: Found, wanted: tuple[str, ...], ask: Ask, keep: Keep
+    ) -> None:
+        """Sign in by a code that is typed in anywhere (RFC 8628): nothing comes back to this machine."""
+        device_endpoint(server)  # Without it no registration is of any use.
+
+        async def sign_in(client: Client, _: bool) -> None:
+            request = DeviceRequest(
+                server=server, client=client, scope=" ".join(wanted), resource=self._resource(found)
+            )
+            flow = DeviceSignIn(self._web, self._person, self._conceal)
+            try:
+                tokens = await flow.run(request, self._settings.login_timeout)
+            finally:
+                self._has_asked = self._has_asked or flow.has_asked
+            await keep(new_record(self._server_url, self._settings, request, tokens, ask.previous))
+
+        await self._as_client(server, "", wanted, sign_in)
+
+    async def _as_client(
+        self,
+        server: AuthorizationServer,
+        redirect_uri: str,
+        wanted: tuple[str, ...],
+        sign_in: Callable[[Client, bool], Awaitable[None]],
+    ) -> None:
+        """Sign in as the client that is to be; once more as a new one, where the server has forgotten it."""
+        client, is_kept = await self._registrar.client(server, redirect_uri, wanted)
+        try:
+            await sign_in(client, is_kept)
+        except ClientUnknown as problem:
+            if not is_kept:
+                raise
+            _logger.info("%s no longer knows the client; registering anew (%s)", server.issuer, problem.message)
+            await self._registrar.forget(server, redirect_uri)
+            client, _ = await self._registrar.client(server, redirect_uri, wanted)
+            await sign_in(client, False)
 
     # -- what is asked for
 
@@ -213,11 +280,11 @@ class SignIn:
         pending: Pending,
         found: Found,
         ask: Ask,
-        keep: Callable[[Record], Awaitable[None]],
+        keep: Keep,
         *,
         is_kept: bool,
     ) -> None:
-        """Open the browser, wait for the answer, exchange the code, and tell the person how it went."""
+        """Show what is to be opened, wait for the answer, exchange the code, and tell the person how it went."""
         url = authorization_url(pending, self._settings.authorize_params)
         check_openable(url)
         judge: Callable[[str], Answer | None] = partial(
@@ -228,20 +295,16 @@ class SignIn:
         )
         seconds = self._settings.login_timeout
         self._has_asked = True
-        self._announce(url)
         waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
-        opening = asyncio.create_task(open_browser(url, self._environ))
+        # Beside the wait: an opener is watched for a moment, and the answer may be there before that is over.
+        asking = asyncio.create_task(self._person.ask(Asked(url, seconds, redirect_uri=pending.redirect_uri)))
         try:
-            # An opener is watched for a moment; the answer may be there before that is over.
-            await asyncio.wait([opening, waiting], return_when=asyncio.FIRST_COMPLETED)
-            if opening.done() and isinstance(problem := opening.exception(), BrowserNotOpened):
-                _logger.warning("%s", problem)
             arrival = await waiting
         except TimeoutError:
             if is_kept:
                 # The server may have shown an error page that nobody told of: the next sign-in registers anew.
                 await self._registrar.forget(pending.server, pending.redirect_uri)
-            raise SignInError(
+            raise TimedOut(
                 f"Nobody finished signing in at {pending.server.issuer} within {seconds:g} seconds.",
                 hint="Try again; --login-timeout gives more time. If the browser showed an error, it names the cause; "
                 f"if it could not open {pending.redirect_uri}, a firewall is in the way, or it ran on another machine."
@@ -249,7 +312,8 @@ class SignIn:
             ) from None
         finally:
             waiting.cancel()
-            opening.cancel()
+            asking.cancel()
+        self._person.answered()
         shown = found.resource.resource_name if found.resource else ""
         name = shown or urlsplit(self._server_url).netloc
         try:
@@ -279,40 +343,10 @@ class SignIn:
                 message += f" It was asked for {' '.join(ask.challenged)}, which the server wants for this request."
             if answer.error in NO_CLIENT:
                 raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
-            raise SignInError(message, hint=hint_for(answer.error, said) or "Try again to sign in anew.")
+            raise Refused(message, hint=hint_for(answer.error, said) or "Try again to sign in anew.")
         self._conceal(answer.code)
         tokens = await self._token_endpoint.exchange(pending, answer.code)
-        if remark := scopes.remark(pending.scope, tokens.scope):
-            _logger.warning("%s", remark)
-        if not tokens.refresh_token:
-            _logger.warning(
-                "%s gave no refresh token: you will be asked to sign in again when the token ends%s",
-                server.issuer,
-                f" in {tokens.expires_in:.0f} seconds" if tokens.expires_in else "",
-            )
-        if self._settings.use_id_token and not tokens.id_token:
-            raise SignInError(
-                f"{server.token_endpoint} gave no ID token, which --use-id-token would send.",
-                hint="Ask for it with --scope 'openid ...'.",
-            )
-        empty = Record(
-            server=self._server_url,
-            profile=self._settings.profile,
-            resource=pending.resource,
-            issuer=server.issuer,
-            token_endpoint=server.token_endpoint,
-            revocation_endpoint=server.revocation_endpoint,
-            userinfo_endpoint=server.userinfo_endpoint,
-            client=_without_users_secret(pending.client),
-            asked=pending.scope,
-            generation=ask.previous.generation if ask.previous else 0,
-        )
-        return empty.with_tokens(tokens, time.time())
-
-
-def _without_users_secret(client: Client) -> Client:
-    """What is kept of a client: a secret that the user keeps himself is not kept twice."""
-    return msgspec.structs.replace(client, secret="") if client.kind == "static" else client
+        return new_record(self._server_url, self._settings, pending, tokens, ask.previous)
 
 
 def _client_hint(pending: Pending) -> str:

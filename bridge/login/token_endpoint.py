@@ -1,4 +1,4 @@
-"""Asking the token endpoint, for a code or a refresh token."""
+"""Asking the token endpoint, for a code, a device code or a refresh token."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-from bridge.login.web import Web
+from bridge.login.web import Reply, Web
 from bridge.oauth.client import Client, authenticate
+from bridge.oauth.device import DeviceCode, DevicePoll, DeviceRequest, device_token_form
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable, Unreachable
 from bridge.oauth.grants import Tokens, code_form, read_tokens, refresh_form
 from bridge.oauth.record import Record
@@ -51,15 +52,35 @@ class TokenEndpoint:
         # It named the scopes itself, and does not know them: without them it gives what it gave before.
         return await self._ask(url, client, refresh_form(record.refresh_token, "", record.resource))
 
-    async def _ask(self, url: str, client: Client, form: Mapping[str, str]) -> Tokens:
-        body, headers = authenticate(client, form)
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    async def poll(
+        self, request: DeviceRequest, code: DeviceCode, poll: DevicePoll, clock: Callable[[], float]
+    ) -> Tokens | None:
+        """Tokens for a device code, None where it is to be asked again; raises as `DevicePoll` does."""
         try:
-            reply = await self._web.post(url, "token endpoint", urlencode(body).encode("ascii"), headers)
+            reply = await self._post(request.server.token_endpoint, request.client, device_token_form(request, code))
+        except Unavailable as problem:
+            poll.unanswered(problem.message, clock())
+            return None
+        tokens = poll.answered(reply.status, reply.content_type, reply.body, clock())
+        if tokens is not None:
+            self._hide(tokens)
+        return tokens
+
+    async def _ask(self, url: str, client: Client, form: Mapping[str, str]) -> Tokens:
+        try:
+            reply = await self._post(url, client, form)
         except Unavailable as problem:
             raise TokenEndpointUnavailable(problem.message, hint=problem.hint) from problem
         tokens = read_tokens(reply.status, reply.content_type, reply.body, url)
+        self._hide(tokens)
+        return tokens
+
+    async def _post(self, url: str, client: Client, form: Mapping[str, str]) -> Reply:
+        body, headers = authenticate(client, form)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return await self._web.post(url, "token endpoint", urlencode(body).encode("ascii"), headers)
+
+    def _hide(self, tokens: Tokens) -> None:
         for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):
             if secret:
                 self._conceal(secret)
-        return tokens

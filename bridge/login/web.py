@@ -37,13 +37,18 @@ _logger = logging.getLogger("bridge.login")
 
 
 class Reply(NamedTuple):
-    """An answer. `url` is where it came from in the end; `location` is that of a redirect which was not followed."""
+    """An answer. `url` is where it came from in the end; `location` is that of a redirect which was not followed.
+
+    `challenges` are the values of `WWW-Authenticate`; `retry_after` is that header as it stands.
+    """
 
     url: str
     status: int
     content_type: str
     body: bytes
     location: str = ""
+    challenges: tuple[str, ...] = ()
+    retry_after: str = ""
 
 
 class Web:
@@ -94,6 +99,10 @@ class Web:
     async def probe(self, url: str, what: str) -> Reply:
         """GET what a browser would open, without following where it leads. Raises as `metadata` does."""
         return (await self._ask("GET", url, what, {"Accept": "text/html,*/*;q=0.8"}, follow=False))[0]
+
+    async def get(self, url: str, what: str, headers: Mapping[str, str]) -> Reply:
+        """GET JSON that is not kept; a redirect is not followed. Raises as `metadata` does."""
+        return (await self._ask("GET", url, what, {"Accept": "application/json", **headers}, follow=False))[0]
 
     async def post(self, url: str, what: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         """POST; a redirect is not followed. Raises as `metadata` does."""
@@ -192,7 +201,10 @@ class Web:
             await response.aclose()
         _logger.debug("%s %s: %d", request.method, url.partition("?")[0], response.status_code)
         location = response.headers.get("location", "")
-        reply = Reply(url, response.status_code, response.headers.get("content-type", ""), bytes(body), location)
+        challenges = tuple(response.headers.get_list("www-authenticate"))
+        content_type = response.headers.get("content-type", "")
+        later = response.headers.get("retry-after", "")
+        reply = Reply(url, response.status_code, content_type, bytes(body), location, challenges, later)
         return reply, _lifetime(response.headers.get("cache-control", ""))
 
     def _context(self, parts: SplitResult) -> ssl.SSLContext:

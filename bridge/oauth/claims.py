@@ -1,7 +1,7 @@
-"""What an access token says of itself, for the message about one that a server refuses (RFC 7519 4.1, RFC 9068 2.2).
+"""What a token says of itself (RFC 7519 4.1), for the message about one that a server refuses (RFC 9068 2.2).
 
 Nothing is verified: that is for the server, and the token is only quoted. Its subject and all else about a person stay
-out, and so does the signature.
+out of that message, and so does the signature.
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ def describe_claims(token: str, now: float) -> str:
 
     `now` in seconds since the epoch.
     """
-    parts = token.split(".", 3) if len(token) <= _LONGEST_TOKEN else []
-    if len(parts) != 3 or "alg" not in _object(parts[0]):
-        return ""
-    claims = _object(parts[1])
+    claims = claims_of(token)
     said = [
         *_clause("audience", claims.get("aud")),
         *_clause("issuer", claims.get("iss")),
@@ -34,6 +31,12 @@ def describe_claims(token: str, now: float) -> str:
         *_clause("scopes", claims.get("scope") or claims.get("scp")),
     ]
     return f"its claims say: {', '.join(said)}" if said else ""
+
+
+def claims_of(token: str) -> dict[str, object]:
+    """A JWT's claims, not verified; none for any other token. Never raises."""
+    parts = token.split(".", 3) if len(token) <= _LONGEST_TOKEN else []
+    return _object(parts[1]) if len(parts) == 3 and "alg" in _object(parts[0]) else {}
 
 
 def _object(part: str) -> dict[str, object]:
@@ -58,10 +61,11 @@ def _end(value: object, now: float) -> list[str]:
         left = float(value) - now
     except OverflowError:
         return []
-    return [f"expires in {_span(left)}" if left > 0 else f"expired {_span(-left)} ago"]
+    return [f"expires in {span(left)}" if left > 0 else f"expired {span(-left)} ago"]
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A time in words, in the largest unit that it fills: `3 hours`."""
     if seconds > _LONG:
         return "more than 100 years"
     for size, unit in _UNITS:

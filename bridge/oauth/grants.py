@@ -83,29 +83,37 @@ def refresh_form(refresh_token: str, scope: str, resource: str | None) -> dict[s
 
 def read_tokens(status: int, content_type: str, body: bytes, url: str) -> Tokens:
     """The tokens in an answer; raises as the table above says."""
-    members = _members(content_type, body)
+    return _tokens(read_answer(status, content_type, body, f"token endpoint {url}", "a token"), url)
+
+
+def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expected: str) -> dict[str, object]:
+    """The members of an answer that is no error; raises as the table above says.
+
+    `endpoint` is its name and URL, `expected` what should have come: both are for messages.
+    """
+    members = members_of(content_type, body)
     if status >= 500 or status in {408, 425, 429}:
         said = _said(members) or f"status {status}"
-        raise TokenEndpointUnavailable(f"The token endpoint {url} answered {said}.", hint="Try again later.")
+        raise TokenEndpointUnavailable(f"The {endpoint} answered {said}.", hint="Try again later.")
     if members is None and status != 401:
         kind = shown(content_type.partition(";")[0], 60) or "no content type"
         raise TokenEndpointUnavailable(
-            f"The token endpoint {url} answered status {status} with {kind}, and a token or an OAuth error "
-            "was expected.",
+            f"The {endpoint} answered status {status} with {kind}, and {expected} or an OAuth error was expected.",
             hint="If it stays so, the URL is wrong, or a proxy or firewall answers in its place.",
         )
     members = members or {}
     if status >= 300 or members.get("error"):
-        raise _refusal(status, members, url)
-    return _tokens(members, url)
+        raise _refusal(status, members, endpoint)
+    return members
 
 
 def said_in(body: bytes) -> str:
     """What an error body says in words, fit for one line; empty where it says nothing."""
-    return _said(_members("application/json", body))
+    return _said(members_of("application/json", body))
 
 
-def _members(content_type: str, body: bytes) -> dict[str, object] | None:
+def members_of(content_type: str, body: bytes) -> dict[str, object] | None:
+    """The members of an answer, good or bad; None where it is neither a JSON object nor a form."""
     members = json_object(body)
     # A form is not by the standard, but one large provider answers so.
     if members is None and content_type.lower().startswith("application/x-www-form-urlencoded"):
@@ -128,10 +136,10 @@ def _said(members: dict[str, object] | None) -> str:
     return ": ".join(part for part in parts if part)
 
 
-def _refusal(status: int, members: dict[str, object], url: str) -> SignInError:
+def _refusal(status: int, members: dict[str, object], endpoint: str) -> SignInError:
     error = members.get("error") if isinstance(members.get("error"), str) else ""
     said = _said(members) or f"status {status}"
-    message = sentence(f"The token endpoint {url} answered {said}")
+    message = sentence(f"The {endpoint} answered {said}")
     if error in _PASSING:
         return TokenEndpointUnavailable(message, hint="Try again later.")
     if error in _NO_GRANT:
@@ -168,14 +176,15 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
         scope = " ".join(part for part in scope if isinstance(part, str))
     return Tokens(
         access_token=access,
-        expires_in=_seconds(members.get("expires_in")),
+        expires_in=seconds_of(members.get("expires_in")),
         refresh_token=refresh if isinstance(refresh, str) and _REFRESH_TOKEN.fullmatch(refresh) else "",
         scope=_UNSEEN.sub(" ", scope)[:_LONGEST_SCOPE].strip() if isinstance(scope, str) else None,
         id_token=id_token if isinstance(id_token, str) and _TOKEN.fullmatch(id_token) else "",
     )
 
 
-def _seconds(value: object) -> float | None:
+def seconds_of(value: object) -> float | None:
+    """A time of more than 0 seconds, which some servers write as a string; None for anything else."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,12}(\.\d{1,6})?", value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):

@@ -135,7 +135,10 @@ def tokens_slot(server: str, client: str, resource: str, profile: str) -> str:
 
 
 def client_slot(issuer: str, redirect_uri: str) -> str:
-    """Where a registration is kept: never shared between issuers, and each redirect URI has its own."""
+    """Where a registration is kept: never shared between issuers, and each redirect URI has its own.
+
+    So has a sign-in by a code, which has none: there it is empty.
+    """
     return f"client-{_digest(issuer, redirect_uri)}"
 
 

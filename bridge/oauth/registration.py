@@ -14,6 +14,7 @@ import msgspec
 
 from bridge.oauth import client as clients
 from bridge.oauth.client import Client
+from bridge.oauth.device import DEVICE_GRANT
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import RegistrationFailed, Unavailable
 from bridge.oauth.grants import said_in
@@ -21,6 +22,8 @@ from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.scopes import split, union
 
 NAME = "mcp-remote-bridge"
+UNUSED_REDIRECT_URI = "http://localhost/callback"
+"""What a client of the device grant registers where it has to have one. Nothing ever comes there."""
 
 _PAGES = {
     "accounts.google.com": "https://console.cloud.google.com/apis/credentials",
@@ -60,14 +63,21 @@ def document(url: str, redirect_uris: list[str]) -> dict[str, Any]:
     }
 
 
-def registration_request(server: AuthorizationServer, redirect_uri: str, scope: str, version: str) -> bytes:
-    """The body of a dynamic registration (RFC 7591 3.1, OpenID Connect Registration 2)."""
+def registration_request(
+    server: AuthorizationServer, redirect_uri: str, scope: str, version: str, *, by_code: bool = False
+) -> bytes:
+    """The body of a dynamic registration (RFC 7591 3.1, OpenID Connect Registration 2).
+
+    `by_code` registers for the device grant, which needs no redirect URI; one that is given is registered too, for
+    servers that take no client without.
+    """
+    grants = [DEVICE_GRANT] if by_code else []
     wanted: dict[str, Any] = {
         "client_name": NAME,
         "application_type": "native",
-        "redirect_uris": [redirect_uri],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
+        "redirect_uris": [redirect_uri] if redirect_uri else [],
+        "grant_types": [*grants, *(["authorization_code"] if redirect_uri else []), "refresh_token"],
+        "response_types": ["code"] if redirect_uri else [],
         "token_endpoint_auth_method": clients.method_to_register(server.token_endpoint_auth_methods),
         "software_id": NAME,
         "software_version": version,
@@ -135,6 +145,13 @@ def is_about_metadata(status: int, body: bytes) -> bool:
     return status == 400 and (json_object(body) or {}).get("error") == "invalid_client_metadata"
 
 
+def wants_redirect_uri(status: int, body: bytes) -> bool:
+    """Whether a registration for the device grant was refused in a way that the lack of a redirect URI explains."""
+    return is_about_metadata(status, body) or (
+        status == 400 and (json_object(body) or {}).get("error") in {"invalid_redirect_uri", "invalid_request"}
+    )
+
+
 def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:
     """Whether a stored dynamic registration can serve: its redirect URI, a secret that lasts, scopes it may ask for."""
     if client.redirect_uri != redirect_uri:
@@ -152,14 +169,16 @@ def no_way(server: AuthorizationServer, redirect_uri: str) -> RegistrationFailed
 
 
 def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
-    """How a person registers a client: where, and which options then to pass."""
+    """How a person registers a client: where, and which options then to pass. No redirect URI: for the device grant."""
     host = (urlsplit(server.issuer).hostname or "").lower()
     page = _PAGES.get(host) or server.service_documentation
     where = f"at {page}" if page else f"at the provider of {server.issuer}"
     or_else = ""
     if server.client_id_metadata_document_supported:
         or_else = " Or host a client metadata document and pass --client-metadata-url URL."
+    with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else "with the device authorization grant"
+    another = " --callback-port sets another port." if redirect_uri else ""
     return (
-        f"Register one {where}, with the redirect URI {redirect_uri}, and pass --client-id ID "
-        f"(and --client-secret env:NAME if it gets a secret). --callback-port sets another port.{or_else}"
+        f"Register one {where}, {with_what}, and pass --client-id ID "
+        f"(and --client-secret env:NAME if it gets a secret).{another}{or_else}"
     )

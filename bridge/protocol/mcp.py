@@ -14,6 +14,9 @@ CANCELLED = "notifications/cancelled"
 PROGRESS = "notifications/progress"
 TOOLS_CALL = "tools/call"
 TOOLS_LIST = "tools/list"
+PROMPTS_LIST = "prompts/list"
+RESOURCES_LIST = "resources/list"
+TEMPLATES_LIST = "resources/templates/list"
 SET_LEVEL = "logging/setLevel"
 SUBSCRIBE = "resources/subscribe"
 UNSUBSCRIBE = "resources/unsubscribe"
@@ -26,6 +29,8 @@ ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
 SAMPLING = "sampling/createMessage"
 ELICITATION = "elicitation/create"
+ELICITATION_COMPLETE = "notifications/elicitation/complete"
+"""2025-11-25 only."""
 ROOTS_LIST = "roots/list"
 
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
@@ -68,9 +73,7 @@ the member of the params that says which."""
 HEADED_METHODS = {**NAMED_METHODS, TASKS_GET: "taskId", TASKS_UPDATE: "taskId", TASKS_CANCEL: "taskId"}
 """Methods whose target a header names (Streamable HTTP, Standard Request Headers; SEP-2663, Routing Headers)."""
 
-CACHED_METHODS = frozenset(
-    {DISCOVER, TOOLS_LIST, "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
-)
+CACHED_METHODS = frozenset({DISCOVER, TOOLS_LIST, PROMPTS_LIST, RESOURCES_LIST, TEMPLATES_LIST, "resources/read"})
 """Methods whose results say how long they hold (MCP 2026-07-28, Caching)."""
 
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
@@ -81,10 +84,10 @@ IDEMPOTENT_METHODS = frozenset(
         INITIALIZE,
         PING,
         TOOLS_LIST,
-        "prompts/list",
+        PROMPTS_LIST,
         "prompts/get",
-        "resources/list",
-        "resources/templates/list",
+        RESOURCES_LIST,
+        TEMPLATES_LIST,
         "resources/read",
         SUBSCRIBE,
         UNSUBSCRIBE,
@@ -196,11 +199,20 @@ def initialize_result(result: Raw) -> InitializeResult | None:
 
 def client_name(params: Raw) -> str:
     """What the host calls itself in the params of `initialize`; empty where it does not say."""
+    return _shown(_client(params))
+
+
+def client_program(params: Raw) -> str:
+    """The `name` of `clientInfo` in the params of `initialize`, by which a program knows the host; or empty."""
+    client = _client(params)
+    return client.name if client else ""
+
+
+def _client(params: Raw) -> _Client | None:
     try:
-        client = msgspec.json.decode(params, type=_InitializeParams).client
+        return msgspec.json.decode(params, type=_InitializeParams).client
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return _shown(client)
+        return None
 
 
 def _shown(client: _Client | None) -> str:
@@ -292,11 +304,21 @@ def _decode_mended(params: Raw) -> _Carried:
 
 def stamped_client_name(params: Raw) -> str:
     """What a modern host calls itself in the `_meta` of a request; empty where it does not say."""
+    return _shown(_stamped_client(params))
+
+
+def stamped_client_program(params: Raw) -> str:
+    """The `name` of `clientInfo` in the `_meta` of a request; or empty."""
+    client = _stamped_client(params)
+    return client.name if client else ""
+
+
+def _stamped_client(params: Raw) -> _Client | None:
     _, meta = stamp(params)
     try:
-        return _shown(msgspec.json.decode(meta, type=_Signature).client) if len(meta) else ""
+        return msgspec.json.decode(meta, type=_Signature).client if len(meta) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
+        return None
 
 
 def discovered_versions(result: Raw) -> list[str] | None:

@@ -220,6 +220,11 @@ def too_many(limit: int) -> Fault:
     return Fault("too-many", f"{limit} requests are waiting for answers already.", "Wait for some to be answered.")
 
 
+def not_signed_in(url: str, why: str) -> Fault:
+    """What waited for a sign-in that did not come about, or for a session that could not be opened after it."""
+    return Fault("unauthorized", f"Nothing was sent to {url}: {why}", "Call the tool sign_in to try again.")
+
+
 def shut_down(url: str, trouble: str) -> Fault:
     """The bridge ends; `trouble` is what kept the answer away, if anything is known."""
     return Fault("shutdown", f"The bridge to {url} is shutting down.", trouble)

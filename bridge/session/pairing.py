@@ -29,6 +29,7 @@ from bridge.session.events import (
     HostClosed,
     HostMessage,
     SignInEnded,
+    SignInShown,
     SignInStarted,
     TimerFired,
     Woke,
@@ -93,6 +94,14 @@ class Pairing:
         """What the host calls itself; empty before it has."""
         return self._host_name
 
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether the host has no answer yet to a request with this id; a subscription has none until it ends."""
+        return (
+            self._lane_that_awaits(id_) is not None
+            or any(isinstance(message, Request) and message.id == id_ for message in self._held)
+            or any(deliver.request is not None and deliver.request.id == id_ for _, deliver in self._doubted)
+        )
+
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
         desk = self._desk
@@ -114,6 +123,8 @@ class Pairing:
                 lane.on(event)
         elif isinstance(event, SignInStarted | SignInEnded | Woke | HostClosed):
             self._on_change(event)
+        elif isinstance(event, SignInShown):
+            pass  # What a person has to do is no matter of the server's.
         elif lane := self._lanes.of(event.exchange):
             lane.on(event)
 
@@ -158,7 +169,7 @@ class Pairing:
             self._hold(message)
         elif not isinstance(message, Request):
             self._note(message)
-        elif _is_modern(message):
+        elif is_modern(message):
             self._modern_request(message)
         else:
             self._legacy_request(message)
@@ -327,7 +338,7 @@ class Pairing:
             lane.translator.adopt(initialize, initialized, set_up)
 
 
-def _is_modern(request: Request) -> bool:
+def is_modern(request: Request) -> bool:
     """Whether a request says which revision it is in, or could not be of an older one."""
     if _META_VERSION in request.line and mcp.is_stamped(request.params):
         return True

@@ -24,7 +24,7 @@ from bridge.store.errors import KeyringUnavailable, StoreError
 from bridge.store.file import FileVault
 from bridge.store.locks import ProcessLocks
 from bridge.store.marker import Marker, read_marker
-from bridge.store.places import Places, check_slot
+from bridge.store.places import Places, check_slot, is_slot
 from bridge.store.system import KeyringVault
 from bridge.store.vault import Vault
 from bridge.store.worker import Worker
@@ -61,6 +61,10 @@ class DiskVault(Vault):
         except StoreError:
             return True  # `load` says what is wrong with it.
         return self._source(slot, marker) != "gone"
+
+    def slots(self, kind: str) -> list[str]:
+        found = {stem for name in self._files.names() if (stem := name.partition(".")[0]).startswith(f"{kind}-")}
+        return sorted(slot for slot in found if is_slot(slot) and self.exists_hint(slot))
 
     async def load(self, slot: str) -> bytes | None:
         check_slot(slot)

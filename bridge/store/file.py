@@ -48,6 +48,15 @@ class FileVault:
         """Where the file of this name is, or would be."""
         return self._folder / name
 
+    def names(self) -> list[str]:
+        """The names in the folder, in no order; none where there is no folder. Raises `StoreError`."""
+        try:
+            return [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"The folder {self._folder} cannot be read: {reason_of(error)}.") from None
+
     def exists(self, name: str) -> bool:
         """Whether something bears this name."""
         return os.path.lexists(self.path(name))

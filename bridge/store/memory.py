@@ -19,6 +19,9 @@ class MemoryVault(Vault):
     def exists_hint(self, slot: str) -> bool:
         return check_slot(slot) in self._values
 
+    def slots(self, kind: str) -> list[str]:
+        return sorted(slot for slot in self._values if slot.startswith(f"{kind}-"))
+
     async def load(self, slot: str) -> bytes | None:
         return self._values.get(check_slot(slot))
 

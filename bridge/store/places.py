@@ -35,6 +35,11 @@ class Places:
         """Holds empty files that processes lock. None of them is ever removed: that would split the waiters."""
         return self.root / "locks"
 
+    @property
+    def logins(self) -> Path:
+        """Holds what logins tell one another, see `app/login_files`."""
+        return self.root / "logins"
+
 
 def platform_places() -> Places:
     """The places under the platform's data folder for this user.
@@ -47,9 +52,14 @@ def platform_places() -> Places:
     return Places(user_data_path(NAME, appauthor=False))
 
 
+def is_slot(name: str) -> bool:
+    """Whether `name` has the form of a slot, and so can be a part of a file's name on every platform."""
+    return _SLOT.fullmatch(name) is not None
+
+
 def check_slot(slot: str) -> str:
-    """Return `slot`; raise `ValueError` unless it can be a part of a file's name on every platform."""
-    if not _SLOT.fullmatch(slot):
+    """Return `slot`; raise `ValueError` unless it is one."""
+    if not is_slot(slot):
         raise ValueError("a slot is a kind, a hyphen and 16 to 64 hex digits")
     return slot
 

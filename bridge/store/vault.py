@@ -22,6 +22,13 @@ class Vault(abc.ABC):
         """Whether `load` is worth its while; at once, without asking the keyring. May be wrong in saying yes."""
 
     @abc.abstractmethod
+    def slots(self, kind: str) -> list[str]:
+        """The slots of this kind, the part before the hyphen, for which `exists_hint` says yes; sorted.
+
+        Quick as that is. Raises `StoreError` where the folder cannot be looked into.
+        """
+
+    @abc.abstractmethod
     async def load(self, slot: str) -> bytes | None:
         """The value last saved, None where there is none.
 

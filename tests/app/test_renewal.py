@@ -4,50 +4,74 @@ import base64
 import json
 import ssl
 import types
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
+from msgspec import Raw
 
+from bridge.app import logins as logins_module
 from bridge.app import renewal as renewal_module
+from bridge.app import signing_in
+from bridge.app.authorization import Brought
+from bridge.app.login_order import Order
+from bridge.app.logins import Joined
 from bridge.app.renewal import PersonalRenewal
 from bridge.config import Settings, SignInSettings
-from bridge.login import sign_in, token_endpoint, web
-from bridge.login.sign_in import Ask
+from bridge.login import token_endpoint
+from bridge.login.channel import ChannelLost
+from bridge.login.news import News
 from bridge.login.web import Web
+from bridge.oauth.errors import SignInError
 from bridge.oauth.grants import Tokens
-from bridge.oauth.record import Record
+from bridge.oauth.record import Record, encode
+from bridge.oauth.tabs import History
 from bridge.remote.credentials import ANONYMOUS, Refusal
-from bridge.store.memory import MemoryVault
+from bridge.session.events import SignInShown
+from bridge.store.places import Places
 from tests.support.authorizing import NOW, URL, record
 
 pytestmark = pytest.mark.anyio
 
 
-class Built:
-    """What the parts are made with, in place of the parts."""
+class Channel:
+    """The way to a login that says this, one news after the other; then it is gone."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    def __init__(self, *news: News) -> None:
+        self.said: list[str] = []
+        self.closed = 0
+        self._news = list(news)
+
+    async def news(self) -> News:
+        if not self._news:
+            raise ChannelLost("The login is gone.")
+        return self._news.pop(0)
+
+    async def say(self, want: str, text: str = "") -> str:
+        self.said.append(want)
+        return ""
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Built:
+    """What the parts are made with, in place of the parts. `logins` are those that can be joined, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *logins: Joined, **settings: Any) -> None:
         self.webs: list[tuple[str, dict[str, Any]]] = []
-        self.asks: list[Ask] = []
-        self.flows: list[tuple[Any, ...]] = []
-        self.details: list[dict[str, Any]] = []
         self.refreshed: list[Record] = []
         self.concealed: list[str] = []
-        self.announced: list[str] = []
+        self.announced: list[tuple[str, str]] = []
+        self.shown: list[SignInShown] = []
+        self.orders: list[Order] = []
+        self.history = History()
         built = self
+        ahead = list(logins)
 
         class FakeWeb:
             def __init__(self, server_url: str, **details: Any) -> None:
                 built.webs.append((server_url, details))
-
-        class FakeSignIn:
-            def __init__(self, *parts: Any, **details: Any) -> None:
-                built.flows.append(parts)
-                built.details.append(details)
-
-            async def run(self, ask: Ask, keep: Any) -> None:
-                built.asks.append(ask)
-                await keep(record("signed", "in"))
 
         class FakeEndpoint:
             def __init__(self, web: Web, conceal: Any) -> None:
@@ -57,22 +81,45 @@ class Built:
                 built.refreshed.append(held)
                 return Tokens(access_token="new", expires_in=60.0)
 
-        monkeypatch.setattr(web, "Web", FakeWeb)
-        monkeypatch.setattr(sign_in, "SignIn", FakeSignIn)
+        class FakeLogins:
+            def __init__(self, slot: str, places: Places, notice: Any) -> None:
+                assert slot.startswith("login-")
+                self.files = types.SimpleNamespace(history=lambda asked: built.history if asked == slot else None)
+
+            async def join_or_start(self, order: Order, may_start: Any) -> Joined | None:
+                built.orders.append(order)
+                if not ahead[0].was_under_way and not await may_start():
+                    return None
+                return ahead.pop(0)
+
+        monkeypatch.setattr(signing_in, "Web", FakeWeb)
         monkeypatch.setattr(token_endpoint, "TokenEndpoint", FakeEndpoint)
+        monkeypatch.setattr(logins_module, "Logins", FakeLogins)
+        monkeypatch.setattr(renewal_module, "time", types.SimpleNamespace(time=lambda: NOW))
         self.settings = Settings(url=URL, **settings)
-        self.vault = MemoryVault()
         self.renewal = PersonalRenewal(
             self.settings,
-            self.vault,
+            since=NOW - 1000,
             conceal=self.concealed.append,
-            announce=self.announced.append,
+            announce=lambda words, url: self.announced.append((words, url)),
+            show=self.shown.append,
             host_name=lambda: "The Host",
         )
-        self.kept: list[Record] = []
 
-    async def keep(self, made: Record) -> None:
-        self.kept.append(made)
+    async def sign_in(self, *, is_wished: bool = False, is_needed: bool = True, **lacking: Any) -> Brought | None:
+        async def needed() -> bool:
+            return is_needed
+
+        return await self.renewal.sign_in(refusal(**lacking), record(), is_wished=is_wished, is_needed=needed)
+
+
+def a_login(*news: News, was_under_way: bool = False) -> Any:
+    return Joined(cast("Any", Channel(*news)), was_under_way, 4711)
+
+
+LINK = "https://as.example/authorize?client_id=c&state=very-secret"
+ASKED = News(phase="waiting", url=LINK, tab="opened", ends_at=NOW + 300)
+DONE = News(phase="done", record=Raw(encode(record("signed", "in"))))
 
 
 def refusal(*challenges: str, lacks: tuple[str, ...] | None = None, said: str = "") -> Refusal:
@@ -81,7 +128,6 @@ def refusal(*challenges: str, lacks: tuple[str, ...] | None = None, said: str = 
 
 async def test_a_refresh_keeps_what_the_server_does_not_say_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     built = Built(monkeypatch)
-    monkeypatch.setattr(renewal_module, "time", types.SimpleNamespace(time=lambda: NOW))
     held = record("old", "kept", generation=3)
     renewed = await built.renewal.refresh(held)
     assert built.refreshed == [held]
@@ -90,43 +136,126 @@ async def test_a_refresh_keeps_what_the_server_does_not_say_anew(monkeypatch: py
     assert renewed.issuer == held.issuer
 
 
-async def test_a_sign_in_hears_what_the_challenge_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    built = Built(monkeypatch)
-    before = record()
-    challenge = 'Bearer scope="a b", resource_metadata="https://mcp.example/about"'
-    await built.renewal.sign_in(refusal("Negotiate", challenge), before, built.keep)
-    assert built.asks == [
-        Ask(
-            resource_metadata="https://mcp.example/about",
-            challenged=("a", "b"),
-            previous=before,
-            widens=False,
-            host="The Host",
-        )
-    ]
-    assert [made.access_token for made in built.kept] == ["signed"]
-    url, own, _, vault = built.flows[0]
-    assert (url, own, vault) == (URL, built.settings.sign_in, built.vault)
-    built.details[0]["announce"]("https://as.example/in")
-    built.details[0]["conceal"]("secret")
-    assert (built.announced, built.concealed) == (["https://as.example/in"], ["secret"])
+# -- signing in
 
 
-@pytest.mark.parametrize("challenges", [(), ("Basic realm=x",), ("nonsense \x00 ,,",)])
-async def test_a_server_that_says_nothing_is_asked_all_the_same(
-    challenges: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+async def test_a_login_is_followed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = a_login(News(phase="preparing"), ASKED, msgspec.structs.replace(ASKED, phase="finishing"), DONE)
+    built = Built(monkeypatch, login)
+    assert await built.sign_in() == Brought(record("signed", "in"), is_kept=True)
+    assert built.announced == [("Sign in at:", LINK)]
+    assert built.shown == [SignInShown(LINK, is_open=True, ends_in=300.0)] * 2
+    assert "very-secret" in built.concealed
+    (order,) = built.orders
+    assert order.previous is not None
+    assert (order.host_name, order.previous.access_token, order.previous.refresh_token) == ("The Host", "", "")
+    assert (login.channel.said, login.channel.closed) == ([], 1)
+
+
+async def test_one_that_is_under_way_is_joined_and_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(ASKED, DONE, was_under_way=True))
+    built.history = History(tab_at=NOW - 1, outcome="refused", ended_at=NOW - 1, failures=1)
+    assert await built.sign_in() is not None
+    ((words, url),) = built.announced
+    assert ("4711" in words, url) == (True, LINK)
+
+
+async def test_a_code_to_type_in_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = News(phase="waiting", url="https://as.example/device", user_code="WDJB-MJHT", tab="unopened")
+    built = Built(monkeypatch, a_login(asked, DONE))
+    await built.sign_in()
+    assert built.announced == [("Sign in with the code WDJB-MJHT at:", "https://as.example/device")]
+    assert built.shown[0].user_code == "WDJB-MJHT"
+
+
+async def test_what_a_login_logs_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    built = Built(monkeypatch)
-    await built.renewal.sign_in(refusal(*challenges), None, built.keep)
-    assert built.asks == [Ask(host="The Host")]
+    lines = (("warning", "first"), ("error", "second"), ("strange", "third"))
+    news = [msgspec.structs.replace(ASKED, log=lines[:count][-2:], logged=count) for count in (1, 1, 2, 3)]
+    with caplog.at_level("INFO", "bridge"):
+        await Built(monkeypatch, a_login(*news, DONE)).sign_in()
+    told = [(entry.levelname, entry.message) for entry in caplog.records if entry.name == "bridge.authorization"]
+    assert told == [("WARNING", "first"), ("ERROR", "second"), ("INFO", "third")]
 
 
-async def test_missing_scopes_widen_the_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    built = Built(monkeypatch)
-    challenge = 'Bearer error="insufficient_scope", scope="c"'
-    await built.renewal.sign_in(refusal(challenge, lacks=("c",)), record(), built.keep)
-    (ask,) = built.asks
-    assert (ask.widens, ask.challenged) == (True, ("c",))
+async def test_a_refusal_is_an_error_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = News(phase="failed", failure="refused", message="It was refused.", hint="Ask for less.")
+    with pytest.raises(SignInError, match=r"It was refused\. Ask for less\."):
+        await Built(monkeypatch, a_login(failed)).sign_in()
+
+
+async def test_a_login_that_dies_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(ASKED), a_login(ASKED, DONE))
+    assert await built.sign_in() is not None
+    assert len(built.orders) == 2
+
+
+async def test_logins_that_die_one_after_the_other_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, *(a_login(ASKED) for _ in range(9)))
+    with pytest.raises(SignInError, match="more than once"):
+        await built.sign_in(is_wished=True)
+    assert len(built.orders) == 3
+
+
+async def test_where_none_is_needed_none_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(DONE))
+    assert await built.sign_in(is_needed=False) is None
+
+
+REFUSED = History(tab_at=NOW - 20, outcome="refused", ended_at=NOW - 10, failures=1)
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [
+        (REFUSED, "was refused"),
+        (History(tab_at=NOW - 20, outcome="timed-out", ended_at=NOW - 10, failures=1), "nobody finished"),
+        (History(tab_at=NOW - 20, crashes=1), "cut off"),
+        (History(tab_at=NOW - 20, outcome="done", ended_at=NOW - 10), "a moment ago"),
+        (History(logged_out_at=NOW - 10), "signed out"),
+    ],
+)
+async def test_nobody_is_asked_again_at_once_unless_he_wishes_it(
+    history: History, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = Built(monkeypatch, a_login(ASKED, DONE), sign_in=SignInSettings(profile="work"))
+    built.history = history
+    with pytest.raises(SignInError, match=words) as caught:
+        await built.sign_in()
+    assert f"mcp-remote-bridge login {URL} --profile work" in caught.value.hint
+    assert "sign_in" in caught.value.hint
+    assert await built.sign_in(is_wished=True) is not None
+
+
+async def test_a_host_that_has_no_such_tool_is_not_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(DONE), sign_in=SignInSettings(answer_within=None))
+    built.history = REFUSED
+    with pytest.raises(SignInError) as caught:
+        await built.sign_in()
+    assert "tool" not in caught.value.hint
+
+
+async def test_the_pause_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_BRIDGE_TAB_PAUSE", "0")
+    built = Built(monkeypatch, a_login(DONE))
+    built.history = REFUSED
+    assert await built.sign_in() is not None
+
+
+@pytest.mark.parametrize(("no_browser", "said"), [(False, ["open"]), (True, [])])
+async def test_who_wishes_it_gets_a_browser(no_browser: bool, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    login = a_login(ASKED, DONE, was_under_way=True)
+    built = Built(monkeypatch, login, sign_in=SignInSettings(no_browser=no_browser))
+    await built.sign_in(is_wished=True)
+    assert login.channel.said == said
+
+
+async def test_without_a_login_there_is_nothing_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    await Built(monkeypatch).renewal.open_browser()
+
+
+# -- the web
 
 
 async def test_the_web_is_made_once_and_with_the_users_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +263,7 @@ async def test_the_web_is_made_once_and_with_the_users_settings(monkeypatch: pyt
     monkeypatch.setenv("NO_PROXY", "direct.example")
     built = Built(monkeypatch, connect_timeout=7.0, sign_in=SignInSettings(allow_private=True))
     await built.renewal.refresh(record())
-    await built.renewal.sign_in(refusal(), None, built.keep)
+    await built.renewal.refresh(record())
     ((url, details),) = built.webs
     assert (url, details["connect_timeout"], details["allow_private"]) == (URL, 7.0, True)
     assert details["proxy_for"]("https://as.example/x") == ("http://proxy.example:3128", ("user", "word"))

@@ -1,8 +1,8 @@
 // npm `oidc-provider` as an authorization server for tests: `node oidc_provider.mjs <node_modules> <settings>`.
 //
 // It listens on 127.0.0.1, says its port in one JSON line on stdout and ends with its stdin. Everything is in
-// memory: a restart forgets clients, grants and tokens, and signs with another key. Whoever opens /auth is signed
-// in there and has consented, so a browser only follows redirects.
+// memory: a restart forgets clients, grants and tokens, and signs with another key. Whoever opens /auth or /device is
+// signed in there and has consented, so a browser only follows redirects, or confirms a code.
 //
 // Beside what the package serves:
 //   GET  /test/journal   what happened: requests with their status, and what the package has to say of them
@@ -32,6 +32,9 @@ const settings = {
   openidOnly: true, // whether only OpenID Connect Discovery finds the metadata, as with older versions
   accessTokenLifetime: 3600, // seconds
   refreshTokenLifetime: 86400,
+  deviceCodeLifetime: 600,
+  deviceSays: {}, // what the answer with a device code says in place of what the package does, such as its interval
+  slowDown: 0, // how many of the next token requests are answered with slow_down (RFC 8628 3.5)
   clients: [], // * registered beforehand
   ...JSON.parse(given ?? "{}"),
 };
@@ -97,6 +100,7 @@ const provider = new Provider(issuer, {
   ttl: {
     RefreshToken: () => settings.refreshTokenLifetime,
     AccessToken: () => settings.accessTokenLifetime,
+    DeviceCode: () => settings.deviceCodeLifetime,
     Grant: 86400,
     IdToken: 3600,
     Interaction: 600,
@@ -117,7 +121,7 @@ const OAUTH_METADATA = "/.well-known/oauth-authorization-server";
 const NOTED = ["client_id", "grant_type", "redirect_uri", "resource", "scope", "code_challenge_method", "prompt"];
 
 provider.use(async (ctx, next) => {
-  if (ctx.path === "/auth" && !ctx.get("cookie")) {
+  if (["/auth", "/device"].includes(ctx.path) && !ctx.get("cookie")) {
     const session = new provider.Session();
     session.loginAccount({ accountId: "somebody" });
     await session.save(86400);
@@ -125,7 +129,12 @@ provider.use(async (ctx, next) => {
   }
   const entry = { event: "request", method: ctx.method, path: ctx.path, status: null };
   journal.push(entry);
-  if (!(settings.openidOnly && ctx.path === OAUTH_METADATA)) await next();
+  if (ctx.path === "/token" && settings.slowDown > 0) {
+    settings.slowDown -= 1;
+    ctx.status = 400;
+    ctx.body = { error: "slow_down" };
+  } else if (!(settings.openidOnly && ctx.path === OAUTH_METADATA)) await next();
+  if (ctx.path === "/device/auth" && ctx.status === 200) Object.assign(ctx.body, settings.deviceSays);
   const parameters = ctx.oidc?.params ?? {};
   entry.status = ctx.status;
   entry.authorization = ctx.get("authorization").split(" ")[0] || null;

@@ -16,10 +16,16 @@ ISSUER = "https://as.example"
 Answer = Reply | SignInError | Callable[[bytes], "Reply | SignInError"]
 
 
-def reply(body: object = b"", status: int = 200, content_type: str = "application/json", location: str = "") -> Reply:
+def reply(
+    body: object = b"",
+    status: int = 200,
+    content_type: str = "application/json",
+    location: str = "",
+    retry_after: str = "",
+) -> Reply:
     """An answer; a body that is not bytes becomes JSON."""
     data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return Reply("", status, content_type, data, location)
+    return Reply("", status, content_type, data, location, retry_after=retry_after)
 
 
 NOT_FOUND = reply(b"<html>Not found</html>", 404, "text/html")
@@ -53,6 +59,7 @@ class FakeWeb:
         self.pages = dict(pages or {})
         self.asked: list[tuple[str, str]] = []
         self.posted: list[tuple[str, bytes, dict[str, str]]] = []
+        self.got: list[tuple[str, dict[str, str]]] = []
         self.unwanted: dict[str, SignInError] = {}
         """URLs that may not be asked or opened."""
         self.forgot = 0
@@ -80,6 +87,10 @@ class FakeWeb:
 
     async def probe(self, url: str, what: str) -> Reply:
         return self._answer("probe", url)
+
+    async def get(self, url: str, what: str, headers: Mapping[str, str]) -> Reply:
+        self.got.append((url, dict(headers)))
+        return self._answer("get", url)
 
     async def post(self, url: str, what: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         self.posted.append((url, content, dict(headers)))

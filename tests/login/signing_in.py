@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -12,6 +12,7 @@ import pytest
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
 from bridge.login import sign_in as sign_in_module
+from bridge.login.person import Asked
 from bridge.login.sign_in import Ask, SignIn
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
@@ -58,7 +59,7 @@ def site(issuer: str = ISSUER) -> dict[str, Any]:
 
 
 class Flow:
-    """One server, and all that its sign-ins leave behind. `deeds` are what the person does in each tab, in order."""
+    """One server, all that its sign-ins leave behind, and the `Person`: `deeds` are done in each tab, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, web: FakeWeb | None = None, **settings: Any) -> None:
         self.web = web or FakeWeb(site())
@@ -67,30 +68,26 @@ class Flow:
         self.port = free_port()
         self.deeds: list[Deed] = []
         self.opened: list[str] = []
-        self.announced: list[str] = []
+        self.asks: list[Asked] = []
+        self.answers = 0
+        self.opener_gate: asyncio.Event | None = None  # An opener runs on until then.
+        self.flow: SignIn | None = None
         self.concealed: list[str] = []
         self.kept: list[Record] = []
         self.pages: list[Answer] = []
         self.keep_problem: BridgeError | None = None
-        self.open_problem: BridgeError | None = None
+        self.keep_gate: asyncio.Event | None = None  # The store takes until then.
         self._visits: list[asyncio.Task[None]] = []
         monkeypatch.setattr(sign_in_module, "derived_ports", lambda server, profile: [self.port])
-        monkeypatch.setattr(sign_in_module, "open_browser", self._open)
 
     async def run(self, **asked: Any) -> Record:
         """Sign in; the record that was kept."""
-        flow = SignIn(
-            SERVER,
-            self.settings,
-            self.web.as_web,
-            self.vault,
-            announce=self.announced.append,
-            conceal=self.concealed.append,
-            environ={},
+        self.flow = SignIn(
+            SERVER, self.settings, self.web.as_web, self.vault, person=self, conceal=self.concealed.append
         )
         try:
             async with asyncio.timeout(DEADLINE * 2):
-                await flow.run(Ask(**{"host": "The Host", **asked}), self._keep)
+                await self.flow.run(Ask(**{"host": "The Host", **asked}), self._keep)
         finally:
             await asyncio.gather(*self._visits)
             self._visits.clear()
@@ -109,18 +106,31 @@ class Flow:
         return len([url for url, *_ in self.web.posted if url.endswith("/new")])
 
     async def _keep(self, record: Record) -> None:
+        if self.keep_gate:
+            await self.keep_gate.wait()
         if self.keep_problem:
             raise self.keep_problem
         self.kept.append(record)
 
-    async def _open(self, url: str, environ: Mapping[str, str]) -> None:
-        self.opened.append(url)
+    async def ask(self, asked: Asked) -> None:
+        """Open a tab, and do in it what there is to be done."""
+        self.asks.append(asked)
+        self.opened.append(asked.url)
         deed = self.deeds.pop(0) if self.deeds else agrees
-        answer = deed(fields(urlsplit(url).query))
+        answer = deed(fields(urlsplit(asked.url).query))
         if answer is not None:
             self._visits.append(asyncio.create_task(self.visit(answer)))
-        if self.open_problem:
-            raise self.open_problem
+        if self.opener_gate:
+            await self.opener_gate.wait()
+
+    def answered(self) -> None:
+        """Hear that an answer came."""
+        self.answers += 1
+
+    def paste(self, answer: Fields) -> str:
+        """Bring an answer by hand."""
+        assert self.flow is not None
+        return self.flow.paste(urlencode(answer))
 
     async def visit(self, answer: Fields) -> None:
         """Come to the callback."""

@@ -263,6 +263,41 @@ async def test_an_answer_in_the_moment_of_giving_up_is_kept(listener: CallbackLi
     assert (await listener.receive(right, DEADLINE)).value == "the answer"
 
 
+async def test_an_answer_may_come_by_hand(listener: CallbackListener) -> None:
+    assert listener.submit("code=right") == 425
+    waiting = wait(listener)
+    await until(lambda: listener._consider is not None)
+    assert listener.submit("code=wrong") == 400
+    assert not waiting.done()
+    assert listener.submit("code=right") == 202
+    assert [listener.submit(query) for query in ("code=right", "code=wrong")] == [409, 409]
+    arrival = await waiting
+    assert (await ask(listener.port, head("/callback?code=other", listener.port))).status == 409
+    arrival.respond(b"page")
+    # A browser with the same answer is shown the page, though it was not the one who brought it.
+    assert (await ask(listener.port, head("/callback?code=right", listener.port))).body == b"page"
+
+
+async def test_by_hand_it_is_too_late_in_the_moment_of_giving_up(listener: CallbackListener) -> None:
+    waiting = wait(listener)
+    await until(lambda: listener._consider is not None)
+    waiting.cancel()
+    assert listener.submit("code=right") == 425
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_by_hand_too_a_judge_that_fails_ends_the_wait(listener: CallbackListener) -> None:
+    def judge(query: str) -> str | None:
+        raise ValueError(query)
+
+    waiting = asyncio.create_task(listener.receive(judge, DEADLINE))
+    await until(lambda: listener._consider is not None)
+    assert listener.submit("x") == 500
+    with pytest.raises(ValueError, match="x"):
+        await waiting
+
+
 async def test_closing_frees_the_port(listener: CallbackListener) -> None:
     arrival, asker = await answered(listener)
     arrival.respond(b"page")

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from bridge.login.browser import BrowserNotOpened
 from bridge.oauth.client import Client
-from bridge.oauth.errors import GrantRejected, SignInError, Unavailable
+from bridge.oauth.errors import GrantRejected, Refused, SignInError, TimedOut, Unavailable
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
 from tests.login.asking import until
@@ -38,9 +37,11 @@ async def test_all_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
     record = await flow.run()
     asked = flow.asked()
-    assert flow.announced == flow.opened
-    assert flow.opened[0].startswith(f"{ISSUER}/in?")
     uri = f"http://localhost:{flow.port}/callback"
+    (shown,) = flow.asks
+    assert shown.url.startswith(f"{ISSUER}/in?")
+    assert (shown.seconds, shown.user_code, shown.redirect_uri) == (flow.settings.login_timeout, "", uri)
+    assert flow.answers == 1
     assert {name: asked[name] for name in asked.keys() - {"state", "code_challenge"}} == {
         "response_type": "code",
         "client_id": "made-1",
@@ -123,7 +124,7 @@ async def test_a_refusal_is_told_in_the_server_s_words(
 ) -> None:
     flow = Flow(monkeypatch)
     flow.deeds = [refuses(error, description)]
-    with pytest.raises(SignInError) as caught:
+    with pytest.raises(Refused) as caught:
         await flow.run()
     for words in (error, description, ISSUER):
         assert words in caught.value.message
@@ -149,22 +150,19 @@ async def test_whatever_else_arrives_is_refused_and_the_wait_goes_on(monkeypatch
 async def test_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch, login_timeout=0.05)
     flow.deeds = [leaves]
-    with pytest.raises(SignInError) as caught:
+    with pytest.raises(TimedOut) as caught:
         await flow.run()
+    assert flow.answers == 0
     assert "0.05 seconds" in caught.value.message
     assert f"http://localhost:{flow.port}/callback" in caught.value.hint
     with socket.create_server(("127.0.0.1", flow.port)):
         pass  # The port is free again.
 
 
-async def test_a_browser_that_cannot_be_opened_is_no_end(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_answer_is_taken_while_the_opener_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
-    flow.open_problem = BrowserNotOpened("There is no browser here.")
+    flow.opener_gate = asyncio.Event()
     assert (await flow.run()).access_token == "access-1"
-    assert "There is no browser here." in caplog.text
-    assert len(flow.announced) == 1
 
 
 async def test_a_code_that_is_refused_is_told_to_both(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,6 @@ async def test_a_redirect_uri_that_changed_needs_a_registration_of_its_own(monke
     first = flow.port
     flow.port = Flow(monkeypatch).port
     monkeypatch.setattr("bridge.login.sign_in.derived_ports", lambda server, profile: [flow.port])
-    monkeypatch.setattr("bridge.login.sign_in.open_browser", flow._open)
     assert (await flow.run()).client.client_id == "made-2"
     assert await flow.vault.load(client_slot(ISSUER, f"http://localhost:{first}/callback"))
 

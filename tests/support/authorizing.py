@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
-from bridge.app.authorization import Authorization
+from bridge.app.authorization import Authorization, Brought
+from bridge.app.kept_record import KeptRecord
 from bridge.errors import BridgeError
 from bridge.oauth.client import Client
 from bridge.oauth.errors import GrantRejected, SignInError
@@ -121,6 +122,8 @@ class Issuer:
         self.under_way = 0
         self.most_under_way = 0
         self._last = 0
+        self.login = asyncio.Lock()
+        """Held while somebody, in whichever process, is asked."""
 
     async def refresh(self, held: Record) -> Record:
         self.refreshed.append(held.refresh_token)
@@ -133,19 +136,14 @@ class Issuer:
             self.good.discard(held.refresh_token)
             return self._granted(held)
 
-    async def sign_in(
-        self, refusal: Refusal, previous: Record | None, keep: Callable[[Record], Awaitable[None]]
-    ) -> None:
+    async def sign_in(self, refusal: Refusal, previous: Record | None) -> Record:
         self.sign_ins.append(refusal)
         async with self._working():
             if self.sign_in_problem:
                 raise self.sign_in_problem
             asked = previous.asked if previous else "one"
             wider = " ".join(dict.fromkeys([*asked.split(), *(refusal.lacks or ())]))
-            await keep(self._granted(record("", "", asked=wider)))
-
-    def still_refused(self, refusal: Refusal, held: Record | None, now: float) -> BridgeError:
-        return SignInError("It is still refused.")
+            return self._granted(record("", "", asked=wider))
 
     def _granted(self, held: Record) -> Record:
         self._last += 1
@@ -165,6 +163,37 @@ class Issuer:
             self.under_way -= 1
 
 
+class Renewing:
+    """One process's way to the issuer. Who signs in puts the record on the shelf himself, if it takes it."""
+
+    def __init__(self, issuer: Issuer, shelf: Shelf) -> None:
+        self._issuer = issuer
+        self._shelf = shelf
+        self.opened = 0
+        self.wished: list[bool] = []
+
+    async def refresh(self, held: Record) -> Record:
+        return await self._issuer.refresh(held)
+
+    async def sign_in(
+        self, refusal: Refusal, previous: Record | None, *, is_wished: bool, is_needed: Callable[[], Awaitable[bool]]
+    ) -> Brought | None:
+        self.wished.append(is_wished)
+        async with self._issuer.login:
+            if not await is_needed():
+                return None
+            granted = await self._issuer.sign_in(refusal, previous)
+            kept = KeptRecord("slot", self._shelf)
+            await kept.replace(granted)
+            return Brought(granted, kept.is_kept)
+
+    async def open_browser(self) -> None:
+        self.opened += 1
+
+    def still_refused(self, refusal: Refusal, held: Record | None, now: float) -> BridgeError:
+        return SignInError("It is still refused.")
+
+
 class Desk:
     """One process's authorization. `now` is its clock."""
 
@@ -174,6 +203,8 @@ class Desk:
         self.now = NOW
         self.concealed: list[str] = []
         self.told: list[bool] = []
+        self.problems: list[str] = []
+        self.renewing = Renewing(self.issuer, self.shelf)
         self.made = 0
         self.authorization = Authorization(
             "slot",
@@ -181,13 +212,18 @@ class Desk:
             self._make,
             use_id_token=use_id_token,
             conceal=self.concealed.append,
-            signing_in=self.told.append,
+            signing_in=self._signing_in,
             clock=lambda: self.now,
         )
 
-    def _make(self) -> Issuer:
+    def _make(self) -> Renewing:
         self.made += 1
-        return self.issuer
+        return self.renewing
+
+    def _signing_in(self, begins: bool, problem: str) -> None:
+        self.told.append(begins)
+        if not begins:
+            self.problems.append(problem)
 
     async def credential(self) -> Credential:
         """As a request gets it."""

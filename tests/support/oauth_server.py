@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Callable
 from typing import Any, Literal
 
 from tests.support.fault_http import Exchange, Request
@@ -47,6 +48,8 @@ class ProtectedServer(FaultServer):
         self.refuses_all = False
         self.wants: Literal["access_token", "id_token"] = "access_token"
         self.refusal: bytes = json.dumps({"error": "invalid_token", "error_description": "No good token"}).encode()
+        self.before_refusal: Callable[[], object] = lambda: None
+        """What is done before a request is refused."""
         self._same_origin = False
         self.pages: dict[str, Any] = {}
         """Other paths, and what answers there: a coroutine function of the exchange."""
@@ -131,6 +134,7 @@ class ProtectedServer(FaultServer):
         return ledger.valid(token)
 
     async def _refuse(self, exchange: Exchange, status: int, more: dict[str, str]) -> None:
+        self.before_refusal()
         if isinstance(self.challenge, list):
             headers = [("WWW-Authenticate", value) for value in self.challenge]
         else:

@@ -11,13 +11,14 @@ import contextlib
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.support.bridge_process import BridgeProcess, Line, launch
 from tests.support.fault_http import Request
+from tests.support.login_processes import end_logins
 from tests.support.oauth_authority import Authority
 from tests.support.oauth_person import Person, until
 from tests.support.oauth_server import ProtectedServer
@@ -28,7 +29,7 @@ LOGIN = 25.0
 KINDS = ("unauthorized", "unreachable")
 """What the error of a sign-in or a refresh is called: the latter where it may pass."""
 
-SIGN_IN = re.compile(r"mcp-remote-bridge: Sign in at: (\S+)")
+SIGN_IN = re.compile(r"mcp-remote-bridge: (?:.*\. )?Sign in(?: with the code \S+)? at: (\S+)")
 
 
 class Site:
@@ -62,6 +63,7 @@ class Site:
             if kind is None:
                 self.check()
         finally:
+            end_logins(self.person)
             await self._stack.aclose()
 
     @contextlib.asynccontextmanager
@@ -77,14 +79,24 @@ class Site:
 
         `patience` are the seconds for which it tries again what may pass.
         """
-        extra = self.person.environment() | {"MCP_BRIDGE_LOG_LEVEL": log, "MCP_BRIDGE_LOG_FILE": str(self.log_file)}
-        extra["MCP_BRIDGE_LOGIN_TIMEOUT"] = "30"
-        async with launch(url or self.server.url, *arguments, env=extra | (env or {}), patience=patience) as process:
-            self.bridges.append(process)
-            try:
+        extra = self.variables(log) | (env or {})
+        async with launch(url or self.server.url, *arguments, env=extra, patience=patience) as process:
+            with self.watched(process):
                 yield process
-            finally:
-                _excuse(process.stderr)
+
+    def variables(self, log: str = "debug") -> dict[str, str]:
+        """What the environment of every bridge here holds on top of the usual."""
+        own = {"MCP_BRIDGE_LOG_LEVEL": log, "MCP_BRIDGE_LOG_FILE": str(self.log_file), "MCP_BRIDGE_LOGIN_TIMEOUT": "30"}
+        return self.person.environment() | own
+
+    @contextlib.contextmanager
+    def watched(self, process: BridgeProcess) -> Iterator[None]:
+        """Look at all that this bridge says, when the test ends."""
+        self.bridges.append(process)
+        try:
+            yield
+        finally:
+            _excuse(process.stderr)
 
     async def begin(self, host: BridgeProcess, deadline: float = LOGIN) -> None:
         """Begin a session, and wait until nothing is under way any more but its standing stream."""
@@ -158,11 +170,18 @@ class Site:
         for secret, kind in (self.secrets | dict.fromkeys(self.states, "state")).items():
             told = [line for line in said if secret in line]
             assert not told, f"{kind} on stderr: {told[0]}"
-            assert not any(secret.encode() in line.raw for line in host.lines), f"{kind} on stdout"
+            # The link itself is for the person at the host, and holds `state`.
+            assert not any(secret in self._without_links(line.raw) for line in host.lines), f"{kind} on stdout"
         printed = self.printed(host)
         assert len(printed) == len(set(printed)), "an authorization URL was printed twice"
         for url in printed:
             assert not any(secret in url for secret in self.secrets), "a secret in the authorization URL"
+
+    def _without_links(self, raw: bytes) -> str:
+        text = raw.decode(errors="replace")
+        for authority in (self.authority, *self.others):
+            text = re.sub(re.escape(authority.url("authorize")) + r"\?[\w.~%&=+-]*", "(link)", text)
+        return text
 
     def _check_request(self, request: Request) -> None:
         told = f"{request.method} {request.path} {request.headers}"

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio.to_thread
 
@@ -83,6 +85,14 @@ class OidcProvider:
         """What the package said of each `event` so far, such as `grant.error`."""
         return [entry["detail"] for entry in await self.journal() if entry["event"] == event]
 
+    async def confirm(self, user_code: str) -> str:
+        """Type a user code in on its page and agree, as somebody who is signed in (RFC 8628 3.3); returns the page."""
+        return await anyio.to_thread.run_sync(self._answer_code, user_code, "confirm")
+
+    async def abort(self, user_code: str) -> str:
+        """Type a user code in on its page and say no; returns the page."""
+        return await anyio.to_thread.run_sync(self._answer_code, user_code, "abort")
+
     async def assert_no_reuse(self) -> None:
         """Fail where a refresh token was used twice."""
         assert REUSE not in await self.told("grant.error")
@@ -107,6 +117,26 @@ class OidcProvider:
         with opener.open(urllib.request.Request(self.issuer + path, data), timeout=_DEADLINE) as answer:
             body: bytes = answer.read()
         return body
+
+    def _answer_code(self, user_code: str, button: str) -> str:
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(), _Refusals()
+        )
+        page = f"{self.issuer}/device"
+        with opener.open(f"{page}?{urlencode({'user_code': user_code})}", timeout=_DEADLINE) as form:
+            found = re.search(r'name="xsrf" value="([^"]+)"', form.read().decode())
+        assert found, "a page without its form"
+        fields = {"xsrf": found[1], "user_code": user_code, button: "yes"}
+        with opener.open(urllib.request.Request(page, urlencode(fields).encode()), timeout=_DEADLINE) as answer:
+            text: str = answer.read().decode()
+        return text
+
+
+class _Refusals(urllib.request.HTTPErrorProcessor):
+    """A page with a status of refusal is a page all the same."""
+
+    def http_response(self, request: urllib.request.Request, response: Any) -> Any:
+        return response if response.status >= 400 else super().http_response(request, response)
 
 
 @contextlib.contextmanager

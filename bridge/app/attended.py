@@ -1,0 +1,190 @@
+"""A login that a person at a terminal attends: what it says is shown, what the person pastes goes to it.
+
+| comes first | then |
+|---|---|
+| news | the link is shown once, and the line that says what is waited for is renewed |
+| a pasted line | its query goes to the login; what is wrong with it is said, and the wait goes on |
+| a second, where a line can be renewed in place | the time left is |
+| the end | it is returned |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bridge.app.login_order import login_slot, make_order, slot_of
+from bridge.app.logins import Logins
+from bridge.app.sign_ins import read_stored, who
+from bridge.config import Settings
+from bridge.errors import BridgeError, UsageError
+from bridge.login.channel import ChannelLost
+from bridge.login.news import News
+from bridge.oauth.errors import SignInError
+from bridge.oauth.pasted import query_of_pasted
+from bridge.oauth.record import Record
+from bridge.store.places import platform_places
+from bridge.store.vault import open_vault
+
+_TICK = 1.0
+
+
+class Wire(Protocol):
+    """The way to the login, as `login.channel.Channel` is one."""
+
+    async def news(self) -> News:
+        """The next news. Raises `ChannelLost`."""
+
+    async def say(self, want: Literal["callback", "open", "stop"], text: str = "") -> str:
+        """Tell it to do something; return why it did not. Raises `ChannelLost`."""
+
+
+class Screen(Protocol):
+    """What a person at a terminal sees. None of these raises."""
+
+    is_live: bool
+    """Whether a line can be renewed in place."""
+
+    def link(self, url: str, code: str) -> None:
+        """Show where to sign in, and the code to type in there, if any."""
+
+    def waiting(self, text: str, left: str) -> None:
+        """Show what is waited for, in place of what was before, and the time left for it."""
+
+    def say(self, text: str) -> None:
+        """Show a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sign-in that went through: as whom, and where it is kept."""
+
+    record: Record
+    who: str
+    place: str
+
+
+async def log_in(
+    settings: Settings, screen: Screen, typed: asyncio.Queue[str], notice: Callable[[str], None]
+) -> SignedIn:
+    """Join the login that is under way for these settings, or start one, and attend it.
+
+    `typed` gives the lines that come from the keyboard; `notice` takes a sentence about where secrets are kept. One
+    that is cancelled ends the login it started; one that was under way goes on. Raises `BridgeError`.
+    """
+    vault = open_vault(settings.sign_in.token_store, notice)
+    slot = slot_of(settings)
+    previous = (await read_stored(vault, slot)).record if vault.exists_hint(slot) else None
+    logins = Logins(login_slot(settings), platform_places(), notice)
+
+    async def may_start() -> bool:
+        if settings.sign_in.token_store == "memory":  # noqa: S105 - a place
+            raise UsageError(
+                "With --token-store memory this sign-in would end with the command.",
+                hint="The copy that a host runs signs in by itself; this command can join it then.",
+            )
+        return True
+
+    joined = await logins.join_or_start(make_order(settings, None, previous, ""), may_start)
+    assert joined is not None  # noqa: S101 - a login may always start here
+    if joined.was_under_way:
+        screen.say("A sign-in to it is under way already; this joins it.")
+    try:
+        news = await attend(joined.channel, screen, typed, settings.url)
+    except asyncio.CancelledError:
+        if not joined.was_under_way:
+            await stop(joined.channel)
+        raise
+    finally:
+        await joined.channel.close()
+    if news.failure:
+        raise SignInError(news.message, hint=news.hint)
+    stored = await read_stored(vault, slot)
+    import sys; sys.stderr.write(f"DBG {stored} {bytes(news.record)!r} {slot}\n")
+    if stored.record is None or bytes(news.record):
+        why = stored.problem or "the copies that wait for it have it until they end"
+        raise SignInError(f"Signed in to {settings.url}, but it could not be kept: {why}.")
+    return SignedIn(stored.record, await who(stored.record, settings), stored.place)
+
+
+async def attend(
+    wire: Wire,
+    screen: Screen,
+    typed: asyncio.Queue[str],
+    server: str,
+    clock: Callable[[], float] = time.time,
+) -> News:
+    """Follow a login to its end, and return its last news. `typed` gives the lines that come from the keyboard.
+
+    Raises `ChannelLost` where the login process goes without a last word.
+    """
+    news = News(phase="preparing")
+    hearing: asyncio.Task[News] = asyncio.create_task(wire.news())
+    typing: asyncio.Task[str] = asyncio.create_task(typed.get())
+    try:
+        while not news.is_last:
+            screen.waiting(_waited_for(news, server), _left(news, clock()))
+            limit = _TICK if screen.is_live else None
+            await asyncio.wait((hearing, typing), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done():
+                before, news = news, hearing.result()
+                hearing = asyncio.create_task(wire.news())
+                _show(screen, before, news)
+            elif typing.done():
+                text = typing.result()
+                typing = asyncio.create_task(typed.get())
+                if text.strip() and (problem := await _hand_over(wire, text)):
+                    screen.say(problem)
+    finally:
+        for task in (hearing, typing):
+            task.cancel()
+        await asyncio.gather(hearing, typing, return_exceptions=True)
+    return news
+
+
+async def stop(wire: Wire, seconds: float = 2.0) -> None:
+    """End the login, as far as it can be reached in that time."""
+    with contextlib.suppress(BridgeError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wire.say("stop")
+
+
+def _show(screen: Screen, before: News, news: News) -> None:
+    if news.url and news.url != before.url:
+        screen.link(news.url, news.user_code)
+    if news.message and news.message != before.message and not news.is_last:
+        screen.say(news.message)
+
+
+async def _hand_over(wire: Wire, text: str) -> str:
+    """Give the login what was pasted; return why it is of no use, empty if it was taken."""
+    try:
+        return await wire.say("callback", query_of_pasted(text))
+    except ChannelLost:
+        return ""  # How it ended is in the news.
+    except BridgeError as problem:
+        return str(problem)
+
+
+def _waited_for(news: News, server: str) -> str:
+    if news.phase == "preparing":
+        return f"Asking {server} how to sign in."
+    if news.phase == "finishing":
+        return "You are done; the token is fetched."
+    if news.user_code:
+        return "Waiting until the code is entered there."
+    return f"Waiting until the browser comes back to {news.redirect_uri}."
+
+
+def _left(news: News, now: float) -> str:
+    return f"{left_of(news, now)} left" if news.phase == "waiting" else ""
+
+
+def left_of(news: News, now: float) -> str:
+    """The time until the login gives up, as minutes and seconds."""
+    minutes, seconds = divmod(max(0, round(news.ends_at - now)), 60)
+    return f"{minutes}:{seconds:02d}"

@@ -1,0 +1,97 @@
+"""The copies of the bridge that run now, and who started each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.app.invocation import arguments_of
+from bridge.protocol.words import shown
+
+UNKNOWN = "a program that has ended"
+
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A process that bridges a host to a server. `since` in Unix seconds; `host` is the name of its parent.
+
+    The arguments and the bridge's own variables say to which server; they may hold secrets.
+    """
+
+    pid: int
+    since: float
+    host: str
+    arguments: tuple[str, ...] = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False)
+
+
+def running_copies() -> list[Copy]:
+    """Every copy that this user may see, the oldest first. Asks the system and may take some tenths of a second."""
+    import psutil
+
+    return copies_among(psutil.process_iter())
+
+
+def copies_among(processes: Iterable[Any]) -> list[Copy]:
+    """The copies among these processes, as psutil gives them; those that end meanwhile, or are hidden, are left out.
+
+    A launcher that waits for the copy it started (a script's `.exe` on Windows) has the same words: it is none.
+    """
+    import psutil
+
+    found: dict[int, tuple[Any, tuple[str, ...]]] = {}
+    for process in processes:
+        try:
+            arguments = arguments_of(process.cmdline(), is_process=True)
+        except (psutil.Error, OSError):
+            continue
+        if arguments is not None and process.pid != os.getpid():
+            found[process.pid] = (process, arguments)
+    parents = {number: _parent(process) for number, (process, _) in found.items()}
+    launchers = {number for number in parents.values() if number in found}
+    copies = []
+    for number, (process, arguments) in found.items():
+        if number in launchers:
+            continue
+        try:
+            since = float(process.create_time())
+        except (psutil.Error, OSError):
+            continue
+        above = process
+        while (above_number := _parent(above)) in launchers:
+            above = found[above_number][0]
+        copies.append(Copy(number, since, _name_of_parent(above), arguments, _environ(process)))
+    return sorted(copies, key=lambda copy: (copy.since, copy.pid))
+
+
+def _parent(process: Any) -> int:
+    import psutil
+
+    try:
+        return int(process.ppid())
+    except (psutil.Error, OSError):
+        return 0
+
+
+def _name_of_parent(process: Any) -> str:
+    import psutil
+
+    try:
+        parent = process.parent()
+        name = shown(parent.name(), _LONGEST_NAME) if parent is not None else ""
+    except (psutil.Error, OSError):
+        name = ""
+    return name or UNKNOWN
+
+
+def _environ(process: Any) -> dict[str, str]:
+    import psutil
+
+    try:
+        return {name: text for name, text in process.environ().items() if name.startswith("MCP_BRIDGE_")}
+    except (psutil.Error, OSError):
+        return {}

@@ -1,0 +1,67 @@
+"""How this bridge stands in a command line: in a host's configuration, or among the processes that run.
+
+| words | arguments of the bridge |
+|---|---|
+| `/home/me/.local/bin/mcp-remote-bridge https://...` | `https://...` |
+| `python -P -m bridge run https://...` | `https://...` |
+| `uvx mcp-remote-bridge@1.2 https://...`, `cmd /c mcp-remote-bridge https://...` | `https://...`; a process: none |
+| `mcp-remote-bridge login https://...` | none: it bridges nothing |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+PROGRAM = "mcp-remote-bridge"
+MODULE = ("-m", "bridge")
+
+_FIRST_WORDS = 10
+_ENDING = re.compile(r"\.(exe|cmd|bat|pyw?)$", re.IGNORECASE)
+_VERSION = re.compile(r"(\[[^\]]*\])?([@=~<>!].*)?$")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+
+
+def is_url(word: str) -> bool:
+    """Whether a word of a command line is meant as a URL."""
+    return _URL.match(word) is not None
+
+
+def arguments_of(words: Sequence[str], *, is_process: bool) -> tuple[str, ...] | None:
+    """The arguments with which these words run the bridge; None where they do something else.
+
+    In a configuration another program may run it (`uvx`); the words of a process are those of the program itself.
+    """
+    program = _program(words[:_FIRST_WORDS])
+    if program is None:
+        return None
+    if is_process and not _runs_itself(words, program):
+        return None
+    own = tuple(words[program + 1 :])
+    if own[:1] == ("run",):
+        return own[1:]
+    return own if not own or own[0].startswith("-") or is_url(own[0]) else None
+
+
+def _program(words: Sequence[str]) -> int | None:
+    """Where the word stands that names the bridge; the last one, for `pipx run --spec` has it twice."""
+    for index in reversed(range(len(words))):
+        if tuple(words[max(0, index - 1) : index + 1]) == MODULE or _names_the_bridge(words[index]):
+            return index
+    return None
+
+
+def _names_the_bridge(word: str) -> bool:
+    if is_url(word) and "\\" not in word:
+        return False
+    last = _ENDING.sub("", re.split(r"[/\\]", word)[-1])
+    return _VERSION.sub("", last) == PROGRAM
+
+
+def _runs_itself(words: Sequence[str], program: int) -> bool:
+    """Whether the program is the process's first word, or the script or module that Python runs."""
+    if program == 0:
+        return True
+    interpreter = _ENDING.sub("", re.split(r"[/\\]", words[0])[-1]).lower()
+    between = words[1:program]
+    return interpreter.startswith(("python", "pypy")) and all(word.startswith("-") for word in between)

@@ -1,0 +1,97 @@
+"""What the logins of this machine leave on disk for one another: where one is under way, and how the last one went.
+
+| file in `logins/` of the data folder | holds | lives |
+|---|---|---|
+| `login-<digest>.notice` | where the login process listens, and the key to talk to it | as long as that process |
+| `login-<digest>.history` | times and outcomes, no secret | for good |
+
+A login process that was killed leaves its notice behind. The key in it opens nothing any more, and whoever comes next
+finds that nobody answers and writes another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from bridge.errors import BridgeError
+from bridge.oauth.tabs import History
+from bridge.store.file import FileVault
+from bridge.store.places import Places, check_slot
+
+_logger = logging.getLogger("bridge.authorization")
+
+_T = TypeVar("_T")
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A login that is, or was, under way. `since` in Unix seconds; `key` (hex) lets one talk to it at `port`."""
+
+    slot: str
+    pid: int
+    port: int
+    key: str
+    server: str
+    profile: str
+    since: float
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Notice({self.slot!r}, process {self.pid})"
+
+
+class LoginFiles:
+    """Reads and writes them; quick. What cannot be read counts as not there."""
+
+    def __init__(self, places: Places) -> None:
+        self._folder = places.logins
+        self._files = FileVault(places.logins)
+
+    def notice(self, slot: str) -> Notice | None:
+        """Where the login of this slot may be under way."""
+        return self._read(f"{check_slot(slot)}.notice", Notice)
+
+    def notices(self) -> list[Notice]:
+        """Every login that may be under way."""
+        try:
+            names = sorted(path.name for path in self._folder.glob("login-*.notice"))
+        except OSError:
+            return []
+        return [notice for name in names if (notice := self._read(name, Notice)) is not None]
+
+    def put_notice(self, notice: Notice) -> None:
+        """Say where a login is. Raises `StoreError`."""
+        self._files.write(f"{check_slot(notice.slot)}.notice", msgspec.json.encode(notice))
+
+    def drop_notice(self, slot: str) -> None:
+        """The login is over."""
+        self._try(lambda: self._files.delete(f"{check_slot(slot)}.notice"))
+
+    def history(self, slot: str) -> History:
+        """How sign-ins went."""
+        return self._read(f"{check_slot(slot)}.history", History) or History()
+
+    def put_history(self, slot: str, history: History) -> None:
+        """Keep how they went, if it can be kept. Only who holds the login's lock may, or somebody who signs out."""
+        self._try(lambda: self._files.write(f"{check_slot(slot)}.history", msgspec.json.encode(history)))
+
+    def log_out(self, slot: str, now: float) -> None:
+        """Somebody signed out at `now` (Unix seconds)."""
+        self.put_history(slot, self.history(slot).logged_out(now))
+
+    def _read(self, name: str, kind: type[_T]) -> _T | None:
+        try:
+            data = self._files.read(name)
+            return msgspec.json.decode(data, type=kind) if data else None
+        except (BridgeError, ValueError, RecursionError) as problem:
+            _logger.debug("%s cannot be read: %s", name, problem)
+            return None
+
+    def _try(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BridgeError as problem:
+            _logger.debug("a login's file cannot be changed: %s", problem)

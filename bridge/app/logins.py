@@ -1,0 +1,135 @@
+"""One login for each server and profile on the machine: joined where one is under way, else started.
+
+A login is a process of its own, so it outlives whoever started it. The order of things, for as many copies of the
+bridge as there are:
+
+| step | why |
+|---|---|
+| look for a notice and ask at its port | most often that is enough: nothing is locked and nothing started |
+| take the lock `<slot>.start`, look again | of those who found none, one at a time goes on |
+| see whether a login is needed still, and may be begun | the one before may have brought the token, or a refusal |
+| start a process, and read from it where it listens | it takes the lock `<slot>`, which dies with it |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from bridge.app.login_files import LoginFiles, Notice
+from bridge.app.login_order import Busy, Order, Ready, Unable, decode_answer, encode_order
+from bridge.errors import BridgeError
+from bridge.login.channel import Channel, ChannelLost
+from bridge.login.spawn import start_detached, surroundings_of
+from bridge.oauth.errors import SignInError
+from bridge.store.locks import ProcessLocks
+from bridge.store.places import Places
+
+KEPT_VARIABLES = ("MCP_BRIDGE_TAB_PAUSE",)
+
+_CONNECT_SECONDS = 3.0
+_START_SECONDS = 15.0
+_TURN_SECONDS = 30.0
+_BUSY_SECONDS = 10.0
+_FIRST_PAUSE = 0.02
+
+_logger = logging.getLogger("bridge.authorization")
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The way to a login. `was_under_way` tells that somebody else began it; `pid` is its process, 0 if unknown."""
+
+    channel: Channel
+    was_under_way: bool
+    pid: int = 0
+
+
+class Logins:
+    """Logins in one slot (`login_order.login_slot`). `notice` takes a sentence about locks that cannot be had."""
+
+    def __init__(self, slot: str, places: Places, notice: Callable[[str], None]) -> None:
+        self._slot = slot
+        self.files = LoginFiles(places)
+        self._locks = ProcessLocks(places.locks, notice)
+
+    async def join(self) -> Joined | None:
+        """The login that is under way, if there is one."""
+        notice = self.files.notice(self._slot)
+        channel = await reach(notice) if notice else None
+        return Joined(channel, was_under_way=True, pid=notice.pid) if notice and channel else None
+
+    async def join_or_start(self, order: Order, may_start: Callable[[], Awaitable[bool]]) -> Joined | None:
+        """The login that is under way, else a new one; None where `may_start`, asked just before, says no.
+
+        Raises `SignInError` where none can be started, and whatever `may_start` raises.
+        """
+        if joined := await self.join():
+            return joined
+        async with self._turn():
+            if joined := await self.join():
+                return joined
+            if not await may_start():
+                return None
+            return await self._start(order)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._locks.hold(f"{self._slot}.start", _TURN_SECONDS))
+            except BridgeError as problem:
+                _logger.debug("nobody else can be kept from starting a login: %s", problem)
+            yield
+
+    async def _start(self, order: Order) -> Joined:
+        end = asyncio.get_running_loop().time() + _BUSY_SECONDS
+        pause = _FIRST_PAUSE
+        while True:
+            answer = await self._launch(order)
+            if isinstance(answer, Ready):
+                channel = await Channel.connect(answer.port, bytes.fromhex(answer.key), _CONNECT_SECONDS)
+                return Joined(channel, was_under_way=False)
+            if isinstance(answer, Unable):
+                raise SignInError(answer.message, hint=answer.hint)
+            # One that was started by a copy that died at once, and has not said yet where it is; or one at its end.
+            if joined := await self.join():
+                return joined
+            if asyncio.get_running_loop().time() >= end:
+                raise self._stuck()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    async def _launch(self, order: Order) -> Ready | Busy | Unable:
+        command = [sys.executable, "-P", "-m", "bridge", "login-process"]
+        environ = surroundings_of(os.environ, KEPT_VARIABLES)
+        line = await start_detached(command, environ, encode_order(order), _START_SECONDS)
+        try:
+            return decode_answer(line or b"")
+        except ValueError:
+            raise SignInError(
+                f"The process that is to sign in to {order.settings.url} was started, and ended without a word.",
+                hint="Run mcp-remote-bridge login with the same URL in a terminal; --log-file names a file for the "
+                "process to write to.",
+            ) from None
+
+    def _stuck(self) -> SignInError:
+        notice = self.files.notice(self._slot)
+        which = f"The process {notice.pid}" if notice else "A process"
+        return SignInError(
+            f"{which} is signing in to the same server and does not answer.",
+            hint="End it, and sign in again.",
+        )
+
+
+async def reach(notice: Notice) -> Channel | None:
+    """The way to the login that this notice is about; None where it is over."""
+    try:
+        return await Channel.connect(notice.port, bytes.fromhex(notice.key), _CONNECT_SECONDS)
+    except (ChannelLost, ValueError):
+        return None

@@ -1,0 +1,234 @@
+"""The sign-ins that are stored on this machine: listed, and ended.
+
+Signing out, in this order:
+
+| step | why |
+|---|---|
+| a login under way is ended | it would store what is about to be removed |
+| the history says so | copies that run open no tab by themselves |
+| under the record's lock: revoked, then removed | no copy renews the token meanwhile; what cannot be revoked goes too |
+| the registration, if that is wanted | the next sign-in registers anew |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bridge.app.login_files import LoginFiles
+from bridge.app.logins import reach
+from bridge.app.naming import Known, known_from
+from bridge.config import Settings
+from bridge.errors import BridgeError
+from bridge.oauth.record import Freshness, Record, client_slot, decode, freshness
+from bridge.store.errors import StoreBusy
+from bridge.store.places import platform_places
+from bridge.store.vault import StoreChoice, Vault, open_vault
+
+READ_SECONDS = 5.0
+"""How long reading one sign-in may take."""
+
+WHO_SECONDS = 3.0
+"""How long asking who is signed in may take."""
+
+_LOCK_SECONDS = 10.0
+_STOP_SECONDS = 3.0
+
+TOKENS = "tokens"
+CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A sign-in in the store. `problem` says why its record is not to be had, where it is not."""
+
+    slot: str
+    place: str
+    record: Record | None = None
+    problem: str = ""
+    server: str = ""
+    """What is known without the record, such as from a login under way."""
+
+    @property
+    def known(self) -> Known | None:
+        """What it tells of the run that made it."""
+        return None if self.record is None else known_from(self.slot, self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """What became of a sign-in.
+
+    `removed_from` is where the tokens were kept, empty where there were none; `problems` say what did not work.
+    """
+
+    login_ended: bool = False
+    removed_from: str = ""
+    is_revoked: bool = False
+    registration_forgotten: bool = False
+    problems: tuple[str, ...] = field(default=())
+
+
+def login_slot_of(slot: str) -> str:
+    """The name of the login whose tokens go to `slot`."""
+    return f"login-{slot.partition('-')[2]}"
+
+
+async def stored_sign_ins(vault: Vault, seconds: float = READ_SECONDS) -> list[Stored]:
+    """Every sign-in in the store, also those whose record cannot be read now. Raises `StoreError`."""
+    return list(await asyncio.gather(*(read_stored(vault, slot, seconds) for slot in vault.slots(TOKENS))))
+
+
+async def known_sign_ins(token_store: StoreChoice) -> list[Known]:
+    """The servers that somebody signed in to; those whose record cannot be read now have no name."""
+    vault = open_vault(token_store, lambda _: None)
+    return [known for stored in await stored_sign_ins(vault) if (known := stored.known) is not None]
+
+
+async def read_stored(vault: Vault, slot: str, seconds: float = READ_SECONDS) -> Stored:
+    """The sign-in in `slot`."""
+    place = vault.place(slot)
+    try:
+        async with asyncio.timeout(seconds):
+            data = await vault.load(slot)
+    except TimeoutError:
+        return Stored(slot, place, problem=f"{place} gave no answer within {seconds:g} seconds")
+    except BridgeError as problem:
+        return Stored(slot, place, problem=str(problem))
+    record = decode(data) if data else None
+    return Stored(slot, place, record, "" if record else "it is not readable, or of a later version of the bridge")
+
+
+async def who(record: Record, settings: Settings | None = None, seconds: float = WHO_SECONDS) -> str:
+    """Who is signed in; empty where nobody says.
+
+    The ID token tells it, or else the server that issued the token, unless the token has ended. Never raises.
+    """
+    from bridge.oauth.identity import who_by_id_token
+
+    if known := who_by_id_token(record.id_token):
+        return known
+    is_good = bool(record.access_token) and freshness(record, time.time()) is not Freshness.EXPIRED
+    if record.userinfo_endpoint is None or not is_good:
+        return ""
+    from bridge.app.signing_in import open_web
+    from bridge.login.account import whoami
+
+    try:
+        async with asyncio.timeout(seconds):
+            return await whoami(open_web(settings or settings_for(record)), record)
+    except (BridgeError, TimeoutError):
+        return ""
+
+
+def settings_for(record: Record) -> Settings:
+    """Settings with which the servers of a sign-in can be reached; whatever else its run was told is not known."""
+    return Settings(url=record.server, allow_http=True)
+
+
+def open_signing_out(token_store: StoreChoice, conceal: Callable[[str], None]) -> SigningOut:
+    """Signing out, from what is kept on this machine."""
+    vault = open_vault(token_store, lambda _: None)
+    return SigningOut(vault, LoginFiles(platform_places()), conceal=conceal)
+
+
+class SigningOut:
+    """Ends sign-ins. `conceal` takes each secret before it is used."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        files: LoginFiles,
+        *,
+        conceal: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._vault = vault
+        self._files = files
+        self._conceal = conceal
+        self._clock = clock
+
+    async def sign_out(self, slot: str, settings: Settings | None = None, *, registration: bool) -> SignedOut:
+        """End the sign-in in `slot`. `settings` say how its servers are reached, where that is known."""
+        ended = await self._end_login(slot)
+        self._files.log_out(login_slot_of(slot), self._clock())
+        if not self._vault.exists_hint(slot):
+            return SignedOut(login_ended=ended)
+        async with contextlib.AsyncExitStack() as stack:
+            # Somebody who holds it for so long hangs: that must not keep the tokens there.
+            with contextlib.suppress(StoreBusy):
+                await stack.enter_async_context(self._vault.locked(slot, _LOCK_SECONDS))
+            stored = await read_stored(self._vault, slot)
+            left = await self._revoke(stored, settings)
+            problems = [*left, *await self._delete(slot)]
+        forgotten = False
+        if registration and stored.record is not None:
+            client = client_slot(stored.record.issuer, stored.record.client.redirect_uri)
+            forgotten = self._vault.exists_hint(client)
+            problems += await self._delete(client)
+        return SignedOut(ended, stored.place, not left, forgotten, tuple(problems))
+
+    async def every(self) -> list[Stored]:
+        """What there is to sign out of: what is stored, and what a login under way would store."""
+        stored = await stored_sign_ins(self._vault)
+        slots = {one.slot for one in stored}
+        under_way = [
+            Stored(slot, "", server=notice.server)
+            for notice in self._files.notices()
+            if (slot := f"{TOKENS}-{notice.slot.partition('-')[2]}") not in slots
+        ]
+        return [*stored, *under_way]
+
+    async def forget_registrations(self) -> tuple[int, tuple[str, ...]]:
+        """Forget every registration; return how many there were, and what went wrong."""
+        slots = self._vault.slots(CLIENT)
+        problems = [problem for slot in slots for problem in await self._delete(slot)]
+        return len(slots), tuple(problems)
+
+    async def _end_login(self, slot: str) -> bool:
+        notice = self._files.notice(login_slot_of(slot))
+        channel = await reach(notice) if notice else None
+        if channel is None:
+            return False
+        try:
+            # Until it is over it may still store what it got.
+            with contextlib.suppress(BridgeError, TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await channel.say("stop")
+                    while not (await channel.news()).is_last:
+                        pass
+        finally:
+            await channel.close()
+        return True
+
+    async def _revoke(self, stored: Stored, settings: Settings | None) -> tuple[str, ...]:
+        """Revoke the tokens at the server; say why they are not, if they are not."""
+        record = stored.record
+        if record is None:
+            return (f"The tokens were not revoked, for they cannot be read: {stored.problem}",)
+        from bridge.app.signing_in import open_web
+        from bridge.login.account import NO_REVOCATION, REVOKED, revoke
+
+        settings = settings or settings_for(record)
+        if record.client.kind == "static":
+            # The user keeps that secret himself.
+            client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)
+            record = msgspec.structs.replace(record, client=client)
+        went = await revoke(open_web(settings), record, self._conceal)
+        if went == REVOKED or not (record.access_token or record.refresh_token):
+            return ()
+        if went == NO_REVOCATION:
+            return ("The server offers no revocation, so it may take the tokens until they end.",)
+        return (f"The tokens {went}",)
+
+    async def _delete(self, slot: str) -> tuple[str, ...]:
+        try:
+            await self._vault.delete(slot)
+        except BridgeError as problem:
+            return (str(problem),)
+        return ()

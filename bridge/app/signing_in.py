@@ -1,0 +1,97 @@
+"""What signing in and refreshing are made of, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bridge.app.login_order import Order
+from bridge.config import Settings
+from bridge.errors import BridgeError
+from bridge.login.web import ProxyAddress, Web
+from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
+from bridge.protocol import mcp
+from bridge.protocol.headers import request_headers
+from bridge.remote.proxy import proxy_for
+from bridge.session.probing import probe
+from bridge.store.vault import open_vault
+
+if TYPE_CHECKING:
+    from bridge.login.person import Person
+    from bridge.login.sign_in import Ask, SignIn
+
+_CHALLENGE_SECONDS = 10.0
+
+_logger = logging.getLogger("bridge.login")
+
+
+def open_web(settings: Settings) -> Web:
+    """The wire to authorization servers. Asks nobody yet."""
+    return Web(
+        settings.url,
+        tls=lambda own_origin: _tls(settings, own_origin),
+        proxy_for=_proxy_address,
+        connect_timeout=settings.connect_timeout,
+        allow_private=settings.sign_in.allow_private,
+    )
+
+
+def sign_in_flow(settings: Settings, web: Web, person: Person, conceal: Callable[[str], None]) -> SignIn:
+    """The flow that asks `person`; `conceal` takes each secret before it is used."""
+    from bridge.login.sign_in import SignIn
+
+    vault = open_vault(settings.sign_in.token_store, lambda text: _logger.warning("%s", text))
+    return SignIn(settings.url, settings.sign_in, web, vault, person=person, conceal=conceal)
+
+
+async def ask_of(order: Order, web: Web) -> Ask:
+    """Why there is a sign-in. Where no request was refused yet, the server is asked for its challenge."""
+    from bridge.login.sign_in import Ask
+
+    refusal = order.refusal
+    challenges = refusal.challenges if refusal is not None else await _challenges(order.settings, web)
+    challenge = bearer_challenge(parse_challenges(challenges))
+    return Ask(
+        resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
+        challenged=scopes_of(challenge) if challenge else (),
+        previous=order.previous,
+        widens=refusal is not None and refusal.lacks is not None,
+        said=refusal.said if refusal is not None else "",
+        host=order.host_name,
+    )
+
+
+async def _challenges(settings: Settings, web: Web) -> tuple[str, ...]:
+    """What the server wants of who shows no token; nothing where it does not say. Opens no session."""
+    question = probe(b"0", None)
+    headers = {
+        name.decode(): value.decode()
+        for name, value in request_headers(mcp.MODERN_VERSIONS[0], question.method, question.params) or ()
+    }
+    headers |= {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    try:
+        async with asyncio.timeout(_CHALLENGE_SECONDS):
+            reply = await web.post(settings.url, "server", bytes(question.line), headers)
+    except (BridgeError, TimeoutError) as problem:
+        _logger.info("the server was not asked what it wants: %s", problem)
+        return ()
+    return reply.challenges
+
+
+def _tls(settings: Settings, own_origin: bool) -> ssl.SSLContext:
+    from bridge.remote.tls import ssl_context
+
+    if not own_origin:
+        # The user's certificate is for the MCP server, and tells others who he is.
+        settings = dataclasses.replace(settings, client_cert=None, client_cert_key=None)
+    return ssl_context(settings)
+
+
+def _proxy_address(url: str) -> ProxyAddress | None:
+    proxy = proxy_for(url, os.environ)
+    return None if proxy is None else (proxy.url, proxy.auth)

@@ -1,0 +1,166 @@
+"""The command `login`: signs in from a terminal, whether or not there is a browser on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from bridge.cli.named import NAME_OR_URL, target_of
+from bridge.cli.options import login_options
+from bridge.cli.wording import clean, expiry_of, named, scopes_of
+from bridge.config import Settings
+from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.app.attended import SignedIn
+
+_LONGEST_LINE = 64 * 1024
+
+
+@click.command("login", short_help="Sign in to a server, in a browser here or anywhere.")
+@click.argument("name", metavar=NAME_OR_URL)
+@login_options
+@click.pass_context
+def login(ctx: click.Context, /, name: str, **options: Any) -> None:
+    """Sign in to a server, in a browser here or anywhere.
+
+    The link is shown. Where the browser is on another machine, paste here the address it ends at; mcp-remote-bridge
+    callback takes it too. A NAME is that of a server in a host's configuration, or of one you signed in to.
+    """
+    settings = target_of(ctx, name, options).settings
+    if not settings.signs_in:
+        raise UsageError(
+            f"{name} is given an Authorization header, so there is no signing in to it.",
+            hint="Leave that header out to sign in instead.",
+        )
+    signed_in = _sign_in(settings)
+    record = signed_in.record
+    whom = f" as {clean(signed_in.who)}" if signed_in.who else ""
+    scopes = clean(scopes_of(record))
+    about = (
+        f"scopes {scopes}" if scopes else "no scopes",
+        expiry_of(record, time.time()),
+        f"kept in {signed_in.place}",
+    )
+    click.echo(f"Signed in to {named(record.server, record.profile)}{whom} ({', '.join(about)}).")
+
+
+def _sign_in(settings: Settings) -> SignedIn:
+    import asyncio
+
+    from bridge.app.attended import log_in
+    from bridge.app.log import configure
+
+    terminal = Terminal(sys.stderr, invites=_is_a_terminal(sys.stdin))
+
+    async def attend() -> SignedIn:
+        typed: asyncio.Queue[str] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def put(line: str) -> None:
+            with suppress(RuntimeError):  # The loop is closed: the login is over.
+                loop.call_soon_threadsafe(typed.put_nowait, line)
+
+        read_lines(sys.stdin, put)
+        return await log_in(settings, terminal, typed, terminal.say)
+
+    with configure(settings):
+        try:
+            return asyncio.run(attend())
+        finally:
+            terminal.end()
+
+
+class Terminal:
+    """Shows a login on `stream`: sentences, and below them one line that is renewed in place where that can be."""
+
+    def __init__(self, stream: TextIO | None, *, invites: bool) -> None:
+        """`invites`: something can be pasted, and the person is told so."""
+        self.is_live = _is_a_terminal(stream)
+        self._stream = stream
+        self._invites = invites
+        self._width = 0
+        self._waiting = ""
+
+    def link(self, url: str, code: str) -> None:
+        """Show the link whole, on a line of its own, so that it can be copied."""
+        from bridge.app.log import one_line
+
+        self._erase()
+        self._write(f"Open this link and enter the code {one_line(code)} there:\n" if code else "Sign in at:\n")
+        self._write(f"\n{one_line(url)}\n\n")
+        if self._invites and not code:
+            self._write("If that browser is on another machine, paste here the address it ends at.\n")
+
+    def waiting(self, text: str, left: str) -> None:
+        """Show what is waited for; the time left comes first, for the line is cut where the terminal ends."""
+        if self.is_live:
+            line = clean(f"{left}: {text}" if left else text)[: max(20, shutil.get_terminal_size().columns - 1)]
+            self._write(f"\r{line.ljust(self._width)}")
+            self._width = len(line)
+        elif text != self._waiting:
+            self._write(f"{clean(text)}{f' {left}.' if left else ''}\n")
+            self._waiting = text
+
+    def say(self, text: str) -> None:
+        """Show a sentence."""
+        self._erase()
+        self._write(f"{clean(text)}\n")
+
+    def end(self) -> None:
+        """Nothing more is waited for."""
+        self._erase()
+
+    def _erase(self) -> None:
+        if self._width:
+            self._write(f"\r{' ' * self._width}\r")
+            self._width = 0
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            self._stream.write(text)  # type: ignore[union-attr]
+            self._stream.flush()  # type: ignore[union-attr]
+
+
+def read_lines(stream: TextIO | None, put: Callable[[str], None]) -> None:
+    """Give each line of `stream` to `put`, from a thread of its own that keeps nobody alive.
+
+    A thread on every system, for the event loop of Windows cannot wait for a console. It reads the descriptor itself:
+    one that waits inside `sys.stdin` would hold its lock when the interpreter ends.
+    """
+    try:
+        descriptor = stream.fileno() if stream is not None else None
+    except (OSError, ValueError):
+        descriptor = None
+    if descriptor is not None:
+        threading.Thread(target=_read, args=(descriptor, put), name="pasted", daemon=True).start()
+
+
+def _read(descriptor: int, put: Callable[[str], None]) -> None:
+    begun = b""
+    with suppress(OSError):
+        while data := os.read(descriptor, 4096):
+            *lines, begun = (begun + data).split(b"\n")
+            for line in lines:
+                put(line.decode("utf-8", "replace"))
+            if len(begun) > _LONGEST_LINE:
+                put(begun.decode("utf-8", "replace"))
+                begun = b""
+    if begun:
+        put(begun.decode("utf-8", "replace"))
+
+
+def _is_a_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False

@@ -1,0 +1,90 @@
+"""The command `logout`: ends a sign-in, at the server where it lets one, and here in any case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli.named import NAME_OR_URL, Target, target_of
+from bridge.cli.options import account_options
+from bridge.cli.wording import clean, named
+from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    from bridge.app.redact import Redactor
+    from bridge.app.sign_ins import SignedOut, Stored
+
+
+@click.command("logout", short_help="Sign out of a server.")
+@click.argument("name", required=False, metavar=NAME_OR_URL)
+@click.option("--all", "every", is_flag=True, help="Sign out of every server.")
+@click.option("--registration", is_flag=True, help="Forget the client that was registered for it too.")
+@account_options
+@click.pass_context
+def logout(ctx: click.Context, /, name: str | None, every: bool, registration: bool, **options: Any) -> None:
+    """Sign out of a server: the tokens are revoked, where the server offers that, and removed.
+
+    A NAME is that of a server in a host's configuration, or of one you signed in to.
+    """
+    import asyncio
+
+    if every == (name is not None):
+        raise UsageError("Give the server to sign out of, or --all.", hint="mcp-remote-bridge status lists them.")
+    if name is None:
+        asyncio.run(_every(options["token_store"], registration=registration))
+    else:
+        target = target_of(ctx, name, options)
+        asyncio.run(_one(target, options["token_store"], registration=registration))
+
+
+async def _one(target: Target, token_store: Any, *, registration: bool) -> None:
+    from bridge.app.redact import Redactor
+    from bridge.app.sign_ins import open_signing_out
+
+    redactor = Redactor()
+    settings, slot = target
+    redactor.add(settings.sign_in.client_secret)
+    done = await open_signing_out(token_store, redactor.add).sign_out(slot, settings, registration=registration)
+    _tell(named(settings.url, settings.sign_in.profile), done, redactor)
+
+
+async def _every(token_store: Any, *, registration: bool) -> None:
+    from bridge.app.redact import Redactor
+    from bridge.app.sign_ins import open_signing_out
+
+    redactor = Redactor()
+    signing_out = open_signing_out(token_store, redactor.add)
+    found = await signing_out.every()
+    for one in found:
+        done = await signing_out.sign_out(one.slot, registration=registration)
+        _tell(_name_of(one), done, redactor)
+    if not found:
+        click.echo("Nobody is signed in to any server.")
+    if registration:
+        count, problems = await signing_out.forget_registrations()
+        click.echo(f"Registrations forgotten besides: {count}.")
+        _warn(problems, redactor)
+
+
+def _name_of(one: Stored) -> str:
+    return named(one.record.server, one.record.profile) if one.record else one.server or "a server that is not known"
+
+
+def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
+    """Say what became of one sign-in, on stdout; what did not work, on stderr."""
+    if done.login_ended:
+        click.echo(f"The sign-in to {name} that was under way is ended.")
+    if not done.removed_from:
+        if not done.login_ended:
+            click.echo(f"Nobody is signed in to {name}.")
+        return
+    too = ", and so is the client's registration" if done.registration_forgotten else ""
+    what = "revoked and removed" if done.is_revoked else "removed"
+    click.echo(f"Signed out of {name}: the tokens are {what} from {done.removed_from}{too}.")
+    _warn(done.problems, redactor)
+
+
+def _warn(problems: Any, redactor: Redactor) -> None:
+    for problem in problems:
+        click.echo(f"mcp-remote-bridge: warning: {clean(redactor(problem))}", err=True)

@@ -1,0 +1,145 @@
+"""NAME_OR_URL on the command line: a URL, or the name of a server that is known here (`app/naming`).
+
+The slot of a sign-in depends on options, so an entry of a host's configuration is read as `run` would read it. What
+the command itself is told on its own line comes before all that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from bridge.cli.options import URL_VARIABLE, run_options, settings_from
+from bridge.config import Settings
+from bridge.errors import BridgeError, UsageError
+
+if TYPE_CHECKING:
+    from bridge.app.host_entries import Entry, HostEntries
+    from bridge.app.naming import Known
+
+NAME_OR_URL = "NAME_OR_URL"
+
+
+class Target(NamedTuple):
+    """What a command is about: the settings as of a run, and the slot of its sign-in."""
+
+    settings: Settings
+    slot: str
+
+
+class Identity(NamedTuple):
+    """Which sign-in a run uses."""
+
+    slot: str
+    server: str
+    profile: str
+
+
+@click.command("run", add_help_option=False)
+@click.argument("url", nargs=-1)
+@run_options
+def _as_run(**_: Any) -> None:
+    """Only parses."""
+
+
+def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Target:
+    """What `name`, given to the command of `ctx` with these `options`, is about. Raises `UsageError`."""
+    from bridge.app.invocation import is_url
+    from bridge.app.login_order import slot_of
+    from bridge.app.naming import entries_named, known_named, unknown
+
+    if is_url(name):
+        settings = settings_from([name], options, os.environ)
+        return Target(settings, slot_of(settings))
+    hosts = host_entries()
+    if named := entries_named(name, hosts.entries):
+        settings = _of_entries(ctx, name, named, options)
+        return Target(settings, slot_of(settings))
+    known = _known(options)
+    given = {option: options[option] for option in _given(ctx) & options.keys()}
+    profile = given.get("profile")
+    found = known_named(name, known, profile)
+    if found is None:
+        if "." in name or ":" in name:
+            settings_from([name], options, os.environ)  # Raises, and may know which URL was meant.
+        raise unknown(name, hosts.entries, known)
+    own = {option: text for option, text in found.options.items() if option in options}
+    settings = settings_from([found.server], {**options, "allow_http": True, **own, **given}, os.environ)
+    is_other = bool(given.keys() & {"profile", "client_id", "client_metadata_url", "resource"})
+    return Target(settings, slot_of(settings) if is_other else found.slot)
+
+
+def host_entries() -> HostEntries:
+    """The servers in the hosts' configurations."""
+    from bridge.app.host_entries import host_files, read_entries
+
+    return read_entries(host_files(sys.platform, os.environ, Path.home()))
+
+
+def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identity | None:
+    """The sign-in that a run with these words and variables uses; None where they cannot be read as a run's."""
+    from bridge.oauth.record import tokens_slot
+
+    try:
+        params = _parse(arguments, environ).params
+    except (click.ClickException, BridgeError):
+        return None
+    words = params["url"] or [environ.get(URL_VARIABLE, "")]
+    client = params["client_id"] or params["client_metadata_url"] or ""
+    slot = tokens_slot(words[0], client, params["resource"] or "", params["profile"])
+    return Identity(slot, words[0], params["profile"]) if words[0] else None
+
+
+def _parse(arguments: Sequence[str], environ: Mapping[str, str]) -> click.Context:
+    return _as_run.make_context("run", list(arguments), obj=environ)
+
+
+def _given(ctx: click.Context) -> set[str]:
+    """The options that somebody wrote, on the line or as a variable."""
+    written = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+    options = (param.name for param in ctx.command.params if isinstance(param, click.Option))
+    return {name for name in options if name is not None and ctx.get_parameter_source(name) in written}
+
+
+def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options: Mapping[str, Any]) -> Settings:
+    from bridge.app.login_order import slot_of
+    from bridge.app.naming import ambiguous
+
+    on_the_line = {
+        option: value
+        for option, value in options.items()
+        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+    }
+    found: dict[str, tuple[Entry, Settings]] = {}
+    for entry in entries:
+        settings = _of_entry(entry, on_the_line)
+        found.setdefault(slot_of(settings), (entry, settings))
+    if len(found) > 1:
+        raise ambiguous(name, [f"{settings.url} ({entry.host})" for entry, settings in found.values()])
+    [(_, settings)] = found.values()
+    return settings
+
+
+def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:
+    environ = {**os.environ, **entry.environ}
+    try:
+        ctx = _parse(entry.arguments, environ)
+        words = ctx.params.pop("url")
+        with ctx:
+            return settings_from(words, {**ctx.params, **on_the_line}, environ)
+    except (click.ClickException, BridgeError) as problem:
+        why = problem.format_message() if isinstance(problem, click.ClickException) else str(problem)
+        raise UsageError(f"The entry {entry.name!r} of {entry.host} cannot be used ({entry.path}): {why}") from None
+
+
+def _known(options: Mapping[str, Any]) -> list[Known]:
+    import asyncio
+
+    from bridge.app.sign_ins import known_sign_ins
+
+    return asyncio.run(known_sign_ins(options["token_store"]))

@@ -1,0 +1,137 @@
+"""The command `status`: who is signed in where, what is under way, what runs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli.named import host_entries, identity_of
+from bridge.cli.options import token_store_option
+from bridge.cli.wording import clean, expiry_of, moment, named, scopes_of
+
+if TYPE_CHECKING:
+    from bridge.app.copies import Copy
+    from bridge.app.overview import Row, UnderWay, Use
+
+_WIDTH = 14
+
+
+@click.command("status", short_help="List sign-ins, and the copies that run.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@token_store_option
+def status(as_json: bool, token_store: Any) -> None:
+    """List the servers you signed in to, the sign-ins under way, and the copies of the bridge that run.
+
+    No server is asked, but for the name of the account where the token does not tell it.
+    """
+    import asyncio
+    import json
+
+    from bridge.app.overview import overview_here
+
+    rows = asyncio.run(overview_here(token_store, _uses))
+    notes = host_entries().notes
+    now = time.time()
+    if as_json:
+        click.echo(json.dumps({"servers": [as_object(row) for row in rows], "notes": list(notes)}, indent=2))
+        return
+    for row in rows:
+        click.echo("\n".join(_lines(row, now)))
+    if not rows:
+        click.echo("Nobody is signed in to any server, and no copy of the bridge runs.")
+    for note in notes:
+        click.echo(f"mcp-remote-bridge: {clean(note)}", err=True)
+
+
+def _uses() -> list[Use]:
+    """The copies that run, with the sign-in that each uses. One whose words make no sense is left out."""
+    from bridge.app.copies import running_copies
+    from bridge.app.overview import Use
+
+    found = ((copy, identity_of(copy.arguments, copy.environ)) for copy in running_copies())
+    return [Use(copy, *identity) for copy, identity in found if identity is not None]
+
+
+# -- for people
+
+
+def _lines(row: Row, now: float) -> list[str]:
+    head = named(row.server, row.profile) if row.server else "A sign-in that cannot be read"
+    facts = (f"  {name.ljust(_WIDTH)}{clean(text)}" for name, text in _facts(row, now) if text)
+    # Not through `clean`, which would take the state out of it: it is to be opened.
+    link = [f"  {'link'.ljust(_WIDTH)}{row.login.news.url}"] if row.login and row.login.news.url else []
+    return [head, *facts, *link]
+
+
+def _facts(row: Row, now: float) -> list[tuple[str, str]]:
+    facts = []
+    if row.stored is None:
+        facts.append(("signed in", "no"))
+    elif (record := row.stored.record) is None:
+        facts += [("problem", row.stored.problem), ("kept in", row.stored.place)]
+    elif not record.access_token:
+        facts.append(("signed in", "no, the last token was refused; the next use asks again"))
+    else:
+        facts += [
+            ("signed in as", row.who or "somebody the server does not name"),
+            ("scopes", scopes_of(record)),
+            ("token", expiry_of(record, now)),
+            ("kept in", row.stored.place),
+        ]
+    return [*facts, *_login_facts(row.login, now), *(("runs", _of_copy(copy)) for copy in row.copies)]
+
+
+def _of_copy(copy: Copy) -> str:
+    return f"process {copy.pid}, started by {copy.host}, since {moment(copy.since)}"
+
+
+def _login_facts(login: UnderWay | None, now: float) -> list[tuple[str, str]]:
+    if login is None:
+        return []
+    from bridge.app.attended import left_of
+
+    news = login.news
+    where = f"process {login.notice.pid}"
+    if news.phase != "waiting":
+        return [("signing in", f"{where}, {news.phase}")]
+    code = f", code {news.user_code}" if news.user_code else ""
+    return [("signing in", f"{where}, {left_of(news, now)} left{code}")]
+
+
+# -- for programs
+
+
+def as_object(row: Row) -> dict[str, Any]:
+    """A row with names that stay. Times are Unix seconds; what is not known is null."""
+    stored, record = row.stored, row.stored.record if row.stored else None
+    return {
+        "server": row.server or None,
+        "profile": row.profile or None,
+        "signed_in": bool(record and record.access_token),
+        "signed_in_as": row.who or None,
+        "issuer": record.issuer if record else None,
+        "client_id": record.client.client_id if record else None,
+        "scopes": scopes_of(record).split() if record else [],
+        "expires_at": record.expires_at if record else None,
+        "renewable": bool(record and record.refresh_token),
+        "kept_in": stored.place if stored else None,
+        "problem": (stored.problem if stored else "") or None,
+        "login": _login_object(row.login),
+        "copies": [{"pid": copy.pid, "since": copy.since, "host": copy.host} for copy in row.copies],
+    }
+
+
+def _login_object(login: UnderWay | None) -> dict[str, Any] | None:
+    if login is None:
+        return None
+    news = login.news
+    return {
+        "pid": login.notice.pid,
+        "since": login.notice.since,
+        "phase": news.phase,
+        "link": news.url or None,
+        "code": news.user_code or None,
+        "ends_at": news.ends_at or None,
+    }

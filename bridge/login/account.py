@@ -1,0 +1,78 @@
+"""What is asked of an authorization server once somebody is signed in: who that is, and to take the tokens back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from bridge.login.web import Reply, Web
+from bridge.oauth.client import authenticate
+from bridge.oauth.errors import SignInError, Unavailable
+from bridge.oauth.identity import who_by_id_token, who_by_userinfo
+from bridge.oauth.record import Record
+from bridge.oauth.revocation import Revocation, check_revoked, is_unsupported, retry_after, revocations
+
+REVOKED = "revoked"
+NOTHING_TO_REVOKE = "there was no token to revoke"
+NO_REVOCATION = "the server offers no revocation"
+
+_logger = logging.getLogger("bridge.login")
+
+
+async def revoke(web: Web, record: Record, conceal: Callable[[str], None]) -> str:
+    """Take back the tokens of `record`, whose client has its secret; returns how it went, in words. Never raises.
+
+    The words are one of those above, or "could not be revoked: " and a sentence (RFC 7009).
+    """
+    for secret in record.secrets():
+        conceal(secret)
+    wanted = revocations(record)
+    if not wanted:
+        return NOTHING_TO_REVOKE
+    if record.revocation_endpoint is None:
+        return NO_REVOCATION
+    problem: SignInError | None = None
+    for number, revocation in enumerate(wanted):
+        try:
+            await _revoke(web, record, record.revocation_endpoint, revocation, is_first=number == 0)
+        except SignInError as failure:
+            problem = problem or failure
+            if isinstance(failure, Unavailable):
+                break  # Who does not answer is not waited for twice.
+    return REVOKED if problem is None else f"could not be revoked: {problem.message}"
+
+
+async def whoami(web: Web, record: Record) -> str:
+    """Who is signed in: by the ID token, else by the userinfo endpoint; empty where nobody says. Never raises."""
+    if known := who_by_id_token(record.id_token):
+        return known
+    if record.userinfo_endpoint is None or not record.access_token:
+        return ""
+    try:
+        reply = await web.get(
+            record.userinfo_endpoint, "userinfo endpoint", {"Authorization": f"Bearer {record.access_token}"}
+        )
+    except SignInError as problem:
+        _logger.debug("nobody says who is signed in: %s", problem.message)
+        return ""
+    return who_by_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
+
+
+async def _revoke(web: Web, record: Record, url: str, revocation: Revocation, *, is_first: bool) -> None:
+    reply = await _ask(web, record, url, revocation)
+    seconds = retry_after(reply.status, reply.retry_after)
+    if seconds is not None:
+        await asyncio.sleep(seconds)
+        reply = await _ask(web, record, url, revocation)
+    if not is_first and is_unsupported(reply.status, reply.body):
+        _logger.debug("%s takes back no %s; it ends by itself", url, revocation.kind)
+        return
+    check_revoked(reply.status, reply.content_type, reply.body, url)
+
+
+async def _ask(web: Web, record: Record, url: str, revocation: Revocation) -> Reply:
+    body, headers = authenticate(record.client, revocation.form)
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    return await web.post(url, "revocation endpoint", urlencode(body).encode("ascii"), headers)

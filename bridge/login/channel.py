@@ -1,0 +1,320 @@
+"""The channel between a login process and those who wait for it: lines of JSON on 127.0.0.1, for who knows the key.
+
+Both ends prove the key first (`proving`). From then on the login sends `News` and `Reply`, the client `Word` (`news`).
+
+News is a state, whole each time: who reads slowly gets the newest only, who connects late gets it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+
+from bridge.errors import BridgeError
+from bridge.login.news import News, Reply, Word
+from bridge.login.proving import ChannelLost, line_of, prove_as_client, prove_as_login, read_line
+
+__all__ = ["Channel", "ChannelLost", "ChannelServer"]
+
+MAX_NEWS = 1024 * 1024
+"""The longest line from the login, in bytes: a record, whose tokens came in at most half of that, and a log."""
+MAX_WORD = 64 * 1024
+"""The longest line to the login, in bytes."""
+MAX_WATCHERS = 64
+"""How many connections are kept at once; one more costs the oldest that has proved nothing its place."""
+HANDSHAKE_TIMEOUT = 5.0
+"""How long a connection may take to prove the key, in seconds."""
+CLOSE_TIMEOUT = 1.0
+"""How long `ChannelServer.close` lets the others take what was said, in seconds."""
+PATIENCE = 10.0
+"""How long one who reads nothing keeps its connection, in seconds."""
+REPLY_TIMEOUT = 30.0
+"""How long `Channel.say` waits for the reply, in seconds."""
+
+_HOST = "127.0.0.1"
+
+_logger = logging.getLogger("bridge.login")
+
+_words = msgspec.json.Decoder(Word)
+_from_login: msgspec.json.Decoder[News | Reply] = msgspec.json.Decoder(News | Reply)
+
+
+class _Watcher:
+    """The login's end of one connection. Nothing is told to it before `is_proven`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.is_proven = False
+        self._reader = reader
+        self._writer = writer
+        self._news = b""
+        self._replies = b""
+        self._is_answering = False
+        self._is_ending = False
+        self._wake = asyncio.Event()
+        # News that waits in a buffer could not be replaced by newer news.
+        writer.transport.set_write_buffer_limits(high=0)
+
+    def tell(self, news: bytes) -> None:
+        """Send this line next, instead of news that is not sent yet."""
+        self._news = news
+        self._wake.set()
+
+    def end(self) -> None:
+        """Close once everything is said and the other side has closed too: it has taken it then."""
+        self._is_ending = True
+        self._wake.set()
+
+    def drop(self) -> None:
+        """Close at once, without a word."""
+        self._writer.transport.abort()
+
+    async def prove(self, key: bytes, port: int) -> None:
+        """Raise `ChannelLost` unless the other side knows the key."""
+        await prove_as_login(self._reader, self._writer, key, port)
+        self.is_proven = True
+
+    async def attend(self, on_word: Callable[[Word], Awaitable[str]]) -> None:
+        """Hear and tell until the other side closes. Raises `ChannelLost`."""
+        telling = asyncio.create_task(self._tell())
+        try:
+            while True:
+                word = await read_line(self._reader, _words)
+                if self._is_ending:
+                    continue
+                self._is_answering = True
+                try:
+                    problem = await on_word(word)
+                except BridgeError as error:
+                    problem = str(error)
+                self._replies += line_of(Reply(number=word.number, problem=problem))
+                self._is_answering = False
+                self._wake.set()
+        finally:
+            telling.cancel()
+
+    async def _tell(self) -> None:
+        try:
+            while self._news or self._replies or self._is_answering or not self._is_ending:
+                await self._wake.wait()
+                self._wake.clear()
+                said, self._replies, self._news = self._replies + self._news, b"", b""
+                self._writer.write(said)
+                async with asyncio.timeout(PATIENCE):
+                    await self._writer.drain()
+            self._writer.write_eof()
+        except OSError:  # TimeoutError is one.
+            self.drop()
+
+
+class ChannelServer:
+    """The login's end, for all who wait; made by `start`, ended by `close`."""
+
+    def __init__(self, key: bytes, on_word: Callable[[Word], Awaitable[str]], handshake_seconds: float) -> None:
+        self.port = 0
+        self._key = key
+        self._on_word = on_word
+        self._handshake_seconds = handshake_seconds
+        self._server: asyncio.Server | None = None
+        self._watchers: dict[_Watcher, asyncio.Task[None]] = {}  # Those who proved the key: in the order they did.
+        self._news = b""
+        self._for_first = b""
+        self._is_closed = False
+
+    @classmethod
+    async def start(
+        cls, key: bytes, on_word: Callable[[Word], Awaitable[str]], handshake_seconds: float = HANDSHAKE_TIMEOUT
+    ) -> ChannelServer:
+        """Listen on a free port of 127.0.0.1, `port` from then on.
+
+        `on_word` does what one who waits wants, and returns why it could not, "" where it did (`Reply.problem`).
+        Raises `ChannelLost` where no port is to be had.
+        """
+        channel = cls(key, on_word, handshake_seconds)
+        try:
+            channel._server = await asyncio.start_server(channel._came, _HOST, 0, limit=MAX_WORD)
+        except OSError as error:
+            raise ChannelLost(
+                f"The login process cannot listen on {_HOST}: {error.strerror or error}.",
+                hint="Something keeps programs from listening on this machine, such as a firewall or a sandbox.",
+            ) from error
+        channel.port = channel._server.sockets[0].getsockname()[1]
+        return channel
+
+    def publish(self, news: News) -> None:
+        """Tell everybody, and whoever comes later."""
+        self._news = line_of(news)
+        self._tell_all()
+
+    def publish_last(self, first: News, others: News) -> None:
+        """Tell `first` to the one who has been there longest, `others` to everybody else and whoever comes later.
+
+        If nobody is there, `first` is for the first who comes.
+        """
+        self._for_first, self._news = line_of(first), line_of(others)
+        self._tell_all()
+
+    async def close(self) -> None:
+        """Close every connection, once what was said was taken: `CLOSE_TIMEOUT` seconds later at most.
+
+        Not to be called within `on_word`, whose reply it waits for.
+        """
+        self._is_closed = True
+        if self._server is not None:
+            self._server.close()
+        tasks = list(self._watchers.values())
+        for watcher in self._watchers:
+            if watcher.is_proven:
+                watcher.end()
+            else:
+                watcher.drop()
+        if tasks:
+            _, slow = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+            for task in slow:
+                task.cancel()
+            if slow:
+                await asyncio.wait(slow, timeout=CLOSE_TIMEOUT)
+
+    def _tell_all(self) -> None:
+        for watcher in self._watchers:
+            if watcher.is_proven:
+                self._tell(watcher)
+
+    def _tell(self, watcher: _Watcher) -> None:
+        """Tell how it stands. What is for one only is told once."""
+        news, self._for_first = self._for_first or self._news, b""
+        if news:
+            watcher.tell(news)
+
+    def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        watcher = _Watcher(reader, writer)
+        if self._is_closed or not self._has_room():
+            watcher.drop()
+            return
+        self._watchers[watcher] = asyncio.create_task(self._attend(watcher))
+
+    async def _attend(self, watcher: _Watcher) -> None:
+        try:
+            async with asyncio.timeout(self._handshake_seconds):
+                await watcher.prove(self._key, self.port)
+            if watcher in self._watchers:
+                self._watchers[watcher] = self._watchers.pop(watcher)
+                self._tell(watcher)
+                await watcher.attend(self._on_word)
+        except (ChannelLost, TimeoutError) as problem:
+            if not watcher.is_proven:
+                _logger.info("a connection to the login was dropped: %s", str(problem) or "it proved nothing in time")
+        finally:
+            self._watchers.pop(watcher, None)
+            watcher.drop()
+
+    def _has_room(self) -> bool:
+        if len(self._watchers) < MAX_WATCHERS:
+            return True
+        for watcher in self._watchers:
+            if not watcher.is_proven:
+                del self._watchers[watcher]
+                watcher.drop()
+                return True
+        return False
+
+
+class Channel:
+    """The end of one who waits; made by `connect`, ended by `close`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._news: News | None = None
+        self._came = asyncio.Event()
+        self._replies: dict[int, asyncio.Future[str]] = {}
+        self._said = 0
+        self._lost: ChannelLost | None = None
+        self._hearing = asyncio.create_task(self._hear())
+
+    @classmethod
+    async def connect(cls, port: int, key: bytes, seconds: float) -> Channel:
+        """Connect to the login on `port` and have it prove that it knows `key`, within `seconds`.
+
+        Raises `ChannelLost`.
+        """
+        writer: asyncio.StreamWriter | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                reader, writer = await asyncio.open_connection(_HOST, port, limit=MAX_NEWS)
+                await prove_as_client(reader, writer, key, port)
+            return cls(reader, writer)
+        except BaseException as problem:
+            if writer is not None:
+                writer.transport.abort()
+            if isinstance(problem, OSError | OverflowError):
+                why = f"no answer within {seconds:g} seconds" if isinstance(problem, TimeoutError) else str(problem)
+                raise ChannelLost(
+                    f"The login process on port {port} cannot be reached: {why}.", hint="Sign in once more."
+                ) from None
+            raise
+
+    async def news(self) -> News:
+        """Wait for the next news; of several that came meanwhile it is the newest.
+
+        Raises `ChannelLost` once the login is gone.
+        """
+        while self._news is None:
+            if self._lost is not None:
+                raise self._lost
+            await self._came.wait()
+            self._came.clear()
+        news, self._news = self._news, None
+        return news
+
+    async def say(self, want: Literal["callback", "open", "stop"], text: str = "") -> str:
+        """Tell the login to do something (`Word`); return why it did not, "" where it did.
+
+        Raises `ChannelLost`. Others may wait for news meanwhile.
+        """
+        self._said += 1
+        number = self._said
+        line = line_of(Word(number=number, want=want, text=text))
+        if len(line) > MAX_WORD:
+            return "The text is too long."
+        if self._lost is not None:
+            raise self._lost
+        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(line)
+            async with asyncio.timeout(REPLY_TIMEOUT):
+                problem: str = await reply
+                return problem
+        except TimeoutError:
+            raise ChannelLost(
+                f"The login process gave no answer within {REPLY_TIMEOUT:g} seconds.", hint="Sign in once more."
+            ) from None
+        finally:
+            del self._replies[number]
+
+    async def close(self) -> None:
+        """Let go of the login, which goes on."""
+        self._hearing.cancel()
+        await asyncio.wait([self._hearing])
+
+    async def _hear(self) -> None:
+        try:
+            while True:
+                message = await read_line(self._reader, _from_login)
+                if isinstance(message, News):
+                    self._news = message
+                    self._came.set()
+                elif (reply := self._replies.get(message.number)) and not reply.done():
+                    reply.set_result(message.problem)
+        except ChannelLost as lost:
+            self._lost = lost
+        finally:
+            self._lost = self._lost or ChannelLost("The connection to the login process was closed.")
+            self._came.set()
+            for reply in self._replies.values():
+                if not reply.done():
+                    reply.set_exception(self._lost)
+            self._writer.transport.abort()

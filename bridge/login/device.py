@@ -1,0 +1,82 @@
+"""Signing in by a code: no callback and no browser on this machine (RFC 8628)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
+
+from bridge.login.browser import check_openable
+from bridge.login.person import Asked, Person
+from bridge.login.token_endpoint import TokenEndpoint
+from bridge.login.web import Web
+from bridge.oauth.client import authenticate
+from bridge.oauth.device import DeviceCode, DevicePoll, DeviceRequest, device_endpoint, device_form, read_device_code
+from bridge.oauth.grants import Tokens
+
+_logger = logging.getLogger("bridge.login")
+
+
+class DeviceSignIn:
+    """Signs in by a code. `conceal` takes each secret before it is used; `clock` is in seconds and only goes on."""
+
+    def __init__(
+        self,
+        web: Web,
+        person: Person,
+        conceal: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._web = web
+        self._person = person
+        self._conceal = conceal
+        self._clock = clock
+        self._sleep = sleep
+        self._token_endpoint = TokenEndpoint(web, conceal)
+        self.has_asked = False
+        """Whether a person was asked for anything."""
+
+    async def run(self, request: DeviceRequest, seconds: float) -> Tokens:
+        """Ask for a code, show it, and wait for the tokens up to `seconds`, or for as long as the code is good.
+
+        Raises `Refused`, `TimedOut`, `ClientUnknown` or another `SignInError`.
+        """
+        code = await self._code(request)
+        poll = DevicePoll(request, code, seconds, self._clock())
+        self.has_asked = True
+        # It may take its time to open a browser, and the code is being typed in meanwhile.
+        showing = asyncio.create_task(self._person.ask(Asked(code.url, poll.seconds, code.user_code)))
+        try:
+            tokens = await self._wait(request, code, poll)
+        finally:
+            showing.cancel()
+        self._person.answered()
+        return tokens
+
+    async def _wait(self, request: DeviceRequest, code: DeviceCode, poll: DevicePoll) -> Tokens:
+        while True:
+            pause = poll.pause(self._clock())
+            await self._sleep(pause.seconds)
+            if pause.is_last:
+                raise poll.timed_out()
+            tokens = await self._token_endpoint.poll(request, code, poll, self._clock)
+            if tokens is not None:
+                return tokens
+
+    async def _code(self, request: DeviceRequest) -> DeviceCode:
+        url = device_endpoint(request.server)
+        body, headers = authenticate(request.client, device_form(request))
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        reply = await self._web.post(url, "device authorization endpoint", urlencode(body).encode("ascii"), headers)
+        code = read_device_code(reply.status, reply.content_type, reply.body, url)
+        self._conceal(code.device_code)
+        # A person opens it, so it is judged as the authorization endpoint is.
+        await self._web.vet(code.verification_uri.partition("#")[0], "verification_uri")
+        await self._web.vet(code.url.partition("#")[0], "verification_uri")
+        check_openable(code.url)
+        _logger.debug("%s gave a code for %g seconds, asked for every %g", url, code.expires_in, code.interval)
+        return code

@@ -1,0 +1,158 @@
+"""Starting a process that outlives us: told what to do by one line, answering with one line, then on its own.
+
+Hosts kill what they started, with all its children: by process group, by terminal, by job (Windows). So the process
+gets a session of its own, none of our streams, no folder that somebody may want to remove, and on Windows it leaves
+the job where the job lets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PureWindowsPath
+from typing import Any
+
+from bridge.errors import BridgeError
+from bridge.login.browser import detachment
+
+MAX_ANSWER = 64 * 1024
+"""The longest answer, in bytes."""
+
+_CREATE_NEW_PROCESS_GROUP = 0x00000200
+_CREATE_BREAKAWAY_FROM_JOB = 0x01000000
+# A console that is not seen, rather than none: programs that it starts would each open a window.
+_CREATE_NO_WINDOW = 0x08000000
+
+
+class CannotStart(BridgeError):
+    """The system did not start the process."""
+
+
+def surroundings_of(environ: Mapping[str, str], allow: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the environment for such a process: ours without `MCP_BRIDGE_*`, except the names in `allow`.
+
+    Those are settings, which it gets in its order, and may be secrets.
+    """
+    return {name: value for name, value in environ.items() if name in allow or not name.startswith("MCP_BRIDGE_")}
+
+
+def detachments(platform: str) -> tuple[dict[str, Any], ...]:
+    """Return the arguments of `Popen` that set a process apart on a `platform` (as `sys.platform`), best first.
+
+    The next is for where the system forbids the one before: not every job lets its processes go.
+    """
+    if platform != "win32":
+        return (detachment(platform),)
+    apart = _CREATE_NEW_PROCESS_GROUP | _CREATE_NO_WINDOW
+    return ({"creationflags": apart | _CREATE_BREAKAWAY_FROM_JOB}, {"creationflags": apart})
+
+
+def root(environ: Mapping[str, str], platform: str) -> str:
+    """Return a folder that is always there, and that nobody misses: the root of the system's drive."""
+    if platform != "win32":
+        return "/"
+    system = environ.get("SystemRoot") or environ.get("SYSTEMROOT") or ""
+    return PureWindowsPath(system).anchor or "C:\\"
+
+
+async def start_detached(
+    command: Sequence[str], environ: Mapping[str, str], order: bytes, seconds: float
+) -> bytes | None:
+    """Start `command` on its own, with `order` on its stdin; return the first line it writes to stdout.
+
+    None if it ends or closes stdout without one, or writes none within `seconds`; in the last case it goes on. `order`
+    is all that it reads. What it writes to stderr is thrown away. Raises `BridgeError` where it cannot be started.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes | None] = loop.create_future()
+
+    def settle(outcome: bytes | BridgeError | None) -> None:
+        if answer.done():
+            return
+        if isinstance(outcome, BridgeError):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    def tell(outcome: bytes | BridgeError | None) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is interested any more.
+            loop.call_soon_threadsafe(settle, outcome)
+
+    # A daemon thread, not asyncio's subprocesses: those kill the process when the loop ends.
+    threading.Thread(target=_run, args=(command, environ, order, tell), name="spawn", daemon=True).start()
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        return None
+
+
+def _run(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    order: bytes,
+    tell: Callable[[bytes | BridgeError | None], None],
+) -> None:
+    """Start the process, and wait for it, however long it stays, so that it leaves no zombie."""
+    try:
+        child = _start(command, environ)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        tell(CannotStart(f"{command[0]} could not be started: {why}.", hint="Reinstall mcp-remote-bridge."))
+        return
+    assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
+    with contextlib.suppress(OSError), child.stdin:  # It may have ended, or not want to read.
+        _write(child.stdin.fileno(), order)
+    with child.stdout:
+        tell(_first_line(child.stdout.fileno()))
+    child.wait()
+
+
+def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    *better, last = detachments(sys.platform)
+    for how in better:
+        with contextlib.suppress(PermissionError):
+            return _popen(command, environ, how)
+    return _popen(command, environ, last)
+
+
+def _popen(command: Sequence[str], environ: Mapping[str, str], how: dict[str, Any]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - an argument list
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # A buffer's lock, held by a thread that waits, would be in the way of our own end.
+        bufsize=0,
+        close_fds=True,
+        cwd=root(environ, sys.platform),
+        env=dict(environ),
+        **how,
+    )
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _first_line(descriptor: int) -> bytes | None:
+    """What comes before the first newline; None where there is none, or more than `MAX_ANSWER` before it."""
+    received = b""
+    while len(received) <= MAX_ANSWER:
+        try:
+            piece = os.read(descriptor, MAX_ANSWER)
+        except OSError:
+            return None
+        if not piece:
+            return None
+        received += piece
+        line, newline, _ = received.partition(b"\n")
+        if newline:
+            return line if len(line) <= MAX_ANSWER else None
+    return None

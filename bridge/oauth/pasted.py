@@ -1,0 +1,53 @@
+"""What a person pastes: the address where the browser ended, or a part of it (RFC 6749 4.1.2).
+
+| pasted | |
+|---|---|
+| `http://localhost:1234/callback?code=..&state=..`, also without scheme, in quotes, broken into lines | its query |
+| `?code=..&state=..`, `code=..&state=..`, the same with `error` | the query |
+| the link to the sign-in page (it has `client_id` or `response_type`) | refused: it is to be opened |
+| a code alone, an address without an answer, nothing, more than 16 KB | refused |
+
+Nothing of it is believed: whether it is the answer to a sign-in is for `callback.read_callback`. No message repeats it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from bridge.errors import UsageError
+
+MAX_PASTED = 16 * 1024
+"""Characters."""
+
+_QUOTES = "\"'`<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_WHAT = "Paste the whole address that the browser ended at, such as http://localhost:1234/callback?code=...&state=..."
+_REQUEST = ("client_id", "response_type", "request_uri")
+
+
+def query_of_pasted(text: str) -> str:
+    """The query in what was pasted, without its question mark. Raises `UsageError`, never with what was pasted."""
+    if len(text) > MAX_PASTED:
+        raise UsageError(f"What was pasted has more than {MAX_PASTED // 1024} KB, too much for an address.", hint=_WHAT)
+    # No address holds a space, a line break or a backslash: terminals put them there.
+    address = "".join(text.split()).replace("\\", "").strip(_QUOTES).partition("#")[0]
+    if not address:
+        raise UsageError("Nothing was pasted.", hint=_WHAT)
+    before, mark, query = address.partition("?")
+    if not mark:
+        query = before
+    query = query.replace("&amp;", "&").strip("&")
+    names = {name for name, value in _pairs(query) if value}
+    if "state" in names and names & {"code", "error"}:
+        return query
+    if names.intersection(_REQUEST):
+        raise UsageError("This is the link to the sign-in page.", hint=f"Open it in a browser and sign in. {_WHAT}")
+    if names & {"code", "error"} or not (mark or "/" in before or "=" in before):
+        raise UsageError("There is no state in what was pasted, so nobody can tell whose it is.", hint=_WHAT)
+    raise UsageError("There is no answer to a sign-in in what was pasted: it needs a code and a state.", hint=_WHAT)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, max_num_fields=100)
+    except ValueError:
+        return []

@@ -1,0 +1,90 @@
+"""When a browser may be opened by itself: never one tab after the other at a person who does not answer.
+
+A person who wishes to sign in, by the tool `sign_in` or at the command line, is not held back by any of this.
+
+| how the last sign-in went | a tab by itself |
+|---|---|
+| there was none, or it opened no tab | now |
+| signed out on purpose, while this run was there | not in this run |
+| refused, or nobody answered, n times in a row | after the pause, doubled n times, at most an hour |
+| it ended without a word, as when its process was killed | now, once; then as if it was refused |
+| it went through, and more scopes are wanted | now |
+| it went through, or failed for another reason | after the pause |
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+PAUSE = 60.0
+"""Seconds between two tabs that are opened by themselves."""
+
+LONGEST_PAUSE = 3600.0
+
+_MOST_FAILURES = 30
+
+Outcome = Literal["", "done", "refused", "timed-out", "stopped", "failed"]
+
+
+class History(msgspec.Struct, frozen=True):
+    """How sign-ins to one server went. Times are Unix seconds, 0 for never.
+
+    `tab_at`: when a browser was last opened. `outcome` and `ended_at` are the last sign-in's; while one is under way
+    they are empty and 0. `failures` counts those in a row that no token came of; `crashes` those that ended without a
+    word. `logged_out_at`: when somebody signed out on purpose.
+    """
+
+    tab_at: float = 0.0
+    outcome: Outcome = ""
+    ended_at: float = 0.0
+    failures: int = 0
+    crashes: int = 0
+    logged_out_at: float = 0.0
+
+    def tab_opened(self, now: float) -> History:
+        """A sign-in opens a browser."""
+        crashes = self.crashes + 1 if self.was_cut_off else 0
+        return msgspec.structs.replace(self, tab_at=now, outcome="", ended_at=0.0, crashes=crashes)
+
+    def ended(self, outcome: Outcome, now: float) -> History:
+        """A sign-in is over."""
+        failures = min(self.failures + 1, _MOST_FAILURES) if outcome in {"refused", "timed-out"} else self.failures
+        if outcome == "done":
+            return History(tab_at=self.tab_at, outcome=outcome, ended_at=now)
+        return msgspec.structs.replace(self, outcome=outcome, ended_at=now, failures=failures, crashes=0)
+
+    def logged_out(self, now: float) -> History:
+        """Somebody signed out."""
+        return History(logged_out_at=now)
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the last sign-in to open a tab ended without a word. Only told while none is under way."""
+        return bool(self.tab_at) and not self.ended_at
+
+
+class HeldBack(msgspec.Struct, frozen=True):
+    """No tab is opened by itself before `until` (Unix seconds; infinite: not in this run)."""
+
+    until: float
+    outcome: Outcome
+
+
+def held_back(history: History, *, now: float, since: float, widens: bool, pause: float = PAUSE) -> HeldBack | None:
+    """Judge by the table above; None: a tab may be opened. Call it while no sign-in is under way.
+
+    `since`: when this run began (Unix seconds). `widens`: more scopes are wanted than the last sign-in was asked for.
+    """
+    if history.logged_out_at > since:
+        return HeldBack(float("inf"), "stopped")
+    if not history.tab_at or history.tab_at > now:  # The clock was set back: what it said is worth nothing.
+        return None
+    if history.outcome == "done" and widens:
+        return None
+    if history.was_cut_off and not history.crashes:
+        return None
+    failures = history.failures + history.crashes
+    until = max(history.tab_at, history.ended_at) + min(pause * 2**failures, max(pause, LONGEST_PAUSE))
+    return HeldBack(until, history.outcome) if now < until else None

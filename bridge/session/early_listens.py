@@ -1,0 +1,129 @@
+"""`subscriptions/listen` of modern hosts while somebody has to sign in (MCP 2026-07-28, Subscriptions).
+
+A listen is acknowledged by the server, once somebody has signed in. A host that must not wait so long gets the
+acknowledgment early, of all that it asked for, so that it can be told then that its lists changed; the server's own is
+not passed on. Should the server refuse the listen for want of a sign-in, it is asked for again after one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import NotAMessage, Notification, Octets, Request, RequestId, Response, request_id
+
+_MOST = 256
+
+
+class _Filter(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What is asked for (MCP 2026-07-28, SubscriptionFilter)."""
+
+    tools_list_changed: bool = False
+    prompts_list_changed: bool = False
+    resources_list_changed: bool = False
+    resource_subscriptions: list[str] = []
+
+
+class _Listen:
+    """One of them. `granted` is what was acknowledged, None before that; `is_early`: not by the server."""
+
+    __slots__ = ("granted", "is_early", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.granted: _Filter | None = None
+        self.is_early = False
+
+
+class EarlyListens:
+    """Those that are open. `awaits(id)` tells whether whoever speaks to the server has this listen open."""
+
+    def __init__(self, awaits: Callable[[RequestId], bool]) -> None:
+        self._awaits = awaits
+        self._open: dict[RequestId, _Listen] = {}
+
+    def __contains__(self, id_: RequestId | None) -> bool:
+        return id_ in self._open
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether what comes from the server's side may be about one of these."""
+        return any(listen.granted is None or listen.is_early for listen in self._open.values())
+
+    def open(self, request: Request) -> None:
+        """The host listens."""
+        if len(self._open) >= _MOST:
+            kept = {id_: one for id_, one in self._open.items() if one.is_early or self._awaits(id_)}
+            self._open = kept if len(kept) < _MOST else {}
+        self._open[request.id] = _Listen(request)
+
+    def acknowledged(self, note: Notification) -> bool:
+        """The server acknowledges one; whether the host is to hear that."""
+        params = writing.members(note.params)
+        raw_id = bytes(writing.members(params.get("_meta", Raw())).get(mcp.META_SUBSCRIPTION, Raw()))
+        try:
+            listen = self._open.get(request_id(raw_id)) if raw_id else None
+        except NotAMessage:
+            listen = None
+        if listen is None:
+            return True
+        if listen.is_early:
+            return False
+        listen.granted = _filter(params) or _Filter()
+        return True
+
+    def acknowledge(self, may_answer: Callable[[Request], bool]) -> list[Octets]:
+        """Acknowledge those that the server has not."""
+        lines = []
+        for listen in self._open.values():
+            asked = _filter(writing.members(listen.request.params))
+            if listen.granted is None and asked is not None and may_answer(listen.request):
+                listen.granted, listen.is_early = asked, True
+                lines.append(_tagged(listen, mcp.ACKNOWLEDGED, {"notifications": asked}))
+        return lines
+
+    def changed(self, kinds: Iterable[str]) -> list[Octets]:
+        """Tell those who want to know that lists of these kinds changed."""
+        lines: list[Octets] = []
+        for id_, listen in list(self._open.items()):
+            if not listen.is_early and not self._awaits(id_):
+                del self._open[id_]  # It has ended.
+            elif (granted := listen.granted) is not None:
+                wanted = [kind for kind in kinds if getattr(granted, f"{kind}_list_changed")]
+                lines += [_tagged(listen, f"notifications/{kind}/list_changed", {}) for kind in wanted]
+        return lines
+
+    def answered(self, response: Response, *, is_refusal: bool) -> bool:
+        """An answer came, which ends a listen; whether the host is to hear that. `is_refusal`: nobody is signed in."""
+        listen = self._open.get(response.id) if response.id is not None else None
+        if listen is None:
+            return True
+        if is_refusal and listen.is_early:
+            return False
+        del self._open[listen.request.id]
+        return True
+
+    def lost(self) -> list[Request]:
+        """Those that have to be asked for again."""
+        return [one.request for id_, one in self._open.items() if one.is_early and not self._awaits(id_)]
+
+    def cancel(self, id_: RequestId) -> Octets | None:
+        """The host wants no more of one: the line that ends it, None where whoever has it open says so."""
+        listen = self._open.pop(id_)
+        return None if self._awaits(id_) else writing.listen_ended(listen.request.raw_id).line
+
+
+def _filter(params: writing.Members) -> _Filter | None:
+    try:
+        return msgspec.json.decode(params.get("notifications", Raw()), type=_Filter)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _tagged(listen: _Listen, method: str, params: dict[str, object]) -> Octets:
+    """A notification that says which listen it belongs to."""
+    tagged = {"_meta": {mcp.META_SUBSCRIPTION: Raw(listen.request.raw_id)}, **params}
+    return writing.notification(method, msgspec.json.encode(tagged)).line

@@ -1,0 +1,254 @@
+"""The calls of the tool `sign_in` that wait for the outcome, and the question whether the host opens the link.
+
+| what is known | what a call gets |
+|---|---|
+| no link yet | it waits |
+| a link, and the host offers to open one (MCP, Elicitation, URL mode) | the user is asked once, and the call waits |
+| a link that stands in no browser, and was not told yet | it is told at once |
+| any other link | it waits |
+| the user does not want it opened | that, and the link in words |
+| `WAIT_SECONDS` are over | how it stands |
+| the end | the end |
+
+A legacy host is asked with a request; a modern one with the result, and its retry is the call that waits on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Raw
+
+from bridge.era import per_request
+from bridge.errors import INVALID_PARAMS
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import NotAMessage, Notification, Octets, Request, RequestId, Response, request_id
+from bridge.session import faults, provisional, sign_in_tool
+from bridge.session.commands import CancelTimer, Command, SendToHost, SetTimer
+from bridge.session.sign_in_tool import WAIT_SECONDS, Standing
+
+TIMER = "reception/call"
+"""The purpose of the timers that end the waiting of calls."""
+
+_MOST = 64
+_KEY = "sign-in"
+_UNKNOWN = "The requestState is unknown, used up or too old: call it again without one."
+
+
+class _Call:
+    """One call. `asks`: its host may be asked to open the link.
+
+    `token` is the progress token, as JSON, empty without one; `steps` is how far progress got, `told` the link it told.
+    """
+
+    __slots__ = ("asks", "is_modern", "number", "request", "steps", "told", "token")
+
+    def __init__(self, number: int, request: Request, *, is_modern: bool, asks: bool) -> None:
+        self.number = number
+        self.request = request
+        self.is_modern = is_modern
+        self.asks = asks
+        self.token = _progress_token(request)
+        self.steps = 0
+        self.told = ""
+
+
+class _Question:
+    """The request to a legacy host to open a link; `number` is the call's. `is_accepted`: the user agreed."""
+
+    __slots__ = ("elicitation", "is_accepted", "number", "raw_id", "url")
+
+    def __init__(self, number: int, raw_id: bytes, elicitation: str, url: str) -> None:
+        self.number = number
+        self.raw_id = raw_id
+        self.elicitation = elicitation
+        self.url = url
+        self.is_accepted = False
+
+
+class SignInCalls:
+    """All of them. `do(command)` has something done; `fresh()` gives a text that nobody can guess."""
+
+    def __init__(self, standing: Standing, do: Callable[[Command], None], fresh: Callable[[], str]) -> None:
+        self._standing = standing
+        self._do = do
+        self._fresh = fresh
+        self._waiting: dict[RequestId, _Call] = {}
+        self._questions: dict[RequestId, None] = {}
+        self._question: _Question | None = None
+        self._states: dict[str, str] = {}
+        self._told_url = ""
+        self._last_number = 0
+
+    def __contains__(self, id_: RequestId | None) -> bool:
+        """Whether a call of this id waits."""
+        return id_ in self._waiting
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the host waits for the result of one."""
+        return bool(self._waiting)
+
+    # -- the host
+
+    def begin(self, request: Request, *, is_modern: bool, asks: bool) -> bool:
+        """The host calls. `asks`: it may be asked to open a link. Whether the call waits now."""
+        action = ""
+        if is_modern and len(state := mcp.stamp(request.params)[0]):
+            asked_url = self._states.pop(per_request.text(state) or "", None)
+            if asked_url is None:
+                self._do(SendToHost(faults.bad_input(request.raw_id, _UNKNOWN, INVALID_PARAMS)))
+                return False
+            responses = writing.members(writing.members(request.params).get("inputResponses", Raw()))
+            action = per_request.text(writing.members(responses.get(_KEY, Raw())).get("action")) or "cancel"
+            asks = asks and asked_url != self._standing.url
+        self._last_number += 1
+        call = _Call(self._last_number, request, is_modern=is_modern, asks=asks)
+        if action and self._standing.has_failed:
+            self._answer(call, sign_in_tool.failed(self._standing), is_error=True)
+            return False
+        if action and action != "accept":
+            self._answer(call, sign_in_tool.declined(self._standing))
+            return False
+        if len(self._waiting) >= _MOST:
+            self._answer(call, sign_in_tool.still_waiting(self._standing))
+            return False
+        self._waiting[request.id] = call
+        self._do(SetTimer((TIMER, call.number), WAIT_SECONDS))
+        return True
+
+    def cancel(self, id_: RequestId) -> None:
+        """The host takes a call back."""
+        call = self._waiting.pop(id_)
+        self._do(CancelTimer((TIMER, call.number)))
+
+    def take(self, response: Response) -> bool:
+        """Take the host's answer to a question of the bridge's own; False where it is no such answer."""
+        if response.id is None or response.id not in self._questions:
+            return False
+        del self._questions[response.id]
+        question = self._question
+        if question is None or response.id != request_id(question.raw_id):
+            return True
+        action = per_request.text(writing.members(response.result).get("action"))
+        if action == "accept":
+            question.is_accepted = True
+            return True
+        self._question = None
+        for call in self._all():
+            if call.number == question.number:
+                self._finish(call, sign_in_tool.declined(self._standing))
+        return True
+
+    # -- the sign-in
+
+    def shown(self) -> None:
+        """What is known of the link changed, or a call began."""
+        if self._standing.url:
+            for call in self._all():
+                self._tell(call)
+
+    def end(self, text: str, *, is_error: bool) -> None:
+        """There is an outcome."""
+        self._close_question()
+        self._told_url = ""
+        for call in self._all():
+            self._finish(call, text, is_error=is_error)
+
+    def on_timer(self, number: int) -> None:
+        """A call has waited long enough."""
+        for call in self._all():
+            if call.number == number:
+                del self._waiting[call.request.id]
+                self._answer(call, sign_in_tool.still_waiting(self._standing))
+
+    def close(self) -> None:
+        """The run ends."""
+        url = self._standing.server_url
+        for call in self._all():
+            self._do(SendToHost(faults.shut_down(url, "").error_line(call.request.raw_id, url)))
+        self._waiting.clear()
+
+    # -- one call
+
+    def _tell(self, call: _Call) -> None:
+        standing = self._standing
+        if call.token and call.told != standing.url:
+            call.told = standing.url
+            call.steps += 1
+            self._say(_progress(call, standing.what_to_do()))
+        if call.asks and sign_in_tool.is_safe_link(standing.url):
+            self._ask(call)
+        elif standing.needs_hands and self._told_url != standing.url:
+            self._finish(call, sign_in_tool.still_waiting(standing))
+
+    def _ask(self, call: _Call) -> None:
+        if call.is_modern:
+            state = self._fresh()
+            self._states[state] = self._told_url = self._standing.url
+            if len(self._states) > _MOST:
+                del self._states[next(iter(self._states))]
+            self._finish_with(call, self._input_required(call, state))
+        elif self._question is None or self._question.url != self._standing.url:
+            self._close_question()
+            number = self._fresh()
+            raw_id = msgspec.json.encode(f"mcp-remote-bridge/sign-in/{number}")
+            self._question = _Question(call.number, raw_id, self._fresh(), self._standing.url)
+            self._questions[request_id(raw_id)] = None
+            if len(self._questions) > _MOST:
+                del self._questions[next(iter(self._questions))]
+            asked = {**self._asked(), "elicitationId": self._question.elicitation}
+            self._say(writing.request(raw_id, mcp.ELICITATION, msgspec.json.encode(asked)))
+
+    def _asked(self) -> dict[str, str]:
+        return {"mode": "url", "url": self._standing.url, "message": sign_in_tool.asking(self._standing)}
+
+    def _input_required(self, call: _Call, state: str) -> Octets:
+        asked = {_KEY: {"method": mcp.ELICITATION, "params": self._asked()}}
+        said: dict[str, object] = {"resultType": "input_required", "inputRequests": asked, "requestState": state}
+        return provisional.result(call.request, said, self._standing, is_modern=True)
+
+    def _close_question(self) -> None:
+        """Nothing depends on the host's answer any more (MCP 2025-11-25, Completion Notifications)."""
+        question, self._question = self._question, None
+        if question is None:
+            return
+        if not question.is_accepted:
+            self._say(writing.cancellation(question.raw_id))
+        named = msgspec.json.encode({"elicitationId": question.elicitation})
+        self._say(writing.notification(mcp.ELICITATION_COMPLETE, named))
+
+    def _finish(self, call: _Call, text: str, *, is_error: bool = False) -> None:
+        self._finish_with(call, self._result(call, text, is_error=is_error))
+
+    def _finish_with(self, call: _Call, line: Octets) -> None:
+        del self._waiting[call.request.id]
+        self._do(CancelTimer((TIMER, call.number)))
+        self._do(SendToHost(line))
+
+    def _answer(self, call: _Call, text: str, *, is_error: bool = False) -> None:
+        self._do(SendToHost(self._result(call, text, is_error=is_error)))
+
+    def _result(self, call: _Call, text: str, *, is_error: bool = False) -> Octets:
+        self._told_url = self._standing.url
+        return provisional.tool_result(call.request, text, self._standing, is_modern=call.is_modern, is_error=is_error)
+
+    def _say(self, message: Request | Notification) -> None:
+        self._do(SendToHost(message.line))
+
+    def _all(self) -> list[_Call]:
+        return list(self._waiting.values())
+
+
+def _progress_token(request: Request) -> bytes:
+    token = mcp.asked_progress_token(request.params)
+    try:
+        return token if token and request_id(token) is not None else b""
+    except NotAMessage:
+        return b""
+
+
+def _progress(call: _Call, text: str) -> Notification:
+    said = {"progressToken": Raw(call.token), "progress": call.steps, "message": text}
+    return writing.notification(mcp.PROGRESS, msgspec.json.encode(said))

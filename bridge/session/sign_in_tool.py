@@ -1,0 +1,192 @@
+"""The tool `sign_in`, and what is said of a sign-in: one paragraph each time, for a model to read out to its user."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from bridge.protocol.words import sentence, shown
+from bridge.session.events import SignInShown
+
+NAME = "sign_in"
+WAIT_SECONDS = 25.0
+"""How long one call of the tool waits; hosts give a call 60 s and more."""
+
+_MOST_REASON = 600
+_LINK = re.compile(r"[\x21-\x7e]{1,8192}")
+_CODE = re.compile(r"[\x21-\x7e ]{1,64}")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Standing:
+    """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
+
+    `is_under_way`: a person is being asked. `url`, `user_code`, `is_open`: see `SignInShown`; `url` is empty while it
+    is not known. `problem`: why the last sign-in came to nothing. `trouble`: why, though nobody need sign in, the
+    server's session was not opened.
+    """
+
+    def __init__(self, server_url: str) -> None:
+        parts = urlsplit(server_url)
+        self.server_url = server_url
+        self.server = parts.netloc.rpartition("@")[2] or server_url
+        self.now = 0.0
+        self.is_under_way = False
+        self.url = ""
+        self.user_code = ""
+        self.is_open = False
+        self.problem = ""
+        self.trouble = ""
+        self._ends_at = 0.0
+
+    @property
+    def needs_hands(self) -> bool:
+        """Whether nothing comes of waiting by itself, for the link is known and stands in no browser."""
+        return bool(self.url) and not self.is_open
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last try came to nothing, and none is under way."""
+        return not self.is_under_way and bool(self.problem or self.trouble)
+
+    def begin(self) -> None:
+        """A person is asked."""
+        self.is_under_way = True
+        self.url = self.user_code = self.problem = self.trouble = ""
+        self.is_open = False
+
+    def show(self, event: SignInShown) -> None:
+        """It is known what he has to do. A link that no browser should be given is none."""
+        self.url = event.url if _is_web_link(event.url) else ""
+        self.user_code = event.user_code if _CODE.fullmatch(event.user_code) else ""
+        self.is_open = event.is_open
+        self._ends_at = self.now + max(0.0, event.ends_in)
+
+    def end(self, problem: str) -> None:
+        """Nobody is asked any more."""
+        self.is_under_way = self.is_open = False
+        self.url = self.user_code = ""
+        self.problem = shown(problem, _MOST_REASON)
+
+    # -- sentences
+
+    def what_to_do(self) -> str:
+        """What the user has to do now, or what happened last."""
+        if not self.is_under_way:
+            if self.trouble:
+                return f"Signing in is not what is missing: {sentence(self.trouble)}"
+            if self.problem:
+                return f"The last sign-in came to nothing: {sentence(self.problem)}"
+            return "No sign-in is under way."
+        if not self.url:
+            return "The sign-in is being prepared; there is no link yet."
+        code = f" and types in the code {self.user_code}" if self.user_code else ""
+        left = self._ends_at - self.now
+        time = f" ({_about(left)} left)" if left > 0 else ""
+        # On a line of its own, so that nothing beside it is taken for a part of it.
+        link = f"opens this link in a browser{code}{time}:\n{self.url}\n"
+        if self.is_open:
+            return f"A browser was opened for it. If no page is to be seen there, the user {link}"
+        return f"To sign in, the user {link}"
+
+
+def is_safe_link(url: str) -> bool:
+    """Whether a host may be asked to open it: https, or http on this machine (MCP, Elicitation, Safe URL Handling)."""
+    parts = _split(url)
+    return parts is not None and (parts[0] == "https" or parts[1] in _LOOPBACK)
+
+
+def tool(standing: Standing) -> dict[str, object]:
+    """The tool, as it stands in a list (MCP, Tools)."""
+    return {
+        "name": NAME,
+        "title": f"Sign in to {standing.server}",
+        "description": (
+            f"{standing.server} needs the user to sign in, and offers nothing before that. Call this tool: it gives "
+            "the link that the user has to open and waits a while for the outcome. Show the user the link, and call it "
+            "again to go on waiting. Once the user has signed in, the server's own tools take this tool's place."
+        ),
+        "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
+        "annotations": {
+            "title": f"Sign in to {standing.server}",
+            "readOnlyHint": False,
+            "destructiveHint": False,
+            "idempotentHint": True,
+            "openWorldHint": True,
+        },
+    }
+
+
+def instructions(standing: Standing) -> str:
+    """What the host is told at first, in place of the server's own instructions."""
+    return (
+        f"A sign-in to {standing.server} is waiting; nothing that this server offers can be used before. "
+        f"{standing.what_to_do()} The tool {NAME} shows the link and waits for the outcome. "
+        "As soon as the user has signed in, the server's own tools, prompts and resources appear."
+    )
+
+
+def still_waiting(standing: Standing) -> str:
+    """The result of a call that has waited, or that has a link to tell."""
+    if standing.is_under_way:
+        return f"The sign-in to {standing.server} is waiting. {standing.what_to_do()} Then call {NAME} again."
+    return f"Nobody is signed in to {standing.server} yet. {standing.what_to_do()} Call {NAME} again."
+
+
+def declined(standing: Standing) -> str:
+    """The result where the user did not want the host to open the link."""
+    return (
+        f"The user did not let the link be opened, so the sign-in to {standing.server} is still waiting. "
+        f"{standing.what_to_do()} Then call {NAME} again."
+    )
+
+
+def asking(standing: Standing) -> str:
+    """What the user is asked with when the host offers to open the link."""
+    code = f" Type in the code {standing.user_code} there." if standing.user_code else ""
+    return f"Sign in to {standing.server} to use its tools.{code}"
+
+
+def done(standing: Standing) -> str:
+    """The result of a call that saw the end of it."""
+    return f"Signed in to {standing.server}; its tools are there now."
+
+
+def failed(standing: Standing) -> str:
+    """The result of a call whose sign-in failed."""
+    if standing.trouble:
+        why = f"{standing.server} did not open a session: {sentence(standing.trouble)}"
+    else:
+        why = f"The sign-in to {standing.server} came to nothing: {sentence(standing.problem)}"
+    return f"{why} Call {NAME} again to try anew."
+
+
+def unavailable(standing: Standing) -> str:
+    """The result of a call of any other tool, which was not sent."""
+    return (
+        f"{standing.server} needs the user to sign in, so nothing was sent to it. {standing.what_to_do()} "
+        f"Call {NAME}, which shows the link and waits; then call this tool again."
+    )
+
+
+def _about(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes >= 2:
+        return f"about {minutes} minutes are"
+    return "about a minute is" if seconds >= 45 else f"about {max(1, round(seconds))} s are"
+
+
+def _is_web_link(url: str) -> bool:
+    return _split(url) is not None
+
+
+def _split(url: str) -> tuple[str, str] | None:
+    """Scheme and host of a link of the web; None for anything else."""
+    if not _LINK.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    return (parts.scheme, host) if parts.scheme in {"https", "http"} and host else None

@@ -1,0 +1,79 @@
+"""What logins leave on disk for one another."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bridge.app.login_files import LoginFiles, Notice
+from bridge.oauth.tabs import History
+from bridge.store.places import Places
+
+SLOT, OTHER = f"login-{'0' * 40}", f"login-{'1' * 40}"
+NOW = 1_000_000.0
+
+
+def notice(slot: str = SLOT, port: int = 4711) -> Notice:
+    return Notice(
+        slot=slot, pid=1, port=port, key="00ff", server="https://mcp.example/mcp", profile="default", since=NOW
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LoginFiles:
+    return LoginFiles(Places(tmp_path / "data"))
+
+
+def test_nothing_is_there_before_a_login(files: LoginFiles) -> None:
+    assert (files.notice(SLOT), files.notices(), files.history(SLOT)) == (None, [], History())
+
+
+def test_a_notice_is_found_until_it_is_dropped(files: LoginFiles, tmp_path: Path) -> None:
+    files.put_notice(notice())
+    files.put_notice(notice(OTHER, 1))
+    assert files.notice(SLOT) == notice()
+    assert files.notices() == [notice(), notice(OTHER, 1)]
+    files.drop_notice(SLOT)
+    files.drop_notice(SLOT)
+    assert files.notices() == [notice(OTHER, 1)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows protects the folder of the user instead")
+def test_nobody_else_can_read_the_key(files: LoginFiles, tmp_path: Path) -> None:
+    files.put_notice(notice())
+    (path,) = (tmp_path / "data" / "logins").iterdir()
+    assert path.stat().st_mode & 0o077 == 0
+    assert "00ff" not in repr(notice())
+
+
+@pytest.mark.parametrize("damaged", [b"", b"null", b"{", b"[" * 5000, b"\xff\xfe", b'{"slot":1}'])
+def test_what_is_damaged_counts_as_not_there(damaged: bytes, files: LoginFiles, tmp_path: Path) -> None:
+    files.put_notice(notice())
+    files.put_history(SLOT, History(failures=3))
+    for path in (tmp_path / "data" / "logins").iterdir():
+        path.write_bytes(damaged)
+    assert (files.notice(SLOT), files.notices(), files.history(SLOT)) == (None, [], History())
+
+
+def test_a_history_is_kept(files: LoginFiles) -> None:
+    history = History().tab_opened(NOW).ended("refused", NOW + 1)
+    files.put_history(SLOT, history)
+    assert files.history(SLOT) == history
+    files.log_out(SLOT, NOW + 2)
+    assert files.history(SLOT) == History(logged_out_at=NOW + 2)
+
+
+def test_a_history_of_a_later_version_is_read_as_far_as_it_goes(files: LoginFiles, tmp_path: Path) -> None:
+    files.put_history(SLOT, History(failures=3))
+    (path,) = (tmp_path / "data" / "logins").iterdir()
+    path.write_bytes(msgspec.json.encode({"failures": 3, "new": True}))
+    assert files.history(SLOT) == History(failures=3)
+
+
+def test_a_disk_that_cannot_be_written_costs_the_history_only(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no folder")
+    files = LoginFiles(Places(tmp_path / "data"))
+    files.put_history(SLOT, History(failures=3))
+    files.drop_notice(SLOT)
+    assert files.history(SLOT) == History()

@@ -1,0 +1,191 @@
+"""Finding the login that is under way, or starting one, whatever state the last one left."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from bridge.app import logins as logins_module
+from bridge.app.login_files import Notice
+from bridge.app.login_order import Answer, Busy, Order, Ready, Unable, decode_order, encode_answer, make_order
+from bridge.app.logins import Joined, Logins
+from bridge.config import Settings
+from bridge.login.channel import ChannelServer
+from bridge.login.news import News, Word
+from bridge.oauth.errors import SignInError
+from bridge.store.errors import StoreError
+from bridge.store.places import Places
+
+pytestmark = pytest.mark.anyio
+
+SLOT = f"login-{'0' * 40}"
+KEY = bytes(range(32))
+URL = "https://mcp.example/mcp"
+DEADLINE = 10.0
+
+
+def an_order() -> Order:
+    return make_order(Settings(url=URL), None, None, "")
+
+
+async def yes() -> bool:
+    return True
+
+
+class World:
+    """A machine: `answers` is what processes say that are started, None for a login that listens."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.places = Places(root)
+        self.started: list[Order] = []
+        self.answers: list[bytes | Answer | None] = []
+        self.notices: list[str] = []
+        self.servers: list[ChannelServer] = []
+        monkeypatch.setattr(logins_module, "start_detached", self._start)
+
+    def logins(self) -> Logins:
+        return Logins(SLOT, self.places, self.notices.append)
+
+    async def listen(self, pid: int = 4711, *, is_noticed: bool = True) -> ChannelServer:
+        async def nothing(word: Word) -> str:
+            return ""
+
+        server = await ChannelServer.start(KEY, nothing)
+        self.servers.append(server)
+        server.publish(News(phase="preparing"))
+        if is_noticed:
+            self.notice(server.port, pid)
+        return server
+
+    def notice(self, port: int, pid: int = 4711, key: str = KEY.hex()) -> None:
+        notice = Notice(slot=SLOT, pid=pid, port=port, key=key, server=URL, profile="default", since=0.0)
+        self.logins().files.put_notice(notice)
+
+    async def _start(
+        self, command: Sequence[str], environ: Mapping[str, str], order: bytes, seconds: float
+    ) -> bytes | None:
+        assert command[-1] == "login-process"
+        assert "MCP_BRIDGE_CLIENT_SECRET" not in environ
+        self.started.append(decode_order(order))
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, bytes):
+            return answer or None
+        if answer is None:
+            server = await self.listen(os.getpid())
+            answer = Ready(server.port, KEY.hex())
+        return encode_answer(answer).rstrip(b"\n")
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    made = World(tmp_path, monkeypatch)
+    async with asyncio.timeout(DEADLINE * 2):
+        yield made
+        for server in made.servers:
+            await server.close()
+
+
+async def heard(joined: Joined | None) -> str:
+    """What the login says, and let go of it."""
+    assert joined is not None
+    news = await joined.channel.news()
+    await joined.channel.close()
+    return news.phase
+
+
+async def test_where_none_is_under_way_one_is_started(world: World) -> None:
+    joined = await world.logins().join_or_start(an_order(), yes)
+    assert joined is not None
+    assert not joined.was_under_way
+    assert await heard(joined) == "preparing"
+    assert [order.settings.url for order in world.started] == [URL]
+
+
+async def test_one_that_is_under_way_is_joined(world: World) -> None:
+    await world.listen(4712)
+    joined = await world.logins().join_or_start(an_order(), yes)
+    assert joined is not None
+    assert (joined.was_under_way, joined.pid) == (True, 4712)
+    assert await heard(joined) == "preparing"
+    assert await heard(await world.logins().join()) == "preparing"
+    assert world.started == []
+
+
+async def test_without_one_there_is_nothing_to_join(world: World) -> None:
+    assert await world.logins().join() is None
+
+
+@pytest.mark.parametrize("key", ["", "no hex", "00" * 32])
+async def test_a_notice_that_leads_nowhere_blocks_nobody(key: str, world: World) -> None:
+    dead = await world.listen(is_noticed=False)
+    port = dead.port
+    if key != "00" * 32:
+        await dead.close()
+    world.notice(port, key=key)
+    assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
+    assert len(world.started) == 1
+
+
+async def test_many_at_once_start_one(world: World) -> None:
+    found = await asyncio.gather(*(world.logins().join_or_start(an_order(), yes) for _ in range(5)))
+    assert [await heard(joined) for joined in found] == ["preparing"] * 5
+    assert len(world.started) == 1
+
+
+async def test_who_may_not_start_one_starts_none(world: World) -> None:
+    async def no() -> bool:
+        return False
+
+    assert await world.logins().join_or_start(an_order(), no) is None
+    assert world.started == []
+
+
+async def test_why_none_may_be_started_is_passed_on(world: World) -> None:
+    async def never() -> bool:
+        raise SignInError("You were asked a moment ago.")
+
+    with pytest.raises(SignInError, match="a moment ago"):
+        await world.logins().join_or_start(an_order(), never)
+    assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
+
+
+async def test_one_that_somebody_else_just_began_is_waited_for(world: World) -> None:
+    world.answers = [Busy(), Busy(), None]
+    assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
+    assert len(world.started) == 3
+
+
+async def test_one_that_does_not_answer_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins_module, "_BUSY_SECONDS", 0.05)
+    dead = await world.listen(is_noticed=False)
+    await dead.close()
+    world.notice(dead.port, 4713)
+    world.answers = [Busy()] * 20
+    with pytest.raises(SignInError, match="process 4713"):
+        await world.logins().join_or_start(an_order(), yes)
+
+
+@pytest.mark.parametrize("line", [b"", b"Traceback (most recent call last):", b"{}"])
+async def test_a_process_that_says_nothing_of_use_is_an_error(line: bytes, world: World) -> None:
+    world.answers = [line]
+    with pytest.raises(SignInError, match="without a word"):
+        await world.logins().join_or_start(an_order(), yes)
+
+
+async def test_a_process_that_cannot_says_why(world: World) -> None:
+    world.answers = [Unable("It cannot.", "Do this.")]
+    with pytest.raises(SignInError, match=r"It cannot\. Do this\."):
+        await world.logins().join_or_start(an_order(), yes)
+
+
+async def test_a_disk_that_cannot_be_written_keeps_nobody_from_signing_in(world: World) -> None:
+    world.places = Places(Path(world.places.root) / "file" / "data")
+    world.places.root.parent.write_text("no folder")
+    world.answers = [None]
+    with pytest.raises(StoreError):
+        world.logins().files.put_notice(Notice(slot=SLOT, pid=1, port=1, key="", server="", profile="", since=0.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(World, "notice", lambda *_: None)
+        assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"

@@ -1,0 +1,135 @@
+"""Whatever is killed, wherever a login stands: a consent counts while the login lives, and nothing blocks the next.
+
+A host ends the copy of the bridge that opened the tab; the login goes on in its own process. That process may be
+killed too, by a power cut or a person: then somebody has to consent again, once.
+"""
+
+import pytest
+
+from tests.support.copies import ENDINGS, INITIALIZE, SLOW, end_copy, serves, start_copy, works
+from tests.support.login_halts import POINTS, halted_at
+from tests.support.login_processes import data_folder, kill_login, logins_of, no_login_left
+from tests.support.oauth_person import visit
+from tests.support.oauth_site import LOGIN, Site
+
+pytestmark = pytest.mark.anyio
+
+
+def assert_only_the_store_holds_secrets(site: Site) -> None:
+    """Neither what a login leaves behind nor what it wrote for others holds a token, a code, a verifier or a state."""
+    store = data_folder(site.person) / "credentials"
+    for path in site.person.files():
+        if store not in path.parents:
+            content = path.read_bytes().decode("latin-1")
+            held = {kind for secret, kind in site.secrets.items() if secret in content}
+            assert not held, f"{path} holds {held}"
+            assert not any(state in content for state in site.states), f"{path} holds a state"
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_the_consent_counts_though_the_copy_that_asked_for_it_is_gone(ending: str, point: str) -> None:
+    async with Site() as site, halted_at(site, point) as halt:
+        async with start_copy(site) as opener:
+            await opener.ask("initialize", INITIALIZE)
+            await halt.reached()
+            await end_copy(opener, ending)
+        assert len(logins_of(site.person)) == 1
+        page = await halt.go_on()
+        assert page.status == 200, page
+        async with start_copy(site) as successor:
+            await works(successor)
+        await no_login_left(site.person)
+        assert len(site.person.opened) == 1
+        assert len(site.authority.seen("register")) == 1
+        assert len(site.authority.forms("authorization_code")) == 1
+        assert_only_the_store_holds_secrets(site)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_copy_that_comes_later_waits_for_the_login_of_one_that_is_gone(point: str) -> None:
+    async with Site() as site, halted_at(site, point) as halt:
+        async with start_copy(site) as opener:
+            await opener.ask("initialize", INITIALIZE)
+            await halt.reached()
+            await end_copy(opener, "killed")
+        async with start_copy(site) as successor:
+            opened = await successor.ask("initialize", INITIALIZE)
+            if point == "before-consent":
+                await successor.stderr_says(site.person.opened[0], deadline=LOGIN)  # It says where the login is.
+            else:
+                await site.server.until_seen("server/discover", 2, deadline=LOGIN)
+            assert (await halt.go_on()).status == 200
+            assert (await successor.answer(opened, SLOW)).result["serverInfo"]["name"] == "fault-server"
+        assert len(site.person.opened) == 1
+        assert len(site.authority.forms("authorization_code")) == 1
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_login_that_is_killed_blocks_nobody(point: str) -> None:
+    async with Site() as site, halted_at(site, point) as halt:
+        async with start_copy(site) as opener:
+            await opener.ask("initialize", INITIALIZE)
+            await halt.reached()
+            await end_copy(opener, "killed")
+        await kill_login(site.person)
+        halt.release()
+        site.person.browser = "follow"
+        async with start_copy(site) as successor:
+            await works(successor)
+        await no_login_left(site.person)
+        assert len(site.person.opened) == 2, "one new consent"
+        assert len(site.authority.seen("register")) == 1
+        assert_only_the_store_holds_secrets(site)
+        async with start_copy(site) as third:
+            await works(third)
+        assert len(site.person.opened) == 2
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_the_copy_that_waits_for_a_login_that_is_killed_asks_once_more(point: str) -> None:
+    async with Site() as site, halted_at(site, point) as halt:
+        async with start_copy(site) as copy:
+            opened = await copy.ask("initialize", INITIALIZE)
+            await halt.reached()
+            await kill_login(site.person)
+            halt.release()
+            assert (await visit(await site.person.until_opened(2, deadline=LOGIN))).status == 200
+            assert (await copy.answer(opened, SLOW)).result
+            await copy.notify("notifications/initialized")
+            await serves(copy)
+        assert len(site.person.opened) == 2, "one new consent"
+        assert len(site.authority.seen("register")) == 1
+
+
+async def test_a_login_that_is_killed_after_the_store_costs_nobody_a_consent() -> None:
+    async with Site() as site:
+        async with start_copy(site) as opener:
+            await works(opener)
+            await end_copy(opener, "killed")
+        for login in logins_of(site.person):  # It may be saying good-bye yet.
+            login.kill()
+        async with start_copy(site) as successor:
+            await works(successor)
+        assert len(site.person.opened) == 1
+
+
+async def test_the_lock_and_notice_of_a_killed_login_are_nobodys() -> None:
+    """What a login wrote for others is worth nothing once it is dead, though its port may be another program's now."""
+    async with Site() as site:
+        site.person.browser = "record"
+        async with start_copy(site) as opener:
+            await opener.ask("initialize", INITIALIZE)
+            await site.person.until_opened(1, deadline=LOGIN)
+            before = set(site.person.files())
+            await end_copy(opener, "killed")
+        await kill_login(site.person)
+        assert set(site.person.files()) >= before, "a killed process tidies nothing up"
+        site.person.browser = "follow"
+        async with start_copy(site) as successor:
+            await works(successor)
+        await no_login_left(site.person)
+        gone = {path.relative_to(site.person.home) for path in before} - {
+            path.relative_to(site.person.home) for path in site.person.files()
+        }
+        assert gone, "the notice of the login is removed"
