@@ -26,11 +26,12 @@ from bridge.login.channel import ChannelLost
 from bridge.login.news import News
 from bridge.oauth.errors import SignInError
 from bridge.oauth.pasted import query_of_pasted
-from bridge.oauth.record import Record
+from bridge.oauth.record import Record, decode
 from bridge.store.places import platform_places
 from bridge.store.vault import open_vault
 
 _TICK = 1.0
+_WORTH_SAYING = ("warning", "error")
 
 
 class Wire(Protocol):
@@ -103,12 +104,13 @@ async def log_in(
         await joined.channel.close()
     if news.failure:
         raise SignInError(news.message, hint=news.hint)
-    stored = await read_stored(vault, slot)
-    import sys; sys.stderr.write(f"DBG {stored} {bytes(news.record)!r} {slot}\n")
-    if stored.record is None or bytes(news.record):
-        why = stored.problem or "the copies that wait for it have it until they end"
-        raise SignInError(f"Signed in to {settings.url}, but it could not be kept: {why}.")
-    return SignedIn(stored.record, await who(stored.record, settings), stored.place)
+    record = decode(bytes(news.record))
+    if record is None or not news.is_kept:
+        raise SignInError(
+            f"Signed in to {settings.url}, but it is not kept: only the copies that waited for it have it.",
+            hint="Where a store is to be used that cannot be, the lines above say why.",
+        )
+    return SignedIn(record, await who(record, settings), vault.place(slot))
 
 
 async def attend(
@@ -156,6 +158,9 @@ async def stop(wire: Wire, seconds: float = 2.0) -> None:
 def _show(screen: Screen, before: News, news: News) -> None:
     if news.url and news.url != before.url:
         screen.link(news.url, news.user_code)
+    for level, text in news.log[max(0, len(news.log) - (news.logged - before.logged)) :]:
+        if level in _WORTH_SAYING:
+            screen.say(text)
     if news.message and news.message != before.message and not news.is_last:
         screen.say(news.message)
 

@@ -61,6 +61,7 @@ _ORDER_SECONDS = 10.0
 _BESIDES_THE_PERSON = 180.0
 _LOCK_SECONDS = 0.1
 _MOST_LINES = 100
+_FIRST_SECONDS = 3.0
 
 _logger = logging.getLogger("bridge.login")
 
@@ -142,6 +143,7 @@ class Login:
         self._settings = order.settings
         self._slot = login_slot(order.settings)
         self._files = files
+        self._redact = logging_to.redactor
         self._conceal = logging_to.redactor.add
         self._conceal(self._settings.sign_in.client_secret)
         self._news = News(phase="preparing")
@@ -151,7 +153,8 @@ class Login:
         self._record: Record | None = None
         self._is_kept = False
         self._web = open_web(self._settings)
-        self._flow = sign_in_flow(self._settings, self._web, self, self._conceal)
+        self._vault = open_vault(self._settings.sign_in.token_store, lambda text: _logger.warning("%s", text))
+        self._flow = sign_in_flow(self._settings, self._web, self._vault, self, self._conceal)
         self._is_wished = False
 
     async def run(self, server: ChannelServer) -> None:
@@ -160,7 +163,7 @@ class Login:
         server.publish(self._news)
         work = self._work = asyncio.create_task(self._sign_in())
         _on_signals(lambda: work.cancel())
-        outcome = await _outcome_of(work)
+        outcome = await _outcome_of(work, self._redact)
         history = self._files.history(self._slot).ended(outcome.failure or "done", time.time())
         self._files.put_history(self._slot, history)
         first = others = outcome
@@ -171,15 +174,15 @@ class Login:
                 others = _with(outcome, msgspec.structs.replace(self._record, refresh_token=""), is_kept=False)
         await asyncio.sleep(0)  # What was logged last is told too.
         server.publish_last(first, others)
+        await server.until_taken(_FIRST_SECONDS)
 
     async def _sign_in(self) -> None:
         await self._flow.run(await ask_of(self._order, self._web), self._keep)
 
     async def _keep(self, record: Record) -> None:
         self._record = record
-        choice = self._settings.sign_in.token_store
-        if choice != "memory":
-            kept = KeptRecord(slot_of(self._settings), open_vault(choice, lambda text: _logger.warning("%s", text)))
+        if self._settings.sign_in.token_store != "memory":  # noqa: S105 - a place
+            kept = KeptRecord(slot_of(self._settings), self._vault)
             await kept.replace(record)
             self._is_kept = kept.is_kept
 
@@ -265,8 +268,8 @@ class Overheard(logging.Handler):
             self._loop.call_soon_threadsafe(self._hand_on, record.levelname.lower(), text)
 
 
-async def _outcome_of(work: asyncio.Task[None]) -> News:
-    """Wait for the end, and say what it means to those who wait."""
+async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) -> News:
+    """Wait for the end, and say what it means to those who wait. They do not know what is secret in it."""
     await asyncio.wait([work])
     if work.cancelled():
         return _failed("stopped", "The sign-in was ended before anybody had finished it.", "")
@@ -276,7 +279,8 @@ async def _outcome_of(work: asyncio.Task[None]) -> News:
     if isinstance(problem, BridgeError):
         _logger.info("the sign-in failed: %s", problem)
         failure: Failure = "refused" if isinstance(problem, Refused) else "failed"
-        return _failed("timed-out" if isinstance(problem, TimedOut) else failure, problem.message, problem.hint)
+        failure = "timed-out" if isinstance(problem, TimedOut) else failure
+        return _failed(failure, redact(problem.message), redact(problem.hint))
     _logger.error("a defect of the bridge: the sign-in was not carried out", exc_info=problem)
     return _failed(
         "failed",

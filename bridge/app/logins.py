@@ -67,16 +67,25 @@ class Logins:
     async def join_or_start(self, order: Order, may_start: Callable[[], Awaitable[bool]]) -> Joined | None:
         """The login that is under way, else a new one; None where `may_start`, asked just before, says no.
 
-        Raises `SignInError` where none can be started, and whatever `may_start` raises.
+        Raises `BridgeError` where none can be started, `ChannelLost` where it is over before it is reached, and
+        whatever `may_start` raises.
         """
         if joined := await self.join():
             return joined
         async with self._turn():
-            if joined := await self.join():
-                return joined
-            if not await may_start():
-                return None
-            return await self._start(order)
+            end = asyncio.get_running_loop().time() + _BUSY_SECONDS
+            pause = _FIRST_PAUSE
+            while True:
+                if joined := await self.join():
+                    return joined
+                if not await may_start():
+                    return None
+                if joined := await self._start(order):
+                    return joined
+                if asyncio.get_running_loop().time() >= end:
+                    raise self._stuck()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 1.0)
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -87,23 +96,20 @@ class Logins:
                 _logger.debug("nobody else can be kept from starting a login: %s", problem)
             yield
 
-    async def _start(self, order: Order) -> Joined:
-        end = asyncio.get_running_loop().time() + _BUSY_SECONDS
-        pause = _FIRST_PAUSE
-        while True:
-            answer = await self._launch(order)
-            if isinstance(answer, Ready):
+    async def _start(self, order: Order) -> Joined | None:
+        """A new login; None where it is to be looked again for one, and for what became of it.
+
+        Another is under way: one that was started by a copy that died at once, and has not said yet where it is, or
+        one at its end. Or the new one was over before it could be asked, as when this machine or this process slept.
+        """
+        answer = await self._launch(order)
+        if isinstance(answer, Unable):
+            raise SignInError(answer.message, hint=answer.hint)
+        if isinstance(answer, Ready):
+            with contextlib.suppress(ChannelLost):
                 channel = await Channel.connect(answer.port, bytes.fromhex(answer.key), _CONNECT_SECONDS)
                 return Joined(channel, was_under_way=False)
-            if isinstance(answer, Unable):
-                raise SignInError(answer.message, hint=answer.hint)
-            # One that was started by a copy that died at once, and has not said yet where it is; or one at its end.
-            if joined := await self.join():
-                return joined
-            if asyncio.get_running_loop().time() >= end:
-                raise self._stuck()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 1.0)
+        return None
 
     async def _launch(self, order: Order) -> Ready | Busy | Unable:
         command = [sys.executable, "-P", "-m", "bridge", "login-process"]

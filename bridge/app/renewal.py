@@ -96,20 +96,12 @@ class PersonalRenewal:
 
         logins = self._logins()
         for _ in range(_TRIES):
-            joined = await logins.join_or_start(order, may_start)
-            if joined is None:
-                return None
-            self._joined = joined
             try:
-                if is_wished and not self._settings.sign_in.no_browser:
-                    await joined.channel.say("open")
-                return await self._wait(joined)
+                joined = await logins.join_or_start(order, may_start)
+                return await self._follow(joined, is_wished=is_wished) if joined is not None else None
             except ChannelLost:
                 # It was killed. What it had kept is found in the store; else another one may be begun.
                 _logger.info("the process that waited for the sign-in to %s has gone", self._settings.url)
-            finally:
-                self._joined = None
-                await joined.channel.close()
         raise SignInError(
             f"The process that waited for the sign-in to {self._settings.url} ended without a word, more than once.",
             hint="Something ends it, such as a security program; --log-file shows how far it comes.",
@@ -127,8 +119,18 @@ class PersonalRenewal:
         except ChannelLost:
             _logger.debug("the sign-in is over")
 
+    async def _follow(self, joined: Joined, *, is_wished: bool) -> Brought:
+        """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
+        self._joined = joined
+        try:
+            if is_wished and not self._settings.sign_in.no_browser:
+                await joined.channel.say("open")
+            return await self._wait(joined)
+        finally:
+            self._joined = None
+            await joined.channel.close()
+
     async def _wait(self, joined: Joined) -> Brought:
-        """Follow a login to its end."""
         heard = 0
         while True:
             news = await joined.channel.news()

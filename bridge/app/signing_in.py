@@ -19,7 +19,7 @@ from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
 from bridge.remote.proxy import proxy_for
 from bridge.session.probing import probe
-from bridge.store.vault import open_vault
+from bridge.store.vault import Vault
 
 if TYPE_CHECKING:
     from bridge.login.person import Person
@@ -41,11 +41,10 @@ def open_web(settings: Settings) -> Web:
     )
 
 
-def sign_in_flow(settings: Settings, web: Web, person: Person, conceal: Callable[[str], None]) -> SignIn:
+def sign_in_flow(settings: Settings, web: Web, vault: Vault, person: Person, conceal: Callable[[str], None]) -> SignIn:
     """The flow that asks `person`; `conceal` takes each secret before it is used."""
     from bridge.login.sign_in import SignIn
 
-    vault = open_vault(settings.sign_in.token_store, lambda text: _logger.warning("%s", text))
     return SignIn(settings.url, settings.sign_in, web, vault, person=person, conceal=conceal)
 
 

@@ -47,6 +47,8 @@ async def _one(target: Target, token_store: Any, *, registration: bool) -> None:
     redactor.add(settings.sign_in.client_secret)
     done = await open_signing_out(token_store, redactor.add).sign_out(slot, settings, registration=registration)
     _tell(named(settings.url, settings.sign_in.profile), done, redactor)
+    if registration and not done.removed_from:
+        click.echo("Which registration was for it is not known without a sign-in; with --all, every one is forgotten.")
 
 
 async def _every(token_store: Any, *, registration: bool) -> None:

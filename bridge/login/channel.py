@@ -122,6 +122,7 @@ class ChannelServer:
         self._watchers: dict[_Watcher, asyncio.Task[None]] = {}  # Those who proved the key: in the order they did.
         self._news = b""
         self._for_first = b""
+        self._is_taken = asyncio.Event()
         self._is_closed = False
 
     @classmethod
@@ -157,6 +158,14 @@ class ChannelServer:
         self._for_first, self._news = line_of(first), line_of(others)
         self._tell_all()
 
+    async def until_taken(self, seconds: float) -> None:
+        """Wait until somebody is there for the last news: a login may be over before who began it has connected."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._is_taken.wait()
+        except TimeoutError:
+            _logger.debug("nobody waits for this login any more")
+
     async def close(self) -> None:
         """Close every connection, once what was said was taken: `CLOSE_TIMEOUT` seconds later at most.
 
@@ -185,6 +194,8 @@ class ChannelServer:
 
     def _tell(self, watcher: _Watcher) -> None:
         """Tell how it stands. What is for one only is told once."""
+        if self._for_first:
+            self._is_taken.set()
         news, self._for_first = self._for_first or self._news, b""
         if news:
             watcher.tell(news)

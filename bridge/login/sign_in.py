@@ -123,6 +123,8 @@ class SignIn:
 
         Returns "" where it is the answer, else a sentence that says why it was not taken.
         """
+        if self._settings.grant == "device-code":
+            return "This sign-in takes no address: the code is to be typed in on the page of its link."
         status = self._listener.submit(query) if self._listener else 425
         return _NOT_TAKEN.get(status, "")
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol import mcp, writing
-from bridge.protocol.jsonrpc import NotAMessage, Notification, Octets, Request, RequestId, Response, request_id
+from bridge.protocol.jsonrpc import NotAMessage, Notification, Octets, Request, RequestId, request_id
 
 _MOST = 256
 
@@ -47,6 +47,10 @@ class EarlyListens:
 
     def __contains__(self, id_: RequestId | None) -> bool:
         return id_ in self._open
+
+    def get(self, id_: RequestId | None) -> Request | None:
+        """The request of this id, if it is one of these."""
+        return self._open[id_].request if id_ is not None and id_ in self._open else None
 
     @property
     def is_unsettled(self) -> bool:
@@ -96,14 +100,11 @@ class EarlyListens:
                 lines += [_tagged(listen, f"notifications/{kind}/list_changed", {}) for kind in wanted]
         return lines
 
-    def answered(self, response: Response, *, is_refusal: bool) -> bool:
-        """An answer came, which ends a listen; whether the host is to hear that. `is_refusal`: nobody is signed in."""
-        listen = self._open.get(response.id) if response.id is not None else None
-        if listen is None:
-            return True
-        if is_refusal and listen.is_early:
+    def answered(self, request: Request, *, lacks_person: bool) -> bool:
+        """An answer came, which ends it; whether the host is to hear that. `lacks_person`: for want of a sign-in."""
+        if lacks_person and self._open[request.id].is_early:
             return False
-        del self._open[listen.request.id]
+        del self._open[request.id]
         return True
 
     def lost(self) -> list[Request]:

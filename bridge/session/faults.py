@@ -12,6 +12,7 @@ from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets
 
+_SOURCE = "mcp-remote-bridge"
 _EXCERPT = 300
 _DETAIL = 2000
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
@@ -47,7 +48,7 @@ class Fault(msgspec.Struct, frozen=True):
 
     def error_line(self, raw_id: bytes, url: str) -> bytes:
         """The JSON-RPC error for one request."""
-        data: dict[str, Any] = {"source": "mcp-remote-bridge", "kind": self.kind, "url": url}
+        data: dict[str, Any] = {"source": _SOURCE, "kind": self.kind, "url": url}
         if self.status is not None:
             data["status"] = self.status
         message = f"{self.message} {self.hint}" if self.hint else self.message
@@ -56,7 +57,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
     """The error for something of the host's that is no request, or cannot be one now."""
-    return jsonrpc.error_line(raw_id, code, why, {"source": "mcp-remote-bridge", "kind": "bad-input"})
+    return jsonrpc.error_line(raw_id, code, why, {"source": _SOURCE, "kind": "bad-input"})
 
 
 class _ErrorObject(msgspec.Struct, frozen=True):
@@ -88,6 +89,24 @@ def error_code(body: Octets) -> int | None:
     error = _error_body(body)
     code = error.error.code if error and isinstance(error.error, _ErrorObject) else None
     return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+class _OwnData(msgspec.Struct, frozen=True):
+    kind: str = ""
+    source: str = ""
+
+
+class _OwnError(msgspec.Struct, frozen=True):
+    data: _OwnData | None = None
+
+
+def own_kind(error: Octets | msgspec.Raw) -> str:
+    """The `kind` of an error object of the bridge's own; empty for any other."""
+    try:
+        data = msgspec.json.decode(error, type=_OwnError).data
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return data.kind if data and data.source == _SOURCE else ""
 
 
 def _error_body(body: Octets) -> _ErrorBody | None:

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Raw
 
@@ -40,7 +42,7 @@ class Guest:
     """A legacy host, as it introduced itself. `version` is the one it was answered in, empty before it was.
 
     `program` is the name of its program. `is_initialized`: it has said `notifications/initialized`. `is_received`: the
-    server itself has answered it.
+    server itself has answered it, in `servers_version`.
     """
 
     def __init__(self, request: Request) -> None:
@@ -49,10 +51,26 @@ class Guest:
         self.request = request
         self.program = mcp.client_program(request.params)
         self.asked_version = per_request.text(params.get("protocolVersion")) or ""
-        self.version = ""
+        self.version = self.servers_version = ""
         self.is_initialized = False
         self.is_received = False
+        self._missed: Sequence[str] = ()
         self._declares_urls = input_requests.can_open_urls(declared)
+
+    def changed(self, kinds: Sequence[str]) -> list[Octets]:
+        """What tells it that lists of these kinds changed; nothing before it listens, and then what it has missed."""
+        if not self.version:
+            return []
+        if not self.is_initialized:
+            self._missed = kinds
+            return []
+        return [writing.notification(f"notifications/{kind}/list_changed").line for kind in kinds]
+
+    def initialized(self) -> list[Octets]:
+        """It said `notifications/initialized`; what it has missed."""
+        self.is_initialized = True
+        missed, self._missed = self._missed, ()
+        return self.changed(missed)
 
     @property
     def can_open_urls(self) -> bool:
@@ -87,13 +105,13 @@ def sign_in_only(request: Request, standing: Standing, *, is_modern: bool) -> Oc
 
 def empty(request: Request, standing: Standing, *, is_modern: bool) -> Octets:
     """A list (`LISTS`) with nothing in it; for any other method, a result that says nothing."""
-    said = {LISTS[request.method][1]: []} if request.method in LISTS else {}
+    said: dict[str, object] = {LISTS[request.method][1]: []} if request.method in LISTS else {}
     return result(request, said, standing, is_modern=is_modern)
 
 
 def tool_result(request: Request, text: str, standing: Standing, *, is_modern: bool, is_error: bool = False) -> Octets:
     """The result of a tool's call: one text."""
-    said = {"content": [{"type": "text", "text": text}], "isError": is_error}
+    said: dict[str, object] = {"content": [{"type": "text", "text": text}], "isError": is_error}
     return result(request, said, standing, is_modern=is_modern)
 
 
@@ -106,9 +124,9 @@ def result(request: Request, said: dict[str, object], standing: Standing, *, is_
     return writing.result(request.raw_id, msgspec.json.encode(said)).line
 
 
-def missing(result: Raw, member: str = "capabilities") -> frozenset[str]:
-    """The methods of `LISTS` for which a server's own introduction offers no capability, though the host was told so."""
-    offered = writing.members(result).get(member)
+def missing(result: Raw) -> frozenset[str]:
+    """The methods of `LISTS` that a server does not offer in its own introduction, though the host was told so."""
+    offered = writing.members(result).get("capabilities")
     if not per_request.is_object(offered) or offered is None:
         return frozenset()
     names = writing.members(offered)

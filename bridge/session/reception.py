@@ -5,14 +5,14 @@ necessary, the host is *received* here, until the server lets it in:
 
 | the host sends | at first | in the middle of a session |
 |---|---|---|
-| `initialize`, `server/discover` | a provisional answer; the server's own is swallowed | |
-| `tools/list` | the tool `sign_in` | the same; if nobody is asked, the server may say otherwise |
+| `initialize`, `server/discover` | a provisional answer; the server's own is swallowed | the same |
+| `tools/list` | the tool `sign_in` | the same; where nobody is asked, the server may say otherwise |
 | another list | an empty one | it waits for the server |
 | `ping` | an answer | an answer |
 | a call of `sign_in` | see `sign_in_calls` | the same |
-| a call of another tool | it waits; with no browser open for the sign-in it is answered with what to do | the same |
+| another call | waits; is told what to do where no browser is open for it | the same |
 | `subscriptions/listen` | an early acknowledgment | the same |
-| anything else | legacy: it is held until the server has answered `initialize`; modern: it waits for the server | it waits |
+| anything else | held until the server answers `initialize`; modern: waits for the server | it waits |
 
 When somebody has signed in, what is still wanted of the server is asked of it, what was held follows, and the host is
 told that its lists changed. If that fails, the calls of `sign_in` say why, and the next one tries again.
@@ -24,11 +24,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from bridge.protocol import jsonrpc, mcp, writing
+from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Message, Notification, Octets, Request, RequestId, Response
 from bridge.session import faults, provisional, sign_in_calls, sign_in_tool
 from bridge.session.commands import CancelTimer, Command, Report, SendToHost, SetTimer, SignIn
-from bridge.session.deaf_hosts import ignores_list_changed
 from bridge.session.early_listens import EarlyListens
 from bridge.session.events import (
     Event,
@@ -40,18 +39,18 @@ from bridge.session.events import (
     SignInStarted,
     TimerFired,
 )
+from bridge.session.overhearing import Overhearing
 from bridge.session.pairing import Pairing, is_modern
-from bridge.session.provisional import Guest
+from bridge.session.receiving import Receiving
 from bridge.session.sign_in_calls import SignInCalls
 from bridge.session.sign_in_tool import Standing
 from bridge.session.unanswered import Unanswered
+from bridge.session.waiting_room import WaitingRoom
 
 _TIMER = ("reception", 0)
-_MAX_HELD = 4096
+_SOON = 0.001
 _IN_USE = "This id is in use by a request that has no answer yet."
-_UNAUTHORIZED = "unauthorized"
-_TOOL_BYTES = b'"%b"' % sign_in_tool.NAME.encode()
-_OURS = frozenset({HostMessage, HostBatch, HostClosed, SignInStarted, SignInShown, SignInEnded, TimerFired})
+_OURS = frozenset((HostMessage, HostBatch, HostClosed, SignInStarted, SignInShown, SignInEnded, TimerFired))
 
 
 class Reception:
@@ -76,29 +75,23 @@ class Reception:
         self._now = 0.0
         self._commands: list[Command] = []
         self._then: list[Callable[[], None]] = []
-        self._standing = Standing(url)
+        self._standing = standing = Standing(url)
+        self._told = Receiving(standing)
         self._unanswered = Unanswered(pairing.awaits)
+        self._room = WaitingRoom(url, self._tell)
         self._listens = EarlyListens(pairing.awaits)
-        self._calls = SignInCalls(self._standing, self._do, fresh)
-        self._guest: Guest | None = None
-        self._is_served = False
-        self._is_timed = False
+        self._calls = SignInCalls(standing, self._do, fresh)
+        self._ears = Overhearing(standing, self._told, self._unanswered, self._listens, self, redact)
         self._is_receiving = False
+        self._is_timed = False
         self._has_asked_for_tab = False
-        self._swallowed: dict[RequestId, Request] = {}
-        self._introductions: dict[str, Request] = {}
-        self._held: list[Message] = []
-        self._lacks: dict[bool, frozenset[str]] = {}
-        self._owed: tuple[str, ...] = ()
-        self._shows_tool = False
-        self._listing: set[RequestId] = set()
 
     @property
     def busy(self) -> bool:
         """Whether the host waits for an answer."""
-        if self._calls.is_busy or any(isinstance(message, Request) for message in self._held):
+        if self._calls.is_busy or self._room.is_busy:
             return True
-        return bool(self._unanswered.awaited()) if self._swallowed else self._pairing.busy
+        return bool(self._unanswered.awaited()) if self._ears.is_swallowing else self._pairing.busy
 
     @property
     def host_name(self) -> str:
@@ -144,16 +137,6 @@ class Reception:
         else:
             self._pass(event)
 
-    @property
-    def _is_involved(self) -> bool:
-        """Whether a message of the host's may concern anybody here."""
-        return self._is_receiving or self._shows_tool or bool(self._swallowed or self._lacks)
-
-    @property
-    def _is_at_door(self) -> bool:
-        """Whether the legacy host was answered here, and not by the server yet."""
-        return mcp.INITIALIZE in self._introductions
-
     # -- how the sign-in goes
 
     def _started(self, event: SignInStarted) -> None:
@@ -166,12 +149,13 @@ class Reception:
             self._watch_the_clock()
 
     def _shown(self, event: SignInShown) -> None:
-        if self._standing.is_under_way:
-            self._standing.show(event)
-            self._calls.shown()
-            if self._is_receiving and self._standing.needs_hands:
-                self._answer_waiting()
-                self._release_tool_calls()
+        if not self._standing.is_under_way:
+            return
+        self._standing.show(event)
+        self._calls.shown()
+        if self._is_receiving and self._standing.needs_hands:
+            self._answer_waiting()
+            self._room.answer(self._told.answer)
 
     def _ended(self, event: SignInEnded) -> None:
         self._standing.end(self._redact(event.problem))
@@ -179,11 +163,9 @@ class Reception:
             self._is_timed = False
             self._do(CancelTimer(_TIMER))
         self._pass(event)
-        if not self._is_receiving:
-            return
-        if event.problem:
+        if self._is_receiving and event.problem:
             self._fail()
-        else:
+        elif self._is_receiving:
             self._then.append(self._let_in)
 
     def _watch_the_clock(self) -> None:
@@ -194,76 +176,71 @@ class Reception:
         if began is None or self._answer_within is None:
             return
         left = began + self._answer_within - self._now
-        if left > 0.001:
+        if left > _SOON:
             self._is_timed = True
             self._do(SetTimer(_TIMER, left))
-        elif any(self._may_answer(request) for request in self._unanswered.awaited()):
+        elif any(self._told.may_answer(request) for request in self._unanswered.awaited()):
             self._receive()
 
     def _receive(self) -> None:
         """From now on the host is answered here."""
         self._is_receiving = True
-        self._listing.clear()
-        known = self._guest is not None and self._guest.is_received and self._may_answer(self._guest.request)
+        guest = self._told.guest
         self._answer_waiting()
-        for line in self._listens.changed(("tools",)):
-            self._tell(line)
-        if known:
-            self._say_changed(("tools",))
-        for line in self._listens.acknowledge(self._may_answer):
-            self._tell(line)
+        if guest and guest.is_received and self._told.may_answer(guest.request):
+            self._tell(*guest.changed(("tools",)))
+        self._tell(*self._listens.changed(("tools",)))
+        self._tell(*self._listens.acknowledge(self._told.may_answer))
 
     def _answer_waiting(self) -> None:
         """Answer whatever of the host's requests can be."""
         for request in self._unanswered.awaited():
-            if (line := self._answer(request)) is not None:
+            if (line := self._told.answer(request)) is not None:
                 self._tell(line)
-                self._unanswered.pop(request.id)
+                self._ears.swallow(request)
                 if request.method == mcp.TOOLS_CALL:
                     reason = msgspec.json.encode("it waits for a sign-in")
                     self._pass(HostMessage(writing.cancellation(request.raw_id, reason)))
-                if self._pairing.awaits(request.id):
-                    self._swallowed[request.id] = request
-
-    def _release_tool_calls(self) -> None:
-        """Those that were held get their answer, too."""
-        held, self._held = self._held, []
-        for message in held:
-            line = self._answer(message) if isinstance(message, Request) else None
-            if line is None:
-                self._held.append(message)
-            else:
-                self._tell(line)
+                    if not self._pairing.awaits(request.id):
+                        self._ears.expect_no_more(request.id)
 
     def _fail(self) -> None:
         """Nobody is signed in, and nobody is asked; or the server took it and opened no session all the same."""
-        held, self._held = self._held, []
-        for message in held:
-            if isinstance(message, Request):
-                self._refuse(message)
-            else:
-                self._held.append(message)
+        self._room.answer(self._told.refusal)
         self._calls.end(sign_in_tool.failed(self._standing), is_error=True)
 
     def _let_in(self) -> None:
         """Somebody has signed in: the server is asked what was answered without it, and then the host is told."""
-        if not self._is_receiving or self._standing.is_under_way:
+        told, standing = self._told, self._standing
+        if standing.is_under_way:
             return
-        self._standing.problem = self._standing.trouble = ""
-        for request in [*self._introductions.values(), *self._listens.lost()]:
+        standing.problem = standing.trouble = ""
+        if not self._is_receiving:
+            return
+        for request in [*told.introductions.values(), *self._listens.lost()]:
             if not self._pairing.awaits(request.id):
-                if request.id not in self._listens:
-                    self._swallowed[request.id] = request
+                if request.method != mcp.LISTEN:
+                    self._ears.swallow(request)
                 self._pass(HostMessage(request))
-        if not self._is_at_door:
-            self._is_receiving = False
-            kinds = provisional.KINDS if self._lacks or not self._is_served else ("tools",)
-            self._say_changed(kinds)
-            for line in self._listens.changed(kinds):
-                self._tell(line)
-            self._calls.end(sign_in_tool.done(self._standing), is_error=False)
+        if told.is_at_door:
+            return
+        self._is_receiving = False
+        kinds = provisional.KINDS if told.gave_lists else ("tools",)
+        told.gave_lists, told.is_served = False, True
+        self._tell(*(told.guest.changed(kinds) if told.guest else ()), *self._listens.changed(kinds))
+        self._calls.end(sign_in_tool.done(standing), is_error=False)
+
+    def _heal(self) -> None:
+        """The server answered with a result though somebody should have to sign in: it does let the host in."""
+        if self._standing.has_failed:
+            self._let_in()
 
     # -- the host
+
+    @property
+    def _is_involved(self) -> bool:
+        """Whether a message of the host's may concern anybody here."""
+        return self._is_receiving or self._told.is_concerned or self._calls.has_questions or self._ears.is_swallowing
 
     def _from_host(self, message: Message) -> None:
         if isinstance(message, Request):
@@ -272,85 +249,72 @@ class Reception:
             else:
                 self._up(message)
             return
-        if isinstance(message, Notification) and message.method == mcp.INITIALIZED and self._guest:
-            self._guest.is_initialized = True
-        if self._is_involved and self._take_note(message):
-            return
-        self._pass(HostMessage(message))
-        if self._owed and self._guest and self._guest.is_initialized:
-            owed, self._owed = self._owed, ()
-            self._say_changed(owed)
+        guest = self._told.guest
+        if not (self._is_involved and self._keeps(message)):
+            self._pass(HostMessage(message))
+        if guest and isinstance(message, Notification) and message.method == mcp.INITIALIZED:
+            self._tell(*guest.initialized())
 
-    def _take_note(self, message: Notification | Response) -> bool:
-        """Whether a notification or an answer is for nobody but this."""
+    def _keeps(self, message: Notification | Response) -> bool:
+        """Whether a notification or an answer does not go up now."""
         if isinstance(message, Response) and self._calls.take(message):
             return True
         if isinstance(message, Notification) and message.method == mcp.CANCELLED:
             return self._cancel(mcp.cancelled_request(message.params))
-        if self._is_at_door:
-            self._hold(message)
-            return True
-        return False
+        if self._told.is_at_door:
+            self._room.hold(message)
+        return self._told.is_at_door
 
     def _cancel(self, id_: RequestId | None) -> bool:
-        held = [message for message in self._held if isinstance(message, Request) and message.id == id_]
-        if id_ is None or id_ in self._swallowed:
-            return True  # It was answered, and what is still under way is wanted.
+        if id_ is None:
+            return self._told.is_at_door
+        if id_ in self._ears or self._room.drop(id_):
+            return True  # One has its answer, and what is still under way for it is wanted.
         if id_ in self._calls:
             self._calls.cancel(id_)
-            return True
-        if held:
-            self._held = [message for message in self._held if message not in held]
             return True
         if id_ in self._listens and (line := self._listens.cancel(id_)) is not None:
             self._tell(line)
             return True
-        return self._is_at_door and not self._pairing.awaits(id_)
+        return self._told.is_at_door and not self._pairing.awaits(id_)
 
     def _route(self, request: Request) -> None:
-        """A request that comes while the host is received, or afterwards."""
-        modern = is_modern(request)
-        if request.id in self._calls or (request.id in self._swallowed and request.method != mcp.INITIALIZE):
+        """A request that comes while the host is received, or later."""
+        told, method, modern = self._told, request.method, is_modern(request)
+        is_new = self._is_receiving and method in {mcp.INITIALIZE, mcp.DISCOVER}
+        if request.id in self._calls or (request.id in self._ears and not is_new):
             self._tell(faults.bad_input(request.raw_id, _IN_USE))
-        elif request.method == mcp.TOOLS_CALL and self._is_sign_in(request):
+        elif method == mcp.TOOLS_CALL and self._is_sign_in(request):
             self._sign_in(request, modern)
-        elif not self._is_receiving and request.method in self._lacks.get(modern, ()):
-            self._tell(provisional.empty(request, self._standing, is_modern=modern))
-        elif not self._is_receiving or not (modern or self._is_at_door or request.method == mcp.INITIALIZE):
-            self._route_in_session(request)
-        elif request.method in {mcp.INITIALIZE, mcp.DISCOVER}:
+        elif is_new:
             self._introduce(request)
-        elif (line := self._answer(request)) is not None:
+        elif (line := told.stand_in(request)) is not None:
             self._tell(line)
-        elif not modern:
-            self._hold(request)
+        elif not self._is_receiving:
+            if method == mcp.TOOLS_LIST:
+                told.listed(request)
+            self._up(request)
+        elif told.knows(modern=modern) and not self._standing.is_under_way and method != mcp.PING:
+            self._up(request)  # Nobody is asked, so it is the server that has to say whether somebody must be.
+        elif (line := told.answer(request)) is not None:
+            self._tell(line)
+        elif told.is_at_door and not modern:
+            self._room.hold(request)
         else:
             self._up(request)
 
-    def _route_in_session(self, request: Request) -> None:
-        """The server knows this host, or nobody is signing in."""
-        is_open_question = not self._standing.is_under_way and request.method != mcp.PING
-        line = self._answer(request) if self._is_receiving and not is_open_question else None
-        if line is not None:
-            self._tell(line)
-            return
-        if self._shows_tool and not self._is_receiving and request.method == mcp.TOOLS_LIST:
-            self._listing.add(request.id)
-        self._up(request)
-
     def _introduce(self, request: Request) -> None:
         """A host that begins while it can only be received."""
-        is_asked = self._pairing.awaits(request.id)
-        if not is_asked:
+        if request.id in self._ears:
+            if request.method == mcp.INITIALIZE:
+                self._begin(request)
+        else:
             self._up(request)
-        elif request.method == mcp.INITIALIZE:
-            self._guest = Guest(request)
-        if not is_asked and self._unanswered.pop(request.id) is None:
-            return  # It was answered just now.
-        if (line := self._answer(request)) is not None:
+            if request.id not in self._unanswered:
+                return  # It was answered just now.
+        if (line := self._told.answer(request)) is not None:
             self._tell(line)
-            if self._pairing.awaits(request.id):
-                self._swallowed[request.id] = request
+            self._ears.swallow(request)
 
     def _up(self, request: Request) -> None:
         """A request on its way to the server."""
@@ -358,50 +322,37 @@ class Reception:
             self._listens.open(request)
         else:
             self._unanswered.enter(request, self._now)
-            if request.method == mcp.INITIALIZE:
-                self._begin(request)
+        if request.method == mcp.INITIALIZE:
+            self._begin(request)
         self._pass(HostMessage(request))
         if self._is_receiving and request.method == mcp.LISTEN:
-            for line in self._listens.acknowledge(self._may_answer):
-                self._tell(line)
+            self._tell(*self._listens.acknowledge(self._told.may_answer))
         elif self._standing.is_under_way:
             self._watch_the_clock()
 
     def _begin(self, initialize: Request) -> None:
-        """A legacy host opens: whatever it was told before is of no interest."""
-        self._guest = Guest(initialize)
-        self._is_served = False
-        self._owed = ()
-        self._lacks.pop(False, None)
-        held, self._held = self._held, []
-        for message in held:
-            if isinstance(message, Request):
-                self._refuse(message)
-
-    def _hold(self, message: Message) -> None:
-        if len(self._held) < _MAX_HELD:
-            self._held.append(message)
-        elif isinstance(message, Request):
-            self._tell(faults.too_many(len(self._held)).error_line(message.raw_id, self._standing.server_url))
+        self._room.answer(self._told.refusal)
+        self._told.begin(initialize)
 
     # -- the tool
 
     def _is_sign_in(self, request: Request) -> bool:
-        known = self._is_receiving or self._shows_tool
-        return known and mcp.named(request.params) == sign_in_tool.NAME and self._may_answer(request)
+        is_known = self._is_receiving or self._told.shows_tool
+        return is_known and mcp.named(request.params) == sign_in_tool.NAME and self._told.may_answer(request)
 
     def _sign_in(self, request: Request, modern: bool) -> None:
-        standing = self._standing
+        standing, guest = self._standing, self._told.guest
+        self._told.shows_tool = True
         if not self._is_receiving and not standing.is_under_way:
-            text = f"Already signed in to {standing.server}; its tools are there."
+            text = sign_in_tool.done_before(standing)
             self._tell(provisional.tool_result(request, text, standing, is_modern=modern))
             return
         if not self._is_receiving:
             self._receive()
-        asks = provisional.can_open_urls(request) if modern else self._guest is not None and self._guest.can_open_urls
+        asks = provisional.can_open_urls(request) if modern else guest is not None and guest.can_open_urls
         if not self._calls.begin(request, is_modern=modern, asks=asks):
             return
-        initialize = self._introductions.get(mcp.INITIALIZE)
+        initialize = self._told.introductions.get(mcp.INITIALIZE)
         if standing.is_under_way:
             if standing.needs_hands and not self._has_asked_for_tab:
                 self._has_asked_for_tab = True
@@ -412,170 +363,45 @@ class Reception:
             self._do(SignIn())
         self._calls.shown()
 
-    # -- answers of this house
-
-    def _may_answer(self, request: Request) -> bool:
-        """Whether the host that asks this can be answered here."""
-        if is_modern(request):
-            if mcp.stamped_version(request.params) not in mcp.MODERN_VERSIONS:
-                return False
-            return not ignores_list_changed(mcp.stamped_client_program(request.params))
-        return self._guest is not None and not ignores_list_changed(self._guest.program)
-
-    def _answer(self, request: Request) -> Octets | None:
-        """What a request can be answered with now; None where it has to wait."""
-        if not self._may_answer(request):
-            return None
-        standing, method, modern = self._standing, request.method, is_modern(request)
-        if method in {mcp.INITIALIZE, mcp.DISCOVER}:
-            self._introductions[method] = request
-            if self._guest is not None and method == mcp.INITIALIZE:
-                self._guest.version = provisional.version(request)
-            return provisional.introduction(request, standing)
-        if method == mcp.TOOLS_LIST:
-            self._shows_tool = True
-            return provisional.sign_in_only(request, standing, is_modern=modern)
-        is_at_first = not self._is_served if modern else self._is_at_door
-        if (method in provisional.LISTS and is_at_first) or (method == mcp.PING and not modern):
-            return provisional.empty(request, standing, is_modern=modern)
-        if method == mcp.TOOLS_CALL and (standing.needs_hands or not standing.is_under_way):
-            return self._unavailable(request, modern)
-        return None
-
-    def _unavailable(self, request: Request, modern: bool) -> Octets:
-        text = sign_in_tool.unavailable(self._standing)
-        return provisional.tool_result(request, text, self._standing, is_modern=modern, is_error=True)
-
-    def _refuse(self, request: Request) -> None:
-        """Answer a request that was held, and will not be sent."""
-        if request.method == mcp.TOOLS_CALL:
-            self._tell(self._unavailable(request, False))
-        else:
-            fault = faults.not_signed_in(self._standing.server_url, self._standing.what_to_do())
-            self._tell(fault.error_line(request.raw_id, self._standing.server_url))
-
-    def _say_changed(self, kinds: tuple[str, ...]) -> None:
-        """Tell the legacy host that lists changed, as soon as it listens."""
-        if self._guest is None or not self._guest.version:
-            return
-        if not self._guest.is_initialized:
-            self._owed = kinds
-            return
-        for kind in kinds:
-            self._tell(writing.notification(f"notifications/{kind}/list_changed").line)
-
-    # -- what Pairing says
+    # -- the server's side
 
     def _pass(self, event: Event) -> None:
         commands = self._pairing.handle(event, self._now)
-        if self._is_reading:
+        if self._is_receiving or self._ears.is_needed:
             for command in commands:
-                if not isinstance(command, SendToHost) or self._is_for_host(command.line):
+                if not isinstance(command, SendToHost) or self._ears.passes(command.line):
                     self._do(command)
         else:
             self._commands += commands
 
-    @property
-    def _is_reading(self) -> bool:
-        """Whether what goes to the host has to be looked at."""
-        return (
-            self._is_receiving
-            or not self._is_served
-            or bool(self._swallowed or self._listing or self._standing.problem)
-            or self._listens.is_unsettled
-        )
+    def on_result(self) -> None:
+        """The server answered with a result; see `Listener`."""
+        self._then.append(self._heal)
 
-    def _is_for_host(self, line: Octets) -> bool:
-        try:
-            message = jsonrpc.parse(line)
-        except ValueError:
-            return True  # A batch: what is in it was asked for before anybody had to sign in.
-        if isinstance(message, Response):
-            return self._is_answer_for_host(message)
-        if isinstance(message, Notification) and message.method == mcp.ACKNOWLEDGED:
-            return self._listens.acknowledged(message)
-        return True
+    def on_opened(self) -> None:
+        """The server answered the host's `initialize`; see `Listener`."""
+        self._then.append(self._open)
 
-    def _is_answer_for_host(self, response: Response) -> bool:
-        id_ = response.id
-        if id_ in self._listing:
-            self._listing.discard(id_)
-            # The server has a tool of that name, so calls of it are the server's.
-            self._shows_tool = self._shows_tool and (response.is_error or _TOOL_BYTES not in response.line)
-        if not response.is_error and self._is_standing_still:
-            self._then.append(self._heal)
-        if id_ is not None and (request := self._swallowed.pop(id_, None)) is not None:
-            self._take_late(request, response)
-            return False
-        is_refusal = response.is_error and _kind(response) == _UNAUTHORIZED
-        if id_ in self._listens:
-            return self._listens.answered(response, is_refusal=is_refusal)
-        asked = self._unanswered.pop(id_)
-        if not response.is_error:
-            self._note_result(asked, response)
-        elif asked is not None and is_refusal and self._standing.has_failed and self._may_answer(asked):
-            return not self._answer_instead(asked)
-        return True
+    def on_failed(self) -> None:
+        """It answered that with an error; see `Listener`."""
+        self._fail()
 
-    @property
-    def _is_standing_still(self) -> bool:
-        """Whether nobody is asked, though somebody would have to sign in for all that is known here."""
-        return self._standing.has_failed
-
-    def _heal(self) -> None:
-        """The server answered with a result: it does let the host in."""
-        if not self._standing.is_under_way:
-            self._standing.problem = ""
-            self._let_in()
-
-    def _note_result(self, asked: Request | None, response: Response) -> None:
-        """The first result shows that the host is served; that of `initialize`, in which revision."""
-        self._is_served = True
-        if asked is not None and asked.method == mcp.INITIALIZE and self._guest is not None:
-            said = mcp.initialize_result(response.result)
-            self._guest.version = said.protocol_version if said else ""
-            self._guest.is_received = True
-            self._shows_tool = False
-
-    def _answer_instead(self, asked: Request) -> bool:
-        """A request was refused for want of a sign-in: say what helps more, if there is anything."""
-        if not self._is_receiving:
+    def on_lacking(self, request: Request) -> Octets | None:
+        """A request was refused for want of a sign-in, and nobody is asked; see `Listener`."""
+        line = self._told.answer(request)
+        if line is not None:
+            self._tell(line)
+        if not self._is_receiving and self._told.may_answer(request):
             self._receive()
-        line = self._answer(asked)
-        if line is None:
-            return False
-        self._tell(line)
-        return True
+        return line
 
-    def _take_late(self, request: Request, response: Response) -> None:
-        """The server's answer to what was answered here."""
-        if self._introductions.get(request.method) is not request:
-            return
-        if not response.is_error:
-            del self._introductions[request.method]
-            modern = request.method == mcp.DISCOVER
-            self._lacks[modern] = provisional.missing(response.result)
-            if not modern:
-                self._then.append(lambda: self._open(response))
-        elif request.method == mcp.INITIALIZE and not self._standing.has_failed and not self._standing.is_under_way:
-            why = self._redact(faults.server_message(response.line))
-            if _kind(response) == _UNAUTHORIZED:
-                self._standing.problem = why
-            else:
-                self._standing.trouble = why or "it answered initialize with an error"
-            self._fail()
-
-    def _open(self, response: Response) -> None:
+    def _open(self) -> None:
         """The server answered the host's `initialize`: what was held follows."""
-        guest, held = self._guest, self._held
-        said = mcp.initialize_result(response.result)
-        if guest is not None:
-            guest.is_received = True
-            if said and said.protocol_version != guest.version:
-                text = f"{self._standing.server_url} speaks {said.protocol_version}; the host was told {guest.version}"
-                self._do(Report("warning", text))
-        self._held = []
-        for message in held:
+        guest = self._told.guest
+        if guest and guest.servers_version not in {"", guest.version}:
+            words = f"speaks MCP {guest.servers_version}; the host was told {guest.version}"
+            self._do(Report("warning", f"{self._standing.server_url} {words}"))
+        for message in self._room.empty():
             if isinstance(message, Request):
                 self._up(message)
             else:
@@ -585,35 +411,16 @@ class Reception:
     # -- the end
 
     def _close(self, event: HostClosed) -> None:
-        url = self._standing.server_url
         self._pass(event)
+        url = self._standing.server_url
         fault = faults.shut_down(url, "")
-        for request in [*(m for m in self._held if isinstance(m, Request)), *self._listens.lost()]:
-            self._tell(fault.error_line(request.raw_id, url))
-        self._held = []
+        self._room.answer(lambda request: fault.error_line(request.raw_id, url))
+        self._tell(*(fault.error_line(request.raw_id, url) for request in self._listens.lost()))
         self._calls.close()
         self._answer_within = None  # Whatever comes now is Pairing's, which does no more.
 
-    def _tell(self, line: Octets) -> None:
-        self._do(SendToHost(line))
+    def _tell(self, *lines: Octets) -> None:
+        self._commands += [SendToHost(line) for line in lines]
 
     def _do(self, command: Command) -> None:
         self._commands.append(command)
-
-
-class _Data(msgspec.Struct, frozen=True):
-    kind: str = ""
-    source: str = ""
-
-
-class _Error(msgspec.Struct, frozen=True):
-    data: _Data | None = None
-
-
-def _kind(response: Response) -> str:
-    """The kind of an error of the bridge's own; empty for any other."""
-    try:
-        data = msgspec.json.decode(response.error, type=_Error).data
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return data.kind if data and data.source == "mcp-remote-bridge" else ""

@@ -42,7 +42,7 @@ class _Call:
     `token` is the progress token, as JSON, empty without one; `steps` is how far progress got, `told` the link it told.
     """
 
-    __slots__ = ("asks", "is_modern", "number", "request", "steps", "told", "token")
+    __slots__ = ("asks", "is_modern", "number", "request", "steps", "token", "told")
 
     def __init__(self, number: int, request: Request, *, is_modern: bool, asks: bool) -> None:
         self.number = number
@@ -89,6 +89,11 @@ class SignInCalls:
     def is_busy(self) -> bool:
         """Whether the host waits for the result of one."""
         return bool(self._waiting)
+
+    @property
+    def has_questions(self) -> bool:
+        """Whether the host may still answer one."""
+        return bool(self._questions)
 
     # -- the host
 

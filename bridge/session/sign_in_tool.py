@@ -152,6 +152,11 @@ def done(standing: Standing) -> str:
     return f"Signed in to {standing.server}; its tools are there now."
 
 
+def done_before(standing: Standing) -> str:
+    """The result of a call that came after the end of it."""
+    return f"Already signed in to {standing.server}; its tools are there."
+
+
 def failed(standing: Standing) -> str:
     """The result of a call whose sign-in failed."""
     if standing.trouble:

@@ -24,6 +24,9 @@ class Unanswered:
         self._room = _MOST
         self._room_bytes = _MOST_BYTES
 
+    def __contains__(self, id_: RequestId) -> bool:
+        return id_ in self._began
+
     def enter(self, request: Request, now: float) -> None:
         """The host asks."""
         if len(self._began) >= self._room or self._bytes >= self._room_bytes:

@@ -4,11 +4,24 @@ A host ends the copy of the bridge that opened the tab; the login goes on in its
 killed too, by a power cut or a person: then somebody has to consent again, once.
 """
 
+import asyncio
+import json
+import signal
+import sys
+
 import pytest
 
 from tests.support.copies import ENDINGS, INITIALIZE, SLOW, end_copy, serves, start_copy, works
 from tests.support.login_halts import POINTS, halted_at
-from tests.support.login_processes import data_folder, kill_login, logins_of, no_login_left
+from tests.support.login_processes import (
+    data_folder,
+    kill_login,
+    logins_of,
+    no_login_left,
+    notice_of,
+    the_login,
+)
+from tests.support.oauth_answers import Hold
 from tests.support.oauth_person import visit
 from tests.support.oauth_site import LOGIN, Site
 
@@ -114,22 +127,52 @@ async def test_a_login_that_is_killed_after_the_store_costs_nobody_a_consent() -
         assert len(site.person.opened) == 1
 
 
-async def test_the_lock_and_notice_of_a_killed_login_are_nobodys() -> None:
-    """What a login wrote for others is worth nothing once it is dead, though its port may be another program's now."""
+async def test_the_notice_of_a_killed_login_leads_nobody_astray() -> None:
+    """It stays behind; where it points to, another program listens by now."""
     async with Site() as site:
         site.person.browser = "record"
         async with start_copy(site) as opener:
             await opener.ask("initialize", INITIALIZE)
             await site.person.until_opened(1, deadline=LOGIN)
-            before = set(site.person.files())
             await end_copy(opener, "killed")
         await kill_login(site.person)
-        assert set(site.person.files()) >= before, "a killed process tidies nothing up"
-        site.person.browser = "follow"
-        async with start_copy(site) as successor:
-            await works(successor)
+        notice = notice_of(site.person)
+        guests = []
+
+        async def answer_rudely(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            guests.append(writer)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            writer.close()
+
+        port = json.loads(notice.read_bytes())["port"]
+        async with await asyncio.start_server(answer_rudely, "127.0.0.1", port):
+            site.person.browser = "follow"
+            async with start_copy(site) as successor:
+                await works(successor)
+            assert guests, "nobody looked there, so nothing was tried"
         await no_login_left(site.person)
-        gone = {path.relative_to(site.person.home) for path in before} - {
-            path.relative_to(site.person.home) for path in site.person.files()
-        }
-        assert gone, "the notice of the login is removed"
+        assert len(site.person.opened) == 2
+        assert not notice.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be stopped and continued there")
+@pytest.mark.parametrize("awake_until", ["the-start", "the-first-news"])
+async def test_a_copy_that_sleeps_through_the_whole_login_finds_what_came_of_it(awake_until: str) -> None:
+    async with Site() as site:
+        hold = Hold(site.authority.behave)
+        site.authority.always("metadata", hold)
+        async with start_copy(site) as copy:
+            opened = await copy.ask("initialize", INITIALIZE)
+            if awake_until == "the-start":
+                await the_login(site.person)
+            else:
+                await site.authority.until_seen("metadata", deadline=LOGIN)
+            copy.process.send_signal(signal.SIGSTOP)
+            hold.open()
+            await no_login_left(site.person, LOGIN)
+            copy.process.send_signal(signal.SIGCONT)
+            assert (await copy.answer(opened, SLOW)).result
+            await copy.notify("notifications/initialized")
+            await serves(copy)
+        assert len(site.person.opened) == 1
+        assert len(site.authority.forms("authorization_code")) == 1

@@ -1,8 +1,11 @@
 """Copies that start together where nobody has signed in: one tab, one registration, and all of them work."""
 
+import asyncio
+
 import pytest
 
 from tests.support.copies import INITIALIZE, SLOW, end_copy, serves, start_copies, start_copy, works
+from tests.support.login_command import run_command
 from tests.support.login_processes import logins_of, no_login_left
 from tests.support.login_rounds import MANNERS, play_round
 from tests.support.oauth_person import visit
@@ -15,6 +18,18 @@ pytestmark = pytest.mark.anyio
 async def test_five_copies_work_after_one_consent(manner: str) -> None:
     """As `scripts/soak.py --rounds 30` plays it, three times."""
     await play_round(manner)
+
+
+async def test_copies_that_start_after_somebody_signed_out_open_one_tab() -> None:
+    async with Site() as site:
+        await site.sign_in()
+        code, said = await run_command(site, "logout", site.server.url)
+        assert code == 0, said
+        async with start_copies(site, 3) as hosts:
+            await asyncio.gather(*(works(host) for host in hosts))
+        await no_login_left(site.person)
+        assert len(site.person.opened) == 2
+        assert len(site.authority.forms("authorization_code")) == 2
 
 
 async def test_every_copy_says_where_the_login_is() -> None:

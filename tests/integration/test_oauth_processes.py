@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.bridge_process import BridgeProcess
+from tests.support.login_processes import no_login_left
 from tests.support.oauth_answers import Hold
 from tests.support.oauth_authority import Authority
 from tests.support.oauth_person import asked, until, visit
@@ -100,23 +101,6 @@ async def test_several_starts_at_once_open_one_tab() -> None:
         assert len(site.authority.forms("authorization_code")) == 1
 
 
-async def test_a_start_that_is_killed_while_somebody_signs_in_harms_no_other() -> None:
-    async with Site() as site:
-        site.person.browser = "record"
-        async with site.bridge() as host:
-            await host.ask("initialize", INITIALIZE)
-            await site.person.until_opened(1, deadline=LOGIN)
-            host.process.kill()
-            await host.wait(5)
-        site.person.browser = "follow"
-        await site.sign_in()
-        await site.sign_in()
-        assert len(site.authority.forms("authorization_code")) == 1
-        assert len(site.authority.seen("register")) == 1
-        first, second = (asked(url)["redirect_uri"] for url in site.person.opened)
-        assert first == second
-
-
 async def test_whoever_waits_takes_over_from_one_that_was_killed() -> None:
     async with Site() as site:
         site.person.browser = "record"
@@ -145,18 +129,20 @@ async def test_whoever_waits_takes_over_from_one_that_was_killed() -> None:
             assert len(site.person.opened) <= 2
 
 
-async def test_a_host_that_ends_while_somebody_signs_in_leaves_nothing() -> None:
+async def test_a_sign_in_that_nobody_finishes_ends_by_itself_after_its_host() -> None:
     async with Site() as site:
         site.person.browser = "record"
-        async with site.bridge() as host:
+        async with site.bridge("--login-timeout", "2") as host:
             waiting = await host.ask("initialize", INITIALIZE)
             url = await site.person.until_opened(1, deadline=LOGIN)
             host.close_stdin()
             assert await host.wait(3) == 0
             assert len(host.answers(waiting)) <= 1
-            port = urlsplit(asked(url)["redirect_uri"]).port
-            with pytest.raises(ConnectionRefusedError):
-                await asyncio.open_connection("127.0.0.1", port)
+        port = urlsplit(asked(url)["redirect_uri"]).port
+        await no_login_left(site.person, LOGIN)
+        assert not list(site.person.home.rglob("*.notice"))
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_a_sign_in_elsewhere_is_picked_up() -> None:

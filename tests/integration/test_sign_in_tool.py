@@ -13,7 +13,7 @@ from tests.support.copies import SLOW
 from tests.support.login_host import call_sign_in, host_of
 from tests.support.login_processes import no_login_left
 from tests.support.oauth_era import era_site
-from tests.support.oauth_person import visit
+from tests.support.oauth_person import until, visit
 from tests.support.oauth_site import LOGIN, Site
 from tests.support.pairing_host import Era, PairingHost
 
@@ -66,6 +66,7 @@ async def test_sign_in_is_all_there_is_until_somebody_consents(era: Era, server_
                     assert (await visit(url)).status == 200
                 ((failed, text),) = answers
                 assert not failed, text
+                assert "Signed in" in text
                 await host.until(lambda: all(host.received(kind) for kind in CHANGES), "word of changed lists", SLOW)
             await has_the_servers_tools(host)
         assert len(site.person.opened) == 1
@@ -81,6 +82,7 @@ async def test_without_a_browser_the_tool_carries_the_link(era: Era) -> None:
                 assert (await visit(link_in(site, text))).status == 200
             ((failed, text),) = answers
             assert not failed, text
+            assert "Signed in" in text
             await host.until(lambda: bool(host.received(CHANGES[0])), "word of changed tools", SLOW)
         await has_the_servers_tools(host)
         assert site.person.opened == []
@@ -89,13 +91,14 @@ async def test_without_a_browser_the_tool_carries_the_link(era: Era) -> None:
 async def test_a_host_that_can_open_links_is_given_one(era: Era) -> None:
     async with era_site("legacy") as site, host_of(site, era, "--no-browser", can_be_asked=True) as host:
         async with calling(host) as answers:
-            await host.until(lambda: bool(host.elicitations), "a link to open", SLOW)
+            await until(lambda: host.elicitations, "a link to open", SLOW)
             asked = host.elicitations[0]
             assert isinstance(asked, types.ElicitRequestURLParams)
             assert str(asked.url).startswith(site.authority.url("authorize"))
             assert (await visit(str(asked.url))).status == 200
         ((failed, text),) = answers
         assert not failed, text
+        assert "Signed in" in text
         await has_the_servers_tools(host)
         assert site.person.opened == []
 
@@ -106,8 +109,10 @@ async def test_a_link_that_is_declined_is_told_in_words(era: Era) -> None:
         _, text = await call_sign_in(host)
         assert len(host.elicitations) == 1
         assert (await visit(link_in(site, text))).status == 200
+        host.elicitation = types.ElicitResult(action="accept")
         failed, text = await call_sign_in(host)
         assert not failed, text
+        assert "Signed in" in text
         await has_the_servers_tools(host)
 
 
@@ -124,6 +129,7 @@ async def test_a_refusal_is_told_and_another_try_is_granted(era: Era) -> None:
             async with host.watching():
                 failed, text = await call_sign_in(host)
                 assert not failed, text
+                assert "Signed in" in text
                 await host.until(lambda: bool(host.received(CHANGES[0])), "word of changed tools", SLOW)
             await has_the_servers_tools(host)
         assert len(site.authority.forms("authorization_code")) == 1

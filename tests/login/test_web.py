@@ -122,6 +122,19 @@ async def test_a_post_sends_what_it_is_given() -> None:
     assert b"\r\nX-Y: z\r\n" in talk.requests[0]
 
 
+async def test_a_get_with_a_token_is_not_kept_and_follows_nothing() -> None:
+    talk = Answers(
+        response(b"{}", JSON), response(b"", b"location: /elsewhere", b"retry-after: 7", status=b"302 Found")
+    )
+    async with RawServer(talk) as server:
+        web = asking(server.origin)
+        first = await web.get(server.origin + "/me", "userinfo endpoint", {"Authorization": "Bearer t"})
+        second = await web.get(server.origin + "/me", "userinfo endpoint", {"Authorization": "Bearer t"})
+    assert (first.status, first.retry_after) == (200, "")
+    assert (second.status, second.retry_after) == (302, "7")
+    assert all(b"\r\nAuthorization: Bearer t\r\n" in request for request in talk.requests)
+
+
 async def test_tls_contexts_are_made_once_for_the_server_and_once_for_others(authority: trustme.CA) -> None:
     made: list[bool] = []
     talk = Answers(*[response(b"{}")] * 4)

@@ -70,6 +70,12 @@ def data_folder(person: Person) -> Path:
     return person.home / "data" / name
 
 
+def notice_of(person: Person) -> Path:
+    """The file in which the one login of this person says where it is."""
+    (found,) = (path for path in person.files() if path.suffix == ".notice")
+    return found
+
+
 @contextlib.contextmanager
 def lock_held(person: Person, slot: str) -> Iterator[None]:
     """Hold the system's lock on a slot, as another bridge at work on it does."""

@@ -9,24 +9,32 @@ good one, by endpoint:
 | `metadata` | any of the well-known documents |
 | `register`, `authorize`, `token` | that endpoint |
 | `token:authorization_code`, `token:refresh_token` | the token endpoint, by grant |
+| `device`, `activate`, `revoke`, `userinfo` | that endpoint, where the authority `offers` it |
 
-`oauth_grants.py` is its authorization and token endpoint, `oauth_answers.py` has ready-made answers.
+`oauth_grants.py` is its authorization and token endpoint, `oauth_device.py` and `oauth_account.py` are the others;
+`oauth_answers.py` has ready-made answers.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.support import oauth_grants
+from tests.support import oauth_account, oauth_device, oauth_grants
 from tests.support.fault_http import DEADLINE, Exchange, HttpServer, Request
 from tests.support.oauth_answers import Answer, plain, refuse, reply
+from tests.support.oauth_device import DeviceCode
 from tests.support.oauth_tokens import Client, Ledger
 
 OAUTH = "/.well-known/oauth-authorization-server"
 OIDC = "/.well-known/openid-configuration"
+_OFFERED = {
+    "device": "device_authorization_endpoint",
+    "revoke": "revocation_endpoint",
+    "userinfo": "userinfo_endpoint",
+}
 
 
 def fields(text: str | bytes) -> dict[str, str]:
@@ -61,7 +69,17 @@ class Authority:
         self.metadata_paths: tuple[str, ...] = (OAUTH + path,)
         self.metadata_changes: dict[str, Any] = {}
         """Members of the metadata to put in; None leaves one out."""
-        self.endpoints = {"authorize": "/in/consent", "token": "/in/coins", "register": "/in/new"}
+        self.endpoints = {
+            "authorize": "/in/consent",
+            "token": "/in/coins",
+            "register": "/in/new",
+            "device": "/in/code",
+            "activate": "/in/type",
+            "revoke": "/in/back",
+            "userinfo": "/in/me",
+        }
+        self.offers: set[str] = set()
+        """Which of `device`, `revoke` and `userinfo` there are."""
         self.missing: Answer = plain(404, b"<html><title>404 Not Found</title></html>", "text/html")
         """The answer where there is nothing."""
         # Clients
@@ -98,6 +116,19 @@ class Authority:
         self.gives_id_token = False
         self.refuses_resource = False
         """Whether `resource` is refused, in the words of Entra ID."""
+        # Codes that are typed in
+        self.codes: dict[str, DeviceCode] = {}
+        """Those given out, by device code."""
+        self.code_lifetime = 600.0
+        self.code_interval = 1.0
+        """Seconds that a client has to wait before it asks again."""
+        self.code_changes: dict[str, Any] = {}
+        """Members of the answer with a code to put in; None leaves one out."""
+        # The person
+        self.keeps_access = False
+        """Whether access tokens cannot be revoked."""
+        self.person: dict[str, Any] = {"sub": "someone", "email": "someone@person.example"}
+        """What the userinfo endpoint says."""
         self._once: dict[str, list[Answer]] = {}
         self._always: dict[str, Answer] = {}
 
@@ -119,7 +150,7 @@ class Authority:
         return self.origin + self.path
 
     def url(self, endpoint: str) -> str:
-        """Where an endpoint is: `authorize`, `token` or `register`."""
+        """Where an endpoint is, such as `authorize`."""
         return self.origin + self.path + self.endpoints[endpoint]
 
     def metadata(self) -> dict[str, Any]:
@@ -134,6 +165,11 @@ class Authority:
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": list(self.methods),
         }
+        for endpoint, name in _OFFERED.items():
+            if endpoint in self.offers:
+                document[name] = self.url(endpoint)
+        if "device" in self.offers:
+            document["grant_types_supported"].append(oauth_device.DEVICE_GRANT)
         if self.takes_documents:
             document["client_id_metadata_document_supported"] = True
         if self.sends_iss:
@@ -160,6 +196,14 @@ class Authority:
         if secret:
             self.ledger.saw("client secret", secret)
         return client
+
+    def answer_code(self, user_code: str, *, confirmed: bool = True) -> bool:
+        """Be the person who types a user code in, and agrees or not; whether it was one that waits."""
+        for code in self.codes.values():
+            if code.user_code == user_code and code.state == "pending":
+                code.state = "confirmed" if confirmed else "refused"
+                return True
+        return False
 
     def forget_clients(self) -> None:
         """Lose every registered client, as a restart with an empty store does."""
@@ -229,12 +273,28 @@ class Authority:
             await oauth_grants.authorize(self, exchange)
         elif kind == "token" and request.method == "POST":
             await oauth_grants.token(self, exchange)
+        elif kind == "activate" and "device" in self.offers:
+            await oauth_device.show_page(self, exchange)
+        elif kind == "userinfo" and kind in self.offers:
+            await oauth_account.userinfo(self, exchange)
+        elif kind in {"device", "revoke"} & self.offers and request.method == "POST":
+            await self._as_client(exchange, oauth_device.give_code if kind == "device" else oauth_account.revoke)
         else:
             await self.missing(exchange)
 
+    async def _as_client(
+        self, exchange: Exchange, then: Callable[[Authority, Exchange, Client], Awaitable[None]]
+    ) -> None:
+        client = oauth_grants.known_client(self, exchange.request, form(exchange.request))
+        if isinstance(client, str):
+            await refuse(exchange, self.unknown_client_status[1], "invalid_client", client)
+        else:
+            await then(self, exchange, client)
+
     async def _register(self, exchange: Exchange) -> None:
         metadata = exchange.request.message
-        if not isinstance(metadata, dict) or not metadata.get("redirect_uris"):
+        codes_only = isinstance(metadata, dict) and metadata.get("response_types") == [] and "device" in self.offers
+        if not isinstance(metadata, dict) or not (metadata.get("redirect_uris") or codes_only):
             await refuse(exchange, 400, "invalid_redirect_uri")
             return
         method = self.registered_method or metadata.get("token_endpoint_auth_method", "client_secret_basic")

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
 from tests.support.fault_http import Exchange, Request
 from tests.support.oauth_answers import refuse, reply
+from tests.support.oauth_device import DEVICE_GRANT, consent_of
 from tests.support.oauth_tokens import Client, Consent, Family, jwt
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ async def token(authority: Authority, exchange: Exchange) -> None:
     if len(pairs) != len(sent) or exchange.request.header("content-type") != "application/x-www-form-urlencoded":
         await refuse(exchange, 400, "invalid_request", "not a form, or a parameter came twice")
         return
-    client = _client(authority, exchange.request, sent)
+    client = known_client(authority, exchange.request, sent)
     if isinstance(client, str):
         await refuse(exchange, authority.unknown_client_status[1], "invalid_client", client)
     elif authority.refuses_resource and "resource" in sent:
@@ -84,6 +85,12 @@ async def token(authority: Authority, exchange: Exchange) -> None:
         await _exchange_code(authority, exchange, client, sent)
     elif sent.get("grant_type") == "refresh_token":
         await _refresh(authority, exchange, client, sent)
+    elif sent.get("grant_type") == DEVICE_GRANT and "device" in authority.offers:
+        consent = consent_of(authority, client, sent)
+        if isinstance(consent, Consent):
+            await _give(authority, exchange, authority.ledger.open_family(consent))
+        else:
+            await refuse(exchange, 400, *consent)
     else:
         await refuse(exchange, 400, "unsupported_grant_type")
 
@@ -102,7 +109,8 @@ def client_authentication(request: Request, sent: dict[str, str]) -> tuple[str, 
     return "none", sent.get("client_id", ""), ""
 
 
-def _client(authority: Authority, request: Request, sent: dict[str, str]) -> Client | str:
+def known_client(authority: Authority, request: Request, sent: dict[str, str]) -> Client | str:
+    """The client that a request authenticates, or why it does not."""
     method, id_, secret = client_authentication(request, sent)
     client = authority.find_client(id_)
     if client is None:

@@ -85,8 +85,18 @@ class Site:
                 yield process
 
     def variables(self, log: str = "debug") -> dict[str, str]:
-        """What the environment of every bridge here holds on top of the usual."""
-        own = {"MCP_BRIDGE_LOG_LEVEL": log, "MCP_BRIDGE_LOG_FILE": str(self.log_file), "MCP_BRIDGE_LOGIN_TIMEOUT": "30"}
+        """What the environment of every bridge here holds on top of the usual.
+
+        The host waits for a sign-in with the bridge, and nothing keeps a second tab back: a test that is about either
+        says otherwise.
+        """
+        own = {
+            "MCP_BRIDGE_LOG_LEVEL": log,
+            "MCP_BRIDGE_LOG_FILE": str(self.log_file),
+            "MCP_BRIDGE_LOGIN_TIMEOUT": "30",
+            "MCP_BRIDGE_ANSWER_WITHIN": "0",
+            "MCP_BRIDGE_TAB_PAUSE": "0",
+        }
         return self.person.environment() | own
 
     @contextlib.contextmanager
@@ -158,8 +168,13 @@ class Site:
             assert secret not in log, f"{kind} in the log file"
         self.person.check_files(self.secrets)
         for authority in (self.authority, *self.others):
+            # One takes tokens back, one says whose they are.
+            shown_tokens = {
+                authority.path + authority.endpoints[name] for name in authority.offers & {"revoke", "userinfo"}
+            }
             for request in authority.requests:
-                self._check_request(request)
+                if request.path not in shown_tokens:
+                    self._check_request(request)
             codes = [form["code"] for form in authority.forms("authorization_code")]
             assert len(codes) == len(set(codes)), "a code was used twice (RFC 6749 4.1.2)"
             if not self.allows_reuse:

@@ -1,0 +1,132 @@
+"""What goes from the server's side to the host, read for what it means to one that is received (see `reception`).
+
+| what comes | what becomes of it |
+|---|---|
+| an answer to what the bridge has answered | it is swallowed; to `initialize` or `server/discover`, it is learnt from |
+| an error for want of a sign-in, and nobody is asked | something that helps more, where there is anything |
+| an acknowledgment of a listen that was acknowledged early | it is swallowed |
+| anything else | it passes, as it came |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bridge.protocol import jsonrpc, mcp
+from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
+from bridge.session import faults
+from bridge.session.early_listens import EarlyListens
+from bridge.session.receiving import Receiving
+from bridge.session.sign_in_tool import Standing
+from bridge.session.unanswered import Unanswered
+
+_UNAUTHORIZED = "unauthorized"
+
+
+class Listener(Protocol):
+    """Who is told what was heard."""
+
+    def on_result(self) -> None:
+        """The server answered with a result: it lets the host in."""
+
+    def on_opened(self) -> None:
+        """It answered the `initialize` of a host at the door."""
+
+    def on_failed(self) -> None:
+        """It answered that with an error, though nobody has to sign in for all that was known."""
+
+    def on_lacking(self, request: Request) -> Octets | None:
+        """Nobody is asked, though this request needs a sign-in: the answer it had instead of the error, if any."""
+
+
+class Overhearing:
+    """Reads it. `redact` takes secrets out of a text."""
+
+    def __init__(
+        self,
+        standing: Standing,
+        told: Receiving,
+        unanswered: Unanswered,
+        listens: EarlyListens,
+        listener: Listener,
+        redact: Callable[[str], str],
+    ) -> None:
+        self._standing = standing
+        self._told = told
+        self._unanswered = unanswered
+        self._listens = listens
+        self._listener = listener
+        self._redact = redact
+        self._swallowed: dict[RequestId, Request] = {}
+
+    def __contains__(self, id_: RequestId) -> bool:
+        """Whether the answer to a request of this id will be swallowed."""
+        return id_ in self._swallowed
+
+    @property
+    def is_swallowing(self) -> bool:
+        """Whether there is anything to be swallowed yet."""
+        return bool(self._swallowed)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything that comes may mean something, though the host is not received just now."""
+        return self._told.is_curious or self.is_swallowing or self._standing.has_failed or self._listens.is_unsettled
+
+    def swallow(self, request: Request) -> None:
+        """The host has its answer; it must not have the server's, too."""
+        self._unanswered.pop(request.id)
+        self._swallowed[request.id] = request
+
+    def expect_no_more(self, id_: RequestId) -> None:
+        """The server will not answer this."""
+        self._swallowed.pop(id_, None)
+
+    def passes(self, line: Octets) -> bool:
+        """Whether the host is to have this line."""
+        try:
+            message = jsonrpc.parse(line)
+        except ValueError:
+            return True  # A batch: what is in it was asked for before anybody had to sign in.
+        if isinstance(message, Response):
+            return self._answer_passes(message)
+        if isinstance(message, Notification) and message.method == mcp.ACKNOWLEDGED:
+            return self._listens.acknowledged(message)
+        return True
+
+    def _answer_passes(self, response: Response) -> bool:
+        id_ = response.id
+        request = self._swallowed.pop(id_, None) if id_ is not None else None
+        if not response.is_error and not (request and request.method == mcp.INITIALIZE):
+            self._listener.on_result()
+        if request is not None:
+            self._take_late(request, response)
+            return False
+        lacks_person = response.is_error and faults.own_kind(response.error) == _UNAUTHORIZED
+        is_lacking = lacks_person and self._standing.has_failed
+        if listen := self._listens.get(id_):
+            if is_lacking:
+                self._listener.on_lacking(listen)
+            return self._listens.answered(listen, lacks_person=lacks_person)
+        asked = self._unanswered.pop(id_)
+        self._told.learn(asked, response)
+        return not (is_lacking and asked and self._listener.on_lacking(asked))
+
+    def _take_late(self, request: Request, response: Response) -> None:
+        """The server's answer to what the bridge has answered."""
+        told, standing = self._told, self._standing
+        if told.introductions.get(request.method) is not request:
+            return
+        opens = request.method == mcp.INITIALIZE
+        if not response.is_error:
+            told.introduced(request, response)
+            if opens:
+                self._listener.on_opened()
+        elif opens and not standing.has_failed and not standing.is_under_way:
+            why = self._redact(faults.server_message(response.line)) or "it answered initialize with an error"
+            if faults.own_kind(response.error) == _UNAUTHORIZED:
+                standing.problem = why
+            else:
+                standing.trouble = why
+            self._listener.on_failed()

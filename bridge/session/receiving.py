@@ -1,0 +1,146 @@
+"""What a host was told in the server's place, and what it can be told now (see `reception`).
+
+A legacy host stands *at the door* while the bridge has answered its `initialize` and the server has not.
+"""
+
+from __future__ import annotations
+
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
+from bridge.session import faults, provisional, sign_in_tool
+from bridge.session.deaf_hosts import ignores_list_changed
+from bridge.session.pairing import is_modern
+from bridge.session.provisional import Guest
+from bridge.session.sign_in_tool import Standing
+
+_TOOL = b'"%b"' % sign_in_tool.NAME.encode()
+
+
+class Receiving:
+    """Keeps that.
+
+    `guest` is the legacy host, if there is one. `is_served`: the server itself has answered something with a result.
+    `gave_lists`: the host was told of lists that are not the server's. `shows_tool`: it knows of the tool `sign_in`,
+    and the server has none of that name. `introductions` are what it introduced itself with, by method, where only the
+    bridge has answered.
+    """
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self.guest: Guest | None = None
+        self.is_served = False
+        self.gave_lists = False
+        self.shows_tool = False
+        self.introductions: dict[str, Request] = {}
+        self._lacks: dict[bool, frozenset[str]] = {}
+        self._listing: set[RequestId] = set()
+
+    @property
+    def is_at_door(self) -> bool:
+        """See above."""
+        return mcp.INITIALIZE in self.introductions
+
+    @property
+    def is_concerned(self) -> bool:
+        """Whether later messages of the host's may be about what it was told."""
+        return self.shows_tool or bool(self._lacks)
+
+    @property
+    def is_curious(self) -> bool:
+        """Whether the server's answers tell something that has to be known."""
+        return not self.is_served or bool(self._listing)
+
+    def knows(self, *, modern: bool) -> bool:
+        """Whether the server and the host of this era know each other."""
+        return self.is_served if modern else not self.is_at_door
+
+    # -- answers
+
+    def may_answer(self, request: Request) -> bool:
+        """Whether the host that asks this can be answered here: it is known, and hears when a list changes."""
+        if is_modern(request):
+            speaks = mcp.stamped_version(request.params) in mcp.MODERN_VERSIONS
+            return speaks and not ignores_list_changed(mcp.stamped_client_program(request.params))
+        return self.guest is not None and not ignores_list_changed(self.guest.program)
+
+    def answer(self, request: Request) -> Octets | None:
+        """What a request can be answered with now; None where it has to wait."""
+        if not self.may_answer(request):
+            return None
+        standing, method, modern = self._standing, request.method, is_modern(request)
+        if method in {mcp.INITIALIZE, mcp.DISCOVER}:
+            return self._introduction(request)
+        if method == mcp.TOOLS_LIST:
+            self.shows_tool = True
+            return provisional.sign_in_only(request, standing, is_modern=modern)
+        if method in provisional.LISTS and (self.is_at_door if not modern else not self.is_served):
+            self.gave_lists = True
+            return provisional.empty(request, standing, is_modern=modern)
+        if method == mcp.PING and not modern:
+            return provisional.empty(request, standing, is_modern=False)
+        if method == mcp.TOOLS_CALL and (standing.needs_hands or not standing.is_under_way):
+            return self._unavailable(request)
+        return None
+
+    def refusal(self, request: Request) -> Octets:
+        """The answer to a request that waited for a sign-in, and will not be sent."""
+        if request.method == mcp.TOOLS_CALL:
+            return self._unavailable(request)
+        standing = self._standing
+        fault = faults.not_signed_in(standing.server_url, standing.what_to_do())
+        return fault.error_line(request.raw_id, standing.server_url)
+
+    def stand_in(self, request: Request) -> Octets | None:
+        """The empty list where the host was told that there is one, and the server has none."""
+        modern = is_modern(request)
+        if request.method not in self._lacks.get(modern, ()):
+            return None
+        return provisional.empty(request, self._standing, is_modern=modern)
+
+    def _introduction(self, request: Request) -> Octets:
+        self.introductions[request.method] = request
+        self.gave_lists = True
+        if self.guest is not None and request.method == mcp.INITIALIZE:
+            self.guest.version = provisional.version(request)
+        return provisional.introduction(request, self._standing)
+
+    def _unavailable(self, request: Request) -> Octets:
+        text = sign_in_tool.unavailable(self._standing)
+        return provisional.tool_result(request, text, self._standing, is_modern=is_modern(request), is_error=True)
+
+    # -- the server, at last
+
+    def begin(self, initialize: Request) -> None:
+        """A legacy host opens: whatever it was told before is of no interest."""
+        self.guest = Guest(initialize)
+        self.is_served = False
+        self._lacks.pop(False, None)
+
+    def listed(self, request: Request) -> None:
+        """The host asks the server for its tools; the answer will show whether one of them has this tool's name."""
+        if self.shows_tool:
+            self._listing.add(request.id)
+
+    def learn(self, asked: Request | None, response: Response) -> None:
+        """The server's answer goes to the host."""
+        if response.id in self._listing:
+            self._listing.discard(response.id)
+            self.shows_tool = self.shows_tool and (response.is_error or _TOOL not in response.line)
+        if response.is_error:
+            return
+        self.is_served = True
+        if asked is not None and asked.method == mcp.INITIALIZE and self.guest is not None:
+            said = mcp.initialize_result(response.result)
+            self.guest.version = said.protocol_version if said else ""
+            self.guest.is_received = True
+            self.shows_tool = False
+
+    def introduced(self, request: Request, response: Response) -> None:
+        """The server answers what was answered here."""
+        del self.introductions[request.method]
+        modern = request.method == mcp.DISCOVER
+        self._lacks[modern] = provisional.missing(response.result)
+        if not modern and self.guest is not None:
+            said = mcp.initialize_result(response.result)
+            self.guest.is_received = True
+            self.guest.servers_version = said.protocol_version if said else ""

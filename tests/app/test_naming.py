@@ -1,0 +1,113 @@
+"""Which server a name means."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.app.host_entries import Entry
+from bridge.app.naming import Known, ambiguous, entries_named, known_from, known_named, unknown
+from bridge.errors import UsageError
+from bridge.oauth.record import tokens_slot
+from tests.oauth.samples import SERVER_URL, client, record
+
+
+def entry(name: str, host: str = "Cursor") -> Entry:
+    return Entry(host, Path("/x"), name, (), {})
+
+
+def known(server: str, profile: str = "default") -> Known:
+    return Known(tokens_slot(server, "", "", profile), server, profile)
+
+
+LINEAR = known("https://mcp.linear.app/mcp")
+LINEAR_AT_WORK = known("https://mcp.linear.app/mcp", "work")
+NOTION = known("https://mcp.notion.com/mcp")
+LOCAL = known("http://127.0.0.1:8000/mcp")
+
+
+def test_an_entry_is_found_by_its_exact_name() -> None:
+    entries = [entry("linear"), entry("Linear"), entry("linear", "Zed")]
+    assert entries_named("linear", entries) == [entries[0], entries[2]]
+    assert entries_named("lin", entries) == []
+
+
+@pytest.mark.parametrize("name", ["mcp.linear.app", "linear", "LINEAR", "app"])
+def test_a_sign_in_is_found_by_its_host_or_a_label_of_it(name: str) -> None:
+    assert known_named(name, [LINEAR, NOTION, LOCAL], None) is LINEAR
+
+
+@pytest.mark.parametrize("name", ["line", "linear.app", "https", "", "0"])
+def test_a_part_of_a_label_is_no_name(name: str) -> None:
+    assert known_named(name, [LINEAR, NOTION, LOCAL], None) is None
+
+
+def test_an_address_is_a_name_only_as_a_whole() -> None:
+    assert known_named("127.0.0.1", [LINEAR, LOCAL], None) is LOCAL
+    assert known_named("127", [LINEAR, LOCAL], None) is None
+
+
+def test_a_label_of_several_servers_is_ambiguous_and_they_are_listed() -> None:
+    with pytest.raises(UsageError) as raised:
+        known_named("mcp", [LINEAR, NOTION], None)
+    assert LINEAR.server in str(raised.value)
+    assert NOTION.server in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("profile", "candidates", "expected"),
+    [
+        ("work", [LINEAR, LINEAR_AT_WORK], LINEAR_AT_WORK),
+        ("default", [LINEAR, LINEAR_AT_WORK], LINEAR),
+        (None, [LINEAR, LINEAR_AT_WORK], LINEAR),
+        (None, [LINEAR_AT_WORK], LINEAR_AT_WORK),
+        ("home", [LINEAR_AT_WORK], LINEAR_AT_WORK),
+    ],
+    ids=["asked", "default-asked", "none-asked", "only-one", "another-of-one"],
+)
+def test_among_profiles_the_asked_one_counts(profile: str | None, candidates: list[Known], expected: Known) -> None:
+    assert known_named("linear", candidates, profile) is expected
+
+
+def test_profiles_without_the_usual_one_are_ambiguous() -> None:
+    with pytest.raises(UsageError, match="profile work"):
+        known_named("linear", [LINEAR_AT_WORK, known(LINEAR.server, "home")], None)
+
+
+@pytest.mark.parametrize("resource", [None, "https://mcp.example/other", "none"])
+@pytest.mark.parametrize("kind", ["dynamic", "static", "document"])
+def test_a_record_tells_the_options_that_lead_to_its_slot_again(resource: str | None, kind: str) -> None:
+    given = "" if kind == "dynamic" else "c1"
+    slot = tokens_slot(SERVER_URL, given, resource or "", "work")
+    stored = record(
+        profile="work", client=client(kind=kind), resource=None if resource == "none" else resource or SERVER_URL
+    )
+    found = known_from(slot, stored)
+    options = found.options
+    again = tokens_slot(
+        found.server,
+        options.get("client_id") or options.get("client_metadata_url") or "",
+        options["resource"] or "",
+        options["profile"] or "",
+    )
+    assert again == slot == found.slot
+    assert set(options) <= {"profile", "client_id", "client_metadata_url", "resource"}
+
+
+def test_a_slot_that_no_option_leads_to_keeps_its_name() -> None:
+    found = known_from("tokens-0123456789abcdef", record())
+    assert found.slot == "tokens-0123456789abcdef"
+    assert "resource" not in found.options
+
+
+def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
+    said = str(unknown("x\n", [entry("linear")], [NOTION]))
+    assert "linear (Cursor)" in said
+    assert "mcp.notion.com" in said
+    assert "\n" not in said
+    assert "give the URL" in str(unknown("x", [], []))
+
+
+def test_a_list_has_an_end() -> None:
+    said = str(ambiguous("x", [f"https://{number}.example" for number in range(1000)]))
+    assert "and 980 more" in said
+    assert len(said) < 2000

@@ -1,0 +1,116 @@
+"""What is stored, under way and in use, put together by slot."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.app.copies import Copy
+from bridge.app.login_files import LoginFiles, Notice
+from bridge.app.overview import Row, Use, overview
+from bridge.login.channel import ChannelServer
+from bridge.login.news import News, Word
+from bridge.oauth.record import encode, tokens_slot
+from bridge.store.memory import MemoryVault
+from bridge.store.places import Places
+from tests.oauth.samples import record
+
+pytestmark = pytest.mark.anyio
+
+A, B, C = (f"https://{name}.example/mcp" for name in "abc")
+KEY = b"k" * 32
+
+
+def slot_of(server: str, profile: str = "default") -> str:
+    return tokens_slot(server, "", "", profile)
+
+
+def use(pid: int, server: str, profile: str = "default") -> Use:
+    return Use(Copy(pid, 1.0, "Cursor", (), {}), slot_of(server, profile), server, profile)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LoginFiles:
+    return LoginFiles(Places(tmp_path))
+
+
+async def hear(_: Word) -> str:
+    return ""
+
+
+async def begin(files: LoginFiles, server: str, news: News | None) -> ChannelServer:
+    channel = await ChannelServer.start(KEY, hear)
+    if news is not None:
+        channel.publish(news)
+    slot = slot_of(server).replace("tokens", "login")
+    notice = Notice(slot=slot, pid=7, port=channel.port, key=KEY.hex(), server=server, profile="default", since=2.0)
+    files.put_notice(notice)
+    return channel
+
+
+def brief(rows: list[Row]) -> list[tuple[str, str, bool, bool, list[int]]]:
+    return [
+        (row.server, row.profile, row.stored is not None, row.login is not None, [copy.pid for copy in row.copies])
+        for row in rows
+    ]
+
+
+async def test_all_that_belongs_to_one_sign_in_is_one_row(files: LoginFiles) -> None:
+    vault = MemoryVault()
+    await vault.save(slot_of(B), encode(record(server=B)))
+    await vault.save(slot_of(B, "work"), encode(record(server=B, profile="work")))
+    waiting = News(phase="waiting", url="https://as.example/in", ends_at=9.0)
+    logins = [await begin(files, server, waiting) for server in (B, A)]
+    try:
+        rows = await overview(vault, files, [use(1, C), use(2, B), use(3, B, "work"), use(4, B)])
+    finally:
+        for login in logins:
+            await login.close()
+    assert brief(rows) == [
+        (A, "default", False, True, []),
+        (B, "default", True, True, [2, 4]),
+        (B, "work", True, False, [3]),
+        (C, "default", False, False, [1]),
+    ]
+    assert rows[0].login is not None
+    assert rows[0].login.news == waiting
+
+
+async def test_one_that_cannot_be_read_has_a_row_and_its_name_from_who_uses_it(files: LoginFiles) -> None:
+    vault = MemoryVault()
+    await vault.save(slot_of(A), b"nonsense")
+    await vault.save(slot_of(B), b"nonsense")
+    rows = await overview(vault, files, [use(1, A)])
+    assert brief(rows) == [(A, "default", True, False, [1]), ("", "", True, False, [])]
+    assert all(row.stored and row.stored.problem for row in rows)
+
+
+async def test_logins_that_are_over_are_not_shown(files: LoginFiles) -> None:
+    ended = await begin(files, A, News(phase="failed", failure="refused"))
+    gone = await begin(files, B, None)
+    await gone.close()
+    try:
+        assert await overview(MemoryVault(), files, []) == []
+    finally:
+        await ended.close()
+
+
+async def test_a_login_that_says_nothing_is_shown_all_the_same(
+    files: LoginFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.app.overview._NEWS_SECONDS", 0.05)
+    silent = await begin(files, A, None)
+    try:
+        [row] = await overview(MemoryVault(), files, [])
+    finally:
+        await silent.close()
+    assert row.login is not None
+    assert row.login.news.phase == "preparing"
+
+
+async def test_an_id_token_names_the_person(files: LoginFiles) -> None:
+    vault = MemoryVault()
+    # {"alg":"none"}.{"email":"anna@example.com"}.
+    token = "eyJhbGciOiJub25lIn0.eyJlbWFpbCI6ImFubmFAZXhhbXBsZS5jb20ifQ."
+    await vault.save(slot_of(A), encode(record(server=A, id_token=token)))
+    [row] = await overview(vault, files, [])
+    assert row.who == "anna@example.com"

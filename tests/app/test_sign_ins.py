@@ -1,0 +1,313 @@
+"""The stored sign-ins: read one by one, and ended, whatever stands in the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.app.login_files import LoginFiles, Notice
+from bridge.app.sign_ins import SigningOut, login_slot_of, read_stored, stored_sign_ins, who
+from bridge.config import Settings, SignInSettings
+from bridge.login.channel import ChannelServer
+from bridge.login.news import News, Word
+from bridge.oauth.record import Record, client_slot, encode, encode_client, tokens_slot
+from bridge.store.errors import KeyringUnavailable, StoreError
+from bridge.store.memory import MemoryVault
+from bridge.store.places import Places
+from tests.oauth.samples import ACCESS_TOKEN, CLIENT_SECRET, ID_TOKEN, REDIRECT_URI, REFRESH_TOKEN, client, record
+from tests.support.fault_http import Exchange, HttpServer
+
+pytestmark = pytest.mark.anyio
+
+SERVER = "http://127.0.0.1:9/mcp"
+SLOT = tokens_slot(SERVER, "", "", "default")
+NOW = 1_000_000.0
+
+
+class Vault(MemoryVault):
+    """Memory with the faults of a keyring."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unreadable: set[str] = set()
+        self.silent: set[str] = set()
+        self.stuck: set[str] = set()
+
+    async def load(self, slot: str) -> bytes | None:
+        if slot in self.silent:
+            await asyncio.Event().wait()
+        if slot in self.unreadable:
+            raise KeyringUnavailable("it is locked")
+        return await super().load(slot)
+
+    async def delete(self, slot: str) -> None:
+        if slot in self.stuck:
+            raise StoreError("A copy of it stays in the system keyring.")
+        await super().delete(slot)
+
+
+class Revocation:
+    """A revocation and userinfo endpoint."""
+
+    def __init__(self) -> None:
+        self.http = HttpServer(self._handle)
+        self.status = 200
+        self.before: Callable[[], Awaitable[object]] | None = None
+
+    @property
+    def forms(self) -> list[str]:
+        return [request.body.decode() for request in self.http.requests if request.method == "POST"]
+
+    async def _handle(self, exchange: Exchange) -> None:
+        if self.before is not None:
+            await self.before()
+        body = b'{"error":"server_error"}' if self.status != 200 else b'{"sub":"1","email":"anna@example.com"}'
+        await exchange.respond(self.status, body, "application/json")
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LoginFiles:
+    return LoginFiles(Places(tmp_path))
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Revocation]:
+    made = Revocation()
+    async with made.http:
+        yield made
+
+
+def signed_in(endpoint: Revocation | None = None, **changes: Any) -> Record:
+    url = f"{endpoint.http.origin}/revoke" if endpoint else None
+    return record(**{"server": SERVER, "revocation_endpoint": url, "expires_at": None, **changes})
+
+
+def signing_out(vault: Vault, files: LoginFiles, concealed: list[str] | None = None) -> SigningOut:
+    hidden: list[str] = [] if concealed is None else concealed
+    return SigningOut(vault, files, conceal=hidden.append, clock=lambda: NOW)
+
+
+# -- reading
+
+
+async def test_every_sign_in_is_listed_and_one_that_cannot_be_read_says_why(vault: Vault) -> None:
+    other, third = tokens_slot(SERVER, "", "", "two"), tokens_slot(SERVER, "", "", "three")
+    await vault.save(SLOT, encode(signed_in()))
+    await vault.save(other, encode(signed_in(profile="two")))
+    await vault.save(third, b"nonsense")
+    vault.unreadable.add(other)
+    found = {one.slot: one for one in await stored_sign_ins(vault)}
+    assert found[SLOT].record == signed_in()
+    assert found[SLOT].known is not None
+    assert "it is locked" in found[other].problem
+    assert found[other].known is None
+    assert found[third].problem
+
+
+async def test_a_store_that_gives_no_answer_is_given_up_in_time(vault: Vault) -> None:
+    await vault.save(SLOT, encode(signed_in()))
+    vault.silent.add(SLOT)
+    stored = await read_stored(vault, SLOT, 0.01)
+    assert stored.record is None
+    assert "no answer" in stored.problem
+
+
+# -- who it is
+
+
+async def test_who_is_signed_in_is_asked_of_userinfo_where_no_token_tells(endpoint: Revocation) -> None:
+    asked = signed_in(userinfo_endpoint=f"{endpoint.http.origin}/me")
+    assert await who(asked) == "anna@example.com"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"access_token": ""}, {"issued_at": 1.0, "expires_at": 2.0}, {"userinfo_endpoint": None}],
+    ids=["no-token", "ended", "no-endpoint"],
+)
+async def test_nobody_is_asked_with_a_token_that_is_no_good(endpoint: Revocation, changes: dict[str, Any]) -> None:
+    assert await who(signed_in(**{"userinfo_endpoint": f"{endpoint.http.origin}/me", **changes})) == ""
+    assert endpoint.http.requests == []
+
+
+async def test_an_answer_that_does_not_come_is_not_waited_for(endpoint: Revocation) -> None:
+    endpoint.before = asyncio.Event().wait
+    assert await who(signed_in(userinfo_endpoint=f"{endpoint.http.origin}/me"), seconds=0.05) == ""
+
+
+# -- signing out
+
+
+async def test_the_tokens_are_revoked_and_removed(vault: Vault, files: LoginFiles, endpoint: Revocation) -> None:
+    await vault.save(SLOT, encode(signed_in(endpoint)))
+    hidden: list[str] = []
+    done = await signing_out(vault, files, hidden).sign_out(SLOT, Settings(url=SERVER), registration=False)
+    assert (done.is_revoked, done.removed_from, done.problems) == (True, vault.place(SLOT), ())
+    assert [REFRESH_TOKEN in endpoint.forms[0], ACCESS_TOKEN in endpoint.forms[1]] == [True, True]
+    assert await vault.load(SLOT) is None
+    assert {REFRESH_TOKEN, ACCESS_TOKEN} <= set(hidden)
+
+
+async def test_copies_that_run_are_told_by_the_history(vault: Vault, files: LoginFiles) -> None:
+    await vault.save(SLOT, encode(signed_in()))
+    await signing_out(vault, files).sign_out(SLOT, registration=False)
+    assert files.history(login_slot_of(SLOT)).logged_out_at == NOW
+
+
+@pytest.mark.parametrize("status", [500, 400, 404])
+async def test_they_are_removed_even_where_they_cannot_be_revoked(
+    vault: Vault, files: LoginFiles, endpoint: Revocation, status: int
+) -> None:
+    endpoint.status = status
+    await vault.save(SLOT, encode(signed_in(endpoint)))
+    done = await signing_out(vault, files).sign_out(SLOT, registration=False)
+    assert not done.is_revoked
+    [problem] = done.problems
+    assert problem.startswith("The tokens could not be revoked: ")
+    assert "server_error" in problem
+    assert ACCESS_TOKEN not in problem
+    assert await vault.load(SLOT) is None
+
+
+async def test_a_server_without_revocation_is_told_of(vault: Vault, files: LoginFiles) -> None:
+    await vault.save(SLOT, encode(signed_in()))
+    done = await signing_out(vault, files).sign_out(SLOT, registration=False)
+    assert done.problems == ("The server offers no revocation, so it may take the tokens until they end.",)
+
+
+async def test_a_record_without_tokens_needs_no_revocation(vault: Vault, files: LoginFiles) -> None:
+    await vault.save(SLOT, encode(signed_in().without_tokens()))
+    done = await signing_out(vault, files).sign_out(SLOT, registration=False)
+    assert (done.removed_from, done.problems) == (vault.place(SLOT), ())
+
+
+async def test_a_record_that_cannot_be_read_is_removed(vault: Vault, files: LoginFiles) -> None:
+    await vault.save(SLOT, encode(signed_in()))
+    vault.unreadable.add(SLOT)
+    done = await signing_out(vault, files).sign_out(SLOT, registration=True)
+    assert "it is locked" in done.problems[0]
+    assert vault.slots("tokens") == []
+
+
+async def test_what_stays_behind_is_told(vault: Vault, files: LoginFiles, endpoint: Revocation) -> None:
+    await vault.save(SLOT, encode(signed_in(endpoint)))
+    vault.stuck.add(SLOT)
+    done = await signing_out(vault, files).sign_out(SLOT, registration=False)
+    assert done.is_revoked
+    assert done.problems == ("A copy of it stays in the system keyring.",)
+
+
+async def test_the_secret_that_the_user_keeps_is_used_to_revoke(
+    vault: Vault, files: LoginFiles, endpoint: Revocation
+) -> None:
+    own = client(kind="static", auth_method="client_secret_post")
+    await vault.save(SLOT, encode(signed_in(endpoint, client=own)))
+    settings = Settings(url=SERVER, sign_in=SignInSettings(client_id="c1", client_secret=CLIENT_SECRET))
+    assert (await signing_out(vault, files).sign_out(SLOT, settings, registration=False)).is_revoked
+    assert all(CLIENT_SECRET in form for form in endpoint.forms)
+
+
+async def test_nobody_renews_the_token_meanwhile(vault: Vault, files: LoginFiles, endpoint: Revocation) -> None:
+    found: list[bytes | None] = []
+    others: list[asyncio.Task[None]] = []
+
+    async def another() -> None:
+        async with vault.locked(SLOT, 30):
+            found.append(await vault.load(SLOT))
+
+    async def begin() -> None:
+        others.append(asyncio.create_task(another()))
+
+    endpoint.before = begin
+    await vault.save(SLOT, encode(signed_in(endpoint)))
+    assert (await signing_out(vault, files).sign_out(SLOT, registration=False)).is_revoked
+    await asyncio.wait_for(asyncio.gather(*others), 5)
+    assert found == [None, None]
+
+
+async def test_nothing_stored_is_nothing_removed(vault: Vault, files: LoginFiles) -> None:
+    done = await signing_out(vault, files).sign_out(SLOT, registration=True)
+    assert (done.login_ended, done.removed_from, done.problems) == (False, "", ())
+
+
+@pytest.mark.parametrize("redirect_uri", [REDIRECT_URI, ""], ids=["browser", "device-code"])
+async def test_the_registration_goes_only_where_that_is_wanted(
+    vault: Vault, files: LoginFiles, redirect_uri: str
+) -> None:
+    own = client(redirect_uri=redirect_uri)
+    mine, other = client_slot("https://as.example", redirect_uri), client_slot("https://other.example", redirect_uri)
+    for slot in (mine, other):
+        await vault.save(slot, encode_client(own))
+    for wanted in (False, True):
+        await vault.save(SLOT, encode(signed_in(client=own)))
+        done = await signing_out(vault, files).sign_out(SLOT, registration=wanted)
+        assert done.registration_forgotten is wanted
+        assert (await vault.load(mine) is None) is wanted
+    assert await vault.load(other) is not None
+    assert await signing_out(vault, files).forget_registrations() == (1, ())
+    assert vault.slots("client") == []
+
+
+# -- a login under way
+
+
+class LoginProcess:
+    """Stands in for one: does as it is told."""
+
+    def __init__(self, vault: Vault, *, stops: bool = True) -> None:
+        self.words: list[Word] = []
+        self._vault = vault
+        self._stops = stops
+        self.server: ChannelServer
+
+    async def hear(self, word: Word) -> str:
+        self.words.append(word)
+        if self._stops:
+            # It had its tokens already, and stores them now.
+            await self._vault.save(SLOT, encode(signed_in()))
+            self.server.publish_last(*[News(phase="failed", failure="stopped", message="Ended.")] * 2)
+        return ""
+
+
+@pytest.mark.parametrize("stops", [True, False], ids=["at-once", "never"])
+async def test_a_login_under_way_is_ended_first(
+    vault: Vault, files: LoginFiles, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    monkeypatch.setattr("bridge.app.sign_ins._STOP_SECONDS", 5.0 if stops else 0.05)
+    process = LoginProcess(vault, stops=stops)
+    process.server = await ChannelServer.start(b"k" * 32, process.hear)
+    slot = login_slot_of(SLOT)
+    notice = Notice(
+        slot=slot, pid=1, port=process.server.port, key=(b"k" * 32).hex(), server=SERVER, profile="default", since=NOW
+    )
+    files.put_notice(notice)
+    try:
+        [found] = await signing_out(vault, files).every()
+        assert (found.slot, found.server) == (SLOT, SERVER)
+        done = await signing_out(vault, files).sign_out(SLOT, registration=False)
+    finally:
+        await process.server.close()
+    assert done.login_ended
+    assert [word.want for word in process.words] == ["stop"]
+    assert bool(done.removed_from) is stops
+    assert vault.slots("tokens") == []
+
+
+async def test_a_notice_of_a_login_that_is_over_ends_nothing(vault: Vault, files: LoginFiles) -> None:
+    server = await ChannelServer.start(b"k" * 32, LoginProcess(vault).hear)
+    await server.close()
+    files.put_notice(
+        Notice(slot=login_slot_of(SLOT), pid=1, port=server.port, key="00", server=SERVER, profile="default", since=NOW)
+    )
+    assert not (await signing_out(vault, files).sign_out(SLOT, registration=False)).login_ended
+
+
+def test_no_secret_shows_in_what_is_known_of_a_sign_in() -> None:
+    assert ID_TOKEN not in repr(signed_in(id_token=ID_TOKEN))

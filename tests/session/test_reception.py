@@ -1,0 +1,455 @@
+"""A host that begins while somebody has to sign in is answered in time, and served when he has."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.session.commands import SendToHost
+from bridge.session.events import SignInEnded, SignInShown
+from tests.session.modern_playbook import LEGACY, META_SUBSCRIPTION, MODERN_VERSION, PairingPlaybook
+from tests.session.playbook import INITIALIZED, cancelled, notification, request
+from tests.session.reception_book import KINDS, LINK, PROBLEM, TOOL, ReceptionPlaybook, changes, methods
+
+LEGACY_REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
+REVISIONS = [*LEGACY_REVISIONS, MODERN_VERSION]
+
+every_revision = pytest.mark.parametrize("revision", REVISIONS)
+every_legacy_revision = pytest.mark.parametrize("revision", LEGACY_REVISIONS)
+
+
+# -- when
+
+
+@every_revision
+def test_nothing_is_said_before_the_host_has_waited_long_enough(revision: str) -> None:
+    book = ReceptionPlaybook(revision)
+    book.host(book.who.introduces_itself())
+    book.passes(3.0)
+    assert book.needs_sign_in() == []
+    assert book.timers["reception", 0].seconds == pytest.approx(5.0)
+    assert book.shows() == []
+    assert [answer["id"] for answer in book.waits()] == [0]
+
+
+@every_revision
+def test_a_sign_in_that_is_quick_leaves_no_trace(revision: str) -> None:
+    book, plain = ReceptionPlaybook(revision), ReceptionPlaybook(revision, answer_within=None)
+    for one in (book, plain):
+        one.host(one.who.introduces_itself())
+        one.needs_sign_in()
+        one.shows()
+        one.signed_in()
+        one.serve()
+        one.asks(1, "tools/list")
+        one.serve()
+    assert book.heard == plain.heard
+    assert ("reception", 0) not in book.timers
+    assert book.answer(1)["result"]["tools"] == [TOOL]
+
+
+def test_a_host_that_begins_while_somebody_is_asked_waits_its_own_time() -> None:
+    book = ReceptionPlaybook()
+    book.needs_sign_in()
+    assert book.timers == {}
+    book.passes(60.0)
+    book.host(book.who.introduces_itself())
+    assert book.timers["reception", 0].seconds == pytest.approx(8.0)
+    assert [answer["id"] for answer in book.waits()] == [0]
+
+
+@every_revision
+def test_without_a_time_to_answer_within_the_host_waits_and_hears_the_error(revision: str) -> None:
+    book = ReceptionPlaybook(revision, answer_within=None)
+    book.host(book.who.introduces_itself())
+    assert book.needs_sign_in() == book.shows() == []
+    assert ("reception", 0) not in book.timers
+    (told,) = book.refused()
+    assert told["error"]["data"]["kind"] == "unauthorized"
+
+
+@pytest.mark.parametrize("name", ["claude-ai", "codex-mcp-client"])
+@every_revision
+def test_a_host_that_ignores_changed_lists_waits_as_long_as_it_stays(revision: str, name: str) -> None:
+    book = ReceptionPlaybook(revision, name=name)
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    book.shows()
+    assert book.waits() == []
+    (told,) = book.refused()
+    assert told["error"]["data"]["kind"] == "unauthorized"
+
+
+def test_what_such_a_host_calls_itself_for_people_does_not_matter() -> None:
+    book = ReceptionPlaybook(name="another")
+    said = {"protocolVersion": "2025-06-18", "clientInfo": {"name": "codex-mcp-client", "title": "Codex"}}
+    book.wire.from_client = lambda _: None  # type: ignore[method-assign]
+    book.host(request(0, "initialize", {**said, "capabilities": {}}))
+    book.needs_sign_in()
+    assert book.waits() == []
+
+
+# -- what it is told
+
+
+@every_legacy_revision
+def test_initialize_is_answered_with_what_can_be_said(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received(is_open=False)
+    said = book.answer(0)["result"]
+    assert said["protocolVersion"] == revision
+    assert said["capabilities"] == {kind: {"listChanged": True} for kind in KINDS}
+    assert said["serverInfo"]["name"] == "mcp-remote-bridge"
+    assert "mcp.example" in said["serverInfo"]["title"]
+    for words in ("mcp.example", LINK, "sign_in"):
+        assert words in said["instructions"]
+
+
+def test_discover_is_answered_with_what_can_be_said() -> None:
+    book = ReceptionPlaybook(MODERN_VERSION).received(is_open=False)
+    said = book.answer(0)["result"]
+    assert said["supportedVersions"] == [MODERN_VERSION]
+    assert said["capabilities"] == {kind: {"listChanged": True} for kind in KINDS}
+    assert (said["resultType"], said["ttlMs"], said["cacheScope"]) == ("complete", 0, "private")
+    assert LINK in said["instructions"]
+
+
+@pytest.mark.parametrize("asked", ["1999-01-01", "2026-07-28", "", None, 7], ids=repr)
+def test_a_version_that_is_not_known_is_answered_with_the_newest(asked: object) -> None:
+    book = ReceptionPlaybook("2025-11-25")
+    book.wire.from_client = lambda _: None  # type: ignore[method-assign]
+    book.wire.from_server = lambda _: None  # type: ignore[method-assign]
+    book.host(request(0, "initialize", {"protocolVersion": asked, "capabilities": {}}))
+    book.needs_sign_in()
+    (told,) = book.waits()
+    assert told["result"]["protocolVersion"] == "2025-11-25"
+
+
+@every_revision
+def test_there_is_one_tool_and_nothing_else(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    for id_, (method, member) in enumerate(
+        [("tools/list", "tools"), ("prompts/list", "prompts"), ("resources/list", "resources")], 1
+    ):
+        (told,) = book.asks(id_, method)
+        listed = told["result"][member]
+        assert [one["name"] for one in listed] == (["sign_in"] if member == "tools" else [])
+        if revision == MODERN_VERSION:
+            assert (told["result"]["resultType"], told["result"]["ttlMs"]) == ("complete", 0)
+    (told,) = book.asks(9, "resources/templates/list")
+    assert told["result"]["resourceTemplates"] == []
+
+
+@every_legacy_revision
+def test_a_ping_is_answered(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    assert book.asks(1, "ping") == [{"jsonrpc": "2.0", "id": 1, "result": {}}]
+
+
+@every_revision
+def test_what_was_asked_before_the_host_was_answered_is_answered_with_it(revision: str) -> None:
+    book = ReceptionPlaybook(revision)
+    book.host(book.who.introduces_itself())
+    if revision != MODERN_VERSION:
+        book.host(INITIALIZED)
+    book.asks(1, "tools/list")
+    book.asks(2, "prompts/list")
+    book.needs_sign_in()
+    assert [answer["id"] for answer in book.waits()] == [0, 1, 2]
+    book.signed_in()
+    book.serve()
+    assert sorted(said["id"] for said in book.heard if "id" in said) == [0, 1, 2]
+    assert methods(book.heard) == ([] if revision == MODERN_VERSION else changes(*KINDS))
+
+
+# -- when he has signed in
+
+
+@every_legacy_revision
+def test_the_hosts_own_initialize_opens_the_session_and_what_was_held_follows(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    assert book.asks(1, "logging/setLevel", level="debug") == []
+    assert book.calls(2, "pay") == []
+    told = book.signed_in() + book.serve()
+    assert book.seen == ["initialize", "notifications/initialized", "logging/setLevel", "tools/call"]
+    assert methods(told) == changes(*KINDS)
+    assert [said["id"] for said in told if "id" in said] == [1, 2]
+    book.answer(0)
+    book.asks(3, "tools/list")
+    book.serve()
+    assert book.answer(3)["result"]["tools"] == [TOOL]
+    assert not book.session.busy
+
+
+def test_a_modern_host_is_served_at_once_and_hears_of_it_where_it_listens() -> None:
+    book = ReceptionPlaybook(MODERN_VERSION).received()
+    asked = {"toolsListChanged": True, "promptsListChanged": False, "resourceSubscriptions": ["a:1"]}
+    (ack,) = book.asks("listen", "subscriptions/listen", notifications=asked)
+    assert ack["params"]["notifications"] == {"toolsListChanged": True, "resourceSubscriptions": ["a:1"]}
+    assert book.asks(2, "resources/read", uri="a:1") == []
+    told = book.signed_in()
+    assert methods(told) == changes("tools")
+    assert told[0]["params"]["_meta"][META_SUBSCRIPTION] == "listen"
+    book.serve()
+    assert set(book.seen) == {"server/discover", "subscriptions/listen", "resources/read"}
+    assert methods(book.heard).count("notifications/subscriptions/acknowledged") == 1
+    book.answer(0)
+    book.answer(2)
+
+
+def test_a_listen_from_before_is_acknowledged_with_the_rest() -> None:
+    book = ReceptionPlaybook(MODERN_VERSION)
+    book.host(book.who.introduces_itself())
+    book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
+    book.needs_sign_in()
+    told = book.waits()
+    assert [said.get("id", said.get("method")) for said in told] == [0, "notifications/subscriptions/acknowledged"]
+    assert methods(book.signed_in()) == changes("tools")
+    assert methods(book.serve()) == []
+
+
+def test_nothing_is_said_of_lists_before_the_host_has_opened() -> None:
+    book = ReceptionPlaybook()
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    book.waits()
+    assert book.signed_in() + book.serve() == []
+    told = book.says(INITIALIZED)
+    assert methods(told) == changes(*KINDS)
+    book.serve()
+    assert book.seen == ["initialize", "notifications/initialized"]
+
+
+@every_revision
+def test_lists_that_the_server_does_not_have_stay_empty(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    book.offered = ("tools",)
+    book.signed_in()
+    book.serve()
+    for id_, method in enumerate(["prompts/list", "resources/list", "resources/templates/list"], 1):
+        (told,) = book.asks(id_, method)
+        assert "result" in told
+    assert book.asks(9, "tools/list") == []
+    book.serve()
+    assert book.answer(9)["result"]["tools"] == [TOOL]
+
+
+def test_another_version_than_the_host_was_told_is_worth_a_warning() -> None:
+    book = ReceptionPlaybook("2025-11-25").received()
+    book.version = "2025-03-26"
+    book.signed_in()
+    book.serve()
+    assert "speaks MCP 2025-03-26; the host was told 2025-11-25" in book.warnings()[-1]
+
+
+# -- taking back, and limits
+
+
+def test_what_is_cancelled_while_it_is_held_is_never_sent() -> None:
+    book = ReceptionPlaybook().received()
+    book.asks(1, "completion/complete", ref={"type": "ref/prompt", "name": "p"}, argument={"name": "a", "value": ""})
+    book.calls(2, "pay")
+    assert book.says(cancelled(1)) == book.says(cancelled(0)) == book.says(cancelled("unknown")) == []
+    book.signed_in()
+    book.serve()
+    assert book.seen == ["initialize", "notifications/initialized", "tools/call"]
+    book.answer(0)
+    book.answer(2)
+
+
+@pytest.mark.parametrize("params", [None, {}, {"requestId": None}, {"requestId": []}, [1]], ids=repr)
+def test_a_cancellation_of_nothing_is_held_from_nobody(params: object) -> None:
+    book = ReceptionPlaybook().received()
+    book.wire.from_client = lambda _: None  # type: ignore[method-assign]
+    assert book.says(notification("notifications/cancelled", params)) == []
+    book.signed_in()
+    book.serve()
+    assert book.seen == ["initialize", "notifications/initialized"]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["asked for", "refused"])
+def test_a_listen_that_is_cancelled_ends_with_its_answer(lost: bool) -> None:
+    book = ReceptionPlaybook(MODERN_VERSION).received()
+    book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
+    if lost:
+        assert book.refused() == []
+    (told,) = book.says(cancelled("listen"))
+    assert told["result"]["_meta"] == {META_SUBSCRIPTION: "listen"}
+    book.needs_sign_in()
+    assert methods(book.signed_in()) == []
+    book.serve()
+    assert "subscriptions/listen" not in book.seen
+
+
+def test_a_listen_that_was_refused_is_asked_for_again() -> None:
+    book = ReceptionPlaybook(MODERN_VERSION).received()
+    book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
+    assert book.refused() == []
+    book.needs_sign_in()
+    assert methods(book.signed_in()) == changes("tools")
+    assert book.serve() == []
+    assert book.seen.count("subscriptions/listen") == 1
+
+
+def test_only_so_much_is_held() -> None:
+    book = ReceptionPlaybook().received()
+    for number in range(1, 4096):
+        assert book.asks(number, "vendor/thing") == []
+    (told,) = book.asks(5000, "vendor/thing")
+    assert told["error"]["data"]["kind"] == "too-many"
+    assert book.says(notification("notifications/vendor")) == []
+    assert book.says(cancelled(17)) == []
+    assert book.asks(5001, "vendor/thing") == []
+
+
+@every_revision
+def test_an_id_in_use_is_refused(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    (told,) = [said for said in book.asks(0, "prompts/list") if "error" in said]
+    assert told["error"]["code"] == -32600
+    book.calls(1)
+    (told,) = [said for said in book.calls(1) if "error" in said]
+    assert told["error"]["code"] == -32600
+
+
+def test_a_host_that_begins_again_is_answered_again() -> None:
+    book = ReceptionPlaybook().received()
+    book.asks(1, "completion/complete", ref={"type": "ref/prompt", "name": "p"}, argument={"name": "a", "value": ""})
+    told = book.says(book.who.introduces_itself(2))
+    assert [said["id"] for said in told] == [1, 2]
+    assert "error" in told[0]
+    book.host(INITIALIZED)
+    told = book.signed_in() + book.serve()
+    assert methods(told) == changes(*KINDS)
+    assert [said for said in told if "id" in said] == []
+    assert book.seen[-1] == "notifications/initialized"
+
+
+# -- when he has not
+
+
+@every_legacy_revision
+def test_a_refused_sign_in_is_told_and_may_be_tried_again(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    book.asks(1, "vendor/thing")
+    book.calls(2, "pay")
+    told = book.refused()
+    assert [said["id"] for said in told] == [1, 2]
+    assert PROBLEM in told[0]["error"]["message"]
+    assert told[1]["result"]["isError"] is True
+    assert PROBLEM in book.text(2)
+    (listed,) = book.asks(3, "tools/list")
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["sign_in"]
+
+    commands = book.host(book.who.calls(4))
+    assert book.wants_sign_in(commands) == 1
+    assert book.told(commands) == []
+    book.needs_sign_in()
+    book.shows(is_open=True)
+    commands = book.on(SignInEnded())
+    assert book.posted(commands) == ["initialize"]
+    told = book.serve()
+    assert methods(told) == changes(*KINDS)
+    assert "Signed in" in book.text(4)
+    assert book.seen == ["initialize", "notifications/initialized"]
+    assert not book.session.busy
+
+
+@every_revision
+def test_a_sign_in_that_is_held_back_is_told_at_once(revision: str) -> None:
+    book = ReceptionPlaybook(revision)
+    book.host(book.who.introduces_itself())
+    (told,) = book.refused("A tab was opened a minute ago.")
+    assert "A tab was opened a minute ago." in told["result"]["instructions"]
+    (listed,) = book.asks(1, "tools/list")
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["sign_in"]
+    assert book.wants_sign_in(book.host(book.who.calls(2))) == 1
+
+
+def test_a_server_that_is_down_after_the_sign_in_is_told_and_asked_again() -> None:
+    book = ReceptionPlaybook().received()
+    book.calls(1)
+    book.signed_in()
+    (told,) = book.breaks()
+    assert told["id"] == 1
+    assert told["result"]["isError"] is True
+    assert "Out of order." in book.text(1)
+    assert PROBLEM not in book.text(1)
+    commands = book.host(book.who.calls(2))
+    assert book.posted(commands) == ["initialize"]
+    assert book.wants_sign_in(commands) == 0
+    assert methods(book.serve()) == changes(*KINDS)
+    assert "Signed in" in book.text(2)
+
+
+def test_a_token_that_the_server_refuses_is_told_and_asks_for_another_sign_in() -> None:
+    book = ReceptionPlaybook().received()
+    book.calls(1)
+    book.signed_in()
+    told = book.no_token("The server refuses the new token.")
+    assert [said["id"] for said in told] == [1]
+    assert "The server refuses the new token." in book.text(1)
+    assert book.wants_sign_in(book.host(book.who.calls(2))) == 1
+
+
+def test_a_server_that_lets_the_host_in_after_all_is_believed() -> None:
+    book = ReceptionPlaybook(MODERN_VERSION).received()
+    book.refused()
+    book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
+    book.asks(1, "resources/read", uri="a:1")
+    told = book.serve()
+    assert sorted(methods(told)) == changes("tools")
+    book.asks(2, "tools/list")
+    book.serve()
+    assert book.answer(2)["result"]["tools"] == [TOOL]
+
+
+# -- the end, and the rest
+
+
+@every_revision
+def test_at_the_end_all_that_waits_is_told(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    book.asks(1, "vendor/thing")
+    book.calls(2)
+    assert book.session.busy
+    told = book.told_all(book.host_closes())
+    assert sorted(said["id"] for said in told) == [1, 2]
+    assert {said["error"]["data"]["kind"] for said in told} == {"shutdown"}
+    assert not book.session.busy
+    assert book.says(book.who.asks(3, "tools/list")) == []
+
+
+def test_a_host_that_was_answered_is_not_waited_for() -> None:
+    book = ReceptionPlaybook()
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    assert book.session.busy
+    book.waits()
+    assert not book.session.busy
+
+
+def test_a_batch_is_answered_member_by_member() -> None:
+    book = ReceptionPlaybook("2025-03-26").received()
+    lines = [book.who.asks(1, "tools/list"), b"5", book.who.asks(2, "vendor/thing"), cancelled(2)]
+    told = book.says(b"[" + b",".join(lines) + b"]")
+    assert [said["id"] for said in told] == [None, 1]
+
+
+def test_what_a_person_is_shown_is_nothing_to_pairing() -> None:
+    book = PairingPlaybook(LEGACY)
+    assert book.on(SignInShown(LINK)) == []
+
+
+def test_a_host_is_called_what_it_calls_itself() -> None:
+    book = ReceptionPlaybook(name="somebody").received()
+    assert book.reception.host_name == "somebody"
+
+
+def test_bytes_pass_as_they_came_when_nobody_has_to_sign_in() -> None:
+    book = ReceptionPlaybook().in_session()
+    line = b'{"id" : 7 , "jsonrpc":"2.0", "method":"tools/call","params":{"name":"sign_in","x":1e400}}'
+    book.wire.from_client = lambda _: None  # type: ignore[method-assign]
+    book.wire.from_server = lambda _: None  # type: ignore[method-assign]
+    (post,) = book.posts(book.host(line))
+    assert post.body == line
+    answer = b'{"result":{"n": 1} ,"id":7,"jsonrpc":"2.0"}'
+    assert SendToHost(answer) in book.answers(post.exchange, answer)
