@@ -38,7 +38,7 @@ def status(as_json: bool, token_store: Any) -> None:
         click.echo(json.dumps({"servers": [as_object(row) for row in rows], "notes": list(notes)}, indent=2))
         return
     for row in rows:
-        click.echo("\n".join(_lines(row, now)))
+        click.echo("\n".join(lines_of(row, now)))
     if not rows:
         click.echo("Nobody is signed in to any server, and no copy of the bridge runs.")
     for note in notes:
@@ -57,7 +57,8 @@ def _uses() -> list[Use]:
 # -- for people
 
 
-def _lines(row: Row, now: float) -> list[str]:
+def lines_of(row: Row, now: float) -> list[str]:
+    """A row as lines for people, at `now` (Unix seconds)."""
     head = named(row.server, row.profile) if row.server else "A sign-in that cannot be read"
     facts = (f"  {name.ljust(_WIDTH)}{clean(text)}" for name, text in _facts(row, now) if text)
     # Not through `clean`, which would take the state out of it: it is to be opened.

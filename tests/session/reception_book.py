@@ -78,7 +78,8 @@ class Host:
 
 
 class ReceptionPlaybook(PairingPlaybook):
-    """`host` is who is received; `heard` is everything it was told. The server speaks the host's era."""
+    """`host` is who is received; `heard` is everything it was told. The server speaks
+    the host's era, or the one named."""
 
     def __init__(
         self,
@@ -87,9 +88,11 @@ class ReceptionPlaybook(PairingPlaybook):
         name: str = "host",
         capabilities: object = None,
         answer_within: float | None = 8.0,
+        server: str = "",
     ) -> None:
         self.who = Host(revision, name=name, capabilities=capabilities)
-        super().__init__(MODERN if self.who.is_modern else LEGACY)
+        self.server_is_modern = server == "modern" if server else self.who.is_modern
+        super().__init__(MODERN if self.server_is_modern else LEGACY, is_fixed=True)
         numbers = count(1)
         self.session = self.reception = Reception(
             self.pairing, answer_within, url=URL, fresh=lambda: f"unguessable-{next(numbers)}"
@@ -97,7 +100,7 @@ class ReceptionPlaybook(PairingPlaybook):
         self.wire = Wire(revision)
         self.heard: list[dict[str, Any]] = []
         self.offered: tuple[str, ...] = KINDS
-        self.version = revision
+        self.version = "2025-11-25" if self.who.is_modern else revision
         self.tools: list[dict[str, Any]] = [TOOL]
         self.seen: list[str] = []
         self._served: set[int] = set()
@@ -168,7 +171,7 @@ class ReceptionPlaybook(PairingPlaybook):
     def no_token(self, problem: str = PROBLEM) -> list[dict[str, Any]]:
         """Whatever is under way fails for want of a token."""
         told = []
-        for exchange in self._unserved():
+        for exchange in self.unserved():
             del self.exchanges[exchange]
             told += self.told_all(self.on(ExchangeFailed(exchange, Cause.UNAUTHORIZED, True, problem)))
         return told
@@ -183,23 +186,25 @@ class ReceptionPlaybook(PairingPlaybook):
     def serve(self) -> list[dict[str, Any]]:
         """Answer all there is; what the host hears."""
         told = []
-        while waiting := self._unserved():
-            told += self.told_all(self._answer(waiting[0]))
+        while waiting := self.unserved():
+            told += self.told_all(self.answer_exchange(waiting[0]))
         return told
 
     def breaks(self, message: str = "Out of order.") -> list[dict[str, Any]]:
         """Answer all there is with an error; what the host hears."""
         told = []
-        while waiting := self._unserved():
+        while waiting := self.unserved():
             asked = self.exchanges[waiting[0]]
             assert isinstance(asked, Post)
             told += self.told_all(self.answers(waiting[0], error(body(asked)["id"], message), status=500))
         return told
 
-    def _unserved(self) -> list[int]:
+    def unserved(self) -> list[int]:
+        """The exchanges that the server has not answered."""
         return [number for number in self.exchanges if number not in self._served]
 
-    def _answer(self, exchange: int) -> list[Command]:
+    def answer_exchange(self, exchange: int) -> list[Command]:
+        """The server answers one."""
         asked = self.exchanges[exchange]
         self._served.add(exchange)
         if isinstance(asked, OpenStream):
@@ -228,7 +233,7 @@ class ReceptionPlaybook(PairingPlaybook):
             said = {"contents": []}
         if method in LIST_MEMBERS:
             said = {LIST_MEMBERS[method]: self.tools if method == "tools/list" else []}
-        if self.who.is_modern:
+        if self.server_is_modern:
             said |= {"resultType": "complete"}
             if method in LIST_MEMBERS or method == "resources/read":
                 said |= {"ttlMs": 0, "cacheScope": "private"}

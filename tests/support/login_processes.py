@@ -42,7 +42,9 @@ async def kill_login(person: Person) -> None:
 
 async def no_login_left(person: Person, deadline: float = 5.0) -> None:
     """Wait until every login process of this person has ended by itself."""
-    await until(lambda: not logins_of(person), "the end of every login process", deadline)
+    known = logins_of(person)
+    await until(lambda: not any(map(is_alive, known)), "the end of every login process", deadline)
+    assert not logins_of(person), "a login was started that nobody waits for"
 
 
 def end_logins(person: Person) -> None:

@@ -43,13 +43,18 @@ class Person:
         self._record = folder / "browser.jsonl"
 
     def environment(self) -> dict[str, str]:
-        """What the bridge's environment holds on top of the usual."""
+        """What the bridge's environment holds on top of the usual.
+
+        The host waits for a sign-in with the bridge, and nothing keeps a second tab back: a test that is about either
+        says otherwise.
+        """
         home = str(self.home)
         own = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), home)
         own |= {f"XDG_{name}_HOME": str(self.home / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
         own["BROWSER"] = f'"{Path(sys.executable).as_posix()}" "{_SCRIPT.as_posix()}" %s'
         own["LOGIN_BROWSER_FILE"] = str(self._record)
         own["LOGIN_BROWSER_DO"] = self.browser
+        own |= {"MCP_BRIDGE_ANSWER_WITHIN": "0", "MCP_BRIDGE_TAB_PAUSE": "0"}
         if self.trusts:
             own["LOGIN_BROWSER_CA"] = str(self.trusts)
         return own

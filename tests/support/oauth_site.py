@@ -85,18 +85,8 @@ class Site:
                 yield process
 
     def variables(self, log: str = "debug") -> dict[str, str]:
-        """What the environment of every bridge here holds on top of the usual.
-
-        The host waits for a sign-in with the bridge, and nothing keeps a second tab back: a test that is about either
-        says otherwise.
-        """
-        own = {
-            "MCP_BRIDGE_LOG_LEVEL": log,
-            "MCP_BRIDGE_LOG_FILE": str(self.log_file),
-            "MCP_BRIDGE_LOGIN_TIMEOUT": "30",
-            "MCP_BRIDGE_ANSWER_WITHIN": "0",
-            "MCP_BRIDGE_TAB_PAUSE": "0",
-        }
+        """What the environment of every bridge here holds on top of the usual."""
+        own = {"MCP_BRIDGE_LOG_LEVEL": log, "MCP_BRIDGE_LOG_FILE": str(self.log_file), "MCP_BRIDGE_LOGIN_TIMEOUT": "30"}
         return self.person.environment() | own
 
     @contextlib.contextmanager
