@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError
 from bridge.login.channel import ChannelLost
 from bridge.login.news import News
+from bridge.login.surroundings import why_not_here
 from bridge.oauth.errors import SignInError
 from bridge.oauth.pasted import query_of_pasted
 from bridge.oauth.record import Record, decode
@@ -92,8 +95,12 @@ async def log_in(
 
     joined = await logins.join_or_start(make_order(settings, None, previous, ""), may_start)
     assert joined is not None  # noqa: S101 - a login may always start here
+    opening = None
     if joined.was_under_way:
         screen.say("A sign-in to it is under way already; this joins it.")
+        if not settings.sign_in.no_browser and not why_not_here(os.environ, sys.platform, os.path.exists):
+            # It may have opened none: nobody asked for it then, as the person here does.
+            opening = asyncio.create_task(_open(joined.channel))
     try:
         news = await attend(joined.channel, screen, typed, settings.url)
     except asyncio.CancelledError:
@@ -101,6 +108,8 @@ async def log_in(
             await stop(joined.channel)
         raise
     finally:
+        if opening is not None:
+            opening.cancel()
         await joined.channel.close()
     if news.failure:
         raise SignInError(news.message, hint=news.hint)
@@ -146,6 +155,11 @@ async def attend(
             task.cancel()
         await asyncio.gather(hearing, typing, return_exceptions=True)
     return news
+
+
+async def _open(wire: Wire) -> None:
+    with contextlib.suppress(ChannelLost):
+        await wire.say("open")  # Why there is no tab, if there is none, is in the news.
 
 
 async def stop(wire: Wire, seconds: float = 2.0) -> None:

@@ -36,6 +36,7 @@ from bridge.session.commands import (
 from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, TimerFired, TimerKey, Woke
 from bridge.session.intake import read_line
 from bridge.session.pairing import Pairing
+from bridge.session.reception import Reception
 
 _NOTE_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0
@@ -64,8 +65,10 @@ class Bridge:
     `remember(eras)` keeps, for later runs, what the server was found to speak.
     """
 
-    def __init__(self, pairing: Pairing, output: HostOutput, remember: Callable[[frozenset[str]], None]) -> None:
-        self._pairing = pairing
+    def __init__(
+        self, machine: Pairing | Reception, output: HostOutput, remember: Callable[[frozenset[str]], None]
+    ) -> None:
+        self._machine = machine
         self._output = output
         self._remember = remember
         self._loop = asyncio.get_running_loop()
@@ -99,6 +102,11 @@ class Bridge:
         self._drop_idle = drop_idle
         self._wish = wish
 
+    @property
+    def host_name(self) -> str:
+        """What the host calls itself; empty before it has."""
+        return self._machine.host_name
+
     # -- what happens
 
     def on_input(self, data: bytes) -> None:
@@ -126,7 +134,7 @@ class Bridge:
     def take(self, event: Event) -> None:
         """Hand an event to the session and do what it says."""
         try:
-            commands = self._pairing.handle(event, time.monotonic())
+            commands = self._machine.handle(event, time.monotonic())
         except Exception:
             _logger.error("a defect of the bridge: %s was not handled", type(event).__name__, exc_info=True)
             if isinstance(event, HostMessage) and isinstance(event.message, Request):
@@ -134,7 +142,7 @@ class Bridge:
             return
         for command in commands:
             self._act[type(command)](command)
-        if self._quiet is not None and not self._pairing.busy:
+        if self._quiet is not None and not self._machine.busy:
             self._quiet.set()
 
     def stop(self, why: str) -> None:
@@ -149,7 +157,7 @@ class Bridge:
         why = await self._stop
         on_stop()
         _logger.debug("stopping: %s", why)
-        if why == "end of input" and self._pairing.busy:
+        if why == "end of input" and self._machine.busy:
             self._quiet = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_QUICK_ANSWER_SECONDS):

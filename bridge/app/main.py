@@ -26,6 +26,7 @@ from bridge.remote.exchanges import Remote
 from bridge.remote.proxy import proxy_for
 from bridge.session.events import SignInEnded, SignInStarted
 from bridge.session.pairing import Pairing
+from bridge.session.reception import Reception
 from bridge.store import verdicts
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         tls = ssl_context(settings)
     connections = Connections(Way(origin_of(settings.url), proxy, tls), settings.connect_timeout)
     pairing = _pairing(settings, logging_to)
+    machine = _received(pairing, settings, logging_to) if settings.signs_in else pairing
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
-    bridge = Bridge(pairing, output, _remembering(settings.url))
-    authorization = _authorization(settings, logging_to, bridge, pairing) if settings.signs_in else None
+    bridge = Bridge(machine, output, _remembering(settings.url))
+    authorization = _authorization(settings, logging_to, bridge) if settings.signs_in else None
     remote = Remote(
         settings.url,
         _headers(settings),
@@ -109,6 +111,11 @@ def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
     )
 
 
+def _received(pairing: Pairing, settings: Settings, logging_to: log.Log) -> Reception:
+    within = settings.sign_in.answer_within
+    return Reception(pairing, within, logging_to.redactor, url=settings.url, fresh=_unguessable)
+
+
 def _remembering(url: str) -> Callable[[frozenset[str]], None]:
     """Keeps verdicts, off the loop, the last one last."""
     writers: list[threading.Thread] = []
@@ -133,7 +140,7 @@ def _unguessable() -> str:
     return token_urlsafe(24)
 
 
-def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, reception: Pairing) -> Authorization:
+def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> Authorization:
     from bridge.app.login_order import slot_of
     from bridge.store.vault import open_vault
 
@@ -151,7 +158,7 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge, rece
             conceal=logging_to.redactor.add,
             announce=logging_to.announce,
             show=bridge.take,
-            host_name=lambda: reception.host_name,
+            host_name=lambda: bridge.host_name,
         )
 
     return Authorization(

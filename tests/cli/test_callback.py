@@ -1,0 +1,48 @@
+"""The command `callback`, as a process."""
+
+import pytest
+
+from tests.support.login_command import run_command, start_command
+from tests.support.oauth_person import fetch
+from tests.support.oauth_site import LOGIN, Site
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("way", ["argument", "stdin"])
+async def test_it_finishes_the_login_of_another_terminal_and_says_whose_it_was(way: str) -> None:
+    async with Site() as site, start_command(site, "login", site.server.url, "--no-browser") as login:
+        await login.says(site.authority.url("authorize"), LOGIN)
+        link = next(word for word in login.said.split() if word.startswith(site.authority.url("authorize")))
+        ended = dict((await fetch(link)).headers)["location"]
+        words = (ended,) if way == "argument" else ()
+        async with start_command(site, "callback", *words) as callback:
+            if not words:
+                await callback.type(ended)
+            assert await callback.wait(LOGIN) == 0, callback.said
+            assert (callback.out, callback.err) == (f"Signed in to {site.server.url}.\n", "")
+        assert await login.wait(LOGIN) == 0, login.said
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("http://localhost:1/callback?code=planted&state=planted", 1, "No sign-in is under way"),
+        ("planted", 2, "state"),
+        ("", 2, "Nothing was pasted"),
+    ],
+    ids=["nobodys", "no-address", "empty"],
+)
+async def test_what_nobody_can_take_is_one_sentence_without_what_was_pasted(text: str, code: int, says: str) -> None:
+    async with Site() as site:
+        ended, said = await run_command(site, "callback", text)
+        assert (ended, said.count("\n")) == (code, 1)
+        assert says in said
+        assert "planted" not in said
+
+
+async def test_with_nothing_on_stdin_there_is_nothing_to_take() -> None:
+    async with Site() as site:
+        code, said = await run_command(site, "callback")
+        assert code == 2
+        assert "Nothing was pasted" in said

@@ -1,0 +1,158 @@
+"""The command `status`: for people and for programs, with real processes and with rows made by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.app.copies import Copy
+from bridge.app.login_files import Notice
+from bridge.app.overview import Row, UnderWay
+from bridge.app.sign_ins import Stored
+from bridge.cli.status import as_object, lines_of
+from bridge.login.news import News
+from tests.oauth.samples import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SERVER_URL, client, record
+from tests.support.login_command import run_command, start_command
+from tests.support.login_processes import logins_of
+from tests.support.oauth_site import LOGIN, Site
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1_000_000.0
+LINK = "https://as.example/in?state=s1&client_id=c"
+COPY = Copy(4711, NOW, "Claude", ("planted",), {"MCP_BRIDGE_HEADER": "planted"})
+NOTICE = Notice(slot="login-0", pid=7, port=1, key="planted", server=SERVER_URL, profile="default", since=NOW)
+
+
+def full(**changes: Any) -> Row:
+    stored = record(
+        **{
+            "profile": "work",
+            "scope": "read write",
+            "issued_at": NOW,
+            "expires_at": NOW + 7200,
+            "id_token": ID_TOKEN,
+            "client": client(secret="planted"),
+            **changes,
+        }
+    )
+    news = News(phase="waiting", url=LINK, user_code="ABCD", ends_at=NOW + 90)
+    place = Stored("tokens-0", "the system keyring", stored)
+    return Row("tokens-0", SERVER_URL, "work", place, "anna@example.com", UnderWay(NOTICE, news), [COPY])
+
+
+def test_a_row_tells_a_person_all_there_is() -> None:
+    head, *rest = lines_of(full(), NOW)
+    assert head == f"{SERVER_URL} (profile work)"
+    facts = {line[:16].strip(): line[16:] for line in rest}
+    assert facts["signed in as"] == "anna@example.com"
+    assert facts["scopes"] == "read write"
+    assert facts["token"].startswith("expires in 2 hours (")
+    assert facts["token"].endswith("renewed by itself")
+    assert facts["kept in"] == "the system keyring"
+    assert facts["signing in"] == "process 7, 1:30 left, code ABCD"
+    assert facts["link"] == LINK
+    assert facts["runs"].startswith("process 4711, started by Claude, since ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"expires_at": NOW - 60}, "expired 1 minute ago"),
+        ({"expires_at": None}, "does not say when it ends, renewed by itself"),
+        ({"expires_at": 1e300, "refresh_token": ""}, "expires in more than 100 years"),
+        ({"access_token": ""}, "signed in     no"),
+        ({"scope": None, "asked": "asked for"}, "asked for"),
+    ],
+    ids=["expired", "open-ended", "far", "cleared", "scopes-asked"],
+)
+def test_the_state_of_the_token_is_told_in_words(changes: dict[str, Any], says: str) -> None:
+    assert says in "\n".join(lines_of(full(**changes), NOW))
+
+
+def test_a_row_without_a_record_says_why() -> None:
+    row = Row("tokens-0", "", "", Stored("tokens-0", "the system keyring", problem="It is locked."))
+    said = "\n".join(lines_of(row, NOW))
+    assert "cannot be read" in said
+    assert "It is locked." in said
+    assert as_object(row)["problem"] == "It is locked."
+
+
+@pytest.mark.parametrize("show", [lambda row: "\n".join(lines_of(row, NOW)), lambda row: json.dumps(as_object(row))])
+def test_no_secret_is_shown(show: Any) -> None:
+    said = show(full())
+    assert not [secret for secret in (ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN, "planted") if secret in said]
+
+
+def test_a_servers_words_can_not_restyle_the_terminal() -> None:
+    row = full(scope="a\x1b[2Jb")
+    row.server = f"{SERVER_URL}?api_key=planted-key"
+    said = "\n".join(lines_of(row, NOW))
+    assert "\x1b" not in said
+    assert "planted-key" not in said
+
+
+def test_the_names_for_programs_stay() -> None:
+    made = as_object(full())
+    assert made == {
+        "server": SERVER_URL,
+        "profile": "work",
+        "signed_in": True,
+        "signed_in_as": "anna@example.com",
+        "issuer": "https://as.example",
+        "client_id": "c1",
+        "scopes": ["read", "write"],
+        "expires_at": NOW + 7200,
+        "renewable": True,
+        "kept_in": "the system keyring",
+        "problem": None,
+        "login": {"pid": 7, "since": NOW, "phase": "waiting", "link": LINK, "code": "ABCD", "ends_at": NOW + 90},
+        "copies": [{"pid": 4711, "since": NOW, "host": "Claude"}],
+    }
+    assert set(as_object(Row("tokens-0"))) == set(made)
+
+
+# -- as a process
+
+
+async def servers(site: Site) -> list[dict[str, Any]]:
+    """What status tells of this site; other bridges of the machine are seen too."""
+    code, said = await run_command(site, "status", "--json")
+    assert code == 0, said
+    return [row for row in json.loads(said)["servers"] if row["server"] == site.server.url]
+
+
+async def test_what_is_stored_what_waits_and_what_runs_is_listed() -> None:
+    async with Site() as site:
+        assert await servers(site) == []
+        async with start_command(site, "login", site.server.url, "--no-browser") as login:
+            await login.says(site.authority.url("authorize"), LOGIN)
+            [row] = await servers(site)
+            [process] = logins_of(site.person)
+            assert row["signed_in"] is False
+            assert row["login"]["pid"] == process.pid
+            assert row["login"]["link"] in login.said.split()
+            code, said = await run_command(site, "login", site.server.url)
+            assert code == 0, said
+        async with site.bridge() as host:
+            await site.begin(host)
+            [row] = await servers(site)
+            assert row["signed_in"] is True
+            assert host.process.pid in [copy["pid"] for copy in row["copies"]]
+            assert row["login"] is None
+            code, said = await run_command(site, "status")
+            assert code == 0
+            assert f"process {host.process.pid}, started by " in said
+
+
+async def test_a_broken_configuration_is_a_note(tmp_path: Path) -> None:
+    async with Site() as site:
+        folder = site.person.home / ".cursor"
+        folder.mkdir()
+        (folder / "mcp.json").write_text("{")
+        async with start_command(site, "status", "--json") as status:
+            status.close_stdin()
+            assert await status.wait() == 0, status.said
+            [note] = json.loads(status.out)["notes"]
+        assert "Cursor" in note
