@@ -164,7 +164,7 @@ class PersonalRenewal:
         if news.tab == "unopened" and news.message:
             _logger.warning("%s", news.message)
         self._show(
-            SignInShown(news.url, news.user_code, is_open=news.tab == "opened", ends_in=news.ends_at - time.time())
+            SignInShown(news.url, news.user_code, is_open=news.tab != "unopened", ends_in=news.ends_at - time.time())
         )
 
     def _check_tabs(self, *, widens: bool) -> None:

@@ -92,10 +92,9 @@ class EarlyListens:
     def changed(self, kinds: Iterable[str]) -> list[Octets]:
         """Tell those who want to know that lists of these kinds changed."""
         lines: list[Octets] = []
-        for id_, listen in list(self._open.items()):
-            if not listen.is_early and not self._awaits(id_):
-                del self._open[id_]  # It has ended.
-            elif (granted := listen.granted) is not None:
+        for id_, listen in self._open.items():
+            granted = listen.granted
+            if granted is not None and (listen.is_early or self._awaits(id_)):
                 wanted = [kind for kind in kinds if getattr(granted, f"{kind}_list_changed")]
                 lines += [_tagged(listen, f"notifications/{kind}/list_changed", {}) for kind in wanted]
         return lines

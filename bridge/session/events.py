@@ -108,7 +108,7 @@ class SignInShown(msgspec.Struct, frozen=True, gc=False):
     """What a person has to do to sign in became known, or changed.
 
     `url` is what he opens; `user_code` what he types in there, empty where nothing (RFC 8628 3.3); `is_open` tells that
-    a browser was opened with it already; `ends_in` is how many seconds he has.
+    a browser was opened with it, or is being opened; `ends_in` is how many seconds he has.
     """
 
     url: str

@@ -298,6 +298,8 @@ class Reception:
             self._up(request)  # Nobody is asked, so it is the server that has to say whether somebody must be.
         elif (line := told.answer(request)) is not None:
             self._tell(line)
+        elif told.is_at_door and not modern and self._standing.has_failed:
+            self._tell(told.refusal(request))
         elif told.is_at_door and not modern:
             self._room.hold(request)
         else:

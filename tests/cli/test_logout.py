@@ -1,77 +1,136 @@
-"""The command `logout`, as a process, after a real sign-in."""
+"""The command `logout`: what it says and removes, and what it means to a login under way."""
 
-import msgspec
+import os
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from bridge.oauth.record import decode, encode
+from bridge.cli.main import main
+from bridge.oauth.record import client_slot, encode, encode_client, tokens_slot
+from bridge.store.file import FileVault
+from bridge.store.places import platform_places
+from tests.oauth.samples import ISSUER, client, record
 from tests.support.login_command import run_command, start_command
-from tests.support.login_processes import data_folder, no_login_left
+from tests.support.login_processes import no_login_left
 from tests.support.oauth_site import LOGIN, Site
 
-pytestmark = pytest.mark.anyio
+URL = "https://mcp.linear.app/mcp"
+NO_REVOCATION = "mcp-remote-bridge: warning: The server offers no revocation"
 
 
-def secrets_of(site: Site, kind: str = "tokens") -> list[str]:
-    folder = data_folder(site.person) / "credentials"
-    return sorted(path.name for path in folder.glob(f"{kind}-*.secret"))
+class Desk:
+    """A person with stored sign-ins, who types the command."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._files = FileVault(platform_places().credentials)
+
+    def store(self, profile: str = "default", url: str = URL, **changes: Any) -> None:
+        slot = tokens_slot(url, "", "", profile)
+        stored = record(server=url, profile=profile, **changes)
+        self._files.write(f"{slot}.secret", encode(stored))
+        self._files.write(f"{client_slot(ISSUER, '')}.secret", encode_client(stored.client))
+
+    def kept(self, kind: str = "tokens") -> int:
+        return len([name for name in self._files.names() if name.startswith(f"{kind}-")])
+
+    def run(self, *words: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(("logout", *words))
+        return ended.value.code, *self._capsys.readouterr()
 
 
-async def signed_in(site: Site, *words: str) -> None:
-    code, said = await run_command(site, "login", site.server.url, *words)
-    assert code == 0, said
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in [name for name in os.environ if name.startswith(("XDG_", "MCP_BRIDGE_"))]:
+        monkeypatch.delenv(name)
+    return Desk(capsys)
 
 
-async def test_it_removes_what_is_stored_and_warns_where_nothing_can_be_revoked() -> None:
-    async with Site() as site:
-        await signed_in(site)
-        async with start_command(site, "logout", site.server.url) as logout:
-            logout.close_stdin()
-            assert await logout.wait() == 0, logout.said
-            assert logout.out.startswith(f"Signed out of {site.server.url}: the tokens are removed from ")
-            assert logout.err.startswith("mcp-remote-bridge: warning: The server offers no revocation")
-        assert secrets_of(site) == []
-        assert len(secrets_of(site, "client")) == 1
+@pytest.mark.parametrize("name", [URL, "linear"])
+def test_it_removes_what_is_stored_and_warns_where_nothing_can_be_revoked(desk: Desk, name: str) -> None:
+    desk.store()
+    code, out, err = desk.run(name)
+    assert code == 0
+    assert out.startswith(f"Signed out of {URL}: the tokens are removed from ")
+    assert err.startswith(NO_REVOCATION)
+    assert (desk.kept(), desk.kept("client")) == (0, 1)
 
 
-async def test_a_second_time_there_is_nothing_to_do_and_that_is_no_error() -> None:
-    async with Site() as site:
-        code, said = await run_command(site, "logout", site.server.url)
-        assert (code, said) == (0, f"Nobody is signed in to {site.server.url}.\n")
+def test_a_second_time_there_is_nothing_to_do_and_that_is_no_error(desk: Desk) -> None:
+    assert desk.run(URL) == (0, f"Nobody is signed in to {URL}.\n", "")
 
 
-async def test_only_the_profile_that_is_meant_is_signed_out() -> None:
-    async with Site() as site:
-        await signed_in(site)
-        await signed_in(site, "--profile", "work")
-        code, said = await run_command(site, "logout", "127.0.0.1", "--profile", "work")
-        assert code == 0, said
-        assert "(profile work)" in said
-        assert len(secrets_of(site)) == 1
-        assert "Nobody" in (await run_command(site, "logout", site.server.url, "--profile", "work"))[1]
+def test_only_the_profile_that_is_meant_is_signed_out(desk: Desk) -> None:
+    desk.store()
+    desk.store("work")
+    code, out, _ = desk.run("linear", "--profile", "work")
+    assert code == 0
+    assert f"{URL} (profile work)" in out
+    assert desk.kept() == 1
+    assert desk.run(URL, "--profile", "work")[1].startswith("Nobody")
 
 
-async def test_all_of_them_with_their_registrations_leave_no_secret() -> None:
-    async with Site() as site:
-        await signed_in(site)
-        await signed_in(site, "--profile", "work")
-        code, said = await run_command(site, "logout", "--all", "--registration")
-        assert code == 0, said
-        assert said.count("Signed out of") == 2
-        assert secrets_of(site) == secrets_of(site, "client") == []
-        code, said = await run_command(site, "logout", "--all")
-        assert (code, said) == (0, "Nobody is signed in to any server.\n")
+def test_all_of_them_with_their_registrations_leave_nothing(desk: Desk) -> None:
+    desk.store()
+    desk.store("work")
+    desk.store(url="https://mcp.notion.com/mcp", client=client(client_id="c2"))
+    code, out, _ = desk.run("--all", "--registration")
+    assert code == 0
+    assert out.count("Signed out of") == 3
+    assert (desk.kept(), desk.kept("client")) == (0, 0)
+    assert desk.run("--all") == (0, "Nobody is signed in to any server.\n", "")
 
 
+def test_a_registration_that_is_left_alone_goes_with_all(desk: Desk) -> None:
+    desk.store()
+    desk.run(URL)
+    assert "--all" in desk.run(URL, "--registration")[1]
+    assert desk.kept("client") == 1
+    assert "Registrations forgotten besides: 1." in desk.run("--all", "--registration")[1]
+    assert desk.kept("client") == 0
+
+
+def test_what_cannot_be_read_is_removed_with_the_rest(desk: Desk) -> None:
+    desk.store()
+    FileVault(platform_places().credentials).write(f"{tokens_slot('x', '', '', 'y')}.secret", b"nonsense")
+    code, out, err = desk.run("--all")
+    assert code == 0
+    assert "a server that is not known" in out
+    assert "cannot be read" in err
+    assert desk.kept() == 0
+
+
+def test_a_record_without_tokens_goes_without_a_warning(desk: Desk) -> None:
+    desk.store(access_token="", refresh_token="")
+    code, out, err = desk.run("linear")
+    assert (code, err) == (0, "")
+    assert out.startswith("Signed out of")
+    assert desk.kept() == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--all", URL)], ids=["neither", "both"])
+def test_it_wants_a_server_or_all_of_them(desk: Desk, words: tuple[str, ...]) -> None:
+    code, out, err = desk.run(*words)
+    assert (code, out) == (2, "")
+    assert "--all" in err
+
+
+@pytest.mark.anyio
 async def test_with_registration_the_next_login_registers_anew() -> None:
     async with Site() as site:
-        await signed_in(site)
-        code, said = await run_command(site, "logout", site.server.url, "--registration")
+        await site.sign_in()
+        code, said = await run_command(site, "logout", "127.0.0.1", "--registration")
         assert code == 0, said
         assert "registration" in said
-        await signed_in(site)
+        assert (await run_command(site, "login", site.server.url))[0] == 0
         assert len(site.authority.seen("register")) == 2
 
 
+@pytest.mark.anyio
 async def test_a_login_under_way_is_ended() -> None:
     async with Site() as site, start_command(site, "login", site.server.url, "--no-browser") as login:
         await login.says(site.authority.url("authorize"), LOGIN)
@@ -79,25 +138,3 @@ async def test_a_login_under_way_is_ended() -> None:
         assert (code, said) == (0, f"The sign-in to {site.server.url} that was under way is ended.\n")
         assert await login.wait() == 1
         await no_login_left(site.person)
-
-
-async def test_a_record_without_tokens_is_removed_too() -> None:
-    async with Site() as site:
-        await signed_in(site)
-        [name] = secrets_of(site)
-        path = data_folder(site.person) / "credentials" / name
-        record = decode(path.read_bytes())
-        assert record is not None
-        path.write_bytes(encode(msgspec.structs.replace(record, access_token="", refresh_token="")))
-        code, said = await run_command(site, "logout", "127.0.0.1")
-        assert code == 0, said
-        assert "warning" not in said
-        assert secrets_of(site) == []
-
-
-@pytest.mark.parametrize("words", [(), ("--all", "https://mcp.example/mcp")], ids=["neither", "both"])
-async def test_it_wants_a_server_or_all_of_them(words: tuple[str, ...]) -> None:
-    async with Site() as site:
-        code, said = await run_command(site, "logout", *words)
-        assert code == 2
-        assert "--all" in said

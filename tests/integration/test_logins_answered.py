@@ -146,7 +146,7 @@ async def test_a_sign_in_from_before_that_is_worth_nothing() -> None:
         await site.sign_in()
         site.authority.ledger.revoke_all()
         site.person.browser = "record"
-        async with legacy_copy(site, env={"MCP_BRIDGE_TAB_PAUSE": "0"}) as copy:
+        async with legacy_copy(site) as copy:
             await opened_provisionally(copy)
             await finish(site, copy, tab=2)
         assert site.authority.refreshed == 1
@@ -156,7 +156,7 @@ async def test_a_sign_in_from_before_that_is_worth_nothing() -> None:
 async def test_a_sign_in_that_dies_in_the_midst_of_a_session(browser: Browser) -> None:
     async with Site() as site:
         site.person.browser = "record"
-        async with legacy_copy(site, env={"MCP_BRIDGE_TAB_PAUSE": "0", "LOGIN_BROWSER_DO": browser}) as copy:
+        async with legacy_copy(site, env={"LOGIN_BROWSER_DO": browser}) as copy:
             opened = await copy.ask("initialize", INITIALIZE)
             url = await site.person.until_opened(1, deadline=LOGIN) if browser == "record" else await link_of(copy)
             assert (await visit(url)).status == 200

@@ -28,6 +28,10 @@ from tests.support.oauth_site import LOGIN, Site
 pytestmark = pytest.mark.anyio
 
 
+PAUSED = {"MCP_BRIDGE_TAB_PAUSE": "60"}
+"""As it is by default: who was killed is no reason to make a person wait."""
+
+
 def assert_only_the_store_holds_secrets(site: Site) -> None:
     """Neither what a login leaves behind nor what it wrote for others holds a token, a code, a verifier or a state."""
     store = data_folder(site.person) / "credentials"
@@ -81,20 +85,20 @@ async def test_a_copy_that_comes_later_waits_for_the_login_of_one_that_is_gone(p
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_login_that_is_killed_blocks_nobody(point: str) -> None:
     async with Site() as site, halted_at(site, point) as halt:
-        async with start_copy(site) as opener:
+        async with start_copy(site, env=PAUSED) as opener:
             await opener.ask("initialize", INITIALIZE)
             await halt.reached()
             await end_copy(opener, "killed")
         await kill_login(site.person)
         halt.release()
         site.person.browser = "follow"
-        async with start_copy(site) as successor:
+        async with start_copy(site, env=PAUSED) as successor:
             await works(successor)
         await no_login_left(site.person)
         assert len(site.person.opened) == 2, "one new consent"
         assert len(site.authority.seen("register")) == 1
         assert_only_the_store_holds_secrets(site)
-        async with start_copy(site) as third:
+        async with start_copy(site, env=PAUSED) as third:
             await works(third)
         assert len(site.person.opened) == 2
 
@@ -102,7 +106,7 @@ async def test_a_login_that_is_killed_blocks_nobody(point: str) -> None:
 @pytest.mark.parametrize("point", POINTS)
 async def test_the_copy_that_waits_for_a_login_that_is_killed_asks_once_more(point: str) -> None:
     async with Site() as site, halted_at(site, point) as halt:
-        async with start_copy(site) as copy:
+        async with start_copy(site, env=PAUSED) as copy:
             opened = await copy.ask("initialize", INITIALIZE)
             await halt.reached()
             await kill_login(site.person)

@@ -210,7 +210,7 @@ steps = st.lists(st.tuples(st.integers(0, 16), st.integers(0, 7), st.integers(0,
 
 @pytest.mark.parametrize("server", ["legacy", "modern"])
 @pytest.mark.parametrize("revision", ["2025-06-18", "2025-11-25", MODERN_VERSION])
-@settings(parent=unhurried, max_examples=2500)
+@settings(parent=unhurried, max_examples=6000)
 @given(steps=steps, gets_well=st.booleans())
 def test_each_request_has_one_answer(revision: str, server: str, steps: list[Step], gets_well: bool) -> None:
     book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS, server=server)

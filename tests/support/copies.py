@@ -37,8 +37,8 @@ async def start_copy(
     env: Mapping[str, str] | None = None,
     wire: Wire | None = None,
 ) -> AsyncIterator[BridgeProcess]:
-    """Start one copy for the site's person. `wire` checks what passes between it and its host."""
-    extra = site.variables() | {"MCP_BRIDGE_PATIENCE": "2"} | dict(env or {})
+    """Start one copy for the site's person, who is waited for as by default. `wire` checks what passes to its host."""
+    extra = site.variables() | {"MCP_BRIDGE_PATIENCE": "2", "MCP_BRIDGE_ANSWER_WITHIN": "8"} | dict(env or {})
     process = await asyncio.create_subprocess_exec(
         *command(url or site.server.url, *arguments),
         stdin=asyncio.subprocess.PIPE,
