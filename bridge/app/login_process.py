@@ -173,6 +173,7 @@ class Login:
                 # It can be spent once only: whoever waits longest is to renew it, the others ask again at its end.
                 others = _with(outcome, msgspec.structs.replace(self._record, refresh_token=""), is_kept=False)
         await asyncio.sleep(0)  # What was logged last is told too.
+        self._server = None  # Nothing that is still under way may be heard after the last word.
         server.publish_last(first, others)
         await server.until_taken(_FIRST_SECONDS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -104,6 +103,8 @@ class Terminal:
     def waiting(self, text: str, left: str) -> None:
         """Show what is waited for; the time left comes first, for the line is cut where the terminal ends."""
         if self.is_live:
+            import shutil
+
             line = clean(f"{left}: {text}" if left else text)[: max(20, shutil.get_terminal_size().columns - 1)]
             self._write(f"\r{line.ljust(self._width)}")
             self._width = len(line)

@@ -12,6 +12,7 @@ Stdout belongs to the protocol: only what bridges nothing writes to it, such as 
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -21,26 +22,38 @@ from typing import Any, NoReturn
 import click
 
 from bridge import __version__
-from bridge.cli.callback import callback
-from bridge.cli.login import login
-from bridge.cli.logout import logout
 from bridge.cli.options import callback_options, run_options, settings_from, source_of
-from bridge.cli.status import status
 from bridge.config import Settings, SignInSettings, check_metadata_url
 from bridge.errors import BridgeError
 
 PROGRAM = "mcp-remote-bridge"
 
+_LEVEL_VARIABLE = "MCP_BRIDGE_LOG_LEVEL"
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+# Each is made by the module of its name, when somebody wants it: a run is to start without them.
+_ELSEWHERE = ("callback", "login", "logout", "status")
 
 
 class Commands(click.Group):
     """A group whose first argument may also be the URL or an option of `run`."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted((*self.commands, *_ELSEWHERE))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported if it is not there yet."""
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        made = getattr(importlib.import_module(f"bridge.cli.{cmd_name}"), cmd_name)
+        return made if isinstance(made, click.Command) else None
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `run` in front of what is neither a command nor an option of the group itself."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
-        if not args or (args[0] not in self.commands and args[0] not in own):
+        if not args or (args[0] not in self.list_commands(ctx) and args[0] not in own):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -86,12 +99,6 @@ def run(url: Sequence[str], **options: Any) -> None:
     sys.exit(code)
 
 
-cli.add_command(login)
-cli.add_command(callback)
-cli.add_command(logout)
-cli.add_command(status)
-
-
 @cli.command("client-metadata", context_settings=_CONTEXT)
 @click.argument("url", metavar="URL")
 @callback_options
@@ -135,6 +142,9 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
+    except Exception as error:
+        _complain(str(_defect(error, None)))
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -147,20 +157,21 @@ def _describe(error: click.ClickException) -> str:
     return f"{source}: {error.message}"
 
 
-def _defect(error: Exception, settings: Settings) -> BridgeError:
+def _defect(error: Exception, settings: Settings | None) -> BridgeError:
     # Its text is unknown and may hold a secret; only debug shows it, through the redactor.
-    if settings.log_level == "debug":
+    if (settings.log_level if settings else os.environ.get(_LEVEL_VARIABLE)) == "debug":
         import traceback
 
         from bridge.app.redact import Redactor
 
         redactor = Redactor()
-        redactor.add_headers(settings.headers)
-        redactor.add(settings.sign_in.client_secret)
+        if settings:
+            redactor.add_headers(settings.headers)
+            redactor.add(settings.sign_in.client_secret)
         _write(redactor("".join(traceback.format_exception(error))))
     return BridgeError(
         f"Stopped by an unexpected {type(error).__name__}, a defect of the bridge.",
-        hint="--log-level debug shows where.",
+        hint=f"{'--log-level debug' if settings else f'{_LEVEL_VARIABLE}=debug'} shows where.",
     )
 
 

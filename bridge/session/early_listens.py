@@ -28,7 +28,10 @@ class _Filter(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class _Listen:
-    """One of them. `granted` is what was acknowledged, None before that; `is_early`: not by the server."""
+    """One of them. `granted` is what was acknowledged, None before that.
+
+    `is_early`: the server did not acknowledge it, or has ended it since for want of a sign-in.
+    """
 
     __slots__ = ("granted", "is_early", "request")
 
@@ -58,11 +61,11 @@ class EarlyListens:
         return any(listen.granted is None or listen.is_early for listen in self._open.values())
 
     def open(self, request: Request) -> None:
-        """The host listens."""
+        """The host listens; so often that there is no room, it hears what the server says and no more."""
         if len(self._open) >= _MOST:
-            kept = {id_: one for id_, one in self._open.items() if one.is_early or self._awaits(id_)}
-            self._open = kept if len(kept) < _MOST else {}
-        self._open[request.id] = _Listen(request)
+            self._open = {id_: one for id_, one in self._open.items() if one.is_early or self._awaits(id_)}
+        if len(self._open) < _MOST:
+            self._open[request.id] = _Listen(request)
 
     def acknowledged(self, note: Notification) -> bool:
         """The server acknowledges one; whether the host is to hear that."""
@@ -75,6 +78,7 @@ class EarlyListens:
         if listen is None:
             return True
         if listen.is_early:
+            listen.is_early = False  # From now on it is like any other.
             return False
         listen.granted = _filter(params) or _Filter()
         return True
@@ -99,9 +103,11 @@ class EarlyListens:
                 lines += [_tagged(listen, f"notifications/{kind}/list_changed", {}) for kind in wanted]
         return lines
 
-    def answered(self, request: Request, *, lacks_person: bool) -> bool:
-        """An answer came, which ends it; whether the host is to hear that. `lacks_person`: for want of a sign-in."""
-        if lacks_person and self._open[request.id].is_early:
+    def answered(self, request: Request, *, may_return: bool) -> bool:
+        """An answer came, which ends it; whether the host is to hear that. `may_return`: a sign-in brings it back."""
+        listen = self._open[request.id]
+        if may_return and listen.granted is not None:
+            listen.is_early = True
             return False
         del self._open[request.id]
         return True

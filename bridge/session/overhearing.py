@@ -108,7 +108,7 @@ class Overhearing:
         if listen := self._listens.get(id_):
             if is_lacking:
                 self._listener.on_lacking(listen)
-            return self._listens.answered(listen, lacks_person=lacks_person)
+            return self._listens.answered(listen, may_return=lacks_person and self._told.may_answer(listen))
         asked = self._unanswered.pop(id_)
         self._told.learn(asked, response)
         return not (is_lacking and asked and self._listener.on_lacking(asked))

@@ -117,8 +117,8 @@ class Receiving:
         self._lacks.pop(False, None)
 
     def listed(self, request: Request) -> None:
-        """The host asks the server for its tools; the answer will show whether one of them has this tool's name."""
-        if self.shows_tool:
+        """The host asks the server; if for its tools, the answer will show whether one of them has this tool's name."""
+        if self.shows_tool and request.method == mcp.TOOLS_LIST:
             self._listing.add(request.id)
 
     def learn(self, asked: Request | None, response: Response) -> None:
@@ -139,7 +139,8 @@ class Receiving:
         """The server answers what was answered here."""
         del self.introductions[request.method]
         modern = request.method == mcp.DISCOVER
-        self._lacks[modern] = provisional.missing(response.result)
+        if missing := provisional.missing(response.result):
+            self._lacks[modern] = missing
         if not modern and self.guest is not None:
             said = mcp.initialize_result(response.result)
             self.guest.is_received = True

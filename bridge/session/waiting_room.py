@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
+from bridge.protocol.jsonrpc import Message, Notification, Octets, Request, RequestId
 from bridge.session import faults
 
 _MAX_HELD = 4096
@@ -29,6 +29,11 @@ class WaitingRoom:
             self._held.append(message)
         elif isinstance(message, Request):
             self._tell(faults.too_many(len(self._held)).error_line(message.raw_id, self._url))
+
+    def admit(self, note: Notification) -> None:
+        """Let a notification go first, unless one of its kind is in here: the host has said it already."""
+        if not any(isinstance(message, Notification) and message.method == note.method for message in self._held):
+            self._held.insert(0, note)
 
     def drop(self, id_: RequestId) -> bool:
         """The host takes a request back; whether it was in here."""

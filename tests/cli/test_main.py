@@ -123,6 +123,24 @@ def test_a_defect_does_not_show_the_clients_secret(
     assert SECRET not in err
 
 
+@pytest.mark.parametrize("level", ["", "debug"])
+def test_a_defect_of_another_command_is_one_line_too(
+    level: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"with Bearer {SECRET} in it")
+
+    monkeypatch.setattr("bridge.cli.status.host_entries", broken)
+    monkeypatch.setattr("bridge.app.overview.overview_here", broken)
+    monkeypatch.setenv("MCP_BRIDGE_LOG_LEVEL", level)
+    assert exit_code("status") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert SECRET not in err
+    assert ("Traceback" in err) is (level == "debug")
+    assert err.splitlines()[-1].startswith("mcp-remote-bridge: error: Stopped by an unexpected RuntimeError")
+
+
 def test_a_lost_stderr_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert exit_code("foo") == 2

@@ -221,7 +221,7 @@ async def test_a_token_endpoint_that_says_nothing() -> None:
         site.authority.always("token", hangs)
         async with legacy_copy(site) as copy:
             await opened_provisionally(copy)
-            assert len(site.person.opened) == 1
+            await site.person.until_opened(1, deadline=LOGIN)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a program that runs cannot be moved away there")
@@ -250,10 +250,10 @@ async def test_the_time_is_kept_by_every_copy_of_a_login() -> None:
             await opened_provisionally(first)
             async with legacy_copy(site) as second:
                 await opened_provisionally(second)
-                assert len(site.person.opened) == 1
-                assert (await visit(site.person.opened[0])).status == 200
+                assert (await visit(await site.person.until_opened(1, deadline=LOGIN))).status == 200
                 await asyncio.gather(*(copy.receive(CHANGED, SLOW) for copy in (first, second)))
                 await asyncio.gather(serves(first), serves(second))
+        assert len(site.person.opened) == 1
 
 
 async def test_a_server_that_needs_no_sign_in_is_never_provisional() -> None:
@@ -275,7 +275,7 @@ async def test_the_wait_is_over_with_the_host() -> None:
             copy.close_stdin()
             assert await copy.wait(3) == 0
         assert len(logins_of(site.person)) == 1
-        assert (await visit(site.person.opened[0])).status == 200
+        assert (await visit(await site.person.until_opened(1, deadline=LOGIN))).status == 200
         async with start_copy(site) as later:
             await works(later)
         assert len(site.person.opened) == 1

@@ -8,7 +8,7 @@ import pytest
 from tests.support.bridge_process import BridgeProcess
 from tests.support.copies import INITIALIZE, SLOW, serves, start_copy, works
 from tests.support.login_command import run_command, start_command
-from tests.support.login_processes import kill_login, logins_of, no_login_left
+from tests.support.login_processes import kill_login, no_login_left
 from tests.support.oauth_authority import Authority
 from tests.support.oauth_person import fetch, visit
 from tests.support.oauth_server import ProtectedServer
@@ -167,4 +167,4 @@ async def test_a_refusal_can_be_pasted_too() -> None:
             await run_command(site, "callback", await consent_elsewhere(url))
             answer = await copy.answer(opened, SLOW)
             assert "access_denied" in answer.error["message"]
-        assert not logins_of(site.person)
+        await no_login_left(site.person)

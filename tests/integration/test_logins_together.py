@@ -32,6 +32,28 @@ async def test_copies_that_start_after_somebody_signed_out_open_one_tab() -> Non
         assert len(site.authority.forms("authorization_code")) == 2
 
 
+async def test_one_consent_serves_copies_that_keep_nothing() -> None:
+    """The token reaches them by the login itself; what renews it is given to one of them only."""
+    async with Site() as site:
+        site.person.browser = "record"
+        async with start_copies(site, 2, "--token-store", "memory") as hosts:
+            opened = [await host.ask("initialize", INITIALIZE) for host in hosts]
+            url = await site.person.until_opened(1, deadline=LOGIN)
+            for host in hosts:
+                await host.stderr_says(url, deadline=SLOW)
+            assert (await visit(url)).status == 200
+            for host, id_ in zip(hosts, opened, strict=True):
+                assert (await host.answer(id_, SLOW)).result
+                await host.notify("notifications/initialized")
+                await serves(host)
+            await no_login_left(site.person)
+            for path in site.person.files():
+                content = path.read_bytes().decode("latin-1")
+                assert not any(secret in content for secret in site.secrets), path
+        assert len(site.person.opened) == 1
+        assert len(site.authority.forms("authorization_code")) == 1
+
+
 async def test_every_copy_says_where_the_login_is() -> None:
     async with Site() as site:
         site.person.browser = "record"

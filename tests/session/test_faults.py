@@ -90,3 +90,18 @@ def test_an_unknown_outcome_warns_before_trying_again() -> None:
     assert fault.kind == "outcome-unknown"
     assert "(reset by peer);" in fault.message
     assert "may or may not have run" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (Fault("timeout", "Late.").error_line(b"0", URL), "timeout"),
+        (error(1, "no tool"), ""),
+        (b'{"error":{"data":{"source":"another","kind":"timeout"}}}', ""),
+        (b'{"error":{"data":{"source":5}}}', ""),
+        (b'{"error":null}', ""),
+    ],
+)
+def test_an_error_of_the_bridges_own_is_known_by_its_kind(line: bytes, kind: str) -> None:
+    members = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    assert faults.own_kind(members["error"]) == kind

@@ -19,7 +19,7 @@ from tests.session.test_any_order import Step, pick
 from tests.support.pieces import unhurried
 
 LISTEN = "subscriptions/listen"
-OPENS_LINKS = {"elicitation": {"url": {}}}
+OPENS_LINKS: dict[str, object] = {"elicitation": {"url": {}}}
 ASKED: list[tuple[str, dict[str, Any]]] = [
     ("tools/list", {}),
     ("tools/call", {"name": "sign_in", "arguments": {}}),
@@ -193,7 +193,6 @@ class Chaos:
         self.check(self.book.host(self.book.who.asks(id_, "tools/list")))
         self.settle()
         assert [tool["name"] for tool in self.book.answer(id_)["result"]["tools"]] == ["pay"]
-
 
     def settle(self) -> None:
         """The server answers all there is, and all that waits for a pause or for patience has waited."""

@@ -52,6 +52,9 @@ async def start_copy(
     with site.watched(copy):
         try:
             yield copy
+        except BaseException as error:
+            error.add_note(f"stderr of the copy: {copy.stderr[-30:]}")
+            raise
         finally:
             await copy.end()
     copy.check()

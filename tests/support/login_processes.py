@@ -55,9 +55,10 @@ def end_logins(person: Person) -> None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it runs; one that only its parent has still to take note of does not."""
+    """Whether it runs, or holds anything; one that only its parent has still to take note of does not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        # The threads of one that was killed may be there a moment longer, and with them its sockets.
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.Error:
         return False
 

@@ -1,0 +1,193 @@
+"""A host's stay at the reception: how it begins, what is done meanwhile, and how it ends (see `reception`).
+
+It ends when somebody has signed in and the server has answered a host at the door; or when the server answers anything
+with a result though somebody should have to sign in: then it does let the host in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import Octets, Request, RequestId
+from bridge.session import faults, provisional, sign_in_tool
+from bridge.session.commands import Command, Report, SendToHost
+from bridge.session.early_listens import EarlyListens
+from bridge.session.events import Event, HostMessage
+from bridge.session.overhearing import Overhearing
+from bridge.session.receiving import Receiving
+from bridge.session.sign_in_calls import SignInCalls
+from bridge.session.sign_in_tool import Standing
+from bridge.session.unanswered import Unanswered
+from bridge.session.waiting_room import WaitingRoom
+
+
+class Stay:
+    """Whether there is one, and whatever outlives it.
+
+    `awaits(id)` tells whether a request that went up has no answer; `up(event)` hands one to whoever speaks to the
+    server; `do(command)` has something done. `redact` takes secrets out of a text.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        calls: SignInCalls,
+        awaits: Callable[[RequestId], bool],
+        up: Callable[[Event], None],
+        do: Callable[[Command], None],
+        redact: Callable[[str], str],
+    ) -> None:
+        self._standing = standing
+        self._calls = calls
+        self._awaits = awaits
+        self._up = up
+        self._do = do
+        self._then: list[Callable[[], None]] = []
+        self.is_on = False
+        self.told = Receiving(standing)
+        self.unanswered = Unanswered(awaits)
+        self.room = WaitingRoom(standing.server_url, self._tell)
+        self.listens = EarlyListens(awaits)
+        self.ears = Overhearing(standing, self.told, self.unanswered, self.listens, self, redact)
+
+    @property
+    def is_concerned(self) -> bool:
+        """Whether a message of the host's may be about what it was told in a stay."""
+        return self.is_on or self.told.is_concerned or self._calls.has_questions or self.ears.is_swallowing
+
+    @property
+    def busy(self) -> bool | None:
+        """Whether the host waits for an answer; None where that is not known here."""
+        if self._calls.is_busy or self.room.is_busy:
+            return True
+        return bool(self.unanswered.awaited()) if self.ears.is_swallowing else None
+
+    def go_on(self) -> None:
+        """Do what follows from what was heard; not before all of it was heard."""
+        while self._then:
+            self._then.pop(0)()
+
+    def begin(self) -> None:
+        """From now on the host is answered here."""
+        self.is_on = True
+        guest = self.told.guest
+        self.answer_waiting()
+        if guest and guest.is_received and self.told.may_answer(guest.request):
+            self._tell(*guest.changed(("tools",)))
+        self._tell(*self.listens.changed(("tools",)))
+        self._tell(*self.listens.acknowledge(self.told.may_answer))
+
+    def answer_waiting(self) -> None:
+        """Answer whatever of the host's requests can be."""
+        for request in self.unanswered.awaited():
+            if (line := self.told.answer(request)) is not None:
+                self._tell(line)
+                self.ears.swallow(request)
+                if request.method == mcp.TOOLS_CALL:
+                    reason = msgspec.json.encode("it waits for a sign-in")
+                    self._up(HostMessage(writing.cancellation(request.raw_id, reason)))
+                    if not self._awaits(request.id):
+                        self.ears.expect_no_more(request.id)
+
+    def introduce(self, request: Request) -> None:
+        """A host introduces itself, to the server as well."""
+        if (line := self.told.answer(request)) is not None:
+            self._tell(line)
+            self.ears.swallow(request)
+
+    def open_anew(self, initialize: Request) -> None:
+        """A legacy host opens: whatever waits was about what it had before."""
+        self.room.answer(self.told.refusal)
+        self.told.begin(initialize)
+
+    def shown(self) -> None:
+        """It is known what a person has to do."""
+        self._calls.shown()
+        if self.is_on and self._standing.needs_hands:
+            self.answer_waiting()
+            self.room.answer(self.told.answer)
+
+    def fail(self) -> None:
+        """Nobody is signed in, and nobody is asked; or the server took it and opened no session all the same."""
+        if self.is_on:
+            self.room.answer(self.told.refusal)
+            self._calls.end(sign_in_tool.failed(self._standing), is_error=True)
+
+    def let_in(self) -> None:
+        """Somebody has signed in: the server is asked what was answered without it, and then the host is told."""
+        told, standing = self.told, self._standing
+        if standing.is_under_way:
+            return
+        standing.problem = standing.trouble = ""
+        for request in [*told.introductions.values(), *self.listens.lost()]:
+            if not self._awaits(request.id):
+                self._ask_again(request)
+        if told.is_at_door or not self.is_on:
+            return
+        self.is_on = False
+        kinds = provisional.KINDS if told.gave_lists else ("tools",)
+        told.gave_lists, told.is_served = False, True
+        self._tell(*(told.guest.changed(kinds) if told.guest else ()), *self.listens.changed(kinds))
+        self._calls.end(sign_in_tool.done(standing), is_error=False)
+
+    def close(self) -> None:
+        """The run ends: whoever waits for what nobody else knows of is told."""
+        url = self._standing.server_url
+        fault = faults.shut_down(url, "")
+        self.room.answer(lambda request: fault.error_line(request.raw_id, url))
+        self._tell(*(fault.error_line(request.raw_id, url) for request in self.listens.lost()))
+        self._calls.close()
+
+    # -- what was heard (`Listener`)
+
+    def on_result(self) -> None:
+        """See `Listener`."""
+        self._then.append(self._heal)
+
+    def on_opened(self) -> None:
+        """See `Listener`."""
+        self._then.append(self._open)
+
+    def on_failed(self) -> None:
+        """See `Listener`."""
+        self.fail()
+
+    def on_lacking(self, request: Request) -> Octets | None:
+        """See `Listener`."""
+        line = self.told.answer(request)
+        if line is not None:
+            self._tell(line)
+        if not self.is_on and self.told.may_answer(request):
+            self.begin()
+        return line
+
+    def _heal(self) -> None:
+        if self._standing.has_failed:
+            self.let_in()
+
+    def _open(self) -> None:
+        """The server answered the host's `initialize`: what was held follows."""
+        guest = self.told.guest
+        if guest and guest.servers_version not in {"", guest.version}:
+            words = f"speaks MCP {guest.servers_version}; the host was told {guest.version}"
+            self._do(Report("warning", f"{self._standing.server_url} {words}"))
+        for message in self.room.empty():
+            if isinstance(message, Request):
+                self.unanswered.enter(message, self._standing.now)
+            self._up(HostMessage(message))
+        self.let_in()
+
+    def _ask_again(self, request: Request) -> None:
+        if request.method != mcp.LISTEN:
+            self.ears.swallow(request)
+        guest = self.told.guest
+        if request.method == mcp.INITIALIZE and guest and guest.is_initialized:
+            self.room.admit(writing.notification(mcp.INITIALIZED))
+        self._up(HostMessage(request))
+
+    def _tell(self, *lines: Octets) -> None:
+        for line in lines:
+            self._do(SendToHost(line))
