@@ -166,13 +166,14 @@ class Login:
         outcome = await _outcome_of(work, self._redact)
         history = self._files.history(self._slot).ended(outcome.failure or "done", time.time())
         self._files.put_history(self._slot, history)
+        await asyncio.sleep(0)  # What was logged last is told too.
+        outcome = msgspec.structs.replace(outcome, log=self._news.log, logged=self._news.logged)
         first = others = outcome
         if outcome.phase == "done" and self._record is not None:
             first = others = _with(outcome, self._record, is_kept=self._is_kept)
             if not self._is_kept:
                 # It can be spent once only: whoever waits longest is to renew it, the others ask again at its end.
                 others = _with(outcome, msgspec.structs.replace(self._record, refresh_token=""), is_kept=False)
-        await asyncio.sleep(0)  # What was logged last is told too.
         self._server = None  # Nothing that is still under way may be heard after the last word.
         server.publish_last(first, others)
         await server.until_taken(_FIRST_SECONDS)

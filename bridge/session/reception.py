@@ -276,7 +276,8 @@ class Reception:
             return
         initialize = told.introductions.get(mcp.INITIALIZE)
         if standing.is_under_way:
-            if standing.needs_hands and not self._has_asked_for_tab:
+            is_asked_there = asks and sign_in_tool.is_safe_link(standing.url)
+            if standing.needs_hands and not is_asked_there and not self._has_asked_for_tab:
                 self._has_asked_for_tab = True
                 self._do(SignIn())
         elif standing.trouble:

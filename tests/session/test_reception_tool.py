@@ -220,7 +220,9 @@ def asked(told: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_a_host_that_opens_links_is_asked_to_and_told_when_it_is_over() -> None:
     book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
-    question = asked(book.calls(1))
+    commands = book.host(book.who.calls(1))
+    assert book.wants_sign_in(commands) == 0, "one of the two opens the link"
+    question = asked(book.told_all(commands))
     assert question["params"]["url"] == LINK
     assert book.says(result(question["id"], {"action": "accept"})) == []
     assert book.calls(2) == [], "the user was asked"
