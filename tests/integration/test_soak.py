@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.support import login_soak
 from tests.support.bridge_process import ROOT
 from tests.support.login_soak import Tally, soak
 
@@ -38,3 +39,14 @@ def test_what_was_misspelt_is_told_before_any_set_up(wrong: list[str]) -> None:
     assert done.returncode == 2
     assert "scripts/soak.py" in done.stderr
     assert "Preparing" not in done.stdout
+
+
+def test_a_round_that_fails_is_told_and_is_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails(manner: str) -> None:
+        raise AssertionError(f"two tabs ({manner})")
+
+    monkeypatch.setattr(login_soak, "play_round", fails)
+    assert login_soak.main(["--rounds", "1"]) == 1
+    assert capsys.readouterr().out == "soak: failed: two tabs (at-once)\n"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.protocol.jsonrpc import Notification, Request, parse
 from bridge.session.commands import SendToHost
-from bridge.session.events import SignInEnded, SignInShown
+from bridge.session.early_listens import EarlyListens
+from bridge.session.events import HostMessage, SignInEnded, SignInShown
+from bridge.session.intake import read_line
 from tests.session.modern_playbook import LEGACY, META_SUBSCRIPTION, MODERN_VERSION, PairingPlaybook, acknowledged
 from tests.session.playbook import INITIALIZED, cancelled, notification, request
-from tests.session.reception_book import KINDS, LINK, PROBLEM, TOOL, ReceptionPlaybook, changes, methods
+from tests.session.reception_book import KINDS, LINK, PROBLEM, TOOL, Host, ReceptionPlaybook, changes, methods
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 LEGACY_REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
@@ -508,3 +511,36 @@ def test_bytes_pass_as_they_came_when_nobody_has_to_sign_in() -> None:
     assert post.body == line
     answer = b'{"result":{"n": 1} ,"id":7,"jsonrpc":"2.0"}'
     assert SendToHost(answer) in book.answers(post.exchange, answer)
+
+
+def test_what_comes_when_nobody_is_asked_is_refused_at_once() -> None:
+    book = ReceptionPlaybook().received()
+    book.refused()
+    (told,) = book.asks(1, "vendor/thing")
+    assert PROBLEM in told["error"]["message"]
+    assert "sign_in" in told["error"]["message"]
+
+
+def test_what_comes_while_the_session_is_tried_again_is_held() -> None:
+    book = ReceptionPlaybook().received()
+    book.signed_in()
+    book.breaks()
+    book.calls(1)
+    assert book.asks(2, "vendor/thing") == []
+    book.serve()
+    book.answer(1)
+    assert book.answer(2)["result"] == {}
+
+
+def test_a_listen_that_the_server_has_acknowledged_needs_no_more_attention() -> None:
+    listens = EarlyListens(lambda _: True)
+    event = read_line(Host(MODERN_VERSION).asks(1, "subscriptions/listen", notifications={"toolsListChanged": True}))
+    assert isinstance(event, HostMessage)
+    assert isinstance(event.message, Request)
+    listens.open(event.message)
+    assert len(listens.acknowledge(lambda _: True)) == 1
+    assert listens.is_unsettled
+    note = parse(acknowledged(1))
+    assert isinstance(note, Notification)
+    assert not listens.acknowledged(note)
+    assert not listens.is_unsettled

@@ -381,3 +381,14 @@ def test_a_host_that_asks_in_both_eras_is_answered_in_each() -> None:
     assert told["result"]["resultType"] == "complete"
     (told,) = book.says(request("l", "tools/list"))
     assert "resultType" not in told["result"]
+
+
+@every_revision
+def test_in_each_sign_in_a_browser_is_wished_for_once(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received(is_open=False)
+    for id_ in (10, 20):
+        assert book.wants_sign_in(book.host(book.who.calls(id_ + 1))) == 1
+        assert book.wants_sign_in(book.host(book.who.calls(id_ + 2))) == 0
+        book.refused()
+        book.needs_sign_in()
+        book.shows(is_open=False)
