@@ -19,6 +19,7 @@ from bridge.errors import BridgeError
 from bridge.oauth.record import Freshness, Record, freshness
 from bridge.oauth.recovery import Held, Origin, Step, next_step
 from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
+from bridge.session.events import SignInEnded, SignInStarted
 
 _CLOSING_SECONDS = 1.0
 _PAUSE_SECONDS = 5.0
@@ -58,8 +59,7 @@ class Renewal(Protocol):
 class Authorization:
     """Gives each request its credential, and makes good what the server refuses.
 
-    `conceal` takes each secret before it is used. `signing_in` hears when a person is waited for, and when no more:
-    then with the reason why there is no token, or nothing.
+    `conceal` takes each secret before it is used. `tell` hears when a person is waited for, and when no more.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Authorization:
         *,
         use_id_token: bool,
         conceal: Callable[[str], None],
-        signing_in: Callable[[bool, str], None],
+        tell: Callable[[SignInStarted | SignInEnded], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._kept = KeptRecord(slot, keeping)
@@ -78,7 +78,7 @@ class Authorization:
         self._renewal: Renewal | None = None
         self._use_id_token = use_id_token
         self._conceal = conceal
-        self._signing_in = signing_in
+        self._tell = tell
         self._clock = clock
         self._record: Record | None = None
         self._origin = Origin.STORE
@@ -163,7 +163,7 @@ class Authorization:
         elif self._work is not None:
             self._work.add_done_callback(lambda _: self.wish())
         elif refusal is None or (self._credential.header and refusal.credential.serial != self._credential.serial):
-            self._signing_in(False, "")  # There is a token that was not refused, or none is wanted.
+            self._tell(SignInEnded())  # There is a token that was not refused, or none is wanted.
         else:
             self._begin(self._sign_in(refusal, is_wished=True))
 
@@ -318,7 +318,7 @@ class Authorization:
             return False
 
         self._is_asking = True
-        self._signing_in(True, "")
+        self._tell(SignInStarted(widens=refusal.lacks is not None))
         problem = ""
         try:
             brought = await self._make().sign_in(refusal, self._record, is_wished=is_wished, is_needed=is_needed)
@@ -330,7 +330,7 @@ class Authorization:
             raise
         finally:
             self._is_asking = False
-            self._signing_in(False, problem)
+            self._tell(SignInEnded(problem))
 
     def _is_signed_out(self) -> bool:
         """Whether somebody removed the record from the store. It is looked at once a second, if at all."""

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.app.sleep import SleepDetector
 from bridge.errors import SERVER_ERROR
@@ -36,7 +36,9 @@ from bridge.session.commands import (
 from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, TimerFired, TimerKey, Woke
 from bridge.session.intake import read_line
 from bridge.session.pairing import Pairing
-from bridge.session.reception import Reception
+
+if TYPE_CHECKING:
+    from bridge.session.reception import Reception
 
 _NOTE_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0

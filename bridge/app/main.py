@@ -24,13 +24,12 @@ from bridge.remote.connecting import Way, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
 from bridge.remote.proxy import proxy_for
-from bridge.session.events import SignInEnded, SignInStarted
 from bridge.session.pairing import Pairing
-from bridge.session.reception import Reception
 from bridge.store import verdicts
 
 if TYPE_CHECKING:
     from bridge.app.renewal import PersonalRenewal
+    from bridge.session.reception import Reception
 
 _LAST_MOMENT = 1.9
 
@@ -65,7 +64,8 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         tls = ssl_context(settings)
     connections = Connections(Way(origin_of(settings.url), proxy, tls), settings.connect_timeout)
     pairing = _pairing(settings, logging_to)
-    machine = _received(pairing, settings, logging_to) if settings.signs_in else pairing
+    waits = not settings.signs_in or settings.sign_in.answer_within is None
+    machine = pairing if waits else _received(pairing, settings, logging_to)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(machine, output, _remembering(settings.url))
     authorization = _authorization(settings, logging_to, bridge) if settings.signs_in else None
@@ -112,6 +112,8 @@ def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
 
 
 def _received(pairing: Pairing, settings: Settings, logging_to: log.Log) -> Reception:
+    from bridge.session.reception import Reception
+
     within = settings.sign_in.answer_within
     return Reception(pairing, within, logging_to.redactor, url=settings.url, fresh=_unguessable)
 
@@ -167,7 +169,7 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> A
         make_renewal,
         use_id_token=own.use_id_token,
         conceal=logging_to.redactor.add,
-        signing_in=lambda begins, problem: bridge.take(SignInStarted() if begins else SignInEnded(problem)),
+        tell=bridge.take,
     )
 
 

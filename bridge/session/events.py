@@ -101,7 +101,12 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False):
 
 
 class SignInStarted(msgspec.Struct, frozen=True, gc=False):
-    """A person was asked to sign in. What waits for the server may take minutes now, through no fault of its own."""
+    """A person was asked to sign in. What waits for the server may take minutes now, through no fault of its own.
+
+    `widens`: there is a token that is good for other requests, and more scopes are asked for.
+    """
+
+    widens: bool = False
 
 
 class SignInShown(msgspec.Struct, frozen=True, gc=False):

@@ -87,7 +87,7 @@ class Reception:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
-        if self._answer_within is None:
+        if self._answer_within is None or (type(event) not in _OURS and not self._stay.is_listening):
             return self._pairing.handle(event, now)
         self._now = self._standing.now = now
         if type(event) in _OURS:
@@ -112,6 +112,7 @@ class Reception:
             if self._standing.is_under_way:
                 self._standing.show(event)
                 self._stay.shown()
+                self._watch_the_clock()
         elif isinstance(event, SignInEnded):
             self._ended(event)
         elif isinstance(event, TimerFired) and event.timer == _TIMER:
@@ -129,7 +130,7 @@ class Reception:
     # -- how the sign-in goes
 
     def _started(self, event: SignInStarted) -> None:
-        self._standing.begin()
+        self._standing.begin(widens=event.widens)
         self._has_asked_for_tab = False
         self._pass(event)
         if self._stay.is_on:
@@ -150,8 +151,11 @@ class Reception:
 
     def _watch_the_clock(self) -> None:
         """Receive the host once something has waited for long enough; till then, be woken for it."""
-        if self._stay.is_on or self._is_timed or not self._standing.is_under_way:
+        standing = self._standing
+        if self._stay.is_on or self._is_timed or not standing.is_under_way:
             return
+        if standing.widens and not standing.needs_hands:
+            return  # Whatever the token is good for goes on, and the person has it before him.
         began = self._stay.unanswered.oldest()
         if began is None or self._answer_within is None:
             return

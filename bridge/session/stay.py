@@ -59,6 +59,11 @@ class Stay:
         return self.is_on or self.told.is_concerned or self._calls.has_questions or self.ears.is_swallowing
 
     @property
+    def is_listening(self) -> bool:
+        """Whether what the server's side says to the host may mean anything here."""
+        return self.is_on or self.ears.is_needed
+
+    @property
     def busy(self) -> bool | None:
         """Whether the host waits for an answer; None where that is not known here."""
         if self._calls.is_busy or self.room.is_busy:

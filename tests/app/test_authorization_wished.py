@@ -76,6 +76,12 @@ async def test_where_nothing_was_refused_there_is_nothing_to_sign_in_for() -> No
     assert (desk.told, desk.problems, desk.made) == ([False], [""], 0)
 
 
+async def test_that_more_scopes_are_asked_for_is_told() -> None:
+    desk = Desk(Shelf(record()))
+    await desk.refused(lacks=("three",))
+    assert (desk.told, desk.widens) == ([True, False], [True])
+
+
 # -- signed out elsewhere
 
 
@@ -92,7 +98,12 @@ async def test_the_store_is_looked_at_once_a_second_at_most() -> None:
     await desk.token()
     looks: list[str] = []
     hint = desk.shelf.exists_hint
-    desk.shelf.exists_hint = lambda slot: looks.append(slot) is None and hint(slot)  # type: ignore[method-assign]
+
+    def look(slot: str) -> bool:
+        looks.append(slot)
+        return hint(slot)
+
+    desk.shelf.exists_hint = look  # type: ignore[method-assign]
     for _ in range(1000):
         await desk.token()
         desk.now += 0.004

@@ -149,6 +149,10 @@ class ReceptionPlaybook(PairingPlaybook):
 
     # -- the sign-in
 
+    def needs_more(self) -> list[dict[str, Any]]:
+        """A request needs more scopes than the token has, and a person is asked for them."""
+        return self.told_all(self.on(SignInStarted(widens=True)))
+
     def needs_sign_in(self) -> list[dict[str, Any]]:
         """A person is asked."""
         return self.told_all(self.on(SignInStarted()))

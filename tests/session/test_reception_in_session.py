@@ -255,3 +255,30 @@ def test_odd_ids_and_params_do_no_harm() -> None:
         book.host(request(f"{id_}", "subscriptions/listen", params))
         book.host(request(f"l{id_}", "tools/list", params))
     assert book.answer("l10")["result"]["tools"]
+
+
+# -- more scopes
+
+
+@every_revision
+def test_while_more_scopes_are_asked_for_the_tools_stay(revision: str) -> None:
+    book = in_session(revision)
+    book.calls(1, "pay")
+    assert book.needs_more() == []
+    assert book.shows(is_open=True) == []
+    assert ("reception", 0) not in book.timers
+    assert book.asks(2, "tools/list") == [], "the server is asked, which it still allows"
+    assert book.signed_in() == []
+    book.serve()
+    assert book.answer(2)["result"]["tools"] == [TOOL]
+
+
+@every_revision
+def test_where_more_scopes_are_asked_for_in_no_browser_the_call_is_told_so(revision: str) -> None:
+    book = in_session(revision)
+    book.calls(1, "pay")
+    book.needs_more()
+    told = [*book.shows(is_open=False), *book.waits()]
+    (answer,) = (said for said in told if said.get("id") == 1)
+    assert answer["result"]["isError"]
+    assert LINK in answer["result"]["content"][0]["text"]

@@ -18,6 +18,7 @@ from bridge.oauth.errors import GrantRejected, SignInError
 from bridge.oauth.grants import Tokens
 from bridge.oauth.record import Record, decode, encode
 from bridge.remote.credentials import Credential, Refusal
+from bridge.session.events import SignInEnded, SignInStarted
 
 DEADLINE = 10.0
 URL = "https://mcp.example/mcp"
@@ -204,6 +205,7 @@ class Desk:
         self.concealed: list[str] = []
         self.told: list[bool] = []
         self.problems: list[str] = []
+        self.widens: list[bool] = []
         self.renewing = Renewing(self.issuer, self.shelf)
         self.made = 0
         self.authorization = Authorization(
@@ -212,7 +214,7 @@ class Desk:
             self._make,
             use_id_token=use_id_token,
             conceal=self.concealed.append,
-            signing_in=self._signing_in,
+            tell=self._hear,
             clock=lambda: self.now,
         )
 
@@ -220,10 +222,12 @@ class Desk:
         self.made += 1
         return self.renewing
 
-    def _signing_in(self, begins: bool, problem: str) -> None:
-        self.told.append(begins)
-        if not begins:
-            self.problems.append(problem)
+    def _hear(self, event: SignInStarted | SignInEnded) -> None:
+        self.told.append(isinstance(event, SignInStarted))
+        if isinstance(event, SignInEnded):
+            self.problems.append(event.problem)
+        else:
+            self.widens.append(event.widens)
 
     async def credential(self) -> Credential:
         """As a request gets it."""
