@@ -38,7 +38,7 @@ from bridge.session.intake import read_line
 from bridge.session.pairing import Pairing
 
 if TYPE_CHECKING:
-    from bridge.session.reception import Reception
+    from bridge.reception.reception import Reception
 
 _NOTE_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0

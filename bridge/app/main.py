@@ -29,7 +29,7 @@ from bridge.store import verdicts
 
 if TYPE_CHECKING:
     from bridge.app.renewal import PersonalRenewal
-    from bridge.session.reception import Reception
+    from bridge.reception.reception import Reception
 
 _LAST_MOMENT = 1.9
 
@@ -112,7 +112,7 @@ def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
 
 
 def _received(pairing: Pairing, settings: Settings, logging_to: log.Log) -> Reception:
-    from bridge.session.reception import Reception
+    from bridge.reception.reception import Reception
 
     within = settings.sign_in.answer_within
     return Reception(pairing, within, logging_to.redactor, url=settings.url, fresh=_unguessable)

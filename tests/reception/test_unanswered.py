@@ -3,9 +3,9 @@
 import pytest
 
 from bridge.protocol.jsonrpc import Request, RequestId
+from bridge.reception.unanswered import Unanswered
 from bridge.session.events import HostMessage
 from bridge.session.intake import read_line
-from bridge.session.unanswered import Unanswered
 from tests.session.modern_playbook import BOTH, LEGACY, MODERN, PairingPlaybook, called, listening_to
 from tests.session.playbook import request, tool_call
 

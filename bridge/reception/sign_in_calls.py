@@ -24,9 +24,10 @@ from bridge.era import per_request
 from bridge.errors import INVALID_PARAMS
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import NotAMessage, Notification, Octets, Request, RequestId, Response, request_id
-from bridge.session import faults, provisional, sign_in_tool
+from bridge.reception import provisional, sign_in_tool
+from bridge.reception.sign_in_tool import WAIT_SECONDS, Standing
+from bridge.session import faults
 from bridge.session.commands import CancelTimer, Command, SendToHost, SetTimer
-from bridge.session.sign_in_tool import WAIT_SECONDS, Standing
 
 TIMER = "reception/call"
 """The purpose of the timers that end the waiting of calls."""

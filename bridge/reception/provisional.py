@@ -20,8 +20,8 @@ from bridge import __version__
 from bridge.era import input_requests, per_request
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Octets, Request
-from bridge.session import sign_in_tool
-from bridge.session.sign_in_tool import Standing
+from bridge.reception import sign_in_tool
+from bridge.reception.sign_in_tool import Standing
 
 LISTS = {
     mcp.TOOLS_LIST: ("tools", "tools"),

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.reception.reception_book import LINK, PROBLEM, ReceptionPlaybook, methods
 from tests.session.modern_playbook import MODERN_VERSION
 from tests.session.playbook import INITIALIZED, cancelled, error, request, result
-from tests.session.reception_book import LINK, PROBLEM, ReceptionPlaybook, methods
 
 REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN_VERSION]
 every_revision = pytest.mark.parametrize("revision", REVISIONS)

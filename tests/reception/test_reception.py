@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bridge.protocol.jsonrpc import Notification, Request, parse
+from bridge.reception.early_listens import EarlyListens
 from bridge.session.commands import SendToHost
-from bridge.session.early_listens import EarlyListens
 from bridge.session.events import HostMessage, SignInEnded, SignInShown
 from bridge.session.intake import read_line
+from tests.reception.reception_book import KINDS, LINK, PROBLEM, TOOL, Host, ReceptionPlaybook, changes, methods
 from tests.session.modern_playbook import LEGACY, META_SUBSCRIPTION, MODERN_VERSION, PairingPlaybook, acknowledged
 from tests.session.playbook import INITIALIZED, cancelled, notification, request
-from tests.session.reception_book import KINDS, LINK, PROBLEM, TOOL, Host, ReceptionPlaybook, changes, methods
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 LEGACY_REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]

@@ -15,11 +15,11 @@ from typing import Protocol
 
 from bridge.protocol import jsonrpc, mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
+from bridge.reception.early_listens import EarlyListens
+from bridge.reception.receiving import Receiving
+from bridge.reception.sign_in_tool import Standing
+from bridge.reception.unanswered import Unanswered
 from bridge.session import faults
-from bridge.session.early_listens import EarlyListens
-from bridge.session.receiving import Receiving
-from bridge.session.sign_in_tool import Standing
-from bridge.session.unanswered import Unanswered
 
 _UNAUTHORIZED = "unauthorized"
 

@@ -12,16 +12,17 @@ import msgspec
 
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Octets, Request, RequestId
-from bridge.session import faults, provisional, sign_in_tool
+from bridge.reception import provisional, sign_in_tool
+from bridge.reception.early_listens import EarlyListens
+from bridge.reception.overhearing import Overhearing
+from bridge.reception.receiving import Receiving
+from bridge.reception.sign_in_calls import SignInCalls
+from bridge.reception.sign_in_tool import Standing
+from bridge.reception.unanswered import Unanswered
+from bridge.reception.waiting_room import WaitingRoom
+from bridge.session import faults
 from bridge.session.commands import Command, Report, SendToHost
-from bridge.session.early_listens import EarlyListens
 from bridge.session.events import Event, HostMessage
-from bridge.session.overhearing import Overhearing
-from bridge.session.receiving import Receiving
-from bridge.session.sign_in_calls import SignInCalls
-from bridge.session.sign_in_tool import Standing
-from bridge.session.unanswered import Unanswered
-from bridge.session.waiting_room import WaitingRoom
 
 
 class Stay:

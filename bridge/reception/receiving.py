@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
-from bridge.session import faults, provisional, sign_in_tool
-from bridge.session.deaf_hosts import ignores_list_changed
+from bridge.reception import provisional, sign_in_tool
+from bridge.reception.deaf_hosts import ignores_list_changed
+from bridge.reception.provisional import Guest
+from bridge.reception.sign_in_tool import Standing
+from bridge.session import faults
 from bridge.session.pairing import is_modern
-from bridge.session.provisional import Guest
-from bridge.session.sign_in_tool import Standing
 
 _TOOL = b'"%b"' % sign_in_tool.NAME.encode()
 

@@ -7,9 +7,9 @@ import pytest
 
 from bridge.session.commands import Post
 from bridge.session.events import Cause, SignInEnded
+from tests.reception.reception_book import LINK, PROBLEM, TOOL, ReceptionPlaybook, changes, methods
 from tests.session.modern_playbook import META_SUBSCRIPTION, MODERN_VERSION, body
 from tests.session.playbook import INITIALIZED, cancelled, request, result
-from tests.session.reception_book import LINK, PROBLEM, TOOL, ReceptionPlaybook, changes, methods
 
 REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN_VERSION]
 every_revision = pytest.mark.parametrize("revision", REVISIONS)

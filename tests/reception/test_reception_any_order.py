@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bridge.session.commands import Command, EndSession, Post, SignIn
 from bridge.session.events import Cause, ExchangeFailed, SignInEnded, SignInShown, SignInStarted
+from tests.reception.reception_book import LINK, PROBLEM, ReceptionPlaybook
 from tests.session.modern_playbook import MODERN_VERSION, body
 from tests.session.playbook import INITIALIZED, cancelled, error, result
-from tests.session.reception_book import LINK, PROBLEM, ReceptionPlaybook
 from tests.session.test_any_order import Step, pick
 from tests.support.pieces import unhurried
 

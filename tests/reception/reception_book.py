@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.reception.reception import Reception
 from bridge.session.commands import Command, EndSession, OpenStream, Post, SignIn
 from bridge.session.events import (
     Cause,
@@ -19,7 +20,6 @@ from bridge.session.events import (
     SignInShown,
     SignInStarted,
 )
-from bridge.session.reception import Reception
 from tests.session.modern_playbook import (
     LEGACY,
     META_CAPABILITIES,

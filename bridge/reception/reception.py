@@ -24,7 +24,11 @@ from collections.abc import Callable
 
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
-from bridge.session import faults, provisional, sign_in_calls, sign_in_tool
+from bridge.reception import provisional, sign_in_calls, sign_in_tool
+from bridge.reception.sign_in_calls import SignInCalls
+from bridge.reception.sign_in_tool import Standing
+from bridge.reception.stay import Stay
+from bridge.session import faults
 from bridge.session.commands import CancelTimer, Command, SendToHost, SetTimer, SignIn
 from bridge.session.events import (
     Event,
@@ -37,9 +41,6 @@ from bridge.session.events import (
     TimerFired,
 )
 from bridge.session.pairing import Pairing, is_modern
-from bridge.session.sign_in_calls import SignInCalls
-from bridge.session.sign_in_tool import Standing
-from bridge.session.stay import Stay
 
 _TIMER = ("reception", 0)
 _SOON = 0.001

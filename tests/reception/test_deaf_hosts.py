@@ -4,7 +4,7 @@ import pytest
 from msgspec import Raw
 
 from bridge.protocol import mcp
-from bridge.session.deaf_hosts import ignores_list_changed
+from bridge.reception.deaf_hosts import ignores_list_changed
 from tests.session.modern_playbook import META_CLIENT
 
 

@@ -1,0 +1,1 @@
+"""Answers the host in time while somebody has to sign in. Pure."""
