@@ -20,6 +20,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 import time
@@ -231,7 +232,7 @@ class Login:
                 why = "no browser is wanted" if self._settings.sign_in.no_browser else ""
                 why = why or why_not_here(os.environ, sys.platform, os.path.exists)
             if why:
-                self._tell(tab="unopened", message=advice(why, self._news.redirect_uri))
+                self._tell(tab="unopened", message=advice(why, self._news.redirect_uri, socket.gethostname()))
                 return
             history = self._files.history(self._slot)
             self._files.put_history(self._slot, history.tab_opened(time.time()))

@@ -27,7 +27,7 @@ from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Batch, Call, Calls
-from bridge.session.commands import Command, Deliver, DropConnections, EndSession
+from bridge.session.commands import Deliver, DropConnections, EndSession
 from bridge.session.deadlines import Deadlines
 from bridge.session.events import (
     Event,
@@ -44,6 +44,7 @@ from bridge.session.gate import Gate
 from bridge.session.ledger import Exchange, Ledger
 from bridge.session.legacy import Legacy
 from bridge.session.listening import Listening
+from bridge.session.machine import ServerMachine
 from bridge.session.notes import Notes
 from bridge.session.opening import Opening
 from bridge.session.sending import Outgoing, Sending
@@ -54,7 +55,7 @@ _GIVING_UP = frozenset(("deadline", "replayed", "initialized", "endpoint"))
 _WHILE_SIGNING_IN = 30.0
 
 
-class Session:
+class Session(ServerMachine):
     """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
     `listens_first`: nothing is sent in a session before its standing stream is there, or is known not to be: for a host
@@ -74,10 +75,8 @@ class Session:
     ) -> None:
         self._transport = transport
         self._listens_first = listens_first
-        self._closed = False
-        self._signing_in = False
-        self._ledger = ledger = Ledger(url, redact, lane)
-        self._calls = Calls()
+        ledger = Ledger(url, redact, lane)
+        super().__init__(ledger, Calls())
         self._deadlines = Deadlines(ledger, request_timeout)
         self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer, self._on_stray)
         self._gate = gate = Gate()
@@ -106,11 +105,6 @@ class Session:
         )
 
     @property
-    def busy(self) -> bool:
-        """Whether the host waits for an answer."""
-        return len(self._calls) > 0
-
-    @property
     def set_up(self) -> list[Request]:
         """See `Machine`."""
         return self._opening.set_up
@@ -128,15 +122,6 @@ class Session:
         """What the host calls itself; empty before it has."""
         return self._opening.host_name
 
-    def handle(self, event: Event, now: float) -> list[Command]:
-        """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
-        ledger = self._ledger
-        ledger.now = now
-        if not self._closed:
-            self._dispatch(event)
-        commands, ledger.commands = ledger.commands, []
-        return commands
-
     def _dispatch(self, event: Event) -> None:
         if self._ledger.take(event):
             return
@@ -149,9 +134,7 @@ class Session:
             if timer := self._ledger.timer_fired(event.timer):
                 self._on_timer(timer)
         elif isinstance(event, SignInStarted | SignInEnded):
-            self._signing_in = isinstance(event, SignInStarted)
-            for call in self._calls:
-                call.sent_at = self._ledger.now  # The person's time is not the server's.
+            self._on_sign_in(event)
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())
             self._listening.refresh()

@@ -25,7 +25,7 @@ from bridge.protocol.jsonrpc import Message, Notification, Request, Response
 from bridge.session import faults
 from bridge.session.answers import Answers
 from bridge.session.calls import Call, Calls
-from bridge.session.commands import Command, Deliver, DropConnections, Post
+from bridge.session.commands import Deliver, DropConnections, Post
 from bridge.session.deadlines import Deadlines
 from bridge.session.events import (
     Event,
@@ -40,6 +40,7 @@ from bridge.session.events import (
 from bridge.session.faults import Fault
 from bridge.session.gate import Gate
 from bridge.session.ledger import Exchange, Ledger
+from bridge.session.machine import ServerMachine
 from bridge.session.relisting import Relisting
 from bridge.session.sending import Outgoing, Sending
 from bridge.session.subscriptions import Subscriptions
@@ -47,7 +48,7 @@ from bridge.session.subscriptions import Subscriptions
 _WHILE_SIGNING_IN = 30.0
 
 
-class Stateless:
+class Stateless(ServerMachine):
     """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
     `is_own`: it asks for the bridge itself, to which no answer is a failure.
@@ -63,10 +64,8 @@ class Stateless:
         *,
         is_own: bool = False,
     ) -> None:
-        self._closed = False
-        self._signing_in = False
-        self._ledger = ledger = Ledger(url, redact, lane)
-        self._calls = Calls(resumable=False)
+        ledger = Ledger(url, redact, lane)
+        super().__init__(ledger, Calls(resumable=False))
         self._deadlines = Deadlines(ledger, request_timeout)
         self._answers = Answers(
             ledger,
@@ -97,23 +96,9 @@ class Stateless:
         self._is_connected = is_own  # Only what the host is connected to is told.
 
     @property
-    def busy(self) -> bool:
-        """Whether the host waits for an answer; a subscription has none to wait for."""
-        return len(self._calls) > 0
-
-    @property
     def set_up(self) -> list[Request]:
         """See `Machine`: here each request says it all."""
         return []
-
-    def handle(self, event: Event, now: float) -> list[Command]:
-        """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
-        ledger = self._ledger
-        ledger.now = now
-        if not self._closed:
-            self._dispatch(event)
-        commands, ledger.commands = ledger.commands, []
-        return commands
 
     def awaits(self, id_: jsonrpc.RequestId) -> bool:
         """Whether a request of the host's with this id has no answer yet."""
@@ -128,9 +113,7 @@ class Stateless:
             if timer := self._ledger.timer_fired(event.timer):
                 self._on_timer(timer)
         elif isinstance(event, SignInStarted | SignInEnded):
-            self._signing_in = isinstance(event, SignInStarted)
-            for call in self._calls:
-                call.sent_at = self._ledger.now  # The person's time is not the server's.
+            self._on_sign_in(event)
             self._subscriptions.be_patient()
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())

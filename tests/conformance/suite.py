@@ -33,7 +33,6 @@ class Outcome:
 
     held: bool
     judged: bool
-    only_late: bool
     report: str
 
 
@@ -61,15 +60,14 @@ def judge(code: int | None, results: Path, output: str) -> Outcome:
     if found is None:
         # A skipped scenario exits with 0 too: without checks, nothing was tested.
         report = f"the suite wrote no checks (exit code {code}):\n{output[-OUTPUT_TAIL:]}"
-        return Outcome(held=False, judged=False, only_late=False, report=report)
+        return Outcome(held=False, judged=False, report=report)
     checks: list[dict[str, Any]] = json.loads(found.read_text(encoding="utf-8"))
     statuses = {check["status"] for check in checks}
     held = code == 0 and "SUCCESS" in statuses
     said = found.with_name("stderr.txt").read_text(encoding="utf-8", errors="replace").strip()
     lines = [_line(check) for check in checks if check["status"] in ("FAILURE", "WARNING")]
     lines.append(f"suite's exit code {code}; host and bridge said:\n{said[-OUTPUT_TAIL:] or '(nothing)'}")
-    only_late = "WARNING" in statuses and "FAILURE" not in statuses
-    return Outcome(held=held, judged=True, only_late=only_late, report="\n".join(lines))
+    return Outcome(held=held, judged=True, report="\n".join(lines))
 
 
 def _line(check: dict[str, Any]) -> str:

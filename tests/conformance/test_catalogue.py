@@ -80,11 +80,5 @@ def test_a_fall_tells_the_checks_and_the_last_words(tmp_path: Path) -> None:
     outcome = judge(1, written(tmp_path, "SUCCESS", "FAILURE"), "")
     assert outcome.judged
     assert not outcome.held
-    assert not outcome.only_late
     assert "FAILURE check-1: why" in outcome.report
     assert "host: a reason" in outcome.report
-
-
-@pytest.mark.parametrize(("statuses", "late"), [(["SUCCESS", "WARNING"], True), (["WARNING", "FAILURE"], False)])
-def test_lateness_is_a_warning_and_no_failure(tmp_path: Path, statuses: list[str], late: bool) -> None:
-    assert judge(1, written(tmp_path, *statuses), "").only_late is late
