@@ -56,10 +56,21 @@ async def test_the_consent_counts_though_the_copy_that_asked_for_it_is_gone(endi
         assert page.status == 200, page
         async with start_copy(site) as successor:
             await works(successor)
-        await no_login_left(site.person)
         assert len(site.person.opened) == 1
         assert len(site.authority.seen("register")) == 1
         assert len(site.authority.forms("authorization_code")) == 1
+        assert_only_the_store_holds_secrets(site)
+
+
+async def test_a_login_that_nobody_waits_for_ends_by_itself() -> None:
+    async with Site() as site, halted_at(site, "before-consent") as halt:
+        async with start_copy(site) as opener:
+            await opener.ask("initialize", INITIALIZE)
+            await halt.reached()
+            await end_copy(opener, "killed")
+        await halt.go_on()
+        await no_login_left(site.person, LOGIN)
+        assert not any(path.suffix == ".notice" for path in site.person.files())
         assert_only_the_store_holds_secrets(site)
 
 

@@ -53,7 +53,7 @@ async def test_callback_takes_the_right_one_after_all_that_is_wrong() -> None:
             copy.process.kill()
         await kill_login(site.person)
 
-        async with start_copy(site) as copy:
+        async with start_copy(site, "--answer-within", "0") as copy:
             opened, url = await begin(site, copy, 3)
             right = await consent_elsewhere(url)
             state = next(part for part in urlsplit(right).query.split("&") if part.startswith("state="))

@@ -66,7 +66,7 @@ async def test_sign_in_is_all_there_is_until_somebody_consents(era: Era, server_
                     assert (await visit(url)).status == 200
                 ((failed, text),) = answers
                 assert not failed, text
-                assert "Signed in" in text
+                assert "signed in to" in text.lower()
                 await host.until(lambda: all(host.received(kind) for kind in CHANGES), "word of changed lists", SLOW)
             await has_the_servers_tools(host)
         assert len(site.person.opened) == 1
@@ -82,7 +82,7 @@ async def test_without_a_browser_the_tool_carries_the_link(era: Era) -> None:
                 assert (await visit(link_in(site, text))).status == 200
             ((failed, text),) = answers
             assert not failed, text
-            assert "Signed in" in text
+            assert "signed in to" in text.lower()
             await host.until(lambda: bool(host.received(CHANGES[0])), "word of changed tools", SLOW)
         await has_the_servers_tools(host)
         assert site.person.opened == []
@@ -98,7 +98,7 @@ async def test_a_host_that_can_open_links_is_given_one(era: Era) -> None:
             assert (await visit(str(asked.url))).status == 200
         ((failed, text),) = answers
         assert not failed, text
-        assert "Signed in" in text
+        assert "signed in to" in text.lower()
         await has_the_servers_tools(host)
         assert site.person.opened == []
 
@@ -112,7 +112,7 @@ async def test_a_link_that_is_declined_is_told_in_words(era: Era) -> None:
         host.elicitation = types.ElicitResult(action="accept")
         failed, text = await call_sign_in(host)
         assert not failed, text
-        assert "Signed in" in text
+        assert "signed in to" in text.lower()
         await has_the_servers_tools(host)
 
 
@@ -129,7 +129,7 @@ async def test_a_refusal_is_told_and_another_try_is_granted(era: Era) -> None:
             async with host.watching():
                 failed, text = await call_sign_in(host)
                 assert not failed, text
-                assert "Signed in" in text
+                assert "signed in to" in text.lower()
                 await host.until(lambda: bool(host.received(CHANGES[0])), "word of changed tools", SLOW)
             await has_the_servers_tools(host)
         assert len(site.authority.forms("authorization_code")) == 1
