@@ -1,32 +1,14 @@
 """Signing in where the eras meet: the server that asks for a token may be of either, and is not judged by asking."""
 
-import contextlib
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.support.bridge_process import BridgeProcess
 from tests.support.era_host import ModernHost, handshake, leave
 from tests.support.fault_era import EraServer
-from tests.support.oauth_authority import Authority
-from tests.support.oauth_server import ProtectedServer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth_era import era_site
+from tests.support.oauth_site import LOGIN
 
 pytestmark = pytest.mark.anyio
-
-
-class ProtectedEraServer(ProtectedServer, EraServer):
-    """A server of either era behind the check of a token."""
-
-
-@contextlib.asynccontextmanager
-async def site(era: str) -> AsyncIterator[Site]:
-    """The protected server of this era, its authorization server, and a person."""
-    authority = Authority()
-    server = ProtectedEraServer(authority)
-    server.eras = {era}
-    async with Site(authority, server) as made:
-        yield made
 
 
 async def call(host: BridgeProcess, era: str) -> None:
@@ -42,7 +24,7 @@ async def call(host: BridgeProcess, era: str) -> None:
 @pytest.mark.parametrize("server_era", ["legacy", "modern"])
 @pytest.mark.parametrize("host_era", ["legacy", "modern"])
 async def test_a_person_signs_in_once_whatever_the_eras(host_era: str, server_era: str) -> None:
-    async with site(server_era) as protected:
+    async with era_site(server_era) as protected:
         for _ in range(2):
             async with protected.bridge() as host:
                 await call(host, host_era)
