@@ -279,3 +279,20 @@ async def test_the_wait_is_over_with_the_host() -> None:
         async with start_copy(site) as later:
             await works(later)
         assert len(site.person.opened) == 1
+
+
+async def test_a_code_to_type_in_stands_in_the_tools_result() -> None:
+    """RFC 8628: no browser here and none needed, and the calls that waited are finished."""
+    async with Site() as site:
+        site.authority.offers |= {"device"}
+        async with legacy_copy(site, "--grant", "device-code", "--no-browser") as copy:
+            await opened_provisionally(copy)
+            told = text_in(await copy.call("sign_in", deadline=LOGIN))
+            (user_code,) = (code.user_code for code in site.authority.codes.values())
+            assert user_code in told
+            assert site.authority.url("activate") in told
+            waiting = await copy.ask("tools/call", {"name": "sign_in", "arguments": {}})
+            site.authority.answer_code(user_code, confirmed=True)
+            assert "Signed in" in text_in(await copy.answer(waiting, deadline=LOGIN))
+            await serves(copy)
+        assert site.person.opened == []
