@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bridge.app.login_order import login_slot, make_order, slot_of
-from bridge.app.logins import Logins
+from bridge.app.logins import Joined, Logins
 from bridge.app.sign_ins import read_stored, who
 from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError
@@ -93,7 +93,12 @@ async def log_in(
             )
         return True
 
-    joined = await logins.join_or_start(make_order(settings, None, previous, ""), may_start)
+    joining = asyncio.create_task(logins.join_or_start(make_order(settings, None, previous, ""), may_start))
+    try:
+        joined = await asyncio.shield(joining)
+    except asyncio.CancelledError:
+        await _stop_begun(joining)
+        raise
     assert joined is not None  # noqa: S101 - a login may always start here
     opening = None
     if joined.was_under_way:
@@ -160,6 +165,17 @@ async def attend(
 async def _open(wire: Wire) -> None:
     with contextlib.suppress(ChannelLost):
         await wire.say("open")  # Why there is no tab, if there is none, is in the news.
+
+
+async def _stop_begun(joining: asyncio.Task[Joined | None], seconds: float = 5.0) -> None:
+    """End a login that is just being started, as soon as it can be told: without us nobody knows of it."""
+    with contextlib.suppress(BridgeError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            joined = await joining
+        if joined is not None:
+            if not joined.was_under_way:
+                await stop(joined.channel)
+            await joined.channel.close()
 
 
 async def stop(wire: Wire, seconds: float = 2.0) -> None:

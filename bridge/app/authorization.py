@@ -251,7 +251,7 @@ class Authorization:
         from bridge.oauth.errors import GrantRejected, SignInError, Unavailable
 
         async with self._kept.locked():
-            if self._kept.is_kept and not self._kept.may_exist:
+            if self._is_removed():
                 self._adopt(None, Origin.STORE)  # Somebody signed out: what is left here is not to bring it back.
                 return
             record = await self._kept.read_current() or seen
@@ -269,9 +269,12 @@ class Authorization:
             except SignInError as problem:
                 _logger.info("the token cannot be renewed, a sign-in is needed: %s", problem.message)
                 cleared = record.without_tokens()
-                if isinstance(problem, GrantRejected):
+                if isinstance(problem, GrantRejected) and not self._is_removed():
                     await self._kept.save(cleared)
                 self._adopt(cleared, Origin.STORE)
+                return
+            if self._is_removed():
+                self._adopt(None, Origin.STORE)  # Who signed out waits for nobody's refresh any longer than he likes.
                 return
             await self._kept.save(renewed)
         self._adopt(renewed, Origin.REFRESH)
@@ -339,7 +342,10 @@ class Authorization:
         if is_soon or not self._kept.is_kept:
             return False
         self._looks_again_at = now + 1.0
-        return not self._kept.may_exist
+        return self._is_removed()
+
+    def _is_removed(self) -> bool:
+        return self._kept.is_kept and not self._kept.may_exist
 
 
 def _say_why(task: asyncio.Future[None]) -> None:

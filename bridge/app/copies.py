@@ -30,16 +30,17 @@ class Copy:
 
 
 def running_copies() -> list[Copy]:
-    """Every copy that this user may see, the oldest first. Asks the system and may take some tenths of a second."""
+    """Every copy of this user's, the oldest first. Asks the system and may take some tenths of a second."""
     import psutil
 
-    return copies_among(psutil.process_iter())
+    return copies_among(psutil.process_iter(), psutil.Process().username())
 
 
-def copies_among(processes: Iterable[Any]) -> list[Copy]:
-    """The copies among these processes, as psutil gives them; those that end meanwhile, or are hidden, are left out.
+def copies_among(processes: Iterable[Any], user: str) -> list[Copy]:
+    """The copies of `user` among these processes, as psutil gives them.
 
-    A launcher that waits for the copy it started (a script's `.exe` on Windows) has the same words: it is none.
+    Those that end meanwhile, or are hidden, are left out. A launcher that waits for the copy it started (a script's
+    `.exe` on Windows) has the same words: it is none.
     """
     import psutil
 
@@ -47,12 +48,12 @@ def copies_among(processes: Iterable[Any]) -> list[Copy]:
     for process in processes:
         try:
             arguments = arguments_of(process.cmdline(), is_process=True)
+            # The user last: on Windows it may be asked of another machine.
+            if arguments is not None and process.pid != os.getpid() and process.username() == user:
+                found[process.pid] = (process, arguments)
         except (psutil.Error, OSError):
             continue
-        if arguments is not None and process.pid != os.getpid():
-            found[process.pid] = (process, arguments)
-    parents = {number: _parent(process) for number, (process, _) in found.items()}
-    launchers = {number for number in parents.values() if number in found}
+    launchers = {_parent(process) for process, _ in found.values()} & found.keys()
     copies = []
     for number, (process, arguments) in found.items():
         if number in launchers:
@@ -69,12 +70,14 @@ def copies_among(processes: Iterable[Any]) -> list[Copy]:
 
 
 def _parent(process: Any) -> int:
+    """The number of the parent, 0 where it has ended: Windows may have given that number to another since."""
     import psutil
 
     try:
-        return int(process.ppid())
+        parent = process.parent()
     except (psutil.Error, OSError):
         return 0
+    return 0 if parent is None else int(parent.pid)
 
 
 def _name_of_parent(process: Any) -> str:

@@ -168,4 +168,7 @@ def _words(value: object) -> tuple[list[str], dict[str, str]]:
         return [], {}
     variables = value.get("env")
     environ = variables.items() if isinstance(variables, dict) else ()
-    return [command, *words], {name: text for name, text in environ if isinstance(text, str)}
+    variables = {name: text for name, text in environ if isinstance(text, str)}
+    if any("\0" in text for text in (command, *words, *variables, *variables.values())):
+        return [], {}  # No system starts a program so.
+    return [command, *words], variables

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 PROGRAM = "mcp-remote-bridge"
 MODULE = ("-m", "bridge")
@@ -19,6 +20,7 @@ MODULE = ("-m", "bridge")
 _FIRST_WORDS = 10
 _ENDING = re.compile(r"\.(exe|cmd|bat|pyw?)$", re.IGNORECASE)
 _VERSION = re.compile(r"(\[[^\]]*\])?([@=~<>!].*)?$")
+_WITH_VALUE = ("-X", "-W")  # Options of Python.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
@@ -44,15 +46,22 @@ def arguments_of(words: Sequence[str], *, is_process: bool) -> tuple[str, ...] |
 
 
 def _program(words: Sequence[str]) -> int | None:
-    """Where the word stands that names the bridge; the last one, for `pipx run --spec` has it twice."""
-    for index in reversed(range(len(words))):
-        if tuple(words[max(0, index - 1) : index + 1]) == MODULE or _names_the_bridge(words[index]):
-            return index
-    return None
+    """Where the word stands that names the bridge.
+
+    Of several it is the last, for `uv --directory mcp-remote-bridge run mcp-remote-bridge` has two, but none that an
+    option stands before, if there is another: that may be its value, as in `--client-id mcp-remote-bridge`.
+    """
+    found, behind_options = None, None
+    for index, (before, word) in enumerate(pairwise(("", *words))):
+        if (before, word) == MODULE or (_names_the_bridge(word) and not before.startswith("-")):
+            found = index
+        elif _names_the_bridge(word):
+            behind_options = index
+    return behind_options if found is None else found
 
 
 def _names_the_bridge(word: str) -> bool:
-    if is_url(word) and "\\" not in word:
+    if word.startswith("-") or (is_url(word) and "\\" not in word):
         return False
     last = _ENDING.sub("", re.split(r"[/\\]", word)[-1])
     return _VERSION.sub("", last) == PROGRAM
@@ -63,5 +72,7 @@ def _runs_itself(words: Sequence[str], program: int) -> bool:
     if program == 0:
         return True
     interpreter = _ENDING.sub("", re.split(r"[/\\]", words[0])[-1]).lower()
-    between = words[1:program]
-    return interpreter.startswith(("python", "pypy")) and all(word.startswith("-") for word in between)
+    between = pairwise(words[:program])
+    return interpreter.startswith(("python", "pypy")) and all(
+        word.startswith("-") or before in _WITH_VALUE for before, word in between
+    )

@@ -66,9 +66,10 @@ class LoginFiles:
         """Say where a login is. Raises `StoreError`."""
         self._files.write(f"{check_slot(notice.slot)}.notice", msgspec.json.encode(notice))
 
-    def drop_notice(self, slot: str) -> None:
-        """The login is over."""
-        self._try(lambda: self._files.delete(f"{check_slot(slot)}.notice"))
+    def drop_notice(self, notice: Notice) -> None:
+        """The login is over. The notice of another, which began where there are no locks, stays."""
+        if self.notice(notice.slot) == notice:
+            self._try(lambda: self._files.delete(f"{check_slot(notice.slot)}.notice"))
 
     def history(self, slot: str) -> History:
         """How sign-ins went."""

@@ -7,8 +7,10 @@ for the MCP server, and nobody else is asked with them.
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
@@ -25,13 +27,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Sign in to `settings.url`.
 
     `refusal` is what made it necessary; None where a person asked for it before any request. `previous` is what was
-    kept of the last sign-in, without its tokens. `host_name` names the program that the person works with.
+    kept of the last sign-in, without its tokens. `host_name` names the program that the person works with. `judged_at`
+    is when it was found to be needed (Unix seconds).
     """
 
     settings: Settings
     refusal: Refusal | None = None
     previous: Record | None = None
     host_name: str = ""
+    judged_at: float = 0.0
 
     def __repr__(self) -> str:
         """Without what it holds, for a client secret may be in it."""
@@ -50,7 +54,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Busy(msgspec.Struct, frozen=True, tag="busy"):
-    """Another login process is at it."""
+    """Another login process is at it, or was when this one was found to be needed: that is to be looked at again."""
 
 
 class Unable(msgspec.Struct, frozen=True, tag="unable"):
@@ -111,13 +115,13 @@ def decode_order(line: bytes) -> Order:
 
 def _encode_more(value: object) -> object:
     if isinstance(value, Path):
-        return str(value)
+        return quote(os.fsencode(value))  # A file's name need not be text, and JSON is.
     raise NotImplementedError(type(value).__name__)
 
 
 def _decode_more(kind: type, value: object) -> object:
     if issubclass(kind, Path) and isinstance(value, str):
-        return Path(value)
+        return Path(os.fsdecode(unquote_to_bytes(value)))
     raise NotImplementedError(kind.__name__)
 
 

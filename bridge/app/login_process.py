@@ -3,7 +3,7 @@
 | what happens | what it does |
 |---|---|
 | the copy that started it ends | goes on: the person's consent still counts |
-| another login process has the lock | says so, and ends |
+| another login process has the lock, or had it until just now | says so, and ends |
 | somebody connects to the channel | tells how it stands, and each change |
 | tokens, a refusal, `--login-timeout`, a signal, the word `stop` | tells the outcome, tidies up, ends |
 | it hangs, whatever on | a timer ends it |
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import secrets
@@ -44,7 +45,9 @@ from bridge.app.login_order import (
     login_slot,
     slot_of,
 )
+from bridge.app.logins import reach
 from bridge.app.signing_in import ask_of, open_web, sign_in_flow
+from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.login.browser import open_browser
 from bridge.login.channel import ChannelServer
@@ -60,6 +63,7 @@ from bridge.store.vault import open_vault
 
 _ORDER_SECONDS = 10.0
 _BESIDES_THE_PERSON = 180.0
+_MOST_ASKED = 2
 _LOCK_SECONDS = 0.1
 _MOST_LINES = 100
 _FIRST_SECONDS = 3.0
@@ -72,10 +76,30 @@ def run_login_process() -> int:
     order = _take_order()
     if order is None:
         return 2
-    _end_for_certain(order.settings.sign_in.login_timeout + _BESIDES_THE_PERSON)
-    with log.configure(order.settings) as logging_to:
-        asyncio.run(_run(order, logging_to, platform_places()))
+    # A person is asked once more where the server turns out not to know the client.
+    _end_for_certain(_MOST_ASKED * order.settings.sign_in.login_timeout + _BESIDES_THE_PERSON)
+    with _configure_log(order.settings) as logging_to:
+        try:
+            asyncio.run(_run(order, logging_to, platform_places()))
+        except BridgeError as problem:
+            _logger.warning("the sign-in was not begun: %s", problem)
+            answer(Unable(problem.message, problem.hint))
+            return problem.exit_code
+        except Exception:
+            # Nobody reads its stderr.
+            _logger.exception("a defect of the bridge: the sign-in was not carried out")
+            return 1
     return 0
+
+
+def _configure_log(settings: Settings) -> log.Log:
+    """The log that was asked for; without its file where that can be opened no more: no reason not to sign in."""
+    try:
+        return log.configure(settings)
+    except BridgeError as problem:
+        logging_to = log.configure(dataclasses.replace(settings, log_file=None))
+        _logger.warning("%s", problem)
+        return logging_to
 
 
 def _take_order() -> Order | None:
@@ -112,28 +136,45 @@ async def _run(order: Order, logging_to: log.Log, places: Places) -> None:
             answer(Busy())
             return
         except StoreError as problem:
-            _logger.warning("other copies of the bridge cannot be told of this login: %s", problem)
+            _logger.warning("other copies of the bridge cannot be kept from a login of their own: %s", problem)
+        if order.judged_at < files.history(slot).ended_at <= time.time():
+            # It ended while this process started, and may have brought what is wanted, or a refusal.
+            answer(Busy())
+            return
         login = Login(order, files, logging_to)
         key = secrets.token_bytes(32)
         server = await ChannelServer.start(key, login.on_word)
+        notice = Notice(
+            slot=slot,
+            pid=os.getpid(),
+            port=server.port,
+            key=key.hex(),
+            server=order.settings.url,
+            profile=order.settings.sign_in.profile,
+            since=time.time(),
+        )
         try:
-            with contextlib.suppress(StoreError):
-                files.put_notice(
-                    Notice(
-                        slot=slot,
-                        pid=os.getpid(),
-                        port=server.port,
-                        key=key.hex(),
-                        server=order.settings.url,
-                        profile=order.settings.sign_in.profile,
-                        since=time.time(),
-                    )
-                )
+            if await _is_under_way(files.notice(slot)):
+                answer(Busy())
+                return
+            try:
+                files.put_notice(notice)
+            except StoreError as problem:
+                _logger.warning("other copies of the bridge cannot be told of this login: %s", problem)
             answer(Ready(server.port, key.hex()))
             await login.run(server)
         finally:
-            files.drop_notice(slot)
+            files.drop_notice(notice)
             await server.close()
+
+
+async def _is_under_way(notice: Notice | None) -> bool:
+    """Whether there is a login all the same: on some file systems a lock keeps nobody out."""
+    channel = await reach(notice) if notice else None
+    if channel is None:
+        return False
+    await channel.close()
+    return True
 
 
 class Login:
@@ -157,6 +198,7 @@ class Login:
         self._vault = open_vault(self._settings.sign_in.token_store, lambda text: _logger.warning("%s", text))
         self._flow = sign_in_flow(self._settings, self._web, self._vault, self, self._conceal)
         self._is_wished = False
+        self._has_opened = False
 
     async def run(self, server: ChannelServer) -> None:
         """Sign in, and tell how it went."""
@@ -165,10 +207,13 @@ class Login:
         work = self._work = asyncio.create_task(self._sign_in())
         _on_signals(lambda: work.cancel())
         outcome = await _outcome_of(work, self._redact)
-        history = self._files.history(self._slot).ended(outcome.failure or "done", time.time())
-        self._files.put_history(self._slot, history)
+        if self._has_opened or outcome.failure not in {"failed", "stopped"}:
+            history = self._files.history(self._slot).ended(outcome.failure or "done", time.time())
+            self._files.put_history(self._slot, history)
         await asyncio.sleep(0)  # What was logged last is told too.
-        outcome = msgspec.structs.replace(outcome, log=self._news.log, logged=self._news.logged)
+        outcome = self._news = msgspec.structs.replace(
+            outcome, tab="opened" if self._has_opened else "", log=self._news.log, logged=self._news.logged
+        )
         first = others = outcome
         if outcome.phase == "done" and self._record is not None:
             first = others = _with(outcome, self._record, is_kept=self._is_kept)
@@ -198,10 +243,9 @@ class Login:
         if word.want == "stop":
             self._work.cancel()
             return ""
-        if not self._news.url:
-            # It is opened as soon as there is something to open.
-            self._is_wished = True
-            return ""
+        self._is_wished = True
+        if self._news.phase != "waiting":
+            return ""  # It is opened as soon as there is something to open, if there will be.
         await self._open(wished=True)
         return "" if self._news.tab == "opened" else self._news.message
 
@@ -236,10 +280,12 @@ class Login:
                 return
             history = self._files.history(self._slot)
             self._files.put_history(self._slot, history.tab_opened(time.time()))
+            self._has_opened = True
             try:
                 await open_browser(self._news.url, os.environ)
             except SignInError as problem:
                 self._files.put_history(self._slot, history)
+                self._has_opened = False
                 self._tell(tab="unopened", message=str(problem))
             else:
                 self._tell(tab="opened", message="")
@@ -309,7 +355,7 @@ def _with(news: News, record: Record, *, is_kept: bool) -> News:
 
 
 def _end_for_certain(seconds: float) -> threading.Timer:
-    timer = threading.Timer(seconds, os._exit, (1,))
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), os._exit, (1,))
     timer.daemon = True
     timer.start()
     return timer

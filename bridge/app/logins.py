@@ -18,8 +18,11 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+
+import msgspec
 
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.login_order import Busy, Order, Ready, Unable, decode_answer, encode_order
@@ -29,8 +32,6 @@ from bridge.login.spawn import start_detached, surroundings_of
 from bridge.oauth.errors import SignInError
 from bridge.store.locks import ProcessLocks
 from bridge.store.places import Places
-
-KEPT_VARIABLES = ("MCP_BRIDGE_TAB_PAUSE",)
 
 _CONNECT_SECONDS = 3.0
 _START_SECONDS = 15.0
@@ -78,9 +79,10 @@ class Logins:
             while True:
                 if joined := await self.join():
                     return joined
+                judged_at = time.time()
                 if not await may_start():
                     return None
-                if joined := await self._start(order):
+                if joined := await self._start(msgspec.structs.replace(order, judged_at=judged_at)):
                     return joined
                 if asyncio.get_running_loop().time() >= end:
                     raise self._stuck()
@@ -113,10 +115,11 @@ class Logins:
 
     async def _launch(self, order: Order) -> Ready | Busy | Unable:
         command = [sys.executable, "-P", "-m", "bridge", "login-process"]
-        environ = surroundings_of(os.environ, KEPT_VARIABLES)
-        line = await start_detached(command, environ, encode_order(order), _START_SECONDS)
         try:
+            line = await start_detached(command, surroundings_of(os.environ), encode_order(order), _START_SECONDS)
             return decode_answer(line or b"")
+        except TimeoutError:
+            return Busy()  # A slow machine: it is at it, and will be found by its notice.
         except ValueError:
             raise SignInError(
                 f"The process that is to sign in to {order.settings.url} was started, and ended without a word.",

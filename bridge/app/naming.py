@@ -5,7 +5,7 @@
 | that of an entry in a host's configuration, exactly | what that entry runs |
 | the host name of a server that somebody signed in to, or a label of it (`linear` of `mcp.linear.app`) | that sign-in |
 
-A URL is none. Of several sign-ins to one server the one in the asked profile counts, then the only one, then `default`.
+A URL is none. Of several sign-ins the one with the given options counts, then the only one, then that in `default`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from bridge.oauth.record import Record, tokens_slot
 from bridge.protocol.words import shown
 
 DEFAULT_PROFILE = "default"
+
+SLOT_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
+"""The options of a run, as `cli` names them, that make it another sign-in to the same server."""
 
 _MOST = 20
 _LONGEST = 200
@@ -59,25 +62,33 @@ def entries_named(name: str, entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.name == name]
 
 
-def known_named(name: str, known: Sequence[Known], profile: str | None) -> Known | None:
+def known_named(name: str, known: Sequence[Known], given: Mapping[str, str | None]) -> Known | None:
     """The sign-in that `name` means; None where no server is called so.
 
-    `profile` is the one that was asked for, None where none was. Raises `UsageError` where several may be meant.
+    `given` are those of `SLOT_OPTIONS` that somebody wrote. Raises `UsageError` where several may be meant.
     """
     found = [one for one in known if _is_called(one.server, name)]
-    for wanted in (profile, None, DEFAULT_PROFILE):
-        some = found if wanted is None else [one for one in found if one.profile == wanted]
+    for wanted in (given, {}, {"profile": DEFAULT_PROFILE}):
+        some = [one for one in found if all(one.options.get(option) == text for option, text in wanted.items())]
         if len(some) == 1:
             return some[0]
     if not found:
         return None
-    raise ambiguous(name, [f"{one.server} (profile {one.profile})" for one in found])
+    raise ambiguous(name, [f"{one.server} {spelled(one.options)}".rstrip() for one in found])
+
+
+def spelled(options: Mapping[str, str | None]) -> str:
+    """The options of a sign-in as they are typed; empty for the usual ones."""
+    told = {option: options.get(option) for option in SLOT_OPTIONS}
+    if told["profile"] == DEFAULT_PROFILE:
+        del told["profile"]
+    return " ".join(f"--{option.replace('_', '-')} {text}" for option, text in told.items() if text)
 
 
 def ambiguous(name: str, candidates: Sequence[str]) -> UsageError:
     """The error for a name that several servers have."""
     return UsageError(
-        f"{shown(name, _LONGEST)!r} may mean {_listed(candidates)}.", hint="Give the URL, and --profile if need be."
+        f"{shown(name, _LONGEST)!r} may mean {_listed(candidates)}.", hint="Give the URL, with the options shown."
     )
 
 

@@ -53,8 +53,7 @@ class Row:
 async def overview_here(token_store: StoreChoice, uses: Callable[[], Sequence[Use]]) -> list[Row]:
     """The overview of this machine. `uses` lists the copies, and may take a while. Raises `StoreError`."""
     vault = open_vault(token_store, lambda _: None)
-    listing = asyncio.create_task(asyncio.to_thread(uses))
-    return await overview(vault, LoginFiles(platform_places()), await listing)
+    return await overview(vault, LoginFiles(platform_places()), await asyncio.to_thread(uses))
 
 
 async def overview(vault: Vault, files: LoginFiles, uses: Sequence[Use]) -> list[Row]:

@@ -18,7 +18,7 @@ from bridge.config import Settings, parse_seconds
 from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError
 from bridge.oauth.record import Record, decode
-from bridge.oauth.tabs import PAUSE, HeldBack, held_back
+from bridge.oauth.tabs import PAUSE, HeldBack, History, held_back
 from bridge.remote.credentials import Refusal
 from bridge.session.events import SignInShown
 
@@ -62,6 +62,8 @@ class PersonalRenewal:
         self._kept_logins: Logins | None = None
         self._joined: Joined | None = None
         self._announced = ""
+        self._is_wished = False
+        self._unkept = History()
 
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
@@ -86,11 +88,12 @@ class PersonalRenewal:
         from bridge.login.channel import ChannelLost
 
         order = make_order(self._settings, refusal, previous, self._host_name())
+        self._is_wished = is_wished
 
         async def may_start() -> bool:
             if not await is_needed():
                 return False
-            if not is_wished:
+            if not self._is_wished:
                 self._check_tabs(widens=refusal.lacks is not None)
             return True
 
@@ -98,7 +101,7 @@ class PersonalRenewal:
         for _ in range(_TRIES):
             try:
                 joined = await logins.join_or_start(order, may_start)
-                return await self._follow(joined, is_wished=is_wished) if joined is not None else None
+                return await self._follow(joined) if joined is not None else None
             except ChannelLost:
                 # It was killed. What it had kept is found in the store; else another one may be begun.
                 _logger.info("the process that waited for the sign-in to %s has gone", self._settings.url)
@@ -111,6 +114,7 @@ class PersonalRenewal:
         """The person wishes it: open a browser for the sign-in that is under way. Raises nothing."""
         from bridge.login.channel import ChannelLost
 
+        self._is_wished = True  # Where there is none yet, it is begun with this.
         if self._joined is None or self._settings.sign_in.no_browser:
             return
         try:
@@ -119,30 +123,42 @@ class PersonalRenewal:
         except ChannelLost:
             _logger.debug("the sign-in is over")
 
-    async def _follow(self, joined: Joined, *, is_wished: bool) -> Brought:
+    async def _follow(self, joined: Joined) -> Brought:
         """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
         self._joined = joined
+        # Beside the wait: one that is at its end has news, and no answer any more.
+        opening = asyncio.create_task(self.open_browser()) if self._is_wished else None
         try:
-            if is_wished and not self._settings.sign_in.no_browser:
-                await joined.channel.say("open")
             return await self._wait(joined)
         finally:
             self._joined = None
+            if opening is not None:
+                opening.cancel()
             await joined.channel.close()
 
     async def _wait(self, joined: Joined) -> Brought:
+        began = time.time()
         heard = 0
         while True:
             news = await joined.channel.news()
             heard = self._pass_on(news, heard)
+            if news.is_last and news.tab == "opened" and self._history().ended_at < began:
+                # The disk takes no history, so this run keeps one for itself.
+                self._unkept = self._unkept.tab_opened(began).ended(news.failure or "done", time.time())
             if news.url:
                 self._tell(joined, news)
             if news.phase == "done":
                 if (record := decode(bytes(news.record))) is None:
                     raise SignInError("The sign-in brought something that cannot be used.", hint="Sign in once more.")
-                return Brought(record, news.is_kept)
+                return self._brought(record, is_kept=news.is_kept)
             if news.phase == "failed":
                 raise SignInError(news.message, hint=news.hint)
+
+    def _brought(self, record: Record, *, is_kept: bool) -> Brought:
+        if is_kept and self._settings.sign_in.token_store == "memory":  # noqa: S105 - a place
+            # The login was begun by a copy that has a store. What is in there is for those that share it to spend.
+            return Brought(msgspec.structs.replace(record, refresh_token=""), is_kept=False)
+        return Brought(record, is_kept)
 
     def _pass_on(self, news: News, heard: int) -> int:
         """Log what the login process logged since."""
@@ -169,13 +185,16 @@ class PersonalRenewal:
 
     def _check_tabs(self, *, widens: bool) -> None:
         """Raise `SignInError` where a person is not to be asked again without having wished it."""
-        from bridge.app.login_order import login_slot
-
-        history = self._logins().files.history(login_slot(self._settings))
         pause = parse_seconds(os.environ.get(PAUSE_VARIABLE) or f"{PAUSE:g}", PAUSE_VARIABLE, zero_is_none=True) or 0.0
         now = time.time()
-        if held := held_back(history, now=now, since=self._since, widens=widens, pause=pause):
+        if held := held_back(self._history(), now=now, since=self._since, widens=widens, pause=pause):
             raise SignInError(_why_held_back(held, self._settings.url, now), hint=_how_to_sign_in(self._settings))
+
+    def _history(self) -> History:
+        from bridge.app.login_order import login_slot
+
+        kept = self._logins().files.history(login_slot(self._settings))
+        return max(kept, self._unkept, key=lambda history: max(history.ended_at, history.logged_out_at))
 
     # -- what is asked of a token that does not help
 

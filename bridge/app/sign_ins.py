@@ -26,8 +26,8 @@ from bridge.app.naming import Known, known_from
 from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.oauth.record import Freshness, Record, client_slot, decode, freshness
-from bridge.store.errors import StoreBusy
-from bridge.store.places import platform_places
+from bridge.store.errors import StoreError
+from bridge.store.places import is_slot, platform_places
 from bridge.store.vault import StoreChoice, Vault, open_vault
 
 READ_SECONDS = 5.0
@@ -64,11 +64,13 @@ class Stored:
 class SignedOut:
     """What became of a sign-in.
 
-    `removed_from` is where the tokens were kept, empty where there were none; `problems` say what did not work.
+    `kept_in` is where the tokens were, empty where there were none; `is_removed`, that they are there no more.
+    `problems` say what did not work.
     """
 
     login_ended: bool = False
-    removed_from: str = ""
+    kept_in: str = ""
+    is_removed: bool = True
     is_revoked: bool = False
     registration_forgotten: bool = False
     problems: tuple[str, ...] = field(default=())
@@ -160,18 +162,20 @@ class SigningOut:
         if not self._vault.exists_hint(slot):
             return SignedOut(login_ended=ended)
         async with contextlib.AsyncExitStack() as stack:
-            # Somebody who holds it for so long hangs: that must not keep the tokens there.
-            with contextlib.suppress(StoreBusy):
+            # Somebody who holds it for so long hangs, or there are no locks: that must not keep the tokens there.
+            with contextlib.suppress(StoreError):
                 await stack.enter_async_context(self._vault.locked(slot, _LOCK_SECONDS))
             stored = await read_stored(self._vault, slot)
             left = await self._revoke(stored, settings)
             problems = [*left, *await self._delete(slot)]
+            is_removed = not self._vault.exists_hint(slot)
         forgotten = False
         if registration and stored.record is not None:
             client = client_slot(stored.record.issuer, stored.record.client.redirect_uri)
             forgotten = self._vault.exists_hint(client)
             problems += await self._delete(client)
-        return SignedOut(ended, stored.place, not left, forgotten, tuple(problems))
+            forgotten = forgotten and not self._vault.exists_hint(client)
+        return SignedOut(ended, stored.place, is_removed, not left, forgotten, tuple(problems))
 
     async def every(self) -> list[Stored]:
         """What there is to sign out of: what is stored, and what a login under way would store."""
@@ -180,15 +184,15 @@ class SigningOut:
         under_way = [
             Stored(slot, "", server=notice.server)
             for notice in self._files.notices()
-            if (slot := f"{TOKENS}-{notice.slot.partition('-')[2]}") not in slots
+            if is_slot(notice.slot) and (slot := f"{TOKENS}-{notice.slot.partition('-')[2]}") not in slots
         ]
         return [*stored, *under_way]
 
     async def forget_registrations(self) -> tuple[int, tuple[str, ...]]:
-        """Forget every registration; return how many there were, and what went wrong."""
+        """Forget every registration; return how many were forgotten, and what went wrong."""
         slots = self._vault.slots(CLIENT)
         problems = [problem for slot in slots for problem in await self._delete(slot)]
-        return len(slots), tuple(problems)
+        return sum(not self._vault.exists_hint(slot) for slot in slots), tuple(problems)
 
     async def _end_login(self, slot: str) -> bool:
         notice = self._files.notice(login_slot_of(slot))
@@ -214,7 +218,10 @@ class SigningOut:
         from bridge.app.signing_in import open_web
         from bridge.login.account import NO_REVOCATION, REVOKED, revoke
 
-        settings = settings or settings_for(record)
+        try:
+            settings = settings or settings_for(record)
+        except BridgeError as problem:
+            return (f"The tokens could not be revoked: {problem}",)
         if record.client.kind == "static":
             # The user keeps that secret himself.
             client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)

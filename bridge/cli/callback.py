@@ -23,5 +23,14 @@ def callback(url: str | None) -> None:
 
     from bridge.app.callbacks import hand_over
 
-    taken = asyncio.run(hand_over(sys.stdin.readline(_LONGEST) if url is None else url))
+    taken = asyncio.run(hand_over(_typed() if url is None else url))
     click.echo(f"Signed in to {named(taken.server, taken.profile)}.")
+
+
+def _typed() -> str:
+    """One line of stdin, whatever is in it; empty where there is no stdin."""
+    if sys.stdin is None:
+        return ""
+    if sys.stdin.isatty():
+        click.echo("Paste the address that the browser ended at:", err=True)
+    return sys.stdin.buffer.readline(_LONGEST).decode("utf-8", "replace")

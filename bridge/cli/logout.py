@@ -12,8 +12,14 @@ from bridge.cli.wording import clean, named
 from bridge.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bridge.app.redact import Redactor
     from bridge.app.sign_ins import SignedOut, Stored
+
+PROGRAM = "mcp-remote-bridge"
+
+_MOST = 10
 
 
 @click.command("logout", short_help="Sign out of a server.")
@@ -32,41 +38,58 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
     if every == (name is not None):
         raise UsageError("Give the server to sign out of, or --all.", hint="mcp-remote-bridge status lists them.")
     if name is None:
-        asyncio.run(_every(options["token_store"], registration=registration))
+        are_removed = asyncio.run(_every(options["token_store"], registration=registration))
     else:
         target = target_of(ctx, name, options)
-        asyncio.run(_one(target, options["token_store"], registration=registration))
+        are_removed = asyncio.run(_one(target, options["token_store"], registration=registration))
+    if not are_removed:
+        ctx.exit(1)
 
 
-async def _one(target: Target, token_store: Any, *, registration: bool) -> None:
+async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
+    from bridge.app.naming import spelled
     from bridge.app.redact import Redactor
-    from bridge.app.sign_ins import open_signing_out
+    from bridge.app.sign_ins import known_sign_ins, open_signing_out
 
     redactor = Redactor()
     settings, slot = target
     redactor.add(settings.sign_in.client_secret)
     done = await open_signing_out(token_store, redactor.add).sign_out(slot, settings, registration=registration)
-    _tell(named(settings.url, settings.sign_in.profile), done, redactor)
-    if registration and not done.removed_from:
+    name = named(settings.url, settings.sign_in.profile)
+    _tell(name, done, redactor)
+    if not done.kept_in and not done.login_ended:
+        click.echo(f"Nobody is signed in to {name}.")
+        same = [known for known in await known_sign_ins(token_store) if known.server == settings.url]
+        for known in same[:_MOST]:
+            click.echo(f"Somebody is with {clean(spelled(known.options)) or 'no options'}.")
+    if registration and not done.kept_in:
         click.echo("Which registration was for it is not known without a sign-in; with --all, every one is forgotten.")
+    return done.is_removed
 
 
-async def _every(token_store: Any, *, registration: bool) -> None:
+async def _every(token_store: Any, *, registration: bool) -> bool:
+    import asyncio
+
     from bridge.app.redact import Redactor
     from bridge.app.sign_ins import open_signing_out
 
     redactor = Redactor()
     signing_out = open_signing_out(token_store, redactor.add)
     found = await signing_out.every()
-    for one in found:
-        done = await signing_out.sign_out(one.slot, registration=registration)
+    # All at once, for each server, and the keyring, may take its time.
+    leaving = [asyncio.create_task(signing_out.sign_out(one.slot, registration=registration)) for one in found]
+    ended = [await task for task in leaving]
+    for one, done in zip(found, ended, strict=True):
         _tell(_name_of(one), done, redactor)
-    if not found:
+    if not any(done.kept_in or done.login_ended for done in ended):
         click.echo("Nobody is signed in to any server.")
+    are_removed = all(done.is_removed for done in ended)
     if registration:
         count, problems = await signing_out.forget_registrations()
         click.echo(f"Registrations forgotten besides: {count}.")
         _warn(problems, redactor)
+        are_removed = are_removed and not problems
+    return are_removed
 
 
 def _name_of(one: Stored) -> str:
@@ -77,16 +100,16 @@ def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
     """Say what became of one sign-in, on stdout; what did not work, on stderr."""
     if done.login_ended:
         click.echo(f"The sign-in to {name} that was under way is ended.")
-    if not done.removed_from:
-        if not done.login_ended:
-            click.echo(f"Nobody is signed in to {name}.")
-        return
-    too = ", and so is the client's registration" if done.registration_forgotten else ""
-    what = "revoked and removed" if done.is_revoked else "removed"
-    click.echo(f"Signed out of {name}: the tokens are {what} from {done.removed_from}{too}.")
+    if done.kept_in and done.is_removed:
+        too = ", and so is the client's registration" if done.registration_forgotten else ""
+        what = "revoked and removed" if done.is_revoked else "removed"
+        click.echo(f"Signed out of {name}: the tokens are {what} from {done.kept_in}{too}.")
+    elif done.kept_in:
+        revoked = "revoked, but " if done.is_revoked else ""
+        click.echo(f"{PROGRAM}: error: Not signed out of {name}: the tokens are {revoked}still there.", err=True)
     _warn(done.problems, redactor)
 
 
-def _warn(problems: Any, redactor: Redactor) -> None:
+def _warn(problems: Iterable[str], redactor: Redactor) -> None:
     for problem in problems:
-        click.echo(f"mcp-remote-bridge: warning: {clean(redactor(problem))}", err=True)
+        click.echo(f"{PROGRAM}: warning: {clean(redactor(problem))}", err=True)

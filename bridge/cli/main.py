@@ -13,6 +13,7 @@ Stdout belongs to the protocol: only what bridges nothing writes to it, such as 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -132,6 +133,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line `args`, by default the process's own, and exit."""
     # Given explicitly: left to itself, click expands variables and wildcards in arguments on Windows.
     words = list(sys.argv[1:] if args is None else args)
+    _write_anything()
     try:
         code = cli.main(words, prog_name=PROGRAM, standalone_mode=False)
     except click.ClickException as error:
@@ -146,6 +148,12 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         _complain(str(_defect(error, None)))
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _write_anything() -> None:
+    """A name that the code page of a pipe (Windows) has no letters for is written escaped, and stops nothing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _describe(error: click.ClickException) -> str:

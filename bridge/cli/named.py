@@ -51,7 +51,7 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
     """What `name`, given to the command of `ctx` with these `options`, is about. Raises `UsageError`."""
     from bridge.app.invocation import is_url
     from bridge.app.login_order import slot_of
-    from bridge.app.naming import entries_named, known_named, unknown
+    from bridge.app.naming import SLOT_OPTIONS, entries_named, known_named, unknown
 
     if is_url(name):
         settings = settings_from([name], options, os.environ)
@@ -62,27 +62,32 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
         return Target(settings, slot_of(settings))
     known = _known(options)
     given = {option: options[option] for option in _given(ctx) & options.keys()}
-    profile = given.get("profile")
-    found = known_named(name, known, profile)
+    telling = {option: given[option] for option in SLOT_OPTIONS if option in given}
+    found = known_named(name, known, telling)
     if found is None:
         if "." in name or ":" in name:
             settings_from([name], options, os.environ)  # Raises, and may know which URL was meant.
         raise unknown(name, hosts.entries, known)
     own = {option: text for option, text in found.options.items() if option in options}
     settings = settings_from([found.server], {**options, "allow_http": True, **own, **given}, os.environ)
-    is_other = bool(given.keys() & {"profile", "client_id", "client_metadata_url", "resource"})
+    is_other = any(found.options.get(option) != text for option, text in telling.items())
     return Target(settings, slot_of(settings) if is_other else found.slot)
 
 
 def host_entries() -> HostEntries:
     """The servers in the hosts' configurations."""
-    from bridge.app.host_entries import host_files, read_entries
+    from bridge.app.host_entries import HostEntries, host_files, read_entries
 
-    return read_entries(host_files(sys.platform, os.environ, Path.home()))
+    try:
+        home = Path.home()
+    except RuntimeError:  # A user without a home, as in some containers, has no hosts either.
+        return HostEntries((), ())
+    return read_entries(host_files(sys.platform, os.environ, home))
 
 
 def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identity | None:
     """The sign-in that a run with these words and variables uses; None where they cannot be read as a run's."""
+    from bridge.app.invocation import is_url
     from bridge.oauth.record import tokens_slot
 
     try:
@@ -90,9 +95,11 @@ def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identit
     except (click.ClickException, BridgeError):
         return None
     words = params["url"] or [environ.get(URL_VARIABLE, "")]
+    if len(words) > 1 or not is_url(words[0]):
+        return None  # The rest may be of a header that was broken at its spaces, with its secret.
     client = params["client_id"] or params["client_metadata_url"] or ""
     slot = tokens_slot(words[0], client, params["resource"] or "", params["profile"])
-    return Identity(slot, words[0], params["profile"]) if words[0] else None
+    return Identity(slot, words[0], params["profile"])
 
 
 def _parse(arguments: Sequence[str], environ: Mapping[str, str]) -> click.Context:
@@ -120,9 +127,15 @@ def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options
         settings = _of_entry(entry, on_the_line)
         found.setdefault(slot_of(settings), (entry, settings))
     if len(found) > 1:
-        raise ambiguous(name, [f"{settings.url} ({entry.host})" for entry, settings in found.values()])
+        raise ambiguous(name, [f"{_typed(settings)} ({entry.host})" for entry, settings in found.values()])
     [(_, settings)] = found.values()
     return settings
+
+
+def _typed(settings: Settings) -> str:
+    from bridge.app.naming import SLOT_OPTIONS, spelled
+
+    return f"{settings.url} {spelled({name: getattr(settings.sign_in, name) for name in SLOT_OPTIONS})}".rstrip()
 
 
 def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:

@@ -35,7 +35,7 @@ def status(as_json: bool, token_store: Any) -> None:
     notes = host_entries().notes
     now = time.time()
     if as_json:
-        click.echo(json.dumps({"servers": [as_object(row) for row in rows], "notes": list(notes)}, indent=2))
+        click.echo(json.dumps({"servers": [as_object(row) for row in rows], "notes": [*map(clean, notes)]}, indent=2))
         return
     for row in rows:
         click.echo("\n".join(lines_of(row, now)))
@@ -59,10 +59,12 @@ def _uses() -> list[Use]:
 
 def lines_of(row: Row, now: float) -> list[str]:
     """A row as lines for people, at `now` (Unix seconds)."""
+    from bridge.app.log import one_line
+
     head = named(row.server, row.profile) if row.server else "A sign-in that cannot be read"
     facts = (f"  {name.ljust(_WIDTH)}{clean(text)}" for name, text in _facts(row, now) if text)
     # Not through `clean`, which would take the state out of it: it is to be opened.
-    link = [f"  {'link'.ljust(_WIDTH)}{row.login.news.url}"] if row.login and row.login.news.url else []
+    link = [f"  {'link'.ljust(_WIDTH)}{one_line(row.login.news.url)}"] if row.login and row.login.news.url else []
     return [head, *facts, *link]
 
 
@@ -108,7 +110,7 @@ def as_object(row: Row) -> dict[str, Any]:
     """A row with names that stay. Times are Unix seconds; what is not known is null."""
     stored, record = row.stored, row.stored.record if row.stored else None
     return {
-        "server": row.server or None,
+        "server": clean(row.server) or None,
         "profile": row.profile or None,
         "signed_in": bool(record and record.access_token),
         "signed_in_as": row.who or None,
@@ -118,7 +120,7 @@ def as_object(row: Row) -> dict[str, Any]:
         "expires_at": record.expires_at if record else None,
         "renewable": bool(record and record.refresh_token),
         "kept_in": stored.place if stored else None,
-        "problem": (stored.problem if stored else "") or None,
+        "problem": clean(stored.problem if stored else "") or None,
         "login": _login_object(row.login),
         "copies": [{"pid": copy.pid, "since": copy.since, "host": copy.host} for copy in row.copies],
     }

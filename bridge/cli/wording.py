@@ -46,4 +46,4 @@ def moment(seconds: float) -> str:
 
 def named(server: str, profile: str) -> str:
     """A server, with the profile where it is not the usual one."""
-    return clean(server) if profile == "default" else f"{clean(server)} (profile {profile})"
+    return clean(server if profile == "default" else f"{server} (profile {profile})")

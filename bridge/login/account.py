@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from bridge.errors import BridgeError
 from bridge.login.web import Reply, Web
 from bridge.oauth.client import authenticate
-from bridge.oauth.errors import SignInError, Unavailable
+from bridge.oauth.errors import Unavailable
 from bridge.oauth.identity import who_by_id_token, who_by_userinfo
 from bridge.oauth.record import Record
 from bridge.oauth.revocation import Revocation, check_revoked, is_unsupported, retry_after, revocations
@@ -33,11 +34,11 @@ async def revoke(web: Web, record: Record, conceal: Callable[[str], None]) -> st
         return NOTHING_TO_REVOKE
     if record.revocation_endpoint is None:
         return NO_REVOCATION
-    problem: SignInError | None = None
+    problem: BridgeError | None = None
     for number, revocation in enumerate(wanted):
         try:
             await _revoke(web, record, record.revocation_endpoint, revocation, is_first=number == 0)
-        except SignInError as failure:
+        except BridgeError as failure:
             problem = problem or failure
             if isinstance(failure, Unavailable):
                 break  # Who does not answer is not waited for twice.
@@ -54,7 +55,7 @@ async def whoami(web: Web, record: Record) -> str:
         reply = await web.get(
             record.userinfo_endpoint, "userinfo endpoint", {"Authorization": f"Bearer {record.access_token}"}
         )
-    except SignInError as problem:
+    except BridgeError as problem:
         _logger.debug("nobody says who is signed in: %s", problem.message)
         return ""
     return who_by_userinfo(reply.status, reply.content_type, reply.body, record.id_token)

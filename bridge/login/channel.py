@@ -310,6 +310,7 @@ class Channel:
         """Let go of the login, which goes on."""
         self._hearing.cancel()
         await asyncio.wait([self._hearing])
+        self._writer.transport.abort()  # One that was cancelled before it began to hear has not done it.
 
     async def _hear(self) -> None:
         try:

@@ -33,12 +33,12 @@ class CannotStart(BridgeError):
     """The system did not start the process."""
 
 
-def surroundings_of(environ: Mapping[str, str], allow: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return the environment for such a process: ours without `MCP_BRIDGE_*`, except the names in `allow`.
+def surroundings_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for such a process: ours without `MCP_BRIDGE_*`.
 
     Those are settings, which it gets in its order, and may be secrets.
     """
-    return {name: value for name, value in environ.items() if name in allow or not name.startswith("MCP_BRIDGE_")}
+    return {name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")}
 
 
 def detachments(platform: str) -> tuple[dict[str, Any], ...]:
@@ -65,8 +65,8 @@ async def start_detached(
 ) -> bytes | None:
     """Start `command` on its own, with `order` on its stdin; return the first line it writes to stdout.
 
-    None if it ends or closes stdout without one, or writes none within `seconds`; in the last case it goes on. `order`
-    is all that it reads. What it writes to stderr is thrown away. Raises `BridgeError` where it cannot be started.
+    None if it ends or closes stdout without one. `order` is all that it reads. What it writes to stderr is thrown away.
+    Raises `BridgeError` where it cannot be started, `TimeoutError` after `seconds` without a line; it goes on then.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes | None] = loop.create_future()
@@ -85,11 +85,8 @@ async def start_detached(
 
     # A daemon thread, not asyncio's subprocesses: those kill the process when the loop ends.
     threading.Thread(target=_run, args=(command, environ, order, tell), name="spawn", daemon=True).start()
-    try:
-        async with asyncio.timeout(seconds):
-            return await answer
-    except TimeoutError:
-        return None
+    async with asyncio.timeout(seconds):
+        return await answer
 
 
 def _run(

@@ -20,7 +20,7 @@ MAX_PASTED = 16 * 1024
 """Characters."""
 
 _QUOTES = "\"'`<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
-_WHAT = "Paste the whole address that the browser ended at, such as http://localhost:1234/callback?code=...&state=..."
+_WHAT = "Paste the whole address that the browser ended at, with all that follows the question mark in it."
 _REQUEST = ("client_id", "response_type", "request_uri")
 
 

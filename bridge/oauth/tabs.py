@@ -77,14 +77,15 @@ def held_back(history: History, *, now: float, since: float, widens: bool, pause
 
     `since`: when this run began (Unix seconds). `widens`: more scopes are wanted than the last sign-in was asked for.
     """
-    if history.logged_out_at > since:
+    last = max(history.tab_at, history.ended_at)
+    if since < history.logged_out_at <= now:
         return HeldBack(float("inf"), "stopped")
-    if not history.tab_at or history.tab_at > now:  # The clock was set back: what it said is worth nothing.
+    if not history.tab_at or last > now:  # The clock was set back: what it said is worth nothing.
         return None
     if history.outcome == "done" and widens:
         return None
     if history.was_cut_off and not history.crashes:
         return None
-    failures = history.failures + history.crashes
-    until = max(history.tab_at, history.ended_at) + min(pause * 2**failures, max(pause, LONGEST_PAUSE))
+    failures = max(0, min(history.failures + history.crashes, _MOST_FAILURES))
+    until = last + min(pause * 2**failures, max(pause, LONGEST_PAUSE))
     return HeldBack(until, history.outcome) if now < until else None

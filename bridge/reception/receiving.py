@@ -49,7 +49,8 @@ class Receiving:
     @property
     def is_curious(self) -> bool:
         """Whether the server's answers tell something that has to be known."""
-        return not self.is_served or bool(self._listing)
+        is_opening = self.guest is not None and not self.guest.is_received
+        return not self.is_served or is_opening or bool(self._listing)
 
     def knows(self, *, modern: bool) -> bool:
         """Whether the server and the host of this era know each other."""

@@ -45,7 +45,8 @@ from bridge.session.pairing import Pairing, is_modern
 _TIMER = ("reception", 0)
 _SOON = 0.001
 _IN_USE = "This id is in use by a request that has no answer yet."
-_OURS = frozenset((HostMessage, HostBatch, HostClosed, SignInStarted, SignInShown, SignInEnded, TimerFired))
+_ALWAYS_OURS = frozenset((HostClosed, SignInStarted, SignInShown, SignInEnded))
+_SHOW_THE_HOST = frozenset((mcp.INITIALIZE, mcp.INITIALIZED, mcp.LISTEN))
 
 
 class Reception:
@@ -71,9 +72,10 @@ class Reception:
         self._commands: list[Command] = []
         self._standing = Standing(url)
         self._calls = SignInCalls(self._standing, self._do, fresh)
-        self._stay = Stay(self._standing, self._calls, pairing.awaits, self._pass, self._do, redact)
+        self._stay = Stay(self._standing, self._calls, pairing, self._pass, self._do, redact)
         self._is_timed = False
         self._has_asked_for_tab = False
+        self._is_aside = False
 
     @property
     def busy(self) -> bool:
@@ -88,22 +90,38 @@ class Reception:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
-        if self._answer_within is None or (type(event) not in _OURS and not self._stay.is_listening):
+        if self._answer_within is None or (self._is_aside and self._is_not_ours(event, now)):
             return self._pairing.handle(event, now)
         self._now = self._standing.now = now
-        if type(event) in _OURS:
-            self._take(event)
-        else:
-            self._pass(event)
+        self._take(event)
         self._stay.go_on()
+        self._is_aside = not (self._standing.is_under_way or self._stay.is_concerned or self._stay.is_listening)
         commands = self._commands[:]
         self._commands.clear()
         return commands
 
+    def _is_not_ours(self, event: Event, now: float) -> bool:
+        """Whether an event means nothing here while nobody has to sign in, but that the host may ask: most do."""
+        if isinstance(event, HostBatch):
+            for member in event.messages:
+                if isinstance(member, Request):
+                    self._stay.unanswered.enter(member, now, in_batch=True)
+            return True
+        if type(event) is not HostMessage:
+            return type(event) not in _ALWAYS_OURS
+        message = event.message
+        if isinstance(message, Response):
+            return True
+        if message.method in _SHOW_THE_HOST:
+            return False
+        if isinstance(message, Request):
+            self._stay.unanswered.enter(message, now)
+        return True
+
     def _take(self, event: Event) -> None:
         if isinstance(event, HostMessage):
             self._from_host(event)
-        elif isinstance(event, HostBatch) and self._stay.is_concerned:
+        elif isinstance(event, HostBatch):
             self._tell(*event.errors)
             for message in event.messages:
                 self._from_host(HostMessage(message))

@@ -23,7 +23,7 @@ from msgspec import Raw
 from bridge.era import per_request
 from bridge.errors import INVALID_PARAMS
 from bridge.protocol import mcp, writing
-from bridge.protocol.jsonrpc import NotAMessage, Notification, Octets, Request, RequestId, Response, request_id
+from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
 from bridge.reception import provisional, sign_in_tool
 from bridge.reception.sign_in_tool import WAIT_SECONDS, Standing
 from bridge.session import faults
@@ -38,21 +38,15 @@ _UNKNOWN = "The requestState is unknown, used up or too old: call it again witho
 
 
 class _Call:
-    """One call. `asks`: its host may be asked to open the link.
+    """One call. `asks`: its host may be asked to open the link."""
 
-    `token` is the progress token, as JSON, empty without one; `steps` is how far progress got, `told` the link it told.
-    """
-
-    __slots__ = ("asks", "is_modern", "number", "request", "steps", "token", "told")
+    __slots__ = ("asks", "is_modern", "number", "request")
 
     def __init__(self, number: int, request: Request, *, is_modern: bool, asks: bool) -> None:
         self.number = number
         self.request = request
         self.is_modern = is_modern
         self.asks = asks
-        self.token = _progress_token(request)
-        self.steps = 0
-        self.told = ""
 
 
 class _Question:
@@ -180,10 +174,6 @@ class SignInCalls:
 
     def _tell(self, call: _Call) -> None:
         standing = self._standing
-        if call.token and call.told != standing.url:
-            call.told = standing.url
-            call.steps += 1
-            self._say(_progress(call, standing.what_to_do()))
         if call.asks and sign_in_tool.is_safe_link(standing.url):
             self._ask(call)
         elif standing.needs_hands and self._told_url != standing.url:
@@ -245,16 +235,3 @@ class SignInCalls:
 
     def _all(self) -> list[_Call]:
         return list(self._waiting.values())
-
-
-def _progress_token(request: Request) -> bytes:
-    token = mcp.asked_progress_token(request.params)
-    try:
-        return token if token and request_id(token) is not None else b""
-    except NotAMessage:
-        return b""
-
-
-def _progress(call: _Call, text: str) -> Notification:
-    said = {"progressToken": Raw(call.token), "progress": call.steps, "message": text}
-    return writing.notification(mcp.PROGRESS, msgspec.json.encode(said))

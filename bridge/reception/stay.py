@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from bridge.protocol import mcp, writing
-from bridge.protocol.jsonrpc import Octets, Request, RequestId
+from bridge.protocol.jsonrpc import Octets, Request
 from bridge.reception import provisional, sign_in_tool
 from bridge.reception.early_listens import EarlyListens
 from bridge.reception.overhearing import Overhearing
@@ -23,35 +23,36 @@ from bridge.reception.waiting_room import WaitingRoom
 from bridge.session import faults
 from bridge.session.commands import Command, Report, SendToHost
 from bridge.session.events import Event, HostMessage
+from bridge.session.pairing import Pairing
 
 
 class Stay:
     """Whether there is one, and whatever outlives it.
 
-    `awaits(id)` tells whether a request that went up has no answer; `up(event)` hands one to whoever speaks to the
-    server; `do(command)` has something done. `redact` takes secrets out of a text.
+    `pairing` knows which requests have no answer; `up(event)` hands it one; `do(command)` has something done. `redact`
+    takes secrets out of a text.
     """
 
     def __init__(
         self,
         standing: Standing,
         calls: SignInCalls,
-        awaits: Callable[[RequestId], bool],
+        pairing: Pairing,
         up: Callable[[Event], None],
         do: Callable[[Command], None],
         redact: Callable[[str], str],
     ) -> None:
         self._standing = standing
         self._calls = calls
-        self._awaits = awaits
+        self._awaits = pairing.awaits
         self._up = up
         self._do = do
         self._then: list[Callable[[], None]] = []
         self.is_on = False
         self.told = Receiving(standing)
-        self.unanswered = Unanswered(awaits)
+        self.unanswered = Unanswered(pairing.awaits, lambda: pairing.busy)
         self.room = WaitingRoom(standing.server_url, self._tell)
-        self.listens = EarlyListens(awaits)
+        self.listens = EarlyListens(pairing.awaits)
         self.ears = Overhearing(standing, self.told, self.unanswered, self.listens, self, redact)
 
     @property
@@ -87,8 +88,8 @@ class Stay:
         self._tell(*self.listens.acknowledge(self.told.may_answer))
 
     def answer_waiting(self) -> None:
-        """Answer whatever of the host's requests can be."""
-        for request in self.unanswered.awaited():
+        """Answer whatever of the host's requests can be; a batch has its answer as a whole, from the server."""
+        for request in self.unanswered.single():
             if (line := self.told.answer(request)) is not None:
                 self._tell(line)
                 self.ears.swallow(request)

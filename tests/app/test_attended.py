@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from pathlib import Path
+from typing import TypeVar, cast
 
 import msgspec
 import pytest
 
-from bridge.app.attended import attend, left_of, stop
-from bridge.login.channel import ChannelLost
+from bridge.app.attended import attend, left_of, log_in, stop
+from bridge.app.logins import Joined
+from bridge.config import Settings
+from bridge.login.channel import Channel, ChannelLost
 from bridge.login.news import News
+from bridge.store.places import Places
 from tests.support.fault_http import Bell
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +35,7 @@ class Login:
         self.bell = Bell()
         self.problem = ""
         self.lost = False
+        self.is_closed = False
         self._news: asyncio.Queue[News | None] = asyncio.Queue()
 
     def tell(self, news: News | None) -> None:
@@ -41,6 +46,9 @@ class Login:
         if news is None:
             raise ChannelLost("The login process has ended.")
         return news
+
+    async def close(self) -> None:
+        self.is_closed = True
 
     async def say(self, want: str, text: str = "") -> str:
         self.heard.append((want, text))
@@ -188,6 +196,33 @@ async def test_what_is_no_address_never_reaches_the_login() -> None:
     await table.end()
     assert table.login.heard == []
     assert not any("planted" in text for text in table.paper.said)
+
+
+@pytest.mark.parametrize("was_under_way", [False, True])
+async def test_who_interrupts_while_a_login_is_started_leaves_none_behind(
+    was_under_way: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login, begun, reached = Login(), asyncio.Event(), asyncio.Event()
+
+    class Logins:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        async def join_or_start(self, *_: object) -> Joined:
+            begun.set()
+            await reached.wait()
+            return Joined(cast("Channel", login), was_under_way)
+
+    monkeypatch.setattr("bridge.app.attended.Logins", Logins)
+    monkeypatch.setattr("bridge.app.attended.platform_places", lambda: Places(tmp_path))
+    attending = asyncio.create_task(log_in(Settings(url=SERVER), Paper(), asyncio.Queue(), pytest.fail))
+    await within(begun.wait())
+    attending.cancel()
+    reached.set()
+    with pytest.raises(asyncio.CancelledError):
+        await within(attending)
+    assert login.heard == ([] if was_under_way else [("stop", "")])
+    assert login.is_closed
 
 
 async def test_a_login_that_goes_while_something_is_pasted_has_the_last_word() -> None:

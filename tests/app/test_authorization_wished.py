@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.oauth.errors import SignInError
-from tests.support.authorizing import Desk, Issuer, Shelf, record, settled, until
+from tests.support.authorizing import Desk, Issuer, Shelf, record, settled, until, within
 
 pytestmark = pytest.mark.anyio
 
@@ -121,6 +121,23 @@ async def test_a_refresh_does_not_bring_back_what_was_removed() -> None:
     with pytest.raises(SignInError):
         await desk.refused(credential)
     assert (desk.issuer.refreshed, desk.shelf.data) == ([], None)
+    assert await desk.token() is None
+
+
+@pytest.mark.parametrize("good", [{"r0"}, set()], ids=["renewed", "rejected"])
+async def test_who_signs_out_while_a_refresh_is_under_way_is_signed_out(good: set[str]) -> None:
+    desk = Desk(Shelf(record()))
+    credential = await desk.credential()
+    desk.issuer.good = good
+    desk.issuer.sign_in_problem = REFUSED
+    desk.issuer.grants.clear()
+    refused = desk.refuse(credential)
+    await until(lambda: desk.issuer.under_way == 1)
+    desk.shelf.data = None
+    desk.issuer.grants.set()
+    with pytest.raises(SignInError):
+        await within(refused)
+    assert desk.shelf.data is None
     assert await desk.token() is None
 
 

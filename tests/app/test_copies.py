@@ -13,6 +13,7 @@ from bridge.app.copies import UNKNOWN, Copy, copies_among, running_copies
 from tests.support.bridge_process import environment
 
 URL = "https://mcp.example/mcp"
+ME = "anna"
 
 
 class Process:
@@ -20,7 +21,8 @@ class Process:
 
     def __init__(self, pid: int, words: Any, parent: "Process | None" = None, **facts: Any) -> None:
         self.pid = pid
-        self._facts = {"name": f"program-{pid}", "cmdline": words, "create_time": float(pid), "environ": {}, **facts}
+        known = {"name": f"program-{pid}", "cmdline": words, "create_time": float(pid), "environ": {}, "username": ME}
+        self._facts = known | facts
         self._parent = parent
 
     def __getattr__(self, name: str) -> Any:
@@ -32,9 +34,6 @@ class Process:
 
         return fact
 
-    def ppid(self) -> int:
-        return self._parent.pid if self._parent else 1
-
     def parent(self) -> "Process | None":
         return self._parent
 
@@ -45,12 +44,12 @@ HOST = Process(10, ["/opt/host/host"], name="Claude")
 def test_a_copy_is_told_with_who_started_it_and_what_it_was_told() -> None:
     facts = {"MCP_BRIDGE_PROFILE": "work", "HOME": "/x", "SECRET": "planted"}
     copy = Process(11, ["mcp-remote-bridge", URL], HOST, create_time=5.5, environ=facts)
-    assert copies_among([HOST, copy]) == [Copy(11, 5.5, "Claude", (URL,), {"MCP_BRIDGE_PROFILE": "work"})]
+    assert copies_among([HOST, copy], ME) == [Copy(11, 5.5, "Claude", (URL,), {"MCP_BRIDGE_PROFILE": "work"})]
 
 
 def test_nothing_that_may_be_secret_is_shown() -> None:
     words = ["mcp-remote-bridge", URL, "--header", "X: planted"]
-    [copy] = copies_among([Process(11, words, HOST, environ={"MCP_BRIDGE_HEADER": "X: planted"})])
+    [copy] = copies_among([Process(11, words, HOST, environ={"MCP_BRIDGE_HEADER": "X: planted"})], ME)
     assert "planted" not in repr(copy)
 
 
@@ -62,41 +61,55 @@ def test_other_programs_commands_and_this_process_are_none() -> None:
         Process(14, [], HOST),
         Process(os.getpid(), ["mcp-remote-bridge", URL], HOST),
     ]
-    assert copies_among(others) == []
+    assert copies_among(others, ME) == []
 
 
 def test_a_launcher_that_waits_for_its_copy_is_none_and_the_host_is_above_it() -> None:
     launcher = Process(11, ["C:\\bin\\mcp-remote-bridge.exe", URL], HOST)
     python = Process(12, ["python.exe", "C:\\bin\\mcp-remote-bridge.exe", URL], launcher)
-    assert [(copy.pid, copy.host) for copy in copies_among([python, launcher, HOST])] == [(12, "Claude")]
+    assert [(copy.pid, copy.host) for copy in copies_among([python, launcher, HOST], ME)] == [(12, "Claude")]
+
+
+def test_one_that_got_the_number_of_a_parent_that_ended_is_no_launcher() -> None:
+    # On Windows a process goes on naming the number of a parent that is long gone; psutil's `parent` knows.
+    old, new = Process(12, ["mcp-remote-bridge", URL], None, ppid=11), Process(11, ["mcp-remote-bridge", URL], HOST)
+    assert [(copy.pid, copy.host) for copy in copies_among([old, new], ME)] == [(11, "Claude"), (12, UNKNOWN)]
+
+
+@pytest.mark.parametrize("user", ["bert", psutil.AccessDenied(11)], ids=["named", "hidden"])
+def test_those_of_other_users_are_none(user: object) -> None:
+    mine, other = (
+        Process(number, ["mcp-remote-bridge", URL], HOST, username=who) for number, who in ((12, ME), (11, user))
+    )
+    assert [copy.pid for copy in copies_among([other, mine], ME)] == [12]
 
 
 def test_the_oldest_comes_first() -> None:
     processes = [
         Process(number, ["mcp-remote-bridge", URL], HOST, create_time=at) for number, at in ((12, 2.0), (11, 3.0))
     ]
-    assert [copy.pid for copy in copies_among(processes)] == [12, 11]
+    assert [copy.pid for copy in copies_among(processes, ME)] == [12, 11]
 
 
 @pytest.mark.parametrize(
     "error", [psutil.NoSuchProcess(11), psutil.AccessDenied(11), OSError(5, "x")], ids=["gone", "hidden", "broken"]
 )
-@pytest.mark.parametrize("fact", ["cmdline", "create_time"])
+@pytest.mark.parametrize("fact", ["cmdline", "create_time", "username"])
 def test_one_that_ends_meanwhile_or_is_hidden_is_left_out(fact: str, error: Exception) -> None:
     gone = Process(11, ["mcp-remote-bridge", URL], HOST, **{fact: error} if fact != "cmdline" else {})
     if fact == "cmdline":
         gone = Process(11, error, HOST)
-    assert [copy.pid for copy in copies_among([gone, Process(12, ["mcp-remote-bridge", URL], HOST)])] == [12]
+    assert [copy.pid for copy in copies_among([gone, Process(12, ["mcp-remote-bridge", URL], HOST)], ME)] == [12]
 
 
 def test_variables_and_parents_that_are_hidden_are_not_missed() -> None:
     copy = Process(11, ["mcp-remote-bridge", URL], None, environ=psutil.AccessDenied(11))
-    assert copies_among([copy]) == [Copy(11, 11.0, UNKNOWN, (URL,), {})]
+    assert copies_among([copy], ME) == [Copy(11, 11.0, UNKNOWN, (URL,), {})]
 
 
 def test_a_name_that_would_restyle_the_terminal_is_made_fit() -> None:
     host = Process(10, ["x"], name="evil\x1b[2J\nhost" + "x" * 500)
-    [copy] = copies_among([Process(11, ["mcp-remote-bridge", URL], host)])
+    [copy] = copies_among([Process(11, ["mcp-remote-bridge", URL], host)], ME)
     assert copy.host.isprintable()
     assert len(copy.host) <= 60
 

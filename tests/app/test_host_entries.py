@@ -121,6 +121,16 @@ def test_a_broken_file_is_a_note_and_the_others_are_read(tmp_path: Path, name: s
     assert str(tmp_path / name) in note
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"args": ["https://x.example/", "--header-file", "a\0b"]}, {"env": {"A": "\0"}}],
+    ids=["word", "variable"],
+)
+def test_an_entry_that_no_system_would_start_is_none(tmp_path: Path, changes: dict[str, object]) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"mcpServers": {"n": OWN, "nul": OWN | changes}}))
+    assert [entry.name for entry in read_entries([HostFile("Host", tmp_path / "a.json")]).entries] == ["n"]
+
+
 def test_a_folder_in_the_place_of_a_file_is_a_note(tmp_path: Path) -> None:
     assert len(read_entries([HostFile("Host", tmp_path)]).notes) == 1
 

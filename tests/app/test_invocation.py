@@ -15,6 +15,7 @@ ITSELF = [
     ["C:\\Python311\\python.exe", "-P", "-m", "bridge", URL],
     ["python", "-m", "bridge", "run", URL],
     ["pypy3", "-m", "bridge", URL],
+    ["python", "-X", "utf8", "-Wignore", "-W", "error", "-m", "bridge", URL],
 ]
 BY_ANOTHER = [
     ["uvx", "mcp-remote-bridge", URL],
@@ -22,6 +23,8 @@ BY_ANOTHER = [
     ["uvx", "--from", "mcp-remote-bridge==1.2", "mcp-remote-bridge", URL],
     ["pipx", "run", "--spec", "mcp-remote-bridge[x]>=1", "mcp-remote-bridge", URL],
     ["cmd", "/c", "mcp-remote-bridge.cmd", URL],
+    ["uvx", "--quiet", "mcp-remote-bridge", URL],
+    ["uv", "--directory", "/src/mcp-remote-bridge", "run", "mcp-remote-bridge", URL],
     ["env", "A=b", "mcp-remote-bridge", URL],
 ]
 NOT = [
@@ -65,6 +68,20 @@ def test_a_process_that_only_names_it_is_no_copy(words: list[str]) -> None:
 def test_options_come_along_and_the_url_may_stand_in_a_variable() -> None:
     assert arguments_of(["mcp-remote-bridge", "--profile", "work", URL], is_process=True) == ("--profile", "work", URL)
     assert arguments_of(["mcp-remote-bridge"], is_process=True) == ()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--client-id", "mcp-remote-bridge"), ("--log-file=/x/mcp-remote-bridge",)],
+    ids=["two-words", "one-word"],
+)
+@pytest.mark.parametrize("program", [("mcp-remote-bridge",), ("python", "-P", "-m", "bridge")])
+@pytest.mark.parametrize("is_process", [True, False])
+def test_the_value_of_an_option_may_be_the_bridges_own_name(
+    program: tuple[str, ...], option: tuple[str, ...], is_process: bool
+) -> None:
+    assert arguments_of([*program, URL, *option], is_process=is_process) == (URL, *option)
+    assert arguments_of([*program, *option, URL], is_process=is_process) == (*option, URL)
 
 
 def test_a_name_with_a_colon_is_no_url() -> None:

@@ -34,9 +34,17 @@ def test_a_notice_is_found_until_it_is_dropped(files: LoginFiles, tmp_path: Path
     files.put_notice(notice(OTHER, 1))
     assert files.notice(SLOT) == notice()
     assert files.notices() == [notice(), notice(OTHER, 1)]
-    files.drop_notice(SLOT)
-    files.drop_notice(SLOT)
+    files.drop_notice(notice())
+    files.drop_notice(notice())
     assert files.notices() == [notice(OTHER, 1)]
+
+
+def test_who_ends_leaves_the_notice_of_another_login_alone(files: LoginFiles) -> None:
+    """Where there are no locks there may be two."""
+    files.put_notice(notice(port=4711))
+    files.put_notice(notice(port=4712))
+    files.drop_notice(notice(port=4711))
+    assert files.notice(SLOT) == notice(port=4712)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows protects the folder of the user instead")
@@ -75,5 +83,5 @@ def test_a_disk_that_cannot_be_written_costs_the_history_only(tmp_path: Path) ->
     (tmp_path / "data").write_text("no folder")
     files = LoginFiles(Places(tmp_path / "data"))
     files.put_history(SLOT, History(failures=3))
-    files.drop_notice(SLOT)
+    files.drop_notice(notice())
     assert files.history(SLOT) == History()

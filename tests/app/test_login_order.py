@@ -1,5 +1,7 @@
 """What a login process is told, and what it answers."""
 
+import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,13 @@ def test_one_that_was_cut_off_is_none() -> None:
     for bad in (b"", line[:-1], line[: len(line) // 2], line[: len(line) // 2] + b"\n", b"[]\n", b"\xff\n", b"null\n"):
         with pytest.raises(ValueError, match=r".*"):
             decode_order(bad)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a file's name is text on Windows")
+def test_a_file_s_name_need_not_be_text() -> None:
+    log = Path(os.fsdecode(b"/tmp/50% \xff \xc3\xa4.log"))
+    order = make_order(dataclasses.replace(SETTINGS, log_file=log), None, None, "")
+    assert decode_order(encode_order(order)).settings.log_file == log
 
 
 def test_settings_are_judged_again() -> None:

@@ -40,7 +40,7 @@ class World:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.places = Places(root)
         self.started: list[Order] = []
-        self.answers: list[bytes | Answer | None] = []
+        self.answers: list[bytes | Answer | TimeoutError | None] = []
         self.notices: list[str] = []
         self.servers: list[ChannelServer] = []
         monkeypatch.setattr(logins_module, "start_detached", self._start)
@@ -72,6 +72,9 @@ class World:
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, bytes):
             return answer or None
+        if isinstance(answer, TimeoutError):
+            await self.listen(os.getpid())
+            raise answer
         if answer is None:
             server = await self.listen(os.getpid())
             answer = Ready(server.port, KEY.hex())
@@ -155,6 +158,12 @@ async def test_one_that_somebody_else_just_began_is_waited_for(world: World) -> 
     world.answers = [Busy(), Busy(), None]
     assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
     assert len(world.started) == 3
+
+
+async def test_one_that_takes_long_to_start_is_found_once_it_has(world: World) -> None:
+    world.answers = [TimeoutError()]
+    assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
+    assert len(world.started) == 1
 
 
 async def test_one_that_does_not_answer_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bridge.app.host_entries import Entry
-from bridge.app.naming import Known, ambiguous, entries_named, known_from, known_named, unknown
+from bridge.app.naming import Known, ambiguous, entries_named, known_from, known_named, spelled, unknown
 from bridge.errors import UsageError
 from bridge.oauth.record import tokens_slot
 from tests.oauth.samples import SERVER_URL, client, record
@@ -16,7 +16,7 @@ def entry(name: str, host: str = "Cursor") -> Entry:
 
 
 def known(server: str, profile: str = "default") -> Known:
-    return Known(tokens_slot(server, "", "", profile), server, profile)
+    return Known(tokens_slot(server, "", "", profile), server, profile, {"profile": profile})
 
 
 LINEAR = known("https://mcp.linear.app/mcp")
@@ -33,22 +33,22 @@ def test_an_entry_is_found_by_its_exact_name() -> None:
 
 @pytest.mark.parametrize("name", ["mcp.linear.app", "linear", "LINEAR", "app"])
 def test_a_sign_in_is_found_by_its_host_or_a_label_of_it(name: str) -> None:
-    assert known_named(name, [LINEAR, NOTION, LOCAL], None) is LINEAR
+    assert known_named(name, [LINEAR, NOTION, LOCAL], {}) is LINEAR
 
 
 @pytest.mark.parametrize("name", ["line", "linear.app", "https", "", "0"])
 def test_a_part_of_a_label_is_no_name(name: str) -> None:
-    assert known_named(name, [LINEAR, NOTION, LOCAL], None) is None
+    assert known_named(name, [LINEAR, NOTION, LOCAL], {}) is None
 
 
 def test_an_address_is_a_name_only_as_a_whole() -> None:
-    assert known_named("127.0.0.1", [LINEAR, LOCAL], None) is LOCAL
-    assert known_named("127", [LINEAR, LOCAL], None) is None
+    assert known_named("127.0.0.1", [LINEAR, LOCAL], {}) is LOCAL
+    assert known_named("127", [LINEAR, LOCAL], {}) is None
 
 
 def test_a_label_of_several_servers_is_ambiguous_and_they_are_listed() -> None:
     with pytest.raises(UsageError) as raised:
-        known_named("mcp", [LINEAR, NOTION], None)
+        known_named("mcp", [LINEAR, NOTION], {})
     assert LINEAR.server in str(raised.value)
     assert NOTION.server in str(raised.value)
 
@@ -65,12 +65,27 @@ def test_a_label_of_several_servers_is_ambiguous_and_they_are_listed() -> None:
     ids=["asked", "default-asked", "none-asked", "only-one", "another-of-one"],
 )
 def test_among_profiles_the_asked_one_counts(profile: str | None, candidates: list[Known], expected: Known) -> None:
-    assert known_named("linear", candidates, profile) is expected
+    given = {} if profile is None else {"profile": profile}
+    assert known_named("linear", candidates, given) is expected
 
 
 def test_profiles_without_the_usual_one_are_ambiguous() -> None:
-    with pytest.raises(UsageError, match="profile work"):
-        known_named("linear", [LINEAR_AT_WORK, known(LINEAR.server, "home")], None)
+    with pytest.raises(UsageError, match="--profile work"):
+        known_named("linear", [LINEAR_AT_WORK, known(LINEAR.server, "home")], {})
+
+
+def test_sign_ins_that_differ_in_their_client_are_told_with_it_and_chosen_by_it() -> None:
+    server = LINEAR.server
+    one, two = (Known(f"tokens-{name}", server, "default", {"profile": "default", "client_id": name}) for name in "12")
+    with pytest.raises(UsageError) as raised:
+        known_named("linear", [one, two], {})
+    assert f"{server} --client-id 1, {server} --client-id 2" in str(raised.value)
+    assert known_named("linear", [one, two], {"client_id": "2"}) is two
+
+
+def test_options_are_spelled_as_they_are_typed() -> None:
+    assert spelled({"profile": "default", "client_id": None, "resource": None}) == ""
+    assert spelled({"resource": "none", "profile": "work"}) == "--profile work --resource none"
 
 
 @pytest.mark.parametrize("resource", [None, "https://mcp.example/other", "none"])

@@ -1,5 +1,6 @@
 """How refreshing and signing in are put together, and what is said of a token that does not help."""
 
+import asyncio
 import base64
 import json
 import ssl
@@ -43,6 +44,7 @@ class Channel:
         self._news = list(news)
 
     async def news(self) -> News:
+        await asyncio.sleep(0)
         if not self._news:
             raise ChannelLost("The login is gone.")
         return self._news.pop(0)
@@ -228,6 +230,16 @@ async def test_nobody_is_asked_again_at_once_unless_he_wishes_it(
     assert await built.sign_in(is_wished=True) is not None
 
 
+async def test_where_the_disk_keeps_no_history_the_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = News(phase="failed", failure="refused", message="It was refused.", tab="opened")
+    built = Built(monkeypatch, a_login(ASKED, failed), a_login(ASKED, DONE))
+    with pytest.raises(SignInError, match="It was refused"):
+        await built.sign_in()
+    with pytest.raises(SignInError, match="the last sign-in was refused, so no browser is opened by itself for 120 s"):
+        await built.sign_in()
+    assert await built.sign_in(is_wished=True) is not None
+
+
 async def test_a_host_that_has_no_such_tool_is_not_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     built = Built(monkeypatch, a_login(DONE), sign_in=SignInSettings(answer_within=None))
     built.history = REFUSED
@@ -249,6 +261,34 @@ async def test_who_wishes_it_gets_a_browser(no_browser: bool, said: list[str], m
     built = Built(monkeypatch, login, sign_in=SignInSettings(no_browser=no_browser))
     await built.sign_in(is_wished=True)
     assert login.channel.said == said
+
+
+async def test_who_wishes_it_while_it_is_judged_is_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = a_login(ASKED, DONE)
+    built = Built(monkeypatch, login)
+    built.history = REFUSED
+
+    async def needed() -> bool:
+        await built.renewal.open_browser()
+        return True
+
+    assert await built.renewal.sign_in(refusal(), record(), is_wished=False, is_needed=needed) is not None
+    assert login.channel.said == ["open"]
+
+
+async def test_a_login_at_its_end_that_hears_no_wish_any_more_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = a_login(DONE, was_under_way=True)
+
+    async def say(want: str, text: str = "") -> str:
+        raise ChannelLost("The login is gone.")
+
+    login.channel.say = say
+    assert await Built(monkeypatch, login).sign_in(is_wished=True) == Brought(record("signed", "in"), is_kept=True)
+
+
+async def test_what_a_store_has_is_not_renewed_by_a_copy_that_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(DONE, was_under_way=True), sign_in=SignInSettings(token_store="memory"))
+    assert await built.sign_in() == Brought(record("signed", ""), is_kept=False)
 
 
 async def test_without_a_login_there_is_nothing_to_open(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bridge.app.login_files import LoginFiles, Notice
@@ -149,7 +150,7 @@ async def test_the_tokens_are_revoked_and_removed(vault: Vault, files: LoginFile
     await vault.save(SLOT, encode(signed_in(endpoint)))
     hidden: list[str] = []
     done = await signing_out(vault, files, hidden).sign_out(SLOT, Settings(url=SERVER), registration=False)
-    assert (done.is_revoked, done.removed_from, done.problems) == (True, vault.place(SLOT), ())
+    assert (done.is_revoked, done.kept_in, done.problems) == (True, vault.place(SLOT), ())
     assert [REFRESH_TOKEN in endpoint.forms[0], ACCESS_TOKEN in endpoint.forms[1]] == [True, True]
     assert await vault.load(SLOT) is None
     assert {REFRESH_TOKEN, ACCESS_TOKEN} <= set(hidden)
@@ -185,7 +186,7 @@ async def test_a_server_without_revocation_is_told_of(vault: Vault, files: Login
 async def test_a_record_without_tokens_needs_no_revocation(vault: Vault, files: LoginFiles) -> None:
     await vault.save(SLOT, encode(signed_in().without_tokens()))
     done = await signing_out(vault, files).sign_out(SLOT, registration=False)
-    assert (done.removed_from, done.problems) == (vault.place(SLOT), ())
+    assert (done.kept_in, done.problems) == (vault.place(SLOT), ())
 
 
 async def test_a_record_that_cannot_be_read_is_removed(vault: Vault, files: LoginFiles) -> None:
@@ -234,7 +235,7 @@ async def test_nobody_renews_the_token_meanwhile(vault: Vault, files: LoginFiles
 
 async def test_nothing_stored_is_nothing_removed(vault: Vault, files: LoginFiles) -> None:
     done = await signing_out(vault, files).sign_out(SLOT, registration=True)
-    assert (done.login_ended, done.removed_from, done.problems) == (False, "", ())
+    assert (done.login_ended, done.kept_in, done.problems) == (False, "", ())
 
 
 @pytest.mark.parametrize("redirect_uri", [REDIRECT_URI, ""], ids=["browser", "device-code"])
@@ -296,8 +297,29 @@ async def test_a_login_under_way_is_ended_first(
         await process.server.close()
     assert done.login_ended
     assert [word.want for word in process.words] == ["stop"]
-    assert bool(done.removed_from) is stops
+    assert bool(done.kept_in) is stops
     assert vault.slots("tokens") == []
+
+
+async def test_a_notice_that_names_no_slot_is_nothing_to_sign_out_of(vault: Vault, files: LoginFiles) -> None:
+    notice = Notice(slot="login-0123456789abcdef", pid=1, port=1, key="", server=SERVER, profile="default", since=NOW)
+    files.put_notice(notice)
+    [file] = (files._folder).glob("*.notice")
+    file.write_bytes(msgspec.json.encode(msgspec.structs.replace(notice, slot="../x")))
+    assert await signing_out(vault, files).every() == []
+
+
+async def test_servers_that_cannot_even_be_asked_keep_no_tokens_there(
+    vault: Vault, files: LoginFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://x")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    for slot, server in ((SLOT, SERVER), (tokens_slot("x", "", "", "y"), "no URL")):
+        await vault.save(slot, encode(signed_in(server=server, revocation_endpoint="https://as.example/revoke")))
+        done = await signing_out(vault, files).sign_out(slot, registration=False)
+        assert done.is_removed
+        assert done.problems[0].startswith("The tokens could not be revoked: ")
+        assert await vault.load(slot) is None
 
 
 async def test_a_notice_of_a_login_that_is_over_ends_nothing(vault: Vault, files: LoginFiles) -> None:

@@ -1,7 +1,11 @@
 """The command `callback`, as a process."""
 
+import os
+import sys
+
 import pytest
 
+from bridge.cli.main import main
 from tests.support.login_command import run_command, start_command
 from tests.support.oauth_person import fetch
 from tests.support.oauth_site import LOGIN, Site
@@ -46,3 +50,41 @@ async def test_with_nothing_on_stdin_there_is_nothing_to_take() -> None:
         code, said = await run_command(site, "callback")
         assert code == 2
         assert "Nothing was pasted" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+async def test_at_a_terminal_it_asks() -> None:
+    import pty
+
+    async with Site() as site:
+        near, far = pty.openpty()
+        os.write(near, b"nonsense\n")
+        try:
+            async with start_command(site, "callback", stdin=far) as callback:
+                assert await callback.wait() == 2
+                assert callback.err.startswith("Paste the address that the browser ended at:\n")
+        finally:
+            os.close(near)
+            os.close(far)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"\x80code=c\n"], ids=["utf-16", "code-page"])
+async def test_whatever_is_on_stdin_is_no_defect(text: bytes) -> None:
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}
+    async with Site() as site, start_command(site, "callback", env=strict) as callback:
+        assert callback.process.stdin
+        callback.process.stdin.write(text)
+        callback.close_stdin()
+        assert await callback.wait() == 2
+        assert "mcp-remote-bridge: error: " in callback.err
+        assert "defect" not in callback.err
+
+
+def test_without_a_stdin_nothing_was_pasted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["callback"])
+    assert ended.value.code == 2
+    assert "Nothing was pasted" in capsys.readouterr().err

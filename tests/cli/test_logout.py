@@ -1,13 +1,18 @@
 """The command `logout`: what it says and removes, and what it means to a login under way."""
 
+import asyncio
 import os
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.cli.main import main
+from bridge.login.account import REVOKED
 from bridge.oauth.record import client_slot, encode, encode_client, tokens_slot
+from bridge.store.disk import DiskVault
+from bridge.store.errors import StoreError
 from bridge.store.file import FileVault
 from bridge.store.places import platform_places
 from tests.oauth.samples import ISSUER, client, record
@@ -110,6 +115,63 @@ def test_a_record_without_tokens_goes_without_a_warning(desk: Desk) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("Signed out of")
     assert desk.kept() == 0
+
+
+def test_what_cannot_be_removed_is_not_said_to_be_and_the_rest_goes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete(self: FileVault, name: str) -> None:
+        if name.startswith(stuck):
+            raise StoreError(f"{name} cannot be removed: Permission denied.")
+        really(self, name)
+
+    really = FileVault.delete
+    stuck = tokens_slot(URL, "", "", "work")
+    monkeypatch.setattr(FileVault, "delete", delete)
+    for profile in ("default", "home", "work"):
+        desk.store(profile)
+    for words in (("--all",), (URL, "--profile", "work")):
+        code, out, err = desk.run(*words)
+        assert code == 1
+        assert f"error: Not signed out of {URL} (profile work): the tokens are still there." in err
+        assert "Permission denied" in err
+        assert "work" not in out
+        assert desk.kept() == 1
+
+
+def test_a_lock_that_is_not_to_be_had_keeps_no_tokens_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(self: DiskVault, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
+        raise StoreError("The lock cannot be taken: Permission denied.")
+
+    monkeypatch.setattr(DiskVault, "locked", locked)
+    desk.store()
+    desk.store("work")
+    code, out, _ = desk.run("--all")
+    assert (code, out.count("Signed out of"), desk.kept()) == (0, 2, 0)
+
+
+def test_of_all_of_them_none_waits_for_another(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    async def revoke(*_: object) -> str:
+        nonlocal asked
+        asked += 1
+        together.set() if asked == 3 else None
+        await asyncio.wait_for(together.wait(), 10)
+        return REVOKED
+
+    together = asyncio.Event()
+    monkeypatch.setattr("bridge.login.account.revoke", revoke)
+    for profile in ("default", "home", "work"):
+        desk.store(profile)
+    code, out, _ = desk.run("--all")
+    assert (code, out.count("revoked and removed")) == (0, 3)
+
+
+def test_the_options_of_another_sign_in_to_the_server_are_told(desk: Desk) -> None:
+    desk.store("work")
+    assert desk.run(URL) == (0, f"Nobody is signed in to {URL}.\nSomebody is with --profile work.\n", "")
+    assert desk.kept() == 1
 
 
 @pytest.mark.parametrize("words", [(), ("--all", URL)], ids=["neither", "both"])

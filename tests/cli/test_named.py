@@ -10,7 +10,7 @@ import pytest
 from bridge.app.login_order import slot_of
 from bridge.cli.login import login
 from bridge.cli.logout import logout
-from bridge.cli.named import Target, identity_of, target_of
+from bridge.cli.named import Target, host_entries, identity_of, target_of
 from bridge.config import Settings, SignInSettings
 from bridge.errors import UsageError
 from bridge.oauth.record import Record, encode, tokens_slot
@@ -96,8 +96,7 @@ def test_one_name_in_two_hosts_is_one_server_where_it_is_the_same_sign_in(desk: 
     assert desk.target("tasks").settings.url == URL
     desk.configure("tasks", URL, "--profile", "work", host=".gemini")
     said = desk.refuses("tasks")
-    assert "Cursor" in said
-    assert "Gemini CLI" in said
+    assert f"{URL} (Cursor), {URL} --profile work (Gemini CLI)" in said
 
 
 @pytest.mark.parametrize(
@@ -161,6 +160,14 @@ def test_an_address_without_its_scheme_is_told_with_it(desk: Desk) -> None:
     assert f"Did you mean {URL} ?" in desk.refuses("mcp.linear.app/mcp")
 
 
+def test_a_user_without_a_home_has_no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    assert (host_entries().entries, host_entries().notes) == ((), ())
+
+
 def test_looking_for_a_name_changes_nothing(desk: Desk) -> None:
     desk.configure("tasks", URL)
     before = sorted(desk.home.rglob("*"))
@@ -197,6 +204,12 @@ def test_a_copys_words_tell_which_sign_in_it_uses(
     assert found.slot == tokens_slot(URL, *expected)
 
 
-@pytest.mark.parametrize("words", [(), ("--nonsense", URL), ("--callback-port", "x", URL)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *((), ("--nonsense", URL), ("--callback-port", "x", URL), ("linear",)),
+        ("--header", "Authorization:", "Bearer", "planted", URL),
+    ],
+)
 def test_words_that_are_no_runs_tell_nothing(words: tuple[str, ...]) -> None:
     assert identity_of(words, {}) is None

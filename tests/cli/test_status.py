@@ -12,6 +12,8 @@ from bridge.app.overview import Row, UnderWay
 from bridge.app.sign_ins import Stored
 from bridge.cli.status import as_object, lines_of
 from bridge.login.news import News
+from bridge.oauth.record import encode, tokens_slot
+from bridge.store.file import FileVault
 from tests.oauth.samples import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SERVER_URL, client, record
 from tests.support.login_command import run_command, start_command
 from tests.support.login_processes import logins_of
@@ -93,6 +95,24 @@ def test_a_servers_words_can_not_restyle_the_terminal() -> None:
     assert "planted-key" not in said
 
 
+def test_what_stands_in_a_copys_words_can_not_restyle_the_terminal() -> None:
+    row = full()
+    row.profile = "a\x1b[2Jb"
+    row.login = UnderWay(NOTICE, News(phase="waiting", url=f"{LINK}\x1b[2J", ends_at=NOW))
+    said = "\n".join(lines_of(row, NOW))
+    assert "\x1b" not in said
+    assert LINK in said
+
+
+def test_a_key_in_the_url_is_not_shown_to_programs_either() -> None:
+    row = full()
+    row.server = f"{SERVER_URL}?api_key=planted-key"
+    row.stored = Stored("tokens-0", "the system keyring", problem="It said ?code=planted-code&x=1.")
+    said = json.dumps(as_object(row))
+    assert "planted" not in said
+    assert SERVER_URL in said
+
+
 def test_the_names_for_programs_stay() -> None:
     made = as_object(full())
     assert made == {
@@ -156,3 +176,13 @@ async def test_a_broken_configuration_is_a_note(tmp_path: Path) -> None:
             assert await status.wait() == 0, status.said
             [note] = json.loads(status.out)["notes"]
         assert "Cursor" in note
+
+
+async def test_a_name_that_a_pipe_has_no_letters_for_is_escaped() -> None:
+    async with Site() as site:
+        env = {"PYTHONIOENCODING": "cp1252", "XDG_DATA_HOME": str(site.person.home / "\u0434\u0430\u0442\u0430")}
+        files = FileVault(site.person.home / "\u0434\u0430\u0442\u0430" / "mcp-remote-bridge" / "credentials")
+        files.write(f"{tokens_slot(SERVER_URL, '', '', 'default')}.secret", encode(record(expires_at=None)))
+        code, said = await run_command(site, "status", env=env)
+        assert code == 0, said
+        assert "\\u0434\\u0430" in said

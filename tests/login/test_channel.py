@@ -74,6 +74,12 @@ async def proven(server: ChannelServer, count: int) -> None:
     await until(lambda: sum(watcher.is_proven for watcher in server._watchers) == count)
 
 
+async def test_one_that_is_closed_at_once_leaves_no_connection(server: ChannelServer) -> None:
+    channel = await within(Channel.connect(server.port, KEY, DEADLINE))
+    await within(channel.close())
+    await until(lambda: not server._watchers)
+
+
 # -- news
 
 

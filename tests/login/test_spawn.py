@@ -79,7 +79,8 @@ async def test_one_that_is_silent_is_not_waited_for_and_goes_on(tmp_path: Path) 
         f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
         f"print('late', flush=True)\n{writes(tmp_path / 'on', 'str(os.getpid())')}"
     )
-    assert await start(program, seconds=0.05) is None
+    with pytest.raises(TimeoutError):
+        await start(program, seconds=0.05)
     gate.touch()
     wait_for_end(int(wait_for_file(tmp_path / "on")))
 
@@ -167,7 +168,8 @@ def parent(tmp_path: Path, wait_seconds: float) -> str:
     return (
         "import asyncio, os\n"
         "from bridge.login.spawn import start_detached\n"
-        f"asyncio.run(start_detached({python(child)!r}, os.environ, b'told', {wait_seconds}))"
+        f"try: asyncio.run(start_detached({python(child)!r}, os.environ, b'told', {wait_seconds}))\n"
+        "except TimeoutError: pass"
     )
 
 
@@ -206,13 +208,8 @@ def test_it_does_not_hold_up_the_parents_own_end(tmp_path: Path) -> None:
 
 
 def test_it_gets_our_surroundings_without_our_settings() -> None:
-    environ = {"PATH": "/bin", "MCP_BRIDGE_CLIENT_SECRET": "hidden", "MCP_BRIDGE_TEST_DATA": "/d", "HTTPS_PROXY": "p"}
+    environ = {"PATH": "/bin", "MCP_BRIDGE_CLIENT_SECRET": "hidden", "HTTPS_PROXY": "p"}
     assert surroundings_of(environ) == {"PATH": "/bin", "HTTPS_PROXY": "p"}
-    assert surroundings_of(environ, ("MCP_BRIDGE_TEST_DATA", "MCP_BRIDGE_OTHER")) == {
-        "PATH": "/bin",
-        "MCP_BRIDGE_TEST_DATA": "/d",
-        "HTTPS_PROXY": "p",
-    }
 
 
 @pytest.mark.parametrize(

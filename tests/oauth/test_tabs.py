@@ -71,9 +71,25 @@ def test_who_signed_out_is_not_asked_by_runs_that_were_there() -> None:
     assert judge(history.tab_opened(NOW + 2).ended("done", NOW + 3), NOW + 10**6, since=NOW - 1) is None
 
 
-@pytest.mark.parametrize("history", [History(tab_at=NOW + 999, outcome="refused", ended_at=NOW + 999, failures=9)])
+@pytest.mark.parametrize(
+    "history",
+    [
+        History(tab_at=NOW + 999, outcome="refused", ended_at=NOW + 999, failures=9),
+        History(tab_at=NOW - 999, outcome="refused", ended_at=NOW + 10**8),
+        History(logged_out_at=NOW + 999),
+    ],
+    ids=["before-the-tab", "during-the-sign-in", "before-signing-out"],
+)
 def test_a_clock_that_was_set_back_blocks_nobody(history: History) -> None:
     assert judge(history) is None
+
+
+@pytest.mark.parametrize("count", [10**9, -(10**9)])
+def test_counts_that_nobody_reaches_break_nothing(count: int) -> None:
+    history = History(tab_at=NOW, outcome="refused", ended_at=NOW, failures=count, crashes=count)
+    held = judge(history)
+    assert held is not None
+    assert NOW + 60 <= held.until <= NOW + LONGEST_PAUSE
 
 
 def test_no_pause_holds_nothing_back() -> None:

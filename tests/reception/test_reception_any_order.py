@@ -26,7 +26,6 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
     ("prompts/list", {}),
     ("tools/call", {"name": "pay", "arguments": {}}),
     ("resources/list", {}),
-    ("tools/call", {"name": "sign_in", "arguments": {}, "_meta": {"progressToken": "p"}}),
     ("resources/read", {"uri": "a:1"}),
     ("vendor/thing", {}),
 ]

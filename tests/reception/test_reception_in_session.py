@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from bridge.session.commands import Post
 from bridge.session.events import Cause, SignInEnded
-from tests.reception.reception_book import LINK, PROBLEM, TOOL, ReceptionPlaybook, changes, methods
+from tests.reception.reception_book import LINK, PROBLEM, TOOL, Host, ReceptionPlaybook, changes, methods
 from tests.session.modern_playbook import META_SUBSCRIPTION, MODERN_VERSION, body
 from tests.session.playbook import INITIALIZED, cancelled, request, result
 
@@ -282,3 +284,53 @@ def test_where_more_scopes_are_asked_for_in_no_browser_the_call_is_told_so(revis
     (answer,) = (said for said in told if said.get("id") == 1)
     assert answer["result"]["isError"]
     assert LINK in answer["result"]["content"][0]["text"]
+
+
+@pytest.mark.parametrize("server", ["legacy", "modern"])
+def test_a_host_that_is_answered_something_else_first_hears_of_it_all_the_same(server: str) -> None:
+    """It pings while the server thinks about `initialize`, and has asked in the newer era before."""
+    book = ReceptionPlaybook("2025-11-25", server=server)
+    book.checks_host = book.checks_answers = False
+    book.host(Host(MODERN_VERSION).introduces_itself("probe"))
+    book.host(book.who.introduces_itself())
+    book.asks(1, "ping")
+    book.serve()
+    book.host(INITIALIZED)
+    book.serve()
+    book.calls(2, "pay")
+    book.needs_sign_in()
+    assert methods(book.waits()) == changes("tools")
+    assert methods(book.signed_in()) == changes("tools")
+
+
+def test_a_batch_from_before_the_session_was_open_is_known_to_wait() -> None:
+    book = ReceptionPlaybook("2025-03-26")
+    book.host(book.who.introduces_itself())
+    book.host(b'[{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a:1"}}]')
+    book.needs_sign_in()
+    book.waits()
+    assert book.session.busy
+    book.signed_in()
+    book.serve()
+    assert [said["id"] for said in book.heard if "id" in said] == [0, 1]
+    assert not book.session.busy
+
+
+def test_a_batch_that_meets_the_refusal_waits_and_is_answered_as_one() -> None:
+    book = in_session("2025-03-26")
+    book.checks_answers = False
+    batch = [
+        {"jsonrpc": "2.0", "id": id_, "method": method, "params": params}
+        for id_, method, params in ((1, "tools/list", {}), (2, "tools/call", {"name": "pay", "arguments": {}}))
+    ]
+    book.host(msgspec.json.encode(batch))
+    book.needs_sign_in()
+    book.shows()
+    assert methods(book.waits()) == changes("tools")
+    assert book.session.busy
+    book.heard.clear()
+    book.signed_in()
+    book.serve()
+    answers: list[Any] = [said for said in book.heard if "method" not in said]
+    assert [sorted(answer["id"] for answer in batch) for batch in answers] == [[1, 2]]
+    assert not book.session.busy

@@ -80,28 +80,6 @@ def test_another_link_is_told_too(revision: str) -> None:
 
 
 @every_revision
-def test_a_call_that_asked_for_progress_is_told_the_link_while_it_waits(revision: str) -> None:
-    book = ReceptionPlaybook(revision)
-    book.host(book.who.introduces_itself())
-    book.needs_sign_in()
-    book.waits()
-    assert book.calls(1, _meta={"progressToken": "p"}) == []
-    (told,) = book.shows(is_open=True)
-    assert (told["method"], told["params"]["progressToken"]) == ("notifications/progress", "p")
-    assert LINK in told["params"]["message"]
-    assert book.shows(is_open=True) == []
-    (told,) = book.shows("https://as.example/other", is_open=True)
-    assert told["params"]["progress"] == 2
-
-
-@pytest.mark.parametrize("token", [None, {}, [], True], ids=repr)
-def test_progress_is_told_only_under_a_token_that_is_one(token: object) -> None:
-    book = ReceptionPlaybook().received()
-    book.checks_host = False
-    assert book.calls(1, _meta={"progressToken": token}) == []
-
-
-@every_revision
 def test_each_call_may_begin_a_sign_in_when_none_is_under_way(revision: str) -> None:
     book = ReceptionPlaybook(revision).received()
     book.refused()

@@ -20,7 +20,7 @@ def asked(id_: object, params: object = None) -> Request:
 
 def test_those_without_an_answer_are_told_from_the_rest() -> None:
     open_: set[RequestId] = {1, 3}
-    table = Unanswered(open_.__contains__)
+    table = Unanswered(open_.__contains__, lambda: bool(open_))
     for number in range(1, 5):
         table.enter(asked(number), float(number))
     assert [one.id for one in table.awaited()] == [1, 3]
@@ -33,7 +33,7 @@ def test_those_without_an_answer_are_told_from_the_rest() -> None:
 
 
 def test_an_id_may_be_used_again() -> None:
-    table = Unanswered(lambda _: True)
+    table = Unanswered(lambda _: True, lambda: True)
     table.enter(asked(1), 1.0)
     table.enter(asked(2), 2.0)
     table.enter(asked(1), 3.0)
@@ -43,9 +43,10 @@ def test_an_id_may_be_used_again() -> None:
     assert 1 not in table
 
 
+@pytest.mark.parametrize("another_waits", [False, True])
 @pytest.mark.parametrize("size", [0, 200_000], ids=["small", "large"])
-def test_what_was_answered_is_not_kept(size: int) -> None:
-    table = Unanswered(lambda _: False)
+def test_what_was_answered_is_not_kept(size: int, another_waits: bool) -> None:
+    table = Unanswered(lambda _: False, lambda: another_waits)
     for number in range(1, 2000):
         table.enter(asked(number, {"x": "x" * size}), 0.0)
         kept = [id_ for id_ in range(1, number + 1) if id_ in table] if number % 100 == 0 else []
@@ -53,7 +54,7 @@ def test_what_was_answered_is_not_kept(size: int) -> None:
 
 
 def test_what_waits_is_kept_however_much_it_is() -> None:
-    table = Unanswered(lambda _: True)
+    table = Unanswered(lambda _: True, lambda: True)
     for number in range(1, 1000):
         table.enter(asked(number), 0.0)
     assert len(table.awaited()) == 999

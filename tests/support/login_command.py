@@ -84,13 +84,15 @@ class Command:
 
 
 @contextlib.asynccontextmanager
-async def start_command(site: Site, *words: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Command]:
+async def start_command(
+    site: Site, *words: str, env: Mapping[str, str] | None = None, stdin: int = asyncio.subprocess.PIPE
+) -> AsyncIterator[Command]:
     """Run `mcp-remote-bridge` with these words among the files of the site's person."""
     program = command("")[:-1]
     process = await asyncio.create_subprocess_exec(
         *program,
         *words,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment(site.person.home, site.variables("info") | dict(env or {})),

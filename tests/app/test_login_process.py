@@ -1,0 +1,192 @@
+"""One sign-in of a login process, from the wishes it hears to the history it leaves."""
+
+import asyncio
+import logging
+import types
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bridge.app import login_process as login_process_module
+from bridge.app.login_files import LoginFiles
+from bridge.app.login_order import login_slot, make_order
+from bridge.app.login_process import Login
+from bridge.app.redact import Redactor
+from bridge.config import Settings, SignInSettings
+from bridge.login.news import News, Word
+from bridge.login.person import Asked, Person
+from bridge.oauth.errors import Refused, SignInError, TimedOut
+from bridge.oauth.tabs import History
+from bridge.store.places import Places
+from tests.support.authorizing import URL, record
+
+pytestmark = pytest.mark.anyio
+
+LINK = "https://as.example/authorize?state=s"
+BEFORE = History(tab_at=1.0, outcome="done", ended_at=2.0)
+
+Keep = Callable[[Any], Awaitable[None]]
+
+
+class Played:
+    """A login whose flow is `play`, with the browser and the channel in place of the real ones.
+
+    `at_the_end` happens while the last word waits for somebody to hear it.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+        self.files = LoginFiles(Places(folder))
+        self.opened: list[str] = []
+        self.browser_problem: SignInError | None = None
+        self.last: list[News] = []
+        order = make_order(Settings(url=URL, sign_in=SignInSettings(token_store="memory", **settings)), None, None, "")
+        self.slot = login_slot(order.settings)
+        monkeypatch.setattr(login_process_module, "sign_in_flow", self._flow)
+        monkeypatch.setattr(login_process_module, "open_browser", self._open)
+        monkeypatch.setattr(login_process_module, "_on_signals", lambda _: None)
+        monkeypatch.setenv("BROWSER", "one")
+        self.login = Login(order, self.files, cast("Any", types.SimpleNamespace(redactor=Redactor())))
+
+    async def run(
+        self, play: Callable[[Person, Keep], Awaitable[None]], at_the_end: Callable[[], Awaitable[None]] | None = None
+    ) -> History:
+        self._play = play
+
+        async def until_taken(_: float) -> None:
+            if at_the_end is not None:
+                await at_the_end()
+
+        server = types.SimpleNamespace(
+            publish=lambda _: None, publish_last=lambda first, _: self.last.append(first), until_taken=until_taken
+        )
+        async with asyncio.timeout(10):
+            await self.login.run(cast("Any", server))
+        return self.files.history(self.slot)
+
+    def _flow(self, settings: object, web: object, vault: object, person: Person, conceal: object) -> Any:
+        async def run(ask: object, keep: Keep) -> None:
+            await self._play(person, keep)
+
+        return types.SimpleNamespace(run=run)
+
+    async def _open(self, url: str, environ: Mapping[str, str]) -> None:
+        if self.browser_problem:
+            raise self.browser_problem
+        self.opened.append(url)
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Played]]:
+    handlers = list(logging.getLogger("bridge").handlers)
+
+    async def nothing(order: object, web: object) -> None:
+        return None
+
+    monkeypatch.setattr(login_process_module, "ask_of", nothing)
+    yield lambda **settings: Played(tmp_path, monkeypatch, **settings)
+    logging.getLogger("bridge").handlers[:] = handlers
+
+
+async def wish(played: Played) -> str:
+    return await played.login.on_word(Word(number=1, want="open"))
+
+
+def ends_with(problem: Exception | None, *, asks: bool = True) -> Callable[[Person, Keep], Awaitable[None]]:
+    async def play(person: Person, keep: Keep) -> None:
+        if asks:
+            await person.ask(Asked(LINK, 60.0))
+        if problem is not None:
+            raise problem
+        person.answered()
+        await keep(record("a", "r"))
+
+    return play
+
+
+@pytest.mark.parametrize("problem", [None, Refused("No."), TimedOut("Nobody came.")], ids=["done", "refused", "late"])
+async def test_the_link_of_a_login_that_is_over_is_not_opened(
+    problem: Exception | None, played: Callable[..., Played]
+) -> None:
+    one = played(no_browser=True)
+
+    async def at_the_end() -> None:
+        assert await wish(one) == ""
+
+    await one.run(ends_with(problem), at_the_end)
+    assert one.opened == []
+
+
+async def test_a_wish_that_comes_before_the_link_opens_it(played: Callable[..., Played]) -> None:
+    one = played(no_browser=True)
+
+    async def play(person: Person, keep: Keep) -> None:
+        assert await wish(one) == ""
+        assert one.opened == []
+        await person.ask(Asked(LINK, 60.0))
+        raise Refused("No.")
+
+    await one.run(play)
+    assert one.opened == [LINK]
+
+
+async def test_a_wish_while_the_person_is_waited_for_opens_one_tab(played: Callable[..., Played]) -> None:
+    one = played(no_browser=True)
+
+    async def play(person: Person, keep: Keep) -> None:
+        await person.ask(Asked(LINK, 60.0))
+        assert one.opened == []
+        await asyncio.gather(wish(one), wish(one))
+        raise Refused("No.")
+
+    await one.run(play)
+    assert one.opened == [LINK]
+
+
+@pytest.mark.parametrize(
+    ("problem", "outcome", "failures"),
+    [
+        (None, "done", 0),
+        (Refused("No."), "refused", 1),
+        (TimedOut("Nobody came."), "timed-out", 1),
+        (SignInError("It broke."), "failed", 0),
+        (RuntimeError("a defect"), "failed", 0),
+    ],
+    ids=["done", "refused", "late", "failed", "defect"],
+)
+async def test_how_it_went_is_left_for_the_next(
+    problem: Exception | None, outcome: str, failures: int, played: Callable[..., Played]
+) -> None:
+    one = played()
+    one.files.put_history(one.slot, BEFORE)
+    history = await one.run(ends_with(problem))
+    assert (history.outcome, history.failures) == (outcome, failures)
+    assert history.ended_at >= history.tab_at > BEFORE.ended_at
+    assert [(news.failure or "done", news.tab) for news in one.last] == [(outcome, "opened")]
+
+
+async def test_one_that_asked_nobody_leaves_the_history_alone(played: Callable[..., Played]) -> None:
+    one = played()
+    one.files.put_history(one.slot, BEFORE)
+    assert await one.run(ends_with(SignInError("The server is away."), asks=False)) == BEFORE
+    assert [news.tab for news in one.last] == [""]
+
+
+async def test_a_browser_that_cannot_be_opened_leaves_the_history_alone(played: Callable[..., Played]) -> None:
+    one = played()
+    one.files.put_history(one.slot, BEFORE)
+    one.browser_problem = SignInError("There is none.")
+    assert await one.run(ends_with(SignInError("It broke."))) == BEFORE
+
+
+async def test_who_stops_it_is_told_that_it_ended_for_that(played: Callable[..., Played]) -> None:
+    one = played()
+
+    async def play(person: Person, keep: Keep) -> None:
+        await person.ask(Asked(LINK, 60.0))
+        await one.login.on_word(Word(number=1, want="stop"))
+        await asyncio.Event().wait()
+
+    assert (await one.run(play)).outcome == "stopped"
+    assert [news.failure for news in one.last] == ["stopped"]
