@@ -64,7 +64,7 @@ class Stored:
 class SignedOut:
     """What became of a sign-in.
 
-    `kept_in` is where the tokens were, empty where there were none; `is_removed`, that they are there no more.
+    `kept_in` is where the tokens were, empty where there were none; `is_removed` tells that nothing of them is left.
     `problems` say what did not work.
     """
 
@@ -160,22 +160,23 @@ class SigningOut:
         ended = await self._end_login(slot)
         self._files.log_out(login_slot_of(slot), self._clock())
         if not self._vault.exists_hint(slot):
-            return SignedOut(login_ended=ended)
+            left = await self._delete(slot)  # A copy may have stayed in a keyring that was locked the last time.
+            return SignedOut(login_ended=ended, is_removed=not left, problems=left)
         async with contextlib.AsyncExitStack() as stack:
             # Somebody who holds it for so long hangs, or there are no locks: that must not keep the tokens there.
             with contextlib.suppress(StoreError):
                 await stack.enter_async_context(self._vault.locked(slot, _LOCK_SECONDS))
             stored = await read_stored(self._vault, slot)
-            left = await self._revoke(stored, settings)
-            problems = [*left, *await self._delete(slot)]
-            is_removed = not self._vault.exists_hint(slot)
+            unrevoked = await self._revoke(stored, settings)
+            left = await self._delete(slot)
+        problems = [*unrevoked, *left]
         forgotten = False
         if registration and stored.record is not None:
             client = client_slot(stored.record.issuer, stored.record.client.redirect_uri)
             forgotten = self._vault.exists_hint(client)
             problems += await self._delete(client)
             forgotten = forgotten and not self._vault.exists_hint(client)
-        return SignedOut(ended, stored.place, is_removed, not left, forgotten, tuple(problems))
+        return SignedOut(ended, stored.place, not left, not unrevoked, forgotten, tuple(problems))
 
     async def every(self) -> list[Stored]:
         """What there is to sign out of: what is stored, and what a login under way would store."""

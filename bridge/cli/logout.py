@@ -61,7 +61,8 @@ async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
         click.echo(f"Nobody is signed in to {name}.")
         same = [known for known in await known_sign_ins(token_store) if known.server == settings.url]
         for known in same[:_MOST]:
-            click.echo(f"Somebody is with {clean(spelled(known.options)) or 'no options'}.")
+            options = clean(spelled(known.options))
+            click.echo(f"There is a sign-in {f'with {options}' if options else 'without options'}.")
     if registration and not done.kept_in:
         click.echo("Which registration was for it is not known without a sign-in; with --all, every one is forgotten.")
     return done.is_removed
@@ -105,8 +106,8 @@ def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
         what = "revoked and removed" if done.is_revoked else "removed"
         click.echo(f"Signed out of {name}: the tokens are {what} from {done.kept_in}{too}.")
     elif done.kept_in:
-        revoked = "revoked, but " if done.is_revoked else ""
-        click.echo(f"{PROGRAM}: error: Not signed out of {name}: the tokens are {revoked}still there.", err=True)
+        revoked = ", though they are revoked" if done.is_revoked else ""
+        click.echo(f"{PROGRAM}: error: The tokens for {name} could not all be removed{revoked}.", err=True)
     _warn(done.problems, redactor)
 
 

@@ -217,7 +217,7 @@ class ChannelServer:
                 await watcher.attend(self._on_word)
         except (ChannelLost, TimeoutError) as problem:
             if not watcher.is_proven:
-                _logger.info("a connection to the login was dropped: %s", str(problem) or "it proved nothing in time")
+                _logger.debug("a connection to the login was dropped: %s", str(problem) or "it proved nothing in time")
         finally:
             self._watchers.pop(watcher, None)
             watcher.drop()

@@ -114,6 +114,14 @@ def test_a_name_that_would_restyle_the_terminal_is_made_fit() -> None:
     assert len(copy.host) <= 60
 
 
+def test_a_system_that_shows_no_processes_has_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden() -> list[int]:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(psutil, "pids", hidden)
+    assert running_copies() == []
+
+
 def test_a_real_copy_is_found(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9/real"
     env = environment(tmp_path, {"MCP_BRIDGE_PROFILE": "real"})

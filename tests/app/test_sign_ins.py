@@ -238,6 +238,21 @@ async def test_nothing_stored_is_nothing_removed(vault: Vault, files: LoginFiles
     assert (done.login_ended, done.kept_in, done.problems) == (False, "", ())
 
 
+async def test_what_stayed_behind_the_last_time_is_removed_by_the_next(files: LoginFiles) -> None:
+    class Forgetful(Vault):
+        def exists_hint(self, slot: str) -> bool:
+            return False  # As once the marker says that the keyring's copy counts no more.
+
+    keyring = Forgetful()
+    keyring.stuck.add(SLOT)
+    await keyring.save(SLOT, encode(signed_in()))
+    stuck = await signing_out(keyring, files).sign_out(SLOT, registration=False)
+    assert (stuck.kept_in, stuck.is_removed, len(stuck.problems)) == ("", False, 1)
+    keyring.stuck.clear()
+    assert (await signing_out(keyring, files).sign_out(SLOT, registration=False)).is_removed
+    assert await keyring.load(SLOT) is None
+
+
 @pytest.mark.parametrize("redirect_uri", [REDIRECT_URI, ""], ids=["browser", "device-code"])
 async def test_the_registration_goes_only_where_that_is_wanted(
     vault: Vault, files: LoginFiles, redirect_uri: str

@@ -133,7 +133,7 @@ def test_what_cannot_be_removed_is_not_said_to_be_and_the_rest_goes(
     for words in (("--all",), (URL, "--profile", "work")):
         code, out, err = desk.run(*words)
         assert code == 1
-        assert f"error: Not signed out of {URL} (profile work): the tokens are still there." in err
+        assert f"error: The tokens for {URL} (profile work) could not all be removed." in err
         assert "Permission denied" in err
         assert "work" not in out
         assert desk.kept() == 1
@@ -170,7 +170,7 @@ def test_of_all_of_them_none_waits_for_another(desk: Desk, monkeypatch: pytest.M
 
 def test_the_options_of_another_sign_in_to_the_server_are_told(desk: Desk) -> None:
     desk.store("work")
-    assert desk.run(URL) == (0, f"Nobody is signed in to {URL}.\nSomebody is with --profile work.\n", "")
+    assert desk.run(URL) == (0, f"Nobody is signed in to {URL}.\nThere is a sign-in with --profile work.\n", "")
     assert desk.kept() == 1
 
 

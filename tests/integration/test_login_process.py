@@ -13,6 +13,7 @@ import pytest
 
 from bridge.app.login_order import Answer, Busy, Ready, Unable, decode_answer, encode_order, login_slot, make_order
 from bridge.config import Settings
+from bridge.login.spawn import start_detached
 from tests.support.bridge_process import environment
 from tests.support.copies import INITIALIZE, SLOW, serves, start_copy, works
 from tests.support.login_command import run_command
@@ -46,13 +47,13 @@ async def test_a_log_file_that_cannot_be_written_costs_nobody_the_sign_in() -> N
 @POSIX
 async def test_names_of_files_need_not_be_text() -> None:
     async with Site() as site:
-        home = site.folder / "a home with späces"
+        home = site.person.home / "a home with späces"
         home.mkdir()
         log = os.fsdecode(os.fsencode(home) + b"/\xff.log")
         env = {"MCP_BRIDGE_LOG_FILE": log, "XDG_DATA_HOME": str(home), "HOME": str(home), "LC_ALL": "C"}
         async with start_copy(site, env=env) as copy:
             await works(copy)
-            assert os.path.exists(log)
+            assert log in {str(path) for path in site.person.files()}
 
 
 async def test_a_copy_that_keeps_nothing_works_with_a_login_that_does() -> None:
@@ -225,15 +226,7 @@ async def test_who_dies_before_the_order_is_given_leaves_no_process(order: bytes
 
 async def start_login(site: Site, order: bytes) -> Answer:
     """Start a login process by hand; returns what it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "bridge", "login-process"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment(site.person.home, site.person.environment()),
+    command = [sys.executable, "-P", "-m", "bridge", "login-process"]
+    return decode_answer(
+        await start_detached(command, environment(site.person.home, site.person.environment()), order, SLOW) or b""
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    async with asyncio.timeout(SLOW):
-        process.stdin.write(order)
-        process.stdin.close()
-        return decode_answer(await process.stdout.readline())

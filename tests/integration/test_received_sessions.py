@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -30,10 +31,10 @@ both_eras = pytest.mark.parametrize("server_era", ["legacy", "modern"])
 
 
 @contextlib.asynccontextmanager
-async def waiting(server_era: str = "legacy", browser: str = "record") -> AsyncIterator[Site]:
+async def waiting(server_era: str = "legacy") -> AsyncIterator[Site]:
     """A site whose person looks at the page, and has not consented."""
     async with era_site(server_era) as site:
-        site.person.browser = browser
+        site.person.browser = "record"
         yield site
 
 
@@ -268,7 +269,8 @@ async def test_what_is_open_outlives_a_token_that_dies(host_era: str, server_era
         site.server.always("tools/call:read", slow)
         wire = Wire(LEGACY if host_era == "legacy" else MODERN)
         async with start_copy(site, *ONE_SECOND, wire=wire) as copy:
-            host = copy if host_era == "legacy" else ModernHost(copy, {})
+            modern_host = ModernHost(copy, {})
+            host = copy if host_era == "legacy" else modern_host
             if host_era == "legacy":
                 await opened(copy)
             assert names_in(await host.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
@@ -278,7 +280,7 @@ async def test_what_is_open_outlives_a_token_that_dies(host_era: str, server_era
             if host_era == "legacy":
                 await copy.request("resources/subscribe", {"uri": NOTE})
             else:
-                await host.listen(toolsListChanged=True, resourceSubscriptions=[NOTE])
+                await modern_host.listen(toolsListChanged=True, resourceSubscriptions=[NOTE])
             under_way = await host.ask("tools/call", {"name": "read", "arguments": {"name": "one"}})
             await site.server.until(lambda: slow.calls, "the call")
 
@@ -318,3 +320,24 @@ async def update(server: EraServer, server_era: str) -> None:
         await server.until(lambda: [one for one in server.streams if one.open], "a stream", SLOW)
         stream = [one for one in server.streams if one.open][-1]
         await stream.event({"jsonrpc": "2.0", "method": UPDATED, "params": {"uri": NOTE}})
+
+
+async def test_two_calls_at_once_ask_a_person_once() -> None:
+    """Who refuses after that is not asked again because of the second call."""
+    async with waiting() as site:
+        site.authority.denies = {"error": "access_denied", "error_description": "Not today"}
+        env = {"LOGIN_BROWSER_DO": "follow"}
+        async with legacy(site, env=env) as copy:
+            await opened(copy)
+            assert (await copy.call("sign_in", deadline=LOGIN)).result["isError"]
+            before = len(site.person.opened)
+            calls = [{"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {"name": "sign_in"}} for n in (1, 2)]
+            copy.asked += ["1", "2"]
+            await copy.send(b"".join(json.dumps(call).encode() + b"\n" for call in calls))
+            for id_ in (1, 2):
+                assert (await copy.answer(id_, LOGIN)).result["isError"]
+            assert len(site.person.opened) == before + 1
+            # Were another begun, this call would find it under way.
+            site.authority.denies = {}
+            assert "Signed in" in text_in(await copy.call("sign_in", deadline=LOGIN))
+            assert len(site.person.opened) == before + 2

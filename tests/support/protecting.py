@@ -37,7 +37,7 @@ class Relay(FaultServer):
         request = exchange.request
         headers = [(name, value) for name, value in request.headers if name not in _HOPS]
         async with (
-            httpx.AsyncClient(trust_env=False, timeout=None) as client,  # noqa: S113 - the test has the deadlines
+            httpx.AsyncClient(trust_env=False, timeout=None) as client,
             client.stream(request.method, self.target + request.path, headers=headers, content=request.body) as answer,
         ):
             said = [(name, value) for name, value in answer.headers.items() if name not in (*_HOPS, "content-type")]
