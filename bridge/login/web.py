@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -178,8 +179,7 @@ class Web:
         _logger.debug("%s %s failed", method, url.partition("?")[0], exc_info=problem)
         never_left = isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout)
         raise (Unreachable if never_left else Unavailable)(
-            f"The {what} at {url} cannot be had: {_reason(problem)}.",
-            hint="Check the network, VPN or proxy, and whether that server is up.",
+            f"The {what} at {url} cannot be had: {_reason(problem)}.", hint=_what_to_check(problem)
         ) from problem
 
     async def _read(
@@ -301,12 +301,25 @@ def _lifetime(cache_control: str) -> float:
     return _LIFETIME
 
 
+def _causes(problem: BaseException | None) -> Iterator[BaseException]:
+    """The problem and what led to it, the innermost last."""
+    while problem is not None:
+        yield problem
+        problem = problem.__cause__ or problem.__context__
+
+
 def _reason(problem: BaseException | None) -> str:
     """Why, in the words of the innermost cause that has some."""
     words = ""
-    while problem is not None:
-        if isinstance(problem, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({problem.verify_message})"
-        words = str(problem).strip() or words
-        problem = problem.__cause__ or problem.__context__
+    for cause in _causes(problem):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+        told = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else str(cause)
+        words = told.strip() or words
     return (words or "no answer came").rstrip(".")[:300]
+
+
+def _what_to_check(problem: BaseException | None) -> str:
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(problem)):
+        return "If it is your organization's own, name its authority with --ca-file FILE."
+    return "Check the network, VPN or proxy, and whether that server is up."

@@ -74,7 +74,7 @@ class Reception:
         self._calls = SignInCalls(self._standing, self._do, fresh)
         self._stay = Stay(self._standing, self._calls, pairing, self._pass, self._do, redact)
         self._is_timed = False
-        self._has_asked_for_tab = False
+        self._has_wished = False
         self._is_aside = False
 
     @property
@@ -150,7 +150,7 @@ class Reception:
 
     def _started(self, event: SignInStarted) -> None:
         self._standing.begin(widens=event.widens)
-        self._has_asked_for_tab = False
+        self._has_wished = False
         self._pass(event)
         if self._stay.is_on:
             self._stay.answer_waiting()
@@ -159,6 +159,7 @@ class Reception:
 
     def _ended(self, event: SignInEnded) -> None:
         self._standing.end(self._redact(event.problem))
+        self._has_wished = False
         if self._is_timed:
             self._is_timed = False
             self._do(CancelTimer(_TIMER))
@@ -300,14 +301,19 @@ class Reception:
         initialize = told.introductions.get(mcp.INITIALIZE)
         if standing.is_under_way:
             is_asked_there = asks and sign_in_tool.is_safe_link(standing.url)
-            if standing.needs_hands and not is_asked_there and not self._has_asked_for_tab:
-                self._has_asked_for_tab = True
-                self._do(SignIn())
+            if standing.needs_hands and not is_asked_there:
+                self._wish()
         elif standing.trouble:
             self._stay.let_in()
         elif initialize is None or not self._pairing.awaits(initialize.id):
-            self._do(SignIn())
+            self._wish()
         self._calls.shown()
+
+    def _wish(self) -> None:
+        """Have a person asked, or a browser opened for him; once, however many calls want it."""
+        if not self._has_wished:
+            self._has_wished = True
+            self._do(SignIn())
 
     # -- both ways
 

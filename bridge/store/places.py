@@ -70,6 +70,12 @@ def make_private(folder: Path) -> None:
     One that others could look into is closed to them. A link, or another user's folder, is refused: whoever made it
     would decide where secrets go. On Windows the folder inherits the protection of the user's own profile.
     """
+    if not folder.is_absolute():
+        # A `~` that nobody could make out would be a folder of that name wherever the bridge happens to run.
+        raise StoreError(
+            "This user has no home folder, so nothing can be kept.",
+            hint="Set HOME, or keep tokens for this run only with --token-store memory.",
+        )
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -336,8 +336,9 @@ async def test_two_calls_at_once_ask_a_person_once() -> None:
             await copy.send(b"".join(json.dumps(call).encode() + b"\n" for call in calls))
             for id_ in (1, 2):
                 assert (await copy.answer(id_, LOGIN)).result["isError"]
+            # Were another sign-in begun, this call would wait for it.
+            assert "came to nothing" in text_in(await copy.call("echo"))
             assert len(site.person.opened) == before + 1
-            # Were another begun, this call would find it under way.
             site.authority.denies = {}
             assert "Signed in" in text_in(await copy.call("sign_in", deadline=LOGIN))
             assert len(site.person.opened) == before + 2

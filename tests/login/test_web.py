@@ -291,14 +291,16 @@ async def test_an_answer_that_is_none_may_be_one_later(talk: Talk) -> None:
 async def test_a_server_that_is_not_there() -> None:
     async with RawServer(silent) as server:
         origin = server.origin
-    with pytest.raises(Unavailable, match=origin):
+    with pytest.raises(Unavailable, match=origin) as caught:
         await asking(origin).metadata(origin + "/a", "document")
+    assert "Errno" not in caught.value.message, "the system's words are for people, its numbers are not"
 
 
 async def test_a_certificate_that_is_not_trusted_is_named_as_the_reason(authority: trustme.CA) -> None:
     async with RawServer(silent, serving(authority, "127.0.0.1")) as server:
-        with pytest.raises(Unavailable, match="certificate is not trusted"):
+        with pytest.raises(Unavailable, match="certificate is not trusted") as caught:
             await asking(server.origin).metadata(server.origin + "/a", "document")
+    assert "--ca-file" in caught.value.hint
 
 
 # -- the cache

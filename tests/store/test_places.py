@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.store.places import Places, check_slot, platform_places
+from bridge.store.errors import StoreError
+from bridge.store.places import Places, check_slot, make_private, platform_places
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
@@ -35,3 +36,12 @@ def test_a_slot(slot: str) -> None:
 def test_not_a_slot(slot: str) -> None:
     with pytest.raises(ValueError, match="hex digits"):
         check_slot(slot)
+
+
+def test_without_a_home_folder_nothing_is_made_where_the_bridge_happens_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="no home folder"):
+        make_private(Path("~/.local/share/mcp-remote-bridge"))
+    assert list(tmp_path.iterdir()) == []
