@@ -9,6 +9,7 @@ bridge as there are:
 | take the lock `<slot>.start`, look again | of those who found none, one at a time goes on |
 | see whether a login is needed still, and may be begun | the one before may have brought the token, or a refusal |
 | start a process, and read from it where it listens | it takes the lock `<slot>`, which dies with it |
+| where it finds that another has the lock, or had it since, look again | one may have ended while it was started |
 """
 
 from __future__ import annotations

@@ -53,7 +53,10 @@ async def ask_of(order: Order, web: Web) -> Ask:
     from bridge.login.sign_in import Ask
 
     refusal = order.refusal
-    challenges = refusal.challenges if refusal is not None else await _challenges(order.settings, web)
+    if refusal is not None:
+        status, challenges = refusal.status, refusal.challenges
+    else:
+        status, challenges = await _asked(order.settings, web)
     challenge = bearer_challenge(parse_challenges(challenges))
     return Ask(
         resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
@@ -62,11 +65,12 @@ async def ask_of(order: Order, web: Web) -> Ask:
         widens=refusal is not None and refusal.lacks is not None,
         said=refusal.said if refusal is not None else "",
         host=order.host_name,
+        status=status,
     )
 
 
-async def _challenges(settings: Settings, web: Web) -> tuple[str, ...]:
-    """What the server wants of who shows no token; nothing where it does not say. Opens no session."""
+async def _asked(settings: Settings, web: Web) -> tuple[int, tuple[str, ...]]:
+    """What the server answers to who shows no token, with its challenges. Opens no session."""
     question = probe(b"0", None)
     headers = {
         name.decode(): value.decode()
@@ -78,8 +82,8 @@ async def _challenges(settings: Settings, web: Web) -> tuple[str, ...]:
             reply = await web.post(settings.url, "server", bytes(question.line), headers)
     except (BridgeError, TimeoutError) as problem:
         _logger.info("the server was not asked what it wants: %s", problem)
-        return ()
-    return reply.challenges
+        return 401, ()  # Why not will show: the same server is asked for its metadata next.
+    return reply.status, reply.challenges
 
 
 def _tls(settings: Settings, own_origin: bool) -> ssl.SSLContext:

@@ -65,8 +65,8 @@ class Ask(msgspec.Struct, frozen=True):
     """Why there is a sign-in.
 
     `resource_metadata` and `challenged` (scopes) are the challenge's; `previous` is what was kept of the last one;
-    `widens` tells that scopes were missing; `said` is what the refusal says; `host` names the program that the person
-    works with.
+    `widens` tells that scopes were missing; `status` is what the server answered, `said` what it said with that; `host`
+    names the program that the person works with.
     """
 
     resource_metadata: str | None = None
@@ -74,6 +74,7 @@ class Ask(msgspec.Struct, frozen=True):
     previous: Record | None = None
     widens: bool = False
     said: str = ""
+    status: int = 401
     host: str = ""
 
 
@@ -143,10 +144,14 @@ class SignIn:
             else:
                 return
         if problem is not None and found.resource is None and not isinstance(problem, Unavailable):
+            wants, hint = "wants a token", "If it takes an API key, pass --header 'Authorization: Bearer ...'. "
+            if ask.status not in {401, 403}:
+                wants = f"answered status {ask.status}, not 401 as who wants a token does,"
+                hint = "It may need no sign-in at all; check the URL. "
             raise SignInError(
-                f"{self._server_url} wants a token and says nowhere how to get one: it has no protected resource "
+                f"{self._server_url} {wants} and says nowhere how to get one: it has no protected resource "
                 f"metadata, and at its origin: {problem.message}" + (f" It says: {ask.said}" if ask.said else ""),
-                hint="If it takes an API key, pass --header 'Authorization: Bearer ...'. " + problem.hint,
+                hint=hint + problem.hint,
             ) from problem
         assert problem is not None  # noqa: S101 - there is always an issuer
         raise problem

@@ -1,7 +1,8 @@
-"""Who answers the host in time while somebody has to sign in: stands before `Pairing`, and is silent most of the time.
+"""Who answers the host in time while somebody has to sign in: stands before `Pairing`, and most of the time aside.
 
-Once a request of the host's has waited for `answer_within` seconds for a person, or nobody is asked though it would be
-necessary, the host is *received* here, until the server lets it in:
+Aside, it only remembers what the host asks, and when. Once a request of the host's has waited for `answer_within`
+seconds for a person, or nobody is asked though it would be necessary, the host is *received* here, until the server
+lets it in:
 
 | the host sends | at first | in the middle of a session |
 |---|---|---|
@@ -12,6 +13,7 @@ necessary, the host is *received* here, until the server lets it in:
 | a call of `sign_in` | see `sign_in_calls` | the same |
 | another call | waits; is told what to do where no browser is open for it | the same |
 | `subscriptions/listen` | an early acknowledgment | the same |
+| a batch | is taken member by member | it waits for the server where it came before; else the same |
 | anything else | held until the server answers `initialize`; modern: waits for the server | it waits |
 
 When somebody has signed in, what is still wanted of the server is asked of it, what was held follows, and the host is

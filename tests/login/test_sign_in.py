@@ -336,3 +336,14 @@ async def test_nothing_of_oauth_at_all_is_said_so(monkeypatch: pytest.MonkeyPatc
     assert "nowhere" in caught.value.message
     assert "--header" in caught.value.hint
     assert flow.opened == []
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+async def test_a_server_that_never_asked_for_a_token_is_not_said_to_want_one(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(monkeypatch, FakeWeb())
+    with pytest.raises(SignInError, match=f"answered status {status}") as caught:
+        await flow.run(status=status)
+    assert "wants a token and" not in caught.value.message
+    assert "no sign-in" in caught.value.hint

@@ -95,6 +95,16 @@ def test_each_call_may_begin_a_sign_in_when_none_is_under_way(revision: str) -> 
 
 
 @every_revision
+def test_calls_at_once_begin_one_sign_in(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    book.refused()
+    assert [book.wants_sign_in(book.host(book.who.calls(id_))) for id_ in (1, 2, 3)] == [1, 0, 0]
+    book.needs_sign_in()
+    book.refused()
+    assert book.wants_sign_in(book.host(book.who.calls(4))) == 1
+
+
+@every_revision
 def test_a_refusal_ends_the_calls_that_wait(revision: str) -> None:
     book = ReceptionPlaybook(revision).received()
     book.calls(1)
