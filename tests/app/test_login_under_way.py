@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from bridge.app import login_process as login_process_module
+from bridge.app import login_under_way as login_module
 from bridge.app.login_files import LoginFiles
 from bridge.app.login_order import login_slot, make_order
-from bridge.app.login_process import Login
+from bridge.app.login_under_way import Login
 from bridge.app.redact import Redactor
 from bridge.config import Settings, SignInSettings
 from bridge.login.news import News, Word
@@ -43,9 +43,9 @@ class Played:
         self.last: list[News] = []
         order = make_order(Settings(url=URL, sign_in=SignInSettings(token_store="memory", **settings)), None, None, "")
         self.slot = login_slot(order.settings)
-        monkeypatch.setattr(login_process_module, "sign_in_flow", self._flow)
-        monkeypatch.setattr(login_process_module, "open_browser", self._open)
-        monkeypatch.setattr(login_process_module, "_on_signals", lambda _: None)
+        monkeypatch.setattr(login_module, "sign_in_flow", self._flow)
+        monkeypatch.setattr(login_module, "open_browser", self._open)
+        monkeypatch.setattr(login_module, "_on_signals", lambda _: None)
         monkeypatch.setenv("BROWSER", "one")
         self.login = Login(order, self.files, cast("Any", types.SimpleNamespace(redactor=Redactor())))
 
@@ -84,7 +84,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     async def nothing(order: object, web: object) -> None:
         return None
 
-    monkeypatch.setattr(login_process_module, "ask_of", nothing)
+    monkeypatch.setattr(login_module, "ask_of", nothing)
     yield lambda **settings: Played(tmp_path, monkeypatch, **settings)
     logging.getLogger("bridge").handlers[:] = handlers
 
