@@ -90,7 +90,12 @@ def slot_of(settings: Settings) -> str:
 
 def login_slot(settings: Settings) -> str:
     """The name of the login for these settings: there is one at a time on the machine."""
-    return f"login-{slot_of(settings).partition('-')[2]}"
+    return login_of(slot_of(settings))
+
+
+def login_of(slot: str) -> str:
+    """The name of the login that fills this slot."""
+    return f"login-{slot.partition('-')[2]}"
 
 
 def encode_order(order: Order) -> bytes:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 
+_BESIDES_THE_PERSON = 240.0
+
 PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
 
 _logger = logging.getLogger("bridge.authorization")
@@ -128,8 +130,15 @@ class PersonalRenewal:
         self._joined = joined
         # Beside the wait: one that is at its end has news, and no answer any more.
         opening = asyncio.create_task(self.open_browser()) if self._is_wished else None
+        own = self._settings.sign_in
         try:
-            return await self._wait(joined)
+            async with asyncio.timeout(2 * own.login_timeout + _BESIDES_THE_PERSON):
+                return await self._wait(joined)
+        except TimeoutError:
+            raise SignInError(
+                f"The process {joined.pid or 'that'} signs in to {self._settings.url} and came to no end.",
+                hint="End it, and sign in again.",
+            ) from None
         finally:
             self._joined = None
             if opening is not None:

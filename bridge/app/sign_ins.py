@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bridge.app.login_files import LoginFiles
+from bridge.app.login_order import login_of
 from bridge.app.logins import reach
 from bridge.app.naming import Known, known_from
 from bridge.config import Settings
@@ -74,11 +75,6 @@ class SignedOut:
     is_revoked: bool = False
     registration_forgotten: bool = False
     problems: tuple[str, ...] = field(default=())
-
-
-def login_slot_of(slot: str) -> str:
-    """The name of the login whose tokens go to `slot`."""
-    return f"login-{slot.partition('-')[2]}"
 
 
 async def stored_sign_ins(vault: Vault, seconds: float = READ_SECONDS) -> list[Stored]:
@@ -158,7 +154,7 @@ class SigningOut:
     async def sign_out(self, slot: str, settings: Settings | None = None, *, registration: bool) -> SignedOut:
         """End the sign-in in `slot`. `settings` say how its servers are reached, where that is known."""
         ended = await self._end_login(slot)
-        self._files.log_out(login_slot_of(slot), self._clock())
+        self._files.log_out(login_of(slot), self._clock())
         if not self._vault.exists_hint(slot):
             left = await self._delete(slot)  # A copy may have stayed in a keyring that was locked the last time.
             return SignedOut(login_ended=ended, is_removed=not left, problems=left)
@@ -196,7 +192,7 @@ class SigningOut:
         return sum(not self._vault.exists_hint(slot) for slot in slots), tuple(problems)
 
     async def _end_login(self, slot: str) -> bool:
-        notice = self._files.notice(login_slot_of(slot))
+        notice = self._files.notice(login_of(slot))
         channel = await reach(notice) if notice else None
         if channel is None:
             return False

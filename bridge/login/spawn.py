@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from bridge.errors import BridgeError
@@ -23,6 +23,7 @@ from bridge.login.browser import detachment
 MAX_ANSWER = 64 * 1024
 """The longest answer, in bytes."""
 
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _CREATE_NEW_PROCESS_GROUP = 0x00000200
 _CREATE_BREAKAWAY_FROM_JOB = 0x01000000
 # A console that is not seen, rather than none: programs that it starts would each open a window.
@@ -36,9 +37,11 @@ class CannotStart(BridgeError):
 def surroundings_of(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for such a process: ours without `MCP_BRIDGE_*`.
 
-    Those are settings, which it gets in its order, and may be secrets.
+    Those are settings, which it gets in its order, and may be secrets. Its folder is another, so a relative path that
+    names certificates is made absolute.
     """
-    return {name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")}
+    kept = {name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")}
+    return kept | {name: str(Path(kept[name]).absolute()) for name in _CERTIFICATES if kept.get(name)}
 
 
 def detachments(platform: str) -> tuple[dict[str, Any], ...]:

@@ -36,9 +36,9 @@ pytestmark = pytest.mark.anyio
 
 
 class Channel:
-    """The way to a login that says this, one news after the other; then it is gone."""
+    """The way to a login that says this, one news after the other; then it is gone. None: it says no more."""
 
-    def __init__(self, *news: News) -> None:
+    def __init__(self, *news: News | None) -> None:
         self.said: list[str] = []
         self.closed = 0
         self._news = list(news)
@@ -47,7 +47,10 @@ class Channel:
         await asyncio.sleep(0)
         if not self._news:
             raise ChannelLost("The login is gone.")
-        return self._news.pop(0)
+        if (news := self._news.pop(0)) is None:
+            await asyncio.Event().wait()
+            raise AssertionError
+        return news
 
     async def say(self, want: str, text: str = "") -> str:
         self.said.append(want)
@@ -115,7 +118,7 @@ class Built:
         return await self.renewal.sign_in(refusal(**lacking), record(), is_wished=is_wished, is_needed=needed)
 
 
-def a_login(*news: News, was_under_way: bool = False) -> Any:
+def a_login(*news: News | None, was_under_way: bool = False) -> Any:
     return Joined(cast("Any", Channel(*news)), was_under_way, 4711)
 
 
@@ -198,6 +201,13 @@ async def test_logins_that_die_one_after_the_other_are_given_up(monkeypatch: pyt
     with pytest.raises(SignInError, match="more than once"):
         await built.sign_in(is_wished=True)
     assert len(built.orders) == 3
+
+
+async def test_one_that_comes_to_no_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal_module, "_BESIDES_THE_PERSON", 0.0)
+    built = Built(monkeypatch, a_login(ASKED, None), sign_in=SignInSettings(login_timeout=0.01))
+    with pytest.raises(SignInError, match="process 4711"):
+        await built.sign_in()
 
 
 async def test_where_none_is_needed_none_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from bridge.app.login_files import LoginFiles, Notice
-from bridge.app.sign_ins import SigningOut, login_slot_of, read_stored, stored_sign_ins, who
+from bridge.app.login_order import login_of
+from bridge.app.sign_ins import SigningOut, read_stored, stored_sign_ins, who
 from bridge.config import Settings, SignInSettings
 from bridge.login.channel import ChannelServer
 from bridge.login.news import News, Word
@@ -159,7 +160,7 @@ async def test_the_tokens_are_revoked_and_removed(vault: Vault, files: LoginFile
 async def test_copies_that_run_are_told_by_the_history(vault: Vault, files: LoginFiles) -> None:
     await vault.save(SLOT, encode(signed_in()))
     await signing_out(vault, files).sign_out(SLOT, registration=False)
-    assert files.history(login_slot_of(SLOT)).logged_out_at == NOW
+    assert files.history(login_of(SLOT)).logged_out_at == NOW
 
 
 @pytest.mark.parametrize("status", [500, 400, 404])
@@ -299,7 +300,7 @@ async def test_a_login_under_way_is_ended_first(
     monkeypatch.setattr("bridge.app.sign_ins._STOP_SECONDS", 5.0 if stops else 0.05)
     process = LoginProcess(vault, stops=stops)
     process.server = await ChannelServer.start(b"k" * 32, process.hear)
-    slot = login_slot_of(SLOT)
+    slot = login_of(SLOT)
     notice = Notice(
         slot=slot, pid=1, port=process.server.port, key=(b"k" * 32).hex(), server=SERVER, profile="default", since=NOW
     )
@@ -341,7 +342,7 @@ async def test_a_notice_of_a_login_that_is_over_ends_nothing(vault: Vault, files
     server = await ChannelServer.start(b"k" * 32, LoginProcess(vault).hear)
     await server.close()
     files.put_notice(
-        Notice(slot=login_slot_of(SLOT), pid=1, port=server.port, key="00", server=SERVER, profile="default", since=NOW)
+        Notice(slot=login_of(SLOT), pid=1, port=server.port, key="00", server=SERVER, profile="default", since=NOW)
     )
     assert not (await signing_out(vault, files).sign_out(SLOT, registration=False)).login_ended
 

@@ -275,3 +275,9 @@ async def test_the_thread_that_waits_is_no_reason_to_stay() -> None:
     assert answer is not None
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "spawn")
     wait_for_end(int(answer))
+
+
+def test_certificates_are_found_from_another_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"SSL_CERT_FILE": "own.pem", "SSL_CERT_DIR": ""}
+    assert surroundings_of(given) == {"SSL_CERT_FILE": str(Path.cwd() / "own.pem"), "SSL_CERT_DIR": ""}
