@@ -87,6 +87,7 @@ class Authorization:
         self._is_loaded = not self._kept.may_exist
         self._work: asyncio.Task[None] | None = None
         self._is_asking = False
+        self._asked = 0
         self._past: deque[str] = deque(maxlen=_PAST_TOKENS)
         self._renews_ahead_from = 0.0
         self._changed = asyncio.Event()
@@ -161,7 +162,9 @@ class Authorization:
         if self._is_asking:
             self._opening = asyncio.create_task(self._make().open_browser())
         elif self._work is not None:
-            self._work.add_done_callback(lambda _: self.wish())
+            asked = self._asked
+            # Whom that work asked himself, and who said no, is not asked once more.
+            self._work.add_done_callback(lambda _: self.wish() if self._asked == asked else None)
         elif refusal is None or (self._credential.header and refusal.credential.serial != self._credential.serial):
             self._tell(SignInEnded())  # There is a token that was not refused, or none is wanted.
         else:
@@ -321,7 +324,9 @@ class Authorization:
             return False
 
         self._is_asking = True
-        self._tell(SignInStarted(widens=refusal.lacks is not None))
+        self._asked += 1
+        widens = refusal.lacks is not None
+        self._tell(SignInStarted(widens))
         problem = ""
         try:
             brought = await self._make().sign_in(refusal, self._record, is_wished=is_wished, is_needed=is_needed)
@@ -333,7 +338,7 @@ class Authorization:
             raise
         finally:
             self._is_asking = False
-            self._tell(SignInEnded(problem))
+            self._tell(SignInEnded(problem, widens))
 
     def _is_signed_out(self) -> bool:
         """Whether somebody removed the record from the store. It is looked at once a second, if at all."""

@@ -103,7 +103,7 @@ class PersonalRenewal:
         for _ in range(_TRIES):
             try:
                 joined = await logins.join_or_start(order, may_start)
-                return await self._follow(joined) if joined is not None else None
+                return await self._follow(joined, refusal) if joined is not None else None
             except ChannelLost:
                 # It was killed. What it had kept is found in the store; else another one may be begun.
                 _logger.info("the process that waited for the sign-in to %s has gone", self._settings.url)
@@ -125,7 +125,7 @@ class PersonalRenewal:
         except ChannelLost:
             _logger.debug("the sign-in is over")
 
-    async def _follow(self, joined: Joined) -> Brought:
+    async def _follow(self, joined: Joined, refusal: Refusal) -> Brought:
         """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
         self._joined = joined
         # Beside the wait: one that is at its end has news, and no answer any more.
@@ -133,7 +133,7 @@ class PersonalRenewal:
         own = self._settings.sign_in
         try:
             async with asyncio.timeout(2 * own.login_timeout + _BESIDES_THE_PERSON):
-                return await self._wait(joined)
+                return await self._wait(joined, widens=refusal.lacks is not None)
         except TimeoutError:
             raise SignInError(
                 f"The process {joined.pid or 'that'} signs in to {self._settings.url} and came to no end.",
@@ -145,7 +145,7 @@ class PersonalRenewal:
                 opening.cancel()
             await joined.channel.close()
 
-    async def _wait(self, joined: Joined) -> Brought:
+    async def _wait(self, joined: Joined, *, widens: bool) -> Brought:
         began = time.time()
         heard = 0
         while True:
@@ -162,6 +162,12 @@ class PersonalRenewal:
                 return self._brought(record, is_kept=news.is_kept)
             if news.phase == "failed":
                 raise SignInError(news.message, hint=news.hint)
+            if widens and news.tab == "unopened" and not self._is_wished:
+                # All else goes on meanwhile: this one request does not wait for what nobody may see.
+                raise SignInError(
+                    f"{self._settings.url} wants more scopes for this, and no browser could be opened here to ask you.",
+                    hint=f"Run {_login_command(self._settings)} in a terminal, then try again.",
+                )
 
     def _brought(self, record: Record, *, is_kept: bool) -> Brought:
         if is_kept and self._settings.sign_in.token_store == "memory":  # noqa: S105 - a place
@@ -281,9 +287,14 @@ def _why_held_back(held: HeldBack, url: str, now: float) -> str:
 
 
 def _how_to_sign_in(settings: Settings) -> str:
-    profile = settings.sign_in.profile
-    named = f" --profile {profile}" if profile != "default" else ""
-    command = f"mcp-remote-bridge login {settings.url}{named}"
     if settings.sign_in.answer_within is None:
-        return f"To sign in, run: {command}"
-    return f"Call the tool sign_in, or run: {command}"
+        return f"To sign in, run: {_login_command(settings)}"
+    return f"Call the tool sign_in, or run: {_login_command(settings)}"
+
+
+def _login_command(settings: Settings) -> str:
+    """What to type in a terminal for the very same sign-in: some options make it another."""
+    from bridge.app.naming import SLOT_OPTIONS, spelled
+
+    options = spelled({option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS})
+    return f"mcp-remote-bridge login {settings.url} {options}".rstrip()

@@ -133,7 +133,6 @@ class Reception:
             if self._standing.is_under_way:
                 self._standing.show(event)
                 self._stay.shown()
-                self._watch_the_clock()
         elif isinstance(event, SignInEnded):
             self._ended(event)
         elif isinstance(event, TimerFired) and event.timer == _TIMER:
@@ -151,15 +150,20 @@ class Reception:
     # -- how the sign-in goes
 
     def _started(self, event: SignInStarted) -> None:
-        self._standing.begin(widens=event.widens)
         self._has_wished = False
         self._pass(event)
+        if event.widens:
+            return  # The token is good for all else: the server goes on being asked.
+        self._standing.begin()
         if self._stay.is_on:
             self._stay.answer_waiting()
         else:
             self._watch_the_clock()
 
     def _ended(self, event: SignInEnded) -> None:
+        if event.widened:
+            self._pass(event)
+            return
         self._standing.end(self._redact(event.problem))
         self._has_wished = False
         if self._is_timed:
@@ -173,11 +177,8 @@ class Reception:
 
     def _watch_the_clock(self) -> None:
         """Receive the host once something has waited for long enough; till then, be woken for it."""
-        standing = self._standing
-        if self._stay.is_on or self._is_timed or not standing.is_under_way:
+        if self._stay.is_on or self._is_timed or not self._standing.is_under_way:
             return
-        if standing.widens and not standing.needs_hands:
-            return  # Whatever the token is good for goes on, and the person has it before him.
         began = self._stay.unanswered.oldest()
         if began is None or self._answer_within is None:
             return

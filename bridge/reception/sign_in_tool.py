@@ -21,8 +21,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Standing:
     """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
 
-    `is_under_way`: a person is being asked; `widens`: for more than the token in use is good for. `url`, `user_code`,
-    `is_open`: see `SignInShown`; `url` is empty while it is not known. `problem`: why the last sign-in came to nothing.
+    `is_under_way`: a person is being asked. `url`, `user_code`, `is_open`: see `SignInShown`; `url` is empty while it
+    is not known. `problem`: why the last sign-in came to nothing.
     `trouble`: why, though nobody need sign in, the server's session was not opened.
     """
 
@@ -32,7 +32,6 @@ class Standing:
         self.server = parts.netloc.rpartition("@")[2] or server_url
         self.now = 0.0
         self.is_under_way = False
-        self.widens = False
         self.url = ""
         self.user_code = ""
         self.is_open = False
@@ -50,10 +49,9 @@ class Standing:
         """Whether the last try came to nothing, and none is under way."""
         return not self.is_under_way and bool(self.problem or self.trouble)
 
-    def begin(self, *, widens: bool = False) -> None:
+    def begin(self) -> None:
         """A person is asked."""
         self.is_under_way = True
-        self.widens = widens
         self.url = self.user_code = self.problem = self.trouble = ""
         self.is_open = False
 

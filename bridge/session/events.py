@@ -126,9 +126,11 @@ class SignInEnded(msgspec.Struct, frozen=True, gc=False):
     """Nobody is asked any more. `problem` says why there is no token, in words for people; empty: there is one.
 
     Comes without a `SignInStarted` too: where nobody was asked, as nobody is to be asked without having wished it.
+    `widened`: it was for more scopes, and the token in use is as good as it was.
     """
 
     problem: str = ""
+    widened: bool = False
 
 
 class Woke(msgspec.Struct, frozen=True, gc=False):

@@ -81,6 +81,7 @@ class Pairing:
         self._withdrawn: set[RequestId] = set()
         self._closed = False
         self._initialize: Request | None = None
+        self._stamped: dict[RequestId, Request] = {}
         self._is_initialized = False
         self._host_name = ""
 
@@ -226,7 +227,12 @@ class Pairing:
                 self._lanes.retire(self._legacy_host)
             self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
         is_question = era == LEGACY and self._server.is_assumed and request is self._initialize
-        self._legacy_host.host(probing.stamped(request) if is_question else request)
+        if is_question:
+            self._stamped[request.id] = request
+            request = probing.stamped(request)
+        elif request is self._initialize:
+            self._stamped.pop(request.id, None)
+        self._legacy_host.host(request)
 
     def _modern_request(self, request: Request) -> None:
         if not self._server.eras:
@@ -305,8 +311,7 @@ class Pairing:
 
     def _unstamped(self, request: Request) -> Request:
         """The host's own, where `initialize` went up with a stamp."""
-        own = self._initialize
-        return own if own and request.method == mcp.INITIALIZE and request.id == own.id else request
+        return self._stamped.pop(request.id, request) if request.method == mcp.INITIALIZE else request
 
     def _tell(self, lane: Lane, deliver: Deliver) -> None:
         # A translator's requests have ids of its own, and it knows itself which the host took back.

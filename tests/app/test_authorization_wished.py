@@ -69,6 +69,21 @@ async def test_a_wish_during_a_refresh_waits_for_it_and_asks_nobody_where_it_suc
     assert (desk.told, desk.problems, desk.issuer.sign_ins) == ([False], [""], [])
 
 
+async def test_a_wish_during_work_that_asks_the_person_itself_asks_him_no_second_time() -> None:
+    desk = Desk(Shelf(record()))
+    desk.issuer.good.clear()
+    desk.issuer.sign_in_problem = REFUSED
+    desk.issuer.grants.clear()
+    waiting = desk.refuse(await desk.credential())
+    await until(lambda: desk.issuer.under_way == 1)
+    desk.authorization.wish()
+    desk.issuer.grants.set()
+    with pytest.raises(SignInError):
+        await waiting
+    await settled()
+    assert len(desk.issuer.sign_ins) == 1
+
+
 async def test_where_nothing_was_refused_there_is_nothing_to_sign_in_for() -> None:
     desk = Desk()
     desk.authorization.wish()

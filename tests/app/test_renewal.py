@@ -173,6 +173,24 @@ async def test_a_code_to_type_in_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     assert built.shown[0].user_code == "WDJB-MJHT"
 
 
+UNOPENED = msgspec.structs.replace(ASKED, tab="unopened")
+
+
+async def test_a_request_for_more_scopes_does_not_wait_for_what_nobody_may_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(UNOPENED, DONE), sign_in=SignInSettings(resource="none"))
+    with pytest.raises(SignInError, match="more scopes") as caught:
+        await built.sign_in(lacks=("three",))
+    assert f"mcp-remote-bridge login {URL} --resource none" in caught.value.hint
+
+
+@pytest.mark.parametrize(("is_wished", "lacks"), [(True, ("three",)), (False, None)])
+async def test_any_other_waits_for_it(
+    is_wished: bool, lacks: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = Built(monkeypatch, a_login(UNOPENED, DONE))
+    assert await built.sign_in(is_wished=is_wished, lacks=lacks) is not None
+
+
 async def test_what_a_login_logs_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -153,6 +153,10 @@ class ReceptionPlaybook(PairingPlaybook):
         """A request needs more scopes than the token has, and a person is asked for them."""
         return self.told_all(self.on(SignInStarted(widens=True)))
 
+    def has_more(self, problem: str = "") -> list[dict[str, Any]]:
+        """They were granted, or not."""
+        return self.told_all(self.on(SignInEnded(problem, widened=True)))
+
     def needs_sign_in(self) -> list[dict[str, Any]]:
         """A person is asked."""
         return self.told_all(self.on(SignInStarted()))

@@ -270,20 +270,24 @@ def test_while_more_scopes_are_asked_for_the_tools_stay(revision: str) -> None:
     assert book.shows(is_open=True) == []
     assert ("reception", 0) not in book.timers
     assert book.asks(2, "tools/list") == [], "the server is asked, which it still allows"
-    assert book.signed_in() == []
+    assert book.has_more() == []
     book.serve()
     assert book.answer(2)["result"]["tools"] == [TOOL]
 
 
 @every_revision
-def test_where_more_scopes_are_asked_for_in_no_browser_the_call_is_told_so(revision: str) -> None:
+def test_where_more_scopes_are_refused_the_call_alone_hears_of_it(revision: str) -> None:
     book = in_session(revision)
-    book.calls(1, "pay")
+    (post,) = book.posts(book.host(book.who.calls(1, "pay")))
     book.needs_more()
-    told = [*book.shows(is_open=False), *book.waits()]
-    (answer,) = (said for said in told if said.get("id") == 1)
-    assert answer["result"]["isError"]
-    assert LINK in answer["result"]["content"][0]["text"]
+    book.shows(is_open=False)
+    assert book.has_more(PROBLEM) == []
+    told = book.told_all(book.fails(post.exchange, Cause.UNAUTHORIZED, message=PROBLEM))
+    assert [said["id"] for said in told] == [1], "no list has changed"
+    assert PROBLEM in told[0]["error"]["message"]
+    assert book.asks(2, "tools/list") == []
+    book.serve()
+    assert book.answer(2)["result"]["tools"] == [TOOL]
 
 
 @pytest.mark.parametrize("server", ["legacy", "modern"])

@@ -8,6 +8,7 @@ from bridge.session.events import Cause
 from tests.session.modern_playbook import (
     BOTH,
     LEGACY,
+    META_VERSION,
     MODERN,
     UNSUPPORTED_VERSION,
     PairingPlaybook,
@@ -456,3 +457,29 @@ def test_an_error_that_bears_the_id_of_a_modern_request_is_the_servers_own() -> 
     commands = book.answers(post.exchange, error(1, "Bad Request: no session", -32000), status=400)
     assert [answer["id"] for answer in book.told_all(commands)] == [1]
     assert book.posts(commands) == []
+
+
+def test_a_host_that_opens_twice_before_the_server_is_known_is_a_legacy_host_both_times() -> None:
+    book = PairingPlaybook(frozenset())
+    ahead = [
+        *book.posts(book.host(INITIALIZE)),
+        *book.posts(book.host(request(1, "initialize", body(INITIALIZE)["params"]))),
+    ]
+    sent: list[tuple[str, str]] = []
+    told: list[dict[str, Any]] = []
+    while ahead:
+        post = ahead.pop(0)
+        if post.exchange not in book.exchanges:
+            continue  # Given up meanwhile.
+        said = body(post)
+        sent.append((said["method"], said["params"].get("_meta", {}).get(META_VERSION, "")))
+        if said["method"] == "server/discover":
+            commands = book.answers(post.exchange, result(said["id"], discovered()))
+        else:
+            no = refusal(said["id"], UNSUPPORTED_VERSION, supported=["2026-07-28"], requested="2025-06-18")
+            commands = book.answers(post.exchange, no, status=400)
+        ahead += book.posts(commands)
+        told += book.told_all(commands)
+    assert ("initialize", "2026-07-28") not in sent
+    assert told[-1]["id"] == 1
+    assert told[-1]["result"]["protocolVersion"] == "2025-06-18"
