@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     **{room: PURE | {"config"} for room in IO},
     "app": PURE | IO | {"config"},
     "cli": {"app", "config"} | PURE,
-    "__main__": {"cli"},
+    "__main__": {"cli", "app"},
     "__init__": set(),
 }
 

@@ -29,6 +29,8 @@ from bridge.config import Settings
 from bridge.errors import UsageError
 
 PROGRAM = "mcp-remote-bridge"
+FORWARDED = "bridge.login.forwarded"
+"""The logger of what a login process logged: that writes to the log file itself."""
 LONGEST_LINE = 500
 
 # Control characters, line separators, direction overrides and lone surrogates: a server's text could forge
@@ -96,6 +98,7 @@ def configure(settings: Settings) -> Log:
     if settings.log_file:
         file = FileHandler(settings.log_file, level)
         file.setFormatter(FileFormatter(redactor, tracebacks=debug))
+        file.addFilter(lambda record: record.name != FORWARDED)
         handlers.append(file)
     log = Log(redactor, handlers)
     for handler in handlers:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from bridge.app.authorization import Brought
+from bridge.app.log import FORWARDED
 from bridge.config import Settings, parse_seconds
 from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError
@@ -35,6 +36,7 @@ _BESIDES_THE_PERSON = 240.0
 PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
 
 _logger = logging.getLogger("bridge.authorization")
+_login_logger = logging.getLogger(FORWARDED)
 
 
 class PersonalRenewal:
@@ -178,7 +180,7 @@ class PersonalRenewal:
     def _pass_on(self, news: News, heard: int) -> int:
         """Log what the login process logged since."""
         for level, text in news.log[max(0, len(news.log) - (news.logged - heard)) :]:
-            _logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
+            _login_logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
         return news.logged
 
     def _tell(self, joined: Joined, news: News) -> None:

@@ -121,14 +121,6 @@ def client_metadata(url: str, callback_port: int | None, callback_host: str, cal
     click.echo(json.dumps(document(url, redirect_uris), indent=2))
 
 
-@cli.command("login-process", hidden=True, context_settings=_CONTEXT)
-def login_process() -> None:
-    """Sign in as the order on stdin says. The bridge starts this itself."""
-    from bridge.app.login_process import run_login_process
-
-    sys.exit(run_login_process())
-
-
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line `args`, by default the process's own, and exit."""
     # Given explicitly: left to itself, click expands variables and wildcards in arguments on Windows.

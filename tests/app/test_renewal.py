@@ -15,6 +15,7 @@ from bridge.app import logins as logins_module
 from bridge.app import renewal as renewal_module
 from bridge.app import signing_in
 from bridge.app.authorization import Brought
+from bridge.app.log import FORWARDED
 from bridge.app.login_order import Order
 from bridge.app.logins import Joined
 from bridge.app.renewal import PersonalRenewal
@@ -198,7 +199,7 @@ async def test_what_a_login_logs_is_logged_once(
     news = [msgspec.structs.replace(ASKED, log=lines[:count][-2:], logged=count) for count in (1, 1, 2, 3)]
     with caplog.at_level("INFO", "bridge"):
         await Built(monkeypatch, a_login(*news, DONE)).sign_in()
-    told = [(entry.levelname, entry.message) for entry in caplog.records if entry.name == "bridge.authorization"]
+    told = [(entry.levelname, entry.message) for entry in caplog.records if entry.name == FORWARDED]
     assert told == [("WARNING", "first"), ("ERROR", "second"), ("INFO", "third")]
 
 

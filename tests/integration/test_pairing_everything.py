@@ -15,7 +15,8 @@ from tests.support.everything import Transport
 from tests.support.pairing_host import PairingHost, pairing_host
 from tests.support.reference_host import DEADLINE, eventually
 
-pytestmark = pytest.mark.anyio
+# The pairs are connected once: in one worker, not in each.
+pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("pairing-everything")]
 _logger = logging.getLogger(__name__)
 URI = "demo://resource/dynamic/text/1"
 

@@ -25,7 +25,8 @@ from tests.support.pairing_host import Era, PairingHost, directly, pairing_host,
 from tests.support.reference_host import ROOTS, eventually, reference_host
 from tests.support.reference_process import running
 
-pytestmark = pytest.mark.anyio
+# The pairs are connected once: in one worker, not in each.
+pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("pairing-reference")]
 _logger = logging.getLogger(__name__)
 Connect = Callable[..., AbstractAsyncContextManager[PairingHost]]
 
