@@ -24,7 +24,7 @@ from bridge.store.errors import KeyringUnavailable, StoreError
 from bridge.store.file import FileVault
 from bridge.store.locks import ProcessLocks
 from bridge.store.marker import Marker, read_marker
-from bridge.store.places import Places, check_slot, is_slot
+from bridge.store.places import Places, check_slot, is_slot, marker_name, secret_name
 from bridge.store.system import KeyringVault
 from bridge.store.vault import Vault
 from bridge.store.worker import Worker
@@ -72,7 +72,7 @@ class DiskVault(Vault):
         for _ in range(_CHANGES):
             source = self._source(slot, marker)
             if source == "gone" or marker is None or source == "file":
-                return await self._on_disk(lambda: self._files.read(_file(slot))) if source == "file" else None
+                return await self._on_disk(lambda: self._files.read(secret_name(slot))) if source == "file" else None
             data = await self._from_keyring(slot, marker.current)
             if data is not None:
                 return data
@@ -102,7 +102,7 @@ class DiskVault(Vault):
             remains = marker.generations if marker else ()
             if remains:
                 await self._mark(slot, Marker("gone", remains=remains))
-            await self._on_disk(lambda: self._files.delete(_file(slot)))
+            await self._on_disk(lambda: self._files.delete(secret_name(slot)))
             try:
                 for generation in remains:
                     await self._keyring.drop(slot, generation)
@@ -111,7 +111,7 @@ class DiskVault(Vault):
                     f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
                     hint="Unlock the keyring and do the same again.",
                 ) from None
-            await self._on_disk(lambda: self._files.delete(_marker(slot)))
+            await self._on_disk(lambda: self._files.delete(marker_name(slot)))
 
     def place(self, slot: str) -> str:
         try:
@@ -119,7 +119,7 @@ class DiskVault(Vault):
         except StoreError:
             source = "file"
         if source == "file" or self._choice == "file":
-            return str(self._files.path(_file(slot)))
+            return str(self._files.path(secret_name(slot)))
         return "the system keyring"
 
     def locked(self, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
@@ -130,13 +130,13 @@ class DiskVault(Vault):
         return self._locks.hold(f"{slot}.save", _SAVE_TURN)
 
     def _marker(self, slot: str) -> Marker | None:
-        return read_marker(self._files.read(_marker(check_slot(slot))))
+        return read_marker(self._files.read(marker_name(check_slot(slot))))
 
     def _source(self, slot: str, marker: Marker | None) -> Literal["keyring", "file", "gone"]:
         """Where the value is to be read, as far as the choice allows."""
         if marker is not None and marker.holds != "file":
             return "gone" if marker.holds == "keyring" and self._choice == "file" else marker.holds
-        return "file" if self._choice != "keyring" and self._files.exists(_file(slot)) else "gone"
+        return "file" if self._choice != "keyring" and self._files.exists(secret_name(slot)) else "gone"
 
     async def _from_keyring(self, slot: str, generation: str) -> bytes | None:
         try:
@@ -158,7 +158,7 @@ class DiskVault(Vault):
         await self._mark(slot, Marker("keyring", generation, old.generations))
         # From here on the value is saved; what fails now only leaves old copies behind, to be removed by the next save.
         with contextlib.suppress(StoreError):
-            await self._on_disk(lambda: self._files.delete(_file(slot)))
+            await self._on_disk(lambda: self._files.delete(secret_name(slot)))
             left = await self._sweep(slot, old.generations)
             if left != old.generations:
                 await self._mark(slot, Marker("keyring", generation, left))
@@ -175,33 +175,25 @@ class DiskVault(Vault):
 
     async def _save_in_file(self, slot: str, data: bytes, reason: KeyringUnavailable | None) -> None:
         old = await self._on_disk(lambda: self._marker(slot))
-        known = (old is None or old.holds == "file") and self._files.exists(_file(slot))
-        await self._on_disk(lambda: self._files.write(_file(slot), data))
+        known = (old is None or old.holds == "file") and self._files.exists(secret_name(slot))
+        await self._on_disk(lambda: self._files.write(secret_name(slot), data))
         if old is not None:
             await self._mark(slot, Marker("file", remains=old.generations))
         if reason is not None and not known and not self._said:
             self._said = True
             self._notice(
                 f"The system keyring cannot be used ({reason.reason}), so the sign-in is kept in "
-                f"{self._files.path(_file(slot))}, which only you can read. {reason.hint}".rstrip()
+                f"{self._files.path(secret_name(slot))}, which only you can read. {reason.hint}".rstrip()
             )
 
     async def _mark(self, slot: str, marker: Marker) -> None:
-        await self._on_disk(lambda: self._files.write(_marker(slot), marker.encode()))
+        await self._on_disk(lambda: self._files.write(marker_name(slot), marker.encode()))
 
     async def _on_disk(self, work: Callable[[], _T]) -> _T:
         try:
             return await self._disk.run(lambda _job: work(), _DISK)
         except TimeoutError:
             raise StoreError(f"The disk gave no answer within {_DISK:g} s.") from None
-
-
-def _file(slot: str) -> str:
-    return f"{slot}.secret"
-
-
-def _marker(slot: str) -> str:
-    return f"{slot}.keyring"
 
 
 def _explained(error: KeyringUnavailable) -> KeyringUnavailable:

@@ -64,6 +64,16 @@ def check_slot(slot: str) -> str:
     return slot
 
 
+def secret_name(slot: str) -> str:
+    """The file that holds a slot's secret where the keyring does not."""
+    return f"{slot}.secret"
+
+
+def marker_name(slot: str) -> str:
+    """The file that says where a slot's secret is, see `bridge.store.marker`."""
+    return f"{slot}.keyring"
+
+
 def make_private(folder: Path) -> None:
     """Make `folder`, for its owner alone; raise `StoreError` where it cannot be that.
 

@@ -73,8 +73,15 @@ def open_vault(choice: StoreChoice, notice: Callable[[str], None]) -> Vault:
         from bridge.store.memory import MemoryVault
 
         return MemoryVault()
-    from bridge.store.disk import DiskVault
+    from bridge.store.late import LateVault
     from bridge.store.places import platform_places
-    from bridge.store.system import KeyringVault
 
-    return DiskVault(choice, platform_places(), KeyringVault(), notice)
+    places = platform_places()
+
+    def make() -> Vault:
+        from bridge.store.disk import DiskVault
+        from bridge.store.system import KeyringVault
+
+        return DiskVault(choice, places, KeyringVault(), notice)
+
+    return LateVault(places, make)

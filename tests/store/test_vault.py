@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.store.disk import DiskVault
+from bridge.store.late import LateVault
 from bridge.store.memory import MemoryVault
+from bridge.store.places import Places
 from bridge.store.vault import STORE_CHOICES, StoreChoice, open_vault
 from tests.store.rings import SLOT
 from tests.support.store_process import use_store
@@ -16,9 +17,28 @@ def test_opening_touches_no_disk(choice: StoreChoice, tmp_path: Path, monkeypatc
     for name in ("HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     vault = open_vault(choice, pytest.fail)
-    assert isinstance(vault, MemoryVault if choice == "memory" else DiskVault)
+    assert isinstance(vault, MemoryVault if choice == "memory" else LateVault)
     assert not vault.exists_hint(SLOT)
     assert not (tmp_path / "home").exists()
+
+
+def test_a_vault_is_put_together_when_a_slot_has_something(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make() -> MemoryVault:
+        made.append("once")
+        return MemoryVault()
+
+    places = Places(tmp_path)
+    vault = LateVault(places, make)
+    assert not vault.exists_hint(SLOT)
+    assert made == []
+    places.credentials.mkdir(parents=True)
+    (places.credentials / f"{SLOT}.keyring").touch()
+    assert not vault.exists_hint(SLOT), "what that says is for the vault to judge"
+    assert (vault.slots("tokens"), made) == ([], ["once"])
+    with pytest.raises(ValueError, match="slot"):
+        vault.exists_hint("../x")
 
 
 @pytest.mark.parametrize("choice", STORE_CHOICES)
