@@ -188,7 +188,7 @@ async def stop(wire: Wire, seconds: float = 2.0) -> None:
 def _show(screen: Screen, before: News, news: News) -> None:
     if news.url and news.url != before.url:
         screen.link(news.url, news.user_code)
-    for level, text in news.log[max(0, len(news.log) - (news.logged - before.logged)) :]:
+    for level, text in news.log_since(before.logged):
         if level in _WORTH_SAYING:
             screen.say(text)
     if news.message and news.message != before.message and not news.is_last:

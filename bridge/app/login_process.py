@@ -21,10 +21,10 @@ import logging
 import os
 import secrets
 import sys
-import threading
 import time
 
 from bridge.app import log
+from bridge.app.endings import end_for_certain
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.login_order import (
     LIMIT,
@@ -60,7 +60,7 @@ def run_login_process() -> int:
     if order is None:
         return 2
     # A person is asked once more where the server turns out not to know the client.
-    _end_for_certain(_MOST_ASKED * order.settings.sign_in.login_timeout + _BESIDES_THE_PERSON)
+    end_for_certain(_MOST_ASKED * order.settings.sign_in.login_timeout + _BESIDES_THE_PERSON, 1)
     with _configure_log(order.settings) as logging_to:
         try:
             asyncio.run(_run(order, logging_to, platform_places()))
@@ -88,7 +88,7 @@ def _configure_log(settings: Settings) -> log.Log:
 def _take_order() -> Order | None:
     """The order; None where it does not come, is cut off, or makes no sense: who gave it is dead or lost."""
     # Whoever starts a login and dies before it has said what for, leaves a process that must not wait for ever.
-    timer = _end_for_certain(_ORDER_SECONDS)
+    timer = end_for_certain(_ORDER_SECONDS, 1)
     try:
         return decode_order(sys.stdin.buffer.readline(LIMIT))
     except (OSError, ValueError, BridgeError) as problem:
@@ -158,10 +158,3 @@ async def _is_under_way(notice: Notice | None) -> bool:
         return False
     await channel.close()
     return True
-
-
-def _end_for_certain(seconds: float) -> threading.Timer:
-    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), os._exit, (1,))
-    timer.daemon = True
-    timer.start()
-    return timer

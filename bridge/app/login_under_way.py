@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.app import log
+from bridge.app.endings import stop_on_signals
 from bridge.app.kept_record import KeptRecord
 from bridge.app.login_files import LoginFiles
 from bridge.app.login_order import Order, login_slot, slot_of
@@ -64,7 +64,7 @@ class Login:
         self._server = server
         server.publish(self._news)
         work = self._work = asyncio.create_task(self._sign_in())
-        _on_signals(lambda: work.cancel())
+        stop_on_signals(lambda _: work.cancel())
         outcome = await _outcome_of(work, self._redact)
         if self._has_opened or outcome.failure not in {"failed", "stopped"}:
             history = self._files.history(self._slot).ended(outcome.failure or "done", time.time())
@@ -199,14 +199,6 @@ async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) ->
 
 def _failed(failure: Failure, message: str, hint: str) -> News:
     return News(phase="failed", failure=failure, message=message, hint=hint)
-
-
-def _on_signals(stop: Callable[[], object]) -> None:
-    """Stop in good order on whatever asks for it; asyncio's own handlers are not there on Windows."""
-    loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if (number := getattr(signal, name, None)) is not None:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def _with(news: News, record: Record, *, is_kept: bool) -> News:

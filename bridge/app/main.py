@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from bridge import __version__
 from bridge.app import log
 from bridge.app.authorization import Authorization
 from bridge.app.bridge import Bridge
+from bridge.app.endings import end_for_certain, stop_on_signals
 from bridge.config import Settings
 from bridge.errors import UsageError
 from bridge.host.output import HostOutput
@@ -79,7 +79,7 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         clear=output.drained,
     )
     bridge.connect(remote, connections.drop_idle, authorization.wish if authorization else lambda: None)
-    _on_signals(bridge)
+    stop_on_signals(bridge.stop)
     watch_hang_up(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     if not watch_parent(lambda: bridge.stop("the parent process died")):
         _logger.debug("this system does not tell when the parent process dies")
@@ -87,7 +87,7 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
     closing: list[asyncio.Task[None]] = []
 
     def on_stop() -> None:
-        _end_for_certain()
+        end_for_certain(_LAST_MOMENT, 0)
         if authorization is not None:
             # Beside the rest: a refresh under way needs what time there is.
             closing.append(asyncio.create_task(authorization.close()))
@@ -178,18 +178,3 @@ def _headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:
     if not any(name.lower() == b"user-agent" for name, _ in headers):
         headers.append((b"user-agent", f"mcp-remote-bridge/{__version__}".encode()))
     return tuple(headers)
-
-
-def _on_signals(bridge: Bridge) -> None:
-    """Stop in good order on whatever asks for it; asyncio's own handlers are not there on Windows."""
-    loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if (number := getattr(signal, name, None)) is not None:
-            signal.signal(number, lambda *_, why=name: loop.call_soon_threadsafe(bridge.stop, why))
-
-
-def _end_for_certain() -> None:
-    """Exit soon, whatever hangs: a name lookup in a thread, a dead disk under the log."""
-    timer = threading.Timer(_LAST_MOMENT, os._exit, (0,))
-    timer.daemon = True
-    timer.start()

@@ -179,7 +179,7 @@ class PersonalRenewal:
 
     def _pass_on(self, news: News, heard: int) -> int:
         """Log what the login process logged since."""
-        for level, text in news.log[max(0, len(news.log) - (news.logged - heard)) :]:
+        for level, text in news.log_since(heard):
             _login_logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
         return news.logged
 

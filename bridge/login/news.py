@@ -40,6 +40,10 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="n
         """Without the URL, which holds `state`, and without the record."""
         return f"News({self.phase!r}, {self.failure!r}, {self.message!r})"
 
+    def log_since(self, logged: int) -> tuple[tuple[str, str], ...]:
+        """The lines of the log that came after the first `logged`, as far as they are still there."""
+        return self.log[max(0, len(self.log) - (self.logged - logged)) :]
+
     @property
     def is_last(self) -> bool:
         """Whether the login is over."""

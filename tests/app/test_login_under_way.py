@@ -45,7 +45,7 @@ class Played:
         self.slot = login_slot(order.settings)
         monkeypatch.setattr(login_module, "sign_in_flow", self._flow)
         monkeypatch.setattr(login_module, "open_browser", self._open)
-        monkeypatch.setattr(login_module, "_on_signals", lambda _: None)
+        monkeypatch.setattr(login_module, "stop_on_signals", lambda _: None)
         monkeypatch.setenv("BROWSER", "one")
         self.login = Login(order, self.files, cast("Any", types.SimpleNamespace(redactor=Redactor())))
 
