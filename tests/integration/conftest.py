@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.support.everything import Transport, everything
-from tests.support.reference_process import Mode, ReferenceProcess, reference_process
+from tests.support.reference_process import Mode, ReferenceProcess, reference_process, running
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +42,10 @@ def everything_url() -> Iterator[Callable[[Transport], str]]:
             return started[transport]
 
         yield get
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    """Where the pairings' servers of all three modes are."""
+    with running([sys.executable, "-m", "tests.support.pairing_server"]) as (_process, line):
+        yield f"http://127.0.0.1:{json.loads(line)['port']}"

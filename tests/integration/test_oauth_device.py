@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bridge.config import SignInSettings
 from bridge.login.account import REVOKED, revoke, whoami
 from bridge.login.person import Asked
-from bridge.login.sign_in import Ask, SignIn
-from bridge.login.web import Web
 from bridge.oauth.errors import Refused, TimedOut
 from bridge.oauth.record import Record
-from bridge.store.memory import MemoryVault
+from tests.support.by_code import ByCode
 from tests.support.oauth_answers import html, plain
 from tests.support.oauth_authority import Authority, form
 from tests.support.oauth_device import DEVICE_GRANT
@@ -26,40 +21,20 @@ from tests.support.oauth_site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
 
-DEADLINE = 20.0
 
-
-class Place:
+class Place(ByCode):
     """An authority, a server it protects, and a person whose deed a test gives."""
 
     def __init__(self, authority: Authority, server: ProtectedServer) -> None:
+        super().__init__(server.url)
         self.authority = authority
         self.server = server
         self.asked: list[Asked] = []
-        self.kept: list[Record] = []
         self.concealed: list[str] = []
         self.deed: Callable[[Asked], Awaitable[object]] = self.confirms
-        self.vault = MemoryVault()
-        self.web = Web(
-            server.url,
-            tls=lambda own: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy_for=lambda url: None,
-            connect_timeout=5.0,
-            allow_private=False,
-        )
 
     async def sign_in(self, **settings: Any) -> Record:
-        flow = SignIn(
-            self.server.url,
-            SignInSettings(**{"grant": "device-code", "login_timeout": DEADLINE, **settings}),
-            self.web,
-            self.vault,
-            person=self,
-            conceal=self.concealed.append,
-        )
-        async with asyncio.timeout(DEADLINE * 2):
-            await flow.run(Ask(), self._keep)
-        return self.kept[-1]
+        return await self.signs_in(self, self.concealed.append, **settings)
 
     async def ask(self, asked: Asked) -> None:
         self.asked.append(asked)
@@ -75,9 +50,6 @@ class Place:
 
     async def leaves(self, asked: Asked) -> None:
         """Somebody who is not there."""
-
-    async def _keep(self, record: Record) -> None:
-        self.kept.append(record)
 
 
 @pytest.fixture

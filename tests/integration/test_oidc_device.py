@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
-from bridge.config import SignInSettings
 from bridge.login.account import REVOKED, revoke, whoami
 from bridge.login.person import Asked
-from bridge.login.sign_in import Ask, SignIn
 from bridge.login.token_endpoint import TokenEndpoint
-from bridge.login.web import Web
 from bridge.oauth.errors import GrantRejected, Refused, TimedOut
 from bridge.oauth.record import Record
-from bridge.store.memory import MemoryVault
+from tests.support.by_code import DEADLINE, ByCode
 from tests.support.oidc_provider import OidcProvider, oidc_provider
 from tests.support.protected_reference import ProtectedProcess, protected_reference
 
 pytestmark = pytest.mark.anyio
 
-DEADLINE = 20.0
 QUICK = {"interval": 1}
 
 
@@ -45,45 +40,24 @@ class Somebody:
         self.answers += 1
 
 
-class Place:
+class Place(ByCode):
     """The provider, an MCP server that trusts it, and who signs in there."""
 
     def __init__(self, provider: OidcProvider, server: ProtectedProcess) -> None:
+        super().__init__(server.url)
         self.provider = provider
         self.server = server
-        self.vault = MemoryVault()
-        self.kept: list[Record] = []
-        self.web = Web(
-            server.url,
-            tls=lambda own: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy_for=lambda url: None,
-            connect_timeout=5.0,
-            allow_private=False,
-        )
 
     async def reset(self) -> None:
         await self.provider.reset()
         await self.provider.set(resources=[self.server.url], deviceSays=QUICK)
 
     async def sign_in(self, person: Somebody, **settings: Any) -> Record:
-        flow = SignIn(
-            self.server.url,
-            SignInSettings(**{"grant": "device-code", "login_timeout": DEADLINE, **settings}),
-            self.web,
-            self.vault,
-            person=person,
-            conceal=lambda secret: None,
-        )
-        async with asyncio.timeout(DEADLINE * 2):
-            await flow.run(Ask(), self._keep)
-        return self.kept[-1]
+        return await self.signs_in(person, lambda secret: None, **settings)
 
     async def polls(self) -> list[str | None]:
         """The errors that the token endpoint answered so far, None for tokens."""
         return [entry["error"] for entry in await self.provider.requests("/token")]
-
-    async def _keep(self, record: Record) -> None:
-        self.kept.append(record)
 
 
 @pytest.fixture(scope="module")

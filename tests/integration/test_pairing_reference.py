@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +22,6 @@ from mcp import MCPError, types
 from tests.support.pairing_features import ASKING, HANDLERS, LEVELS, NOTE, PAGE, REFUSAL, URL_ELICITATION_REQUIRED
 from tests.support.pairing_host import Era, PairingHost, directly, pairing_host, through_the_bridge
 from tests.support.reference_host import ROOTS, eventually, reference_host
-from tests.support.reference_process import running
 
 # The pairs are connected once: in one worker, not in each.
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("pairing-reference")]
@@ -60,13 +58,6 @@ PAIRS = [
 def anyio_backend() -> str:
     """The loop of the module: a pair stays connected from test to test."""
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[str]:
-    """Where the servers of all three modes are."""
-    with running([sys.executable, "-m", "tests.support.pairing_server"]) as (_process, line):
-        yield f"http://127.0.0.1:{json.loads(line)['port']}"
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=str)

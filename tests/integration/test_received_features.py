@@ -6,9 +6,7 @@ The features are those of `test_pairing_reference`, with the same server behind 
 from __future__ import annotations
 
 import inspect
-import json
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -20,7 +18,6 @@ from tests.support.oauth_person import visit
 from tests.support.oauth_site import LOGIN
 from tests.support.pairing_host import PairingHost
 from tests.support.protecting import protecting
-from tests.support.reference_process import running
 
 # The pairs are connected once: in one worker, not in each.
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("received-features")]
@@ -55,12 +52,6 @@ FEATURES: list[Callable[..., Any]] = [
 def anyio_backend() -> str:
     """The loop of the module: a pair stays connected from test to test."""
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[str]:
-    with running([sys.executable, "-m", "tests.support.pairing_server"]) as (_process, line):
-        yield f"http://127.0.0.1:{json.loads(line)['port']}"
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=str)

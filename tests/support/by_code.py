@@ -1,0 +1,44 @@
+"""A sign-in by a code (RFC 8628) without the bridge around it: the flow, a web of its own, and what it kept."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from bridge.config import SignInSettings
+from bridge.login.person import Person
+from bridge.login.sign_in import Ask, SignIn
+from bridge.login.web import Web
+from bridge.oauth.record import Record
+from bridge.store.memory import MemoryVault
+
+DEADLINE = 20.0
+
+
+class ByCode:
+    """Signs in to one server as often as a test likes; registrations last from one time to the next."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.vault = MemoryVault()
+        self.kept: list[Record] = []
+        self.web = Web(
+            url,
+            tls=lambda own: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            proxy_for=lambda asked: None,
+            connect_timeout=5.0,
+            allow_private=False,
+        )
+
+    async def signs_in(self, person: Person, conceal: Callable[[str], None], **settings: Any) -> Record:
+        """What is kept of it."""
+        given = SignInSettings(**{"grant": "device-code", "login_timeout": DEADLINE, **settings})
+        flow = SignIn(self.url, given, self.web, self.vault, person=person, conceal=conceal)
+        async with asyncio.timeout(DEADLINE * 2):
+            await flow.run(Ask(), self._keep)
+        return self.kept[-1]
+
+    async def _keep(self, record: Record) -> None:
+        self.kept.append(record)
