@@ -92,13 +92,13 @@ def ambiguous(name: str, candidates: Sequence[str]) -> UsageError:
     )
 
 
-def unknown(name: str, entries: Sequence[Entry], known: Sequence[Known]) -> UsageError:
-    """The error for a name that nothing has."""
+def unknown(name: str, entries: Sequence[Entry], known: Sequence[Known], notes: Sequence[str] = ()) -> UsageError:
+    """The error for a name that nothing has. `notes` tell of files that might have it and cannot be read."""
     names = [f"{entry.name} ({entry.host})" for entry in entries]
     servers = [urlsplit(one.server).hostname or one.server for one in known]
     found = _listed([*dict.fromkeys(names), *dict.fromkeys(servers)])
     hint = f"Known are {found}; or give the URL." if found else "None is known on this machine; give the URL."
-    return UsageError(f"No server is called {shown(name, _LONGEST)!r} here.", hint=hint)
+    return UsageError(f"No server is called {shown(name, _LONGEST)!r} here.", hint=" ".join([*notes, hint]))
 
 
 def _is_called(server: str, name: str) -> bool:

@@ -67,7 +67,7 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
     if found is None:
         if "." in name or ":" in name:
             settings_from([name], options, os.environ)  # Raises, and may know which URL was meant.
-        raise unknown(name, hosts.entries, known)
+        raise unknown(name, hosts.entries, known, hosts.notes)
     own = {option: text for option, text in found.options.items() if option in options}
     settings = settings_from([found.server], {**options, "allow_http": True, **own, **given}, os.environ)
     is_other = any(found.options.get(option) != text for option, text in telling.items())

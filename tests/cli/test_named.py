@@ -148,6 +148,14 @@ def test_an_entry_comes_before_a_stored_sign_in(desk: Desk) -> None:
     assert desk.target("linear").settings.url == "https://other.example/mcp"
 
 
+def test_a_file_that_may_have_had_the_name_and_cannot_be_read_is_told(desk: Desk) -> None:
+    desk.configure("tasks", URL)
+    (desk.home / ".cursor" / "mcp.json").write_text('{"mcpServers": {"tasks": ')
+    said = desk.refuses("tasks")
+    assert "The configuration of Cursor cannot be read" in said
+    assert "mcp.json" in said
+
+
 def test_an_unknown_name_is_told_with_what_is_known(desk: Desk) -> None:
     desk.configure("tasks", URL)
     desk.store(record(server="https://mcp.notion.com/mcp"), tokens_slot("x", "", "", "default"))
