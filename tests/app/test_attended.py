@@ -15,6 +15,7 @@ from bridge.login.channel import Channel, ChannelLost
 from bridge.login.news import News
 from bridge.store.places import Places
 from tests.support.fault_http import Bell
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +98,7 @@ class Table:
 
 
 async def within(work: Awaitable[T]) -> T:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(stretched(5)):
         return await work
 
 

@@ -10,6 +10,7 @@ from bridge.oauth.errors import SignInError, TokenEndpointUnavailable
 from bridge.remote.credentials import Credential
 from tests.support.authorizing import DEADLINE, Desk, Issuer, Shelf, record, settled
 from tests.support.pieces import unhurried
+from tests.support.waits import stretched
 
 ASKING = ("ask", "other", "refuse", "refuse-quiet", "lack", "accept", "cancel")
 AROUND = ("hold", "grant", "later", "down", "up", "deny")
@@ -61,7 +62,7 @@ class World:
         """Everything that waits comes to an end, but what waits for a person whom nobody asked."""
         self.step("grant")
         self.step("up")
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             results = await asyncio.gather(*self.running, return_exceptions=True)
             for result in results:
                 assert result is None or isinstance(result, BridgeError | asyncio.CancelledError), repr(result)

@@ -10,6 +10,7 @@ import pytest
 from bridge.session import commands as do
 from bridge.session.events import HostClosed, StreamClosed, TimerFired
 from tests.support.house import House, build, end, hang, line, succeed
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +42,7 @@ async def test_nothing_ends_before_it_is_told_to(house: House) -> None:
     assert not running.done()
     assert house.log == ["a"]
     house.bridge.stop("SIGTERM")
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, stretched(10))
 
 
 async def test_a_goodbye_that_hangs_is_cancelled(house: House) -> None:
@@ -90,8 +91,8 @@ async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: House)
     house.on("TimerFired", do.SendToHost(b"answer"))
     start = time.monotonic()
     house.bridge.take(TimerFired(("t", 1)))
-    await asyncio.wait_for(running, 10)
-    assert time.monotonic() - start < 0.9
+    await asyncio.wait_for(running, stretched(10))
+    assert time.monotonic() - start < stretched(0.9)
     assert house.log == ["on_stop", "StreamClosed", "TimerFired", "write", "HostClosed", "close"]
 
 
@@ -104,12 +105,12 @@ async def test_a_slow_answer_is_not_waited_for_long(house: House) -> None:
 async def test_without_calls_in_flight_the_end_of_input_is_the_end(house: House) -> None:
     start = time.monotonic()
     await end(house, "end of input")
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < stretched(0.9)
 
 
 async def test_whoever_stops_it_otherwise_waits_for_no_answer(house: House) -> None:
     house.busy = True
     start = time.monotonic()
     await end(house, "SIGTERM")
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < stretched(0.9)
     assert house.events == [HostClosed()]

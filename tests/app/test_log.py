@@ -18,6 +18,7 @@ import pytest
 from bridge.app.log import LONGEST_LINE, Log, configure, one_line
 from bridge.config import Settings
 from bridge.errors import UsageError
+from tests.support.waits import stretched
 
 LOGGER = logging.getLogger("bridge.test")
 SECRET = "pl4nted-s3cret"
@@ -179,7 +180,7 @@ def test_warnings_and_lost_errors_go_to_the_log(
         warnings.warn("old thing", DeprecationWarning, stacklevel=1)
     thread = threading.Thread(target=fail)
     thread.start()
-    thread.join(10)
+    thread.join(stretched(10))
     text = capsys.readouterr().err
     if level == "info":
         assert text == ""
@@ -249,7 +250,7 @@ def test_a_stderr_that_is_not_read_blocks_nothing_and_loses_lines_openly(
 
         thread = threading.Thread(target=flood, daemon=True)
         thread.start()
-        thread.join(30)
+        thread.join(stretched(30))
         assert not thread.is_alive()
         first = os.read(reading, 1 << 20)
         LOGGER.info("read again")
@@ -269,5 +270,5 @@ def test_a_closed_stderr_leaves_the_exit_code_alone(tmp_path: Path) -> None:
         "os.close(2)\n"
         "logging.getLogger('bridge').error('lost')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=stretched(60), check=False)
     assert (done.returncode, done.stdout) == (0, b"")

@@ -21,6 +21,7 @@ from bridge.oauth.errors import Refused, SignInError, TimedOut
 from bridge.oauth.tabs import History
 from bridge.store.places import Places
 from tests.support.authorizing import URL, record
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +62,7 @@ class Played:
         server = types.SimpleNamespace(
             publish=lambda _: None, publish_last=lambda first, _: self.last.append(first), until_taken=until_taken
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(stretched(10)):
             await self.login.run(cast("Any", server))
         return self.files.history(self.slot)
 

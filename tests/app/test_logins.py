@@ -17,6 +17,7 @@ from bridge.login.news import News, Word
 from bridge.oauth.errors import SignInError
 from bridge.store.errors import StoreError
 from bridge.store.places import Places
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +85,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     made = World(tmp_path, monkeypatch)
-    async with asyncio.timeout(DEADLINE * 2):
+    async with asyncio.timeout(stretched(DEADLINE * 2)):
         yield made
         for server in made.servers:
             await server.close()

@@ -20,6 +20,7 @@ from bridge.store.memory import MemoryVault
 from bridge.store.places import Places
 from tests.oauth.samples import ACCESS_TOKEN, CLIENT_SECRET, ID_TOKEN, REDIRECT_URI, REFRESH_TOKEN, client, record
 from tests.support.fault_http import Exchange, HttpServer
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -230,7 +231,7 @@ async def test_nobody_renews_the_token_meanwhile(vault: Vault, files: LoginFiles
     endpoint.before = begin
     await vault.save(SLOT, encode(signed_in(endpoint)))
     assert (await signing_out(vault, files).sign_out(SLOT, registration=False)).is_revoked
-    await asyncio.wait_for(asyncio.gather(*others), 5)
+    await asyncio.wait_for(asyncio.gather(*others), stretched(5))
     assert found == [None, None]
 
 

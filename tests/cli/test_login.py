@@ -20,6 +20,7 @@ from tests.support.login_command import run_command, start_command
 from tests.support.login_processes import logins_of, no_login_left
 from tests.support.oauth_person import fetch
 from tests.support.oauth_site import LOGIN, Site
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -194,7 +195,7 @@ async def test_at_a_terminal_the_line_is_renewed_in_place_and_what_is_pasted_cou
         console.type("nonsense")
         await console.shows("nobody can tell whose it is")
         console.type(dict((await fetch(link)).headers)["location"])
-        out, _ = await asyncio.wait_for(process.communicate(), LOGIN)
+        out, _ = await asyncio.wait_for(process.communicate(), stretched(LOGIN))
         assert process.returncode == 0, console.shown
         assert out.decode().startswith("Signed in to ")
 
@@ -279,7 +280,7 @@ def test_lines_are_read_as_they_come_and_the_last_needs_no_end(tmp_path: Path) -
 
     with file.open() as stream:
         read_lines(stream, put)
-        assert last.wait(10)
+        assert last.wait(stretched(10))
     assert lines == ["one", "two\ufffd", "", "x" * 5000, "last"]
 
 

@@ -19,6 +19,7 @@ from tests.oauth.samples import ISSUER, client, record
 from tests.support.login_command import run_command, start_command
 from tests.support.login_processes import no_login_left
 from tests.support.oauth_site import LOGIN, Site
+from tests.support.waits import stretched
 
 URL = "https://mcp.linear.app/mcp"
 NO_REVOCATION = "mcp-remote-bridge: warning: The server offers no revocation"
@@ -157,7 +158,7 @@ def test_of_all_of_them_none_waits_for_another(desk: Desk, monkeypatch: pytest.M
         nonlocal asked
         asked += 1
         together.set() if asked == 3 else None
-        await asyncio.wait_for(together.wait(), 10)
+        await asyncio.wait_for(together.wait(), stretched(10))
         return REVOKED
 
     together = asyncio.Event()

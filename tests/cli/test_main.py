@@ -12,6 +12,7 @@ from bridge import __version__
 from bridge.cli.main import main
 from bridge.config import Settings
 from bridge.errors import BridgeError
+from tests.support.waits import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "pl4nted-s3cret"
@@ -21,7 +22,7 @@ URL = "https://example.com/mcp"
 def python(*words: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("MCP_BRIDGE_")}
     return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=stretched(60), check=False
     )
 
 

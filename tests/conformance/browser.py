@@ -9,7 +9,8 @@ import sys
 import urllib.error
 import urllib.request
 
-DEADLINE = 10.0
+PATIENCE = 120.0
+"""Seconds for a page: more than the host waits, as a browser does."""
 
 
 def visit(url: str) -> int:
@@ -18,7 +19,7 @@ def visit(url: str) -> int:
         sys.stderr.write(f"browser: {url} is not on this machine\n")
         return 1
     try:
-        with urllib.request.urlopen(url, timeout=DEADLINE) as page:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as page:
             page.read()
     except urllib.error.HTTPError as page:
         page.close()

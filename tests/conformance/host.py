@@ -17,11 +17,12 @@ from pathlib import Path
 
 from tests.conformance.eras import Host, LegacyHost, ModernHost, RefusedError
 from tests.conformance.wire import Message, Pipe, PipeError, private_environment
+from tests.support.waits import stretched
 
 ERA_VARIABLE = "MCP_BRIDGE_TEST_HOST_ERA"
 COMMAND_VARIABLE = "MCP_BRIDGE_TEST_COMMAND"
-DEADLINE = 12.0
-QUIT_PATIENCE = 3.0
+DEADLINE = stretched(12.0)
+QUIT_PATIENCE = stretched(3.0)
 MAX_PAGES = 20
 
 SECRET_VARIABLE = "MCP_BRIDGE_TEST_CLIENT_SECRET"

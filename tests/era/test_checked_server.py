@@ -16,6 +16,7 @@ from tests.support.checked_server import check_server_side
 from tests.support.fault_http import DEADLINE
 from tests.support.reference_server import TEXT, build
 from tests.support.revisions import MODERN, Wire
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -120,7 +121,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
 async def test_a_legacy_session_through_the_bridge_is_valid_on_both_sides() -> None:
     host_side, server_side = Wire(LEGACY), Wire(LEGACY, probes=True)
     app = build().streamable_http_app(json_response=False, stateless_http=False)
-    with anyio.fail_after(4 * DEADLINE):
+    with anyio.fail_after(stretched(4 * DEADLINE)):
         async with serving(check_server_side(server_side)(app)) as url, launch(url, wire=host_side) as bridge:
             await bridge.initialize()
             assert (await bridge.request("tools/list")).result["tools"]
@@ -144,7 +145,7 @@ async def test_what_the_reference_package_says_to_itself_is_valid(revision: str,
         told.append(progress)
 
     app = build().streamable_http_app(json_response=False, stateless_http=False)
-    with anyio.fail_after(4 * DEADLINE):
+    with anyio.fail_after(stretched(4 * DEADLINE)):
         async with serving(check_server_side(wire)(app)) as url, Client(url, mode=mode) as client:
             assert (await client.list_tools()).tools
             assert (await client.list_prompts()).prompts

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.host.output import HostOutput
 from tests.host.conftest import MakePipe
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +57,7 @@ class Gate:
 
         def wait() -> bool:
             with self._changed:
-                return self._changed.wait_for(lambda: self._started >= calls, 10)
+                return self._changed.wait_for(lambda: self._started >= calls, stretched(10))
 
         assert await asyncio.to_thread(wait), f"{self._started} writes, not {calls}"
         await asyncio.sleep(0)  # a turn of the loop, for what the thread told it
@@ -89,10 +90,10 @@ async def test_every_line_comes_in_order(make_pipe: MakePipe) -> None:
     for n, line in enumerate(lines):
         output.write(line)
         if n % 100 == 0:
-            await asyncio.wait_for(output.drained(), 10)
-    await asyncio.wait_for(output.close(10), 10)
+            await asyncio.wait_for(output.drained(), stretched(10))
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     os.close(writer)
-    assert await asyncio.wait_for(reading, 10) == b"".join(line + b"\n" for line in lines)
+    assert await asyncio.wait_for(reading, stretched(10)) == b"".join(line + b"\n" for line in lines)
 
 
 async def test_what_waits_is_written_at_once(gate: Gate) -> None:
@@ -102,7 +103,7 @@ async def test_what_waits_is_written_at_once(gate: Gate) -> None:
     for n in range(100):
         output.write(b"%d" % n)
     gate.open()
-    await asyncio.wait_for(output.close(10), 10)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     assert gate.pieces == [b"first\n", b"".join(b"%d\n" % n for n in range(100))]
 
 
@@ -114,7 +115,7 @@ async def test_a_large_line_is_not_copied_together_with_others(gate: Gate) -> No
     for line in (b"a", b"b", large, b"c", large, large, b""):
         output.write(line)
     gate.open()
-    await asyncio.wait_for(output.close(10), 10)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     assert b"".join(gate.pieces) == b"first\na\nb\n" + large + b"\nc\n" + large + b"\n" + large + b"\n\n"
     assert [piece for piece in gate.pieces if len(piece) >= MIB] == [large] * 3
     assert b"a\nb\n" in gate.pieces
@@ -127,7 +128,7 @@ async def test_many_small_lines_are_joined_in_bounded_portions(gate: Gate) -> No
     for _ in range(200):
         output.write(b"x" * (10 * KIB))
     gate.open()
-    await asyncio.wait_for(output.close(10), 10)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     assert b"".join(gate.pieces) == b"first\n" + (b"x" * (10 * KIB) + b"\n") * 200
     assert max(map(len, gate.pieces)) < 300 * KIB
     assert len(gate.pieces) < 12
@@ -138,7 +139,7 @@ async def test_a_write_that_takes_a_part_is_gone_on_with(gate: Gate) -> None:
     gate.open()
     output = HostOutput(NO_DESCRIPTOR, not_broken)
     output.write(b"0123456789" * 3)
-    await asyncio.wait_for(output.close(10), 10)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     assert gate.pieces == [b"0123456", b"7890123", b"4567890", b"1234567", b"89\n"]
 
 
@@ -156,9 +157,9 @@ async def test_producers_wait_for_a_slow_reader(gate: Gate) -> None:
     assert not has_room(output)
     assert not waiting.done()
     gate.open()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, stretched(10))
     assert has_room(output)
-    await asyncio.wait_for(output.close(10), 10)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     assert len(b"".join(gate.pieces)) == 8 * (MIB + 1)
 
 
@@ -168,8 +169,8 @@ async def test_producers_wait_each_time(gate: Gate) -> None:
     for _ in range(3):
         for _ in range(12):
             output.write(b"x" * MIB)
-        await asyncio.wait_for(output.drained(), 10)
-    await asyncio.wait_for(output.close(10), 10)
+        await asyncio.wait_for(output.drained(), stretched(10))
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     assert len(b"".join(gate.pieces)) == 36 * (MIB + 1)
 
 
@@ -180,16 +181,16 @@ async def test_a_slow_reader_does_not_block_the_loop(make_pipe: MakePipe) -> Non
     output.write(b"x" * 4 * MIB)
     output.write(b"y")
     await asyncio.sleep(0)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < stretched(5)
     assert output.is_clear
-    closing = asyncio.create_task(output.close(10))
+    closing = asyncio.create_task(output.close(stretched(10)))
     reading = asyncio.create_task(asyncio.to_thread(os.read, reader, 10))
-    assert await asyncio.wait_for(reading, 10) == b"x" * 10
+    assert await asyncio.wait_for(reading, stretched(10)) == b"x" * 10
     assert not closing.done()
     reading = asyncio.create_task(asyncio.to_thread(read_all, reader))
-    await asyncio.wait_for(closing, 10)
+    await asyncio.wait_for(closing, stretched(10))
     os.close(writer)
-    assert (await asyncio.wait_for(reading, 10)).endswith(b"xxx\ny\n")
+    assert (await asyncio.wait_for(reading, stretched(10))).endswith(b"xxx\ny\n")
 
 
 async def test_a_reader_that_is_gone_is_told_once_on_the_loop(make_pipe: MakePipe) -> None:
@@ -204,11 +205,11 @@ async def test_a_reader_that_is_gone_is_told_once_on_the_loop(make_pipe: MakePip
 
     output = HostOutput(writer, on_broken)
     output.write(b"first")
-    await asyncio.wait_for(broken.wait(), 10)
+    await asyncio.wait_for(broken.wait(), stretched(10))
     for _ in range(20):
         output.write(b"x" * MIB)
-    await asyncio.wait_for(output.drained(), 10)
-    await asyncio.wait_for(output.close(10), 5)
+    await asyncio.wait_for(output.drained(), stretched(10))
+    await asyncio.wait_for(output.close(stretched(10)), stretched(5))
     assert told == [threading.get_ident()]
 
 
@@ -221,9 +222,9 @@ async def test_producers_that_wait_are_let_go_when_the_reader_is_gone(gate: Gate
     await gate.started(1)
     gate.error = BrokenPipeError()
     gate.let()
-    await asyncio.wait_for(output.drained(), 10)
-    await asyncio.wait_for(broken.wait(), 10)
-    await asyncio.wait_for(output.close(10), 5)
+    await asyncio.wait_for(output.drained(), stretched(10))
+    await asyncio.wait_for(broken.wait(), stretched(10))
+    await asyncio.wait_for(output.close(stretched(10)), stretched(5))
     assert gate.pieces == []
 
 
@@ -234,9 +235,9 @@ async def test_an_output_that_another_process_made_non_blocking_is_not_broken(ma
     output = HostOutput(writer, broken.set)
     output.write(b"x" * 4 * MIB)
     reading = asyncio.create_task(asyncio.to_thread(read_all, reader))
-    await asyncio.wait_for(output.close(10), 10)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     os.close(writer)
-    assert await asyncio.wait_for(reading, 10) == b"x" * 4 * MIB + b"\n"
+    assert await asyncio.wait_for(reading, stretched(10)) == b"x" * 4 * MIB + b"\n"
     assert not broken.is_set()
 
 
@@ -245,18 +246,18 @@ async def test_closing_waits_for_what_is_left(gate: Gate) -> None:
     output.write(b"a")
     await gate.started(1)
     output.write(b"b")
-    closing = asyncio.create_task(output.close(10))
+    closing = asyncio.create_task(output.close(stretched(10)))
     await asyncio.sleep(0)
     assert not closing.done()
     gate.open()
-    await asyncio.wait_for(closing, 10)
+    await asyncio.wait_for(closing, stretched(10))
     assert gate.pieces == [b"a\n", b"b\n"]
 
 
 async def test_closing_with_nothing_left_is_quick(gate: Gate) -> None:
     output = HostOutput(NO_DESCRIPTOR, not_broken)
-    await asyncio.wait_for(output.close(10), 5)
-    await asyncio.wait_for(output.close(10), 5)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(5))
+    await asyncio.wait_for(output.close(stretched(10)), stretched(5))
     assert b"".join(gate.pieces) == b""
 
 
@@ -264,7 +265,7 @@ async def test_closing_waits_so_long_at_the_most(gate: Gate) -> None:
     output = HostOutput(NO_DESCRIPTOR, not_broken)
     output.write(b"a")
     await gate.started(1)
-    await asyncio.wait_for(output.close(0.01), 5)
+    await asyncio.wait_for(output.close(0.01), stretched(5))
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "host-output"]
     assert thread.daemon
     gate.open()
@@ -285,5 +286,5 @@ def test_the_thread_outlives_its_loop_quietly(error: OSError | None, gate: Gate)
     thread = asyncio.run(begin())
     gate.error = error
     gate.open()
-    thread.join(10)
+    thread.join(stretched(10))
     assert not thread.is_alive()

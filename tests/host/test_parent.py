@@ -16,6 +16,7 @@ import pytest
 from bridge.host.parent import watch_parent
 from tests.host.conftest import MakePipe
 from tests.support.bridge_process import ROOT
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,7 @@ async def main():
     dead = asyncio.Event()
     assert watch_parent(dead.set)
     print("watching", flush=True)
-    await asyncio.wait_for(dead.wait(), 20)
+    await asyncio.wait_for(dead.wait(), 120)
     print("dead", flush=True)
 asyncio.run(main())
 """
@@ -78,7 +79,7 @@ def test_a_real_parents_death_is_noticed() -> None:
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     ) as between:
-        alarm = threading.Timer(30, between.kill)
+        alarm = threading.Timer(stretched(30), between.kill)
         alarm.start()
         try:
             assert between.stdout is not None
@@ -111,7 +112,7 @@ async def test_nothing_is_told_while_the_parent_lives_and_its_death_once(system:
     await turns()
     assert (asked, deaths) == ([PARENT], [])
     os.write(other_end, b"x")
-    await asyncio.wait_for(dead.wait(), 5)
+    await asyncio.wait_for(dead.wait(), stretched(5))
     await turns()
     assert deaths == [threading.get_ident()]
     assert not asyncio.get_running_loop().remove_reader(descriptor)
@@ -122,7 +123,7 @@ async def test_a_parent_that_dies_meanwhile_is_dead(system: System, make_pipe: M
     dead = asyncio.Event()
     system.is_("linux", (PARENT, 1), pidfd_open=lambda _: descriptor)
     assert watch_parent(dead.set)
-    await asyncio.wait_for(dead.wait(), 5)
+    await asyncio.wait_for(dead.wait(), stretched(5))
     assert system.closed == [descriptor]
     assert not asyncio.get_running_loop().remove_reader(descriptor)
 
@@ -134,7 +135,7 @@ async def test_a_parent_that_is_gone_before_it_can_be_watched_is_dead(system: Sy
     dead = asyncio.Event()
     system.is_("linux", (PARENT, 1), pidfd_open=pidfd_open)
     assert watch_parent(dead.set)
-    await asyncio.wait_for(dead.wait(), 5)
+    await asyncio.wait_for(dead.wait(), stretched(5))
 
 
 @pytest.mark.parametrize("error", [OSError(38, "no such call"), PermissionError(), OSError(24, "too many files")])
@@ -214,7 +215,7 @@ async def test_a_kqueue_tells_of_the_death(
     await turns()
     assert deaths == []
     os.write(other_end, b"x")
-    await asyncio.wait_for(dead.wait(), 5)
+    await asyncio.wait_for(dead.wait(), stretched(5))
     await turns()
     assert deaths == [threading.get_ident()]
 
@@ -238,7 +239,7 @@ class Kernel:
         self.death = threading.Event()
         self.calls: list[tuple[Any, ...]] = []
         self.OpenProcess = self._recorder("OpenProcess", lambda: handle)
-        self.WaitForSingleObject = self._recorder("WaitForSingleObject", lambda: self.death.wait(10))
+        self.WaitForSingleObject = self._recorder("WaitForSingleObject", lambda: self.death.wait(stretched(10)))
 
     def _recorder(self, name: str, act: Callable[[], Any]) -> Any:
         def call(*arguments: Any) -> Any:
@@ -274,7 +275,7 @@ async def test_a_process_handle_tells_of_the_death(windows: Callable[[int | None
     await turns()
     assert deaths == []
     kernel.death.set()
-    await asyncio.wait_for(dead.wait(), 5)
+    await asyncio.wait_for(dead.wait(), stretched(5))
     assert deaths == [threading.get_ident()]
     synchronize, for_ever = 0x00100000, 0xFFFFFFFF
     assert kernel.calls == [("OpenProcess", synchronize, False, PARENT), ("WaitForSingleObject", 99, for_ever)]
@@ -296,7 +297,7 @@ def test_a_death_after_the_end_does_no_harm(windows: Callable[[int | None], Kern
 
     thread = asyncio.run(begin())
     kernel.death.set()
-    thread.join(10)
+    thread.join(stretched(10))
     assert not thread.is_alive()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridge_process import ROOT
+from tests.support.waits import stretched
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell closes descriptors, a loop watches pipes")
 
@@ -18,7 +19,9 @@ def run(script: str, redirection: str = "") -> subprocess.CompletedProcess[bytes
     if redirection:
         command = ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *command]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, input=b"from the host", capture_output=True, timeout=30, env=env, check=False)
+    return subprocess.run(
+        command, input=b"from the host", capture_output=True, timeout=stretched(30), env=env, check=False
+    )
 
 
 NOISE = """

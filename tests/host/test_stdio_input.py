@@ -14,6 +14,7 @@ import pytest
 
 from bridge.host.stdio import HostInput, can_watch, watch_hang_up
 from tests.host.conftest import MakePipe
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +47,7 @@ class Heard:
         self.ended.set()
 
     async def until(self, data: bytes) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(stretched(10)):
             while self.data != data:
                 self._some.clear()
                 await self._some.wait()
@@ -84,7 +85,7 @@ async def test_each_piece_is_told_as_it_comes_and_the_end_once(make_pipe: MakePi
     await heard.until(b"onetwo")
     assert heard.ends == 0
     os.close(writer)
-    await asyncio.wait_for(heard.ended.wait(), 10)
+    await asyncio.wait_for(heard.ended.wait(), stretched(10))
     await turns()
     assert heard.ends == 1
     assert heard.threads == {threading.get_ident()}
@@ -100,7 +101,7 @@ async def test_a_pipe_is_read_by_the_loop_and_stays_blocking(make_pipe: MakePipe
     assert reader_threads() == []
     assert os.get_blocking(reader)
     os.close(writer)
-    await asyncio.wait_for(heard.ended.wait(), 10)
+    await asyncio.wait_for(heard.ended.wait(), stretched(10))
     assert not asyncio.get_running_loop().remove_reader(reader)
 
 
@@ -114,7 +115,7 @@ async def test_a_socket_is_read_by_the_loop() -> None:
         hosts.sendall(b"x")
         await heard.until(b"x")
         hosts.shutdown(socket.SHUT_WR)
-        await asyncio.wait_for(heard.ended.wait(), 10)
+        await asyncio.wait_for(heard.ended.wait(), stretched(10))
 
 
 @posix
@@ -149,7 +150,7 @@ async def test_a_thread_reads_what_no_loop_can_watch(
     await heard.until(b"onetwo")
     assert heard.ends == 0
     os.close(writer)
-    await asyncio.wait_for(heard.ended.wait(), 10)
+    await asyncio.wait_for(heard.ended.wait(), stretched(10))
     await asyncio.to_thread(thread.join, 10)
     await turns()
     assert heard.ends == 1
@@ -162,7 +163,7 @@ async def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
     with file.open("rb") as opened:
         heard = Heard(opened.fileno())
         heard.input.start()
-        await asyncio.wait_for(heard.ended.wait(), 10)
+        await asyncio.wait_for(heard.ended.wait(), stretched(10))
     assert heard.data == b"0123456789" * 100_000
 
 
@@ -172,7 +173,7 @@ async def test_an_input_that_breaks_has_ended(tmp_path: Path) -> None:
     try:
         heard = Heard(descriptor)
         heard.input.start()
-        await asyncio.wait_for(heard.ended.wait(), 10)
+        await asyncio.wait_for(heard.ended.wait(), stretched(10))
         assert (heard.data, heard.ends) == (b"", 1)
     finally:
         os.close(descriptor)
@@ -193,7 +194,7 @@ def test_the_thread_outlives_its_loop_quietly(
     thread = asyncio.run(begin())
     os.write(writer, data)
     os.close(writer)
-    thread.join(10)
+    thread.join(stretched(10))
     assert not thread.is_alive()
 
 
@@ -235,7 +236,7 @@ async def test_a_reader_that_closes_is_noticed_once_and_without_a_write(make_pip
     await turns()
     assert hang_up.threads == []
     os.close(reader)
-    await asyncio.wait_for(hang_up.told.wait(), 10)
+    await asyncio.wait_for(hang_up.told.wait(), stretched(10))
     await turns()
     assert hang_up.threads == [threading.get_ident()]
 
@@ -247,7 +248,7 @@ async def test_a_socket_that_closes_is_noticed() -> None:
         hang_up = HangUp()
         watch_hang_up(ours.fileno(), hang_up)
         hosts.close()
-        await asyncio.wait_for(hang_up.told.wait(), 10)
+        await asyncio.wait_for(hang_up.told.wait(), stretched(10))
 
 
 @posix

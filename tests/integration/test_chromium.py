@@ -17,6 +17,7 @@ from tests.support.bridge_process import CLIENT_INFO
 from tests.support.chromium import DEADLINE, Chromium, Tab, dumping_browser, find_chromium, launch
 from tests.support.oauth_person import until
 from tests.support.oauth_site import Site
+from tests.support.waits import stretched
 
 CHROMIUM = find_chromium()
 
@@ -77,7 +78,7 @@ async def walk(tab: Tab, listener: CallbackListener, page: bytes, status: int = 
     """One login: the tab opens the authorization URL and shows what came of it."""
     async with another_site(f"{listener.redirect_uri}?{QUERY}") as url:
         visiting = asyncio.create_task(tab.visit(url))
-        arrival: Arrival[str] = await listener.receive(judge, DEADLINE)
+        arrival: Arrival[str] = await listener.receive(judge, stretched(DEADLINE))
         assert arrival.value == QUERY
         arrival.respond(page, status)
         await visiting
@@ -126,7 +127,7 @@ async def test_another_sites_page_cannot_end_a_login(chromium: Chromium, listene
         judged.append(query)
         return judge(query)
 
-    waiting = asyncio.create_task(listener.receive(note, DEADLINE))
+    waiting = asyncio.create_task(listener.receive(note, stretched(DEADLINE)))
     callback = f"http://localhost:{listener.port}/callback"
     tries = f"""
       Promise.allSettled([
@@ -178,7 +179,7 @@ async def test_browser_may_name_chromium(listener: CallbackListener, tmp_path: P
     command, file = dumping_browser(CHROMIUM, tmp_path)
     async with another_site(f"{listener.redirect_uri}?{QUERY}") as url:
         await open_browser(url, {**os.environ, "BROWSER": command})
-        arrival = await listener.receive(judge, DEADLINE)
+        arrival = await listener.receive(judge, stretched(DEADLINE))
         arrival.respond(signed_in_page(SERVER, HOST))
         await until(file.exists, "the page", DEADLINE)
     page = file.read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from bridge.oauth.record import Record
 from tests.support.by_code import DEADLINE, ByCode
 from tests.support.oidc_provider import OidcProvider, oidc_provider
 from tests.support.protected_reference import ProtectedProcess, protected_reference
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +99,7 @@ async def test_a_confirmed_code_brings_tokens_that_the_server_takes(place: Place
 
 async def test_a_code_that_waits_is_asked_for_again(place: Place) -> None:
     async def later(user_code: str) -> None:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             while "authorization_pending" not in await place.polls():  # noqa: ASYNC110 - what is waited for rings no bell
                 await asyncio.sleep(0.05)
         await place.provider.confirm(user_code)

@@ -14,6 +14,7 @@ from mcp import types
 from tests.support.everything import Transport
 from tests.support.pairing_host import PairingHost, pairing_host
 from tests.support.reference_host import DEADLINE, eventually
+from tests.support.waits import stretched
 
 # The pairs are connected once: in one worker, not in each.
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("pairing-everything")]
@@ -86,7 +87,7 @@ async def test_a_cancelled_call_holds_up_nothing(host: PairingHost) -> None:
             await host.client.call_tool("trigger-long-running-operation", arguments, progress_callback=note)
 
         calls.start_soon(call)
-        with anyio.fail_after(DEADLINE):
+        with anyio.fail_after(stretched(DEADLINE)):
             await started.wait()
         calls.cancel_scope.cancel()
     assert await host.text("echo", message="next") == "Echo: next"
@@ -121,7 +122,7 @@ async def test_resources_are_listed_and_read(host: PairingHost) -> None:
 async def test_a_subscribed_resource_is_told(host: PairingHost) -> None:
     async with host.watching(URI):
         # The server tells once at the start, and then every few seconds: off and on again, until it is heard.
-        with anyio.fail_after(DEADLINE):
+        with anyio.fail_after(stretched(DEADLINE)):
             while not host.received(types.ResourceUpdatedNotification):
                 await host.text("toggle-subscriber-updates")
                 with anyio.move_on_after(0.2):

@@ -22,6 +22,7 @@ from mcp import MCPError, types
 from tests.support.pairing_features import ASKING, HANDLERS, LEVELS, NOTE, PAGE, REFUSAL, URL_ELICITATION_REQUIRED
 from tests.support.pairing_host import Era, PairingHost, directly, pairing_host, through_the_bridge
 from tests.support.reference_host import ROOTS, eventually, reference_host
+from tests.support.waits import stretched
 
 # The pairs are connected once: in one worker, not in each.
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("pairing-reference")]
@@ -98,7 +99,7 @@ async def faults(origin: str) -> list[str]:
 
     def read() -> list[str]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{origin}/faults", timeout=5) as answer:
+        with opener.open(f"{origin}/faults", timeout=stretched(5)) as answer:
             found: list[str] = json.load(answer)
         return found
 
@@ -363,4 +364,4 @@ async def test_a_host_that_leaves_is_gone_within_two_seconds(connect: Connect) -
         await host.call("echo")
         left = anyio.current_time()
     # The reference client kills what has not left within two seconds of the end of its input.
-    assert anyio.current_time() - left < 2
+    assert anyio.current_time() - left < stretched(2)

@@ -18,6 +18,7 @@ from tests.support.oauth_era import era_site
 from tests.support.oauth_person import visit
 from tests.support.oauth_site import LOGIN, Site
 from tests.support.revisions import MODERN, Wire
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -127,7 +128,7 @@ async def test_a_tool_that_is_called_where_no_browser_is_says_what_to_do(server_
         assert told.result["isError"]
         link = next(word for word in text_in(told).split() if word.startswith(site.authority.url("authorize")))
         assert (await visit(link)).status == 200
-        async with asyncio.timeout(SLOW):
+        async with asyncio.timeout(stretched(SLOW)):
             while (again := await host.call("echo", said="again")).result.get("isError"):
                 pass
         assert "again" in text_in(again)

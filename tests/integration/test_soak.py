@@ -8,6 +8,7 @@ import pytest
 from tests.support import login_soak
 from tests.support.bridge_process import ROOT
 from tests.support.login_soak import Tally, soak
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +34,7 @@ def test_what_was_misspelt_is_told_before_any_set_up(wrong: list[str]) -> None:
         [sys.executable, str(ROOT / "scripts" / "soak.py"), *wrong],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=stretched(60),
         check=False,
     )
     assert done.returncode == 2

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bridge.login.listener import CallbackListener
+from tests.support.waits import stretched
 
 DEADLINE = 10.0
 
@@ -43,12 +44,12 @@ class Asker:
 
     @classmethod
     async def connect(cls, port: int, address: str = "127.0.0.1") -> Asker:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             return cls(*await asyncio.open_connection(address, port))
 
     async def send(self, data: bytes, piece: int = 0) -> None:
         """Write it at once, or in pieces of that many bytes, each in a packet of its own."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             for start in range(0, len(data), piece or len(data)):
                 self.writer.write(data[start : start + (piece or len(data))])
                 await self.writer.drain()
@@ -57,7 +58,7 @@ class Asker:
 
     async def answer(self) -> Answer:
         """Read to the end. An answer that is not whole fails."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             data = await self.reader.read()
         self.writer.close()
         top, _, body = data.partition(b"\r\n\r\n")
@@ -68,7 +69,7 @@ class Asker:
 
     async def ended(self) -> bytes:
         """What came until the other side closed or reset the connection."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             try:
                 return await self.reader.read()
             except ConnectionError:
@@ -93,14 +94,14 @@ async def ask(port: int, request: bytes, address: str = "127.0.0.1", piece: int 
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for a condition of this process."""
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         while not holds():  # noqa: ASYNC110 - what is waited for rings no bell
             await asyncio.sleep(0.002)
 
 
 async def with_answer(listener: CallbackListener, doing: Callable[[], Awaitable[None]], page: bytes = b"done") -> str:
     """Wait for the query "code=right" while `doing` goes on; it is answered with `page`, its value returned."""
-    waiting = asyncio.create_task(listener.receive(right, DEADLINE))
+    waiting = asyncio.create_task(listener.receive(right, stretched(DEADLINE)))
     try:
         await doing()
         arrival = await waiting

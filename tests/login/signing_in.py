@@ -18,6 +18,7 @@ from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
 from tests.login.asking import DEADLINE, Answer, ask, free_port, head
 from tests.login.fake_web import ISSUER, SERVER, FakeWeb, reply, resource_document, server_document
+from tests.support.waits import stretched
 
 OWN = "https://mcp.example/.well-known/oauth-protected-resource/v1/mcp"
 PLACE = "/.well-known/oauth-authorization-server"
@@ -63,7 +64,7 @@ class Flow:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, web: FakeWeb | None = None, **settings: Any) -> None:
         self.web = web or FakeWeb(site())
-        self.settings = SignInSettings(**{"login_timeout": DEADLINE, **settings})
+        self.settings = SignInSettings(**{"login_timeout": stretched(DEADLINE), **settings})
         self.vault = MemoryVault()
         self.port = free_port()
         self.deeds: list[Deed] = []
@@ -86,7 +87,7 @@ class Flow:
             SERVER, self.settings, self.web.as_web, self.vault, person=self, conceal=self.concealed.append
         )
         try:
-            async with asyncio.timeout(DEADLINE * 2):
+            async with asyncio.timeout(stretched(DEADLINE * 2)):
                 await self.flow.run(Ask(**{"host": "The Host", **asked}), self._keep)
         finally:
             await asyncio.gather(*self._visits)

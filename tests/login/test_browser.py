@@ -18,6 +18,7 @@ from bridge.login import browser
 from bridge.login.browser import BrowserNotOpened, check_openable, commands, detachment, open_browser
 from bridge.oauth.errors import SignInError
 from tests.login.asking import DEADLINE, until
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +66,7 @@ class Recorder:
 @pytest.fixture
 def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     # A slow machine may take a while to start a program, and its exit code is waited for here.
-    monkeypatch.setattr(browser, "MOMENT", DEADLINE)
+    monkeypatch.setattr(browser, "MOMENT", stretched(DEADLINE))
     return Recorder(tmp_path)
 
 
@@ -259,7 +260,7 @@ def test_a_browser_that_stays_outlives_us(recorder: Recorder, monkeypatch: pytes
     finally:
         child.kill()
     # Once it ends there is nothing left of it, not even a zombie.
-    limit = time.monotonic() + DEADLINE
+    limit = time.monotonic() + stretched(DEADLINE)
     while psutil.pid_exists(child.pid):
         assert time.monotonic() < limit
         time.sleep(0.01)

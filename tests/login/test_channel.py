@@ -14,6 +14,7 @@ from bridge.login import channel as channel_module
 from bridge.login.channel import MAX_NEWS, MAX_WATCHERS, MAX_WORD, Channel, ChannelLost, ChannelServer
 from bridge.login.news import News, Word
 from tests.login.asking import DEADLINE, Asker, until
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +57,7 @@ async def connect(server: ChannelServer) -> AsyncIterator[Connect]:
     channels: list[Channel] = []
 
     async def make() -> Channel:
-        channels.append(await Channel.connect(server.port, KEY, DEADLINE))
+        channels.append(await Channel.connect(server.port, KEY, stretched(DEADLINE)))
         return channels[-1]
 
     yield make
@@ -65,7 +66,7 @@ async def connect(server: ChannelServer) -> AsyncIterator[Connect]:
 
 
 async def within(doing: Awaitable[T]) -> T:
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         return await doing
 
 
@@ -75,7 +76,7 @@ async def proven(server: ChannelServer, count: int) -> None:
 
 
 async def test_one_that_is_closed_at_once_leaves_no_connection(server: ChannelServer) -> None:
-    channel = await within(Channel.connect(server.port, KEY, DEADLINE))
+    channel = await within(Channel.connect(server.port, KEY, stretched(DEADLINE)))
     await within(channel.close())
     await until(lambda: not server._watchers)
 
@@ -132,7 +133,7 @@ async def test_who_reads_nothing_is_dropped_and_holds_nobody_up(
     hearing = await connect()
     await proven(server, 2)
     count = 0
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         while len(server._watchers) == 2:
             server.publish(News(phase="waiting", message="m" * 200_000, ends_at=float(count)))
             await hearing.news()
@@ -197,7 +198,7 @@ async def test_several_words_at_once_get_each_its_answer() -> None:
         return word.text
 
     server = await ChannelServer.start(KEY, hear)
-    channel = await Channel.connect(server.port, KEY, DEADLINE)
+    channel = await Channel.connect(server.port, KEY, stretched(DEADLINE))
     said = await within(asyncio.gather(*(channel.say("callback", str(n)) for n in range(9))))
     assert said == [str(n) for n in range(9)]
     await within(channel.close())
@@ -209,7 +210,7 @@ async def test_an_error_is_an_answer_too() -> None:
         raise BridgeError("That cannot be.", hint="Try another.")
 
     server = await ChannelServer.start(KEY, hear)
-    channel = await Channel.connect(server.port, KEY, DEADLINE)
+    channel = await Channel.connect(server.port, KEY, stretched(DEADLINE))
     assert await within(channel.say("stop")) == "That cannot be. Try another."
     await within(channel.close())
     await within(server.close())
@@ -242,7 +243,7 @@ async def test_the_longest_news_arrives(server: ChannelServer, connect: Connect)
 async def test_a_login_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel_module, "REPLY_TIMEOUT", 0.05)
     server = await ChannelServer.start(KEY, lambda word: asyncio.Event().wait())  # type: ignore[arg-type,return-value]
-    channel = await Channel.connect(server.port, KEY, DEADLINE)
+    channel = await Channel.connect(server.port, KEY, stretched(DEADLINE))
     with pytest.raises(ChannelLost, match="no answer"):
         await within(channel.say("stop"))
     await within(channel.close())
@@ -260,7 +261,7 @@ async def test_the_last_news_and_the_last_reply_arrive_although_it_closes(words:
         return "stopped"
 
     server = await ChannelServer.start(KEY, hear)
-    channels = [await Channel.connect(server.port, KEY, DEADLINE) for _ in range(3)]
+    channels = [await Channel.connect(server.port, KEY, stretched(DEADLINE)) for _ in range(3)]
     saying = asyncio.create_task(channels[0].say("stop"))
     await until(lambda: any(watcher._is_answering for watcher in server._watchers))
     await proven(server, 3)
@@ -291,7 +292,7 @@ async def test_closing_does_not_wait_for_who_does_not_read(
     assert await silent.ended() == b""
     assert server._watchers == {}
     with pytest.raises(ChannelLost, match="cannot be reached"):
-        await within(Channel.connect(server.port, KEY, DEADLINE))
+        await within(Channel.connect(server.port, KEY, stretched(DEADLINE)))
 
 
 async def test_a_login_that_dies_is_noticed_at_once(server: ChannelServer, connect: Connect) -> None:
@@ -324,7 +325,7 @@ async def test_who_has_another_key_is_told_nothing(server: ChannelServer, caplog
     caplog.set_level(logging.DEBUG)
     server.publish(WAITING)
     with pytest.raises(ChannelLost):
-        await within(Channel.connect(server.port, b"another key", DEADLINE))
+        await within(Channel.connect(server.port, b"another key", stretched(DEADLINE)))
     await until(lambda: not server._watchers)
     assert "does not know its key" in caplog.text
     assert "kkk" not in caplog.text
@@ -345,7 +346,7 @@ async def test_a_login_with_another_key_is_not_believed() -> None:
     hostile = await asyncio.start_server(lets_in, "127.0.0.1", 0)
     async with hostile:
         with pytest.raises(ChannelLost, match="not the login process"):
-            await within(Channel.connect(hostile.sockets[0].getsockname()[1], KEY, DEADLINE))
+            await within(Channel.connect(hostile.sockets[0].getsockname()[1], KEY, stretched(DEADLINE)))
         await until(lambda: len(heard) == 3)
     assert heard[2] == b""
     assert KEY not in b"".join(heard)
@@ -367,7 +368,7 @@ async def test_nobody_can_stand_in_between_and_pass_the_proofs_on(server: Channe
     between = await asyncio.start_server(pass_on, "127.0.0.1", 0)
     async with between:
         with pytest.raises(ChannelLost):
-            await within(Channel.connect(between.sockets[0].getsockname()[1], KEY, DEADLINE))
+            await within(Channel.connect(between.sockets[0].getsockname()[1], KEY, stretched(DEADLINE)))
     assert not any(watcher.is_proven for watcher in server._watchers)
 
 
@@ -442,7 +443,7 @@ async def test_a_login_that_says_nothing_is_not_waited_for() -> None:
 @pytest.mark.parametrize("port", [-1, 0, 70000])
 async def test_a_port_that_is_none_is_no_crash(port: int) -> None:
     with pytest.raises(ChannelLost):
-        await within(Channel.connect(port, KEY, DEADLINE))
+        await within(Channel.connect(port, KEY, stretched(DEADLINE)))
 
 
 async def test_who_knows_the_key_and_breaks_the_rules_is_dropped(server: ChannelServer, connect: Connect) -> None:

@@ -16,6 +16,7 @@ from bridge.oauth.errors import ClientUnknown, MetadataError, Refused, SignInErr
 from bridge.oauth.grants import Tokens
 from bridge.oauth.metadata import AuthorizationServer
 from tests.login.fake_web import ISSUER, SERVER, Answer, FakeWeb, reply
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -75,7 +76,7 @@ class Flow:
             device_authorization_endpoint=self.endpoint,
         )
         request = DeviceRequest(server=server, client=self.client, scope="one two", resource=SERVER)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(stretched(10)):
             return await self.flow.run(request, seconds)
 
     def forms(self, url: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from bridge.login.listener import MAX_VISITS, Arrival, CallbackListener, Callbac
 from bridge.login.ports import bind_pair
 from tests.login.asking import DEADLINE, Asker, ask, free_port, head, right, until
 from tests.login.test_ports import needs_ipv6
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -23,14 +24,14 @@ async def listener() -> AsyncIterator[CallbackListener]:
 
 
 def wait(listener: CallbackListener) -> asyncio.Task[Arrival[str]]:
-    return asyncio.create_task(listener.receive(right, DEADLINE))
+    return asyncio.create_task(listener.receive(right, stretched(DEADLINE)))
 
 
 async def answered(listener: CallbackListener) -> tuple[Arrival[str], Asker]:
     """The arrival of the right answer, and the browser that waits for its page."""
     asker = await Asker.connect(listener.port)
     await asker.send(head("/callback?code=right", listener.port))
-    return await listener.receive(right, DEADLINE), asker
+    return await listener.receive(right, stretched(DEADLINE)), asker
 
 
 async def test_the_redirect_uri_names_the_bound_port() -> None:
@@ -48,7 +49,7 @@ async def test_the_redirect_uri_names_the_host_that_was_given(host: str, named: 
         assert listener.redirect_uri == f"http://{named}:{listener.port}/callback"
         request = head("/callback?code=right", listener.port, host=f"{named}:{listener.port}")
         asking = asyncio.create_task(ask(listener.port, request))
-        (await listener.receive(right, DEADLINE)).respond(b"page")
+        (await listener.receive(right, stretched(DEADLINE))).respond(b"page")
         assert (await asking).body == b"page"
 
 
@@ -105,7 +106,7 @@ async def test_a_faster_browser_is_judged_when_somebody_waits(listener: Callback
     await wrong.send(head("/callback?code=wrong", listener.port))
     await good.send(head("/callback?code=right", listener.port))
     await until(lambda: len(listener._kept) == 2)
-    arrival = await listener.receive(right, DEADLINE)
+    arrival = await listener.receive(right, stretched(DEADLINE))
     assert (await wrong.answer()).status == 400
     arrival.respond(b"page")
     assert (await good.answer()).body == b"page"
@@ -117,7 +118,7 @@ async def test_a_browser_that_went_away_has_answered_all_the_same(listener: Call
     await until(lambda: len(listener._kept) == 1)
     asker.reset()
     await until(lambda: not listener._visits)
-    arrival = await listener.receive(right, DEADLINE)
+    arrival = await listener.receive(right, stretched(DEADLINE))
     arrival.respond(b"nobody sees it")
 
 
@@ -150,7 +151,7 @@ async def test_another_answer_is_told_that_there_is_one(listener: CallbackListen
 
 async def test_a_second_wait_has_an_answer_of_its_own(listener: CallbackListener) -> None:
     first, asker = await answered(listener)
-    second = asyncio.create_task(listener.receive(lambda query: query if "new" in query else None, DEADLINE))
+    second = asyncio.create_task(listener.receive(lambda query: query if "new" in query else None, stretched(DEADLINE)))
     await until(lambda: listener._consider is not None)
     first.respond(b"first")
     assert (await asker.answer()).body == b"first"
@@ -168,7 +169,7 @@ async def test_a_judge_that_fails_ends_the_wait(listener: CallbackListener) -> N
 
     asking = asyncio.create_task(ask(listener.port, head("/callback?code=secret", listener.port)))
     with pytest.raises(ValueError, match="code=secret"):
-        await listener.receive(judge, DEADLINE)
+        await listener.receive(judge, stretched(DEADLINE))
     answer = await asking
     assert answer.status == 500
     assert b"secret" not in answer.body
@@ -176,7 +177,7 @@ async def test_a_judge_that_fails_ends_the_wait(listener: CallbackListener) -> N
 
 async def test_falsy_values_are_values(listener: CallbackListener) -> None:
     asking = asyncio.create_task(ask(listener.port, head("/callback", listener.port)))
-    arrival = await listener.receive(lambda query: query, DEADLINE)
+    arrival = await listener.receive(lambda query: query, stretched(DEADLINE))
     assert arrival.value == ""
     arrival.respond(b"")
     assert (await asking).body == b""
@@ -230,7 +231,7 @@ async def test_a_browser_that_was_early_outlasts_silent_connections(listener: Ca
     silent = [await Asker.connect(listener.port) for _ in range(MAX_VISITS + 8)]
     await until(lambda: len(listener._visits) == MAX_VISITS)
     assert await silent[0].ended() == b""
-    (await listener.receive(right, DEADLINE)).respond(b"page")
+    (await listener.receive(right, stretched(DEADLINE))).respond(b"page")
     assert (await asker.answer()).body == b"page"
     for one in silent:
         one.reset()
@@ -260,7 +261,7 @@ async def test_an_answer_in_the_moment_of_giving_up_is_kept(listener: CallbackLi
     listener._consider(visit, "code=right")
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert (await listener.receive(right, DEADLINE)).value == "the answer"
+    assert (await listener.receive(right, stretched(DEADLINE))).value == "the answer"
 
 
 async def test_an_answer_may_come_by_hand(listener: CallbackListener) -> None:
@@ -291,7 +292,7 @@ async def test_by_hand_too_a_judge_that_fails_ends_the_wait(listener: CallbackLi
     def judge(query: str) -> str | None:
         raise ValueError(query)
 
-    waiting = asyncio.create_task(listener.receive(judge, DEADLINE))
+    waiting = asyncio.create_task(listener.receive(judge, stretched(DEADLINE)))
     await until(lambda: listener._consider is not None)
     assert listener.submit("x") == 500
     with pytest.raises(ValueError, match="x"):
@@ -323,7 +324,7 @@ async def test_closing_does_not_wait_for_who_does_not_read(
     arrival, asker = await answered(listener)
     silent = await Asker.connect(listener.port)
     arrival.respond(b"p" * 100)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await listener.close()
     assert await silent.ended() == b""
     asker.reset()
@@ -353,7 +354,7 @@ def test_every_query_reaches_the_judge_as_it_was_sent(queries: list[str]) -> Non
 
     async def play() -> None:
         async with await CallbackListener.bind(ports=[], exact=False, host="localhost", path="/cb") as listener:
-            waiting = asyncio.create_task(listener.receive(judge, DEADLINE))
+            waiting = asyncio.create_task(listener.receive(judge, stretched(DEADLINE)))
             for query in queries:
                 assert (await ask(listener.port, head(f"/cb?{query}", listener.port))).status == 400
             asking = asyncio.create_task(ask(listener.port, head("/cb?end", listener.port)))

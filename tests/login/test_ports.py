@@ -23,6 +23,7 @@ from bridge.login.ports import (
 )
 from bridge.oauth.errors import SignInError
 from tests.login.asking import free_port
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -184,7 +185,7 @@ async def test_a_machine_without_ipv6_listens_on_ipv4(monkeypatch: pytest.Monkey
 @pytest.mark.skipif(sys.platform == "win32", reason="a port of Windows' is free at once")
 def test_the_port_is_free_again_right_after_a_login(pair: list[socket.socket]) -> None:
     port = pair[0].getsockname()[1]
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=stretched(5)) as client:
         pair[0].setblocking(True)
         served, _ = pair[0].accept()
         served.close()  # Ours is the side that closes first, which the system remembers for a minute.

@@ -19,6 +19,7 @@ from bridge.errors import BridgeError
 from bridge.login import spawn
 from bridge.login.spawn import MAX_ANSWER, detachments, root, start_detached, surroundings_of
 from tests.login.asking import DEADLINE
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +37,7 @@ async def start(program: str, order: bytes = b"", seconds: float = DEADLINE, **e
 
 def wait_for_file(file: Path) -> str:
     """The text of a file that is put in its place whole."""
-    limit = time.monotonic() + DEADLINE
+    limit = time.monotonic() + stretched(DEADLINE)
     while not file.exists():
         assert time.monotonic() < limit, f"{file.name} never came"
         time.sleep(0.01)
@@ -45,7 +46,7 @@ def wait_for_file(file: Path) -> str:
 
 def wait_for_end(pid: int) -> None:
     """Wait until there is nothing of a process, not even a zombie."""
-    limit = time.monotonic() + DEADLINE
+    limit = time.monotonic() + stretched(DEADLINE)
     while psutil.pid_exists(pid):
         assert time.monotonic() < limit, f"process {pid} is still there"
         time.sleep(0.01)
@@ -105,7 +106,7 @@ async def test_an_order_that_is_not_read_is_no_error() -> None:
 @pytest.mark.parametrize("command", [["/no/such/program"], ["nul\0"]], ids=["missing", "malformed"])
 async def test_what_cannot_be_started_is_said(command: list[str]) -> None:
     with pytest.raises(BridgeError, match="could not be started"):
-        await start_detached(command, os.environ, b"", DEADLINE)
+        await start_detached(command, os.environ, b"", stretched(DEADLINE))
 
 
 async def test_it_gets_none_of_our_streams_and_no_folder_of_ours(
@@ -161,7 +162,7 @@ def parent(tmp_path: Path, wait_seconds: float) -> str:
         "import os, sys, time\n"
         "order = sys.stdin.read()\n"
         f"{writes(tmp_path / 'pid', 'str(os.getpid())')}\n"
-        f"limit = time.monotonic() + {DEADLINE}\n"
+        f"limit = time.monotonic() + {stretched(DEADLINE)}\n"
         f"while not os.path.exists({str(tmp_path / 'gate')!r}) and time.monotonic() < limit: time.sleep(0.01)\n"
         f"{writes(tmp_path / 'on', 'order')}"
     )
@@ -185,11 +186,11 @@ def start_parent(program: str) -> "subprocess.Popen[bytes]":
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process group to kill")
 def test_it_outlives_a_parent_that_is_killed_with_its_group(tmp_path: Path) -> None:
-    host = start_parent(parent(tmp_path, DEADLINE))
+    host = start_parent(parent(tmp_path, stretched(DEADLINE)))
     pid = int(wait_for_file(tmp_path / "pid"))
     os.killpg(host.pid, signal.SIGKILL)
     # Its stdout ends with it: the process that it started holds none of it.
-    assert host.communicate(timeout=DEADLINE)[0] == b""
+    assert host.communicate(timeout=stretched(DEADLINE))[0] == b""
     (tmp_path / "gate").touch()
     assert wait_for_file(tmp_path / "on") == "told"
     wait_for_end(pid)
@@ -197,7 +198,7 @@ def test_it_outlives_a_parent_that_is_killed_with_its_group(tmp_path: Path) -> N
 
 def test_it_does_not_hold_up_the_parents_own_end(tmp_path: Path) -> None:
     host = start_parent(parent(tmp_path, 0.05))
-    assert host.communicate(timeout=DEADLINE)[0] == b""
+    assert host.communicate(timeout=stretched(DEADLINE))[0] == b""
     assert host.returncode == 0
     assert not (tmp_path / "on").exists()
     (tmp_path / "gate").touch()

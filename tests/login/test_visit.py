@@ -12,6 +12,7 @@ from bridge.login import visit
 from bridge.login.listener import CallbackListener
 from bridge.login.visit import MAX_HEAD, Refused, Visit, query_of
 from tests.login.asking import DEADLINE, Asker, ask, head, right, with_answer
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -224,7 +225,7 @@ async def test_a_second_request_on_the_connection_has_no_answer(listener: Callba
         judged.append(query)
         return right(query)
 
-    waiting = asyncio.create_task(listener.receive(judge, DEADLINE))
+    waiting = asyncio.create_task(listener.receive(judge, stretched(DEADLINE)))
     wrong = head("/callback?code=wrong", listener.port)
     asker = await Asker.connect(listener.port)
     await asker.send(wrong + head("/callback?code=right", listener.port))
@@ -256,7 +257,7 @@ async def test_who_has_asked_may_wait_for_long(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(visit, "HEAD_TIMEOUT", 0.05)
     asker = await Asker.connect(listener.port)
     await asker.send(head("/callback?code=right", listener.port))
-    arrival = await listener.receive(right, DEADLINE)
+    arrival = await listener.receive(right, stretched(DEADLINE))
     silent = await Asker.connect(listener.port)
     assert await silent.ended() == b""  # Now a head's time has passed for both.
     arrival.respond(b"late")
@@ -267,7 +268,7 @@ async def test_who_never_closes_is_let_go(monkeypatch: pytest.MonkeyPatch, liste
     monkeypatch.setattr(visit, "LINGER", 0.05)
     asker = await Asker.connect(listener.port)
     await asker.send(head("/nowhere", listener.port))
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         assert await asker.reader.read()
         with pytest.raises(ConnectionError):
             await write_on(asker)

@@ -15,6 +15,7 @@ from bridge.login import web as web_module
 from bridge.login.web import ProxyAddress, Reply, Web
 from bridge.oauth.errors import MetadataError, Unavailable
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, Talk, response
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +53,13 @@ def asking(
             contexts.append(own)
         return trusting(authority)
 
-    return Web(server_url, tls=tls, proxy_for=lambda url: proxy, connect_timeout=DEADLINE, allow_private=allow_private)
+    return Web(
+        server_url,
+        tls=tls,
+        proxy_for=lambda url: proxy,
+        connect_timeout=stretched(DEADLINE),
+        allow_private=allow_private,
+    )
 
 
 class Names:

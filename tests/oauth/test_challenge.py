@@ -5,6 +5,7 @@ import time
 import pytest
 
 from bridge.oauth.challenge import Challenge, bearer_challenge, is_insufficient_scope, parse_challenges, scopes_of
+from tests.support.waits import stretched
 
 METADATA = "https://mcp.example.com/.well-known/oauth-protected-resource"
 
@@ -141,7 +142,7 @@ def test_fields_challenges_and_parameters_have_a_limit() -> None:
 def test_hostile_fields_take_no_time(value: str) -> None:
     began = time.process_time()
     parse_challenges([value] * 20)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < stretched(2)
 
 
 # -- which one counts

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.remote.budget import Budget
 from tests.support.raw_server import DEADLINE
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -23,14 +24,14 @@ def adding(budget: Budget, holder: int, size: int) -> asyncio.Task[None]:
 
 async def test_nobody_waits_within_the_limit() -> None:
     budget = Budget(10)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await budget.add(1, 4)
         await budget.add(2, 6)
 
 
 async def test_beyond_the_limit_only_the_first_goes_on() -> None:
     budget = Budget(10)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await budget.add(7, 4)
         await budget.add(3, 4)
         third, second = adding(budget, 5, 4), adding(budget, 3, 4)
@@ -45,7 +46,7 @@ async def test_beyond_the_limit_only_the_first_goes_on() -> None:
 
 async def test_all_go_on_once_there_is_room() -> None:
     budget = Budget(10)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await budget.add(1, 8)
         waiting = [adding(budget, holder, 3) for holder in (2, 3, 4)]
         assert await at_rest(*waiting) == [False, False, False]
@@ -55,14 +56,14 @@ async def test_all_go_on_once_there_is_room() -> None:
 
 async def test_one_alone_may_hold_more_than_the_limit() -> None:
     budget = Budget(10)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await budget.add(1, 1_000)
         await budget.add(1, 1_000)
 
 
 async def test_one_that_gives_up_waiting_makes_room() -> None:
     budget = Budget(10)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await budget.add(1, 5)
         greedy = adding(budget, 2, 6)
         patient = adding(budget, 3, 1)
@@ -75,7 +76,7 @@ async def test_one_that_gives_up_waiting_makes_room() -> None:
 
 async def test_releasing_nothing_changes_nothing() -> None:
     budget = Budget(10)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         budget.release(9)
         await budget.add(1, 8)
         budget.release(9)
@@ -93,7 +94,7 @@ async def test_releasing_nothing_changes_nothing() -> None:
 
 async def test_a_holder_that_begins_again_is_the_last() -> None:
     budget = Budget(10)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await budget.add(1, 5)
         await budget.add(2, 5)
         budget.release(1)

@@ -11,6 +11,7 @@ from bridge.remote.connecting import Origin, Way, origin_of
 from bridge.remote.proxy import Proxy
 from tests.support.connecting import AUTH, BASIC, PLAIN, SECURE, ask, refusal
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -76,12 +77,12 @@ def test_a_proxy_without_credentials_gets_none() -> None:
 
 async def test_straight() -> None:
     async with RawServer(Answers(response(b"hi"))) as server:
-        assert await ask(await direct(server).connect(DEADLINE)) == b"hi"
+        assert await ask(await direct(server).connect(stretched(DEADLINE))) == b"hi"
 
 
 async def test_straight_with_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     async with RawServer(Answers(response(b"hi")), server_tls) as server:
-        assert await ask(await direct(server, client_tls).connect(DEADLINE)) == b"hi"
+        assert await ask(await direct(server, client_tls).connect(stretched(DEADLINE))) == b"hi"
 
 
 async def test_nobody_there() -> None:

@@ -16,6 +16,7 @@ from bridge.remote.http1 import HttpConnection
 from bridge.remote.wire import Wire
 from tests.support.raw_server import DEADLINE, Answers, RawServer, response
 from tests.support.scripted_wire import ScriptedWire
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +123,7 @@ async def test_a_server_that_closes_an_idle_connection_is_noticed(heard: bool) -
         assert transport is wire.transport
         return HttpConnection(wire)
 
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         connections = lending(SimpleNamespace(connect=connect))
         first = await connections.take(urgent=False)
         connections.give_back(first, OK, urgent=False)
@@ -182,7 +183,7 @@ async def test_a_server_that_keeps_connections_for_a_moment_only_gets_a_new_one(
 
 async def test_one_too_many_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 2)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         connections = lending(FakeWay())
         first = await connections.take(urgent=False)
         await connections.take(urgent=False)
@@ -194,7 +195,7 @@ async def test_one_too_many_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) 
 
 async def test_an_urgent_one_never_waits_and_makes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 1)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         connections = lending(FakeWay())
         await connections.take(urgent=False)
         urgent = await connections.take(urgent=True)
@@ -208,7 +209,7 @@ async def test_an_urgent_one_never_waits_and_makes_no_room(monkeypatch: pytest.M
 async def test_a_connection_that_does_not_come_about_makes_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 1)
     problem = NotConnected(ConnectionRefusedError(), at_proxy=False)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         connections = lending(FakeWay(problem, problem))
         with pytest.raises(NotConnected):
             await connections.take(urgent=True)
@@ -228,7 +229,7 @@ async def test_giving_up_while_connecting_makes_room_again(monkeypatch: pytest.M
         await stuck.wait()
         return HttpConnection(ScriptedWire())
 
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         connections = lending(SimpleNamespace(connect=connect))
         for _ in range(2):
             taking = asyncio.create_task(connections.take(urgent=False))
@@ -269,7 +270,7 @@ async def test_lent_connections_are_dropped_when_they_come_back() -> None:
 async def test_over_real_sockets() -> None:
     answers = Answers(response(b"1"), response(b"2"), response(b"3", b"connection: close"), response(b"4"))
     async with RawServer(answers) as server:
-        connections = Connections(Way(Origin("http", "127.0.0.1", server.port), None, None), DEADLINE)
+        connections = Connections(Way(Origin("http", "127.0.0.1", server.port), None, None), stretched(DEADLINE))
         used = []
         for _ in range(4):
             connection = await connections.take(urgent=False)

@@ -12,6 +12,7 @@ from tests.support.pieces import cut, unhurried
 from tests.support.raw_server import Answers, Peer, RawServer, response
 from tests.support.scripted_wire import ScriptedWire
 from tests.support.talking_http1 import BIG, CHUNKED, HOST, LARGE, body_of, chunked, get, open_to, pieces_of, saying
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +79,7 @@ async def test_each_request_begins_as_not_sent() -> None:
 @given(st.lists(st.integers(0, 120), max_size=6))
 async def test_a_response_cut_anywhere(places: list[int]) -> None:
     answer = response(b"a body", b"content-type: text/plain", b"X-One: 1", status=b"404 Not Found")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(stretched(10)):
         http = HttpConnection(ScriptedWire(*filter(None, cut(answer, places))))
         head = await get(http)
         assert (head.status_code, head.reason) == (404, b"Not Found")

@@ -13,6 +13,7 @@ from bridge.remote.proxy import Proxy
 from tests.support.connecting import AUTH, BASIC, NAME, PLAIN, SECURE, ask, refusal
 from tests.support.fake_proxies import SocksProxy, TunnelProxy
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +34,7 @@ async def test_tls_through_connect(
         proxy = TunnelProxy(server.port)
         async with RawServer(proxy) as front:
             way = Way(SECURE, proxied("http", front, auth), client_tls)
-            assert await ask(await way.connect(DEADLINE)) == b"hi"
+            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     sign_in = b"proxy-authorization: " + BASIC + b"\r\n" if auth else b""
     assert proxy.heads == [b"CONNECT mcp.example.com:443 HTTP/1.1\r\nhost: mcp.example.com:443\r\n" + sign_in + b"\r\n"]
     assert b"proxy" not in answers.requests[0].lower()
@@ -57,7 +58,7 @@ async def test_proxies_agree_in_many_ways(
         RawServer(TunnelProxy(server.port, answer)) as front,
     ):
         way = Way(SECURE, proxied("http", front), client_tls)
-        assert await ask(await way.connect(DEADLINE)) == b"hi"
+        assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
 
 
 async def test_an_ipv6_target_has_brackets(client_tls: ssl.SSLContext) -> None:
@@ -135,7 +136,7 @@ async def test_a_certificate_is_checked_against_the_target_and_not_the_proxy(
 async def test_a_forwarding_proxy_is_only_connected_to() -> None:
     answers = Answers(response(b"hi"))
     async with RawServer(answers) as front:
-        http = await Way(PLAIN, proxied("http", front, AUTH), None).connect(DEADLINE)
+        http = await Way(PLAIN, proxied("http", front, AUTH), None).connect(stretched(DEADLINE))
         assert await ask(http) == b"hi"
     assert len(answers.requests) == 1
     assert answers.requests[0].startswith(b"GET ")
@@ -143,7 +144,7 @@ async def test_a_forwarding_proxy_is_only_connected_to() -> None:
 
 async def test_a_proxy_that_is_reached_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     async with RawServer(Answers(response(b"hi")), server_tls) as front:
-        assert await ask(await Way(PLAIN, proxied("https", front), client_tls).connect(DEADLINE)) == b"hi"
+        assert await ask(await Way(PLAIN, proxied("https", front), client_tls).connect(stretched(DEADLINE))) == b"hi"
 
 
 async def test_tls_in_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
@@ -152,7 +153,7 @@ async def test_tls_in_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
         RawServer(TunnelProxy(server.port), server_tls) as front,
     ):
         way = Way(SECURE, proxied("https", front), client_tls)
-        assert await ask(await way.connect(DEADLINE)) == b"hi" * 100_000
+        assert await ask(await way.connect(stretched(DEADLINE))) == b"hi" * 100_000
 
 
 async def test_a_proxy_with_an_untrusted_certificate(server_tls: ssl.SSLContext) -> None:
@@ -172,7 +173,7 @@ async def test_socks_resolves_the_name(scheme: str) -> None:
     async with RawServer(Answers(response(b"hi"))) as server:
         proxy = SocksProxy(server.port)
         async with RawServer(proxy) as front:
-            assert await ask(await Way(PLAIN, proxied(scheme, front), None).connect(DEADLINE)) == b"hi"
+            assert await ask(await Way(PLAIN, proxied(scheme, front), None).connect(stretched(DEADLINE))) == b"hi"
     assert proxy.asked == [(NAME.encode(), 80)]
 
 
@@ -181,7 +182,7 @@ async def test_socks_with_sign_in_and_tls(server_tls: ssl.SSLContext, client_tls
         proxy = SocksProxy(server.port, password=AUTH[1].encode())
         async with RawServer(proxy) as front:
             way = Way(SECURE, proxied("socks5", front, AUTH), client_tls)
-            assert await ask(await way.connect(DEADLINE)) == b"hi"
+            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     assert proxy.signed_in == [(AUTH[0].encode(), AUTH[1].encode())]
     assert proxy.asked == [(NAME.encode(), 443)]
 
@@ -192,7 +193,7 @@ async def test_socks_gets_an_address_as_one(host: str, packed: socket.AddressFam
         proxy = SocksProxy(server.port)
         async with RawServer(proxy) as front:
             way = Way(Origin("http", host, 8080), proxied("socks5", front), None)
-            assert await ask(await way.connect(DEADLINE)) == b"hi"
+            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     assert proxy.asked == [(socket.inet_pton(packed, host), 8080)]
 
 

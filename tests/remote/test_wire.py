@@ -11,6 +11,7 @@ from bridge.remote import wire as wire_module
 from bridge.remote.wire import Wire, open_wire
 from tests.support.raw_server import DEADLINE, Peer, RawServer
 from tests.support.scripted_wire import pair
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +94,7 @@ async def test_data_before_a_failure_is_read_first() -> None:
 
 async def test_a_failure_wakes_the_reader() -> None:
     wire, _ = connected()
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         reading = asyncio.create_task(wire.read())
         await asyncio.wait({reading}, timeout=0)
         wire.connection_lost(ConnectionResetError("reset"))
@@ -153,7 +154,7 @@ async def test_a_write_waits_for_a_slow_peer() -> None:
 async def test_a_write_that_waits_learns_of_a_failure() -> None:
     wire, _ = connected()
     wire.pause_writing()
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         writing = asyncio.create_task(wire.write(b"data"))
         await asyncio.wait({writing}, timeout=0)
         wire.connection_lost(BrokenPipeError("broken"))
@@ -165,7 +166,7 @@ async def test_a_write_that_the_system_takes_does_not_wait() -> None:
     wire, transport = connected()
     wire.pause_writing()
     wire.resume_writing()
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await wire.write(b"one ", b"two")
     assert transport.written == b"one two"
 
@@ -252,6 +253,6 @@ async def test_a_system_without_an_option_connects_all_the_same(monkeypatch: pyt
 async def test_nobody_listening_is_an_error_of_the_system() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             with pytest.raises(OSError, match=r"(?i)connect"):
                 await open_wire("127.0.0.1", bound.getsockname()[1])

@@ -19,6 +19,7 @@ from scripts.benchmark.pairs import UNTRANSLATED, Pairs
 from scripts.benchmark.rows import Bench, Plan, Row
 from scripts.benchmark.sockets import Chunks, Exchange, SocketsDriver
 from scripts.benchmark.table import best_peer, markdown, number, reasons, verdicts
+from tests.support.waits import stretched
 
 TINY = Plan(
     starts=1,
@@ -125,7 +126,7 @@ def test_the_server_has_modern_paths() -> None:
         unknown = _posted(exchange, "modern/a", messages.initialize(3))
         note = _posted(exchange, "modern/a", messages.INITIALIZED)
         exchange.send(_post("modern/a", listen))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + stretched(10)
         head, acknowledged = exchange.head(deadline)
         while b"\n\n" not in acknowledged and (chunk := exchange.receive(deadline)):
             acknowledged += chunk  # The head may come alone.
@@ -145,7 +146,7 @@ def _post(path: str, body: bytes) -> bytes:
 
 def _posted(exchange: Exchange, path: str, body: bytes) -> bytes:
     exchange.send(_post(path, body))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + stretched(10)
     while (answer := exchange.small_answer(deadline)) is None:
         pass
     return answer[1]

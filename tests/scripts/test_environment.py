@@ -11,6 +11,7 @@ import pytest
 
 from scripts import environment
 from scripts.environment import Environment, SetupError
+from tests.support.waits import stretched
 
 PYPROJECT = """
 [build-system]
@@ -160,7 +161,7 @@ def test_the_lock_keeps_another_process_out_and_falls_with_its_holder(root: Path
                 pytest.fail("both hold it")
         finally:
             other.kill()
-        other.wait(10)
+        other.wait(stretched(10))
         with environment.lock("thing", patience=5):
             assert (root / ".work" / "thing.lock").exists()
 
@@ -177,12 +178,12 @@ def test_a_step_that_outlives_its_script_keeps_the_lock(root: Path) -> None:
     run = f"environment.run_step([sys.executable, '-c', {step!r}], doing='wait', timeout=30, held=held)"
     with holder(root, run) as other:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + stretched(10)
             while not began.exists():
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
             other.kill()
-            other.wait(10)
+            other.wait(stretched(10))
             with pytest.raises(SetupError, match="thing"), environment.lock("thing", patience=0):
                 pytest.fail("the step is still at work")
         finally:
@@ -271,10 +272,10 @@ def test_a_script_that_lacks_something_says_so_and_fails(capsys: pytest.CaptureF
 def test_a_failed_step_shows_what_it_said_and_what_it_was(root: Path) -> None:
     command = [sys.executable, "-c", "import sys; print('no such package'); sys.exit(3)"]
     with pytest.raises(SetupError) as raised:
-        environment.run_step(command, timeout=60, doing="install")
+        environment.run_step(command, timeout=stretched(60), doing="install")
     assert "no such package" in str(raised.value)
     assert "Could not install" in str(raised.value)
-    environment.run_step(command, timeout=60, doing="install", must_succeed=False)
+    environment.run_step(command, timeout=stretched(60), doing="install", must_succeed=False)
 
 
 def test_the_stamp_is_whole_or_not_there(tmp_path: Path) -> None:

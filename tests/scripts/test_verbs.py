@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import test as test_script
+from tests.support.waits import stretched
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = re.compile(r"python3 (scripts/\w+\.py)")
@@ -106,7 +107,7 @@ def test_a_script_that_was_misspelt_says_how_it_is_used() -> None:
             [sys.executable, str(ROOT / "scripts" / f"{name}.py"), "--nonsense"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=stretched(60),
             check=False,
         )
         assert done.returncode != 0

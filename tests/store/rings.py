@@ -11,6 +11,7 @@ from bridge.store.errors import KeyringUnavailable
 from bridge.store.pieces import Ring
 from bridge.store.places import Places
 from bridge.store.system import KeyringVault
+from tests.support.waits import stretched
 
 SLOT = "tokens-0123456789abcdef"
 OTHER = "client-fedcba9876543210"
@@ -68,7 +69,7 @@ class HangingRing(MemoryRing):
 
     def _called(self, what: str) -> None:
         self.asked.set()
-        assert self.answer.wait(30)
+        assert self.answer.wait(stretched(30))
         super()._called(what)
 
 
@@ -115,7 +116,7 @@ class Home:
         self.found = 0
         self.notices: list[str] = []
 
-    def open(self, choice: str = "auto", deadline: float = 10.0) -> DiskVault:
+    def open(self, choice: str = "auto", deadline: float = stretched(10.0)) -> DiskVault:
         keyring = KeyringVault(self._find, self._require, deadline)
         return DiskVault(choice, self.places, keyring, self.notices.append)  # type: ignore[arg-type]
 

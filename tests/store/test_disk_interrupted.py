@@ -8,6 +8,7 @@ import pytest
 
 from bridge.store.errors import KeyringUnavailable
 from tests.store.rings import SLOT, ForgetfulRing, HangingRing, Home, Killed, failing_at
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -19,7 +20,7 @@ async def test_a_hanging_keyring_costs_its_deadline_once(home: Home) -> None:
     home.ring = ring = HangingRing()
     vault = home.open(deadline=0.2)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(stretched(10)):
             await vault.save(SLOT, b"one")
             assert ring.asked.is_set()
             ring.asked.clear()

@@ -16,6 +16,7 @@ from bridge.store.errors import StoreBusy, StoreError
 from bridge.store.locks import ProcessLocks, TaskLocks
 from bridge.store.memory import MemoryVault
 from tests.store.rings import OTHER, SLOT, Home
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +100,7 @@ async def test_the_lock_is_given_back_after_an_error_and_a_cancellation(home: Ho
             await asyncio.Event().wait()
 
     task = asyncio.create_task(stay())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(stretched(10)):
         await entered.wait()
         waiting = asyncio.create_task(stay())
         await asyncio.sleep(0)
@@ -118,7 +119,7 @@ async def test_another_process_excludes_us_until_it_is_killed(home: Home) -> Non
                 pytest.fail("both held it")
         # Killed, so nothing of its own can give the lock back.
         process.kill()
-        process.wait(10)
+        process.wait(stretched(10))
         async with vault.locked(SLOT, 5):
             pass
     assert (home.places.locks / f"{SLOT}.lock").exists()
@@ -137,7 +138,7 @@ async def test_a_waiter_gets_the_lock_when_the_other_process_ends(home: Home) ->
             await asyncio.wait_for(asyncio.shield(entered.wait()), 0.1)
         assert process.stdin is not None
         process.stdin.close()
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, stretched(20))
 
 
 async def test_a_save_waits_for_another_process_that_saves(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from bridge.store import verdicts
 from bridge.store.file import LIMIT
 from bridge.store.verdicts import LIFETIME, cache_folder, load, save
+from tests.support.waits import stretched
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the mode bits, links and pipes of POSIX")
 
@@ -211,7 +212,7 @@ def test_two_processes_that_save_at_once_leave_one_whole_verdict(folder: Path) -
         )
 
     with start("legacy") as one, start("legacy modern") as two:
-        watches = [threading.Timer(DEADLINE, writer.kill) for writer in (one, two)]
+        watches = [threading.Timer(stretched(DEADLINE), writer.kill) for writer in (one, two)]
         for watch in watches:
             watch.start()
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.store.worker import Job, Worker
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +55,7 @@ async def test_after_the_deadline_the_next_is_refused_at_once_until_the_first_en
 
     def hang(job: Job) -> None:
         steps.append("first")
-        gate.wait(30)
+        gate.wait(stretched(30))
         try:
             job.check()
             steps.append("second")
@@ -66,8 +67,8 @@ async def test_after_the_deadline_the_next_is_refused_at_once_until_the_first_en
     with pytest.raises(TimeoutError):
         await worker.run(lambda _: steps.append("not this"), 30)
     gate.set()
-    assert ended.wait(10)
-    async with asyncio.timeout(10):
+    assert ended.wait(stretched(10))
+    async with asyncio.timeout(stretched(10)):
         while True:
             try:
                 await worker.run(lambda _: steps.append("again"), 5)
@@ -83,7 +84,7 @@ async def test_a_cancelled_caller_leaves_the_job_to_end(gate: threading.Event) -
 
     def work(job: Job) -> None:
         started.set()
-        gate.wait(30)
+        gate.wait(stretched(30))
         job.check()
         ended.set()
 
@@ -93,7 +94,7 @@ async def test_a_cancelled_caller_leaves_the_job_to_end(gate: threading.Event) -
     with pytest.raises(asyncio.CancelledError):
         await task
     gate.set()
-    assert ended.wait(10)
+    assert ended.wait(stretched(10))
 
 
 def test_the_process_ends_although_a_job_hangs() -> None:
@@ -107,5 +108,5 @@ def test_the_process_ends_although_a_job_hangs() -> None:
         "        pass\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=stretched(30), check=False)
     assert (done.returncode, done.stderr) == (0, b"")

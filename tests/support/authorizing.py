@@ -19,6 +19,7 @@ from bridge.oauth.grants import Tokens
 from bridge.oauth.record import Record, decode, encode
 from bridge.remote.credentials import Credential, Refusal
 from bridge.session.events import SignInEnded, SignInStarted
+from tests.support.waits import stretched
 
 DEADLINE = 10.0
 URL = "https://mcp.example/mcp"
@@ -259,13 +260,13 @@ class Desk:
 
 async def within(waiting: asyncio.Task[None]) -> None:
     """Wait for something that must end."""
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         await waiting
 
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for a condition of this process."""
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         while not holds():  # noqa: ASYNC110 - what is waited for rings no bell
             await asyncio.sleep(0)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.support.fault_http import DEADLINE, Bell
 from tests.support.revisions import Wire
+from tests.support.waits import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,7 +123,7 @@ class BridgeProcess:
                 self.wire.from_client(line)
         assert self.process.stdin is not None
         self.process.stdin.write(data)
-        async with asyncio.timeout(deadline):
+        async with asyncio.timeout(stretched(deadline)):
             await self.process.stdin.drain()
 
     async def ask(self, method: str, params: object = None, *, id: object = None) -> Any:  # noqa: A002
@@ -216,17 +217,17 @@ class BridgeProcess:
     async def wait(self, deadline: float = 2.0) -> int:
         """Wait for the process to end by itself, and for its last lines; returns the exit code."""
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(stretched(deadline)):
                 code = await self.process.wait()
         except TimeoutError:
             raise AssertionError(f"still running after {deadline} s; stderr: {self.stderr[-20:]}") from None
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             await asyncio.gather(*self._tasks)
         return code
 
     async def gone(self, deadline: float = 2.0) -> None:
         """Wait for the process to end while its stdout is not read; the end of stderr tells."""
-        async with asyncio.timeout(deadline):
+        async with asyncio.timeout(stretched(deadline)):
             await asyncio.shield(self._tasks[1])
 
     def stop_reading(self) -> None:

@@ -13,6 +13,7 @@ from bridge.login.sign_in import Ask, SignIn
 from bridge.login.web import Web
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
+from tests.support.waits import stretched
 
 DEADLINE = 20.0
 
@@ -34,9 +35,9 @@ class ByCode:
 
     async def signs_in(self, person: Person, conceal: Callable[[str], None], **settings: Any) -> Record:
         """What is kept of it."""
-        given = SignInSettings(**{"grant": "device-code", "login_timeout": DEADLINE, **settings})
+        given = SignInSettings(**{"grant": "device-code", "login_timeout": stretched(DEADLINE), **settings})
         flow = SignIn(self.url, given, self.web, self.vault, person=person, conceal=conceal)
-        async with asyncio.timeout(DEADLINE * 2):
+        async with asyncio.timeout(stretched(DEADLINE * 2)):
             await flow.run(Ask(), self._keep)
         return self.kept[-1]
 

@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from tests.support.waits import stretched
+
 DEADLINE = 60.0
 """How long a step may take, in seconds: a first start on a busy machine is slow."""
 
@@ -84,7 +86,7 @@ class Tab:
         """Go there, and wherever it leads, until a page has been loaded."""
         self.loaded.clear()
         await self.call("Page.navigate", url=url)
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             await self.loaded.wait()
 
     async def evaluate(self, expression: str) -> Any:
@@ -143,7 +145,7 @@ class Chromium:
             message["sessionId"] = session
         coming = self._answers[number] = asyncio.get_running_loop().create_future()
         os.write(self._commands, json.dumps(message).encode() + b"\0")  # Far less than a pipe holds.
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             answer = await coming
         assert "error" not in answer, f"{method}: {answer}"
         result: dict[str, Any] = answer["result"]
@@ -199,4 +201,4 @@ async def launch(program: str, profile: Path) -> AsyncIterator[Chromium]:
         os.close(commands)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.to_thread(process.wait, DEADLINE)
+        await asyncio.to_thread(process.wait, stretched(DEADLINE))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from tests.support.fault_server import JSON, SSE, Answer, Call, event
+from tests.support.waits import stretched
 
 HTML = b"<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
 
@@ -166,7 +167,7 @@ class Gate:
     async def __call__(self, call: Call) -> None:
         self.waiting += 1
         call.server.http.bell.ring()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(stretched(30)):
             await self._open.wait()
         await (self._then or call.server.behave)(call)
 

@@ -7,7 +7,6 @@ closed or reset at any point. HTTP libraries refuse to misbehave, which is why t
 
 import asyncio
 import json
-import os
 import socket
 import ssl
 import struct
@@ -17,7 +16,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
 
-DEADLINE = float(os.environ.get("MCP_BRIDGE_TEST_DEADLINE", "10"))
+from tests.support.waits import stretched
+
+DEADLINE = 10.0
 
 Headers = Iterable[tuple[str, str]]
 
@@ -36,7 +37,7 @@ class Bell:
     async def until(self, condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
         """Wait for the condition to hold; raises AssertionError naming `what` after `deadline` seconds."""
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(stretched(deadline)):
                 while not condition():
                     await self._event.wait()
         except TimeoutError:

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
 from tests.support.fault_http import DEADLINE, Exchange, HttpServer, Request
+from tests.support.waits import stretched
 
 JSON = "application/json"
 SSE = "text/event-stream"
@@ -278,5 +279,5 @@ def _keys(request: Request) -> list[str]:
 
 async def hold(event: asyncio.Event, deadline: float = 30) -> None:
     """Wait for the test's word, but never for ever."""
-    async with asyncio.timeout(deadline):
+    async with asyncio.timeout(stretched(deadline)):
         await event.wait()

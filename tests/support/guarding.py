@@ -12,6 +12,7 @@ from bridge.remote.exchanges import Remote, RemoteRequest
 from bridge.remote.http1 import Header
 from bridge.session.events import Event
 from tests.support.raw_server import DEADLINE
+from tests.support.waits import stretched
 
 ONE = Credential(1, b"Bearer one")
 
@@ -53,7 +54,7 @@ class At:
 
     def __init__(self, url: str, guard: Guard | None, *headers: Header) -> None:
         self.events: list[Event] = []
-        self.connections = Connections(Way(origin_of(url), None, None), DEADLINE)
+        self.connections = Connections(Way(origin_of(url), None, None), stretched(DEADLINE))
         self.remote = Remote(
             url,
             headers,

@@ -12,6 +12,7 @@ from bridge.host.output import HostOutput
 from bridge.session.commands import Command
 from bridge.session.events import Event, HostMessage
 from bridge.session.pairing import Pairing
+from tests.support.waits import stretched
 
 
 def line(method: str) -> bytes:
@@ -45,7 +46,7 @@ class House:
         self._news.set()
 
     async def until(self, what: str, times: int = 1) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(stretched(10)):
             while self.log.count(what) < times:
                 self._news.clear()
                 await self._news.wait()
@@ -117,6 +118,6 @@ async def end(house: House, why: str = "SIGTERM") -> None:
     """Stop, and be back within the two seconds that a host allows."""
     house.bridge.stop(why)
     start = time.monotonic()
-    await asyncio.wait_for(house.bridge.run(lambda: house.happened("on_stop")), 10)
-    assert time.monotonic() - start < 2
+    await asyncio.wait_for(house.bridge.run(lambda: house.happened("on_stop")), stretched(10))
+    assert time.monotonic() - start < stretched(2)
     await asyncio.sleep(0)

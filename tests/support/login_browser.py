@@ -16,7 +16,8 @@ import os
 import sys
 from urllib.parse import urljoin, urlsplit
 
-DEADLINE = 30.0
+PATIENCE = 120.0
+"""Seconds for an answer: more than any test waits, as a browser does."""
 MOST_REDIRECTS = 10
 
 
@@ -47,12 +48,12 @@ def fetch(url: str) -> tuple[int, str, str]:
     """The status, the location and the text of one answer."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    connection = http.client.HTTPConnection(host, parts.port, timeout=DEADLINE)
+    connection = http.client.HTTPConnection(host, parts.port, timeout=PATIENCE)
     if parts.scheme == "https":
         import ssl  # It takes longer than all else, and most of the tests do without.
 
         trusted = ssl.create_default_context(cafile=os.environ.get("LOGIN_BROWSER_CA"))
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=DEADLINE, context=trusted)
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=PATIENCE, context=trusted)
     headers = {"User-Agent": "Mozilla/5.0 (login_browser)", "Accept": "text/html,*/*;q=0.8", "Connection": "close"}
     with contextlib.closing(connection):
         connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from tests.support.bridge_process import ROOT, command, environment
 from tests.support.fault_http import DEADLINE, Bell
 from tests.support.oauth_site import Site
+from tests.support.waits import stretched
 
 
 class Command:
@@ -56,7 +57,7 @@ class Command:
     async def wait(self, deadline: float = DEADLINE) -> int:
         """Wait for its end and all it said; returns the exit code."""
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(stretched(deadline)):
                 code = await self.process.wait()
                 await asyncio.gather(*self._tasks)
         except TimeoutError:

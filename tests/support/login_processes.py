@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.oauth_person import Person, until
+from tests.support.waits import stretched
 
 WORD = "login-process"
 """What their command line holds."""
@@ -86,5 +87,5 @@ def lock_held(person: Person, slot: str) -> Iterator[None]:
 
     folder = data_folder(person) / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with FileLock(folder / f"{slot}.lock", timeout=5, mode=0o600):
+    with FileLock(folder / f"{slot}.lock", timeout=stretched(5), mode=0o600):
         yield

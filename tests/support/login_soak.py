@@ -18,6 +18,7 @@ from tests.support.bridge_process import BridgeProcess
 from tests.support.copies import COPIES, end_copy, start_copy, works
 from tests.support.login_rounds import MANNERS, play_round
 from tests.support.oauth_site import Site
+from tests.support.waits import stretched
 
 COPIES_OF_A_RESTART = 2
 ROUND = 60.0
@@ -70,12 +71,12 @@ class Soak:
         copies: list[BridgeProcess] = []
         async with contextlib.AsyncExitStack() as last:
             for number in range(restarts):
-                async with asyncio.timeout(ROUND):
+                async with asyncio.timeout(stretched(ROUND)):
                     stack = contextlib.AsyncExitStack()
                     last.push_async_exit(stack)
                     _, started = await asyncio.gather(self._end(before, copies, number), self._start(stack))
                     before, copies = stack, started
-            async with asyncio.timeout(ROUND):
+            async with asyncio.timeout(stretched(ROUND)):
                 await self._end(before, copies, restarts)
         ledger, authority = self._site.authority.ledger, self._site.authority
         seconds = time.monotonic() - began
@@ -126,7 +127,7 @@ async def rounds(count: int) -> float:
     """Play this many rounds (see login_rounds.py); returns the seconds it took. Raises AssertionError."""
     began = time.monotonic()
     for number in range(count):
-        async with asyncio.timeout(ROUND):
+        async with asyncio.timeout(stretched(ROUND)):
             await play_round(MANNERS[number % len(MANNERS)])
     return time.monotonic() - began
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 
 from tests.support.fault_http import Exchange
+from tests.support.waits import stretched
 
 Answer = Callable[[Exchange], Awaitable[None]]
 
@@ -107,7 +108,7 @@ class Hold:
 
     async def __call__(self, exchange: Exchange) -> None:
         self.waiting += 1
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(stretched(60)):
             await self._open.wait()
         await self._then(exchange)
 

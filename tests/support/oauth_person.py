@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from tests.support.fault_http import DEADLINE
+from tests.support.waits import stretched
 
 Browser = Literal["follow", "record", "fail"]
 
@@ -103,7 +104,7 @@ class Person:
 
 async def until(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
     """Wait for what no one rings a bell for, such as a file; raises AssertionError naming `what`."""
-    end = time.monotonic() + deadline
+    end = time.monotonic() + stretched(deadline)
     while not condition():
         assert time.monotonic() < end, f"not within {deadline} s: {what}"
         await asyncio.sleep(0.02)
@@ -137,7 +138,7 @@ async def fetch(url: str, method: str = "GET", headers: dict[str, str] | None = 
     if body:
         own["Content-Length"] = str(len(body))
     head = "".join(f"{name}: {value}\r\n" for name, value in own.items())
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(stretched(DEADLINE)):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         try:
             writer.write(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)

@@ -21,6 +21,7 @@ import anyio.to_thread
 from tests.support.bridge_process import ROOT
 from tests.support.node import require_node, require_package
 from tests.support.reference_process import running
+from tests.support.waits import stretched
 
 SCRIPT = ROOT / "tests" / "counterparts" / "oidc_provider.mjs"
 ENTRY = "lib/index.js"
@@ -114,7 +115,7 @@ class OidcProvider:
     def _fetch(self, path: str, content: dict[str, Any] | None) -> bytes:
         data = None if content is None else json.dumps(content).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(urllib.request.Request(self.issuer + path, data), timeout=_DEADLINE) as answer:
+        with opener.open(urllib.request.Request(self.issuer + path, data), timeout=stretched(_DEADLINE)) as answer:
             body: bytes = answer.read()
         return body
 
@@ -123,11 +124,13 @@ class OidcProvider:
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(), _Refusals()
         )
         page = f"{self.issuer}/device"
-        with opener.open(f"{page}?{urlencode({'user_code': user_code})}", timeout=_DEADLINE) as form:
+        with opener.open(f"{page}?{urlencode({'user_code': user_code})}", timeout=stretched(_DEADLINE)) as form:
             found = re.search(r'name="xsrf" value="([^"]+)"', form.read().decode())
         assert found, "a page without its form"
         fields = {"xsrf": found[1], "user_code": user_code, button: "yes"}
-        with opener.open(urllib.request.Request(page, urlencode(fields).encode()), timeout=_DEADLINE) as answer:
+        with opener.open(
+            urllib.request.Request(page, urlencode(fields).encode()), timeout=stretched(_DEADLINE)
+        ) as answer:
             text: str = answer.read().decode()
         return text
 

@@ -24,6 +24,7 @@ from mcp.shared.message import SessionMessage
 
 from tests.support.reference_host import CLIENT_INFO, DEADLINE, ROOTS, launching
 from tests.support.revisions import MODERN, Wire
+from tests.support.waits import stretched
 
 Era = Literal["legacy", "modern"]
 LEGACY = "2025-11-25"
@@ -138,7 +139,7 @@ class PairingHost:
 
     async def until(self, condition: Callable[[], bool], what: str, deadline: float = DEADLINE) -> None:
         """Wait for what the server sends to make `condition` true."""
-        with anyio.move_on_after(deadline):
+        with anyio.move_on_after(stretched(deadline)):
             while not condition():
                 await self._bell.wait()
         assert condition(), f"no {what} within {deadline} s; had {self.notifications[-5:]} {self.logs[-5:]}"
@@ -148,7 +149,7 @@ class PairingHost:
 
         Once is not enough: before the stream of a session that carries changes is open, a change is lost by right.
         """
-        with anyio.fail_after(DEADLINE):
+        with anyio.fail_after(stretched(DEADLINE)):
             while True:
                 await self.call(tool, **arguments)
                 with anyio.move_on_after(0.2):
@@ -225,7 +226,7 @@ async def pairing_host(
         host.client = client = Client(
             _checked(transport, host.wire),
             mode=mode or ("auto" if era == "modern" else "legacy"),
-            read_timeout_seconds=DEADLINE,
+            read_timeout_seconds=stretched(DEADLINE),
             sampling_callback=host.on_sampling if can_be_asked else None,
             elicitation_callback=host.on_elicitation if can_be_asked else None,
             list_roots_callback=host.on_roots if can_be_asked else None,

@@ -42,6 +42,7 @@ from tests.support.leaving import leave_with_stdin
 from tests.support.reference_authority import Authority
 from tests.support.reference_process import running
 from tests.support.reference_server import build
+from tests.support.waits import stretched
 
 USE = "mcp:use"
 ADMIN = "mcp:admin"
@@ -88,7 +89,7 @@ class JwtVerifier(TokenVerifier):
 
     async def _key_set(self, *, fresh: bool) -> KeySet:
         if self._keys is None or fresh:
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=stretched(5)) as client:
                 metadata = await client.get(f"{self._issuer}/.well-known/openid-configuration")
                 keys = await client.get(metadata.json()["jwks_uri"])
             self._keys = KeySet.import_key_set(keys.json())
@@ -239,7 +240,7 @@ class ProtectedProcess:
         return journal
 
     def _fetch(self, path: str, data: bytes | None) -> bytes:
-        with httpx.Client(trust_env=False, timeout=5) as client:
+        with httpx.Client(trust_env=False, timeout=stretched(5)) as client:
             answer = client.get(self.origin + path) if data is None else client.post(self.origin + path, content=data)
             return answer.raise_for_status().content
 

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+from tests.support.waits import stretched
+
 DEADLINE = 10.0
 """Seconds that a test's part with sockets may take at most."""
 
@@ -61,7 +63,7 @@ class RawServer:
         self._server: asyncio.Server
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
-        self._deadline = asyncio.timeout(DEADLINE)
+        self._deadline = asyncio.timeout(stretched(DEADLINE))
 
     @property
     def origin(self) -> str:

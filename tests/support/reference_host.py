@@ -20,6 +20,7 @@ from mcp.client.session import ClientRequestContext
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.support.bridge_process import ROOT, command, environment
+from tests.support.waits import stretched
 
 DEADLINE = 8.0
 """Seconds any single answer may take; far above what is normal, so that only a hang meets it."""
@@ -100,7 +101,7 @@ class Host:
 
     async def until(self, condition: Callable[[], bool], what: str, deadline: float = DEADLINE) -> None:
         """Wait for what the server sends to make `condition` true."""
-        with anyio.move_on_after(deadline):
+        with anyio.move_on_after(stretched(deadline)):
             while not condition():
                 await self._bell.wait()
         assert condition(), f"no {what} within {deadline} s; had {self.notifications[-5:]} {self.logs[-5:]}"
@@ -116,7 +117,7 @@ class Host:
         def arrived() -> bool:
             return any(log.data == marker for log in self.logs)
 
-        with anyio.fail_after(DEADLINE):
+        with anyio.fail_after(stretched(DEADLINE)):
             while not arrived():
                 await self.call("log", data=marker, standalone=True)
                 with anyio.move_on_after(0.1):
@@ -149,7 +150,7 @@ async def reference_host(
                 ClientSession(
                     incoming,
                     outgoing,
-                    read_timeout_seconds=DEADLINE,
+                    read_timeout_seconds=stretched(DEADLINE),
                     sampling_callback=host.on_sampling,
                     elicitation_callback=host.on_elicitation,
                     list_roots_callback=host.on_roots,
@@ -194,7 +195,7 @@ async def discovering_host(url: str, *options: str) -> AsyncIterator[Client]:
 
 async def eventually(condition: Callable[[], Awaitable[bool]], deadline: float = DEADLINE) -> None:
     """Ask a server until it says yes; for what it does not tell of its own accord."""
-    with anyio.fail_after(deadline):
+    with anyio.fail_after(stretched(deadline)):
         while not await condition():  # noqa: ASYNC110 - the answer is in another process
             await anyio.sleep(0.02)
 

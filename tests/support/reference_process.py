@@ -19,6 +19,7 @@ from typing import Any
 import anyio.to_thread
 
 from tests.support.bridge_process import ROOT
+from tests.support.waits import stretched
 
 START_DEADLINE = 20.0
 """Seconds a server may take to say that it listens; a cold start on a busy machine takes a few."""
@@ -72,7 +73,7 @@ class ReferenceProcess:
 
         def read() -> list[dict[str, Any]]:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(f"http://127.0.0.1:{self.port}/journal", timeout=5) as answer:
+            with opener.open(f"http://127.0.0.1:{self.port}/journal", timeout=stretched(5)) as answer:
                 entries: list[dict[str, Any]] = json.load(answer)
             return entries
 
@@ -96,21 +97,21 @@ def running(
             env=env,
         )
         # A server that neither speaks nor ends must not hold the run: killing it ends the line read below.
-        watchdog = threading.Timer(START_DEADLINE, process.kill)
+        watchdog = threading.Timer(stretched(START_DEADLINE), process.kill)
         watchdog.start()
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
             watchdog.cancel()
             if not line:
-                process.wait(5)
+                process.wait(stretched(5))
                 errors.seek(0)
                 raise AssertionError(f"{command} did not start: {errors.read()[-2000:]}")
             yield process, line
         finally:
             watchdog.cancel()
             process.kill()
-            process.wait(5)
+            process.wait(stretched(5))
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from bridge.remote.wire import Wire
 from tests.support.raw_server import DEADLINE
+from tests.support.waits import stretched
 
 
 class ScriptedWire(Wire):
@@ -48,7 +49,7 @@ async def pair() -> AsyncIterator[tuple[Wire, socket.socket]]:
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     with theirs:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(stretched(DEADLINE)):
             _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=ours)
             try:
                 yield wire, theirs

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.waits import stretched
+
 PROGRAMS = ("dbus-daemon", "gnome-keyring-daemon")
 PACKAGES = "the Debian packages dbus-daemon and gnome-keyring"
 
@@ -140,7 +142,7 @@ def _module(name: str) -> Any:
 
 
 def _until(condition: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + stretched(seconds)
     while True:
         try:
             if condition():

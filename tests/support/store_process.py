@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from bridge.errors import BridgeError
 from bridge.store.vault import StoreChoice, Vault, open_vault
+from tests.support.waits import stretched
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +29,7 @@ def use_store(choice: str, *steps: str, variables: Mapping[str, str]) -> dict[st
         cwd=_ROOT,
         env=dict(variables),
         capture_output=True,
-        timeout=60,
+        timeout=stretched(60),
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode(errors="replace")
