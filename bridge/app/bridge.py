@@ -22,6 +22,7 @@ from bridge.session.commands import (
     Abandon,
     CancelTimer,
     Command,
+    Connect,
     DropConnections,
     EndSession,
     OpenStream,
@@ -80,6 +81,7 @@ class Bridge:
         self._timers: dict[TimerKey, asyncio.TimerHandle] = {}
         self._stop: asyncio.Future[str] = self._loop.create_future()
         self._quiet: asyncio.Event | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._remote: Remote
         self._drop_idle: Callable[[], None]
         self._wish: Callable[[], None]
@@ -94,6 +96,7 @@ class Bridge:
             SetTimer: self._set_timer,
             CancelTimer: self._cancel_timer,
             DropConnections: self._drop_connections,
+            Connect: self._connect,
             SignIn: self._sign_in,
             Report: self._report,
         }
@@ -171,6 +174,8 @@ class Bridge:
             await asyncio.wait(self._exchanges.values(), timeout=_GOODBYE_SECONDS)
         for task in self._exchanges.values():
             task.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
         await self._output.close(_GOODBYE_SECONDS / 2)
 
     # -- what to do
@@ -235,6 +240,9 @@ class Bridge:
 
     def _drop_connections(self, _: Command) -> None:
         self._drop_idle()
+
+    def _connect(self, _: Command) -> None:
+        self._connecting = self._loop.create_task(self._remote.connect())
 
     def _sign_in(self, _: Command) -> None:
         self._loop.call_soon(self._wish)  # What comes of it comes after what else was said.

@@ -43,6 +43,13 @@ class Connections:
         self._trusted.add(connection)
         return connection
 
+    async def warm(self) -> None:
+        """Have one connection idle, for the next request. Raises `NotConnected`."""
+        if not any(connection.is_alive for connection in self._idle):
+            connection = await self.way.connect(self._connect_timeout)
+            connection.expires = time.monotonic() + _KEEP_SECONDS
+            self._idle.append(connection)
+
     def give_back(self, connection: HttpConnection, response: h11.Response | None, *, urgent: bool) -> None:
         """Take a connection back, to lend it again if it can still serve; `response` is the last it carried."""
         if not urgent:

@@ -29,6 +29,8 @@ from bridge.remote.responses import MAX_PAGE_BYTES, decoded, every, first, is_st
 from bridge.session.events import (
     BodyReceived,
     Cause,
+    Connected,
+    ConnectFailed,
     Event,
     EventReceived,
     ExchangeFailed,
@@ -108,6 +110,7 @@ class Remote:
         self._cookies = Cookies()
         self._budget = Budget(_MAX_UNFINISHED_BYTES)
         self._moved: dict[str, str] = {}
+        self._has_connected = False
 
     async def run(self, request: RemoteRequest) -> None:
         """Carry an exchange out and emit what happens; the last event ends it. Raises nothing but cancellation."""
@@ -135,6 +138,21 @@ class Remote:
             sent = refusal.cause is not Cause.UNREACHABLE
             self._emit(ExchangeFailed(request.exchange, refusal.cause, sent, refusal.message, refusal.hint))
 
+    async def connect(self) -> None:
+        """Open a connection for the next request, and emit what came of it. Raises nothing but cancellation."""
+        try:
+            await self._connections.warm()
+        except NotConnected as problem:
+            _, _, message, hint, definite = explain(problem, self._url, self._proxy)
+            self._emit(ConnectFailed(message, hint, definite))
+        else:
+            self._connected()
+
+    def _connected(self) -> None:
+        if not self._has_connected:
+            self._has_connected = True
+            self._emit(Connected())
+
     async def _attempt(self, request: RemoteRequest, url: str, step_ups: int) -> str | Refusal | None:
         """Send to `url`; return where to send instead, or why it was refused; None when the exchange is over."""
         credential = await self._credential()
@@ -143,6 +161,7 @@ class Remote:
         except NotConnected as problem:
             self._emit(ExchangeFailed(request.exchange, *explain(problem, url, self._proxy)))
             return None
+        self._connected()
         response: h11.Response | None = None
         try:
             target, headers = self._head(request, url, credential)
@@ -312,8 +331,8 @@ class Remote:
     ) -> None:
         """Tell that the connection broke, before the head of the response came or after."""
         if response is None:
-            cause, _, message, hint = explain(problem, url, self._proxy)
-            self._emit(ExchangeFailed(request.exchange, cause, sent, message, hint))
+            cause, _, message, hint, definite = explain(problem, url, self._proxy)
+            self._emit(ExchangeFailed(request.exchange, cause, sent, message, hint, definite))
         elif is_stream(response):
             self._emit(StreamClosed(request.exchange, "the connection was lost"))
         elif response.status_code >= 300:

@@ -6,6 +6,7 @@ import errno
 import re
 import socket
 import ssl
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import h11
@@ -17,27 +18,33 @@ _ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
 _REFUSED = {errno.ECONNREFUSED, 10061}
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10051, 10065}
 
-Explanation = tuple[Cause, bool, str, str]
-"""Why, whether the request may have been seen, the sentence, and what to do."""
+
+class Explanation(NamedTuple):
+    """Why an exchange failed. `sent`, `message`, `hint` and `definite` are those of `ExchangeFailed`."""
+
+    cause: Cause
+    sent: bool
+    message: str
+    hint: str
+    definite: bool = False
 
 
 def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
     """Say what happened on the way to `url`; `proxy` is the proxy's URL without credentials, where there is one."""
     if isinstance(problem, NotConnected):
-        cause, message, hint = _not_connected(problem, url, proxy)
-        return cause, False, message, hint
+        return _not_connected(problem, url, proxy)
     if isinstance(problem, TimeoutError):
-        return Cause.LOST, True, f"{url} did not answer in time.", ""
+        return Explanation(Cause.LOST, True, f"{url} did not answer in time.", "")
     if isinstance(problem, h11.RemoteProtocolError):
         said = " ".join(str(problem).split())[:200]
         hint = "Check the port, and whether the URL should begin with https://."
-        return Cause.LOST, True, f"{url} did not answer as HTTP does ({said}).", hint
+        return Explanation(Cause.LOST, True, f"{url} did not answer as HTTP does ({said}).", hint)
     if isinstance(problem, h11.LocalProtocolError):
-        return Cause.PROTOCOL, False, f"The request to {url} cannot be put into HTTP ({problem}).", ""
-    return Cause.LOST, True, f"The connection to {url} was lost.", "Try again."
+        return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be put into HTTP ({problem}).", "")
+    return Explanation(Cause.LOST, True, f"The connection to {url} was lost.", "Try again.")
 
 
-def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> tuple[Cause, str, str]:
+def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explanation:
     problem = failure.reason
     if isinstance(problem, ProxyRefused):
         return _proxy_refused(str(problem), url, proxy)
@@ -51,52 +58,58 @@ def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> tuple[
     numbers = {int(found) for found in _ERRNO.findall(str(problem))} | {getattr(problem, "errno", None) or 0}
     if isinstance(problem, socket.gaierror | UnicodeError):
         hint = check if failure.at_proxy else "Check the spelling, and the network or VPN."
-        return Cause.UNREACHABLE, _cannot(where, f"the name {host} is not known to the name service"), hint
+        if isinstance(problem, socket.gaierror) and problem.errno == socket.EAI_AGAIN:
+            return _unreachable(where, f"the name service did not answer for {host}", hint)
+        return _unreachable(where, f"the name {host} is not known to the name service", hint, definite=True)
     if isinstance(problem, TimeoutError) or errno.ETIMEDOUT in numbers:
         hint = f"{check} A firewall may drop the packets, or a proxy be needed."
-        return Cause.UNREACHABLE, _cannot(where, "no answer in the time given to connect"), hint
+        return _unreachable(where, "no answer in the time given to connect", hint)
     if numbers & _REFUSED:
-        return Cause.UNREACHABLE, _cannot(where, "the connection was refused"), check
+        return _unreachable(where, "the connection was refused", check, definite=True)
     if numbers & _NO_ROUTE:
-        return Cause.UNREACHABLE, _cannot(where, "there is no way to it in the network"), "Check the network or VPN."
-    return Cause.UNREACHABLE, _cannot(where, _plain(problem)), check
+        return _unreachable(where, "there is no way to it in the network", "Check the network or VPN.")
+    return _unreachable(where, _plain(problem), check)
 
 
-def _cannot(where: str, why: str) -> str:
-    return f"Cannot reach {where}: {why}."
+def _unreachable(where: str, why: str, hint: str, *, definite: bool = False) -> Explanation:
+    return Explanation(Cause.UNREACHABLE, False, f"Cannot reach {where}: {why}.", hint, definite)
 
 
-def _no_tls(problem: ssl.SSLError, url: str) -> tuple[Cause, str, str]:
+def _no_tls(problem: ssl.SSLError, url: str) -> Explanation:
     if isinstance(problem, ssl.SSLCertVerificationError):
         why = problem.verify_message or _plain(problem)
-        return (
+        return Explanation(
             Cause.UNTRUSTED,
+            False,
             f"Cannot trust {url}: its certificate was not accepted ({why}).",
             "If your organisation has its own authority, name its certificate with --ca-file or SSL_CERT_FILE.",
         )
     reason = problem.reason or ""
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
-        return (
+        return Explanation(
             Cause.UNTRUSTED,
+            False,
             f"Cannot reach {url}: what answers there does not speak TLS.",
             "Check the port, and whether the URL should begin with http://.",
         )
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return (
+        return Explanation(
             Cause.UNTRUSTED,
+            False,
             f"Cannot reach {url}: the server ended the TLS handshake ({reason.replace('_', ' ').lower()}).",
             "It may want a client certificate: --client-cert and --client-cert-key.",
         )
-    return Cause.UNREACHABLE, f"Cannot reach {url}: the TLS handshake failed ({_plain(problem)}).", "Try again."
+    return _unreachable(url, f"the TLS handshake failed ({_plain(problem)})", "Try again.")
 
 
-def _proxy_refused(said: str, url: str, proxy: str | None) -> tuple[Cause, str, str]:
+def _proxy_refused(said: str, url: str, proxy: str | None) -> Explanation:
     status = said[:3]
     hint = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
     if status == "407":
         hint = "It wants a sign-in: put user and password into the proxy's URL."
     cause = Cause.UNREACHABLE if status in {"502", "503", "504"} else Cause.UNTRUSTED
-    return cause, f"Cannot reach {url}: the proxy {proxy} refused to connect ({said[:200]}).", hint
+    message = f"Cannot reach {url}: the proxy {proxy} refused to connect ({said[:200]})."
+    return Explanation(cause, False, message, hint, definite=True)
 
 
 def _plain(problem: BaseException) -> str:

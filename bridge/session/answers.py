@@ -87,10 +87,9 @@ class Answers:
 
     def fail(self, call: Call, fault: Fault) -> None:
         """Answer a call with an error of the bridge's own, and tell the log more."""
-        name = f"{call.request.method} (id {faults.excerpt(call.request.raw_id, 60)})"
-        self._ledger.report(self._failure_level, f"{name} has no answer: {fault.message}")
+        self._ledger.report(self._failure_level, faults.unanswered(call.request, fault))
         if fault.detail:
-            self._ledger.report("debug", f"{name}: what came was: {fault.detail}")
+            self._ledger.report("debug", f"{call.request.method}: what came was: {fault.detail}")
         fault = msgspec.structs.replace(fault, message=self._ledger.redact(fault.message))
         line = fault.error_line(call.request.raw_id, self._ledger.url)
         self._end(call, Deliver(line, None, call.request.id, fault, call.request))

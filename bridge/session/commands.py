@@ -96,6 +96,10 @@ class DropConnections(msgspec.Struct, frozen=True, gc=False):
     """Close every idle connection."""
 
 
+class Connect(msgspec.Struct, frozen=True, gc=False):
+    """Open a connection and keep it for the next request; `Connected` or `ConnectFailed` tells what came of it."""
+
+
 class SignIn(msgspec.Struct, frozen=True, gc=False):
     """The person at the host wants to sign in now: ask him, and open a browser even if one was opened before."""
 
@@ -119,6 +123,7 @@ Command = (
     | SetTimer
     | CancelTimer
     | DropConnections
+    | Connect
     | SignIn
     | Report
 )

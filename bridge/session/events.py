@@ -69,7 +69,7 @@ class Cause(enum.Enum):
     UNREACHABLE = "unreachable"
     """No connection: refused, no such name, no route, a proxy that is down. May pass."""
     UNTRUSTED = "untrusted"
-    """The certificate or the handshake is wrong. Will not pass by itself."""
+    """The certificate or the handshake is wrong, or whatever else will not pass by itself."""
     LOST = "lost"
     """The connection broke before the response was whole."""
     REDIRECTED = "redirect"
@@ -85,11 +85,34 @@ class Cause(enum.Enum):
 
 
 class ExchangeFailed(msgspec.Struct, frozen=True, gc=False):
-    """An exchange came to nothing. `sent` tells whether the server may have seen the whole request."""
+    """An exchange came to nothing. `sent` tells whether the server may have seen the whole request.
+
+    `definite`: the network has answered (no such name, connection refused), so the next seconds change little.
+    """
 
     exchange: int
     cause: Cause
     sent: bool
+    message: str
+    hint: str = ""
+    definite: bool = False
+
+
+class Connected(msgspec.Struct, frozen=True, gc=False):
+    """A connection to the server came about, the first of this run."""
+
+
+class ConnectFailed(msgspec.Struct, frozen=True, gc=False):
+    """A `Connect` came to nothing; see `ExchangeFailed`."""
+
+    message: str
+    hint: str = ""
+    definite: bool = False
+
+
+class NeverConnected(msgspec.Struct, frozen=True, gc=False):
+    """No connection came about in the time that a host gives its first requests: they are answered with this."""
+
     message: str
     hint: str = ""
 
@@ -148,6 +171,9 @@ Event = (
     | BodyReceived
     | StreamClosed
     | ExchangeFailed
+    | Connected
+    | ConnectFailed
+    | NeverConnected
     | TimerFired
     | SignInStarted
     | SignInShown

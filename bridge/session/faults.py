@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import jsonrpc
-from bridge.protocol.jsonrpc import Octets
+from bridge.protocol.jsonrpc import Octets, Request
 
 _SOURCE = "mcp-remote-bridge"
 _EXCERPT = 300
@@ -53,6 +53,11 @@ class Fault(msgspec.Struct, frozen=True):
             data["status"] = self.status
         message = f"{self.message} {self.hint}" if self.hint else self.message
         return jsonrpc.error_line(raw_id, SERVER_ERROR, message, data)
+
+
+def unanswered(request: Request, fault: Fault) -> str:
+    """What the log is told of a request that gets an error of the bridge's own."""
+    return f"{request.method} (id {excerpt(request.raw_id, 60)}) has no answer: {fault.message}"
 
 
 def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
@@ -128,6 +133,15 @@ def status_name(status: int) -> str:
         return f"{status} {http.HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
+
+
+def not_connected(url: str, seconds: float) -> Fault:
+    """The first connection hangs, and the host is told before it loses patience."""
+    return Fault(
+        "unreachable",
+        f"Cannot reach {url}: no connection came about within {seconds:g} seconds.",
+        "Check the URL, and whether the server is running. A firewall may drop the packets, or a proxy be needed.",
+    )
 
 
 def refused(url: str, status: int, body: Octets) -> Fault:

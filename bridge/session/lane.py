@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from bridge.era.outlet import Refusal, Translator
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
+from bridge.session import faults
 from bridge.session.commands import CancelTimer, Command, Deliver, Report, SendToHost, SetTimer
 from bridge.session.events import Event, HostClosed, HostMessage, TimerFired
 from bridge.session.faults import Fault
@@ -53,6 +54,7 @@ class Desk:
 
     def refuse(self, request: Request, fault: Fault) -> None:
         """Answer a request of the host's with an error of the bridge's own."""
+        self.do(Report("warning", faults.unanswered(request, fault)))
         self.do(SendToHost(fault.error_line(request.raw_id, self.url)))
 
 

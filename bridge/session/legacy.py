@@ -98,7 +98,7 @@ class Legacy:
             self._give_up(fault)
         else:
             if self._attempts == 1:
-                self._ledger.report("warning", f"{fault.message} Trying again for {self._patience:g} seconds.")
+                self._ledger.report("warning", f"{fault.message} Trying again.")
             self._ledger.set_timer("legacy", 0, pause, spread=0.5)
 
     def refused(self, event: BodyReceived) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import abc
 
+from bridge.session.answers import Answers
 from bridge.session.calls import Calls
 from bridge.session.commands import Command
-from bridge.session.events import Event, SignInEnded, SignInStarted
+from bridge.session.events import Event, NeverConnected, SignInEnded, SignInStarted
+from bridge.session.faults import Fault
 from bridge.session.ledger import Ledger
 
 
@@ -36,6 +38,11 @@ class ServerMachine(abc.ABC):
     @abc.abstractmethod
     def _dispatch(self, event: Event) -> None:
         """Act on an event."""
+
+    def _on_never_connected(self, event: NeverConnected, answers: Answers) -> None:
+        """Answer what waits: the host would not wait any longer."""
+        for call in self._calls:
+            answers.fail(call, Fault("unreachable", event.message, event.hint))
 
     def _on_sign_in(self, event: SignInStarted | SignInEnded) -> None:
         self._signing_in = isinstance(event, SignInStarted)

@@ -24,10 +24,13 @@ from bridge.session import faults, probing
 from bridge.session.clients import Clients
 from bridge.session.commands import Command, Deliver, SendToHost
 from bridge.session.events import (
+    Connected,
+    ConnectFailed,
     Event,
     HostBatch,
     HostClosed,
     HostMessage,
+    NeverConnected,
     SignInEnded,
     SignInShown,
     SignInStarted,
@@ -35,6 +38,7 @@ from bridge.session.events import (
     Woke,
 )
 from bridge.session.faults import Fault
+from bridge.session.first_contact import FirstContact
 from bridge.session.lane import Desk, Lane, TranslatedLane
 from bridge.session.lanes import Lanes
 from bridge.session.probing import LEGACY, MODERN, Eras
@@ -76,6 +80,9 @@ class Pairing:
         self._legacy_host: Lane | None = None
         self._modern_host: Lane | None = None
         self._clients = Clients(lanes)
+        self._first_contact = FirstContact(
+            url, patience, do=desk.do, fail=self._never_connected, waits=lambda: self.busy, now=lambda: desk.now
+        )
         self._held: list[Message] = []
         self._doubted: list[tuple[Lane, Deliver]] = []
         self._withdrawn: set[RequestId] = set()
@@ -107,8 +114,13 @@ class Pairing:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
         desk = self._desk
         desk.now = now
-        if not self._closed:
-            self._dispatch(event)
+        first = self._first_contact
+        if first.is_over:
+            if not self._closed:
+                self._dispatch(event)
+        else:
+            self._dispatch(first.before(event))
+            first.after(event)
         commands, desk.commands = desk.commands, []
         return commands
 
@@ -124,9 +136,13 @@ class Pairing:
                 lane.on(event)
         elif isinstance(event, SignInStarted | SignInEnded | Woke | HostClosed):
             self._on_change(event)
-        elif isinstance(event, SignInShown):
-            pass  # What a person has to do is no matter of the server's.
+        elif isinstance(event, SignInShown | Connected | ConnectFailed | NeverConnected):
+            pass  # What the user has to do, and how the first connection goes, is no matter of the machines'.
         elif lane := self._lanes.of(event.exchange):
+            lane.on(event)
+
+    def _never_connected(self, event: NeverConnected) -> None:
+        for lane in self._lanes:
             lane.on(event)
 
     def _on_change(self, event: SignInStarted | SignInEnded | Woke | HostClosed) -> None:

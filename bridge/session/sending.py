@@ -28,6 +28,7 @@ from bridge.session.verdicts import Verdict
 _MAX_RENEWALS = 1
 _MAX_CUTS = 6
 _LATE_SECONDS = 300.0
+_ACCEPTED = 202
 
 
 class Outgoing(NamedTuple):
@@ -136,7 +137,7 @@ class Sending:
         """The call never left: try until patience ends."""
         now = self.ledger.now
         if call.patience_ends is None:
-            self.ledger.report("warning", f"{event.message} Trying again for {self.patience:g} seconds.")
+            self.ledger.report("warning", f"{event.message} Trying again.")
         pause = back_off(call.attempts + 1, longest=5.0)
         call.trouble = event.message
         # A try that takes long, such as one that meets a firewall, must fit into the patience too.
@@ -253,7 +254,7 @@ class CallExchange(Exchange):
         elif verdict.kind is Verdict.Kind.READ:
             if fault := sending.answers.take_body(event.body, call):
                 sending.answers.fail(call, fault)
-        elif verdict.kind is Verdict.Kind.EMPTY and sending.other_way():
+        elif verdict.kind is Verdict.Kind.EMPTY and event.status == _ACCEPTED and sending.other_way():
             # The answer comes on another stream: not by the standard, but some servers do it.
             sending.ledger.set_timer("late", call.number, _LATE_SECONDS)
         elif not sending.rescue(call, verdict.fault):

@@ -33,6 +33,7 @@ from bridge.session.events import (
     Event,
     HostBatch,
     HostMessage,
+    NeverConnected,
     SignInEnded,
     SignInStarted,
     TimerFired,
@@ -138,6 +139,8 @@ class Session(ServerMachine):
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())
             self._listening.refresh()
+        elif isinstance(event, NeverConnected):
+            self._on_never_connected(event, self._answers)
         else:
             self._close()
 

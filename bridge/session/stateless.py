@@ -31,6 +31,7 @@ from bridge.session.events import (
     Event,
     HostClosed,
     HostMessage,
+    NeverConnected,
     SignInEnded,
     SignInStarted,
     TimerFired,
@@ -118,6 +119,8 @@ class Stateless(ServerMachine):
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())
             self._subscriptions.refresh()
+        elif isinstance(event, NeverConnected):
+            self._on_never_connected(event, self._answers)
         elif isinstance(event, HostClosed):
             self._close()
 

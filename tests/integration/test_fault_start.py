@@ -1,7 +1,10 @@
-"""Point 7: not reachable at start: patience, then an error a person understands."""
+"""Not reachable at start: one sentence within the host's patience, whatever the bridge's own is."""
 
 import asyncio
+import contextlib
+import socket
 import ssl
+from collections.abc import AsyncIterator
 
 import pytest
 import trustme
@@ -10,6 +13,7 @@ from tests.support.bridge_process import BridgeProcess, Line, launch
 from tests.support.fault_answers import page
 from tests.support.fault_proxy import Proxy
 from tests.support.fault_server import FaultServer
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +29,24 @@ def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*(names or ("127.0.0.1",))).configure_cert(context)
     return context
+
+
+@contextlib.asynccontextmanager
+async def hanging() -> AsyncIterator[socket.socket]:
+    """A listener whose connections are neither taken nor refused: its queue is full, and nothing empties it."""
+    with socket.socket() as listener, contextlib.ExitStack() as full:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for _ in range(8):
+            filler = full.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        yield listener
+
+
+def url_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
 
 
 async def refused(host: BridgeProcess, url: str, *words: str) -> Line:
@@ -54,6 +76,44 @@ async def test_name_not_resolved() -> None:
     url = "https://no-such-host.invalid/mcp"
     async with launch(url, patience=1) as host:
         await refused(host, url, "resolve", "name", "dns")
+
+
+async def told_within(seconds: float, url: str, *options: str) -> str:
+    """The sentence that `initialize` is answered with, within so many seconds of a machine that is not busy."""
+    async with launch(url, *options) as host:
+        began = asyncio.get_running_loop().time()
+        answer = await host.request("initialize", PARAMS, deadline=seconds)
+        took = asyncio.get_running_loop().time() - began
+        assert took < stretched(seconds)
+        assert answer.kind == "unreachable"
+        message: str = answer.error["message"]
+        return message
+
+
+async def test_a_server_that_is_down_is_told_at_once_though_patience_is_30_s() -> None:
+    async with FaultServer() as server:
+        url = server.url
+    assert "refused" in await told_within(2.0, url)
+
+
+async def test_a_connection_that_hangs_is_told_after_4_s() -> None:
+    async with hanging() as listener:
+        message = await told_within(6.0, url_of(listener))
+    assert "no connection came about within 4 seconds" in message
+
+
+async def test_a_server_that_comes_up_meanwhile_is_connected_to_before_the_host_asks_again() -> None:
+    async with hanging() as listener, launch(url_of(listener), "--connect-timeout", "0.3") as host:
+        answer = await host.request("initialize", PARAMS)
+        assert answer.kind == "unreachable"
+        server = FaultServer()
+        await server.http.listen(listener.dup())
+        try:
+            await host.stderr_says("can be reached now", deadline=20)
+            assert not server.http.requests
+            assert (await host.initialize()).result
+        finally:
+            await server.http.stop()
 
 
 async def test_certificate_not_trusted(authority: trustme.CA) -> None:
@@ -189,16 +249,18 @@ async def test_no_proxy_is_used_for_this_machine() -> None:
         assert proxy.heads == []
 
 
-async def test_a_server_that_comes_up_in_time_is_met() -> None:
-    async with FaultServer() as server, launch(server.url, patience=20) as host:
-        await server.http.stop()
+async def test_a_server_that_takes_connections_in_time_is_met() -> None:
+    async with hanging() as listener, launch(url_of(listener), patience=20) as host:
         id = await host.ask("initialize", PARAMS, id="init")  # noqa: A001
-        await host.stderr_says(server.url)
-        await server.http.listen()
-        assert (await host.answer(id)).result["serverInfo"]["name"] == "fault-server"
-        await host.notify("notifications/initialized")
-        assert (await host.call("echo")).result
-        assert len(server.seen("initialize")) == 1
+        server = FaultServer()
+        await server.http.listen(listener.dup())
+        try:
+            assert (await host.answer(id)).result["serverInfo"]["name"] == "fault-server"
+            await host.notify("notifications/initialized")
+            assert (await host.call("echo")).result
+            assert len(server.seen("initialize")) == 1
+        finally:
+            await server.http.stop()
 
 
 async def test_a_gateway_that_is_not_ready_yet_is_no_end() -> None:

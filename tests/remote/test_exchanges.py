@@ -11,6 +11,7 @@ from bridge.remote.proxy import Proxy
 from bridge.session.events import (
     BodyReceived,
     Cause,
+    ConnectFailed,
     ExchangeFailed,
     ResponseStarted,
 )
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 JSON = b"content-type: application/json"
 GET = RemoteRequest(3, b"GET", ())
+GOOD_ONE = response(b"{}", JSON)
 
 
 def header_of(request: bytes, name: bytes) -> list[bytes]:
@@ -242,3 +244,39 @@ async def test_a_cancelled_exchange_tells_nothing_and_gives_everything_back() ->
             await at.connections.take(urgent=True)
             assert len(at.connections._idle) == 0
             at.close()
+
+
+# -- the first connection
+
+
+async def test_the_first_connection_is_told_once() -> None:
+    async with RawServer(Answers(GOOD_ONE, GOOD_ONE)) as server:
+        at = Exchanging(server.origin)
+        await at.post()
+        at.close()
+        await at.post()
+        assert at.connected == 1
+        at.close()
+
+
+async def test_a_connection_opened_ahead_serves_the_next_request() -> None:
+    async with RawServer(Answers(GOOD_ONE)) as server:
+        at = Exchanging(server.origin)
+        await at.remote.connect()
+        await at.remote.connect()
+        assert (at.connected, at.events) == (1, [])
+        only(BodyReceived, await at.post())
+        assert len(server.peers) == 1
+        at.close()
+
+
+async def test_a_connection_that_cannot_be_opened_ahead_is_told_with_its_reason() -> None:
+    async with RawServer(Answers()) as server:
+        origin = server.origin
+    at = Exchanging(origin)
+    await at.remote.connect()
+    (failed,) = at.events
+    assert isinstance(failed, ConnectFailed)
+    assert failed.definite
+    assert "refused" in failed.message
+    assert at.connected == 0

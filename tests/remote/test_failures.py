@@ -24,7 +24,7 @@ PROXY = "http://proxy.example:3128"
 
 
 def connecting(problem: Exception, *, at_proxy: bool = False, proxy: str | None = None) -> tuple[Cause, str, str]:
-    cause, sent, message, hint = explain(NotConnected(problem, at_proxy=at_proxy), URL, proxy)
+    cause, sent, message, hint, _ = explain(NotConnected(problem, at_proxy=at_proxy), URL, proxy)
     assert sent is False
     return cause, message, hint
 
@@ -150,6 +150,29 @@ def test_a_connection_that_fails_later(problem: Exception, cause: Cause, sent: b
 
 def test_what_a_server_says_instead_of_http_is_cut() -> None:
     assert len(explain(h11.RemoteProtocolError("x" * 9000), URL, None)[2]) < 400
+
+
+@pytest.mark.parametrize(
+    ("problem", "definite"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), True),
+        (OSError("Multiple exceptions: [Errno 111] Connect, [Errno 101] Net"), True),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), True),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), False),
+        (OSError(errno.ENETUNREACH, "x"), False),
+        (TimeoutError(), False),
+        (OSError(errno.EMFILE, "Too many open files"), False),
+        (ProxyRefused("502 Bad Gateway"), True),
+    ],
+)
+def test_what_the_network_has_answered_is_definite(problem: Exception, definite: bool) -> None:
+    assert explain(NotConnected(problem, at_proxy=False), URL, PROXY).definite is definite
+
+
+def test_a_silent_name_service_is_told_from_an_unknown_name() -> None:
+    _, message, hint = connecting(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"))
+    assert message == f"Cannot reach {URL}: the name service did not answer for mcp.example.com."
+    assert "network" in hint
 
 
 # -- over real sockets

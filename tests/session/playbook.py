@@ -180,9 +180,11 @@ class Playbook:
         head = self._at(ResponseStarted(exchange, status, session_id, streams=False))
         return head + self._over(BodyReceived(exchange, status, b"application/json", body, retry_after))
 
-    def fails(self, exchange: int, cause: Cause, *, sent: bool = True, message: str = "It broke.") -> list[Command]:
+    def fails(
+        self, exchange: int, cause: Cause, *, sent: bool = True, message: str = "It broke.", definite: bool = False
+    ) -> list[Command]:
         """An exchange comes to nothing."""
-        return self._over(ExchangeFailed(exchange, cause, sent, message))
+        return self._over(ExchangeFailed(exchange, cause, sent, message, definite=definite))
 
     # -- time
 

@@ -320,5 +320,7 @@ def test_the_desk_refuses_in_the_bridges_name() -> None:
     board = Board()
     asked = cast("Request", jsonrpc.parse(request(3)))
     board.desk.refuse(asked, faults.shut_down(URL, ""))
-    (refused,) = board.commands()
+    reported, refused = board.commands()
+    assert isinstance(reported, Report)
+    assert reported.text == f"ping (id 3) has no answer: The bridge to {URL} is shutting down."
     assert (fault(refused)["id"], fault(refused)["kind"]) == (3, "shutdown")

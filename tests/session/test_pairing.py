@@ -103,10 +103,10 @@ def test_a_legacy_host_on_a_legacy_server_gets_every_byte() -> None:
 def test_a_modern_host_on_a_modern_server_gets_every_byte() -> None:
     book = PairingPlaybook(MODERN)
     line = called(7).replace(b'"method"', b' "method"')
-    (post,) = book.host(line)
+    (post,) = book.posts(book.host(line))
     assert post == Post(LANE + 1, line, headers_for("tools/call", "pay"))
     answer = b'{"result":{"n": 1e400} ,"id":7,"jsonrpc":"2.0"}'
-    assert book.answers(post.exchange, answer) == [SendToHost(answer)]
+    assert book.told(book.answers(post.exchange, answer)) == [SendToHost(answer)]
 
 
 # -- what is asked, and kept

@@ -10,14 +10,15 @@ from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote, RemoteRequest
 from bridge.remote.http1 import Header
 from bridge.remote.proxy import Proxy
-from bridge.session.events import Event
+from bridge.session.events import Connected, Event
 from tests.support.raw_server import DEADLINE
 
 E = TypeVar("E")
 
 
 class Exchanging:
-    """Carries exchanges out against `url`. `events` are those of all exchanges; `cleared` counts pauses."""
+    """Carries exchanges out against `url`. `events` are those of all exchanges; `cleared` counts pauses,
+    `connected` how often a first connection was told."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class Exchanging:
         connect_timeout: float = DEADLINE,
     ) -> None:
         self.events: list[Event] = []
+        self.connected = 0
         self.cleared = 0
         self.connections = Connections(Way(origin_of(url), proxy, tls), connect_timeout)
         self.remote = Remote(
@@ -35,7 +37,7 @@ class Exchanging:
             headers,
             self.connections,
             proxy=proxy.url if proxy else None,
-            emit=self.events.append,
+            emit=self._take,
             clear=self._clear,
         )
 
@@ -52,6 +54,12 @@ class Exchanging:
     def close(self) -> None:
         """Let go of idle connections."""
         self.connections.drop_idle()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Connected):
+            self.connected += 1
+        else:
+            self.events.append(event)
 
     async def _clear(self) -> None:
         self.cleared += 1

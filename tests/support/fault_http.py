@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -173,11 +174,13 @@ class HttpServer:
         await self.stop()
         assert not self.failures, f"the fault server itself failed: {self.failures}"
 
-    async def listen(self) -> None:
-        """Start, or start again on the port used before."""
-        self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self.port, ssl=self._tls, limit=1 << 20, reuse_address=True
-        )
+    async def listen(self, listener: socket.socket | None = None) -> None:
+        """Start, or start again on the port used before; or take over a `listener` that is bound already."""
+        start = partial(asyncio.start_server, self._connected, ssl=self._tls, limit=1 << 20)
+        if listener is not None:
+            self._server = await start(sock=listener)
+        else:
+            self._server = await start("127.0.0.1", self.port, reuse_address=True)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -10,7 +10,7 @@ from bridge.remote.connections import Connections
 from bridge.remote.credentials import Credential, Refusal
 from bridge.remote.exchanges import Remote, RemoteRequest
 from bridge.remote.http1 import Header
-from bridge.session.events import Event
+from bridge.session.events import Connected, Event
 from tests.support.raw_server import DEADLINE
 from tests.support.waits import stretched
 
@@ -50,10 +50,11 @@ class Guard:
 
 
 class At:
-    """A remote whose credential is the guard's."""
+    """A remote whose credential is the guard's. `connected` counts how often a first connection was told."""
 
     def __init__(self, url: str, guard: Guard | None, *headers: Header) -> None:
         self.events: list[Event] = []
+        self.connected = 0
         self.connections = Connections(Way(origin_of(url), None, None), stretched(DEADLINE))
         self.remote = Remote(
             url,
@@ -61,7 +62,7 @@ class At:
             self.connections,
             proxy=None,
             authorization=guard,
-            emit=self.events.append,
+            emit=self._take,
             clear=self._clear,
         )
 
@@ -70,6 +71,12 @@ class At:
         body = b"{}" if method == b"POST" else None
         await self.remote.run(RemoteRequest(1, method, (), body, quiet=quiet))
         return self.events[before:]
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Connected):
+            self.connected += 1
+        else:
+            self.events.append(event)
 
     async def _clear(self) -> None:
         pass

@@ -1,0 +1,150 @@
+"""How long a host's first requests wait for a connection to a server that was never reached in this run.
+
+A host gives its first request 5 to 60 seconds. A bridge that is silent for longer is shown as "timed out", whatever it
+has to say. So, until the first connection:
+
+| what happens | what waits is answered | what follows |
+|---|---|---|
+| a definite failure: connection refused, no such name, certificate | at once | nothing |
+| a failure that may pass: no network, no route | after `FIRST_SECONDS` | the bridge goes on trying to connect |
+| nothing at all: the connection hangs | after `FIRST_SECONDS` | the bridge goes on trying to connect |
+| a connection comes about | by the server; from now on `patience` holds | |
+
+A host that asks again finds the connection that was opened meanwhile, or is answered by the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from bridge.session.commands import CancelTimer, Command, Connect, Report, SetTimer
+from bridge.session.events import (
+    BodyReceived,
+    Cause,
+    Connected,
+    ConnectFailed,
+    Event,
+    ExchangeFailed,
+    HostBatch,
+    HostClosed,
+    HostMessage,
+    NeverConnected,
+    ResponseStarted,
+    SignInStarted,
+    TimerFired,
+)
+from bridge.session.faults import Fault, not_connected
+from bridge.session.ledger import back_off
+
+FIRST_SECONDS = 4.0
+"""How long the host's requests wait for the first connection."""
+
+FIRST_TIMER = ("first-contact", 0)
+RETRY_TIMER = ("first-contact/retry", 0)
+
+_CONTACT = (Connected, ResponseStarted, BodyReceived, SignInStarted)
+_LONGEST_PAUSE = 5.0
+
+
+class FirstContact:
+    """Watches the events of a run until a connection has come about; `is_over` from then on.
+
+    `do(command)` has something done; `fail(event)` tells every machine to answer what waits with the event's fault;
+    `waits()` tells whether the host waits for an answer; `now()` is the time in seconds. `patience` in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        patience: float,
+        *,
+        do: Callable[[Command], None],
+        fail: Callable[[NeverConnected], None],
+        waits: Callable[[], bool],
+        now: Callable[[], float],
+    ) -> None:
+        self.is_over = False
+        self._url = url
+        self._patience = patience
+        self._do = do
+        self._fail = fail
+        self._waits = waits
+        self._now = now
+        self._is_timed = False
+        self._failure: Fault | None = None
+        self._is_trying = self._is_resting = False
+        self._attempts = 0
+        self._tries_until = 0.0
+
+    def before(self, event: Event) -> Event:
+        """Look at an event before the machines have it; return what they are to take it for."""
+        if isinstance(event, _CONTACT):
+            self._contact()
+        elif isinstance(event, ExchangeFailed):
+            return self._failed(event)
+        elif isinstance(event, ConnectFailed):
+            self._try_later(event)
+        elif isinstance(event, TimerFired) and event.timer == FIRST_TIMER:
+            self._is_timed = False
+            self._give_up()
+        elif isinstance(event, TimerFired) and event.timer == RETRY_TIMER:
+            self._is_resting = False
+            self._do(Connect())
+        elif isinstance(event, HostClosed):
+            self.is_over = True
+        return event
+
+    def after(self, event: Event) -> None:
+        """Look at an event once the machines have had it: the clock runs while the host waits."""
+        if isinstance(event, HostMessage | HostBatch) and not self._is_timed and self._waits():
+            self._is_timed = True
+            self._do(SetTimer(FIRST_TIMER, FIRST_SECONDS))
+        elif self._is_timed and not self._waits():
+            self._stop_clock()
+
+    def _contact(self) -> None:
+        self.is_over = True
+        self._stop_clock()
+        if self._is_resting:
+            self._do(CancelTimer(RETRY_TIMER))
+        if self._failure is not None:
+            self._do(Report("info", f"{self._url} can be reached now"))
+
+    def _failed(self, event: ExchangeFailed) -> ExchangeFailed:
+        if event.cause is Cause.UNREACHABLE:
+            self._failure = Fault("unreachable", event.message, event.hint)
+            # What is definite is not tried again: the machines take it for a failure that will not pass.
+            return msgspec.structs.replace(event, cause=Cause.UNTRUSTED) if event.definite else event
+        if event.cause is not Cause.UNTRUSTED:
+            self._contact()  # The server was reached, whatever came of it.
+        return event
+
+    def _give_up(self) -> None:
+        """The host has waited long enough."""
+        fault = self._failure or not_connected(self._url, FIRST_SECONDS)
+        self._failure = fault
+        if self._waits():
+            self._fail(NeverConnected(fault.message, fault.hint))
+        if not self._is_trying:
+            self._is_trying = True
+            self._attempts = 0
+            self._tries_until = self._now() + self._patience
+            self._do(Connect())
+
+    def _try_later(self, event: ConnectFailed) -> None:
+        """A connection of the bridge's own did not come about: again while patience lasts and trying can help."""
+        self._failure = Fault("unreachable", event.message, event.hint)
+        self._attempts += 1
+        pause = back_off(self._attempts, first=0.5, longest=_LONGEST_PAUSE)
+        if event.definite or self._now() + pause > self._tries_until:
+            self._is_trying = False
+        else:
+            self._is_resting = True
+            self._do(SetTimer(RETRY_TIMER, pause, spread=0.5))
+
+    def _stop_clock(self) -> None:
+        if self._is_timed:
+            self._is_timed = False
+            self._do(CancelTimer(FIRST_TIMER))
