@@ -137,6 +137,8 @@ class Login:
             if why:
                 self._tell(tab="unopened", message=advice(why, self._news.redirect_uri, socket.gethostname()))
                 return
+            if self._news.tab:
+                self._tell(tab="")  # It is being opened: what waits for the link goes on waiting.
             history = self._files.history(self._slot)
             self._files.put_history(self._slot, history.tab_opened(time.time()))
             self._has_opened = True

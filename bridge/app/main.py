@@ -115,7 +115,9 @@ def _received(pairing: Pairing, settings: Settings, logging_to: log.Log) -> Rece
     from bridge.reception.reception import Reception
 
     within = settings.sign_in.answer_within
-    return Reception(pairing, within, logging_to.redactor, url=settings.url, fresh=_unguessable)
+    # The processor time used so far is the least that the host has waited for this process to start.
+    started_at = time.monotonic() - time.process_time()
+    return Reception(pairing, within, logging_to.redactor, url=settings.url, fresh=_unguessable, started_at=started_at)
 
 
 def _remembering(url: str) -> Callable[[frozenset[str]], None]:

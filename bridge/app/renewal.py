@@ -68,6 +68,7 @@ class PersonalRenewal:
         self._announced = ""
         self._is_wished = False
         self._unkept = History()
+        self._shown: SignInShown | None = None
 
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
@@ -98,7 +99,7 @@ class PersonalRenewal:
             if not await is_needed():
                 return False
             if not self._is_wished:
-                self._check_tabs(widens=refusal.lacks is not None)
+                self._check_tabs()
             return True
 
         logins = self._logins()
@@ -108,28 +109,35 @@ class PersonalRenewal:
                 return await self._follow(joined, refusal) if joined is not None else None
             except ChannelLost:
                 # It was killed. What it had kept is found in the store; else another one may be begun.
-                _logger.info("the process that waited for the sign-in to %s has gone", self._settings.url)
+                _logger.info("the sign-in process for %s ended without an outcome", self._settings.url)
         raise SignInError(
-            f"The process that waited for the sign-in to {self._settings.url} ended without a word, more than once.",
-            hint="Something ends it, such as a security program; --log-file shows how far it comes.",
+            f"The sign-in process for {self._settings.url} was ended more than once before it could finish.",
+            hint="Something ends it, such as a security program; --log-file FILE shows how far it gets.",
         )
 
     async def open_browser(self) -> None:
-        """The person wishes it: open a browser for the sign-in that is under way. Raises nothing."""
+        """The user asks for it: open a browser for the sign-in that is under way. Raises nothing.
+
+        Where none is opened, what the user has to do is told once more: the answer may wait for it.
+        """
         from bridge.login.channel import ChannelLost
 
         self._is_wished = True  # Where there is none yet, it is begun with this.
-        if self._joined is None or self._settings.sign_in.no_browser:
+        if self._joined is None:
             return
         try:
-            if problem := await self._joined.channel.say("open"):
-                _logger.info("%s", problem)
+            if not self._settings.sign_in.no_browser and not await self._joined.channel.say("open"):
+                return
         except ChannelLost:
             _logger.debug("the sign-in is over")
+        else:
+            if self._shown is not None:
+                self._show(self._shown)
 
     async def _follow(self, joined: Joined, refusal: Refusal) -> Brought:
         """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
         self._joined = joined
+        self._shown = None
         # Beside the wait: one that is at its end has news, and no answer any more.
         opening = asyncio.create_task(self.open_browser()) if self._is_wished else None
         own = self._settings.sign_in
@@ -138,8 +146,8 @@ class PersonalRenewal:
                 return await self._wait(joined, widens=refusal.lacks is not None)
         except TimeoutError:
             raise SignInError(
-                f"The process {joined.pid or 'that'} signs in to {self._settings.url} and came to no end.",
-                hint="End it, and sign in again.",
+                f"The sign-in process {joined.pid or ''} for {self._settings.url} did not finish.".replace("  ", " "),
+                hint="End that process, then sign in again.",
             ) from None
         finally:
             self._joined = None
@@ -160,15 +168,15 @@ class PersonalRenewal:
                 self._tell(joined, news)
             if news.phase == "done":
                 if (record := decode(bytes(news.record))) is None:
-                    raise SignInError("The sign-in brought something that cannot be used.", hint="Sign in once more.")
+                    raise SignInError("The sign-in returned tokens that cannot be read.", hint="Sign in again.")
                 return self._brought(record, is_kept=news.is_kept)
             if news.phase == "failed":
                 raise SignInError(news.message, hint=news.hint)
             if widens and news.tab == "unopened" and not self._is_wished:
                 # All else goes on meanwhile: this one request does not wait for what nobody may see.
                 raise SignInError(
-                    f"{self._settings.url} wants more scopes for this, and no browser could be opened here to ask you.",
-                    hint=f"Run {_login_command(self._settings)} in a terminal, then try again.",
+                    f"{self._settings.url} wants more scopes for this request, and no browser could be opened.",
+                    hint=f"Run this in a terminal, then try again: {_login_command(self._settings)}",
                 )
 
     def _brought(self, record: Record, *, is_kept: bool) -> Brought:
@@ -190,21 +198,21 @@ class PersonalRenewal:
             self._announced = news.url
             words = "Sign in at:"
             if joined.was_under_way:
-                words = f"A sign-in is under way already (process {joined.pid}). Sign in at:"
+                words = f"A sign-in is already under way (process {joined.pid}). Sign in at:"
             if news.user_code:
                 words = f"{words.removesuffix(' at:')} with the code {news.user_code} at:"
             self._announce(words, news.url)
         if news.tab == "unopened" and news.message:
             _logger.warning("%s", news.message)
-        self._show(
-            SignInShown(news.url, news.user_code, is_open=news.tab != "unopened", ends_in=news.ends_at - time.time())
-        )
+        is_open = news.tab != "unopened"
+        self._shown = SignInShown(news.url, news.user_code, is_open=is_open, ends_in=news.ends_at - time.time())
+        self._show(self._shown)
 
-    def _check_tabs(self, *, widens: bool) -> None:
-        """Raise `SignInError` where a person is not to be asked again without having wished it."""
+    def _check_tabs(self) -> None:
+        """Raise `SignInError` where no browser may be opened before the user asks for it."""
         pause = parse_seconds(os.environ.get(PAUSE_VARIABLE) or f"{PAUSE:g}", PAUSE_VARIABLE, zero_is_none=True) or 0.0
         now = time.time()
-        if held := held_back(self._history(), now=now, since=self._since, widens=widens, pause=pause):
+        if held := held_back(self._history(), now=now, since=self._since, pause=pause):
             raise SignInError(_why_held_back(held, self._settings.url, now), hint=_how_to_sign_in(self._settings))
 
     def _history(self) -> History:
@@ -230,19 +238,29 @@ class PersonalRenewal:
             named = ", ".join(lacking or refusal.lacks) or "one it does not name"
             granted = (record.scope if record.scope is not None else record.asked) if record else ""
             return SignInError(
-                f"{refusal.url} answered 403 insufficient_scope: the scope {named} is missing, though it was asked "
-                f"for; granted is '{granted}'.{heard}",
-                hint="Your account may not be allowed it; ask the server's operator.",
+                f"{refusal.url} answered 403 insufficient_scope: the scope {named} was requested and not granted "
+                f"(granted: '{granted}').{heard}",
+                hint="Your account may not be allowed this scope; ask the server's operator.",
             )
+        self._note_refused_token(now)
         token = (record.access_token if record else "") or ""
         claims = describe_claims(token, now) if token else ""
         shown = f" Of the token, {claims}." if claims else ""
         return SignInError(
-            f"{refusal.url} still answers {refusal.status} to the token that the sign-in at "
-            f"{record.issuer if record else 'its server'} just gave.{heard}{shown}",
-            hint="The server does not accept what its authorization server issues; compare audience and issuer, "
-            "and try --resource or --use-id-token if the provider wants that.",
+            f"{refusal.url} answered {refusal.status} to the token that "
+            f"{record.issuer if record else 'its authorization server'} has just issued.{heard}{shown}",
+            hint="The server does not accept tokens of its own authorization server: compare audience and issuer. "
+            "Some providers need --resource URL or --use-id-token.",
         )
+
+    def _note_refused_token(self, now: float) -> None:
+        """Keep that the last sign-in was of no use: the next copy must not open the same tab at once."""
+        from bridge.app.login_order import login_slot
+
+        history = self._history()
+        if history.outcome == "done":
+            self._unkept = history.ended("failed", now)
+            self._logins().files.put_history(login_slot(self._settings), self._unkept)
 
     # -- the parts
 
@@ -275,17 +293,18 @@ def _challenge(refusal: Refusal) -> Challenge | None:
 
 _HELD_BACK = {
     "refused": "the last sign-in was refused",
-    "timed-out": "nobody finished the last sign-in",
-    "": "the last sign-in was cut off",
+    "timed-out": "the last sign-in was not finished in time",
+    "": "the last sign-in was interrupted",
 }
 
 
 def _why_held_back(held: HeldBack, url: str, now: float) -> str:
-    """In words for a person."""
+    """In words for the user."""
     if held.until == float("inf"):
-        return f"You signed out of {url}, so no browser is opened by itself."
-    why = _HELD_BACK.get(held.outcome, "a browser was opened for it a moment ago")
-    return f"{url} wants a sign-in, and {why}, so no browser is opened by itself for {held.until - now:.0f} s."
+        return f"You signed out of {url}, so the bridge opens no browser by itself."
+    why = _HELD_BACK.get(held.outcome, "the last sign-in failed")
+    seconds = f"{held.until - now:.0f} s"
+    return f"{url} needs you to sign in, but {why}, so the bridge opens no browser by itself for another {seconds}."
 
 
 def _how_to_sign_in(settings: Settings) -> str:

@@ -1,15 +1,16 @@
-"""When a browser may be opened by itself: never one tab after the other at a person who does not answer.
+"""When a browser may be opened by itself: never one tab after the other while the user does not answer.
 
-A person who wishes to sign in, by the tool `sign_in` or at the command line, is not held back by any of this.
+A user who asks for a sign-in, by the tool `sign_in` or at the command line, is not held back by any of this.
 
 | how the last sign-in went | a tab by itself |
 |---|---|
 | there was none, or it opened no tab | now |
-| signed out on purpose, while this run was there | not in this run |
-| refused, or nobody answered, n times in a row | after the pause, doubled n times, at most an hour |
-| it ended without a word, as when its process was killed | now, once; then as if it was refused |
-| it went through, and more scopes are wanted | now |
-| it went through, or failed for another reason | after the pause |
+| the user signed out while this run was there | not in this run |
+| the user refused or did not answer, n times in a row | after the pause, doubled n times, at most an hour |
+| it ended without an outcome, as when its process was killed | now, once; then as if the user had refused |
+| it succeeded | now: the token did not last, which is not the user's doing |
+| it succeeded, and the server refused the new token | after the pause |
+| it failed for another reason | after the pause |
 """
 
 from __future__ import annotations
@@ -72,17 +73,17 @@ class HeldBack(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
-def held_back(history: History, *, now: float, since: float, widens: bool, pause: float = PAUSE) -> HeldBack | None:
+def held_back(history: History, *, now: float, since: float, pause: float = PAUSE) -> HeldBack | None:
     """Judge by the table above; None: a tab may be opened. Call it while no sign-in is under way.
 
-    `since`: when this run began (Unix seconds). `widens`: more scopes are wanted than the last sign-in was asked for.
+    `since`: when this run began (Unix seconds).
     """
     last = max(history.tab_at, history.ended_at)
     if since < history.logged_out_at <= now:
         return HeldBack(float("inf"), "stopped")
     if not history.tab_at or last > now:  # The clock was set back: what it said is worth nothing.
         return None
-    if history.outcome == "done" and widens:
+    if history.outcome == "done":
         return None
     if history.was_cut_off and not history.crashes:
         return None

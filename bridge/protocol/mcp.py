@@ -234,6 +234,14 @@ def repeatable_tools(result: Raw) -> dict[str, bool]:
     }
 
 
+def tool_count(result: Raw) -> int:
+    """How many tools a `tools/list` result has, on this page of it."""
+    try:
+        return len(_decode_tools(result).tools)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+
+
 def named(params: Raw) -> str:
     """The `name` in params: the tool or prompt that is meant; empty where there is none."""
     return _read(params).name or ""

@@ -36,6 +36,9 @@ class Listener(Protocol):
     def on_failed(self) -> None:
         """It answered that with an error, though nobody has to sign in for all that was known."""
 
+    def on_listed(self) -> None:
+        """The host has the server's list of tools."""
+
     def on_lacking(self, request: Request) -> Octets | None:
         """Nobody is asked, though this request needs a sign-in: the answer it had instead of the error, if any."""
 
@@ -63,6 +66,11 @@ class Overhearing:
     def __contains__(self, id_: RequestId) -> bool:
         """Whether the answer to a request of this id will be swallowed."""
         return id_ in self._swallowed
+
+    def is_repeated(self, request: Request) -> bool:
+        """Whether the host asks, word by word, what it was answered before, and the server has not answered yet."""
+        before = self._swallowed.get(request.id)
+        return before is not None and before.line == request.line
 
     @property
     def is_swallowing(self) -> bool:
@@ -111,6 +119,8 @@ class Overhearing:
             return self._listens.answered(listen, may_return=lacks_person and self._told.may_answer(listen))
         asked = self._unanswered.pop(id_)
         self._told.learn(asked, response)
+        if asked is not None and asked.method == mcp.TOOLS_LIST and not response.is_error:
+            self._listener.on_listed()
         return not (is_lacking and asked and self._listener.on_lacking(asked))
 
     def _take_late(self, request: Request, response: Response) -> None:

@@ -6,9 +6,9 @@ A legacy host stands *at the door* while the bridge has answered its `initialize
 from __future__ import annotations
 
 from bridge.protocol import mcp
+from bridge.protocol.hosts import Host, host_named
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
 from bridge.reception import provisional, sign_in_tool
-from bridge.reception.deaf_hosts import ignores_list_changed
 from bridge.reception.provisional import Guest
 from bridge.reception.sign_in_tool import Standing
 from bridge.session import faults
@@ -58,12 +58,19 @@ class Receiving:
 
     # -- answers
 
-    def may_answer(self, request: Request) -> bool:
-        """Whether the host that asks this can be answered here: it is known, and hears when a list changes."""
+    def host_of(self, request: Request) -> Host:
+        """What is known of the host that asks this."""
         if is_modern(request):
-            speaks = mcp.stamped_version(request.params) in mcp.MODERN_VERSIONS
-            return speaks and not ignores_list_changed(mcp.stamped_client_program(request.params))
-        return self.guest is not None and not ignores_list_changed(self.guest.program)
+            return host_named(mcp.stamped_client_program(request.params))
+        return host_named(self.guest.program if self.guest else "")
+
+    def may_answer(self, request: Request) -> bool:
+        """Whether the host that asks this can be answered here: it is known, and asks again when a list changes."""
+        if is_modern(request):
+            is_known = mcp.stamped_version(request.params) in mcp.MODERN_VERSIONS
+        else:
+            is_known = self.guest is not None
+        return is_known and self.host_of(request).lists_again
 
     def answer(self, request: Request) -> Octets | None:
         """What a request can be answered with now; None where it has to wait."""
@@ -90,6 +97,16 @@ class Receiving:
             return self._unavailable(request)
         standing = self._standing
         fault = faults.not_signed_in(standing.server_url, standing.what_to_do())
+        return fault.error_line(request.raw_id, standing.server_url)
+
+    def turned_away(self, request: Request) -> Octets:
+        """The answer to a request of a host that gives up waiting now: the link, so that it is seen at all."""
+        standing = self._standing
+        product = self.host_of(request).product or "the host"
+        if request.method == mcp.TOOLS_CALL:
+            text = sign_in_tool.unavailable_here(standing)
+            return provisional.tool_result(request, text, standing, is_modern=is_modern(request), is_error=True)
+        fault = faults.sign_in_needed(sign_in_tool.asking_in_words(standing, product))
         return fault.error_line(request.raw_id, standing.server_url)
 
     def stand_in(self, request: Request) -> Octets | None:
@@ -128,6 +145,8 @@ class Receiving:
         if response.id in self._listing:
             self._listing.discard(response.id)
             self.shows_tool = self.shows_tool and (response.is_error or _TOOL not in response.line)
+            if not response.is_error:
+                self._standing.tools = mcp.tool_count(response.result)
         if response.is_error:
             return
         self.is_served = True

@@ -16,20 +16,25 @@ lets it in:
 | a batch | is taken member by member | it waits for the server where it came before; else the same |
 | anything else | held until the server answers `initialize`; modern: waits for the server | it waits |
 
-When somebody has signed in, what is still wanted of the server is asked of it, what was held follows, and the host is
-told that its lists changed. If that fails, the calls of `sign_in` say why, and the next one tries again.
+When the user has signed in, what is still wanted of the server is asked of it, what was held follows, and the host is
+told that its lists changed; the calls of `sign_in` end once it has listed the tools. If the sign-in fails, they say
+why, and the next one tries again.
+
+A host that never asks for its lists again (`protocol/hosts`) is not received: it waits, and gets the server's own
+answer if the user signs in meanwhile. Just before it would give up, it gets an error with the link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.reception import provisional, sign_in_calls, sign_in_tool
 from bridge.reception.sign_in_calls import SignInCalls
 from bridge.reception.sign_in_tool import Standing
-from bridge.reception.stay import Stay
+from bridge.reception.stay import LISTING_TIMER, Stay
 from bridge.session import faults
 from bridge.session.commands import CancelTimer, Command, SendToHost, SetTimer, SignIn
 from bridge.session.events import (
@@ -54,8 +59,9 @@ _SHOW_THE_HOST = frozenset((mcp.INITIALIZE, mcp.INITIALIZED, mcp.LISTEN))
 class Reception:
     """Takes the events that `Pairing` would take, and gives commands as it does.
 
-    `answer_within` in seconds; None: the host waits with the bridge, whatever happens. `redact` takes secrets out of a
-    text, `fresh()` gives one that nobody can guess. `url` is the server's.
+    `answer_within` in seconds; None: the host waits for the sign-in, however long it takes. `redact` takes secrets out
+    of a text, `fresh()` gives an unguessable one. `url` is the server's. `started_at`: when this process started, by
+    the clock of the events; a host's patience with its first request begins there.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Reception:
         *,
         url: str,
         fresh: Callable[[], str],
+        started_at: float = math.inf,
     ) -> None:
         self._pairing = pairing
         self._answer_within = answer_within
@@ -78,6 +85,7 @@ class Reception:
         self._is_timed = False
         self._has_wished = False
         self._is_aside = False
+        self._started_at = started_at
 
     @property
     def busy(self) -> bool:
@@ -138,6 +146,8 @@ class Reception:
         elif isinstance(event, TimerFired) and event.timer == _TIMER:
             self._is_timed = False
             self._watch_the_clock()
+        elif isinstance(event, TimerFired) and event.timer == LISTING_TIMER:
+            self._stay.on_timer()
         elif isinstance(event, TimerFired) and event.timer[0] == sign_in_calls.TIMER:
             self._calls.on_timer(event.timer[1])
         elif isinstance(event, HostClosed):
@@ -176,18 +186,29 @@ class Reception:
             self._stay.let_in()
 
     def _watch_the_clock(self) -> None:
-        """Receive the host once something has waited for long enough; till then, be woken for it."""
-        if self._stay.is_on or self._is_timed or not self._standing.is_under_way:
+        """Answer the host once something has waited for long enough; till then, be woken for it."""
+        stay = self._stay
+        if stay.is_on or self._is_timed or not self._standing.is_under_way:
             return
-        began = self._stay.unanswered.oldest()
-        if began is None or self._answer_within is None:
+        awaited = stay.unanswered.awaited()
+        is_received = any(map(stay.told.may_answer, awaited))
+        limit = self._answer_within if is_received else self._patience(awaited)
+        began = stay.unanswered.oldest()
+        if began is None or limit is None:
             return
-        left = began + self._answer_within - self._now
+        left = began + limit - self._now
         if left > _SOON:
             self._is_timed = True
             self._do(SetTimer(_TIMER, left))
-        elif any(self._stay.told.may_answer(request) for request in self._stay.unanswered.awaited()):
-            self._stay.begin()
+        elif is_received:
+            stay.begin()
+        else:
+            stay.turn_away()
+            self._watch_the_clock()
+
+    def _patience(self, awaited: Sequence[Request]) -> float | None:
+        """How long the host that asks this can be kept waiting, in seconds; None: as long as the user takes."""
+        return min((by for request in awaited if (by := self._stay.told.host_of(request).answer_by)), default=None)
 
     # -- the host
 
@@ -233,7 +254,11 @@ class Reception:
         stay, method, modern = self._stay, request.method, is_modern(request)
         told, has_failed = stay.told, self._standing.has_failed
         is_new = stay.is_on and method in {mcp.INITIALIZE, mcp.DISCOVER}
-        if request.id in self._calls or (request.id in stay.ears and not is_new):
+        if not stay.is_on and stay.ears.is_repeated(request):
+            stay.ears.expect_no_more(request.id)
+            stay.unanswered.enter(request, self._now)
+            self._watch_the_clock()
+        elif request.id in self._calls or (request.id in stay.ears and not is_new):
             self._tell(faults.bad_input(request.raw_id, _IN_USE))
         elif method == mcp.TOOLS_CALL and self._is_sign_in(request):
             self._sign_in(request, modern)
@@ -273,7 +298,9 @@ class Reception:
         if request.method == mcp.LISTEN:
             stay.listens.open(request)
         else:
-            stay.unanswered.enter(request, self._now)
+            # The host's patience with its first request began when it started this process.
+            began, self._started_at = min(self._now, self._started_at), math.inf
+            stay.unanswered.enter(request, began)
         if request.method == mcp.INITIALIZE:
             stay.open_anew(request)
         self._pass(HostMessage(request))
@@ -291,6 +318,7 @@ class Reception:
 
     def _sign_in(self, request: Request, modern: bool) -> None:
         standing, told = self._standing, self._stay.told
+        standing.product = told.host_of(request).product
         told.shows_tool = True
         if not self._stay.is_on and not standing.is_under_way:
             text = sign_in_tool.done_before(standing)
@@ -303,20 +331,22 @@ class Reception:
             return
         initialize = told.introductions.get(mcp.INITIALIZE)
         if standing.is_under_way:
-            is_asked_there = asks and sign_in_tool.is_safe_link(standing.url)
-            if standing.needs_hands and not is_asked_there:
-                self._wish()
+            if standing.needs_hands and self._wish():
+                return  # What became of it will be told: a browser, or the link to show.
         elif standing.trouble:
             self._stay.let_in()
-        elif initialize is None or not self._pairing.awaits(initialize.id):
+        elif standing.problem or initialize is None or not self._pairing.awaits(initialize.id):
+            # That the sign-in failed may be known before the request that asked for it has ended.
             self._wish()
         self._calls.shown()
 
-    def _wish(self) -> None:
-        """Have a person asked, or a browser opened for him; once, however many calls want it."""
-        if not self._has_wished:
+    def _wish(self) -> bool:
+        """Have the user asked, and a browser opened; once for each sign-in. Whether this is that once."""
+        is_first = not self._has_wished
+        if is_first:
             self._has_wished = True
             self._do(SignIn())
+        return is_first
 
     # -- both ways
 

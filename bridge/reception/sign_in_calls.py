@@ -3,19 +3,23 @@
 | what is known | what a call gets |
 |---|---|
 | no link yet | it waits |
-| a link, and the host offers to open one (MCP, Elicitation, URL mode) | the user is asked once, and the call waits |
-| a link that stands in no browser, and was not told yet | it is told at once |
+| a browser shows the link, or is being opened | it waits, and the user is asked nothing |
+| no browser could be opened; the host offers to open links (MCP, Elicitation, URL mode) | the host is asked to, once |
+| no browser could be opened, and the link was not told yet | it is told the link at once |
 | any other link | it waits |
-| the user does not want it opened | that, and the link in words |
+| the user declines to have it opened | that, and the link in words |
+| the host cancels the question within `ANSWERED_BY_HOST` seconds | that the user was not asked, and the link in words |
 | `WAIT_SECONDS` are over | how it stands |
 | the end | the end |
 
-A legacy host is asked with a request; a modern one with the result, and its retry is the call that waits on.
+A legacy host is asked with a request; a modern one with the result, and its retry is the call that waits on. A host
+without a user at the screen, as in a script, cancels the question itself; it is not asked again about the same link.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -31,6 +35,9 @@ from bridge.session.commands import CancelTimer, Command, SendToHost, SetTimer
 
 TIMER = "reception/call"
 """The purpose of the timers that end the waiting of calls."""
+
+ANSWERED_BY_HOST = 1.0
+"""A question that is cancelled within so many seconds was not read by a user."""
 
 _MOST = 64
 _KEY = "sign-in"
@@ -50,16 +57,27 @@ class _Call:
 
 
 class _Question:
-    """The request to a legacy host to open a link; `number` is the call's. `is_accepted`: the user agreed."""
+    """The request to a legacy host to open a link; `number` is the call's, `asked_at` in seconds.
 
-    __slots__ = ("elicitation", "is_accepted", "number", "raw_id", "url")
+    `is_accepted`: the user agreed.
+    """
 
-    def __init__(self, number: int, raw_id: bytes, elicitation: str, url: str) -> None:
+    __slots__ = ("asked_at", "elicitation", "is_accepted", "number", "raw_id", "url")
+
+    def __init__(self, number: int, raw_id: bytes, elicitation: str, url: str, asked_at: float) -> None:
         self.number = number
         self.raw_id = raw_id
         self.elicitation = elicitation
         self.url = url
+        self.asked_at = asked_at
         self.is_accepted = False
+
+
+class _State(NamedTuple):
+    """What a `requestState` stands for: the link that a modern host was asked to open, and when, in seconds."""
+
+    url: str
+    asked_at: float
 
 
 class SignInCalls:
@@ -72,8 +90,9 @@ class SignInCalls:
         self._waiting: dict[RequestId, _Call] = {}
         self._questions: dict[RequestId, None] = {}
         self._question: _Question | None = None
-        self._states: dict[str, str] = {}
+        self._states: dict[str, _State] = {}
         self._told_url = ""
+        self._unasked_url = ""
         self._last_number = 0
 
     def __contains__(self, id_: RequestId | None) -> bool:
@@ -94,22 +113,22 @@ class SignInCalls:
 
     def begin(self, request: Request, *, is_modern: bool, asks: bool) -> bool:
         """The host calls. `asks`: it may be asked to open a link. Whether the call waits now."""
-        action = ""
+        action, asked = "", None
         if is_modern and len(state := mcp.stamp(request.params)[0]):
-            asked_url = self._states.pop(per_request.text(state) or "", None)
-            if asked_url is None:
+            asked = self._states.pop(per_request.text(state) or "", None)
+            if asked is None:
                 self._do(SendToHost(faults.bad_input(request.raw_id, _UNKNOWN, INVALID_PARAMS)))
                 return False
             responses = writing.members(writing.members(request.params).get("inputResponses", Raw()))
-            action = per_request.text(writing.members(responses.get(_KEY, Raw())).get("action")) or "cancel"
-            asks = asks and asked_url != self._standing.url
+            action = _action(responses.get(_KEY, Raw()))
+            asks = asks and asked.url != self._standing.url
         self._last_number += 1
         call = _Call(self._last_number, request, is_modern=is_modern, asks=asks)
         if action and self._standing.has_failed:
             self._answer(call, sign_in_tool.failed(self._standing), is_error=True)
             return False
-        if action and action != "accept":
-            self._answer(call, sign_in_tool.declined(self._standing))
+        if asked is not None and action != "accept":
+            self._answer(call, self._refused(action, asked.url, asked.asked_at))
             return False
         if len(self._waiting) >= _MOST:
             self._answer(call, sign_in_tool.still_waiting(self._standing))
@@ -131,15 +150,23 @@ class SignInCalls:
         question = self._question
         if question is None or response.id != request_id(question.raw_id):
             return True
-        action = per_request.text(writing.members(response.result).get("action"))
+        action = _action(response.result)
         if action == "accept":
             question.is_accepted = True
             return True
         self._question = None
+        text = self._refused(action, question.url, question.asked_at)
         for call in self._all():
             if call.number == question.number:
-                self._finish(call, sign_in_tool.declined(self._standing))
+                self._finish(call, text)
         return True
+
+    def _refused(self, action: str, url: str, asked_at: float) -> str:
+        """The user, or the host in the user's place, did not have the link opened."""
+        if action != "decline" and self._standing.now - asked_at < ANSWERED_BY_HOST:
+            self._unasked_url = url
+            return sign_in_tool.not_asked(self._standing)
+        return sign_in_tool.declined(self._standing)
 
     # -- the sign-in
 
@@ -174,7 +201,10 @@ class SignInCalls:
 
     def _tell(self, call: _Call) -> None:
         standing = self._standing
-        if call.asks and sign_in_tool.is_safe_link(standing.url):
+        if standing.is_open:
+            return  # The browser shows the page: there is nothing to ask or to tell.
+        is_asked = call.asks and standing.url != self._unasked_url
+        if is_asked and sign_in_tool.is_safe_link(standing.url):
             self._ask(call)
         elif standing.needs_hands and self._told_url != standing.url:
             self._finish(call, sign_in_tool.still_waiting(standing))
@@ -182,7 +212,8 @@ class SignInCalls:
     def _ask(self, call: _Call) -> None:
         if call.is_modern:
             state = self._fresh()
-            self._states[state] = self._told_url = self._standing.url
+            self._told_url = self._standing.url
+            self._states[state] = _State(self._standing.url, self._standing.now)
             if len(self._states) > _MOST:
                 del self._states[next(iter(self._states))]
             self._finish_with(call, self._input_required(call, state))
@@ -190,7 +221,7 @@ class SignInCalls:
             self._close_question()
             number = self._fresh()
             raw_id = msgspec.json.encode(f"mcp-remote-bridge/sign-in/{number}")
-            self._question = _Question(call.number, raw_id, self._fresh(), self._standing.url)
+            self._question = _Question(call.number, raw_id, self._fresh(), self._standing.url, self._standing.now)
             self._questions[request_id(raw_id)] = None
             if len(self._questions) > _MOST:
                 del self._questions[next(iter(self._questions))]
@@ -235,3 +266,8 @@ class SignInCalls:
 
     def _all(self) -> list[_Call]:
         return list(self._waiting.values())
+
+
+def _action(answer: Raw) -> str:
+    """What became of a question (MCP, Elicitation, Response Actions); an error, or nonsense, is no one's answer."""
+    return per_request.text(writing.members(answer).get("action")) or "cancel"

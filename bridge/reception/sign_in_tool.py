@@ -1,4 +1,4 @@
-"""The tool `sign_in`, and what is said of a sign-in: one paragraph each time, for a model to read out to its user."""
+"""The tool `sign_in`, and what is said of a sign-in: one paragraph each time, which a model reads out to its user."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Standing:
     """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
 
-    `is_under_way`: a person is being asked. `url`, `user_code`, `is_open`: see `SignInShown`; `url` is empty while it
-    is not known. `problem`: why the last sign-in came to nothing.
-    `trouble`: why, though nobody need sign in, the server's session was not opened.
+    `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`: see `SignInShown`; `url` is empty while it
+    is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened no session, though the user
+    is signed in. `tools`: how many tools the server listed when the host asked last, None where it has not asked.
+    `product`: what the host is called, where that is known.
     """
 
     def __init__(self, server_url: str) -> None:
@@ -37,33 +38,36 @@ class Standing:
         self.is_open = False
         self.problem = ""
         self.trouble = ""
+        self.tools: int | None = None
+        self.product = ""
         self._ends_at = 0.0
 
     @property
     def needs_hands(self) -> bool:
-        """Whether nothing comes of waiting by itself, for the link is known and stands in no browser."""
+        """Whether waiting alone brings nothing: the link is known, and no browser shows it."""
         return bool(self.url) and not self.is_open
 
     @property
     def has_failed(self) -> bool:
-        """Whether the last try came to nothing, and none is under way."""
+        """Whether the last sign-in failed, and none is under way."""
         return not self.is_under_way and bool(self.problem or self.trouble)
 
     def begin(self) -> None:
-        """A person is asked."""
+        """The user is asked."""
         self.is_under_way = True
+        self.tools = None
         self.url = self.user_code = self.problem = self.trouble = ""
         self.is_open = False
 
     def show(self, event: SignInShown) -> None:
-        """It is known what he has to do. A link that no browser should be given is none."""
+        """It is known what the user has to do. A link that no browser should be given is none."""
         self.url = event.url if _is_web_link(event.url) else ""
         self.user_code = event.user_code if _CODE.fullmatch(event.user_code) else ""
         self.is_open = event.is_open
         self._ends_at = self.now + max(0.0, event.ends_in)
 
     def end(self, problem: str) -> None:
-        """Nobody is asked any more."""
+        """The user is not asked any more."""
         self.is_under_way = self.is_open = False
         self.url = self.user_code = ""
         self.problem = shown(problem, _MOST_REASON)
@@ -74,19 +78,19 @@ class Standing:
         """What the user has to do now, or what happened last."""
         if not self.is_under_way:
             if self.trouble:
-                return f"Signing in is not what is missing: {sentence(self.trouble)}"
+                return f"The user is signed in, but the server did not open a session: {sentence(self.trouble)}"
             if self.problem:
-                return f"The last sign-in came to nothing: {sentence(self.problem)}"
+                return f"The last sign-in failed: {sentence(self.problem)}"
             return "No sign-in is under way."
         if not self.url:
             return "The sign-in is being prepared; there is no link yet."
-        code = f" and types in the code {self.user_code}" if self.user_code else ""
+        code = f" and enters the code {self.user_code}" if self.user_code else ""
         left = self._ends_at - self.now
         time = f" ({_about(left)} left)" if left > 0 else ""
         # On a line of its own, so that nothing beside it is taken for a part of it.
         link = f"opens this link in a browser{code}{time}:\n{self.url}\n"
         if self.is_open:
-            return f"A browser was opened for it. If no page is to be seen there, the user {link}"
+            return f"A browser was opened on the sign-in page. If the page does not show, the user {link}"
         return f"To sign in, the user {link}"
 
 
@@ -102,9 +106,10 @@ def tool(standing: Standing) -> dict[str, object]:
         "name": NAME,
         "title": f"Sign in to {standing.server}",
         "description": (
-            f"{standing.server} needs the user to sign in, and offers nothing before that. Call this tool: it gives "
-            "the link that the user has to open and waits a while for the outcome. Show the user the link, and call it "
-            "again to go on waiting. Once the user has signed in, the server's own tools take this tool's place."
+            f"{standing.server} offers its tools only after the user has signed in. Call this tool: it opens the "
+            "sign-in page in the user's browser and waits for the user to finish. Where no browser can be opened, it "
+            "returns the link: show it to the user, and call this tool again to wait. After the sign-in, the server's "
+            "own tools replace this one."
         ),
         "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
         "annotations": {
@@ -120,41 +125,67 @@ def tool(standing: Standing) -> dict[str, object]:
 def instructions(standing: Standing) -> str:
     """What the host is told at first, in place of the server's own instructions."""
     return (
-        f"A sign-in to {standing.server} is waiting; nothing that this server offers can be used before. "
-        f"{standing.what_to_do()} The tool {NAME} shows the link and waits for the outcome. "
-        "As soon as the user has signed in, the server's own tools, prompts and resources appear."
+        f"{standing.server} can be used after the user has signed in. "
+        f"{standing.what_to_do()} The tool {NAME} opens the sign-in page and waits for the user to finish. "
+        "Then the server's own tools, prompts and resources appear."
     )
 
 
 def still_waiting(standing: Standing) -> str:
     """The result of a call that has waited, or that has a link to tell."""
     if standing.is_under_way:
-        return f"The sign-in to {standing.server} is waiting. {standing.what_to_do()} Then call {NAME} again."
-    return f"Nobody is signed in to {standing.server} yet. {standing.what_to_do()} Call {NAME} again."
+        return f"Waiting for the user to sign in to {standing.server}. {standing.what_to_do()} Then call {NAME} again."
+    return f"The user is not signed in to {standing.server} yet. {standing.what_to_do()} Call {NAME} again."
 
 
 def declined(standing: Standing) -> str:
     """The result where the user did not want the host to open the link."""
     return (
-        f"The user did not let the link be opened, so the sign-in to {standing.server} is still waiting. "
+        f"The user declined to open the sign-in page, and is not signed in to {standing.server}. "
         f"{standing.what_to_do()} Then call {NAME} again."
+    )
+
+
+def not_asked(standing: Standing) -> str:
+    """The result where the host answered in the user's place, as hosts without a user at the screen do."""
+    return (
+        f"{standing.product or 'The host'} could not show the sign-in page to the user, who is not signed in to "
+        f"{standing.server}. {standing.what_to_do()} Then call {NAME} again."
+    )
+
+
+def asking_in_words(standing: Standing, product: str) -> str:
+    """The error for a host that gives up waiting, and never asks for its lists again."""
+    return (
+        f"{standing.server} needs the user to sign in first. {standing.what_to_do()} "
+        f"After signing in, start this server again in {product}."
     )
 
 
 def asking(standing: Standing) -> str:
     """What the user is asked with when the host offers to open the link."""
-    code = f" Type in the code {standing.user_code} there." if standing.user_code else ""
+    code = f" Enter the code {standing.user_code} there." if standing.user_code else ""
     return f"Sign in to {standing.server} to use its tools.{code}"
 
 
 def done(standing: Standing) -> str:
     """The result of a call that saw the end of it."""
-    return f"Signed in to {standing.server}; its tools are there now."
+    return f"The user is signed in to {standing.server}. {_of_tools(standing)}"
 
 
 def done_before(standing: Standing) -> str:
     """The result of a call that came after the end of it."""
-    return f"Already signed in to {standing.server}; its tools are there."
+    return f"The user is already signed in to {standing.server}. {_of_tools(standing)}"
+
+
+def _of_tools(standing: Standing) -> str:
+    """What the host has of the server's tools; only what is known is said."""
+    if standing.tools is None:
+        host = standing.product or "the host"
+        return f"Its tools appear when {host} asks for them, at the latest after a restart of {host}."
+    if standing.tools == 0:
+        return "The server lists no tools."
+    return "Its tool is available now." if standing.tools == 1 else f"Its {standing.tools} tools are available now."
 
 
 def failed(standing: Standing) -> str:
@@ -162,15 +193,23 @@ def failed(standing: Standing) -> str:
     if standing.trouble:
         why = f"{standing.server} did not open a session: {sentence(standing.trouble)}"
     else:
-        why = f"The sign-in to {standing.server} came to nothing: {sentence(standing.problem)}"
-    return f"{why} Call {NAME} again to try anew."
+        why = f"The sign-in to {standing.server} failed: {sentence(standing.problem)}"
+    return f"{why} Call {NAME} again to retry."
 
 
 def unavailable(standing: Standing) -> str:
     """The result of a call of any other tool, which was not sent."""
     return (
-        f"{standing.server} needs the user to sign in, so nothing was sent to it. {standing.what_to_do()} "
-        f"Call {NAME}, which shows the link and waits; then call this tool again."
+        f"{standing.server} needs the user to sign in, so this call was not sent. {standing.what_to_do()} "
+        f"Call {NAME}, which opens the sign-in page and waits for the user; then call this tool again."
+    )
+
+
+def unavailable_here(standing: Standing) -> str:
+    """The same for a host that was never shown the tool."""
+    return (
+        f"{standing.server} needs the user to sign in, so this call was not sent. {standing.what_to_do()} "
+        "Then call this tool again."
     )
 
 

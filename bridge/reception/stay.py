@@ -21,9 +21,13 @@ from bridge.reception.sign_in_tool import Standing
 from bridge.reception.unanswered import Unanswered
 from bridge.reception.waiting_room import WaitingRoom
 from bridge.session import faults
-from bridge.session.commands import Command, Report, SendToHost
+from bridge.session.commands import CancelTimer, Command, Report, SendToHost, SetTimer
 from bridge.session.events import Event, HostMessage
 from bridge.session.pairing import Pairing
+
+LISTING_TIMER = ("reception/listing", 0)
+LISTING_SECONDS = 2.0
+"""How long the end of a sign-in is held back from the calls of `sign_in`, so that the host lists the tools first."""
 
 
 class Stay:
@@ -49,6 +53,7 @@ class Stay:
         self._do = do
         self._then: list[Callable[[], None]] = []
         self.is_on = False
+        self._awaits_listing = False
         self.told = Receiving(standing)
         self.unanswered = Unanswered(pairing.awaits, lambda: pairing.busy)
         self.room = WaitingRoom(standing.server_url, self._tell)
@@ -93,17 +98,29 @@ class Stay:
             if (line := self.told.answer(request)) is not None:
                 self._tell(line)
                 self.ears.swallow(request)
-                if request.method == mcp.TOOLS_CALL:
-                    reason = msgspec.json.encode("it waits for a sign-in")
-                    self._up(HostMessage(writing.cancellation(request.raw_id, reason)))
-                    if not self._awaits(request.id):
-                        self.ears.expect_no_more(request.id)
+                self._take_back(request)
+
+    def turn_away(self) -> None:
+        """Answer what waits of a host that gives up now, and never asks for its lists again, with the link."""
+        for request in self.unanswered.single():
+            if not self.told.may_answer(request):
+                self._tell(self.told.turned_away(request))
+                self.ears.swallow(request)
+                self._take_back(request)
 
     def introduce(self, request: Request) -> None:
         """A host introduces itself, to the server as well."""
         if (line := self.told.answer(request)) is not None:
             self._tell(line)
             self.ears.swallow(request)
+
+    def _take_back(self, request: Request) -> None:
+        """A tool whose call has its answer must not run once the user has signed in."""
+        if request.method == mcp.TOOLS_CALL:
+            reason = msgspec.json.encode("it waits for a sign-in")
+            self._up(HostMessage(writing.cancellation(request.raw_id, reason)))
+            if not self._awaits(request.id):
+                self.ears.expect_no_more(request.id)
 
     def open_anew(self, initialize: Request) -> None:
         """A legacy host opens: whatever waits was about what it had before."""
@@ -137,8 +154,24 @@ class Stay:
         self.is_on = False
         kinds = provisional.KINDS if told.gave_lists else ("tools",)
         told.gave_lists, told.is_served = False, True
-        self._tell(*(told.guest.changed(kinds) if told.guest else ()), *self.listens.changed(kinds))
-        self._calls.end(sign_in_tool.done(standing), is_error=False)
+        changes = [*(told.guest.changed(kinds) if told.guest else ()), *self.listens.changed(kinds)]
+        self._tell(*changes)
+        if changes and self._calls.is_busy:
+            # A host that has the result first would let the model go on with the old list.
+            self._awaits_listing = True
+            self._do(SetTimer(LISTING_TIMER, LISTING_SECONDS))
+        else:
+            self._end_calls()
+
+    def on_timer(self) -> None:
+        """The host takes its time over listing the tools, or does not."""
+        self._end_calls()
+
+    def _end_calls(self) -> None:
+        self._awaits_listing = False
+        if self._standing.is_under_way:
+            return  # The token did not last: the calls wait for the next sign-in.
+        self._calls.end(sign_in_tool.done(self._standing), is_error=False)
 
     def close(self) -> None:
         """The run ends: whoever waits for what nobody else knows of is told."""
@@ -161,6 +194,12 @@ class Stay:
     def on_failed(self) -> None:
         """See `Listener`."""
         self.fail()
+
+    def on_listed(self) -> None:
+        """See `Listener`."""
+        if self._awaits_listing:
+            self._do(CancelTimer(LISTING_TIMER))
+            self._then.append(self._end_calls)
 
     def on_lacking(self, request: Request) -> Octets | None:
         """See `Listener`."""

@@ -258,6 +258,11 @@ def not_signed_in(url: str, why: str) -> Fault:
     return Fault("unauthorized", f"Nothing was sent to {url}: {why}", "Call the tool sign_in to try again.")
 
 
+def sign_in_needed(what_to_do: str) -> Fault:
+    """The host would wait no longer for the user, who has the link in `what_to_do`."""
+    return Fault("unauthorized", what_to_do)
+
+
 def shut_down(url: str, trouble: str) -> Fault:
     """The bridge ends; `trouble` is what kept the answer away, if anything is known."""
     return Fault("shutdown", f"The bridge to {url} is shutting down.", trouble)

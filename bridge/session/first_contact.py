@@ -1,7 +1,7 @@
 """How long a host's first requests wait for a connection to a server that was never reached in this run.
 
-A host gives its first request 5 to 60 seconds. A bridge that is silent for longer is shown as "timed out", whatever it
-has to say. So, until the first connection:
+A host gives its first request 3 to 75 seconds (`protocol/hosts`). A bridge that is silent for longer is shown as "timed
+out", whatever it has to say. So, until the first connection:
 
 | what happens | what waits is answered | what follows |
 |---|---|---|
@@ -19,6 +19,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from bridge.protocol import mcp
+from bridge.protocol.hosts import host_named
+from bridge.protocol.jsonrpc import Request
 from bridge.session.commands import CancelTimer, Command, Connect, Report, SetTimer
 from bridge.session.events import (
     BodyReceived,
@@ -39,7 +42,7 @@ from bridge.session.faults import Fault, not_connected
 from bridge.session.ledger import back_off
 
 FIRST_SECONDS = 4.0
-"""How long the host's requests wait for the first connection."""
+"""How long the host's requests wait for the first connection; less where the host is known to give up before."""
 
 FIRST_TIMER = ("first-contact", 0)
 RETRY_TIMER = ("first-contact/retry", 0)
@@ -73,6 +76,7 @@ class FirstContact:
         self._waits = waits
         self._now = now
         self._is_timed = False
+        self._seconds = FIRST_SECONDS
         self._failure: Fault | None = None
         self._is_trying = self._is_resting = False
         self._attempts = 0
@@ -100,7 +104,8 @@ class FirstContact:
         """Look at an event once the machines have had it: the clock runs while the host waits."""
         if isinstance(event, HostMessage | HostBatch) and not self._is_timed and self._waits():
             self._is_timed = True
-            self._do(SetTimer(FIRST_TIMER, FIRST_SECONDS))
+            self._seconds = _first_seconds(event)
+            self._do(SetTimer(FIRST_TIMER, self._seconds))
         elif self._is_timed and not self._waits():
             self._stop_clock()
 
@@ -123,7 +128,7 @@ class FirstContact:
 
     def _give_up(self) -> None:
         """The host has waited long enough."""
-        fault = self._failure or not_connected(self._url, FIRST_SECONDS)
+        fault = self._failure or not_connected(self._url, self._seconds)
         self._failure = fault
         if self._waits():
             self._fail(NeverConnected(fault.message, fault.hint))
@@ -148,3 +153,13 @@ class FirstContact:
         if self._is_timed:
             self._is_timed = False
             self._do(CancelTimer(FIRST_TIMER))
+
+
+def _first_seconds(event: HostMessage | HostBatch) -> float:
+    """How long the host that sent this may be kept waiting."""
+    message = event.message if isinstance(event, HostMessage) else None
+    if not isinstance(message, Request):
+        return FIRST_SECONDS
+    opens = message.method == mcp.INITIALIZE
+    name = mcp.client_program(message.params) if opens else mcp.stamped_client_program(message.params)
+    return min(FIRST_SECONDS, host_named(name).answer_by or FIRST_SECONDS)

@@ -42,6 +42,7 @@ class Channel:
     def __init__(self, *news: News | None) -> None:
         self.said: list[str] = []
         self.closed = 0
+        self.problem = ""
         self._news = list(news)
 
     async def news(self) -> News:
@@ -55,7 +56,7 @@ class Channel:
 
     async def say(self, want: str, text: str = "") -> str:
         self.said.append(want)
-        return ""
+        return self.problem
 
     async def close(self) -> None:
         self.closed += 1
@@ -90,7 +91,10 @@ class Built:
         class FakeLogins:
             def __init__(self, slot: str, places: Places, notice: Any) -> None:
                 assert slot.startswith("login-")
-                self.files = types.SimpleNamespace(history=lambda asked: built.history if asked == slot else None)
+                self.files = types.SimpleNamespace(
+                    history=lambda asked: built.history if asked == slot else None,
+                    put_history=lambda asked, history: setattr(built, "history", history) if asked == slot else None,
+                )
 
             async def join_or_start(self, order: Order, may_start: Any) -> Joined | None:
                 built.orders.append(order)
@@ -241,9 +245,9 @@ REFUSED = History(tab_at=NOW - 20, outcome="refused", ended_at=NOW - 10, failure
     ("history", "words"),
     [
         (REFUSED, "was refused"),
-        (History(tab_at=NOW - 20, outcome="timed-out", ended_at=NOW - 10, failures=1), "nobody finished"),
-        (History(tab_at=NOW - 20, crashes=1), "cut off"),
-        (History(tab_at=NOW - 20, outcome="done", ended_at=NOW - 10), "a moment ago"),
+        (History(tab_at=NOW - 20, outcome="timed-out", ended_at=NOW - 10, failures=1), "not finished in time"),
+        (History(tab_at=NOW - 20, crashes=1), "interrupted"),
+        (History(tab_at=NOW - 20, outcome="failed", ended_at=NOW - 10), "last sign-in failed"),
         (History(logged_out_at=NOW - 10), "signed out"),
     ],
 )
@@ -264,7 +268,9 @@ async def test_where_the_disk_keeps_no_history_the_run_does(monkeypatch: pytest.
     built = Built(monkeypatch, a_login(ASKED, failed), a_login(ASKED, DONE))
     with pytest.raises(SignInError, match="It was refused"):
         await built.sign_in()
-    with pytest.raises(SignInError, match="the last sign-in was refused, so no browser is opened by itself for 120 s"):
+    with pytest.raises(
+        SignInError, match="the last sign-in was refused, so the bridge opens no browser by itself for another 120 s"
+    ):
         await built.sign_in()
     assert await built.sign_in(is_wished=True) is not None
 
@@ -275,6 +281,36 @@ async def test_a_host_that_has_no_such_tool_is_not_told_of_it(monkeypatch: pytes
     with pytest.raises(SignInError) as caught:
         await built.sign_in()
     assert "tool" not in caught.value.hint
+
+
+async def test_a_success_holds_no_tab_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(ASKED, DONE))
+    built.history = History(tab_at=NOW - 2, outcome="done", ended_at=NOW - 1)
+    assert await built.sign_in() is not None
+
+
+async def test_a_token_that_the_server_refuses_holds_the_next_tab_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(ASKED, DONE))
+    built.history = History(tab_at=NOW - 2, outcome="done", ended_at=NOW - 1)
+    built.renewal.still_refused(refusal(), record(), NOW)
+    with pytest.raises(SignInError, match="the last sign-in failed"):
+        await built.sign_in()
+
+
+@pytest.mark.parametrize("no_browser", [False, True])
+async def test_a_browser_that_cannot_be_opened_is_told_once_more(
+    no_browser: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = a_login(UNOPENED, None, was_under_way=True)
+    login.channel.problem = "There is no browser to start here."
+    built = Built(monkeypatch, login, sign_in=SignInSettings(no_browser=no_browser))
+    signing_in = asyncio.create_task(built.sign_in())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    before = len(built.shown)
+    await built.renewal.open_browser()
+    assert [shown.is_open for shown in built.shown[before:]] == [False]
+    signing_in.cancel()
 
 
 async def test_the_pause_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,7 +434,7 @@ def test_one_that_says_nothing_is_told_without_claims(held: Record | None, monke
 def test_missing_scopes_are_named(granted: str | None, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     held = record(scope=granted)
     problem = Built(monkeypatch).renewal.still_refused(refusal(lacks=("three", "four"), said="Ask Ann"), held, NOW)
-    assert f"the scope {named} is missing" in problem.message
+    assert f"the scope {named} was requested and not granted" in problem.message
     assert "Ask Ann" in problem.message
     assert "insufficient_scope" in problem.message
 

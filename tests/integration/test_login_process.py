@@ -160,7 +160,7 @@ async def test_without_a_data_folder_there_is_no_tab_storm_either() -> None:
         no_data_folder(site)
         site.authority.denies = {"error": "access_denied"}
         async with start_copy(site, "--answer-within", "0", env={"MCP_BRIDGE_TAB_PAUSE": "300"}) as copy:
-            for said in ("did not grant access", "no browser is opened by itself"):
+            for said in ("did not grant access", "opens no browser by itself"):
                 answer = await copy.request("initialize", INITIALIZE, deadline=SLOW)
                 assert said in answer.error["message"]
         assert len(site.person.opened) == 1

@@ -293,6 +293,6 @@ async def test_a_code_to_type_in_stands_in_the_tools_result() -> None:
             assert site.authority.url("activate") in told
             waiting = await copy.ask("tools/call", {"name": "sign_in", "arguments": {}})
             site.authority.answer_code(user_code, confirmed=True)
-            assert "Signed in" in text_in(await copy.answer(waiting, deadline=LOGIN))
+            assert "is signed in to" in text_in(await copy.answer(waiting, deadline=LOGIN))
             await serves(copy)
         assert site.person.opened == []

@@ -92,7 +92,7 @@ async def test_nobody_who_answers_is_asked_again_at_once() -> None:
             await no_login_left(site.person)
         for _ in range(2):
             async with start_copy(site, "--answer-within", "25", env=PAUSED) as copy:
-                assert "nobody finished" in await open_provisionally(copy)
+                assert "not finished in time" in await open_provisionally(copy)
         assert len(site.person.opened) == 1
 
 

@@ -93,7 +93,7 @@ async def test_a_host_that_probes_the_newer_era_first_is_answered_in_both(server
         assert names_in(await copy.request("tools/list")) == ["sign_in"]
         called = await copy.ask("tools/call", {"name": "sign_in", "arguments": {}})
         await consent(site)
-        assert "Signed in" in text_in(await copy.answer(called, SLOW))
+        assert "is signed in to" in text_in(await copy.answer(called, SLOW))
         await copy.receive(CHANGED, SLOW)
         await serves(copy)
 
@@ -159,7 +159,7 @@ async def test_an_odd_id_is_answered_under_that_id(id_: object) -> None:
         await copy.notify("notifications/initialized")
         called = await copy.ask("tools/call", {"name": "sign_in", "arguments": {}}, id=f"{id_}-")
         await consent(site)
-        assert "Signed in" in text_in(await copy.answer(called, SLOW))
+        assert "is signed in to" in text_in(await copy.answer(called, SLOW))
         await serves(copy)
 
 
@@ -171,7 +171,7 @@ async def test_a_call_that_is_taken_back_is_not_answered_and_another_is() -> Non
         await copy.notify("notifications/cancelled", {"requestId": calls[1]})
         await consent(site)
         for call in (calls[0], calls[2]):
-            assert "Signed in" in text_in(await copy.answer(call, SLOW))
+            assert "is signed in to" in text_in(await copy.answer(call, SLOW))
         await serves(copy)
         assert not copy.answers(calls[1])
 
@@ -192,7 +192,7 @@ async def test_refused_twice_and_then_granted(host_era: str) -> None:
                 assert "Not today" in text_in(refused)
             site.authority.denies = {}
             granted = await host.request("tools/call", {"name": "sign_in", "arguments": {}}, deadline=LOGIN)
-            assert "Signed in" in text_in(granted)
+            assert "is signed in to" in text_in(granted)
             assert "echo" in names_in(await host.request("tools/list", deadline=SLOW))
 
 
@@ -276,7 +276,7 @@ async def test_what_is_open_outlives_a_token_that_dies(host_era: str, server_era
                 await opened(copy)
             assert names_in(await host.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
             await consent(site)
-            assert "Signed in" in text_in(await host.request("tools/call", {"name": "sign_in"}, deadline=SLOW))
+            assert "is signed in to" in text_in(await host.request("tools/call", {"name": "sign_in"}, deadline=SLOW))
             assert "echo" in names_in(await host.request("tools/list", deadline=SLOW))
             if host_era == "legacy":
                 await copy.request("resources/subscribe", {"uri": NOTE})
@@ -341,8 +341,8 @@ async def test_two_calls_at_once_ask_a_person_once() -> None:
             for id_ in (1, 2):
                 assert (await copy.answer(id_, LOGIN)).result["isError"]
             # Were another sign-in begun, this call would wait for it.
-            assert "came to nothing" in text_in(await copy.call("echo"))
+            assert "The last sign-in failed" in text_in(await copy.call("echo"))
             assert len(site.person.opened) == before + 1
             site.authority.denies = {}
-            assert "Signed in" in text_in(await copy.call("sign_in", deadline=LOGIN))
+            assert "is signed in to" in text_in(await copy.call("sign_in", deadline=LOGIN))
             assert len(site.person.opened) == before + 2

@@ -9,8 +9,8 @@ from bridge.oauth.tabs import LONGEST_PAUSE, HeldBack, History, held_back
 NOW = 1_000_000.0
 
 
-def judge(history: History, now: float = NOW, *, since: float = 0.0, widens: bool = False) -> HeldBack | None:
-    return held_back(history, now=now, since=since, widens=widens, pause=60.0)
+def judge(history: History, now: float = NOW, *, since: float = 0.0) -> HeldBack | None:
+    return held_back(history, now=now, since=since, pause=60.0)
 
 
 def test_the_first_sign_in_opens_one() -> None:
@@ -44,15 +44,20 @@ def test_one_that_went_through_ends_the_doubling() -> None:
     for _ in range(3):
         history = history.tab_opened(NOW).ended("refused", NOW)
     history = history.tab_opened(NOW).ended("done", NOW + 1)
-    assert judge(history, NOW + 2) == HeldBack(NOW + 61, "done")
-    assert judge(history, NOW + 61) is None
+    assert judge(history, NOW + 2) is None
     assert judge(history.tab_opened(NOW + 61).ended("refused", NOW + 61), NOW + 62) == HeldBack(NOW + 181, "refused")
 
 
-def test_more_scopes_are_asked_for_at_once_after_a_sign_in_and_not_after_a_refusal() -> None:
+def test_a_success_starts_no_pause_and_a_refusal_does() -> None:
     history = History().tab_opened(NOW).ended("done", NOW)
-    assert judge(history, widens=True) is None
-    assert judge(history.tab_opened(NOW).ended("refused", NOW), widens=True) is not None
+    assert judge(history) is None
+    assert judge(history.tab_opened(NOW).ended("refused", NOW)) is not None
+
+
+def test_a_success_whose_token_the_server_refuses_starts_one() -> None:
+    history = History().tab_opened(NOW).ended("done", NOW).ended("failed", NOW + 1)
+    assert judge(history, NOW + 2) == HeldBack(NOW + 61, "failed")
+    assert judge(history, NOW + 61) is None
 
 
 def test_one_that_was_cut_off_may_be_begun_again_once() -> None:
@@ -94,4 +99,4 @@ def test_counts_that_nobody_reaches_break_nothing(count: int) -> None:
 
 def test_no_pause_holds_nothing_back() -> None:
     history = History().tab_opened(NOW).ended("refused", NOW)
-    assert held_back(history, now=NOW, since=0, widens=False, pause=0.0) is None
+    assert held_back(history, now=NOW, since=0, pause=0.0) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import count
 from typing import Any
@@ -80,6 +81,8 @@ class Host:
 class ReceptionPlaybook(PairingPlaybook):
     """`who` is received; `heard` is everything it was told. The server speaks the host's era, or the one named.
 
+    `started`: when the process started, in seconds from the beginning; by default that does not matter.
+
     `checks_host`, `checks_answers`: what the host sends, and what it is told, has to be valid.
     """
 
@@ -91,13 +94,18 @@ class ReceptionPlaybook(PairingPlaybook):
         capabilities: object = None,
         answer_within: float | None = 8.0,
         server: str = "",
+        started: float = math.inf,
     ) -> None:
         self.who = Host(revision, name=name, capabilities=capabilities)
         self.server_is_modern = server == "modern" if server else self.who.is_modern
         super().__init__(MODERN if self.server_is_modern else LEGACY, is_fixed=True)
         numbers = count(1)
         self.session = self.reception = Reception(
-            self.pairing, answer_within, url=URL, fresh=lambda: f"unguessable-{next(numbers)}"
+            self.pairing,
+            answer_within,
+            url=URL,
+            fresh=lambda: f"unguessable-{next(numbers)}",
+            started_at=self.now + started,
         )
         self.wire = Wire(revision)
         self.checks_host = self.checks_answers = True
@@ -106,6 +114,7 @@ class ReceptionPlaybook(PairingPlaybook):
         self.version = "2025-11-25" if self.who.is_modern else revision
         self.tools: list[dict[str, Any]] = [TOOL]
         self.seen: list[str] = []
+        self.link = LINK
         self._served: set[int] = set()
 
     # -- the host
@@ -136,6 +145,19 @@ class ReceptionPlaybook(PairingPlaybook):
         """The host calls a tool; what it hears at once."""
         return self.says(self.who.calls(id_, name, **params))
 
+    def calls_in_vain(self, id_: object, **params: Any) -> list[dict[str, Any]]:
+        """The host calls `sign_in`, and the browser that is wished for cannot be opened; what the host hears."""
+        commands = self.host(self.who.calls(id_, **params))
+        told = self.told_all(commands)
+        if self.wants_sign_in(commands):
+            assert told == [], "the browser comes first"
+            told = self.shows(self.link, is_open=False)
+        return told
+
+    def lists_tools(self, id_: object) -> list[dict[str, Any]]:
+        """The host asks for the tools, and the server answers; what the host hears."""
+        return self.asks(id_, "tools/list") + self.serve()
+
     def answer(self, id_: object) -> dict[str, Any]:
         """The one answer that the host had to a request."""
         (found,) = [said for said in self.heard if "method" not in said and said["id"] == id_]
@@ -164,7 +186,8 @@ class ReceptionPlaybook(PairingPlaybook):
     def shows(
         self, url: str = LINK, user_code: str = "", *, is_open: bool = False, ends_in: float = 300.0
     ) -> list[dict[str, Any]]:
-        """It is known what he has to do."""
+        """It is known what the user has to do."""
+        self.link = url
         return self.told_all(self.on(SignInShown(url, user_code, is_open, ends_in)))
 
     def waits(self) -> list[dict[str, Any]]:

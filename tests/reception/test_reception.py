@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.protocol.hosts import host_named
 from bridge.protocol.jsonrpc import Notification, Request, parse
 from bridge.reception.early_listens import EarlyListens
 from bridge.session.commands import SendToHost
@@ -73,14 +74,80 @@ def test_without_a_time_to_answer_within_the_host_waits_and_hears_the_error(revi
 
 @pytest.mark.parametrize("name", ["claude-ai", "codex-mcp-client"])
 @every_revision
-def test_a_host_that_ignores_changed_lists_waits_as_long_as_it_stays(revision: str, name: str) -> None:
+def test_a_host_that_never_lists_again_waits_and_gets_the_link_before_it_gives_up(revision: str, name: str) -> None:
     book = ReceptionPlaybook(revision, name=name)
+    began = book.now
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
-    book.shows()
-    assert book.waits() == []
-    (told,) = book.refused()
+    book.shows(is_open=True)
+    (told,) = book.waits()
+    assert book.now - began == host_named(name).answer_by
+    assert told["id"] == 0
     assert told["error"]["data"]["kind"] == "unauthorized"
+    message = told["error"]["message"]
+    assert LINK in message
+    assert "A browser was opened" in message
+    assert message.endswith(f"start this server again in {host_named(name).product}.")
+    assert book.refused() == [], "it has its answer"
+    assert not book.reception.busy
+
+
+@every_revision
+def test_such_a_host_gets_the_servers_own_answer_where_the_user_is_in_time(revision: str) -> None:
+    book = ReceptionPlaybook(revision, name="codex-mcp-client")
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    book.shows(is_open=True)
+    book.passes(20.0)
+    book.signed_in()
+    (told,) = book.serve()
+    assert "result" in told
+    assert book.lists_tools(1)[0]["result"]["tools"] == [TOOL]
+    assert not book.timers
+
+
+@every_revision
+def test_such_a_host_that_asks_the_same_again_is_answered_by_the_server(revision: str) -> None:
+    book = ReceptionPlaybook(revision, name="codex-mcp-client")
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    book.shows(is_open=True)
+    book.waits()
+    book.checks_host = book.checks_answers = False
+    assert book.says(book.who.introduces_itself()) == []
+    book.signed_in()
+    (told,) = book.serve()
+    assert told["id"] == 0
+    assert "result" in told
+
+
+@pytest.mark.parametrize("revision", ["2025-06-18", MODERN_VERSION])
+def test_such_a_host_in_a_session_gets_the_link_for_its_call(revision: str) -> None:
+    book = ReceptionPlaybook(revision, name="@cline/core").in_session()
+    book.calls(1, "pay")
+    book.needs_sign_in()
+    book.shows(is_open=False)
+    book.waits()
+    assert book.answer(1)["result"]["isError"] is True
+    assert LINK in book.text(1)
+    assert "this call was not sent" in book.text(1)
+    assert "sign_in" not in book.text(1).replace(LINK, "")
+    book.signed_in()
+    assert "tools/call" not in [method for method in book.seen[2:] if book.serve()]
+
+
+def test_the_clock_of_the_first_request_starts_with_the_process() -> None:
+    book = ReceptionPlaybook(answer_within=2.0, started=-0.5)
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    assert book.timers["reception", 0].seconds == pytest.approx(1.5)
+    book.waits()
+    book.host(INITIALIZED)
+    book.signed_in()
+    book.serve()
+    book.asks(5, "prompts/list")
+    book.needs_sign_in()
+    assert book.timers["reception", 0].seconds == pytest.approx(2.0)
 
 
 def test_what_such_a_host_calls_itself_for_people_does_not_matter() -> None:
@@ -89,7 +156,8 @@ def test_what_such_a_host_calls_itself_for_people_does_not_matter() -> None:
     book.checks_host = False
     book.host(request(0, "initialize", {**said, "capabilities": {}}))
     book.needs_sign_in()
-    assert book.waits() == []
+    book.checks_answers = False
+    assert "error" in book.waits()[0]
 
 
 # -- what it is told
@@ -407,8 +475,9 @@ def test_a_refused_sign_in_is_told_and_may_be_tried_again(revision: str) -> None
     assert book.posted(commands) == ["initialize"]
     told = book.serve()
     assert methods(told) == changes(*KINDS)
-    assert "Signed in" in book.text(4)
-    assert book.seen == ["initialize", "notifications/initialized"]
+    book.lists_tools(5)
+    assert "signed in to mcp.example" in book.text(4)
+    assert book.seen == ["initialize", "notifications/initialized", "tools/list"]
     assert not book.session.busy
 
 
@@ -436,7 +505,8 @@ def test_a_server_that_is_down_after_the_sign_in_is_told_and_asked_again() -> No
     assert book.posted(commands) == ["initialize"]
     assert book.wants_sign_in(commands) == 0
     assert methods(book.serve()) == changes(*KINDS)
-    assert "Signed in" in book.text(2)
+    book.lists_tools(3)
+    assert "signed in to mcp.example" in book.text(2)
 
 
 def test_a_token_that_the_server_refuses_is_told_and_asks_for_another_sign_in() -> None:
@@ -528,6 +598,7 @@ def test_what_comes_while_the_session_is_tried_again_is_held() -> None:
     book.calls(1)
     assert book.asks(2, "vendor/thing") == []
     book.serve()
+    book.lists_tools(3)
     book.answer(1)
     assert book.answer(2)["result"] == {}
 

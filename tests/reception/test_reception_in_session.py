@@ -88,7 +88,8 @@ def test_a_sign_in_that_is_held_back_is_told_in_place_of_the_error(revision: str
     book.needs_sign_in()
     told = book.signed_in()
     assert methods(told) == changes("tools")
-    assert "Signed in" in book.text(3)
+    book.lists_tools(4)
+    assert "signed in to mcp.example" in book.text(3)
 
 
 @every_revision
@@ -123,7 +124,7 @@ def test_a_call_of_the_tool_after_the_end_is_told_so(revision: str) -> None:
     book.signed_in()
     book.serve()
     (told,) = book.calls(3)
-    assert "Already signed in" in told["result"]["content"][0]["text"]
+    assert "already signed in" in told["result"]["content"][0]["text"]
 
 
 @every_revision
@@ -190,14 +191,15 @@ def test_a_call_may_be_cancelled_while_it_waits(revision: str) -> None:
     assert [said for said in book.heard if said.get("id") == 1] == []
 
 
-def test_a_host_that_ignores_changed_lists_is_left_alone_in_a_session() -> None:
+def test_a_host_that_never_lists_again_is_shown_no_other_list_in_a_session() -> None:
     book = ReceptionPlaybook(name="claude-ai").in_session()
     book.calls(1, "pay")
+    book.asks(2, "tools/list")
     book.needs_sign_in()
     book.shows()
-    assert book.waits() == []
     book.refused()
     assert PROBLEM in book.answer(1)["error"]["message"]
+    assert PROBLEM in book.answer(2)["error"]["message"]
 
 
 def test_a_batch_from_before_is_answered_as_one() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.reception.reception_book import LINK, PROBLEM, ReceptionPlaybook, methods
+from bridge.session.events import SignInEnded
+from tests.reception.reception_book import KINDS, LINK, PROBLEM, ReceptionPlaybook, changes, methods
 from tests.session.modern_playbook import MODERN_VERSION
 from tests.session.playbook import INITIALIZED, cancelled, error, request, result
 
@@ -29,6 +30,8 @@ def test_a_link_that_stands_in_no_browser_is_told_at_once_and_then_waited_for(re
     book = ReceptionPlaybook(revision).received(is_open=False)
     commands = book.host(book.who.calls(1))
     assert book.wants_sign_in(commands) == 1
+    assert book.told(commands) == [], "a browser may show it"
+    book.shows(is_open=False)
     assert LINK in book.text(1)
     assert "about 5 minutes" in book.text(1)
     assert "isError" in book.answer(1)["result"]
@@ -43,7 +46,10 @@ def test_a_link_that_stands_in_no_browser_is_told_at_once_and_then_waited_for(re
     book.calls(3)
     book.signed_in()
     book.serve()
-    assert "Signed in to mcp.example" in book.text(3)
+    book.lists_tools(4)
+    assert "The user is signed in to mcp.example." in book.text(3)
+    if not book.who.is_modern:  # It listens to no changes here, so it is not known what it has.
+        assert "Its tool is available now." in book.text(3)
     assert CALL_TIMER not in {purpose for purpose, _ in book.timers}
 
 
@@ -92,6 +98,21 @@ def test_each_call_may_begin_a_sign_in_when_none_is_under_way(revision: str) -> 
     assert book.wants_sign_in(book.host(book.who.calls(3))) == 1
     book.fires(CALL_TIMER, timer(book))
     assert "Nobody came." in book.text(3)
+
+
+@every_revision
+def test_a_call_before_the_refused_request_has_ended_begins_one_too(revision: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    book.calls(1)
+    book.on(SignInEnded(PROBLEM))
+    assert PROBLEM in book.text(1)
+    assert book.wants_sign_in(book.host(book.who.calls(2))) == 1
+    book.no_token()
+    book.needs_sign_in()
+    book.signed_in()
+    book.serve()
+    book.lists_tools(3)
+    assert "signed in to mcp.example" in book.text(2)
 
 
 @every_revision
@@ -173,8 +194,8 @@ def test_a_code_that_cannot_be_shown_is_not() -> None:
 )
 def test_the_time_that_is_left_is_told(seconds: float, words: str) -> None:
     book = ReceptionPlaybook().received()
-    book.shows(is_open=False, ends_in=seconds)
     book.calls(1)
+    book.shows(is_open=False, ends_in=seconds)
     assert words in book.text(1)
 
 
@@ -195,6 +216,70 @@ def test_what_is_shown_while_nobody_is_asked_counts_for_nothing() -> None:
     assert LINK not in book.text(1)
 
 
+# -- the end, once the host has the server's tools
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "The server lists no tools."),
+        (1, "Its tool is available now."),
+        (3, "Its 3 tools are available now."),
+    ],
+)
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_the_end_is_told_after_the_host_has_listed_and_says_what_it_has(revision: str, count: int, words: str) -> None:
+    book = ReceptionPlaybook(revision).received()
+    book.tools = [{"name": f"tool-{number}", "inputSchema": {"type": "object"}} for number in range(count)]
+    book.calls(1)
+    told = book.signed_in() + book.serve()
+    assert methods(told) == changes(*KINDS)
+    assert [said for said in told if said.get("id") == 1] == []
+    told = book.lists_tools(2)
+    assert [said["id"] for said in told] == [2, 1], "the list comes first"
+    assert book.text(1) == f"The user is signed in to mcp.example. {words}"
+    assert not book.timers
+
+
+@pytest.mark.parametrize(("name", "host"), [("gemini-cli-mcp-client", "Gemini CLI"), ("new", "the host")])
+def test_a_host_that_does_not_list_within_2_s_is_told_that_it_has_not(name: str, host: str) -> None:
+    book = ReceptionPlaybook(name=name).received()
+    book.calls(1)
+    book.signed_in()
+    book.serve()
+    began = book.now
+    book.fires("reception/listing")
+    assert book.now - began == 2.0
+    assert book.text(1).endswith(
+        f"Its tools appear when {host} asks for them, at the latest after a restart of {host}."
+    )
+    book.lists_tools(2)
+    book.calls(3)
+    assert book.text(3) == "The user is already signed in to mcp.example. Its tool is available now."
+
+
+def test_a_list_that_the_server_refuses_is_no_list() -> None:
+    book = ReceptionPlaybook().received()
+    book.calls(1)
+    book.signed_in()
+    book.serve()
+    book.asks(2, "tools/list")
+    book.breaks()
+    assert [said for said in book.heard if said.get("id") == 1] == []
+    book.fires("reception/listing")
+    assert "Its tools appear when" in book.text(1)
+
+
+def test_a_call_that_is_taken_back_meanwhile_is_not_answered() -> None:
+    book = ReceptionPlaybook().received()
+    book.calls(1)
+    book.signed_in()
+    book.serve()
+    book.says(cancelled(1))
+    book.lists_tools(2)
+    assert [said for said in book.heard if said.get("id") == 1] == []
+
+
 # -- a legacy host opens the link
 
 
@@ -208,34 +293,63 @@ def asked(told: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_a_host_that_opens_links_is_asked_to_and_told_when_it_is_over() -> None:
     book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
-    commands = book.host(book.who.calls(1))
-    assert book.wants_sign_in(commands) == 0, "one of the two opens the link"
-    question = asked(book.told_all(commands))
+    question = asked(book.calls_in_vain(1))
     assert question["params"]["url"] == LINK
     assert book.says(result(question["id"], {"action": "accept"})) == []
     assert book.calls(2) == [], "the user was asked"
-    told = book.signed_in() + book.serve()
+    told = book.signed_in() + book.serve() + book.lists_tools(9)
     (complete,) = [said for said in told if said.get("method") == "notifications/elicitation/complete"]
     assert complete["params"]["elicitationId"] == question["params"]["elicitationId"]
     assert "notifications/cancelled" not in methods(told)
-    assert "Signed in" in book.text(1)
-    assert book.seen == ["initialize", "notifications/initialized"], "the host's answer is nothing to the server"
+    assert "signed in to mcp.example" in book.text(1)
+    assert book.seen == ["initialize", "notifications/initialized", "tools/list"], (
+        "the host's answer is nothing to the server"
+    )
 
 
-@pytest.mark.parametrize("answer", [{"action": "decline"}, {"action": "cancel"}, {}, {"action": 5}, None], ids=repr)
-def test_a_user_who_does_not_want_that_gets_the_link_in_words(answer: object) -> None:
+ANSWERS = [{"action": "decline"}, {"action": "cancel"}, {}, {"action": 5}, None]
+
+
+@pytest.mark.parametrize("seconds", [0.02, 5.0])
+@pytest.mark.parametrize("answer", ANSWERS, ids=repr)
+def test_a_user_who_declines_gets_the_link_in_words(answer: dict[str, object] | None, seconds: float) -> None:
     book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
-    question = asked(book.calls(1))
+    question = asked(book.calls_in_vain(1))
     book.checks_host = False
+    book.passes(seconds)
     book.says(error(question["id"], "No.") if answer is None else result(question["id"], answer))
     assert LINK in book.text(1)
-    assert "did not let the link be opened" in book.text(1)
+    is_the_users = seconds >= 1.0 or answer == {"action": "decline"}
+    assert ("The user declined to open the sign-in page" in book.text(1)) == is_the_users
+    assert ("could not show the sign-in page to the user" in book.text(1)) == (not is_the_users)
     assert "notifications/elicitation/complete" not in methods(book.signed_in())
+
+
+def test_a_host_without_a_user_is_asked_once_for_each_link() -> None:
+    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
+    question = asked(book.calls_in_vain(1))
+    book.says(result(question["id"], {"action": "cancel"}))
+    assert methods(book.calls_in_vain(2)) == []
+    told = book.shows("https://as.example/other", is_open=False)
+    assert asked(told)["params"]["url"] == "https://as.example/other"
+
+
+@pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
+def test_where_a_browser_was_opened_the_user_is_asked_nothing(revision: str) -> None:
+    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=True)
+    assert book.calls(1) == []
+    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
+    assert book.wants_sign_in(book.host(book.who.calls(1))) == 1
+    assert book.shows(is_open=True) == []
+    book.signed_in()
+    book.serve()
+    book.lists_tools(2)
+    assert "signed in to mcp.example" in book.text(1)
 
 
 def test_a_question_without_an_answer_is_taken_back_at_the_end() -> None:
     book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
-    question = asked(book.calls(1))
+    question = asked(book.calls_in_vain(1))
     book.fires(CALL_TIMER, timer(book))
     assert LINK in book.text(1)
     told = book.refused()
@@ -250,7 +364,7 @@ def test_a_question_without_an_answer_is_taken_back_at_the_end() -> None:
 
 def test_a_new_link_is_a_new_question() -> None:
     book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
-    first = asked(book.calls(1))
+    first = asked(book.calls_in_vain(1))
     told = book.shows("https://as.example/other")
     second = asked(told)
     assert second["id"] != first["id"]
@@ -263,7 +377,7 @@ def test_a_new_link_is_a_new_question() -> None:
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18"])
 def test_a_host_of_a_revision_without_that_is_not_asked(revision: str) -> None:
     book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
-    assert methods(book.calls(1)) == []
+    assert methods(book.calls_in_vain(1)) == []
     assert LINK in book.text(1)
 
 
@@ -271,7 +385,7 @@ def test_a_host_of_a_revision_without_that_is_not_asked(revision: str) -> None:
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
 def test_a_host_that_does_not_offer_it_is_not_asked(revision: str, capabilities: object) -> None:
     book = ReceptionPlaybook(revision, capabilities=capabilities).received(is_open=False)
-    assert methods(book.calls(1)) == []
+    assert methods(book.calls_in_vain(1)) == []
     assert LINK in book.text(1)
 
 
@@ -288,7 +402,7 @@ def test_a_host_that_does_not_offer_it_is_not_asked(revision: str, capabilities:
 def test_only_a_link_that_is_safe_is_to_be_opened(revision: str, link: str, asks: bool) -> None:
     book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
     book.shows(link)
-    told = book.calls(1)
+    told = book.calls_in_vain(1)
     is_asked = methods(told) == ["elicitation/create"] or "inputRequests" in told[0].get("result", {})
     assert is_asked == asks
     if not asks:
@@ -307,25 +421,31 @@ def input_required(book: ReceptionPlaybook, id_: object) -> dict[str, Any]:
 
 def test_a_modern_host_is_asked_with_the_result_and_its_retry_waits() -> None:
     book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
-    book.calls(1)
+    book.calls_in_vain(1)
     said = input_required(book, 1)
     ((key, question),) = said["inputRequests"].items()
     assert (question["method"], question["params"]["url"]) == ("elicitation/create", LINK)
     retry = {"requestState": said["requestState"], "inputResponses": {key: {"action": "accept"}}}
     assert book.calls(2, **retry) == []
     book.signed_in()
-    assert "Signed in" in book.text(2)
+    book.serve()
+    book.lists_tools(3)
+    assert "signed in to mcp.example" in book.text(2)
 
 
+@pytest.mark.parametrize("seconds", [0.02, 5.0])
 @pytest.mark.parametrize("answer", [{"action": "decline"}, {"action": "cancel"}, {}, [], None], ids=repr)
-def test_a_modern_user_who_does_not_want_that_gets_the_link_in_words(answer: object) -> None:
+def test_a_modern_user_who_declines_gets_the_link_in_words(answer: object, seconds: float) -> None:
     book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
-    book.calls(1)
+    book.calls_in_vain(1)
     said = input_required(book, 1)
     (key,) = said["inputRequests"]
     book.checks_host = book.checks_answers = False
+    book.passes(seconds)
     book.calls(2, requestState=said["requestState"], inputResponses={key: answer})
     assert LINK in book.text(2)
+    is_the_users = seconds >= 1.0 or answer == {"action": "decline"}
+    assert ("The user declined to open the sign-in page" in book.text(2)) == is_the_users
 
 
 @pytest.mark.parametrize("state", ["guessed", "", 5, None, {}], ids=repr)
@@ -338,7 +458,7 @@ def test_a_state_that_was_not_given_is_refused(state: object) -> None:
 
 def test_a_state_is_used_once() -> None:
     book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
-    book.calls(1)
+    book.calls_in_vain(1)
     said = input_required(book, 1)
     retry = {"requestState": said["requestState"], "inputResponses": {"sign-in": {"action": "accept"}}}
     book.calls(2, **retry)
@@ -349,7 +469,7 @@ def test_a_state_is_used_once() -> None:
 def test_a_retry_after_the_end_hears_how_it_ended() -> None:
     for is_good in (True, False):
         book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
-        book.calls(1)
+        book.calls_in_vain(1)
         said = input_required(book, 1)
         if is_good:
             book.signed_in()
@@ -358,7 +478,7 @@ def test_a_retry_after_the_end_hears_how_it_ended() -> None:
         retry = {"requestState": said["requestState"], "inputResponses": {"sign-in": {"action": "accept"}}}
         commands = book.host(book.who.calls(2, **retry))
         assert book.wants_sign_in(commands) == 0
-        assert ("Already signed in" if is_good else PROBLEM) in book.text(2)
+        assert ("already signed in" if is_good else PROBLEM) in book.text(2)
 
 
 def test_a_host_that_asks_in_both_eras_is_answered_in_each() -> None:

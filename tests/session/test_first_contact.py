@@ -71,6 +71,22 @@ def test_a_connection_that_hangs_is_told_after_4_s(eras: frozenset[str], line: b
     assert connects(commands) == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        request(0, "initialize", {"protocolVersion": "2024-11-05", "clientInfo": {"name": "@cline/core"}}),
+        asked(0, "server/discover").replace(b'"name":"host"', b'"name":"@cline/core"'),
+    ],
+    ids=["legacy", "modern"],
+)
+def test_a_host_that_gives_up_sooner_is_told_sooner(line: bytes) -> None:
+    book, _ = opening(frozenset(), line)
+    began = book.now
+    (told,) = book.told(book.fires(*FIRST_TIMER))
+    assert book.now - began == pytest.approx(2.4)
+    assert "within 2.4 seconds" in fault(told)["message"]
+
+
 def test_a_certificate_that_is_not_trusted_is_told_at_once() -> None:
     book, post = opening(LEGACY, INITIALIZE)
     commands = book.fails(post.exchange, Cause.UNTRUSTED, sent=False, message="Cannot trust it.")

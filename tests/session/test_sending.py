@@ -242,6 +242,16 @@ def test_an_accepted_request_may_be_answered_on_the_standing_stream() -> None:
     assert not book.timers
 
 
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_an_empty_answer_that_is_not_202_is_an_error_at_once(status: int) -> None:
+    book = Playbook()
+    book.listening()
+    post = only_post(book, request(5))
+    (said,) = book.told(book.answers(post.exchange, status=status))
+    assert fault(said)["kind"] == "no-answer"
+    assert not book.timers
+
+
 def test_nobody_waits_for_the_standing_stream_for_ever() -> None:
     book = Playbook()
     book.listening()
