@@ -7,14 +7,14 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.app.sleep import SleepDetector
 from bridge.errors import SERVER_ERROR
 from bridge.host.output import HostOutput
 from bridge.protocol import jsonrpc, mcp
-from bridge.protocol.framing import LineSplitter
+from bridge.protocol.framing import Framed, HostFraming
 from bridge.protocol.jsonrpc import Request
 from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Remote, RemoteRequest
 from bridge.remote.http1 import Header
@@ -75,7 +75,7 @@ class Bridge:
         self._output = output
         self._remember = remember
         self._loop = asyncio.get_running_loop()
-        self._splitter = LineSplitter(MAX_MESSAGE_BYTES)
+        self._framing = HostFraming(MAX_MESSAGE_BYTES)
         self._sleep = SleepDetector()
         self._exchanges: dict[int, asyncio.Task[None]] = {}
         self._timers: dict[TimerKey, asyncio.TimerHandle] = {}
@@ -119,22 +119,21 @@ class Bridge:
         if slept := self._sleep.slept():
             _logger.info("the machine slept for %.0f seconds; connections are opened anew", slept)
             self.take(Woke(slept))
-        for line in self._splitter.feed(data):
-            event = read_line(line)
-            if isinstance(event, bytes):
-                self._output.write(event)
-            else:
-                self.take(event)
+        self._take_all(self._framing.feed(data))
 
     def on_input_end(self) -> None:
         """The host will send no more."""
-        for line in self._splitter.end():
-            event = read_line(line)
+        self._take_all(self._framing.end())
+        self.stop("end of input")
+
+    def _take_all(self, messages: Sequence[Framed]) -> None:
+        self._output.has_headers = self._framing.has_headers
+        for message in messages:
+            event = read_line(message)
             if isinstance(event, bytes):
                 self._output.write(event)
             else:
                 self.take(event)
-        self.stop("end of input")
 
     def take(self, event: Event) -> None:
         """Hand an event to the session and do what it says."""

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from bridge.protocol.framing import header_for
 from bridge.protocol.jsonrpc import Octets
 
 _HIGH_WATER = 8 * 1024 * 1024
@@ -24,7 +25,10 @@ _PIPE_SIZE = 1024 * 1024
 
 
 class HostOutput:
-    """Writes lines to a descriptor. `on_broken` is called once, on the event loop, when the host reads no more."""
+    """Writes lines to a descriptor. `on_broken` is called once, on the event loop, when the host reads no more.
+
+    `has_headers`: the host expects a `Content-Length` header before each message instead of a newline after it.
+    """
 
     def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:
         self._descriptor = descriptor
@@ -34,6 +38,7 @@ class HostOutput:
         self._put = 0
         self._written = 0
         self._broken = False
+        self.has_headers = False
         self._room = asyncio.Event()
         self._room.set()
         self._ended = asyncio.Event()
@@ -43,7 +48,9 @@ class HostOutput:
 
     def write(self, line: Octets) -> None:
         """Take one line, which has no newline in it, to be written."""
-        self._put += len(line) + 1
+        if self.has_headers:
+            line = header_for(len(line)) + line
+        self._put += len(line) + (0 if self.has_headers else 1)
         if self._put - self._written > _HIGH_WATER:
             self._room.clear()
         self._lines.put(line)
@@ -84,12 +91,13 @@ class HostOutput:
     def _next(self) -> tuple[list[Octets], bool]:
         """Wait for a line and take with it what else is there: small lines joined, a large one as it is."""
         line = self._lines.get()
+        end = b"" if self.has_headers else b"\n"
         small: list[Octets] = []
         size = 0
         while line is not None:
             if len(line) > _MOST_AT_ONCE:
-                return [*([b"".join(small)] if small else []), line, b"\n"], False
-            small += (line, b"\n")
+                return [*([b"".join(small)] if small else []), line, end], False
+            small += (line, end)
             size += len(line)
             if size > _MOST_AT_ONCE:
                 return [b"".join(small)], False

@@ -1,6 +1,19 @@
-"""Newline-delimited framing (MCP, stdio transport): bytes in, lines out, whatever the pieces they come in."""
+"""Where a message of the host's begins and ends: bytes in, messages out, whatever the pieces they come in.
+
+MCP's stdio transport delimits messages by newlines. Some hosts, Cline among them, start a second copy of a server that
+was slow and speak the framing of the Language Server Protocol to it: a `Content-Length` header, a blank line, the
+message. Which one a host speaks shows in its first bytes, and it is answered in the same.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_HEADER = b"content-length:"
+_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,10})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_LONGEST_HEAD = 4096
 
 
 class Overlong:
@@ -61,3 +74,110 @@ class LineSplitter:
         self._pieces.clear()
         self._held = 0
         self._dropping = False
+
+
+class Unframed:
+    """Stands for bytes where a `Content-Length` header was expected and none came. `size` in bytes."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class ContentLengthSplitter:
+    """Cuts a byte stream into messages that each have a `Content-Length` header (LSP 3.17, Base Protocol)."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._held = bytearray()
+        self._length: int | None = None
+        self._to_skip = 0
+
+    def feed(self, data: bytes) -> list[Framed]:
+        """Take what was read and return the messages that are now whole, in order."""
+        self._held += data
+        messages: list[Framed] = []
+        while self._take(messages):
+            pass
+        return messages
+
+    def end(self) -> list[Framed]:
+        """Return what is left, which is no whole message."""
+        return [Unframed(len(self._held))] if self._held.strip() else []
+
+    def _take(self, messages: list[Framed]) -> bool:
+        """Take one head or one message; False where more has to come first."""
+        if self._to_skip:
+            dropped = min(len(self._held), self._to_skip)
+            del self._held[:dropped]
+            self._to_skip -= dropped
+            return dropped > 0
+        if self._length is None:
+            return self._take_head(messages)
+        if len(self._held) < self._length:
+            return False
+        if message := bytes(self._held[: self._length]).strip():
+            messages.append(message)
+        del self._held[: self._length]
+        self._length = None
+        return True
+
+    def _take_head(self, messages: list[Framed]) -> bool:
+        end = _END_OF_HEAD.search(self._held)
+        if end is None:
+            if len(self._held) > _LONGEST_HEAD:
+                messages.append(Unframed(len(self._held)))
+                self._held.clear()
+            return False
+        head = bytes(self._held[: end.start()])
+        del self._held[: end.end()]
+        if (found := _LENGTH.search(head)) is None:
+            messages.append(Unframed(len(head)))
+        elif (length := int(found[1])) > self._max_bytes:
+            messages.append(Overlong(length))
+            self._to_skip = length
+        else:
+            self._length = length
+        return True
+
+
+Framed = bytes | Overlong | Unframed
+"""A message of the host's, or what stands for one that cannot be read."""
+
+
+class HostFraming:
+    """Cuts the host's bytes into messages; the first bytes show how it delimits them.
+
+    `has_headers`: it writes `Content-Length` headers, and expects them in what it reads.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._begun = b""
+        self._splitter: LineSplitter | ContentLengthSplitter | None = None
+        self.has_headers = False
+
+    def feed(self, data: bytes) -> Sequence[Framed]:
+        """Take what was read and return the messages that are now whole, in order."""
+        if self._splitter is not None:
+            return self._splitter.feed(data)
+        self._begun += data
+        begins = self._begun.lstrip()[: len(_HEADER)].lower()
+        if begins != _HEADER and _HEADER.startswith(begins):
+            return []  # It may be either.
+        self.has_headers = begins == _HEADER
+        begun, self._begun = self._begun, b""
+        if self.has_headers:
+            begun = begun.lstrip()
+        self._splitter = ContentLengthSplitter(self._max_bytes) if self.has_headers else LineSplitter(self._max_bytes)
+        return self._splitter.feed(begun)
+
+    def end(self) -> Sequence[Framed]:
+        """Return what is left at the end of the input."""
+        if self._splitter is not None:
+            return self._splitter.end()
+        return [self._begun.strip()] if self._begun.strip() else []
+
+
+def header_for(size: int) -> bytes:
+    """The head of a message of so many bytes, for a host that expects one."""
+    return b"Content-Length: %d\r\n\r\n" % size

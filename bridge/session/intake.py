@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.errors import INVALID_REQUEST, PARSE_ERROR
 from bridge.protocol import jsonrpc
-from bridge.protocol.framing import Overlong
+from bridge.protocol.framing import Framed, Overlong, Unframed
 from bridge.protocol.jsonrpc import Message, NotAMessage, NotJson
 from bridge.session import faults
 from bridge.session.events import HostBatch, HostMessage
@@ -12,10 +12,14 @@ from bridge.session.events import HostBatch, HostMessage
 _MAX_BATCH = 1000
 
 
-def read_line(line: bytes | Overlong) -> HostMessage | HostBatch | bytes:
-    """Read one line; bytes are an error line to send back (JSON-RPC 2.0, 5.1 and 6)."""
+def read_line(line: Framed) -> HostMessage | HostBatch | bytes:
+    """Read one message of the host's; bytes are an error line to send back (JSON-RPC 2.0, 5.1 and 6)."""
     if isinstance(line, Overlong):
         return _error(PARSE_ERROR, f"The line is too long: {line.size} bytes.")
+    if isinstance(line, Unframed):
+        return _error(
+            PARSE_ERROR, f"A Content-Length header and a blank line were expected, not these {line.size} bytes."
+        )
     try:
         if jsonrpc.is_batch(line):
             return _read_batch(jsonrpc.batch_members(line))

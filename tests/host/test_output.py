@@ -96,6 +96,21 @@ async def test_every_line_comes_in_order(make_pipe: MakePipe) -> None:
     assert await asyncio.wait_for(reading, stretched(10)) == b"".join(line + b"\n" for line in lines)
 
 
+async def test_a_host_that_expects_headers_gets_them(make_pipe: MakePipe) -> None:
+    reader, writer = make_pipe()
+    output = HostOutput(writer, not_broken)
+    reading = asyncio.create_task(asyncio.to_thread(read_all, reader))
+    output.has_headers = True
+    lines: list[bytes | bytearray] = [b"{}", b"x" * (400 * KIB), bytearray(b"[1]")]
+    for line in lines:
+        output.write(line)
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
+    os.close(writer)
+    expected = b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(line), bytes(line)) for line in lines)
+    assert await asyncio.wait_for(reading, stretched(10)) == expected
+    assert has_room(output)
+
+
 async def test_what_waits_is_written_at_once(gate: Gate) -> None:
     output = HostOutput(NO_DESCRIPTOR, not_broken)
     output.write(b"first")

@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.protocol.framing import Overlong
+from bridge.protocol.framing import Framed, Overlong, Unframed
 from bridge.protocol.jsonrpc import Notification, Request, Response
 from bridge.session.events import HostBatch, HostMessage
 from bridge.session.intake import read_line
 from tests.session.playbook import notification, request, result
 
 
-def refusal(line: bytes | Overlong) -> dict[str, Any]:
+def refusal(line: Framed) -> dict[str, Any]:
     said = read_line(line)
     assert isinstance(said, bytes)
     assert b"\n" not in said
@@ -30,6 +30,12 @@ def test_a_message_keeps_its_bytes(line: bytes, kind: type) -> None:
     assert isinstance(event, HostMessage)
     assert isinstance(event.message, kind)
     assert event.message.line == line
+
+
+def test_bytes_without_a_header_are_told_to_a_host_that_writes_headers() -> None:
+    answer = refusal(Unframed(12))
+    assert (answer["id"], answer["error"]["code"]) == (None, -32700)
+    assert "Content-Length" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("line", [b"hello", b"{", b'{"jsonrpc":"2.0"', b"[1,", b"\xff"])
