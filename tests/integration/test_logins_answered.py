@@ -102,6 +102,22 @@ async def test_zero_waits_for_the_person() -> None:
             await serves(copy)
 
 
+async def test_a_host_that_never_lists_again_gets_the_link_before_it_gives_up_and_the_tools_after_a_restart() -> None:
+    async with Site() as site:
+        site.person.browser = "record"
+        async with start_copy(site, wire=Wire(LEGACY)) as copy:
+            cline = INITIALIZE | {"clientInfo": {"name": "@cline/core", "version": "3.0"}}
+            answer = await copy.request("initialize", cline, deadline=IN_TIME)
+            assert answer.kind == "unauthorized"
+            url = await site.person.until_opened(1, deadline=LOGIN)
+            assert url in answer.error["message"]
+            assert "start this server again in Cline" in answer.error["message"]
+        assert (await visit(url)).status == 200
+        async with start_copy(site) as later:
+            await works(later)
+        assert len(site.person.opened) == 1
+
+
 async def test_a_sign_in_that_is_quick_is_not_noticed_by_the_host() -> None:
     async with Site() as site, start_copy(site, wire=Wire(LEGACY)) as copy:
         answer = await copy.request("initialize", INITIALIZE, deadline=LOGIN)
