@@ -19,11 +19,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from bridge.app.host_environment import keyring_variables
 from bridge.app.login_order import login_slot, make_order, slot_of
 from bridge.app.logins import Joined, Logins
 from bridge.app.sign_ins import read_stored, who
 from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError
+from bridge.login.browser import names_browser
 from bridge.login.channel import ChannelLost
 from bridge.login.news import News
 from bridge.login.surroundings import why_not_here
@@ -80,7 +82,7 @@ async def log_in(
     `typed` gives the lines that come from the keyboard; `notice` takes a sentence about where secrets are kept. One
     that is cancelled ends the login it started; one that was under way goes on. Raises `BridgeError`.
     """
-    vault = open_vault(settings.sign_in.token_store, notice)
+    vault = open_vault(settings.sign_in.token_store, notice, keyring_variables)
     slot = slot_of(settings)
     previous = (await read_stored(vault, slot)).record if vault.exists_hint(slot) else None
     logins = Logins(login_slot(settings), platform_places(), notice)
@@ -103,7 +105,8 @@ async def log_in(
     opening = None
     if joined.was_under_way:
         screen.say("A sign-in to it is under way already; this joins it.")
-        if not settings.sign_in.no_browser and not why_not_here(os.environ, sys.platform, os.path.exists):
+        names = names_browser(os.environ, sys.platform)
+        if not settings.sign_in.no_browser and not why_not_here(os.environ, sys.platform, names_browser=names):
             # It may have opened none: nobody asked for it then, as the person here does.
             opening = asyncio.create_task(_open(joined.channel))
     try:

@@ -28,7 +28,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     `refusal` is what made it necessary; None where a person asked for it before any request. `previous` is what was
     kept of the last sign-in, without its tokens. `host_name` names the program that the person works with. `judged_at`
-    is when it was found to be needed (Unix seconds).
+    is when it was found to be needed (Unix seconds). `desktop` says for the log which variables of the environment were
+    found elsewhere, and where.
     """
 
     settings: Settings
@@ -36,6 +37,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     previous: Record | None = None
     host_name: str = ""
     judged_at: float = 0.0
+    desktop: str = ""
 
     def __repr__(self) -> str:
         """Without what it holds, for a client secret may be in it."""

@@ -16,16 +16,17 @@ from msgspec import Raw
 
 from bridge.app import log
 from bridge.app.endings import stop_on_signals
+from bridge.app.host_environment import keyring_variables
 from bridge.app.kept_record import KeptRecord
 from bridge.app.login_files import LoginFiles
 from bridge.app.login_order import Order, login_slot, slot_of
 from bridge.app.signing_in import ask_of, open_web, sign_in_flow
 from bridge.errors import BridgeError
-from bridge.login.browser import open_browser
+from bridge.login.browser import BrowserNotOpened, names_browser, open_browser
 from bridge.login.channel import ChannelServer
 from bridge.login.news import Failure, News, Word
 from bridge.login.person import Asked
-from bridge.login.surroundings import advice, why_not_here
+from bridge.login.surroundings import advice, place, why_not_here
 from bridge.oauth.errors import Refused, SignInError, TimedOut
 from bridge.oauth.record import Record, encode
 from bridge.store.vault import open_vault
@@ -54,7 +55,9 @@ class Login:
         self._record: Record | None = None
         self._is_kept = False
         self._web = open_web(self._settings)
-        self._vault = open_vault(self._settings.sign_in.token_store, lambda text: _logger.warning("%s", text))
+        self._vault = open_vault(
+            self._settings.sign_in.token_store, lambda text: _logger.warning("%s", text), keyring_variables
+        )
         self._flow = sign_in_flow(self._settings, self._web, self._vault, self, self._conceal)
         self._is_wished = False
         self._has_opened = False
@@ -120,6 +123,10 @@ class Login:
             ends_at=time.time() + asked.seconds,
             tab="",
         )
+        if asked.user_code:
+            _logger.info("Waiting up to %g s for the code to be entered", asked.seconds)
+        else:
+            _logger.info("Waiting up to %g s for the browser to come back to %s", asked.seconds, asked.redirect_uri)
         await self._open(wished=self._is_wished, anew=True)
 
     def answered(self) -> None:
@@ -130,12 +137,8 @@ class Login:
         async with self._opening:
             if self._news.tab == "opened" and not anew:
                 return
-            why = ""
-            if not wished:
-                why = "no browser is wanted" if self._settings.sign_in.no_browser else ""
-                why = why or why_not_here(os.environ, sys.platform, os.path.exists)
-            if why:
-                self._tell(tab="unopened", message=advice(why, self._news.redirect_uri, socket.gethostname()))
+            if why := self._why_not(wished=wished):
+                self._not_opened(advice(why, self._news.redirect_uri, socket.gethostname()))
                 return
             if self._news.tab:
                 self._tell(tab="")  # It is being opened: what waits for the link goes on waiting.
@@ -143,13 +146,37 @@ class Login:
             self._files.put_history(self._slot, history.tab_opened(time.time()))
             self._has_opened = True
             try:
-                await open_browser(self._news.url, os.environ)
+                opener = await open_browser(self._news.url, os.environ)
             except SignInError as problem:
                 self._files.put_history(self._slot, history)
                 self._has_opened = False
-                self._tell(tab="unopened", message=str(problem))
+                self._not_opened(self._what_to_do(problem))
             else:
+                _logger.info("Opened the sign-in page with %s%s", opener, self._found_elsewhere())
                 self._tell(tab="opened", message="")
+
+    def _why_not(self, *, wished: bool) -> str:
+        """Why no browser is to be opened, as a clause; empty where one is."""
+        if self._settings.sign_in.no_browser and not wished:
+            return "no browser is wanted"
+        return why_not_here(os.environ, sys.platform, names_browser=names_browser(os.environ, sys.platform))
+
+    def _not_opened(self, message: str) -> None:
+        _logger.debug("No browser was opened%s", self._found_elsewhere())
+        self._tell(tab="unopened", message=message)
+
+    def _what_to_do(self, problem: SignInError) -> str:
+        """Why no browser could be opened, and what the user can do."""
+        if not isinstance(problem, BrowserNotOpened):
+            return str(problem)
+        why = problem.message.rstrip(".")
+        at = place(os.environ, sys.platform, os.path.exists)
+        if at:
+            why = f"{at} ({'; '.join(problem.tried)})" if problem.tried else at
+        return advice(why, self._news.redirect_uri, socket.gethostname(), at=at)
+
+    def _found_elsewhere(self) -> str:
+        return f" ({self._order.desktop})" if self._order.desktop else ""
 
     def _note(self, level: str, text: str) -> None:
         """Others see what is logged here: this process has no stderr that anybody reads."""

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from bridge.app.host_environment import desktop_here
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.login_order import Busy, Order, Ready, Unable, decode_answer, encode_order
 from bridge.errors import BridgeError
@@ -116,8 +117,12 @@ class Logins:
 
     async def _launch(self, order: Order) -> Ready | Busy | Unable:
         command = [sys.executable, "-P", "-m", "bridge", "login-process"]
+        # It is in a session of its own and outlives us, so it cannot find what only the processes above us have.
+        desktop = await desktop_here()
+        environ = surroundings_of({**os.environ, **desktop.variables})
+        order = msgspec.structs.replace(order, desktop=str(desktop))
         try:
-            line = await start_detached(command, surroundings_of(os.environ), encode_order(order), _START_SECONDS)
+            line = await start_detached(command, environ, encode_order(order), _START_SECONDS)
             return decode_answer(line or b"")
         except TimeoutError:
             return Busy()  # A slow machine: it is at it, and will be found by its notice.

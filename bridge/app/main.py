@@ -145,13 +145,14 @@ def _unguessable() -> str:
 
 
 def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> Authorization:
+    from bridge.app.host_environment import keyring_variables
     from bridge.app.login_order import slot_of
     from bridge.store.vault import open_vault
 
     own = settings.sign_in
     since = time.time()
     logging_to.redactor.add(own.client_secret)
-    vault = open_vault(own.token_store, lambda text: _logger.warning("%s", text))
+    vault = open_vault(own.token_store, lambda text: _logger.warning("%s", text), keyring_variables)
 
     def make_renewal() -> PersonalRenewal:
         from bridge.app.renewal import PersonalRenewal

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bridge.app.copies import Copy
+from bridge.app.host_environment import keyring_variables
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.logins import reach
 from bridge.app.sign_ins import TOKENS, Stored, stored_sign_ins, who
@@ -52,7 +53,7 @@ class Row:
 
 async def overview_here(token_store: StoreChoice, uses: Callable[[], Sequence[Use]]) -> list[Row]:
     """The overview of this machine. `uses` lists the copies, and may take a while. Raises `StoreError`."""
-    vault = open_vault(token_store, lambda _: None)
+    vault = open_vault(token_store, lambda _: None, keyring_variables)
     return await overview(vault, LoginFiles(platform_places()), await asyncio.to_thread(uses))
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from bridge.app.host_environment import keyring_variables
 from bridge.app.login_files import LoginFiles
 from bridge.app.login_order import login_of
 from bridge.app.logins import reach
@@ -84,7 +85,7 @@ async def stored_sign_ins(vault: Vault, seconds: float = READ_SECONDS) -> list[S
 
 async def known_sign_ins(token_store: StoreChoice) -> list[Known]:
     """The servers that somebody signed in to; those whose record cannot be read now have no name."""
-    vault = open_vault(token_store, lambda _: None)
+    vault = open_vault(token_store, lambda _: None, keyring_variables)
     return [known for stored in await stored_sign_ins(vault) if (known := stored.known) is not None]
 
 
@@ -131,7 +132,7 @@ def settings_for(record: Record) -> Settings:
 
 def open_signing_out(token_store: StoreChoice, conceal: Callable[[str], None]) -> SigningOut:
     """Signing out, from what is kept on this machine."""
-    vault = open_vault(token_store, lambda _: None)
+    vault = open_vault(token_store, lambda _: None, keyring_variables)
     return SigningOut(vault, LoginFiles(platform_places()), conceal=conceal)
 
 

@@ -6,11 +6,14 @@ characters of RFC 3986. It begins with its scheme, so no program takes it for an
 | where | what is tried, in order |
 |---|---|
 | `BROWSER` is set | its commands, read as Python's `webbrowser` reads them, and nothing else |
-| macOS | `open` |
+| macOS | `open`, then `open` in the user's login session (`launchctl asuser`): a daemon is outside it |
 | Windows | `rundll32 url.dll,FileProtocolHandler` |
-| WSL | `wslview`, Windows' `rundll32`, then as Linux where there is a display |
+| WSL | `wslview`, Windows' `rundll32`, then as Linux |
 | Linux and others, with a display | `xdg-open`, `gio open`, `sensible-browser`, `x-www-browser`, known browsers |
-| without a display | nothing: the person opens the URL elsewhere |
+| there, with a session bus, and not over SSH | after those, the desktop's portal |
+
+Browsers that run in a terminal are never started, for there is none: they would print the page to nowhere, and look as
+if they had opened it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import re
 import shlex
 import shutil
@@ -29,6 +33,9 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.login.portal import NAME as PORTAL
+from bridge.login.portal import ask_portal
+from bridge.login.surroundings import is_over_ssh
 from bridge.oauth.errors import SignInError
 
 MOMENT = 1.0
@@ -43,12 +50,27 @@ _OPENERS = (
     ("xdg-open",), ("gio", "open"), ("sensible-browser",), ("x-www-browser",),
     ("firefox",), ("chromium",), ("google-chrome",),
 )  # fmt: skip
+# What xdg-open (xdg-utils 1.1.3) falls back to: with a display the first, and then the second, which need a terminal.
+_GRAPHICAL = (
+    "x-www-browser", "firefox", "iceweasel", "seamonkey", "mozilla", "epiphany", "konqueror", "chromium",
+    "chromium-browser", "google-chrome",
+)  # fmt: skip
+_TEXT_BROWSERS = frozenset({
+    "www-browser", "links2", "elinks", "links", "lynx", "w3m", "browsh", "carbonyl", "edbrowse", "retawq", "netrik",
+})  # fmt: skip
 _DETACHED_PROCESS = 0x00000008
 _CREATE_NEW_PROCESS_GROUP = 0x00000200
 
 
 class BrowserNotOpened(SignInError):
-    """No browser could be started; the person has to open the URL."""
+    """No browser could be started; the person has to open the URL.
+
+    `tried` says what was, and how it ended: `/usr/bin/xdg-open ended with status 3`. Empty where there was nothing.
+    """
+
+    def __init__(self, message: str, *, hint: str, tried: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.tried = tried
 
 
 def check_openable(url: str) -> None:
@@ -89,34 +111,67 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def open_browser(url: str, environ: Mapping[str, str]) -> None:
-    """Open `url`, with the first opener that starts and does not fail within `MOMENT` seconds.
+async def open_browser(url: str, environ: Mapping[str, str]) -> str:
+    """Open `url`, with the first opener that starts and does not fail within `MOMENT` seconds; return which it was.
 
-    `environ` says which (`BROWSER`, `PATH`, the display) and is what the browser gets, without our own variables.
-    Raises `SignInError` as `check_openable` does, `BrowserNotOpened` where there is no opener or each one failed.
+    `environ` says which there are (`BROWSER`, `PATH`, the display, the session's bus) and is what the browser gets,
+    without our own variables. Raises `SignInError` as `check_openable` does, `BrowserNotOpened` where there is no
+    opener or each one failed.
     """
     check_openable(url)
-    tried = False
-    for command in commands(url, environ, sys.platform, on_wsl=_is_wsl(environ)):
-        tried = True
-        if await _start(command, environ):
-            return
-    if environ.get("BROWSER"):
+    tried: list[str] = []
+    for command in commands(url, environ, sys.platform, on_wsl=_is_wsl(environ), user=_user()):
+        if not (problem := await _start(command, environ)):
+            return command[0]
+        tried.append(f"{command[0]} {problem}")
+    if names_browser(environ, sys.platform):
+        how = _listed(tried) if tried else "it names no program that can be found"
         raise BrowserNotOpened(
-            "The browser that the variable BROWSER names could not be started.",
-            hint="Open the URL that was written to stderr yourself, or correct BROWSER.",
+            f"The browser that the variable BROWSER names could not be started: {how}.",
+            hint="Open the link yourself, or correct BROWSER.",
+            tried=tuple(tried),
         )
+    if address := _portal_bus(environ, sys.platform):
+        if not (problem := await _through_portal(url, address, may_start=has_display(environ))):
+            return PORTAL
+        tried.append(f"{PORTAL} {problem}")
     raise BrowserNotOpened(
-        "The browser could not be started." if tried else "There is no browser to start here.",
-        hint="Open the URL that was written to stderr in a browser on this machine.",
+        f"No browser could be opened: {_listed(tried)}." if tried else "There is no browser to start here.",
+        hint="Open the link in a browser on this machine.",
+        tried=tuple(tried),
     )
 
 
-def commands(url: str, environ: Mapping[str, str], platform: str, *, on_wsl: bool) -> Iterator[list[str]]:
-    """Yield the argument lists to try for an openable `url` on a `platform` (as `sys.platform`); see the table."""
+def _listed(tried: list[str]) -> str:
+    return "; ".join(tried)
+
+
+def has_display(environ: Mapping[str, str]) -> bool:
+    """Whether a display is named that a browser can be shown on (not meant for macOS and Windows)."""
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
+def _portal_bus(environ: Mapping[str, str], platform: str) -> str:
+    """The bus on which the portal is asked; "" where it is not: its browser is on the screen of this machine."""
+    if platform in {"darwin", "win32"} or is_over_ssh(environ):
+        return ""
+    return environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+
+
+def _user() -> int | None:
+    return getattr(os, "getuid", lambda: None)()
+
+
+def commands(
+    url: str, environ: Mapping[str, str], platform: str, *, on_wsl: bool, user: int | None = None
+) -> Iterator[list[str]]:
+    """Yield the argument lists to try for an openable `url` on a `platform` (as `sys.platform`); see the table.
+
+    `user` is the number of the user where users have one.
+    """
     url = url.translate(_SHELL_WORDS)
     path = environ.get("PATH")
-    if environ.get("BROWSER"):
+    if names_browser(environ, platform):
         yield from _named_by_variable(url, environ["BROWSER"], path, platform)
     elif platform == "win32":
         # By its full name: Windows looks in the working folder first.
@@ -124,23 +179,41 @@ def commands(url: str, environ: Mapping[str, str], platform: str, *, on_wsl: boo
         yield [str(system / "System32" / "rundll32.exe"), "url.dll,FileProtocolHandler", url]
     elif platform == "darwin":
         yield ["/usr/bin/open", url]
+        if user is not None:
+            # launchctl(1), asuser: in the bootstrap context of that user, which has the desktop.
+            yield ["/bin/launchctl", "asuser", str(user), "/usr/bin/open", url]
     else:
         if on_wsl:
             viewer = shutil.which("wslview", path=path)
             if viewer:
                 yield [viewer, url]
             yield [_RUNDLL_ON_WSL, "url.dll,FileProtocolHandler", url]
-        if environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
+        if has_display(environ):
+            may_fall = _may_fall_to_text(environ)
             for program, *arguments in _OPENERS:
                 found = shutil.which(program, path=path)
-                if found:
+                if found and not _is_for_terminal(found) and not (may_fall and program == "sensible-browser"):
                     yield [found, *arguments, url]
+
+
+def names_browser(environ: Mapping[str, str], platform: str) -> bool:
+    """Whether `BROWSER` is set, and names more than browsers that need a terminal."""
+    entries = [entry for entry in _entries(environ.get("BROWSER", ""), platform) if entry]
+    return any(not words or not _is_text_browser(words[0]) for words in (_words(one, platform) for one in entries))
+
+
+def _is_text_browser(program: str) -> bool:
+    return re.split(r"[/\\]", program)[-1].lower().removesuffix(".exe") in _TEXT_BROWSERS
+
+
+def _is_for_terminal(program: str) -> bool:
+    """Whether a name such as `x-www-browser` leads to a browser that needs a terminal."""
+    return _is_text_browser(os.path.realpath(program))
 
 
 def _named_by_variable(url: str, variable: str, path: str | None, platform: str) -> Iterator[list[str]]:
     """`a %s:b` is two commands; `%s` is the URL, else it comes last; a final `&` says that the program stays."""
-    for entry in variable.split(";" if platform == "win32" else ":"):
-        entry = entry.strip()
+    for entry in _entries(variable, platform):
         if not entry:
             continue
         # Without arguments it may be a program whose own name has spaces.
@@ -149,9 +222,14 @@ def _named_by_variable(url: str, variable: str, path: str | None, platform: str)
             words.pop()
         program = shutil.which(words[0], path=path) if words else None
         # Windows hands a batch file to its shell, which would read the URL's & and %.
-        if program and not (platform == "win32" and program.lower().endswith((".bat", ".cmd"))):
+        is_batch = platform == "win32" and program is not None and program.lower().endswith((".bat", ".cmd"))
+        if program and not is_batch and not _is_text_browser(program):
             arguments = words[1:] if "%s" in entry else [*words[1:], "%s"]
             yield [program, *(word.replace("%s", url) for word in arguments)]
+
+
+def _entries(variable: str, platform: str) -> list[str]:
+    return [entry.strip() for entry in variable.split(";" if platform == "win32" else ":")]
 
 
 def _words(entry: str, platform: str) -> list[str]:
@@ -180,29 +258,55 @@ def detachment(platform: str) -> dict[str, Any]:
     return {"start_new_session": True}
 
 
-async def _start(command: list[str], environ: Mapping[str, str]) -> bool:
-    """Whether the program started and did not fail within a moment."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[bool] = loop.create_future()
-
-    def settle(good: bool) -> None:
-        if not outcome.done():
-            outcome.set_result(good)
-
-    def tell(good: bool) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is interested any more.
-            loop.call_soon_threadsafe(settle, good)
-
-    # A daemon thread, not asyncio's subprocesses: those kill the browser when the loop ends.
-    threading.Thread(target=_run, args=(command, environ, tell), name="browser", daemon=True).start()
+async def _start(command: list[str], environ: Mapping[str, str]) -> str:
+    """Start the program; return "" where it starts and does not fail within a moment, else what it did."""
+    given = {name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")}  # Maybe secrets.
+    if not names_browser(environ, sys.platform):
+        given.pop("BROWSER", None)  # It names nothing but browsers for a terminal, and openers would obey it.
+        if Path(command[0]).name == "xdg-open" and _may_fall_to_text(environ):
+            given["BROWSER"] = ":".join(name for name in _GRAPHICAL if not _found(name, environ))
     try:
         async with asyncio.timeout(MOMENT):
-            return await outcome
+            return await _in_thread(lambda tell: _run(command, given, tell))
     except TimeoutError:
-        return True
+        return ""
 
 
-def _run(command: list[str], environ: Mapping[str, str], tell: Callable[[bool], None]) -> None:
+def _may_fall_to_text(environ: Mapping[str, str]) -> bool:
+    """Whether xdg-open would come to a browser for a terminal: there is one, and no other that it looks for."""
+    is_graphical = [not _is_for_terminal(found) for name in _GRAPHICAL if (found := _found(name, environ))]
+    return not any(is_graphical) and any(_found(name, environ) for name in _TEXT_BROWSERS)
+
+
+def _found(program: str, environ: Mapping[str, str]) -> str:
+    return shutil.which(program, path=environ.get("PATH")) or ""
+
+
+async def _through_portal(url: str, address: str, *, may_start: bool) -> str:
+    """As `_start`, through the desktop's portal."""
+    url = url.translate(_SHELL_WORDS)
+    return await _in_thread(lambda tell: ask_portal(url, address, MOMENT, tell, may_start=may_start))
+
+
+async def _in_thread(work: Callable[[Callable[[str], None]], None]) -> str:
+    """What `work`, on a thread of its own, tells first."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[str] = loop.create_future()
+
+    def settle(problem: str) -> None:
+        if not outcome.done():
+            outcome.set_result(problem)
+
+    def tell(problem: str) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is interested any more.
+            loop.call_soon_threadsafe(settle, problem)
+
+    # A daemon thread, not asyncio's subprocesses: those kill the browser when the loop ends.
+    threading.Thread(target=work, args=(tell,), name="browser", daemon=True).start()
+    return await outcome
+
+
+def _run(command: list[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
     """Start the program and wait for it, however long it stays, so that it leaves no zombie."""
     try:
         child = subprocess.Popen(  # noqa: S603 - an argument list; the URL is checked
@@ -211,11 +315,12 @@ def _run(command: list[str], environ: Mapping[str, str], tell: Callable[[bool], 
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             close_fds=True,
-            # Ours may hold a client secret.
-            env={name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")},
+            env=dict(environ),
             **detachment(sys.platform),
         )
-    except (OSError, ValueError):
-        tell(False)
+    except (OSError, ValueError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) and problem.strerror else type(problem).__name__
+        tell(f"could not be started ({why})")
         return
-    tell(child.wait() == 0)
+    status = child.wait()
+    tell("" if status == 0 else f"ended with status {status}")

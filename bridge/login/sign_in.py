@@ -351,6 +351,7 @@ class SignIn:
             if answer.error in NO_CLIENT:
                 raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
             raise Refused(message, hint=hint_for(answer.error, said) or "Try again to sign in anew.")
+        _logger.info("The browser came back; fetching the token")
         self._conceal(answer.code)
         tokens = await self._token_endpoint.exchange(pending, answer.code)
         return new_record(self._server_url, self._settings, pending, tokens, ask.previous)

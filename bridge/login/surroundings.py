@@ -1,14 +1,15 @@
-"""Whether a browser that the bridge starts would be seen by the person, and what to do where it would not.
+"""Where a browser that the bridge starts would be seen, and what a person can do where none is opened.
 
 | where | a browser started here |
 |---|---|
-| `BROWSER` is set | is what the user wants; editors set it in SSH sessions and containers, and open one at his side |
-| an SSH session | is seen by nobody, unless the display is forwarded (`DISPLAY` names a host) |
-| a container | is seen by nobody, unless it was given a display |
+| `BROWSER` is set | is what the user wants; editors set it over SSH and in containers, and open one where the user is |
+| an SSH session | is on the wrong machine, unless the display is forwarded (`DISPLAY` names a host): none is started |
+| a container | is seen where the container was given a display, a portal or WSL's browser: what there is, is tried |
 | WSL | is Windows' own |
-| Linux and others without a display | cannot be shown |
+| Linux and others without a display | is seen where there is a portal: it is tried |
 | macOS, Windows, a desktop | is seen |
 
+So only an SSH session is a reason not to try (`why_not_here`); the others say why nothing was found to try (`place`).
 The environment, the platform (as `sys.platform`) and a look at files are arguments.
 """
 
@@ -18,8 +19,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 SSH = "this is an SSH session, and a browser started here would open on the wrong machine"
-CONTAINER = "this is a container, where there is no browser to see"
-NO_DISPLAY = "there is no display here to show a browser on"
+CONTAINER = "this is a container, and it was given neither a display nor a desktop portal to open a browser with"
+NO_DISPLAY = "neither a display nor a desktop portal was found here to open a browser with"
 
 _PASTE = (
     "open the link in any browser, and when it ends at a page that cannot be reached, run here: "
@@ -32,19 +33,26 @@ _WSL_VARIABLES = ("WSL_DISTRO_NAME", "WSL_INTEROP")
 _WSL_FILES = ("/proc/sys/fs/binfmt_misc/WSLInterop", "/proc/sys/fs/binfmt_misc/WSLInterop-late")
 
 
-def why_not_here(environ: Mapping[str, str], platform: str, exists: Callable[[str], bool]) -> str:
-    """Why a browser started here is of no use, as a clause; empty where it is.
+def why_not_here(environ: Mapping[str, str], platform: str, *, names_browser: bool) -> str:
+    """Return `SSH`, a clause, where no browser may be started here, for it would open on the wrong machine; else "".
 
-    It is one of `SSH`, `CONTAINER` and `NO_DISPLAY`.
+    `names_browser` tells whether the user named one (`BROWSER`).
     """
-    if environ.get("BROWSER"):
+    if names_browser or not is_over_ssh(environ):
         return ""
-    has_desktop = platform in {"darwin", "win32"}
     display = environ.get("DISPLAY", "")
-    if any(environ.get(name) for name in _SSH_VARIABLES):
-        is_forwarded = not has_desktop and not display.startswith((":", "/")) and ":" in display
-        return "" if is_forwarded else SSH
-    if has_desktop or display or environ.get("WAYLAND_DISPLAY"):
+    is_forwarded = platform not in {"darwin", "win32"} and not display.startswith((":", "/")) and ":" in display
+    return "" if is_forwarded else SSH
+
+
+def is_over_ssh(environ: Mapping[str, str]) -> bool:
+    """Whether the user is at another machine, and came by SSH."""
+    return any(environ.get(name) for name in _SSH_VARIABLES)
+
+
+def place(environ: Mapping[str, str], platform: str, exists: Callable[[str], bool]) -> str:
+    """Return `CONTAINER` or `NO_DISPLAY`, a clause, where that is why there may be no browser to start; else ""."""
+    if platform in {"darwin", "win32"} or environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
         return ""
     if _in_container(environ, exists):
         return CONTAINER
@@ -53,22 +61,24 @@ def why_not_here(environ: Mapping[str, str], platform: str, exists: Callable[[st
     return NO_DISPLAY
 
 
-def advice(why: str, redirect_uri: str, host: str = "THIS-HOST") -> str:
+def advice(why: str, redirect_uri: str, host: str = "THIS-HOST", *, at: str | None = None) -> str:
     """What a person can do where no browser is opened, for an answer that comes to `redirect_uri`: the lines to type.
 
-    `why` is a clause, one of those above or another. `host` is this machine's name as SSH reaches it. Without a
-    redirect URI nothing comes back to this machine, and any browser will do. Empty where there is no reason.
+    `why` is a clause, one of those above or another; `at` is one of those above, if `why` is not. `host` is this
+    machine's name as SSH reaches it. Without a redirect URI nothing comes back to this machine, and any browser will
+    do. Empty where there is no reason.
     """
     if not why:
         return ""
     reason = f"{why[0].upper()}{why[1:]}."
     if not redirect_uri:
         return f"{reason} Open the link in any browser."
+    at = why if at is None else at
     port = urlsplit(redirect_uri).port
     tunnel = f"on your own machine run: ssh -L {port}:localhost:{port} {host}, and open the link there"
     ways = {
-        "open the link in a browser on this machine": why not in {SSH, CONTAINER, NO_DISPLAY},
-        tunnel: why != CONTAINER,
+        "open the link in a browser on this machine": at not in {SSH, CONTAINER, NO_DISPLAY},
+        tunnel: at != CONTAINER,
         _PASTE: True,
         "where the server offers it, sign in by a code: --grant device-code": True,
     }

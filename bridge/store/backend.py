@@ -12,8 +12,7 @@ import contextlib
 import ctypes
 import importlib
 import os
-import stat
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from bridge.store.errors import KeyringUnavailable
@@ -28,13 +27,16 @@ _SECURITY = "/System/Library/Frameworks/Security.framework/Security"
 _INTERACTION = (-25308, -25315, -25293)
 
 
-def find_ring() -> Ring:
+def find_ring(variables: Callable[[], Mapping[str, str]] = dict) -> Ring:
     """The backend the user configured, else the platform's own; raises `KeyringUnavailable`.
 
-    Refused are those that keep nothing, keep plain text, or ask in a terminal: their priority is below 1.
+    Refused are those that keep nothing, keep plain text, or ask in a terminal: their priority is below 1. `variables`
+    finds what of the environment leads to the keyring and is missing here. It is put into ours before the package is
+    loaded, for it decides which backend is chosen: copies of the bridge use one keyring, whatever their hosts pass on.
     """
-    _find_session_bus()
     try:
+        for name, value in variables().items():
+            os.environ.setdefault(name, value)
         import keyring
 
         backend = _single(keyring.get_keyring())
@@ -134,21 +136,3 @@ def _forbid_prompts() -> None:
     """Make the macOS keychain refuse, in this process, what it would otherwise ask about."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(_SECURITY).SecKeychainSetUserInteractionAllowed(ctypes.c_ubyte(0))
-
-
-def _find_session_bus() -> None:
-    """Name the user's message bus where the host left its variable out, as hosts that pass few variables do.
-
-    The bus of a systemd session has one fixed place. It is used only if it is this user's own.
-    """
-    user = getattr(os, "getuid", None)
-    if user is None or "DBUS_SESSION_BUS_ADDRESS" in os.environ:
-        return
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{user()}"
-    # A comma or a percent sign would have to be escaped in an address.
-    if not runtime.startswith("/") or not all(letter.isalnum() or letter in "/_-." for letter in runtime):
-        return
-    with contextlib.suppress(OSError):
-        found = Path(runtime, "bus").stat()
-        if stat.S_ISSOCK(found.st_mode) and found.st_uid == user():
-            os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={runtime}/bus"

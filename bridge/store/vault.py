@@ -6,7 +6,7 @@ A slot is an opaque name, see `bridge.store.places`. Values are bytes that mean 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
@@ -63,11 +63,15 @@ class Vault(abc.ABC):
         """
 
 
-def open_vault(choice: StoreChoice, notice: Callable[[str], None]) -> Vault:
+def open_vault(
+    choice: StoreChoice, notice: Callable[[str], None], variables: Callable[[], Mapping[str, str]] = dict
+) -> Vault:
     """The vault for `--token-store`. Cheap: touches no disk and loads no keyring.
 
     `notice` takes a sentence for the person, where secrets are kept elsewhere than one would think. `auto` prefers
     the system keyring and falls back to a file; `keyring` and `file` use nothing else; `memory` forgets at the end.
+    `variables` finds what of the environment leads to the keyring and is missing in this process; it is asked in a
+    thread, when the keyring is first needed.
     """
     if choice == "memory":
         from bridge.store.memory import MemoryVault
@@ -79,9 +83,10 @@ def open_vault(choice: StoreChoice, notice: Callable[[str], None]) -> Vault:
     places = platform_places()
 
     def make() -> Vault:
+        from bridge.store.backend import find_ring
         from bridge.store.disk import DiskVault
         from bridge.store.system import KeyringVault
 
-        return DiskVault(choice, places, KeyringVault(), notice)
+        return DiskVault(choice, places, KeyringVault(lambda: find_ring(variables)), notice)
 
     return LateVault(places, make)

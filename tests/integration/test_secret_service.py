@@ -72,6 +72,7 @@ def test_a_service_without_a_collection_makes_none() -> None:
 def test_no_bus_at_all(tmp_path: Path) -> None:
     pytest.importorskip("secretstorage")
     variables = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "share")}
+    variables["DBUS_SESSION_BUS_ADDRESS"] = ""  # So that the bus of whoever runs the tests is not looked for.
     saved = use_store("auto", f"save:{SLOT}:x", f"place:{SLOT}", f"load:{SLOT}", variables=variables)
     assert saved["results"] == [None, str(tmp_path / f"share/mcp-remote-bridge/credentials/{SLOT}.secret"), "x"]
     assert len(saved["notices"]) == 1

@@ -235,6 +235,8 @@ async def test_where_each_opener_fails_the_person_is_told(recorder: Recorder) ->
     with pytest.raises(BrowserNotOpened, match="BROWSER") as caught:
         await open_browser(URL, recorder.environ(RECORDER_DO="3"))
     assert "hidden" not in str(caught.value)
+    assert caught.value.tried == (f"{sys.executable} ended with status 3",)
+    assert caught.value.tried[0] in caught.value.message
     assert (await recorder.seen())["arguments"] == [URL]
 
 
@@ -242,7 +244,7 @@ async def test_a_program_that_cannot_be_run_is_no_crash(recorder: Recorder, prog
     broken = programs / ("broken.exe" if os.name == "nt" else "broken")
     broken.write_bytes(b"\x00\x01\x02")
     broken.chmod(0o755)
-    with pytest.raises(BrowserNotOpened):
+    with pytest.raises(BrowserNotOpened, match="could not be started"):
         await open_browser(URL, recorder.environ(BROWSER=str(broken)))
 
 
@@ -269,8 +271,90 @@ def test_a_browser_that_stays_outlives_us(recorder: Recorder, monkeypatch: pytes
 @pytest.mark.skipif(sys.platform != "linux", reason="the others always have a display")
 async def test_without_a_display_there_is_none(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "_is_wsl", lambda environ: False)
-    with pytest.raises(BrowserNotOpened, match="no browser to start"):
+    with pytest.raises(BrowserNotOpened, match="no browser to start") as caught:
         await open_browser(URL, {"PATH": os.environ["PATH"]})
+    assert caught.value.tried == ()
+
+
+async def test_the_opener_that_did_it_is_named(recorder: Recorder) -> None:
+    assert await open_browser(URL, recorder.environ()) == sys.executable
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="openers of Linux")
+class TestLinux:
+    """Programs of a Linux desktop, each of which notes that it was started, and with which BROWSER."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(browser, "_is_wsl", lambda environ: False)
+        made = tmp_path / "bin"
+        made.mkdir()
+        return made
+
+    def put(self, folder: Path, name: str, status: int = 0) -> str:
+        program = folder / name
+        program.write_text(f'#!/bin/sh\necho "$0 $1 $BROWSER" >> "{folder}/started"\nexit {status}\n', encoding="utf-8")
+        program.chmod(0o755)
+        return str(program)
+
+    def started(self, folder: Path) -> list[str]:
+        file = folder / "started"
+        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+    async def test_each_is_tried_until_one_opens_it(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(browser, "MOMENT", DEADLINE)
+        first, second = self.put(folder, "xdg-open", 4), self.put(folder, "x-www-browser")
+        self.put(folder, "firefox")
+        assert await open_browser(URL, {"PATH": str(folder), "DISPLAY": ":0"}) == second
+        assert self.started(folder) == [f"{first} {URL} ", f"{second} {URL} "]
+
+    async def test_what_was_tried_is_said(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(browser, "MOMENT", DEADLINE)
+        first, second = self.put(folder, "xdg-open", 4), self.put(folder, "firefox", 1)
+        with pytest.raises(BrowserNotOpened) as caught:
+            await open_browser(
+                URL, {"PATH": str(folder), "DISPLAY": ":0", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/none"}
+            )
+        assert caught.value.tried == (
+            f"{first} ended with status 4",
+            f"{second} ended with status 1",
+            "the desktop portal could not be asked (FileNotFoundError)",
+        )
+        assert caught.value.message == f"No browser could be opened: {'; '.join(caught.value.tried)}."
+
+    async def test_nothing_is_started_that_would_open_it_in_a_terminal(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(browser, "MOMENT", DEADLINE)
+        for name in ("w3m", "www-browser", "sensible-browser"):
+            self.put(folder, name)
+        # As on Debian: a name that leads to one of them.
+        (folder / "x-www-browser").symlink_to(folder / "w3m")
+        opener = self.put(folder, "xdg-open", 3)
+        with pytest.raises(BrowserNotOpened):
+            await open_browser(URL, {"PATH": str(folder), "DISPLAY": ":0", "BROWSER": "w3m"})
+        assert len(self.started(folder)) == 1
+        assert self.started(folder)[0].startswith(f"{opener} {URL}")
+        named = self.started(folder)[0].split()[-1].split(":")
+        assert "firefox" in named
+        assert not {"w3m", "x-www-browser"} & set(named)
+
+    async def test_xdg_open_is_kept_from_browsers_for_a_terminal_where_there_is_no_other(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(browser, "MOMENT", DEADLINE)
+        opener = self.put(folder, "xdg-open")
+        self.put(folder, "lynx")
+        assert await open_browser(URL, {"PATH": str(folder), "DISPLAY": ":0"}) == opener
+        named = self.started(folder)[0].split()[-1].split(":")
+        assert {"x-www-browser", "firefox"} <= set(named)
+        assert "lynx" not in named
+
+    async def test_over_ssh_the_portal_of_the_far_machine_is_not_asked(self, folder: Path) -> None:
+        environ = {"PATH": str(folder), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/none", "SSH_TTY": "/dev/pts/0"}
+        with pytest.raises(BrowserNotOpened) as caught:
+            await open_browser(URL, environ | {"DISPLAY": "localhost:10.0"})
+        assert caught.value.tried == ()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the programs are files with a mode")
@@ -298,8 +382,25 @@ class TestCommands:
         assert words_of({"PATH": "/nowhere"}, on_wsl=True) == [windows]
         assert words_of({"PATH": str(programs), "DISPLAY": ":0"}, on_wsl=True)[2][0] == str(programs / "xdg-open")
 
-    def test_macos_has_its_open(self) -> None:
-        assert words_of({"PATH": "/nowhere"}, "darwin") == [["/usr/bin/open", "https://a.example/?x"]]
+    def test_macos_has_its_open_and_then_the_open_of_the_users_session(self) -> None:
+        opening = ["/usr/bin/open", "https://a.example/?x"]
+        assert words_of({"PATH": "/nowhere"}, "darwin") == [opening]
+        found = list(commands("https://a.example/?x", {}, "darwin", on_wsl=False, user=501))
+        assert found == [opening, ["/bin/launchctl", "asuser", "501", *opening]]
+
+    @pytest.mark.parametrize("variable", ["w3m", "w3m:/usr/bin/lynx %s", "www-browser", ":", ""])
+    def test_a_variable_that_names_only_browsers_for_a_terminal_is_as_good_as_none(
+        self, programs: Path, variable: str
+    ) -> None:
+        put(programs, "w3m", "xdg-open", "www-browser")
+        (programs / "firefox").symlink_to(programs / "xdg-open")
+        found = words_of({"PATH": str(programs), "BROWSER": variable, "DISPLAY": ":0"})
+        assert [command[0] for command in found] == [str(programs / "xdg-open"), str(programs / "firefox")]
+
+    def test_of_the_variables_browsers_those_for_a_terminal_are_left_out(self, programs: Path) -> None:
+        put(programs, "w3m", "firefox")
+        found = words_of({"PATH": str(programs), "BROWSER": "w3m %s:firefox", "DISPLAY": ":0"})
+        assert found == [[str(programs / "firefox"), "https://a.example/?x"]]
 
     @pytest.mark.parametrize("name", ["SystemRoot", "SYSTEMROOT"])
     def test_windows_calls_its_handler_by_the_full_name(self, name: str) -> None:

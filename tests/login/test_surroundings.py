@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.login.surroundings import CONTAINER, NO_DISPLAY, SSH, advice, why_not_here
+from bridge.login.browser import names_browser
+from bridge.login.surroundings import CONTAINER, NO_DISPLAY, SSH, advice, place, why_not_here
 
 REDIRECT_URI = "http://localhost:51234/callback"
 SSH_HOLDS = {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
 SCREEN = {"DISPLAY": ":0"}
 
 
-def why(environ: dict[str, str], platform: str = "linux", *files: str) -> str:
-    return why_not_here(environ, platform, files.__contains__)
+def why(environ: dict[str, str], platform: str = "linux") -> str:
+    return why_not_here(environ, platform, names_browser=names_browser(environ, platform))
+
+
+def where(environ: dict[str, str], platform: str = "linux", *files: str) -> str:
+    return place(environ, platform, files.__contains__)
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_a_desktop_system_has_a_browser(platform: str) -> None:
-    assert why({}, platform) == ""
+    assert why({}, platform) == where({}, platform) == ""
 
 
 @pytest.mark.parametrize("display", [SCREEN, {"WAYLAND_DISPLAY": "wayland-0"}], ids=["x11", "wayland"])
 def test_linux_with_a_display_has_a_browser(display: dict[str, str]) -> None:
-    assert why(display) == ""
+    assert why(display) == where(display) == ""
 
 
 @pytest.mark.parametrize("platform", ["linux", "freebsd14"])
-def test_without_a_display_there_is_none_to_see(platform: str) -> None:
-    assert why({}, platform) == NO_DISPLAY
-    assert why({"DISPLAY": "", "WAYLAND_DISPLAY": ""}, platform) == NO_DISPLAY
+def test_a_missing_display_is_said_and_is_no_reason_not_to_try(platform: str) -> None:
+    for environ in ({}, {"DISPLAY": "", "WAYLAND_DISPLAY": ""}):
+        assert why(environ, platform) == ""
+        assert where(environ, platform) == NO_DISPLAY
 
 
 @pytest.mark.parametrize("name", ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"])
@@ -60,14 +66,15 @@ def test_a_display_that_ssh_forwards_is_the_persons_own() -> None:
     ],
     ids=["docker", "podman", "kubernetes", "container", "vscode", "codespaces", "devcontainer"],
 )
-def test_a_container_has_none_but_where_it_was_given_a_display(environ: dict[str, str], files: list[str]) -> None:
-    assert why(environ, "linux", *files) == CONTAINER
-    assert why(environ | SCREEN, "linux", *files) == ""
-    assert why(environ, "darwin", *files) == ""
+def test_a_container_is_said_and_is_no_reason_not_to_try(environ: dict[str, str], files: list[str]) -> None:
+    assert why(environ) == ""
+    assert where(environ, "linux", *files) == CONTAINER
+    assert where(environ | SCREEN, "linux", *files) == ""
+    assert where(environ, "darwin", *files) == ""
 
 
 def test_a_program_in_flatpak_is_in_no_container() -> None:
-    assert why({"container": "flatpak"}) == NO_DISPLAY
+    assert where({"container": "flatpak"}) == NO_DISPLAY
 
 
 @pytest.mark.parametrize(
@@ -81,14 +88,18 @@ def test_a_program_in_flatpak_is_in_no_container() -> None:
     ids=["distribution", "interop", "file", "late-file"],
 )
 def test_wsl_has_the_browser_of_windows(environ: dict[str, str], files: list[str]) -> None:
-    assert why(environ, "linux", *files) == ""
+    assert why(environ) == where(environ, "linux", *files) == ""
     # A container shares the kernel, and with it the file, but not what starts Windows' programs.
-    assert why(environ, "linux", *files, "/.dockerenv") == CONTAINER
+    assert where(environ, "linux", *files, "/.dockerenv") == CONTAINER
 
 
-@pytest.mark.parametrize("files", [[], ["/.dockerenv"]], ids=["ssh", "container"])
-def test_a_browser_that_the_user_names_wins(files: list[str]) -> None:
-    assert why(SSH_HOLDS | {"BROWSER": "/vscode/bin/helpers/browser.sh"}, "linux", *files) == ""
+def test_a_browser_that_the_user_names_wins() -> None:
+    assert why(SSH_HOLDS | {"BROWSER": "/vscode/bin/helpers/browser.sh"}) == ""
+
+
+def test_a_browser_for_a_terminal_does_not_make_ssh_a_place_for_one() -> None:
+    assert why(SSH_HOLDS | {"BROWSER": "w3m"}) == SSH
+    assert why(SSH_HOLDS | {"BROWSER": "w3m:firefox %s"}) == ""
 
 
 @pytest.mark.parametrize("reason", [SSH, NO_DISPLAY])
@@ -115,6 +126,13 @@ def test_a_browser_here_will_do_where_none_is_wanted() -> None:
 def test_any_browser_will_do_where_nothing_comes_back() -> None:
     assert advice(SSH, "").endswith("Open the link in any browser.")
     assert "ssh -L" not in advice(SSH, "")
+
+
+def test_what_was_tried_is_said_and_the_advice_is_for_the_place() -> None:
+    said = advice(f"{CONTAINER} (/usr/bin/xdg-open ended with status 3)", REDIRECT_URI, at=CONTAINER)
+    assert said.startswith(f"T{CONTAINER[1:]} (/usr/bin/xdg-open ended with status 3). Either open the link in any ")
+    assert "on this machine" not in said
+    assert "ssh" not in said
 
 
 def test_nothing_is_advised_without_a_reason() -> None:

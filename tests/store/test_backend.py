@@ -1,18 +1,12 @@
 """Which keyring is used, that it never asks, and that nothing it throws quotes a secret."""
 
 import os
-import shutil
-import socket
 import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from bridge.store import backend
 from bridge.store.backend import find_ring, reason_of, require_open
 from bridge.store.errors import KeyringUnavailable
 from bridge.store.pieces import Ring
@@ -28,7 +22,6 @@ def of_module(module: str, **members: Any) -> Any:
 def configured(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the keyring package answer with this backend."""
     keyring = pytest.importorskip("keyring")
-    monkeypatch.setattr(backend, "_find_session_bus", lambda: None)
 
     def use(found: Any) -> None:
         def get() -> Any:
@@ -201,49 +194,34 @@ def test_any_other_backend_is_taken_to_be_open() -> None:
     require_open(cast("Ring", MemoryRing()))
 
 
-@pytest.mark.skipif(not hasattr(socket, "AF_UNIX") or os.name != "posix", reason="message buses of Unix")
-class TestSessionBus:
-    @pytest.fixture
-    def runtime(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "")  # So that whatever is set now is taken back later.
-        monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
-        # A socket's path has to be short.
-        folder = Path(tempfile.mkdtemp(prefix="bus-"))
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-        yield folder
-        shutil.rmtree(folder)
+def test_what_leads_to_the_keyring_is_there_before_one_is_chosen(
+    configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package prefers KDE's wallet where it reads that the desktop is KDE."""
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", "x")
+    monkeypatch.delenv("XDG_CURRENT_DESKTOP")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/ours")
+    seen: list[str | None] = []
+    ring = of_module("somebodys.backend", priority=1)
+    configured(ring)
 
-    def test_found_where_systemd_has_it(self, runtime: Path) -> None:
-        with socket.socket(socket.AF_UNIX) as bus:
-            bus.bind(str(runtime / "bus"))
-            backend._find_session_bus()
-        assert os.environ["DBUS_SESSION_BUS_ADDRESS"] == f"unix:path={runtime}/bus"
+    def choose() -> Any:
+        seen.append(os.environ.get("XDG_CURRENT_DESKTOP"))
+        return ring
 
-    def test_a_named_one_is_kept(self, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/named")
-        with socket.socket(socket.AF_UNIX) as bus:
-            bus.bind(str(runtime / "bus"))
-            backend._find_session_bus()
-        assert os.environ["DBUS_SESSION_BUS_ADDRESS"] == "unix:path=/named"
+    monkeypatch.setattr("keyring.get_keyring", choose)
+    found = {"XDG_CURRENT_DESKTOP": "KDE", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/theirs"}
+    assert find_ring(lambda: found) is ring
+    assert seen == ["KDE"]
+    assert os.environ["DBUS_SESSION_BUS_ADDRESS"] == "unix:path=/ours"
 
-    def test_another_users_is_not_taken(self, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        mine = os.getuid()
-        monkeypatch.setattr(os, "getuid", lambda: mine + 1)
-        with socket.socket(socket.AF_UNIX) as bus:
-            bus.bind(str(runtime / "bus"))
-            backend._find_session_bus()
-        assert "DBUS_SESSION_BUS_ADDRESS" not in os.environ
 
-    def test_a_plain_file_is_no_bus(self, runtime: Path) -> None:
-        (runtime / "bus").touch()
-        backend._find_session_bus()
-        assert "DBUS_SESSION_BUS_ADDRESS" not in os.environ
+def test_a_search_that_fails_says_that_no_keyring_can_be_used(configured: Any) -> None:
+    configured(of_module("somebodys.backend", priority=1))
 
-    def test_a_path_that_would_say_more_than_a_path(self, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        strange = runtime / "a,guid=0"
-        strange.mkdir()
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(strange))
-        with socket.socket(socket.AF_UNIX) as bus:
-            bus.bind(str(strange / "bus"))
-            backend._find_session_bus()
-        assert "DBUS_SESSION_BUS_ADDRESS" not in os.environ
+    def fail() -> dict[str, str]:
+        raise OSError("hunter2")
+
+    with pytest.raises(KeyringUnavailable, match="OSError") as error:
+        find_ring(fail)
+    assert "hunter2" not in str(error.value)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from bridge.app.host_environment import keyring_variables
 from bridge.errors import BridgeError
 from bridge.store.vault import StoreChoice, Vault, open_vault
 from tests.support.waits import stretched
@@ -55,7 +56,7 @@ async def step(vault: Vault, what: str) -> str | None:
 
 async def main(choice: StoreChoice, steps: list[str]) -> None:
     notices: list[str] = []
-    vault = open_vault(choice, notices.append)
+    vault = open_vault(choice, notices.append, keyring_variables)
     results = [await step(vault, what) for what in steps]
     sys.stdout.write(json.dumps({"results": results, "notices": notices, "keyring": "keyring" in sys.modules}))
     sys.stdout.flush()

@@ -1,0 +1,137 @@
+"""The processes above this one that belong to the same user, nearest first, with a few named variables of each.
+
+Hosts pass on a short list of variables. What they keep back is still in the environment of the host itself, or of the
+terminal or the desktop that started it, and the system shows that to the same user.
+
+| system | where it is read |
+|---|---|
+| Linux | `/proc/<pid>/stat`, `status` and `environ` (proc(5)) |
+| macOS, Windows, others | psutil, as far as the system allows it |
+
+A process of another user is passed over, not read: its parent may be this user's again (`sudo`). The search ends at a
+terminal multiplexer, whose own environment is that of the day it was started. An environment is what the process was
+started with, and some programs write over it, so each value has to be checked by whoever uses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.protocol.words import shown
+
+MOST = 40
+"""How many processes are looked at."""
+
+LONGEST = 4 << 20
+"""How much of an environment is read, in bytes. Linux allows about 2 MB (execve(2))."""
+
+_LONGEST_NAME = 40
+_MULTIPLEXERS = frozenset({"tmux", "tmux: server", "screen", "SCREEN", "zellij", "dtach", "abduco"})
+# Fields of /proc/<pid>/stat, counted from the one after the name, which stands in parentheses.
+_PARENT, _STARTED = 1, 19
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """A process above this one. `name` is fit for a line of text; `environ` has named variables only."""
+
+    pid: int
+    name: str
+    environ: Mapping[str, str] = field(repr=False)
+
+
+def ancestors(names: Collection[str], platform: str = sys.platform) -> Iterator[Ancestor]:
+    """Yield the processes above this one that are this user's, nearest first, with the variables in `names`.
+
+    Quick, and reads each process only when it is asked for. Raises nothing: what cannot be read is left out.
+    """
+    user = getattr(os, "geteuid", lambda: None)()
+    if user != getattr(os, "getuid", lambda: None)():
+        return  # A program with borrowed rights believes no environment but its own.
+    if platform == "linux" and user is not None:
+        yield from from_proc(Path("/proc"), os.getpid(), user, names)
+    else:
+        yield from from_psutil(names)
+
+
+def from_proc(proc: Path, pid: int, user: int, names: Collection[str]) -> Iterator[Ancestor]:
+    """Yield the processes above `pid` that are of `user`, as Linux shows them under `proc`."""
+    wanted = {os.fsencode(name): name for name in names}
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        _, parent, since = _stat(proc / str(pid))
+        for _ in range(MOST):
+            if parent <= 0:
+                return
+            folder = proc / str(parent)
+            pid, (name, parent, started) = parent, _stat(folder)
+            if started > since or name in _MULTIPLEXERS:
+                return  # The number was given to a younger process meanwhile; or see the head of this file.
+            since = started
+            if _is_of(folder, user):
+                with contextlib.suppress(OSError):
+                    yield Ancestor(pid, shown(name, _LONGEST_NAME) or "no name", _environ(folder, wanted))
+
+
+def _stat(folder: Path) -> tuple[str, int, int]:
+    """The name, the parent and the time of the start, in ticks since the system's."""
+    data = (folder / "stat").read_bytes()
+    head, _, rest = data.rpartition(b")")
+    fields = rest.split()
+    return head.partition(b"(")[2].decode(errors="replace"), int(fields[_PARENT]), int(fields[_STARTED])
+
+
+def _is_of(folder: Path, user: int) -> bool:
+    """Whether the process has no identity but the user's: real, effective, saved, for files."""
+    if folder.stat().st_uid != user:
+        return False  # Or it is not to be looked into (prctl(2), PR_SET_DUMPABLE).
+    for line in (folder / "status").read_bytes().splitlines():
+        if line.startswith(b"Uid:"):
+            return set(map(int, line.split()[1:])) == {user}
+    return False
+
+
+def _environ(folder: Path, wanted: Mapping[bytes, str]) -> dict[str, str]:
+    with (folder / "environ").open("rb") as file:
+        data = file.read(LONGEST)
+    found: dict[str, str] = {}
+    whole, _, _ = data.rpartition(b"\0")  # What has no end was cut off.
+    for entry in whole.split(b"\0"):
+        name, equals, value = entry.partition(b"=")
+        if equals and name in wanted:
+            found.setdefault(wanted[name], os.fsdecode(value))
+    return found
+
+
+def from_psutil(names: Collection[str]) -> Iterator[Ancestor]:
+    """Yield the processes above this one that are this user's, as psutil shows them."""
+    import psutil
+
+    try:
+        own = psutil.Process()
+        user = _user_of(own)
+        above = own.parents()[:MOST]
+    except (psutil.Error, OSError):
+        return
+    for process in above:
+        try:
+            name = process.name()
+            if name in _MULTIPLEXERS:
+                return
+            if _user_of(process) != user:
+                continue
+            environ = process.environ()
+        except (psutil.Error, OSError):
+            continue
+        kept = {name: environ[name] for name in names if name in environ}
+        yield Ancestor(process.pid, shown(name, _LONGEST_NAME) or "no name", kept)
+
+
+def _user_of(process: object) -> object:
+    """Who the process is, in a form to compare: all its identities, or on Windows the account's name."""
+    uids = getattr(process, "uids", None)
+    return tuple(uids()) if uids is not None else process.username()  # type: ignore[attr-defined]
