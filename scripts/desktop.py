@@ -16,6 +16,7 @@ PROGRAMS = {
     "chromium": ("chromium", "a sign-in in a real browser"),
     "gnome-keyring-daemon": ("gnome-keyring", "tokens in a real keyring"),
     "dbus-daemon": ("dbus-daemon", "tokens in a real keyring"),
+    "Xvfb": ("xvfb", "a browser on the display that a host hid"),
 }
 
 

@@ -146,13 +146,12 @@ class Login:
             self._files.put_history(self._slot, history.tab_opened(time.time()))
             self._has_opened = True
             try:
-                opener = await open_browser(self._news.url, os.environ)
+                await open_browser(self._news.url, os.environ, self._opening_with)
             except SignInError as problem:
                 self._files.put_history(self._slot, history)
                 self._has_opened = False
                 self._not_opened(self._what_to_do(problem))
             else:
-                _logger.info("Opened the sign-in page with %s%s", opener, self._found_elsewhere())
                 self._tell(tab="opened", message="")
 
     def _why_not(self, *, wished: bool) -> str:
@@ -161,8 +160,14 @@ class Login:
             return "no browser is wanted"
         return why_not_here(os.environ, sys.platform, names_browser=names_browser(os.environ, sys.platform))
 
+    def _opening_with(self, opener: str) -> None:
+        # Said before it is known how it goes: the answer may be there first, and then this is not waited for.
+        found = f" ({self._order.desktop})" if self._order.desktop else ""
+        _logger.info("Opening the sign-in page with %s%s", opener, found)
+
     def _not_opened(self, message: str) -> None:
-        _logger.debug("No browser was opened%s", self._found_elsewhere())
+        found = self._order.desktop or "nothing of the desktop was found beside our own environment"
+        _logger.debug("No browser was opened; %s", found)
         self._tell(tab="unopened", message=message)
 
     def _what_to_do(self, problem: SignInError) -> str:
@@ -174,9 +179,6 @@ class Login:
         if at:
             why = f"{at} ({'; '.join(problem.tried)})" if problem.tried else at
         return advice(why, self._news.redirect_uri, socket.gethostname(), at=at)
-
-    def _found_elsewhere(self) -> str:
-        return f" ({self._order.desktop})" if self._order.desktop else ""
 
     def _note(self, level: str, text: str) -> None:
         """Others see what is logged here: this process has no stderr that anybody reads."""

@@ -111,16 +111,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def open_browser(url: str, environ: Mapping[str, str]) -> str:
+async def open_browser(url: str, environ: Mapping[str, str], on_start: Callable[[str], None] = lambda _: None) -> str:
     """Open `url`, with the first opener that starts and does not fail within `MOMENT` seconds; return which it was.
 
     `environ` says which there are (`BROWSER`, `PATH`, the display, the session's bus) and is what the browser gets,
-    without our own variables. Raises `SignInError` as `check_openable` does, `BrowserNotOpened` where there is no
-    opener or each one failed.
+    without our own variables. `on_start` is told each opener before it is tried. Raises `SignInError` as
+    `check_openable` does, `BrowserNotOpened` where there is no opener or each one failed.
     """
     check_openable(url)
     tried: list[str] = []
     for command in commands(url, environ, sys.platform, on_wsl=_is_wsl(environ), user=_user()):
+        on_start(command[0])
         if not (problem := await _start(command, environ)):
             return command[0]
         tried.append(f"{command[0]} {problem}")
@@ -132,6 +133,7 @@ async def open_browser(url: str, environ: Mapping[str, str]) -> str:
             tried=tuple(tried),
         )
     if address := _portal_bus(environ, sys.platform):
+        on_start(PORTAL)
         if not (problem := await _through_portal(url, address, may_start=has_display(environ))):
             return PORTAL
         tried.append(f"{PORTAL} {problem}")

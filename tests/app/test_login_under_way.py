@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from bridge.app import login_under_way as login_module
@@ -15,6 +16,7 @@ from bridge.app.login_order import login_slot, make_order
 from bridge.app.login_under_way import Login
 from bridge.app.redact import Redactor
 from bridge.config import Settings, SignInSettings
+from bridge.login.browser import BrowserNotOpened
 from bridge.login.news import News, Word
 from bridge.login.person import Asked, Person
 from bridge.oauth.errors import Refused, SignInError, TimedOut
@@ -42,7 +44,9 @@ class Played:
         self.opened: list[str] = []
         self.browser_problem: SignInError | None = None
         self.last: list[News] = []
+        self.told: list[News] = []
         order = make_order(Settings(url=URL, sign_in=SignInSettings(token_store="memory", **settings)), None, None, "")
+        order = msgspec.structs.replace(order, desktop="DISPLAY taken from process 12 (codex)")
         self.slot = login_slot(order.settings)
         monkeypatch.setattr(login_module, "sign_in_flow", self._flow)
         monkeypatch.setattr(login_module, "open_browser", self._open)
@@ -60,7 +64,7 @@ class Played:
                 await at_the_end()
 
         server = types.SimpleNamespace(
-            publish=lambda _: None, publish_last=lambda first, _: self.last.append(first), until_taken=until_taken
+            publish=self.told.append, publish_last=lambda first, _: self.last.append(first), until_taken=until_taken
         )
         async with asyncio.timeout(stretched(10)):
             await self.login.run(cast("Any", server))
@@ -72,7 +76,8 @@ class Played:
 
         return types.SimpleNamespace(run=run)
 
-    async def _open(self, url: str, environ: Mapping[str, str]) -> None:
+    async def _open(self, url: str, environ: Mapping[str, str], on_start: Callable[[str], None]) -> None:
+        on_start("/usr/bin/xdg-open")
         if self.browser_problem:
             raise self.browser_problem
         self.opened.append(url)
@@ -191,3 +196,108 @@ async def test_who_stops_it_is_told_that_it_ended_for_that(played: Callable[...,
 
     assert (await one.run(play)).outcome == "stopped"
     assert [news.failure for news in one.last] == ["stopped"]
+
+
+# -- what is said of the browser
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, str]]]:
+    caplog.set_level("DEBUG", "bridge.login")
+    return lambda: [(record.levelname, record.getMessage()) for record in caplog.records]
+
+
+async def ask_and_end(person: Person, _: Keep) -> None:
+    await person.ask(Asked(LINK, 60.0, redirect_uri="http://localhost:51234/callback"))
+    raise SignInError("It broke.")
+
+
+async def test_what_is_waited_for_and_what_was_started_is_logged(
+    played: Callable[..., Played], said: Callable[[], list[tuple[str, str]]]
+) -> None:
+    await played().run(ask_and_end)
+    assert said()[:2] == [
+        ("INFO", "Waiting up to 60 s for the browser to come back to http://localhost:51234/callback"),
+        ("INFO", "Opening the sign-in page with /usr/bin/xdg-open (DISPLAY taken from process 12 (codex))"),
+    ]
+
+
+async def test_of_a_code_it_is_logged_that_it_is_waited_for(
+    played: Callable[..., Played], said: Callable[[], list[tuple[str, str]]]
+) -> None:
+    async def play(person: Person, _: Keep) -> None:
+        await person.ask(Asked(LINK, 60.0, user_code="ABCD"))
+        raise SignInError("It broke.")
+
+    await played().run(play)
+    assert said()[0] == ("INFO", "Waiting up to 60 s for the code to be entered")
+    assert "ABCD" not in said()[0][1]
+
+
+def message_of(one: Played) -> str:
+    (message,) = {news.message for news in one.told if news.tab == "unopened"}
+    return message
+
+
+@pytest.mark.parametrize(
+    ("files", "begins", "tunnels"),
+    [
+        ([], "Neither a display nor a desktop portal was found here to open a browser with", True),
+        (["/.dockerenv"], "This is a container, and it was given neither a display nor a desktop portal ", False),
+    ],
+    ids=["no-display", "container"],
+)
+async def test_where_nothing_opens_it_the_place_and_what_was_tried_are_told(
+    files: list[str],
+    begins: str,
+    tunnels: bool,
+    played: Callable[..., Played],
+    monkeypatch: pytest.MonkeyPatch,
+    said: Callable[[], list[tuple[str, str]]],
+) -> None:
+    one = played()
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("os.path.exists", files.__contains__)
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "KUBERNETES_SERVICE_HOST", "container"):
+        monkeypatch.setenv(name, "")
+    one.browser_problem = BrowserNotOpened("It did not.", hint="", tried=("the desktop portal does not run",))
+    await one.run(ask_and_end)
+    assert message_of(one).startswith(begins)
+    assert "(the desktop portal does not run). Either " in message_of(one)
+    assert ("ssh -L 51234:localhost:51234" in message_of(one)) is tunnels
+    assert "mcp-remote-bridge callback 'ITS ADDRESS'" in message_of(one)
+    assert ("DEBUG", "No browser was opened; DISPLAY taken from process 12 (codex)") in said()
+
+
+async def test_on_a_desktop_what_was_tried_is_told(
+    played: Callable[..., Played], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = played()
+    monkeypatch.setenv("DISPLAY", ":0")
+    one.browser_problem = BrowserNotOpened(
+        "No browser could be opened: /usr/bin/xdg-open ended with status 3.", hint="", tried=("x",)
+    )
+    await one.run(ask_and_end)
+    assert message_of(one).startswith(
+        "No browser could be opened: /usr/bin/xdg-open ended with status 3. Either open the link in a browser on this "
+    )
+
+
+@pytest.mark.parametrize("is_wished", [False, True])
+async def test_over_ssh_none_is_opened_even_if_it_is_wished(
+    is_wished: bool, played: Callable[..., Played], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would open on the screen of a machine that the user is not at."""
+    one = played()
+    monkeypatch.setenv("BROWSER", "")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+
+    async def play(person: Person, keep: Keep) -> None:
+        if is_wished:
+            await wish(one)
+        await ask_and_end(person, keep)
+
+    await one.run(play)
+    assert one.opened == []
+    assert message_of(one).startswith("This is an SSH session, ")

@@ -12,6 +12,7 @@ from bridge.app.login_files import Notice
 from bridge.app.login_order import Answer, Busy, Order, Ready, Unable, decode_order, encode_answer, make_order
 from bridge.app.logins import Joined, Logins
 from bridge.config import Settings
+from bridge.host.desktop import Desktop
 from bridge.login.channel import ChannelServer
 from bridge.login.news import News, Word
 from bridge.oauth.errors import SignInError
@@ -44,7 +45,14 @@ class World:
         self.answers: list[bytes | Answer | TimeoutError | None] = []
         self.notices: list[str] = []
         self.servers: list[ChannelServer] = []
+        self.environ: dict[str, str] = {}
+        """What the last process that was started got."""
+        self.desktop = Desktop()
+        monkeypatch.setattr(logins_module, "desktop_here", self._desktop_here)
         monkeypatch.setattr(logins_module, "start_detached", self._start)
+
+    async def _desktop_here(self) -> Desktop:
+        return self.desktop
 
     def logins(self) -> Logins:
         return Logins(SLOT, self.places, self.notices.append)
@@ -69,6 +77,7 @@ class World:
     ) -> bytes | None:
         assert command[-1] == "login-process"
         assert "MCP_BRIDGE_CLIENT_SECRET" not in environ
+        self.environ = dict(environ)
         self.started.append(decode_order(order))
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, bytes):
@@ -105,6 +114,25 @@ async def test_where_none_is_under_way_one_is_started(world: World) -> None:
     assert not joined.was_under_way
     assert await heard(joined) == "preparing"
     assert [order.settings.url for order in world.started] == [URL]
+
+
+async def test_what_the_host_hid_is_handed_on(world: World) -> None:
+    """The process that signs in is in a session of its own: it could not find it any more."""
+    world.desktop = Desktop({"DISPLAY": ":0"}, ("DISPLAY taken from process 12 (codex)",))
+    await heard(await world.logins().join_or_start(an_order(), yes))
+    assert world.environ["DISPLAY"] == ":0"
+    assert {name: value for name, value in world.environ.items() if name != "DISPLAY"}.items() <= os.environ.items()
+    assert [order.desktop for order in world.started] == ["DISPLAY taken from process 12 (codex)"]
+    assert ":0" not in world.started[0].desktop
+
+
+async def test_nothing_is_looked_for_where_one_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never() -> Desktop:
+        raise AssertionError
+
+    monkeypatch.setattr(logins_module, "desktop_here", never)
+    await world.listen(4712)
+    assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
 
 
 async def test_one_that_is_under_way_is_joined(world: World) -> None:

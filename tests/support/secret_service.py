@@ -78,9 +78,8 @@ class SecretService:
 
 
 @contextlib.contextmanager
-def secret_service(*, unlocked: bool = True) -> Iterator[SecretService]:
-    """Start one, empty; `unlocked` with a default collection that is open, else without any collection."""
-    require_secret_service()
+def session_bus() -> Iterator[dict[str, str]]:
+    """Start a message bus with a home of its own; yields the environment for a process that uses it."""
     # A socket's path has to be short, shorter than pytest's directories are.
     with contextlib.ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bus-", ignore_cleanup_errors=True))
@@ -88,7 +87,6 @@ def secret_service(*, unlocked: bool = True) -> Iterator[SecretService]:
         socket = home / "bus"
         config = home / "bus.conf"
         config.write_text(_CONFIG.format(socket=socket), encoding="utf-8")
-        address = f"unix:path={socket}"
         variables = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": name,
@@ -96,11 +94,21 @@ def secret_service(*, unlocked: bool = True) -> Iterator[SecretService]:
             "XDG_DATA_HOME": str(home / "share"),
             "XDG_CONFIG_HOME": str(home / "config"),
             "XDG_CACHE_HOME": str(home / "cache"),
-            "DBUS_SESSION_BUS_ADDRESS": address,
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}",
         }
         _start(stack, ["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog"], variables)
         _until(socket.exists)
-        service = SecretService(variables, address)
+        yield variables
+
+
+@contextlib.contextmanager
+def secret_service(*, unlocked: bool = True) -> Iterator[SecretService]:
+    """Start one, empty; `unlocked` with a default collection that is open, else without any collection."""
+    require_secret_service()
+    with contextlib.ExitStack() as stack:
+        variables = stack.enter_context(session_bus())
+        home = Path(variables["HOME"])
+        service = SecretService(variables, variables["DBUS_SESSION_BUS_ADDRESS"])
         command = ["gnome-keyring-daemon", "--foreground", "--components=secrets", f"--control-directory={home / 'k'}"]
         daemon = _start(stack, [*command, *(["--unlock"] if unlocked else [])], variables)
         assert daemon.stdin is not None
