@@ -66,6 +66,7 @@ class PersonalRenewal:
         self._kept_logins: Logins | None = None
         self._joined: Joined | None = None
         self._announced = ""
+        self._warned = ""
         self._is_wished = False
         self._unkept = History()
         self._shown: SignInShown | None = None
@@ -202,7 +203,8 @@ class PersonalRenewal:
             if news.user_code:
                 words = f"{words.removesuffix(' at:')} with the code {news.user_code} at:"
             self._announce(words, news.url)
-        if news.tab == "unopened" and news.message:
+        if news.tab == "unopened" and news.message not in {"", self._warned}:
+            self._warned = news.message  # It is in all news from now on.
             _logger.warning("%s", news.message)
         is_open = news.tab != "unopened"
         self._shown = SignInShown(news.url, news.user_code, is_open=is_open, ends_in=news.ends_at - time.time())

@@ -207,6 +207,16 @@ async def test_what_a_login_logs_is_logged_once(
     assert told == [("WARNING", "first"), ("ERROR", "second"), ("INFO", "third")]
 
 
+async def test_why_no_browser_was_opened_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed = msgspec.structs.replace(UNOPENED, message="There is none.")
+    other = msgspec.structs.replace(closed, message="There is none any more.")
+    with caplog.at_level("WARNING", "bridge"):
+        await Built(monkeypatch, a_login(closed, closed, other, other, DONE)).sign_in()
+    assert [entry.message for entry in caplog.records] == ["There is none.", "There is none any more."]
+
+
 async def test_a_refusal_is_an_error_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = News(phase="failed", failure="refused", message="It was refused.", hint="Ask for less.")
     with pytest.raises(SignInError, match=r"It was refused\. Ask for less\."):
