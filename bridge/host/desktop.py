@@ -39,6 +39,7 @@ MANAGER_SECONDS = 2.0
 _LONGEST = 32 * 1024
 _LONGEST_COMMAND = 4096
 _MANAGER = "the user's systemd manager"
+_USUAL = "the usual place"
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 _SSH = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
 _BUS, _RUNTIME = "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"
@@ -184,12 +185,12 @@ class _Search:
         if system.platform in {"darwin", "win32"}:
             return
         if _RUNTIME not in self._own and not self.has(_RUNTIME) and (runtime := system.runtime()):
-            self._taken[_RUNTIME] = (runtime, "its usual place")
+            self._taken[_RUNTIME] = (runtime, _USUAL)
         runtime = self._value(_RUNTIME)
         if _BUS not in self._own and not self.has(_BUS) and runtime and (bus := bus_in(runtime, system.user)):
-            self._taken[_BUS] = (bus, "its usual place")
+            self._taken[_BUS] = (bus, _USUAL)
         if "WSL_INTEROP" not in self._own and not self.has("WSL_INTEROP") and (wsl := system.wsl_socket()):
-            self._taken["WSL_INTEROP"] = (wsl, "its usual place")
+            self._taken["WSL_INTEROP"] = (wsl, _USUAL)
 
     def found(self, names: Iterable[str] | None = None) -> Desktop:
         """What was taken, of these names if any are given."""
@@ -211,7 +212,9 @@ class _Search:
         is_elsewhere = any(own.get(name) and given.get(name) not in {None, own[name]} for name in _DISPLAYS)
         for name, rule in _RULES.items():
             value = given.get(name, "")
-            if not value or name in own or name in self._taken or len(value) > _LONGEST or not value.isprintable():
+            if not value or name in own or name in self._taken:
+                continue
+            if (len(value) > _LONGEST or not value.isprintable()) and name not in _SSH:
                 continue
             if (is_elsewhere and name in _WITH_DISPLAY) or (self.is_off and name in _DISPLAYS):
                 continue
@@ -267,6 +270,12 @@ def _like(pattern: str) -> _Rule:
 
 _WORD = _like(r"[A-Za-z0-9:;_. /-]{1,200}")
 
+
+def _mark(value: str, _: _Search) -> str:
+    """Good is whatever is there, for it is not the value that counts. What is odd is not repeated."""
+    return value if re.fullmatch(r"[A-Za-z0-9:%_. /-]{1,200}", value) else "yes"
+
+
 # Every variable that may be taken from elsewhere; the runtime folder before what is in it, a display before its key.
 _RULES: Mapping[str, _Rule] = {
     _RUNTIME: lambda value, search: search.runtime(value),
@@ -287,7 +296,7 @@ _RULES: Mapping[str, _Rule] = {
     "XDG_DATA_DIRS": lambda value, search: search.folders(value),
     "XDG_CONFIG_DIRS": lambda value, search: search.folders(value),
     # Where the user is.
-    **dict.fromkeys(_SSH, _WORD),
+    **dict.fromkeys(_SSH, _mark),
     **dict.fromkeys(("container", "KUBERNETES_SERVICE_HOST", "REMOTE_CONTAINERS", "CODESPACES", "DEVCONTAINER"), _WORD),
     "WSL_DISTRO_NAME": _WORD,
     "WSL_INTEROP": lambda value, search: search.wsl_interop(value),
