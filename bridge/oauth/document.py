@@ -17,6 +17,7 @@ import msgspec
 
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
+from bridge.protocol.nesting import is_too_deep
 from bridge.protocol.words import shown
 
 MAX_BYTES = 512 * 1024
@@ -30,6 +31,8 @@ _T = TypeVar("_T")
 
 def json_object(data: bytes) -> dict[str, object] | None:
     """The members of a JSON object whole; None for anything else. For short answers, of which every word may count."""
+    if is_too_deep(data):
+        return None
     try:
         decoded = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -45,6 +48,8 @@ class Document:
         self.where = f"the {what} at {shown(url, 300)}"
         if len(body) > MAX_BYTES:
             raise self.fault(f"holds {len(body)} bytes, and no more than {MAX_BYTES} are read")
+        if is_too_deep(body):
+            raise self.fault("is nested too deeply to be read")
         try:
             self._members = msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -9,7 +9,7 @@ scanned once for validity and never becomes Python objects, and a number such as
 | an object with `method` | `Notification` |
 | an object with `id` and one of `result`, `error` | `Response` |
 | any other JSON | `NotAMessage` is raised |
-| anything else | `NotJson` is raised |
+| JSON that is nested too deeply (`nesting`), and anything else | `NotJson` is raised |
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, Literal, NoReturn
 import msgspec
 from msgspec import Raw
 
+from bridge.protocol.nesting import is_too_deep
 from bridge.protocol.surrogates import mended
 
 RequestId = int | float | str | bytes
@@ -31,6 +32,7 @@ Octets = bytes | bytearray
 
 _ABSENT = Raw()
 _UTF8_SLICE = 1 << 16
+_TOO_DEEP = "it is nested too deeply"
 
 
 class NotJson(ValueError):
@@ -102,6 +104,8 @@ _decode_array = msgspec.json.Decoder(list[Raw]).decode
 
 def parse(line: Octets) -> Message:
     """Read one message; `line` holds no newline. Raises `NotJson` or `NotAMessage`."""
+    if is_too_deep(line):
+        raise NotJson(_TOO_DEEP)
     try:
         envelope = _decode_envelope(line)
     except msgspec.ValidationError:
@@ -109,7 +113,7 @@ def parse(line: Octets) -> Message:
     except (msgspec.DecodeError, UnicodeDecodeError):
         envelope = _decode_tolerantly(line)
     except RecursionError:
-        raise NotJson("it is nested too deeply") from None
+        raise NotJson(_TOO_DEEP) from None
     if not line.isascii():
         _check_utf8(line)
     raw_id = bytes(envelope.id)
@@ -130,13 +134,15 @@ def is_batch(line: Octets) -> bool:
 
 def batch_members(line: Octets) -> list[bytes]:
     """The members of a batch (MCP 2025-03-26, Base Protocol, Batching), each as its own line. Raises `NotJson`."""
+    if is_too_deep(line):
+        raise NotJson(_TOO_DEEP)
     try:
         return [bytes(member) for member in _decode_array(line)]
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Lone surrogates again (see `_decode_tolerantly`); here the members have to be written anew.
         return [json.dumps(member).encode() for member in _load_tolerantly(line)]
     except RecursionError:
-        raise NotJson("it is nested too deeply") from None
+        raise NotJson(_TOO_DEEP) from None
 
 
 def single_line(body: Octets) -> Octets:
@@ -189,7 +195,7 @@ def _refuse(line: Octets) -> NoReturn:
         value = _load_tolerantly(line)
         raw_id = json.dumps(value["id"]).encode() if isinstance(value, dict) and "id" in value else b""
     except RecursionError:
-        raise NotJson("it is nested too deeply") from None
+        raise NotJson(_TOO_DEEP) from None
     if not line.isascii():
         _check_utf8(line)
     raise NotAMessage("it is not a JSON-RPC 2.0 message", _answerable(raw_id))

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from bridge.oauth.document import MAX_BYTES, Document
+from bridge.oauth.document import MAX_BYTES, Document, json_object
 from bridge.oauth.errors import MetadataError
+from bridge.protocol.nesting import MAX_NESTING
 
 URL = "https://h.example/.well-known/x"
 
@@ -16,11 +17,23 @@ def document(**members: object) -> Document:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b"null", b'"x"', b'{"a":1', b'{"a":1} x', b'{"a":' * 100_000, b"\xff\xfe{}", b'{"\xff":1}'],
+    [b"", b"<html>", b"[]", b"null", b'"x"', b'{"a":1', b'{"a":1} x', b'{"a":' * 400, b"\xff\xfe{}", b'{"\xff":1}'],
 )
 def test_what_is_no_json_object(body: bytes) -> None:
     with pytest.raises(MetadataError, match=r"^The metadata at https://h\.example/\.well-known/x is not a JSON object"):
         Document(body, "metadata", URL)
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 600, 100_000])
+def test_nesting_is_read_up_to_the_limit_and_no_further(beyond: int) -> None:
+    depth = MAX_NESTING - 1 + beyond
+    body = b'{"a":"b","deep":' + b"[" * depth + b"]" * depth + b"}"
+    if beyond:
+        assert json_object(body) is None
+        with pytest.raises(MetadataError, match="is nested too deeply"):
+            Document(body, "metadata", URL)
+    else:
+        assert (json_object(body) or {})["a"] == Document(body, "metadata", URL).text("a") == "b"
 
 
 def test_a_document_has_a_limit() -> None:

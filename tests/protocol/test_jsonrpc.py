@@ -6,6 +6,7 @@ import pytest
 
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, NotAMessage, Notification, NotJson, Request, Response, parse
+from bridge.protocol.nesting import MAX_NESTING
 
 
 def refusal(line: bytes) -> NotAMessage:
@@ -204,17 +205,21 @@ def test_a_character_may_lie_across_the_slices_of_the_check() -> None:
 
 @pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
 @pytest.mark.parametrize("first", [b"1", rb'"\ud800"'])
-@pytest.mark.parametrize("depth", [*range(940, 1000, 3), 1100, 100_000])
-def test_nesting_is_taken_or_refused_and_nothing_else(depth: int, first: bytes, start: bytes, end: bytes) -> None:
-    nested = b"[" + first + b"," + start * depth + b"1" + end * depth + b"]"
-    for line in (MESSAGE % nested, nested, b'{"jsonrpc":"1.0","id":1,"x":' + nested + b"}"):
-        assert verdict(line) in {"Request", "NotJson", "NotAMessage"}
-    assert verdict(MESSAGE % nested) != "Request" or depth < 1000
+@pytest.mark.parametrize("beyond", [0, 1, 400, 600, 12_000, 500_000])
+def test_nesting_is_taken_up_to_the_limit_and_refused_beyond_it(
+    beyond: int, first: bytes, start: bytes, end: bytes
+) -> None:
+    inner = MAX_NESTING - 2 + beyond  # The envelope and the array around both are two levels.
+    nested = b"[" + first + b"," + start * inner + b"1" + end * inner + b"]"
+    assert verdict(MESSAGE % nested) == ("NotJson" if beyond else "Request")
+    assert verdict(b'{"jsonrpc":"1.0","id":1,"x":' + nested + b"}") == ("NotJson" if beyond else "NotAMessage")
 
 
-def test_sensible_nesting_is_taken() -> None:
-    for first in (b"1", rb'"\ud800"'):
-        assert verdict(MESSAGE % (b"[" + first + b"," + b"[" * 400 + b"]" * 401)) == "Request"
+def test_nesting_that_a_string_hides_is_taken_or_refused_and_nothing_else() -> None:
+    for depth in (700, 990, 12_000):
+        hidden = b'["' + b"]" * 1_000_000 + b'",' + b"[" * depth + b"]" * depth + b"]"
+        assert verdict(MESSAGE % hidden) in {"Request", "NotJson"}
+        assert verdict(b'{"jsonrpc":"1.0","id":1,"x":' + hidden + b"}") in {"NotAMessage", "NotJson"}
 
 
 # -- lone surrogates
@@ -269,8 +274,10 @@ def test_a_broken_batch_is_refused(line: bytes) -> None:
 
 def test_a_batch_nested_too_deeply_is_refused() -> None:
     for inner in (b"", rb'"\ud800"'):
-        with pytest.raises(NotJson):
-            jsonrpc.batch_members(b"[" * 100_000 + inner + b"]" * 100_000)
+        for beyond in (1, 600, 100_000):
+            with pytest.raises(NotJson):
+                jsonrpc.batch_members(b"[" * (MAX_NESTING + beyond) + inner + b"]" * (MAX_NESTING + beyond))
+        assert jsonrpc.batch_members(b"[" * MAX_NESTING + inner + b"]" * MAX_NESTING)
 
 
 @pytest.mark.parametrize("line", [b"{}", b'"[]"', b"1", b""])
