@@ -10,6 +10,8 @@ An error holds no secret. Its `message` is one sentence that a host can show; `h
 
 from __future__ import annotations
 
+import sys
+
 SERVER_ERROR = -32000
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -46,3 +48,20 @@ class RemoteError(BridgeError):
     def __init__(self, kind: str, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
+
+
+_DISTRIBUTIONS = {"jsonc": "json-with-comments"}
+"""Packages whose name on an index is not the name they are imported by."""
+
+
+def missing_package(module: str | None) -> str:
+    """What to tell the user when `module` cannot be found; empty where it is a module of the bridge itself."""
+    name = (module or "").partition(".")[0]
+    if name in ("", "bridge") or name in sys.stdlib_module_names:
+        return ""
+    package = _DISTRIBUTIONS.get(name, name)
+    return (
+        f"The Python package {package} is not installed for {sys.executable}. "
+        "Install the bridge together with the packages it needs: run `pipx install .` in its folder, "
+        "then start it as mcp-remote-bridge."
+    )

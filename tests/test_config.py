@@ -41,7 +41,7 @@ def test_a_url_is_kept_byte_for_byte(url: str) -> None:
     ("url", "says"),
     [
         ("ftp://example.com/", "not ftp"),
-        ("example.com/mcp", "not nothing"),
+        ("example.com/mcp", "must start with https:// or http://."),
         ("https:///mcp", "no usable host"),
         ("https://example.com:0/", "no usable port"),
         ("https://example.com:99999/", "malformed"),

@@ -6,18 +6,19 @@ import sys
 
 import click
 
+from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.wording import named
 
 _LONGEST = 64 * 1024
 
 
-@click.command("callback", short_help="Finish a sign-in whose browser is on another machine.")
-@click.argument("url", required=False, metavar="'URL'")
+@click.command("callback", cls=OneCommand, short_help="Finish a sign-in whose browser is on another machine.")
+@click.argument("url", cls=WordArgument, required=False, metavar="'URL'")
 def callback(url: str | None) -> None:
     """Finish a sign-in whose browser could not come back to this machine.
 
-    URL is the address the browser ended at, in quotes; without it, it is read from stdin. Every sign-in under way on
-    this machine is asked whether it is the answer to it.
+    URL is the address at which the browser ended, in quotes. Without it, the address is read from stdin. It is given to
+    the sign-in under way on this machine that it belongs to.
     """
     import asyncio
 
@@ -32,5 +33,5 @@ def _typed() -> str:
     if sys.stdin is None:
         return ""
     if sys.stdin.isatty():
-        click.echo("Paste the address that the browser ended at:", err=True)
+        click.echo("Paste the address at which the browser ended, then press Enter:", err=True)
     return sys.stdin.buffer.readline(_LONGEST).decode("utf-8", "replace")

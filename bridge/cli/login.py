@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from bridge.cli.named import NAME_OR_URL, target_of
+from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
+from bridge.cli.named import target_of
 from bridge.cli.options import login_options
 from bridge.cli.wording import clean, expiry_of, named, scopes_of
 from bridge.config import Settings
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 64 * 1024
 
 
-@click.command("login", short_help="Sign in to a server, in a browser here or anywhere.")
-@click.argument("name", metavar=NAME_OR_URL)
+@click.command("login", cls=OneCommand, short_help="Sign in to a server, in a browser here or anywhere.")
+@click.argument("name", cls=WordArgument, metavar=NAME_OR_URL)
 @login_options
 @click.pass_context
 def login(ctx: click.Context, /, name: str, **options: Any) -> None:

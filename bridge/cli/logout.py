@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.cli.named import NAME_OR_URL, Target, target_of
+from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
+from bridge.cli.named import Target, target_of
 from bridge.cli.options import account_options
 from bridge.cli.wording import clean, named
 from bridge.errors import UsageError
@@ -22,8 +23,8 @@ PROGRAM = "mcp-remote-bridge"
 _MOST = 10
 
 
-@click.command("logout", short_help="Sign out of a server.")
-@click.argument("name", required=False, metavar=NAME_OR_URL)
+@click.command("logout", cls=OneCommand, short_help="Sign out of a server.")
+@click.argument("name", cls=WordArgument, required=False, metavar=NAME_OR_URL)
 @click.option("--all", "every", is_flag=True, help="Sign out of every server.")
 @click.option("--registration", is_flag=True, help="Forget the client that was registered for it too.")
 @account_options

@@ -12,7 +12,7 @@ Stdout belongs to the protocol: only what bridges nothing writes to it, such as 
 
 from __future__ import annotations
 
-import importlib
+import errno
 import io
 import os
 import sys
@@ -23,62 +23,26 @@ from typing import Any, NoReturn
 import click
 
 from bridge import __version__
-from bridge.cli.options import callback_options, run_options, settings_from, source_of
+from bridge.cli.commands import PROGRAM, Commands, OneCommand, WordArgument
+from bridge.cli.complaints import describe
+from bridge.cli.options import callback_options, run_options, settings_from
 from bridge.config import Settings, SignInSettings, check_metadata_url
-from bridge.errors import BridgeError
-
-PROGRAM = "mcp-remote-bridge"
+from bridge.errors import BridgeError, missing_package
 
 _LEVEL_VARIABLE = "MCP_BRIDGE_LOG_LEVEL"
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-# Each is made by the module of its name, when somebody wants it: a run is to start without them.
-_ELSEWHERE = ("callback", "login", "logout", "status")
-
-
-class Commands(click.Group):
-    """A group whose first argument may also be the URL or an option of `run`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands."""
-        return sorted((*self.commands, *_ELSEWHERE))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, imported if it is not there yet."""
-        if cmd_name not in _ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        made = getattr(importlib.import_module(f"bridge.cli.{cmd_name}"), cmd_name)
-        return made if isinstance(made, click.Command) else None
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `run` in front of what is neither a command nor an option of the group itself."""
-        own = {name for param in self.get_params(ctx) for name in param.opts}
-        if not args or (args[0] not in self.list_commands(ctx) and args[0] not in own):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the short way first: it is what a host's configuration holds."""
-        formatter.write_usage(PROGRAM, "[OPTIONS] URL")
-        formatter.write_usage(PROGRAM, "COMMAND ...", prefix="       ")
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the options of `run` as well as the group's own, then the commands."""
-        params = [param for param in (*run.params, *self.get_params(ctx)) if isinstance(param, click.Option)]
-        records = [record for param in params if (record := param.get_help_record(ctx)) is not None]
-        with formatter.section("Options"):
-            formatter.write_dl(records)
-        self.format_commands(ctx, formatter)
-
-
 @click.group(cls=Commands, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Connect an MCP host on stdin and stdout with the remote MCP server at URL.
+    """Connect an MCP host on stdin and stdout to the remote MCP server at URL.
 
-    Each option can also be set by a variable, MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL; the URL
-    by MCP_BRIDGE_URL, and headers by MCP_BRIDGE_HEADER, one a line.
+    An MCP host, such as Claude Desktop or Cursor, runs this from an entry in its configuration. In a terminal, use the
+    commands.
+
+    Each option can also be set by an environment variable: MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL.
+    MCP_BRIDGE_URL sets the URL; MCP_BRIDGE_HEADER holds headers, one per line.
     """
 
 
@@ -86,7 +50,7 @@ def cli() -> None:
 @click.argument("url", nargs=-1, metavar="URL")
 @run_options
 def run(url: Sequence[str], **options: Any) -> None:
-    """Connect the host with the server at URL (the default command)."""
+    """Connect the host to the server at URL. The word "run" may be left out."""
     settings = settings_from(url, options, os.environ)
     try:
         # The loop and the HTTP client are dear to import: not for --help, and not for a usage error.
@@ -100,14 +64,14 @@ def run(url: Sequence[str], **options: Any) -> None:
     sys.exit(code)
 
 
-@cli.command("client-metadata", context_settings=_CONTEXT)
-@click.argument("url", metavar="URL")
+@cli.command("client-metadata", cls=OneCommand, context_settings=_CONTEXT)
+@click.argument("url", cls=WordArgument, metavar="URL")
 @callback_options
 def client_metadata(url: str, callback_port: int | None, callback_host: str, callback_path: str) -> None:
-    """Print the OAuth client metadata document to host at URL.
+    """Print the OAuth client metadata document for URL.
 
-    Pass --client-metadata-url URL then: servers that take such documents need no registration. A server that compares
-    ports exactly needs one that does not change: give --callback-port here and there.
+    Host what is printed at URL, then run the bridge with --client-metadata-url URL: servers that accept such documents
+    need no registration. Where a server compares the redirect URI's port, pass the same --callback-port to both.
     """
     import json
 
@@ -129,14 +93,19 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     try:
         code = cli.main(words, prog_name=PROGRAM, standalone_mode=False)
     except click.ClickException as error:
-        _complain(_describe(error))
+        _complain(describe(error))
         sys.exit(error.exit_code)
     except BridgeError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        _write(f"\n{PROGRAM}: interrupted\n")
         sys.exit(130)
     except Exception as error:
+        if (lost := _lost_stdout(error)) is not None:
+            if not _is_closed_pipe(lost):  # Whoever reads on, such as `head`, has what it wanted.
+                _complain(f"The output could not be written to stdout: {lost.strerror or lost}.")
+            sys.exit(1)
         _complain(str(_defect(error, None)))
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
@@ -148,16 +117,34 @@ def _write_anything() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _describe(error: click.ClickException) -> str:
-    if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or error.param is None:
-        return error.format_message()
-    source = source_of(error.param, error.ctx)
-    if isinstance(error.param.type, click.types.BoolParamType):
-        return f"{source} is either 1 or 0 (also yes, no, true, false, on, off)."
-    return f"{source}: {error.message}"
+def _lost_stdout(error: Exception) -> OSError | None:
+    """The error, where it is that stdout could not be written. What is left to be written is given up then."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    frame = where.tb_frame if where else None
+    # Click writes everything, its own help too, in `echo`.
+    if not isinstance(error, OSError) or frame is None or frame.f_code is not click.echo.__code__:
+        return None
+    stream = frame.f_locals.get("file")
+    if stream is None or stream is not sys.stdout:
+        return None
+    with suppress(OSError, ValueError):
+        # The interpreter writes the rest when it ends, and would complain.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+    return error
+
+
+def _is_closed_pipe(problem: OSError) -> bool:
+    # Windows says EINVAL of a pipe whose other end is closed.
+    return problem.errno == errno.EPIPE or (sys.platform == "win32" and problem.errno == errno.EINVAL)
 
 
 def _defect(error: Exception, settings: Settings | None) -> BridgeError:
+    if isinstance(error, ModuleNotFoundError) and (said := missing_package(error.name)):
+        return BridgeError(said)
     # Its text is unknown and may hold a secret; only debug shows it, through the redactor.
     if (settings.log_level if settings else os.environ.get(_LEVEL_VARIABLE)) == "debug":
         import traceback

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from bridge.app.host_entries import Entry, HostEntries
     from bridge.app.naming import Known
 
-NAME_OR_URL = "NAME_OR_URL"
-
 
 class Target(NamedTuple):
     """What a command is about: the settings as of a run, and the slot of its sign-in."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge.cli.commands import OneCommand
 from bridge.cli.named import host_entries, identity_of
 from bridge.cli.options import token_store_option
 from bridge.cli.wording import clean, expiry_of, moment, named, scopes_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _WIDTH = 14
 
 
-@click.command("status", short_help="List sign-ins, and the copies that run.")
+@click.command("status", cls=OneCommand, short_help="List sign-ins, and the copies that run.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @token_store_option
 def status(as_json: bool, token_store: Any) -> None:

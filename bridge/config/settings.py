@@ -75,6 +75,8 @@ class Settings:
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     remarks: tuple[str, ...] = ()
     """What to warn of once there is a log."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What to log at info once there is a log."""
 
     @property
     def signs_in(self) -> bool:
@@ -119,7 +121,8 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
         raise UsageError(f"The URL has a character ({code}) that no URL may hold.", hint=hint)
     scheme = parts.scheme.lower()
     if scheme not in ("http", "https"):
-        raise UsageError(f"The URL must start with https:// or http://, not {scheme or 'nothing'}.")
+        seen = f", not {scheme}://" if scheme else ""
+        raise UsageError(f"The URL must start with https:// or http://{seen}.")
     host = parts.hostname
     if not host or port == 0:
         raise UsageError(f"The URL has no usable {'port' if host else 'host'}.")
@@ -210,7 +213,7 @@ def parse_seconds(text: str, source: str, *, zero_is_none: bool = False) -> floa
         raise UsageError(f"{source} is a number of seconds such as 30, not {text!r}.") from None
     if zero_is_none and value == 0:
         return None
-    _check_seconds(value, source)
+    _check_seconds(value, source, "0 seconds or more" if zero_is_none else "more than 0 seconds")
     return value
 
 
@@ -247,9 +250,9 @@ def _shown(placeholder: re.Match[str]) -> str:
     return f"${{{word[0]}...}}" if word else "${...}"
 
 
-def _check_seconds(value: float, what: str) -> None:
+def _check_seconds(value: float, what: str, wanted: str = "more than 0 seconds") -> None:
     if not (value > 0 and math.isfinite(value)):
-        raise UsageError(f"{what} must be more than 0 seconds and finite, not {value:g}.")
+        raise UsageError(f"{what} must be {wanted}, not {value:g}.")
 
 
 def _either(words: tuple[str, ...]) -> str:

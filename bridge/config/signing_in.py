@@ -57,7 +57,7 @@ class SignInSettings:
     callback_path: str = "/callback"
     grant: Grant = "authorization-code"
     login_timeout: float = 300.0
-    answer_within: float | None = 8.0
+    answer_within: float | None = 2.0
     no_browser: bool = False
     token_store: TokenStore = "auto"  # noqa: S105 - a place
     use_id_token: bool = False

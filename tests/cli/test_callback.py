@@ -62,7 +62,7 @@ async def test_at_a_terminal_it_asks() -> None:
         try:
             async with start_command(site, "callback", stdin=far) as callback:
                 assert await callback.wait() == 2
-                assert callback.err.startswith("Paste the address that the browser ended at:\n")
+                assert callback.err.startswith("Paste the address at which the browser ended, then press Enter:\n")
         finally:
             os.close(near)
             os.close(far)

@@ -87,7 +87,7 @@ def test_a_secret_in_the_environment_does_not_show(command: Command) -> None:
         ((URL, "--callback-port", "abc"), "--callback-port"),
         ((URL, "--callback-host", "example.com"), "callback host"),
         ((URL, "--callback-path", "/../x"), "callback path"),
-        ((URL, "extra"), "extra"),
+        ((URL, "extra"), "client-metadata takes only 1 argument, and 1 more was given"),
     ],
 )
 def test_a_bad_value_is_one_line_on_stderr(command: Command, words: tuple[str, ...], says: str) -> None:

@@ -1,14 +1,17 @@
 """From words, variables and files to settings; a stand-in takes the place of the bridge itself."""
 
 import os
+import re
 import sys
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import click
 import pytest
 
-from bridge.cli.main import main
+from bridge.cli.main import main, run
+from bridge.cli.options import unknown_variables
 from bridge.config import Settings
 
 URL = "https://example.com/mcp"
@@ -172,15 +175,63 @@ def test_windows_arguments_are_taken_as_they_are(
     assert str(runner.seen[0].log_file) == "mcp?"
 
 
-def test_the_patience_is_for_tests(runner: Runner) -> None:
+OPTIONS_WITH_A_VALUE = sorted(
+    param.opts[0] for param in run.params if isinstance(param, click.Option) and not param.is_flag
+)
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_an_empty_value_counts_as_not_given_for_every_option(blank: str, runner: Runner) -> None:
+    words = [word for option in OPTIONS_WITH_A_VALUE for word in (option, blank)]
+    settings = runner.settings(*words, blank, URL)
+    assert settings == Settings(url=URL)
+    [note] = settings.notes
+    assert all(option in note for option in OPTIONS_WITH_A_VALUE)
+    assert runner.settings(URL).notes == ()
+
+
+def test_an_empty_option_leaves_the_variable_and_the_other_values(runner: Runner) -> None:
+    settings = runner.settings(URL, "--scope", "", "--header", "", "--header", "A: b", env={"MCP_BRIDGE_SCOPE": "read"})
+    assert (settings.sign_in.scope, settings.headers) == ("read", (("A", "b"),))
+    assert settings.notes == ("--scope, --header are empty, which counts as not given.",)
+
+
+def test_a_home_is_found_without_a_shell(runner: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert runner.settings(URL, "--log-file", "~/bridge.log").log_file == tmp_path / "bridge.log"
+
+
+def test_a_variable_that_no_setting_has_is_warned_of_with_the_one_it_is_like(runner: Runner) -> None:
+    [remark] = runner.settings(URL, env={"MCP_BRIDGE_PROTOCLO": SECRET}).remarks
+    assert "MCP_BRIDGE_PROTOCLO has no effect" in remark
+    assert remark.endswith("Did you mean MCP_BRIDGE_PROTOCOL?")
+    assert SECRET not in remark
+
+
+def test_a_variable_like_no_other_is_warned_of_and_an_empty_one_is_not(runner: Runner) -> None:
+    [remark] = runner.settings(URL, env={"MCP_BRIDGE_ZZZ": "1", "MCP_BRIDGE_EMPTY": ""}).remarks
+    assert "MCP_BRIDGE_ZZZ" in remark
+    assert "Did you mean" not in remark
+
+
+def test_every_variable_that_is_read_anywhere_is_known(runner: Runner) -> None:
+    sources = (Path(__file__).resolve().parents[2] / "bridge").rglob("*.py")
+    named = {name for path in sources for name in re.findall(r"MCP_BRIDGE_[A-Z_]*[A-Z]", path.read_text("utf-8"))}
+    values = dict.fromkeys(named - {"MCP_BRIDGE_TEST"} | {"MCP_BRIDGE_TEST_COMMAND"}, "1")
+    assert {"MCP_BRIDGE_TAB_PAUSE", "MCP_BRIDGE_PATIENCE"} <= named
+    assert unknown_variables(values) == ()
+
+
+def test_the_patience_is_a_variable_only(runner: Runner) -> None:
     assert runner.settings(URL, env={"MCP_BRIDGE_PATIENCE": "0.5"}).patience == 0.5
     assert runner.code(URL, env={"MCP_BRIDGE_PATIENCE": "soon"}) == 2
 
 
 USAGE_ERRORS = [
-    ((), {}, "No URL given"),
-    (("run",), {}, "No URL given"),
-    (("foo",), {}, "'foo' is neither a command nor a URL"),
+    ((), {}, "No URL was given"),
+    (("run",), {}, "No URL was given"),
+    (("foo",), {}, "'foo' is neither a URL nor a command"),
     (("rnu",), {}, "Did you mean 'run'?"),
     (("example.com/mcp",), {}, "Did you mean https://example.com/mcp ?"),
     (("example.com",), {}, "Did you mean https://example.com ?"),
@@ -191,12 +242,11 @@ USAGE_ERRORS = [
     ((URL, "--haeder", "A: b"), {}, "--header"),
     ((URL, "--log-levle", "debug"), {}, "--log-level"),
     ((URL, "--header"), {}, "--header"),
-    ((URL, "--header", ""), {}, "A header is empty"),
     ((URL, "--header", "A: ${NOT_SET_HERE}"), {}, "NOT_SET_HERE"),
     ((URL, "--header-file", "/no/such/file"), {}, "/no/such/file"),
     ((URL, "--connect-timeout", "soon"), {}, "--connect-timeout is a number of seconds"),
     ((URL, "--connect-timeout", "0"), {}, "--connect-timeout must be more than 0"),
-    ((URL, "--request-timeout=-1"), {}, "--request-timeout must be more than 0"),
+    ((URL, "--request-timeout=-1"), {}, "--request-timeout must be 0 seconds or more, not -1"),
     ((URL, "--transport", "ws"), {}, "--transport"),
     ((URL, "--protocol", "2025-11-25"), {}, "--protocol"),
     ((URL, "--protocol", "modern", "--transport", "sse"), {}, "only the legacy protocol"),
@@ -208,13 +258,21 @@ USAGE_ERRORS = [
     ((URL,), {"MCP_BRIDGE_PROTOCOL": "old"}, "MCP_BRIDGE_PROTOCOL"),
     ((URL,), {"MCP_BRIDGE_LOG_LEVEL": "loud"}, "MCP_BRIDGE_LOG_LEVEL"),
     ((URL,), {"MCP_BRIDGE_ALLOW_HTTP": "maybe"}, "MCP_BRIDGE_ALLOW_HTTP"),
-    ((), {"MCP_BRIDGE_URL": "example.com"}, "URL"),
+    (
+        (),
+        {"MCP_BRIDGE_URL": "example.com"},
+        "MCP_BRIDGE_URL is not a URL: example.com. Did you mean https://example.com ?",
+    ),
+    ((), {"MCP_BRIDGE_URL": "foo"}, "MCP_BRIDGE_URL is not a URL: 'foo'. A URL looks like https://"),
+    ((), {"MCP_BRIDGE_URL": SECRET}, "MCP_BRIDGE_URL is not a URL. A URL looks like"),
+    ((URL, "--answer-within", "-1"), {}, "--answer-within must be 0 seconds or more, not -1"),
+    ((URL, "--answer-within", "inf"), {}, "--answer-within must be 0 seconds or more, not inf"),
     # A host broke the argument at its spaces, and the rest of the secret stands alone.
     (("--header", "X-Key:", SECRET, URL), {}, "X-Key has no value"),
     (("--header", "Authorization:", "Bearer", SECRET, URL), {}, "Authorization has no value"),
     ((URL, "--header", "Authorization:"), {}, "write --header 'Authorization:${AUTH}' and"),
     (("--header", "Authorization:Bearer", SECRET, URL), {}, "2 arguments stand where one URL belongs"),
-    ((SECRET,), {}, "neither a command nor a URL"),
+    ((SECRET,), {}, "neither a URL nor a command"),
     ((f"https://u:{SECRET}@h/",), {}, "user name or password"),
     ((f"example.com/mcp?token={SECRET}",), {}, "not a URL"),
 ]

@@ -138,7 +138,6 @@ def test_a_bare_secret_over_a_variable_is_warned_of(runner: Runner) -> None:
     [
         (("--client-secret", SECRET), {}, "--client-id"),
         ((), {CLIENT_SECRET_VARIABLE: SECRET}, "--client-id"),
-        (("--client-id", "c", "--client-secret", ""), {}, "--client-secret gives an empty secret"),
         (("--client-id", "c", "--client-secret", "env:NOT_THERE"), {}, "NOT_THERE"),
         (("--client-id", "c"), {CLIENT_SECRET_VARIABLE: "env:NOT_THERE"}, CLIENT_SECRET_VARIABLE),
         (("--client-id", "c"), {CLIENT_SECRET_VARIABLE: f"{SECRET}\n{SECRET}"}, CLIENT_SECRET_VARIABLE),

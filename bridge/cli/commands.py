@@ -1,0 +1,137 @@
+"""Which command the words of a command line mean, and what to say of words that mean none.
+
+| the words | what they mean |
+|---|---|
+| a URL, with options before or after it; nothing | `run` |
+| a command, with options before or after it | that command, with these options |
+| `help`, `help COMMAND`, `version` | `--help`, `COMMAND --help`, `--version` |
+| a word that is nearly a command | an error that names the command |
+
+An empty word counts as not given, like an empty option.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from bridge.cli.options import is_blank
+from bridge.errors import UsageError
+
+PROGRAM = "mcp-remote-bridge"
+NAME_OR_URL = "NAME_OR_URL"
+"""How an argument is shown that is a server's URL or name."""
+
+# Each is made by the module of its name when it is used: a run is to start without them.
+_ELSEWHERE = ("callback", "login", "logout", "status")
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
+
+
+class WordArgument(click.Argument):
+    """An argument for which an empty word counts as not given."""
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, click.core.ParameterSource]:
+        """Look at the command line."""
+        if self.name is not None and is_blank(opts.get(self.name)):
+            opts = {name: value for name, value in opts.items() if name != self.name}
+        return super().consume_value(ctx, opts)
+
+
+class OneCommand(click.Command):
+    """A command that refuses words it has no use for without showing them: one may be a secret."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options and arguments. Raises `UsageError` for more arguments than there are."""
+        super().parse_args(ctx, args)
+        if count := sum(not is_blank(word) for word in ctx.args):
+            own = sum(isinstance(param, click.Argument) for param in self.params)
+            few = "no arguments" if own == 0 else f"only {own} argument{'s' if own > 1 else ''}"
+            raise UsageError(
+                f"{self.name} takes {few}, and {count} more {'was' if count == 1 else 'were'} given.",
+                hint=f"{PROGRAM} {self.name} --help shows how to use it; put an argument with spaces in quotes.",
+            )
+        return []
+
+
+class Commands(click.Group):
+    """A group whose first word may also be the URL or an option of `run`, which is the command `default`."""
+
+    default = "run"
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted((*self.commands, *_ELSEWHERE))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported if it is not there yet."""
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        made = getattr(importlib.import_module(f"bridge.cli.{cmd_name}"), cmd_name)
+        return made if isinstance(made, click.Command) else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command first, `run` where there is none. Raises `UsageError` for what is nearly a command."""
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        if not (args and args[0] in own):
+            args = command_first(args, self.list_commands(ctx), self._options_with_value(), self.default)
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the short way first: it is what a host's configuration holds."""
+        formatter.write_usage(PROGRAM, "[OPTIONS] URL")
+        formatter.write_usage(PROGRAM, "COMMAND ...", prefix="       ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the commands, then the options of `run` as well as the group's own."""
+        self.format_commands(ctx, formatter)
+        params = [*self.commands[self.default].params, *self.get_params(ctx)]
+        records = [param.get_help_record(ctx) for param in params if isinstance(param, click.Option)]
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in records if record is not None])
+
+    def _options_with_value(self) -> frozenset[str]:
+        options = [param for param in self.commands[self.default].params if isinstance(param, click.Option)]
+        return frozenset(name for option in options if not option.is_flag for name in option.opts)
+
+
+def command_first(words: Sequence[str], commands: Iterable[str], with_value: Iterable[str], default: str) -> list[str]:
+    """`words` with the command first. `with_value` are the options whose value is the next word.
+
+    Raises `UsageError` where the first word that is no option is nearly a command's name.
+    """
+    commands, with_value = set(commands), set(with_value)
+    place = 0
+    while place < len(words) and (is_blank(words[place]) or words[place].startswith("-")) and words[place] != "--":
+        place += 2 if words[place] in with_value else 1
+    word = words[place] if place < len(words) else ""
+    rest = [*words[:place], *words[place + 1 :]]
+    if word in commands:
+        return [word, *rest]
+    if word == "version":
+        return ["--version"]
+    if word == "help":
+        return _help(rest, commands)
+    # Nothing else is compared or shown: it may be a secret that lost its header.
+    is_plain = _PLAIN.fullmatch(word) is not None
+    if is_plain and (near := difflib.get_close_matches(word, [*sorted(commands), "help", "version"], n=1)):
+        raise UsageError(f"There is no command {word!r}.", hint=f"Did you mean {near[0]!r}?")
+    return [default, *words]
+
+
+def _help(words: Sequence[str], commands: set[str]) -> list[str]:
+    about = [word for word in words if not is_blank(word) and not word.startswith("-")]
+    if not about:
+        return ["--help"]
+    if about[0] in commands:
+        return [about[0], "--help"]
+    near = difflib.get_close_matches(about[0], commands, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"{PROGRAM} --help lists the commands."
+    raise UsageError("There is no such command to explain.", hint=hint)
