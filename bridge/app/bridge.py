@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.app.sleep import SleepDetector
 from bridge.errors import SERVER_ERROR
 from bridge.host.output import HostOutput
-from bridge.protocol import jsonrpc, mcp
+from bridge.protocol import host_names, jsonrpc, mcp
 from bridge.protocol.framing import Framed, HostFraming
 from bridge.protocol.jsonrpc import Request
 from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Remote, RemoteRequest
@@ -85,6 +85,7 @@ class Bridge:
         self._remote: Remote
         self._drop_idle: Callable[[], None]
         self._wish: Callable[[], None]
+        self._is_host_told = not _logger.isEnabledFor(logging.DEBUG)
         self._act: dict[type, Callable[[Any], None]] = {
             SendToHost: self._send_to_host,
             Remember: lambda command: self._remember(command.eras),
@@ -137,6 +138,8 @@ class Bridge:
 
     def take(self, event: Event) -> None:
         """Hand an event to the session and do what it says."""
+        if not self._is_host_told and isinstance(event, HostMessage) and isinstance(event.message, Request):
+            self._tell_host(event.message)
         try:
             commands = self._machine.handle(event, time.monotonic())
         except Exception:
@@ -148,6 +151,11 @@ class Bridge:
             self._act[type(command)](command)
         if self._quiet is not None and not self._machine.busy:
             self._quiet.set()
+
+    def _tell_host(self, request: Request) -> None:
+        if host := host_names.described(request.params):
+            self._is_host_told = True
+            _logger.debug("host: %s", host)
 
     def stop(self, why: str) -> None:
         """End the run, for the first reason that is given."""

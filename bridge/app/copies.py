@@ -39,6 +39,17 @@ def running_copies() -> list[Copy]:
         return []
 
 
+def started_by() -> str:
+    """The name and number of the process that started this one."""
+    import psutil
+
+    try:
+        number = _parent(own := psutil.Process())
+        return f"{_name_of_parent(own)} (process {number})" if number else UNKNOWN
+    except (psutil.Error, OSError):
+        return UNKNOWN
+
+
 def copies_among(processes: Iterable[Any], user: str) -> list[Copy]:
     """The copies of `user` among these processes, as psutil gives them.
 

@@ -185,10 +185,16 @@ class FileHandler(logging.Handler):
         super().__init__(level)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            # Not made: a path with a mistake in it would leave folders nobody wanted, and its log would not be found.
+            raise UsageError(
+                f"The log file {path} cannot be opened: the folder {path.absolute().parent} does not exist.",
+                hint="Make that folder, or give another file with --log-file.",
+            ) from None
         except OSError as error:
-            raise UsageError(f"The log file {path} cannot be opened: {error.strerror}.") from None
+            hint = "It is a folder; name a file in it." if path.is_dir() else "Give another file with --log-file."
+            raise UsageError(f"The log file {path} cannot be opened: {error.strerror}.", hint=hint) from None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record; a full disk loses it."""

@@ -25,6 +25,7 @@ import time
 
 from bridge.app import log
 from bridge.app.endings import end_for_certain
+from bridge.app.log_head import log_head
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.login_order import (
     LIMIT,
@@ -62,6 +63,7 @@ def run_login_process() -> int:
     # A person is asked once more where the server turns out not to know the client.
     end_for_certain(_MOST_ASKED * order.settings.sign_in.login_timeout + _BESIDES_THE_PERSON, 1)
     with _configure_log(order.settings) as logging_to:
+        log_head(order.settings, "a sign-in, in a process of its own")
         try:
             asyncio.run(_run(order, logging_to, platform_places()))
         except BridgeError as problem:

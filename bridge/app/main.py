@@ -15,6 +15,7 @@ from bridge.app import log
 from bridge.app.authorization import Authorization
 from bridge.app.bridge import Bridge
 from bridge.app.endings import end_for_certain, stop_on_signals
+from bridge.app.log_head import log_head
 from bridge.config import Settings
 from bridge.errors import UsageError
 from bridge.host.output import HostOutput
@@ -46,13 +47,31 @@ def run_bridge(settings: Settings) -> int:
     except OSError as problem:
         raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
     with log.configure(settings) as logging_to:
+        _say_first(settings)
         asyncio.run(_run(settings, logging_to, *descriptors))
+        if os.isatty(descriptors[0]):
+            _logger.info("stopped")
     return 0
 
 
-async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int) -> None:
+def _say_first(settings: Settings) -> None:
+    log_head(settings, "a run of the bridge")
     for remark in settings.remarks:
         _logger.warning("%s", remark)
+    for note in settings.notes:
+        _logger.info("%s", note)
+
+
+def _say_at_a_terminal(url: str) -> None:
+    _logger.info(
+        "This program is meant to be started by an MCP host, which talks to it on stdin and stdout. Here stdin is "
+        "a terminal: it waits for MCP messages, and Ctrl-C ends it. To sign in: mcp-remote-bridge login %s ; "
+        "to list your sign-ins: mcp-remote-bridge status ; for help: mcp-remote-bridge --help",
+        url,
+    )
+
+
+async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int) -> None:
     proxy = proxy_for(settings.url, os.environ)
     if proxy and proxy.auth:
         logging_to.redactor.add(proxy.auth[1])
@@ -84,6 +103,8 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
     if not watch_parent(lambda: bridge.stop("the parent process died")):
         _logger.debug("this system does not tell when the parent process dies")
     HostInput(stdin, bridge.on_input, bridge.on_input_end).start()
+    if os.isatty(stdin):
+        _say_at_a_terminal(settings.url)
     closing: list[asyncio.Task[None]] = []
 
     def on_stop() -> None:

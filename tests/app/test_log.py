@@ -75,7 +75,7 @@ def test_stderr_shows_the_wanted_levels(
 
 
 def test_the_file_has_time_process_level_and_name(configured: Configurer, tmp_path: Path) -> None:
-    file = tmp_path / "new" / "bridge.log"
+    file = tmp_path / "bridge.log"
     configured(log_file=file, silent=True)
     say_everything()
     pattern = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}[+-]\d\d:\d\d {os.getpid()} (\w+) bridge\.test: (.)"
@@ -110,6 +110,13 @@ def test_a_file_that_cannot_be_opened_is_a_usage_error(configured: Configurer, t
             configured(log_file=path)
         assert str(path) in str(caught.value)
     assert logging.getLogger().handlers == handlers
+
+
+def test_a_folder_that_is_not_there_is_told_and_not_made(configured: Configurer, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        configured(log_file=tmp_path / "new" / "bridge.log")
+    assert f"the folder {tmp_path / 'new'} does not exist. Make that folder" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_event_is_one_capped_printable_line(

@@ -3,8 +3,10 @@
 import errno
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+import threading
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -164,6 +166,40 @@ def test_a_reader_that_has_had_enough_is_told_nothing(words: Sequence[str]) -> N
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+# -- a run that no host started
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+def test_a_run_at_a_terminal_says_what_it_waits_for_and_what_to_do_instead() -> None:
+    import pty
+
+    near, far = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "bridge", "http://127.0.0.1:1/mcp"],
+        cwd=ROOT,
+        stdin=far,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(far)
+    timer = threading.Timer(30, running.kill)
+    timer.start()
+    try:
+        assert running.stderr is not None
+        line = running.stderr.readline()
+        assert "started by an MCP host" in line
+        assert "mcp-remote-bridge login http://127.0.0.1:1/mcp ;" in line
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate()
+    finally:
+        timer.cancel()
+        running.kill()
+        running.communicate()
+        os.close(near)
+    assert (running.returncode, out, err) == (0, "", "mcp-remote-bridge: stopped\n")
 
 
 # -- packages that are not there
