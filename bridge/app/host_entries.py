@@ -1,4 +1,4 @@
-"""The servers that hosts on this machine are configured to reach through this bridge. Files are only read.
+"""The servers in the configurations of the hosts on this machine. Files are only read.
 
 | host | file | where in it |
 |---|---|---|
@@ -14,22 +14,24 @@
 Files in the working folder (`.mcp.json`, `.vscode/mcp.json`) are left out: whoever made that folder would decide which
 server a name means, and which of the user's variables and files are sent there as a client secret. So is Goose, whose
 file is YAML.
+
+An entry that does not run this bridge is kept too, without what may be secret in it, to tell the user so.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bridge.app.invocation import arguments_of
-
-LIMIT = 16_000_000
-"""Bytes that are read of one file: Claude Code keeps more than servers in its own."""
+from bridge.app.config_text import Broken, read_config
+from bridge.app.invocation import arguments_of, is_url
 
 _MOST_ENTRIES = 1000
+_URL_KEYS = ("url", "serverUrl", "httpUrl")  # Most hosts; Windsurf; Gemini CLI.
+_MCP_REMOTE = re.compile(r"(^|[/\\])mcp-remote(@[^/\\]*)?(\.cmd)?$")
 
 Key = Literal["mcpServers", "servers", "context_servers", "mcp_servers"]
 
@@ -55,11 +57,27 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherEntry:
+    """A server's entry that does not run this bridge.
+
+    `program` is the command's own name, without its folder; empty where the host itself connects to the server. `url`
+    is the remote server's, where one is named; it may hold a secret.
+    """
+
+    host: str
+    path: Path
+    name: str
+    program: str
+    url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class HostEntries:
     """What was found; `notes` tell of files that could not be read, a sentence each."""
 
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
+    others: tuple[OtherEntry, ...] = ()
 
 
 def host_files(platform: str, environ: Mapping[str, str], home: Path) -> list[HostFile]:
@@ -100,49 +118,49 @@ def _xdg(platform: str, environ: Mapping[str, str], home: Path) -> Path:
 
 
 def read_entries(files: Iterable[HostFile]) -> HostEntries:
-    """The entries that run this bridge. A broken file is a note; one that is not there is nothing."""
+    """The entries in these files. A broken file is a note; one that is not there is nothing."""
     entries: list[Entry] = []
+    others: list[OtherEntry] = []
     notes = []
     for file in files:
         try:
-            content = _content(file)
-        except (OSError, ValueError, RecursionError) as problem:
-            why = (problem.strerror if isinstance(problem, OSError) else None) or "it is not what its name says"
-            notes.append(f"The configuration of {file.host} cannot be read: {why} ({file.path}).")
+            content = read_config(file.path)
+        except Broken as why:
+            notes.append(f"The configuration of {file.host} cannot be read ({file.path}): {why}.")
             continue
-        entries += _entries(file, content)
-    return HostEntries(tuple(entries[:_MOST_ENTRIES]), tuple(notes))
+        for entry in _entries(file, content):
+            if isinstance(entry, Entry):
+                entries.append(entry)
+            else:
+                others.append(entry)
+    return HostEntries(tuple(entries[:_MOST_ENTRIES]), tuple(notes), tuple(others[:_MOST_ENTRIES]))
 
 
-def _content(file: HostFile) -> object:
-    try:
-        with file.path.open("rb") as stream:
-            data = stream.read(LIMIT + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if len(data) > LIMIT:
-        raise ValueError("too long")
-    text = data.decode("utf-8-sig")
-    if file.path.suffix == ".toml":
-        import tomllib
-
-        return tomllib.loads(text)
-    try:
-        return json.loads(text) if text.strip() else None
-    except ValueError:
-        # Editors' files hold comments and commas before a closing bracket.
-        import jsonc
-
-        return jsonc.loads(text)
-
-
-def _entries(file: HostFile, content: object) -> Iterator[Entry]:
+def _entries(file: HostFile, content: object) -> Iterator[Entry | OtherEntry]:
     for table in _tables(content, file.key):
         for name, value in table.items():
             words, environ = _words(value)
             arguments = arguments_of(words, is_process=False)
             if arguments is not None:
                 yield Entry(file.host, file.path, name, arguments, environ)
+            elif url := _own_url(value):
+                yield OtherEntry(file.host, file.path, name, "", url)
+            elif words:
+                yield _of_another(file, name, words)
+
+
+def _own_url(value: object) -> str:
+    """The URL of a server that the host itself connects to; empty for other entries."""
+    found = (value.get(key) for key in _URL_KEYS) if isinstance(value, dict) else ()
+    return next((url for url in found if isinstance(url, str) and is_url(url)), "")
+
+
+def _of_another(file: HostFile, name: str, words: list[str]) -> OtherEntry:
+    remote = next((index for index, word in enumerate(words) if _MCP_REMOTE.search(word)), None)
+    if remote is not None:
+        url = next((word for word in words[remote + 1 :] if is_url(word)), "")
+        return OtherEntry(file.host, file.path, name, "mcp-remote", url)
+    return OtherEntry(file.host, file.path, name, re.split(r"[/\\]", words[0])[-1])
 
 
 def _tables(content: object, key: Key) -> Iterator[dict[str, Any]]:

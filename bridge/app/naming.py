@@ -1,20 +1,21 @@
-"""Which server a name means, where somebody does not want to type its URL.
+"""Which server a name means, where the user does not type its URL.
 
 | the name is | it means |
 |---|---|
 | that of an entry in a host's configuration, exactly | what that entry runs |
-| the host name of a server that somebody signed in to, or a label of it (`linear` of `mcp.linear.app`) | that sign-in |
+| the host name of a server that was signed in to, or a label of it (`linear` of `mcp.linear.app`) | that sign-in |
 
 A URL is none. Of several sign-ins the one with the given options counts, then the only one, then that in `default`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bridge.app.host_entries import Entry
+from bridge.app.host_entries import Entry, OtherEntry
 from bridge.errors import UsageError
 from bridge.oauth.record import Record, tokens_slot
 from bridge.protocol.words import shown
@@ -24,13 +25,16 @@ DEFAULT_PROFILE = "default"
 SLOT_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 """The options of a run, as `cli` names them, that make it another sign-in to the same server."""
 
+LOGIN = "mcp-remote-bridge login"
+
+_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:@%+=,~-]+")
 _MOST = 20
 _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A server that somebody signed in to. `options` are those of a run that has this slot, as `cli` names them."""
+    """A server that was signed in to. `options` are those of a run that has this slot, as `cli` names them."""
 
     slot: str
     server: str
@@ -62,10 +66,13 @@ def entries_named(name: str, entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.name == name]
 
 
-def known_named(name: str, known: Sequence[Known], given: Mapping[str, str | None]) -> Known | None:
+def known_named(
+    name: str, known: Sequence[Known], given: Mapping[str, str | None], command: str = LOGIN
+) -> Known | None:
     """The sign-in that `name` means; None where no server is called so.
 
-    `given` are those of `SLOT_OPTIONS` that somebody wrote. Raises `UsageError` where several may be meant.
+    `given` are those of `SLOT_OPTIONS` that were given; `command` is what the user typed, up to the name. Raises
+    `UsageError` where several may be meant.
     """
     found = [one for one in known if _is_called(one.server, name)]
     for wanted in (given, {}, {"profile": DEFAULT_PROFILE}):
@@ -74,7 +81,7 @@ def known_named(name: str, known: Sequence[Known], given: Mapping[str, str | Non
             return some[0]
     if not found:
         return None
-    raise ambiguous(name, [f"{one.server} {spelled(one.options)}".rstrip() for one in found])
+    raise ambiguous(name, [typed_for(command, one.server, one.options) for one in found])
 
 
 def spelled(options: Mapping[str, str | None]) -> str:
@@ -82,14 +89,39 @@ def spelled(options: Mapping[str, str | None]) -> str:
     told = {option: options.get(option) for option in SLOT_OPTIONS}
     if told["profile"] == DEFAULT_PROFILE:
         del told["profile"]
-    return " ".join(f"--{option.replace('_', '-')} {text}" for option, text in told.items() if text)
+    return " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in told.items() if text)
 
 
-def ambiguous(name: str, candidates: Sequence[str]) -> UsageError:
-    """The error for a name that several servers have."""
+def typed_for(command: str, server: str, options: Mapping[str, str | None]) -> str:
+    """What to type for one server: `command`, its URL or name, and the options."""
+    return f"{command} {quoted(server)} {spelled(options)}".rstrip()
+
+
+def quoted(word: str) -> str:
+    """A word as it is typed in any shell."""
+    return word if _NEEDS_NO_QUOTES.fullmatch(word) else f'"{word}"'
+
+
+def ambiguous(name: str, commands: Sequence[str]) -> UsageError:
+    """The error for a name that several servers have. `commands` are what to type for each."""
     return UsageError(
-        f"{shown(name, _LONGEST)!r} may mean {_listed(candidates)}.", hint="Give the URL, with the options shown."
+        f"Several servers are called {shown(name, _LONGEST)!r}.",
+        hint=f"Run the command for the one you mean: {_listed(commands, '; ')}.",
     )
+
+
+def elsewhere(name: str, other: OtherEntry, command: str = LOGIN) -> UsageError:
+    """The error for the name of an entry that does not run this bridge: what it is, and what to type instead."""
+    entry = f"{shown(name, _LONGEST)!r} in the configuration of {other.host} ({other.path})"
+    url = shown(other.url, _LONGEST)
+    use = f"To use the bridge for it, run: {typed_for(command, url or 'URL', {})}"
+    if url:
+        use += f" ; and give {other.host} the command mcp-remote-bridge with the argument {quoted(url)} in that entry."
+    if not other.program:
+        return UsageError(f"{entry} is a server that {other.host} connects to itself, without this bridge.", hint=use)
+    if not url:
+        use = f"If it is for a remote server, give that server's URL: {command} URL"
+    return UsageError(f"{entry} runs {shown(other.program, _LONGEST)}, not this bridge.", hint=use)
 
 
 def unknown(name: str, entries: Sequence[Entry], known: Sequence[Known], notes: Sequence[str] = ()) -> UsageError:
@@ -97,8 +129,8 @@ def unknown(name: str, entries: Sequence[Entry], known: Sequence[Known], notes: 
     names = [f"{entry.name} ({entry.host})" for entry in entries]
     servers = [urlsplit(one.server).hostname or one.server for one in known]
     found = _listed([*dict.fromkeys(names), *dict.fromkeys(servers)])
-    hint = f"Known are {found}; or give the URL." if found else "None is known on this machine; give the URL."
-    return UsageError(f"No server is called {shown(name, _LONGEST)!r} here.", hint=" ".join([*notes, hint]))
+    hint = f"Known names: {found}. Or give the URL." if found else "No server has a name on this machine; give the URL."
+    return UsageError(f"No server is called {shown(name, _LONGEST)!r}.", hint=" ".join([*notes, hint]))
 
 
 def _is_called(server: str, name: str) -> bool:
@@ -110,7 +142,7 @@ def _is_called(server: str, name: str) -> bool:
     return wanted == host or (wanted in host.split(".") and not host.replace(".", "").isdigit())
 
 
-def _listed(candidates: Sequence[str]) -> str:
+def _listed(candidates: Sequence[str], between: str = ", ") -> str:
     texts = [shown(text, _LONGEST) for text in dict.fromkeys(candidates)]
     more = f" and {len(texts) - _MOST} more" if len(texts) > _MOST else ""
-    return ", ".join(texts[:_MOST]) + more
+    return between.join(texts[:_MOST]) + more

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from bridge.cli.commands import PROGRAM
 from bridge.cli.options import URL_VARIABLE, run_options, settings_from
 from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError
@@ -49,7 +50,7 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
     """What `name`, given to the command of `ctx` with these `options`, is about. Raises `UsageError`."""
     from bridge.app.invocation import is_url
     from bridge.app.login_order import slot_of
-    from bridge.app.naming import SLOT_OPTIONS, entries_named, known_named, unknown
+    from bridge.app.naming import SLOT_OPTIONS, elsewhere, entries_named, known_named, unknown
 
     if is_url(name):
         settings = settings_from([name], options, os.environ)
@@ -61,8 +62,11 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
     known = _known(options)
     given = {option: options[option] for option in _given(ctx) & options.keys()}
     telling = {option: given[option] for option in SLOT_OPTIONS if option in given}
-    found = known_named(name, known, telling)
+    command = f"{PROGRAM} {ctx.info_name}"
+    found = known_named(name, known, telling, command)
     if found is None:
+        if other := next((one for one in hosts.others if one.name == name), None):
+            raise elsewhere(name, other, command)
         if "." in name or ":" in name:
             settings_from([name], options, os.environ)  # Raises, and may know which URL was meant.
         raise unknown(name, hosts.entries, known, hosts.notes)
@@ -105,13 +109,14 @@ def _parse(arguments: Sequence[str], environ: Mapping[str, str]) -> click.Contex
 
 
 def _given(ctx: click.Context) -> set[str]:
-    """The options that somebody wrote, on the line or as a variable."""
+    """The options that were given, on the line or as a variable."""
     written = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
     options = (param.name for param in ctx.command.params if isinstance(param, click.Option))
     return {name for name in options if name is not None and ctx.get_parameter_source(name) in written}
 
 
 def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options: Mapping[str, Any]) -> Settings:
+    """The settings of the entries of one name: of several that are not the same sign-in, the one with these options."""
     from bridge.app.login_order import slot_of
     from bridge.app.naming import ambiguous
 
@@ -120,20 +125,46 @@ def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options
         for option, value in options.items()
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
     }
+    own = [(entry, _of_entry(entry, {})) for entry in entries]
+    of_these = _with_options([settings for _, settings in own], on_the_line)
+    if len({slot_of(settings) for settings in of_these}) == 1:
+        entries = [entry for entry, settings in own if settings in of_these]
     found: dict[str, tuple[Entry, Settings]] = {}
     for entry in entries:
         settings = _of_entry(entry, on_the_line)
         found.setdefault(slot_of(settings), (entry, settings))
     if len(found) > 1:
-        raise ambiguous(name, [f"{_typed(settings)} ({entry.host})" for entry, settings in found.values()])
+        several = [settings for _, settings in found.values()]
+        command = f"{PROGRAM} {ctx.info_name}"
+        raise ambiguous(
+            name, [f"{_command_for(command, name, one, several)} ({entry.host})" for entry, one in found.values()]
+        )
     [(_, settings)] = found.values()
     return settings
 
 
-def _typed(settings: Settings) -> str:
-    from bridge.app.naming import SLOT_OPTIONS, spelled
+def _with_options(several: Sequence[Settings], options: Mapping[str, Any]) -> list[Settings]:
+    """Those of `several` that have the given ones of the options which make it another sign-in."""
+    from bridge.app.naming import SLOT_OPTIONS
 
-    return f"{settings.url} {spelled({name: getattr(settings.sign_in, name) for name in SLOT_OPTIONS})}".rstrip()
+    given = {option: options[option] for option in SLOT_OPTIONS if option in options}
+    return [one for one in several if all(getattr(one.sign_in, option) == text for option, text in given.items())]
+
+
+def _command_for(command: str, name: str, settings: Settings, several: Sequence[Settings]) -> str:
+    """What to type for just these settings: the name and options where they tell it from the others, else the URL."""
+    from bridge.app.naming import SLOT_OPTIONS, quoted, typed_for
+
+    own = {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
+    telling = {
+        option: text
+        for option, text in own.items()
+        if text and any(getattr(other.sign_in, option) != text for other in several)
+    }
+    if telling and _with_options(several, telling) == [settings]:
+        words = " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in telling.items())
+        return f"{command} {quoted(name)} {words}"
+    return typed_for(command, settings.url, own)
 
 
 def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:

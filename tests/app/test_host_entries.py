@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.app import host_entries
+from bridge.app import config_text, host_entries
 from bridge.app.host_entries import Entry, HostFile, host_files, read_entries
 
 URL = "https://mcp.example/mcp"
@@ -39,7 +39,34 @@ def test_entries_that_run_something_else_are_left_out(tmp_path: Path) -> None:
         "g": {"command": "mcp-remote-bridge", "args": ["status"]},
         "h": None,
     }
-    assert read(tmp_path / "a.json", json.dumps({"mcpServers": servers})) == []
+    (tmp_path / "a.json").write_text(json.dumps({"mcpServers": servers}))
+    found = read_entries([HostFile("Host", tmp_path / "a.json")])
+    assert found.entries == ()
+    others = [(other.name, other.program, other.url) for other in found.others]
+    assert others == [("a", "mcp-remote", URL), ("b", "", URL), ("g", "mcp-remote-bridge", "")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "program", "url"),
+    [
+        ({"url": URL, "type": "http"}, "", URL),
+        ({"serverUrl": URL}, "", URL),
+        ({"httpUrl": URL}, "", URL),
+        ({"url": "${input:url}"}, None, ""),
+        ({"command": "npx", "args": ["-y", "mcp-remote@latest", URL, "--header", "A: planted"]}, "mcp-remote", URL),
+        ({"command": "cmd", "args": ["/c", "npx", "mcp-remote", URL]}, "mcp-remote", URL),
+        ({"command": "C:\\tools\\mcp-remote.cmd", "args": [URL]}, "mcp-remote", URL),
+        ({"command": "npx", "args": ["mcp-remote"], "env": {"URL": URL}}, "mcp-remote", ""),
+        ({"command": "/usr/bin/node", "args": ["server.js", "--key", "planted"]}, "node", ""),
+    ],
+)
+def test_what_else_an_entry_is_is_kept_without_its_arguments(
+    tmp_path: Path, entry: object, program: str | None, url: str
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"mcpServers": {"n": entry}}))
+    others = read_entries([HostFile("Host", tmp_path / "a.json")]).others
+    assert [(other.program, other.url) for other in others] == ([] if program is None else [(program, url)])
+    assert "planted" not in repr(others)
 
 
 def test_an_entry_may_leave_arguments_and_variables_out(tmp_path: Path) -> None:
@@ -136,7 +163,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_note(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_entries, "LIMIT", 10)
+    monkeypatch.setattr(config_text, "LIMIT", 10)
     (tmp_path / "a.json").write_bytes(b" " * 11)
     assert len(read_entries([HostFile("Host", tmp_path / "a.json")]).notes) == 1
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.app.host_entries import Entry
-from bridge.app.naming import Known, ambiguous, entries_named, known_from, known_named, spelled, unknown
+from bridge.app.host_entries import Entry, OtherEntry
+from bridge.app.naming import Known, ambiguous, elsewhere, entries_named, known_from, known_named, spelled, unknown
 from bridge.errors import UsageError
 from bridge.oauth.record import tokens_slot
 from tests.oauth.samples import SERVER_URL, client, record
@@ -79,13 +79,15 @@ def test_sign_ins_that_differ_in_their_client_are_told_with_it_and_chosen_by_it(
     one, two = (Known(f"tokens-{name}", server, "default", {"profile": "default", "client_id": name}) for name in "12")
     with pytest.raises(UsageError) as raised:
         known_named("linear", [one, two], {})
-    assert f"{server} --client-id 1, {server} --client-id 2" in str(raised.value)
+    login = f"mcp-remote-bridge login {server} --client-id"
+    assert f"{login} 1; {login} 2." in str(raised.value)
     assert known_named("linear", [one, two], {"client_id": "2"}) is two
 
 
 def test_options_are_spelled_as_they_are_typed() -> None:
     assert spelled({"profile": "default", "client_id": None, "resource": None}) == ""
     assert spelled({"resource": "none", "profile": "work"}) == "--profile work --resource none"
+    assert spelled({"profile": "default", "client_id": "a&b"}) == '--client-id "a&b"'
 
 
 @pytest.mark.parametrize("resource", [None, "https://mcp.example/other", "none"])
@@ -120,6 +122,42 @@ def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
     assert "mcp.notion.com" in said
     assert "\n" not in said
     assert "give the URL" in str(unknown("x", [], []))
+
+
+@pytest.mark.parametrize(
+    ("program", "url", "says"),
+    [
+        (
+            "",
+            SERVER_URL,
+            (
+                f"is a server that Cursor connects to itself, without this bridge. To use the bridge for it, run: "
+                f"mcp-remote-bridge login {SERVER_URL} ; and give Cursor the command mcp-remote-bridge with the "
+                f"argument {SERVER_URL} in that entry."
+            ),
+        ),
+        (
+            "mcp-remote",
+            "https://h/mcp?a=b&c=d",
+            (
+                "runs mcp-remote, not this bridge. To use the bridge for it, run: "
+                'mcp-remote-bridge login "https://h/mcp?a=b&c=d" ;'
+            ),
+        ),
+        (
+            "node",
+            "",
+            (
+                "runs node, not this bridge. If it is for a remote server, give that server's URL: "
+                "mcp-remote-bridge login URL"
+            ),
+        ),
+    ],
+    ids=["by-itself", "mcp-remote", "another-program"],
+)
+def test_an_entry_that_does_not_run_the_bridge_is_told_with_what_to_type(program: str, url: str, says: str) -> None:
+    said = str(elsewhere("n", OtherEntry("Cursor", Path("/x.json"), "n", program, url)))
+    assert said.startswith(f"'n' in the configuration of Cursor ({Path('/x.json')}) {says}")
 
 
 def test_a_list_has_an_end() -> None:

@@ -96,7 +96,33 @@ def test_one_name_in_two_hosts_is_one_server_where_it_is_the_same_sign_in(desk: 
     assert desk.target("tasks").settings.url == URL
     desk.configure("tasks", URL, "--profile", "work", host=".gemini")
     said = desk.refuses("tasks")
-    assert f"{URL} (Cursor), {URL} --profile work (Gemini CLI)" in said
+    login = "mcp-remote-bridge login tasks --profile"
+    assert said.endswith(f"for the one you mean: {login} default (Cursor); {login} work (Gemini CLI).")
+
+
+def test_of_two_entries_of_a_name_the_one_with_the_typed_options_is_taken_whole(desk: Desk) -> None:
+    desk.configure("tasks", URL, "--login-timeout", "7")
+    desk.configure("tasks", URL, "--profile", "work", "--login-timeout", "9", host=".gemini")
+    for profile, seconds in (("default", 7.0), ("work", 9.0)):
+        own = desk.target("tasks", "--profile", profile).settings.sign_in
+        assert (own.profile, own.login_timeout) == (profile, seconds)
+
+
+def test_two_entries_that_no_option_tells_apart_are_told_with_their_urls(desk: Desk) -> None:
+    desk.configure("tasks", URL, "--profile", "work")
+    desk.configure("tasks", f"{URL}?a=1&b=2", "--profile", "work", host=".gemini")
+    said = desk.refuses("tasks")
+    assert f"mcp-remote-bridge login {URL} --profile work (Cursor)" in said
+    assert f'mcp-remote-bridge login "{URL}?a=1&b=2" --profile work (Gemini CLI)' in said
+
+
+def test_an_entry_for_another_program_is_told_as_what_it_is(desk: Desk) -> None:
+    desk.configure("mine", URL)
+    file = desk.home / ".cursor" / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"u": {"url": URL}, "m": {"command": "mcp-remote", "args": [URL]}}}))
+    assert "is a server that Cursor connects to itself" in desk.refuses("u")
+    assert "runs mcp-remote, not this bridge" in desk.refuses("m")
+    assert f"mcp-remote-bridge login {URL} ;" in desk.refuses("m")
 
 
 @pytest.mark.parametrize(
