@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from bridge.app.login_order import Order
 from bridge.config import Settings
 from bridge.errors import BridgeError
+from bridge.login.failures import SERVER
 from bridge.login.web import ProxyAddress, Web
 from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
+from bridge.oauth.errors import Unreachable
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
 from bridge.remote.proxy import proxy_for
@@ -49,7 +51,10 @@ def sign_in_flow(settings: Settings, web: Web, vault: Vault, person: Person, con
 
 
 async def ask_of(order: Order, web: Web) -> Ask:
-    """Why there is a sign-in. Where no request was refused yet, the server is asked for its challenge."""
+    """Why there is a sign-in. Where no request was refused yet, the server is asked for its challenge.
+
+    Raises `Unreachable` where there is no connection to the server.
+    """
     from bridge.login.sign_in import Ask
 
     refusal = order.refusal
@@ -79,9 +84,11 @@ async def _asked(settings: Settings, web: Web) -> tuple[int, tuple[str, ...]]:
     headers |= {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     try:
         async with asyncio.timeout(_CHALLENGE_SECONDS):
-            reply = await web.post(settings.url, "server", bytes(question.line), headers)
+            reply = await web.post(settings.url, SERVER, bytes(question.line), headers)
+    except Unreachable:
+        raise  # Its metadata is on the same server.
     except (BridgeError, TimeoutError) as problem:
-        _logger.info("the server was not asked what it wants: %s", problem)
+        _logger.info("%s gave no answer to a first request without a token: %s", settings.url, problem)
         return 401, ()  # Why not will show: the same server is asked for its metadata next.
     return reply.status, reply.challenges
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
+from bridge.login.failures import SERVER, explain
 from bridge.oauth.addresses import authorization_base, check_endpoint, is_local_name, is_private
 from bridge.oauth.document import MAX_BYTES
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable
+from bridge.protocol.unreachable import unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -134,7 +135,7 @@ class Web:
                     url = _joined(url, reply.location, what)
         except TimeoutError:
             raise Silent(
-                f"The {what} at {url} did not come within {_TOTAL_SECONDS:g} seconds.", hint="Try again later."
+                f"The {what} at {url} did not answer within {_TOTAL_SECONDS:g} seconds.", hint="Try again later."
             ) from None
         raise MetadataError(f"The {what} redirects more than {_MAX_REDIRECTS} times, at last to {url}.")
 
@@ -150,7 +151,7 @@ class Web:
         addresses = await self._addresses(parts, what)
         extensions = {"sni_hostname": parts.hostname} if addresses else {}
         limits = httpx.Timeout(_TOTAL_SECONDS, connect=self._connect_timeout)
-        problem: Exception | None = None
+        problem: httpx.HTTPError = httpx.ConnectError("there is no address to connect to")
         async with httpx.AsyncClient(
             verify=self._context(parts), proxy=proxy, trust_env=False, timeout=limits, follow_redirects=False
         ) as client:
@@ -178,9 +179,8 @@ class Web:
                     raise _no_url(url, what) from None
         _logger.debug("%s %s failed", method, url.partition("?")[0], exc_info=problem)
         never_left = isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout)
-        raise (Unreachable if never_left else Unavailable)(
-            f"The {what} at {url} cannot be had: {_reason(problem)}.", hint=_what_to_check(problem)
-        ) from problem
+        told = explain(problem, url, what, address_of[0] if address_of else None)
+        raise (Unreachable if never_left else Unavailable)(told.message, hint=told.hint) from problem
 
     async def _read(
         self, client: httpx.AsyncClient, request: httpx.Request, url: str, what: str
@@ -238,7 +238,7 @@ class Web:
             self._server_is_public = not (is_private(host) or is_local_name(host))
             if self._server_is_public and self._proxy_for(self._server.geturl()) is None:
                 try:
-                    addresses = await _resolve(self._server, "server")
+                    addresses = await _resolve(self._server, SERVER)
                 except Unavailable:
                     addresses = []
                 self._server_is_public = not any(is_private(address) for address in addresses)
@@ -259,10 +259,9 @@ async def _resolve(parts: SplitResult, what: str) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Unreachable(
-            f"The {what} at {parts.geturl()} cannot be had: the name {host} is not known to the name service.",
-            hint="Check the network or VPN; if the name is wrong, the server's operator has to mend it.",
-        ) from None
+        where = parts.geturl() if what == SERVER else f"the {what} {parts.geturl()}"
+        told = unreachable("unknown-name", where, host)
+        raise Unreachable(told.message, hint=told.hint) from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:6]
 
 
@@ -299,27 +298,3 @@ def _lifetime(cache_control: str) -> float:
         if name == "max-age" and value.strip('"').isdecimal():
             return min(_LONGEST_LIFETIME, max(_SHORTEST_LIFETIME, float(value.strip('"')[:9])))
     return _LIFETIME
-
-
-def _causes(problem: BaseException | None) -> Iterator[BaseException]:
-    """The problem and what led to it, the innermost last."""
-    while problem is not None:
-        yield problem
-        problem = problem.__cause__ or problem.__context__
-
-
-def _reason(problem: BaseException | None) -> str:
-    """Why, in the words of the innermost cause that has some."""
-    words = ""
-    for cause in _causes(problem):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({cause.verify_message})"
-        told = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else str(cause)
-        words = told.strip() or words
-    return (words or "no answer came").rstrip(".")[:300]
-
-
-def _what_to_check(problem: BaseException | None) -> str:
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(problem)):
-        return "If it is your organization's own, name its authority with --ca-file FILE."
-    return "Check the network, VPN or proxy, and whether that server is up."

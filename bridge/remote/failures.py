@@ -1,4 +1,4 @@
-"""Exceptions of the system, of TLS and of HTTP, turned into a cause and words for a person; the one place to do so."""
+"""Exceptions of the system, of TLS and of HTTP, told apart: what each means for trying again, and its words."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 
 import h11
 
+from bridge.protocol import unreachable
+from bridge.protocol.unreachable import Reason, Told
 from bridge.remote.connecting import NotConnected, ProxyRefused
 from bridge.session.events import Cause
 
 _ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
 _REFUSED = {errno.ECONNREFUSED, 10061}
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10051, 10065}
+_DEFINITE: frozenset[Reason] = frozenset(("unknown-name", "refused"))
 
 
 class Explanation(NamedTuple):
@@ -36,80 +39,48 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
     if isinstance(problem, TimeoutError):
         return Explanation(Cause.LOST, True, f"{url} did not answer in time.", "")
     if isinstance(problem, h11.RemoteProtocolError):
-        said = " ".join(str(problem).split())[:200]
-        hint = "Check the port, and whether the URL should begin with https://."
-        return Explanation(Cause.LOST, True, f"{url} did not answer as HTTP does ({said}).", hint)
+        return Explanation(Cause.LOST, True, *unreachable.not_http(url, " ".join(str(problem).split())[:200]))
     if isinstance(problem, h11.LocalProtocolError):
-        return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be put into HTTP ({problem}).", "")
+        return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be sent as HTTP ({problem}).", "")
     return Explanation(Cause.LOST, True, f"The connection to {url} was lost.", "Try again.")
 
 
 def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explanation:
     problem = failure.reason
     if isinstance(problem, ProxyRefused):
-        return _proxy_refused(str(problem), url, proxy)
+        said = str(problem)
+        cause = Cause.UNREACHABLE if said[:3] in {"502", "503", "504"} else Cause.UNTRUSTED
+        return Explanation(cause, False, *unreachable.proxy_refused(url, proxy or "", said), definite=True)
     if isinstance(problem, ssl.SSLError):
-        return _no_tls(problem, f"the proxy {proxy}" if failure.at_proxy else url)
-    host = urlsplit(proxy if failure.at_proxy and proxy else url).hostname or ""
-    where = f"{url}: the proxy {proxy}" if failure.at_proxy else url
-    check = "Check the URL, and whether the server is running."
-    if failure.at_proxy:
-        check = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
+        cause, told = _no_tls(problem, f"the proxy {proxy}" if failure.at_proxy else url)
+        return Explanation(cause, False, *told)
+    at_proxy = proxy if failure.at_proxy and proxy else ""
+    host = urlsplit(at_proxy or url).hostname or ""
+    reason = _reason(problem)
+    told = unreachable.unreachable(reason, url, host, proxy=at_proxy, detail=_plain(problem))
+    return Explanation(Cause.UNREACHABLE, False, *told, definite=reason in _DEFINITE)
+
+
+def _reason(problem: Exception) -> Reason:
     numbers = {int(found) for found in _ERRNO.findall(str(problem))} | {getattr(problem, "errno", None) or 0}
     if isinstance(problem, socket.gaierror | UnicodeError):
-        hint = check if failure.at_proxy else "Check the spelling, and the network or VPN."
-        if isinstance(problem, socket.gaierror) and problem.errno == socket.EAI_AGAIN:
-            return _unreachable(where, f"the name service did not answer for {host}", hint)
-        return _unreachable(where, f"the name {host} is not known to the name service", hint, definite=True)
+        return "silent-name-service" if getattr(problem, "errno", None) == socket.EAI_AGAIN else "unknown-name"
     if isinstance(problem, TimeoutError) or errno.ETIMEDOUT in numbers:
-        hint = f"{check} A firewall may drop the packets, or a proxy be needed."
-        return _unreachable(where, "no answer in the time given to connect", hint)
+        return "timed-out"
     if numbers & _REFUSED:
-        return _unreachable(where, "the connection was refused", check, definite=True)
-    if numbers & _NO_ROUTE:
-        return _unreachable(where, "there is no way to it in the network", "Check the network or VPN.")
-    return _unreachable(where, _plain(problem), check)
+        return "refused"
+    return "no-route" if numbers & _NO_ROUTE else "other"
 
 
-def _unreachable(where: str, why: str, hint: str, *, definite: bool = False) -> Explanation:
-    return Explanation(Cause.UNREACHABLE, False, f"Cannot reach {where}: {why}.", hint, definite)
-
-
-def _no_tls(problem: ssl.SSLError, url: str) -> Explanation:
+def _no_tls(problem: ssl.SSLError, where: str) -> tuple[Cause, Told]:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        why = problem.verify_message or _plain(problem)
-        return Explanation(
-            Cause.UNTRUSTED,
-            False,
-            f"Cannot trust {url}: its certificate was not accepted ({why}).",
-            "If your organisation has its own authority, name its certificate with --ca-file or SSL_CERT_FILE.",
-        )
+        return Cause.UNTRUSTED, unreachable.untrusted(where, problem.verify_message or _plain(problem))
     reason = problem.reason or ""
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
-        return Explanation(
-            Cause.UNTRUSTED,
-            False,
-            f"Cannot reach {url}: what answers there does not speak TLS.",
-            "Check the port, and whether the URL should begin with http://.",
-        )
+        return Cause.UNTRUSTED, unreachable.no_tls(where)
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return Explanation(
-            Cause.UNTRUSTED,
-            False,
-            f"Cannot reach {url}: the server ended the TLS handshake ({reason.replace('_', ' ').lower()}).",
-            "It may want a client certificate: --client-cert and --client-cert-key.",
-        )
-    return _unreachable(url, f"the TLS handshake failed ({_plain(problem)})", "Try again.")
-
-
-def _proxy_refused(said: str, url: str, proxy: str | None) -> Explanation:
-    status = said[:3]
-    hint = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
-    if status == "407":
-        hint = "It wants a sign-in: put user and password into the proxy's URL."
-    cause = Cause.UNREACHABLE if status in {"502", "503", "504"} else Cause.UNTRUSTED
-    message = f"Cannot reach {url}: the proxy {proxy} refused to connect ({said[:200]})."
-    return Explanation(cause, False, message, hint, definite=True)
+        return Cause.UNTRUSTED, unreachable.wants_certificate(where, reason.replace("_", " ").lower())
+    return Cause.UNREACHABLE, unreachable.tls_failed(where, _plain(problem))
 
 
 def _plain(problem: BaseException) -> str:

@@ -140,7 +140,8 @@ def not_connected(url: str, seconds: float) -> Fault:
     return Fault(
         "unreachable",
         f"Cannot reach {url}: no connection came about within {seconds:g} seconds.",
-        "Check the URL, and whether the server is running. A firewall may drop the packets, or a proxy be needed.",
+        "Check the URL, and whether the server is running. "
+        "A firewall may be dropping the packets, or a proxy may be needed.",
     )
 
 

@@ -50,7 +50,7 @@ async def test_the_certificate_must_be_the_name_s_and_not_the_address_s(
 ) -> None:
     names(monkeypatch)
     async with RawServer(silent, serving(authority, "127.0.0.1", "other.example")) as server:
-        with pytest.raises(Unavailable, match="certificate is not trusted"):
+        with pytest.raises(Unavailable, match="its certificate was not accepted"):
             await asking(SERVER, authority=authority).metadata(f"https://as.example:{server.port}/a", "document")
 
 

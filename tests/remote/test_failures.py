@@ -41,9 +41,9 @@ def tls_error(reason: str) -> ssl.SSLError:
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), "the connection was refused"),
         (OSError("Multiple exceptions: [Errno 111] Connect, [Errno 101] Net"), "the connection was refused"),
         (OSError("[WinError 10061] No connection"), "the connection was refused"),
-        (OSError(errno.ENETUNREACH, "x"), "there is no way to it in the network"),
-        (OSError(errno.EHOSTUNREACH, "x"), "there is no way to it in the network"),
-        (OSError("[WinError 10065] x"), "there is no way to it in the network"),
+        (OSError(errno.ENETUNREACH, "x"), "there is no network route to it"),
+        (OSError(errno.EHOSTUNREACH, "x"), "there is no network route to it"),
+        (OSError("[WinError 10065] x"), "there is no network route to it"),
         (TimeoutError(), "no answer in the time given to connect"),
         (OSError(errno.ETIMEDOUT, "x"), "no answer in the time given to connect"),
         (socket.gaierror(-2, "unknown"), "the name mcp.example.com is not known to the name service"),
@@ -138,8 +138,13 @@ def test_at_the_proxy_it_is_the_proxys_certificate() -> None:
     [
         (TimeoutError(), Cause.LOST, True, f"{URL} did not answer in time."),
         (ConnectionResetError(), Cause.LOST, True, f"The connection to {URL} was lost."),
-        (h11.RemoteProtocolError("illegal\n line"), Cause.LOST, True, "did not answer as HTTP does (illegal line)."),
-        (h11.LocalProtocolError("bad header"), Cause.PROTOCOL, False, "cannot be put into HTTP (bad header)."),
+        (
+            h11.RemoteProtocolError("illegal\n line"),
+            Cause.LOST,
+            True,
+            f"The answer of {URL} is not HTTP (illegal line).",
+        ),
+        (h11.LocalProtocolError("bad header"), Cause.PROTOCOL, False, "cannot be sent as HTTP (bad header)."),
     ],
 )
 def test_a_connection_that_fails_later(problem: Exception, cause: Cause, sent: bool, message: str) -> None:
@@ -240,7 +245,7 @@ async def test_not_http_at_all() -> None:
     async with RawServer(talk) as server:
         failed = only(ExchangeFailed, await Exchanging(server.origin).post())
     assert (failed.cause, failed.sent) == (Cause.LOST, True)
-    assert failed.message.startswith(f"{server.origin} did not answer as HTTP does (")
+    assert failed.message.startswith(f"The answer of {server.origin} is not HTTP (")
     assert "https://" in failed.hint
 
 

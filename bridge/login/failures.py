@@ -1,0 +1,98 @@
+"""What httpx raises, told apart and put into words: why an authorization server, or the MCP server, gave no answer.
+
+httpx wraps what the system and TLS said in exceptions of its own, so the reason is looked for among their causes.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bridge.protocol import unreachable
+from bridge.protocol.unreachable import Reason, Told
+
+if TYPE_CHECKING:
+    import httpx
+
+_REFUSED = frozenset((errno.ECONNREFUSED, 10061))
+_NO_ROUTE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10051, 10065))
+_NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"))
+
+
+def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) -> Told:
+    """Say why `what` at `url` gave no answer; `proxy` is the proxy's URL without credentials, where there is one."""
+    import httpx
+
+    where = url if what == SERVER else f"the {what} {url}"
+    causes = list(_causes(problem))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return _tls(cause, where)
+    if isinstance(problem, httpx.ProxyError) and proxy:
+        return unreachable.proxy_refused(where, proxy, _plain(problem))
+    if isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout):
+        timed_out = isinstance(problem, httpx.ConnectTimeout)
+        reason: Reason = "timed-out" if timed_out else _reason(causes)
+        # Where there is a proxy, it is the proxy that is connected to.
+        host = urlsplit(proxy or url).hostname or ""
+        return unreachable.unreachable(reason, where, host, proxy=proxy or "", detail=_plain(causes[-1]))
+    if isinstance(problem, httpx.TimeoutException):
+        return Told(f"{_capital(where)} did not answer in time.", "Try again later.")
+    if isinstance(problem, httpx.RemoteProtocolError) and "disconnected" not in str(problem):
+        return unreachable.not_http(where, _plain(problem))
+    return Told(f"{_capital(where)} closed the connection without an answer.", "Try again later.")
+
+
+SERVER = "server"
+"""What the MCP server itself is called here: its URL says enough."""
+
+
+def _tls(problem: ssl.SSLError, where: str) -> Told:
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return unreachable.untrusted(where, problem.verify_message or _plain(problem))
+    reason = problem.reason or ""
+    if reason in _NO_TLS:
+        return unreachable.no_tls(where)
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return unreachable.wants_certificate(where, reason.replace("_", " ").lower())
+    return unreachable.tls_failed(where, _plain(problem))
+
+
+def _reason(causes: list[BaseException]) -> Reason:
+    numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
+    names = [cause for cause in causes if isinstance(cause, socket.gaierror | UnicodeError)]
+    if names:
+        is_silent = any(getattr(cause, "errno", None) == socket.EAI_AGAIN for cause in names)
+        return "silent-name-service" if is_silent else "unknown-name"
+    if errno.ETIMEDOUT in numbers:
+        return "timed-out"
+    if numbers & _REFUSED:
+        return "refused"
+    return "no-route" if numbers & _NO_ROUTE else "other"
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """The problem and all that led to it, each once; the members of a group too, as where several addresses failed."""
+    waiting, seen = [problem], set()
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+        waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
+
+
+def _plain(problem: BaseException) -> str:
+    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    return " ".join(text.split())[:200].rstrip(".")
+
+
+def _capital(phrase: str) -> str:
+    return f"T{phrase[1:]}" if phrase.startswith("the ") else phrase

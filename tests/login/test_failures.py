@@ -1,0 +1,190 @@
+"""What httpx raises, in words: which server, why, and what to do."""
+
+import errno
+import socket
+import ssl
+
+import httpx
+import pytest
+import trustme
+
+from bridge.login.failures import SERVER, explain
+from bridge.login.web import Web
+from bridge.oauth.errors import Unavailable, Unreachable
+from tests.support.raw_server import DEADLINE, Peer, RawServer
+
+pytestmark = pytest.mark.anyio
+
+URL = "https://as.example/token"
+WHAT = "token endpoint"
+PROXY = "http://proxy.example:3128"
+
+
+def raised(problem: httpx.HTTPError, *causes: BaseException) -> httpx.HTTPError:
+    """The problem as httpx raises it: each cause led to the one before."""
+    last: BaseException = problem
+    for cause in causes:
+        last.__cause__ = cause
+        last = cause
+    return problem
+
+
+def tls_error(reason: str) -> ssl.SSLError:
+    problem = ssl.SSLError(1, f"[SSL: {reason}] words (_ssl.c:1006)")
+    problem.reason = reason
+    return problem
+
+
+def refused_certificate() -> ssl.SSLError:
+    problem = ssl.SSLCertVerificationError(1, "x")
+    problem.verify_message = "self-signed certificate"
+    return problem
+
+
+REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+
+
+@pytest.mark.parametrize(
+    ("problem", "says", "to_do"),
+    [
+        (
+            raised(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "Name or service not known")),
+            f"Cannot reach the token endpoint {URL}: the name as.example is not known to the name service.",
+            "Check the spelling",
+        ),
+        (
+            raised(httpx.ConnectError("x"), OSError("All attempts failed"), ExceptionGroup("", [REFUSED])),
+            f"Cannot reach the token endpoint {URL}: the connection was refused.",
+            "whether the server is running",
+        ),
+        (
+            raised(httpx.ConnectError("x"), OSError(errno.ENETUNREACH, "x")),
+            f"Cannot reach the token endpoint {URL}: there is no network route to it.",
+            "VPN",
+        ),
+        (
+            raised(httpx.ConnectTimeout("x"), TimeoutError()),
+            f"Cannot reach the token endpoint {URL}: no answer in the time given to connect.",
+            "A firewall may be dropping the packets",
+        ),
+        (
+            raised(httpx.ConnectError("x"), OSError(errno.EMFILE, "Too many open files")),
+            f"Cannot reach the token endpoint {URL}: Too many open files.",
+            "Check",
+        ),
+        (
+            raised(httpx.ConnectError("x"), refused_certificate()),
+            f"Cannot trust the token endpoint {URL}: its certificate was not accepted (self-signed certificate).",
+            "--ca-file FILE",
+        ),
+        (
+            raised(httpx.ConnectError("x"), tls_error("WRONG_VERSION_NUMBER")),
+            f"Cannot reach the token endpoint {URL}: what answers there does not speak TLS.",
+            "http://",
+        ),
+        (
+            raised(httpx.ReadError("x"), tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED")),
+            f"Cannot reach the token endpoint {URL}: the server ended the TLS handshake (tlsv13 alert certificate",
+            "--client-cert FILE",
+        ),
+        (httpx.ReadTimeout("x"), f"The token endpoint {URL} did not answer in time.", "Try again"),
+        (
+            httpx.RemoteProtocolError("illegal status line"),
+            f"The answer of the token endpoint {URL} is not HTTP (illegal status line).",
+            "https://",
+        ),
+        (
+            httpx.RemoteProtocolError("Server disconnected without sending a response."),
+            f"The token endpoint {URL} closed the connection without an answer.",
+            "Try again",
+        ),
+        (httpx.ReadError(""), f"The token endpoint {URL} closed the connection without an answer.", "Try again"),
+    ],
+)
+def test_each_way_to_fail_has_its_words(problem: httpx.HTTPError, says: str, to_do: str) -> None:
+    told = explain(problem, URL, WHAT, None)
+    assert told.message.startswith(says)
+    assert to_do in told.hint
+    assert "Errno" not in told.message
+    assert "Unknown error" not in told.message
+
+
+def test_the_mcp_server_is_called_by_its_url_alone() -> None:
+    told = explain(raised(httpx.ConnectError("x"), REFUSED), URL, SERVER, None)
+    assert told.message == f"Cannot reach {URL}: the connection was refused."
+
+
+@pytest.mark.parametrize(
+    ("problem", "says", "to_do"),
+    [
+        (
+            raised(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "x")),
+            f"the proxy {PROXY}: the name proxy.example is not known to the name service.",
+            "HTTPS_PROXY",
+        ),
+        (raised(httpx.ConnectError("x"), REFUSED), f"the proxy {PROXY}: the connection was refused.", "HTTPS_PROXY"),
+        (
+            httpx.ProxyError("407 Proxy Authentication Required"),
+            f"the proxy {PROXY} refused to connect (407 Proxy Authentication Required).",
+            "user and password",
+        ),
+    ],
+)
+def test_what_is_the_proxys_is_told_of_the_proxy(problem: httpx.HTTPError, says: str, to_do: str) -> None:
+    told = explain(problem, URL, WHAT, PROXY)
+    assert told.message == f"Cannot reach the token endpoint {URL}: {says}"
+    assert to_do in told.hint
+
+
+# -- over real sockets
+
+
+def asking(url: str, authority: trustme.CA | None = None) -> Web:
+    def tls(_: bool) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if authority is not None:
+            authority.configure_trust(context)
+        return context
+
+    return Web(url, tls=tls, proxy_for=lambda _: None, connect_timeout=DEADLINE, allow_private=False)
+
+
+async def test_a_port_where_nothing_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
+        with pytest.raises(Unreachable) as caught:
+            await asking(url).get(url, SERVER, {})
+    assert caught.value.message == f"Cannot reach {url}: the connection was refused."
+
+
+async def test_a_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    url = "https://nope.invalid/mcp"
+    with pytest.raises(Unreachable) as caught:
+        await asking(url).get(url, SERVER, {})
+    assert caught.value.message == f"Cannot reach {url}: the name nope.invalid is not known to the name service."
+
+
+async def test_a_certificate_of_an_unknown_authority() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with RawServer(Peer.gone, context) as server:
+        with pytest.raises(Unreachable) as caught:
+            await asking(server.origin, trustme.CA()).get(server.origin, SERVER, {})
+    assert caught.value.message.startswith(f"Cannot trust {server.origin}: its certificate was not accepted (")
+
+
+async def test_what_is_not_http() -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+        await peer.gone()
+
+    async with RawServer(talk) as server:
+        with pytest.raises(Unavailable) as caught:
+            await asking(server.origin).get(server.origin, SERVER, {})
+    assert caught.value.message.startswith(f"The answer of {server.origin} is not HTTP (")
