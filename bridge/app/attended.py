@@ -1,4 +1,4 @@
-"""A login that a person at a terminal attends: what it says is shown, what the person pastes goes to it.
+"""A login that the user attends at a terminal: what it says is shown, what the user pastes goes to it.
 
 | comes first | then |
 |---|---|
@@ -31,11 +31,12 @@ from bridge.login.news import News
 from bridge.login.surroundings import why_not_here
 from bridge.oauth.errors import SignInError
 from bridge.oauth.pasted import query_of_pasted
-from bridge.oauth.record import Record, decode
+from bridge.oauth.record import Freshness, Record, decode, freshness
 from bridge.store.places import platform_places
 from bridge.store.vault import open_vault
 
 _TICK = 1.0
+_WHO_SECONDS = 1.0
 _WORTH_SAYING = ("warning", "error")
 
 
@@ -50,7 +51,7 @@ class Wire(Protocol):
 
 
 class Screen(Protocol):
-    """What a person at a terminal sees. None of these raises."""
+    """What the user sees at a terminal. None of these raises."""
 
     is_live: bool
     """Whether a line can be renewed in place."""
@@ -63,6 +64,12 @@ class Screen(Protocol):
 
     def say(self, text: str) -> None:
         """Show a sentence."""
+
+    def signed_in_already(self, record: Record, who: str) -> None:
+        """Show that there is a sign-in, and as whom; empty where that is not known."""
+
+    on_interrupt: str
+    """What to say where the user ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +97,30 @@ async def log_in(
     async def may_start() -> bool:
         if settings.sign_in.token_store == "memory":  # noqa: S105 - a place
             raise UsageError(
-                "With --token-store memory this sign-in would end with the command.",
-                hint="The copy that a host runs signs in by itself; this command can join it then.",
+                "With --token-store memory nothing is stored, so this sign-in would be lost when the command ends.",
+                hint="Let the host start the bridge: it signs in by itself, and this command can join that sign-in.",
             )
         return True
 
+    telling = asyncio.create_task(_tell_who(previous, settings, screen))
     joining = asyncio.create_task(logins.join_or_start(make_order(settings, None, previous, ""), may_start))
     try:
         joined = await asyncio.shield(joining)
     except asyncio.CancelledError:
+        telling.cancel()
         await _stop_begun(joining)
         raise
     assert joined is not None  # noqa: S101 - a login may always start here
     opening = None
     if joined.was_under_way:
-        screen.say("A sign-in to it is under way already; this joins it.")
+        screen.on_interrupt = "Stopped waiting. The sign-in that was already under way goes on."
+        screen.say(f"A sign-in to {settings.url} is already under way; this command joins it.")
         names = names_browser(os.environ, sys.platform)
         if not settings.sign_in.no_browser and not why_not_here(os.environ, sys.platform, names_browser=names):
-            # It may have opened none: nobody asked for it then, as the person here does.
+            # It may have opened none, for it was not asked to; the user here asks for one.
             opening = asyncio.create_task(_open(joined.channel))
     try:
+        await telling
         news = await attend(joined.channel, screen, typed, settings.url)
     except asyncio.CancelledError:
         if not joined.was_under_way:
@@ -124,8 +135,9 @@ async def log_in(
     record = decode(bytes(news.record))
     if record is None or not news.is_kept:
         raise SignInError(
-            f"Signed in to {settings.url}, but it is not kept: only the copies that waited for it have it.",
-            hint="Where a store is to be used that cannot be, the lines above say why.",
+            f"Signed in to {settings.url}, but the tokens could not be stored: only the copies of the bridge that "
+            "waited for this sign-in have them.",
+            hint="The lines above say why.",
         )
     return SignedIn(record, await who(record, settings), vault.place(slot))
 
@@ -165,13 +177,23 @@ async def attend(
     return news
 
 
+async def _tell_who(record: Record | None, settings: Settings, screen: Screen) -> None:
+    """Show who is signed in already, if anyone is."""
+    if record is None or not record.access_token:
+        return
+    if freshness(record, time.time()) is Freshness.EXPIRED and not record.refresh_token:
+        return
+    screen.on_interrupt = "Stopped. You are still signed in as before."
+    screen.signed_in_already(record, await who(record, settings, _WHO_SECONDS))
+
+
 async def _open(wire: Wire) -> None:
     with contextlib.suppress(ChannelLost):
         await wire.say("open")  # Why there is no tab, if there is none, is in the news.
 
 
 async def _stop_begun(joining: asyncio.Task[Joined | None], seconds: float = 5.0) -> None:
-    """End a login that is just being started, as soon as it can be told: without us nobody knows of it."""
+    """End a login that is just being started, as soon as it can be told: no other process knows of it."""
     with contextlib.suppress(BridgeError, TimeoutError):
         async with asyncio.timeout(seconds):
             joined = await joining
@@ -191,6 +213,8 @@ async def stop(wire: Wire, seconds: float = 2.0) -> None:
 def _show(screen: Screen, before: News, news: News) -> None:
     if news.url and news.url != before.url:
         screen.link(news.url, news.user_code)
+    if news.tab == "opened" and before.tab != "opened":
+        screen.say("A browser was opened at this link.")
     for level, text in news.log_since(before.logged):
         if level in _WORTH_SAYING:
             screen.say(text)
@@ -212,10 +236,10 @@ def _waited_for(news: News, server: str) -> str:
     if news.phase == "preparing":
         return f"Asking {server} how to sign in."
     if news.phase == "finishing":
-        return "You are done; the token is fetched."
+        return "The code was accepted." if news.user_code else "The browser came back; checking its answer."
     if news.user_code:
-        return "Waiting until the code is entered there."
-    return f"Waiting until the browser comes back to {news.redirect_uri}."
+        return "Waiting for you to enter the code there."
+    return f"Waiting for the browser to come back to {news.redirect_uri}."
 
 
 def _left(news: News, now: float) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +24,21 @@ _NO_OPTIONS = frozenset(("url", "sign_in", "remarks", "notes"))
 _logger = logging.getLogger("bridge.app")
 
 
+def begin_log(settings: Settings, what: str) -> None:
+    """Log the head at debug, and what there is to say of the settings themselves."""
+    log_head(settings, what)
+    for remark in settings.remarks:
+        _logger.warning("%s", remark)
+    for note in settings.notes:
+        _logger.info("%s", note)
+
+
 def log_head(settings: Settings, what: str) -> None:
     """Log it, where debug is logged. `what` says which of the bridge's processes this is."""
     if not _logger.isEnabledFor(logging.DEBUG):
         return
+    import platform
+
     from bridge.app.copies import started_by
 
     _logger.debug("%s: mcp-remote-bridge %s, Python %s (%s)", what, __version__, _python(), sys.executable)

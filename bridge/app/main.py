@@ -15,7 +15,7 @@ from bridge.app import log
 from bridge.app.authorization import Authorization
 from bridge.app.bridge import Bridge
 from bridge.app.endings import end_for_certain, stop_on_signals
-from bridge.app.log_head import log_head
+from bridge.app.log_head import begin_log
 from bridge.config import Settings
 from bridge.errors import UsageError
 from bridge.host.output import HostOutput
@@ -47,19 +47,11 @@ def run_bridge(settings: Settings) -> int:
     except OSError as problem:
         raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
     with log.configure(settings) as logging_to:
-        _say_first(settings)
+        begin_log(settings, "a run of the bridge")
         asyncio.run(_run(settings, logging_to, *descriptors))
         if os.isatty(descriptors[0]):
             _logger.info("stopped")
     return 0
-
-
-def _say_first(settings: Settings) -> None:
-    log_head(settings, "a run of the bridge")
-    for remark in settings.remarks:
-        _logger.warning("%s", remark)
-    for note in settings.notes:
-        _logger.info("%s", note)
 
 
 def _say_at_a_terminal(url: str) -> None:

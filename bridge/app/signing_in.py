@@ -11,21 +11,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bridge.app.login_order import Order
+from bridge.app.naming import LOGIN, SLOT_OPTIONS, typed_for
+from bridge.app.redact import Redactor
 from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.login.failures import SERVER
 from bridge.login.web import ProxyAddress, Web
 from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
+from bridge.oauth.document import json_object
 from bridge.oauth.errors import Unreachable
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
+from bridge.protocol.host_names import product_name
 from bridge.remote.proxy import proxy_for
 from bridge.session.probing import probe
 from bridge.store.vault import Vault
 
 if TYPE_CHECKING:
+    from bridge.login.asking import Ask
     from bridge.login.person import Person
-    from bridge.login.sign_in import Ask, SignIn
+    from bridge.login.sign_in import SignIn
 
 _CHALLENGE_SECONDS = 10.0
 
@@ -55,13 +60,14 @@ async def ask_of(order: Order, web: Web) -> Ask:
 
     Raises `Unreachable` where there is no connection to the server.
     """
-    from bridge.login.sign_in import Ask
+    from bridge.login.asking import Ask
 
     refusal = order.refusal
+    is_open = False
     if refusal is not None:
         status, challenges = refusal.status, refusal.challenges
     else:
-        status, challenges = await _asked(order.settings, web)
+        status, challenges, is_open = await _asked(order.settings, web)
     challenge = bearer_challenge(parse_challenges(challenges))
     return Ask(
         resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
@@ -69,13 +75,29 @@ async def ask_of(order: Order, web: Web) -> Ask:
         previous=order.previous,
         widens=refusal is not None and refusal.lacks is not None,
         said=refusal.said if refusal is not None else "",
-        host=order.host_name,
         status=status,
+        is_open=is_open,
+        back="the terminal" if refusal is None else product_name(order.host_name),
+        again=_again(order),
     )
 
 
-async def _asked(settings: Settings, web: Web) -> tuple[int, tuple[str, ...]]:
-    """What the server answers to who shows no token, with its challenges. Opens no session."""
+def _again(order: Order) -> str:
+    """How to sign in once more, for the page of a sign-in that failed."""
+    settings = order.settings
+    options = {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
+    command = Redactor()(typed_for(LOGIN, settings.url, options))
+    host = product_name(order.host_name)
+    if order.refusal is None or settings.sign_in.answer_within is None or not host:
+        return f"To try again, run this in a terminal: {command}"
+    return f"To try again, call the tool sign_in in {host}, or run this in a terminal: {command}"
+
+
+async def _asked(settings: Settings, web: Web) -> tuple[int, tuple[str, ...], bool]:
+    """What the server answers to a request without a token: status, challenges, and whether it is an answer of MCP.
+
+    Opens no session.
+    """
     question = probe(b"0", None)
     headers = {
         name.decode(): value.decode()
@@ -89,8 +111,9 @@ async def _asked(settings: Settings, web: Web) -> tuple[int, tuple[str, ...]]:
         raise  # Its metadata is on the same server.
     except (BridgeError, TimeoutError) as problem:
         _logger.info("%s gave no answer to a first request without a token: %s", settings.url, problem)
-        return 401, ()  # Why not will show: the same server is asked for its metadata next.
-    return reply.status, reply.challenges
+        return 401, (), False  # Why not will show: the same server is asked for its metadata next.
+    is_open = reply.status not in {401, 403} and (json_object(reply.body) or {}).get("jsonrpc") == "2.0"
+    return reply.status, reply.challenges, is_open
 
 
 def _tls(settings: Settings, own_origin: bool) -> ssl.SSLContext:

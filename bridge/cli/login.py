@@ -22,25 +22,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.app.attended import SignedIn
+    from bridge.oauth.record import Record
 
 _LONGEST_LINE = 64 * 1024
 
 
-@click.command("login", cls=OneCommand, short_help="Sign in to a server, in a browser here or anywhere.")
+@click.command("login", cls=OneCommand, short_help="Sign in to a server.")
 @click.argument("name", cls=WordArgument, metavar=NAME_OR_URL)
 @login_options
 @click.pass_context
 def login(ctx: click.Context, /, name: str, **options: Any) -> None:
-    """Sign in to a server, in a browser here or anywhere.
+    """Sign in to a server, in a browser here or on another machine.
 
-    The link is shown. Where the browser is on another machine, paste here the address it ends at; mcp-remote-bridge
-    callback takes it too. A NAME is that of a server in a host's configuration, or of one you signed in to.
+    A browser is opened, and the link is shown. If you open the link on another machine, paste the address at which that
+    browser ends here, or give it to mcp-remote-bridge callback.
+
+    NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
+    to (linear for mcp.linear.app).
     """
     settings = target_of(ctx, name, options).settings
     if not settings.signs_in:
         raise UsageError(
-            f"{name} is given an Authorization header, so there is no signing in to it.",
-            hint="Leave that header out to sign in instead.",
+            f"The bridge does not sign in to {name}, for an Authorization header is set for it.",
+            hint="To sign in instead, leave that header out.",
         )
     signed_in = _sign_in(settings)
     record = signed_in.record
@@ -59,6 +63,7 @@ def _sign_in(settings: Settings) -> SignedIn:
 
     from bridge.app.attended import log_in
     from bridge.app.log import configure
+    from bridge.app.log_head import begin_log
 
     terminal = Terminal(sys.stderr, invites=_is_a_terminal(sys.stdin))
 
@@ -74,8 +79,12 @@ def _sign_in(settings: Settings) -> SignedIn:
         return await log_in(settings, terminal, typed, terminal.say)
 
     with configure(settings):
+        begin_log(settings, "the command login")
         try:
             return asyncio.run(attend())
+        except KeyboardInterrupt:
+            terminal.say(terminal.on_interrupt)
+            sys.exit(130)
         finally:
             terminal.end()
 
@@ -84,12 +93,13 @@ class Terminal:
     """Shows a login on `stream`: sentences, and below them one line that is renewed in place where that can be."""
 
     def __init__(self, stream: TextIO | None, *, invites: bool) -> None:
-        """`invites`: something can be pasted, and the person is told so."""
+        """`invites`: something can be pasted, and the user is told so."""
         self.is_live = _is_a_terminal(stream)
         self._stream = stream
         self._invites = invites
         self._width = 0
         self._waiting = ""
+        self.on_interrupt = "Stopped. Nothing was changed."
 
     def link(self, url: str, code: str) -> None:
         """Show the link whole, on a line of its own, so that it can be copied."""
@@ -99,7 +109,7 @@ class Terminal:
         self._write(f"Open this link and enter the code {one_line(code)} there:\n" if code else "Sign in at:\n")
         self._write(f"\n{one_line(url)}\n\n")
         if self._invites and not code:
-            self._write("If that browser is on another machine, paste here the address it ends at.\n")
+            self._write("If you use a browser on another machine, paste here the address at which it ends.\n")
 
     def waiting(self, text: str, left: str) -> None:
         """Show what is waited for; the time left comes first, for the line is cut where the terminal ends."""
@@ -118,6 +128,14 @@ class Terminal:
         self._erase()
         self._write(f"{clean(text)}\n")
 
+    def signed_in_already(self, record: Record, who: str) -> None:
+        """Show who is signed in, until when, and what comes of signing in again."""
+        whom = f" as {who}" if who else ""
+        self.say(
+            f"You are already signed in to {named(record.server, record.profile)}{whom}; the token "
+            f"{expiry_of(record, time.time())}. Signing in again replaces that; Ctrl-C keeps it."
+        )
+
     def end(self) -> None:
         """Nothing more is waited for."""
         self._erase()
@@ -134,7 +152,7 @@ class Terminal:
 
 
 def read_lines(stream: TextIO | None, put: Callable[[str], None]) -> None:
-    """Give each line of `stream` to `put`, from a thread of its own that keeps nobody alive.
+    """Give each line of `stream` to `put`, from a daemon thread.
 
     A thread on every system, for the event loop of Windows cannot wait for a console. It reads the descriptor itself:
     one that waits inside `sys.stdin` would hold its lock when the interpreter ends.

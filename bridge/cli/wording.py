@@ -28,9 +28,9 @@ def expiry_of(record: Record, now: float) -> str:
 
     if not record.access_token:
         return "ended"
-    renewed = ", renewed by itself" if record.refresh_token else ""
+    renewed = ", renewed automatically" if record.refresh_token else ""
     if record.expires_at is None:
-        return f"does not say when it ends{renewed}"
+        return f"has no known end{renewed}"
     left = record.expires_at - now
     when = f"({moment(record.expires_at)}){renewed}"
     return f"expires in {span(left)} {when}" if left > 0 else f"expired {span(-left)} ago {when}"

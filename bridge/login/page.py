@@ -57,11 +57,11 @@ CONTENT_SECURITY_POLICY = (
 """What the pages may load: the one style sheet within them and their icon, nothing else (CSP Level 3)."""
 
 _REFUSALS = {
-    400: "This request is not an answer to the sign-in under way.",
-    403: "Only a tab of a browser can end a sign-in.",
-    404: "There is nothing at this address.",
-    405: "Nothing can be sent to this address.",
-    409: "This sign-in has its answer already.",
+    400: "This request is not the answer to the sign-in under way.",
+    403: "Only a browser tab can complete a sign-in.",
+    404: "There is no page at this address.",
+    405: "This address accepts only GET requests.",
+    409: "This sign-in has already had its answer.",
     421: "This request was meant for another host.",
     431: "This request is too long.",
     500: "The sign-in could not go on. The program that started it says why.",
@@ -69,25 +69,29 @@ _REFUSALS = {
 }
 
 
-def signed_in_page(server: str, host: str) -> bytes:
-    """Return the page for a login that went through: to which `server`, for which `host` (the program; may be "").
+def signed_in_page(server: str, back: str) -> bytes:
+    """Return the page for a login that went through: to which `server`, and where the user goes `back` to.
 
-    In UTF-8.
+    That is the host's name or "the terminal", and may be "". In UTF-8.
     """
+    on = f" and go back to {_named(back)}" if back else ""
     return _page(
         f"Signed in to {_plain(server, _LONGEST_NAME)}",
-        f"Signed in to {_named(server)}{f', for {_named(host)}' if host else ''}.",
-        "<p>You can close this tab.</p>",
+        f"Signed in to {_named(server)}.",
+        f"<p>You can close this tab{on}.</p>",
     )
 
 
-def failed_page(server: str, what: str, to_do: str) -> bytes:
-    """Return the page for a login that did not go through: `what` went wrong, and what `to_do` about it, as UTF-8."""
-    told = _text(to_do)
+def failed_page(server: str, what: str, to_do: str, again: str = "") -> bytes:
+    """Return the page for a login that did not go through, in UTF-8.
+
+    `what` went wrong, what `to_do` about it, and how to try `again`.
+    """
+    told = "".join(f"\n<p><bdi>{_text(text)}</bdi></p>" for text in (to_do, again) if text.strip())
     return _page(
         f"Not signed in to {_plain(server, _LONGEST_NAME)}",
         f"Not signed in to {_named(server)}.",
-        f'<p class="what"><bdi>{_text(what)}</bdi></p>' + (f"\n<p><bdi>{told}</bdi></p>" if told else ""),
+        f'<p class="what"><bdi>{_text(what)}</bdi></p>{told}',
         wrong=True,
     )
 
@@ -95,7 +99,7 @@ def failed_page(server: str, what: str, to_do: str) -> bytes:
 def refused_page(status: int) -> bytes:
     """Return the page that goes with an HTTP error `status`, for a request that is no part of the login, as UTF-8."""
     what = _REFUSALS.get(status, _REFUSALS[400])
-    return _page("Not a sign-in", what, "<p>A sign-in under way goes on in its own tab.</p>", wrong=True)
+    return _page("Not a sign-in", what, "<p>If a sign-in is under way, it goes on in its own tab.</p>", wrong=True)
 
 
 def _page(title: str, heading: str, rest: str, *, wrong: bool = False) -> bytes:

@@ -1,4 +1,4 @@
-"""One sign-in, from the challenge to the tokens: discover, register, ask the person, exchange the code.
+"""One sign-in, from the challenge to the tokens: discover, register, ask the user, exchange the code.
 
 The listener is bound before anything is registered, for the redirect URI is part of both. The browser's tab is
 answered only when the outcome is known: what it shows is true.
@@ -13,10 +13,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-import msgspec
-
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
+from bridge.login.asking import WANTS_TOKEN, Ask, asks_for_none, says_nowhere
 from bridge.login.browser import check_openable
 from bridge.login.device import DeviceSignIn
 from bridge.login.discovery import Discovery, Found
@@ -42,7 +41,7 @@ from bridge.oauth.errors import (
     Unavailable,
 )
 from bridge.oauth.grants import hint_for
-from bridge.oauth.metadata import AuthorizationServer
+from bridge.oauth.metadata import AuthorizationServer, default_authorization_server
 from bridge.oauth.record import Record
 from bridge.oauth.request import Pending, authorization_url
 from bridge.protocol.words import sentence
@@ -59,23 +58,6 @@ _NOT_TAKEN = {
 }
 
 _logger = logging.getLogger("bridge.login")
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """Why there is a sign-in.
-
-    `resource_metadata` and `challenged` (scopes) are the challenge's; `previous` is what was kept of the last one;
-    `widens` tells that scopes were missing; `status` is what the server answered, `said` what it said with that; `host`
-    names the program that the person works with.
-    """
-
-    resource_metadata: str | None = None
-    challenged: tuple[str, ...] = ()
-    previous: Record | None = None
-    widens: bool = False
-    said: str = ""
-    status: int = 401
-    host: str = ""
 
 
 class SignIn:
@@ -135,6 +117,8 @@ class SignIn:
         for issuer in self._order(found, ask.previous):
             try:
                 server = await self._discovery.server(issuer, found)
+                if ask.status not in WANTS_TOKEN and server == default_authorization_server(self._server_url):
+                    raise asks_for_none(self._server_url, ask)
                 await self._with(server, found, ask, keep)
             except (MetadataError, Unavailable, RegistrationFailed) as failure:
                 _logger.info("no sign-in at %s: %s", issuer, failure.message)
@@ -144,15 +128,9 @@ class SignIn:
             else:
                 return
         if problem is not None and found.resource is None and not isinstance(problem, Unavailable):
-            wants, hint = "wants a token", "If it takes an API key, pass --header 'Authorization: Bearer ...'. "
-            if ask.status not in {401, 403}:
-                wants = f"answered status {ask.status}, not 401 as who wants a token does,"
-                hint = "It may need no sign-in at all; check the URL. "
-            raise SignInError(
-                f"{self._server_url} {wants} and says nowhere how to get one: it has no protected resource "
-                f"metadata, and at its origin: {problem.message}" + (f" It says: {ask.said}" if ask.said else ""),
-                hint=hint + problem.hint,
-            ) from problem
+            if ask.status not in WANTS_TOKEN:
+                raise asks_for_none(self._server_url, ask) from problem
+            raise says_nowhere(self._server_url, ask, problem) from problem
         assert problem is not None  # noqa: S101 - there is always an issuer
         raise problem
 
@@ -326,13 +304,15 @@ class SignIn:
         try:
             await keep(await self._complete(pending, arrival.value, ask))
         except ClientUnknown as problem:
-            to_do = "Sign in once more: another tab opens for it." if is_kept else problem.hint
-            arrival.respond(failed_page(name, problem.message, to_do), 400)
+            to_do, again = problem.hint, ask.again
+            if is_kept:
+                to_do, again = "Sign in once more: another tab opens for it.", ""
+            arrival.respond(failed_page(name, problem.message, to_do, again), 400)
             raise
         except BridgeError as problem:
-            arrival.respond(failed_page(name, problem.message, problem.hint), 400)
+            arrival.respond(failed_page(name, problem.message, problem.hint, ask.again), 400)
             raise
-        arrival.respond(signed_in_page(name, ask.host))
+        arrival.respond(signed_in_page(name, ask.back))
 
     async def _complete(self, pending: Pending, answer: Answer, ask: Ask) -> Record:
         server = pending.server

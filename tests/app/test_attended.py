@@ -1,6 +1,7 @@
 """A login at a terminal: what is shown of it, and what comes of a pasted address."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar, cast
@@ -10,10 +11,13 @@ import pytest
 
 from bridge.app.attended import attend, left_of, log_in, stop
 from bridge.app.logins import Joined
-from bridge.config import Settings
+from bridge.config import Settings, SignInSettings
 from bridge.login.channel import Channel, ChannelLost
 from bridge.login.news import News
+from bridge.oauth.record import Record, encode, tokens_slot
 from bridge.store.places import Places
+from bridge.store.vault import open_vault
+from tests.oauth.samples import SERVER_URL, record
 from tests.support.fault_http import Bell
 from tests.support.waits import stretched
 
@@ -67,7 +71,11 @@ class Paper:
         self.links: list[tuple[str, str]] = []
         self.waits: list[tuple[str, str]] = []
         self.said: list[str] = []
+        self.on_interrupt = ""
         self.bell = Bell()
+
+    def signed_in_already(self, record: Record, who: str) -> None:
+        self.said.append(f"already {record.server} {who}")
 
     def link(self, url: str, code: str) -> None:
         self.links.append((url, code))
@@ -109,12 +117,13 @@ async def test_the_link_is_shown_once_and_the_end_is_returned() -> None:
     table.login.tell(News(phase="finishing"))
     assert await table.end() == DONE
     assert table.paper.links == [(URL, "")]
+    assert table.paper.said == ["A browser was opened at this link."]
     [asking, waiting, again, done] = table.paper.waits
     assert SERVER in asking[0]
     assert BACK in waiting[0]
     assert waiting[1] == "5:00 left"
     assert again == waiting
-    assert done[1] == ""
+    assert done == ("The browser came back; checking its answer.", "")
 
 
 async def test_a_code_is_shown_with_its_link() -> None:
@@ -197,6 +206,50 @@ async def test_what_is_no_address_never_reaches_the_login() -> None:
     await table.end()
     assert table.login.heard == []
     assert not any("planted" in text for text in table.paper.said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, [f"already {SERVER_URL} 42"]),
+        ({"expires_at": 1.0}, [f"already {SERVER_URL} 42"]),
+        ({"expires_at": 1.0, "refresh_token": ""}, []),
+        ({"access_token": ""}, []),
+    ],
+    ids=["good", "renewable", "ended", "refused"],
+)
+async def test_who_is_signed_in_already_is_told_so_before_the_link(
+    changes: dict[str, object], says: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = Login()
+
+    class Logins:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        async def join_or_start(self, *_: object) -> Joined:
+            return Joined(cast("Channel", login), False)
+
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setattr("bridge.app.attended.Logins", Logins)
+    settings = Settings(url=SERVER_URL, sign_in=SignInSettings(token_store="file"))
+    kept = record(**{"expires_at": time.time() + 900, **changes})
+    await open_vault("file", pytest.fail).save(tokens_slot(SERVER_URL, "", "", "default"), encode(kept))
+
+    async def who(*_: object) -> str:
+        return "42"
+
+    monkeypatch.setattr("bridge.app.attended.who", who)
+    paper = Paper()
+    attending = asyncio.create_task(log_in(settings, paper, asyncio.Queue(), pytest.fail))
+    login.tell(WAITING)
+    await paper.bell.until(lambda: paper.links, "the link")
+    assert paper.said == says
+    assert (paper.on_interrupt == "Stopped. You are still signed in as before.") is bool(says)
+    attending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await within(attending)
 
 
 @pytest.mark.parametrize("was_under_way", [False, True])

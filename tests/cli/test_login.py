@@ -37,7 +37,10 @@ async def test_it_says_who_is_signed_in_on_stdout_and_the_link_on_stderr() -> No
         [line] = login.out.splitlines()
         assert line.startswith(f"Signed in to {site.server.url} (scopes read, expires in ")
         assert "kept in" in line
-        assert site.person.opened[0] in login.err.splitlines(), "the link, whole, on a line of its own"
+        said = login.err.splitlines()
+        assert site.person.opened[0] in said, "the link, whole, on a line of its own"
+        assert "The browser came back; checking its answer." in said
+        assert said[0] == f"Asking {site.server.url} how to sign in."
         await no_login_left(site.person)
 
 
@@ -64,6 +67,50 @@ async def test_it_opens_a_tab_for_a_login_under_way_that_has_none() -> None:
             assert await second.wait(LOGIN) == 0, second.said
         assert await first.wait(LOGIN) == 0, first.said
         assert len(site.person.opened) == 1
+
+
+async def test_who_is_signed_in_is_told_so_and_signs_in_anew() -> None:
+    async with Site() as site:
+        code, said = await run_command(site, "login", site.server.url)
+        assert (code, "already signed in" in said) == (0, False), said
+        code, said = await run_command(site, "login", site.server.url)
+        assert code == 0, said
+        assert f"You are already signed in to {site.server.url}; the token expires in " in said
+        assert "Signing in again replaces that; Ctrl-C keeps it." in said
+        assert len(site.person.opened) == 2
+
+
+async def test_a_server_that_asks_for_no_sign_in_is_told_in_one_sentence() -> None:
+    async with Site() as site:
+        site.server.protected = False
+        site.server.metadata_paths = ()
+        code, said = await run_command(site, "login", site.server.url)
+        assert code == 1
+        asking, error = said.splitlines()
+        assert asking == f"Asking {site.server.url} how to sign in."
+        assert error.startswith(
+            f"mcp-remote-bridge: error: {site.server.url} does not ask for a sign-in: it answered a request without a "
+            "token (server/discover) with "
+        )
+        assert site.authority.requests == []
+
+
+async def test_a_log_file_that_cannot_be_opened_is_told_before_anything_is_asked() -> None:
+    async with Site() as site:
+        path = site.folder / "no" / "x.log"
+        code, said = await run_command(site, "login", site.server.url, "--log-file", str(path))
+        assert code == 2
+        assert said.startswith(f"mcp-remote-bridge: error: The log file {path} cannot be opened: the folder ")
+        assert site.authority.requests == []
+
+
+async def test_what_has_no_effect_is_warned_of() -> None:
+    async with Site() as site:
+        env = {"MCP_BRIDGE_SCOEP": "x"}
+        code, said = await run_command(site, "login", site.server.url, "--client-id", "", env=env)
+        assert code == 0, said
+        assert "mcp-remote-bridge: warning: The environment variable MCP_BRIDGE_SCOEP has no effect" in said
+        assert "mcp-remote-bridge: --client-id is empty, which counts as not given." in said
 
 
 async def test_a_refusal_is_one_sentence_and_exit_code_1() -> None:
@@ -107,6 +154,7 @@ async def test_an_interrupt_ends_the_login_it_started() -> None:
         login.process.send_signal(signal.SIGINT)
         assert await login.wait() == 130, login.said
         assert login.out == ""
+        assert login.err.endswith("Stopped. Nothing was changed.\n")
         await no_login_left(site.person)
 
 
@@ -118,9 +166,10 @@ async def test_an_interrupt_leaves_a_login_alone_that_was_under_way() -> None:
             url = await site.person.until_opened(deadline=LOGIN)
             async with start_command(site, "login", site.server.url) as second:
                 await second.says(url, LOGIN)
-                assert "under way already" in second.said
+                assert "is already under way; this command joins it" in second.said
                 second.process.send_signal(signal.SIGINT)
                 assert await second.wait() == 130, second.said
+                assert second.err.endswith("Stopped waiting. The sign-in that was already under way goes on.\n")
             assert len(logins_of(site.person)) == 1
             await first.type((dict((await fetch(url)).headers))["location"])
             assert await first.wait(LOGIN) == 0, first.said
@@ -186,8 +235,8 @@ async def in_a_terminal(site: Site, *words: str) -> AsyncIterator[tuple[Console,
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 async def test_at_a_terminal_the_line_is_renewed_in_place_and_what_is_pasted_counts() -> None:
     async with Site() as site, in_a_terminal(site, "login", site.server.url, "--no-browser") as (console, process):
-        await console.shows("paste here the address it ends at")
-        await console.shows("\r0:29 left: Waiting until the browser comes back to")
+        await console.shows("paste here the address at which it ends")
+        await console.shows("\r0:29 left: Waiting for the browser to come back to")
         await console.shows("\r0:28 left")
         renewed = [line for line in console.shown.replace("\n", "\r").split("\r") if " left: " in line]
         assert all(len(line) < 70 for line in renewed), renewed

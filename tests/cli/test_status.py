@@ -51,7 +51,7 @@ def test_a_row_tells_a_person_all_there_is() -> None:
     assert facts["signed in as"] == "anna@example.com"
     assert facts["scopes"] == "read write"
     assert facts["token"].startswith("expires in 2 hours (")
-    assert facts["token"].endswith("renewed by itself")
+    assert facts["token"].endswith("renewed automatically")
     assert facts["kept in"] == "the system keyring"
     assert facts["signing in"] == "process 7, 1:30 left, code ABCD"
     assert facts["link"] == LINK
@@ -62,7 +62,7 @@ def test_a_row_tells_a_person_all_there_is() -> None:
     ("changes", "says"),
     [
         ({"expires_at": NOW - 60}, "expired 1 minute ago"),
-        ({"expires_at": None}, "does not say when it ends, renewed by itself"),
+        ({"expires_at": None}, "has no known end, renewed automatically"),
         ({"expires_at": 1e300, "refresh_token": ""}, "expires in more than 100 years"),
         ({"access_token": ""}, "signed in     no"),
         ({"scope": None, "asked": "asked for"}, "asked for"),

@@ -88,8 +88,8 @@ async def test_a_login_ends_on_its_page(chromium: Chromium, listener: CallbackLi
     tab = await chromium.tab()
     await walk(tab, listener, signed_in_page(SERVER, HOST))
     assert (await tab.text()).split("\n\n")[:2] == [
-        f"Signed in to {SERVER}, for {HOST}.",
-        "You can close this tab.",
+        f"Signed in to {SERVER}.",
+        f"You can close this tab and go back to {HOST}.",
     ]
     assert await tab.evaluate("document.title") == f"Signed in to {SERVER}"
     assert await tab.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") != "none"

@@ -12,8 +12,9 @@ import pytest
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
 from bridge.login import sign_in as sign_in_module
+from bridge.login.asking import Ask
 from bridge.login.person import Asked
-from bridge.login.sign_in import Ask, SignIn
+from bridge.login.sign_in import SignIn
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
 from tests.login.asking import DEADLINE, Answer, ask, free_port, head
@@ -88,7 +89,7 @@ class Flow:
         )
         try:
             async with asyncio.timeout(stretched(DEADLINE * 2)):
-                await self.flow.run(Ask(**{"host": "The Host", **asked}), self._keep)
+                await self.flow.run(Ask(**{"back": "The Host", "again": "To try again, run: x", **asked}), self._keep)
         finally:
             await asyncio.gather(*self._visits)
             self._visits.clear()

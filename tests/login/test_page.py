@@ -54,17 +54,17 @@ class Reader(HTMLParser):
         return any(name == tag for name, _ in self.elements)
 
 
-def test_success_says_to_what_for_whom_and_what_now() -> None:
+def test_success_says_to_what_and_where_to_go_back_to() -> None:
     page = Reader(PAGES["signed in"])
     assert page.title == "Signed in to mcp.example.com"
     assert page.text.split("\n") == [
-        *("", "", "Signed in to mcp.example.com, for Claude Desktop.", "You can close this tab."),
+        *("", "", "Signed in to mcp.example.com.", "You can close this tab and go back to Claude Desktop."),
         *("mcp-remote-bridge", ""),
     ]
 
 
 def test_a_host_without_a_name_is_left_out() -> None:
-    assert "Signed in to mcp.example.com.\n" in Reader(signed_in_page("mcp.example.com", "")).text
+    assert "\nYou can close this tab.\n" in Reader(signed_in_page("mcp.example.com", "")).text
 
 
 def test_failure_says_what_went_wrong_and_what_to_do() -> None:
@@ -72,6 +72,11 @@ def test_failure_says_what_went_wrong_and_what_to_do() -> None:
     assert page.title == "Not signed in to mcp.example.com"
     assert "Not signed in to mcp.example.com.\nIt was refused.\nTry again.\n" in page.text
     assert "It was refused.\nmcp-remote-bridge" in Reader(failed_page("s", "It was refused.", "")).text
+
+
+def test_failure_says_how_to_try_again() -> None:
+    page = Reader(failed_page("s", "It was refused.", "Ask for less.", "To try again, run: x"))
+    assert "It was refused.\nAsk for less.\nTo try again, run: x\n" in page.text
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 421, 431, 500, 503, 418])

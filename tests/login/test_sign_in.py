@@ -333,17 +333,32 @@ async def test_nothing_of_oauth_at_all_is_said_so(monkeypatch: pytest.MonkeyPatc
     flow = Flow(monkeypatch, FakeWeb())
     with pytest.raises(SignInError) as caught:
         await flow.run()
-    assert "nowhere" in caught.value.message
+    assert "requires a token and does not say where to get one" in caught.value.message
     assert "--header" in caught.value.hint
     assert flow.opened == []
 
 
-@pytest.mark.parametrize("status", [200, 404, 500])
+@pytest.mark.parametrize(
+    ("asked", "says", "to_do"),
+    [
+        (
+            {"status": 200},
+            f"{SERVER} does not ask for a sign-in: it answered a request without a token",
+            "as it is",
+        ),
+        ({"status": 400, "is_open": True}, "(server/discover) with 400 Bad Request.", "as it is"),
+        ({"status": 404}, "with 404 Not Found, not with 401, and names no authorization server.", "Check the URL"),
+        ({"status": 500}, "so it is not known whether it asks for a sign-in.", "try again later"),
+    ],
+)
 async def test_a_server_that_never_asked_for_a_token_is_not_said_to_want_one(
-    status: int, monkeypatch: pytest.MonkeyPatch
+    asked: dict[str, Any], says: str, to_do: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flow = Flow(monkeypatch, FakeWeb())
-    with pytest.raises(SignInError, match=f"answered status {status}") as caught:
-        await flow.run(status=status)
-    assert "wants a token and" not in caught.value.message
-    assert "no sign-in" in caught.value.hint
+    web = FakeWeb()
+    flow = Flow(monkeypatch, web)
+    with pytest.raises(SignInError) as caught:
+        await flow.run(**asked)
+    assert says in caught.value.message
+    assert "requires a token" not in caught.value.message
+    assert to_do in caught.value.hint
+    assert web.posted == []

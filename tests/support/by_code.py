@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bridge.config import SignInSettings
+from bridge.login.asking import Ask
 from bridge.login.person import Person
-from bridge.login.sign_in import Ask, SignIn
+from bridge.login.sign_in import SignIn
 from bridge.login.web import Web
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
