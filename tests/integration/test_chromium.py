@@ -184,7 +184,7 @@ async def test_browser_may_name_chromium(listener: CallbackListener, tmp_path: P
         await until(file.exists, "the page", DEADLINE)
     page = file.read_text(encoding="utf-8")
     assert SERVER in page
-    assert "You can close this tab." in page
+    assert "You can close this tab and go back to " in page
 
 
 def keep(picture: bytes, file: str) -> None:
@@ -203,7 +203,7 @@ async def test_a_person_signs_in_with_chromium(tmp_path: Path) -> None:
             page = file.read_text(encoding="utf-8")
             assert f"Signed in to <b><bdi>127.0.0.1:{urlsplit(site.server.url).port}</bdi></b>" in page
             assert CLIENT_INFO["name"] in page
-            assert "You can close this tab." in page
+            assert "You can close this tab and go back to " in page
             assert not [secret for secret in site.secrets | dict.fromkeys(site.states) if secret in page]
         # And from the next start on there is no tab any more.
         async with site.bridge(env={"BROWSER": "/no/such/browser"}) as host:

@@ -36,6 +36,7 @@ def no_data_folder(site: Site) -> None:
 async def test_a_log_file_that_cannot_be_written_costs_nobody_the_sign_in() -> None:
     async with Site() as site:
         folder = site.folder / "logs"
+        folder.mkdir()
         async with start_copy(site, env={"MCP_BRIDGE_LOG_FILE": str(folder / "a.log")}) as copy:
             await copy.stderr_says("")
             folder.rename(site.folder / "gone")
