@@ -47,7 +47,7 @@ _HOSTS = {
     "continue-cli-client": Host("Continue", 60.0, lists_again=False),
     "@cline/core": Host("Cline", 2.9, lists_again=False),
     "grok-cli": Host("Grok CLI", 60.0),
-    "inspector-cli": Host("MCP Inspector", 15.0),
+    "inspector-cli": Host("MCP Inspector", 30.0),
     "mcporter": Host("mcporter", 30.0),
     "mcpc": Host("mcpc", 60.0),
     "mcp-cli": Host("mcp-cli", 60.0),
@@ -57,7 +57,7 @@ _HOSTS = {
     "ai-sdk-mcp-client": Host("", 75.0),
 }
 
-_PREFIXES = {"qwen-cli-mcp-client-": Host("Qwen Code", 10.0)}
+_PREFIXES = {"qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False)}
 """Hosts that put the name of the server's entry behind their own."""
 
 

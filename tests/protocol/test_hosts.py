@@ -8,7 +8,9 @@ from bridge.protocol.hosts import UNKNOWN, Host, host_named
 from tests.session.modern_playbook import META_CLIENT
 
 
-@pytest.mark.parametrize("name", ["claude-ai", "codex-mcp-client", "continue-cli-client", "@cline/core"])
+@pytest.mark.parametrize(
+    "name", ["claude-ai", "codex-mcp-client", "continue-cli-client", "@cline/core", "qwen-cli-mcp-client-linear"]
+)
 def test_some_never_ask_for_their_lists_again(name: str) -> None:
     assert not host_named(name).lists_again
 
