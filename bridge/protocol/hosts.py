@@ -2,7 +2,8 @@
 
 `patience`: how many seconds its first request may take before it gives up. `lists_again`: whether it asks for its lists
 again when told that they changed; one that never does keeps what it was shown first until it is restarted. Only a host
-that was shown never to do so stands here as such.
+that was shown never to do so stands here as such. `opens_links`: whether it takes the question to open a link (URL
+elicitation) that its capabilities offer to take.
 
 Measured on Linux on 2026-11-30 with the releases that `tests/hosts` pins, unless a row names another source.
 """
@@ -21,6 +22,7 @@ class Host(NamedTuple):
     product: str = ""
     patience: float | None = None
     lists_again: bool = True
+    opens_links: bool = True
 
     @property
     def answer_by(self) -> float | None:
@@ -40,7 +42,8 @@ _HOSTS = {
     "claude-code": Host("Claude Code", 30.0),
     # Lists: openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause.
     "codex-mcp-client": Host("Codex", 30.0, lists_again=False),
-    "copilot-cli": Host("Copilot CLI", 65.0),
+    # 1.0.102 declares URL elicitation, and fails a call that is answered with `input_required`.
+    "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False),
     "gemini-cli-mcp-client": Host("Gemini CLI", 30.0),
     "mcp-test-client": Host("", 5.0),  # `gemini mcp list` and `qwen mcp list`.
     "opencode": Host("OpenCode", 30.0),

@@ -327,6 +327,7 @@ class Reception:
         if not self._stay.is_on:
             self._stay.begin()
         asks = provisional.can_open_urls(request) if modern else told.guest is not None and told.guest.can_open_urls
+        asks = asks and told.host_of(request).opens_links
         if not self._calls.begin(request, is_modern=modern, asks=asks):
             return
         initialize = told.introductions.get(mcp.INITIALIZE)

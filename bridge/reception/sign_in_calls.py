@@ -8,12 +8,13 @@
 | no browser could be opened, and the link was not told yet | it is told the link at once |
 | any other link | it waits |
 | the user declines to have it opened | that, and the link in words |
-| the host cancels the question within `ANSWERED_BY_HOST` seconds | that the user was not asked, and the link in words |
+| the host declines within `ANSWERED_BY_HOST` seconds | that the user was not asked, and the link in words |
 | `WAIT_SECONDS` are over | how it stands |
 | the end | the end |
 
 A legacy host is asked with a request; a modern one with the result, and its retry is the call that waits on. A host
-without a user at the screen, as in a script, cancels the question itself; it is not asked again about the same link.
+without a user at the screen, as in a script, answers the question itself: `claude -p` with `cancel`, Codex and Copilot
+with `decline`, each within 20 ms. It is not asked again about the same link.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ TIMER = "reception/call"
 """The purpose of the timers that end the waiting of calls."""
 
 ANSWERED_BY_HOST = 1.0
-"""A question that is cancelled within so many seconds was not read by a user."""
+"""A question that is cancelled or declined within so many seconds was not read by a user."""
 
 _MOST = 64
 _KEY = "sign-in"
@@ -113,22 +114,22 @@ class SignInCalls:
 
     def begin(self, request: Request, *, is_modern: bool, asks: bool) -> bool:
         """The host calls. `asks`: it may be asked to open a link. Whether the call waits now."""
-        action, asked = "", None
+        is_accepted, asked = False, None
         if is_modern and len(state := mcp.stamp(request.params)[0]):
             asked = self._states.pop(per_request.text(state) or "", None)
             if asked is None:
                 self._do(SendToHost(faults.bad_input(request.raw_id, _UNKNOWN, INVALID_PARAMS)))
                 return False
             responses = writing.members(writing.members(request.params).get("inputResponses", Raw()))
-            action = _action(responses.get(_KEY, Raw()))
+            is_accepted = _is_accepted(responses.get(_KEY, Raw()))
             asks = asks and asked.url != self._standing.url
         self._last_number += 1
         call = _Call(self._last_number, request, is_modern=is_modern, asks=asks)
-        if action and self._standing.has_failed:
+        if asked is not None and self._standing.has_failed:
             self._answer(call, sign_in_tool.failed(self._standing), is_error=True)
             return False
-        if asked is not None and action != "accept":
-            self._answer(call, self._refused(action, asked.url, asked.asked_at))
+        if asked is not None and not is_accepted:
+            self._answer(call, self._refused(asked.url, asked.asked_at))
             return False
         if len(self._waiting) >= _MOST:
             self._answer(call, sign_in_tool.still_waiting(self._standing))
@@ -150,20 +151,19 @@ class SignInCalls:
         question = self._question
         if question is None or response.id != request_id(question.raw_id):
             return True
-        action = _action(response.result)
-        if action == "accept":
+        if _is_accepted(response.result):
             question.is_accepted = True
             return True
         self._question = None
-        text = self._refused(action, question.url, question.asked_at)
+        text = self._refused(question.url, question.asked_at)
         for call in self._all():
             if call.number == question.number:
                 self._finish(call, text)
         return True
 
-    def _refused(self, action: str, url: str, asked_at: float) -> str:
+    def _refused(self, url: str, asked_at: float) -> str:
         """The user, or the host in the user's place, did not have the link opened."""
-        if action != "decline" and self._standing.now - asked_at < ANSWERED_BY_HOST:
+        if self._standing.now - asked_at < ANSWERED_BY_HOST:
             self._unasked_url = url
             return sign_in_tool.not_asked(self._standing)
         return sign_in_tool.declined(self._standing)
@@ -268,6 +268,6 @@ class SignInCalls:
         return list(self._waiting.values())
 
 
-def _action(answer: Raw) -> str:
-    """What became of a question (MCP, Elicitation, Response Actions); an error, or nonsense, is no one's answer."""
-    return per_request.text(writing.members(answer).get("action")) or "cancel"
+def _is_accepted(answer: Raw) -> bool:
+    """Whether the user agreed (MCP, Elicitation, Response Actions); an error, or nonsense, is no agreement."""
+    return per_request.text(writing.members(answer).get("action")) == "accept"

@@ -319,10 +319,17 @@ def test_a_user_who_declines_gets_the_link_in_words(answer: dict[str, object] | 
     book.passes(seconds)
     book.says(error(question["id"], "No.") if answer is None else result(question["id"], answer))
     assert LINK in book.text(1)
-    is_the_users = seconds >= 1.0 or answer == {"action": "decline"}
+    is_the_users = seconds >= 1.0
     assert ("The user declined to open the sign-in page" in book.text(1)) == is_the_users
     assert ("could not show the sign-in page to the user" in book.text(1)) == (not is_the_users)
     assert "notifications/elicitation/complete" not in methods(book.signed_in())
+
+
+@pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
+def test_a_host_that_fails_at_the_question_is_not_asked(revision: str) -> None:
+    book = ReceptionPlaybook(revision, name="copilot-cli", capabilities=OPENS_LINKS).received(is_open=False)
+    assert methods(book.calls_in_vain(1)) == []
+    assert LINK in book.text(1)
 
 
 def test_a_host_without_a_user_is_asked_once_for_each_link() -> None:
@@ -444,7 +451,7 @@ def test_a_modern_user_who_declines_gets_the_link_in_words(answer: object, secon
     book.passes(seconds)
     book.calls(2, requestState=said["requestState"], inputResponses={key: answer})
     assert LINK in book.text(2)
-    is_the_users = seconds >= 1.0 or answer == {"action": "decline"}
+    is_the_users = seconds >= 1.0
     assert ("The user declined to open the sign-in page" in book.text(2)) == is_the_users
 
 
