@@ -75,7 +75,7 @@ def test_plain_http_to_another_host_needs_the_flag(host: str) -> None:
     url = f"http://{host}/mcp"
     with pytest.raises(UsageError, match="--allow-http") as caught:
         Settings(url=url)
-    assert "readable by anyone" in str(caught.value)
+    assert "can be read on the way" in str(caught.value)
     assert Settings(url=url, allow_http=True).url == url
 
 

@@ -57,7 +57,7 @@ _STREAM_HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
 )
 
-_DEFECT = "The bridge failed on this request; its log tells more with --log-level debug."
+_DEFECT = "A defect of the bridge kept it from handling this request; with --log-level debug its log shows where."
 
 _logger = logging.getLogger("bridge.session")
 
@@ -118,7 +118,7 @@ class Bridge:
     def on_input(self, data: bytes) -> None:
         """The host sent something."""
         if slept := self._sleep.slept():
-            _logger.info("the machine slept for %.0f seconds; connections are opened anew", slept)
+            _logger.info("the machine slept for %.0f seconds; connections are opened again", slept)
             self.take(Woke(slept))
         self._take_all(self._framing.feed(data))
 

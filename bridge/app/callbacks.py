@@ -55,12 +55,12 @@ async def _end_of(channel: Channel, notice: Notice, seconds: float) -> None:
                 pass
     except TimeoutError:
         raise SignInError(
-            f"The sign-in to {notice.server} took the URL, and has not ended after {seconds:g} seconds.",
+            f"The sign-in to {notice.server} accepted the URL, but has not ended after {seconds:g} seconds.",
             hint="mcp-remote-bridge status shows how it stands.",
         ) from None
     except ChannelLost:
         raise SignInError(
-            f"The sign-in to {notice.server} took the URL, and its process ended without a word.",
+            f"The sign-in to {notice.server} accepted the URL, but its process ended without a result.",
             hint="mcp-remote-bridge status shows whether it went through.",
         ) from None
     if news.failure:
@@ -70,14 +70,14 @@ async def _end_of(channel: Channel, notice: Notice, seconds: float) -> None:
 def _not_taken(problems: list[tuple[Notice, str]]) -> BridgeError:
     if not problems:
         return SignInError(
-            "No sign-in is under way on this machine, so nobody waits for this URL.",
-            hint="It is good for the sign-in it came from only; start one with mcp-remote-bridge login URL.",
+            "No sign-in is under way on this machine, so this URL cannot be used.",
+            hint="It is valid only for the sign-in it came from. To start one, run: mcp-remote-bridge login URL",
         )
     if len(problems) == 1:
         notice, problem = problems[0]
-        return SignInError(f"The sign-in to {notice.server} did not take the URL: {problem}")
+        return SignInError(f"The sign-in to {notice.server} did not accept the URL: {problem}")
     servers = ", ".join(notice.server for notice, _ in problems)
     return SignInError(
-        f"None of the sign-ins under way took the URL ({servers}).",
-        hint="It may be of one that is over. Open the link of the one you mean, and copy where it ends.",
+        f"None of the sign-ins under way accepted the URL ({servers}).",
+        hint="It may belong to one that is over. Open the link of the one you mean, and copy the address it ends at.",
     )

@@ -52,7 +52,7 @@ class KeptRecord:
         data = await self._keeping.load(self._slot)
         record = decode(data) if data else None
         if data and record is None:
-            _logger.warning("what was kept of the last sign-in cannot be read; you will be asked to sign in again")
+            _logger.warning("the stored sign-in cannot be read, for it is damaged; you will be asked to sign in again")
         return record
 
     async def read_if_any(self) -> Record | None:
@@ -91,4 +91,4 @@ class KeptRecord:
 
     def _not_kept(self, problem: BridgeError) -> None:
         self.is_kept = False
-        _logger.warning("the sign-in is good until the bridge ends, for it cannot be kept: %s", problem)
+        _logger.warning("the sign-in lasts only until the bridge ends, for it cannot be stored: %s", problem)

@@ -97,7 +97,7 @@ class Logins:
             try:
                 await stack.enter_async_context(self._locks.hold(f"{self._slot}.start", _TURN_SECONDS))
             except BridgeError as problem:
-                _logger.debug("nobody else can be kept from starting a login: %s", problem)
+                _logger.debug("other processes cannot be kept from starting a login: %s", problem)
             yield
 
     async def _start(self, order: Order) -> Joined | None:
@@ -128,7 +128,7 @@ class Logins:
             return Busy()  # A slow machine: it is at it, and will be found by its notice.
         except ValueError:
             raise SignInError(
-                f"The process that is to sign in to {order.settings.url} was started, and ended without a word.",
+                f"The process that is to sign in to {order.settings.url} was started, but ended without a result.",
                 hint="Run mcp-remote-bridge login with the same URL in a terminal; --log-file names a file for the "
                 "process to write to.",
             ) from None

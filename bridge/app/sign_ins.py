@@ -100,7 +100,9 @@ async def read_stored(vault: Vault, slot: str, seconds: float = READ_SECONDS) ->
     except BridgeError as problem:
         return Stored(slot, place, problem=str(problem))
     record = decode(data) if data else None
-    return Stored(slot, place, record, "" if record else "it is not readable, or of a later version of the bridge")
+    return Stored(
+        slot, place, record, "" if record else "it is damaged, or was written by a later version of the bridge"
+    )
 
 
 async def who(record: Record, settings: Settings | None = None, seconds: float = WHO_SECONDS) -> str:
@@ -228,7 +230,7 @@ class SigningOut:
         if went == REVOKED or not (record.access_token or record.refresh_token):
             return ()
         if went == NO_REVOCATION:
-            return ("The server offers no revocation, so it may take the tokens until they end.",)
+            return ("The server offers no revocation, so it may accept the tokens until they expire.",)
         return (f"The tokens {went}",)
 
     async def _delete(self, slot: str) -> tuple[str, ...]:

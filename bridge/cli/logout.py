@@ -26,18 +26,22 @@ _MOST = 10
 @click.command("logout", cls=OneCommand, short_help="Sign out of a server.")
 @click.argument("name", cls=WordArgument, required=False, metavar=NAME_OR_URL)
 @click.option("--all", "every", is_flag=True, help="Sign out of every server.")
-@click.option("--registration", is_flag=True, help="Forget the client that was registered for it too.")
+@click.option("--registration", is_flag=True, help="Forget the client that was registered for it, too.")
 @account_options
 @click.pass_context
 def logout(ctx: click.Context, /, name: str | None, every: bool, registration: bool, **options: Any) -> None:
-    """Sign out of a server: the tokens are revoked, where the server offers that, and removed.
+    """Sign out of a server. Its tokens are revoked, if the server offers that, and removed from this machine.
 
-    A NAME is that of a server in a host's configuration, or of one you signed in to.
+    NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
+    to (linear for mcp.linear.app).
     """
     import asyncio
 
     if every == (name is not None):
-        raise UsageError("Give the server to sign out of, or --all.", hint="mcp-remote-bridge status lists them.")
+        raise UsageError(
+            "Give the server to sign out of, or --all.",
+            hint="mcp-remote-bridge status lists what you are signed in to.",
+        )
     if name is None:
         are_removed = asyncio.run(_every(options["token_store"], registration=registration))
     else:
@@ -48,7 +52,7 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
 
 
 async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
-    from bridge.app.naming import spelled
+    from bridge.app.naming import typed_for
     from bridge.app.redact import Redactor
     from bridge.app.sign_ins import known_sign_ins, open_signing_out
 
@@ -59,13 +63,13 @@ async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
     name = named(settings.url, settings.sign_in.profile)
     _tell(name, done, redactor)
     if not done.kept_in and not done.login_ended:
-        click.echo(f"Nobody is signed in to {name}.")
+        click.echo(f"You are not signed in to {name}.")
         same = [known for known in await known_sign_ins(token_store) if known.server == settings.url]
         for known in same[:_MOST]:
-            options = clean(spelled(known.options))
-            click.echo(f"There is a sign-in {f'with {options}' if options else 'without options'}.")
+            typed = typed_for(f"{PROGRAM} logout", known.server, known.options)
+            click.echo(f"There is another sign-in to it; to sign out of that: {clean(typed)}")
     if registration and not done.kept_in:
-        click.echo("Which registration was for it is not known without a sign-in; with --all, every one is forgotten.")
+        click.echo("Without a sign-in it is not known which registration belongs to it; --all forgets every one.")
     return done.is_removed
 
 
@@ -84,11 +88,11 @@ async def _every(token_store: Any, *, registration: bool) -> bool:
     for one, done in zip(found, ended, strict=True):
         _tell(_name_of(one), done, redactor)
     if not any(done.kept_in or done.login_ended for done in ended):
-        click.echo("Nobody is signed in to any server.")
+        click.echo("You are not signed in to any server.")
     are_removed = all(done.is_removed for done in ended)
     if registration:
         count, problems = await signing_out.forget_registrations()
-        click.echo(f"Registrations forgotten besides: {count}.")
+        click.echo(f"Other registrations forgotten: {count}.")
         _warn(problems, redactor)
         are_removed = are_removed and not problems
     return are_removed
@@ -101,13 +105,13 @@ def _name_of(one: Stored) -> str:
 def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
     """Say what became of one sign-in, on stdout; what did not work, on stderr."""
     if done.login_ended:
-        click.echo(f"The sign-in to {name} that was under way is ended.")
+        click.echo(f"The sign-in to {name} that was under way was ended.")
     if done.kept_in and done.is_removed:
-        too = ", and so is the client's registration" if done.registration_forgotten else ""
+        too = ", and the client's registration was forgotten" if done.registration_forgotten else ""
         what = "revoked and removed" if done.is_revoked else "removed"
-        click.echo(f"Signed out of {name}: the tokens are {what} from {done.kept_in}{too}.")
+        click.echo(f"Signed out of {name}: the tokens were {what} from {done.kept_in}{too}.")
     elif done.kept_in:
-        revoked = ", though they are revoked" if done.is_revoked else ""
+        revoked = ", but they were revoked" if done.is_revoked else ""
         click.echo(f"{PROGRAM}: error: The tokens for {name} could not all be removed{revoked}.", err=True)
     _warn(done.problems, redactor)
 

@@ -158,7 +158,7 @@ def _defect(error: Exception, settings: Settings | None) -> BridgeError:
         _write(redactor("".join(traceback.format_exception(error))))
     return BridgeError(
         f"Stopped by an unexpected {type(error).__name__}, a defect of the bridge.",
-        hint=f"{'--log-level debug' if settings else f'{_LEVEL_VARIABLE}=debug'} shows where.",
+        hint=f"To see where, run it again with {'--log-level debug' if settings else f'{_LEVEL_VARIABLE}=debug'}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The command `status`: who is signed in where, what is under way, what runs."""
+"""The command `status`: what the user is signed in to, what is under way, what runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _WIDTH = 14
 
 
-@click.command("status", cls=OneCommand, short_help="List sign-ins, and the copies that run.")
+@click.command("status", cls=OneCommand, short_help="List your sign-ins and the running copies of the bridge.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @token_store_option
 def status(as_json: bool, token_store: Any) -> None:
-    """List the servers you signed in to, the sign-ins under way, and the copies of the bridge that run.
+    """List the servers you are signed in to, the sign-ins under way, and the running copies of the bridge.
 
-    No server is asked, but for the name of the account where the token does not tell it.
+    No server is asked, except for the account's name where the token does not hold it.
     """
     import asyncio
     import json
@@ -41,7 +41,7 @@ def status(as_json: bool, token_store: Any) -> None:
     for row in rows:
         click.echo("\n".join(lines_of(row, now)))
     if not rows:
-        click.echo("Nobody is signed in to any server, and no copy of the bridge runs.")
+        click.echo("You are not signed in to any server, and no copy of the bridge is running.")
     for note in notes:
         click.echo(f"mcp-remote-bridge: {clean(note)}", err=True)
 
@@ -76,10 +76,10 @@ def _facts(row: Row, now: float) -> list[tuple[str, str]]:
     elif (record := row.stored.record) is None:
         facts += [("problem", row.stored.problem), ("kept in", row.stored.place)]
     elif not record.access_token:
-        facts.append(("signed in", "no, the last token was refused; the next use asks again"))
+        facts.append(("signed in", "no: the last token was refused, and the next use asks you to sign in"))
     else:
         facts += [
-            ("signed in as", row.who or "somebody the server does not name"),
+            ("signed in as", row.who) if row.who else ("signed in", "yes (the server does not say as whom)"),
             ("scopes", scopes_of(record)),
             ("token", expiry_of(record, now)),
             ("kept in", row.stored.place),

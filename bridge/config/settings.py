@@ -118,7 +118,7 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
     if bad := _BAD_IN_URL.search(url):
         code = f"U+{ord(bad[0]):04X}"
         hint = "Percent-encode it; a host name with other letters is written in its xn-- form."
-        raise UsageError(f"The URL has a character ({code}) that no URL may hold.", hint=hint)
+        raise UsageError(f"The URL has a character ({code}) that is not allowed in a URL.", hint=hint)
     scheme = parts.scheme.lower()
     if scheme not in ("http", "https"):
         seen = f", not {scheme}://" if scheme else ""
@@ -130,7 +130,7 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
         raise UsageError("The URL has a fragment (#...), which is never sent.", hint="Leave it out.")
     if scheme == "http" and not allow_http and not is_loopback(host):
         raise UsageError(
-            f"Plain http to {host} sends every message, header and token readable by anyone on the way.",
+            f"Over plain http to {host}, every message, header and token can be read on the way.",
             hint="Use https://, or allow it with --allow-http.",
         )
 
@@ -162,7 +162,7 @@ def parse_header(text: str, environ: Mapping[str, str]) -> Header:
     if not colon or not name:
         raise UsageError("A header is not of the form 'Name: value'.", hint=_SPACES_HINT)
     if not _TOKEN.fullmatch(name):
-        raise UsageError("A header's name has a character that no header name may hold.")
+        raise UsageError("A header's name has a character that is not allowed in one.")
     if name.lower() in OWNED_HEADERS or name.lower().startswith(_OWNED_PREFIX):
         raise UsageError(f"The header {name} is set by the bridge itself and cannot be given.")
     value = _PLACEHOLDER.sub(lambda found: _expanded(found, name, environ), value).strip(" \t\r\n")

@@ -67,13 +67,13 @@ class SignInSettings:
     def __post_init__(self) -> None:
         """Check what can be checked without touching a disk or a network."""
         if self.client_id is not None and not _VISIBLE.fullmatch(self.client_id):
-            raise UsageError("The client id is empty or has a character that none may hold.")
+            raise UsageError("The client id is empty or has a character that is not allowed in one.")
         if self.client_secret and self.client_id is None:
             raise UsageError("A client secret was given without its client.", hint="Add --client-id ID.")
         if self.client_metadata_url is not None:
             check_metadata_url(self.client_metadata_url)
         if self.scope is not None and not _SCOPE.fullmatch(self.scope):
-            raise UsageError("The scope holds a character that none may hold.", hint="Write --scope 'one two'.")
+            raise UsageError("The scope has a character that is not allowed in one.", hint="Write --scope 'one two'.")
         if self.resource is not None and self.resource != "none":
             _check_resource(self.resource)
         self._check_callback()
@@ -198,5 +198,5 @@ def _checked(value: str, source: str) -> str:
     if not value:
         raise UsageError(f"{source} gives an empty secret.")
     if not re.fullmatch(r"[\x20-\x7e]+", value):  # RFC 6749 A.2
-        raise UsageError(f"The secret that {source} gives holds a character that no client secret may hold.")
+        raise UsageError(f"The secret that {source} gives has a character that is not allowed in one.")
     return value

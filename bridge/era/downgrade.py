@@ -51,14 +51,14 @@ _DROPPED = frozenset(
 _MESSAGE = "notifications/message"
 _IN_USE = Refusal(INVALID_REQUEST, "id-in-use", "This id is in use by a request that has no answer yet.")
 _TOO_MANY = Refusal(SERVER_ERROR, "too-many", "Too many requests are unanswered; send this one again later.")
-_DECLINED = Refusal(SERVER_ERROR, "declined", "The server wants a page opened first, and that was declined.")
+_DECLINED = Refusal(SERVER_ERROR, "declined", "The server requires a page to be opened first, and that was declined.")
 _SHUT_DOWN = Refusal(SERVER_ERROR, "shutdown", "The bridge ended before the server had set the log level.")
 _TASK_LOST = Refusal(SERVER_ERROR, "outcome-unknown", "The tool runs, but the server cannot be asked how it ended.")
 _TAKEN_BACK = b'{"code":-32000,"message":"The server was never asked this: call it again, without requestState."}'
 _CANNOT_OPEN = Refusal(
     mcp.MISSING_CAPABILITY,
     "not-declared",
-    "The server wants a page opened before it answers, and this host did not declare elicitation.url.",
+    "The server requires a page to be opened before it answers, and this host did not declare elicitation.url.",
     {"requiredCapabilities": {"elicitation": {"url": {}}}},
 )
 

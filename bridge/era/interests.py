@@ -186,7 +186,7 @@ class Interests:
         return [request for request, _ in self._take(stream.asking) + self._take(self._asking)]
 
     def end(self, refusal: Refusal) -> None:
-        """Nobody listens any more."""
+        """There is no listener any more."""
         self._outlet.stop_waiting(REOPEN, 0)
         streams = [stream for stream in (self._current, self._next) if stream]
         self._current = self._next = None
@@ -211,7 +211,7 @@ class Interests:
         if not self._wants_any:
             current, self._current = self._current, None
             if current:
-                self._close(current, "Nobody listens any more.")
+                self._close(current, "There is no listener any more.")
             return
         wanted = self._wanted()
         params = self._host.stamped(Raw(), added={"notifications": Raw(wanted)})
@@ -311,7 +311,7 @@ def _is_unknown_method(response: Response) -> bool:
 
 
 def _cannot_listen() -> Refusal:
-    return Refusal(METHOD_NOT_FOUND, "unknown-method", "The server tells nobody of changes.")
+    return Refusal(METHOD_NOT_FOUND, "unknown-method", "The server does not announce changes.")
 
 
 def _not_agreed(uri: str) -> Refusal:

@@ -117,7 +117,7 @@ def read(request: Request, stamps: Stamps) -> ModernRequest | Refusal:
     """Check a request and read it, or say what is wrong with it."""
     method = request.method
     if method in _REMOVED or method.startswith("tasks/") or not method.isprintable():
-        return Refusal(METHOD_NOT_FOUND, "unknown-method", f"{method} is no method of MCP {mcp.MODERN_VERSIONS[0]}.")
+        return Refusal(METHOD_NOT_FOUND, "unknown-method", f"{method} is not a method of MCP {mcp.MODERN_VERSIONS[0]}.")
     params = members(request.params)
     stamp = stamps.read(params.pop("_meta", _EMPTY))
     if isinstance(stamp, Refusal):

@@ -70,7 +70,7 @@ def read(value: Raw, host: LegacyHost, elicitation_id: str) -> Question | NotDec
         if mode == "url":
             return _visit(given, elicitation_id) if host.declares(*path) else NotDeclared(path)
     else:
-        return NoQuestion(f"with {_quoted(method)}" if method else "with something that is no request")
+        return NoQuestion(f"with {_quoted(method)}" if method else "with something that is not a request")
     return Question(method, params) if _declares(host, path) else NotDeclared(path)
 
 

@@ -105,7 +105,7 @@ class Rounds:
         if wanted is None and state is None:
             return broken(call.request, "without saying what for")
         if wanted is not None and not per_request.is_object(wanted):
-            return broken(call.request, "with something that is no object")
+            return broken(call.request, "with something that is not an object")
         asked = members(wanted or b"")
         if not asked:
             self._pause(call)

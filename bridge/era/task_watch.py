@@ -152,7 +152,7 @@ class Watch:
         said = members(response.result)
         state = task_states.read(said, self._outlet.timestamp())
         if state is None:
-            what = f"The server answered {mcp.TASKS_GET} for {subject(task.request)} with something that is no task."
+            what = f"The server answered {mcp.TASKS_GET} for {subject(task.request)} with something that is not a task."
             self.give_up(task, failed("wrong-answer", what))
             return
         task.failures = 0
@@ -178,7 +178,7 @@ class Watch:
         elif response is not None and (not _may_pass(response.error) or task.failures > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
         elif task.failures > _MAX_FAILURES:
-            what = f"The server does not tell how the task for {subject(task.request)} is doing; call the tool again."
+            what = f"The server does not report how the task for {subject(task.request)} is doing; call the tool again."
             self.give_up(task, Refusal(SERVER_ERROR, "no-answer", what))
         else:
             pause = min(2.0 ** (task.failures - 1), task_states.LONGEST_PAUSE)
@@ -252,7 +252,7 @@ class Watch:
             result = said.get("result", Raw())
             found = members(result)
             if legacy_results.result_type(result, found) != legacy_results.COMPLETE:
-                what = f"The task for {subject(task.request)} has a result that is none of a tool."
+                what = f"The task for {subject(task.request)} has a result that is not a tool's."
                 self.give_up(task, failed("wrong-answer", what), is_known=False)
                 return
             encoded = legacy_results.tool_result(found, task.host.version, task.related)

@@ -103,7 +103,7 @@ class Tasks:
         """A call became a task with these members; or why it cannot be one."""
         state = task_states.read(said, self._outlet.timestamp())
         if state is None:
-            what = f"The server answered {subject(call.request)} with a task that is none of SEP-2663."
+            what = f"The server answered {subject(call.request)} with a task that does not follow SEP-2663."
             return failed("wrong-answer", what)
         is_shown = _wish(call) is not None
         task = self._task(state.id, call.request, call.host, is_shown=is_shown)
@@ -180,7 +180,7 @@ class Tasks:
         if response.is_error:
             self._waiting.line(request, writing.answering(response, request.raw_id).line)
         elif state is None:
-            what = f"The server answered {mcp.TASKS_GET} with something that is no task."
+            what = f"The server answered {mcp.TASKS_GET} with something that is not a task."
             self._waiting.refuse(request, failed("wrong-answer", what))
         elif request.method == mcp.TASKS_GET:
             is_cancelled = task is not None and task.is_cancelled

@@ -193,9 +193,9 @@ def _read_marks(schema: Raw) -> tuple[_Param, ...]:
         header, path = node[_MARK], _path(chain)
         where = _shown(".".join(path))
         if not isinstance(header, str):
-            raise _Broken(f"the property {where} has an x-mcp-header that is no string")
+            raise _Broken(f"the property {where} has an x-mcp-header that is not a string")
         if not _TOKEN.fullmatch(header):
-            raise _Broken(f"the property {where} has the x-mcp-header {_shown(header)}, which is no HTTP token")
+            raise _Broken(f"the property {where} has the x-mcp-header {_shown(header)}, which is not an HTTP token")
         if not isinstance(node.get("type"), str) or node["type"] not in _TYPES:
             raise _Broken(f"the property {where} has an x-mcp-header and is neither a string, an integer nor a boolean")
         if header.lower() in seen:

@@ -127,7 +127,7 @@ class Upgrade:
             self._request(message)
         elif isinstance(message, Response):
             if not (self._rounds.take(message) or self._tasks.from_host(message)):
-                self._outlet.report("debug", "an answer of the host's that nobody waits for was dropped")
+                self._outlet.report("debug", "an answer of the host's to no open request was dropped")
         elif message.method == mcp.CANCELLED:
             self._cancelled(message)
         elif message.method == mcp.INITIALIZED and self._session:

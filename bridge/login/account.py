@@ -56,7 +56,7 @@ async def whoami(web: Web, record: Record) -> str:
             record.userinfo_endpoint, "userinfo endpoint", {"Authorization": f"Bearer {record.access_token}"}
         )
     except BridgeError as problem:
-        _logger.debug("nobody says who is signed in: %s", problem.message)
+        _logger.debug("it is not known who is signed in: %s", problem.message)
         return ""
     return who_by_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
 
@@ -68,7 +68,7 @@ async def _revoke(web: Web, record: Record, url: str, revocation: Revocation, *,
         await asyncio.sleep(seconds)
         reply = await _ask(web, record, url, revocation)
     if not is_first and is_unsupported(reply.status, reply.body):
-        _logger.debug("%s takes back no %s; it ends by itself", url, revocation.kind)
+        _logger.debug("%s does not revoke a %s; it expires in time", url, revocation.kind)
         return
     check_revoked(reply.status, reply.content_type, reply.body, url)
 

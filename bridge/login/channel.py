@@ -140,7 +140,7 @@ class ChannelServer:
         except OSError as error:
             raise ChannelLost(
                 f"The login process cannot listen on {_HOST}: {error.strerror or error}.",
-                hint="Something keeps programs from listening on this machine, such as a firewall or a sandbox.",
+                hint="A firewall or a sandbox may keep programs from listening on this machine.",
             ) from error
         channel.port = channel._server.sockets[0].getsockname()[1]
         return channel
@@ -164,7 +164,7 @@ class ChannelServer:
             async with asyncio.timeout(seconds):
                 await self._is_taken.wait()
         except TimeoutError:
-            _logger.debug("nobody waits for this login any more")
+            _logger.debug("no process waits for this login any more")
 
     async def close(self) -> None:
         """Close every connection, once what was said was taken: `CLOSE_TIMEOUT` seconds later at most.
@@ -217,7 +217,7 @@ class ChannelServer:
                 await watcher.attend(self._on_word)
         except (ChannelLost, TimeoutError) as problem:
             if not watcher.is_proven:
-                _logger.debug("a connection to the login was dropped: %s", str(problem) or "it proved nothing in time")
+                _logger.debug("a connection to the login was dropped: %s", str(problem) or "it gave no proof in time")
         finally:
             self._watchers.pop(watcher, None)
             watcher.drop()
@@ -264,7 +264,7 @@ class Channel:
             if isinstance(problem, OSError | OverflowError):
                 why = f"no answer within {seconds:g} seconds" if isinstance(problem, TimeoutError) else str(problem)
                 raise ChannelLost(
-                    f"The login process on port {port} cannot be reached: {why}.", hint="Sign in once more."
+                    f"The login process on port {port} cannot be reached: {why}.", hint="Sign in again."
                 ) from None
             raise
 
@@ -301,7 +301,7 @@ class Channel:
                 return problem
         except TimeoutError:
             raise ChannelLost(
-                f"The login process gave no answer within {REPLY_TIMEOUT:g} seconds.", hint="Sign in once more."
+                f"The login process gave no answer within {REPLY_TIMEOUT:g} seconds.", hint="Sign in again."
             ) from None
         finally:
             del self._replies[number]

@@ -66,7 +66,7 @@ class Discovery:
                 continue
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
-                    f"The {_RESOURCE} at {url} cannot be had: it answered status {reply.status}.",
+                    f"The {_RESOURCE} at {url} is not available: it answered status {reply.status}.",
                     hint="Try again later.",
                 )
             elif _is_document(reply):
@@ -98,7 +98,7 @@ class Discovery:
                 continue
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
-                    f"The {_SERVER} at {url} cannot be had: it answered status {reply.status}.",
+                    f"The {_SERVER} at {url} is not available: it answered status {reply.status}.",
                     hint="Try again later.",
                 )
         if late is not None:
@@ -108,7 +108,7 @@ class Discovery:
         raise MetadataError(
             f"{issuer}, which {self._server_url} names as its authorization server, has no metadata: "
             f"asked {', '.join(tried)}, and no JSON document came.",
-            hint="The server's operator has to mend it.",
+            hint="Only the server's operator can fix that.",
         )
 
     async def _vetted(self, server: AuthorizationServer) -> AuthorizationServer:

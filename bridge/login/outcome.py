@@ -28,7 +28,7 @@ def new_record(
         _logger.warning("%s", remark)
     if not tokens.refresh_token:
         _logger.warning(
-            "%s gave no refresh token: you will be asked to sign in again when the token ends%s",
+            "%s gave no refresh token: you will be asked to sign in again when the token expires%s",
             server.issuer,
             f" in {tokens.expires_in:.0f} seconds" if tokens.expires_in else "",
         )

@@ -76,7 +76,7 @@ async def listen_on_loopback(ports: Sequence[int], *, exact: bool) -> list[socke
         except OSError as error:  # The port is free on one of the two addresses only: ask for another.
             failure = error
     raise SignInError(
-        "No port of this machine can be listened on for the sign-in's answer"
+        "Cannot listen on any port of this machine for the browser's return"
         f" ({failure.strerror if failure else 'none was free'}).",
         hint="A security program or a sandbox may forbid it: allow it, or name a port with --callback-port.",
     )

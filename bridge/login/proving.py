@@ -65,12 +65,12 @@ async def read_line(reader: asyncio.StreamReader, decoder: msgspec.json.Decoder[
         return decoder.decode(await reader.readuntil(b"\n"))
     except (asyncio.IncompleteReadError, OSError):
         raise ChannelLost(
-            "The login process has ended, or closed the connection to it.", hint="Sign in once more."
+            "The login process has ended, or closed the connection to it.", hint="Sign in again."
         ) from None
     except (asyncio.LimitOverrunError, msgspec.MsgspecError, UnicodeError):
         raise ChannelLost(
-            "What came from the other end of the login's channel is nothing that belongs there.",
-            hint="Sign in once more.",
+            "What came from the other end of the login's channel cannot be understood.",
+            hint="Sign in again.",
         ) from None
 
 
@@ -83,7 +83,7 @@ async def prove_as_client(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     proof = (await read_line(reader, _proofs)).proof
     if not hmac.compare_digest(proof, _proof(key, "login", port, asked, answered)):
         raise ChannelLost(
-            f"The program on port {port} is not the login process that was expected there.", hint="Sign in once more."
+            f"The program on port {port} is not the login process that was expected there.", hint="Sign in again."
         )
 
 
@@ -94,7 +94,7 @@ async def prove_as_login(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     writer.write(line_of(_Nonce(answered)))
     proof = (await read_line(reader, _proofs)).proof
     if not hmac.compare_digest(proof, _proof(key, "client", port, asked, answered)):
-        raise ChannelLost("Who came to the port of this login does not know its key.")
+        raise ChannelLost("The program that connected to this login does not know its key.")
     writer.write(line_of(_Proof(_proof(key, "login", port, asked, answered))))
 
 

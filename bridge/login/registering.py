@@ -69,7 +69,7 @@ class Registrar:
         if settings.client_metadata_url is not None:
             if server.client_id_metadata_document_supported:
                 return registration.document_client(settings.client_metadata_url), False
-            _logger.info("%s takes no client metadata documents", server.issuer)
+            _logger.info("%s does not accept client metadata documents", server.issuer)
         slot = client_slot(server.issuer, redirect_uri)
         client = await self._kept(slot)
         if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):

@@ -50,10 +50,10 @@ Answer = Granted | Denied | IssuerMismatch
 Keep = Callable[[Record], Awaitable[None]]
 
 _NOT_TAKEN = {
-    400: "That is not the answer to this sign-in: its state is another's, or it is not whole. Bring the whole address "
+    400: "That is not the answer to this sign-in: it belongs to another one, or is incomplete. Paste the whole address "
     "at which the browser ended.",
-    409: "The answer to this sign-in is there already.",
-    425: "The sign-in does not wait for an answer: it has not come so far, or is over.",
+    409: "This sign-in has already had its answer.",
+    425: "The sign-in is not waiting for an answer: it is not ready yet, or is over.",
     500: "The answer could not be read.",
 }
 
@@ -107,7 +107,7 @@ class SignIn:
         Returns "" where it is the answer, else a sentence that says why it was not taken.
         """
         if self._settings.grant == "device-code":
-            return "This sign-in takes no address: the code is to be typed in on the page of its link."
+            return "This sign-in takes no address: open its link and enter the code there."
         status = self._listener.submit(query) if self._listener else 425
         return _NOT_TAKEN.get(status, "")
 
@@ -217,7 +217,7 @@ class SignIn:
         except ClientUnknown as problem:
             if not is_kept:
                 raise
-            _logger.info("%s no longer knows the client; registering anew (%s)", server.issuer, problem.message)
+            _logger.info("%s no longer knows the client; registering again (%s)", server.issuer, problem.message)
             await self._registrar.forget(server, redirect_uri)
             client, _ = await self._registrar.client(server, redirect_uri, wanted)
             await sign_in(client, False)
@@ -290,7 +290,7 @@ class SignIn:
                 # The server may have shown an error page that nobody told of: the next sign-in registers anew.
                 await self._registrar.forget(pending.server, pending.redirect_uri)
             raise TimedOut(
-                f"Nobody finished signing in at {pending.server.issuer} within {seconds:g} seconds.",
+                f"The sign-in at {pending.server.issuer} was not finished within {seconds:g} seconds.",
                 hint="Try again; --login-timeout gives more time. If the browser showed an error, it names the cause; "
                 f"if it could not open {pending.redirect_uri}, a firewall is in the way, or it ran on another machine."
                 + _client_hint(pending),
@@ -306,7 +306,7 @@ class SignIn:
         except ClientUnknown as problem:
             to_do, again = problem.hint, ask.again
             if is_kept:
-                to_do, again = "Sign in once more: another tab opens for it.", ""
+                to_do, again = "Sign in again: another tab opens for it.", ""
             arrival.respond(failed_page(name, problem.message, to_do, again), 400)
             raise
         except BridgeError as problem:
@@ -321,7 +321,7 @@ class SignIn:
             raise SignInError(
                 f"The answer from {server.authorization_endpoint} names {seen} where {answer.expected} was expected, "
                 "so it was refused and its code not used (RFC 9207).",
-                hint="The server's metadata is wrong, or an attacker mixed servers up; tell its operator.",
+                hint="The server's metadata is wrong, or an attacker is mixing up servers; tell its operator.",
             )
         if isinstance(answer, Denied):
             said = ": ".join(part for part in (answer.error, answer.description) if part)
@@ -330,7 +330,7 @@ class SignIn:
                 message += f" It was asked for {' '.join(ask.challenged)}, which the server wants for this request."
             if answer.error in NO_CLIENT:
                 raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
-            raise Refused(message, hint=hint_for(answer.error, said) or "Try again to sign in anew.")
+            raise Refused(message, hint=hint_for(answer.error, said) or "Try again to start a new sign-in.")
         _logger.info("The browser came back; fetching the token")
         self._conceal(answer.code)
         tokens = await self._token_endpoint.exchange(pending, answer.code)
@@ -341,4 +341,4 @@ def _client_hint(pending: Pending) -> str:
     """What else may be wrong with a client that the user gave: a server shows such an error, and tells nobody else."""
     if pending.client.kind != "static":
         return ""
-    return f" Check too that it knows the client {pending.client.client_id} (--client-id) with that redirect URI."
+    return f" Also check that it knows the client {pending.client.client_id} (--client-id) with that redirect URI."

@@ -276,7 +276,10 @@ def _joined(url: str, location: str, what: str) -> str:
 
 
 def _no_url(url: str, what: str) -> SignInError:
-    return MetadataError(f"The {what} at {url} redirects to something that is no URL.", hint="The server is at fault.")
+    return MetadataError(
+        f"The {what} at {url} redirects to something that is no URL.",
+        hint="The fault is the server's; tell its operator.",
+    )
 
 
 def _at(parts: SplitResult, address: str) -> str:

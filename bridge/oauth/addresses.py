@@ -56,7 +56,7 @@ def check_endpoint(url: str, what: str) -> str:
     if problem := _problem(url):
         raise MetadataError(
             f"The {what} was refused: {_without_credentials(url)} {problem}.",
-            hint="It must be an https URL; the server's operator has to mend it.",
+            hint="It must be an https URL; only the server's operator can fix that.",
         )
     return url
 
@@ -134,7 +134,7 @@ def authorization_server_urls(issuer: str) -> tuple[str, ...]:
     if "?" in issuer or "#" in issuer:
         raise MetadataError(
             f"The authorization server {shown(issuer, 200)} was refused: an issuer has no query and no fragment.",
-            hint="The server's operator has to mend it.",
+            hint="Only the server's operator can fix that.",
         )
     parts = urlsplit(issuer)
     base, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
@@ -161,7 +161,7 @@ def _malformed(url: str) -> str:
     if len(url) > MAX_URL:
         return f"has more than {MAX_URL} characters"
     if bad := _NOT_IN_URL.search(url):
-        return f"has a character (U+{ord(bad[0]):04X}) that no URL may hold"
+        return f"has a character (U+{ord(bad[0]):04X}) that is not allowed in a URL"
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port

@@ -194,18 +194,20 @@ class DevicePoll:
         """There is no more time."""
         more = "the server gives no more time for one code." if self._is_codes_end else "--login-timeout gives more."
         return TimedOut(
-            f"Nobody finished signing in at {self._request.server.issuer} within {self.seconds:g} seconds."
+            f"The sign-in at {self._request.server.issuer} was not finished within {self.seconds:g} seconds."
             + (f" Last, {self._trouble[0].lower()}{self._trouble[1:]}" if self._trouble else ""),
             hint=f"Try again; {more}",
         )
 
     def _refused(self, said: str) -> Refused:
         message = sentence(f"{self._request.server.issuer} did not grant access: {said}")
-        return Refused(message, hint="Try again to sign in anew.")
+        return Refused(message, hint="Try again to start a new sign-in.")
 
 
 def _unusable(endpoint: str, name: str) -> SignInError:
-    return SignInError(f"The {endpoint} answered without a usable {name}.", hint="The server is at fault.")
+    return SignInError(
+        f"The {endpoint} answered without a usable {name}.", hint="The fault is the server's; tell its operator."
+    )
 
 
 def _page(url: str) -> str:

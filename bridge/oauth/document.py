@@ -24,7 +24,7 @@ MAX_BYTES = 512 * 1024
 
 _MAX_ENTRIES = 500
 _LONGEST_ENTRY = 2048
-_HINT = "The server's operator has to mend it."
+_HINT = "Only the server's operator can fix that."
 
 _T = TypeVar("_T")
 

@@ -99,7 +99,7 @@ def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expe
         kind = shown(content_type.partition(";")[0], 60) or "no content type"
         raise TokenEndpointUnavailable(
             f"The {endpoint} answered status {status} with {kind}, and {expected} or an OAuth error was expected.",
-            hint="If it stays so, the URL is wrong, or a proxy or firewall answers in its place.",
+            hint="If it happens again, the URL is wrong, or a proxy or firewall answers in its place.",
         )
     members = members or {}
     if status >= 300 or members.get("error"):
@@ -153,9 +153,9 @@ def _refusal(status: int, members: dict[str, object], endpoint: str) -> SignInEr
 def hint_for(error: str, said: str) -> str:
     """What to change after an OAuth error with a known cause; empty for others."""
     if error == "invalid_target" or "AADSTS9010010" in said or "AADSTS901002" in said:
-        return "The server does not take the resource parameter as it is: try --resource none, or --resource URL."
+        return "The server does not accept the resource parameter: try --resource none, or --resource URL."
     if error == "invalid_scope":
-        return "Name the scopes it knows with --scope 'a b'."
+        return "Pass scopes that it knows: --scope 'a b'."
     if error == "unsupported_grant_type":
         return "The server does not offer what the bridge needs; ask its operator."
     return ""
@@ -166,11 +166,12 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
     kind = members.get("token_type") or "Bearer"
     if not isinstance(access, str) or not _TOKEN.fullmatch(access):
         raise TokenEndpointUnavailable(
-            f"The token endpoint {url} answered without a usable access_token.", hint="The server is at fault."
+            f"The token endpoint {url} answered without a usable access_token.",
+            hint="The fault is the server's; tell its operator.",
         )
     if not isinstance(kind, str) or kind.lower() != "bearer":
         seen = shown(kind, 30) if isinstance(kind, str) else "nonsense"
-        raise SignInError(f"The token endpoint {url} gave a token of type {seen}, and the bridge sends Bearer.")
+        raise SignInError(f"The token endpoint {url} gave a token of type {seen}, and the bridge supports only Bearer.")
     refresh, scope, id_token = (members.get(name) for name in ("refresh_token", "scope", "id_token"))
     if isinstance(scope, list):
         scope = " ".join(part for part in scope if isinstance(part, str))

@@ -101,7 +101,7 @@ def _check_abilities(document: Document) -> None:
     if not methods:
         raise document.fault(
             "does not name 'code_challenge_methods_supported', so the server is taken not to support PKCE, "
-            "without which MCP forbids to sign in",
+            "without which MCP does not allow signing in",
             hint='Its operator has to add ["S256"] there.',
         )
     if "S256" not in methods:

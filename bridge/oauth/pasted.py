@@ -20,7 +20,7 @@ MAX_PASTED = 16 * 1024
 """Characters."""
 
 _QUOTES = "\"'`<>\u2018\u2019\u201c\u201d\u00ab\u00bb"
-_WHAT = "Paste the whole address that the browser ended at, with all that follows the question mark in it."
+_WHAT = "Paste the whole address at which the browser ended, including everything after the question mark."
 _REQUEST = ("client_id", "response_type", "request_uri")
 
 
@@ -42,8 +42,8 @@ def query_of_pasted(text: str) -> str:
     if names.intersection(_REQUEST):
         raise UsageError("This is the link to the sign-in page.", hint=f"Open it in a browser and sign in. {_WHAT}")
     if names & {"code", "error"} or not (mark or "/" in before or "=" in before):
-        raise UsageError("There is no state in what was pasted, so nobody can tell whose it is.", hint=_WHAT)
-    raise UsageError("There is no answer to a sign-in in what was pasted: it needs a code and a state.", hint=_WHAT)
+        raise UsageError("What was pasted has no state, so it cannot be matched with a sign-in.", hint=_WHAT)
+    raise UsageError("What was pasted is not the answer to a sign-in: that has a code and a state.", hint=_WHAT)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

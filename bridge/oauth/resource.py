@@ -41,7 +41,7 @@ def read_protected_resource(body: bytes, url: str, server_url: str) -> Protected
         raise document.fault(
             f"is about '{shown(resource, 300)}', and the server's own URL {shown(server_url, 300)}, "
             "or a part of its path, was expected as its 'resource'",
-            hint="If the server goes by several URLs, use the one that it names; else its operator has to mend it.",
+            hint="If the server has several URLs, use the one that it names; otherwise only its operator can fix that.",
         )
     named = document.texts("authorization_servers")
     servers = tuple(server for server in named or () if _is_issuer(server))[:MAX_SERVERS]

@@ -138,7 +138,7 @@ async def _ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
     try:
         reply = await ask(socks5.SOCKS5AuthMethodsRequest([method]))
         if getattr(reply, "method", None) != method:
-            raise ProxyRefused("it wants another kind of sign-in")
+            raise ProxyRefused("it requires another kind of authentication")
         if proxy.auth:
             name, password = (part.encode() for part in proxy.auth)
             reply = await ask(socks5.SOCKS5UsernamePasswordRequest(name, password))

@@ -126,13 +126,15 @@ class Remote:
                     redirects += 1
                     if redirects > _MAX_REDIRECTS:
                         raise _Refused(
-                            Cause.REDIRECTED, f"{self._url} redirects in a circle.", "The server is at fault."
+                            Cause.REDIRECTED,
+                            f"{self._url} redirects in a circle.",
+                            "The fault is the server's; tell its operator.",
                         )
                     continue
                 refusals += 1
                 step_ups += outcome.lacks is not None
                 if refusals > _MAX_REFUSALS:
-                    raise _Refused(Cause.UNAUTHORIZED, f"{url} refuses one token after the other.", outcome.said)
+                    raise _Refused(Cause.UNAUTHORIZED, f"{url} refused several tokens in a row.", outcome.said)
                 await self._recover(outcome)
         except _Refused as refusal:
             sent = refusal.cause is not Cause.UNREACHABLE
@@ -177,7 +179,7 @@ class Remote:
             return None
         except EventTooLarge as problem:
             connection.abort()
-            raise _Refused(Cause.TOO_LARGE, f"{url} sent more than is taken: {problem}.") from problem
+            raise _Refused(Cause.TOO_LARGE, f"{url} sent too much: {problem}.") from problem
         except zlib.error as problem:
             raise _Refused(Cause.TRUNCATED, f"{url} sent a body that cannot be decompressed.") from problem
         except (OSError, h11.ProtocolError) as problem:
@@ -270,7 +272,7 @@ class Remote:
             shown = target.partition("?")[0][:200]
             raise _Refused(
                 Cause.REDIRECTED,
-                f"{url} redirects ({status}) to another origin, {shown}, and nothing of yours is sent there unasked.",
+                f"{url} redirects ({status}) to another origin, {shown}; your headers and tokens are not sent there.",
                 "If that is the server you mean, put its URL into the configuration.",
             )
         if status == 303:
@@ -285,7 +287,9 @@ class Remote:
         session_id = first(response, mcp.SESSION_ID)
         if session_id is not None and not (0 < len(session_id) <= _LONGEST_SESSION_ID and _is_visible(session_id)):
             raise _Refused(
-                Cause.PROTOCOL, f"{url} gave a session id that is not visible ASCII.", "The server is at fault."
+                Cause.PROTOCOL,
+                f"{url} gave a session id that is not visible ASCII.",
+                "The fault is the server's; tell its operator.",
             )
         if _logger.isEnabledFor(logging.DEBUG):
             kind = excerpt(first(response, b"content-type") or b"no content", 60)
@@ -339,7 +343,7 @@ class Remote:
             self._emit(BodyReceived(request.exchange, response.status_code, b"", b""))
         else:
             message = f"{url} answered with status {response.status_code}, but the answer broke off before its end."
-            hint = "Try again; if it stays so, the server or a proxy before it is at fault."
+            hint = "Try again; if it happens again, the server or a proxy before it is at fault."
             self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))
 
 

@@ -60,7 +60,7 @@ def _load_authorities(context: ssl.SSLContext, file: Path, source: str) -> None:
     except ssl.SSLError:
         raise UsageError(
             f"{source}: {file} holds no usable PEM certificate.",
-            hint="A PEM file has lines that say BEGIN CERTIFICATE.",
+            hint="A PEM file contains a line -----BEGIN CERTIFICATE-----.",
         ) from None
 
 
@@ -74,7 +74,7 @@ def _load_identity(context: ssl.SSLContext, certificate: Path, key: Path | None)
     except _EncryptedKeyError:
         raise UsageError(
             f"The client key in {holder} is encrypted with a password, and the bridge cannot ask for it.",
-            hint=f"Make a plain copy with: openssl pkey -in {holder.name} -out plain.key",
+            hint=f"Make a copy without a password: openssl pkey -in '{holder}' -out plain.key",
         ) from None
     except ssl.SSLError as error:
         raise _identity_error(error, certificate, key, holder) from None

@@ -54,7 +54,7 @@ class Answers:
             elif call := self._calls.get(message.id):
                 self.finish(call, message)
             elif not self._on_stray(message):
-                self._ledger.report("debug", f"{self._ledger.url} sent an answer nobody waits for; it was dropped")
+                self._ledger.report("debug", f"{self._ledger.url} sent an answer to no open request; it was dropped")
 
     def take_body(self, body: Octets, call: Call) -> Fault | None:
         """Deliver a JSON body that must hold the answer to `call`; say what is wrong where it does not."""

@@ -20,14 +20,14 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+")
 
 _STATUS_HINTS = {
     400: "The server did not accept the request; check the URL, and the headers if you set any.",
-    401: "The server does not accept the Authorization header that was given; without one, the bridge signs in itself.",
-    403: "The server knows who asks and refuses; check what the account or token may do.",
+    401: "The server does not accept the Authorization header that you set; without it, the bridge signs you in.",
+    403: "The server refuses this account or token; check what it is permitted to do.",
     404: "Check the path of the URL: the server has no MCP endpoint there.",
-    405: "Check the path of the URL: what is there does not take MCP requests.",
-    406: "The server does not offer MCP at this URL; check it.",
-    407: "The proxy wants a sign-in; put user and password into the proxy's URL.",
-    413: "The request is larger than the server takes.",
-    415: "The server does not offer MCP at this URL; check it.",
+    405: "Check the path of the URL: what is there does not accept MCP requests.",
+    406: "Check the URL: the server does not offer MCP there.",
+    407: "The proxy requires a sign-in: put the user and password into the proxy's URL.",
+    413: "The request is larger than the server accepts.",
+    415: "Check the URL: the server does not offer MCP there.",
     429: "Too many requests; try again later.",
 }
 
@@ -190,8 +190,8 @@ def empty(url: str, status: int) -> Fault:
     """A successful status and nothing more."""
     return Fault(
         "no-answer",
-        f"{url} answered {status_name(status)} with no content, though a request wants an answer.",
-        "Try again; if it stays so, the server does not follow MCP.",
+        f"{url} answered {status_name(status)} with no content, though a request requires an answer.",
+        "Try again; if it happens again, the server does not follow MCP.",
         status=status,
     )
 
@@ -200,8 +200,8 @@ def truncated(url: str, status: int, body: Octets) -> Fault:
     """The body ended within the JSON."""
     return Fault(
         "not-json",
-        f"{url} answered with JSON that is cut off or broken ({len(body)} bytes came).",
-        "Try again; if it stays so, the server or a proxy before it is at fault.",
+        f"{url} answered with JSON that is cut off or broken ({len(body)} bytes were received).",
+        "Try again; if it happens again, the server or a proxy before it is at fault.",
         status=status,
         detail=f"it begins {excerpt(body)} and ends {excerpt(body[-_EXCERPT:])}",
     )
@@ -209,7 +209,7 @@ def truncated(url: str, status: int, body: Octets) -> Fault:
 
 def wrong_answer(url: str, what: str) -> Fault:
     """JSON, but not the answer to this request."""
-    return Fault("wrong-answer", f"{url} {what}.", "The server is at fault; try again.")
+    return Fault("wrong-answer", f"{url} {what}.", "The fault is the server's; try again.")
 
 
 def outcome_unknown(url: str, method: str, reason: str) -> Fault:
@@ -227,7 +227,7 @@ def no_answer(url: str, method: str, reason: str) -> Fault:
     return Fault(
         "no-answer",
         _sentence(f"{url} never answered {method}: {reason}"),
-        "Try again; if it stays so, the server or a proxy before it cuts connections off.",
+        "Try again; if it happens again, the server or a proxy before it cuts connections off.",
     )
 
 
@@ -236,7 +236,7 @@ def session_lost(url: str, reason: str) -> Fault:
     return Fault(
         "session-lost",
         _sentence(f"{url} no longer knows the session, and a new one could not be opened: {reason}"),
-        "Try again; if it stays so, restart the server's entry in the host.",
+        "Try again; if it happens again, restart the server in the host.",
     )
 
 

@@ -134,7 +134,7 @@ class Legacy:
                 Fault(
                     "redirect",
                     f"{url} wants messages to be posted to another origin, {excerpt(data, 200)}, which is refused.",
-                    "The server is at fault, or its URL is not the one it knows itself by.",
+                    "The fault is the server's, or its own name for itself differs from the URL that you gave.",
                 )
             )
             return

@@ -159,7 +159,7 @@ class Opening:
         if not self._reopening:
             return
         if response.is_error or not self._adopt(session_id, response):
-            self.give_up(faults.server_message(response.line) or "it answered initialize with nonsense")
+            self.give_up(faults.server_message(response.line) or "its answer to initialize cannot be understood")
         elif self._initialized is None:
             self._ready()
         else:

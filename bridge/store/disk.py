@@ -109,7 +109,7 @@ class DiskVault(Vault):
             except KeyringUnavailable as error:
                 raise StoreError(
                     f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
-                    hint="Unlock the keyring and do the same again.",
+                    hint="Unlock the keyring, then run this again.",
                 ) from None
             await self._on_disk(lambda: self._files.delete(marker_name(slot)))
 

@@ -93,7 +93,7 @@ def make_private(folder: Path) -> None:
         if not stat.S_ISDIR(found.st_mode):
             raise StoreError(
                 f"{folder} is a link or a file, not a folder, so no secrets are kept there.",
-                hint="Remove it, and it will be made anew.",
+                hint="Remove it; the bridge makes it again.",
             )
         if is_foreign(found):
             raise StoreError(

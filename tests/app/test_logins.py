@@ -208,7 +208,7 @@ async def test_one_that_does_not_answer_is_named(world: World, monkeypatch: pyte
 @pytest.mark.parametrize("line", [b"", b"Traceback (most recent call last):", b"{}"])
 async def test_a_process_that_says_nothing_of_use_is_an_error(line: bytes, world: World) -> None:
     world.answers = [line]
-    with pytest.raises(SignInError, match="without a word"):
+    with pytest.raises(SignInError, match="without a result"):
         await world.logins().join_or_start(an_order(), yes)
 
 

@@ -182,7 +182,7 @@ async def test_they_are_removed_even_where_they_cannot_be_revoked(
 async def test_a_server_without_revocation_is_told_of(vault: Vault, files: LoginFiles) -> None:
     await vault.save(SLOT, encode(signed_in()))
     done = await signing_out(vault, files).sign_out(SLOT, registration=False)
-    assert done.problems == ("The server offers no revocation, so it may take the tokens until they end.",)
+    assert done.problems == ("The server offers no revocation, so it may accept the tokens until they expire.",)
 
 
 async def test_a_record_without_tokens_needs_no_revocation(vault: Vault, files: LoginFiles) -> None:

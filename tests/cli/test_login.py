@@ -242,7 +242,7 @@ async def test_at_a_terminal_the_line_is_renewed_in_place_and_what_is_pasted_cou
         assert all(len(line) < 70 for line in renewed), renewed
         link = next(line.strip() for line in console.shown.splitlines() if site.authority.url("authorize") in line)
         console.type("nonsense")
-        await console.shows("nobody can tell whose it is")
+        await console.shows("it cannot be matched")
         console.type(dict((await fetch(link)).headers)["location"])
         out, _ = await asyncio.wait_for(process.communicate(), stretched(LOGIN))
         assert process.returncode == 0, console.shown

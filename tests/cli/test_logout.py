@@ -61,13 +61,13 @@ def test_it_removes_what_is_stored_and_warns_where_nothing_can_be_revoked(desk: 
     desk.store()
     code, out, err = desk.run(name)
     assert code == 0
-    assert out.startswith(f"Signed out of {URL}: the tokens are removed from ")
+    assert out.startswith(f"Signed out of {URL}: the tokens were removed from ")
     assert err.startswith(NO_REVOCATION)
     assert (desk.kept(), desk.kept("client")) == (0, 1)
 
 
 def test_a_second_time_there_is_nothing_to_do_and_that_is_no_error(desk: Desk) -> None:
-    assert desk.run(URL) == (0, f"Nobody is signed in to {URL}.\n", "")
+    assert desk.run(URL) == (0, f"You are not signed in to {URL}.\n", "")
 
 
 def test_only_the_profile_that_is_meant_is_signed_out(desk: Desk) -> None:
@@ -77,7 +77,7 @@ def test_only_the_profile_that_is_meant_is_signed_out(desk: Desk) -> None:
     assert code == 0
     assert f"{URL} (profile work)" in out
     assert desk.kept() == 1
-    assert desk.run(URL, "--profile", "work")[1].startswith("Nobody")
+    assert desk.run(URL, "--profile", "work")[1].startswith("You are not signed in to ")
 
 
 def test_all_of_them_with_their_registrations_leave_nothing(desk: Desk) -> None:
@@ -88,7 +88,7 @@ def test_all_of_them_with_their_registrations_leave_nothing(desk: Desk) -> None:
     assert code == 0
     assert out.count("Signed out of") == 3
     assert (desk.kept(), desk.kept("client")) == (0, 0)
-    assert desk.run("--all") == (0, "Nobody is signed in to any server.\n", "")
+    assert desk.run("--all") == (0, "You are not signed in to any server.\n", "")
 
 
 def test_a_registration_that_is_left_alone_goes_with_all(desk: Desk) -> None:
@@ -96,7 +96,7 @@ def test_a_registration_that_is_left_alone_goes_with_all(desk: Desk) -> None:
     desk.run(URL)
     assert "--all" in desk.run(URL, "--registration")[1]
     assert desk.kept("client") == 1
-    assert "Registrations forgotten besides: 1." in desk.run("--all", "--registration")[1]
+    assert "Other registrations forgotten: 1." in desk.run("--all", "--registration")[1]
     assert desk.kept("client") == 0
 
 
@@ -171,7 +171,12 @@ def test_of_all_of_them_none_waits_for_another(desk: Desk, monkeypatch: pytest.M
 
 def test_the_options_of_another_sign_in_to_the_server_are_told(desk: Desk) -> None:
     desk.store("work")
-    assert desk.run(URL) == (0, f"Nobody is signed in to {URL}.\nThere is a sign-in with --profile work.\n", "")
+    other = "There is another sign-in to it; to sign out of that:"
+    assert desk.run(URL) == (
+        0,
+        f"You are not signed in to {URL}.\n{other} mcp-remote-bridge logout {URL} --profile work\n",
+        "",
+    )
     assert desk.kept() == 1
 
 
@@ -198,6 +203,6 @@ async def test_a_login_under_way_is_ended() -> None:
     async with Site() as site, start_command(site, "login", site.server.url, "--no-browser") as login:
         await login.says(site.authority.url("authorize"), LOGIN)
         code, said = await run_command(site, "logout", site.server.url)
-        assert (code, said) == (0, f"The sign-in to {site.server.url} that was under way is ended.\n")
+        assert (code, said) == (0, f"The sign-in to {site.server.url} that was under way was ended.\n")
         assert await login.wait() == 1
         await no_login_left(site.person)

@@ -199,7 +199,7 @@ async def test_nobody_is_asked_at_one_server_after_the_other(monkeypatch: pytest
 async def test_nothing_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch)
     await flow.run()
-    assert "code is to be typed in" in flow.paste({"code": "the-code", "state": "s"})
+    assert "open its link and enter the code there" in flow.paste({"code": "the-code", "state": "s"})
 
 
 async def test_a_redirect_login_beside_it_has_its_own_client(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -294,7 +294,7 @@ def test_a_refusal_ends_it(error: str) -> None:
 
 @pytest.mark.parametrize("error", ["expired_token", "code_expired"])
 def test_a_code_that_ended_ends_it(error: str) -> None:
-    with pytest.raises(TimedOut, match=r"Nobody finished signing in at https://as.example within 300 seconds\."):
+    with pytest.raises(TimedOut, match=r"The sign-in at https://as.example was not finished within 300 seconds\."):
         answer(polling(), error, NOW)
 
 

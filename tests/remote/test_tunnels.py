@@ -228,7 +228,7 @@ async def test_socks_that_wants_another_sign_in(auth: tuple[str, str] | None, me
     async with RawServer(SocksProxy(0, method=method)) as front:
         failure = await refusal(Way(PLAIN, proxied("socks5", front, auth), None))
         assert isinstance(failure.reason, ProxyRefused)
-        assert "sign-in" in str(failure.reason)
+        assert "another kind of authentication" in str(failure.reason)
 
 
 async def test_what_is_not_socks() -> None:

@@ -77,7 +77,7 @@ def test_a_second_answer_is_dropped_and_noted() -> None:
     book.starts(post.exchange)
     assert book.sends(post.exchange, result(5)) == [SendToHost(result(5)), Settle(post.exchange)]
     assert book.sends(post.exchange, result(5)) == []
-    assert "nobody waits for" in book.reports[-1].text
+    assert "to no open request" in book.reports[-1].text
     assert book.closes(post.exchange) == []
 
 

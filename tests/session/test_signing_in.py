@@ -18,7 +18,7 @@ from tests.session.playbook import (
     tool_call,
 )
 
-WORDS = "Nobody finished signing in at https://as.example within 300 seconds."
+WORDS = "The sign-in at https://as.example was not finished within 300 seconds."
 HINT = "Try again."
 
 
