@@ -1,0 +1,72 @@
+"""What the README tells people to type and to paste is what the program takes."""
+
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from bridge.app.host_entries import HostFile, Key, host_files, read_entries
+from bridge.cli.main import cli, run
+from bridge.config import SignInSettings
+from bridge.oauth.tabs import PAUSE
+
+TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
+URL = "https://mcp.example.com/mcp"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.mark.parametrize(("key", "suffix"), [("mcpServers", "json"), ("servers", "json"), ("mcp_servers", "toml")])
+def test_the_entries_to_paste_run_the_bridge(key: Key, suffix: str, tmp_path: Path) -> None:
+    [text] = [block for block in blocks(suffix) if f'"{key}"' in block or f"[{key}." in block]
+    (tmp_path / f"a.{suffix}").write_text(text)
+    found = read_entries([HostFile("Host", tmp_path / f"a.{suffix}", key)])
+    assert found.notes == ()
+    assert [(entry.name, entry.arguments) for entry in found.entries] == [("example", (URL,))]
+
+
+def test_an_entry_with_a_key_is_json_too() -> None:
+    [text] = [block for block in blocks("json") if "AUTH" in block]
+    assert json.loads(f"{{{text}}}")["args"] == [URL, "--header", "Authorization:${AUTH}"]
+
+
+def test_the_files_are_those_in_which_names_are_looked_up() -> None:
+    told = TEXT.replace("\\", "/").replace("%APPDATA%", "~/AppData/Roaming")
+    for platform in ("darwin", "win32", "linux"):
+        for file in host_files(platform, {}, Path("/home/me")):
+            if file.host in ("Claude Desktop", "Cursor", "Gemini CLI", "Codex"):
+                assert f"`~{file.path.as_posix().removeprefix('/home/me')}`" in told
+
+
+@pytest.mark.parametrize("host", ["claude", "gemini"])
+def test_the_commands_of_hosts_end_in_the_bridge_and_the_url(host: str) -> None:
+    [line] = re.findall(rf"\b{host} mcp add [^`\n]+", TEXT)
+    assert shlex.split(line)[-2:] == ["mcp-remote-bridge", URL]
+
+
+def test_every_option_and_command_is_told() -> None:
+    for param in run.params:
+        if isinstance(param, click.Option) and param.name != "help":
+            assert f"`{param.opts[0]}" in TEXT, param.opts[0]
+    for name in cli.list_commands(click.Context(cli)):
+        assert f"mcp-remote-bridge {name}" in TEXT
+
+
+def test_the_defaults_that_are_told_are_those_of_the_program() -> None:
+    told: Any = re.search(r"`--answer-within SECONDS` \(default (\d+)\)", TEXT)
+    assert float(told[1]) == SignInSettings().answer_within
+    assert f"answer within {told[1]} s" in TEXT
+    assert "`MCP_BRIDGE_TAB_PAUSE` | seconds before another tab may open automatically" in TEXT
+    assert f"(default {PAUSE:g}, doubled each time" in TEXT
+    assert "`MCP_BRIDGE_PATIENCE` | seconds for which an unreachable server is tried again" in TEXT
+
+
+def test_the_toml_is_toml() -> None:
+    assert all(tomllib.loads(block) for block in blocks("toml"))
