@@ -18,7 +18,6 @@ from bridge.errors import BridgeError
 from bridge.login.failures import SERVER
 from bridge.login.web import ProxyAddress, Web
 from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
-from bridge.oauth.document import json_object
 from bridge.oauth.errors import Unreachable
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
@@ -112,7 +111,8 @@ async def _asked(settings: Settings, web: Web) -> tuple[int, tuple[str, ...], bo
     except (BridgeError, TimeoutError) as problem:
         _logger.info("%s gave no answer to a first request without a token: %s", settings.url, problem)
         return 401, (), False  # Why not will show: the same server is asked for its metadata next.
-    is_open = reply.status not in {401, 403} and (json_object(reply.body) or {}).get("jsonrpc") == "2.0"
+    # As JSON or as an event of a stream.
+    is_open = reply.status not in {401, 403} and b'"jsonrpc"' in reply.body
     return reply.status, reply.challenges, is_open
 
 

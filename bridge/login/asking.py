@@ -11,6 +11,11 @@ from bridge.session.faults import status_name
 WANTS_TOKEN = frozenset((401, 403))
 """Statuses with which a server asks for a token."""
 
+_API_KEY = (
+    "If the server takes an API key, put the header's whole value into an environment variable AUTH and pass "
+    "--header 'Authorization:${AUTH}'."
+)
+
 
 class Ask(msgspec.Struct, frozen=True):
     """Why there is a sign-in.
@@ -35,10 +40,15 @@ class Ask(msgspec.Struct, frozen=True):
 def asks_for_none(server_url: str, ask: Ask) -> SignInError:
     """The error where the server wants no token, as far as can be seen."""
     came = f"a request without a token (server/discover) with {status_name(ask.status)}"
-    if ask.is_open or ask.status < 300:
+    if ask.is_open:
         return SignInError(
             f"{server_url} does not ask for a sign-in: it answered {came}.",
             hint="Use it from your host as it is.",
+        )
+    if ask.status < 300:
+        return SignInError(
+            f"{server_url} does not ask for a sign-in: it answered {came}, and what it sent is not MCP.",
+            hint="Check that the URL is the server's MCP endpoint.",
         )
     if ask.status >= 500:
         return SignInError(
@@ -48,7 +58,7 @@ def asks_for_none(server_url: str, ask: Ask) -> SignInError:
     return SignInError(
         f"{server_url} does not ask for a sign-in: it answered {came}, not with 401, and names no authorization "
         "server.",
-        hint="Check the URL. If the server takes an API key, pass --header 'Authorization: Bearer ...'.",
+        hint=f"Check the URL. {_API_KEY}",
     )
 
 
@@ -58,5 +68,5 @@ def says_nowhere(server_url: str, ask: Ask, problem: SignInError) -> SignInError
     return SignInError(
         f"{server_url} requires a token and does not say where to get one: it has no protected resource metadata, "
         f"and at its origin: {problem.message}{said}",
-        hint=f"If it takes an API key, pass --header 'Authorization: Bearer ...'. {problem.hint}",
+        hint=f"{_API_KEY} {problem.hint}",
     )

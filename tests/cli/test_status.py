@@ -73,6 +73,14 @@ def test_the_state_of_the_token_is_told_in_words(changes: dict[str, Any], says: 
     assert says in "\n".join(lines_of(full(**changes), NOW))
 
 
+def test_an_account_that_is_not_named_is_signed_in_all_the_same() -> None:
+    row = full()
+    row.who = ""
+    said = lines_of(row, NOW)
+    assert "  signed in     yes (the server does not say as whom)" in said
+    assert not any("signed in as" in line for line in said)
+
+
 def test_a_row_without_a_record_says_why() -> None:
     row = Row("tokens-0", "", "", Stored("tokens-0", "the system keyring", problem="It is locked."))
     said = "\n".join(lines_of(row, NOW))

@@ -342,11 +342,12 @@ async def test_nothing_of_oauth_at_all_is_said_so(monkeypatch: pytest.MonkeyPatc
     ("asked", "says", "to_do"),
     [
         (
-            {"status": 200},
+            {"status": 200, "is_open": True},
             f"{SERVER} does not ask for a sign-in: it answered a request without a token",
             "as it is",
         ),
         ({"status": 400, "is_open": True}, "(server/discover) with 400 Bad Request.", "as it is"),
+        ({"status": 200}, "with 200 OK, and what it sent is not MCP.", "Check that the URL"),
         ({"status": 404}, "with 404 Not Found, not with 401, and names no authorization server.", "Check the URL"),
         ({"status": 500}, "so it is not known whether it asks for a sign-in.", "try again later"),
     ],
