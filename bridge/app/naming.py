@@ -129,7 +129,8 @@ def unknown(name: str, entries: Sequence[Entry], known: Sequence[Known], notes: 
     names = [f"{entry.name} ({entry.host})" for entry in entries]
     servers = [urlsplit(one.server).hostname or one.server for one in known]
     found = _listed([*dict.fromkeys(names), *dict.fromkeys(servers)])
-    hint = f"Known names: {found}. Or give the URL." if found else "No server has a name on this machine; give the URL."
+    none = "No host here is configured to use the bridge, and you are not signed in to any server; give the URL."
+    hint = f"Known names: {found}. Or give the URL." if found else none
     return UsageError(f"No server is called {shown(name, _LONGEST)!r}.", hint=" ".join([*notes, hint]))
 
 

@@ -34,8 +34,8 @@ _LONGEST_LINE = 64 * 1024
 def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     """Sign in to a server, in a browser here or on another machine.
 
-    A browser is opened, and the link is shown. If you open the link on another machine, paste the address at which that
-    browser ends here, or give it to mcp-remote-bridge callback.
+    A browser is opened, and the link is shown. If you open the link on another machine, paste here the address at which
+    that browser ends, or give it to mcp-remote-bridge callback.
 
     NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
     to (linear for mcp.linear.app).
