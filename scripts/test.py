@@ -3,17 +3,20 @@
 Makes what they need first. They get a home directory of their own and none of this machine's proxies,
 certificates or bridge settings, so that they pass or fail alike everywhere and can touch nobody's files or
 keyring.
+
+The run as a whole has no limit, however slow the machine is. Each test has one, so one that hangs ends by itself and is
+named. What failed is named at once, and again at the end, also after Ctrl-C.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,13 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts.counterparts import counterparts
 from scripts.desktop import install_desktop_programs
 from scripts.environment import ROOT, SetupError, clean_variables, environment, run_script
+from scripts.slowness import VARIABLE, default_workers, slowness
 
-LIMIT = 590.0
-"""Seconds for everything, set-up included."""
 PACKAGES_LIMIT = 150.0
 """Seconds a step of installing Debian packages may take; they serve a few tests only."""
-LEAST_FOR_TESTS = 560.0
-"""Seconds the tests get even when a slow network used up the rest."""
+TEST_LIMIT = 300.0
+"""Seconds one test may take on an ordinary machine: far more than the longest does."""
+SUMMARY_PATIENCE = 60.0
+"""Seconds that interrupted tests get to clean up and to say what failed."""
 
 _KEPT_OUT = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
@@ -39,7 +43,6 @@ _KEPT_OUT = {
 
 def main(arguments: Sequence[str]) -> int:
     """Prepare, run pytest, and return its exit code."""
-    deadline = time.monotonic() + LIMIT
     made = environment("test", extras=["test"])
     try:
         node = counterparts(made).variables()
@@ -50,11 +53,22 @@ def main(arguments: Sequence[str]) -> int:
     if told := install_desktop_programs(timeout=PACKAGES_LIMIT):
         print(told, flush=True)
     with tempfile.TemporaryDirectory(prefix="bridge-test-home-", ignore_cleanup_errors=True) as home:
-        variables = private_variables(os.environ, Path(home)) | node
-        # Most of a test's time is a process that starts or waits: more workers than processors pay.
-        workers = str((os.cpu_count() or 1) + 2)
-        command = [str(made.python), "-m", "pytest", "-n", workers, "--dist", "loadgroup", *arguments]
-        return run_within(command, variables, max(LEAST_FOR_TESTS, deadline - time.monotonic()))
+        workers = default_workers()
+        slow = slowness(workers, os.environ)
+        if slow > 1:
+            print(f"Everything takes {slow:g} times as long here as it should; the tests wait accordingly.", flush=True)
+        variables = private_variables(os.environ, Path(home)) | node | {VARIABLE: str(slow)}
+        command = [str(made.python), "-m", "pytest", "-n", str(workers), "--dist", "loadgroup", *limits(slow)]
+        return run_tests([*command, *arguments], variables)
+
+
+def limits(slow: float) -> list[str]:
+    """Return pytest's options that end a test which hangs on a machine so many times `slow`.
+
+    It fails and is named (pytest-timeout). One that hangs outside of Python cannot be ended; its stack is shown.
+    """
+    limit = TEST_LIMIT * slow
+    return [f"--timeout={limit:g}", "-o", f"faulthandler_timeout={limit + 100:g}"]
 
 
 def private_variables(inherited: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -83,26 +97,32 @@ def private_variables(inherited: Mapping[str, str], home: Path) -> dict[str, str
     return kept
 
 
-def run_within(command: Sequence[str], variables: Mapping[str, str], seconds: float) -> int:
-    """Run pytest from the project's root; past its time it is interrupted, and still says where it was."""
-    with subprocess.Popen(command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL) as tests:
+def run_tests(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run pytest from the project's root and return its exit code; whatever ends this script, it says what failed."""
+    with subprocess.Popen(command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL) as tests, passed_on(tests):
         try:
-            return tests.wait(seconds)
-        except subprocess.TimeoutExpired:
-            print(f"\nThe tests did not end within {seconds:.0f} s; stopping them.", file=sys.stderr, flush=True)
+            return tests.wait()
+        except KeyboardInterrupt:
+            # A terminal has told pytest too; that it hears of it twice makes no difference.
             tests.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGINT)
             try:
-                tests.wait(20)
-            except subprocess.TimeoutExpired:
-                tests.kill()
-            return 1
-        except KeyboardInterrupt:
-            # The terminal told pytest as well; it prints its summary, then this script goes too.
-            try:
-                tests.wait(20)
-            except subprocess.TimeoutExpired:
+                tests.wait(SUMMARY_PATIENCE)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
                 tests.kill()
             raise
+
+
+@contextlib.contextmanager
+def passed_on(tests: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Pass signals that would end this script on to pytest, and go on waiting for what it says."""
+    names = () if sys.platform == "win32" else ("SIGTERM", "SIGHUP")
+    numbers = [number for name in names if signal.getsignal(number := getattr(signal, name)) == signal.SIG_DFL]
+    before = {number: signal.signal(number, lambda got, _: tests.send_signal(got)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,88 @@
 """What every test shares."""
 
+import math
+import signal
+import threading
+import time
 from collections.abc import Generator
+from types import FrameType
+from typing import Any
 
 import pytest
+
+from tests.support.waits import stretched
+
+CLEANING_LIMIT = 30.0
+"""Seconds that a test which reached its limit has for each step of its cleaning up."""
+
+ASKED_TWICE = 3.0
+"""Seconds within which a second wish to end is the same as the first."""
+ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See to what the run inherited, and to what it leaves behind when it is ended."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    let_children_be_interrupted()
+    if not hasattr(config, "workerinput"):
+        end_with_a_summary()
+        config.pluginmanager.register(NamesAtOnce(config), "names-at-once")
+
+
+def let_children_be_interrupted() -> None:
+    """A run in a script's background ignores Ctrl-C, and so would every program that a test starts and interrupts.
+
+    A handler that does nothing ignores it just as well, and no other program inherits it.
+    """
+    for number in (signal.SIGINT, *ENDING_SIGNALS):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, do_nothing)
+
+
+def do_nothing(number: int, frame: FrameType | None) -> None:
+    """Be a handler, which is not inherited."""
+
+
+def end_with_a_summary() -> None:
+    """Whatever asks the run to end is taken as Ctrl-C is: pytest says what failed, and ends.
+
+    It may be asked twice at once, by the terminal and by the script that started it; the second must not cut it short.
+    """
+    asked_at = -math.inf
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal asked_at
+        before, asked_at = asked_at, time.monotonic()
+        if asked_at - before > ASKED_TWICE:
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, *ENDING_SIGNALS):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, interrupt)
+
+
+class NamesAtOnce:
+    """Names a test when it fails: a run that is killed has no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Say it on a line of its own, unless every test is on one anyway."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None and self._config.get_verbosity() <= 0:
+            terminal.line("")
+            terminal.write_line(f"{'FAILED' if report.when == 'call' else 'ERROR'} {report.nodeid}", red=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Generator[None, bool, bool]:
+    """Let the alarm of a test that reached its limit come again: what cleans up after it may hang as well."""
+    is_set = yield
+    if settings.method == "signal" and threading.current_thread() is threading.main_thread():
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, stretched(CLEANING_LIMIT))
+    return is_set
 
 
 @pytest.fixture
