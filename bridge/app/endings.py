@@ -12,12 +12,16 @@ from collections.abc import Callable
 def stop_on_signals(stop: Callable[[str], object]) -> None:
     """Have `stop` called, on the running loop, with the name of whatever signal asks this process to end.
 
-    asyncio's own handlers are not there on Windows.
+    A process that was started with an interrupt or a hangup ignored goes on ignoring it, as programs do: a shell starts
+    what a script runs in the background so, for Ctrl-C is not meant for it, and `nohup` everything. asyncio's own
+    handlers are not there on Windows.
     """
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if (number := getattr(signal, name, None)) is not None:
-            signal.signal(number, lambda *_, why=name: loop.call_soon_threadsafe(stop, why))
+        number = getattr(signal, name, None)
+        if number is None or (name != "SIGTERM" and signal.getsignal(number) == signal.SIG_IGN):
+            continue
+        signal.signal(number, lambda *_, why=name: loop.call_soon_threadsafe(stop, why))
 
 
 def end_for_certain(seconds: float, code: int) -> threading.Timer:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -43,6 +44,21 @@ async def test_the_session_is_deleted(way: str) -> None:
         assert delete.header("mcp-protocol-version") == "2025-11-25"
         assert server.sessions == []
         await server.until(lambda: not stream.open, "the GET stream closed")
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+async def test_what_it_was_started_to_ignore_does_not_end_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `nohup` starts a host, and a script a host in its background; the host lives on, and needs its bridge."""
+    ignoring = f"trap '' {name.removeprefix('SIG')}; exec \"$@\""
+    monkeypatch.setenv("MCP_BRIDGE_TEST_COMMAND", shlex.join(["sh", "-c", ignoring, "sh", *command("")[:-1]]))
+    async with FaultServer() as server, launch(server.url) as host:
+        await host.initialize()
+        end(host, name)
+        assert (await host.call("echo")).result
+        end(host, "SIGTERM")
+        assert await host.wait() == 0
+        assert len(server.seen("DELETE")) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
