@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.app.sleep import SleepDetector
 from bridge.errors import SERVER_ERROR
 from bridge.host.output import HostOutput
-from bridge.protocol import host_names, jsonrpc, mcp
+from bridge.protocol import hosts, jsonrpc, mcp
 from bridge.protocol.framing import Framed, HostFraming
 from bridge.protocol.jsonrpc import Request
 from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Remote, RemoteRequest
@@ -153,7 +153,7 @@ class Bridge:
             self._quiet.set()
 
     def _tell_host(self, request: Request) -> None:
-        if host := host_names.described(request.params):
+        if host := hosts.described(request.params):
             self._is_host_told = True
             _logger.debug("host: %s", host)
 

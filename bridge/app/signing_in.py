@@ -21,7 +21,7 @@ from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
 from bridge.oauth.errors import Unreachable
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
-from bridge.protocol.host_names import product_name
+from bridge.protocol.hosts import product_name
 from bridge.remote.proxy import proxy_for
 from bridge.session.probing import probe
 from bridge.store.vault import Vault

@@ -1,23 +1,34 @@
 """What hosts do that MCP does not tell, by the `clientInfo.name` that they send: one row for each host.
 
-`patience`: how many seconds its first request may take before it gives up. `lists_again`: whether it asks for its lists
-again when told that they changed; one that never does keeps what it was shown first until it is restarted. Only a host
-that was shown never to do so stands here as such. `opens_links`: whether it takes the question to open a link (URL
-elicitation) that its capabilities offer to take.
+| column | meaning |
+|---|---|
+| `product` | what its users call it; empty for a library, whose name tells nothing of the program that uses it |
+| `patience` | how many seconds its first request may take before it gives up; None where that is not known |
+| `lists_again` | whether it asks for its lists again when told that they changed |
+| `opens_links` | whether it takes the question to open a link (URL elicitation) that its capabilities offer to take |
 
-Measured on Linux on 2026-11-30 with the releases that `tests/hosts` pins, unless a row names another source.
+A host that never lists again keeps what it was shown first until it is restarted; only one that was shown to do so
+stands here as such. "seen": measured on Linux on 2026-11-30 with the release that `tests/hosts` pins. "list": the name
+stands in TianqiZhang/mcp-client-registry (clients.json), which is gathered from servers' logs.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol import mcp
+from bridge.protocol.words import shown
+
 _LEAST_MARGIN = 0.5
 _MOST_MARGIN = 3.0
+_LONGEST = 120
 
 
 class Host(NamedTuple):
-    """A row. `product` is what its users call it, empty where that is not known."""
+    """A row; see the head of this file."""
 
     product: str = ""
     patience: float | None = None
@@ -35,37 +46,90 @@ class Host(NamedTuple):
 UNKNOWN = Host()
 """The row of every host that has none of its own."""
 
-_HOSTS = {
+HOSTS = {
     # Patience: modelcontextprotocol/servers#4153, anthropics/claude-code#84136. Lists: anthropics/claude-ai-mcp#960,
-    # anthropics/claude-code#50339. Name: mixelpixx/Konnect#476.
+    # anthropics/claude-code#50339. Name: list; mixelpixx/Konnect#476.
     "claude-ai": Host("Claude Desktop", 60.0, lists_again=False),
-    "claude-code": Host("Claude Code", 30.0),
-    # Lists: openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause.
+    "claude-code": Host("Claude Code", 30.0),  # seen
+    # seen; openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause.
     "codex-mcp-client": Host("Codex", 30.0, lists_again=False),
-    # 1.0.102 declares URL elicitation, and fails a call that is answered with `input_required`.
+    # seen: declares URL elicitation, and fails a call that is answered with `input_required`.
     "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False),
-    "gemini-cli-mcp-client": Host("Gemini CLI", 30.0),
-    "mcp-test-client": Host("", 5.0),  # `gemini mcp list` and `qwen mcp list`.
-    "opencode": Host("OpenCode", 30.0),
-    "continue-cli-client": Host("Continue", 60.0, lists_again=False),
-    "@cline/core": Host("Cline", 2.9, lists_again=False),
-    "grok-cli": Host("Grok CLI", 60.0),
-    "inspector-cli": Host("MCP Inspector", 30.0),
-    "mcporter": Host("mcporter", 30.0),
-    "mcpc": Host("mcpc", 60.0),
-    "mcp-cli": Host("mcp-cli", 60.0),
-    "fastmcp": Host("", 5.0),  # FastMCP's client, which pydantic-ai uses too.
-    "google-adk": Host("Google ADK", 5.0),
-    "mcp": Host("", 15.0),  # The Python SDK where its caller gives no name, as openai-agents does.
-    "ai-sdk-mcp-client": Host("", 75.0),
+    "gemini-cli-mcp-client": Host("Gemini CLI"),  # seen
+    "opencode": Host("OpenCode", 30.0),  # seen
+    "continue-cli-client": Host("Continue", 60.0, lists_again=False),  # seen
+    "continue-client": Host("Continue"),  # list
+    "@cline/core": Host("Cline", 2.9, lists_again=False),  # seen
+    "grok-cli": Host("Grok CLI", 60.0),  # seen
+    "inspector-cli": Host("MCP Inspector", 30.0),  # seen
+    "mcporter": Host("mcporter", 30.0),  # seen
+    "mcpc": Host("mcpc", 60.0),  # seen
+    "mcp-cli": Host("mcp-cli", 60.0),  # seen
+    "cursor-vscode": Host("Cursor"),  # list
+    "cursor": Host("Cursor"),  # list
+    "visual studio code": Host("Visual Studio Code"),  # list
+    "visual studio code - insiders": Host("Visual Studio Code Insiders"),  # list
+    "goose": Host("Goose"),  # list
+    "warp": Host("Warp"),  # list
+    "zed": Host("Zed"),  # list
+    "jetbrains-ai-assistant-client": Host("JetBrains AI Assistant"),  # list
+    "@librechat/api-client": Host("LibreChat"),  # list
+    "google-adk": Host("", 5.0),  # seen
+    "fastmcp": Host("", 5.0),  # seen: FastMCP's client, and pydantic-ai by way of it
+    "mcp": Host("", 15.0),  # seen: the Python SDK where its caller gives no name, as in openai-agents
+    "mcp-test-client": Host("", 5.0),  # seen: `gemini mcp list` (5 s) and `qwen mcp list` (10 s)
+    "ai-sdk-mcp-client": Host("", 75.0),  # seen
+    "spring-ai-mcp-client": Host(),  # list
+    "example-client": Host(),  # list
 }
+"""The rows, by name in lower case."""
 
-_PREFIXES = {"qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False)}
-"""Hosts that put the name of the server's entry behind their own."""
+PREFIXES = {
+    "qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False),  # seen: the server's name follows
+}
+"""Rows of hosts that put more behind their name."""
 
 
 def host_named(name: str) -> Host:
     """The row of the host that sends this `clientInfo.name`."""
-    if (known := _HOSTS.get(name)) is not None:
+    key = name.lower()
+    if (known := HOSTS.get(key)) is not None:
         return known
-    return next((host for prefix, host in _PREFIXES.items() if name.startswith(prefix)), UNKNOWN)
+    return next((host for prefix, host in PREFIXES.items() if key.startswith(prefix)), UNKNOWN)
+
+
+def product_name(name: str) -> str:
+    """What people call the host that sends `name`: its own name where no row says, empty for a library."""
+    host = host_named(name)
+    return name if host is UNKNOWN else host.product
+
+
+class _Client(msgspec.Struct, frozen=True):
+    name: str = ""
+    version: str = ""
+
+
+class _Params(msgspec.Struct, frozen=True):
+    client: _Client | None = msgspec.field(name="clientInfo", default=None)
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    client: _Client | None = msgspec.field(name=mcp.META_CLIENT, default=None)
+
+
+def described(params: Raw) -> str:
+    """The name and version in the params of `initialize`, or of a modern request; empty where they are not there."""
+    client = _decoded(params)
+    if client is None:
+        return ""
+    return shown(f"{client.name} {client.version}", _LONGEST)
+
+
+def _decoded(params: Raw) -> _Client | None:
+    try:
+        if (client := msgspec.json.decode(params, type=_Params).client) is not None:
+            return client
+        _, meta = mcp.stamp(params)
+        return msgspec.json.decode(meta, type=_Meta).client if len(meta) else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -6,14 +6,16 @@ A legacy host stands *at the door* while the bridge has answered its `initialize
 from __future__ import annotations
 
 from bridge.protocol import mcp
-from bridge.protocol.hosts import Host, host_named
+from bridge.protocol.hosts import Host, host_named, product_name
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
+from bridge.protocol.words import shown
 from bridge.reception import provisional, sign_in_tool
 from bridge.reception.provisional import Guest
 from bridge.reception.sign_in_tool import Standing
 from bridge.session import faults
 from bridge.session.pairing import is_modern
 
+_LONGEST_PRODUCT = 60
 _TOOL = b'"%b"' % sign_in_tool.NAME.encode()
 
 
@@ -58,11 +60,19 @@ class Receiving:
 
     # -- answers
 
+    def program_of(self, request: Request) -> str:
+        """The `clientInfo.name` of the host that asks this."""
+        if is_modern(request):
+            return mcp.stamped_client_program(request.params)
+        return self.guest.program if self.guest else ""
+
     def host_of(self, request: Request) -> Host:
         """What is known of the host that asks this."""
-        if is_modern(request):
-            return host_named(mcp.stamped_client_program(request.params))
-        return host_named(self.guest.program if self.guest else "")
+        return host_named(self.program_of(request))
+
+    def product_of(self, request: Request) -> str:
+        """What its users call the host that asks this."""
+        return shown(product_name(self.program_of(request)), _LONGEST_PRODUCT) or "the host"
 
     def may_answer(self, request: Request) -> bool:
         """Whether the host that asks this can be answered here: it is known, and asks again when a list changes."""
@@ -102,11 +112,10 @@ class Receiving:
     def turned_away(self, request: Request) -> Octets:
         """The answer to a request of a host that gives up waiting now: the link, so that it is seen at all."""
         standing = self._standing
-        product = self.host_of(request).product or "the host"
         if request.method == mcp.TOOLS_CALL:
             text = sign_in_tool.unavailable_here(standing)
             return provisional.tool_result(request, text, standing, is_modern=is_modern(request), is_error=True)
-        fault = faults.sign_in_needed(sign_in_tool.asking_in_words(standing, product))
+        fault = faults.sign_in_needed(sign_in_tool.asking_in_words(standing, self.product_of(request)))
         return fault.error_line(request.raw_id, standing.server_url)
 
     def stand_in(self, request: Request) -> Octets | None:

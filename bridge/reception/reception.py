@@ -318,7 +318,7 @@ class Reception:
 
     def _sign_in(self, request: Request, modern: bool) -> None:
         standing, told = self._standing, self._stay.told
-        standing.product = told.host_of(request).product
+        standing.product = told.product_of(request)
         told.shows_tool = True
         if not self._stay.is_on and not standing.is_under_way:
             text = sign_in_tool.done_before(standing)

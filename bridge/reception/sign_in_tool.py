@@ -24,7 +24,7 @@ class Standing:
     `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`: see `SignInShown`; `url` is empty while it
     is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened no session, though the user
     is signed in. `tools`: how many tools the server listed when the host asked last, None where it has not asked.
-    `product`: what the host is called, where that is known.
+    `product`: what the host is called.
     """
 
     def __init__(self, server_url: str) -> None:
@@ -39,7 +39,7 @@ class Standing:
         self.problem = ""
         self.trouble = ""
         self.tools: int | None = None
-        self.product = ""
+        self.product = "the host"
         self._ends_at = 0.0
 
     @property
@@ -149,8 +149,8 @@ def declined(standing: Standing) -> str:
 def not_asked(standing: Standing) -> str:
     """The result where the host answered in the user's place, as hosts without a user at the screen do."""
     return (
-        f"{standing.product or 'The host'} could not show the sign-in page to the user, who is not signed in to "
-        f"{standing.server}. {standing.what_to_do()} Then call {NAME} again."
+        f"The user was not asked: {standing.product} could not show the question. The user is not signed in to "
+        f"{standing.server} yet. {standing.what_to_do()} Then call {NAME} again."
     )
 
 
@@ -181,7 +181,7 @@ def done_before(standing: Standing) -> str:
 def _of_tools(standing: Standing) -> str:
     """What the host has of the server's tools; only what is known is said."""
     if standing.tools is None:
-        host = standing.product or "the host"
+        host = standing.product
         return f"Its tools appear when {host} asks for them, at the latest after a restart of {host}."
     if standing.tools == 0:
         return "The server lists no tools."

@@ -1,10 +1,12 @@
 """What is known of hosts, and by what name they are known."""
 
+import json
+
 import pytest
 from msgspec import Raw
 
 from bridge.protocol import mcp
-from bridge.protocol.hosts import UNKNOWN, Host, host_named
+from bridge.protocol.hosts import HOSTS, UNKNOWN, Host, described, host_named, product_name
 from tests.session.modern_playbook import META_CLIENT
 
 
@@ -20,7 +22,7 @@ def test_others_are_taken_to_ask_again(name: str) -> None:
     assert host_named(name).lists_again
 
 
-@pytest.mark.parametrize("name", ["", "Claude-AI", "claude-ai (via mcp-remote 0.1.29)", "codex", "qwen-cli"])
+@pytest.mark.parametrize("name", ["", "claude-ai (via mcp-remote 0.1.29)", "codex", "qwen-cli"])
 def test_a_name_that_is_not_exactly_one_of_them_is_not_known(name: str) -> None:
     assert host_named(name) == UNKNOWN
 
@@ -52,3 +54,55 @@ def test_a_host_is_known_by_its_name_and_not_by_its_title() -> None:
 def test_a_host_that_gives_no_name_has_none(params: bytes) -> None:
     assert mcp.client_program(Raw(params)) == ""
     assert mcp.stamped_client_program(Raw(params)) == ""
+
+
+# -- what it is called
+
+
+@pytest.mark.parametrize(
+    ("sent", "product"),
+    [
+        ("claude-ai", "Claude Desktop"),
+        ("claude-code", "Claude Code"),
+        ("codex-mcp-client", "Codex"),
+        ("cursor-vscode", "Cursor"),
+        ("Cursor", "Cursor"),
+        ("Visual Studio Code", "Visual Studio Code"),
+        ("gemini-cli-mcp-client", "Gemini CLI"),
+        ("qwen-cli-mcp-client-example", "Qwen Code"),
+        ("Some Host", "Some Host"),
+        ("mcp", ""),
+        ("", ""),
+    ],
+)
+def test_a_host_is_called_by_its_products_name(sent: str, product: str) -> None:
+    assert product_name(sent) == product
+
+
+def raw(params: object) -> Raw:
+    return Raw(json.dumps(params).encode())
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"clientInfo": {"name": "claude-code", "version": "2.1"}}, "claude-code 2.1"),
+        ({"_meta": {mcp.META_CLIENT: {"name": "copilot-cli", "version": "1.0"}}}, "copilot-cli 1.0"),
+        ({"clientInfo": {"name": "a\nb"}}, "a b"),
+        ({"clientInfo": {"name": "x" * 1000, "version": "1"}}, "x" * 117 + "..."),
+        ({"clientInfo": 7}, ""),
+        ({}, ""),
+        ([], ""),
+    ],
+)
+def test_the_log_names_the_host_with_its_version(params: object, says: str) -> None:
+    assert described(raw(params)) == says
+
+
+def test_a_request_without_params_names_no_host() -> None:
+    assert described(Raw()) == ""
+
+
+def test_rows_are_found_whatever_the_case() -> None:
+    assert all(name == name.lower() for name in HOSTS)
+    assert host_named("Claude-AI") is HOSTS["claude-ai"]
