@@ -87,8 +87,14 @@ class TestTheTestsOwnWorld:
             "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/bus",
         }
         variables = test_script.private_variables(machine | {"PATH": "/bin"}, tmp_path)
-        assert set(machine) & set(variables) == set()
+        assert set(machine) & {name for name, value in variables.items() if value} == set()
         assert variables["PATH"] == "/bin"
+
+    def test_the_developers_desktop_is_not_looked_for(self, tmp_path: Path) -> None:
+        desktop = {"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0", "BROWSER": "firefox"}
+        variables = test_script.private_variables(desktop, tmp_path)
+        # Set and empty: what is missing would be taken from the processes above.
+        assert [variables[name] for name in (*desktop, "DBUS_SESSION_BUS_ADDRESS")] == [""] * 4
 
     def test_pytest_arguments_and_exit_code_pass_through(self) -> None:
         leave = [sys.executable, "-c", "import sys; sys.exit(int(sys.argv[1]))", "5"]
