@@ -218,7 +218,7 @@ async def test_the_file_store_is_not_announced() -> None:
 async def test_a_keyring_that_is_wanted_and_not_there_is_said() -> None:
     async with Site() as site, site.bridge("--token-store", "keyring") as host:
         await site.begin(host)
-        line = await host.stderr_says("keyring")
+        line = await host.stderr_says("system keyring")
         assert "--token-store" in line
         assert (await host.call("echo")).result
         assert len(site.person.opened) == 1

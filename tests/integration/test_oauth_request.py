@@ -73,7 +73,7 @@ async def test_what_the_flow_owns_cannot_be_given(parameter: str) -> None:
         assert any(parameter.partition("=")[0] in line for line in host.stderr)
 
 
-@pytest.mark.parametrize("parameter", ["novalue", "=x", ""])
+@pytest.mark.parametrize("parameter", ["novalue", "=x"])
 async def test_a_parameter_has_a_name_and_a_value(parameter: str) -> None:
     async with Site() as site, site.bridge("--authorize-param", parameter) as host:
         assert await host.wait(5) == 2
