@@ -11,6 +11,8 @@ import sys
 
 _HIGH_WATER = 1 << 20
 _RESOLVE_HEAD_START = 0.25
+# There `writelines` never tells the protocol to wait, and buffers without a limit (CVE-2024-12254).
+_WRITELINES_IS_BROKEN = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
 
 
 def _keep_alive_options() -> list[tuple[int, int, int]]:
@@ -139,7 +141,11 @@ class Wire(asyncio.Protocol):
         """Write, and wait where the peer is slow. Raises OSError."""
         if self.transport is None or self.transport.is_closing() or self._ended:
             raise self._error or ConnectionResetError("the connection is closed")
-        self.transport.writelines(pieces)
+        if _WRITELINES_IS_BROKEN:
+            for piece in pieces:
+                self.transport.write(piece)
+        else:
+            self.transport.writelines(pieces)
         if not self._may_write:
             self._writer = self._loop.create_future()
             try:

@@ -32,6 +32,9 @@ class Transport(asyncio.Transport):
     def resume_reading(self) -> None:
         self.calls.append("resume")
 
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.written += b"".join(list_of_data)
 
