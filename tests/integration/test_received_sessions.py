@@ -232,6 +232,7 @@ async def test_a_server_that_is_down_after_the_sign_in(host_era: str, server_era
                 await host.request("server/discover", deadline=IN_TIME)
             assert names_in(await host.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
             called = await host.ask("tools/call", {"name": "sign_in", "arguments": {}})
+            await site.person.until_opened(deadline=LOGIN)  # The sign-in itself needs the server, to begin.
             await site.server.http.stop()
             await consent(site)
             told = await copy.answer(called, SLOW)
