@@ -211,7 +211,7 @@ async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) ->
     """Wait for the end, and say what it means to those who wait. They do not know what is secret in it."""
     await asyncio.wait([work])
     if work.cancelled():
-        return _failed("stopped", "The sign-in was ended before anybody had finished it.", "")
+        return _failed("stopped", "The sign-in was stopped before it was finished.", "")
     problem = work.exception()
     if problem is None:
         return News(phase="done")

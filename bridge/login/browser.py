@@ -98,7 +98,7 @@ def check_openable(url: str) -> None:
 def _refusal(why: str) -> SignInError:
     return SignInError(
         f"The authorization server's sign-in page is not opened: {why}.",
-        hint="The authorization_endpoint in the server's metadata is to blame: tell whoever runs the server.",
+        hint="The authorization_endpoint in the server's metadata is wrong; tell the server's operator.",
     )
 
 
