@@ -60,7 +60,7 @@ def test_every_option_and_command_is_told() -> None:
 
 
 def test_the_defaults_that_are_told_are_those_of_the_program() -> None:
-    told: Any = re.search(r"`--answer-within SECONDS` \(default (\d+)\)", TEXT)
+    told: Any = re.search(r"`--answer-within SECONDS` after its start \(default (\d+)\)", TEXT)
     assert float(told[1]) == SignInSettings().answer_within
     assert f"answer within {told[1]} s" in TEXT
     assert "`MCP_BRIDGE_TAB_PAUSE` | seconds before another tab may open automatically" in TEXT

@@ -312,7 +312,7 @@ def _why_held_back(held: HeldBack, url: str, now: float) -> str:
 def _how_to_sign_in(settings: Settings) -> str:
     if settings.sign_in.answer_within is None:
         return f"To sign in, run: {_login_command(settings)}"
-    return f"Call the tool sign_in, or run: {_login_command(settings)}"
+    return f"Call the tool sign_in where the host shows it, or run: {_login_command(settings)}"
 
 
 def _login_command(settings: Settings) -> str:

@@ -74,6 +74,7 @@ def from_proc(proc: Path, pid: int, user: int, names: Collection[str]) -> Iterat
             since = started
             if _is_of(folder, user):
                 with contextlib.suppress(OSError):
+                    name = _program(folder) or name
                     yield Ancestor(pid, shown(name, _LONGEST_NAME) or "no name", _environ(folder, wanted))
 
 
@@ -83,6 +84,13 @@ def _stat(folder: Path) -> tuple[str, int, int]:
     head, _, rest = data.rpartition(b")")
     fields = rest.split()
     return head.partition(b"(")[2].decode(errors="replace"), int(fields[_PARENT]), int(fields[_STARTED])
+
+
+def _program(folder: Path) -> str:
+    """The name of the program's file: a process may call itself what it likes, and Node does ("MainThread")."""
+    with contextlib.suppress(OSError):
+        return Path(os.readlink(folder / "exe")).name.removesuffix(" (deleted)")  # noqa: PTH115 - need not be a path
+    return ""
 
 
 def _is_of(folder: Path, user: int) -> bool:

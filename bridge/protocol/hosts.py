@@ -5,6 +5,7 @@
 | `product` | what its users call it; empty for a library, whose name tells nothing of the program that uses it |
 | `patience` | how many seconds its first request may take before it gives up; None where that is not known |
 | `lists_again` | whether it asks for its lists again when told that they changed |
+| `shows_errors` | whether its users see the sentence of an error to its first request |
 | `opens_links` | whether it takes the question to open a link (URL elicitation) that its capabilities offer to take |
 
 A host that never lists again keeps what it was shown first until it is restarted; only one that was shown to do so
@@ -33,6 +34,7 @@ class Host(NamedTuple):
     product: str = ""
     patience: float | None = None
     lists_again: bool = True
+    shows_errors: bool = True
     opens_links: bool = True
 
     @property
@@ -55,11 +57,11 @@ HOSTS = {
     "codex-mcp-client": Host("Codex", 30.0, lists_again=False),
     # seen: declares URL elicitation, and fails a call that is answered with `input_required`.
     "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False),
-    "gemini-cli-mcp-client": Host("Gemini CLI"),  # seen
+    "gemini-cli-mcp-client": Host("Gemini CLI", 600.0),  # seen
     "opencode": Host("OpenCode", 30.0),  # seen
     "continue-cli-client": Host("Continue", 60.0, lists_again=False),  # seen
     "continue-client": Host("Continue"),  # list
-    "@cline/core": Host("Cline", 2.9, lists_again=False),  # seen
+    "@cline/core": Host("Cline", 2.9, lists_again=False, shows_errors=False),  # seen
     "grok-cli": Host("Grok CLI", 60.0),  # seen
     "inspector-cli": Host("MCP Inspector", 30.0),  # seen
     "mcporter": Host("mcporter", 30.0),  # seen
@@ -85,7 +87,8 @@ HOSTS = {
 """The rows, by name in lower case."""
 
 PREFIXES = {
-    "qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False),  # seen: the server's name follows
+    # seen: the server's name follows
+    "qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False, shows_errors=False),
 }
 """Rows of hosts that put more behind their name."""
 

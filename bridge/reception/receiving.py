@@ -34,6 +34,7 @@ class Receiving:
         self.is_served = False
         self.gave_lists = False
         self.shows_tool = False
+        self.gives_up = False
         self.introductions: dict[str, Request] = {}
         self._lacks: dict[bool, frozenset[str]] = {}
         self._listing: set[RequestId] = set()
@@ -75,12 +76,15 @@ class Receiving:
         return shown(product_name(self.program_of(request)), _LONGEST_PRODUCT) or "the host"
 
     def may_answer(self, request: Request) -> bool:
-        """Whether the host that asks this can be answered here: it is known, and asks again when a list changes."""
+        """Whether the host that asks this can be answered here: it is known, and asks again when a list changes.
+
+        Where `gives_up`, so is one that does not ask again: it waits no longer, and shows no error.
+        """
         if is_modern(request):
             is_known = mcp.stamped_version(request.params) in mcp.MODERN_VERSIONS
         else:
             is_known = self.guest is not None
-        return is_known and self.host_of(request).lists_again
+        return is_known and (self.gives_up or self.host_of(request).lists_again)
 
     def answer(self, request: Request) -> Octets | None:
         """What a request can be answered with now; None where it has to wait."""

@@ -21,7 +21,8 @@ told that its lists changed; the calls of `sign_in` end once it has listed the t
 why, and the next one tries again.
 
 A host that never asks for its lists again (`protocol/hosts`) is not received: it waits, and gets the server's own
-answer if the user signs in meanwhile. Just before it would give up, it gets an error with the link.
+answer if the user signs in meanwhile. Just before it would give up, it gets an error with the link; where its users
+would not see that, it is received after all: the tool `sign_in` says more than silence.
 """
 
 from __future__ import annotations
@@ -202,9 +203,17 @@ class Reception:
             self._do(SetTimer(_TIMER, left))
         elif is_received:
             stay.begin()
+        elif self._sees_no_error(awaited):
+            stay.told.gives_up = True
+            stay.begin()
         else:
             stay.turn_away()
             self._watch_the_clock()
+
+    def _sees_no_error(self, awaited: Sequence[Request]) -> bool:
+        """Whether the host that gives up now is introducing itself, and its users would not see an error."""
+        opening = [request for request in awaited if request.method in {mcp.INITIALIZE, mcp.DISCOVER}]
+        return any(not self._stay.told.host_of(request).shows_errors for request in opening)
 
     def _patience(self, awaited: Sequence[Request]) -> float | None:
         """How long the host that asks this can be kept waiting, in seconds; None: as long as the user takes."""

@@ -153,7 +153,7 @@ class Stay:
             return
         self.is_on = False
         kinds = provisional.KINDS if told.gave_lists else ("tools",)
-        told.gave_lists, told.is_served = False, True
+        told.gave_lists, told.is_served, told.gives_up = False, True, False
         changes = [*(told.guest.changed(kinds) if told.guest else ()), *self.listens.changed(kinds)]
         self._tell(*changes)
         if changes and self._calls.is_busy:

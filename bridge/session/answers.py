@@ -87,7 +87,8 @@ class Answers:
 
     def fail(self, call: Call, fault: Fault) -> None:
         """Answer a call with an error of the bridge's own, and tell the log more."""
-        self._ledger.report(self._failure_level, faults.unanswered(call.request, fault))
+        level = "debug" if fault.kind == faults.SHUTDOWN else self._failure_level
+        self._ledger.report(level, faults.unanswered(call.request, fault))
         if fault.detail:
             self._ledger.report("debug", f"{call.request.method}: what came was: {fault.detail}")
         fault = msgspec.structs.replace(fault, message=self._ledger.redact(fault.message))

@@ -12,6 +12,9 @@ from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets, Request
 
+SHUTDOWN = "shutdown"
+"""The kind of what is told at the end of a run; the host wants no more then."""
+
 _SOURCE = "mcp-remote-bridge"
 _EXCERPT = 300
 _DETAIL = 2000
@@ -266,7 +269,7 @@ def sign_in_needed(what_to_do: str) -> Fault:
 
 def shut_down(url: str, trouble: str) -> Fault:
     """The bridge ends; `trouble` is what kept the answer away, if anything is known."""
-    return Fault("shutdown", f"The bridge to {url} is shutting down.", trouble)
+    return Fault(SHUTDOWN, f"The bridge to {url} is shutting down.", trouble)
 
 
 def _sentence(text: str) -> str:

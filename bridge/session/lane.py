@@ -54,7 +54,8 @@ class Desk:
 
     def refuse(self, request: Request, fault: Fault) -> None:
         """Answer a request of the host's with an error of the bridge's own."""
-        self.do(Report("warning", faults.unanswered(request, fault)))
+        level = "debug" if fault.kind == faults.SHUTDOWN else "warning"
+        self.do(Report(level, faults.unanswered(request, fault)))
         self.do(SendToHost(fault.error_line(request.raw_id, self.url)))
 
 

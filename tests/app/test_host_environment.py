@@ -15,6 +15,7 @@ from bridge.app.host_environment import desktop_here, keyring_variables
 from bridge.host import desktop as desktop_module
 from bridge.host.desktop import Desktop
 from tests.support.bridge_process import ROOT, environment
+from tests.support.waits import stretched
 
 FOUND = Desktop(
     {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/secret"}, ("DBUS_SESSION_BUS_ADDRESS taken from process 7 (x)",)
@@ -78,7 +79,7 @@ def test_a_start_that_needs_neither_looks_for_nothing(tmp_path: Path) -> None:
         text=True,
         cwd=ROOT,
         env=environment(tmp_path),
-        timeout=60,
+        timeout=stretched(60),
         check=False,
     )
     assert done.stderr.splitlines()[-1] == "[]", done.stderr

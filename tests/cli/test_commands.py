@@ -17,6 +17,7 @@ import pytest
 from bridge.cli.commands import OneCommand, command_first
 from bridge.cli.main import cli, main
 from bridge.errors import UsageError, missing_package
+from tests.support.waits import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "https://example.com/mcp"
@@ -138,7 +139,7 @@ def run_to(stdout: int, *words: str) -> subprocess.CompletedProcess[str]:
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=stretched(60),
         check=False,
     )
 
@@ -211,9 +212,14 @@ def test_a_package_that_is_not_installed_is_named_with_what_to_do(package: str, 
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('no', name='{package}')")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run(
-        [sys.executable, "-m", "bridge", "status"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-m", "bridge", "status"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=stretched(60),
         check=False,
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert line.startswith(f"mcp-remote-bridge: error: The Python package {package} is not installed for ")

@@ -15,6 +15,7 @@ import pytest
 
 from bridge.host.ancestors import LONGEST, MOST, ancestors, from_proc, from_psutil
 from tests.support.bridge_process import ROOT
+from tests.support.waits import stretched
 
 USER = os.geteuid() if os.name == "posix" else 0
 NAMES = ("DISPLAY", "PATH")
@@ -159,7 +160,7 @@ def test_a_real_parent_is_found_though_the_process_between_hides_it(way: str) ->
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=stretched(60),
         check=True,
     )
     assert "{'MARK': 'found'}" in done.stdout

@@ -93,6 +93,35 @@ def test_a_host_that_never_lists_again_waits_and_gets_the_link_before_it_gives_u
 
 
 @every_revision
+@pytest.mark.parametrize("name", ["@cline/core", "qwen-cli-mcp-client-far"])
+def test_such_a_host_that_shows_no_error_gets_the_tool_before_it_gives_up(revision: str, name: str) -> None:
+    book = ReceptionPlaybook(revision, name=name)
+    began = book.now
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    book.shows(is_open=True)
+    (told,) = book.waits()
+    assert book.now - began == pytest.approx(host_named(name).answer_by)
+    assert "result" in told
+    if not book.who.is_modern:
+        book.host(INITIALIZED)
+    (listed,) = book.asks(1, "tools/list")
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["sign_in"]
+    assert book.calls(2) == []
+    book.signed_in()
+    book.serve()
+    if not book.who.is_modern:
+        book.fires("reception/listing")
+    assert f"at the latest after a restart of {host_named(name).product}" in book.text(2)
+    book.calls(3, "pay")
+    book.heard.clear()
+    book.needs_sign_in()
+    book.shows(is_open=True)
+    book.waits()
+    assert "Then call this tool again." in book.text(3), "in a session it is shown no other list"
+
+
+@every_revision
 def test_such_a_host_gets_the_servers_own_answer_where_the_user_is_in_time(revision: str) -> None:
     book = ReceptionPlaybook(revision, name="codex-mcp-client")
     book.host(book.who.introduces_itself())

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -84,9 +85,9 @@ def session_bus() -> Iterator[dict[str, str]]:
     with contextlib.ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bus-", ignore_cleanup_errors=True))
         home = Path(name)
-        socket = home / "bus"
+        bus = home / "bus"
         config = home / "bus.conf"
-        config.write_text(_CONFIG.format(socket=socket), encoding="utf-8")
+        config.write_text(_CONFIG.format(socket=bus), encoding="utf-8")
         variables = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": name,
@@ -94,10 +95,10 @@ def session_bus() -> Iterator[dict[str, str]]:
             "XDG_DATA_HOME": str(home / "share"),
             "XDG_CONFIG_HOME": str(home / "config"),
             "XDG_CACHE_HOME": str(home / "cache"),
-            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}",
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={bus}",
         }
         _start(stack, ["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog"], variables)
-        _until(socket.exists)
+        _until(lambda: _is_listening(bus))
         yield variables
 
 
@@ -147,6 +148,13 @@ def _is_ready(service: SecretService, *, unlocked: bool) -> bool:
 def _module(name: str) -> Any:
     """By name, for these packages exist on Linux only."""
     return importlib.import_module(name)
+
+
+def _is_listening(path: Path) -> bool:
+    """Whether connections are taken there. Raises OSError where not."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+    return True
 
 
 def _until(condition: Any, seconds: float = 20) -> None:
