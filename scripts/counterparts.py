@@ -79,12 +79,12 @@ def _install(interpreter: Path, environment: Environment, held: int) -> None:
     FOLDER.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(PINS / name, FOLDER / name)
-    npm = [str(interpreter), str(_npm(interpreter, environment))]
+    command = [str(interpreter), str(npm(interpreter, environment))]
     flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
     # A machine without a network has to learn so soon: npm's own patience is minutes.
     patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-timeout=60000"]
     run_step(
-        [*npm, "ci", *flags, *patience],
+        [*command, "ci", *flags, *patience],
         folder=FOLDER,
         # npm calls `node` by name: that has to be this one.
         variables={"PATH": f"{interpreter.parent}{os.pathsep}{os.environ.get('PATH', '')}"},
@@ -94,7 +94,7 @@ def _install(interpreter: Path, environment: Environment, held: int) -> None:
     )
 
 
-def _npm(interpreter: Path, environment: Environment) -> Path:
+def npm(interpreter: Path, environment: Environment) -> Path:
     """Return the `npm-cli.js` that came with this Node, else the one of the packed Node."""
     homes = [interpreter.resolve().parent, interpreter.resolve().parent.parent / "lib"]
     wheel = _wheel(environment)

@@ -1,5 +1,7 @@
 """Run all tests: `python3 scripts/test.py [pytest arguments]`.
 
+With `--hosts [NAME ...]` it installs real hosts, runs them with the bridge, and prints what came of it as a table.
+
 Makes what they need first. They get a home directory of their own and none of this machine's proxies,
 certificates or bridge settings, so that they pass or fail alike everywhere and can touch nobody's files or
 keyring.
@@ -11,6 +13,7 @@ named. What failed is named at once, and again at the end, also after Ctrl-C.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -43,6 +46,8 @@ _DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
 
 def main(arguments: Sequence[str]) -> int:
     """Prepare, run pytest, and return its exit code."""
+    if arguments and arguments[0] == "--hosts":
+        return run_hosts(arguments[1:])
     made = environment("test", extras=["test"])
     try:
         node = counterparts(made).variables()
@@ -69,6 +74,22 @@ def limits(slow: float) -> list[str]:
     """
     limit = TEST_LIMIT * slow
     return [f"--timeout={limit:g}", "-o", f"faulthandler_timeout={limit + 100:g}"]
+
+
+def run_hosts(arguments: Sequence[str]) -> int:
+    """Run hosts one after the other, those named or all; what follows `--` is for pytest. Returns the exit code."""
+    from scripts import hosts
+
+    names = list(itertools.takewhile(lambda argument: argument != "--", arguments))
+    made = environment("test", extras=["test"])
+    told = hosts.prepare(hosts.chosen(names), made)
+    with tempfile.TemporaryDirectory(prefix="bridge-test-home-", ignore_cleanup_errors=True) as home:
+        variables = private_variables(os.environ, Path(home)) | told
+        command = [str(made.python), "-m", "pytest", "-p", "no:xdist", "tests/hosts", *arguments[len(names) + 1 :]]
+        try:
+            return run_tests(command, variables)
+        finally:
+            print(f"\n{hosts.results()}", flush=True)
 
 
 def private_variables(inherited: Mapping[str, str], home: Path) -> dict[str, str]:

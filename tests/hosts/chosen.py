@@ -1,0 +1,68 @@
+"""The hosts that this run of the tests is about, and where they were installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hosts.host import Host, TestEnvironment
+from tests.hosts.report import add_row
+from tests.hosts.table import all_hosts
+from tests.support.node import NODE_VARIABLE
+
+VARIABLE = "MCP_BRIDGE_TEST_HOSTS"
+"""What `scripts/hosts.py` found and installed, as JSON."""
+HOW = "python3 scripts/test.py --hosts"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a host is."""
+
+    folder: Path
+    node: Path
+
+
+def _told() -> dict[str, Any] | None:
+    text = os.environ.get(VARIABLE)
+    return None if text is None else dict(json.loads(text))
+
+
+def _chosen() -> list[Host]:
+    """All hosts where the script did not say which: those that are not installed are skipped, by name."""
+    told = _told()
+    return [host for host in all_hosts() if told is None or host.name in told["hosts"]]
+
+
+CHOSEN = _chosen()
+
+
+def installed(host: Host) -> Place:
+    """Return where a host is; skips the calling test, saying why, where it is not there."""
+    told = _told()
+    environment = Path(sys.prefix)
+    if told is None:
+        if not host.quick:
+            pytest.skip(f"{host.name} is run by {HOW} {host.name}")
+        if not isinstance(host.source, TestEnvironment):
+            pytest.skip(f"{host.name} is not installed ({HOW} {host.name})")
+        return Place(environment, Path(os.environ.get(NODE_VARIABLE, "node")))
+    if why := told["missing"].get(host.name):
+        pytest.skip(f"{host.name} could not be installed: {why}")
+    folder = environment if isinstance(host.source, TestEnvironment) else Path(told["folder"]) / host.environment
+    return Place(folder, Path(told["node"]))
+
+
+def add_result(host: Host, scenario: str, what: str, *, holds: bool, **details: object) -> bool:
+    """Add a cell to the table, where one is made; returns `holds`."""
+    told = _told()
+    if told is not None:
+        row = {"host": host.name, "scenario": scenario, "what": what, "holds": holds}
+        add_row(Path(told["results"]), row | details)
+    return holds

@@ -1,0 +1,157 @@
+"""A local server on stdio that shows what a host does: which message is first, how long it waits, when it lists.
+
+`python probe.py KIND FILE`. It appends one JSON object a line to FILE: `{"at": seconds, "what": ...}`, with `at` the
+system's clock. What it does is its KIND:
+
+| kind | it |
+|---|---|
+| `silent` | answers nothing |
+| `silent-list` | answers `initialize`, but not `tools/list` |
+| `silent-call` | lists `sign_in`, and does not answer its call |
+| `refusing` | answers the first message with an error, in the words of `SENTENCE` |
+| `exiting` | writes `SENTENCE` to stderr and exits with 1 |
+| `changing` | lists `sign_in`; its call is answered right after word that the tools have changed to `echo` |
+| `changing-waits` | the same, but the call is answered when the host has listed again, 2 s later at most |
+| `asking` | `sign_in` asks the host to show a URL (elicitation), and answers with what came of it |
+
+It speaks revisions up to 2025-11-25; `server/discover` is refused as they refuse it, but where the kind is `refusing`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+SENTENCE = "PROBE-SENTENCE: there is no server at https://nope.invalid/mcp. Correct the URL and restart this program."
+LISTING_PATIENCE = 2.0
+DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER")
+
+
+class Probe:
+    """One run."""
+
+    def __init__(self, kind: str, record: Path) -> None:
+        self.kind = kind
+        self.record = record
+        self.messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.changed = False
+
+    def note(self, what: str, **details: object) -> None:
+        """Append one line, in one write: several copies may share the file."""
+        line = json.dumps({"at": time.time(), "pid": os.getpid(), "what": what} | details).encode() + b"\n"
+        descriptor = os.open(self.record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+    def run(self) -> int:
+        """Be the server until the host closes stdin; returns the exit code."""
+        self.note(
+            "started",
+            variables=sorted(os.environ),
+            desktop={name: os.environ[name] for name in DESKTOP if name in os.environ},
+            parent=os.getppid(),
+        )
+        if self.kind == "exiting":
+            sys.stderr.write(SENTENCE + "\n")
+            return 1
+        threading.Thread(target=self._read, daemon=True).start()
+        while (message := self.messages.get()) is not None:
+            self._answer(message)
+        return 0
+
+    def _read(self) -> None:
+        """Hand every line on; whatever is no JSON, such as a frame with a header, is noted as it is."""
+        for line in sys.stdin.buffer:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                self.note("bytes", text=line.decode("utf-8", "backslashreplace"))
+                continue
+            self.note("message", message=message)
+            self.messages.put(message)
+        self.note("closed")
+        self.messages.put(None)
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        method, number = message.get("method"), message.get("id")
+        if self.kind == "silent" or method is None or number is None:
+            return
+        if method in {"initialize", "server/discover"} and self.kind == "refusing":
+            self._send(id=number, error={"code": -32000, "message": SENTENCE})
+        elif method == "initialize":
+            capabilities = {"tools": {"listChanged": True}}
+            version = message["params"]["protocolVersion"]
+            server = {"name": "probe", "version": "1"}
+            result = {"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}
+            self._send(id=number, result=result)
+        elif method == "tools/list":
+            if self.kind != "silent-list":
+                self._send(id=number, result={"tools": [self._tool()]})
+        elif method == "tools/call":
+            self._call(message)
+        elif method == "ping":
+            self._send(id=number, result={})
+        else:
+            self._send(id=number, error={"code": -32601, "message": "Method not found"})
+
+    def _tool(self) -> dict[str, object]:
+        name, what = ("echo", "Says something") if self.changed else ("sign_in", "Signs in to the server")
+        return {"name": name, "description": what, "inputSchema": {"type": "object"}}
+
+    def _call(self, message: dict[str, Any]) -> None:
+        if message["params"]["name"] == "echo":
+            self._say(message["id"], "hello")
+        elif self.kind == "asking":
+            self._say(message["id"], self._ask_for_url())
+        elif self.kind != "silent-call":
+            self.changed = True
+            self._send(method="notifications/tools/list_changed")
+            if self.kind == "changing-waits":
+                self._until_listed()
+            self._say(message["id"], "Signed in. Use the tool echo now.")
+
+    def _until_listed(self) -> None:
+        end = time.monotonic() + LISTING_PATIENCE
+        while (left := end - time.monotonic()) > 0:
+            try:
+                message = self.messages.get(timeout=left)
+            except queue.Empty:
+                return
+            if message is None:
+                self.messages.put(None)
+                return
+            self._answer(message)
+            if message.get("method") == "tools/list":
+                return
+
+    def _ask_for_url(self) -> str:
+        url = "https://example.com/consent"
+        params = {"mode": "url", "message": "Sign in", "url": url, "elicitationId": "one"}
+        self._send(id="ask", method="elicitation/create", params=params)
+        while (message := self.messages.get()) is not None:
+            if message.get("id") == "ask":
+                return f"The answer: {json.dumps(message)}"
+            self._answer(message)
+        self.messages.put(None)
+        return "none"
+
+    def _say(self, number: object, text: str) -> None:
+        self._send(id=number, result={"content": [{"type": "text", "text": text}]})
+
+    def _send(self, **message: object) -> None:
+        line = {"jsonrpc": "2.0"} | message
+        self.note("sent", message=line)
+        sys.stdout.buffer.write(json.dumps(line).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(Probe(sys.argv[1], Path(sys.argv[2])).run())

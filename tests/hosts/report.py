@@ -1,0 +1,81 @@
+"""What the runs of all hosts found, as a table; the rows are JSON, one a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.hosts.host import Host
+
+SCENARIOS = {
+    "plain": "plain server",
+    "at-once": "consent at once",
+    "after-20-s": "consent after 20 s",
+    "refused": "refused",
+    "no-one": "no one consents",
+    "dead": "server down",
+    "wrong-name": "wrong name",
+}
+"""The scenarios and their headings."""
+
+MEASURED = {
+    "version": "version",
+    "client": "clientInfo.name",
+    "opens-with": "opens with",
+    "patience": "patience s",
+    "passes-desktop": "passes DISPLAY",
+    "lists-again": "lists again",
+    "shows": "shows an error in",
+}
+"""What is measured of a host, and the headings."""
+
+
+def add_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Append one row."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows so far, none where there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def outcomes(hosts: Sequence[Host], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return in Markdown what came of each scenario, a line a host. A `!` marks what must not be."""
+    return _laid_out(hosts, rows, SCENARIOS, lambda row: f"{row['what']}, {row['seconds']:.0f} s")
+
+
+def measurements(hosts: Sequence[Host], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return in Markdown what each host does, as measured. A `!` marks what its row says otherwise."""
+    return _laid_out(hosts, rows, MEASURED, lambda row: str(row["what"]))
+
+
+def _laid_out(
+    hosts: Sequence[Host],
+    rows: Sequence[Mapping[str, Any]],
+    headings: Mapping[str, str],
+    said: Callable[[Mapping[str, Any]], str],
+) -> str:
+    """One table; empty where no row belongs in it."""
+    cells = {(row["host"], row["scenario"]): ("" if row["holds"] else "! ") + said(row) for row in rows}
+    lines = [["host", *headings.values()]]
+    for host in hosts:
+        own = [cells.get((host.name, scenario), "") for scenario in headings]
+        if any(own):
+            lines.append([host.name, *own])
+    if len(lines) == 1:
+        return ""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    laid = [" | ".join(map(str.ljust, line, widths)) for line in lines]
+    return "\n".join(
+        [
+            f"| {laid[0]} |",
+            "|" + "|".join("-" * (width + 2) for width in widths) + "|",
+            *(f"| {line} |" for line in laid[1:]),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""One file a family of hosts; each has `HOSTS`, a tuple of `Host`."""

@@ -1,0 +1,73 @@
+"""Claude Code, from npm: one turn in print mode, and `claude mcp list`."""
+
+from __future__ import annotations
+
+import json
+
+from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+
+SOURCE = Npm(("@anthropic-ai/claude-code@2.1.332",))
+
+QUIET = {
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+}
+"""https://code.claude.com/docs/en/env-vars"""
+
+
+def _program(setting: Setting) -> str:
+    # Its own installer, which is not run here, links this one to `bin/claude`.
+    return str(setting.installed / "node_modules/@anthropic-ai/claude-code-linux-x64/claude")
+
+
+def _configure(setting: Setting) -> dict[str, str]:
+    """The file of the user's own servers."""
+    entry = {"type": "stdio"} | setting.entry.as_json()
+    own = {"hasCompletedOnboarding": True, "mcpServers": {SERVER: entry}}
+    setting.write(setting.home / ".claude.json", json.dumps(own))
+    return QUIET | {"ANTHROPIC_BASE_URL": setting.model, "ANTHROPIC_API_KEY": "stand-in"}
+
+
+def turn(setting: Setting) -> Start:
+    variables = _configure(setting)
+    flags = ["--output-format", "stream-json", "--verbose", "--model", "claude-sonnet-4-5"]
+    allowed = ["--allowedTools", f"mcp__{SERVER}"]
+    return Start([_program(setting), "-p", PROMPT, *flags, *allowed], variables)
+
+
+def listing(setting: Setting) -> Start:
+    variables = _configure(setting)
+    return Start([_program(setting), "mcp", "list"], variables)
+
+
+HOSTS = (
+    Host(
+        name="claude-code",
+        source=SOURCE,
+        start=turn,
+        opens_with="2026-07-28",
+        client="claude-code",
+        patience=30,
+        passes_desktop=True,
+        lists_again="same turn",
+        shows="output",
+        speaks="anthropic",
+        limit=120,
+    ),
+    Host(
+        name="claude-mcp-list",
+        installs_as="claude-code",
+        source=SOURCE,
+        start=listing,
+        opens_with="2026-07-28",
+        client="claude-code",
+        patience=30,
+        passes_desktop=True,
+        lists_again="not seen",
+        shows="output",
+        calls=False,
+        limit=60,
+    ),
+)

@@ -1,0 +1,81 @@
+"""Every host before every server: it ends in a tool called, or in a sentence that says what to do."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.chosen import CHOSEN, add_result, installed
+from tests.hosts.host import Entry, Host, Setting
+from tests.hosts.model.server import Model
+from tests.hosts.report import SCENARIOS
+from tests.hosts.running import Ended, run
+from tests.hosts.scenes import Scene, scene
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("host", CHOSEN, ids=lambda host: host.name)
+async def test_a_host_gets_the_tools_or_a_sentence(host: Host, scenario: str, tmp_path: Path) -> None:
+    place = installed(host)
+    log = tmp_path / "bridge.log"
+    async with scene(scenario, tmp_path) as here, Model() as model:
+        entry = bridge(here.url, *here.arguments, "--log-file", str(log))
+        setting = Setting(place.folder, place.node, tmp_path / "home", tmp_path / "project", entry, model.url)
+        setting.home.mkdir()
+        setting.folder.mkdir()
+        ended = await run(host, setting, here.browser, lambda: False, host.limit)
+        what = outcome(host, here, ended)
+        row = {
+            "seconds": round(ended.seconds, 1),
+            "code": ended.code,
+            "tabs": here.tabs(),
+            "rounds": [[list(step.asked.tools)[-5:], repr(step.decided)[:300]] for step in model.rounds],
+        }
+        holds = add_result(host, scenario, what, holds=what in EXPECTED[scenario], **row)
+        details = "\n".join(
+            [f"{what} {row}", ended.output[-4000:], "-- log", ended.log[-2000:], "-- bridge", _text(log)]
+        )
+        (tmp_path / "ended.txt").write_text(details, encoding="utf-8")
+        assert not [kind for secret, kind in here.secrets().items() if secret in ended.output + ended.log], details
+        assert holds, details
+
+
+EXPECTED: dict[str, set[str]] = {
+    "plain": {"called", "listed"},
+    "at-once": {"called", "listed"},
+    "after-20-s": {"called", "listed", "told"},
+    "refused": {"told"},
+    "no-one": {"told"},
+    "dead": {"told", "logged"},
+    "wrong-name": {"told", "logged"},
+}
+
+
+def bridge(*arguments: str) -> Entry:
+    """The entry of the bridge, as it is installed. MCP_BRIDGE_TEST_COMMAND puts another program in its place."""
+    other = os.environ.get("MCP_BRIDGE_TEST_COMMAND")
+    program, *more = shlex.split(other) if other else [str(Path(sys.executable).with_name("mcp-remote-bridge"))]
+    return Entry(program, (*more, *arguments))
+
+
+def outcome(host: Host, here: Scene, ended: Ended) -> str:
+    """What came of a run, in a word of the table."""
+    if here.called():
+        return "called" if ended.code == 0 else "called, no end" if ended.code is None else "called, failed"
+    if not host.calls and here.listed() and ended.code == 0:
+        return "listed"
+    if here.told.search(ended.output):
+        return "told"
+    if here.told.search(ended.log):
+        return "logged"
+    return "nothing, no end" if ended.code is None else "nothing"
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", "replace")[-4000:] if path.exists() else ""

@@ -1,0 +1,114 @@
+"""What is known of each host, measured again: a probe in the bridge's place looks at what the host does."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.chosen import CHOSEN, add_result, installed
+from tests.hosts.host import Entry, Host, Lists, Npm, PyPi, Setting, Shows
+from tests.hosts.model.mind import SIGN_IN, TOOL, is_tool
+from tests.hosts.model.server import Model, Round
+from tests.hosts.probe import SENTENCE
+from tests.hosts.probe import __file__ as PROBE  # noqa: N812
+from tests.hosts.running import Ended, run, write_browser
+from tests.hosts.timeline import Timeline, read_timeline
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("host", CHOSEN, ids=lambda host: host.name)]
+
+MEASURED_UP_TO = 75.0
+"""Seconds that a host is given to lose its patience."""
+SLACK = 2.0
+"""Seconds that a measured patience may be off: a busy machine is slow to start a host's copy, and to end it."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a host with the probe."""
+
+    ended: Ended
+    timeline: Timeline
+    rounds: list[Round]
+    patience: float
+    """Seconds until the host closed the probe's input."""
+
+    def __str__(self) -> str:
+        offers = "\n".join(f"{list(step.asked.tools)[-8:]} -> {step.decided!r}"[:700] for step in self.rounds)
+        output, log = self.ended.output[-3000:], self.ended.log[-3000:]
+        return "\n".join([self.timeline.told(), "-- model", offers, "-- output", output, "-- log", log])
+
+
+async def measure(host: Host, kind: str, folder: Path, limit: float) -> Measured:
+    """Run a host with the probe of a kind."""
+    place = installed(host)
+    record = folder / "probe.jsonl"
+    entry = Entry(sys.executable, (PROBE, kind, str(record)))
+    async with Model() as model:
+        setting = Setting(place.folder, place.node, folder / "home", folder / "project", entry, model.url)
+        setting.home.mkdir()
+        setting.folder.mkdir()
+
+        def lost_patience() -> bool:
+            return kind == "silent" and any(note["what"] == "closed" for note in read_timeline(record).notes)
+
+        ended = await run(host, setting, write_browser(folder, "record"), lost_patience, limit)
+    timeline = read_timeline(record)
+    assert timeline.notes, f"the host started nothing: {ended}"
+    measured = Measured(ended, timeline, model.rounds, timeline.lasted(time.time()))
+    (folder / "measured.txt").write_text(str(measured), encoding="utf-8")
+    return measured
+
+
+async def test_it_opens_as_known_and_is_as_patient(host: Host, tmp_path: Path) -> None:
+    seen = await measure(host, "silent", tmp_path, MEASURED_UP_TO)
+    patience = None if seen.ended.code is None and seen.patience > MEASURED_UP_TO - SLACK else seen.patience
+    shown = f"over {MEASURED_UP_TO:.0f}" if patience is None else f"{patience:.1f}"
+    close = patience is None or (host.patience is not None and abs(patience - host.patience) <= SLACK)
+    packages = host.source.packages if isinstance(host.source, Npm | PyPi) else ()
+    add_result(host, "version", ", ".join(packages), holds=True)
+    holds = [
+        add_result(host, "client", seen.timeline.client, holds=seen.timeline.client == host.client),
+        add_result(host, "opens-with", seen.timeline.opens_with, holds=seen.timeline.opens_with == host.opens_with),
+        add_result(host, "patience", shown, holds=close and (patience is None) == (host.patience is None)),
+        add_result(
+            host,
+            "passes-desktop",
+            "yes" if seen.timeline.passes_desktop else "no",
+            holds=seen.timeline.passes_desktop == host.passes_desktop,
+        ),
+    ]
+    assert all(holds), str(seen)
+
+
+async def test_it_lists_again_when_it_is_known_to(host: Host, tmp_path: Path) -> None:
+    if not host.calls:
+        pytest.skip(f"{host.name} calls no tool")
+    seen = await measure(host, "changing", tmp_path, host.limit)
+    found = lists_again(seen)
+    assert add_result(host, "lists-again", found, holds=found == host.lists_again), str(seen)
+
+
+async def test_it_shows_an_error_where_it_is_known_to(host: Host, tmp_path: Path) -> None:
+    seen = await measure(host, "refusing", tmp_path, host.limit)
+    sentence = " ".join(SENTENCE.split())
+    found: Shows = "nowhere"
+    if sentence in " ".join(seen.ended.output.split()):
+        found = "output"
+    elif sentence in " ".join(seen.ended.log.split()):
+        found = "log"
+    assert add_result(host, "shows", found, holds=found == host.shows), str(seen)
+
+
+def lists_again(seen: Measured) -> Lists:
+    """When the host had the new tools, in a turn in which `sign_in` changed them."""
+    called = [message["params"]["name"] for message in seen.timeline.messages("tools/call")]
+    if any(is_tool(name, TOOL) for name in called):
+        return "same turn"
+    if not any(is_tool(name, SIGN_IN) for name in called):
+        return "not seen"
+    # It asked, and the model was not shown what came.
+    return "next turn" if len(seen.timeline.messages("tools/list")) > 1 else "never"
