@@ -35,6 +35,8 @@ BEFORE = "2026-11-30"
 """What npm packages depend on is taken as it was on this day."""
 INSTALL_TIMEOUT = 900.0
 RESULTS = FOLDER / "results.jsonl"
+RUNS = FOLDER / "runs"
+"""What each host's last run with each server left, for a person to read."""
 
 
 def chosen(names: Sequence[str]) -> list[Host]:
@@ -64,6 +66,7 @@ def prepare(hosts: Sequence[Host], made: Environment) -> dict[str, str]:
         "folder": str(FOLDER),
         "node": str(counterparts.node(made)),
         "results": str(RESULTS),
+        "runs": str(RUNS),
     }
     return {"MCP_BRIDGE_TEST_HOSTS": json.dumps(told)}
 

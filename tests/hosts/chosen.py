@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,3 +67,14 @@ def add_result(host: Host, scenario: str, what: str, *, holds: bool, **details: 
         row = {"host": host.name, "scenario": scenario, "what": what, "holds": holds}
         add_row(Path(told["results"]), row | details)
     return holds
+
+
+def run_folder(host: Host, what: str, otherwise: Path) -> Path:
+    """Return an empty folder for one run: one that a person finds, where the script runs the tests."""
+    told = _told()
+    if told is None:
+        return otherwise
+    folder = Path(told["runs"]) / host.name / what
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -79,6 +79,16 @@ class Setting:
         """The command of an npm package's JavaScript file, by its path inside the package."""
         return [str(self.node), str(self.installed / "node_modules" / package / program)]
 
+    def program(self, pattern: str) -> str:
+        """The one file of an npm package for this platform, by a pattern below `node_modules`.
+
+        Hosts that are no JavaScript come as one package a platform. Raises `FileNotFoundError`.
+        """
+        found = sorted((self.installed / "node_modules").glob(pattern))
+        if not found:
+            raise FileNotFoundError(f"no {pattern} below {self.installed / 'node_modules'}")
+        return str(found[0])
+
     def python(self) -> str:
         """The interpreter of the environment that the host was installed into."""
         where = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
@@ -123,6 +133,10 @@ class Host:
     """The model API of its turn; None where the host only connects, lists the tools and calls one or none."""
     calls: bool = True
     """Whether it calls a tool at all; one that only lists is done when the tools are shown."""
+    connected: str = r"(?!)"
+    """What it prints of a server it is connected to, as a pattern, where it does not ask for the tools."""
+    failed: str = r"(?!)"
+    """What it prints of a server that failed, as a pattern, where it does not show the error itself."""
     logs: tuple[str, ...] = ()
     """Files in which it tells what went wrong, as patterns below HOME."""
     quick: bool = False

@@ -6,6 +6,7 @@ system's clock. What it does is its KIND:
 | kind | it |
 |---|---|
 | `silent` | answers nothing |
+| `slow-N` | answers the first message after N seconds, and lists `echo` |
 | `silent-list` | answers `initialize`, but not `tools/list` |
 | `silent-call` | lists `sign_in`, and does not answer its call |
 | `refusing` | answers the first message with an error, in the words of `SENTENCE` |
@@ -82,6 +83,9 @@ class Probe:
 
     def _answer(self, message: dict[str, Any]) -> None:
         method, number = message.get("method"), message.get("id")
+        if self.kind.startswith("slow-") and not self.changed:
+            time.sleep(float(self.kind.removeprefix("slow-")))
+            self.changed = True
         if self.kind == "silent" or method is None or number is None:
             return
         if method in {"initialize", "server/discover"} and self.kind == "refusing":

@@ -62,7 +62,11 @@ def _laid_out(
     said: Callable[[Mapping[str, Any]], str],
 ) -> str:
     """One table; empty where no row belongs in it."""
-    cells = {(row["host"], row["scenario"]): ("" if row["holds"] else "! ") + said(row) for row in rows if row["scenario"] in headings}
+    cells = {
+        (row["host"], row["scenario"]): ("" if row["holds"] else "! ") + said(row)
+        for row in rows
+        if row["scenario"] in headings
+    }
     lines = [["host", *headings.values()]]
     for host in hosts:
         own = [cells.get((host.name, scenario), "") for scenario in headings]

@@ -60,6 +60,14 @@ def write_browser(folder: Path, kind: str) -> Path:
     return script
 
 
+def make_project(folder: Path) -> None:
+    """Make the folder the user works in, a repository: hosts look no further for what belongs to a project."""
+    repository = folder / ".git"
+    for name in ("objects", "refs"):
+        (repository / name).mkdir(parents=True)
+    (repository / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+
+
 async def run(host: Host, setting: Setting, browser: Path, stop: Callable[[], bool], limit: float) -> Ended:
     """Start the host, wait until it ends, `stop` says so or `limit` seconds are over, and leave nothing behind."""
     start = host.start(setting)

@@ -24,7 +24,8 @@ from pathlib import Path
 
 from tests.hosts.running import write_browser
 from tests.support.fault_http import Exchange
-from tests.support.fault_server import FaultServer
+from tests.support.fault_server import Call, FaultServer
+from tests.support.oauth_answers import Answer
 from tests.support.oauth_authority import Authority
 from tests.support.oauth_server import ProtectedServer
 
@@ -83,9 +84,11 @@ async def scene(name: str, folder: Path) -> AsyncIterator[Scene]:
         yield Scene("https://nope.invalid/mcp", browser, record, re.compile(r"nope\.invalid is not known"))
     elif name == "plain":
         async with FaultServer() as server:
+            _complete(server)
             yield Scene(server.url, browser, record, re.compile(r"(?!)"), server)
     else:
         async with Authority() as authority, ProtectedServer(authority) as server:
+            _complete(server)
             told = re.escape(authority.url("authorize"))
             arguments: tuple[str, ...] = ()
             if name == "refused":
@@ -98,7 +101,21 @@ async def scene(name: str, folder: Path) -> AsyncIterator[Scene]:
             yield Scene(server.url, browser, record, re.compile(told), server, authority, arguments)
 
 
-def _late(authority: Authority):  # type: ignore[no-untyped-def]
+def _complete(server: FaultServer) -> None:
+    """Have the server answer as the standard wants it where it makes things up: some hosts check."""
+
+    async def nothing(call: Call) -> None:
+        await call.json(call.reply({}))
+
+    async def unknown(call: Call) -> None:
+        await call.json(call.failure(-32601, "Method not found"))
+
+    server.always("logging/setLevel", nothing)
+    for method in ("prompts/list", "resources/list", "resources/templates/list", "server/discover"):
+        server.always(method, unknown)
+
+
+def _late(authority: Authority) -> Answer:
     async def answer(exchange: Exchange) -> None:
         await asyncio.sleep(CONSENT_DELAY)
         await authority.behave(exchange)

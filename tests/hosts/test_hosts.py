@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.hosts.chosen import CHOSEN, add_result, installed
+from tests.hosts.chosen import CHOSEN, add_result, installed, run_folder
 from tests.hosts.host import Entry, Host, Setting
 from tests.hosts.model.server import Model
 from tests.hosts.report import SCENARIOS
-from tests.hosts.running import Ended, run
+from tests.hosts.running import Ended, make_project, run
 from tests.hosts.scenes import Scene, scene
 
 pytestmark = pytest.mark.anyio
@@ -23,12 +24,13 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("host", CHOSEN, ids=lambda host: host.name)
 async def test_a_host_gets_the_tools_or_a_sentence(host: Host, scenario: str, tmp_path: Path) -> None:
     place = installed(host)
-    log = tmp_path / "bridge.log"
-    async with scene(scenario, tmp_path) as here, Model() as model:
+    folder = run_folder(host, scenario, tmp_path)
+    log = folder / "bridge.log"
+    async with scene(scenario, folder) as here, Model() as model:
         entry = bridge(here.url, *here.arguments, "--log-file", str(log))
-        setting = Setting(place.folder, place.node, tmp_path / "home", tmp_path / "project", entry, model.url)
+        setting = Setting(place.folder, place.node, folder / "home", folder / "project", entry, model.url)
         setting.home.mkdir()
-        setting.folder.mkdir()
+        make_project(setting.folder)
         ended = await run(host, setting, here.browser, lambda: False, host.limit)
         what = outcome(host, here, ended)
         row = {
@@ -37,24 +39,27 @@ async def test_a_host_gets_the_tools_or_a_sentence(host: Host, scenario: str, tm
             "tabs": here.tabs(),
             "rounds": [[list(step.asked.tools)[-5:], repr(step.decided)[:300]] for step in model.rounds],
         }
-        holds = add_result(host, scenario, what, holds=what in EXPECTED[scenario], **row)
+        holds = add_result(host, scenario, what, holds=what in EXPECTED[scenario] | ALSO[host.shows], **row)
         details = "\n".join(
             [f"{what} {row}", ended.output[-4000:], "-- log", ended.log[-2000:], "-- bridge", _text(log)]
         )
-        (tmp_path / "ended.txt").write_text(details, encoding="utf-8")
+        (folder / "ended.txt").write_text(details, encoding="utf-8")
         assert not [kind for secret, kind in here.secrets().items() if secret in ended.output + ended.log], details
         assert holds, details
 
 
-EXPECTED: dict[str, set[str]] = {
-    "plain": {"called", "listed"},
-    "at-once": {"called", "listed"},
-    "after-20-s": {"called", "listed", "told"},
-    "refused": {"told"},
-    "no-one": {"told"},
-    "dead": {"told", "logged"},
-    "wrong-name": {"told", "logged"},
+TOOLS = {"called", "listed", "connected"}
+EXPECTED = {
+    "plain": TOOLS,
+    "at-once": TOOLS,
+    "after-20-s": TOOLS | {"told"},
+    "refused": {"connected", "told"},
+    "no-one": {"connected", "told"},
+    "dead": {"told"},
+    "wrong-name": {"told"},
 }
+ALSO = {"output": set[str](), "log": {"logged"}, "nowhere": {"logged", "failed", "nothing"}}
+"""What is as good, by where the host shows an error: no server can make it show more."""
 
 
 def bridge(*arguments: str) -> Entry:
@@ -70,10 +75,14 @@ def outcome(host: Host, here: Scene, ended: Ended) -> str:
         return "called" if ended.code == 0 else "called, no end" if ended.code is None else "called, failed"
     if not host.calls and here.listed() and ended.code == 0:
         return "listed"
+    if re.search(host.connected, ended.output):
+        return "connected"
     if here.told.search(ended.output):
         return "told"
     if here.told.search(ended.log):
         return "logged"
+    if re.search(host.failed, ended.output + ended.log):
+        return "failed"
     return "nothing, no end" if ended.code is None else "nothing"
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.chosen import CHOSEN, add_result, installed
+from tests.hosts.chosen import CHOSEN, add_result, installed, run_folder
 from tests.hosts.host import Entry, Host, Lists, Npm, PyPi, Setting, Shows
 from tests.hosts.model.mind import SIGN_IN, TOOL, is_tool
 from tests.hosts.model.server import Model, Round
 from tests.hosts.probe import SENTENCE
 from tests.hosts.probe import __file__ as PROBE  # noqa: N812
-from tests.hosts.running import Ended, run, write_browser
+from tests.hosts.running import Ended, make_project, run, write_browser
 from tests.hosts.timeline import Timeline, read_timeline
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("host", CHOSEN, ids=lambda host: host.name)]
@@ -37,7 +37,7 @@ class Measured:
     """Seconds until the host closed the probe's input."""
 
     def __str__(self) -> str:
-        offers = "\n".join(f"{list(step.asked.tools)[-8:]} -> {step.decided!r}"[:700] for step in self.rounds)
+        offers = "\n".join(f"{list(step.asked.tools)} -> {step.decided!r}"[:700] for step in self.rounds)
         output, log = self.ended.output[-3000:], self.ended.log[-3000:]
         return "\n".join([self.timeline.told(), "-- model", offers, "-- output", output, "-- log", log])
 
@@ -45,12 +45,13 @@ class Measured:
 async def measure(host: Host, kind: str, folder: Path, limit: float) -> Measured:
     """Run a host with the probe of a kind."""
     place = installed(host)
+    folder = run_folder(host, kind, folder)
     record = folder / "probe.jsonl"
     entry = Entry(sys.executable, (PROBE, kind, str(record)))
     async with Model() as model:
         setting = Setting(place.folder, place.node, folder / "home", folder / "project", entry, model.url)
         setting.home.mkdir()
-        setting.folder.mkdir()
+        make_project(setting.folder)
 
         def lost_patience() -> bool:
             return kind == "silent" and any(note["what"] == "closed" for note in read_timeline(record).notes)
@@ -106,9 +107,10 @@ async def test_it_shows_an_error_where_it_is_known_to(host: Host, tmp_path: Path
 def lists_again(seen: Measured) -> Lists:
     """When the host had the new tools, in a turn in which `sign_in` changed them."""
     called = [message["params"]["name"] for message in seen.timeline.messages("tools/call")]
-    if any(is_tool(name, TOOL) for name in called):
+    listed = len(seen.timeline.messages("tools/list"))
+    if any(is_tool(name, TOOL) for name in called) and listed > 1:
         return "same turn"
     if not any(is_tool(name, SIGN_IN) for name in called):
         return "not seen"
     # It asked, and the model was not shown what came.
-    return "next turn" if len(seen.timeline.messages("tools/list")) > 1 else "never"
+    return "next turn" if listed > 1 else "never"

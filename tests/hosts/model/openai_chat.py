@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.hosts.model.mind import Asked, Result, Say, Use
+from tests.hosts.model.mind import Asked, Result, Say, Use, called
 
 
 def read(body: dict[str, Any]) -> Asked:
@@ -15,7 +15,7 @@ def read(body: dict[str, Any]) -> Asked:
     results: list[Result] = []
     for message in body.get("messages", []):
         for call in message.get("tool_calls") or []:
-            names[call["id"]] = call["function"]["name"]
+            names[call["id"]] = called(call["function"]["name"], call["function"]["arguments"])
         if message["role"] == "tool":
             results.append(Result(names.get(message["tool_call_id"], "?"), _text(message.get("content"))))
     tools = [tool["function"]["name"] for tool in body.get("tools") or [] if "function" in tool]

@@ -125,7 +125,7 @@ def _item(decided: Say | Use, number: int) -> dict[str, Any]:
             "id": f"ts_{number}",
             "type": "tool_search_call",
             "execution": "client",
-            "arguments": {"query": decided.arguments["query"], "limit": decided.arguments["limit"]},
+            "arguments": decided.arguments,
         } | call
     space, _, name = decided.tool.rpartition(_SEPARATOR)
     item = {

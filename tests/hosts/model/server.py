@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class Model:
             decided = decide(asked) if asked.tools else Say(_OWN)
             if asked.tools:
                 self.rounds.append(Round(time.monotonic(), asked, decided))
+            if isinstance(decided, Use):
+                await asyncio.sleep(decided.thought)
             number = len(self.http.requests)
             if body.get("stream") or path.endswith(":streamGenerateContent"):
                 await exchange.start(200, "text/event-stream")

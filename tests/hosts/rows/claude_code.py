@@ -19,7 +19,7 @@ QUIET = {
 
 def _program(setting: Setting) -> str:
     # Its own installer, which is not run here, links this one to `bin/claude`.
-    return str(setting.installed / "node_modules/@anthropic-ai/claude-code-linux-x64/claude")
+    return setting.program("@anthropic-ai/claude-code-*/claude*")
 
 
 def _configure(setting: Setting) -> dict[str, str]:

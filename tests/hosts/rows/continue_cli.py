@@ -1,0 +1,48 @@
+"""Continue's CLI, from npm: one turn in print mode."""
+
+from __future__ import annotations
+
+import json
+
+from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+
+
+def turn(setting: Setting) -> Start:
+    model = {
+        "name": "stand-in",
+        "provider": "openai",
+        "model": "gpt-4o",
+        "apiBase": f"{setting.model}/v1",
+        "apiKey": "stand-in",
+        "roles": ["chat"],
+        "capabilities": ["tool_use"],
+    }
+    config = {
+        "name": "stand-in",
+        "version": "1.0.0",
+        "schema": "v1",
+        "models": [model],
+        "mcpServers": [{"name": SERVER} | setting.entry.as_json()],
+    }
+    # JSON is YAML.
+    file = setting.write(setting.home / ".continue" / "config.yaml", json.dumps(config))
+    command = [*setting.npm("@continuedev/cli", "dist/cn.js"), "--print", "--auto", "--config", str(file), PROMPT]
+    return Start(command, {"CONTINUE_TELEMETRY_ENABLED": "0", "CONTINUE_CLI_ENABLE_TELEMETRY": "0"})
+
+
+HOSTS = (
+    Host(
+        name="continue",
+        source=Npm(("@continuedev/cli@1.5.47",)),
+        start=turn,
+        opens_with="2025-11-25",
+        client="continue-cli-client",
+        patience=60,
+        passes_desktop=True,
+        lists_again="never",
+        shows="output",
+        speaks="openai-chat",
+        logs=(".continue/logs/*.log",),
+        limit=130,
+    ),
+)

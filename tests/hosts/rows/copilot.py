@@ -1,0 +1,39 @@
+"""GitHub's Copilot CLI, from npm: one turn with a model of the user's own."""
+
+from __future__ import annotations
+
+import json
+
+from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+
+
+def turn(setting: Setting) -> Start:
+    entry = {"type": "local", "tools": ["*"]} | setting.entry.as_json()
+    setting.write(setting.home / ".copilot" / "mcp-config.json", json.dumps({"mcpServers": {SERVER: entry}}))
+    variables = {
+        "COPILOT_OFFLINE": "true",
+        "COPILOT_AUTO_UPDATE": "false",
+        "COPILOT_ALLOW_ALL": "true",
+        "COPILOT_PROVIDER_BASE_URL": f"{setting.model}/v1",
+        "COPILOT_PROVIDER_API_KEY": "stand-in",
+        "COPILOT_MODEL": "gpt-4.1",
+    }
+    return Start([setting.program("@github/copilot-*/copilot*"), "-p", PROMPT, "--allow-all-tools"], variables)
+
+
+HOSTS = (
+    Host(
+        name="copilot",
+        source=Npm(("@github/copilot@1.0.102",)),
+        start=turn,
+        opens_with="2026-07-28",
+        client="copilot-cli",
+        patience=65,
+        passes_desktop=True,
+        lists_again="same turn",
+        shows="log",
+        speaks="openai-chat",
+        limit=150,
+        logs=(".copilot/logs/*.log",),
+    ),
+)

@@ -1,0 +1,76 @@
+"""OpenCode, from npm: one turn of `opencode run`, and `opencode mcp list`."""
+
+from __future__ import annotations
+
+import json
+
+from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+
+SOURCE = Npm(("opencode-ai@1.18.33",))
+
+
+def _configure(setting: Setting) -> dict[str, str]:
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "stand-in",
+        "options": {"baseURL": f"{setting.model}/v1", "apiKey": "stand-in"},
+        "models": {"stand-in": {"name": "stand-in", "tool_call": True}},
+    }
+    entry = {"type": "local", "command": [setting.entry.command, *setting.entry.arguments], "enabled": True}
+    config = {
+        "$schema": "https://opencode.ai/config.json",
+        "autoupdate": False,
+        "share": "disabled",
+        "provider": {"stand-in": provider},
+        "model": "stand-in/stand-in",
+        "small_model": "stand-in/stand-in",
+        "mcp": {SERVER: entry},
+    }
+    setting.write(setting.home / ".config" / "opencode" / "opencode.json", json.dumps(config))
+    return {
+        "OPENCODE_DISABLE_AUTOUPDATE": "1",
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
+        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+    }
+
+
+def turn(setting: Setting) -> Start:
+    variables = _configure(setting)
+    return Start([setting.program("opencode-[!a]*/bin/opencode*"), "run", PROMPT], variables)
+
+
+def listing(setting: Setting) -> Start:
+    variables = _configure(setting)
+    return Start([setting.program("opencode-[!a]*/bin/opencode*"), "mcp", "list"], variables)
+
+
+HOSTS = (
+    Host(
+        name="opencode",
+        source=SOURCE,
+        start=turn,
+        opens_with="2025-11-25",
+        client="opencode",
+        patience=30,
+        passes_desktop=True,
+        lists_again="same turn",
+        shows="nowhere",
+        speaks="openai-chat",
+        logs=(".local/share/opencode/log/*.log",),
+        failed="server unavailable",
+    ),
+    Host(
+        name="opencode-mcp-list",
+        installs_as="opencode",
+        source=SOURCE,
+        start=listing,
+        opens_with="2025-11-25",
+        client="opencode",
+        patience=30,
+        passes_desktop=True,
+        lists_again="not seen",
+        shows="output",
+        calls=False,
+        logs=(".local/share/opencode/log/*.log",),
+    ),
+)
