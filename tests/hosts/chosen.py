@@ -35,13 +35,20 @@ def _told() -> dict[str, Any] | None:
     return None if text is None else dict(json.loads(text))
 
 
-def _chosen() -> list[Host]:
-    """All hosts where the script did not say which: those that are not installed are skipped, by name."""
+def _chosen() -> tuple[list[Host], list[Host]]:
     told = _told()
-    return [host for host in all_hosts() if told is None or host.name in told["hosts"]]
+    every = all_hosts()
+    chosen = [host for host in every if (host.quick if told is None else host.name in told["hosts"])]
+    return chosen, [host for host in every if host not in chosen]
 
 
-CHOSEN = _chosen()
+CHOSEN, OTHERS = _chosen()
+"""The hosts that are run, and those that are not: without the script, those that take long or have to be installed."""
+
+
+def in_a_moment() -> bool:
+    """Whether only what takes a few seconds is run: all but the script wants to be through soon."""
+    return _told() is None
 
 
 def installed(host: Host) -> Place:
@@ -49,10 +56,6 @@ def installed(host: Host) -> Place:
     told = _told()
     environment = Path(sys.prefix)
     if told is None:
-        if not host.quick:
-            pytest.skip(f"{host.name} is run by {HOW} {host.name}")
-        if not isinstance(host.source, TestEnvironment):
-            pytest.skip(f"{host.name} is not installed ({HOW} {host.name})")
         return Place(environment, Path(os.environ.get(NODE_VARIABLE, "node")))
     if why := told["missing"].get(host.name):
         pytest.skip(f"{host.name} could not be installed: {why}")

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.chosen import CHOSEN, add_result, installed, run_folder
+from tests.hosts.chosen import CHOSEN, HOW, OTHERS, add_result, in_a_moment, installed, run_folder
 from tests.hosts.host import Entry, Host, Setting
 from tests.hosts.model.server import Model
 from tests.hosts.report import SCENARIOS
 from tests.hosts.running import Ended, make_project, run
 from tests.hosts.scenes import Scene, scene
 
-pytestmark = pytest.mark.anyio
+SOON = ("plain", "at-once", "dead", "wrong-name")
+"""The scenarios that take a few seconds."""
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.anyio
+@pytest.mark.parametrize("scenario", SOON if in_a_moment() else SCENARIOS)
 @pytest.mark.parametrize("host", CHOSEN, ids=lambda host: host.name)
 async def test_a_host_gets_the_tools_or_a_sentence(host: Host, scenario: str, tmp_path: Path) -> None:
     place = installed(host)
@@ -46,6 +48,11 @@ async def test_a_host_gets_the_tools_or_a_sentence(host: Host, scenario: str, tm
         (folder / "ended.txt").write_text(details, encoding="utf-8")
         assert not [kind for secret, kind in here.secrets().items() if secret in ended.output + ended.log], details
         assert holds, details
+
+
+def test_the_other_hosts_are_run_by_a_command_of_their_own() -> None:
+    if OTHERS:
+        pytest.skip(f"{', '.join(host.name for host in OTHERS)}: these hosts are run by {HOW}")
 
 
 TOOLS = {"called", "listed", "connected"}

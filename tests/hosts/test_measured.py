@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.chosen import CHOSEN, add_result, installed, run_folder
+from tests.hosts.chosen import CHOSEN, HOW, add_result, in_a_moment, installed, run_folder
 from tests.hosts.host import Entry, Host, Lists, Npm, PyPi, Setting, Shows
 from tests.hosts.model.mind import SIGN_IN, TOOL, is_tool
 from tests.hosts.model.server import Model, Round
@@ -65,6 +65,8 @@ async def measure(host: Host, kind: str, folder: Path, limit: float) -> Measured
 
 
 async def test_it_opens_as_known_and_is_as_patient(host: Host, tmp_path: Path) -> None:
+    if in_a_moment():
+        pytest.skip(f"takes over a minute: {HOW} {host.name}")
     seen = await measure(host, "silent", tmp_path, MEASURED_UP_TO)
     patience = None if seen.ended.code is None and seen.patience > MEASURED_UP_TO - SLACK else seen.patience
     shown = f"over {MEASURED_UP_TO:.0f}" if patience is None else f"{patience:.1f}"

@@ -68,6 +68,7 @@ HOSTS = (
         lists_again="not seen",
         shows="output",
         calls=False,
+        connected=f"{SERVER}: .* ✔ Connected",
         limit=60,
     ),
 )

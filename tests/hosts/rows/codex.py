@@ -1,12 +1,13 @@
-"""Codex, from npm: one turn of `codex exec`."""
+"""Codex, from npm: one turn of `codex exec`, and turns of the app server, which its desktop app and extensions use."""
 
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
 
-# Without `required` a turn of `codex exec` begins about a second after the start, with the tools that are there then.
 # What is TOML and JSON alike: strings and lists of strings.
 CONFIG = """\
 model = "gpt-5.1-codex"
@@ -26,28 +27,58 @@ request_max_retries = 0
 [mcp_servers.{server}]
 command = {command}
 args = {arguments}
-required = true
 """
 
 
-def turn(setting: Setting) -> Start:
+PROGRAM = Path(__file__).parents[1] / "programs" / "codex_app.py"
+
+
+def _configure(setting: Setting, more: str = "") -> dict[str, str]:
     text = CONFIG.format(
         url=json.dumps(f"{setting.model}/v1"),
         server=SERVER,
         command=json.dumps(setting.entry.command),
         arguments=json.dumps(list(setting.entry.arguments)),
     )
-    setting.write(setting.home / ".codex" / "config.toml", text)
+    setting.write(setting.home / ".codex" / "config.toml", text + more)
+    return {"STAND_IN_KEY": "stand-in"}
+
+
+def turn(setting: Setting) -> Start:
+    # Without `required` the turn begins about a second after the start, with the tools that are there by then.
+    variables = _configure(setting, "required = true\n")
     flags = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
     command = [*setting.npm("@openai/codex", "bin/codex.js"), "exec", *flags, PROMPT]
-    return Start(command, {"STAND_IN_KEY": "stand-in"})
+    return Start(command, variables)
 
+
+def app(setting: Setting) -> Start:
+    variables = _configure(setting)
+    server = [*setting.npm("@openai/codex", "bin/codex.js"), "app-server"]
+    return Start([sys.executable, str(PROGRAM), PROMPT, *server], variables)
+
+
+SOURCE = Npm(("@openai/codex@0.171.0",))
 
 HOSTS = (
     Host(
         name="codex",
-        source=Npm(("@openai/codex@0.171.0",)),
+        source=SOURCE,
         start=turn,
+        opens_with="2025-06-18",
+        client="codex-mcp-client",
+        patience=30,
+        passes_desktop=False,
+        lists_again="never",
+        shows="output",
+        speaks="openai-responses",
+        logs=(".codex/log/*.log",),
+    ),
+    Host(
+        name="codex-app",
+        installs_as="codex",
+        source=SOURCE,
+        start=app,
         opens_with="2025-06-18",
         client="codex-mcp-client",
         patience=30,
