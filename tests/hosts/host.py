@@ -137,6 +137,8 @@ class Host:
     """What it prints of a server it is connected to, as a pattern, where it does not ask for the tools."""
     failed: str = r"(?!)"
     """What it prints of a server that failed, as a pattern, where it does not show the error itself."""
+    misread: str = r"(?!)"
+    """What it prints where it took an answer for something else, as a pattern."""
     logs: tuple[str, ...] = ()
     """Files in which it tells what went wrong, as patterns below HOME."""
     quick: bool = False

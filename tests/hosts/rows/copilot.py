@@ -33,6 +33,8 @@ HOSTS = (
         lists_again="same turn",
         shows="log",
         speaks="openai-chat",
+        # Any "401" in an error is taken for a question of its own sign-in.
+        misread="expected CallToolResult|Re-authentication required",
         limit=150,
         logs=(".copilot/logs/*.log",),
     ),
