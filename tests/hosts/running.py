@@ -20,6 +20,8 @@ from tests.hosts.host import Host, Setting, Start
 from tests.support.login_browser import __file__ as BROWSER_SCRIPT  # noqa: N812
 
 _KEPT = ("PATH", "SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "COMSPEC", "LD_LIBRARY_PATH")
+NOWHERE = "http://127.0.0.1:9/"
+"""Where nothing is: a port that is for throwing away."""
 DISPLAY = ":97"
 """A display that is not there: nothing but the stand-in for a browser is started."""
 
@@ -44,6 +46,8 @@ def desktop(home: Path, setting_node: Path, browser: Path) -> dict[str, str]:
     # npm hosts call `node` by name, for themselves and for what they start.
     own["PATH"] = f"{setting_node.parent}{os.pathsep}{own.get('PATH', '')}"
     own |= {"LANG": "C.UTF-8", "TERM": "dumb", "NO_COLOR": "1", "SHELL": "/bin/sh", "USER": "user", "LOGNAME": "user"}
+    # Some fetch plugins or newer versions of themselves by the way.
+    own |= {"NPM_CONFIG_REGISTRY": NOWHERE, "PIP_INDEX_URL": NOWHERE}
     return own | {"DISPLAY": DISPLAY, "BROWSER": str(browser)}
 
 

@@ -71,6 +71,7 @@ HOSTS = (
         lists_again="not seen",
         shows="output",
         calls=False,
+        connected=f"✓ {SERVER} .*connected",
         logs=(".local/share/opencode/log/*.log",),
     ),
 )
