@@ -84,7 +84,7 @@ def run_hosts(arguments: Sequence[str]) -> int:
     made = environment("test", extras=["test"])
     told = hosts.prepare(hosts.chosen(names), made)
     with tempfile.TemporaryDirectory(prefix="bridge-test-home-", ignore_cleanup_errors=True) as home:
-        variables = private_variables(os.environ, Path(home)) | told
+        variables = private_variables(os.environ, Path(home)) | told | {VARIABLE: str(slowness(1, os.environ))}
         command = [str(made.python), "-m", "pytest", "-p", "no:xdist", "tests/hosts", *arguments[len(names) + 1 :]]
         try:
             return run_tests(command, variables)

@@ -16,6 +16,7 @@ from tests.hosts.model.server import Model
 from tests.hosts.report import SCENARIOS
 from tests.hosts.running import Ended, make_project, run
 from tests.hosts.scenes import Scene, scene
+from tests.support.waits import stretched
 
 SOON = ("plain", "at-once", "dead", "wrong-name")
 """The scenarios that take a few seconds."""
@@ -33,7 +34,7 @@ async def test_a_host_gets_the_tools_or_a_sentence(host: Host, scenario: str, tm
         setting = Setting(place.folder, place.node, folder / "home", folder / "project", entry, model.url)
         setting.home.mkdir()
         make_project(setting.folder)
-        ended = await run(host, setting, here.browser, lambda: False, host.limit)
+        ended = await run(host, setting, here.browser, lambda: False, stretched(host.limit))
         what = outcome(host, here, ended)
         row = {
             "seconds": round(ended.seconds, 1),
