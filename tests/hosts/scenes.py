@@ -89,15 +89,17 @@ async def scene(name: str, folder: Path) -> AsyncIterator[Scene]:
     else:
         async with Authority() as authority, ProtectedServer(authority) as server:
             _complete(server)
-            told = re.escape(authority.url("authorize"))
+            link = re.escape(authority.url("authorize"))
+            told = f"{link}|mcp-remote-bridge login"
             arguments: tuple[str, ...] = ()
             if name == "refused":
                 authority.denies = {"error": "access_denied", "error_description": "The user said no"}
-                told = "access_denied"
+                told = "access_denied|sign-in was refused"
             elif name == "after-20-s":
                 authority.always("authorize", _late(authority))
             elif name == "no-one":
                 arguments = ("--login-timeout", str(LOGIN_TIMEOUT))
+                told += f"|not finished within {LOGIN_TIMEOUT} seconds"
             yield Scene(server.url, browser, record, re.compile(told), server, authority, arguments)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.hosts.chosen import CHOSEN, HOW, OTHERS, add_result, in_a_moment, installed, run_folder
 from tests.hosts.host import Entry, Host, Setting
+from tests.hosts.model.mind import SIGN_IN
 from tests.hosts.model.server import Model
 from tests.hosts.report import SCENARIOS
 from tests.hosts.running import Ended, make_project, run
@@ -43,10 +44,10 @@ async def test_a_host_gets_the_tools_or_a_sentence(host: Host, scenario: str, tm
             "rounds": [[list(step.asked.tools)[-5:], repr(step.decided)[:300]] for step in model.rounds],
         }
         holds = add_result(host, scenario, what, holds=what in expected(host, scenario), **row)
-        details = "\n".join(
-            [f"{what} {row}", ended.output[-4000:], "-- log", ended.log[-2000:], "-- bridge", _text(log)]
-        )
-        (folder / "ended.txt").write_text(details, encoding="utf-8")
+        offers = "\n".join(f"{step.asked.results} -> {step.decided}" for step in model.rounds)
+        parts = [ended.output, "-- log", ended.log, "-- model", offers, "-- bridge", _text(log)]
+        (folder / "ended.txt").write_text("\n".join([f"{what} {row}", *parts]), encoding="utf-8")
+        details = "\n".join([f"{what} {row}", *(part[-4000:] for part in parts)])
         assert not [kind for secret, kind in here.secrets().items() if secret in ended.output + ended.log], details
         assert holds, details
 
@@ -92,7 +93,7 @@ def outcome(host: Host, here: Scene, ended: Ended) -> str:
         return "misread"
     if re.search(host.connected, ended.output):
         return "connected"
-    if here.told.search(ended.output):
+    if here.told.search(ended.output) or (not host.calls and SIGN_IN in ended.output):
         return "told"
     if here.told.search(ended.log):
         return "logged"
@@ -102,4 +103,4 @@ def outcome(host: Host, here: Scene, ended: Ended) -> str:
 
 
 def _text(path: Path) -> str:
-    return path.read_text("utf-8", "replace")[-4000:] if path.exists() else ""
+    return path.read_text("utf-8", "replace") if path.exists() else ""
