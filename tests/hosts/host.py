@@ -46,6 +46,9 @@ class PyPi:
 class TestEnvironment:
     """Nothing to install: the host is in the environment that the tests run in."""
 
+    __test__ = False
+    """pytest takes a class of such a name for tests."""
+
 
 @dataclass(frozen=True)
 class Entry:
