@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from typing import Any
 
 import pytest
@@ -78,6 +77,13 @@ async def test_the_first_reason_counts(house: House, caplog: pytest.LogCaptureFi
     assert [record.getMessage() for record in caplog.records] == ["stopping: SIGTERM"]
 
 
+@pytest.fixture
+def waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer in flight is waited for so long that the test would fail."""
+    monkeypatch.setattr("bridge.app.bridge._QUICK_ANSWER_SECONDS", 3600.0)
+
+
+@pytest.mark.usefixtures("waits_long")
 async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: House) -> None:
     house.busy = True
     house.bridge.on_input_end()
@@ -89,10 +95,8 @@ async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: House)
     assert house.log == ["on_stop", "StreamClosed"]
     house.busy = False
     house.on("TimerFired", do.SendToHost(b"answer"))
-    start = time.monotonic()
     house.bridge.take(TimerFired(("t", 1)))
     await asyncio.wait_for(running, stretched(10))
-    assert time.monotonic() - start < stretched(0.9)
     assert house.log == ["on_stop", "StreamClosed", "TimerFired", "write", "HostClosed", "close"]
 
 
@@ -102,15 +106,13 @@ async def test_a_slow_answer_is_not_waited_for_long(house: House) -> None:
     assert house.log == ["on_stop", "HostClosed", "close"]
 
 
+@pytest.mark.usefixtures("waits_long")
 async def test_without_calls_in_flight_the_end_of_input_is_the_end(house: House) -> None:
-    start = time.monotonic()
     await end(house, "end of input")
-    assert time.monotonic() - start < stretched(0.9)
 
 
+@pytest.mark.usefixtures("waits_long")
 async def test_whoever_stops_it_otherwise_waits_for_no_answer(house: House) -> None:
     house.busy = True
-    start = time.monotonic()
     await end(house, "SIGTERM")
-    assert time.monotonic() - start < stretched(0.9)
     assert house.events == [HostClosed()]
