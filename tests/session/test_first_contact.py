@@ -207,3 +207,26 @@ def test_a_server_that_answers_at_once_starts_nothing() -> None:
     commands = book.answers(post.exchange, result(0, discovered()))
     assert CancelTimer(FIRST_TIMER) in commands
     assert not book.timers
+
+
+# -- the transport of 2024-11-05, whose stream has to be there first
+
+
+def test_over_http_sse_a_definite_failure_is_told_at_once() -> None:
+    book = PairingPlaybook(transport="sse")
+    (stream,) = book.streams(book.host(INITIALIZE))
+    (told,) = book.told(book.fails(stream.exchange, Cause.UNREACHABLE, sent=False, message=REFUSED, definite=True))
+    assert fault(told)["message"] == REFUSED
+    assert not book.session.busy
+
+
+def test_over_http_sse_a_connection_that_hangs_is_told_after_4_s_and_serves_the_next_try() -> None:
+    book = PairingPlaybook(transport="sse")
+    (stream,) = book.streams(book.host(INITIALIZE))
+    (told,) = book.told(book.fires(*FIRST_TIMER))
+    assert "within 4 seconds" in fault(told)["message"]
+    assert book.told(book.host(INITIALIZE.replace(b'"id":0', b'"id":1'))) == []
+    book.on(Connected())
+    assert book.starts(stream.exchange) == []
+    (post,) = book.posts(book.names_endpoint(stream.exchange, b"/messages"))
+    assert body(post)["id"] == 1
