@@ -132,6 +132,8 @@ class Host:
     """Whether the server it starts sees the variables of the desktop, such as DISPLAY."""
     lists_again: Lists
     shows: Shows
+    lists_again_modern: Lists | None = None
+    """`lists_again` with a server of 2026-07-28, which tells only those who listen; None where it does not speak it."""
     speaks: Speaks | None = None
     """The model API of its turn; None where the host only connects, lists the tools and calls one or none."""
     calls: bool = True

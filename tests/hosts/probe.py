@@ -12,10 +12,12 @@ system's clock. What it does is its KIND:
 | `refusing` | answers the first message with an error, in the words of `SENTENCE` |
 | `exiting` | writes `SENTENCE` to stderr and exits with 1 |
 | `changing` | lists `sign_in`; its call is answered right after word that the tools have changed to `echo` |
-| `changing-waits` | the same, but the call is answered when the host has listed again, 2 s later at most |
+| `changing-modern` | `changing` in 2026-07-28, which tells only those who listen (`subscriptions/listen`) |
+| `changing-waits` | `changing`, but the call is answered when the host has listed again, 2 s later at most |
 | `asking` | `sign_in` asks the host to show a URL (elicitation), and answers with what came of it |
 
-It speaks revisions up to 2025-11-25; `server/discover` is refused as they refuse it, but where the kind is `refusing`.
+It speaks revisions up to 2025-11-25 and refuses `server/discover` as they do. `refusing` refuses it in its own words;
+`changing-modern` speaks 2026-07-28.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ class Probe:
         self.record = record
         self.messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.changed = False
+        self.is_modern = kind == "changing-modern"
+        self.listens: list[object] = []
+        """The ids of the subscriptions."""
 
     def note(self, what: str, **details: object) -> None:
         """Append one line, in one write: several copies may share the file."""
@@ -96,6 +101,16 @@ class Probe:
             server = {"name": "probe", "version": "1"}
             result = {"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}
             self._send(id=number, result=result)
+        elif method == "server/discover" and self.is_modern:
+            about = {"io.modelcontextprotocol/serverInfo": {"name": "probe", "version": "1"}}
+            capabilities = {"tools": {"listChanged": True}}
+            result = {"supportedVersions": ["2026-07-28"], "capabilities": capabilities, "_meta": about}
+            self._send(id=number, result=result)
+        elif method == "subscriptions/listen" and self.is_modern:
+            self.listens.append(number)
+            self._tell_listeners(
+                "notifications/subscriptions/acknowledged", notifications=message["params"]["notifications"]
+            )
         elif method == "tools/list":
             if self.kind != "silent-list":
                 self._send(id=number, result={"tools": [self._tool()]})
@@ -107,8 +122,9 @@ class Probe:
             self._send(id=number, error={"code": -32601, "message": "Method not found"})
 
     def _tool(self) -> dict[str, object]:
-        name, what = ("echo", "Says something") if self.changed else ("sign_in", "Signs in to the server")
-        return {"name": name, "description": what, "inputSchema": {"type": "object"}}
+        if self.changed:
+            return _tool("echo", "Says something", {"said": {"type": "string"}})
+        return _tool("sign_in", "Signs in to the server", {})
 
     def _call(self, message: dict[str, Any]) -> None:
         if message["params"]["name"] == "echo":
@@ -117,7 +133,10 @@ class Probe:
             self._say(message["id"], self._ask_for_url())
         elif self.kind != "silent-call":
             self.changed = True
-            self._send(method="notifications/tools/list_changed")
+            if self.is_modern:
+                self._tell_listeners("notifications/tools/list_changed")
+            else:
+                self._send(method="notifications/tools/list_changed")
             if self.kind == "changing-waits":
                 self._until_listed()
             self._say(message["id"], "Signed in. Use the tool echo now.")
@@ -147,14 +166,26 @@ class Probe:
         self.messages.put(None)
         return "none"
 
+    def _tell_listeners(self, method: str, **params: object) -> None:
+        for number in self.listens:
+            labelled = params | {"_meta": {"io.modelcontextprotocol/subscriptionId": number}}
+            self._send(method=method, params=labelled)
+
     def _say(self, number: object, text: str) -> None:
         self._send(id=number, result={"content": [{"type": "text", "text": text}]})
 
     def _send(self, **message: object) -> None:
-        line = {"jsonrpc": "2.0"} | message
+        line: dict[str, object] = {"jsonrpc": "2.0"} | message
+        if self.is_modern and isinstance(result := line.get("result"), dict):
+            line["result"] = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} | result
         self.note("sent", message=line)
         sys.stdout.buffer.write(json.dumps(line).encode() + b"\n")
         sys.stdout.buffer.flush()
+
+
+def _tool(name: str, description: str, properties: dict[str, object]) -> dict[str, object]:
+    # smolagents does not take a schema without `properties`.
+    return {"name": name, "description": description, "inputSchema": {"type": "object", "properties": properties}}
 
 
 if __name__ == "__main__":

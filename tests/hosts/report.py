@@ -27,6 +27,7 @@ MEASURED = {
     "patience": "patience s",
     "passes-desktop": "passes DISPLAY",
     "lists-again": "lists again",
+    "lists-again-modern": "lists again, 2026-07-28",
     "shows": "shows an error in",
 }
 """What is measured of a host, and the headings."""

@@ -67,7 +67,7 @@ EXPECTED = {
     "dead": {"told"},
     "wrong-name": {"told"},
 }
-ALSO = {"output": set[str](), "log": {"logged"}, "nowhere": {"logged", "failed", "nothing"}}
+ALSO = {"output": set[str](), "log": {"logged", "on stderr"}, "nowhere": {"logged", "on stderr", "failed", "nothing"}}
 """What is as good where a server cannot be reached, by where the host shows an error: no server makes it show more."""
 
 
@@ -93,13 +93,20 @@ def outcome(host: Host, here: Scene, ended: Ended) -> str:
         return "misread"
     if re.search(host.connected, ended.output):
         return "connected"
-    if here.told.search(ended.output) or (not host.calls and SIGN_IN in ended.output):
+    own = _BRIDGE.sub("", ended.output)
+    if here.told.search(own) or (not host.calls and SIGN_IN in own):
         return "told"
+    if here.told.search(ended.output):
+        return "on stderr"
     if here.told.search(ended.log):
         return "logged"
     if re.search(host.failed, ended.output + ended.log):
         return "failed"
     return "nothing, no end" if ended.code is None else "nothing"
+
+
+_BRIDGE = re.compile(r"^mcp-remote-bridge: .*$", re.MULTILINE)
+"""What the bridge itself says on stderr: a program on a terminal shows it, and does not know it."""
 
 
 def _text(path: Path) -> str:

@@ -99,3 +99,14 @@ def test_a_modern_host_says_who_it_is_in_its_meta(tmp_path: Path) -> None:
     seen = read_timeline(file)
     assert (seen.opens_with, seen.client) == ("2026-07-28", "a-host")
     assert seen.lasted(until=6.0) == pytest.approx(5.0)
+
+
+def test_a_copy_that_was_killed_lasted_until_the_next(tmp_path: Path) -> None:
+    notes = [
+        {"at": 1.0, "pid": 1, "what": "started", "desktop": {}},
+        {"at": 6.0, "pid": 2, "what": "started", "desktop": {}},
+        {"at": 11.0, "pid": 2, "what": "closed"},
+    ]
+    file = tmp_path / "probe.jsonl"
+    file.write_text("\n".join(map(json.dumps, notes)))
+    assert read_timeline(file).lasted(until=99.0) == pytest.approx(5.0)

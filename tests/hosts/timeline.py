@@ -55,8 +55,13 @@ class Timeline:
         return "DISPLAY" in self.notes[0]["desktop"]
 
     def lasted(self, until: float) -> float:
-        """Seconds from the first copy's start to the end of its input, or to `until` on the system's clock."""
-        end = next((note["at"] for note in self.first if note["what"] == "closed"), until)
+        """Seconds from the first copy's start to the end of its input, or to `until` on the system's clock.
+
+        A copy that is killed cannot note its end: the start of the next stands for it.
+        """
+        closed = [note["at"] for note in self.first if note["what"] == "closed"]
+        others = [note["at"] for note in self.notes if note["pid"] != self.notes[0]["pid"]]
+        end = (closed or others or [until])[0]
         return float(end - self.notes[0]["at"])
 
     def told(self) -> str:

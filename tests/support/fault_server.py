@@ -24,11 +24,13 @@ from tests.support.waits import stretched
 JSON = "application/json"
 SSE = "text/event-stream"
 
+_SAID = {"type": "object", "properties": {"said": {"type": "string"}}}
+"""Some hosts want `properties`."""
 TOOLS: list[dict[str, Any]] = [
-    {"name": "echo", "inputSchema": {"type": "object"}},
-    {"name": "read", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}},
-    {"name": "same", "inputSchema": {"type": "object"}, "annotations": {"idempotentHint": True}},
-    {"name": "wild", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": False}},
+    {"name": "echo", "inputSchema": _SAID},
+    {"name": "read", "inputSchema": _SAID, "annotations": {"readOnlyHint": True}},
+    {"name": "same", "inputSchema": _SAID, "annotations": {"idempotentHint": True}},
+    {"name": "wild", "inputSchema": _SAID, "annotations": {"readOnlyHint": False}},
 ]
 
 

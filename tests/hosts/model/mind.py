@@ -9,6 +9,8 @@
 | the tool `sign_in`, called fewer than `MOST_SIGN_INS` times | calls it |
 | none of these | says what it saw, and the turn is over |
 
+Where a host has a tool for the last words (`final_answer`), it says them through that.
+
 Hosts put a prefix before a tool's name (`mcp__example__echo`), so names are compared by their end.
 """
 
@@ -38,6 +40,8 @@ FINDERS = {
 """Tools that find others, and what they are asked."""
 CALLER = "tool_call"
 """Calls a hidden tool, in Qwen Code."""
+LAST_WORDS = "final_answer"
+"""Ends a turn, in smolagents."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def decide(asked: Asked) -> Say | Use:
     """Return what the model does next."""
     done = [result for result in asked.results if is_tool(result.tool, TOOL)]
     if done:
-        return Say(f"The tool said: {done[-1].text}")
+        return _end(asked, f"The tool said: {done[-1].text}")
     signed = [result for result in asked.results if is_tool(result.tool, SIGN_IN)]
     if use := _use(asked, TOOL, ARGUMENTS):
         return use
@@ -89,7 +93,12 @@ def decide(asked: Asked) -> Say | Use:
     if len(signed) < MOST_SIGN_INS and (use := _use(asked, SIGN_IN, {})):
         return use
     told = [f"{result.tool} said: {result.text}" for result in asked.results]
-    return Say("\n".join([*told, "There is no tool called echo."]))
+    return _end(asked, "\n".join([*told, "There is no tool called echo."]))
+
+
+def is_end(decided: Say | Use) -> bool:
+    """Whether the turn is over with this."""
+    return isinstance(decided, Say) or decided.tool == LAST_WORDS
 
 
 def is_tool(name: str, tool: str) -> bool:
@@ -103,6 +112,10 @@ def called(name: str, arguments: Mapping[str, Any] | str | None) -> str:
         return name
     given = json.loads(arguments) if isinstance(arguments, str) else arguments or {}
     return str(given.get("name", name))
+
+
+def _end(asked: Asked, words: str) -> Say | Use:
+    return Use(LAST_WORDS, {"answer": words}) if LAST_WORDS in asked.tools else Say(words)
 
 
 def _use(asked: Asked, tool: str, arguments: Mapping[str, Any]) -> Use | None:

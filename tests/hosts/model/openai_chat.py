@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +14,17 @@ def read(body: dict[str, Any]) -> Asked:
     """The tools and the results in a request."""
     names: dict[str, str] = {}
     results: list[Result] = []
+    told: list[str] = []
     for message in body.get("messages", []):
         for call in message.get("tool_calls") or []:
             names[call["id"]] = called(call["function"]["name"], call["function"]["arguments"])
         if message["role"] == "tool":
             results.append(Result(names.get(message["tool_call_id"], "?"), _text(message.get("content"))))
+        text = _text(message.get("content"))
+        if text.startswith(_CALLS):
+            told = _NAME.findall(text)
+        elif told and message["role"] == "user":
+            results.append(Result(told.pop(0), text))
     tools = [tool["function"]["name"] for tool in body.get("tools") or [] if "function" in tool]
     return Asked(tools, results)
 
@@ -42,6 +49,9 @@ def stream(body: dict[str, Any], decided: Say | Use, number: int) -> Iterator[by
     yield b"data: [DONE]\n\n"
 
 
+_CALLS = "Calling tools:"
+"""How smolagents begins a message of the assistant: calls and results are told in words, not in their own fields."""
+_NAME = re.compile(r"'function': \{'name': '(\w+)'")
 _USAGE = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.hosts.model import anthropic, gemini, openai_chat, openai_responses
-from tests.hosts.model.mind import ARGUMENTS, MOST_WAITS, Asked, Result, Say, Use, called, decide
+from tests.hosts.model.mind import ARGUMENTS, MOST_WAITS, Asked, Result, Say, Use, called, decide, is_end
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,24 @@ def test_a_hidden_tool_is_called_by_way_of_another() -> None:
     use = decide(Asked(["tool_search", "tool_call"], [found]))
     assert use == Use("tool_call", {"name": "mcp__example__echo", "arguments": ARGUMENTS})
     assert called("tool_call", json.dumps({"name": "mcp__example__echo"})) == "mcp__example__echo"
+
+
+def test_the_last_words_go_through_the_tool_that_is_there_for_them() -> None:
+    use = decide(Asked(["echo", "final_answer"], [Result("echo", "hello")]))
+    assert use == Use("final_answer", {"answer": "The tool said: hello"})
+    assert is_end(use)
+    assert not is_end(Use("echo"))
+
+
+def test_a_conversation_that_tells_calls_and_results_in_words_is_read() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "sign_in", "arguments": {}}}
+    messages = [
+        {"role": "user", "content": "Use the tool"},
+        {"role": "assistant", "content": [{"type": "text", "text": f"Calling tools:\n{[call]}"}]},
+        {"role": "user", "content": [{"type": "text", "text": "Observation:\nSigned in"}]},
+        {"role": "user", "content": "Once more"},
+    ]
+    assert openai_chat.read({"messages": messages}).results == [Result("sign_in", "Observation:\nSigned in")]
 
 
 DECIDED = [Use("echo", {"said": "hello"}), Say("Done")]

@@ -27,6 +27,7 @@ HOSTS = (
         patience=None,
         passes_desktop=False,
         lists_again="same turn",
+        lists_again_modern="same turn",
         shows="output",
         quick=True,
         limit=60,
