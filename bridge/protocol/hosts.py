@@ -4,7 +4,9 @@
 |---|---|
 | `product` | what its users call it; empty for a library, whose name tells nothing of the program that uses it |
 | `patience` | how many seconds its first request may take before it gives up; None where that is not known |
+| `call_patience` | how many seconds a tool's call may take before it gives up; None where that is a minute or more |
 | `lists_again` | whether it asks for its lists again when told that they changed |
+| `listens` | whether it subscribes to changes where it speaks MCP 2026-07-28, as it must to hear of them there |
 | `shows_errors` | whether its users see the sentence of an error to its first request |
 | `opens_links` | whether it takes the question to open a link (URL elicitation) that its capabilities offer to take |
 
@@ -34,15 +36,24 @@ class Host(NamedTuple):
     product: str = ""
     patience: float | None = None
     lists_again: bool = True
+    call_patience: float | None = None
+    listens: bool = True
     shows_errors: bool = True
     opens_links: bool = True
 
     @property
     def answer_by(self) -> float | None:
         """After how many seconds it has to be answered, whatever the answer: a little before its patience ends."""
-        if self.patience is None:
-            return None
-        return self.patience - min(_MOST_MARGIN, max(_LEAST_MARGIN, self.patience / 10))
+        return None if self.patience is None else _before(self.patience)
+
+    @property
+    def answer_call_by(self) -> float | None:
+        """The same for a tool's call."""
+        return None if self.call_patience is None else _before(self.call_patience)
+
+
+def _before(patience: float) -> float:
+    return patience - min(_MOST_MARGIN, max(_LEAST_MARGIN, patience / 10))
 
 
 UNKNOWN = Host()
@@ -76,9 +87,11 @@ HOSTS = {
     "zed": Host("Zed"),  # list
     "jetbrains-ai-assistant-client": Host("JetBrains AI Assistant"),  # list
     "@librechat/api-client": Host("LibreChat"),  # list
-    "google-adk": Host("", 5.0),  # seen
-    "fastmcp": Host("", 5.0),  # seen: FastMCP's client, and pydantic-ai by way of it
-    "mcp": Host("", 15.0),  # seen: the Python SDK where its caller gives no name, as in openai-agents
+    "google-adk": Host("", 5.0, call_patience=5.0),  # seen
+    # seen: pydantic-ai waits 5 s, FastMCP's own client over 75 s; neither subscribes.
+    "fastmcp": Host("", 5.0, listens=False),
+    # seen: the Python SDK where its caller gives no name; openai-agents waits 15 s, and 5 s for a call.
+    "mcp": Host("", 15.0, call_patience=5.0),
     "mcp-test-client": Host("", 5.0),  # seen: `gemini mcp list` (5 s) and `qwen mcp list` (10 s)
     "ai-sdk-mcp-client": Host("", 75.0),  # seen
     "spring-ai-mcp-client": Host(),  # list

@@ -5,6 +5,7 @@ A legacy host stands *at the door* while the bridge has answered its `initialize
 
 from __future__ import annotations
 
+from bridge.errors import METHOD_NOT_FOUND
 from bridge.protocol import mcp
 from bridge.protocol.hosts import Host, host_named, product_name
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
@@ -16,6 +17,7 @@ from bridge.session import faults
 from bridge.session.pairing import is_modern
 
 _LONGEST_PRODUCT = 60
+_NO_DISCOVERY = "server/discover is not offered before the user has signed in; open with initialize."
 _TOOL = b'"%b"' % sign_in_tool.NAME.encode()
 
 
@@ -91,6 +93,9 @@ class Receiving:
         if not self.may_answer(request):
             return None
         standing, method, modern = self._standing, request.method, is_modern(request)
+        if method == mcp.DISCOVER and not self.host_of(request).listens:
+            # It would not hear there that the tools changed, and it does where it opens with `initialize`.
+            return faults.bad_input(request.raw_id, _NO_DISCOVERY, METHOD_NOT_FOUND)
         if method in {mcp.INITIALIZE, mcp.DISCOVER}:
             return self._introduction(request)
         if method == mcp.TOOLS_LIST:

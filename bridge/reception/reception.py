@@ -336,8 +336,9 @@ class Reception:
         if not self._stay.is_on:
             self._stay.begin()
         asks = provisional.can_open_urls(request) if modern else told.guest is not None and told.guest.can_open_urls
-        asks = asks and told.host_of(request).opens_links
-        if not self._calls.begin(request, is_modern=modern, asks=asks):
+        host = told.host_of(request)
+        seconds = host.answer_call_by or sign_in_tool.WAIT_SECONDS
+        if not self._calls.begin(request, is_modern=modern, asks=asks and host.opens_links, seconds=seconds):
             return
         initialize = told.introductions.get(mcp.INITIALIZE)
         if standing.is_under_way:

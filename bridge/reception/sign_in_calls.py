@@ -9,7 +9,7 @@
 | any other link | it waits |
 | the user declines to have it opened | that, and the link in words |
 | the host declines within `ANSWERED_BY_HOST` seconds | that the user was not asked, and the link in words |
-| `WAIT_SECONDS` are over | how it stands |
+| `WAIT_SECONDS` are over, or the host would give up | how it stands |
 | the end | the end |
 
 A legacy host is asked with a request; a modern one with the result, and its retry is the call that waits on. A host
@@ -112,8 +112,8 @@ class SignInCalls:
 
     # -- the host
 
-    def begin(self, request: Request, *, is_modern: bool, asks: bool) -> bool:
-        """The host calls. `asks`: it may be asked to open a link. Whether the call waits now."""
+    def begin(self, request: Request, *, is_modern: bool, asks: bool, seconds: float = WAIT_SECONDS) -> bool:
+        """The host calls. `asks`: it may be asked to open a link. Whether the call waits now, so many `seconds`."""
         is_accepted, asked = False, None
         if is_modern and len(state := mcp.stamp(request.params)[0]):
             asked = self._states.pop(per_request.text(state) or "", None)
@@ -135,7 +135,7 @@ class SignInCalls:
             self._answer(call, sign_in_tool.still_waiting(self._standing))
             return False
         self._waiting[request.id] = call
-        self._do(SetTimer((TIMER, call.number), WAIT_SECONDS))
+        self._do(SetTimer((TIMER, call.number), min(seconds, WAIT_SECONDS)))
         return True
 
     def cancel(self, id_: RequestId) -> None:

@@ -36,6 +36,11 @@ def test_a_host_is_answered_a_little_before_its_patience_ends(patience: float, a
     assert Host("", patience).answer_by == pytest.approx(answer_by)
 
 
+def test_a_call_is_answered_before_the_host_gives_it_up() -> None:
+    assert host_named("google-adk").answer_call_by == pytest.approx(4.5)
+    assert host_named("claude-code").answer_call_by is None
+
+
 def test_a_host_whose_patience_is_not_known_has_no_such_time() -> None:
     assert UNKNOWN.answer_by is None
 

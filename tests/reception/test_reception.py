@@ -189,6 +189,24 @@ def test_what_such_a_host_calls_itself_for_people_does_not_matter() -> None:
     assert "error" in book.waits()[0]
 
 
+def test_a_host_that_subscribes_to_nothing_is_led_to_initialize_where_it_hears_of_changes() -> None:
+    book = ReceptionPlaybook(MODERN_VERSION, name="fastmcp")
+    book.host(book.who.introduces_itself("probe"))
+    book.needs_sign_in()
+    book.shows(is_open=True)
+    (told,) = book.waits()
+    assert told["error"]["code"] == -32601
+    assert "initialize" in told["error"]["message"]
+    legacy = Host("2025-11-25", name="fastmcp")
+    book.checks_host = book.checks_answers = False
+    (told,) = book.says(legacy.introduces_itself(0))
+    assert told["result"]["protocolVersion"] == "2025-11-25"
+    book.host(INITIALIZED)
+    (listed,) = book.says(legacy.asks(1, "tools/list"))
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["sign_in"]
+    assert "notifications/tools/list_changed" in methods(book.signed_in() + book.serve())
+
+
 # -- what it is told
 
 

@@ -216,6 +216,17 @@ def test_what_is_shown_while_nobody_is_asked_counts_for_nothing() -> None:
     assert LINK not in book.text(1)
 
 
+@pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
+def test_a_host_that_gives_a_call_5_s_is_answered_before(revision: str) -> None:
+    book = ReceptionPlaybook(revision, name="google-adk").received(is_open=True)
+    book.calls(1)
+    began = book.now
+    book.fires(CALL_TIMER, timer(book))
+    assert book.now - began == pytest.approx(4.5)
+    assert "A browser was opened" in book.text(1)
+    assert "call sign_in again" in book.text(1)
+
+
 # -- the end, once the host has the server's tools
 
 
