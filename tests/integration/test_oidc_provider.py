@@ -153,7 +153,7 @@ async def test_every_rotated_token_is_kept(there: Site, person: Person) -> None:
 
 
 async def test_a_token_is_renewed_before_it_ends(there: Site, person: Person) -> None:
-    await there.provider.set(accessTokenLifetime=5)
+    await there.provider.set(accessTokenLifetime=round(stretched(5)))
     async with bridge_of(person, there.url) as bridge:
         await greet(bridge)
         with anyio.fail_after(stretched(SIGN_IN_DEADLINE)):
