@@ -207,7 +207,8 @@ async def test_the_keyring_that_a_host_hid_is_the_one_that_every_copy_uses(monke
                 await works(host)
                 assert says(host, r"To reach the keyring: DBUS_SESSION_BUS_ADDRESS taken from process \d+ \(")
             monkeypatch.delenv("MCP_BRIDGE_TEST_COMMAND")
-            everything = env | {"PYTHON_KEYRING_BACKEND": "keyring.backends.SecretService.Keyring"}
+            backend = "keyring.backends.SecretService.Keyring"
+            everything = env | {"PYTHON_KEYRING_BACKEND": backend, "XDG_CURRENT_DESKTOP": "GNOME"}
             async with site.bridge(env=everything) as host:
                 await works(host)
                 assert not says(host, "To reach the keyring")
