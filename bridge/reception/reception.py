@@ -180,6 +180,8 @@ class Reception:
         if self._is_timed:
             self._is_timed = False
             self._do(CancelTimer(_TIMER))
+        if event.problem and self._sees_no_error(self._stay.unanswered.awaited()):
+            self._stay.told.gives_up = True  # The error that is about to come would not be seen.
         self._pass(event)
         if event.problem:
             self._stay.fail()

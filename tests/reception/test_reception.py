@@ -122,6 +122,20 @@ def test_such_a_host_that_shows_no_error_gets_the_tool_before_it_gives_up(revisi
 
 
 @every_revision
+@pytest.mark.parametrize("name", ["@cline/core", "qwen-cli-mcp-client-far"])
+def test_such_a_host_that_shows_no_error_gets_the_tool_where_the_user_refuses(revision: str, name: str) -> None:
+    book = ReceptionPlaybook(revision, name=name)
+    book.host(book.who.introduces_itself())
+    book.needs_sign_in()
+    book.shows(is_open=True)
+    (told,) = book.refused()
+    assert PROBLEM in told["result"]["instructions"]
+    if not book.who.is_modern:
+        book.host(INITIALIZED)
+    assert book.wants_sign_in(book.host(book.who.calls(1))) == 1
+
+
+@every_revision
 def test_such_a_host_gets_the_servers_own_answer_where_the_user_is_in_time(revision: str) -> None:
     book = ReceptionPlaybook(revision, name="codex-mcp-client")
     book.host(book.who.introduces_itself())
