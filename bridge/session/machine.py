@@ -40,9 +40,11 @@ class ServerMachine(abc.ABC):
         """Act on an event."""
 
     def _on_never_connected(self, event: NeverConnected, answers: Answers) -> None:
-        """Answer what waits: the host would not wait any longer."""
+        """Answer what waits: the host would not wait any longer. What was not sent yet is not sent any more."""
         for call in self._calls:
+            exchange = call.exchange
             answers.fail(call, Fault("unreachable", event.message, event.hint))
+            self._ledger.abandon(exchange)
 
     def _on_sign_in(self, event: SignInStarted | SignInEnded) -> None:
         self._signing_in = isinstance(event, SignInStarted)

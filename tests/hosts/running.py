@@ -18,6 +18,7 @@ import psutil
 
 from tests.hosts.host import Host, Setting, Start
 from tests.support.login_browser import __file__ as BROWSER_SCRIPT  # noqa: N812
+from tests.support.waits import stretched
 
 _KEPT = ("PATH", "SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "COMSPEC", "LD_LIBRARY_PATH")
 NOWHERE = "http://127.0.0.1:9/"
@@ -89,7 +90,7 @@ async def run(host: Host, setting: Setting, browser: Path, stop: Callable[[], bo
         end_all(setting.home)
     await process.wait()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(stretched(5)):
             await reading
     return Ended(code, seconds, b"".join(said).decode("utf-8", "replace"), _logs(host, setting.home))
 
