@@ -74,7 +74,7 @@ HOSTS = {
     "continue-client": Host("Continue"),  # list
     "@cline/core": Host("Cline", 2.9, lists_again=False, shows_errors=False),  # seen
     "grok-cli": Host("Grok CLI", 60.0),  # seen
-    "inspector-cli": Host("MCP Inspector", 30.0),  # seen
+    "inspector-cli": Host("MCP Inspector", 30.0, lists_again=False),  # seen: one command, one list
     "mcporter": Host("mcporter", 30.0),  # seen
     "mcpc": Host("mcpc", 60.0),  # seen
     "mcp-cli": Host("mcp-cli", 60.0),  # seen
