@@ -1,7 +1,15 @@
 """The one writer of the host's output.
 
-Lines are written by a thread of its own, so a host that reads slowly blocks nobody: what cannot be written yet waits
-here, and whoever produces more is asked to wait (`drained`) while that is too much.
+A host that reads slowly blocks nobody: what cannot be written yet waits here, and whoever produces more is asked to
+wait (`drained`) while that is too much.
+
+| what one turn of the event loop has to write | who writes it |
+|---|---|
+| up to `select.PIPE_BUF` bytes, nothing is waiting, and the system says that the pipe or socket has room | the loop |
+| anything else, and everything on Windows | a thread of its own |
+
+A pipe that is ready takes that many bytes without blocking (POSIX, write), so the short answers, which are most, are
+spared the way through another thread.
 """
 
 from __future__ import annotations
@@ -15,6 +23,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from bridge.host.stdio import can_watch
 from bridge.protocol.framing import header_for
 from bridge.protocol.jsonrpc import Octets
 
@@ -22,6 +31,7 @@ _HIGH_WATER = 8 * 1024 * 1024
 _LOW_WATER = 1024 * 1024
 _MOST_AT_ONCE = 256 * 1024
 _PIPE_SIZE = 1024 * 1024
+_TAKEN_WHOLE = getattr(select, "PIPE_BUF", 0)  # Windows has none.
 
 
 class HostOutput:
@@ -34,6 +44,7 @@ class HostOutput:
         self._descriptor = descriptor
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
+        self._turn: list[Octets] = []
         self._lines: queue.SimpleQueue[Octets | None] = queue.SimpleQueue()
         self._put = 0
         self._written = 0
@@ -42,6 +53,7 @@ class HostOutput:
         self._room = asyncio.Event()
         self._room.set()
         self._ended = asyncio.Event()
+        self._poll = _watched(descriptor)
         _widen(descriptor)
         self._thread = threading.Thread(target=self._run, name="host-output", daemon=True)
         self._thread.start()
@@ -50,10 +62,12 @@ class HostOutput:
         """Take one line, which has no newline in it, to be written."""
         if self.has_headers:
             line = header_for(len(line)) + line
-        self._put += len(line) + (0 if self.has_headers else 1)
+        if not self._turn:
+            self._loop.call_soon(self._flush)
+        self._turn.append(line)
+        self._put += len(line) + len(self._end)
         if self._put - self._written > _HIGH_WATER:
             self._room.clear()
-        self._lines.put(line)
 
     @property
     def is_clear(self) -> bool:
@@ -66,10 +80,32 @@ class HostOutput:
 
     async def close(self, seconds: float) -> None:
         """Write what is left, for so long at the most."""
+        self._flush()
         self._lines.put(None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
+
+    @property
+    def _end(self) -> bytes:
+        return b"" if self.has_headers else b"\n"
+
+    def _flush(self) -> None:
+        """Write what this turn of the loop brought, or hand it to the thread."""
+        lines, self._turn = self._turn, []
+        size = sum(map(len, lines)) + len(lines) * len(self._end)
+        if 0 < size <= _TAKEN_WHOLE and self._put - self._written == size and self._has_room_now():
+            with contextlib.suppress(OSError):  # The thread meets it too, and tells.
+                data = b"".join(line + self._end for line in lines)
+                written = os.write(self._descriptor, data)
+                self._written += written
+                # Whoever shares a socket and made it non-blocking leaves a rest.
+                lines = [data[written : size - len(self._end)]] if written < size else []
+        for line in lines:
+            self._lines.put(line)
+
+    def _has_room_now(self) -> bool:
+        return self._poll is not None and self._poll.poll(0) == [(self._descriptor, select.POLLOUT)]
 
     def _run(self) -> None:
         """Write until `None` comes: the thread's whole life."""
@@ -91,7 +127,7 @@ class HostOutput:
     def _next(self) -> tuple[list[Octets], bool]:
         """Wait for a line and take with it what else is there: small lines joined, a large one as it is."""
         line = self._lines.get()
-        end = b"" if self.has_headers else b"\n"
+        end = self._end
         small: list[Octets] = []
         size = 0
         while line is not None:
@@ -118,6 +154,15 @@ class HostOutput:
     def _tell(self, what: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # The loop is closed: the bridge has ended.
             self._loop.call_soon_threadsafe(what)
+
+
+def _watched(descriptor: int) -> select.poll | None:
+    """What tells whether a pipe or socket has room; None where the system does not."""
+    if not hasattr(select, "poll") or not can_watch(descriptor):
+        return None
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return poll
 
 
 def _widen(descriptor: int) -> None:

@@ -1,7 +1,10 @@
 """The writer of the host's output: order, few writes, a slow reader, a gone reader, the end."""
 
 import asyncio
+import contextlib
 import os
+import select
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -67,6 +70,7 @@ class Gate:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     gate = Gate()
     monkeypatch.setattr("bridge.host.output.os", SimpleNamespace(write=gate.write))
+    monkeypatch.setattr("bridge.host.output.can_watch", lambda descriptor: False)
     return gate
 
 
@@ -187,6 +191,105 @@ async def test_producers_wait_each_time(gate: Gate) -> None:
         await asyncio.wait_for(output.drained(), stretched(10))
     await asyncio.wait_for(output.close(stretched(10)), stretched(10))
     assert len(b"".join(gate.pieces)) == 36 * (MIB + 1)
+
+
+class Recorder:
+    """Stands for `os.write`: writes, in portions of `most` bytes, and tells which thread wrote what."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.writes: list[tuple[bool, bytes]] = []
+        self.most = most
+        self._loop_thread = threading.get_ident()
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        written = os.write(descriptor, data[: self.most])
+        self.writes.append((threading.get_ident() == self._loop_thread, bytes(data[:written])))
+        return written
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder()
+    monkeypatch.setattr("bridge.host.output.os", SimpleNamespace(write=recorder.write))
+    return recorder
+
+
+async def ended(output: HostOutput) -> None:
+    await asyncio.wait_for(output.close(stretched(10)), stretched(10))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell whether a pipe has room")
+async def test_short_lines_of_one_turn_are_one_write_of_the_loop(make_pipe: MakePipe, recorder: Recorder) -> None:
+    _, writer = make_pipe()
+    output = HostOutput(writer, not_broken)
+    output.write(b"a")
+    output.write(b"b")
+    await asyncio.sleep(0)
+    output.write(b"x" * (select.PIPE_BUF - 1))
+    await asyncio.sleep(0)
+    assert recorder.writes == [(True, b"a\nb\n"), (True, b"x" * (select.PIPE_BUF - 1) + b"\n")]
+    await ended(output)
+
+
+async def test_a_line_longer_than_a_ready_pipe_takes_is_the_threads(make_pipe: MakePipe, recorder: Recorder) -> None:
+    _, writer = make_pipe()
+    output = HostOutput(writer, not_broken)
+    output.write(b"x" * 5000)
+    await asyncio.sleep(0)
+    await ended(output)
+    assert [is_loops for is_loops, _ in recorder.writes] == [False]
+
+
+async def test_a_full_pipe_is_left_to_the_thread(make_pipe: MakePipe, recorder: Recorder) -> None:
+    reader, writer = make_pipe()
+    output = HostOutput(writer, not_broken)
+    os.set_blocking(writer, False)
+    filled = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            filled += os.write(writer, b"." * KIB)
+    os.set_blocking(writer, True)
+    output.write(b"short")
+    await asyncio.sleep(0)
+    output.write(b"next")
+    await asyncio.sleep(0)
+    reading = asyncio.create_task(asyncio.to_thread(read_all, reader))
+    await ended(output)
+    os.close(writer)
+    assert (await asyncio.wait_for(reading, stretched(10)))[filled:] == b"short\nnext\n"
+    assert not any(is_loops for is_loops, _ in recorder.writes)
+
+
+@pytest.mark.parametrize("has_headers", [False, True])
+async def test_what_the_loop_could_not_write_whole_is_gone_on_with(
+    has_headers: bool, make_pipe: MakePipe, recorder: Recorder
+) -> None:
+    reader, writer = make_pipe()
+    output = HostOutput(writer, not_broken)
+    output.has_headers = has_headers
+    recorder.most = 7
+    for line in (b"0123456789", b"012345", b"abc"):
+        output.write(line)
+        await asyncio.sleep(0)
+    await ended(output)
+    os.close(writer)
+    written = await asyncio.to_thread(read_all, reader)
+    if has_headers:
+        assert written == b"".join(
+            b"Content-Length: %d\r\n\r\n%b" % (len(n), n) for n in (b"0123456789", b"012345", b"abc")
+        )
+    else:
+        assert written == b"0123456789\n012345\nabc\n"
+    assert recorder.writes[0][0]
+
+
+async def test_what_was_said_last_is_written_before_the_end(make_pipe: MakePipe) -> None:
+    reader, writer = make_pipe()
+    output = HostOutput(writer, not_broken)
+    output.write(b"last")
+    await ended(output)
+    os.close(writer)
+    assert await asyncio.to_thread(read_all, reader) == b"last\n"
 
 
 async def test_a_slow_reader_does_not_block_the_loop(make_pipe: MakePipe) -> None:
