@@ -16,9 +16,10 @@ import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.proxy import Proxy
-from bridge.remote.wire import Wire, open_wire
+from bridge.remote.wire import Wire
 
 
 class Origin(NamedTuple):
@@ -70,19 +71,28 @@ class Way(NamedTuple):
         """Whether a proxy sees each request and wants the whole URL in it."""
         return self.proxy is not None and self.proxy.scheme in {"http", "https"} and self.origin.scheme == "http"
 
-    async def connect(self, seconds: float) -> HttpConnection:
-        """Open a connection within so many seconds. Raises `NotConnected`."""
+    @property
+    def first_hop(self) -> tuple[str, int]:
+        """Host and port of the first TCP connection: the proxy's, or the origin's."""
+        if self.proxy is None:
+            return self.origin.host, self.origin.port
+        parts = urlsplit(self.proxy.url)
+        return parts.hostname or "", parts.port or 0
+
+    async def connect(self, seconds: float, begun: Begun | None = None) -> HttpConnection:
+        """Open a connection within so many seconds. Raises `NotConnected`.
+
+        `begun` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
+        """
         wire: Wire | None = None
         reached_proxy = self.proxy is None
         try:
             async with asyncio.timeout(seconds):
-                if self.proxy is None:
-                    wire = await open_wire(self.origin.host, self.origin.port)
-                else:
-                    parts = urlsplit(self.proxy.url)
-                    wire = await open_wire(parts.hostname or "", parts.port or 0)
+                host, port = self.first_hop
+                wire = await open_wire(host, port, begun)
+                if self.proxy is not None:
                     if self.proxy.scheme == "https" and self.tls is not None:
-                        await wire.secure(self.tls, parts.hostname or "")
+                        await wire.secure(self.tls, host)
                     reached_proxy = True
                     await self._through(self.proxy, wire)
                 if self.origin.scheme == "https" and self.tls is not None:

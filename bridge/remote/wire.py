@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import select
-import socket
 import ssl
 import sys
 
 _HIGH_WATER = 1 << 20
-_RESOLVE_HEAD_START = 0.25
 # There `writelines` never tells the protocol to wait, and buffers without a limit (CVE-2024-12254).
 _WRITELINES_IS_BROKEN = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
-
-
-def _keep_alive_options() -> list[tuple[int, int, int]]:
-    """Socket options by which the system itself finds a dead peer within about a minute, without waking the process."""
-    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    idle = "TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE"
-    for name, value in ((idle, 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
-        if (option := getattr(socket, name, None)) is not None:
-            options.append((socket.IPPROTO_TCP, option, value))
-    return options
-
-
-_KEEP_ALIVE = tuple(_keep_alive_options())
 
 
 class Wire(asyncio.Protocol):
@@ -202,15 +186,3 @@ def _is_readable(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
-
-
-async def open_wire(host: str, port: int) -> Wire:
-    """Connect, racing IPv6 and IPv4 (RFC 8305). Raises OSError."""
-    loop = asyncio.get_running_loop()
-    _, wire = await loop.create_connection(Wire, host, port, happy_eyeballs_delay=_RESOLVE_HEAD_START)
-    if wire.transport and (sock := wire.transport.get_extra_info("socket")):
-        for option in _KEEP_ALIVE:
-            # An option that this system lacks, or forbids here, costs only speed in finding a dead peer.
-            with contextlib.suppress(OSError):
-                sock.setsockopt(*option)
-    return wire

@@ -143,3 +143,69 @@ async def test_plain_http_where_tls_is_expected(client_tls: ssl.SSLContext) -> N
     async with RawServer(talk) as server:
         failure = await refusal(Way(Origin("https", "127.0.0.1", server.port), None, client_tls))
         assert isinstance(failure.reason, ssl.SSLError)
+
+
+# -- a connection that was begun before
+
+
+async def connected_to(server: RawServer) -> socket.socket:
+    return await asyncio.to_thread(socket.create_connection, ("127.0.0.1", server.port), stretched(DEADLINE))
+
+
+async def test_a_connection_that_was_begun_is_gone_on_with(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    async with RawServer(Answers(response(b"hi")), server_tls) as server:
+        begun = await connected_to(server)
+
+        async def give() -> socket.socket:
+            return begun
+
+        assert await ask(await direct(server, client_tls).connect(stretched(DEADLINE), give)) == b"hi"
+        assert len(server.peers) == 1
+
+
+async def test_where_what_was_begun_came_to_nothing_the_way_is_gone_anew() -> None:
+    async with RawServer(Answers(response(b"hi"))) as server:
+
+        async def give() -> None:
+            return None
+
+        assert await ask(await direct(server).connect(stretched(DEADLINE), give)) == b"hi"
+
+
+async def test_a_connection_that_was_begun_and_closed_by_its_peer_is_not_used() -> None:
+    turns = iter([True])
+
+    async def talk(peer: Peer) -> None:
+        if not next(turns, False):
+            await Answers(response(b"hi"))(peer)
+
+    async with RawServer(talk) as server:
+        begun = await connected_to(server)
+        await asyncio.to_thread(begun.recv, 1, socket.MSG_PEEK)  # Until the end has come.
+
+        async def give() -> socket.socket:
+            return begun
+
+        assert await ask(await direct(server).connect(stretched(DEADLINE), give)) == b"hi"
+        assert begun.fileno() < 0
+
+
+async def test_a_connection_that_was_begun_and_hangs_is_not_waited_for_long() -> None:
+    withdrawn = asyncio.Event()
+
+    async def give() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            withdrawn.set()
+
+    async with RawServer(Answers(response(b"hi"))) as server:
+        assert await ask(await direct(server).connect(stretched(DEADLINE), give)) == b"hi"
+        assert withdrawn.is_set()
+
+
+def test_the_first_hop_is_the_proxy_where_there_is_one() -> None:
+    assert Way(SECURE, None, None).first_hop == ("mcp.example.com", 443)
+    assert Way(SECURE, Proxy("http://[::1]:3128"), None).first_hop == ("::1", 3128)

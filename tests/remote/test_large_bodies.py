@@ -5,8 +5,8 @@ import asyncio
 import h11
 import pytest
 
+from bridge.remote.dialing import open_wire
 from bridge.remote.http1 import HttpConnection
-from bridge.remote.wire import open_wire
 from tests.support.raw_server import Answers, RawServer, response
 from tests.support.scripted_wire import ScriptedWire
 from tests.support.talking_http1 import BIG, CHUNKED, LARGE, body_of, chunked, get, open_to, saying

@@ -2,14 +2,12 @@
 
 import asyncio
 import select
-import socket
 from collections.abc import Iterable
 
 import pytest
 
-from bridge.remote import wire as wire_module
-from bridge.remote.wire import Wire, open_wire
-from tests.support.raw_server import DEADLINE, Peer, RawServer
+from bridge.remote.wire import Wire
+from tests.support.raw_server import DEADLINE
 from tests.support.scripted_wire import pair
 from tests.support.waits import stretched
 
@@ -233,29 +231,3 @@ async def test_a_closed_socket_counts_as_news() -> None:
         wire.abort()
         await wire.read()
         assert wire.has_news
-
-
-async def test_the_system_watches_over_the_connection() -> None:
-    async with RawServer(Peer.gone) as server:
-        wire = await open_wire("127.0.0.1", server.port)
-        assert wire.transport
-        sock = wire.transport.get_extra_info("socket")
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        wire.abort()
-
-
-async def test_a_system_without_an_option_connects_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire_module, "_KEEP_ALIVE", ((socket.SOL_SOCKET, 99_999, 1),))
-    async with RawServer(Peer.gone) as server:
-        wire = await open_wire("127.0.0.1", server.port)
-        assert not wire.has_news
-        wire.abort()
-
-
-async def test_nobody_listening_is_an_error_of_the_system() -> None:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        async with asyncio.timeout(stretched(DEADLINE)):
-            with pytest.raises(OSError, match=r"(?i)connect"):
-                await open_wire("127.0.0.1", bound.getsockname()[1])

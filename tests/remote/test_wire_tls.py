@@ -6,7 +6,8 @@ import ssl
 import pytest
 import trustme
 
-from bridge.remote.wire import Wire, open_wire
+from bridge.remote.dialing import open_wire
+from bridge.remote.wire import Wire
 from tests.support.raw_server import Peer, RawServer
 from tests.support.scripted_wire import pair
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import h11
 
+from bridge.remote.dialing import open_wire
 from bridge.remote.http1 import HttpConnection
-from bridge.remote.wire import open_wire
 from tests.support.raw_server import Peer, RawServer, Talk
 
 HOST = (b"host", b"mcp.example.com")

@@ -1,0 +1,70 @@
+"""One TCP connection: IPv6 and IPv4 raced, or taken over from whoever began it before the event loop ran."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from bridge.remote.wire import Wire
+
+Begun = Callable[[], Awaitable[socket.socket | None]]
+"""Gives the connected TCP socket of a connection that was begun earlier, or None where it came to nothing.
+
+Called at most once. Who takes the socket owns it; where the wait is cancelled, it stays with the giver, who closes it.
+"""
+
+_HEAD_START = 0.25
+_BEGUN_SECONDS = 0.5
+
+
+def _keep_alive_options() -> list[tuple[int, int, int]]:
+    """Socket options by which the system itself finds a dead peer within about a minute, without waking the process."""
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    idle = "TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE"
+    for name, value in ((idle, 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
+        if (option := getattr(socket, name, None)) is not None:
+            options.append((socket.IPPROTO_TCP, option, value))
+    return options
+
+
+_KEEP_ALIVE = tuple(_keep_alive_options())
+
+
+async def open_wire(host: str, port: int, begun: Begun | None = None) -> Wire:
+    """Connect, racing IPv6 and IPv4 (RFC 8305), or go on with the connection that was `begun`. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    sock = await _taken(begun) if begun is not None else None
+    if sock is not None:
+        _, wire = await loop.create_connection(Wire, sock=sock)
+    else:
+        _, wire = await loop.create_connection(Wire, host, port, happy_eyeballs_delay=_HEAD_START)
+    if wire.transport and (sock := wire.transport.get_extra_info("socket")):
+        for option in _KEEP_ALIVE:
+            # An option that this system lacks, or forbids here, costs only speed in finding a dead peer.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(*option)
+    return wire
+
+
+async def _taken(begun: Begun) -> socket.socket | None:
+    """The socket that was begun, ready for the event loop, if there is one soon and its peer has not closed it."""
+    try:
+        async with asyncio.timeout(_BEGUN_SECONDS):
+            sock = await begun()
+    except OSError:  # TimeoutError is one.
+        return None
+    if sock is None:
+        return None
+    try:
+        sock.setblocking(False)
+        # Nothing can have come yet, for the client speaks first: what is readable is the end.
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return sock
+    except OSError:
+        pass
+    sock.close()
+    return None
