@@ -5,7 +5,6 @@ httpx wraps what the system and TLS said in exceptions of its own, so the reason
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl
 from collections.abc import Iterator
@@ -18,8 +17,6 @@ from bridge.protocol.unreachable import Reason, Told
 if TYPE_CHECKING:
     import httpx
 
-_REFUSED = frozenset((errno.ECONNREFUSED, 10061))
-_NO_ROUTE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10051, 10065))
 _NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"))
 
 
@@ -63,16 +60,11 @@ def _tls(problem: ssl.SSLError, where: str) -> Told:
 
 
 def _reason(causes: list[BaseException]) -> Reason:
-    numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
     names = [cause for cause in causes if isinstance(cause, socket.gaierror | UnicodeError)]
     if names:
         is_silent = any(getattr(cause, "errno", None) == socket.EAI_AGAIN for cause in names)
         return "silent-name-service" if is_silent else "unknown-name"
-    if errno.ETIMEDOUT in numbers:
-        return "timed-out"
-    if numbers & _REFUSED:
-        return "refused"
-    return "no-route" if numbers & _NO_ROUTE else "other"
+    return unreachable.reason_of(cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno)
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:

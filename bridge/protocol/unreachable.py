@@ -1,17 +1,29 @@
-"""Why a server cannot be reached, in words, and what to do: the same sentences for every connection the bridge makes.
+"""Why a server cannot be reached, told apart and put into words: the same for every connection the bridge makes.
 
-The rooms that connect tell one reason from another; what is said of each stands here.
+The rooms that connect say which numbers of the system and which step it was; what they mean, and what is said, stands
+here. What a TLS handshake failed for is in `handshakes`.
 """
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 Reason = Literal["unknown-name", "silent-name-service", "refused", "timed-out", "no-route", "other"]
 
+Step = Literal["name", "connection", "proxy", "handshake"]
+"""What is waited for on the way: the name service, TCP, the proxy's answer, TLS."""
+
 CHECK_PROXY = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
 CHECK_PORT = "Check the port, and whether the URL should begin with {}://."
 
+# Beside the system's own numbers those of Windows, which come in exceptions' texts.
+_NUMBERS: tuple[tuple[Reason, frozenset[int]], ...] = (
+    ("timed-out", frozenset((errno.ETIMEDOUT, 10060))),
+    ("refused", frozenset((errno.ECONNREFUSED, 10061))),
+    ("no-route", frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10050, 10051, 10065))),
+)
 _WHY = {
     "unknown-name": "the name {host} is not known to the name service",
     "silent-name-service": "the name service did not answer for {host}",
@@ -20,8 +32,16 @@ _WHY = {
     "no-route": "there is no network route to it",
     "other": "{detail}",
 }
+_LATE: dict[Step, str] = {
+    "name": "the name service did not answer for {host} within {time}",
+    "connection": "no TCP connection to {host} came about within {time}",
+    "proxy": "it took the connection, but did not answer within {time}",
+    "handshake": "{host} took the connection, but did not finish the TLS handshake within {time}",
+}
 _CHECK = "Check the URL, and whether the server is running."
+_NETWORK = "Check the network or VPN."
 _FIREWALL = "A firewall may be dropping the packets, or a proxy may be needed."
+_SCHEME = "Check whether the proxy's URL begins as it should: http://, https:// or socks5://."
 
 
 class Told(NamedTuple):
@@ -29,6 +49,12 @@ class Told(NamedTuple):
 
     message: str
     hint: str
+
+
+def reason_of(numbers: Iterable[int]) -> Reason:
+    """What the system's error numbers mean; several where several addresses failed."""
+    given = frozenset(numbers)
+    return next((reason for reason, known in _NUMBERS if given & known), "other")
 
 
 def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detail: str = "") -> Told:
@@ -40,10 +66,32 @@ def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detai
     check = CHECK_PROXY if proxy else _CHECK
     hint = {
         "unknown-name": check if proxy else "Check the spelling, and the network or VPN.",
-        "silent-name-service": "Check the network or VPN.",
+        "silent-name-service": _NETWORK,
         "timed-out": f"{check} {_FIREWALL}",
-        "no-route": "Check the network or VPN.",
+        "no-route": _NETWORK,
     }.get(reason, check)
+    return _told(where, proxy, why, hint)
+
+
+def too_late(step: Step, where: str, host: str, seconds: float, *, proxy: str = "") -> Told:
+    """The time was over while `step` was waited for, which had begun `seconds` before; else as `unreachable`."""
+    why = _LATE[step].format(host=host, time=duration(seconds))
+    check = CHECK_PROXY if proxy else _CHECK
+    hint = {
+        "name": _NETWORK,
+        "proxy": f"{CHECK_PROXY} {_SCHEME}",
+        "handshake": check if proxy else f"{_CHECK} {CHECK_PORT.format('http')}",
+    }.get(step, f"{check} {_FIREWALL}")
+    return _told(where, proxy, why, hint)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, as exact as anybody needs: `10 seconds`, `0.5 seconds`."""
+    shown = f"{seconds:.0f}" if seconds >= 9.5 else f"{seconds:.1g}"
+    return f"{shown} second{'' if shown == '1' else 's'}"
+
+
+def _told(where: str, proxy: str, why: str, hint: str) -> Told:
     return Told(f"Cannot reach {where}: {f'the proxy {proxy}: ' if proxy else ''}{why}.", hint)
 
 

@@ -16,8 +16,10 @@ import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from bridge.protocol.unreachable import Step
 from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
+from bridge.remote.lookups import Lookups, NameServiceSilent
 from bridge.remote.proxy import Proxy
 from bridge.remote.wire import Wire
 
@@ -47,24 +49,38 @@ def origin_of(url: str) -> Origin:
 
 
 class NotConnected(Exception):
-    """No connection came about, for `reason`; `at_proxy` tells whether already the proxy could not be reached."""
+    """No connection came about, for `reason`, while `step` was waited for, which had begun `seconds` before.
 
-    def __init__(self, reason: Exception, *, at_proxy: bool) -> None:
+    `at_proxy` tells whether it was the proxy that could not be reached or did not answer.
+    """
+
+    def __init__(
+        self, reason: Exception, *, at_proxy: bool, step: Step = "connection", seconds: float | None = None
+    ) -> None:
         super().__init__(str(reason))
         self.reason = reason
         self.at_proxy = at_proxy
+        self.step = step
+        self.seconds = seconds
 
 
 class ProxyRefused(Exception):
     """The proxy answered, and would not connect; the text says how, beginning with a status where it is HTTP's."""
 
 
-class Way(NamedTuple):
-    """How to reach one origin. `tls` serves the origin, and a proxy that is itself reached over https."""
+class Way:
+    """How to reach one origin. `tls` serves the origin, and a proxy that is itself reached over https.
 
-    origin: Origin
-    proxy: Proxy | None
-    tls: ssl.SSLContext | None
+    `lookups` are shared by all connections that lead this way.
+    """
+
+    def __init__(
+        self, origin: Origin, proxy: Proxy | None, tls: ssl.SSLContext | None, lookups: Lookups | None = None
+    ) -> None:
+        self.origin = origin
+        self.proxy = proxy
+        self.tls = tls
+        self._lookups = lookups or Lookups()
 
     @property
     def is_forwarded(self) -> bool:
@@ -85,24 +101,27 @@ class Way(NamedTuple):
         `begun` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
         """
         wire: Wire | None = None
-        reached_proxy = self.proxy is None
+        progress = _Progress(at_proxy=self.proxy is not None)
         try:
             async with asyncio.timeout(seconds):
                 host, port = self.first_hop
-                wire = await open_wire(host, port, begun)
+                wire = await open_wire(host, port, begun, lookups=self._lookups, begins=progress.begins)
                 if self.proxy is not None:
                     if self.proxy.scheme == "https" and self.tls is not None:
+                        progress.begins("handshake")
                         await wire.secure(self.tls, host)
-                    reached_proxy = True
+                    progress.begins("proxy")
                     await self._through(self.proxy, wire)
+                    progress.at_proxy = False
                 if self.origin.scheme == "https" and self.tls is not None:
+                    progress.begins("handshake")
                     await wire.secure(self.tls, self.origin.host)
             return HttpConnection(wire)
         except BaseException as problem:
             if wire is not None:
                 wire.abort()
-            if isinstance(problem, OSError | UnicodeError | ProxyRefused):
-                raise NotConnected(problem, at_proxy=not reached_proxy) from problem
+            if isinstance(problem, OSError | ValueError | ProxyRefused):
+                raise progress.failed(problem) from problem
             raise
 
     def forward_headers(self) -> tuple[Header, ...]:
@@ -114,6 +133,25 @@ class Way(NamedTuple):
             await _ask_socks(proxy, wire, self.origin)
         elif not self.is_forwarded:
             await _ask_tunnel(proxy, wire, self.origin)
+
+
+class _Progress:
+    """What is being waited for, since when, and whether of the proxy."""
+
+    def __init__(self, *, at_proxy: bool) -> None:
+        self.at_proxy = at_proxy
+        self._step: Step = "connection"
+        self._now = asyncio.get_running_loop().time
+        self._since = self._now()
+
+    def begins(self, step: Step) -> None:
+        self._step = step
+        self._since = self._now()
+
+    def failed(self, reason: Exception) -> NotConnected:
+        seconds = reason.seconds if isinstance(reason, NameServiceSilent) else self._now() - self._since
+        at_proxy = self.at_proxy and not isinstance(reason, ProxyRefused)
+        return NotConnected(reason, at_proxy=at_proxy, step=self._step, seconds=seconds)
 
 
 def _authorization(proxy: Proxy) -> tuple[Header, ...]:

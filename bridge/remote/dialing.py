@@ -8,6 +8,8 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 
+from bridge.protocol.unreachable import Step
+from bridge.remote.lookups import Address, Lookups
 from bridge.remote.wire import Wire
 
 Begun = Callable[[], Awaitable[socket.socket | None]]
@@ -33,20 +35,48 @@ def _keep_alive_options() -> list[tuple[int, int, int]]:
 _KEEP_ALIVE = tuple(_keep_alive_options())
 
 
-async def open_wire(host: str, port: int, begun: Begun | None = None) -> Wire:
-    """Connect, racing IPv6 and IPv4 (RFC 8305), or go on with the connection that was `begun`. Raises OSError."""
-    loop = asyncio.get_running_loop()
+async def open_wire(
+    host: str,
+    port: int,
+    begun: Begun | None = None,
+    *,
+    lookups: Lookups | None = None,
+    begins: Callable[[Step], None] = lambda step: None,
+) -> Wire:
+    """Look the name up and connect, or go on with the connection that was `begun`. Raises OSError and ValueError.
+
+    `begins(step)` is told what is waited for from now on.
+    """
+    begins("connection")
     sock = await _taken(begun) if begun is not None else None
-    if sock is not None:
-        _, wire = await loop.create_connection(Wire, sock=sock)
-    else:
-        _, wire = await loop.create_connection(Wire, host, port, happy_eyeballs_delay=_HEAD_START)
-    if wire.transport and (sock := wire.transport.get_extra_info("socket")):
-        for option in _KEEP_ALIVE:
-            # An option that this system lacks, or forbids here, costs only speed in finding a dead peer.
-            with contextlib.suppress(OSError):
-                sock.setsockopt(*option)
+    if sock is None:
+        begins("name")
+        addresses = await (lookups or Lookups()).addresses(host, port)
+        begins("connection")
+        sock = await _connected(addresses)
+    for option in _KEEP_ALIVE:
+        # An option that this system lacks, or forbids here, costs only speed in finding a dead peer.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(*option)
+    _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=sock)
     return wire
+
+
+async def _connected(addresses: list[Address]) -> socket.socket:
+    """A socket connected to one of the addresses; where there are several, they are raced (RFC 8305)."""
+    if len(addresses) > 1:
+        from aiohappyeyeballs import start_connection  # Dear to import where there is nothing to race.
+
+        return await start_connection(addresses, happy_eyeballs_delay=_HEAD_START)
+    family, kind, protocol, _, address = addresses[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _taken(begun: Begun) -> socket.socket | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import socket
 import ssl
@@ -14,11 +13,10 @@ import h11
 from bridge.protocol import unreachable
 from bridge.protocol.unreachable import Reason, Told
 from bridge.remote.connecting import NotConnected, ProxyRefused
+from bridge.remote.http1 import Disconnected
 from bridge.session.events import Cause
 
 _ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
-_REFUSED = {errno.ECONNREFUSED, 10061}
-_NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10051, 10065}
 _DEFINITE: frozenset[Reason] = frozenset(("unknown-name", "refused"))
 
 
@@ -56,20 +54,30 @@ def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explan
         return Explanation(cause, False, *told)
     at_proxy = proxy if failure.at_proxy and proxy else ""
     host = urlsplit(at_proxy or url).hostname or ""
+    if isinstance(problem, TimeoutError) and failure.seconds is not None:
+        told = unreachable.too_late(failure.step, url, host, failure.seconds, proxy=at_proxy)
+        return Explanation(Cause.UNREACHABLE, False, *told)
     reason = _reason(problem)
-    told = unreachable.unreachable(reason, url, host, proxy=at_proxy, detail=_plain(problem))
+    told = unreachable.unreachable(reason, url, host, proxy=at_proxy, detail=_detail(failure))
     return Explanation(Cause.UNREACHABLE, False, *told, definite=reason in _DEFINITE)
 
 
+def _detail(failure: NotConnected) -> str:
+    problem = failure.reason
+    if failure.step == "proxy" and isinstance(problem, Disconnected):
+        return "it closed the connection without an answer"
+    if failure.step == "handshake":
+        return f"the connection was lost during the TLS handshake ({_plain(problem)})"
+    return _plain(problem)
+
+
 def _reason(problem: Exception) -> Reason:
-    numbers = {int(found) for found in _ERRNO.findall(str(problem))} | {getattr(problem, "errno", None) or 0}
     if isinstance(problem, socket.gaierror | UnicodeError):
         return "silent-name-service" if getattr(problem, "errno", None) == socket.EAI_AGAIN else "unknown-name"
-    if isinstance(problem, TimeoutError) or errno.ETIMEDOUT in numbers:
+    if isinstance(problem, TimeoutError):
         return "timed-out"
-    if numbers & _REFUSED:
-        return "refused"
-    return "no-route" if numbers & _NO_ROUTE else "other"
+    numbers = {int(found) for found in _ERRNO.findall(str(problem))} | {getattr(problem, "errno", None) or 0}
+    return unreachable.reason_of(numbers)
 
 
 def _no_tls(problem: ssl.SSLError, where: str) -> tuple[Cause, Told]:

@@ -104,7 +104,9 @@ async def test_a_handshake_that_never_ends_is_given_up(client_tls: ssl.SSLContex
         way = Way(Origin("https", "127.0.0.1", server.port), None, client_tls)
         failure = await refusal(way, 0.05)
         assert isinstance(failure.reason, TimeoutError)
-        assert not failure.at_proxy
+        assert (failure.step, failure.at_proxy) == ("handshake", False)
+        assert failure.seconds
+        assert failure.seconds > 0.03
 
 
 async def test_giving_up_closes_the_connection(client_tls: ssl.SSLContext) -> None:

@@ -8,6 +8,7 @@ import h11
 import pytest
 import trustme
 
+from bridge.protocol.unreachable import Step
 from bridge.remote.connecting import NotConnected, ProxyRefused
 from bridge.remote.failures import explain
 from bridge.remote.http1 import Disconnected
@@ -46,6 +47,7 @@ def tls_error(reason: str) -> ssl.SSLError:
         (OSError("[WinError 10065] x"), "there is no network route to it"),
         (TimeoutError(), "no answer in the time given to connect"),
         (OSError(errno.ETIMEDOUT, "x"), "no answer in the time given to connect"),
+        (OSError("[WinError 10060] x"), "no answer in the time given to connect"),
         (socket.gaierror(-2, "unknown"), "the name mcp.example.com is not known to the name service"),
         (UnicodeError("label too long"), "the name mcp.example.com is not known to the name service"),
         (Disconnected("the server closed the connection without an answer"), "the server closed the connection"),
@@ -178,6 +180,35 @@ def test_a_silent_name_service_is_told_from_an_unknown_name() -> None:
     _, message, hint = connecting(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"))
     assert message == f"Cannot reach {URL}: the name service did not answer for mcp.example.com."
     assert "network" in hint
+
+
+@pytest.mark.parametrize(
+    ("step", "at_proxy", "message"),
+    [
+        ("name", False, "the name service did not answer for mcp.example.com within"),
+        ("connection", False, "no TCP connection to mcp.example.com came about within"),
+        (
+            "handshake",
+            False,
+            "mcp.example.com took the connection, but did not finish the TLS handshake within",
+        ),
+        ("name", True, f"the proxy {PROXY}: the name service did not answer for proxy.example within"),
+        ("connection", True, f"the proxy {PROXY}: no TCP connection to proxy.example came about within"),
+        ("proxy", True, f"the proxy {PROXY}: it took the connection, but did not answer within"),
+        (
+            "handshake",
+            True,
+            f"the proxy {PROXY}: proxy.example took the connection, but did not finish the TLS handshake within",
+        ),
+    ],
+)
+def test_what_was_waited_for_is_told(step: Step, at_proxy: bool, message: str) -> None:
+    problem = NotConnected(TimeoutError(), at_proxy=at_proxy, step=step, seconds=2.04)
+    explained = explain(problem, URL, PROXY)
+    assert explained.message == f"Cannot reach {URL}: {message} 2 seconds."
+    assert (explained.cause, explained.sent, explained.definite) == (Cause.UNREACHABLE, False, False)
+    assert explained.hint.endswith(".")
+    assert ("HTTPS_PROXY" in explained.hint) == (at_proxy and step != "name")
 
 
 # -- over real sockets

@@ -104,6 +104,19 @@ async def test_a_proxy_that_says_nothing(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as front:
         failure = await refusal(Way(SECURE, proxied("http", front), client_tls), 0.05)
         assert isinstance(failure.reason, TimeoutError)
+        assert (failure.step, failure.at_proxy) == ("proxy", True)
+
+
+async def test_a_proxy_whose_handshake_never_ends(client_tls: ssl.SSLContext) -> None:
+    async with RawServer(Peer.gone) as front:
+        failure = await refusal(Way(SECURE, proxied("https", front), client_tls), 0.05)
+        assert (failure.step, failure.at_proxy) == ("handshake", True)
+
+
+async def test_a_server_behind_a_proxy_whose_handshake_never_ends(client_tls: ssl.SSLContext) -> None:
+    async with RawServer(Peer.gone) as server, RawServer(TunnelProxy(server.port)) as front:
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls), 0.05)
+        assert (failure.step, failure.at_proxy) == ("handshake", False)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5", "socks5h"])
