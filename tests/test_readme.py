@@ -11,7 +11,7 @@ import click
 import pytest
 
 from bridge.app.host_entries import HostFile, Key, host_files, read_entries
-from bridge.cli.main import cli, run
+from bridge.cli.program import cli, run
 from bridge.config import SignInSettings
 from bridge.oauth.tabs import PAUSE
 

@@ -20,10 +20,9 @@ from typing import Any
 
 import click
 
-from bridge.cli.options import is_blank
+from bridge.cli.settings import PROGRAM, is_blank
 from bridge.errors import UsageError
 
-PROGRAM = "mcp-remote-bridge"
 NAME_OR_URL = "NAME_OR_URL"
 """How an argument is shown that is a server's URL or name."""
 

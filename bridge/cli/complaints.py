@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from bridge.cli.commands import NAME_OR_URL, PROGRAM
+from bridge.cli.commands import NAME_OR_URL
 from bridge.cli.options import source_of
+from bridge.cli.settings import PROGRAM
 
 
 def describe(error: click.ClickException) -> str:

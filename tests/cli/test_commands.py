@@ -15,7 +15,8 @@ import click
 import pytest
 
 from bridge.cli.commands import OneCommand, command_first
-from bridge.cli.main import cli, main
+from bridge.cli.main import main
+from bridge.cli.program import cli
 from bridge.errors import UsageError, missing_package
 from tests.support.waits import stretched
 

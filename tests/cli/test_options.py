@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from bridge.cli.main import main, run
-from bridge.cli.options import unknown_variables
+from bridge.cli.main import main
+from bridge.cli.program import run
+from bridge.cli.settings import unknown_variables
 from bridge.config import Settings
 
 URL = "https://example.com/mcp"

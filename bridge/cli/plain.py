@@ -1,0 +1,124 @@
+"""A plain command line, read without click, whose import would be a seventh of the time until the host has its answer.
+
+It is what a host's entry holds, and it is read from the same rows (`option_table`). Whatever is not as plain as this is
+left to click, with every complaint:
+
+| plain | left to click |
+|---|---|
+| `URL`, `run URL`, or no word and MCP_BRIDGE_URL | a command, `help`, several words, a word that is no URL, `--` |
+| `--name VALUE`, `--name=VALUE` | an unknown or repeated option, a value missing, blank or beginning with `-` |
+| a variable with a value | one whose value is blank |
+| a choice in the table's own spelling | in capitals, or none of them |
+| a flag; its variable as 1, true, 0 or false | with a value; another word |
+| numbers and paths that can be used | any other |
+
+So both readings of the same words give the same values, or there is only click's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bridge.cli.option_table import CHOICE, FILE, FLAG, INTEGER, LINES, OPTIONS, SECONDS, SECONDS_OR_NEVER, Row
+from bridge.cli.settings import URL_VARIABLE, is_blank, is_url
+from bridge.config import parse_seconds
+from bridge.errors import UsageError
+
+_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class Plain(NamedTuple):
+    """What stands on a plain command line: the URL, if it is there, and a value for each option."""
+
+    words: tuple[str, ...]
+    options: dict[str, Any]
+    secret_in_arguments: bool
+
+
+class _NotPlain(Exception):
+    """Click is to read it."""
+
+
+def read_plain(words: Sequence[str], environ: Mapping[str, str]) -> Plain | None:
+    """Read the words of a run; None where click has to."""
+    try:
+        free, given = _split(words, {row.name: row for row in OPTIONS})
+        if not free and is_blank(environ.get(URL_VARIABLE, "")):
+            return None
+        options = {row.key: _value(row, given.get(row.name), environ) for row in OPTIONS}
+    except (_NotPlain, UsageError, ValueError, RuntimeError):
+        return None
+    return Plain(free, options, "--client-secret" in given)
+
+
+def _split(words: Sequence[str], rows: Mapping[str, Row]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """The free words without `run`, and what was given to each option."""
+    free: list[str] = []
+    given: dict[str, list[str]] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            free.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        row = rows.get(name)
+        if row is None or (row.kind == FLAG and equals) or (row.kind != LINES and name in given):
+            raise _NotPlain
+        if row.kind != FLAG and not equals:
+            value = next(rest, "")
+            if value.startswith("-"):
+                raise _NotPlain
+        if row.kind != FLAG and is_blank(value):
+            raise _NotPlain
+        given.setdefault(name, []).append(value)
+    if free[:1] == ["run"]:
+        del free[0]
+    if len(free) > 1 or not all(map(is_url, free)):
+        raise _NotPlain
+    return tuple(free), given
+
+
+def _value(row: Row, given: list[str] | None, environ: Mapping[str, str]) -> Any:
+    if row.kind == FLAG:
+        return given is not None or _flag(environ.get(row.variable))
+    if row.kind == LINES:
+        return tuple(given if given is not None else _lines(environ.get(row.variable)))
+    text = given[0] if given is not None else environ.get(row.variable) or None
+    if text is None:
+        text = row.default
+    elif is_blank(text):
+        raise _NotPlain
+    return None if text is None else _converted(row, text)
+
+
+def _flag(text: str | None) -> bool:
+    if not text:
+        return False
+    if text not in _FLAGS:
+        raise _NotPlain
+    return _FLAGS[text]
+
+
+def _lines(text: str | None) -> Sequence[str]:
+    if not text:
+        return ()
+    if is_blank(text):
+        raise _NotPlain
+    return [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
+
+
+def _converted(row: Row, text: str) -> Any:
+    """Raises `_NotPlain`, `UsageError`, ValueError or RuntimeError for what click is to complain of."""
+    if row.kind == CHOICE:
+        if text not in row.choices:
+            raise _NotPlain
+        return text
+    if row.kind == FILE:
+        return Path(text).expanduser()
+    if row.kind == INTEGER:
+        return int(text)
+    if row.kind in {SECONDS, SECONDS_OR_NEVER}:
+        return parse_seconds(text, row.name, zero_is_none=row.kind == SECONDS_OR_NEVER)
+    return text

@@ -1,0 +1,123 @@
+"""The commands as click has them, and click's part in running them. A plain run gets by without it (`plain`)."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from bridge import __version__
+from bridge.cli import running
+from bridge.cli.commands import Commands, OneCommand, WordArgument
+from bridge.cli.complaints import describe
+from bridge.cli.options import callback_options, run_options, settings_from
+from bridge.cli.settings import PROGRAM
+from bridge.config import SignInSettings, check_metadata_url
+from bridge.errors import BridgeError
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class BadCommandLine(BridgeError):
+    """What click found wrong, in the bridge's words."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@click.group(cls=Commands, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Connect an MCP host on stdin and stdout to the remote MCP server at URL.
+
+    An MCP host, such as Claude Desktop or Cursor, runs this from an entry in its configuration. In a terminal, use the
+    commands.
+
+    Each option can also be set by an environment variable: MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL.
+    MCP_BRIDGE_URL sets the URL; MCP_BRIDGE_HEADER holds headers, one per line.
+    """
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("url", nargs=-1, metavar="URL")
+@run_options
+def run(url: Sequence[str], **options: Any) -> None:
+    """Connect the host to the server at URL. The word "run" may be left out."""
+    sys.exit(running.run(settings_from(url, options, os.environ)))
+
+
+@cli.command("client-metadata", cls=OneCommand, context_settings=_CONTEXT)
+@click.argument("url", cls=WordArgument, metavar="URL")
+@callback_options
+def client_metadata(url: str, callback_port: int | None, callback_host: str, callback_path: str) -> None:
+    """Print the OAuth client metadata document for URL.
+
+    Host what is printed at URL, then run the bridge with --client-metadata-url URL: servers that accept such documents
+    need no registration. Where a server compares the redirect URI's port, pass the same --callback-port to both.
+    """
+    import json
+
+    from bridge.oauth.registration import document
+
+    check_metadata_url(url)
+    settings = SignInSettings(callback_port=callback_port, callback_host=callback_host, callback_path=callback_path)
+    hosts = dict.fromkeys((settings.callback_host, "localhost", "127.0.0.1"))
+    port = "" if callback_port is None else f":{callback_port}"
+    redirect_uris = [f"http://{host}{port}{settings.callback_path}" for host in hosts]
+    click.echo(json.dumps(document(url, redirect_uris), indent=2))
+
+
+def run_program(words: Sequence[str]) -> int:
+    """Do what the command line says; return the exit code. Raises `BridgeError` and KeyboardInterrupt."""
+    _write_anything()
+    try:
+        code = cli.main(list(words), prog_name=PROGRAM, standalone_mode=False)
+    except click.ClickException as error:
+        raise BadCommandLine(describe(error), error.exit_code) from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except OSError as error:
+        if not _is_lost_stdout(error):
+            raise
+        if not _is_closed_pipe(error):  # Whoever reads on, such as `head`, has what it wanted.
+            raise BridgeError(f"The output could not be written to stdout: {error.strerror or error}.") from None
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _write_anything() -> None:
+    """A name that the code page of a pipe (Windows) has no letters for is written escaped, and stops nothing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _is_lost_stdout(error: OSError) -> bool:
+    """Whether the error is that stdout could not be written. What is left to be written is given up then."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    frame = where.tb_frame if where else None
+    # Click writes everything, its own help too, in `echo`.
+    if frame is None or frame.f_code is not click.echo.__code__:
+        return False
+    stream = frame.f_locals.get("file")
+    if stream is None or stream is not sys.stdout:
+        return False
+    with suppress(OSError, ValueError):
+        # The interpreter writes the rest when it ends, and would complain.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+    return True
+
+
+def _is_closed_pipe(problem: OSError) -> bool:
+    # Windows says EINVAL of a pipe whose other end is closed.
+    return problem.errno == errno.EPIPE or (sys.platform == "win32" and problem.errno == errno.EINVAL)

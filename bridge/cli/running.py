@@ -1,0 +1,53 @@
+"""A run, once its settings are known; what is told when it, or a command, fails in a way that nobody foresaw."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+from bridge.config import Settings
+from bridge.errors import BridgeError, missing_package
+
+LEVEL_VARIABLE = "MCP_BRIDGE_LOG_LEVEL"
+
+
+def run(settings: Settings) -> int:
+    """Bridge until the host is done; return the exit code. Raises `BridgeError`."""
+    try:
+        # The loop and the HTTP client are dear to import: not for --help, and not for a usage error.
+        from bridge.app.main import run_bridge
+
+        return run_bridge(settings)
+    except BridgeError:
+        raise
+    except Exception as error:
+        raise defect(error, settings) from error
+
+
+def defect(error: Exception, settings: Settings | None) -> BridgeError:
+    """What to tell of an exception that nothing expected; at the level debug its traceback is written, too."""
+    if isinstance(error, ModuleNotFoundError) and (said := missing_package(error.name)):
+        return BridgeError(said)
+    # Its text is unknown and may hold a secret; only debug shows it, through the redactor.
+    if (settings.log_level if settings else os.environ.get(LEVEL_VARIABLE)) == "debug":
+        import traceback
+
+        from bridge.app.redact import Redactor
+
+        redactor = Redactor()
+        if settings:
+            redactor.add_headers(settings.headers)
+            redactor.add(settings.sign_in.client_secret)
+        write(redactor("".join(traceback.format_exception(error))))
+    return BridgeError(
+        f"Stopped by an unexpected {type(error).__name__}, a defect of the bridge.",
+        hint=f"To see where, run it again with {'--log-level debug' if settings else f'{LEVEL_VARIABLE}=debug'}.",
+    )
+
+
+def write(text: str) -> None:
+    """Write to stderr, if there is one: a host may have closed it, a Windows program without a console has none."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

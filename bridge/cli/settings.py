@@ -1,0 +1,164 @@
+"""How the values of a run's options become `Settings`: `bridge.config` judges them, whoever has read them.
+
+A message reads the same whether a value came from an option or a variable. Nothing here needs click: a run that a host
+starts gets by without it (`plain`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bridge.cli.option_table import OPTIONS, PREFIX
+from bridge.config import (
+    CLIENT_SECRET_VARIABLE,
+    PATIENCE_VARIABLE,
+    Header,
+    Settings,
+    SignInSettings,
+    is_loopback,
+    merge_headers,
+    parse_authorize_param,
+    parse_header,
+    parse_seconds,
+    read_client_secret,
+    read_header_file,
+)
+from bridge.errors import UsageError
+
+PROGRAM = "mcp-remote-bridge"
+
+URL_VARIABLE = "MCP_BRIDGE_URL"
+TAB_PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
+
+_TESTS_OWN = "MCP_BRIDGE_TEST_"
+_NO_OPTIONS = frozenset((URL_VARIABLE, PATIENCE_VARIABLE, TAB_PAUSE_VARIABLE))
+"""Variables that no option stands for."""
+
+_BARE_ADDRESS = r"(?P<host>[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(:\d{1,5})?([/?].*)?"
+
+
+def settings_of(
+    words: Sequence[str],
+    options: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    empty: Sequence[str] = (),
+    secret_in_arguments: bool = True,
+) -> Settings:
+    """Make the settings of a run from the command line's free words, its options and the environment.
+
+    `options` has a value for each row of `option_table.OPTIONS`, or for some. `empty` are the options that were given
+    without one; `secret_in_arguments` tells whether the client's secret stands on the command line, not in a variable.
+
+    Raises `UsageError`. Headers come first: one that was broken at its spaces leaves words behind.
+    """
+    values = dict(options)
+    given = _headers(values.pop("header", ()), values.pop("header_file", None), environ)
+    patience = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
+    sign_in, remarks = _sign_in(values, environ, in_arguments=secret_in_arguments)
+    return Settings(
+        url=_url(words, environ),
+        headers=given,
+        patience=patience or 30.0,
+        sign_in=sign_in,
+        remarks=(*remarks, *unknown_variables(environ)),
+        notes=_empty(empty),
+        **values,
+    )
+
+
+def is_blank(value: object) -> bool:
+    """Whether a value that was given says nothing."""
+    return isinstance(value, str) and not value.strip()
+
+
+def is_url(word: str) -> bool:
+    """Whether a word is meant as a URL."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", word) is not None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for each variable that is named as if it was for the bridge, and is not."""
+    named = [name for name in environ if name.upper().startswith(PREFIX) and environ[name]]
+    strange = [name for name in named if name not in _NO_OPTIONS and not name.upper().startswith(_TESTS_OWN)]
+    if not strange:
+        return ()
+    known = sorted(_NO_OPTIONS | {row.variable for row in OPTIONS})
+    return tuple(_unknown_variable(name, known) for name in sorted(strange) if name not in known)
+
+
+def _unknown_variable(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"The environment variable {name} has no effect: the bridge has no setting of that name.{meant}"
+
+
+def _empty(names: Sequence[str]) -> tuple[str, ...]:
+    names = list(dict.fromkeys(names))
+    if not names:
+        return ()
+    return (f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} empty, which counts as not given.",)
+
+
+def _sign_in(
+    values: dict[str, Any], environ: Mapping[str, str], *, in_arguments: bool
+) -> tuple[SignInSettings, tuple[str, ...]]:
+    """Take the options of signing in out of `values`; return them, and what to warn of."""
+    own = {name: values.pop(name) for name in SignInSettings.__slots__ if name in values}
+    params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
+    remarks: tuple[str, ...] = ()
+    if (text := own.pop("client_secret", None)) is not None:
+        source = "--client-secret" if in_arguments else CLIENT_SECRET_VARIABLE
+        own["client_secret"], warning = read_client_secret(text, environ, source, in_arguments=in_arguments)
+        remarks = (warning,) if warning else ()
+    return SignInSettings(authorize_params=params, **own), remarks
+
+
+def _headers(texts: Sequence[str], file: Path | None, environ: Mapping[str, str]) -> tuple[Header, ...]:
+    from_file = read_header_file(file, environ) if file else ()
+    return merge_headers(from_file, [parse_header(text, environ) for text in texts])
+
+
+def _url(words: Sequence[str], environ: Mapping[str, str]) -> str:
+    words = [word for word in words if not is_blank(word)]
+    source = ""
+    if not words:
+        if is_blank(url := environ.get(URL_VARIABLE, "")):
+            raise UsageError(
+                "No URL was given.",
+                hint="Usage: mcp-remote-bridge [OPTIONS] URL; mcp-remote-bridge --help explains the options.",
+            )
+        words, source = [url], URL_VARIABLE
+    if len(words) > 1:
+        # Not shown: these may be the rest of a header, with its secret, broken at a space.
+        raise UsageError(
+            f"{len(words)} arguments stand where one URL belongs.",
+            hint="Options may come before or after it. Some hosts break an argument at its spaces: "
+            "write --header 'Name:${VAR}' without any.",
+        )
+    if not is_url(words[0]):
+        raise _not_a_url(words[0], source)
+    return words[0]
+
+
+def _not_a_url(word: str, variable: str) -> UsageError:
+    address = re.fullmatch(_BARE_ADDRESS, word)
+    host = address["host"] if address else ""
+    # A longer or stranger word may be a token that lost its header; it is not shown.
+    is_plain = re.fullmatch(r"[A-Za-z][A-Za-z-]{0,19}", word) is not None
+    if "." in host or host.startswith("[") or host.lower() == "localhost":
+        scheme = "http" if is_loopback(host.strip("[]")) else "https"
+        where = f"{variable} is not a URL: {word}." if variable else f"{word} is not a URL."
+        return UsageError(where, hint=f"Did you mean {scheme}://{word} ?")
+    if variable:
+        message = f"{variable} is not a URL{f': {word!r}' if is_plain else ''}."
+        return UsageError(message, hint="A URL looks like https://example.com/mcp.")
+    return UsageError(
+        f"{f'{word!r}' if is_plain else 'The argument'} is neither a URL nor a command.",
+        hint="A URL looks like https://example.com/mcp; mcp-remote-bridge --help lists the commands.",
+    )
