@@ -2,6 +2,10 @@
 
 Two departures, both for MCP: an event without data is still told when it carries an id or a retry time (a server primes
 resumption with them), and what is buffered has a limit. Values stay bytes: the data is JSON that is passed on as it is.
+
+A large event is held once. Its data is gathered in one buffer as soon as the field's name is known, line after line;
+that buffer is what the event carries. A line costs no more than its bytes: a million empty `data` lines are a million
+newlines.
 """
 
 from __future__ import annotations
@@ -10,7 +14,11 @@ import codecs
 
 import msgspec
 
+from bridge.protocol.jsonrpc import Octets
+
+_DATA = b"data:"
 _MOST_DIGITS = 18
+_LONGEST_OTHER = 1 << 20
 _DIGITS = frozenset(b"0123456789")
 
 
@@ -22,7 +30,7 @@ class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
     """One event. `data` is None where the event had none; `id` is None where it had none; `retry` in milliseconds."""
 
     type: bytes = b"message"
-    data: bytes | None = None
+    data: Octets | None = None
     id: bytes | None = None
     retry: int | None = None
 
@@ -32,16 +40,20 @@ class EventStreamDecoder:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._tail: list[bytes] = []
-        self._tail_size = 0
+        self._tail = bytearray()
+        self._is_in_data = False
         self._skip_newline = False
         self._head = b""
         self._started = False
         self._type = b""
-        self._data: list[bytes] = []
-        self._data_size = 0
+        self._data: Octets | None = None
         self._id: bytes | None = None
         self._retry: int | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes that are buffered for the event under way."""
+        return len(self._tail) + len(self._data or b"") + len(self._type) + len(self._id or b"")
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Return the events that this chunk completes. Raises `EventTooLarge`."""
@@ -53,22 +65,21 @@ class EventStreamDecoder:
             self._started = True
             chunk = chunk.removeprefix(codecs.BOM_UTF8)
         chunk = self._with_plain_newlines(chunk)
-        first, newline, rest = chunk.partition(b"\n")
-        self._hold(first)
-        if not newline:
-            return []
+        if self._is_in_data or self._tail:
+            piece, newline, chunk = chunk.partition(b"\n")
+            if not self._end_line(piece, is_whole=bool(newline)):
+                return []
+        lines = chunk.split(b"\n")
+        tail = lines.pop()
         events: list[ServerSentEvent] = []
-        lines = rest.split(b"\n")
-        lines[:0] = [b"".join(self._tail)]
-        last = lines.pop()
-        self._tail.clear()
-        self._tail_size = 0
         for line in lines:
             if line:
                 self._field(line)
             else:
                 self._dispatch(events)
-        self._hold(last)
+        if tail:
+            self._begin_line(tail)
+        self._check_size()
         return events
 
     def _with_plain_newlines(self, chunk: bytes) -> bytes:
@@ -81,23 +92,55 @@ class EventStreamDecoder:
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return chunk
 
-    def _hold(self, piece: bytes) -> None:
-        if piece:
-            self._tail.append(piece)
-            self._tail_size += len(piece)
-            self._check_size()
+    def _begin_line(self, part: bytes) -> None:
+        """A line came in part. Data is gathered where it will stay; any other line is held until it is whole."""
+        if len(part) <= len(_DATA) or not part.startswith(_DATA):
+            self._tail = bytearray(part)
+            return
+        self._open_data(part[len(_DATA) :].removeprefix(b" "))
+        if not isinstance(self._data, bytearray):
+            self._data = bytearray(self._data or b"")
+        self._is_in_data = True
+
+    def _end_line(self, piece: bytes, *, is_whole: bool) -> bool:
+        """Go on with a line that came in part; return whether it is whole now."""
+        if self._is_in_data:
+            assert isinstance(self._data, bytearray)  # noqa: S101 - `_begin_line` made it one
+            self._data += piece
+        elif is_whole:
+            line, self._tail = bytes(self._tail + piece), bytearray()
+            self._field(line)
+        elif len(self._tail) <= len(_DATA):
+            line, self._tail = bytes(self._tail + piece), bytearray()
+            self._begin_line(line)
+        else:
+            self._tail += piece
+            if len(self._tail) > _LONGEST_OTHER:
+                raise EventTooLarge(f"a line that is not data is larger than {_LONGEST_OTHER} bytes")
+        self._check_size()
+        if is_whole:
+            self._is_in_data = False
+        return is_whole
+
+    def _open_data(self, value: bytes) -> None:
+        """Begin a `data` line. A single one stays what it is; several share a buffer."""
+        if self._data is None:
+            self._data = value
+            return
+        if not isinstance(self._data, bytearray):
+            self._data = bytearray(self._data)
+        self._data += b"\n"
+        self._data += value
 
     def _check_size(self) -> None:
-        if self._tail_size + self._data_size > self._max_bytes:
+        if self.held > self._max_bytes:
             raise EventTooLarge(f"an event is larger than {self._max_bytes} bytes")
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
-            self._data_size += len(value)
-            self._check_size()
+            self._open_data(value)
         elif name == b"event":
             self._type = value
         elif name == b"id":
@@ -107,14 +150,10 @@ class EventStreamDecoder:
             self._retry = int(value[-_MOST_DIGITS:])
 
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
-        data = b"\n".join(self._data) if self._data else None
+        data = self._data
+        if data is not None and len(data) > self._max_bytes:
+            self._check_size()
         if data is not None or self._id is not None or self._retry is not None:
             events.append(ServerSentEvent(self._type or b"message", data or None, self._id, self._retry))
-        self._reset()
-
-    def _reset(self) -> None:
         self._type = b""
-        self._data = []
-        self._data_size = 0
-        self._id = None
-        self._retry = None
+        self._data = self._id = self._retry = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from bridge.protocol.jsonrpc import Octets
 from bridge.protocol.sse import ServerSentEvent
 
 _REMEMBERED = 128
@@ -26,7 +27,7 @@ class Cursor:
         self.pause: float | None = None
         self._seen: deque[bytes] | None = None
 
-    def take(self, event: ServerSentEvent) -> bytes | None:
+    def take(self, event: ServerSentEvent) -> Octets | None:
         """Move to the event and return its data; None where there is none to deliver, or it was delivered before."""
         if event.retry is not None:
             self.pause = min(event.retry / 1000, _MAX_PAUSE)

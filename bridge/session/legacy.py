@@ -76,7 +76,7 @@ class Legacy:
     def take(self, event: EventReceived) -> None:
         """Something came down the stream."""
         if event.event.type == b"endpoint":
-            self._take_endpoint(event.event.data or b"")
+            self._take_endpoint(bytes(event.event.data or b""))
         elif event.event.data is not None and event.event.type == b"message":
             self._answers.take(event.event.data)
 
