@@ -101,6 +101,7 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
 
     def on_stop() -> None:
         end_for_certain(_LAST_MOMENT, 0)
+        connections.rest()
         if authorization is not None:
             # Beside the rest: a refresh under way needs what time there is.
             closing.append(asyncio.create_task(authorization.close()))

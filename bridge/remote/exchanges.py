@@ -2,10 +2,27 @@
 
 Redirects are followed on the same origin only, for no header of the user's may reach another, and keep the method: a
 server that moved its endpoint wants the message, not a GET (RFC 9110, 15.4).
+
+Every wait in this room has an end. The host's cancel ends all of them; besides:
+
+| what is waited for | where | what ends it |
+|---|---|---|
+| a place, where too many requests are unanswered | `connections` | 30 s, with a sentence |
+| a connection, also one opened ahead | `connecting` | `connect_timeout` |
+| the server taking a request | `http1` | 30 s in which it takes no byte |
+| the head of a response, the body of an answer | `http1` | `read_timeout` where one is set; else the host alone |
+| the next event of a stream, the standing one too | `http1` | TCP keep-alive finds a peer that is gone |
+| the body of an error | `_read` | 10 s in all, then its status counts alone |
+| the body of a refused token | `responses` | 5 s, then the head counts alone |
+| the body of a redirect | `responses` | 1 s, then the connection is closed |
+| a turn to read on while others hold much | `budget` | who goes first is ended if it brings nothing for 30 s |
+| the host taking what lies in the output | `clear` | the host: reading, or closing its end |
+| a token | `credentials` | the sign-in's own ends |
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import zlib
@@ -20,12 +37,23 @@ from bridge.protocol import mcp
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
 from bridge.remote.budget import Budget
 from bridge.remote.connecting import NotConnected, origin_of
-from bridge.remote.connections import Connections
+from bridge.remote.connections import Connections, NoPlace
 from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
 from bridge.remote.failures import explain
-from bridge.remote.http1 import Header, HttpConnection
-from bridge.remote.responses import MAX_PAGE_BYTES, decoded, every, first, is_stream, retry_after, said_by, skip
+from bridge.remote.decoding import Incomplete
+from bridge.remote.http1 import Header, HttpConnection, Stalled
+from bridge.remote.responses import (
+    MAX_PAGE_BYTES,
+    announced_length,
+    decoded,
+    every,
+    first,
+    is_stream,
+    retry_after,
+    said_by,
+    skip,
+)
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -46,6 +74,8 @@ _MAX_REDIRECTS = 5
 _MAX_REFUSALS = 8
 _MAX_UNFINISHED_BYTES = 32 * 1024 * 1024
 _MAX_MOVES = 100
+_MAX_UPLOADS = 2
+_ERROR_SECONDS = 10.0
 _LONGEST_SESSION_ID = 4096
 _PERMANENT = {301, 308}
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -80,6 +110,10 @@ class _Refused(Exception):
         self.hint = hint
 
 
+class _UploadBroke(Exception):
+    """The connection ended while a large request was being sent, without an answer."""
+
+
 class Remote:
     """The server at `url`. `headers` are the user's, sent to its origin and nowhere else.
 
@@ -108,17 +142,23 @@ class Remote:
         self._emit = emit
         self._clear = clear
         self._cookies = Cookies()
-        self._budget = Budget(_MAX_UNFINISHED_BYTES)
+        self._budget = Budget(_MAX_UNFINISHED_BYTES, clear)
         self._moved: dict[str, str] = {}
         self._has_connected = False
 
     async def run(self, request: RemoteRequest) -> None:
         """Carry an exchange out and emit what happens; the last event ends it. Raises nothing but cancellation."""
         url = request.url or self._url
-        redirects = refusals = step_ups = 0
+        redirects = refusals = step_ups = uploads = 0
         try:
             while True:
-                outcome = await self._attempt(request, self._moved.get(url, url), step_ups)
+                try:
+                    outcome = await self._attempt(request, self._moved.get(url, url), step_ups)
+                except _UploadBroke as problem:
+                    uploads += 1
+                    if uploads == _MAX_UPLOADS:
+                        raise _broken_upload(url, len(request.body or b"")) from problem
+                    continue
                 if outcome is None:
                     return
                 if isinstance(outcome, str):
@@ -163,6 +203,12 @@ class Remote:
         except NotConnected as problem:
             self._emit(ExchangeFailed(request.exchange, *explain(problem, url, self._proxy)))
             return None
+        except NoPlace as problem:
+            raise _Refused(
+                Cause.UNREACHABLE,
+                f"{url} cannot be asked more at a time: {problem}.",
+                "Cancel some of them, or start the bridge again.",
+            ) from problem
         self._connected()
         response: h11.Response | None = None
         try:
@@ -180,9 +226,16 @@ class Remote:
         except EventTooLarge as problem:
             connection.abort()
             raise _Refused(Cause.TOO_LARGE, f"{url} sent too much: {problem}.") from problem
+        except Incomplete as problem:
+            self._broken(request, url, problem, response, sent=True)
+            return None
         except zlib.error as problem:
             raise _Refused(Cause.TRUNCATED, f"{url} sent a body that cannot be decompressed.") from problem
         except (OSError, h11.ProtocolError) as problem:
+            if isinstance(problem, Stalled):
+                raise _stalled(url, problem) from problem
+            if isinstance(problem, OSError) and connection.was_slow and not connection.sent and response is None:
+                raise _UploadBroke from problem
             self._broken(request, url, problem, response, sent=connection.sent)
             return None
         finally:
@@ -300,35 +353,52 @@ class Remote:
         return streams
 
     async def _read(self, request: RemoteRequest, url: str, response: h11.Response, connection: HttpConnection) -> None:
-        chunks = decoded(response, connection)
         if self._start(request, url, response):
-            decoder = EventStreamDecoder(MAX_MESSAGE_BYTES)
-            async for chunk in chunks:
-                for event in decoder.feed(bytes(chunk)):
-                    self._emit(EventReceived(request.exchange, event))
-                await self._clear()
-            self._emit(StreamClosed(request.exchange, "the server closed the stream"))
-            return
-        status = response.status_code
+            await self._read_events(request, response, connection)
+        elif response.status_code < 300:
+            _check_size(announced_length(response))
+            await self._read_body(request, response, connection)
+        else:
+            async with asyncio.timeout(_ERROR_SECONDS):
+                await self._read_body(request, response, connection)
+
+    async def _read_events(self, request: RemoteRequest, response: h11.Response, connection: HttpConnection) -> None:
+        exchange = request.exchange
+        decoder = EventStreamDecoder(MAX_MESSAGE_BYTES)
+        was_held = 0
+        async for chunk in decoded(response, connection):
+            for event in decoder.feed(chunk):
+                self._emit(EventReceived(exchange, event))
+            await self._clear()
+            held = decoder.held
+            if held:
+                await self._budget.hold(exchange, held, connection.abort)
+            elif was_held:
+                self._budget.release(exchange)
+            was_held = held
+        self._emit(StreamClosed(exchange, "the server closed the stream"))
+
+    async def _read_body(self, request: RemoteRequest, response: h11.Response, connection: HttpConnection) -> None:
+        exchange, status = request.exchange, response.status_code
         content_type = first(response, b"content-type") or b""
-        pieces: list[bytes | bytearray] = []
-        size = 0
-        announced = connection.announced
-        _check_size(announced)
-        await self._budget.add(request.exchange, announced)
-        async for chunk in chunks:
-            size += len(chunk)
-            pieces.append(chunk)
+        is_page = status >= 300 and not content_type.startswith(mcp.JSON)
+        body: bytes | bytearray = b""
+        async for chunk in decoded(response, connection):
+            if not body:
+                body = chunk
+            else:
+                # One buffer that grows: joining pieces in the end would hold the body twice.
+                if not isinstance(body, bytearray):
+                    body = bytearray(body)
+                body += chunk
+            size = len(body)
             _check_size(size)
-            if size > MAX_PAGE_BYTES and status >= 300 and not content_type.startswith(mcp.JSON):
+            if is_page and size > MAX_PAGE_BYTES:
                 break
-            if not announced:
-                await self._budget.add(request.exchange, len(chunk))
+            await self._budget.hold(exchange, size, connection.abort)
         await self._clear()
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
         wait = retry_after(first(response, b"retry-after"), time.time())
-        self._emit(BodyReceived(request.exchange, status, content_type, body, wait))
+        self._emit(BodyReceived(exchange, status, content_type, body, wait))
 
     def _broken(
         self, request: RemoteRequest, url: str, problem: Exception, response: h11.Response | None, *, sent: bool
@@ -350,6 +420,22 @@ class Remote:
 def _check_size(size: int) -> None:
     if size > MAX_MESSAGE_BYTES:
         raise EventTooLarge(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
+
+
+def _stalled(url: str, problem: Stalled) -> _Refused:
+    return _Refused(
+        Cause.UNREACHABLE,
+        f"{url} does not take the request: {problem}.",
+        "The server or a proxy before it hangs, or the network is very slow; try again later.",
+    )
+
+
+def _broken_upload(url: str, size: int) -> _Refused:
+    return _Refused(
+        Cause.PROTOCOL,
+        f"{url} closed the connection while a request of {size} bytes was being sent, {_MAX_UPLOADS} times.",
+        "The server or a proxy before it may limit the size of requests; send less at a time.",
+    )
 
 
 def _unauthorized(problem: BridgeError) -> _Refused:

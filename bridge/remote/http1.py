@@ -1,4 +1,18 @@
-"""HTTP/1.1 on one connection: a request, the head of its response, its body, the next request. The grammar is h11's."""
+"""HTTP/1.1 on one connection: a request, the head of its response, its body, the next request. The grammar is h11's.
+
+A body of known length from 256 kB on goes past h11, which would copy each byte three times more: it is the next so many
+bytes of the connection, and what follows them is given back to h11, where the rule for reuse (`reuse`) finds it.
+
+A request with a large body goes out in pieces, and the answer is looked for between them (RFC 9112, 9.5):
+
+| while the body is being sent | what is done |
+|---|---|
+| nothing comes, and the server takes bytes | the next piece |
+| an answer of 300 and above | it is the result; the rest is not sent, and the connection serves no more |
+| an answer below 300 | it is read, and the rest goes out beside it |
+| the connection breaks | what was received before counts; else `OSError` |
+| the server takes no byte for 30 s | `Stalled` |
+"""
 
 from __future__ import annotations
 
@@ -7,28 +21,40 @@ from collections.abc import AsyncIterator, Sequence
 
 import h11
 
+from bridge.remote.reuse import may_serve
 from bridge.remote.wire import Wire
 
 Header = tuple[bytes, bytes]
 
 _MAX_HEAD = 64 * 1024
-_JOINED = 32 * 1024
+_PIECE = 64 * 1024
 _LARGE = 256 * 1024
+_STALLED_SECONDS = 30.0
 
 
 class Disconnected(ConnectionError):
     """The server closed the connection instead of answering."""
 
 
+class Stalled(ConnectionError):
+    """The server holds the connection and takes nothing of the request any more."""
+
+
 class HttpConnection:
-    """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used."""
+    """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used.
+
+    `sent` tells whether all of the last request was handed to the system; `was_slow` whether its body was too large to
+    be handed over at once.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self.expires = 0.0
         self.sent = False
-        self.announced = 0
+        self.was_slow = False
         self._wire = wire
         self._http = _grammar()
+        self._left = 0
+        self._went_out = True
         self._read_timeout: float | None = None
 
     async def request(
@@ -39,35 +65,41 @@ class HttpConnection:
         body: bytes | None,
         read_timeout: float | None,
     ) -> h11.Response:
-        """Send a request and return the head of its response. `sent` tells whether all of it was handed to the system.
+        """Send a request and return the head of its response.
 
-        `read_timeout` in seconds limits each wait for the server. Raises OSError (`Disconnected`, TimeoutError among
-        them) and `h11.ProtocolError`.
+        `read_timeout` in seconds limits each wait for the server. Raises OSError (`Disconnected`, `Stalled` and
+        TimeoutError among them) and `h11.ProtocolError`.
         """
-        self.sent = False
+        self.sent = self.was_slow = False
         self._read_timeout = read_timeout
         head = self._http.send(h11.Request(method=method, target=target, headers=list(headers))) or b""
-        if body is None:
-            pieces = [head]
-        else:
+        if body is not None:
             self._http.send_with_data_passthrough(h11.Data(data=body))
-            pieces = [head + body] if len(body) < _JOINED else [head, body]
         self._http.send(h11.EndOfMessage())
-        await self._wire.write(*pieces)
-        self.sent = True
-        while True:
-            event = await self._next_event()
-            if isinstance(event, h11.Response):
-                self.announced = _announced(event)
-                return event
+        self._went_out = False
+        try:
+            if body is not None and len(body) > _PIECE:
+                self.was_slow = True
+                response = await self._upload(head, body)
+            else:
+                self._wire.send(head + body if body else head)
+                self.sent = self._went_out = True
+                response = await self._head()
+        except OSError as problem:
+            if self.sent or isinstance(problem, Stalled):
+                raise
+            early = await self._received_head()
+            if early is None:
+                raise
+            response = early
+        self._left = _known_length(response)
+        return response
 
-    async def body(self) -> AsyncIterator[bytes | bytearray]:
-        """The response's body, in pieces as they come; several that came together are one. Raises as `request`.
-
-        Where `announced` is not 0, it is the size in bytes of the one piece that comes.
-        """
-        if self.announced:
-            yield await self._large_body()
+    async def body(self) -> AsyncIterator[bytes]:
+        """The response's body, in pieces as they come; several that came together are one. Raises as `request`."""
+        if self._left:
+            async for piece in self._known_body():
+                yield piece
             return
         pieces: list[bytes] = []
         while True:
@@ -84,46 +116,115 @@ class HttpConnection:
                     yield b"".join(pieces)
                 return
 
-    async def _large_body(self) -> bytearray:
-        """A large body of known length, past the grammar, which would copy each byte three times more."""
-        body = bytearray(self.announced)
-        first, _ = self._http.trailing_data
-        first += self._wire.received()
-        if len(first) > len(body):
-            raise h11.RemoteProtocolError("the body is longer than announced")
-        body[: len(first)] = first
-        if len(first) < len(body):
-            async with asyncio.timeout(self._read_timeout):
-                await self._wire.fill(body, len(first))
-        self._http = _grammar()
-        self.announced = 0
-        return body
+    async def _known_body(self) -> AsyncIterator[bytes]:
+        """The next `_left` bytes; the grammar goes on after them."""
+        piece, _ = self._http.trailing_data
+        while True:
+            over = piece[self._left :]
+            if over:
+                piece = piece[: self._left]
+            self._left -= len(piece)
+            if not self._left:
+                self._http = _grammar()
+                if over:
+                    self._http.receive_data(over)
+            if piece:
+                yield piece
+            if not self._left:
+                return
+            piece = await self._read()
+            if not piece:
+                raise h11.RemoteProtocolError("the connection ended within a body")
 
     def recycle(self) -> bool:
-        """Make ready for the next request; False where this connection can serve no more."""
-        if self._http.our_state is h11.IDLE:
-            return not self.announced
-        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-            return False
-        self._http.start_next_cycle()
-        return True
+        """Make ready for the next request; False where one side is not done with this one."""
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            return True
+        return self._http.our_state is h11.IDLE and not self._left
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the server has kept an idle connection open, as far as can be seen."""
-        return not self._wire.has_news
+    def may_serve(self, now: float) -> bool:
+        """Whether the connection serves one more request (see `reuse`). `now` in seconds, monotonic."""
+        return not self._left and may_serve(
+            self._http, self._wire, went_out=self._went_out, expires=self.expires, now=now
+        )
 
     def abort(self) -> None:
         """Let go of the connection at once; it serves no more."""
         self._http.send_failed()
         self._wire.abort()
 
-    async def _next_event(self) -> h11.Event:
+    # -- sending
+
+    async def _upload(self, head: bytes, body: bytes) -> h11.Response:
+        """Send in pieces and return the head of the response."""
+        wire = self._wire
+        rest = memoryview(body)[_PIECE:]
+        piece: bytes | memoryview = head + body[:_PIECE]
+        progress = _Progress(wire)
+        while True:
+            if wire.has_news:  # Written into a connection that was reset, an answer already there would be lost.
+                await wire.come_in()
+            if not wire.has_received:
+                wire.send(piece)
+                piece = b""
+            while wire.is_full or wire.has_received:
+                if wire.has_received and (response := await self._early_head()) is not None:
+                    if response.status_code < 300:
+                        if piece:
+                            wire.send(piece)
+                        if rest:
+                            wire.send(rest)
+                        self.sent = self._went_out = True
+                    return response
+                if wire.is_full:
+                    await progress.change()
+            if not piece:
+                if not rest:
+                    break
+                piece, rest = rest[:_PIECE], rest[_PIECE:]
+        self.sent = self._went_out = True
+        # What is left with the transport must still be taken; only then may the server think as long as it likes.
+        while not wire.has_received and wire.unsent:
+            await progress.change()
+        return await self._head()
+
+    async def _early_head(self) -> h11.Response | None:
+        """The head of the response, as far as what has come holds one. Raises OSError at the end of the connection."""
+        self._http.receive_data(await self._receivable())
+        return self._buffered_head()
+
+    async def _receivable(self) -> bytes:
+        """What has come already. Raises `Disconnected` where that is the end."""
+        data = await self._wire.read()
+        if not data:
+            raise Disconnected("the server closed the connection before it had the whole request")
+        return data
+
+    async def _received_head(self) -> h11.Response | None:
+        """The head of a response that came before the connection broke."""
+        try:
+            return self._buffered_head() or (await self._early_head() if self._wire.has_received else None)
+        except (OSError, h11.ProtocolError):
+            return None
+
+    def _buffered_head(self) -> h11.Response | None:
         while True:
             event = self._http.next_event()
-            if isinstance(event, h11.Event):
+            if isinstance(event, h11.Response):
                 return event
-            await self._receive()
+            if not isinstance(event, h11.InformationalResponse):
+                return None
+
+    # -- receiving
+
+    async def _head(self) -> h11.Response:
+        while True:
+            event = self._http.next_event()
+            if isinstance(event, h11.Response):
+                return event
+            if not isinstance(event, h11.Event):
+                await self._receive()
 
     async def _read(self) -> bytes:
         if self._read_timeout is None:
@@ -138,11 +239,37 @@ class HttpConnection:
         self._http.receive_data(data)
 
 
+class _Progress:
+    """Waits on a wire while its peer goes on taking what is sent."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._loop = asyncio.get_running_loop()
+        self._not_taken = 0
+        self._deadline = self._loop.time() + _STALLED_SECONDS
+
+    async def change(self) -> None:
+        """Wait for a change. Raises `Stalled` once nothing has been taken for too long, whatever else comes."""
+        while True:
+            not_taken = self._wire.not_taken
+            # Each call comes after a piece was sent or some were taken: a number unlike the last is progress.
+            if not_taken != self._not_taken:
+                self._not_taken = not_taken
+                self._deadline = self._loop.time() + _STALLED_SECONDS
+            elif self._loop.time() >= self._deadline:
+                raise Stalled(f"nothing of the request was taken for {_STALLED_SECONDS:.0f} seconds")
+            try:
+                async with asyncio.timeout_at(self._deadline):
+                    return await self._wire.change()
+            except TimeoutError:
+                continue
+
+
 def _grammar() -> h11.Connection:
     return h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
 
 
-def _announced(response: h11.Response) -> int:
+def _known_length(response: h11.Response) -> int:
     """The length in bytes of a large body, where the head tells it and the connection serves on after it; else 0."""
     length = 0
     for name, value in response.headers:

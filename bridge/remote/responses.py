@@ -10,29 +10,23 @@ from collections.abc import AsyncIterator
 import h11
 
 from bridge.protocol import mcp
+from bridge.remote.decoding import decompressed, is_compressed
 from bridge.remote.http1 import HttpConnection
 from bridge.session.faults import server_message
 
 MAX_PAGE_BYTES = 64 * 1024
 """As much as is read of a response that is not for the host: an error page, a redirect's body."""
 
-_INFLATE_AT_ONCE = 1 << 20
 _REFUSAL_SECONDS = 5.0
+_REDIRECT_SECONDS = 1.0
 
 
-async def decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes | bytearray]:
-    """The body without its content coding. None is asked for; some servers compress all the same."""
-    coding = (first(response, b"content-encoding") or b"").strip().lower()
-    if coding not in {b"gzip", b"x-gzip", b"deflate"}:
-        async for chunk in connection.body():
-            yield chunk
-        return
-    decoder = zlib.decompressobj(wbits=47 if coding != b"deflate" else zlib.MAX_WBITS)
-    async for chunk in connection.body():
-        data = decoder.decompress(chunk, _INFLATE_AT_ONCE)
-        while data:
-            yield data
-            data = decoder.decompress(decoder.unconsumed_tail, _INFLATE_AT_ONCE)
+def decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes]:
+    """The body without its content coding. Raises as `HttpConnection.body`, and `zlib.error`."""
+    coding = first(response, b"content-encoding")
+    if coding is None or not is_compressed(coding):
+        return connection.body()
+    return decompressed(connection.body(), coding)
 
 
 async def said_by(response: h11.Response, connection: HttpConnection) -> str:
@@ -48,12 +42,17 @@ async def said_by(response: h11.Response, connection: HttpConnection) -> str:
 
 
 async def skip(connection: HttpConnection) -> None:
-    """Read a redirect's body, if it is short, so that the connection can serve again."""
+    """Read a redirect's body, so that the connection can serve again.
+
+    One that is long, or does not come at once, is not worth it: the connection is closed then, for its rest is unread.
+    """
     size = 0
-    async for chunk in connection.body():
-        size += len(chunk)
-        if size > MAX_PAGE_BYTES:
-            return
+    with contextlib.suppress(OSError, h11.ProtocolError):
+        async with asyncio.timeout(_REDIRECT_SECONDS):
+            async for chunk in connection.body():
+                size += len(chunk)
+                if size > MAX_PAGE_BYTES:
+                    return
 
 
 def is_stream(response: h11.Response) -> bool:
@@ -70,6 +69,11 @@ def first(response: h11.Response, name: bytes) -> bytes | None:
 def every(response: h11.Response, name: bytes) -> list[bytes]:
     """All headers of this name, in lower case."""
     return [value for key, value in response.headers if key == name]
+
+
+def announced_length(response: h11.Response) -> int:
+    """The length in bytes that the head tells of a body, 0 where it tells none."""
+    return int(first(response, b"content-length") or 0)
 
 
 def retry_after(value: bytes | None, now: float) -> float | None:

@@ -1,15 +1,20 @@
-"""One TCP connection, with TLS or without, straight on asyncio's transports."""
+"""One TCP connection, with TLS or without, straight on asyncio's transports.
+
+Reading is paused exactly while more than `_HIGH_WATER` bytes wait here unread. `_govern_reading` alone decides it,
+after all that lets the buffer grow or empties it, so no way of reading can leave a connection paused.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
+import socket
 import ssl
 import sys
 
-_HIGH_WATER = 1 << 20
-# There `writelines` never tells the protocol to wait, and buffers without a limit (CVE-2024-12254).
-_WRITELINES_IS_BROKEN = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
+_HIGH_WATER = 256 * 1024
+_MACOS_SO_NWRITE = 0x1024
 
 
 class Wire(asyncio.Protocol):
@@ -18,164 +23,173 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
+        self._layers: list[asyncio.Transport] = []
+        self._tls: ssl.SSLObject | None = None
         self._received: list[bytes] = []
         self._size = 0
+        self._is_paused = False
         self._ended = False
         self._error: Exception | None = None
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._may_write = True
+
+    # -- what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
             self.transport = transport
+            self._layers.append(transport)
 
     def data_received(self, data: bytes) -> None:
         self._received.append(data)
         self._size += len(data)
-        if self._size > _HIGH_WATER and self.transport:
-            self.transport.pause_reading()
-        self._wake_reader()
+        self._govern_reading()
+        self._wake()
 
     def eof_received(self) -> bool:
         self._ended = True
-        self._wake_reader()
+        self._wake()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = True
-        self._error = exc
+        self._error = exc or self._error
         self._may_write = True
-        self._wake_reader()
-        if self._writer and not self._writer.done():
-            self._writer.set_result(None)
+        self._wake()
 
     def pause_writing(self) -> None:
         self._may_write = False
 
     def resume_writing(self) -> None:
         self._may_write = True
-        if self._writer and not self._writer.done():
-            self._writer.set_result(None)
+        self._wake()
+
+    # -- how it stands
 
     @property
     def has_news(self) -> bool:
-        """Whether a read would return at once; on an idle connection that means it is over.
+        """Whether anything came that was not read, or the connection is over; on an idle one that means the same.
 
-        The system is asked too: what it knows may not have come through the event loop yet.
+        Looked for wherever it may be: here, with TLS (a record that is not whole yet, too), and with the system, for
+        what the system knows may not have come through the event loop.
         """
-        if self._received or self._ended or self.transport is None:
+        if self._received or self._ended or self._is_paused or self.transport is None:
+            return True
+        if self._tls is not None and (self._tls.pending() or _undeciphered(self.transport)):
             return True
         sock = self.transport.get_extra_info("socket")
         return sock is None or _is_readable(sock.fileno())
 
-    async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Speak TLS from now on. Raises OSError, of which `ssl.SSLError` is one."""
-        if self.transport is None:
-            raise ConnectionResetError("the connection is closed")
-        loop = asyncio.get_running_loop()
-        self.transport = await loop.start_tls(self.transport, self, context, server_hostname=host)
-        if self.transport is None:
-            raise ConnectionResetError("the connection was closed during the TLS handshake")
+    @property
+    def is_full(self) -> bool:
+        """Whether what was sent should go before more is sent."""
+        return not self._may_write
 
-    def abort(self) -> None:
-        """Let go of the connection at once."""
-        if self.transport:
-            self.transport.abort()
+    @property
+    def has_received(self) -> bool:
+        """Whether something is there to be read, or the end, so that `read` returns at once."""
+        return bool(self._received) or self._ended
 
-    def received(self) -> bytes:
-        """Return what has come already."""
-        data = b"".join(self._received)
-        self._received.clear()
-        self._size = 0
-        return data
+    @property
+    def unsent(self) -> int:
+        """Bytes that were sent and have not left the process."""
+        size = 0
+        for layer in self._layers:
+            size += layer.get_write_buffer_size()
+        return size
+
+    @property
+    def not_taken(self) -> int:
+        """Bytes that were sent and that the peer has not confirmed, as far as this system tells (Linux, macOS)."""
+        sock = self.transport.get_extra_info("socket") if self.transport else None
+        return self.unsent + (_in_the_system(sock) if sock is not None and sock.fileno() >= 0 else 0)
+
+    # -- reading
 
     async def read(self) -> bytes:
         """Return all that has come, or wait for some; empty at the end. Raises OSError."""
         if not self._received and not self._ended:
-            self._reader = self._loop.create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
+            await self.change()
         if self._received:
-            data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
-            self._received.clear()
-            if self._size > _HIGH_WATER and self.transport and not self._ended:
-                self.transport.resume_reading()
+            received = self._received
+            data = received[0] if len(received) == 1 else b"".join(received)
+            received.clear()
             self._size = 0
+            self._govern_reading()
             return data
         if self._error is not None:
             raise self._error
         return b""
 
-    async def fill(self, buffer: bytearray, start: int) -> None:
-        """Read into `buffer` from `start` to its end, without copies. Raises OSError, also at an early end."""
-        if self.transport is None or self._ended:
+    def _govern_reading(self) -> None:
+        """Pause reading or resume it: the one place that does."""
+        is_too_much = self._size > _HIGH_WATER
+        if is_too_much is not self._is_paused and self.transport is not None and not self._ended:
+            self._is_paused = is_too_much
+            if is_too_much:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
+    # -- writing
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Hand data to the system, or keep it until the system takes it. Raises OSError where that is known to fail."""
+        if self.transport is None or self._ended or self.transport.is_closing():
             raise self._error or ConnectionResetError("the connection is closed")
-        filler = _Filler(self, buffer, start)
-        self.transport.set_protocol(filler)
-        self.transport.resume_reading()
+        self.transport.write(data)
+        if self.transport.is_closing():
+            raise self._error or ConnectionResetError("the connection broke")
+
+    async def write(self, data: bytes) -> None:
+        """Send, and wait where the peer is slow. Raises OSError."""
+        self.send(data)
+        while not self._may_write:
+            await self.change()
+        if self._error is not None:
+            raise self._error
+
+    async def come_in(self) -> None:
+        """Let come in what the system has: callbacks of the event loop's next turn run after a task that was ready."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    async def change(self) -> None:
+        """Wait until something comes, the connection ends, or more may be sent. One task at a time may wait."""
+        self._waiter = self._loop.create_future()
         try:
-            await filler.done
+            await self._waiter
         finally:
-            self.transport.set_protocol(self)
+            self._waiter = None
 
-    async def write(self, *pieces: bytes) -> None:
-        """Write, and wait where the peer is slow. Raises OSError."""
-        if self.transport is None or self.transport.is_closing() or self._ended:
-            raise self._error or ConnectionResetError("the connection is closed")
-        if _WRITELINES_IS_BROKEN:
-            for piece in pieces:
-                self.transport.write(piece)
-        else:
-            self.transport.writelines(pieces)
-        if not self._may_write:
-            self._writer = self._loop.create_future()
-            try:
-                await self._writer
-            finally:
-                self._writer = None
-            if self._error is not None:
-                raise self._error
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def _wake_reader(self) -> None:
-        if self._reader and not self._reader.done():
-            self._reader.set_result(None)
+    # -- beginning and end
+
+    async def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Speak TLS from now on. Raises OSError, of which `ssl.SSLError` is one."""
+        if self.transport is None:
+            raise ConnectionResetError("the connection is closed")
+        self.transport = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
+        if self.transport is None:
+            raise ConnectionResetError("the connection was closed during the TLS handshake")
+        self._layers.append(self.transport)
+        self._tls = self.transport.get_extra_info("ssl_object")
+
+    def abort(self) -> None:
+        """Let go of the connection at once. Whoever still reads gets an error, for it is not the peer's end."""
+        if self._error is None:
+            self._error = ConnectionAbortedError("the connection was given up")
+        if self.transport:
+            self.transport.abort()
 
 
-class _Filler(asyncio.BufferedProtocol):
-    """Takes a wire's place for as long as a buffer of known size is filled."""
-
-    def __init__(self, wire: Wire, buffer: bytearray, start: int) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wire = wire
-        self._left = memoryview(buffer)[start:]
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._left
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._left = self._left[nbytes:]
-        if not self._left and not self.done.done():
-            # At once, not when the waiter runs: what follows on the connection is not for this buffer.
-            if self._wire.transport:
-                self._wire.transport.set_protocol(self._wire)
-            self.done.set_result(None)
-
-    def eof_received(self) -> bool:
-        return self._wire.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wire.connection_lost(exc)
-        if not self.done.done():
-            self.done.set_exception(exc or ConnectionResetError("the connection ended within a body"))
-
-    def pause_writing(self) -> None:
-        self._wire.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._wire.resume_writing()
+def _undeciphered(transport: asyncio.Transport) -> int:
+    """Bytes with asyncio's TLS that make no whole record yet."""
+    size = getattr(transport, "get_read_buffer_size", None)
+    return size() if size is not None else 0
 
 
 def _is_readable(descriptor: int) -> bool:
@@ -186,3 +200,17 @@ def _is_readable(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _in_the_system(sock: socket.socket) -> int:
+    """Bytes in a socket's send queue; 0 where the system does not tell."""
+    size = 0
+    with contextlib.suppress(OSError):
+        if sys.platform == "linux":
+            import fcntl
+            import termios
+
+            size = int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        elif sys.platform == "darwin":
+            size = sock.getsockopt(socket.SOL_SOCKET, _MACOS_SO_NWRITE)
+    return size

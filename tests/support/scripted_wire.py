@@ -34,10 +34,10 @@ class ScriptedWire(Wire):
             raise piece
         return piece
 
-    async def write(self, *pieces: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         if self.write_error:
             raise self.write_error
-        self.written += pieces
+        self.written.append(bytes(data))
 
     def abort(self) -> None:
         self.aborted = True
