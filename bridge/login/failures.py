@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bridge.protocol import unreachable
+from bridge.protocol import handshakes, unreachable
 from bridge.protocol.unreachable import Reason, Told
 
 if TYPE_CHECKING:
     import httpx
-
-_NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"))
 
 
 def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) -> Told:
@@ -50,13 +48,8 @@ SERVER = "server"
 
 def _tls(problem: ssl.SSLError, where: str) -> Told:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        return unreachable.untrusted(where, problem.verify_message or _plain(problem))
-    reason = problem.reason or ""
-    if reason in _NO_TLS:
-        return unreachable.no_tls(where)
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return unreachable.wants_certificate(where, reason.replace("_", " ").lower())
-    return unreachable.tls_failed(where, _plain(problem))
+        return handshakes.untrusted(where, problem.verify_message or _plain(problem))
+    return handshakes.failed(handshakes.reason_of(problem.reason, str(problem)), where, _plain(problem)).told
 
 
 def _reason(causes: list[BaseException]) -> Reason:

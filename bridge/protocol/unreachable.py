@@ -95,33 +95,6 @@ def _told(where: str, proxy: str, why: str, hint: str) -> Told:
     return Told(f"Cannot reach {where}: {f'the proxy {proxy}: ' if proxy else ''}{why}.", hint)
 
 
-def untrusted(where: str, why: str) -> Told:
-    """A certificate that was not accepted; `why` is the TLS library's reason."""
-    return Told(
-        f"Cannot trust {where}: its certificate was not accepted ({why}).",
-        "If your organization has its own certificate authority, pass its certificate with --ca-file FILE, "
-        "or set SSL_CERT_FILE.",
-    )
-
-
-def no_tls(where: str) -> Told:
-    """An answer to a TLS handshake that is no TLS."""
-    return Told(f"Cannot reach {where}: what answers there does not speak TLS.", CHECK_PORT.format("http"))
-
-
-def wants_certificate(where: str, reason: str) -> Told:
-    """A handshake that the server ended, as it does where it wants a client certificate; `reason` is the alert's."""
-    return Told(
-        f"Cannot reach {where}: the server ended the TLS handshake ({reason}).",
-        "It may require a client certificate: pass --client-cert FILE, and --client-cert-key FILE.",
-    )
-
-
-def tls_failed(where: str, why: str) -> Told:
-    """Any other handshake that failed."""
-    return Told(f"Cannot reach {where}: the TLS handshake failed ({why}).", "Try again.")
-
-
 def proxy_refused(where: str, proxy: str, said: str) -> Told:
     """A proxy that connects to nothing; `said` is its answer, and begins with its status where it has one."""
     hint = CHECK_PROXY

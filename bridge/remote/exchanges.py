@@ -405,8 +405,8 @@ class Remote:
     ) -> None:
         """Tell that the connection broke, before the head of the response came or after."""
         if response is None:
-            cause, _, message, hint, definite = explain(problem, url, self._proxy)
-            self._emit(ExchangeFailed(request.exchange, cause, sent, message, hint, definite))
+            cause, may_have_run, message, hint, definite = explain(problem, url, self._proxy)
+            self._emit(ExchangeFailed(request.exchange, cause, sent and may_have_run, message, hint, definite))
         elif is_stream(response):
             self._emit(StreamClosed(request.exchange, "the connection was lost"))
         elif response.status_code >= 300:

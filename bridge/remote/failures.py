@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import h11
 
-from bridge.protocol import unreachable
+from bridge.protocol import handshakes, unreachable
 from bridge.protocol.unreachable import Reason, Told
 from bridge.remote.connecting import NotConnected, ProxyRefused
-from bridge.remote.http1 import Disconnected
+from bridge.remote.http1 import Disconnected, NotHttp
 from bridge.session.events import Cause
 
 _ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
@@ -36,11 +36,24 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
         return _not_connected(problem, url, proxy)
     if isinstance(problem, TimeoutError):
         return Explanation(Cause.LOST, True, f"{url} did not answer in time.", "")
+    if isinstance(problem, ssl.SSLError) and (told := handshakes.client_refused(_reason_of(problem), url)):
+        return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
+    if isinstance(problem, NotHttp) and (told := _other_protocol(problem.beginning, url)):
+        return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
     if isinstance(problem, h11.RemoteProtocolError):
         return Explanation(Cause.LOST, True, *unreachable.not_http(url, " ".join(str(problem).split())[:200]))
     if isinstance(problem, h11.LocalProtocolError):
         return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be sent as HTTP ({problem}).", "")
     return Explanation(Cause.LOST, True, f"The connection to {url} was lost.", "Try again.")
+
+
+def _other_protocol(beginning: bytes, url: str) -> Told | None:
+    """What answered instead of HTTP/1.1, where that is known; it understood no request then."""
+    if handshakes.answers_in_tls(beginning):
+        return handshakes.tls_only(url)
+    if handshakes.answers_in_http2(beginning):
+        return handshakes.http2_only(url, "it answered with an HTTP/2 frame")
+    return None
 
 
 def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explanation:
@@ -50,8 +63,7 @@ def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explan
         cause = Cause.UNREACHABLE if said[:3] in {"502", "503", "504"} else Cause.UNTRUSTED
         return Explanation(cause, False, *unreachable.proxy_refused(url, proxy or "", said), definite=True)
     if isinstance(problem, ssl.SSLError):
-        cause, told = _no_tls(problem, f"the proxy {proxy}" if failure.at_proxy else url)
-        return Explanation(cause, False, *told)
+        return _no_tls(problem, f"the proxy {proxy}" if failure.at_proxy else url)
     at_proxy = proxy if failure.at_proxy and proxy else ""
     host = urlsplit(at_proxy or url).hostname or ""
     if isinstance(problem, TimeoutError) and failure.seconds is not None:
@@ -80,15 +92,16 @@ def _reason(problem: Exception) -> Reason:
     return unreachable.reason_of(numbers)
 
 
-def _no_tls(problem: ssl.SSLError, where: str) -> tuple[Cause, Told]:
+def _no_tls(problem: ssl.SSLError, where: str) -> Explanation:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        return Cause.UNTRUSTED, unreachable.untrusted(where, problem.verify_message or _plain(problem))
-    reason = problem.reason or ""
-    if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
-        return Cause.UNTRUSTED, unreachable.no_tls(where)
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return Cause.UNTRUSTED, unreachable.wants_certificate(where, reason.replace("_", " ").lower())
-    return Cause.UNREACHABLE, unreachable.tls_failed(where, _plain(problem))
+        told = handshakes.untrusted(where, problem.verify_message or _plain(problem))
+        return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
+    told, lasts = handshakes.failed(_reason_of(problem), where, _plain(problem))
+    return Explanation(Cause.UNTRUSTED if lasts else Cause.UNREACHABLE, False, *told, definite=lasts)
+
+
+def _reason_of(problem: ssl.SSLError) -> str:
+    return handshakes.reason_of(problem.reason, str(problem))
 
 
 def _plain(problem: BaseException) -> str:

@@ -17,6 +17,7 @@ A request with a large body goes out in pieces, and the answer is looked for bet
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 import h11
@@ -30,6 +31,8 @@ _MAX_HEAD = 64 * 1024
 _PIECE = 64 * 1024
 _LARGE = 256 * 1024
 _STALLED_SECONDS = 30.0
+_BEGINNING = 9
+_BEGINNING_SECONDS = 0.5
 
 
 class Disconnected(ConnectionError):
@@ -38,6 +41,14 @@ class Disconnected(ConnectionError):
 
 class Stalled(ConnectionError):
     """The server holds the connection and takes nothing of the request any more."""
+
+
+class NotHttp(h11.RemoteProtocolError):
+    """What came instead of the head of a response is no HTTP/1; `beginning` is its first bytes, if they are known."""
+
+    def __init__(self, problem: h11.RemoteProtocolError, beginning: bytes) -> None:
+        super().__init__(str(problem), problem.error_status_hint)
+        self.beginning = beginning
 
 
 class HttpConnection:
@@ -85,6 +96,8 @@ class HttpConnection:
                 self._wire.send(head + body if body else head)
                 self.sent = self._went_out = True
                 response = await self._head()
+        except h11.RemoteProtocolError as problem:
+            raise NotHttp(problem, await self._beginning()) from problem
         except OSError as problem:
             if self.sent or isinstance(problem, Stalled):
                 raise
@@ -225,6 +238,15 @@ class HttpConnection:
                 return event
             if not isinstance(event, h11.Event):
                 await self._receive()
+
+    async def _beginning(self) -> bytes:
+        """What came instead of HTTP, as much as tells another protocol that is not text."""
+        data = self._http.trailing_data[0]
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(_BEGINNING_SECONDS):
+                while 0 < len(data) < _BEGINNING and data[0] < 0x20 and (more := await self._wire.read()):
+                    data += more
+        return data[:_BEGINNING]
 
     async def _read(self) -> bytes:
         if self._read_timeout is None:

@@ -84,7 +84,7 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
         ),
         (
             raised(httpx.ReadError("x"), tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED")),
-            f"Cannot reach the token endpoint {URL}: the server ended the TLS handshake (tlsv13 alert certificate",
+            f"Cannot reach the token endpoint {URL}: it requires a client certificate (certificate required)",
             "--client-cert FILE",
         ),
         (httpx.ReadTimeout("x"), f"The token endpoint {URL} did not answer in time.", "Try again"),

@@ -113,13 +113,24 @@ def test_what_a_proxy_says_is_cut() -> None:
     [
         ("WRONG_VERSION_NUMBER", Cause.UNTRUSTED, "does not speak TLS", "http://"),
         ("RECORD_LAYER_FAILURE", Cause.UNTRUSTED, "does not speak TLS", "http://"),
-        ("SSLV3_ALERT_HANDSHAKE_FAILURE", Cause.UNTRUSTED, "alert handshake failure", "--client-cert"),
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", Cause.UNTRUSTED, "certificate required", "--client-cert"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", Cause.UNTRUSTED, "ended the TLS handshake", "--client-cert"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", Cause.UNTRUSTED, "requires a client certificate", "--client-cert"),
+        ("TLSV1_ALERT_UNKNOWN_CA", Cause.UNTRUSTED, "client certificate", "authority"),
+        ("TLSV1_ALERT_ACCESS_DENIED", Cause.UNTRUSTED, "client certificate", "--client-cert"),
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", Cause.UNTRUSTED, "(certificate expired)", "valid today"),
+        ("TLSV1_ALERT_NO_APPLICATION_PROTOCOL", Cause.UNTRUSTED, "only HTTP/2", "HTTP/1.1"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", Cause.UNTRUSTED, "TLS 1.1 or older", "TLS 1.2"),
+        ("UNSUPPORTED_PROTOCOL", Cause.UNTRUSTED, "TLS 1.1 or older", "TLS 1.2"),
+        ("DH_KEY_TOO_SMALL", Cause.UNTRUSTED, "not safe any more (dh key too small)", "operator"),
+        ("TLSV1_UNRECOGNIZED_NAME", Cause.UNTRUSTED, "under this host name", "host name"),
+        ("TLSV1_ALERT_INTERNAL_ERROR", Cause.UNREACHABLE, "TLS handshake failed", "again"),
         ("UNEXPECTED_EOF", Cause.UNREACHABLE, "TLS handshake failed", "again"),
     ],
 )
 def test_a_handshake_that_fails(reason: str, cause: Cause, message: str, hint: str) -> None:
     found = connecting(tls_error(reason))
+    explained = explain(NotConnected(tls_error(reason), at_proxy=False), URL, None)
+    assert explained.definite is (cause is Cause.UNTRUSTED)  # What lasts is not tried again.
     assert found[0] is cause
     assert found[1].startswith(f"Cannot reach {URL}")
     assert message in found[1]

@@ -1,0 +1,74 @@
+"""What TLS failed for, from the name that OpenSSL has for it."""
+
+import pytest
+
+from bridge.protocol import handshakes
+
+WHERE = "https://mcp.example.com/mcp"
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "expected"),
+    [
+        ("UNSUPPORTED_PROTOCOL", "[SSL: UNSUPPORTED_PROTOCOL] unsupported protocol (_ssl.c:1006)", None),
+        (None, "[SSL] tlsv1 alert no application protocol (_ssl.c:1006)", "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"),
+        (None, "[SSL] unknown error (_ssl.c:1006)", "UNKNOWN_ERROR"),
+        (None, "EOF occurred in violation of protocol (_ssl.c:1006)", ""),
+        ("", "", ""),
+        (None, "[SSL] " + "x" * 10_000, ""),
+    ],
+)
+def test_a_reason_is_found(reason: str | None, text: str, expected: str | None) -> None:
+    assert handshakes.reason_of(reason, text) == (reason if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"),
+        *("SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_ACCESS_DENIED"),
+        *("SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_REVOKED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN"),
+        *("TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"),
+        *("TLSV1_ALERT_INSUFFICIENT_SECURITY", "DH_KEY_TOO_SMALL", "UNSAFE_LEGACY_RENEGOTIATION_DISABLED"),
+        *("TLSV1_UNRECOGNIZED_NAME", "SSL/TLS_ALERT_UNRECOGNIZED_NAME"),
+    ],
+)
+def test_what_lasts(reason: str) -> None:
+    failure = handshakes.failed(reason, WHERE, "words of the library")
+    assert failure.lasts
+    assert failure.told.message.startswith(f"Cannot reach {WHERE}: ")
+    assert failure.told.message.endswith(".")
+    assert failure.told.hint.endswith(".")
+    assert "words of the library" not in failure.told.message
+
+
+@pytest.mark.parametrize("reason", ["", "TLSV1_ALERT_INTERNAL_ERROR", "UNEXPECTED_EOF_WHILE_READING", "UNKNOWN_ERROR"])
+def test_what_may_pass(reason: str) -> None:
+    failure = handshakes.failed(reason, WHERE, "words of the library")
+    assert not failure.lasts
+    assert failure.told.message == f"Cannot reach {WHERE}: the TLS handshake failed (words of the library)."
+
+
+@pytest.mark.parametrize("reason", ["", "WRONG_VERSION_NUMBER", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"])
+def test_what_says_nothing_of_the_clients_certificate(reason: str) -> None:
+    assert handshakes.client_refused(reason, WHERE) is None
+
+
+@pytest.mark.parametrize(
+    ("beginning", "tls", "http2"),
+    [
+        (b"", False, False),
+        (b"HTTP/1.1 200 OK", False, False),
+        (bytes.fromhex("15030300020246"), True, False),
+        (bytes.fromhex("160301"), True, False),
+        (b"\x15\x01", False, False),
+        (bytes.fromhex("000000040000000000"), False, True),
+        (bytes.fromhex("000008070000000000"), False, True),
+        (bytes.fromhex("00000004000000"), False, False),
+        (bytes.fromhex("000000000000000000"), False, False),
+        (bytes.fromhex("000000040000000001"), False, False),
+    ],
+)
+def test_other_protocols_are_known_by_their_first_bytes(beginning: bytes, tls: bool, http2: bool) -> None:
+    assert handshakes.answers_in_tls(beginning) is tls
+    assert handshakes.answers_in_http2(beginning) is http2
