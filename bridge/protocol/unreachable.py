@@ -38,6 +38,8 @@ _LATE: dict[Step, str] = {
     "proxy": "it took the connection, but did not answer within {time}",
     "handshake": "{host} took the connection, but did not finish the TLS handshake within {time}",
 }
+_SCHEMES = {"negotiate": "Negotiate", "kerberos": "Kerberos", "ntlm": "NTLM", "digest": "Digest", "bearer": "Bearer"}
+_MOST_SAID = 300
 _CHECK = "Check the URL, and whether the server is running."
 _NETWORK = "Check the network or VPN."
 _FIREWALL = "A firewall may be dropping the packets, or a proxy may be needed."
@@ -64,6 +66,8 @@ def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detai
     """
     why = _WHY[reason].format(host=host, detail=detail.rstrip("."))
     check = CHECK_PROXY if proxy else _CHECK
+    if proxy and reason == "other":
+        check = f"{CHECK_PROXY} {_SCHEME}"
     hint = {
         "unknown-name": check if proxy else "Check the spelling, and the network or VPN.",
         "silent-name-service": _NETWORK,
@@ -95,12 +99,34 @@ def _told(where: str, proxy: str, why: str, hint: str) -> Told:
     return Told(f"Cannot reach {where}: {f'the proxy {proxy}: ' if proxy else ''}{why}.", hint)
 
 
-def proxy_refused(where: str, proxy: str, said: str) -> Told:
-    """A proxy that connects to nothing; `said` is its answer, and begins with its status where it has one."""
-    hint = CHECK_PROXY
+def proxy_refused(
+    where: str,
+    proxy: str,
+    said: str,
+    *,
+    may_pass: bool = False,
+    schemes: tuple[str, ...] = (),
+    signed_in: bool = False,
+) -> Told:
+    """A proxy that connects to nothing; `said` is its answer, and begins with its status where it has one.
+
+    `may_pass`: it speaks of the server, not of its own rules. `schemes` are the ways to sign in that it offers, lower
+    case; `signed_in` tells whether it got a user and password.
+    """
+    shown = said[:_MOST_SAID]
+    if schemes and "basic" not in schemes:
+        ways = " or ".join(_SCHEMES.get(scheme, scheme[:20]) for scheme in schemes[:4])
+        return Told(
+            f"Cannot reach {where}: the proxy {proxy} wants a sign-in by {ways}, which the bridge cannot do ({shown}).",
+            "Run a local proxy that signs in for you, such as px (NTLM, Kerberos) or cntlm (NTLM), and set HTTPS_PROXY "
+            "to its address, http://127.0.0.1:3128 as either comes.",
+        )
+    hint = _CHECK if may_pass else CHECK_PROXY
     if said.startswith("407"):
         hint = "The proxy requires a sign-in: put the user and password into the proxy's URL."
-    return Told(f"Cannot reach {where}: the proxy {proxy} refused to connect ({said[:200]}).", hint)
+        if signed_in:
+            hint = "The proxy does not accept the user and password in the proxy's URL: check them."
+    return Told(f"Cannot reach {where}: the proxy {proxy} refused to connect ({shown}).", hint)
 
 
 def not_http(where: str, said: str) -> Told:

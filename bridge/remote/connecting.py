@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from bridge.protocol.unreachable import Step
 from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.lookups import Lookups, NameServiceSilent
-from bridge.remote.proxy import Proxy
+from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.remote.wire import Wire
 
 
@@ -62,10 +61,6 @@ class NotConnected(Exception):
         self.at_proxy = at_proxy
         self.step = step
         self.seconds = seconds
-
-
-class ProxyRefused(Exception):
-    """The proxy answered, and would not connect; the text says how, beginning with a status where it is HTTP's."""
 
 
 class Way:
@@ -126,13 +121,19 @@ class Way:
 
     def forward_headers(self) -> tuple[Header, ...]:
         """The headers that a forwarding proxy wants on each request."""
-        return _authorization(self.proxy) if self.proxy is not None and self.is_forwarded else ()
+        if self.proxy is None or self.proxy.auth is None or not self.is_forwarded:
+            return ()
+        from bridge.remote.tunnels import authorization
+
+        return authorization(self.proxy)
 
     async def _through(self, proxy: Proxy, wire: Wire) -> None:
+        from bridge.remote.tunnels import ask_http, ask_socks  # Few need a proxy.
+
         if proxy.scheme in {"socks5", "socks5h"}:
-            await _ask_socks(proxy, wire, self.origin)
+            await ask_socks(proxy, wire, self.origin)
         elif not self.is_forwarded:
-            await _ask_tunnel(proxy, wire, self.origin)
+            await ask_http(proxy, wire, self.origin)
 
 
 class _Progress:
@@ -152,49 +153,3 @@ class _Progress:
         seconds = reason.seconds if isinstance(reason, NameServiceSilent) else self._now() - self._since
         at_proxy = self.at_proxy and not isinstance(reason, ProxyRefused)
         return NotConnected(reason, at_proxy=at_proxy, step=self._step, seconds=seconds)
-
-
-def _authorization(proxy: Proxy) -> tuple[Header, ...]:
-    if proxy.auth is None:
-        return ()
-    credentials = base64.b64encode(":".join(proxy.auth).encode())
-    return ((b"proxy-authorization", b"Basic " + credentials),)
-
-
-async def _ask_tunnel(proxy: Proxy, wire: Wire, origin: Origin) -> None:
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    target = f"{host}:{origin.port}".encode("ascii")
-    headers = ((b"host", target), *_authorization(proxy))
-    response = await HttpConnection(wire).request(b"CONNECT", target, headers, None, None)
-    if not 200 <= response.status_code < 300:
-        reason = bytes(response.reason).decode("latin-1")
-        raise ProxyRefused(f"{response.status_code} {reason}".strip())
-
-
-async def _ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
-    # Few need it, and its enums are dear to build.
-    from socksio import ProtocolError, socks5
-
-    protocol = socks5.SOCKS5Connection()
-
-    async def ask(question: object) -> object:
-        protocol.send(question)
-        await wire.write(protocol.data_to_send())
-        return protocol.receive_data(await wire.read())
-
-    method = socks5.SOCKS5AuthMethod.USERNAME_PASSWORD if proxy.auth else socks5.SOCKS5AuthMethod.NO_AUTH_REQUIRED
-    try:
-        reply = await ask(socks5.SOCKS5AuthMethodsRequest([method]))
-        if getattr(reply, "method", None) != method:
-            raise ProxyRefused("it requires another kind of authentication")
-        if proxy.auth:
-            name, password = (part.encode() for part in proxy.auth)
-            reply = await ask(socks5.SOCKS5UsernamePasswordRequest(name, password))
-            if not getattr(reply, "success", False):
-                raise ProxyRefused("it did not accept user and password")
-        command = socks5.SOCKS5CommandRequest.from_address(socks5.SOCKS5Command.CONNECT, (origin.host, origin.port))
-        code = getattr(await ask(command), "reply_code", None)
-    except ProtocolError as problem:
-        raise ProxyRefused("it does not speak SOCKS 5") from problem
-    if code != socks5.SOCKS5ReplyCode.SUCCEEDED:
-        raise ProxyRefused(str(getattr(code, "name", "it refused")).replace("_", " ").lower())

@@ -12,8 +12,9 @@ import h11
 
 from bridge.protocol import handshakes, unreachable
 from bridge.protocol.unreachable import Reason, Told
-from bridge.remote.connecting import NotConnected, ProxyRefused
+from bridge.remote.connecting import NotConnected
 from bridge.remote.http1 import Disconnected, NotHttp
+from bridge.remote.proxy import ProxyRefused
 from bridge.session.events import Cause
 
 _ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
@@ -59,9 +60,16 @@ def _other_protocol(beginning: bytes, url: str) -> Told | None:
 def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explanation:
     problem = failure.reason
     if isinstance(problem, ProxyRefused):
-        said = str(problem)
-        cause = Cause.UNREACHABLE if said[:3] in {"502", "503", "504"} else Cause.UNTRUSTED
-        return Explanation(cause, False, *unreachable.proxy_refused(url, proxy or "", said), definite=True)
+        cause = Cause.UNREACHABLE if problem.may_pass else Cause.UNTRUSTED
+        told = unreachable.proxy_refused(
+            url,
+            proxy or "",
+            str(problem),
+            may_pass=problem.may_pass,
+            schemes=problem.schemes,
+            signed_in=problem.signed_in,
+        )
+        return Explanation(cause, False, *told, definite=True)
     if isinstance(problem, ssl.SSLError):
         return _no_tls(problem, f"the proxy {proxy}" if failure.at_proxy else url)
     at_proxy = proxy if failure.at_proxy and proxy else ""

@@ -162,6 +162,11 @@ class HttpConnection:
             self._http, self._wire, went_out=self._went_out, expires=self.expires, now=now
         )
 
+    @property
+    def unread(self) -> bytes:
+        """What came and belongs to no response."""
+        return self._http.trailing_data[0]
+
     def abort(self) -> None:
         """Let go of the connection at once; it serves no more."""
         self._http.send_failed()

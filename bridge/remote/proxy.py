@@ -40,6 +40,22 @@ class Proxy:
         return self.url.partition(":")[0]
 
 
+class ProxyRefused(Exception):
+    """A proxy answered, and connects to nothing; the text says how, beginning with a status where it is HTTP's.
+
+    `may_pass`: it speaks of the server, not of its own rules. `schemes` are the ways to sign in that it offers, lower
+    case, where that is what it wants; `signed_in` tells whether it got a user and password.
+    """
+
+    def __init__(
+        self, said: str, *, may_pass: bool = False, schemes: tuple[str, ...] = (), signed_in: bool = False
+    ) -> None:
+        super().__init__(said)
+        self.may_pass = may_pass
+        self.schemes = schemes
+        self.signed_in = signed_in
+
+
 def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
     """Return the proxy for a checked http(s) URL, or None for the direct way.
 

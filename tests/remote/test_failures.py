@@ -9,10 +9,10 @@ import pytest
 import trustme
 
 from bridge.protocol.unreachable import Step
-from bridge.remote.connecting import NotConnected, ProxyRefused
+from bridge.remote.connecting import NotConnected
 from bridge.remote.failures import explain
 from bridge.remote.http1 import Disconnected
-from bridge.remote.proxy import Proxy
+from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.session.events import Cause, ExchangeFailed
 from tests.support.exchanging import Exchanging, only
 from tests.support.fake_proxies import SocksProxy, TunnelProxy
@@ -88,24 +88,47 @@ def test_a_server_out_of_reach_behind_a_proxy_is_not_the_proxys_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "cause"),
-    [
-        ("407 Proxy Authentication Required", Cause.UNTRUSTED),
-        ("403 Forbidden", Cause.UNTRUSTED),
-        ("502 Bad Gateway", Cause.UNREACHABLE),
-        ("503 Service Unavailable", Cause.UNREACHABLE),
-        ("504 Gateway Timeout", Cause.UNREACHABLE),
-    ],
+    ("said", "may_pass"),
+    [("407 Proxy Authentication Required", False), ("403 Forbidden", False), ("502 Bad Gateway: no route", True)],
 )
-def test_a_proxy_that_refuses(said: str, cause: Cause) -> None:
-    found, message, hint = connecting(ProxyRefused(said), proxy=PROXY)
-    assert found is cause
+def test_a_proxy_that_refuses(said: str, may_pass: bool) -> None:
+    found, message, hint = connecting(ProxyRefused(said, may_pass=may_pass), proxy=PROXY)
+    assert found is (Cause.UNREACHABLE if may_pass else Cause.UNTRUSTED)
     assert message == f"Cannot reach {URL}: the proxy {PROXY} refused to connect ({said})."
     assert ("user and password" in hint) == said.startswith("407")
 
 
+@pytest.mark.parametrize(
+    ("schemes", "ways"),
+    [
+        (("negotiate",), "Negotiate"),
+        (("negotiate", "ntlm"), "Negotiate or NTLM"),
+        (("digest",), "Digest"),
+        (("x-" + "y" * 500,), "x-yyyyyyyyyyyyyyyyyy"),
+    ],
+)
+def test_a_proxy_with_a_sign_in_that_is_not_known(schemes: tuple[str, ...], ways: str) -> None:
+    _, message, hint = connecting(ProxyRefused("407 No", schemes=schemes), proxy=PROXY)
+    assert message == (
+        f"Cannot reach {URL}: the proxy {PROXY} wants a sign-in by {ways}, which the bridge cannot do (407 No)."
+    )
+    assert "px" in hint
+    assert "HTTPS_PROXY" in hint
+
+
+def test_a_proxy_that_does_not_accept_the_password_is_told_from_one_that_got_none() -> None:
+    told = {
+        connecting(ProxyRefused("407 No", schemes=("ntlm", "basic"), signed_in=bool(it)), proxy=PROXY)[2]
+        for it in (0, 1)
+    }
+    assert told == {
+        "The proxy requires a sign-in: put the user and password into the proxy's URL.",
+        "The proxy does not accept the user and password in the proxy's URL: check them.",
+    }
+
+
 def test_what_a_proxy_says_is_cut() -> None:
-    assert len(connecting(ProxyRefused("403 " + "x" * 5000), proxy=PROXY)[1]) < 400
+    assert len(connecting(ProxyRefused("403 " + "x" * 5000), proxy=PROXY)[1]) < 500
 
 
 @pytest.mark.parametrize(

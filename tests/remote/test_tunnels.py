@@ -1,4 +1,4 @@
-"""The ways through proxies: CONNECT, SOCKS 5, a proxy that is itself reached over TLS; and how they refuse."""
+"""The ways through HTTP proxies: CONNECT, a proxy that is itself reached over TLS; and how they refuse."""
 
 import asyncio
 import socket
@@ -7,11 +7,11 @@ import ssl
 import pytest
 import trustme
 
-from bridge.remote.connecting import Origin, ProxyRefused, Way
+from bridge.remote.connecting import Origin, Way
 from bridge.remote.http1 import Disconnected
-from bridge.remote.proxy import Proxy
-from tests.support.connecting import AUTH, BASIC, NAME, PLAIN, SECURE, ask, refusal
-from tests.support.fake_proxies import SocksProxy, TunnelProxy
+from bridge.remote.proxy import Proxy, ProxyRefused
+from tests.support.connecting import AUTH, BASIC, PLAIN, SECURE, ask, refusal
+from tests.support.fake_proxies import TunnelProxy
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
@@ -178,79 +178,71 @@ async def test_a_proxy_with_an_untrusted_certificate(server_tls: ssl.SSLContext)
         assert failure.at_proxy
 
 
-# -- through a SOCKS proxy
+@pytest.mark.parametrize("times", [1, 3])
+async def test_what_a_proxy_says_in_its_page_is_told(times: int, client_tls: ssl.SSLContext) -> None:
+    page = b"<html><title>Access denied by policy 7</title>" + b"<p>no</p>" * times
+    interim = b"HTTP/1.1 103 Early Hints\r\n\r\n" * (times - 1)
+    async with RawServer(TunnelProxy(answer=interim + response(page, status=b"403 Forbidden"))) as front:
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        assert str(failure.reason) == "403 Forbidden: Access denied by policy 7"
 
 
-@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
-async def test_socks_resolves_the_name(scheme: str) -> None:
-    async with RawServer(Answers(response(b"hi"))) as server:
-        proxy = SocksProxy(server.port)
-        async with RawServer(proxy) as front:
-            assert await ask(await Way(PLAIN, proxied(scheme, front), None).connect(stretched(DEADLINE))) == b"hi"
-    assert proxy.asked == [(NAME.encode(), 80)]
-
-
-async def test_socks_with_sign_in_and_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
-    async with RawServer(Answers(response(b"hi")), server_tls) as server:
-        proxy = SocksProxy(server.port, password=AUTH[1].encode())
-        async with RawServer(proxy) as front:
-            way = Way(SECURE, proxied("socks5", front, AUTH), client_tls)
-            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
-    assert proxy.signed_in == [(AUTH[0].encode(), AUTH[1].encode())]
-    assert proxy.asked == [(NAME.encode(), 443)]
-
-
-@pytest.mark.parametrize(("host", "packed"), [("192.0.2.7", socket.AF_INET), ("2001:db8::7", socket.AF_INET6)])
-async def test_socks_gets_an_address_as_one(host: str, packed: socket.AddressFamily) -> None:
-    async with RawServer(Answers(response(b"hi"))) as server:
-        proxy = SocksProxy(server.port)
-        async with RawServer(proxy) as front:
-            way = Way(Origin("http", host, 8080), proxied("socks5", front), None)
-            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
-    assert proxy.asked == [(socket.inet_pton(packed, host), 8080)]
-
-
-@pytest.mark.parametrize(
-    ("reply", "said"),
-    [
-        (1, "general"),
-        (2, "not allowed"),
-        (3, "network unreachable"),
-        (4, "host unreachable"),
-        (5, "connection refused"),
-    ],
-)
-async def test_socks_that_will_not_connect(reply: int, said: str) -> None:
-    async with RawServer(SocksProxy(0, reply=reply)) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front), None))
-        assert isinstance(failure.reason, ProxyRefused)
-        assert said in str(failure.reason)
-        assert not failure.at_proxy
-
-
-async def test_socks_that_does_not_know_the_password() -> None:
-    async with RawServer(SocksProxy(0, password=b"another")) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front, AUTH), None))
-        assert isinstance(failure.reason, ProxyRefused)
-        assert "password" in str(failure.reason)
-        assert AUTH[1] not in str(failure.reason)
-
-
-@pytest.mark.parametrize(("auth", "method"), [(None, 2), (None, 255), (AUTH, 255), (AUTH, 0)])
-async def test_socks_that_wants_another_sign_in(auth: tuple[str, str] | None, method: int) -> None:
-    async with RawServer(SocksProxy(0, method=method)) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front, auth), None))
-        assert isinstance(failure.reason, ProxyRefused)
-        assert "another kind of authentication" in str(failure.reason)
-
-
-async def test_what_is_not_socks() -> None:
+async def test_a_page_that_never_comes_does_not_hold_up_the_refusal(client_tls: ssl.SSLContext) -> None:
     async def talk(peer: Peer) -> None:
-        await peer.reader.read(10)
-        await peer.send(response(status=b"400 Bad Request"))
+        await peer.request()
+        await peer.send(response(b"", status=b"403 Forbidden", length=1000))
         await peer.gone()
 
     async with RawServer(talk) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front), None))
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        assert str(failure.reason) == "403 Forbidden"
+
+
+@pytest.mark.parametrize(
+    ("offers", "schemes"),
+    [
+        ((b"Negotiate", b"NTLM"), ("negotiate", "ntlm")),
+        ((b'Basic realm="a, b", NTLM',), ("basic", "ntlm")),
+        ((b"NTLM TlRMTVNTUAACAAAA==",), ("ntlm",)),
+        ((), ()),
+    ],
+)
+async def test_the_ways_to_sign_in_that_a_proxy_offers(
+    offers: tuple[bytes, ...], schemes: tuple[str, ...], client_tls: ssl.SSLContext
+) -> None:
+    headers = [b"proxy-authenticate: " + offer for offer in offers]
+    async with RawServer(TunnelProxy(answer=response(b"", *headers, status=b"407 No"))) as front:
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
-        assert "SOCKS" in str(failure.reason)
+        assert failure.reason.schemes == schemes
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "its answer is not HTTP"),
+        (b"\0\1\2\3\4\5\6\7\x08\x09", "its answer is not HTTP"),
+        (bytes.fromhex("15030300020246"), "https://"),
+    ],
+)
+async def test_a_proxy_that_does_not_speak_http(said: bytes, words: str, client_tls: ssl.SSLContext) -> None:
+    async with RawServer(TunnelProxy(answer=said)) as front:
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        assert isinstance(failure.reason, ProxyRefused)
+        assert words in str(failure.reason)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nconnected",
+        b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-OpenSSH_9.6",
+    ],
+)
+async def test_what_comes_with_a_proxys_yes_is_never_taken_for_the_servers_answer(
+    answer: bytes, client_tls: ssl.SSLContext
+) -> None:
+    async with RawServer(TunnelProxy(answer=answer)) as front:
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        assert isinstance(failure.reason, ProxyRefused)
+        assert str(failure.reason).startswith("with its answer came what nobody had asked for: ")
