@@ -9,6 +9,7 @@ import pytest
 from bridge.config import (
     OWNED_HEADERS,
     Settings,
+    ascii_url,
     is_loopback,
     merge_headers,
     parse_header,
@@ -31,6 +32,10 @@ SECRET = "s3cr3t-value"
         "http://api.localhost/mcp",
         "http://127.9.9.9:1/mcp",
         "http://[::1]:8080/sse",
+        "https://bücher.example/mcp",
+        "https://Bücher.EXAMPLE:8443/mcp?a=b",
+        "https://bücher.example./",
+        "https://mcp.example.com./mcp",
     ],
 )
 def test_a_url_is_kept_byte_for_byte(url: str) -> None:
@@ -53,7 +58,15 @@ def test_a_url_is_kept_byte_for_byte(url: str) -> None:
         ("https://example.com/\n", "U+000A"),
         ("https://exa\tmple.com/", "U+0009"),
         ("https://example.com\\mcp", "U+005C"),
-        ("https://bücher.example/", "xn--"),
+        ("https://example.com/bücher", "U+00FC"),
+        ("https://bücher.example/ü", "U+00FC"),
+        ("https://bücher.example/?ü", "U+00FC"),
+        ("https://b\tücher.example/", "U+0009"),
+        ("https://\u2603.example/", "a host name that cannot be one: Codepoint U+2603"),
+        (f"https://{'ü' * 70}.example/", "a host name that cannot be one"),
+        ("https://bü\\cher.example/", "a host name that cannot be one"),
+        ("https://bü cher.example/", "a host name that cannot be one"),
+        ("https://ü..example/", "a host name that cannot be one"),
         ("https://${env:SITE}/mcp", "${env:SITE}, which the host did not expand"),
     ],
 )
@@ -63,7 +76,23 @@ def test_a_url_that_cannot_be_fetched_as_written_is_refused(url: str, says: str)
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("url", [f"https://user:{SECRET}@h/", f"https://{SECRET}@h/", "https://@h/"])
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://mcp.example.com:8443/mcp", "https://mcp.example.com:8443/mcp"),
+        ("https://bücher.example/mcp?a=b", "https://xn--bcher-kva.example/mcp?a=b"),
+        ("https://Bücher.example:8443", "https://xn--bcher-kva.example:8443"),
+        ("https://faß.example./", "https://xn--fa-hia.example./"),
+    ],
+)
+def test_a_url_in_ascii(url: str, expected: str) -> None:
+    assert ascii_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"https://user:{SECRET}@h/", f"https://user:{SECRET}@bücher.example/", f"https://{SECRET}@h/", "https://@h/"],
+)
 def test_credentials_in_the_url_are_refused_and_not_shown(url: str) -> None:
     with pytest.raises(UsageError, match="--header") as caught:
         Settings(url=url)

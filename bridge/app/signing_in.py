@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bridge.app.login_order import Order
 from bridge.app.naming import LOGIN, SLOT_OPTIONS, typed_for
 from bridge.app.redact import Redactor
-from bridge.config import Settings
+from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
 from bridge.login.failures import SERVER
 from bridge.login.web import ProxyAddress, Web
@@ -105,7 +105,7 @@ async def _asked(settings: Settings, web: Web) -> tuple[int, tuple[str, ...], bo
     headers |= {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     try:
         async with asyncio.timeout(_CHALLENGE_SECONDS):
-            reply = await web.post(settings.url, SERVER, bytes(question.line), headers)
+            reply = await web.post(ascii_url(settings.url), SERVER, bytes(question.line), headers)
     except Unreachable:
         raise  # Its metadata is on the same server.
     except (BridgeError, TimeoutError) as problem:

@@ -3,9 +3,11 @@
 | file | subject |
 |---|---|
 | `settings` | the server, headers, times, log |
+| `host_names` | host names with letters beyond ASCII |
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are kept |
 """
 
+from bridge.config.host_names import ascii_host, ascii_url
 from bridge.config.settings import (
     LOG_LEVELS,
     OWNED_HEADERS,
@@ -53,6 +55,8 @@ __all__ = [
     "SignInSettings",
     "TokenStore",
     "Transport",
+    "ascii_host",
+    "ascii_url",
     "check_metadata_url",
     "check_url",
     "is_loopback",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
+from bridge.config.host_names import ascii_host
 from bridge.config.signing_in import SignInSettings
 from bridge.errors import UsageError
 
@@ -115,15 +116,18 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
             "The URL carries a user name or password.",
             hint="Leave it out and send it with --header 'Authorization:${AUTH}'.",
         )
-    if bad := _BAD_IN_URL.search(url):
+    # Only the host may have other letters: each of them has one form in ASCII, and nothing else in a URL does.
+    if bad := _BAD_IN_URL.search(url if parts.netloc.isascii() else url.replace(parts.netloc, "", 1)):
         code = f"U+{ord(bad[0]):04X}"
-        hint = "Percent-encode it; a host name with other letters is written in its xn-- form."
-        raise UsageError(f"The URL has a character ({code}) that is not allowed in a URL.", hint=hint)
+        raise UsageError(f"The URL has a character ({code}) that is not allowed in a URL.", hint="Percent-encode it.")
     scheme = parts.scheme.lower()
     if scheme not in ("http", "https"):
         seen = f", not {scheme}://" if scheme else ""
         raise UsageError(f"The URL must start with https:// or http://{seen}.")
-    host = parts.hostname
+    try:
+        host = ascii_host(parts.hostname or "")
+    except ValueError as problem:
+        raise UsageError(f"The URL has a host name that cannot be one: {str(problem)[:200]}.") from None
     if not host or port == 0:
         raise UsageError(f"The URL has no usable {'port' if host else 'host'}.")
     if "#" in url:

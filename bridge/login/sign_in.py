@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-from bridge.config import SignInSettings
+from bridge.config import SignInSettings, ascii_url
 from bridge.errors import BridgeError
 from bridge.login.asking import WANTS_TOKEN, Ask, asks_for_none, says_nowhere
 from bridge.login.browser import check_openable
@@ -77,12 +77,13 @@ class SignIn:
         conceal: Callable[[str], None],
     ) -> None:
         self._server_url = server_url
+        self._uri = ascii_url(server_url)  # What other servers are told has to be ASCII (RFC 3986, RFC 8707).
         self._settings = settings
         self._web = web
         self._registrar = Registrar(settings, web, keeping, conceal)
         self._person = person
         self._conceal = conceal
-        self._discovery = Discovery(server_url, web)
+        self._discovery = Discovery(self._uri, web)
         self._token_endpoint = TokenEndpoint(web, conceal)
         self._listener: CallbackListener | None = None
         self._has_asked = False
@@ -117,7 +118,7 @@ class SignIn:
         for issuer in self._order(found, ask.previous):
             try:
                 server = await self._discovery.server(issuer, found)
-                if ask.status not in WANTS_TOKEN and server == default_authorization_server(self._server_url):
+                if ask.status not in WANTS_TOKEN and server == default_authorization_server(self._uri):
                     raise asks_for_none(self._server_url, ask)
                 await self._with(server, found, ask, keep)
             except (MetadataError, Unavailable, RegistrationFailed) as failure:
@@ -239,7 +240,7 @@ class SignIn:
         option = self._settings.resource
         if option is not None:
             return None if option == "none" else option
-        return found.resource.resource if found.resource else self._server_url
+        return found.resource.resource if found.resource else self._uri
 
     def _pending(
         self, server: AuthorizationServer, client: Client, found: Found, redirect_uri: str, wanted: tuple[str, ...]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
+from bridge.config import ascii_url
 from bridge.login.failures import SERVER, explain
 from bridge.oauth.addresses import authorization_base, check_endpoint, is_local_name, is_private
 from bridge.oauth.document import MAX_BYTES
@@ -69,8 +70,8 @@ class Web:
         connect_timeout: float,
         allow_private: bool,
     ) -> None:
-        self._server = urlsplit(server_url)
-        self._origin = authorization_base(server_url)
+        self._server = urlsplit(ascii_url(server_url))
+        self._origin = authorization_base(ascii_url(server_url))
         self._make_tls = tls
         self._tls: dict[bool, ssl.SSLContext] = {}
         self._proxy_for = proxy_for

@@ -15,6 +15,7 @@ import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from bridge.config import ascii_host
 from bridge.protocol.unreachable import Step
 from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
@@ -24,16 +25,25 @@ from bridge.remote.wire import Wire
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port of a URL (RFC 6454), lower case and with the scheme's port where none is named."""
+    """Scheme, host and port of a URL (RFC 6454), lower case and with the scheme's port where none is named.
+
+    The host is as name services know it: in ASCII (IDNA), and with the dot at its end where the URL has one, which
+    tells them that no search domain is to be added.
+    """
 
     scheme: str
     host: str
     port: int
 
     @property
+    def name(self) -> str:
+        """The host as certificates and servers know it: without a dot at its end (RFC 6066, 3)."""
+        return self.host.removesuffix(".")
+
+    @property
     def authority(self) -> bytes:
         """What `Host` says: the port only where it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.host}]" if ":" in self.host else self.name
         own = self.port == (443 if self.scheme == "https" else 80)
         return (host if own else f"{host}:{self.port}").encode("ascii")
 
@@ -41,7 +51,7 @@ class Origin(NamedTuple):
 def origin_of(url: str) -> Origin:
     """The origin of an http or https URL. Raises ValueError for one that has none."""
     parts = urlsplit(url)
-    scheme, host = parts.scheme, parts.hostname
+    scheme, host = parts.scheme, ascii_host(parts.hostname or "")
     if scheme not in {"http", "https"} or not host:
         raise ValueError("not an http or https URL")
     return Origin(scheme, host, parts.port or (443 if scheme == "https" else 80))
@@ -110,7 +120,7 @@ class Way:
                     progress.at_proxy = False
                 if self.origin.scheme == "https" and self.tls is not None:
                     progress.begins("handshake")
-                    await wire.secure(self.tls, self.origin.host)
+                    await wire.secure(self.tls, self.origin.name)
             return HttpConnection(wire)
         except BaseException as problem:
             if wire is not None:

@@ -318,7 +318,7 @@ class Remote:
             target = urljoin(url, text).partition("#")[0]
             # `urljoin` takes "http://" for a path.
             named = urlsplit(text)
-            same = bool(named.netloc or not named.scheme) and origin_of(target) == self._origin and target.isascii()
+            same = bool(named.netloc or not named.scheme) and origin_of(target) == self._origin and text.isascii()
         except ValueError:
             target, same = excerpt(location, 200), False
         if not same:

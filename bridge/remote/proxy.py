@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from bridge.config import is_loopback
+from bridge.config import ascii_host, is_loopback
 from bridge.errors import UsageError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -64,7 +64,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
     if not (variables := _proxy_variables(environ)):
         return None
     target = urlsplit(url)
-    host = (target.hostname or "").removesuffix(".")
+    host = ascii_host(target.hostname or "").removesuffix(".")
     scheme = target.scheme.lower()
     if is_loopback(host):
         return None
@@ -108,7 +108,8 @@ def _matches(host: str, port: int, entry: str) -> bool:
         return False
     if network := _network(name.strip("[]")):
         return _is_in(host, network)
-    name = name.removeprefix("*").removeprefix(".").removesuffix(".")
+    with suppress(ValueError):  # What cannot be a name is none that could match.
+        name = ascii_host(name.removeprefix("*").removeprefix(".")).removesuffix(".")
     return bool(name) and (host == name or host.endswith(f".{name}"))
 
 

@@ -64,6 +64,7 @@ class Flow:
     """One server, all that its sign-ins leave behind, and the `Person`: `deeds` are done in each tab, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, web: FakeWeb | None = None, **settings: Any) -> None:
+        self.server = SERVER
         self.web = web or FakeWeb(site())
         self.settings = SignInSettings(**{"login_timeout": stretched(DEADLINE), **settings})
         self.vault = MemoryVault()
@@ -85,7 +86,7 @@ class Flow:
     async def run(self, **asked: Any) -> Record:
         """Sign in; the record that was kept."""
         self.flow = SignIn(
-            SERVER, self.settings, self.web.as_web, self.vault, person=self, conceal=self.concealed.append
+            self.server, self.settings, self.web.as_web, self.vault, person=self, conceal=self.concealed.append
         )
         try:
             async with asyncio.timeout(stretched(DEADLINE * 2)):

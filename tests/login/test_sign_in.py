@@ -256,6 +256,17 @@ async def test_more_scopes_that_are_refused_are_named(monkeypatch: pytest.Monkey
         await flow.run(previous=previous(), challenged=("new", "newer"), widens=True)
 
 
+async def test_a_host_name_with_other_letters_is_told_to_others_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = "https://xn--bcher-kva.example/v1/mcp"
+    pages = site()
+    pages["https://xn--bcher-kva.example/.well-known/oauth-protected-resource/v1/mcp"] = resource_document(resource=uri)
+    flow = Flow(monkeypatch, FakeWeb(pages))
+    flow.server = "https://bücher.example/v1/mcp"
+    record = await flow.run()
+    assert flow.asked()["resource"] == uri
+    assert (record.resource, record.server) == (uri, flow.server)
+
+
 @pytest.mark.parametrize(
     ("option", "named", "sent"),
     [

@@ -8,8 +8,12 @@ import pytest
 import trustme
 
 from bridge.remote.connecting import Origin, Way, origin_of
+from bridge.remote.lookups import Address, Lookups
 from bridge.remote.proxy import Proxy
+from bridge.session.events import BodyReceived, ExchangeFailed
 from tests.support.connecting import AUTH, BASIC, PLAIN, SECURE, ask, refusal
+from tests.support.exchanging import Exchanging, only
+from tests.support.fake_proxies import SocksProxy, TunnelProxy
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
@@ -34,6 +38,9 @@ def direct(server: RawServer, tls: ssl.SSLContext | None = None) -> Way:
         ("http://u:p@example.com:8080/", ("http", "example.com", 8080), b"example.com:8080"),
         ("http://[::1]:9/", ("http", "::1", 9), b"[::1]:9"),
         ("http://[::1]/", ("http", "::1", 80), b"[::1]"),
+        ("https://Bücher.example/", ("https", "xn--bcher-kva.example", 443), b"xn--bcher-kva.example"),
+        ("https://mcp.example.com./", ("https", "mcp.example.com.", 443), b"mcp.example.com"),
+        ("http://bücher.example.:8080/", ("http", "xn--bcher-kva.example.", 8080), b"xn--bcher-kva.example:8080"),
     ],
 )
 def test_an_origin(url: str, origin: tuple[str, str, int], authority: bytes) -> None:
@@ -41,7 +48,9 @@ def test_an_origin(url: str, origin: tuple[str, str, int], authority: bytes) -> 
     assert origin_of(url).authority == authority
 
 
-@pytest.mark.parametrize("url", ["", "/mcp", "ftp://a/", "http:///mcp", "https://", "http://a:99999/", "http://[::1/"])
+@pytest.mark.parametrize(
+    "url", ["", "/mcp", "ftp://a/", "http:///mcp", "https://", "http://a:99999/", "http://[::1/", "http://\u2603.a/"]
+)
 def test_what_has_no_origin(url: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # The standard library's own words differ.
         origin_of(url)
@@ -211,3 +220,90 @@ async def test_a_connection_that_was_begun_and_hangs_is_not_waited_for_long() ->
 def test_the_first_hop_is_the_proxy_where_there_is_one() -> None:
     assert Way(SECURE, None, None).first_hop == ("mcp.example.com", 443)
     assert Way(SECURE, Proxy("http://[::1]:3128"), None).first_hop == ("::1", 3128)
+
+
+# -- names that are not written as the network knows them
+
+SPELLINGS = pytest.mark.parametrize(
+    ("host", "looked_up", "certified"),
+    [
+        ("bücher.example", "xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("mcp.example.com.", "mcp.example.com.", "mcp.example.com"),
+        ("Bücher.example.", "xn--bcher-kva.example.", "xn--bcher-kva.example"),
+    ],
+)
+
+
+def named(authority: trustme.CA, name: str, seen: list[str | None]) -> ssl.SSLContext:
+    """A server's context for one name, which keeps the names that clients ask for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    context.sni_callback = lambda _, asked, __: seen.append(asked)
+    return context
+
+
+@SPELLINGS
+async def test_a_name_as_the_network_knows_it(
+    host: str, looked_up: str, certified: str, authority: trustme.CA, client_tls: ssl.SSLContext
+) -> None:
+    asked: list[str | None] = []
+    lookups: list[str] = []
+    answers = Answers(response(b"{}", b"content-type: application/json"))
+    async with RawServer(answers, named(authority, certified, asked)) as server:
+
+        def resolve(name: str, port: int) -> list[Address]:
+            lookups.append(name)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        at = Exchanging(f"https://{host}:{server.port}/mcp", tls=client_tls, lookups=Lookups(resolve))
+        body = only(BodyReceived, await at.post())
+        assert body.status == 200
+        assert lookups == [looked_up]
+        assert asked == [certified]
+        assert f"\r\nhost: {certified}:{server.port}\r\n".encode() in answers.requests[0]
+        at.close()
+
+
+@SPELLINGS
+async def test_a_name_as_a_proxy_knows_it(
+    host: str, looked_up: str, certified: str, authority: trustme.CA, client_tls: ssl.SSLContext
+) -> None:
+    asked: list[str | None] = []
+    for scheme in ("http", "socks5"):
+        async with RawServer(Answers(response(b"{}")), named(authority, certified, asked)) as server:
+            proxy = TunnelProxy(server.port) if scheme == "http" else SocksProxy(server.port)
+            async with RawServer(proxy) as front:
+                way = Way(origin_of(f"https://{host}/"), Proxy(f"{scheme}://127.0.0.1:{front.port}"), client_tls)
+                (await way.connect(stretched(DEADLINE))).abort()
+        if isinstance(proxy, TunnelProxy):
+            assert proxy.heads[0].startswith(f"CONNECT {looked_up}:443 HTTP/1.1\r\n".encode())
+        else:
+            assert proxy.asked == [(looked_up.encode(), 443)]
+    assert asked == [certified, certified]
+
+
+async def test_what_cannot_be_reached_is_told_as_it_was_written() -> None:
+    url = "https://bücher.example/mcp"
+
+    def resolve(name: str, port: int) -> list[Address]:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    at = Exchanging(url, lookups=Lookups(resolve))
+    message = only(ExchangeFailed, await at.post()).message
+    assert message == f"Cannot reach {url}: the name bücher.example is not known to the name service."
+
+
+async def test_a_redirect_on_a_host_with_other_letters_is_followed() -> None:
+    moved = response(b"", b"location: /elsewhere", status=b"307 Moved")
+    absolute = response(b"", b"location: http://xn--bcher-kva.example:%d/there", status=b"307 Moved")
+    async with RawServer(Answers()) as server:
+        answers = Answers(moved, absolute.replace(b"%d", b"%d" % server.port), response(b"{}"))
+        server._talk = answers
+
+        def resolve(name: str, port: int) -> list[Address]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        at = Exchanging(f"http://bücher.example:{server.port}/mcp", lookups=Lookups(resolve))
+        assert only(BodyReceived, await at.post()).status == 200
+        assert [request.split(b" ")[1] for request in answers.requests] == [b"/mcp", b"/elsewhere", b"/there"]
+        at.close()

@@ -9,6 +9,7 @@ from bridge.remote.connecting import Way, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote, RemoteRequest
 from bridge.remote.http1 import Header
+from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import Proxy
 from bridge.session.events import Connected, Event
 from tests.support.raw_server import DEADLINE
@@ -27,11 +28,12 @@ class Exchanging:
         proxy: Proxy | None = None,
         tls: ssl.SSLContext | None = None,
         connect_timeout: float = DEADLINE,
+        lookups: Lookups | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.connected = 0
         self.cleared = 0
-        self.connections = Connections(Way(origin_of(url), proxy, tls), connect_timeout)
+        self.connections = Connections(Way(origin_of(url), proxy, tls, lookups), connect_timeout)
         self.remote = Remote(
             url,
             headers,

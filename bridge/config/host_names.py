@@ -1,0 +1,27 @@
+"""Host names with letters beyond ASCII (IDNA 2008, RFC 5891), and how they are written on the network.
+
+People write `bücher.example`; name services, TLS, HTTP and proxies know it as `xn--bcher-kva.example`, its A-label.
+What people are shown stays as they wrote it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+
+def ascii_host(host: str) -> str:
+    """A host as the network knows it; a dot at its end stays. Raises ValueError for what cannot be a host name."""
+    if host.isascii():
+        return host
+    import idna  # Few hosts need it, and its tables are dear to load.
+
+    return idna.encode(host, uts46=True, std3_rules=True).decode("ascii")
+
+
+def ascii_url(url: str) -> str:
+    """A checked URL with its host as the network knows it, all else as it is. Raises as `ascii_host`."""
+    if url.isascii():
+        return url
+    netloc = urlsplit(url).netloc
+    host, colon, port = netloc.rpartition(":") if netloc.rpartition(":")[2].isdecimal() else (netloc, "", "")
+    return url.replace(netloc, f"{ascii_host(host)}{colon}{port}", 1)
