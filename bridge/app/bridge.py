@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -234,7 +233,7 @@ class Bridge:
     def _set_timer(self, command: SetTimer) -> None:
         self._cancel_timer(command)
         # Spread out so that many bridges do not come back to a server at the same moment.
-        seconds = command.seconds * (1 - command.spread * random.random())  # noqa: S311
+        seconds = command.seconds * (1 - command.spread * _chance()) if command.spread else command.seconds
         self._timers[command.timer] = self._loop.call_later(seconds, self._fire, command.timer)
 
     def _cancel_timer(self, command: SetTimer | CancelTimer) -> None:
@@ -256,3 +255,9 @@ class Bridge:
 
     def _report(self, command: Report) -> None:
         _logger.log(logging.getLevelNamesMapping()[command.level.upper()], "%s", command.text)
+
+
+def _chance() -> float:
+    from random import random
+
+    return random()  # noqa: S311

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import threading
@@ -106,8 +107,15 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
             # Beside the rest: a refresh under way needs what time there is.
             closing.append(asyncio.create_task(authorization.close()))
 
+    _collect_again()
     await bridge.run(on_stop=on_stop)
     await asyncio.gather(*closing)
+
+
+def _collect_again() -> None:
+    """Collect garbage from now on, but do not look through what the start has made: nearly all of it stays."""
+    gc.freeze()
+    gc.enable()
 
 
 def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 
 import msgspec
@@ -215,6 +214,8 @@ def _canonical(value: Raw) -> bytes:
         return msgspec.json.encode(msgspec.json.decode(value), order="sorted")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # For a number that is too large, most likely, or half a character.
+    import json
+
     number = partial(str.__add__, "\0")  # Here a number counts as it is written.
     try:
         read_ = json.loads(bytes(value), parse_int=number, parse_float=number, parse_constant=number)

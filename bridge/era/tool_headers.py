@@ -17,7 +17,6 @@ JSON Schema 2020-12, and the older ones they took the place of.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -66,7 +65,10 @@ def _no_number(_: str) -> int:
     return 0
 
 
-_decode_schema = json.JSONDecoder(parse_int=_no_number, parse_float=_no_number).decode
+def _decode_schema(text: str) -> Any:
+    import json
+
+    return json.loads(text, parse_int=_no_number, parse_float=_no_number)
 
 
 class LeftOut(msgspec.Struct, frozen=True):

@@ -15,7 +15,6 @@ scanned once for validity and never becomes Python objects, and a number such as
 from __future__ import annotations
 
 import codecs
-import json
 from typing import Any, Literal, NoReturn
 
 import msgspec
@@ -140,7 +139,7 @@ def batch_members(line: Octets) -> list[bytes]:
         return [bytes(member) for member in _decode_array(line)]
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Lone surrogates again (see `_decode_tolerantly`); here the members have to be written anew.
-        return [json.dumps(member).encode() for member in _load_tolerantly(line)]
+        return [_dumped(member) for member in _load_tolerantly(line)]
     except RecursionError:
         raise NotJson(_TOO_DEEP) from None
 
@@ -193,7 +192,7 @@ def _refuse(line: Octets) -> NoReturn:
             raise NotJson("it is not JSON") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         value = _load_tolerantly(line)
-        raw_id = json.dumps(value["id"]).encode() if isinstance(value, dict) and "id" in value else b""
+        raw_id = _dumped(value["id"]) if isinstance(value, dict) and "id" in value else b""
     except RecursionError:
         raise NotJson(_TOO_DEEP) from None
     if not line.isascii():
@@ -239,7 +238,7 @@ def _decode_tolerantly(line: Octets) -> _Envelope:
         if name not in value:
             return _ABSENT
         try:
-            return Raw(json.dumps(value[name], allow_nan=False).encode())
+            return Raw(_dumped(value[name], allow_nan=False))
         except ValueError:
             return _decode_members(mended(line))[name]
 
@@ -249,10 +248,18 @@ def _decode_tolerantly(line: Octets) -> _Envelope:
 def _load_tolerantly(line: Octets) -> Any:
     if b"\\ud" not in line and b"\\uD" not in line:
         raise NotJson("it is not JSON")
+    import json  # Only what msgspec refuses needs it.
+
     try:
         return json.loads(str(line, "utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise NotJson("it is not JSON") from None
+
+
+def _dumped(value: object, *, allow_nan: bool = True) -> bytes:
+    import json
+
+    return json.dumps(value, allow_nan=allow_nan).encode()
 
 
 def _no_constant(name: str) -> NoReturn:

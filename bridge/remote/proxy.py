@@ -18,7 +18,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from bridge.config import ascii_host, is_loopback
@@ -27,12 +27,15 @@ from bridge.errors import UsageError
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy: `url` is `scheme://host:port` without credentials; `auth` is user name and password."""
 
     url: str
-    auth: tuple[str, str] | None = field(default=None, repr=False)
+    auth: tuple[str, str] | None = None
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Proxy({self.url!r})"
 
     @property
     def scheme(self) -> str:

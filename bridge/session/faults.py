@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import re
 from typing import Any
 
@@ -132,8 +131,10 @@ def excerpt(body: Octets, length: int = _EXCERPT) -> str:
 
 def status_name(status: int) -> str:
     """For example `502 Bad Gateway`."""
+    from http import HTTPStatus
+
     try:
-        return f"{status} {http.HTTPStatus(status).phrase}"
+        return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
 

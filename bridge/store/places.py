@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from bridge.store.errors import StoreError
 
@@ -19,8 +20,7 @@ NAME = "mcp-remote-bridge"
 _SLOT = re.compile(r"[a-z]{1,16}-[0-9a-f]{16,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """The folders under one data folder."""
 
     root: Path
@@ -47,9 +47,36 @@ def platform_places() -> Places:
     `~/.local/share` or `$XDG_DATA_HOME` on Linux, `~/Library/Application Support` on macOS and
     `%LOCALAPPDATA%` on Windows, which does not roam to other machines.
     """
-    from platformdirs import user_data_path
+    return Places(_plain_folder("XDG_DATA_HOME", ".local/share") or _platform_folder("user_data_path"))
 
-    return Places(user_data_path(NAME, appauthor=False))
+
+def platform_cache() -> Path:
+    """The platform's cache folder for this user.
+
+    `~/.cache` or `$XDG_CACHE_HOME` on Linux, `~/Library/Caches` on macOS, and `%LOCALAPPDATA%` on Windows.
+    """
+    return _plain_folder("XDG_CACHE_HOME", ".cache") or _platform_folder("user_cache_path")
+
+
+def _platform_folder(kind: str) -> Path:
+    import platformdirs
+
+    folder = getattr(platformdirs, kind)(NAME, appauthor=False)
+    return Path(folder)
+
+
+def _plain_folder(variable: str, below_home: str) -> Path | None:
+    """The folder where it goes without saying, as platformdirs has it, whose import costs 5 ms; None where it does not.
+
+    That is on Linux, with an absolute path in the variable (XDG Base Directory Specification), or in HOME and none in
+    the variable.
+    """
+    base, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
+    if sys.platform != "linux" or "ANDROID_DATA" in os.environ:
+        return None
+    if base.startswith("/"):
+        return Path(base, NAME)
+    return Path(home, below_home, NAME) if home.startswith("/") else None
 
 
 def is_slot(name: str) -> bool:

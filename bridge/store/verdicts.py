@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bridge.errors import BridgeError
 from bridge.store.file import FileVault
-from bridge.store.places import NAME
+from bridge.store.places import platform_cache
 
 ERAS = ("legacy", "modern")
 """`legacy` is every revision up to 2025-11-25, `modern` is 2026-07-28 (MCP, Versioning, Terminology)."""
@@ -30,13 +30,8 @@ _logger = logging.getLogger("bridge.store")
 
 
 def cache_folder() -> Path:
-    """The folder of the files, in the platform's cache folder for this user.
-
-    That is `~/.cache` or `$XDG_CACHE_HOME` on Linux, `~/Library/Caches` on macOS, and `%LOCALAPPDATA%` on Windows.
-    """
-    from platformdirs import user_cache_path
-
-    return user_cache_path(NAME, appauthor=False) / "eras"
+    """The folder of the files, in the platform's cache folder for this user."""
+    return platform_cache() / "eras"
 
 
 def load(url: str, now: float) -> frozenset[str] | None:

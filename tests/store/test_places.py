@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from bridge.store.errors import StoreError
-from bridge.store.places import Places, check_slot, make_private, platform_places
+from bridge.store.places import NAME, Places, check_slot, make_private, platform_cache, platform_places
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
@@ -19,6 +20,24 @@ def test_linux_has_it_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert places.credentials == tmp_path / ".local/share/mcp-remote-bridge/credentials"
     assert places.locks == tmp_path / ".local/share/mcp-remote-bridge/locks"
     assert list(tmp_path.iterdir()) == []
+
+
+FOLDERS = ("", "/", "/data", "/data/", "/a//b", "/a/../b", " /data", "data", "~/data", "/has space", "/\u00e9")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
+@pytest.mark.parametrize("home", [*FOLDERS, None])
+@pytest.mark.parametrize("base", [*FOLDERS, None])
+def test_linux_has_the_folders_that_platformdirs_names(
+    base: str | None, home: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("XDG_DATA_HOME", base), ("XDG_CACHE_HOME", base), ("HOME", home)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert platform_places().root == platformdirs.user_data_path(NAME, appauthor=False)
+    assert platform_cache() == platformdirs.user_cache_path(NAME, appauthor=False)
 
 
 @pytest.mark.parametrize("slot", ["tokens-0123456789abcdef", "client-" + "a" * 64])
