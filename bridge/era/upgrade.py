@@ -2,7 +2,7 @@
 
 | the host sends | what becomes of it |
 |---|---|
-| `initialize` | `server/discover` |
+| `initialize` | `server/discover`, unless the server was asked that just now in the host's name |
 | `ping` | answered |
 | `logging/setLevel` | answered, and said in each request from then on |
 | `resources/subscribe` and its opposite, `notifications/initialized` | one `subscriptions/listen` (`Interests`) |
@@ -47,11 +47,15 @@ _REOPENED = Refusal(INVALID_REQUEST, "reopened", "The host opened a new session 
 
 
 class Upgrade:
-    """The translator. `server_name`: what to call a server that does not say its name."""
+    """The translator. `server_name`: what to call a server that does not say its name.
 
-    def __init__(self, outlet: Outlet, server_name: str) -> None:
+    `introduction`: the server's answer to a `server/discover` that was just sent in the host's name; None: none was.
+    """
+
+    def __init__(self, outlet: Outlet, server_name: str, introduction: Response | None = None) -> None:
         self._outlet = outlet
         self._server_name = server_name
+        self._introduction = introduction
         self._waiting = Waiting(outlet)
         self._session: HostSession | None = None
         self._calls: dict[RequestId, Call] = {}
@@ -222,7 +226,11 @@ class Upgrade:
         session = self._session = HostSession(host, interests, None if is_answered else initialize, number)
         if not is_answered:
             self._waiting.enter(initialize, lambda _: None)
-        self._outlet.up(writing.request(b"%d" % number, mcp.DISCOVER, host.stamped(Raw())))
+        introduction, self._introduction = self._introduction, None
+        if introduction is not None:
+            self._discovered(session, introduction)
+        else:
+            self._outlet.up(writing.request(b"%d" % number, mcp.DISCOVER, host.stamped(Raw())))
         return session
 
     def _end_session(self) -> None:

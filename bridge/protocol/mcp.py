@@ -76,6 +76,9 @@ HEADED_METHODS = {**NAMED_METHODS, TASKS_GET: "taskId", TASKS_UPDATE: "taskId", 
 CACHED_METHODS = frozenset({DISCOVER, TOOLS_LIST, PROMPTS_LIST, RESOURCES_LIST, TEMPLATES_LIST, "resources/read"})
 """Methods whose results say how long they hold (MCP 2026-07-28, Caching)."""
 
+LIST_METHODS = frozenset({TOOLS_LIST, PROMPTS_LIST, RESOURCES_LIST, TEMPLATES_LIST})
+"""Methods of both eras that only look at what the server has."""
+
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """From the least severe (Logging)."""
 
@@ -171,6 +174,10 @@ class _Carried(msgspec.Struct, frozen=True, gc=False):
 
 class _DiscoverResult(msgspec.Struct, frozen=True, gc=False):
     supported: list[str] = msgspec.field(name="supportedVersions")
+
+
+class _Kind(msgspec.Struct, frozen=True, gc=False):
+    kind: Raw = msgspec.field(name="resultType", default=Raw())
 
 
 class _VersionsData(msgspec.Struct, frozen=True, gc=False):
@@ -335,6 +342,14 @@ def discovered_versions(result: Raw) -> list[str] | None:
         return msgspec.json.decode(result, type=_DiscoverResult).supported
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def says_kind(result: Raw) -> bool:
+    """Whether a result has a `resultType`, as each has since 2026-07-28, and none before."""
+    try:
+        return len(msgspec.json.decode(result, type=_Kind).kind) > 0
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def asked_progress_token(params: Raw) -> bytes:

@@ -9,8 +9,8 @@
 
 A host is served in its own era wherever the server speaks that too. Its era shows in each request: `initialize` opens
 the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's is known from before, or
-asked for first; everything the host says meanwhile waits. An answer that makes doubtful which era the server speaks is
-held back until it has been asked again.
+found by the host's first message or a question (see `server_era`); while a question is under way, everything the host
+says waits. An answer that makes doubtful which era the server speaks is held back until it has been asked.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from bridge.session.faults import Fault
 from bridge.session.first_contact import FirstContact
 from bridge.session.lane import Desk, Lane, TranslatedLane
 from bridge.session.lanes import Lanes
-from bridge.session.probing import LEGACY, MODERN, Eras
+from bridge.session.probing import LEGACY, MODERN, Eras, Verdict
 from bridge.session.server_era import PROBE_TIMER, ServerEra
 from bridge.session.session import Transport
 
@@ -76,7 +76,7 @@ class Pairing:
             eras, is_fixed = frozenset({LEGACY}), True
         self._desk = desk = Desk(url, fresh, timestamp)
         self._lanes = lanes = Lanes(desk, transport, patience, request_timeout, redact, self._receive)
-        self._server = ServerEra(desk, lanes, eras, lambda verdict: self._go_on(verdict.fault), is_fixed=is_fixed)
+        self._server = ServerEra(desk, lanes, eras, self._settled, is_fixed=is_fixed)
         self._legacy_host: Lane | None = None
         self._modern_host: Lane | None = None
         self._clients = Clients(lanes)
@@ -85,6 +85,8 @@ class Pairing:
         )
         self._held: list[Message] = []
         self._doubted: list[tuple[Lane, Deliver]] = []
+        self._beside: Request | None = None
+        self._introduction: Response | None = None
         self._withdrawn: set[RequestId] = set()
         self._closed = False
         self._initialize: Request | None = None
@@ -234,7 +236,9 @@ class Pairing:
         elif self._legacy_host is not None:
             self._legacy_host.host(request)
             return
-        if not self._server.eras:
+        if not self._server.eras and request is self._initialize:
+            self._server.take_for_legacy()
+        elif not self._server.eras:
             self._hold(request)
             return
         era = LEGACY if LEGACY in self._server.eras else MODERN
@@ -242,8 +246,7 @@ class Pairing:
             if self._legacy_host is not None:
                 self._lanes.retire(self._legacy_host)
             self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
-        is_question = era == LEGACY and self._server.is_assumed and request is self._initialize
-        if is_question:
+        if era == LEGACY and self._server.wants_stamp and request is self._initialize:
             self._stamped[request.id] = request
             request = probing.stamped(request)
         elif request is self._initialize:
@@ -251,11 +254,15 @@ class Pairing:
         self._legacy_host.host(request)
 
     def _modern_request(self, request: Request) -> None:
-        if not self._server.eras:
+        if self._server.may_be_modern and request.method not in mcp.LIST_METHODS:
             self._hold(request)
             return
         self._host_name = self._host_name or mcp.stamped_client_name(request.params)
-        if MODERN in self._server.eras:
+        if self._server.may_be_modern:
+            # Run twice, should the server be a legacy one, it does no harm; so it need not wait for the answer.
+            self._beside = request
+            self._server.ask(request)
+        if MODERN in self._server.eras or self._beside is request:
             self._modern_host = self._modern_host or self._lanes.native(MODERN)
             self._modern_host.host(request)
         elif lane := self._clients.lane_for(request):
@@ -274,7 +281,8 @@ class Pairing:
     def _upgraded(self) -> TranslatedLane[Upgrade]:
         from bridge.era.upgrade import Upgrade
 
-        return self._lanes.translated(MODERN, lambda outlet: Upgrade(outlet, self._lanes.server_name))
+        said, self._introduction = self._introduction, None
+        return self._lanes.translated(MODERN, lambda outlet: Upgrade(outlet, self._lanes.server_name, said))
 
     # -- the server
 
@@ -295,28 +303,68 @@ class Pairing:
         if not self._server.is_asked:
             self._server.ask(message if isinstance(message, Request) else None)
 
+    def _settled(self, verdict: Verdict, asked_by: Request | None, answer: Response | None) -> None:
+        """The server was asked, in the name of `asked_by`, which its answer may serve as well."""
+        if asked_by is not None and answer is not None and MODERN in self._server.eras:
+            if asked_by.method == mcp.INITIALIZE:
+                self._introduction = answer
+            elif probing.asks_the_same(asked_by):
+                self._answer_held(asked_by, answer)
+        self._go_on(verdict.fault)
+        self._introduction = None
+
+    def _answer_held(self, request: Request, answer: Response) -> None:
+        """Answer a request that waits for the verdict, unless the host has taken it back."""
+        if any(message is request for message in self._held):
+            self._held = [message for message in self._held if message is not request]
+            self._desk.do(SendToHost(writing.answering(answer, request.raw_id).line))
+
     def _go_on(self, fault: Fault | None) -> None:
         """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still.
 
         An answer that made the verdict doubtful stands, or its request moves to another lane.
         """
         doubted, self._doubted = self._doubted, []
+        beside, self._beside = self._beside, None
         moving: list[tuple[Lane, list[Request]]] = []
+        plain: list[Request] = []
         for lane, deliver in doubted:
-            if lane.era in self._server.eras or not self._server.eras or deliver.request is None:
+            if deliver.request is None:
                 self._tell(lane, deliver)
+            elif self._server.may_be(lane.era):
+                as_it_came = self._unstamped(deliver.request) if lane is self._legacy_host else deliver.request
+                if as_it_came is deliver.request or fault is not None or not probing.is_stamps_fault(deliver):
+                    self._tell(lane, deliver)
+                elif as_it_came.id not in self._withdrawn:
+                    plain.append(as_it_came)
             else:
                 moving.append((lane, lane.take_back(deliver.request)))
         # Only now, for a lane may go as soon as another is needed, and what is to move with it.
         for lane, requests in moving:
             self._move(lane, requests)
+        for request in plain:
+            self._host_message(request)
+        if beside is not None and not self._server.may_be(MODERN):
+            self._move_unanswered(beside)
         self._withdrawn.clear()
         held, self._held = self._held, []
         for message in held:
-            if self._server.eras:
+            if fault is None or not isinstance(message, Request) or self._is_placed(message):
                 self._host_message(message)
-            elif isinstance(message, Request) and fault:
+            else:
                 self._desk.refuse(message, fault)
+
+    def _is_placed(self, request: Request) -> bool:
+        """Whether it is known which lane a request belongs to."""
+        return bool(self._server.eras) and not (is_modern(request) and self._server.may_be_modern)
+
+    def _move_unanswered(self, request: Request) -> None:
+        """The request that went up beside the question goes where it belongs, if it has no answer yet."""
+        lane = self._modern_host
+        if lane is not None and lane.awaits(request.id):
+            lane.host(writing.cancellation(request.raw_id))
+            self._retire(lane, opens_again=False)
+            self._host_message(request)
 
     def _move(self, lane: Lane, depended: list[Request]) -> None:
         """The host's requests that a doubted answer was about go where they should have gone."""

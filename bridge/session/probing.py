@@ -26,6 +26,8 @@ from bridge.session.faults import Fault
 
 LEGACY = "legacy"
 MODERN = "modern"
+UNASKED = "unasked"
+"""Beside `LEGACY`: whether the server is modern too was never asked, for no modern host was there."""
 
 Eras = frozenset[str]
 
@@ -33,6 +35,7 @@ PROBE_SECONDS = 4.0
 """How long a server may think about it; hosts give `initialize` 10 s and more, and that is still to come."""
 
 _NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
+_NOT_THERE = frozenset({404, 405, 410})
 _FOR_THE_HOST = frozenset(
     {"unreachable", "unauthorized", "redirect", "too-large", "rate-limited", "shutdown", "timeout"}
 )
@@ -67,6 +70,11 @@ def probe(raw_id: bytes, asked_by: Request | None) -> Request:
     meta[mcp.META_VERSION] = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
     meta.setdefault(mcp.META_CAPABILITIES, Raw(b"{}"))
     return writing.request(raw_id, mcp.DISCOVER, msgspec.json.encode({"_meta": meta}))
+
+
+def asks_the_same(request: Request) -> bool:
+    """Whether a host asks for itself what `probe` asks in its name, so that one answer does for both."""
+    return request.method == mcp.DISCOVER and mcp.stamped_version(request.params) == mcp.MODERN_VERSIONS[0]
 
 
 def judge(answer: Deliver) -> Verdict:
@@ -110,11 +118,16 @@ def _is_foreign(answer: Response, era: str, method: str) -> bool:
 
 
 def is_proof(deliver: Deliver, era: str) -> bool:
-    """Whether an answer shows that the server speaks this era."""
+    """Whether an answer shows that the server speaks this era: a session that it opened, or a result of its kind.
+
+    A legacy server that keeps no sessions answers a modern request too, but does not say of what kind the result is.
+    """
     request, answer = deliver.request, deliver.message
     if request is None or not isinstance(answer, Response) or answer.is_error:
         return False
-    return era == LEGACY and request.method == mcp.INITIALIZE and _opened(answer)
+    if era == MODERN:
+        return mcp.says_kind(answer.result)
+    return request.method == mcp.INITIALIZE and _opened(answer)
 
 
 def stamped(initialize: Request) -> Request:
@@ -130,6 +143,17 @@ def stamped(initialize: Request) -> Request:
     meta[mcp.META_CAPABILITIES] = params.get("capabilities", Raw(b"{}"))
     params["_meta"] = Raw(msgspec.json.encode(meta))
     return writing.request(initialize.raw_id, initialize.method, msgspec.json.encode(params))
+
+
+def is_stamps_fault(deliver: Deliver) -> bool:
+    """Whether a server may have failed on the stamp of an `initialize`: not where it was not reached, or is not there.
+
+    One that answers 404, 405 or 410, and with no error of JSON-RPC, has not looked at what it was sent.
+    """
+    fault = deliver.fault
+    if fault is None:
+        return True
+    return judge(deliver).fault is None and not (fault.status in _NOT_THERE and fault.code is None)
 
 
 def _opened(answer: Response) -> bool:

@@ -1,33 +1,50 @@
-"""What is known of the server's era, and finding it out; see `probing` for what an answer means."""
+"""What is known of the server's era, and finding it out; see `probing` for what an answer means.
+
+Nothing is asked that the host's own first message asks anyway:
+
+| the server | the host's first message | what goes up at first | the era is known by |
+|---|---|---|---|
+| unknown | `initialize` | it, stamped | a session that it opens; else `server/discover`, whose answer serves the host |
+| unknown, or legacy and no more is known | `server/discover` | it | its answer, which is the host's too |
+| the same | a list | it, and `server/discover` beside it | whichever says so first |
+| the same | anything else | `server/discover`; the message waits | its answer |
+| known | anything | it, as that era has it | an answer that speaks against it is held, and `server/discover` asked |
+
+The stamp (`probing.stamped`) is what a modern server has to find in each request. Nearly all servers take no notice of
+it. Some do: they know no such version in a header, or take what is stamped for modern. So a stamped `initialize` that
+is refused goes once more as it came, unless the server turns out to be modern and nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from bridge.protocol.jsonrpc import Request
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Message, Request, Response
 from bridge.session import probing
 from bridge.session.commands import CancelTimer, Deliver, Remember, SetTimer
 from bridge.session.lane import Desk, Lane
 from bridge.session.lanes import Lanes
-from bridge.session.probing import LEGACY, MODERN, PROBE_SECONDS, Eras, Verdict
+from bridge.session.probing import LEGACY, MODERN, PROBE_SECONDS, UNASKED, Eras, Verdict
 
 PROBE_TIMER = ("probe", 0)
+
+Settled = Callable[[Verdict, Request | None, Response | None], None]
 
 _DOUBT_SECONDS = 30.0
 _PROBE_ID = b'"mcp-remote-bridge/probe"'
 
 
 class ServerEra:
-    """Keeps the verdict. `settled(verdict)` is told what came of a probe.
+    """Keeps the verdict. `settled(verdict, asked_by, answer)` is told what came of a probe.
 
+    `asked_by` is the host's request that it was sent for, `answer` what the server said to it; each may be None.
     `eras`: those the server speaks, for all that is known, from before or by now; none: nothing is known. A server that
     names only modern versions may be of both all the same: legacy `is_assumed` then, until it refuses `initialize`.
     `is_fixed`: the eras are the user's word, and never doubted.
     """
 
-    def __init__(
-        self, desk: Desk, lanes: Lanes, eras: Eras, settled: Callable[[Verdict], None], *, is_fixed: bool
-    ) -> None:
+    def __init__(self, desk: Desk, lanes: Lanes, eras: Eras, settled: Settled, *, is_fixed: bool) -> None:
         self._desk = desk
         self._lanes = lanes
         self._settled = settled
@@ -35,18 +52,39 @@ class ServerEra:
         self._is_guess = False
         self._has_refused = False
         self.is_assumed = False
+        self._is_modern_unasked = UNASKED in eras
         self._doubted_at: float | None = None
         self._probe: Lane | None = None
+        self._asked_by: Request | None = None
         self._signing_in = False
-        self.eras = eras
+        self.eras = eras - {UNASKED}
 
     @property
     def is_asked(self) -> bool:
         """Whether the server is being asked just now."""
         return self._probe is not None
 
+    @property
+    def may_be_modern(self) -> bool:
+        """Whether nothing says yet that the server is modern, nor that it is not."""
+        return not self.eras or self._is_modern_unasked
+
+    @property
+    def wants_stamp(self) -> bool:
+        """Whether `initialize` shall show what the server is, so that a modern one must be able to understand it."""
+        return self.is_assumed or (self._is_guess and self._is_modern_unasked)
+
+    def may_be(self, era: str) -> bool:
+        """Whether the server speaks this era for all that is known, or nothing is known of that."""
+        return not self.eras or era in self.eras or (era == MODERN and self._is_modern_unasked)
+
+    def take_for_legacy(self) -> None:
+        """Let a legacy host's `initialize` show what a server is that nothing is known of."""
+        self.eras, self._is_guess, self._is_modern_unasked = frozenset({LEGACY}), True, True
+
     def ask(self, asked_by: Request | None) -> None:
         """Probe the server, in the name of the host that sent `asked_by`."""
+        self._asked_by = asked_by
         self._probe = self._lanes.probing(lambda _, deliver: self._take(deliver))
         self._desk.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
         self._probe.host(probing.probe(_PROBE_ID, asked_by))
@@ -58,11 +96,12 @@ class ServerEra:
         """
         if self._is_fixed or deliver.request is None:
             return False
-        if probing.is_proof(deliver, lane.era):
-            if self._is_guess or self.is_assumed:
-                self._learn(self.eras)
+        if (lane.era == LEGACY or self.may_be_modern) and probing.is_proof(deliver, lane.era):
+            self._prove(lane.era)
             return False
-        if not probing.is_doubtful(deliver, lane.era):
+        if lane.era == MODERN and self.may_be_modern and self._probe is not None:
+            return True  # It went up beside the question.
+        if not (probing.is_doubtful(deliver, lane.era) or self._failed_on_stamp(deliver)):
             return False
         if self.eras and lane.era not in self.eras:
             return True  # It was sent before that was known.
@@ -70,12 +109,19 @@ class ServerEra:
             self._learn(frozenset({MODERN}))
             return True
         if self._probe is None:
-            if self._doubted_at is not None and self._desk.now - self._doubted_at <= _DOUBT_SECONDS:
+            is_recent = self._doubted_at is not None and self._desk.now - self._doubted_at <= _DOUBT_SECONDS
+            if is_recent and not self.may_be_modern:
                 return False
-            self._doubted_at = self._desk.now
+            if not self.may_be_modern:  # Else nothing was known that could be doubted.
+                self._doubted_at = self._desk.now
             self.ask(deliver.request)
         self._has_refused |= lane.era == LEGACY
         return True
+
+    def _failed_on_stamp(self, deliver: Deliver) -> bool:
+        """Whether a server that nothing is known of may have failed on the stamp of `initialize`."""
+        opens = deliver.request is not None and deliver.request.method == mcp.INITIALIZE
+        return opens and self._is_guess and self._is_modern_unasked and probing.is_stamps_fault(deliver)
 
     def signing_in(self, begins: bool) -> None:
         """A person is asked to sign in, or no more: meanwhile nothing is late."""
@@ -97,24 +143,40 @@ class ServerEra:
     def _take(self, deliver: Deliver) -> None:
         if deliver.request is not None and self._probe is not None:
             self._desk.do(CancelTimer(PROBE_TIMER))
-            self._settle(probing.judge(deliver))
+            self._settle(probing.judge(deliver), deliver.message)
 
-    def _settle(self, verdict: Verdict) -> None:
+    def _prove(self, era: str) -> None:
+        """An answer to the host's has shown that the server speaks this era."""
+        if era == MODERN and self.may_be_modern:
+            if self._probe is not None:
+                self._desk.do(CancelTimer(PROBE_TIMER))
+                self._probe.give_up()
+            self._settle(Verdict(frozenset({MODERN}), is_kept=True))
+        elif era == LEGACY and (self._is_guess or self.is_assumed):
+            self._learn(self.eras | {UNASKED} if self._is_modern_unasked else self.eras)
+
+    def _settle(self, verdict: Verdict, answer: Message | None = None) -> None:
         if self._probe is not None:
             self._lanes.drop(self._probe)
         self._probe = None
+        asked_by, self._asked_by = self._asked_by, None
         if verdict.is_kept:
+            if self._is_guess and LEGACY in verdict.eras:
+                self._doubted_at = self._desk.now  # It has just said so: a refusal by then is one.
             is_assumed = LEGACY not in verdict.eras and not self._has_refused
             self._learn(verdict.eras | {LEGACY} if is_assumed else verdict.eras)
             self.is_assumed = is_assumed
-        elif not self.eras:
-            self.eras, self._is_guess = verdict.eras, True
+        elif verdict.eras:
+            if not self.eras:
+                self.eras, self._is_guess = verdict.eras, True
+            self._is_modern_unasked = False
         self._has_refused = False
-        self._settled(verdict)
+        self._settled(verdict, asked_by, answer if isinstance(answer, Response) else None)
 
     def _learn(self, eras: Eras) -> None:
         """Take this for true, and keep it across restarts."""
-        if eras != self.eras or self._is_guess:
+        if eras - {UNASKED} != self.eras or (UNASKED in eras) != self._is_modern_unasked or self._is_guess:
             self._desk.do(Remember(eras))
-        self.eras = eras
+        self.eras = eras - {UNASKED}
+        self._is_modern_unasked = UNASKED in eras
         self._is_guess = self.is_assumed = False

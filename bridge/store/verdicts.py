@@ -4,7 +4,7 @@ It saves a request at the start and is otherwise of no account: whatever is miss
 future counts as unknown, and what cannot be kept is not kept. It holds no secret, and not the server's URL either.
 
 Each server has one small file in the platform's cache folder. Its text: `eras 1`, the time in whole Unix seconds, and
-the eras, as in `eras 1 1785283200 legacy modern`.
+the eras, as in `eras 1 1785283200 legacy modern`; `legacy unasked` where it is not known whether it is modern too.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from bridge.errors import BridgeError
 from bridge.store.file import FileVault
 from bridge.store.places import platform_cache
 
-ERAS = ("legacy", "modern")
-"""`legacy` is every revision up to 2025-11-25, `modern` is 2026-07-28 (MCP, Versioning, Terminology)."""
+ERAS = ("legacy", "modern", "unasked")
+"""`legacy` is every revision up to 2025-11-25, `modern` is 2026-07-28 (MCP, Versioning, Terminology).
+
+`unasked`, beside `legacy`: nobody has asked whether the server is modern too.
+"""
 
 LIFETIME = 7 * 24 * 3600.0
 """Seconds for which a verdict is believed: servers are renewed."""
 
-_TEXT = re.compile(rb"eras 1 (\d{1,12}) (legacy|modern|legacy modern)\n")
+_TEXT = re.compile(rb"eras 1 (\d{1,12}) (legacy|modern|legacy modern|legacy unasked)\n")
 
 _logger = logging.getLogger("bridge.store")
 

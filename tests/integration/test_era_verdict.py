@@ -67,8 +67,8 @@ def knows(home: Path, era: str) -> bool:
 STARTS = {
     ("modern", "modern"): (["server/discover", "tools/call"], 1),
     ("modern", "legacy"): (["server/discover", "initialize", "notifications/initialized", "tools/call"], 1),
-    ("legacy", "modern"): (["server/discover", "initialize", "server/discover", "tools/call"], 2),
-    ("legacy", "legacy"): (["server/discover", "initialize", "notifications/initialized", "tools/call"], 1),
+    ("legacy", "modern"): (["initialize", "server/discover", "tools/call"], 1),
+    ("legacy", "legacy"): (["initialize", "notifications/initialized", "tools/call"], 0),
 }
 """What a server sees of a first start, by the host's and its own era, and how much of it a second start leaves out."""
 
@@ -84,13 +84,43 @@ async def test_a_second_start_asks_nothing(host_era: str, server_era: str, tmp_p
         assert came(server) == first + first[left_out:]
 
 
+FIRST = {
+    "modern": (["server/discover"], ["tools/list", "server/discover"]),
+    "legacy": (
+        ["server/discover", "initialize", "notifications/initialized"],
+        ["tools/list", "server/discover", "initialize", "notifications/initialized", "tools/list"],
+    ),
+}
+"""What a server is sent for a modern host's first request, by its era: for `server/discover`, and for a list."""
+
+
+@pytest.mark.parametrize("server_era", ERAS)
+async def test_a_modern_hosts_own_question_is_the_only_one(server_era: str, tmp_path: Path) -> None:
+    async with EraServer(server_era) as server, modern_host(server.url, home=tmp_path) as host:
+        assert MODERN in (await host.request("server/discover")).result["supportedVersions"]
+        await leave(host)
+        assert came(server) == FIRST[server_era][0]
+        assert knows(tmp_path, server_era)
+
+
+@pytest.mark.parametrize("server_era", ERAS)
+async def test_a_list_and_the_question_go_up_side_by_side(server_era: str, tmp_path: Path) -> None:
+    async with EraServer(server_era) as server, modern_host(server.url, home=tmp_path) as host:
+        assert "echo" in str((await host.request("tools/list")).result)
+        await leave(host)
+        # What comes too late to matter is let go, and may not even have been sent.
+        assert set(came(server)) <= set(FIRST[server_era][1])
+        assert len(came(server)) <= len(FIRST[server_era][1])
+        assert knows(tmp_path, server_era)
+
+
 async def test_a_server_of_both_eras_is_spoken_to_in_the_hosts_own(tmp_path: Path) -> None:
     async with EraServer("modern", "legacy") as server:
         for _ in range(2):
             for era in ERAS:
                 assert (await run(era, server.url, home=tmp_path)).result["content"] == RIGHT
         legacy = ["initialize", "notifications/initialized", "tools/call"]
-        assert came(server) == ["server/discover", *legacy, "tools/call", *legacy, "tools/call"]
+        assert came(server) == [*legacy, "server/discover", "tools/call", *legacy, "tools/call"]
         assert verdicts(tmp_path) == ["legacy modern"]
 
 

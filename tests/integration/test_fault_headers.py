@@ -25,10 +25,9 @@ async def test_every_request_carries_the_headers_the_standard_asks_for() -> None
         for request in server.seen("POST"):
             assert types(request.header("accept")) >= {"application/json", "text/event-stream"}
             assert (request.header("content-type") or "").startswith("application/json")
-        probe, first, *later = server.http.requests
-        assert probe.rpc_method == "server/discover"
+        first, *later = server.http.requests
         assert first.rpc_method == "initialize"
-        assert first.header("mcp-protocol-version") is None
+        assert first.header("mcp-protocol-version") == "2025-06-18", "a modern server would look for it"
         assert first.header("mcp-session-id") is None
         assert [request.rpc_method or request.method for request in later[:1]] == ["notifications/initialized"]
         assert {request.header("mcp-session-id") for request in later} == {"session-1"}

@@ -84,7 +84,7 @@ async def test_a_login_that_sleeps_goes_on_for_all_when_it_wakes() -> None:
             login = await the_login(site.person)
             login.send_signal(signal.SIGSTOP)
             also = await second.ask("initialize", INITIALIZE)
-            await site.server.until_seen("server/discover", 2, deadline=LOGIN)
+            await site.server.until_seen("initialize", 2, deadline=LOGIN)
             page = asyncio.create_task(visit(url))
             # The second one finds nobody who answers, and begins another, which finds the lock held.
             await until(lambda: len(logins_of(site.person)) > 1, "another login process", LOGIN)

@@ -86,7 +86,7 @@ async def test_a_copy_that_comes_later_waits_for_the_login_of_one_that_is_gone(p
             if point == "before-consent":
                 await successor.stderr_says(site.person.opened[0], deadline=LOGIN)  # It says where the login is.
             else:
-                await site.server.until_seen("server/discover", 2, deadline=LOGIN)
+                await site.server.until_seen("initialize", 2, deadline=LOGIN)
             assert (await halt.go_on()).status == 200
             assert (await successor.answer(opened, SLOW)).result["serverInfo"]["name"] == "fault-server"
         assert len(site.person.opened) == 1

@@ -107,7 +107,7 @@ async def test_a_restart_carries_the_stored_token_and_asks_nobody() -> None:
         assert len(site.person.opened) == 1
         assert len(site.authority.requests) == asked_before
         assert site.server.seen_pages() == pages_before
-        assert site.server.tokens("server/discover").count(None) == 1
+        assert site.server.tokens("initialize").count(None) == 1
         assert not site.printed(site.bridges[1])
 
 

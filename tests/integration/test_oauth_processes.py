@@ -92,7 +92,7 @@ async def test_several_starts_at_once_open_one_tab() -> None:
             hosts = await five(site, stack, 3)
             waiting = [await host.ask("initialize", INITIALIZE) for host in hosts]
             url = await site.person.until_opened(1, deadline=LOGIN)
-            await site.server.until_seen("server/discover", 3, deadline=LOGIN)
+            await site.server.until_seen("initialize", 3, deadline=LOGIN)
             assert (await visit(url)).status == 200
             for host, id_ in zip(hosts, waiting, strict=True):
                 assert (await host.answer(id_, deadline=FIVE)).result
@@ -110,7 +110,7 @@ async def test_whoever_waits_takes_over_from_one_that_was_killed() -> None:
             await site.person.until_opened(1, deadline=LOGIN)
             second = await stack.enter_async_context(site.bridge())
             waiting = await second.ask("initialize", INITIALIZE)
-            await site.server.until_seen("server/discover", 2, deadline=LOGIN)
+            await site.server.until_seen("initialize", 2, deadline=LOGIN)
             first.process.kill()
             await first.wait(5)
 

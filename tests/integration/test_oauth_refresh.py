@@ -36,7 +36,7 @@ async def test_an_expired_token_is_renewed_at_the_next_start() -> None:
         assert len(site.server.seen_pages()) == pages
         made = site.authority.requests[requests:]
         assert [(request.method, request.path) for request in made] == [("POST", site.authority.endpoints["token"])]
-        assert site.server.tokens("server/discover").count(None) == 1
+        assert site.server.tokens("initialize").count(None) == 1
 
 
 async def test_a_token_is_renewed_before_it_expires() -> None:

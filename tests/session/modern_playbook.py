@@ -23,6 +23,8 @@ META_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 LEGACY = frozenset({"legacy"})
 MODERN = frozenset({"modern"})
 BOTH = LEGACY | MODERN
+UNASKED = frozenset({"legacy", "unasked"})
+"""Legacy; whether it is modern too, nobody has asked."""
 PROBE = "probe"
 
 HEADER_MISMATCH = -32020

@@ -19,6 +19,7 @@ from tests.session.modern_playbook import (
     LEGACY,
     META_SUBSCRIPTION,
     MODERN,
+    UNASKED,
     UNSUPPORTED_VERSION,
     PairingPlaybook,
     acknowledged,
@@ -247,7 +248,10 @@ class Chaos:
 steps = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 7), st.integers(0, 59)), max_size=60)
 
 
-@pytest.mark.parametrize("eras", [frozenset(), LEGACY, MODERN, BOTH], ids=["unknown", "legacy", "modern", "both"])
+KNOWN = {"unknown": frozenset(), "legacy": LEGACY, "unasked": UNASKED, "modern": MODERN, "both": BOTH}
+
+
+@pytest.mark.parametrize("eras", KNOWN.values(), ids=KNOWN)
 @settings(parent=unhurried, max_examples=150)
 @given(steps=steps, request_timeout=st.sampled_from([None, 20.0]), is_fixed=st.booleans())
 def test_each_request_has_one_answer(

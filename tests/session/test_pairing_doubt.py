@@ -271,17 +271,21 @@ def test_an_initialize_that_another_one_overtook_keeps_its_id() -> None:
     first, second = (book.posts(book.host(INITIALIZE.replace(b'"id":0', b'"id":%d' % id_)))[0] for id_ in (0, 1))
     (probe,) = book.posts(book.answers(first.exchange, b"", status=404))
     commands = book.answers(probe.exchange, result("mcp-remote-bridge/probe", discovered()))
+    assert book.posts(commands) == [], "the server has just said what it is"
+    told = book.told_all(commands)
+    commands = book.answers(second.exchange, b"", status=404)
     (question,) = book.posts(commands)
-    told = book.told_all(commands) + book.told_all(book.answers(second.exchange, b"", status=404))
-    told += book.told_all(book.host_closes())
+    told += book.told_all(commands) + book.told_all(book.host_closes())
     assert sorted(answer["id"] for answer in told) == [0, 1]
     assert body(question)["method"] == "server/discover"
 
 
 def test_what_is_doubted_on_a_stream_lets_the_stream_go_with_its_machine() -> None:
     book = PairingPlaybook()
-    (probe,) = book.posts(book.host(INITIALIZE))
-    (opening,) = book.posts(book.answers(probe.exchange, result("mcp-remote-bridge/probe", discovered())))
+    (probe,) = book.posts(book.host(called("m")))
+    (call,) = book.posts(book.answers(probe.exchange, result("mcp-remote-bridge/probe", discovered())))
+    book.answers(call.exchange, result("m"))
+    (opening,) = book.posts(book.host(INITIALIZE))
     book.starts(opening.exchange)
     commands = book.sends(opening.exchange, refusal(0, UNSUPPORTED_VERSION))
     assert book.told(commands) == []

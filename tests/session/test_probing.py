@@ -46,9 +46,12 @@ def parsed(line: bytes) -> Request:
 
 
 def probed(line: bytes = INITIALIZE, **more: Any) -> tuple[PairingPlaybook, Post]:
-    """A host's first request, and the question that it leads to."""
+    """A host's first request, and the question that it leads to; `initialize` is refused before that."""
     book = PairingPlaybook(**more)
     commands = book.host(line)
+    if line == INITIALIZE:
+        (post,) = book.posts(commands)
+        commands = book.answers(post.exchange, error(0, "No.", -32600), status=400)
     assert SetTimer(PROBE, probing.PROBE_SECONDS) in commands
     (post,) = book.posts(commands)
     assert body(post)["method"] == "server/discover"
@@ -160,7 +163,7 @@ def test_a_refusal_shows_a_legacy_server(status: int, what: bytes) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 407, 408, 425, 429])
 def test_what_is_no_word_on_the_era_goes_to_the_host(status: int) -> None:
-    book, post = probed()
+    book, post = probed(called(0))
     commands = book.answers(post.exchange, b"", status=status)
     (answer,) = book.told(commands)
     assert (fault(answer)["id"], fault(answer)["status"]) == (0, status)

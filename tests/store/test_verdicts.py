@@ -51,7 +51,9 @@ def test_linux_has_it_in_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("eras", [LEGACY, MODERN, BOTH], ids=["legacy", "modern", "both"])
+@pytest.mark.parametrize(
+    "eras", [LEGACY, MODERN, BOTH, LEGACY | {"unasked"}], ids=["legacy", "modern", "both", "unasked"]
+)
 def test_what_was_kept_is_known_in_the_next_run(folder: Path, eras: frozenset[str]) -> None:
     assert load(URL, NOW) is None
     save(URL, eras, NOW)

@@ -22,7 +22,7 @@ async def play_round(manner: str, copies: int = COPIES) -> None:
             if manner != "at-once":
                 url = await site.person.until_opened(1, deadline=LOGIN)
                 if manner == "when-all-have-asked":
-                    await site.server.until_seen("server/discover", copies, deadline=SLOW)
+                    await site.server.until_seen("initialize", copies, deadline=SLOW)
                 assert (await visit(url)).status == 200
             for host, id_ in zip(hosts, opened, strict=True):
                 assert (await host.answer(id_, SLOW)).result
