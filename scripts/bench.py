@@ -11,18 +11,17 @@ import gc
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.benchmark import columns, pairs, rows, table
-from scripts.environment import ROOT, SetupError, clean_variables, run_script
+from scripts.benchmark import columns, far_rows, pairs, rows, table
+from scripts.benchmark.servers import far_server, thin_server
+from scripts.environment import clean_variables, run_script
 
 _EXPLANATION = """\
 Times and memory: less is better; rates: more is better. No bridge at all, in the bench's own process,
@@ -30,15 +29,18 @@ are `floor`, an ordinary asynchronous HTTP client with keep-alive connections (h
 and `sockets`, bare keep-alive sockets that know just enough HTTP, for information. `relay` is the least a
 second process can do, one call at a time. Memory is the resident size of the process and its children,
 1 MB = 1,000,000 bytes. A wake-up is a thread that slept and woke. A translated call, host and server being of
-different eras of MCP, is held against a call to the same server that is not."""
+different eras of MCP, is held against a call to the same server that is not. A server 80 ms away is behind a link that
+delays everything by 40 ms each way, connecting too, and speaks TLS 1.3; to have its tools listed the host launches the
+bridge, opens and asks."""
 
-_GROUPS = (*rows.GROUPS, pairs.GROUP)
+_GROUPS = (*rows.GROUPS, pairs.GROUP, far_rows.GROUP)
 
 
 def begin(arguments: Sequence[str]) -> int:
-    """Call `main` on an interpreter that has the floor's HTTP client: this one, or else in this one's place."""
+    """Call `main` on an interpreter that has what the bench imports: this one, or else in this one's place."""
     # Help and wrong options are answered here, before anything is made.
-    if columns.FLOOR in _options(arguments).columns:
+    options = _options(arguments)
+    if columns.FLOOR in options.columns or far_rows.GROUP in options.only:
         made = columns.bench_environment()
         if Path(sys.prefix).resolve() != made.folder.resolve():
             command = [str(made.python), str(Path(__file__).resolve()), *arguments]
@@ -68,6 +70,9 @@ def main(arguments: Sequence[str]) -> int:
             bridge = next((column for column in chosen if column.name == columns.BRIDGE), None)
             if bridge is not None and pairs.GROUP in options.only:
                 taken += pairs.Pairs(bridge, server, Path(home), plan).run()
+            if far_rows.GROUP in options.only:
+                with far_server(Path(home)) as far:
+                    taken += far_rows.FarRows(chosen, far, Path(home), plan).run()
     finally:
         gc.enable()
     facts, goals = _facts(plan), table.verdicts(taken)
@@ -84,9 +89,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help="a short run: less exact, every part once")
+    parser.add_argument("--quick", action="store_true", help="a short run: less exact")
     parser.add_argument("--check", action="store_true", help="exit code 1 unless every goal held")
-    parser.add_argument("--only", type=_listed(_GROUPS), default=_GROUPS, help=", ".join(_GROUPS))
+    only = f"{', '.join(_GROUPS)} ({far_rows.GROUP}: a server 80 ms away, TLS)"
+    parser.add_argument("--only", type=_listed(_GROUPS), default=_GROUPS, help=only)
     parser.add_argument("--columns", type=_listed(columns.NAMES), default=columns.NAMES, help=", ".join(columns.NAMES))
     parser.add_argument("--idle-seconds", type=float, help="how long the idle minute is (default 60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
@@ -105,20 +111,6 @@ def _listed(allowed: Sequence[str]) -> Callable[[str], list[str]]:
         return [name for name in allowed if name in chosen]
 
     return read
-
-
-@contextmanager
-def thin_server() -> Iterator[str]:
-    """Run the thin server in a process of its own; give its URL; it ends with the block."""
-    command = [sys.executable, "-m", "scripts.benchmark.thin_server"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
-            port = process.stdout.readline().decode().strip() if process.stdout else ""
-            if not port:
-                raise SetupError("The benchmark's server did not start.")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
 
 
 def _facts(plan: rows.Plan) -> dict[str, Any]:

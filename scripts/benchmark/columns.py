@@ -21,6 +21,7 @@ NAMES = (BRIDGE, FLOOR, SOCKETS, RELAY, MCP_REMOTE, MCP_STDIO)
 PEERS = (MCP_REMOTE, MCP_STDIO)
 
 HTTPCORE_VERSION = "1.0.9"
+TRUSTME_VERSION = "1.2.1"
 MCP_REMOTE_VERSION = "0.15.1"
 MCP_STDIO_VERSION = "0.45.2"
 
@@ -37,11 +38,8 @@ class Column:
     after_url: tuple[str, ...] = ()
     missing: str = ""
 
-    def driver(self, url: str, home: Path, patience: float, tongue: Tongue = LEGACY) -> Driver:
-        """Return a driver that has done nothing yet; raises `ColumnError` if there is none.
-
-        Only a column that is a process of its own has hosts of both eras.
-        """
+    def driver(self, url: str, home: Path, patience: float) -> Driver:
+        """Return a driver that has done nothing yet; raises `ColumnError` if there is none."""
         if self.missing:
             raise ColumnError(self.missing)
         if self.name == FLOOR:
@@ -50,6 +48,19 @@ class Column:
             return FloorDriver(url, patience)
         if self.name == SOCKETS:
             return SocketsDriver(url, patience)
+        return self.launcher(url, home, patience)
+
+    def launcher(
+        self, url: str, home: Path, patience: float, tongue: Tongue = LEGACY, authority: Path | None = None
+    ) -> StdioDriver:
+        """Return the driver of a column that is a process of its own; raises `ColumnError` if there is none.
+
+        Only these have hosts of both eras. With `authority`, a PEM file, it trusts that and no other.
+        """
+        if self.missing:
+            raise ColumnError(self.missing)
+        if not self.command:
+            raise ColumnError("has no process of its own")
         variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         variables |= {
             "HOME": str(home),
@@ -58,6 +69,9 @@ class Column:
             "XDG_DATA_HOME": str(home / "data"),
             "MCP_REMOTE_CONFIG_DIR": str(home / "mcp-remote"),
         }
+        if authority is not None:
+            # What OpenSSL and all Python programs go by; Node trusts it besides its own.
+            variables |= {"SSL_CERT_FILE": str(authority), "NODE_EXTRA_CA_CERTS": str(authority)}
         command = [*self.command, url, *self.after_url]
         return StdioDriver(command, variables, home / f"{self.name}.stderr", patience, tongue)
 
@@ -78,8 +92,12 @@ def column(name: str, command: str | None = None) -> Column:
 
 
 def bench_environment() -> Environment:
-    """Return the environment the bridge is installed in, and the floor's HTTP client, for the bench to run under."""
-    return environment("bench", requirements=[f"httpcore[asyncio]=={HTTPCORE_VERSION}"])
+    """Return the environment the bridge is installed in, for the bench to run under.
+
+    With the floor's HTTP client, and with what makes the certificate of a server that speaks TLS.
+    """
+    requirements = [f"httpcore[asyncio]=={HTTPCORE_VERSION}", f"trustme=={TRUSTME_VERSION}"]
+    return environment("bench", requirements=requirements)
 
 
 def _relay_command() -> tuple[str, ...]:

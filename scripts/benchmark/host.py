@@ -94,6 +94,7 @@ class StdioDriver:
         self._patience = patience
         self._tongue = tongue
         self._next_id = 0
+        self._launched = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: Lines
         self._stdin: int
@@ -101,7 +102,7 @@ class StdioDriver:
     def start(self) -> int:
         """Launch the bridge and open a session; return the time from launch to the answer."""
         with self._stderr.open("wb") as stderr:
-            begun = time.perf_counter_ns()
+            self._launched = time.perf_counter_ns()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -118,7 +119,12 @@ class StdioDriver:
         _, ended = self._ask(self._tongue.opening, messages.check_answer)
         if self._tongue.opened:
             self._write(self._tongue.opened)
-        return ended - begun
+        return ended - self._launched
+
+    def listed(self) -> int:
+        """Ask for the tools; return the time from launch to the answer."""
+        _, ended = self._ask(self._tongue.list_tools, messages.check_answer)
+        return ended - self._launched
 
     def call(self) -> int:
         """Return the time of one small call."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 PROTOCOL_VERSION = "2025-06-18"
@@ -26,13 +26,23 @@ _MODERN_META = {
 }
 
 
-class ColumnError(Exception):
-    """A column could not do what a row asked for; the text says why, for the table's notes."""
-
-
 def encode(message: dict[str, Any]) -> bytes:
     """Return a message as one line of JSON without its line end."""
     return json.dumps(message, separators=(",", ":")).encode()
+
+
+_LISTEN = encode(
+    {
+        "jsonrpc": "2.0",
+        "id": "listen-1",
+        "method": "subscriptions/listen",
+        "params": {"_meta": _MODERN_META, "notifications": {"toolsListChanged": True}},
+    }
+)
+
+
+class ColumnError(Exception):
+    """A column could not do what a row asked for; the text says why, for the table's notes."""
 
 
 def initialize(request_id: int) -> bytes:
@@ -64,6 +74,16 @@ def echo(request_id: int) -> bytes:
 def modern_echo(request_id: int) -> bytes:
     """Return the same call as a modern host sends it."""
     return _call(request_id, "echo", {"text": f"hello {request_id}"}, _MODERN_META)
+
+
+def list_tools(request_id: int) -> bytes:
+    """Return the request for the tools, the first thing a host wants to know."""
+    return encode({"jsonrpc": "2.0", "id": request_id, "method": "tools/list"})
+
+
+def modern_list_tools(request_id: int) -> bytes:
+    """Return the same request as a modern host sends it."""
+    return encode({"jsonrpc": "2.0", "id": request_id, "method": "tools/list", "params": {"_meta": _MODERN_META}})
 
 
 def big(request_id: int) -> bytes:
@@ -137,13 +157,16 @@ def check_big(line: bytes, request_id: int) -> bool:
 
 @dataclass(frozen=True)
 class Tongue:
-    """What a host of one era says: how it opens, what it adds once that is answered, and a small call."""
+    """What a host of one era says: how it opens, what it adds once that is answered, the tools, and a small call."""
 
     name: str
     opening: Callable[[int], bytes]
     opened: bytes
+    list_tools: Callable[[int], bytes]
     echo: Callable[[int], bytes]
 
 
-LEGACY = Tongue("legacy", initialize, INITIALIZED, echo)
-MODERN = Tongue("modern", discover, b"", modern_echo)
+LEGACY = Tongue("legacy", initialize, INITIALIZED, list_tools, echo)
+MODERN = Tongue("modern", discover, b"", modern_list_tools, modern_echo)
+MODERN_LISTENING = replace(MODERN, opened=_LISTEN)
+"""As hosts do that show their tools: it wants to hear of changes before it lists them."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from scripts.benchmark.messages import MODERN_VERSION
 
+# The standard demands both fields: as servers send them that say nothing of it, and as one whose lists are stable.
+_STALE = {"ttlMs": 0, "cacheScope": "private"}
 _KEPT = {"ttlMs": 3_600_000, "cacheScope": "public"}
 
 _TOOLS = [{"name": "echo", "description": "echos", "inputSchema": {"type": "object"}}]
@@ -14,17 +16,20 @@ _DISCOVERED = {
     "supportedVersions": [MODERN_VERSION],
     "capabilities": {"tools": {"listChanged": True}},
     "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "thin", "version": "1"}},
-    **_KEPT,
 }
 
 
-def result(message: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a request's result, None where the server does not know the method."""
+def result(message: dict[str, Any], *, kept: bool = False) -> dict[str, Any] | None:
+    """Return a request's result, None where the server does not know the method.
+
+    With `kept` it may be kept for an hour (MCP 2026-07-28, Caching).
+    """
     params = message.get("params") or {}
+    caching = _KEPT if kept else _STALE
     if message["method"] == "server/discover":
-        return {"resultType": "complete", **_DISCOVERED}
+        return {"resultType": "complete", **_DISCOVERED, **caching}
     if message["method"] == "tools/list":
-        return {"resultType": "complete", "tools": _TOOLS, **_KEPT}
+        return {"resultType": "complete", "tools": _TOOLS, **caching}
     if message["method"] == "tools/call":
         return {"resultType": "complete", "content": [{"type": "text", "text": params["arguments"]["text"]}]}
     return None

@@ -87,7 +87,7 @@ class Pairs:
         home = self._home / pair.key
         home.mkdir(exist_ok=True)
         url = f"{self._server}/{'mcp' if pair.server == 'legacy' else 'modern'}/{pair.key}"
-        driver = self._column.driver(url, home, self._plan.patience, pair.host)
+        driver = self._column.launcher(url, home, self._plan.patience, pair.host)
         running.callback(driver.close)
         driver.start()
         for _ in range(_WARM_UP_CALLS):

@@ -38,6 +38,10 @@ class Plan:
     pair_launches: int = 4
     pair_rounds: int = 25
     pair_calls: int = 20
+    far_starts: int = 11
+    far_callers: int = 4
+    # Seconds. The answer was 40 ms on its way, and the call will be: what is sent after 4.92 s meets a closed end.
+    far_pauses: tuple[float, ...] = (4.5, 4.8, 4.88, 4.91, 4.93, 4.95, 4.96, 4.97, 4.98, 4.99)
     patience: float = 60.0
 
 
@@ -53,6 +57,9 @@ QUICK = Plan(
     idle_seconds=3.0,
     pair_launches=1,
     pair_rounds=10,
+    far_starts=2,
+    far_callers=2,
+    far_pauses=(4.5, 4.95),
     patience=20.0,
 )
 

@@ -5,23 +5,30 @@ of its standard input. One thread, one selector, no framework. Each path below `
 of its own (`Mcp-Session-Id`), so columns cannot disturb one another, and each below ``/modern/`` one of MCP
 2026-07-28; ``GET /state`` tells what each path has seen. Calls are answered with JSON; progress notifications
 over SSE, every event a chunk and a write of its own, as real servers send them. Bodies that cost time to make
-are made before anyone asks.
+are made before anyone asks. Paths below ``/kept/`` are modern ones whose results may be kept for an hour.
+
+With ``--certificate FILE`` it speaks TLS. With ``--idle-seconds N`` it closes a connection that many seconds after
+its last answer and does not announce it, as uvicorn does after 5.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import selectors
 import socket
+import ssl
 import sys
+import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from scripts.benchmark import modern_answers
-from scripts.benchmark.messages import BIG_RESULT_BYTES, PROTOCOL_VERSION, READ_BYTES, encode
+from scripts.benchmark.messages import BIG_RESULT_BYTES, PROTOCOL_VERSION, encode
+from scripts.benchmark.thin_connection import Connection, Endpoint, Request
 
 # Text as tools return it: lines, quotes and some letters beyond ASCII, so that a column which decodes it and
 # encodes it again pays for that.
@@ -55,81 +62,14 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-@dataclass
-class Endpoint:
-    """What one path has seen."""
-
-    sessions: set[str] = field(default_factory=set)
-    streams: int = 0
-    requests: int = 0
-
-
-@dataclass
-class Request:
-    """One parsed HTTP request."""
-
-    verb: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Connection:
-    """One keep-alive HTTP/1.1 connection: reads requests, queues answers, writes what the socket takes."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.unread = bytearray()
-        self.unsent: deque[memoryview] = deque()
-        self.stream_of: Endpoint | None = None
-
-    def next_request(self) -> Request | None:
-        """Take the next whole request out of what was read, if there is one."""
-        end = self.unread.find(b"\r\n\r\n")
-        if end < 0:
-            return None
-        first, *lines = self.unread[:end].decode("latin-1").split("\r\n")
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
-        # Columns send small requests of known length; chunked ones would have to be read differently.
-        length = int(headers.get("content-length", "0"))
-        if len(self.unread) < end + 4 + length:
-            return None
-        body = bytes(self.unread[end + 4 : end + 4 + length])
-        del self.unread[: end + 4 + length]
-        verb, path, _ = first.split(" ", 2)
-        return Request(verb, path, headers, body)
-
-    def send(self, *parts: bytes) -> None:
-        """Queue bytes, each part a write of its own."""
-        self.unsent.extend(memoryview(part) for part in parts)
-
-    def answer(self, status: str, body: bytes = b"", extra: bytes = b"") -> None:
-        """Queue a whole answer."""
-        head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b\r\n"
-        self.send(head % (status.encode(), len(body), extra) + body)
-
-    def flush(self) -> bool:
-        """Write what the socket takes; return whether everything went."""
-        while self.unsent:
-            part = self.unsent[0]
-            try:
-                sent = self.sock.send(part)
-            except BlockingIOError:
-                return False
-            if sent < len(part):
-                self.unsent[0] = part[sent:]
-            else:
-                self.unsent.popleft()
-        return True
-
-
 class ThinServer:
     """Answers what the bench asks for, from one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, idle_seconds: float | None = None) -> None:
+        self.tls = tls
+        self.idle_seconds = idle_seconds
+        # When to look whether a connection is idle still: the same time after each answer, so in order.
+        self.idle: deque[tuple[float, Connection, int]] = deque()
         self.selector = selectors.DefaultSelector()
         self.endpoints: dict[str, Endpoint] = {}
         self.big_tail = _big_tail()
@@ -143,7 +83,7 @@ class ThinServer:
         """Serve until the file descriptor `until` says end of file."""
         self.selector.register(until, selectors.EVENT_READ)
         while True:
-            for key, mask in self.selector.select():
+            for key, mask in self.selector.select(self._until_idle()):
                 if key.fileobj == until:
                     if not os.read(until, 1024):
                         return
@@ -152,20 +92,31 @@ class ThinServer:
                 else:
                     self._serve_connection(key.data, mask)
 
+    def _until_idle(self) -> float | None:
+        """Close what was idle for too long; return the seconds until the next may be."""
+        while self.idle:
+            when, connection, answers = self.idle[0]
+            if (left := when - time.monotonic()) > 0:
+                return left
+            self.idle.popleft()
+            busy = connection.stream_of or connection.unsent or connection.unread
+            if not connection.closed and connection.answers == answers and not busy:
+                self._drop(connection)
+        return None
+
     def _accept(self) -> None:
-        sock, _ = self.listener.accept()
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.selector.register(sock, selectors.EVENT_READ, Connection(sock))
+        # A client may be gone again by now.
+        with contextlib.suppress(OSError):
+            connection = Connection(self.listener.accept()[0], self.tls)
+            self.selector.register(connection.sock, selectors.EVENT_READ, connection)
 
     def _serve_connection(self, connection: Connection, mask: int) -> None:
+        answers = connection.answers
         try:
             if mask & selectors.EVENT_READ:
-                data = connection.sock.recv(READ_BYTES)
-                if not data:
+                if not connection.read():
                     self._drop(connection)
                     return
-                connection.unread += data
                 while (request := connection.next_request()) is not None:
                     self._handle(connection, request)
             wanted = selectors.EVENT_READ
@@ -173,12 +124,16 @@ class ThinServer:
                 wanted |= selectors.EVENT_WRITE
             if wanted != self.selector.get_key(connection.sock).events:
                 self.selector.modify(connection.sock, wanted, connection)
-        except (ConnectionError, TimeoutError):
+        except OSError:
             self._drop(connection)
+            return
+        if self.idle_seconds is not None and connection.answers > answers:
+            self.idle.append((time.monotonic() + self.idle_seconds, connection, connection.answers))
 
     def _drop(self, connection: Connection) -> None:
         if connection.stream_of is not None:
             connection.stream_of.streams -= 1
+        connection.closed = True
         self.selector.unregister(connection.sock)
         connection.sock.close()
 
@@ -189,12 +144,12 @@ class ThinServer:
                 entry["sessions"] = len(entry["sessions"])
             connection.answer("200 OK", encode(state))
             return
-        if not request.path.startswith(("/mcp/", "/modern/")):
+        if not request.path.startswith(("/mcp/", "/modern/", "/kept/")):
             connection.answer("404 Not Found")
             return
         endpoint = self.endpoints.setdefault(request.path, Endpoint())
         endpoint.requests += 1
-        if request.path.startswith("/modern/"):
+        if not request.path.startswith("/mcp/"):
             self._modern(connection, endpoint, request)
             return
         session = request.headers.get("mcp-session-id")
@@ -204,7 +159,7 @@ class ThinServer:
                 self._initialize(connection, endpoint, message)
                 return
             if session in endpoint.sessions:
-                self._message(connection, message)
+                self._message(connection, endpoint, message)
                 return
         elif session in endpoint.sessions and request.verb == "DELETE":
             endpoint.sessions.discard(session or "")
@@ -239,13 +194,14 @@ class ThinServer:
             endpoint.streams += 1
             connection.stream_of = endpoint
             connection.send(_stream_head(), _chunk(_event(encode(modern_answers.acknowledgement(message)))))
-        elif (result := modern_answers.result(message)) is None:
+        elif (result := modern_answers.result(message, kept=request.path.startswith("/kept/"))) is None:
             error = {"code": -32601, "message": "Method not found"}
             connection.answer("404 Not Found", encode({"jsonrpc": "2.0", "id": message["id"], "error": error}))
         else:
+            endpoint.calls += message["method"] == "tools/call"
             connection.answer("200 OK", encode({"jsonrpc": "2.0", "id": message["id"], "result": result}))
 
-    def _message(self, connection: Connection, message: dict[str, Any]) -> None:
+    def _message(self, connection: Connection, endpoint: Endpoint, message: dict[str, Any]) -> None:
         if "id" not in message or "method" not in message:
             connection.answer("202 Accepted")
             return
@@ -253,6 +209,7 @@ class ThinServer:
         params = message.get("params") or {}
         result: dict[str, Any] | None = {"ping": {}, "tools/list": {"tools": _TOOLS}}.get(message["method"])
         if message["method"] == "tools/call":
+            endpoint.calls += 1
             name, arguments = params["name"], params.get("arguments") or {}
             if name == "big":
                 self._big(connection, request_id)
@@ -288,8 +245,21 @@ def _stream_head() -> bytes:
     )
 
 
-if __name__ == "__main__":
-    server = ThinServer()
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser(prog="thin_server")
+    parser.add_argument("--certificate", metavar="FILE", help="speak TLS with this certificate and key (PEM)")
+    parser.add_argument("--idle-seconds", type=float, help="close a connection this long after its last answer")
+    options = parser.parse_args()
+    tls = None
+    if options.certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(options.certificate)
+    server = ThinServer(tls, options.idle_seconds)
     print(server.listener.getsockname()[1], flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve(sys.stdin.fileno())
+
+
+if __name__ == "__main__":
+    main()

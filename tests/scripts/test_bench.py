@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench import main, thin_server
+from scripts.bench import main
 from scripts.benchmark import messages
 from scripts.benchmark.columns import BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO, RELAY, SOCKETS, Column, column
+from scripts.benchmark.far_pauses import LOST
+from scripts.benchmark.far_rows import KEPT, NEAR
 from scripts.benchmark.floor import DataLines, FloorDriver
 from scripts.benchmark.messages import ColumnError
 from scripts.benchmark.pairs import UNTRANSLATED, Pairs
 from scripts.benchmark.rows import Bench, Plan, Row
+from scripts.benchmark.servers import thin_server
 from scripts.benchmark.sockets import Chunks, Exchange, SocketsDriver
 from scripts.benchmark.table import best_peer, markdown, number, reasons, verdicts
 from tests.support.waits import stretched
@@ -190,19 +193,28 @@ def test_the_better_peer_depends_on_what_is_better() -> None:
 @pytest.mark.parametrize(
     ("row", "held"),
     [
-        (_row("call", {BRIDGE: 1.0, MCP_STDIO: 1.0}), True),
-        (_row("call", {BRIDGE: 1.1, MCP_STDIO: 1.0}), False),
+        (_row("start", {BRIDGE: 0.8, MCP_STDIO: 1.0}), True),
+        (_row("start", {BRIDGE: 0.81, MCP_STDIO: 1.0}), False),
+        (_row("call", {BRIDGE: 0.75, MCP_STDIO: 1.0}), True),
+        (_row("call", {BRIDGE: 0.76, MCP_STDIO: 1.0}), False),
         (_row("call", {BRIDGE: 1.1}), None),
         (_row("call", {MCP_STDIO: 1.0}), None),
         (_row("parallel", {BRIDGE: 9.0, MCP_STDIO: 10.0}, more_is_better=True), False),
         (_row("parallel", {BRIDGE: 11.0, MCP_STDIO: 10.0}, more_is_better=True), True),
-        (_row("memory", {BRIDGE: 32.0}), True),
-        (_row("memory", {BRIDGE: 32.1}), False),
+        (_row("memory", {BRIDGE: 25.0}), True),
+        (_row("memory", {BRIDGE: 25.1}), False),
         (_row("big", {BRIDGE: 13.0, FLOOR: 10.0}), True),
         (_row("big", {BRIDGE: 13.1, FLOOR: 10.0}), False),
         (_row("big", {BRIDGE: 13.0}), None),
         (_row("idle-wakes", {BRIDGE: 0.0}), True),
         (_row("idle-wakes", {BRIDGE: 1.0}), False),
+        (_row("far-legacy", {BRIDGE: 400.0}), True),
+        (_row("far-legacy", {BRIDGE: 400.1}), False),
+        (_row("far-modern", {BRIDGE: 300.0}), True),
+        (_row("far-modern", {BRIDGE: 300.1}), False),
+        (_row("far-modern", {MCP_STDIO: 300.0}), None),
+        (_row(LOST, {BRIDGE: 0.0}), True),
+        (_row(LOST, {BRIDGE: 1.0}), False),
     ],
 )
 def test_verdicts(row: Row, held: bool | None) -> None:
@@ -222,6 +234,32 @@ def test_a_translated_call_is_held_against_the_same_servers_untranslated(
         _row(UNTRANSLATED[key], {} if untranslated is None else {BRIDGE: untranslated}),
     ]
     assert [verdict.held for verdict in verdicts(rows)] == [held]
+
+
+@pytest.mark.parametrize(
+    ("key", "other", "values", "held"),
+    [
+        ("far-legacy-first", "far-legacy", (480.0, 400.0), True),
+        ("far-legacy-first", "far-legacy", (480.1, 400.0), False),
+        ("far-modern-first", "far-modern", (380.0, 300.0), True),
+        (KEPT, NEAR, (120.0, 100.0), True),
+        (KEPT, NEAR, (120.1, 100.0), False),
+    ],
+)
+def test_a_first_contact_and_kept_results_are_held_against_the_bridges_own_rows(
+    key: str, other: str, values: tuple[float, float], held: bool
+) -> None:
+    row, against = _row(key, {BRIDGE: values[0]}), _row(other, {BRIDGE: values[1]})
+    assert verdicts([row, against])[0].held is held
+    assert verdicts([row])[0].held is None
+    assert verdicts([_row(key, {}), against])[0].held is None
+
+
+def test_the_table_shows_what_kept_results_are_worth() -> None:
+    lines = markdown([_row(KEPT, {BRIDGE: 110.0}), _row(NEAR, {BRIDGE: 100.0})], [BRIDGE]).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0][-1] == "kept / near"
+    assert [cells[2][-1], cells[3][-1]] == ["1.10", ""]
 
 
 def test_the_table_shows_what_translation_costs() -> None:
