@@ -1,0 +1,25 @@
+"""How many examples Hypothesis tries: few and always the same in an ordinary run, many and new ones where asked for."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+VARIABLE = "BRIDGE_TEST_EXAMPLES"
+"""By how much the number of examples is multiplied; above 1, other ones are tried in every run."""
+
+
+def examples(count: int) -> settings:
+    """Settings for `count` examples, or the multiple that the environment asks for; no database is kept."""
+    factor = float(os.environ.get(VARIABLE) or 1)
+    return settings(
+        max_examples=max(1, round(count * factor)),
+        derandomize=factor == 1,
+        database=None,
+        deadline=None,
+        # To explain a failure costs a hundred runs more; each of these has sockets.
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        print_blob=True,
+    )
