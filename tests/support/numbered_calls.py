@@ -14,7 +14,7 @@ import re
 import socket
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.remote.exchanges import RemoteRequest
@@ -79,14 +79,21 @@ def good(number: int) -> bytes:
     return response(result(number), b"content-type: application/json")
 
 
-class NumberedServer:
-    """A `Talk` that answers by the number in the request; `seen` has the numbers of the requests that were read."""
+def several(answer: Answer | Sequence[Answer]) -> Sequence[Answer]:
+    return [answer] if isinstance(answer, Answer) else [one for one in answer if isinstance(one, Answer)]
 
-    def __init__(self, answers: Mapping[int, Answer]) -> None:
+
+class NumberedServer:
+    """A `Talk` that answers by the number in the request; `seen` has the numbers of the requests that were read.
+
+    Where a number has several answers, each serves one request, as a client that follows a redirect sends it.
+    """
+
+    def __init__(self, answers: Mapping[int, Answer | Sequence[Answer]]) -> None:
         self.seen: list[int] = []
         self.connections: list[Peer] = []
         self.wrote: dict[int, asyncio.Event] = {number: asyncio.Event() for number in answers}
-        self._answers = answers
+        self._answers = {number: iter(several(answer)) for number, answer in answers.items()}
         self._hangs_up = False
 
     async def __call__(self, peer: Peer) -> None:
@@ -94,7 +101,7 @@ class NumberedServer:
         while True:
             number = int(_NUMBER.search(await peer.request())[1])  # type: ignore[index]
             self.seen.append(number)
-            answer = self._answers.get(number)
+            answer = next(self._answers.get(number, iter(())), None)
             if answer is None:
                 await peer.send(good(number))
                 continue
