@@ -88,9 +88,7 @@ async def by_bridge(answer: Answer, patience: float = PATIENCE) -> Verdict:
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
         first = await outcome_by_bridge(at, 1, talk, patience=patience)
-        with_leftovers = asyncio.create_task(talk.wrote[1].wait())
-        await asyncio.wait({with_leftovers}, timeout=MORE_PATIENCE)
-        with_leftovers.cancel()
+        await talk.be_late(1)
         for number in (2, 3):
             following = await outcome_by_bridge(at, number, talk, patience=MORE_PATIENCE)
             assert verdict(following) == Verdict(200, result(number)), f"call {number}: {following}; call 1: {first}"

@@ -41,11 +41,16 @@ class End(enum.Enum):
 
 
 class Answer(NamedTuple):
-    """What the server writes for one call, in `pieces`, with so many `turns` of the loop after each."""
+    """What the server writes for one call, in `pieces`, with so many `turns` of the loop after each.
+
+    What is `late`, a second end of the connection with it, comes when the test says so.
+    """
 
     pieces: Iterable[bytes]
     end: End = End.KEEP
     turns: int = 2
+    late: bytes = b""
+    late_end: End = End.KEEP
 
 
 class Outcome(NamedTuple):
@@ -95,6 +100,7 @@ class NumberedServer:
         self.wrote: dict[int, asyncio.Event] = {number: asyncio.Event() for number in answers}
         self._answers = {number: iter(several(answer)) for number, answer in answers.items()}
         self._hangs_up = False
+        self._owed: list[tuple[Peer, Answer]] = []
 
     async def __call__(self, peer: Peer) -> None:
         self.connections.append(peer)
@@ -111,12 +117,26 @@ class NumberedServer:
                     await turns(answer.turns)
                 await delivered(peer)
                 if answer.end is not End.KEEP or self._hangs_up:
-                    leave(peer, answer.end)
-                    with contextlib.suppress(OSError):
-                        await peer.writer.wait_closed()
+                    await leave(peer, answer.end)
                     return
+                self._owed.append((peer, answer))
             finally:
                 self.wrote[number].set()
+
+    async def be_late(self, *numbers: int) -> None:
+        """Write all of the answers to these calls, if the client takes it; then what is late, and end connections."""
+        writing = [asyncio.create_task(self.wrote[number].wait()) for number in numbers]
+        for task in (await asyncio.wait(writing, timeout=PATIENCE * 25))[1]:
+            task.cancel()
+        owed, self._owed = self._owed, []
+        for peer, answer in owed:
+            with contextlib.suppress(OSError):
+                if answer.late:
+                    await peer.send(answer.late)
+                    await turns(answer.turns)
+                    await delivered(peer)
+                if answer.late_end is not End.KEEP:
+                    await leave(peer, answer.late_end)
 
     @contextlib.contextmanager
     def hanging_up(self) -> Iterator[None]:
@@ -153,8 +173,8 @@ async def delivered(peer: Peer) -> None:
         await asyncio.sleep(0)
 
 
-def leave(peer: Peer, end: End) -> None:
-    """End a connection from the server's side."""
+async def leave(peer: Peer, end: End) -> None:
+    """End a connection from the server's side; the client's system knows of it then, unless it does not read."""
     if end is End.RESET:
         sock = peer.writer.get_extra_info("socket")
         form = "hh" if sys.platform == "win32" else "ii"
@@ -162,6 +182,9 @@ def leave(peer: Peer, end: End) -> None:
         peer.writer.transport.abort()
     else:
         peer.end()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PATIENCE * 5):
+            await peer.writer.wait_closed()
 
 
 async def outcome_by_bridge(
