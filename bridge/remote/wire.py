@@ -111,15 +111,19 @@ class Wire(asyncio.Protocol):
         if not self._received and not self._ended:
             await self.change()
         if self._received:
-            received = self._received
-            data = received[0] if len(received) == 1 else b"".join(received)
-            received.clear()
-            self._size = 0
-            self._govern_reading()
-            return data
+            return self.received()
         if self._error is not None:
             raise self._error
         return b""
+
+    def received(self) -> bytes:
+        """Return what has come already; empty where nothing has."""
+        received = self._received
+        data = received[0] if len(received) == 1 else b"".join(received)
+        received.clear()
+        self._size = 0
+        self._govern_reading()
+        return data
 
     def _govern_reading(self) -> None:
         """Pause reading or resume it: the one place that does."""

@@ -2,10 +2,10 @@
 
 import asyncio
 import select
-import socket
 
 import pytest
 
+from bridge.remote import wire as wire_module
 from bridge.remote.wire import Wire
 from tests.support.raw_server import DEADLINE
 from tests.support.scripted_wire import pair
