@@ -63,7 +63,7 @@ class Answers:
             members = jsonrpc.batch_members(line) if jsonrpc.is_batch(line) else [line]
             messages = [jsonrpc.parse(member) for member in members]
         except NotJson:
-            return faults.truncated(self._ledger.url, 200, body)
+            return faults.not_parsed(self._ledger.url, 200, body)
         except jsonrpc.NotAMessage:
             return faults.wrong_answer(self._ledger.url, "answered with JSON that is not JSON-RPC 2.0")
         fault: Fault | None = faults.wrong_answer(self._ledger.url, "answered with messages but without the answer")

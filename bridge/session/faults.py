@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ SHUTDOWN = "shutdown"
 _SOURCE = "mcp-remote-bridge"
 _EXCERPT = 300
 _DETAIL = 2000
+_SLICE = 1 << 16
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+")
 
@@ -200,14 +202,24 @@ def empty(url: str, status: int) -> Fault:
     )
 
 
-def truncated(url: str, status: int, body: Octets) -> Fault:
-    """The body ended within the JSON."""
+def not_parsed(url: str, status: int, body: Octets) -> Fault:
+    """The body begins as JSON and is none: not UTF-8 (RFC 8259, 8.1), or ended within it."""
+    detail = f"it begins {excerpt(body)} and ends {excerpt(body[-_EXCERPT:])}"
+    place = _not_utf8(body)
+    if place is not None:
+        return Fault(
+            "not-json",
+            f"{url} answered with JSON that is not UTF-8 (byte {place + 1} of {len(body)} is none of that).",
+            "The fault is the server's; tell its operator.",
+            status=status,
+            detail=detail,
+        )
     return Fault(
         "not-json",
         f"{url} answered with JSON that is cut off or broken ({len(body)} bytes were received).",
         "Try again; if it happens again, the server or a proxy before it is at fault.",
         status=status,
-        detail=f"it begins {excerpt(body)} and ends {excerpt(body[-_EXCERPT:])}",
+        detail=detail,
     )
 
 
@@ -275,3 +287,18 @@ def shut_down(url: str, trouble: str) -> Fault:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _not_utf8(body: Octets) -> int | None:
+    """Where bytes begin that no UTF-8 has. A character that is cut off at the end is none; a slice at a time."""
+    view = memoryview(body)
+    start = 0
+    while start < len(view):
+        try:
+            _, used = codecs.utf_8_decode(view[start : start + _SLICE], "strict", False)
+        except UnicodeDecodeError as problem:
+            return start + problem.start
+        if not used:
+            return None
+        start += used
+    return None

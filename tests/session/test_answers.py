@@ -140,6 +140,27 @@ def test_a_body_without_the_answer(body: bytes, kind: str) -> None:
     assert not book.session.busy
 
 
+@pytest.mark.parametrize("bad", [b"\xff", b"caf\xe9 ", b"\xc3(", b"\xed\xa0\x80", b"x" * 70_000 + b"\xe9 "])
+def test_an_answer_that_is_not_utf8_is_not_told_as_cut_off(bad: bytes) -> None:
+    book = Playbook().opened()
+    (post,) = book.posts(book.host(tool_call(5)))
+    body = b'{"jsonrpc":"2.0","id":5,"result":{"content":[{"type":"text","text":"%b"}]}}' % bad
+    said = fault(book.answers(post.exchange, body)[-1])
+    assert said["kind"] == "not-json"
+    place = body.index(bad.lstrip(b"cafx")) + 1
+    assert f"answered with JSON that is not UTF-8 (byte {place} of {len(body)} is none of that)" in said["message"]
+    assert "cut off" not in said["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"jsonrpc":"2.0","id":5,"result":{"text":"caf\xc3', b'{"jsonrpc":"2.0","id":5,"res']
+)
+def test_an_answer_that_ends_within_a_character_is_cut_off(body: bytes) -> None:
+    book = Playbook().opened()
+    (post,) = book.posts(book.host(tool_call(5)))
+    assert "cut off or broken" in fault(book.answers(post.exchange, body)[-1])["message"]
+
+
 def test_an_answer_for_another_is_not_taken_for_this_one() -> None:
     book = Playbook().opened()
     (first,) = book.posts(book.host(request(1)))
