@@ -2,10 +2,12 @@
 
 import os
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
 import trustme
+import truststore
 from cryptography.hazmat.primitives import serialization
 
 from bridge.config import Settings
@@ -73,9 +75,50 @@ def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext, name: str = HOST
 
 def test_the_system_store_does_not_trust_a_private_authority(authority: trustme.CA) -> None:
     context = ssl_context(settings(), {})
-    assert type(context).__module__.startswith("truststore")
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(context, server_context(authority))
+
+
+def test_the_system_store_is_what_truststore_takes_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    context = ssl_context(settings(), {})
+    if isinstance(context, truststore.SSLContext):
+        return  # The system's own verifier, or places that OpenSSL does not know of.
+    theirs = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    theirs.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=HOST)
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.get_ca_certs() == theirs._ctx.get_ca_certs()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these systems verify themselves")
+def test_the_system_store_is_read_once_not_for_each_connection(
+    monkeypatch: pytest.MonkeyPatch, ca_file: Path, authority: trustme.CA
+) -> None:
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths_of(cafile=str(ca_file)))
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))  # What OpenSSL itself goes by.
+    context = ssl_context(settings(), {})
+    ca_file.unlink()
+    shake_hands(context, server_context(authority))
+    shake_hands(context, server_context(authority))
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these systems verify themselves")
+@pytest.mark.parametrize("names", [None, [], ["README", "ca.pem"]])
+def test_where_openssl_knows_no_place_truststore_looks_for_one(
+    names: list[str] | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "certs"
+    if names is not None:
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("x")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths_of(capath=str(folder)))
+    assert isinstance(ssl_context(settings(), {}), truststore.SSLContext)
+
+
+def paths_of(cafile: str | None = None, capath: str | None = None) -> ssl.DefaultVerifyPaths:
+    return ssl.DefaultVerifyPaths(cafile, capath, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]
 
 
 def test_ca_file_adds_to_the_system_store(authority: trustme.CA, ca_file: Path) -> None:
