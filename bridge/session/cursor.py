@@ -9,14 +9,13 @@ from bridge.protocol.sse import ServerSentEvent
 
 _REMEMBERED = 128
 _MAX_ID_BYTES = 4096
-_MAX_PAUSE = 300.0
 
 
 class Cursor:
-    """The last event id of one stream, and the pause in seconds that its server wants before it is resumed.
+    """The last event id of one stream, and the pause in seconds that its server wishes before it is resumed.
 
-    Not `resumable`: the stream's revision has no event ids (MCP 2026-07-28, Streamable HTTP), and what looks like one
-    means nothing.
+    `pauses` says how much of that wish is granted. Not `resumable`: the stream's revision has no event ids (MCP
+    2026-07-28, Streamable HTTP), and what looks like one means nothing.
     """
 
     __slots__ = ("_resumable", "_seen", "last_event_id", "pause")
@@ -30,7 +29,7 @@ class Cursor:
     def take(self, event: ServerSentEvent) -> Octets | None:
         """Move to the event and return its data; None where there is none to deliver, or it was delivered before."""
         if event.retry is not None:
-            self.pause = min(event.retry / 1000, _MAX_PAUSE)
+            self.pause = event.retry / 1000
         if self._resumable and event.id is not None and not self._move(event.id):
             return None
         return event.data if event.type == b"message" else None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
+from bridge.session import pauses
 from bridge.session.answers import Answers
 from bridge.session.commands import OpenStream
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
@@ -17,6 +18,8 @@ from bridge.session.faults import Fault, excerpt, refused
 from bridge.session.ledger import Exchange, Ledger, back_off
 
 _ENDPOINT_SECONDS = 10.0
+_FIRST_PAUSE = 2
+"""After how many streams in a row that ended at once there is a pause."""
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
@@ -46,6 +49,9 @@ class Legacy:
         self._fault: Fault | None = None
         self._attempts = 0
         self._patience_ends = 0.0
+        self._opened_at = 0.0
+        self._hasty = 0
+        self._wished: float | None = None
         self.is_connecting = False
 
     def connect(self, instead_of: Fault | None = None) -> None:
@@ -55,6 +61,22 @@ class Legacy:
         self._attempts = 0
         self._patience_ends = self._ledger.now + self._patience
         self.open()
+
+    def reconnect(self) -> None:
+        """Open the stream again, which had been there; after a pause, where such streams end at once (see `pauses`)."""
+        lasted = self._ledger.now - self._opened_at
+        self._hasty = 0 if lasted >= pauses.AT_ONCE else self._hasty + 1
+        pause = pauses.before_reconnecting(self._hasty, self._wished)
+        if not pause.seconds:
+            self.connect()
+            return
+        self._fault = None
+        self.is_connecting = True
+        self._attempts = 0
+        self._patience_ends = self._ledger.now + pause.seconds + self._patience
+        self._ledger.set_timer("legacy", 0, pause.seconds, pause.spread)
+        if self._hasty <= _FIRST_PAUSE:
+            self._ledger.report("info", f"the stream from {self._ledger.url} ended; it is opened {pause}")
 
     def open(self) -> None:
         """GET the stream."""
@@ -75,6 +97,8 @@ class Legacy:
 
     def take(self, event: EventReceived) -> None:
         """Something came down the stream."""
+        if event.event.retry is not None:
+            self._wished = event.event.retry / 1000
         if event.event.type == b"endpoint":
             self._take_endpoint(bytes(event.event.data or b""))
         elif event.event.data is not None and event.event.type == b"message":
@@ -142,6 +166,7 @@ class Legacy:
         self._ledger.endpoint = endpoint
         self._fault = None
         self.is_connecting = False
+        self._opened_at = self._ledger.now
         if first:
             self._connected()
 

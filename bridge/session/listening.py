@@ -1,12 +1,14 @@
 """The standing GET stream (MCP, Streamable HTTP, Listening for Messages from the Server).
 
-A server need not offer one: any refusal is fine and quiet. A stream that ends comes back quietly, from where it was.
+A server need not offer one: any refusal is fine and quiet. A stream that ends comes back quietly, from where it was,
+after a pause (see `pauses`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from bridge.session import pauses
 from bridge.session.answers import Answers
 from bridge.session.commands import OpenStream
 from bridge.session.cursor import Cursor
@@ -18,7 +20,7 @@ from bridge.session.events import (
     ResponseStarted,
     StreamClosed,
 )
-from bridge.session.ledger import Exchange, Ledger, back_off
+from bridge.session.ledger import Exchange, Ledger
 
 _STEADY_SECONDS = 30.0
 _MAX_VAIN_TRIES = 3
@@ -36,7 +38,8 @@ class Listening:
         self._session_gone = session_gone
         self._exchange: Listen | None = None
         self._cursor = Cursor()
-        self._attempts = 0
+        self._attempts = self._hasty = 0
+        self._is_told = False
         self._opened_at: float | None = None
         self._offered = False
         self._wanted = False
@@ -53,7 +56,8 @@ class Listening:
             self._then = then
             self._ledger.set_timer("stream", 0, _SLOW_SECONDS)
         self._cursor = Cursor()
-        self._attempts = 0
+        self._attempts = self._hasty = 0
+        self._is_told = False
         self._offered = False
         self._wanted = True
         self._open()
@@ -105,23 +109,25 @@ class Listening:
 
     def take(self, event: EventReceived) -> None:
         """The server spoke."""
-        self._attempts = 0
         data = self._cursor.take(event.event)
         if data is not None:
+            self._attempts = self._hasty = 0
             self._answers.take(data)
 
     def ended(self, reason: str) -> None:
         """Come back after the server's own pause, or one that grows with each vain try."""
-        if self._opened_at is not None and self._ledger.now - self._opened_at >= _STEADY_SECONDS:
+        lasted = 0.0 if self._opened_at is None else self._ledger.now - self._opened_at
+        if lasted >= _STEADY_SECONDS:
             self._attempts = 0
+            self._is_told = False
         self._opened_at = None
         self._attempts += 1
-        pause = self._cursor.pause
-        if pause is None:
-            self._ledger.set_timer("listen", 0, back_off(self._attempts, first=0.5), spread=0.5)
-        else:
-            self._ledger.set_timer("listen", 0, max(pause, back_off(self._attempts - 4)))
-        self._ledger.report("debug", f"the stream from {self._ledger.url} ended ({reason}); it will be opened again")
+        self._hasty = 0 if lasted >= pauses.AT_ONCE else self._hasty + 1
+        pause = pauses.before_listening(self._attempts, self._hasty, self._cursor.pause)
+        self._ledger.set_timer("listen", 0, pause.seconds, pause.spread)
+        if not self._is_told:
+            self._is_told = True
+            self._ledger.report("debug", f"the stream from {self._ledger.url} ended ({reason}); it is opened {pause}")
         self.go_on()
 
     def refused(self, event: BodyReceived, generation: int) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets
-from bridge.session import faults, verdicts
+from bridge.session import faults, pauses, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Headers, OpenStream, Post
@@ -28,6 +28,9 @@ from bridge.session.verdicts import Verdict
 _MAX_RENEWALS = 1
 _MAX_CUTS = 6
 _LATE_SECONDS = 300.0
+_LONG_SECONDS = 5.0
+"""A pause that a person at the host may wonder about."""
+
 _ACCEPTED = 202
 
 
@@ -114,11 +117,12 @@ class Sending:
             self.lost(call, reason)
             return
         call.attempts += 1
-        pause = cursor.pause
-        if pause is None:
-            self.ledger.set_timer("call", call.number, back_off(call.attempts, first=0.5), spread=0.5)
-        else:
-            self.ledger.set_timer("call", call.number, max(pause, back_off(call.attempts - 4)))
+        pause = pauses.before_resuming(call.attempts, cursor.pause)
+        self.ledger.set_timer("call", call.number, pause.seconds, pause.spread)
+        if call.attempts == 1:
+            level = "info" if pause.seconds >= _LONG_SECONDS else "debug"
+            what = f"the stream that answers {call.request.method} ended ({reason})"
+            self.ledger.report(level, f"{self.ledger.url}: {what}; the rest of it is asked for {pause}")
 
     def lost(self, call: Call, reason: str) -> None:
         """The connection went and the server may have run the call: again if that does no harm, else say so."""
@@ -166,6 +170,9 @@ class Sending:
     def wait(self, call: Call, seconds: float, fault: Fault) -> None:
         """The server asked to come back later."""
         seconds = max(seconds, back_off(call.attempts + 1))
+        if seconds >= _LONG_SECONDS and not call.waited:
+            what = f"{call.request.method} is sent again in {seconds:g} s, for the server wishes it"
+            self.ledger.report("info", f"{self.ledger.url}: {what}: {fault.message}")
         call.waited += seconds
         call.trouble = fault.message
         if call.waited > 2 * self.patience:
@@ -211,15 +218,18 @@ class CallExchange(Exchange):
     def on_event(self, event: EventReceived) -> None:
         call = self._call
         if call.exchange is self:
-            call.attempts = 0
             self._sending.deadlines.renew(call)
         data = call.cursor.take(event.event)
         if data is not None:
+            call.attempts = 0 if call.exchange is self else call.attempts
             self._sending.answers.take(data, call)
 
     def on_closed(self, event: StreamClosed) -> None:
-        if self._call.exchange is self:
-            self._sending.stream_ended(self._call, event.reason)
+        call, sending = self._call, self._sending
+        if call.exchange is self:
+            if sending.ledger.now - call.sent_at >= pauses.AT_ONCE:
+                call.attempts = 0
+            sending.stream_ended(call, event.reason)
 
     def on_failed(self, event: ExchangeFailed) -> None:
         call, sending = self._call, self._sending

@@ -320,7 +320,7 @@ class Session(ServerMachine):
         for call in lost:
             self._ledger.abandon(call.exchange)
             self._sending.lost(call, reason)
-        self._legacy.connect()
+        self._legacy.reconnect()
 
     def _legacy_hopeless(self, fault: Fault) -> None:
         self._opening.interrupt()

@@ -13,16 +13,16 @@ from msgspec import Raw
 
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
-from bridge.session import faults, verdicts
+from bridge.session import faults, pauses, verdicts
 from bridge.session.answers import Answers
 from bridge.session.commands import Deliver, Headers, Post
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
 from bridge.session.faults import Fault
-from bridge.session.ledger import Exchange, Ledger, back_off
+from bridge.session.ledger import Exchange, Ledger
 from bridge.session.verdicts import Verdict
 
 _STEADY_SECONDS = 30.0
-_LONGEST_PAUSE = 300.0
+_LONGEST_RETRY_AFTER = 300.0
 _MAX_SUBSCRIPTIONS = 256
 
 
@@ -130,9 +130,11 @@ class Subscriptions:
             self.fail(subscription, fault)
             return
         subscription.attempts += 1
-        pause = max(min(seconds or 0.0, _LONGEST_PAUSE), back_off(subscription.attempts, first=0.5))
-        self._ledger.set_timer("subscription", subscription.number, pause, spread=0.5 if seconds is None else 0.0)
-        self._ledger.report("debug", f"a subscription at {self._ledger.url} is asked for again: {fault.message}")
+        pause = pauses.before_listening(subscription.attempts, subscription.attempts, seconds, _LONGEST_RETRY_AFTER)
+        self._ledger.set_timer("subscription", subscription.number, pause.seconds, pause.spread)
+        if subscription.attempts == 1:
+            what = f"a subscription at {self._ledger.url} is asked for again {pause}"
+            self._ledger.report("debug", f"{what}: {fault.message}")
 
     def fail(self, subscription: Subscription, fault: Fault) -> None:
         """It will not come about."""

@@ -268,7 +268,9 @@ def test_a_stream_that_ends_again_before_the_replay_is_answered() -> None:
     book.host(request(5))
     (replay,) = connected(book, stream, 2)
     book.answers(replay.exchange, status=202)
-    (replay,) = connected(book, broken(book, stream), 3)
+    assert not book.streams(book.closes(stream))
+    (new,) = book.streams(book.fires("legacy"))
+    (replay,) = connected(book, new.exchange, 3)
     assert replay.body == INITIALIZE
 
 
@@ -290,3 +292,40 @@ def test_an_endpoint_elsewhere_named_later_is_refused_too() -> None:
     sent(book, tool_call(1))
     commands = book.names_endpoint(stream, b"https://evil.example/")
     assert [fault(said)["id"] for said in book.told(commands)] == [1], "nothing can answer it any more"
+
+
+def reconnections(book: Playbook, stream: int, count: int, *, lasts: float = 0.0) -> list[float]:
+    """The pauses after streams that end one after another, `lasts` seconds after each named its endpoint."""
+    pauses = []
+    for number in range(count):
+        book.passes(lasts)
+        commands = book.closes(stream)
+        timers = [command for command in commands if isinstance(command, SetTimer) and command.timer[0] == "legacy"]
+        pauses.append(timers[0].seconds if timers else 0.0)
+        (new,) = book.streams(book.fires("legacy") if timers else commands)
+        stream = new.exchange
+        connected(book, stream, number + 2)
+    return pauses
+
+
+def test_streams_that_end_at_once_are_no_storm() -> None:
+    book = Playbook("sse")
+    assert reconnections(book, opened(book), 9) == [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    said = [report.text for report in book.reports if report.level == "info" and "ended" in report.text]
+    assert said == [f"the stream from {URL} ended; it is opened in 0.5 s"]
+
+
+def test_a_stream_that_was_there_a_while_is_opened_again_at_once() -> None:
+    book = Playbook("sse")
+    assert reconnections(book, opened(book), 4, lasts=1.0) == [0.0] * 4
+
+
+def test_the_servers_own_pause_counts_up_to_30_s() -> None:
+    book = Playbook("sse")
+    stream = opened(book)
+    book.sends(stream, retry=2000)
+    assert reconnections(book, stream, 4) == [2.0, 2.0, 2.0, 2.0]
+    book = Playbook("sse")
+    stream = opened(book)
+    book.sends(stream, retry=99_999_999)
+    assert reconnections(book, stream, 1) == [30.0]

@@ -91,6 +91,30 @@ def test_it_comes_back_from_its_place_after_the_servers_pause() -> None:
     assert book.sends(stream, CHANGED, id_=b"e10") == [SendToHost(CHANGED)]
 
 
+@pytest.mark.parametrize(
+    ("retry", "lasts", "pauses"),
+    [
+        (0, 0.0, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]),
+        (0, 1.0, [0.5] * 4),
+        (3000, 0.0, [3.0, 3.0, 3.0, 4.0, 8.0]),
+        (99_999_999, 0.0, [60.0, 60.0]),
+    ],
+    ids=["a storm", "streams that last", "a pause", "a day"],
+)
+def test_the_servers_pause_has_bounds(retry: int, lasts: float, pauses: list[float]) -> None:
+    book = Playbook()
+    stream = book.listening()
+    book.reports.clear()
+    for pause in pauses:
+        book.sends(stream, id_=b"primed", retry=retry)
+        book.passes(lasts)
+        assert book.closes(stream) == [SetTimer(("listen", 0), pause, 0.0)]
+        stream = book.streams(book.fires("listen"))[0].exchange
+        book.starts(stream)
+    said = [report.text for report in book.reports if "it is opened" in report.text]
+    assert len(said) == 1, "once, and not for each try"
+
+
 def test_vain_tries_grow_apart_and_an_event_or_a_steady_stream_brings_them_together() -> None:
     book = Playbook()
     stream = book.listening()

@@ -51,22 +51,45 @@ def test_a_stream_whose_server_names_no_pause_is_resumed_after_one_that_grows() 
         exchange = resumed(book)
         book.starts(exchange)
     book.sends(exchange, id_=b"e1x")
-    assert book.closes(exchange) == [SetTimer(again(book), 0.5, 0.5)], "an event is progress"
+    assert book.closes(exchange) == [SetTimer(again(book), 8.0, 0.5)], "what tells nothing is no progress"
+    stream = book.streams(book.fires(*again(book)))[0].exchange
+    book.starts(stream)
+    book.sends(stream, request(7, "roots/list"), id_=b"e2")
+    assert book.closes(stream) == [SetTimer(again(book), 0.5, 0.5)]
+
+
+def pauses_of(book: Playbook, exchange: int, count: int, *, lasts: float = 0.0) -> list[float]:
+    """The pauses after streams that end, one after another, `lasts` seconds after they began; each has one event id."""
+    pauses = []
+    for _ in range(count):
+        book.passes(lasts)
+        (timer,) = book.closes(exchange)
+        assert isinstance(timer, SetTimer)
+        pauses.append(timer.seconds)
+        exchange = book.streams(book.fires(*again(book)))[0].exchange
+        book.starts(exchange)
+        book.sends(exchange, id_=b"p%d" % len(pauses))
+    return pauses
 
 
 def test_a_pause_of_nothing_is_no_storm() -> None:
     book = Playbook().opened()
-    exchange = primed(book, tool_call(1), retry=0)
-    pauses = []
-    for _ in range(12):
-        (timer,) = book.closes(exchange)
-        assert isinstance(timer, SetTimer)
-        pauses.append(timer.seconds)
-        exchange = resumed(book)
-        book.starts(exchange)
-    assert pauses[0] <= 0.1
-    assert pauses == sorted(pauses)
-    assert pauses[-1] >= 10
+    assert pauses_of(book, primed(book, tool_call(1), retry=0), 9) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+
+
+def test_a_server_that_holds_its_streams_a_while_is_asked_as_often_as_it_wishes() -> None:
+    book = Playbook().opened()
+    assert pauses_of(book, primed(book, tool_call(1), retry=250), 5, lasts=1.0) == [0.25] * 5
+
+
+def test_a_pause_without_end_has_one_and_the_log_says_once_what_is_waited_for() -> None:
+    book = Playbook().opened()
+    exchange = primed(book, tool_call(1), retry=99_999_999)
+    book.reports.clear()
+    assert pauses_of(book, exchange, 3) == [30.0, 30.0, 30.0]
+    (said,) = [report.text for report in book.reports if report.level == "info"]
+    assert "the stream that answers tools/call ended" in said
+    assert said.endswith("the rest of it is asked for in 30 s (the server wishes 100000 s)")
 
 
 def test_a_resumed_stream_repeats_nothing_to_the_host() -> None:
