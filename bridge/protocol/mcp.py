@@ -336,6 +336,11 @@ def _stamped_client(params: Raw) -> _Client | None:
         return None
 
 
+def asking_program(method: str, params: Raw) -> str:
+    """The `clientInfo.name` that a request itself bears: `initialize`, or any of a modern host; else empty."""
+    return client_program(params) if method == INITIALIZE else stamped_client_program(params)
+
+
 def discovered_versions(result: Raw) -> list[str] | None:
     """The versions in a `server/discover` result; None where it is not one."""
     try:

@@ -65,9 +65,7 @@ class Receiving:
 
     def program_of(self, request: Request) -> str:
         """The `clientInfo.name` of the host that asks this."""
-        if is_modern(request):
-            return mcp.stamped_client_program(request.params)
-        return self.guest.program if self.guest else ""
+        return mcp.asking_program(request.method, request.params) or (self.guest.program if self.guest else "")
 
     def host_of(self, request: Request) -> Host:
         """What is known of the host that asks this."""

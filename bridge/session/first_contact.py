@@ -10,7 +10,8 @@ out", whatever it has to say. So, until the first connection:
 | nothing at all: the connection hangs | after `FIRST_SECONDS` | the bridge goes on trying to connect |
 | a connection comes about | by the server; from now on `patience` holds | |
 
-A host that asks again finds the connection that was opened meanwhile, or is answered by the same table.
+A host that asks again finds the connection that was opened meanwhile, or is answered by the same table, with what has
+happened since it asked.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class FirstContact:
         self._is_timed = False
         self._seconds = FIRST_SECONDS
         self._failure: Fault | None = None
+        self._has_failed = False
         self._is_trying = self._is_resting = False
         self._attempts = 0
         self._tries_until = 0.0
@@ -104,6 +106,7 @@ class FirstContact:
         """Look at an event once the machines have had it: the clock runs while the host waits."""
         if isinstance(event, HostMessage | HostBatch) and not self._is_timed and self._waits():
             self._is_timed = True
+            self._failure = None  # What an earlier try met may be over, and need not be why this one takes long.
             self._seconds = _first_seconds(event)
             self._do(SetTimer(FIRST_TIMER, self._seconds))
         elif self._is_timed and not self._waits():
@@ -114,22 +117,27 @@ class FirstContact:
         self._stop_clock()
         if self._is_resting:
             self._do(CancelTimer(RETRY_TIMER))
-        if self._failure is not None:
+        if self._has_failed:
             self._do(Report("info", f"{self._url} can be reached now"))
 
     def _failed(self, event: ExchangeFailed) -> ExchangeFailed:
         if event.cause is Cause.UNREACHABLE:
-            self._failure = Fault("unreachable", event.message, event.hint)
+            self._fail_with(event)
             # What is definite is not tried again: the machines take it for a failure that will not pass.
             return msgspec.structs.replace(event, cause=Cause.UNTRUSTED) if event.definite else event
         if event.cause is not Cause.UNTRUSTED:
             self._contact()  # The server was reached, whatever came of it.
         return event
 
+    def _fail_with(self, event: ExchangeFailed | ConnectFailed) -> None:
+        """Note why there is no connection, for who is asked while the clock runs."""
+        self._failure = Fault("unreachable", event.message, event.hint)
+        self._has_failed = True
+
     def _give_up(self) -> None:
         """The host has waited long enough."""
         fault = self._failure or not_connected(self._url, self._seconds)
-        self._failure = fault
+        self._has_failed = True
         if self._waits():
             self._fail(NeverConnected(fault.message, fault.hint))
         if not self._is_trying:
@@ -140,7 +148,7 @@ class FirstContact:
 
     def _try_later(self, event: ConnectFailed) -> None:
         """A connection of the bridge's own did not come about: again while patience lasts and trying can help."""
-        self._failure = Fault("unreachable", event.message, event.hint)
+        self._fail_with(event)
         self._attempts += 1
         pause = back_off(self._attempts, first=0.5, longest=_LONGEST_PAUSE)
         if event.definite or self._now() + pause > self._tries_until:
@@ -160,6 +168,5 @@ def _first_seconds(event: HostMessage | HostBatch) -> float:
     message = event.message if isinstance(event, HostMessage) else None
     if not isinstance(message, Request):
         return FIRST_SECONDS
-    opens = message.method == mcp.INITIALIZE
-    name = mcp.client_program(message.params) if opens else mcp.stamped_client_program(message.params)
-    return min(FIRST_SECONDS, host_named(name).answer_by or FIRST_SECONDS)
+    host = host_named(mcp.asking_program(message.method, message.params))
+    return min(FIRST_SECONDS, host.answer_by or FIRST_SECONDS)

@@ -50,6 +50,8 @@ def test_a_host_is_known_by_its_name_and_not_by_its_title() -> None:
     assert mcp.client_program(Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
     stamped = b'{"_meta":{"%b":%b}}' % (META_CLIENT.encode(), client)
     assert mcp.stamped_client_program(Raw(stamped)) == "codex-mcp-client"
+    assert mcp.asking_program("initialize", Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
+    assert mcp.asking_program("tools/list", Raw(stamped)) == "codex-mcp-client"
 
 
 @pytest.mark.parametrize(

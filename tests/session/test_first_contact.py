@@ -159,6 +159,26 @@ def test_a_host_that_asks_again_in_vain_is_told_again() -> None:
     assert connects(commands) == 0, "one connection is being opened already"
 
 
+def test_a_host_that_asks_again_while_a_try_hangs_is_not_told_what_the_try_before_met() -> None:
+    book, post = opening(LEGACY, INITIALIZE)
+    commands = book.fails(post.exchange, Cause.UNREACHABLE, sent=False, message=REFUSED, definite=True)
+    assert fault(book.told(commands)[0])["message"] == REFUSED
+    book.host(INITIALIZE.replace(b'"id":0', b'"id":1'))
+    (told,) = book.told(book.fires(*FIRST_TIMER))
+    assert "no connection came about within 4 seconds" in fault(told)["message"]
+    book.on(Connected())
+    assert [report.text for report in book.reports if "can be reached now" in report.text]
+
+
+def test_what_the_bridges_own_try_meets_meanwhile_is_told() -> None:
+    book, _ = opening(LEGACY, INITIALIZE)
+    book.fires(*FIRST_TIMER)
+    book.host(INITIALIZE.replace(b'"id":0', b'"id":1'))
+    book.on(ConnectFailed(NO_NETWORK))
+    (told,) = book.told(book.fires(*FIRST_TIMER))
+    assert fault(told)["message"] == NO_NETWORK
+
+
 # -- once a connection has come about
 
 
