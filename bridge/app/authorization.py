@@ -94,6 +94,7 @@ class Authorization:
         self._last_refusal: Refusal | None = None
         self._looks_again_at = 0.0
         self._opening: asyncio.Task[None] | None = None
+        self._identities = 0
 
     # -- what a request asks for
 
@@ -129,6 +130,25 @@ class Authorization:
             await self._join(self._renew_in_use)
             break
         return self._credential
+
+    @property
+    def identities(self) -> int:
+        """How often it was another that requests go out for, since the store was read."""
+        return self._identities
+
+    def known_identity(self) -> str | None:
+        """In whose name requests go out, see `Record.identity`; None where the store was not read yet."""
+        if not self._is_loaded:
+            return None
+        if self._record is not None and self._is_signed_out():
+            self._adopt(None, Origin.STORE)
+        return _identity(self._record)
+
+    async def identity(self) -> str:
+        """The same, once the store was read. Raises `BridgeError` where that is not to be had now."""
+        if not self._is_loaded:
+            await self._join(self._load)
+        return self.known_identity() or ""
 
     def accepted(self, credential: Credential) -> None:
         """The server took it."""
@@ -209,6 +229,7 @@ class Authorization:
             self._conceal(secret)
         if self._record is not None and self._record.access_token:
             self._past.append(self._record.access_token)
+        self._identities += _identity(record) != _identity(self._record)
         self._record = record
         self._origin = origin
         self._accepted = False
@@ -234,6 +255,7 @@ class Authorization:
         self._is_loaded = True
         if record is not None:
             self._adopt(record, Origin.STORE)
+            self._identities = 0  # Nothing was sent before.
 
     # -- renewing
 
@@ -351,6 +373,10 @@ class Authorization:
 
     def _is_removed(self) -> bool:
         return self._kept.is_kept and not self._kept.may_exist
+
+
+def _identity(record: Record | None) -> str:
+    return record.identity if record is not None else ""
 
 
 def _say_why(task: asyncio.Future[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 
 import msgspec
@@ -48,6 +49,7 @@ def new_record(
         client=_without_users_secret(asked.client),
         asked=asked.scope,
         generation=previous.generation if previous else 0,
+        sign_in=secrets.token_hex(16),
     )
     return empty.with_tokens(tokens, time.time())
 

@@ -22,7 +22,10 @@ _LONGEST_MARGIN = 120.0
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are Unix seconds. `asked` and `scope` are the scopes asked for and granted, as on the wire."""
+    """Times are Unix seconds. `asked` and `scope` are the scopes asked for and granted, as on the wire.
+
+    `sign_in` names the sign-in that brought it, and says nothing else; empty in a record of an earlier version.
+    """
 
     format: int = _FORMAT
     server: str
@@ -41,6 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: float = 0.0
     expires_at: float | None = None
     generation: int = 0
+    sign_in: str = ""
 
     def __repr__(self) -> str:
         """Without the tokens."""
@@ -69,6 +73,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             expires_at=None,
             generation=self.generation + 1,
         )
+
+    @property
+    def identity(self) -> str:
+        """In whose name requests go out: an opaque text, another for each user, sign-in and scope; empty for nobody.
+
+        A refresh leaves it as it is, for the grant is the same (RFC 6749 6). Where the sign-in has no name, each token
+        is taken for another user's.
+        """
+        if not self.access_token:
+            return ""
+        named = ("sign-in", self.sign_in) if self.sign_in else ("token", self.access_token, self.id_token)
+        return _digest(*named, self.issuer, self.client.client_id, self.scope or "")
 
     def secrets(self) -> tuple[str, ...]:
         """All that must never be shown."""

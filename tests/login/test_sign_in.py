@@ -56,6 +56,7 @@ async def test_all_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (record.access_token, record.refresh_token, record.generation) == ("access-1", "refresh-1", 1)
     assert record.expires_at is not None
     assert record.expires_at - record.issued_at == 3600
+    assert re.fullmatch(r"[0-9a-f]{32}", record.sign_in), "each sign-in has a name of its own"
     (page,) = flow.pages
     assert page.status == 200
     assert "mcp.example" in page.text
