@@ -87,7 +87,8 @@ class RemoteRequest(NamedTuple):
     """What to send.
 
     `urgent` does not wait for a free connection. `read_timeout` in seconds limits each wait for the server; None waits
-    for ever. `quiet`: nobody waits for it, and for its sake alone no person is asked to sign in.
+    for ever. `quiet`: nobody waits for it, and for its sake alone no person is asked to sign in. `tentative`: nothing
+    is done where the server refuses the credential.
     """
 
     exchange: int
@@ -98,6 +99,7 @@ class RemoteRequest(NamedTuple):
     urgent: bool = False
     read_timeout: float | None = None
     quiet: bool = False
+    tentative: bool = False
 
 
 class _Refused(Exception):
@@ -248,6 +250,8 @@ class Remote:
         """Whether the response refuses the credential; nobody signs in merely to end a session."""
         status = response.status_code
         if self._authorization is None or request.method == b"DELETE":
+            return None
+        if request.tentative and status in {401, 403}:
             return None
         if status not in {401, 403}:
             if status < 500:  # What a gateway says of a server that is down says nothing of the token.

@@ -24,6 +24,7 @@ class Answers:
     `on_answer` is asked what to tell the host where the server answered a call: that answer most often, None where the
     call goes on. `on_stray` is asked whether an answer to no call is for the bridge itself. `server_asks` tells whether
     the server may send requests of its own, `failure_level` how much the log makes of a call that has no answer.
+    `makes_do` is asked whether it gave a call another answer than this fault; `heard` is told of notifications.
     """
 
     def __init__(
@@ -36,6 +37,8 @@ class Answers:
         *,
         server_asks: bool = True,
         failure_level: str = "warning",
+        makes_do: Callable[[Call, Fault], bool] = lambda *_: False,
+        heard: Callable[[Notification], None] = lambda _: None,
     ) -> None:
         self._ledger = ledger
         self._calls = calls
@@ -44,6 +47,8 @@ class Answers:
         self._on_stray = on_stray
         self._server_asks = server_asks
         self._failure_level = failure_level
+        self.makes_do = makes_do
+        self._heard = heard
         self._server_requests: dict[RequestId, int] = {}
 
     def take(self, data: Octets, about: Call | None = None) -> None:
@@ -86,7 +91,9 @@ class Answers:
             self._end(call, Deliver(told.line, told, call.request.id, None, call.request))
 
     def fail(self, call: Call, fault: Fault) -> None:
-        """Answer a call with an error of the bridge's own, and tell the log more."""
+        """Answer a call with an error of the bridge's own, and tell the log more; unless there is a better answer."""
+        if self.makes_do(call, fault):
+            return
         level = "debug" if fault.kind == faults.SHUTDOWN else self._failure_level
         self._ledger.report(level, faults.unanswered(call.request, fault))
         if fault.detail:
@@ -133,6 +140,8 @@ class Answers:
                 del self._server_requests[next(iter(self._server_requests))]
         elif message.method == mcp.PROGRESS:
             self._deadlines.progress(message)
+        else:
+            self._heard(message)
         self._ledger.commands.append(Deliver(message.line, message, about.request.id if about else None))
 
     def _foreign(self, response: Response, call: Call) -> Fault:

@@ -40,7 +40,8 @@ class Call:
     `cuts` those whose connection was lost. `sends` and `sent_at` are how often and when last it was sent,
     `patience_ends` when to give up trying to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble`
     what went wrong last. `ids` are those an answer may bear: the host's, and the one it was sent with last, where that
-    had to be another. `headers` are those that follow from the request itself.
+    had to be another. `headers` are those that follow from the request itself. `lookup` is the look for a kept answer
+    to it, if there was one.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Call:
         "exchange",
         "headers",
         "ids",
+        "lookup",
         "number",
         "patience_ends",
         "progress_token",
@@ -81,6 +83,7 @@ class Call:
         self.cursor = cursor
         self.session_id: bytes | None = None
         self.progress_token = b""
+        self.lookup: Exchange | None = None
 
 
 class Calls:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.session.events import TimerKey
 from bridge.session.faults import Fault
+
+if TYPE_CHECKING:
+    from bridge.session.response_cache import Kept, Question
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -41,6 +46,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     """POST a message. `endpoint` is a URL of the server's own choosing (2024-11-05), None for the configured one.
 
     `urgent` messages do not wait for a free connection. For a `quiet` one's sake alone no person is asked to sign in.
+    A `tentative` one is given up where the server wants another token: nothing is done to get one.
     """
 
     exchange: int
@@ -49,6 +55,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     endpoint: str | None = None
     urgent: bool = False
     quiet: bool = False
+    tentative: bool = False
 
 
 class OpenStream(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +111,32 @@ class SignIn(msgspec.Struct, frozen=True, gc=False):
     """The person at the host wants to sign in now: ask him, and open a browser even if one was opened before."""
 
 
+class FindResponse(msgspec.Struct, frozen=True, gc=False):
+    """Look for a kept answer to `question`; `ResponseFound` tells what there is."""
+
+    exchange: int
+    question: Question
+
+
+class KeepResponse(msgspec.Struct, frozen=True, gc=False):
+    """Keep an answer, received just now, in place of any before; None: keep none any more.
+
+    `asked_as` is what `ResponseFound` said: whose answer it is. `starts_anew`: further pages of the list are of
+    another list.
+    """
+
+    question: Question
+    kept: Kept | None
+    asked_as: int
+    starts_anew: bool = False
+
+
+class DropResponses(msgspec.Struct, frozen=True, gc=False):
+    """Forget every kept answer of these kinds."""
+
+    kinds: tuple[str, ...]
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Tell the log. `level` is a name of the standard library's logging levels."""
 
@@ -125,5 +158,8 @@ Command = (
     | DropConnections
     | Connect
     | SignIn
+    | FindResponse
+    | KeepResponse
+    | DropResponses
     | Report
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bridge.protocol.jsonrpc import Message, Octets
 from bridge.protocol.sse import ServerSentEvent
+
+if TYPE_CHECKING:
+    from bridge.session.response_cache import Kept
 
 TimerKey = tuple[str, int]
 """Which timer: what it is for, and the number of the call or exchange it belongs to (0 for the session's own)."""
@@ -156,6 +160,18 @@ class SignInEnded(msgspec.Struct, frozen=True, gc=False):
     widened: bool = False
 
 
+class ResponseFound(msgspec.Struct, frozen=True, gc=False):
+    """The kept answer that a `FindResponse` asked for, or None, at `time` (Unix seconds).
+
+    `asked_as` numbers the sign-in that is in use; it changes with whoever is signed in.
+    """
+
+    exchange: int
+    kept: Kept | None
+    time: float
+    asked_as: int = 0
+
+
 class Woke(msgspec.Struct, frozen=True, gc=False):
     """The machine slept for about `seconds`: no connection from before can be trusted."""
 
@@ -178,5 +194,6 @@ Event = (
     | SignInStarted
     | SignInShown
     | SignInEnded
+    | ResponseFound
     | Woke
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.session.commands import Deliver
@@ -10,6 +11,9 @@ from bridge.session.lane import Desk, Lane, Machine, T, TranslatedLane
 from bridge.session.ledger import LANE
 from bridge.session.probing import LEGACY, MODERN
 from bridge.session.session import Session, Transport
+
+if TYPE_CHECKING:
+    from bridge.session.response_cache import ResponseCache
 
 _MAX_LANES = 16
 _SPARE = 2
@@ -19,8 +23,8 @@ _SPARE = 2
 class Lanes:
     """Makes them. `receive(lane, deliver)` takes what a machine has for its host.
 
-    `patience` and `request_timeout` in seconds. The machines and translators of one era are imported when the first is
-    made: most runs need only one.
+    `patience` and `request_timeout` in seconds. `keeps_responses`: modern servers' answers are kept. The machines and
+    translators of one era are imported when the first is made: most runs need only one.
     """
 
     def __init__(
@@ -31,8 +35,12 @@ class Lanes:
         request_timeout: float | None,
         redact: Callable[[str], str],
         receive: Callable[[Lane, Deliver], None],
+        *,
+        keeps_responses: bool = False,
     ) -> None:
         self._desk = desk
+        self._keeps_responses = keeps_responses
+        self._cache: ResponseCache | None = None
         self._transport = transport
         self._patience = patience
         self._request_timeout = request_timeout
@@ -118,8 +126,19 @@ class Lanes:
     def _stateless(self, number: int, *, is_own: bool = False) -> Machine:
         from bridge.session.stateless import Stateless
 
-        desk = self._desk
-        return Stateless(desk.url, self._patience, self._request_timeout, self._redact, number, is_own=is_own)
+        if self._keeps_responses and self._cache is None:
+            from bridge.session.response_cache import ResponseCache
+
+            self._cache = ResponseCache()
+        return Stateless(
+            self._desk.url,
+            self._patience,
+            self._request_timeout,
+            self._redact,
+            number,
+            is_own=is_own,
+            cache=None if is_own else self._cache,  # What the bridge asks itself it wants to know from the server.
+        )
 
     def _session(self, number: int, *, listens_first: bool = False) -> Session:
         desk = self._desk

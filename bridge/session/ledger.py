@@ -11,6 +11,7 @@ from bridge.session.events import (
     Event,
     EventReceived,
     ExchangeFailed,
+    ResponseFound,
     ResponseStarted,
     StreamClosed,
     TimerKey,
@@ -24,6 +25,8 @@ _MAX_DELAY = 30.0
 
 class Exchange:
     """One HTTP request under way, and what to do with what comes of it. Each purpose has a subclass.
+
+    Looking for a kept answer is one too, though it goes nowhere.
 
     `number` is 0 until it has begun. `generation` is the session it was sent in.
     """
@@ -45,6 +48,16 @@ class Exchange:
 
     def on_failed(self, event: ExchangeFailed) -> None:
         """It came to nothing; the exchange is over."""
+
+    def on_found(self, event: ResponseFound) -> None:
+        """What is kept was looked through; the exchange is over."""
+
+    def on_not_answered(self, event: ExchangeFailed | ResponseFound) -> None:
+        """It is over without a response."""
+        if isinstance(event, ResponseFound):
+            self.on_found(event)
+        else:
+            self.on_failed(event)
 
 
 class Ledger:
@@ -91,9 +104,9 @@ class Ledger:
         elif isinstance(event, StreamClosed):
             if exchange := self.exchanges.pop(event.exchange, None):
                 exchange.on_closed(event)
-        elif isinstance(event, ExchangeFailed):
+        elif isinstance(event, ExchangeFailed | ResponseFound):
             if exchange := self.exchanges.pop(event.exchange, None):
-                exchange.on_failed(event)
+                exchange.on_not_answered(event)
         else:
             return False
         return True

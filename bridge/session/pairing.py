@@ -55,8 +55,9 @@ _META_VERSION = mcp.META_VERSION.encode()
 class Pairing:
     """The state machine of the whole bridge. `patience` and `request_timeout` in seconds.
 
-    `eras`: what is known of the server from before; `is_fixed`: it is the user's word, and never doubted. `fresh()`
-    gives a text that nobody can guess, `timestamp()` the time of day and the date, in UTC (RFC 3339).
+    `eras`: what is known of the server from before; `is_fixed`: it is the user's word, and never doubted.
+    `keeps_responses`: what a modern server lets be kept is looked up before it is asked for. `fresh()` gives a text
+    that nobody can guess, `timestamp()` the time of day and the date, in UTC (RFC 3339).
     """
 
     def __init__(
@@ -69,13 +70,16 @@ class Pairing:
         *,
         eras: Eras = frozenset(),
         is_fixed: bool = False,
+        keeps_responses: bool = False,
         fresh: Callable[[], str],
         timestamp: Callable[[], str],
     ) -> None:
         if transport == "sse":
             eras, is_fixed = frozenset({LEGACY}), True
         self._desk = desk = Desk(url, fresh, timestamp)
-        self._lanes = lanes = Lanes(desk, transport, patience, request_timeout, redact, self._receive)
+        self._lanes = lanes = Lanes(
+            desk, transport, patience, request_timeout, redact, self._receive, keeps_responses=keeps_responses
+        )
         self._server = ServerEra(desk, lanes, eras, self._settled, is_fixed=is_fixed)
         self._legacy_host: Lane | None = None
         self._modern_host: Lane | None = None

@@ -140,6 +140,8 @@ class Sending:
     def unreachable(self, call: Call, event: ExchangeFailed) -> None:
         """The call never left: try until patience ends."""
         now = self.ledger.now
+        if self.answers.makes_do(call, Fault("unreachable", event.message)):
+            return
         if call.patience_ends is None:
             self.ledger.report("warning", f"{event.message} Trying again.")
         pause = back_off(call.attempts + 1, longest=5.0)
@@ -169,6 +171,8 @@ class Sending:
 
     def wait(self, call: Call, seconds: float, fault: Fault) -> None:
         """The server asked to come back later."""
+        if self.answers.makes_do(call, fault):
+            return
         seconds = max(seconds, back_off(call.attempts + 1))
         if seconds >= _LONG_SECONDS and not call.waited:
             what = f"{call.request.method} is sent again in {seconds:g} s, for the server wishes it"

@@ -9,6 +9,8 @@ that do no harm, the closing of a stream where stdio has `notifications/cancelle
 | `UnsupportedProtocolVersion`, and the bridge knows a version that it names | the call goes again in that version |
 | a `tools/list` with tools that break the rules of `x-mcp-header` | they are left out, with a warning |
 | anything else | it goes to the host |
+
+What may be kept is looked up before it is asked for (`cached_calls`), and the tools are asked for ahead (`early_list`).
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Notification, Request, Response
 from bridge.session import faults
 from bridge.session.answers import Answers
+from bridge.session.cached_calls import CachedCalls, Lookup
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Deliver, DropConnections, Post
 from bridge.session.deadlines import Deadlines
+from bridge.session.early_list import EarlyList
 from bridge.session.events import (
     Event,
     HostClosed,
@@ -43,6 +47,7 @@ from bridge.session.gate import Gate
 from bridge.session.ledger import Exchange, Ledger
 from bridge.session.machine import ServerMachine
 from bridge.session.relisting import Relisting
+from bridge.session.response_cache import ResponseCache, question_of
 from bridge.session.sending import Outgoing, Sending
 from bridge.session.subscriptions import Subscriptions
 
@@ -52,7 +57,8 @@ _WHILE_SIGNING_IN = 30.0
 class Stateless(ServerMachine):
     """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
-    `is_own`: it asks for the bridge itself, to which no answer is a failure.
+    `is_own`: it asks for the bridge itself, to which no answer is a failure. `cache`: what is known of kept answers;
+    None: none are kept.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Stateless(ServerMachine):
         lane: int = 0,
         *,
         is_own: bool = False,
+        cache: ResponseCache | None = None,
     ) -> None:
         ledger = Ledger(url, redact, lane)
         super().__init__(ledger, Calls(resumable=False))
@@ -76,6 +83,8 @@ class Stateless(ServerMachine):
             on_stray=lambda _: False,
             server_asks=False,
             failure_level="debug" if is_own else "warning",
+            makes_do=self._makes_do,
+            heard=self._heard,
         )
         self._sending = Sending(
             ledger,
@@ -89,11 +98,16 @@ class Stateless(ServerMachine):
             rescue=self._rescue,
             other_way=lambda: False,
         )
-        self._subscriptions = Subscriptions(ledger, self._answers, patience, self._fresh_id)
+        self._subscriptions = Subscriptions(ledger, self._answers, patience, self._fresh_id, self._heard)
         self._relisting = Relisting(ledger, self._answers, self._fresh_id, self._learn_tools, self._again)
         self._tool_headers = ToolHeaders()
         self._other_versions: dict[str, str] = {}
         self._last_id = 0
+        self._cached: CachedCalls | None = None
+        self._early: EarlyList | None = None
+        if cache is not None:
+            self._cached = CachedCalls(ledger, self._answers, cache, self._sending.submit)
+            self._early = EarlyList(ledger, self._answers, cache, self._cached, self._fresh_id, self._is_awaited)
         self._is_connected = is_own  # Only what the host is connected to is told.
 
     @property
@@ -116,11 +130,15 @@ class Stateless(ServerMachine):
         elif isinstance(event, SignInStarted | SignInEnded):
             self._on_sign_in(event)
             self._subscriptions.be_patient()
+            if self._early is not None and isinstance(event, SignInStarted):
+                self._early.end()
         elif isinstance(event, Woke):
             self._ledger.commands.append(DropConnections())
             self._subscriptions.refresh()
         elif isinstance(event, NeverConnected):
             self._on_never_connected(event, self._answers)
+            if self._early is not None:
+                self._early.end()
         elif isinstance(event, HostClosed):
             self._close()
 
@@ -154,7 +172,27 @@ class Stateless(ServerMachine):
             call = self._calls.enter(request, None)
             call.headers = headers
             self._deadlines.start(call)
+            self._submit(call)
+
+    def _submit(self, call: Call) -> None:
+        """Have a call answered, by the server or from what is kept of it."""
+        if self._cached is None or self._early is None or (question := question_of(call.request)) is None:
             self._sending.submit(call)
+            return
+        if not self._early.claims(call, question):
+            self._cached.submit(call, question)
+        if call.request.method == mcp.DISCOVER and not self._signing_in:
+            self._early.begin(call.request)
+
+    def _is_awaited(self, call: Call) -> bool:
+        return self._calls.numbered(call.number) is not None
+
+    def _makes_do(self, call: Call, fault: Fault) -> bool:
+        return self._cached is not None and self._cached.makes_do(call, fault)
+
+    def _heard(self, note: Notification) -> None:
+        if self._cached is not None:
+            self._cached.heard(note)
 
     def _refuse(self, request: Request, why: str) -> None:
         self._ledger.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
@@ -230,8 +268,16 @@ class Stateless(ServerMachine):
 
     def _on_answer(self, call: Call, response: Response) -> Response | None:
         if response.is_error:
-            return None if self._mends(call, faults.error_code(response.line), response.error) else response
-        if not self._is_connected:
+            code = faults.error_code(response.line)
+            if self._mends(call, code, response.error):
+                return None
+            if self._cached is not None:
+                self._cached.refused(call, code)
+            return response
+        is_served = isinstance(call.lookup, Lookup) and call.lookup.is_served
+        if self._cached is not None:
+            self._cached.answered(call, response)
+        if not self._is_connected and not is_served:
             self._is_connected = True
             self._ledger.report("info", f"connected to {self._ledger.url} (MCP {self._version(call.request)})")
         if call.request.method != mcp.TOOLS_LIST:

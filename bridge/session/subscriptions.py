@@ -45,13 +45,21 @@ class Subscription:
 
 
 class Subscriptions:
-    """Keeps them open. `fresh_id()` gives an id, as JSON, that no request has had."""
+    """Keeps them open. `fresh_id()` gives an id, as JSON, that no request has had; `heard` is told what comes."""
 
-    def __init__(self, ledger: Ledger, answers: Answers, patience: float, fresh_id: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        answers: Answers,
+        patience: float,
+        fresh_id: Callable[[], bytes],
+        heard: Callable[[Notification], None] = lambda _: None,
+    ) -> None:
         self._ledger = ledger
         self._answers = answers
         self._patience = patience
         self._fresh_id = fresh_id
+        self._heard = heard
         self._by_id: dict[RequestId, Subscription] = {}
         self._by_number: dict[int, Subscription] = {}
         self._last_number = 0
@@ -151,6 +159,8 @@ class Subscriptions:
             if subscription.is_acknowledged:
                 return  # The host had one, and knows of no second request.
             subscription.is_acknowledged = True
+        else:
+            self._heard(note)
         if subscription.wire_id != subscription.request.raw_id:
             note = writing.notification(note.method, _relabelled(note.params, subscription))
         self._ledger.commands.append(Deliver(note.line, note, subscription.request.id))

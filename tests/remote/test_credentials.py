@@ -159,6 +159,17 @@ async def test_all_challenges_are_told() -> None:
     assert refusal.is_quiet
 
 
+@pytest.mark.parametrize(("answer", "status"), [(REFUSED, 401), (lacking(), 403)])
+async def test_nothing_is_done_about_the_refusal_of_a_tentative_request(answer: bytes, status: int) -> None:
+    guard = Guard()
+    async with RawServer(Answers(answer)) as server:
+        at = At(server.origin, guard)
+        assert only(BodyReceived, await at.run(tentative=True)).status == status
+        at.connections.drop_idle()
+    assert not guard.refusals
+    assert not guard.taken
+
+
 @pytest.mark.parametrize("kind", [b"text/event-stream", b"application/json", b"text/html"])
 async def test_a_refusal_is_one_whatever_its_content(kind: bytes) -> None:
     answer = response(b"data: {}\n\n", b"content-type: " + kind, status=b"401 No")

@@ -17,6 +17,7 @@ from bridge.session.commands import (
     Command,
     Deliver,
     EndSession,
+    FindResponse,
     Headers,
     OpenStream,
     Post,
@@ -126,6 +127,7 @@ class Playbook:
         self.session: Machine = self.machine(transport, patience, request_timeout)
         self.now = 1000.0
         self.exchanges: dict[int, Post | OpenStream | EndSession] = {}
+        self.lookups: dict[int, FindResponse] = {}
         self.settled: set[int] = set()
         self.timers: dict[TimerKey, SetTimer] = {}
         self.reports: list[Report] = []
@@ -269,15 +271,19 @@ class Playbook:
         return self.on(event)
 
     def _note(self, command: Command) -> None:
-        if isinstance(command, Post | OpenStream | EndSession):
+        if isinstance(command, Post | OpenStream | EndSession | FindResponse):
             lane, number = divmod(command.exchange, LANE)
             assert number == self._last_exchange.get(lane, 0) + 1, "exchanges are numbered one by one"
             self._last_exchange[lane] = number
-            self.exchanges[command.exchange] = command
+            if isinstance(command, FindResponse):
+                self.lookups[command.exchange] = command
+            else:
+                self.exchanges[command.exchange] = command
         elif isinstance(command, Abandon):
-            del self.exchanges[command.exchange]
+            if self.lookups.pop(command.exchange, None) is None:
+                del self.exchanges[command.exchange]
         elif isinstance(command, Settle):
-            assert command.exchange in self.exchanges
+            assert command.exchange in self.exchanges or command.exchange in self.lookups
             self.settled.add(command.exchange)
         elif isinstance(command, SetTimer):
             assert command.seconds >= 0

@@ -66,10 +66,10 @@ class At:
             clear=self._clear,
         )
 
-    async def run(self, method: bytes = b"POST", *, quiet: bool = False) -> list[Event]:
+    async def run(self, method: bytes = b"POST", *, quiet: bool = False, tentative: bool = False) -> list[Event]:
         before = len(self.events)
         body = b"{}" if method == b"POST" else None
-        await self.remote.run(RemoteRequest(1, method, (), body, quiet=quiet))
+        await self.remote.run(RemoteRequest(1, method, (), body, quiet=quiet, tentative=tentative))
         return self.events[before:]
 
     def _take(self, event: Event) -> None:

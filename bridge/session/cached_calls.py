@@ -1,0 +1,127 @@
+"""The host's calls that a kept answer may serve: looked up, answered or sent on, and what comes of them kept.
+
+See `response_cache` for the rules. A call waits at most for one look at a file before it goes to the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.protocol.jsonrpc import Notification, Response
+from bridge.session import response_cache
+from bridge.session.answers import Answers
+from bridge.session.calls import Call
+from bridge.session.commands import DropResponses, FindResponse, KeepResponse
+from bridge.session.events import ResponseFound
+from bridge.session.faults import Fault
+from bridge.session.ledger import Exchange, Ledger
+from bridge.session.response_cache import Kept, Question, ResponseCache
+
+
+class CachedCalls:
+    """Looks calls up. `send(call)` sends one to the server."""
+
+    def __init__(self, ledger: Ledger, answers: Answers, cache: ResponseCache, send: Callable[[Call], None]) -> None:
+        self._ledger = ledger
+        self._answers = answers
+        self._cache = cache
+        self._send = send
+
+    def submit(self, call: Call, question: Question) -> None:
+        """Answer a call from what is kept, or send it."""
+        lookup = call.lookup = call.exchange = Lookup(self, call, question)
+        number = self._ledger.begin(lookup)
+        self._ledger.commands.append(FindResponse(number, question))
+
+    def found(self, lookup: Lookup, event: ResponseFound) -> None:
+        """What is kept was looked through."""
+        call, kind, kept = lookup.call, lookup.question.kind, event.kept
+        call.exchange = None
+        lookup.asked_as = event.asked_as
+        seconds = self._cache.freshness(kind, kept, event.time, self._ledger.now) if kept else 0.0
+        if kept is None or not (seconds and self._serve(call, kept, seconds)):
+            lookup.age = event.time - kept.received_at if kept else 0.0
+            lookup.stale = kept if lookup.age < response_cache.STALE_FOR else None
+            lookup.sent_at = self._ledger.now
+            self._send(call)
+
+    def makes_do(self, call: Call, fault: Fault) -> bool:
+        """Whether a call that failed was answered with what is kept, though that is stale."""
+        lookup = call.lookup
+        if not isinstance(lookup, Lookup) or lookup.stale is None or not response_cache.may_pass(fault):
+            return False
+        kept, lookup.stale = lookup.stale, None
+        if not self._serve(call, kept, 0.0):
+            return False
+        minutes = max(lookup.age, 0.0) / 60
+        what = f"{call.request.method} was answered with what {self._ledger.url} said {minutes:.0f} minutes ago"
+        self._ledger.report(self._cache.level(), f"{what}, for it gives no answer now: {fault.message}")
+        return True
+
+    def answered(self, call: Call, response: Response) -> None:
+        """The server answered a call well: keep that, or no more what was kept before."""
+        lookup = call.lookup
+        if not isinstance(lookup, Lookup) or lookup.is_served:
+            return
+        self.keep(lookup.question, response, lookup.asked_as, lookup.sent_at, lookup.stale)
+
+    def keep(self, question: Question, response: Response, asked_as: int, sent_at: float, before: Kept | None) -> None:
+        """Keep an answer to a request that was sent at `sent_at`, if it may be kept; `before`: the one there was."""
+        hints = response_cache.hints_of(response.result)
+        if hints is None or self._cache.has_changed_since(question.kind, sent_at):
+            kept = None
+        else:
+            kept = Kept(bytes(response.result), 0.0, hints.ttl, hints.is_private)
+        is_same = before is not None and response_cache.is_same_list(before, response.result)
+        starts_anew = not is_same and (before is not None or not question.is_page)
+        if kept is not None or before is not None:
+            self._ledger.commands.append(KeepResponse(question, kept, asked_as, starts_anew))
+
+    def refused(self, call: Call, code: int | None) -> None:
+        """The server answered a call with an error."""
+        lookup = call.lookup
+        if response_cache.speaks_of_unknown_tool(call.request, code):
+            self._drop(response_cache.TOOLS)
+        elif isinstance(lookup, Lookup) and lookup.question.is_page:
+            self._drop((lookup.question.kind,))  # The cursor is no good any more (Interaction with Pagination).
+        elif isinstance(lookup, Lookup) and lookup.stale is not None:
+            self._ledger.commands.append(KeepResponse(lookup.question, None, lookup.asked_as))
+
+    def heard(self, note: Notification) -> None:
+        """The server told something."""
+        if kinds := response_cache.changed_kinds(note):
+            self._drop(kinds)
+
+    def _drop(self, kinds: tuple[str, ...]) -> None:
+        self._cache.changed(kinds, self._ledger.now)
+        self._ledger.commands.append(DropResponses(kinds))
+
+    def _serve(self, call: Call, kept: Kept, seconds: float) -> bool:
+        answer = response_cache.answer_from(kept, call.request.raw_id, seconds)
+        if answer is None or not isinstance(call.lookup, Lookup):
+            return False
+        call.lookup.is_served = True
+        self._answers.finish(call, answer)
+        return True
+
+
+class Lookup(Exchange):
+    """A look for what is kept of one call's answer.
+
+    `asked_as`: see `ResponseFound`. `stale` is an answer that is kept and not fresh, `age` how old it is (seconds);
+    `sent_at`: when the server was asked instead. `is_served`: the host's answer is not the server's own.
+    """
+
+    def __init__(self, cached: CachedCalls, call: Call, question: Question) -> None:
+        self.call = call
+        self.question = question
+        self.asked_as = 0
+        self.stale: Kept | None = None
+        self.age = 0.0
+        self.sent_at = 0.0
+        self.is_served = False
+        self._cached = cached
+
+    def on_found(self, event: ResponseFound) -> None:
+        if self.call.exchange is self:
+            self._cached.found(self, event)
