@@ -70,8 +70,11 @@ class FileVault:
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {reason_of(error)}.") from None
 
-    def write(self, name: str, data: bytes) -> None:
-        """Replace the file's content; raises `StoreError`, and then the old content is still there."""
+    def write(self, name: str, data: bytes, *, is_lasting: bool = True) -> None:
+        """Replace the file's content; raises `StoreError`, and then the old content is still there.
+
+        Where it need not outlive a power cut, it is not `is_lasting`, and the disk is not waited for.
+        """
         path = self.path(name)
         if len(data) > LIMIT:
             raise StoreError(f"{path} would be larger than {LIMIT} bytes, so it was not written.")
@@ -83,13 +86,14 @@ class FileVault:
         draft = self.path(f".{name}.{token_hex(8)}.tmp")
         try:
             try:
-                _write_whole(draft, data)
+                _write_whole(draft, data, is_lasting=is_lasting)
                 _patiently(lambda: draft.replace(path))
             except BaseException:
                 with contextlib.suppress(OSError):
                     draft.unlink()
                 raise
-            _sync_folder(self._folder)
+            if is_lasting:
+                _sync_folder(self._folder)
         except OSError as error:
             raise StoreError(
                 f"{path} cannot be written: {reason_of(error)}.",
@@ -152,12 +156,13 @@ def _check_access(path: Path, found: os.stat_result, descriptor: int) -> None:
         getattr(os, "fchmod")(descriptor, 0o600)  # noqa: B009
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes, *, is_lasting: bool) -> None:
     descriptor = os.open(path, _MAKE, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(descriptor)
+        if is_lasting:
+            os.fsync(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
