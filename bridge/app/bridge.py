@@ -23,7 +23,10 @@ from bridge.session.commands import (
     Command,
     Connect,
     DropConnections,
+    DropResponses,
     EndSession,
+    FindResponse,
+    KeepResponse,
     OpenStream,
     Post,
     Remember,
@@ -38,6 +41,7 @@ from bridge.session.intake import read_line
 from bridge.session.pairing import Pairing
 
 if TYPE_CHECKING:
+    from bridge.app.response_cache import KeptResponses
     from bridge.reception.reception import Reception
 
 _NOTE_SECONDS = 30.0
@@ -84,6 +88,7 @@ class Bridge:
         self._remote: Remote
         self._drop_idle: Callable[[], None]
         self._wish: Callable[[], None]
+        self._responses: Callable[[], KeptResponses]
         self._is_host_told = not _logger.isEnabledFor(logging.DEBUG)
         self._act: dict[type, Callable[[Any], None]] = {
             SendToHost: self._send_to_host,
@@ -98,6 +103,9 @@ class Bridge:
             DropConnections: self._drop_connections,
             Connect: self._connect,
             SignIn: self._sign_in,
+            FindResponse: lambda command: self._responses().find(command),
+            KeepResponse: lambda command: self._responses().keep(command),
+            DropResponses: lambda command: self._responses().drop(command),
             Report: self._report,
         }
 
@@ -106,6 +114,10 @@ class Bridge:
         self._remote = remote
         self._drop_idle = drop_idle
         self._wish = wish
+
+    def use_kept_responses(self, responses: Callable[[], KeptResponses]) -> None:
+        """Say what keeps answers; it is asked for when the first is looked for, which the machine has to be told."""
+        self._responses = responses
 
     @property
     def host_name(self) -> str:
@@ -200,6 +212,7 @@ class Bridge:
                 command.urgent,
                 _NOTE_SECONDS if command.urgent else None,
                 command.quiet,
+                command.tentative,
             )
         )
 

@@ -31,6 +31,7 @@ from bridge.store import verdicts
 
 if TYPE_CHECKING:
     from bridge.app.renewal import PersonalRenewal
+    from bridge.app.response_cache import KeptResponses
     from bridge.reception.reception import Reception
 
 _LAST_MOMENT = 1.9
@@ -91,6 +92,7 @@ async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int)
         clear=output.drained,
     )
     bridge.connect(remote, connections.drop_idle, authorization.wish if authorization else lambda: None)
+    bridge.use_kept_responses(_kept_responses(settings, authorization, bridge))
     stop_on_signals(bridge.stop)
     watch_hang_up(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     if not watch_parent(lambda: bridge.stop("the parent process died")):
@@ -128,6 +130,7 @@ def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
         logging_to.redactor,
         eras=frozenset({settings.protocol}) if is_told else verdicts.load(settings.url, time.time()) or frozenset(),
         is_fixed=is_told,
+        keeps_responses=not settings.no_cache,
         fresh=_unguessable,
         timestamp=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
@@ -153,11 +156,30 @@ def _remembering(url: str) -> Callable[[frozenset[str]], None]:
             if before is not None:
                 before.join()
             verdicts.save(url, eras, time.time())
+            if "modern" not in eras:
+                from bridge.store import responses
+
+                responses.forget(url)  # They were a modern server's.
 
         writers[:] = [threading.Thread(target=write, name="remember")]
         writers[0].start()
 
     return remember
+
+
+def _kept_responses(
+    settings: Settings, authorization: Authorization | None, bridge: Bridge
+) -> Callable[[], KeptResponses]:
+    made: list[KeptResponses] = []
+
+    def kept_responses() -> KeptResponses:
+        if not made:
+            from bridge.app.response_cache import KeptResponses
+
+            made.append(KeptResponses(settings, authorization, bridge.take))
+        return made[0]
+
+    return kept_responses
 
 
 def _unguessable() -> str:

@@ -81,6 +81,9 @@ OPTIONS: tuple[Row, ...] = (
             help="Give up an attempt to connect after this time. Default: 10."),
     Row("--request-timeout", SECONDS_OR_NEVER, default="0", metavar="SECONDS",
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
+    Row("--no-cache", FLAG,
+            help="Keep no answers of the server, and use none that were kept. Servers of MCP 2026-07-28 say which"
+                 " may be, and for how long."),
     Row("--allow-http", FLAG,
             help="Allow plain http:// to another machine. Everything sent can be read on the way."),
     Row("--ca-file", FILE, metavar="FILE",

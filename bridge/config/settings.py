@@ -56,7 +56,8 @@ class Settings:
 
     Times are in seconds. `request_timeout` None means no limit. `patience` is how long an unreachable
     server is tried again before the host gets an error. `protocol` is the era in which the server is spoken to:
-    `modern` is MCP 2026-07-28, `legacy` every revision before it, `auto` whichever the server knows.
+    `modern` is MCP 2026-07-28, `legacy` every revision before it, `auto` whichever the server knows. `no_cache`: no
+    answer of the server's is kept, and none that was kept is used.
     """
 
     url: str  # As given, byte for byte: servers compare it with their own spelling.
@@ -73,6 +74,7 @@ class Settings:
     log_file: Path | None = None
     silent: bool = False
     patience: float = 30.0
+    no_cache: bool = False
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     remarks: tuple[str, ...] = ()
     """What to warn of once there is a log."""

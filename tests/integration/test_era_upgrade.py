@@ -149,7 +149,7 @@ async def test_a_large_result_arrives_as_it_is() -> None:
 
 
 async def test_a_call_that_is_lost_is_not_made_again_and_a_list_is_asked_for_again() -> None:
-    async with EraServer() as server, legacy_host(server.url) as host:
+    async with EraServer() as server, legacy_host(server.url, "--no-cache") as host:
         server.once("tools/call:echo", resets)
         assert (await host.call("echo")).kind == "outcome-unknown"
         server.once("tools/list", resets, slow_down(503, "1"))

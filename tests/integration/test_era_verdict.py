@@ -52,10 +52,10 @@ async def run(era: str, url: str, *arguments: str, **more: Any) -> Line:
 def came(server: EraServer, before: int = 0) -> list[str]:
     """The methods of what the server was sent, in order, without the first `before` of them.
 
-    A legacy host's subscription is left out, which comes beside the rest.
+    A legacy host's subscription is left out, and the tools asked for ahead: both come beside the rest.
     """
     methods = [str(request.rpc_method) for request in server.seen("POST")]
-    return [method for method in methods if method != "subscriptions/listen"][before:]
+    return [method for method in methods if method not in {"subscriptions/listen", "tools/list"}][before:]
 
 
 def knows(home: Path, era: str) -> bool:

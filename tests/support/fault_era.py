@@ -70,6 +70,8 @@ class EraServer(FaultServer):
         self.eras = set(eras or ("modern",))
         self.listens: list[Listen] = []
         """Every `subscriptions/listen` that the good behaviour took, in order."""
+        self.hints = dict(_CACHED)
+        """What results say of their keeping; a test may change it."""
         self.breaches: list[str] = []
         """What the bridge sent that it must not."""
         self._wires = {True: Wire(MODERN), False: Wire(LEGACY)}
@@ -144,7 +146,7 @@ class EraServer(FaultServer):
         if method == "server/discover":
             await call.json(call.reply(self.discovered()))
         elif method == "tools/list":
-            await call.json(call.reply({"tools": TOOLS, **_CACHED}))
+            await call.json(call.reply({"tools": TOOLS, **self.hints}))
         elif method == "tools/call" and params["name"] == "ask":
             await call.json(call.reply(self._asked(params)))
         elif method == "tools/call":
@@ -152,9 +154,9 @@ class EraServer(FaultServer):
         elif method == "subscriptions/listen":
             await self._listen(call)
         elif method == "resources/read":
-            await call.json(call.reply(_CONTENTS | _CACHED))
+            await call.json(call.reply(_CONTENTS | self.hints))
         elif method in _LISTS:
-            await call.json(call.reply({_LISTS[method]: [], **_CACHED}))
+            await call.json(call.reply({_LISTS[method]: [], **self.hints}))
         elif method == "completion/complete":
             await call.json(call.reply({"completion": {"values": []}, "resultType": "complete"}))
         elif method == "prompts/get":
@@ -166,7 +168,7 @@ class EraServer(FaultServer):
         """The result of `server/discover`."""
         versions = [MODERN, *([LEGACY] if "legacy" in self.eras else [])]
         about = {"io.modelcontextprotocol/serverInfo": SERVER_INFO}
-        return {"supportedVersions": versions, "capabilities": CAPABILITIES, "_meta": about, **_CACHED}
+        return {"supportedVersions": versions, "capabilities": CAPABILITIES, "_meta": about, **self.hints}
 
     def _asked(self, params: dict[str, Any]) -> dict[str, Any]:
         if "inputResponses" in params:
