@@ -15,6 +15,7 @@ from bridge.app.sign_ins import TOKENS, Stored, stored_sign_ins, who
 from bridge.errors import BridgeError
 from bridge.login.news import News
 from bridge.store.places import platform_places
+from bridge.store.responses import Summary, summary_of, summary_of_others
 from bridge.store.vault import StoreChoice, Vault, open_vault
 
 _NEWS_SECONDS = 2.0
@@ -49,12 +50,22 @@ class Row:
     who: str = ""
     login: UnderWay | None = None
     copies: list[Copy] = field(default_factory=list)
+    kept: Summary = field(default_factory=Summary)
+    """The answers of the server that are kept, whichever sign-in they are for."""
 
 
 async def overview_here(token_store: StoreChoice, uses: Callable[[], Sequence[Use]]) -> list[Row]:
     """The overview of this machine. `uses` lists the copies, and may take a while. Raises `StoreError`."""
     vault = open_vault(token_store, lambda _: None, keyring_variables)
-    return await overview(vault, LoginFiles(platform_places()), await asyncio.to_thread(uses))
+    rows = await overview(vault, LoginFiles(platform_places()), await asyncio.to_thread(uses))
+    for row in rows:
+        row.kept = summary_of(row.server) if row.server else Summary()
+    return rows
+
+
+def kept_of_others(rows: Sequence[Row]) -> tuple[int, Summary]:
+    """Of how many servers without a row answers are kept, and what; which servers, nobody knows."""
+    return summary_of_others(row.server for row in rows if row.server)
 
 
 async def overview(vault: Vault, files: LoginFiles, uses: Sequence[Use]) -> list[Row]:

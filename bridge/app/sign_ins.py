@@ -7,6 +7,7 @@ Signing out, in this order:
 | a login under way is ended | it would store what is about to be removed |
 | the history says so | copies that run open no tab by themselves |
 | under the record's lock: revoked, then removed | no copy renews the token meanwhile; what cannot be revoked goes too |
+| what the server said to one sign-in only is forgotten | it was for whoever was signed in |
 | the registration, if that is wanted | the next sign-in registers anew |
 """
 
@@ -134,12 +135,18 @@ def settings_for(record: Record) -> Settings:
 
 def open_signing_out(token_store: StoreChoice, conceal: Callable[[str], None]) -> SigningOut:
     """Signing out, from what is kept on this machine."""
+    from bridge.store.responses import forget_private
+
     vault = open_vault(token_store, lambda _: None, keyring_variables)
-    return SigningOut(vault, LoginFiles(platform_places()), conceal=conceal)
+    return SigningOut(vault, LoginFiles(platform_places()), conceal=conceal, forget=forget_private)
 
 
 class SigningOut:
-    """Ends sign-ins. `conceal` takes each secret before it is used."""
+    """Ends sign-ins. `conceal` takes each secret before it is used.
+
+    `forget(server)` forgets the answers of a server that are kept for one sign-in only, None: of every server. It may
+    block, and returns what went wrong, in words.
+    """
 
     def __init__(
         self,
@@ -148,7 +155,9 @@ class SigningOut:
         *,
         conceal: Callable[[str], None],
         clock: Callable[[], float] = time.time,
+        forget: Callable[[str | None], str] = lambda _: "",
     ) -> None:
+        self._forget = forget
         self._vault = vault
         self._files = files
         self._conceal = conceal
@@ -160,7 +169,8 @@ class SigningOut:
         self._files.log_out(login_of(slot), self._clock())
         if not self._vault.exists_hint(slot):
             left = await self._delete(slot)  # A copy may have stayed in a keyring that was locked the last time.
-            return SignedOut(login_ended=ended, is_removed=not left, problems=left)
+            kept = await self._forget_answers(settings.url) if settings else ()
+            return SignedOut(login_ended=ended, is_removed=not left, problems=(*left, *kept))
         async with contextlib.AsyncExitStack() as stack:
             # Somebody who holds it for so long hangs, or there are no locks: that must not keep the tokens there.
             with contextlib.suppress(StoreError):
@@ -168,7 +178,8 @@ class SigningOut:
             stored = await read_stored(self._vault, slot)
             unrevoked = await self._revoke(stored, settings)
             left = await self._delete(slot)
-        problems = [*unrevoked, *left]
+        known = stored.record.server if stored.record else settings.url if settings else None
+        problems = [*unrevoked, *left, *await self._forget_answers(known)]
         forgotten = False
         if registration and stored.record is not None:
             client = client_slot(stored.record.issuer, stored.record.client.redirect_uri)
@@ -232,6 +243,10 @@ class SigningOut:
         if went == NO_REVOCATION:
             return ("The server offers no revocation, so it may accept the tokens until they expire.",)
         return (f"The tokens {went}",)
+
+    async def _forget_answers(self, server: str | None) -> tuple[str, ...]:
+        problem = await asyncio.to_thread(self._forget, server)
+        return (problem,) if problem else ()
 
     async def _delete(self, slot: str) -> tuple[str, ...]:
         try:

@@ -32,6 +32,8 @@ _MOST = 10
 def logout(ctx: click.Context, /, name: str | None, every: bool, registration: bool, **options: Any) -> None:
     """Sign out of a server. Its tokens are revoked, if the server offers that, and removed from this machine.
 
+    So are the server's answers that were kept for you alone.
+
     NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
     to (linear for mcp.linear.app).
     """

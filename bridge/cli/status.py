@@ -10,11 +10,12 @@ import click
 from bridge.cli.commands import OneCommand
 from bridge.cli.named import host_entries, identity_of
 from bridge.cli.options import token_store_option
-from bridge.cli.wording import clean, expiry_of, moment, named, scopes_of
+from bridge.cli.wording import amount_of, clean, expiry_of, moment, named, scopes_of
 
 if TYPE_CHECKING:
     from bridge.app.copies import Copy
     from bridge.app.overview import Row, UnderWay, Use
+    from bridge.store.responses import Summary
 
 _WIDTH = 14
 
@@ -25,23 +26,32 @@ _WIDTH = 14
 def status(as_json: bool, token_store: Any) -> None:
     """List the servers you are signed in to, the sign-ins under way, and the running copies of the bridge.
 
-    No server is asked, except for the account's name where the token does not hold it.
+    It also says how many of the servers' answers are kept. No server is asked, except for the account's name where the
+    token does not hold it.
     """
     import asyncio
     import json
 
-    from bridge.app.overview import overview_here
+    from bridge.app.overview import kept_of_others, overview_here
 
     rows = asyncio.run(overview_here(token_store, _uses))
     notes = host_entries().notes
     now = time.time()
+    others, kept = kept_of_others(rows)
     if as_json:
-        click.echo(json.dumps({"servers": [as_object(row) for row in rows], "notes": [*map(clean, notes)]}, indent=2))
+        found = {
+            "servers": [as_object(row) for row in rows],
+            "other_caches": {"servers": others, **_cache_object(kept)},
+            "notes": [*map(clean, notes)],
+        }
+        click.echo(json.dumps(found, indent=2))
         return
     for row in rows:
         click.echo("\n".join(lines_of(row, now)))
     if not rows:
         click.echo("You are not signed in to any server, and no copy of the bridge is running.")
+    if others:
+        click.echo(f"Answers of {others} other server{'s' if others > 1 else ''} are kept: {_of_kept(kept, now)}.")
     for note in notes:
         click.echo(f"mcp-remote-bridge: {clean(note)}", err=True)
 
@@ -84,7 +94,20 @@ def _facts(row: Row, now: float) -> list[tuple[str, str]]:
             ("token", expiry_of(record, now)),
             ("kept in", row.stored.place),
         ]
+    if row.kept.results:
+        facts.append(("kept answers", _of_kept(row.kept, now)))
     return [*facts, *_login_facts(row.login, now), *(("runs", _of_copy(copy)) for copy in row.copies)]
+
+
+def _of_kept(kept: Summary, now: float) -> str:
+    from bridge.oauth.claims import span
+
+    size = amount_of(kept.bytes)
+    if kept.oldest is None or kept.newest is None:
+        return f"{kept.results}, {size}"
+    return (
+        f"{kept.results}, {size}, from {span(max(now - kept.oldest, 0.0))} to {span(max(now - kept.newest, 0.0))} ago"
+    )
 
 
 def _of_copy(copy: Copy) -> str:
@@ -122,9 +145,14 @@ def as_object(row: Row) -> dict[str, Any]:
         "renewable": bool(record and record.refresh_token),
         "kept_in": stored.place if stored else None,
         "problem": clean(stored.problem if stored else "") or None,
+        "cache": _cache_object(row.kept),
         "login": _login_object(row.login),
         "copies": [{"pid": copy.pid, "since": copy.since, "host": copy.host} for copy in row.copies],
     }
+
+
+def _cache_object(kept: Summary) -> dict[str, Any]:
+    return {"results": kept.results, "bytes": kept.bytes, "oldest": kept.oldest, "newest": kept.newest}
 
 
 def _login_object(login: UnderWay | None) -> dict[str, Any] | None:

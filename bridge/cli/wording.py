@@ -44,6 +44,11 @@ def moment(seconds: float) -> str:
         return "no time"
 
 
+def amount_of(size: int) -> str:
+    """A number of bytes, in the unit that people read."""
+    return f"{size} bytes" if size < 1000 else f"{size / 1000:.0f} kB" if size < 1_000_000 else f"{size / 1e6:.1f} MB"
+
+
 def named(server: str, profile: str) -> str:
     """A server, with the profile where it is not the usual one."""
     return clean(server if profile == "default" else f"{server} (profile {profile})")

@@ -350,3 +350,25 @@ async def test_a_notice_of_a_login_that_is_over_ends_nothing(vault: Vault, files
 
 def test_no_secret_shows_in_what_is_known_of_a_sign_in() -> None:
     assert ID_TOKEN not in repr(signed_in(id_token=ID_TOKEN))
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+async def test_what_the_server_said_to_one_sign_in_only_is_forgotten(
+    vault: Vault, files: LoginFiles, is_readable: bool
+) -> None:
+    forgotten: list[str | None] = []
+
+    def forget(server: str | None) -> str:
+        forgotten.append(server)
+        return "Something stayed."
+
+    await vault.save(SLOT, encode(signed_in()))
+    if not is_readable:
+        vault.unreadable.add(SLOT)
+    leaving = SigningOut(vault, files, conceal=lambda _: None, forget=forget)
+    done = await leaving.sign_out(SLOT, registration=False)
+    assert forgotten == [SERVER if is_readable else None]
+    assert done.is_removed
+    assert done.problems[-1] == "Something stayed."
+    await leaving.sign_out(SLOT, Settings(url=SERVER), registration=False)
+    assert forgotten[1:] == [SERVER], "also where nobody is signed in any more"

@@ -14,6 +14,7 @@ from bridge.cli.status import as_object, lines_of
 from bridge.login.news import News
 from bridge.oauth.record import encode, tokens_slot
 from bridge.store.file import FileVault
+from bridge.store.responses import Summary
 from tests.oauth.samples import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SERVER_URL, client, record
 from tests.support.login_command import run_command, start_command
 from tests.support.login_processes import logins_of
@@ -71,6 +72,15 @@ def test_a_row_tells_a_person_all_there_is() -> None:
 )
 def test_the_state_of_the_token_is_told_in_words(changes: dict[str, Any], says: str) -> None:
     assert says in "\n".join(lines_of(full(**changes), NOW))
+
+
+def test_what_is_kept_of_a_servers_answers_is_counted() -> None:
+    row = full()
+    assert not any("kept answers" in line for line in lines_of(row, NOW))
+    row.kept = Summary(12, 34_567, NOW - 7200, NOW - 60)
+    assert "  kept answers  12, 35 kB, from 2 hours to 1 minute ago" in lines_of(row, NOW)
+    assert as_object(row)["cache"] == {"results": 12, "bytes": 34_567, "oldest": NOW - 7200, "newest": NOW - 60}
+    assert as_object(full())["cache"] == {"results": 0, "bytes": 0, "oldest": None, "newest": None}
 
 
 def test_an_account_that_is_not_named_is_signed_in_all_the_same() -> None:
@@ -135,6 +145,7 @@ def test_the_names_for_programs_stay() -> None:
         "renewable": True,
         "kept_in": "the system keyring",
         "problem": None,
+        "cache": {"results": 0, "bytes": 0, "oldest": None, "newest": None},
         "login": {"pid": 7, "since": NOW, "phase": "waiting", "link": LINK, "code": "ABCD", "ends_at": NOW + 90},
         "copies": [{"pid": 4711, "since": NOW, "host": "Claude"}],
     }
