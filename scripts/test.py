@@ -1,6 +1,7 @@
 """Run all tests: `python3 scripts/test.py [pytest arguments]`.
 
-With `--hosts [NAME ...]` it installs real hosts, runs them with the bridge, and prints what came of it as a table.
+With `--hosts [NAME ...]` it installs real hosts, runs them with the bridge, and prints what came of it as a table; with
+`--wire [NAME ...]` it does so with real proxies and servers between the bridge and the remote server.
 
 Makes what they need first. They get a home directory of their own and none of this machine's proxies,
 certificates or bridge settings, so that they pass or fail alike everywhere and can touch nobody's files or
@@ -26,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.counterparts import counterparts
 from scripts.desktop import install_desktop_programs
-from scripts.environment import ROOT, SetupError, clean_variables, environment, run_script
+from scripts.environment import ROOT, Environment, SetupError, clean_variables, environment, run_script
 from scripts.slowness import VARIABLE, default_workers, slowness
 
 PACKAGES_LIMIT = 150.0
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     """Prepare, run pytest, and return its exit code."""
     if arguments and arguments[0] == "--hosts":
         return run_hosts(arguments[1:])
+    if arguments and arguments[0] == "--wire":
+        return run_wire(arguments[1:])
     made = environment("test", extras=["test"])
     try:
         node = counterparts(made).variables()
@@ -80,16 +83,39 @@ def run_hosts(arguments: Sequence[str]) -> int:
     """Run hosts one after the other, those named or all; what follows `--` is for pytest. Returns the exit code."""
     from scripts import hosts
 
-    names = list(itertools.takewhile(lambda argument: argument != "--", arguments))
+    names, rest = named(arguments)
     made = environment("test", extras=["test"])
     told = hosts.prepare(hosts.chosen(names), made)
+    try:
+        return run_in_turn(made, "tests/hosts", rest, told)
+    finally:
+        print(f"\n{hosts.results()}", flush=True)
+
+
+def run_wire(arguments: Sequence[str]) -> int:
+    """Run the wire with equipment, that named or all; what follows `--` is for pytest. Returns its exit code."""
+    from scripts import wire
+
+    names, rest = named(arguments)
+    made = environment("test", extras=["test"])
+    told = wire.prepare(wire.chosen(names), made)
+    try:
+        return run_in_turn(made, "tests/wire", rest, told)
+    finally:
+        print(f"\n{wire.results()}", flush=True)
+
+
+def named(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names, and what follows `--`."""
+    names = list(itertools.takewhile(lambda argument: argument != "--", arguments))
+    return names, list(arguments[len(names) + 1 :])
+
+
+def run_in_turn(made: Environment, folder: str, arguments: Sequence[str], told: dict[str, str]) -> int:
+    """Run the tests of a folder one after the other, with these variables. Returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="bridge-test-home-", ignore_cleanup_errors=True) as home:
         variables = private_variables(os.environ, Path(home)) | told | {VARIABLE: str(slowness(1, os.environ))}
-        command = [str(made.python), "-m", "pytest", "-p", "no:xdist", "tests/hosts", *arguments[len(names) + 1 :]]
-        try:
-            return run_tests(command, variables)
-        finally:
-            print(f"\n{hosts.results()}", flush=True)
+        return run_tests([str(made.python), "-m", "pytest", "-p", "no:xdist", folder, *arguments], variables)
 
 
 def private_variables(inherited: Mapping[str, str], home: Path) -> dict[str, str]:

@@ -1,0 +1,66 @@
+"""Calls over distance, made while the equipment is about to close the connection that they would use.
+
+What such a call meets is decided by the order of packets: the end of the connection may be under way while the call is
+sent. The server runs none of these, so the host must not be told that it may have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bridge.remote.proxy import Proxy
+from tests.wire.caller import Called, Caller
+from tests.wire.chosen import at_idle_limits
+from tests.wire.conftest import Here
+from tests.wire.distance import Distance
+
+pytestmark = pytest.mark.anyio
+
+ONE_WAY = 0.04
+"""Seconds each way: 80 ms there and back, as across an ocean."""
+BEFORE, AFTER, STEP = 0.2, 0.1, 0.0125
+"""Calls are made from so long before the limit until so long after it, this far apart; all in seconds."""
+
+
+@pytest.mark.scene("calls around the idle limit, 80 ms away")
+@at_idle_limits(proxies=False)
+async def test_no_call_around_the_idle_limit_is_in_doubt(spot: Here) -> None:
+    async with Distance(spot.port, ONE_WAY) as way:
+        await call_around(spot, f"http://127.0.0.1:{way.port}", None)
+
+
+@pytest.mark.scene("calls around a proxy's idle limit, 80 ms away")
+@at_idle_limits(proxies=True)
+async def test_no_call_around_a_proxys_idle_limit_is_in_doubt(spot: Here) -> None:
+    async with Distance(spot.port, ONE_WAY) as way:
+        await call_around(spot, f"http://127.0.0.1:{spot.origin.port}", Proxy(f"http://127.0.0.1:{way.port}"))
+
+
+@pytest.mark.scene("calls around the idle limit, nearby")
+@at_idle_limits(proxies=False)
+async def test_no_call_around_the_idle_limit_is_in_doubt_nearby(spot: Here) -> None:
+    await call_around(spot, spot.url, None)
+
+
+async def call_around(spot: Here, url: str, proxy: Proxy | None) -> None:
+    limit = spot.equipment.row.idle[spot.door]
+    count = round((BEFORE + AFTER) / STEP)
+    pauses = [limit - BEFORE + STEP * number for number in range(count)]
+    second = await asyncio.gather(*(call_twice(url, proxy, pause) for pause in pauses))
+    doubted = [
+        f"{called.told()} called {pause:.3f} s after the last answer"
+        for called, pause in zip(second, pauses, strict=True)
+        if called.is_in_doubt and spot.ran(called.mark) == 0
+    ]
+    assert not doubted, f"{len(doubted)} of {count} calls are in doubt, and none of them ran: {doubted[:3]}"
+    assert [called.told() for called in second if spot.ran(called.mark) > 1] == []
+
+
+async def call_twice(url: str, proxy: Proxy | None, pause: float) -> Called:
+    """Call, pause, and call again; returns the second call."""
+    async with Caller(url, proxy=proxy) as caller:
+        assert (await caller.post("/length")).status == 200
+        await asyncio.sleep(pause)
+        return await caller.post("/length")
