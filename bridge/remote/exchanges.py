@@ -40,8 +40,8 @@ from bridge.remote.connecting import NotConnected, origin_of
 from bridge.remote.connections import Connections, NoPlace
 from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
-from bridge.remote.failures import explain
 from bridge.remote.decoding import Incomplete
+from bridge.remote.failures import explain
 from bridge.remote.http1 import Header, HttpConnection, Stalled
 from bridge.remote.responses import (
     MAX_PAGE_BYTES,

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from bridge.remote.dialing import open_wire
 from bridge.remote.http1 import HttpConnection
 from tests.support.raw_server import Answers, RawServer, response
 from tests.support.scripted_wire import ScriptedWire
