@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.lookups import Lookups, NameServiceSilent
 from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.remote.wire import Wire
+
+TELL_AFTER = 2.0
+"""After how many seconds of connecting it is told what is waited for: before a host gives up."""
 
 
 class Origin(NamedTuple):
@@ -76,7 +80,8 @@ class NotConnected(Exception):
 class Way:
     """How to reach one origin. `tls` serves the origin, and a proxy that is itself reached over https.
 
-    `lookups` are shared by all connections that lead this way.
+    `lookups` are shared by all connections that lead this way. `on_delay`, once set, is told where connecting takes
+    longer than `TELL_AFTER`: what it would end with, were the time over now.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Way:
         self.origin = origin
         self.proxy = proxy
         self.tls = tls
+        self.on_delay: Callable[[NotConnected], None] | None = None
         self._lookups = lookups or Lookups()
 
     @property
@@ -107,6 +113,7 @@ class Way:
         """
         wire: Wire | None = None
         progress = _Progress(at_proxy=self.proxy is not None)
+        telling = asyncio.get_running_loop().call_later(TELL_AFTER, self._tell, progress)
         try:
             async with asyncio.timeout(seconds):
                 host, port = self.first_hop
@@ -128,6 +135,8 @@ class Way:
             if isinstance(problem, OSError | ValueError | ProxyRefused):
                 raise progress.failed(problem) from problem
             raise
+        finally:
+            telling.cancel()
 
     def forward_headers(self) -> tuple[Header, ...]:
         """The headers that a forwarding proxy wants on each request."""
@@ -136,6 +145,10 @@ class Way:
         from bridge.remote.tunnels import authorization
 
         return authorization(self.proxy)
+
+    def _tell(self, progress: _Progress) -> None:
+        if self.on_delay is not None:
+            self.on_delay(progress.failed(TimeoutError()))
 
     async def _through(self, proxy: Proxy, wire: Wire) -> None:
         from bridge.remote.tunnels import ask_http, ask_socks  # Few need a proxy.

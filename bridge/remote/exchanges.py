@@ -57,6 +57,7 @@ from bridge.remote.responses import (
 from bridge.session.events import (
     BodyReceived,
     Cause,
+    ConnectDelayed,
     Connected,
     ConnectFailed,
     Event,
@@ -147,6 +148,7 @@ class Remote:
         self._budget = Budget(_MAX_UNFINISHED_BYTES, clear)
         self._moved: dict[str, str] = {}
         self._has_connected = False
+        connections.way.on_delay = self._delayed
 
     async def run(self, request: RemoteRequest) -> None:
         """Carry an exchange out and emit what happens; the last event ends it. Raises nothing but cancellation."""
@@ -191,6 +193,11 @@ class Remote:
             self._emit(ConnectFailed(message, hint, definite))
         else:
             self._connected()
+
+    def _delayed(self, problem: NotConnected) -> None:
+        if not self._has_connected:
+            _, _, message, hint, _ = explain(problem, self._url, self._proxy)
+            self._emit(ConnectDelayed(message, hint))
 
     def _connected(self) -> None:
         if not self._has_connected:

@@ -42,8 +42,9 @@ class NameServiceSilent(TimeoutError):
 
 
 def system_lookup(host: str, port: int) -> list[Address]:
-    """The system's own lookup, of whatever kind it is set up for. Raises as `Resolve`."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
+    """The system's own lookup of a name in ASCII, of whatever kind it is set up for. Raises as `Resolve`."""
+    # As bytes: for text, Python loads the tables of IDNA 2003, though there is nothing left to do with them.
+    return socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
 
 
 class _Question:

@@ -114,6 +114,13 @@ class ConnectFailed(msgspec.Struct, frozen=True, gc=False):
     definite: bool = False
 
 
+class ConnectDelayed(msgspec.Struct, frozen=True, gc=False):
+    """A connection takes long, and none came about before; the message says what is waited for. It may still come."""
+
+    message: str
+    hint: str = ""
+
+
 class NeverConnected(msgspec.Struct, frozen=True, gc=False):
     """No connection came about in the time that a host gives its first requests: they are answered with this."""
 
@@ -189,6 +196,7 @@ Event = (
     | ExchangeFailed
     | Connected
     | ConnectFailed
+    | ConnectDelayed
     | NeverConnected
     | TimerFired
     | SignInStarted

@@ -7,7 +7,7 @@ out", whatever it has to say. So, until the first connection:
 |---|---|---|
 | a definite failure: connection refused, no such name, certificate | at once | nothing |
 | a failure that may pass: no network, no route | after `FIRST_SECONDS` | the bridge goes on trying to connect |
-| nothing at all: the connection hangs | after `FIRST_SECONDS` | the bridge goes on trying to connect |
+| nothing at all: the connection hangs | after `FIRST_SECONDS`, with what is waited for | the same |
 | a connection comes about | by the server; from now on `patience` holds | |
 
 A host that asks again finds the connection that was opened meanwhile, or is answered by the same table, with what has
@@ -27,6 +27,7 @@ from bridge.session.commands import CancelTimer, Command, Connect, Report, SetTi
 from bridge.session.events import (
     BodyReceived,
     Cause,
+    ConnectDelayed,
     Connected,
     ConnectFailed,
     Event,
@@ -92,6 +93,8 @@ class FirstContact:
             return self._failed(event)
         elif isinstance(event, ConnectFailed):
             self._try_later(event)
+        elif isinstance(event, ConnectDelayed):
+            self._failure = Fault("unreachable", event.message, event.hint)
         elif isinstance(event, TimerFired) and event.timer == FIRST_TIMER:
             self._is_timed = False
             self._give_up()

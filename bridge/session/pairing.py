@@ -24,6 +24,7 @@ from bridge.session import faults, probing
 from bridge.session.clients import Clients
 from bridge.session.commands import Command, Deliver, SendToHost
 from bridge.session.events import (
+    ConnectDelayed,
     Connected,
     ConnectFailed,
     Event,
@@ -142,7 +143,7 @@ class Pairing:
                 lane.on(event)
         elif isinstance(event, SignInStarted | SignInEnded | Woke | HostClosed):
             self._on_change(event)
-        elif isinstance(event, SignInShown | Connected | ConnectFailed | NeverConnected):
+        elif isinstance(event, SignInShown | Connected | ConnectFailed | ConnectDelayed | NeverConnected):
             pass  # What the user has to do, and how the first connection goes, is no matter of the machines'.
         elif lane := self._lanes.of(event.exchange):
             lane.on(event)

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import trustme
@@ -78,9 +81,9 @@ async def test_name_not_resolved() -> None:
         await refused(host, url, "resolve", "name", "dns")
 
 
-async def told_within(seconds: float, url: str, *options: str) -> str:
+async def told_within(seconds: float, url: str, *options: str, env: dict[str, str] | None = None) -> str:
     """The sentence that `initialize` is answered with, within so many seconds of a machine that is not busy."""
-    async with launch(url, *options) as host:
+    async with launch(url, *options, env=env) as host:
         began = asyncio.get_running_loop().time()
         answer = await host.request("initialize", PARAMS, deadline=seconds)
         took = asyncio.get_running_loop().time() - began
@@ -99,7 +102,61 @@ async def test_a_server_that_is_down_is_told_at_once_though_patience_is_30_s() -
 async def test_a_connection_that_hangs_is_told_after_4_s() -> None:
     async with hanging() as listener:
         message = await told_within(6.0, url_of(listener))
-    assert "no connection came about within 4 seconds" in message
+    assert re.search(r"no TCP connection to 127\.0\.0\.1 came about within \d seconds?\.", message), message
+
+
+async def test_a_proxy_that_takes_connections_and_says_nothing_is_told_after_4_s() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy_url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        message = await told_within(6.0, "https://mcp.example.com/mcp", env={"HTTPS_PROXY": proxy_url})
+    assert f"the proxy {proxy_url}: it took the connection, but did not answer within" in message
+
+
+NAME_SERVICE = """
+import os, socket, time
+
+ask_the_system = socket.getaddrinfo
+
+def getaddrinfo(host, *arguments, **options):
+    if host not in ("mcp.example.com", b"mcp.example.com"):
+        return ask_the_system(host, *arguments, **options)
+    while not os.path.exists(os.environ["NAME_SERVICE_IS_UP"]):
+        time.sleep(0.01)
+    return ask_the_system("127.0.0.1", *arguments, **options)
+
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+@pytest.fixture
+def silent_name_service(tmp_path: Path) -> dict[str, str]:
+    """The environment of a bridge whose name service says nothing until there is a file."""
+    (tmp_path / "sitecustomize.py").write_text(NAME_SERVICE)
+    return {"PYTHONPATH": str(tmp_path), "NAME_SERVICE_IS_UP": str(tmp_path / "up")}
+
+
+async def test_a_silent_name_service_is_told_and_asked_again_until_it_speaks(
+    silent_name_service: dict[str, str],
+) -> None:
+    async with FaultServer() as server:
+        url = server.url.replace("127.0.0.1", "mcp.example.com")
+        async with launch(url, "--allow-http", env=silent_name_service) as host:
+            answer = await host.request("initialize", PARAMS, deadline=6.0)
+            assert answer.kind == "unreachable"
+            assert "the name service did not answer for mcp.example.com within" in answer.error["message"]
+            await asyncio.to_thread(Path(silent_name_service["NAME_SERVICE_IS_UP"]).touch)
+            await host.stderr_says("can be reached now", deadline=20)
+            assert (await host.initialize()).result
+
+
+async def test_a_silent_name_service_does_not_hold_up_the_end(silent_name_service: dict[str, str]) -> None:
+    async with launch("http://mcp.example.com/mcp", "--allow-http", env=silent_name_service) as host:
+        answer = await host.request("initialize", PARAMS, deadline=6.0)
+        assert answer.kind == "unreachable"
+        began = time.monotonic()
+        host.close_stdin()
+        assert await host.wait() == 0
+        assert time.monotonic() - began < stretched(1.5)
 
 
 async def test_a_server_that_comes_up_meanwhile_is_connected_to_before_the_host_asks_again() -> None:
@@ -179,7 +236,7 @@ async def test_a_handshake_that_never_ends() -> None:
     async with listener:
         url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/mcp"
         async with launch(url, "--connect-timeout", "0.5", patience=1) as host:
-            await refused(host, url, "no answer", "time")
+            await refused(host, url, "did not finish the tls handshake within")
 
 
 async def test_tls_where_plain_http_is_expected(authority: trustme.CA) -> None:

@@ -3,11 +3,14 @@
 import asyncio
 import socket
 import ssl
+from typing import Any
 
 import pytest
 import trustme
 
-from bridge.remote.connecting import Origin, Way, origin_of
+from bridge.remote import connecting
+from bridge.remote.connecting import NotConnected, Origin, Way, origin_of
+from bridge.remote.failures import explain
 from bridge.remote.lookups import Address, Lookups
 from bridge.remote.proxy import Proxy
 from bridge.session.events import BodyReceived, ExchangeFailed
@@ -104,8 +107,9 @@ async def test_nobody_there() -> None:
 
 
 async def test_a_name_that_cannot_be_one() -> None:
-    failure = await refusal(Way(Origin("http", "a" * 64 + ".example", 80), None, None))
-    assert isinstance(failure.reason, UnicodeError)
+    way = Way(Origin("http", "a" * 64 + ".example", 80), None, None)
+    told = explain(await refusal(way), "http://a.example/", None)
+    assert "is not known to the name service" in told.message
 
 
 async def test_a_handshake_that_never_ends_is_given_up(client_tls: ssl.SSLContext) -> None:
@@ -116,6 +120,45 @@ async def test_a_handshake_that_never_ends_is_given_up(client_tls: ssl.SSLContex
         assert (failure.step, failure.at_proxy) == ("handshake", False)
         assert failure.seconds
         assert failure.seconds > 0.03
+
+
+async def test_what_takes_long_is_told_before_the_time_is_over(
+    client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "TELL_AFTER", 0.02)
+    told: asyncio.Future[NotConnected] = asyncio.get_running_loop().create_future()
+    async with RawServer(Peer.gone) as server:
+        way = Way(Origin("https", "127.0.0.1", server.port), None, client_tls)
+        way.on_delay = told.set_result
+        trying = asyncio.create_task(way.connect(stretched(DEADLINE)))
+        delay = await told
+        assert isinstance(delay.reason, TimeoutError)
+        assert delay.step in {"connection", "handshake"}
+        assert not trying.done()
+        trying.cancel()
+        await asyncio.wait({trying})
+
+
+async def test_a_connection_that_came_about_is_not_told_as_late() -> None:
+    told: list[NotConnected] = []
+    async with RawServer(Answers(response(b"hi"))) as server:
+        way = direct(server)
+        way.on_delay = told.append
+        timers: list[asyncio.TimerHandle] = []
+        loop = asyncio.get_running_loop()
+        call_later = loop.call_later
+
+        def noted(delay: float, *what: Any) -> asyncio.TimerHandle:
+            timers.append(call_later(delay, *what))
+            return timers[-1]
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(loop, "call_later", noted)
+            http = await way.connect(stretched(DEADLINE))
+        assert await ask(http) == b"hi"
+        assert timers
+        assert all(timer.cancelled() for timer in timers)
+    assert told == []
 
 
 async def test_giving_up_closes_the_connection(client_tls: ssl.SSLContext) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.session.commands import CancelTimer, Command, Connect, Post, SendToHost, SetTimer
-from bridge.session.events import Cause, Connected, ConnectFailed, Event
+from bridge.session.events import Cause, ConnectDelayed, Connected, ConnectFailed, Event
 from bridge.session.first_contact import FIRST_SECONDS, FIRST_TIMER, RETRY_TIMER
 from tests.session.modern_playbook import LEGACY, MODERN, PairingPlaybook, asked, body, discovered
 from tests.session.playbook import INITIALIZE, fault, request, result, tool_call
@@ -69,6 +69,23 @@ def test_a_connection_that_hangs_is_told_after_4_s(eras: frozenset[str], line: b
     assert "no connection came about within 4 seconds" in fault(told)["message"]
     assert post.exchange not in book.exchanges, "it is not sent any more"
     assert connects(commands) == 1
+
+
+@every_pairing
+def test_what_hangs_is_told_where_it_is_known(eras: frozenset[str], line: bytes) -> None:
+    book, _ = opening(eras, line)
+    assert book.on(ConnectDelayed("Cannot reach the server: its proxy does not answer.", "Check the proxy.")) == []
+    (told,) = book.told(book.fires(*FIRST_TIMER))
+    assert fault(told)["message"] == "Cannot reach the server: its proxy does not answer. Check the proxy."
+
+
+@every_pairing
+def test_a_delay_that_ends_in_a_connection_is_no_failure(eras: frozenset[str], line: bytes) -> None:
+    book, _ = opening(eras, line)
+    book.on(ConnectDelayed("Cannot reach the server: its proxy does not answer."))
+    book.on(Connected())
+    assert FIRST_TIMER not in book.timers
+    assert book.session.busy
 
 
 @pytest.mark.parametrize(
