@@ -25,13 +25,13 @@ from bridge.host.stdio import HostInput, take_over, watch_hang_up
 from bridge.remote.connecting import Way, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
-from bridge.remote.proxy import proxy_for
 from bridge.session.pairing import Pairing
 from bridge.store import verdicts
 
 if TYPE_CHECKING:
     from bridge.app.renewal import PersonalRenewal
     from bridge.app.response_cache import KeptResponses
+    from bridge.app.start import Begun
     from bridge.reception.reception import Reception
 
 _LAST_MOMENT = 1.9
@@ -39,18 +39,15 @@ _LAST_MOMENT = 1.9
 _logger = logging.getLogger("bridge.app")
 
 
-def run_bridge(settings: Settings) -> int:
-    """Bridge the host on stdin and stdout to the server until the host is done; return the exit code.
-
-    Raises `BridgeError` where it cannot start.
-    """
+def run(settings: Settings, begun: Begun) -> int:
+    """Bridge until the host is done, with what `start` has begun; return the exit code. Raises `BridgeError`."""
     try:
         descriptors = take_over()
     except OSError as problem:
         raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
     with log.configure(settings) as logging_to:
         begin_log(settings, "a run of the bridge")
-        asyncio.run(_run(settings, logging_to, *descriptors))
+        asyncio.run(_run(settings, begun, logging_to, *descriptors))
         if os.isatty(descriptors[0]):
             _logger.info("stopped")
     return 0
@@ -65,17 +62,15 @@ def _say_at_a_terminal(url: str) -> None:
     )
 
 
-async def _run(settings: Settings, logging_to: log.Log, stdin: int, stdout: int) -> None:
-    proxy = proxy_for(settings.url, os.environ)
+async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int, stdout: int) -> None:
+    proxy = begun.proxy
     if proxy and proxy.auth:
         logging_to.redactor.add(proxy.auth[1])
-    tls = None
-    if settings.url.lower().startswith("https:") or (proxy and proxy.scheme == "https"):
-        # Made before anything is read: a bad certificate file is an error of usage, told at once.
-        from bridge.remote.tls import ssl_context
-
-        tls = ssl_context(settings)
-    connections = Connections(Way(origin_of(settings.url), proxy, tls), settings.connect_timeout)
+    # Before anything is read: a bad certificate file is an error of usage, told at once.
+    tls = begun.trust.context() if begun.trust is not None else None
+    way = Way(origin_of(settings.url), proxy, tls)
+    connections = Connections(way, settings.connect_timeout)
+    connections.expect(way.connect(settings.connect_timeout, begun.connection.taken))
     pairing = _pairing(settings, logging_to)
     waits = not settings.signs_in or settings.sign_in.answer_within is None
     machine = pairing if waits else _received(pairing, settings, logging_to)

@@ -16,28 +16,13 @@ def run(settings: Settings) -> int:
     """Bridge until the host is done; return the exit code. Raises `BridgeError`."""
     try:
         # The loop and the HTTP client are dear to import: not for --help, and not for a usage error.
-        _import_msgspec()
-        from bridge.app.main import run_bridge
+        from bridge.app.start import run_bridge
 
         return run_bridge(settings)
     except BridgeError:
         raise
     except Exception as error:
         raise defect(error, settings) from error
-
-
-def _import_msgspec() -> None:
-    """Import it without typing_extensions, which costs 2 ms.
-
-    Where that package is installed, msgspec takes from it what the standard library has too from Python 3.11 on.
-    """
-    if "typing_extensions" in sys.modules:
-        return
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # That is how an import is made to fail.
-    try:
-        import msgspec  # noqa: F401
-    finally:
-        del sys.modules["typing_extensions"]
 
 
 def defect(error: Exception, settings: Settings | None) -> BridgeError:

@@ -32,9 +32,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, outcome: int | BaseException) -> N
             raise outcome
         return outcome
 
-    module = types.ModuleType("bridge.app.main")
+    module = types.ModuleType("bridge.app.start")
     module.__dict__["run_bridge"] = run_bridge
-    monkeypatch.setitem(sys.modules, "bridge.app.main", module)
+    monkeypatch.setitem(sys.modules, "bridge.app.start", module)
 
 
 def exit_code(*words: str) -> object:

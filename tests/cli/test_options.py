@@ -25,9 +25,9 @@ class Runner:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         self.seen: list[Settings] = []
-        module = types.ModuleType("bridge.app.main")
+        module = types.ModuleType("bridge.app.start")
         module.__dict__["run_bridge"] = self._run
-        monkeypatch.setitem(sys.modules, "bridge.app.main", module)
+        monkeypatch.setitem(sys.modules, "bridge.app.start", module)
 
     def _run(self, settings: Settings) -> int:
         self.seen.append(settings)

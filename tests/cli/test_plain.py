@@ -169,9 +169,9 @@ def test_each_option_is_read_without_click() -> None:
 def test_a_plain_run_imports_no_click() -> None:
     code = (
         "import sys, types\n"
-        "stand_in = types.ModuleType('bridge.app.main')\n"
+        "stand_in = types.ModuleType('bridge.app.start')\n"
         "stand_in.run_bridge = lambda settings: 0\n"
-        "sys.modules['bridge.app.main'] = stand_in\n"
+        "sys.modules['bridge.app.start'] = stand_in\n"
         "from bridge.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nfinally:\n    print(*sys.modules)\n"
     )

@@ -1,0 +1,99 @@
+"""A run's first moments: what waits for others begins, and meanwhile the rest of the program is imported.
+
+| what | where | who takes it over |
+|---|---|---|
+| the name lookup and the TCP connection to the server, or to the proxy before it | a thread | the first request |
+| reading the certificates that TLS trusts | a thread | the wiring, which tells what is wrong with them |
+| importing the event loop, the HTTP client, the session | the main thread | |
+
+The settings are checked by now, so nothing is connected that they forbid.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from bridge.config import Settings
+from bridge.remote.begun import BegunConnection
+from bridge.remote.proxy import Proxy, proxy_for
+
+if TYPE_CHECKING:
+    import ssl
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def run_bridge(settings: Settings) -> int:
+    """Bridge the host on stdin and stdout to the server until the host is done; return the exit code.
+
+    Raises `BridgeError` where it cannot start.
+    """
+    proxy = proxy_for(settings.url, os.environ)
+    needs_tls = settings.url.lower().startswith("https:") or (proxy is not None and proxy.scheme == "https")
+    connection = BegunConnection(*_first_hop(settings.url, proxy), settings.connect_timeout)
+    try:
+        trust = Trust(settings) if needs_tls else None
+        _import_msgspec()
+        from bridge.app.main import run
+
+        return run(settings, Begun(proxy, connection, trust))
+    finally:
+        connection.close()
+
+
+class Begun(NamedTuple):
+    """What was begun; `trust` is None where nothing on the way speaks TLS."""
+
+    proxy: Proxy | None
+    connection: BegunConnection
+    trust: Trust | None
+
+
+class Trust:
+    """The TLS context of a run, made in a thread: most of that is OpenSSL reading certificates, beside the imports."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._context: ssl.SSLContext | None = None
+        self._problem: Exception | None = None
+        self._thread = threading.Thread(target=self._make, name="trust", daemon=True)
+        self._thread.start()
+
+    def context(self) -> ssl.SSLContext | None:
+        """Wait until it is made. Raises `UsageError` for a file that cannot be used."""
+        self._thread.join()
+        if self._problem is not None:
+            raise self._problem
+        return self._context
+
+    def _make(self) -> None:
+        try:
+            from bridge.remote.tls import ssl_context
+
+            self._context = ssl_context(self._settings)
+        except Exception as problem:
+            self._problem = problem
+
+
+def _first_hop(url: str, proxy: Proxy | None) -> tuple[str, int]:
+    """Host and port of the first TCP connection, as `Way.first_hop`, whose module is dear to import."""
+    parts = urlsplit(proxy.url if proxy else url)
+    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def _import_msgspec() -> None:
+    """Import it without typing_extensions, which costs 2 ms.
+
+    Where that package is installed, msgspec takes from it what the standard library has too from Python 3.11 on.
+    """
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # That is how an import is made to fail.
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules["typing_extensions"]
