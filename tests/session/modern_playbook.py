@@ -154,6 +154,7 @@ class PairingPlaybook(ModernPlaybook):
         transport: Transport = "http",
         patience: float = 30.0,
         request_timeout: float | None = None,
+        keeps_responses: bool = False,
     ) -> None:
         super().__init__(transport, patience, request_timeout)
         self.kept: list[frozenset[str]] = []
@@ -165,6 +166,7 @@ class PairingPlaybook(ModernPlaybook):
             request_timeout,
             eras=eras,
             is_fixed=is_fixed,
+            keeps_responses=keeps_responses,
             fresh=lambda: f"secret-{next(numbers)}",
             timestamp=lambda: "2026-10-10T10:10:10Z",
         )

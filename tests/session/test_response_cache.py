@@ -588,34 +588,23 @@ def test_what_waits_is_answered_with_what_is_stale_where_no_connection_comes_abo
 # -- any host
 
 
-class CachedPairing(PairingPlaybook):
-    """Any host with a modern server, with answers that may be kept; the machine is put in `PairingPlaybook`'s place."""
-
-    def __init__(self) -> None:
-        super().__init__(MODERN)
-        from bridge.session.pairing import Pairing
-
-        self.session = Pairing(
-            URL, "http", 30.0, None, eras=MODERN, keeps_responses=True, fresh=lambda: "s", timestamp=lambda: "t"
-        )
-
-    def found(self, look: FindResponse, there: Kept | None = None) -> list[Command]:
-        del self.lookups[look.exchange]
-        return self.on(ResponseFound(look.exchange, there, WALL))
-
-
 def test_a_legacy_host_is_answered_from_what_a_modern_server_lets_be_kept() -> None:
-    play = CachedPairing()
+    play = PairingPlaybook(MODERN, keeps_responses=True)
+
+    def found(look: FindResponse, there: Kept) -> list[Command]:
+        del play.lookups[look.exchange]
+        return play.on(ResponseFound(look.exchange, there, WALL))
+
     meta = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
     look, ahead = [one for one in play.host(request(0, "initialize", meta)) if isinstance(one, FindResponse)]
     there = kept(discovered() | {"ttlMs": 60_000, "cacheScope": "public"})
-    opened = told(play.found(look, there))
+    opened = told(found(look, there))
     assert opened["id"] == 0
     assert opened["result"]["serverInfo"] == {"name": "far", "version": "3"}
-    assert play.found(ahead, kept()) == []
+    assert found(ahead, kept()) == []
     look = next(one for one in play.host(request(1, "tools/list")) if isinstance(one, FindResponse))
     assert look.question == ahead.question
-    assert told(play.found(look, kept()))["result"] == {"tools": []}
+    assert told(found(look, kept()))["result"] == {"tools": []}
 
 
 def test_without_the_cache_nothing_is_looked_for() -> None:
