@@ -18,6 +18,9 @@ from bridge.store.places import platform_places
 from bridge.store.responses import Summary, summary_of, summary_of_others
 from bridge.store.vault import StoreChoice, Vault, open_vault
 
+KeptAnswers = Summary
+"""What is kept of a server's answers, or of several servers'."""
+
 _NEWS_SECONDS = 2.0
 
 
@@ -50,7 +53,7 @@ class Row:
     who: str = ""
     login: UnderWay | None = None
     copies: list[Copy] = field(default_factory=list)
-    kept: Summary = field(default_factory=Summary)
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
     """The answers of the server that are kept, whichever sign-in they are for."""
 
 

@@ -14,8 +14,7 @@ from bridge.cli.wording import amount_of, clean, expiry_of, moment, named, scope
 
 if TYPE_CHECKING:
     from bridge.app.copies import Copy
-    from bridge.app.overview import Row, UnderWay, Use
-    from bridge.store.responses import Summary
+    from bridge.app.overview import KeptAnswers, Row, UnderWay, Use
 
 _WIDTH = 14
 
@@ -99,7 +98,7 @@ def _facts(row: Row, now: float) -> list[tuple[str, str]]:
     return [*facts, *_login_facts(row.login, now), *(("runs", _of_copy(copy)) for copy in row.copies)]
 
 
-def _of_kept(kept: Summary, now: float) -> str:
+def _of_kept(kept: KeptAnswers, now: float) -> str:
     from bridge.oauth.claims import span
 
     size = amount_of(kept.bytes)
@@ -151,7 +150,7 @@ def as_object(row: Row) -> dict[str, Any]:
     }
 
 
-def _cache_object(kept: Summary) -> dict[str, Any]:
+def _cache_object(kept: KeptAnswers) -> dict[str, Any]:
     return {"results": kept.results, "bytes": kept.bytes, "oldest": kept.oldest, "newest": kept.newest}
 
 
