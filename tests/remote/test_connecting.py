@@ -14,7 +14,7 @@ from bridge.remote.failures import explain
 from bridge.remote.lookups import Address, Lookups
 from bridge.remote.proxy import Proxy
 from bridge.session.events import BodyReceived, ExchangeFailed
-from tests.support.connecting import AUTH, BASIC, PLAIN, SECURE, ask, refusal
+from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
 from tests.support.exchanging import Exchanging, only
 from tests.support.fake_proxies import SocksProxy, TunnelProxy
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
@@ -115,7 +115,7 @@ async def test_a_name_that_cannot_be_one() -> None:
 async def test_a_handshake_that_never_ends_is_given_up(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as server:
         way = Way(Origin("https", "127.0.0.1", server.port), None, client_tls)
-        failure = await refusal(way, 0.05)
+        failure = await refusal(way, HANGS)
         assert isinstance(failure.reason, TimeoutError)
         assert (failure.step, failure.at_proxy) == ("handshake", False)
         assert failure.seconds

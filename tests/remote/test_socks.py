@@ -9,7 +9,7 @@ from bridge.remote.connecting import Origin, Way
 from bridge.remote.http1 import Disconnected
 from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.remote.tunnels import ask_socks
-from tests.support.connecting import AUTH, NAME, PLAIN, SECURE, ask, refusal
+from tests.support.connecting import AUTH, HANGS, NAME, PLAIN, SECURE, ask, refusal
 from tests.support.fake_proxies import SocksProxy
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.scripted_wire import ScriptedWire
@@ -174,6 +174,6 @@ async def test_socks_that_stalls_midway(said: bytes) -> None:
         await peer.gone()
 
     async with RawServer(talk) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front), None), 0.05)
+        failure = await refusal(Way(PLAIN, proxied("socks5", front), None), HANGS)
         assert isinstance(failure.reason, TimeoutError)
         assert (failure.step, failure.at_proxy) == ("proxy", True)

@@ -10,7 +10,7 @@ import trustme
 from bridge.remote.connecting import Origin, Way
 from bridge.remote.http1 import Disconnected
 from bridge.remote.proxy import Proxy, ProxyRefused
-from tests.support.connecting import AUTH, BASIC, PLAIN, SECURE, ask, refusal
+from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
 from tests.support.fake_proxies import TunnelProxy
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
@@ -102,20 +102,20 @@ async def test_a_proxy_that_hangs_up(client_tls: ssl.SSLContext) -> None:
 
 async def test_a_proxy_that_says_nothing(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls), 0.05)
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls), HANGS)
         assert isinstance(failure.reason, TimeoutError)
         assert (failure.step, failure.at_proxy) == ("proxy", True)
 
 
 async def test_a_proxy_whose_handshake_never_ends(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as front:
-        failure = await refusal(Way(SECURE, proxied("https", front), client_tls), 0.05)
+        failure = await refusal(Way(SECURE, proxied("https", front), client_tls), HANGS)
         assert (failure.step, failure.at_proxy) == ("handshake", True)
 
 
 async def test_a_server_behind_a_proxy_whose_handshake_never_ends(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as server, RawServer(TunnelProxy(server.port)) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls), 0.05)
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls), HANGS)
         assert (failure.step, failure.at_proxy) == ("handshake", False)
 
 

@@ -9,10 +9,14 @@ import pytest
 from bridge.remote.connecting import NotConnected, Origin, Way
 from bridge.remote.http1 import HttpConnection
 from tests.support.raw_server import DEADLINE
+from tests.support.waits import stretched
 
 NAME = "mcp.example.com"
 SECURE = Origin("https", NAME, 443)
 PLAIN = Origin("http", NAME, 80)
+HANGS = stretched(0.5)
+"""Seconds after which a step that never ends is given up; what stands before it takes less, also on a busy machine."""
+
 AUTH = ("user", "p:\u00e4ss")
 BASIC = b"Basic " + base64.b64encode("user:p:\u00e4ss".encode())
 
