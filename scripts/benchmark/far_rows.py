@@ -18,7 +18,6 @@ Only the bridge keeps results, so the last two rows are its alone. `far_pauses` 
 from __future__ import annotations
 
 import random
-import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from pathlib import Path
 from scripts.benchmark.columns import BRIDGE, PEERS, Column
 from scripts.benchmark.far_pauses import pauses
 from scripts.benchmark.messages import LEGACY, MODERN, MODERN_LISTENING, ColumnError, Tongue
-from scripts.benchmark.rows import Plan, Row, let_rest
+from scripts.benchmark.rows import Plan, Row, fill, let_rest
 from scripts.benchmark.servers import FarServer
 
 GROUP = "link"
@@ -126,9 +125,5 @@ class FarRows:
 
     def _filled(self, *rows: Row) -> list[Row]:
         for row in rows:
-            for column in self._columns:
-                samples = self._samples[row.key, column.name]
-                # A column that failed half-way has no number: half a run is another run.
-                if samples and column.name not in row.missing:
-                    row.values[column.name] = statistics.median(samples)
+            fill(row, {name: found for (key, name), found in self._samples.items() if key == row.key})
         return list(rows)

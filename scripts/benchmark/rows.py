@@ -66,13 +66,17 @@ QUICK = Plan(
 
 @dataclass
 class Row:
-    """One line of the table; `missing` says why a column has no number, `doubts` why its number proves nothing."""
+    """One line of the table; `missing` says why a column has no number, `doubts` why its number proves nothing.
+
+    `best` has the best sample of each column where the value is a median: what a busy machine distorts least.
+    """
 
     key: str
     title: str
     unit: str
     more_is_better: bool = False
     values: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     doubts: dict[str, str] = field(default_factory=dict)
 
@@ -124,7 +128,7 @@ class Bench:
                 if turn:
                     times.setdefault(column.name, []).append(took)
             self._stop(column.name)
-        _fill(row, times, statistics.median)
+        fill(row, times)
 
     def _call(self) -> None:
         median = self._row("call", "a call, median", "ms")
@@ -135,9 +139,9 @@ class Bench:
             with self._guard(median, column):
                 driver = self._started(column)
                 times.setdefault(column.name, []).extend(driver.call() / 1e6 for _ in range(self.plan.calls))
-        _fill(median, times, statistics.median)
+        fill(median, times)
         tail.missing = median.missing
-        _fill(tail, times, lambda samples: statistics.quantiles(samples, n=100)[98])
+        fill(tail, times, lambda samples: statistics.quantiles(samples, n=100)[98])
 
     def _parallel(self) -> None:
         row = self._row("parallel", f"calls with {IN_FLIGHT} in flight", "calls/s", more_is_better=True)
@@ -148,7 +152,7 @@ class Bench:
             with self._guard(row, column):
                 took = self._started(column).parallel(count, IN_FLIGHT)
                 rates.setdefault(column.name, []).append(count / (took / 1e9))
-        _fill(row, rates, statistics.median)
+        fill(row, rates)
 
     def _progress(self) -> None:
         count = self.plan.notifications
@@ -159,7 +163,7 @@ class Bench:
             with self._guard(row, column):
                 took = self._started(column).progress(count)
                 rates.setdefault(column.name, []).append(count / (took / 1e9))
-        _fill(row, rates, statistics.median)
+        fill(row, rates)
 
     def _big(self) -> None:
         row = self._row("big", "a 10 MB result", "ms")
@@ -168,7 +172,7 @@ class Bench:
         for _, column in self._turns(self.plan.big_rounds, row):
             with self._guard(row, column):
                 times.setdefault(column.name, []).append(self._started(column).big() / 1e6)
-        _fill(row, times, statistics.median)
+        fill(row, times)
 
     def _memory(self) -> None:
         row = self._row("memory", "resident memory, idle", "MB")
@@ -282,11 +286,13 @@ def let_rest(driver: Driver | None) -> None:
             time.sleep(0.01)
 
 
-def _fill(row: Row, samples: dict[str, list[float]], fold: Callable[[list[float]], float]) -> None:
+def fill(row: Row, samples: dict[str, list[float]], fold: Callable[[list[float]], float] = statistics.median) -> None:
+    """Fold each column's samples into its value. A column that failed half-way has none: half a run is another run."""
     for name, found in samples.items():
-        # A column that failed half-way has no number: half a run is another run.
         if name not in row.missing:
             row.values[name] = fold(found)
+            if fold is statistics.median:
+                row.best[name] = max(found) if row.more_is_better else min(found)
 
 
 def _megabytes(kilobytes: int) -> float:

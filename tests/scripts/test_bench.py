@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 import sys
 import time
@@ -18,7 +19,7 @@ from scripts.benchmark.far_rows import KEPT, NEAR
 from scripts.benchmark.floor import DataLines, FloorDriver
 from scripts.benchmark.messages import ColumnError
 from scripts.benchmark.pairs import UNTRANSLATED, Pairs
-from scripts.benchmark.rows import Bench, Plan, Row
+from scripts.benchmark.rows import Bench, Plan, Row, fill
 from scripts.benchmark.servers import thin_server
 from scripts.benchmark.sockets import Chunks, Exchange, SocketsDriver
 from scripts.benchmark.table import best_peer, markdown, number, reasons, verdicts
@@ -291,6 +292,26 @@ def test_numbers_have_the_digits_that_mean_something() -> None:
         "1.23",
         "0",
     ]
+
+
+def test_a_row_that_is_a_median_has_its_best_sample_too() -> None:
+    samples = {BRIDGE: [3.0, 1.0, 2.0], MCP_STDIO: [1.0]}
+    call, parallel, tail = _row("call", {}), _row("parallel", {}, more_is_better=True), _row("call-p99", {})
+    call.missing[MCP_STDIO] = "it failed half-way"
+    fill(call, samples)
+    fill(parallel, samples)
+    fill(tail, samples, max)
+    assert (call.values, call.best) == ({BRIDGE: 2.0}, {BRIDGE: 1.0})
+    assert parallel.best == {BRIDGE: 3.0, MCP_STDIO: 1.0}
+    assert tail.best == {}
+
+
+def test_the_best_samples_are_printed_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "report.json"
+    assert main(["--quick", "--best", "--columns", "floor", "--only", "call", "--json", str(report)]) == 0
+    row = json.loads(report.read_text())["rows"][0]
+    assert row["values"] == row["best"]
+    assert "this is the best sample" in capsys.readouterr().out
 
 
 def test_check_fails_when_a_goal_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,8 +136,8 @@ def test_a_connection_is_closed_after_its_last_answer_and_not_before_its_first(t
             time.sleep(0.6)
             body = messages.discover(1)
             head = b"POST /modern/a HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
-            sock.sendall(head + body)
             began = time.monotonic()
+            sock.sendall(head + body)
             while sock.recv(65536):
                 pass
             assert time.monotonic() - began >= 0.3
