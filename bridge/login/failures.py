@@ -48,7 +48,7 @@ SERVER = "server"
 
 def _tls(problem: ssl.SSLError, where: str) -> Told:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        return handshakes.untrusted(where, problem.verify_message or _plain(problem))
+        return handshakes.untrusted(where, (problem.verify_message or _plain(problem)).rstrip("."))
     return handshakes.failed(handshakes.reason_of(problem.reason, str(problem)), where, _plain(problem)).told
 
 

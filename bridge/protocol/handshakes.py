@@ -34,6 +34,7 @@ _CERTIFICATE_ALERTS = (
     *("ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_UNKNOWN", "ALERT_UNKNOWN_CA", "ALERT_ACCESS_DENIED"),
 )
 _PREFIXES = ("SSLV3_", "TLSV13_", "TLSV1_", "SSL_", "ALERT_")
+_WRONG_DATES = ("has expired", "not yet valid")
 _IN_WORDS = re.compile(r"\[[^\]]*\] ([a-z0-9 ]{1,80}) \(_ssl\.c")
 _GIVE_ONE = "pass --client-cert FILE, and --client-cert-key FILE if the key is in a file of its own"
 _TELL_OPERATOR = "Tell the server's operator"
@@ -104,11 +105,15 @@ def client_refused(reason: str, where: str) -> Told | None:
 
 def untrusted(where: str, why: str) -> Told:
     """A certificate that was not accepted; `why` is the TLS library's reason."""
-    return Told(
-        f"Cannot trust {where}: its certificate was not accepted ({why}).",
+    hint = (
         "If your organization has its own certificate authority, pass its certificate with --ca-file FILE, "
-        "or set SSL_CERT_FILE.",
+        "or set SSL_CERT_FILE."
     )
+    if any(sign in why for sign in _WRONG_DATES):
+        hint = f"Check the clock of this computer; if it is right: {_TELL_OPERATOR[0].lower()}{_TELL_OPERATOR[1:]}."
+    elif "mismatch" in why:
+        hint = "The certificate is for another name: check the host name in the URL."
+    return Told(f"Cannot trust {where}: its certificate was not accepted ({why}).", hint)
 
 
 def no_tls(where: str) -> Told:

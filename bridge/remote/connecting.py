@@ -121,7 +121,7 @@ class Way:
                 if self.proxy is not None:
                     if self.proxy.scheme == "https" and self.tls is not None:
                         progress.begins("handshake")
-                        await wire.secure(self.tls, host)
+                        await wire.secure(self.tls, host.removesuffix("."))
                     progress.begins("proxy")
                     await self._through(self.proxy, wire)
                     progress.at_proxy = False

@@ -18,6 +18,8 @@ from bridge.remote.proxy import ProxyRefused
 from bridge.session.events import Cause
 
 _ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
+# A failure that says nothing of the name: no answer in time, a broken one, an error of this system.
+_NO_ANSWER = frozenset((socket.EAI_AGAIN, socket.EAI_FAIL, getattr(socket, "EAI_SYSTEM", socket.EAI_AGAIN)))
 _DEFINITE: frozenset[Reason] = frozenset(("unknown-name", "refused"))
 
 
@@ -93,7 +95,7 @@ def _detail(failure: NotConnected) -> str:
 
 def _reason(problem: Exception) -> Reason:
     if isinstance(problem, socket.gaierror | UnicodeError):
-        return "silent-name-service" if getattr(problem, "errno", None) == socket.EAI_AGAIN else "unknown-name"
+        return "silent-name-service" if getattr(problem, "errno", None) in _NO_ANSWER else "unknown-name"
     if isinstance(problem, TimeoutError):
         return "timed-out"
     numbers = {int(found) for found in _ERRNO.findall(str(problem))} | {getattr(problem, "errno", None) or 0}
@@ -102,7 +104,7 @@ def _reason(problem: Exception) -> Reason:
 
 def _no_tls(problem: ssl.SSLError, where: str) -> Explanation:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        told = handshakes.untrusted(where, problem.verify_message or _plain(problem))
+        told = handshakes.untrusted(where, (problem.verify_message or _plain(problem)).rstrip("."))
         return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
     told, lasts = handshakes.failed(_reason_of(problem), where, _plain(problem))
     return Explanation(Cause.UNTRUSTED if lasts else Cause.UNREACHABLE, False, *told, definite=lasts)

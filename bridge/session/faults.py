@@ -20,6 +20,8 @@ _EXCERPT = 300
 _DETAIL = 2000
 _SLICE = 1 << 16
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+# What nginx, Go and Apache say to a request without TLS.
+_TLS_ONLY = re.compile(rb"sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+")
 
 _STATUS_HINTS = {
@@ -155,6 +157,8 @@ def refused(url: str, status: int, body: Octets) -> Fault:
     """A status of 400 or more, or another that answers nothing."""
     said = server_message(body)
     hint = _STATUS_HINTS.get(status, "")
+    if status == 400 and _TLS_ONLY.search(body[:20_000]):
+        hint = "What answers there speaks TLS: begin the URL with https://."
     if not hint and status >= 500:
         hint = "The fault is at the server, or at a gateway before it; try again later."
     message = f"{url} answered {status_name(status)}" + (f": {said}" if said else "")

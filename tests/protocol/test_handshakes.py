@@ -49,6 +49,23 @@ def test_what_may_pass(reason: str) -> None:
     assert failure.told.message == f"Cannot reach {WHERE}: the TLS handshake failed (words of the library)."
 
 
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [
+        ("self-signed certificate", "--ca-file FILE"),
+        ("unable to get local issuer certificate", "--ca-file FILE"),
+        ("certificate has expired", "the clock of this computer; if it is right: tell the server's operator."),
+        ("certificate is not yet valid", "the clock of this computer"),
+        ("Hostname mismatch, certificate is not valid for 'mcp.example.com'.", "host name in the URL"),
+        ("IP address mismatch, certificate is not valid for '192.0.2.1'.", "host name in the URL"),
+    ],
+)
+def test_what_to_do_about_a_certificate_that_is_not_accepted(why: str, hint: str) -> None:
+    told = handshakes.untrusted(WHERE, why)
+    assert told.message == f"Cannot trust {WHERE}: its certificate was not accepted ({why})."
+    assert hint in told.hint
+
+
 @pytest.mark.parametrize("reason", ["", "WRONG_VERSION_NUMBER", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"])
 def test_what_says_nothing_of_the_clients_certificate(reason: str) -> None:
     assert handshakes.client_refused(reason, WHERE) is None

@@ -200,6 +200,7 @@ def test_what_a_server_says_instead_of_http_is_cut() -> None:
         (OSError("Multiple exceptions: [Errno 111] Connect, [Errno 101] Net"), True),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), True),
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), False),
+        (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure in name resolution"), False),
         (OSError(errno.ENETUNREACH, "x"), False),
         (TimeoutError(), False),
         (OSError(errno.EMFILE, "Too many open files"), False),

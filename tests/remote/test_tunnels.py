@@ -9,6 +9,7 @@ import trustme
 
 from bridge.remote.connecting import Origin, Way
 from bridge.remote.http1 import Disconnected
+from bridge.remote.lookups import Address, Lookups
 from bridge.remote.proxy import Proxy, ProxyRefused
 from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
 from tests.support.fake_proxies import TunnelProxy
@@ -158,6 +159,22 @@ async def test_a_forwarding_proxy_is_only_connected_to() -> None:
 async def test_a_proxy_that_is_reached_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     async with RawServer(Answers(response(b"hi")), server_tls) as front:
         assert await ask(await Way(PLAIN, proxied("https", front), client_tls).connect(stretched(DEADLINE))) == b"hi"
+
+
+async def test_a_proxys_name_may_end_with_a_dot_too(authority: trustme.CA, client_tls: ssl.SSLContext) -> None:
+    asked: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("proxy.example").configure_cert(context)
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    async with RawServer(Answers(response(b"hi")), context) as front:
+
+        def resolve(name: str, port: int) -> list[Address]:
+            assert name == "proxy.example."
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        way = Way(PLAIN, Proxy(f"https://proxy.example.:{front.port}"), client_tls, Lookups(resolve))
+        assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
+    assert asked == ["proxy.example"]
 
 
 async def test_tls_in_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:

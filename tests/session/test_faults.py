@@ -85,6 +85,19 @@ def test_a_refusal_repeats_what_the_server_says_as_one_sentence() -> None:
     assert faults.refused(URL, 500, b"Really?").message.endswith(": Really?")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+        b"Client sent an HTTP request to an HTTPS server.\n",
+        b"<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+    ],
+)
+def test_a_server_that_wants_tls_is_told_with_what_to_do(body: bytes) -> None:
+    assert "https://" in faults.refused(URL, 400, body).hint
+    assert "https://" not in faults.refused(URL, 400, b"Bad Request").hint
+
+
 def test_an_unknown_outcome_warns_before_trying_again() -> None:
     fault = faults.outcome_unknown(URL, "tools/call", "reset by peer.")
     assert fault.kind == "outcome-unknown"
