@@ -16,6 +16,7 @@ from tests.support.bridge_process import BridgeProcess, Line, launch
 from tests.support.fault_answers import page
 from tests.support.fault_proxy import Proxy
 from tests.support.fault_server import FaultServer
+from tests.support.handshaking import TlsServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -171,6 +172,21 @@ async def test_a_server_that_comes_up_meanwhile_is_connected_to_before_the_host_
             assert (await host.initialize()).result
         finally:
             await server.http.stop()
+
+
+async def test_a_client_certificate_that_is_required_is_told_at_once_though_patience_is_30_s(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    tls = server_tls(authority)
+    authority.configure_trust(tls)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca_file)
+    async with TlsServer(tls) as server:
+        message = await told_within(3.0, f"{server.origin}/mcp", "--ca-file", str(ca_file))
+        assert server.requests == 0
+    assert "it requires a client certificate (certificate required). Pass --client-cert FILE" in message
 
 
 async def test_certificate_not_trusted(authority: trustme.CA) -> None:
