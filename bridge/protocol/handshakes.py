@@ -130,7 +130,7 @@ def http2_only(where: str, how: str) -> Told:
     """A server that speaks HTTP/2 and nothing before it; `how` it was told."""
     return Told(
         f"Cannot reach {where}: it speaks only HTTP/2 ({how}); the bridge speaks HTTP/1.1.",
-        f"{_TELL_OPERATOR} to enable HTTP/1.1 beside it, or put a proxy in front that speaks both, such as nginx.",
+        f"{_TELL_OPERATOR} to enable HTTP/1.1, or put a proxy before it that speaks both, such as caddy or haproxy.",
     )
 
 
