@@ -80,10 +80,8 @@ class FileVault:
             raise StoreError(f"{path} would be larger than {LIMIT} bytes, so it was not written.")
         make_private(self._folder)
         self._sweep(name)
-        from secrets import token_hex
-
         # The name begins with a dot and ends in a way no slot does, so it can never be taken for a stored one.
-        draft = self.path(f".{name}.{token_hex(8)}.tmp")
+        draft = self.path(f".{name}.{os.urandom(8).hex()}.tmp")
         try:
             try:
                 _write_whole(draft, data, is_lasting=is_lasting)
