@@ -41,7 +41,7 @@ class Call:
     `patience_ends` when to give up trying to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble`
     what went wrong last. `ids` are those an answer may bear: the host's, and the one it was sent with last, where that
     had to be another. `headers` are those that follow from the request itself. `lookup` is the look for a kept answer
-    to it, if there was one.
+    to it, if there was one. `is_early`: it was sent last through a gate that was ajar.
     """
 
     __slots__ = (
@@ -52,6 +52,7 @@ class Call:
         "exchange",
         "headers",
         "ids",
+        "is_early",
         "lookup",
         "number",
         "patience_ends",
@@ -74,6 +75,7 @@ class Call:
         self.attempts = 0
         self.cuts = 0
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.is_early = False
         self.sends = 0
         self.sent_at = 0.0
         self.trouble = ""

@@ -100,6 +100,10 @@ class Note:
         number = ledger.begin(NoteExchange(self._notes, self))
         ledger.commands.append(Post(number, self.message.line, ledger.headers(), ledger.endpoint, urgent=True))
 
+    def goes_early(self) -> bool:
+        """Never: its place among the others means something."""
+        return False
+
     def refuse(self, fault: Fault) -> None:
         """Give it up; nobody waits for it but those behind the gate."""
         self.done()

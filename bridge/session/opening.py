@@ -105,7 +105,7 @@ class Opening:
             self._keep(one)
 
     def host_initialized(self, note: Notification) -> None:
-        """The host ends the handshake. What follows waits until the server has taken it, to arrive after it."""
+        """The host ends the handshake. What follows waits until the server has taken it, but for what may go early."""
         self._initialized = note
         if not self._reopening:  # Else it goes once the replay is answered.
             self._post_initialized(note)
@@ -231,6 +231,8 @@ class Opening:
         self._gate.close()
         self._notes.post_past_gate(note, self._ready)
         self.ledger.set_timer("initialized", 0, _INITIALIZED_SECONDS)
+        if self.ledger.endpoint is None and not self._reopening:
+            self._gate.be_ajar()
 
     def _ready(self) -> None:
         if self._initialized is not None and not self._awaits_initialized:

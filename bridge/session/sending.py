@@ -21,7 +21,7 @@ from bridge.session.events import (
     StreamClosed,
 )
 from bridge.session.faults import Fault
-from bridge.session.gate import Gate
+from bridge.session.gate import EARLY_METHODS, Gate
 from bridge.session.ledger import Exchange, Ledger, back_off
 from bridge.session.verdicts import Verdict
 
@@ -32,6 +32,8 @@ _LONG_SECONDS = 5.0
 """A pause that a person at the host may wonder about."""
 
 _ACCEPTED = 202
+_LEAST_ERROR = 400
+_ERRORS = frozenset({Verdict.Kind.FAULT, Verdict.Kind.SESSION_GONE})
 
 
 class Outgoing(NamedTuple):
@@ -85,6 +87,16 @@ class Sending:
         number = ledger.begin(exchange)
         outgoing = self._outgoing(call)
         ledger.commands.append(Post(number, outgoing.line, outgoing.headers, ledger.endpoint))
+
+    def refused_early(self, call: Call) -> None:
+        """An early call met an error, which is not believed: it goes again as soon as the gate is open."""
+        self._gate.knows_early = False
+        self.ledger.report("debug", f"{self.ledger.url} refused {call.request.method} before it was told `initialized`")
+        call.is_early = False
+        call.cursor.rewind()
+        exchange, call.exchange = call.exchange, None
+        self.ledger.settle(exchange)
+        self.submit(call)
 
     def resume(self, call: Call) -> None:
         """Ask for the rest of a call's stream (MCP, Resumability and Redelivery)."""
@@ -198,7 +210,16 @@ class _Waiting(NamedTuple):
 
     def go(self) -> None:
         if self.sending.calls.numbered(self.call.number):
+            self.call.is_early = False
             self.sending.post(self.call)
+
+    def goes_early(self) -> bool:
+        if self.call.request.method not in EARLY_METHODS:
+            return False
+        if self.sending.calls.numbered(self.call.number):
+            self.call.is_early = True
+            self.sending.post(self.call)
+        return True
 
     def refuse(self, fault: Fault) -> None:
         self.sending.answers.fail(self.call, fault)
@@ -261,6 +282,8 @@ class CallExchange(Exchange):
         verdict = verdicts.judge(event, sending.ledger.url, call.ids, in_session=self._in_session())
         if self._resumes:
             self._on_resumption_refused(event, verdict)
+        elif call.is_early and event.status >= _LEAST_ERROR and verdict.kind in _ERRORS:
+            sending.refused_early(call)
         elif verdict.kind is Verdict.Kind.SESSION_GONE:
             sending.renew(call, self.generation, verdict.fault.message)
         elif verdict.kind is Verdict.Kind.LATER:

@@ -80,7 +80,7 @@ class Session(ServerMachine):
         super().__init__(ledger, Calls())
         self._deadlines = Deadlines(ledger, request_timeout)
         self._answers = Answers(ledger, self._calls, self._deadlines, self._on_answer, self._on_stray)
-        self._gate = gate = Gate()
+        self._gate = gate = Gate(knows_early=not listens_first)
         self._notes = Notes(ledger, gate, self._answers, patience, session_gone=self._session_gone)
         self._sending = Sending(
             ledger,
@@ -267,7 +267,10 @@ class Session(ServerMachine):
         headers = request_headers(version, request.method, request.params) if version else None
         return Outgoing(request.line, headers or ())
 
-    def _on_answer(self, call: Call, response: Response) -> Response:
+    def _on_answer(self, call: Call, response: Response) -> Response | None:
+        if response.is_error and call.is_early:
+            self._sending.refused_early(call)
+            return None
         if not response.is_error and call.request.method == mcp.TOOLS_LIST:
             self._calls.learn_tools(mcp.repeatable_tools(response.result))
         self._opening.on_answer(call, response)

@@ -72,7 +72,10 @@ async def test_initialize_goes_up_as_the_host_wrote_it() -> None:
         await host.send(line + b"\n")
         answer = await host.answer(0)
         assert answer.result["serverInfo"] == {"name": "fault-server", "version": "1"}
-        assert member((await server.until_seen("initialize")).body, b"params") == member(line, b"params")
+        sent = member((await server.until_seen("initialize")).body, b"params")
+        said, stamp, meta = sent.partition(b',"_meta":{"io.modelcontextprotocol/')
+        assert said + b"}}" == member(line, b"params"), "all that it says is as it was"
+        assert (bool(stamp), meta[-3:]) == (True, b"}}}"), "the stamp is behind it"
         assert len(server.seen("initialize")) == 1
 
 

@@ -55,7 +55,7 @@ def test_what_follows_initialized_waits_until_the_server_took_it() -> None:
     (post,) = book.posts(book.host(INITIALIZE))
     book.answers(post.exchange, WELCOME, session_id=SID)
     (note,) = book.posts(book.host(INITIALIZED))
-    calls = [request(1, "tools/list"), notification("notifications/x"), request(2, "prompts/list")]
+    calls = [tool_call(1), notification("notifications/x"), request(2, "prompts/get")]
     assert [book.host(line) for line in calls] == [[], [], []]
     assert [post.body for post in book.posts(book.answers(note.exchange, status=202))] == calls
 
@@ -66,8 +66,8 @@ def test_however_the_server_takes_initialized_the_rest_follows(status: int) -> N
     (post,) = book.posts(book.host(INITIALIZE))
     book.answers(post.exchange, WELCOME)
     (note,) = book.posts(book.host(INITIALIZED))
-    book.host(request(1))
-    assert [post.body for post in book.posts(book.answers(note.exchange, status=status))] == [request(1)]
+    book.host(tool_call(1))
+    assert [post.body for post in book.posts(book.answers(note.exchange, status=status))] == [tool_call(1)]
 
 
 def test_a_server_slow_to_take_initialized_is_not_waited_for() -> None:
@@ -75,9 +75,9 @@ def test_a_server_slow_to_take_initialized_is_not_waited_for() -> None:
     (post,) = book.posts(book.host(INITIALIZE))
     book.answers(post.exchange, WELCOME)
     (note,) = book.posts(book.host(INITIALIZED))
-    book.host(request(1))
+    book.host(tool_call(1))
     assert book.timers["initialized", 0].seconds == 5
-    assert [post.body for post in book.posts(book.fires("initialized"))] == [request(1)]
+    assert [post.body for post in book.posts(book.fires("initialized"))] == [tool_call(1)]
     assert book.answers(note.exchange, status=202) == []
 
 
@@ -359,9 +359,9 @@ def test_initialized_that_is_sent_again_passes_the_gate_it_opens() -> None:
     (post,) = book.posts(book.host(INITIALIZE))
     book.answers(post.exchange, WELCOME, session_id=SID)
     (note,) = book.posts(book.host(INITIALIZED))
-    book.host(request(1))
+    book.host(tool_call(1))
     book.fails(note.exchange, Cause.UNREACHABLE, sent=False)
     (key,) = [key for key in book.timers if key[0] == "note"]
     (note,) = book.posts(book.fires(*key))
     assert note.body == INITIALIZED
-    assert [post.body for post in book.posts(book.answers(note.exchange, status=202))] == [request(1)]
+    assert [post.body for post in book.posts(book.answers(note.exchange, status=202))] == [tool_call(1)]

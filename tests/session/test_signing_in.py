@@ -89,10 +89,10 @@ def test_nothing_overtakes_initialized_while_a_person_signs_in_for_it() -> None:
     book.on(SignInStarted())
     for _ in range(5):
         assert book.fires("initialized")[1:] == []
-    assert book.posts(book.host(request(5))) == []
+    assert book.posts(book.host(tool_call(5))) == []
     book.on(SignInEnded())
     commands = book.answers(note.exchange, status=202)
-    assert [post.body for post in book.posts(commands)] == [request(5)]
+    assert [post.body for post in book.posts(commands)] == [tool_call(5)]
 
 
 def test_an_older_server_may_name_its_endpoint_after_the_sign_in() -> None:
@@ -175,9 +175,9 @@ def test_a_note_that_others_wait_for_lets_them_go() -> None:
     (post,) = book.posts(book.host(INITIALIZE))
     book.answers(post.exchange, result(0, {"protocolVersion": VERSION}), session_id=SID)
     (note,) = book.posts(book.host(INITIALIZED))
-    book.host(request(5))
+    book.host(tool_call(5))
     commands = no_token(book, note.exchange)
-    assert [command.body for command in commands if isinstance(command, Post)] == [request(5)]
+    assert [command.body for command in commands if isinstance(command, Post)] == [tool_call(5)]
 
 
 def test_the_standing_stream_asks_nobody() -> None:
