@@ -40,6 +40,7 @@ from tests.support.numbered_calls import (
     call,
     ended,
     good,
+    no_task_left,
     outcome_by_bridge,
     result,
 )
@@ -93,9 +94,7 @@ async def by_bridge(answer: Answer, patience: float = PATIENCE) -> Verdict:
             following = await outcome_by_bridge(at, number, talk, patience=MORE_PATIENCE)
             assert verdict(following) == Verdict(200, result(number)), f"call {number}: {following}; call 1: {first}"
         at.close()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.wait(left, timeout=0.1) if left else None
-    assert not [task for task in left if not task.done()]
+    await no_task_left()
     return verdict(first)
 
 

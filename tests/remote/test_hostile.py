@@ -9,7 +9,7 @@ from tests.remote.hostile_bodies import BODIES
 from tests.remote.hostile_heads import HEADS
 from tests.support.exchanging import Exchanging
 from tests.support.hostile import LIMIT, Endless, Hostile
-from tests.support.numbered_calls import PATIENCE, NumberedServer, outcome_by_bridge, result, several
+from tests.support.numbered_calls import PATIENCE, NumberedServer, no_task_left, outcome_by_bridge, result, several
 from tests.support.raw_server import RawServer
 from tests.support.waits import stretched
 
@@ -36,10 +36,7 @@ async def test_a_hostile_answer(hostile: Hostile, monkeypatch: pytest.MonkeyPatc
             assert (following.kind, following.body) == ("answer", result(number)), following
         assert talk.seen[-2:] == [2, 3]
         at.close()
-    left = asyncio.all_tasks() - before
-    if left:
-        await asyncio.wait(left, timeout=0.1)
-    assert not [task for task in left if not task.done()]
+    await no_task_left(before)
 
 
 def test_the_names_are_different() -> None:

@@ -1,7 +1,8 @@
 """Connections used again, by any script: what servers answer, leave over, close and reset, now or later.
 
 A run is a list of rounds; the calls of a round go out together, and the next round begins when all of them have ended
-and what the server does late has reached the client's system. So whatever a server did is to be known, and:
+and what the server does late has reached the client's system. Where calls go out together, what is left over and what
+is not announced comes late: nobody can know of it before. So whatever a server did is to be known, and:
 
 - a call that the server answers well gets its own answer, whatever came before it on any connection;
 - a call that it does not answer well fails, and is told as possibly run if and only if the server saw it;
@@ -32,11 +33,13 @@ from tests.support.numbered_calls import (
     Outcome,
     call,
     good,
+    no_task_left,
     outcome_of,
     result,
 )
 from tests.support.pieces import cut
 from tests.support.raw_server import RawServer, response
+from tests.support.waits import stretched
 
 JSON = b"content-type: application/json"
 SSE = b"content-type: text/event-stream"
@@ -160,14 +163,16 @@ moves = st.builds(
     places=st.lists(st.floats(0, 1), max_size=3).map(tuple),
     turns=st.integers(0, 3),
 )
-rounds = st.lists(st.lists(moves, min_size=1, max_size=3), min_size=1, max_size=6)
+late_moves = st.builds(Move._replace, moves, is_late=st.just(True))
+together = st.lists(moves, min_size=1, max_size=1) | st.lists(late_moves, min_size=2, max_size=3)
+rounds = st.lists(together, min_size=1, max_size=6)
 preparations = st.lists(st.sampled_from(["nothing", "nothing", "warm", "drop"]), min_size=6, max_size=6)
 
 
 async def one_call(at: Exchanging, number: int, move: Move, talk: NumberedServer) -> Outcome | None:
     """Carry a call out; one that gets no answer is given up, and has no outcome."""
     task = asyncio.create_task(at.remote.run(RemoteRequest(number, b"POST", (), call(number))))
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(stretched(LIMIT)):
         if move.form in SILENT:
             await talk.wrote[number].wait()
             task.cancel()
@@ -202,10 +207,7 @@ async def check(script: list[list[Move]], before: list[str], tls: tuple[ssl.SSLC
         if all(move.is_clean for move in by_number.values()) and not set(before) & {"drop"}:
             assert len(talk.connections) <= max(len(each) for each in script) + before.count("warm")
         at.close()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    if left:
-        await asyncio.wait(left, timeout=0.1)
-    assert not [task for task in left if not task.done()]
+    await no_task_left()
 
 
 PLAIN = ["nothing"] * 6

@@ -18,8 +18,8 @@ def examples(count: int) -> settings:
         derandomize=factor == 1,
         database=None,
         deadline=None,
-        # To explain a failure costs a hundred runs more; each of these has sockets.
-        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        # To explain a failure costs a hundred runs more; each of these has sockets. So has each step of shrinking.
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if factor == 1 else [])],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         print_blob=True,
     )

@@ -26,7 +26,7 @@ from tests.support.waits import stretched
 
 PATIENCE = 0.02
 """Seconds that a client may take over what was written, before the server hangs up to get its verdict."""
-LIMIT = stretched(8.0)
+LIMIT = 8.0
 """Seconds within which any call has ended once the server has hung up."""
 
 _NUMBER = re.compile(rb'"id":(\d+)')
@@ -126,12 +126,12 @@ class NumberedServer:
     async def be_late(self, *numbers: int) -> None:
         """Write all of the answers to these calls, if the client takes it; then what is late, and end connections."""
         writing = [asyncio.create_task(self.wrote[number].wait()) for number in numbers]
-        for task in (await asyncio.wait(writing, timeout=PATIENCE * 25))[1]:
+        for task in (await asyncio.wait(writing, timeout=stretched(PATIENCE * 25)))[1]:
             task.cancel()
         owed, self._owed = self._owed, []
         for peer, answer in owed:
             with contextlib.suppress(OSError):
-                if answer.late:
+                if answer.late and not peer.writer.is_closing():
                     await peer.send(answer.late)
                     await turns(answer.turns)
                     await delivered(peer)
@@ -175,6 +175,8 @@ async def delivered(peer: Peer) -> None:
 
 async def leave(peer: Peer, end: End) -> None:
     """End a connection from the server's side; the client's system knows of it then, unless it does not read."""
+    if peer.writer.is_closing():
+        return
     if end is End.RESET:
         sock = peer.writer.get_extra_info("socket")
         form = "hh" if sys.platform == "win32" else "ii"
@@ -183,7 +185,7 @@ async def leave(peer: Peer, end: End) -> None:
     else:
         peer.end()
     with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(PATIENCE * 5):
+        async with asyncio.timeout(stretched(PATIENCE * 5)):
             await peer.writer.wait_closed()
 
 
@@ -201,7 +203,7 @@ async def ended(task: asyncio.Task[object], server: NumberedServer, patience: fl
     """Wait for a task; hang up where it takes longer than it should. Raises what the task does, or TimeoutError."""
     await asyncio.wait({task}, timeout=patience)
     with contextlib.nullcontext() if task.done() else server.hanging_up():
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(stretched(LIMIT)):
             await task
 
 
@@ -227,3 +229,11 @@ def outcome_of(events: list[Event]) -> Outcome:
     assert last.message.strip(), events
     said = f"{last.message} {last.hint}".strip()
     return Outcome("failed", heads[0].status if heads else 0, b"\n".join(received), last.cause, last.sent, said=said)
+
+
+async def no_task_left(before: Iterable[asyncio.Task[object]] = ()) -> None:
+    """Assert that no task goes on but this one and those from `before`; what is ending may end."""
+    left = asyncio.all_tasks() - {asyncio.current_task(), *before}
+    if left:
+        await asyncio.wait(left, timeout=stretched(LIMIT))
+    assert not (pending := [task for task in left if not task.done()]), pending
