@@ -19,13 +19,22 @@ from bridge.session.response_cache import Kept, Question, ResponseCache
 
 
 class CachedCalls:
-    """Looks calls up. `send(call)` sends one to the server."""
+    """Looks calls up. `send(call)` sends one to the server; `asks_anyway`: whatever is kept of its answer."""
 
-    def __init__(self, ledger: Ledger, answers: Answers, cache: ResponseCache, send: Callable[[Call], None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        answers: Answers,
+        cache: ResponseCache,
+        send: Callable[[Call], None],
+        *,
+        asks_anyway: bool = False,
+    ) -> None:
         self._ledger = ledger
         self._answers = answers
         self._cache = cache
         self._send = send
+        self._asks_anyway = asks_anyway
 
     def submit(self, call: Call, question: Question) -> None:
         """Answer a call from what is kept, or send it."""
@@ -35,7 +44,7 @@ class CachedCalls:
 
     def found(self, lookup: Lookup, event: ResponseFound) -> None:
         """What is kept was looked through."""
-        call, kind, kept = lookup.call, lookup.question.kind, event.kept
+        call, kind, kept = lookup.call, lookup.question.kind, None if self._asks_anyway else event.kept
         call.exchange = None
         lookup.asked_as = event.asked_as
         seconds = self._cache.freshness(kind, kept, event.time, self._ledger.now) if kept else 0.0

@@ -137,7 +137,7 @@ class Lanes:
             self._redact,
             number,
             is_own=is_own,
-            cache=None if is_own else self._cache,  # What the bridge asks itself it wants to know from the server.
+            cache=self._cache,
         )
 
     def _session(self, number: int, *, listens_first: bool = False) -> Session:

@@ -57,16 +57,15 @@ FOR_NOW = Verdict(frozenset({LEGACY}))
 
 def probe(raw_id: bytes, asked_by: Request | None) -> Request:
     """The request, in the name of the host that sent `asked_by`."""
+    if asked_by is not None and asked_by.method == mcp.INITIALIZE:
+        from bridge.era.legacy_host import LegacyHost
+
+        # As it is asked in this host's name later on, so that what is kept of the answer serves then.
+        return writing.request(raw_id, mcp.DISCOVER, LegacyHost(asked_by).stamped(Raw()))
     meta: writing.Members = {}
     if asked_by is not None:
-        params = writing.members(asked_by.params)
-        if asked_by.method == mcp.INITIALIZE:
-            client = params.get("clientInfo", Raw())
-            if {"name", "version"} <= writing.members(client).keys():
-                meta[mcp.META_CLIENT] = client
-        else:
-            meta = writing.members(params.get("_meta", Raw()))
-            meta.pop("progressToken", None)
+        meta = writing.members(writing.members(asked_by.params).get("_meta", Raw()))
+        meta.pop("progressToken", None)
     meta[mcp.META_VERSION] = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
     meta.setdefault(mcp.META_CAPABILITIES, Raw(b"{}"))
     return writing.request(raw_id, mcp.DISCOVER, msgspec.json.encode({"_meta": meta}))

@@ -57,8 +57,8 @@ _WHILE_SIGNING_IN = 30.0
 class Stateless(ServerMachine):
     """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
-    `is_own`: it asks for the bridge itself, to which no answer is a failure. `cache`: what is known of kept answers;
-    None: none are kept.
+    `is_own`: it asks for the bridge itself, which wants the server's own answer, and for which none is no failure.
+    `cache`: what is known of kept answers; None: none are kept.
     """
 
     def __init__(
@@ -106,7 +106,8 @@ class Stateless(ServerMachine):
         self._cached: CachedCalls | None = None
         self._early: EarlyList | None = None
         if cache is not None:
-            self._cached = CachedCalls(ledger, self._answers, cache, self._sending.submit)
+            self._cached = CachedCalls(ledger, self._answers, cache, self._sending.submit, asks_anyway=is_own)
+        if cache is not None and self._cached is not None and not is_own:
             self._early = EarlyList(ledger, self._answers, cache, self._cached, self._fresh_id, self._is_awaited)
         self._is_connected = is_own  # Only what the host is connected to is told.
 
@@ -176,12 +177,12 @@ class Stateless(ServerMachine):
 
     def _submit(self, call: Call) -> None:
         """Have a call answered, by the server or from what is kept of it."""
-        if self._cached is None or self._early is None or (question := question_of(call.request)) is None:
+        if self._cached is None or (question := question_of(call.request)) is None:
             self._sending.submit(call)
             return
-        if not self._early.claims(call, question):
+        if self._early is None or not self._early.claims(call, question):
             self._cached.submit(call, question)
-        if call.request.method == mcp.DISCOVER and not self._signing_in:
+        if self._early is not None and call.request.method == mcp.DISCOVER and not self._signing_in:
             self._early.begin(call.request)
 
     def _is_awaited(self, call: Call) -> bool:

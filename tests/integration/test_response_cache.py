@@ -206,4 +206,4 @@ async def test_answers_under_way_when_a_change_comes_are_not_kept(tmp_path: Path
         server.once("tools/list", listed)
         assert (await host.request("tools/list")).result["tools"]
         await leave(host)
-    assert kept(tmp_path) == []
+    assert [name for name in kept(tmp_path) if "tools" in name] == []
