@@ -71,6 +71,11 @@ async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int
     way = Way(origin_of(settings.url), proxy, tls)
     connections = Connections(way, settings.connect_timeout)
     connections.expect(way.connect(settings.connect_timeout, begun.connection.taken))
+
+    def open_second() -> None:
+        # What follows the first request at once, a stream or the host's next request, would find its connection in use.
+        connections.expect(way.connect(settings.connect_timeout))
+
     pairing = _pairing(settings, logging_to)
     waits = not settings.signs_in or settings.sign_in.answer_within is None
     machine = pairing if waits else _received(pairing, settings, logging_to)
@@ -86,7 +91,12 @@ async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int
         emit=bridge.take,
         clear=output.drained,
     )
-    bridge.connect(remote, connections.drop_idle, authorization.wish if authorization else lambda: None)
+    bridge.connect(
+        remote,
+        connections.drop_idle,
+        authorization.wish if authorization else lambda: None,
+        on_first_exchange=open_second,
+    )
     bridge.use_kept_responses(_kept_responses(settings, authorization, bridge))
     stop_on_signals(bridge.stop)
     watch_hang_up(stdout, lambda: bridge.stop("the host closed its end of stdout"))

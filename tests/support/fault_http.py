@@ -207,10 +207,10 @@ class HttpServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
+        self.bell.ring()
         if self.slam > 0:
             self.slam -= 1
             writer.close()
-            self.bell.ring()
             return
         task = asyncio.current_task()
         assert task is not None
