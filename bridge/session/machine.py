@@ -1,4 +1,28 @@
-"""What the machines for a server of either era have in common: events in, commands out, and the calls under way."""
+"""What the machines for a server of either era have in common: events in, commands out, and the calls under way.
+
+Every wait in this room has an owner and an end:
+
+| what waits | for what | owner | it ends, whatever happens |
+|---|---|---|---|
+| the first requests of a run | a connection | `FirstContact` | after 4 s, earlier for hosts that give up earlier |
+| what the host says, answers in doubt | the server's era | `ServerEra` | after 4 s without an answer |
+| a call that was sent | its answer | the host | when it cancels; `--request-timeout`; the connection's end |
+| a call | a connection, a throttling server | `Sending` | with patience (30 s), twice that where the server throttles |
+| a call whose stream ended | the next try to resume it | `Sending` | after 30 s at most (`pauses`) |
+| a call that is resumed | a stream, then its answer | `Sending`, the host | with patience; as a call that was sent |
+| a call answered 202 | its answer on another stream | `Sending` | after 300 s |
+| all that goes up, at the gate | `initialized` taken | `Opening` | after 5 s |
+| the same | a session opened again | `Opening` | 5 s after patience; then it is refused |
+| the same | the endpoint of HTTP+SSE | `Legacy` | after 10 s; where the stream does not open, with patience |
+| a modern host's requests on a legacy server | the standing stream | `Listening` | after 1 s |
+| the standing stream | what the server has to say | `Listening` | with the session; its pauses after 60 s (`pauses`) |
+| a subscription | its acknowledgment | `Subscriptions` | with patience; if it had one, when the host cancels |
+| a note, what is set up again | being taken | `Notes`, `Opening` | after 30 s of silence; goes again within patience |
+| a stream that has said its all | its end | `Ledger.settle` | a second later |
+| a lane no longer used | its last answers | `Lanes` | when they are given, or its place is needed |
+
+While a person is asked to sign in, none of these is late. What is being waited for when the run ends is answered.
+"""
 
 from __future__ import annotations
 

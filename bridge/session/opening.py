@@ -244,7 +244,7 @@ class Opening:
             self._replay = None
             self.ledger.cancel_timer("replayed", 0)
             for request in self.set_up:
-                self.post(Restoration(), request.line)
+                self.post(Restoration(self.ledger), request.line)
         self._opened(self._gate.open)
 
 
@@ -300,3 +300,12 @@ class Replay(Exchange):
 
 class Restoration(Exchange):
     """Something the host had set up, sent again by the bridge; the host had its answer long ago."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._has_answer = False
+
+    def on_event(self, event: EventReceived) -> None:
+        if not self._has_answer and event.event.data is not None:
+            self._has_answer = True
+            self._ledger.settle(self)  # A stream that is left open would be nobody's.

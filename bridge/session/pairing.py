@@ -45,11 +45,11 @@ from bridge.session.lanes import Lanes
 from bridge.session.probing import LEGACY, MODERN, Eras, Verdict
 from bridge.session.server_era import PROBE_TIMER, ServerEra
 from bridge.session.session import Transport
+from bridge.session.undecided import Undecided
 
 if TYPE_CHECKING:
     from bridge.era.upgrade import Upgrade
 
-_MAX_HELD = 4096
 _META_VERSION = mcp.META_VERSION.encode()
 
 
@@ -88,11 +88,9 @@ class Pairing:
         self._first_contact = FirstContact(
             url, patience, do=desk.do, fail=self._never_connected, waits=lambda: self.busy, now=lambda: desk.now
         )
-        self._held: list[Message] = []
-        self._doubted: list[tuple[Lane, Deliver]] = []
+        self._undecided = Undecided()
         self._beside: Request | None = None
         self._introduction: Response | None = None
-        self._withdrawn: set[RequestId] = set()
         self._closed = False
         self._initialize: Request | None = None
         self._stamped: dict[RequestId, Request] = {}
@@ -102,7 +100,7 @@ class Pairing:
     @property
     def busy(self) -> bool:
         """Whether the host waits for an answer."""
-        return bool(self._held or self._doubted) or any(lane.busy for lane in self._lanes)
+        return len(self._undecided) > 0 or any(lane.busy for lane in self._lanes)
 
     @property
     def host_name(self) -> str:
@@ -111,11 +109,7 @@ class Pairing:
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether the host has no answer yet to a request with this id; a subscription has none until it ends."""
-        return (
-            self._lane_that_awaits(id_) is not None
-            or any(isinstance(message, Request) and message.id == id_ for message in self._held)
-            or any(deliver.request is not None and deliver.request.id == id_ for _, deliver in self._doubted)
-        )
+        return self._lane_that_awaits(id_) is not None or self._undecided.awaits(id_)
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
@@ -164,12 +158,11 @@ class Pairing:
     def _close(self) -> None:
         """The run ends: what was held back is said, and what could not be asked is answered."""
         self._server.close()
-        for lane, deliver in self._doubted:
+        for lane, deliver in self._undecided.take_doubted():
             self._tell(lane, deliver)
-        for message in self._held:
+        for message in self._undecided.take_held():
             if isinstance(message, Request):
                 self._desk.refuse(message, faults.shut_down(self._desk.url, ""))
-        self._doubted, self._held = [], []
         for lane in self._lanes:
             lane.close()
 
@@ -216,19 +209,11 @@ class Pairing:
     def _cancel(self, note: Notification) -> None:
         """While the server is asked: what waits for that is not sent any more, and only a subscription is answered."""
         id_ = mcp.cancelled_request(note.params)
-        gone = [message for message in self._held if isinstance(message, Request) and message.id == id_]
-        if gone:
-            self._held = [message for message in self._held if not (isinstance(message, Request) and message.id == id_)]
-        elif lane := self._lane_that_awaits(id_):
+        gone = self._undecided.take_back(id_)
+        if not gone and (lane := self._lane_that_awaits(id_)):
             lane.host(note)
-        elif id_ is not None and id_ not in self._withdrawn:
-            # What a translator has sent has ids of its own; it still waits for what is doubted there.
-            gone = [
-                deliver.request
-                for lane, deliver in self._doubted
-                if deliver.request and deliver.about == id_ and not isinstance(lane, TranslatedLane)
-            ]
-            self._withdrawn.update([id_] if gone else [])
+        elif not gone:
+            gone = self._undecided.withdraw(id_)
         for request in gone:
             if request.method == mcp.LISTEN:
                 self._desk.do(SendToHost(writing.listen_ended(request.raw_id).line))
@@ -293,18 +278,18 @@ class Pairing:
 
     def _receive(self, lane: Lane, deliver: Deliver) -> None:
         if self._server.is_in_doubt(lane, deliver):
-            self._doubted.append((lane, deliver))
+            self._undecided.doubt(lane, deliver)
             if not self._server.is_asked:
                 self._go_on(None)
         else:
             lane.pass_on(deliver)
 
     def _hold(self, message: Message) -> None:
-        if len(self._held) >= _MAX_HELD:
+        if self._undecided.is_full:
             if isinstance(message, Request):
-                self._desk.refuse(message, faults.too_many(len(self._held)))
+                self._desk.refuse(message, faults.too_many(len(self._undecided)))
             return
-        self._held.append(message)
+        self._undecided.hold(message)
         if not self._server.is_asked:
             self._server.ask(message if isinstance(message, Request) else None)
 
@@ -313,34 +298,27 @@ class Pairing:
         if asked_by is not None and answer is not None and MODERN in self._server.eras:
             if asked_by.method == mcp.INITIALIZE:
                 self._introduction = answer
-            elif probing.asks_the_same(asked_by):
-                self._answer_held(asked_by, answer)
+            elif probing.asks_the_same(asked_by) and self._undecided.discard(asked_by):
+                self._desk.do(SendToHost(writing.answering(answer, asked_by.raw_id).line))
         self._go_on(verdict.fault)
         self._introduction = None
-
-    def _answer_held(self, request: Request, answer: Response) -> None:
-        """Answer a request that waits for the verdict, unless the host has taken it back."""
-        if any(message is request for message in self._held):
-            self._held = [message for message in self._held if message is not request]
-            self._desk.do(SendToHost(writing.answering(answer, request.raw_id).line))
 
     def _go_on(self, fault: Fault | None) -> None:
         """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still.
 
         An answer that made the verdict doubtful stands, or its request moves to another lane.
         """
-        doubted, self._doubted = self._doubted, []
         beside, self._beside = self._beside, None
         moving: list[tuple[Lane, list[Request]]] = []
         plain: list[Request] = []
-        for lane, deliver in doubted:
+        for lane, deliver in self._undecided.take_doubted():
             if deliver.request is None:
                 self._tell(lane, deliver)
             elif self._server.may_be(lane.era):
                 as_it_came = self._unstamped(deliver.request) if lane is self._legacy_host else deliver.request
                 if as_it_came is deliver.request or fault is not None or not probing.is_stamps_fault(deliver):
                     self._tell(lane, deliver)
-                elif as_it_came.id not in self._withdrawn:
+                elif as_it_came.id not in self._undecided.withdrawn:
                     plain.append(as_it_came)
             else:
                 moving.append((lane, lane.take_back(deliver.request)))
@@ -351,9 +329,8 @@ class Pairing:
             self._host_message(request)
         if beside is not None and not self._server.may_be(MODERN):
             self._move_unanswered(beside)
-        self._withdrawn.clear()
-        held, self._held = self._held, []
-        for message in held:
+        self._undecided.withdrawn.clear()
+        for message in self._undecided.take_held():
             if fault is None or not isinstance(message, Request) or self._is_placed(message):
                 self._host_message(message)
             else:
@@ -373,7 +350,7 @@ class Pairing:
 
     def _move(self, lane: Lane, depended: list[Request]) -> None:
         """The host's requests that a doubted answer was about go where they should have gone."""
-        requests = [self._unstamped(request) for request in depended if request.id not in self._withdrawn]
+        requests = [self._unstamped(request) for request in depended if request.id not in self._undecided.withdrawn]
         self._retire(lane, opens_again=any(request.method == mcp.INITIALIZE for request in requests))
         for request in requests:
             self._host_message(request)
@@ -384,7 +361,7 @@ class Pairing:
 
     def _tell(self, lane: Lane, deliver: Deliver) -> None:
         # A translator's requests have ids of its own, and it knows itself which the host took back.
-        if isinstance(lane, TranslatedLane) or deliver.about not in self._withdrawn:
+        if isinstance(lane, TranslatedLane) or deliver.about not in self._undecided.withdrawn:
             lane.pass_on(deliver)
 
     def _retire(self, lane: Lane, *, opens_again: bool) -> None:

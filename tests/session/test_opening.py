@@ -203,6 +203,20 @@ def test_a_late_word_of_a_lost_session_is_no_news() -> None:
     assert (post.body, post.headers) == (tool_call(1), session_headers(TWO))
 
 
+def test_a_stream_that_answers_what_is_set_up_again_is_let_go() -> None:
+    book = Playbook().opened()
+    (post,) = book.posts(book.host(request(1, "logging/setLevel", {"level": "debug"})))
+    book.answers(post.exchange, result(1))
+    (call,) = book.posts(book.host(tool_call(2)))
+    (replay,) = book.posts(book.answers(call.exchange, status=404))
+    (note,) = book.posts(book.answers(replay.exchange, WELCOME, session_id=TWO))
+    restored, _ = book.posts(book.answers(note.exchange, status=202))
+    book.starts(restored.exchange)
+    assert book.sends(restored.exchange, id_=b"primed") == []
+    assert book.sends(restored.exchange, result(1)) == [Settle(restored.exchange)]
+    assert book.sends(restored.exchange, result(1)) == []
+
+
 def test_a_new_session_of_the_hosts_own_restores_nothing() -> None:
     book = Playbook().opened()
     (post,) = book.posts(book.host(request(1, "logging/setLevel", {"level": "debug"})))
