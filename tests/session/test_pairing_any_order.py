@@ -223,7 +223,8 @@ class Chaos:
         self.streaming &= set(self.book.exchanges)
         waiting = [id_ for id_, method in self.waiting.items() if method != LISTENING]
         assert self.book.session.busy or not waiting
-        is_under_way = self.book.exchanges.keys() - self.book.settled or self.book.timers or self.book.lookups
+        waits = self.book.timers or self.book.lookups or self.asked
+        is_under_way = self.book.exchanges.keys() - self.book.settled or waits
         assert is_under_way or not waiting, "nothing could bring an answer"
 
     def told(self, line: bytes | bytearray) -> None:
