@@ -16,7 +16,7 @@ Every way takes `one_way` seconds, so a round trip takes two of them:
 The kernel answers a connecting client at once, and no program can hold that back. So a client believes itself
 connected a round trip early, and pays for it with its first bytes: they stay in its own kernel until a round trip is
 over. What it gets, it gets when it would have got it. Launches were as long, to 1 %, as over a TUN device, where the
-kernel's own packets take the way.
+kernel's own packets take the way, and calls met a connection's end after the same pauses.
 
 The delay does not limit the throughput: each chunk has its own time of arrival, and up to `window` bytes may be on
 their way in each direction of a connection. A receiver that does not read stops the sender by that.
