@@ -79,7 +79,7 @@ async def by_httpx(answer: Answer, patience: float = PATIENCE) -> Verdict:
 
     async with RawServer(talk) as server:
         task = asyncio.create_task(post())
-        await ended(task, talk, patience)
+        await ended(task, 1, talk, patience)
         return task.result()
 
 

@@ -17,17 +17,19 @@ LIMIT = 2 << 20
 
 
 class Wanted(NamedTuple):
-    """The outcome of a call; of `causes` any will do."""
+    """The outcome of a call; of `causes` any will do. `may_have_run`: what a failure tells."""
 
     kind: str
     status: int = 0
     body: bytes = b""
     causes: tuple[Cause, ...] = ()
+    may_have_run: bool = True
 
     def fits(self, outcome: Outcome) -> bool:
-        """Whether this came of it. A failed call was seen by the server, so it may have run."""
+        """Whether this came of it."""
         if self.kind == "failed":
-            return outcome.kind == "failed" and outcome.cause in self.causes and outcome.sent
+            told = outcome.kind == "failed" and outcome.cause in self.causes
+            return told and outcome.sent == self.may_have_run
         if self.kind == "ended" and outcome.kind == "failed":
             return outcome.cause in self.causes
         kind = "stream" if self.kind == "ended" else self.kind
@@ -70,6 +72,8 @@ BROKEN = Wanted("failed", causes=(Cause.LOST, Cause.TRUNCATED))
 TOO_LARGE = Wanted("failed", causes=(Cause.TOO_LARGE,))
 TOO_MUCH = Wanted("failed", causes=(Cause.TOO_LARGE, Cause.LOST, Cause.TRUNCATED))
 """What is bounded, by whichever bound is met first."""
+OTHER_PROTOCOL = Wanted("failed", causes=(Cause.UNTRUSTED,), may_have_run=False)
+"""What answers there has not understood the request, and never will."""
 REDIRECTED = Wanted("failed", causes=(Cause.REDIRECTED,))
 PROTOCOL = Wanted("failed", causes=(Cause.PROTOCOL,))
 

@@ -195,12 +195,18 @@ async def outcome_by_bridge(
     """Carry call `number` out by the bridge; the server hangs up where the call does not end by itself."""
     body = call(number) if method == b"POST" else None
     task = asyncio.create_task(at.remote.run(RemoteRequest(number, method, (), body)))
-    await ended(task, server, patience)
+    await ended(task, number, server, patience)
     return outcome_of([event for event in at.events if getattr(event, "exchange", 0) == number])
 
 
-async def ended(task: asyncio.Task[object], server: NumberedServer, patience: float) -> None:
-    """Wait for a task; hang up where it takes longer than it should. Raises what the task does, or TimeoutError."""
+async def ended(task: asyncio.Task[object], number: int, server: NumberedServer, patience: float) -> None:
+    """Wait for the task that makes call `number`; hang up where it goes on after the answer for longer than it should.
+
+    Raises what the task does, or TimeoutError.
+    """
+    wrote = asyncio.create_task(server.wrote[number].wait() if number in server.wrote else asyncio.sleep(0))
+    await asyncio.wait({task, wrote}, timeout=stretched(LIMIT), return_when=asyncio.FIRST_COMPLETED)
+    wrote.cancel()
     await asyncio.wait({task}, timeout=patience)
     with contextlib.nullcontext() if task.done() else server.hanging_up():
         async with asyncio.timeout(stretched(LIMIT)):
