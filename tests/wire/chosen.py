@@ -86,10 +86,9 @@ def at(*doors: str, but: Collection[str] = (), serves: bool | None = None) -> py
     )
 
 
-def at_idle_limits(*, proxies: bool) -> pytest.MarkDecorator:
-    """Run a test at each door that closes idle connections."""
-    every = [Spot(row, door) for row in all_equipment() for door in row.idle]
-    return spots([spot for spot in every if spot.door.startswith("proxy") == proxies])
+def at_idle_limits(door: str) -> pytest.MarkDecorator:
+    """Run a test at this door of all equipment that closes idle connections there."""
+    return spots([Spot(row, door) for row in all_equipment() if door in row.idle])
 
 
 def spots(every: list[Spot]) -> pytest.MarkDecorator:

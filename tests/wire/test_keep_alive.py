@@ -24,24 +24,35 @@ BEFORE, AFTER, STEP = 0.2, 0.1, 0.0125
 """Calls are made from so long before the limit until so long after it, this far apart; all in seconds."""
 
 
-@pytest.mark.scene("calls around the idle limit, 80 ms away")
-@at_idle_limits(proxies=False)
-async def test_no_call_around_the_idle_limit_is_in_doubt(spot: Here) -> None:
-    async with Distance(spot.port, ONE_WAY) as way:
-        await call_around(spot, f"http://127.0.0.1:{way.port}", None)
+@pytest.mark.scene("calls around the idle limit of 5 s")
+@at_idle_limits("plain")
+async def test_no_call_around_the_usual_idle_limit_is_in_doubt(spot: Here) -> None:
+    await far_and_near(spot)
 
 
-@pytest.mark.scene("calls around a proxy's idle limit, 80 ms away")
-@at_idle_limits(proxies=True)
+@pytest.mark.scene("calls around an announced idle limit")
+@at_idle_limits("announced")
+async def test_no_call_around_an_announced_idle_limit_is_in_doubt(spot: Here) -> None:
+    await far_and_near(spot)
+
+
+@pytest.mark.scene("calls around a short idle limit, unannounced")
+@at_idle_limits("brief")
+async def test_no_call_around_a_short_idle_limit_is_in_doubt(spot: Here) -> None:
+    await far_and_near(spot)
+
+
+@pytest.mark.scene("calls around a proxy's short idle limit")
+@at_idle_limits("proxy")
 async def test_no_call_around_a_proxys_idle_limit_is_in_doubt(spot: Here) -> None:
     async with Distance(spot.port, ONE_WAY) as way:
         await call_around(spot, f"http://127.0.0.1:{spot.origin.port}", Proxy(f"http://127.0.0.1:{way.port}"))
 
 
-@pytest.mark.scene("calls around the idle limit, nearby")
-@at_idle_limits(proxies=False)
-async def test_no_call_around_the_idle_limit_is_in_doubt_nearby(spot: Here) -> None:
-    await call_around(spot, spot.url, None)
+async def far_and_near(spot: Here) -> None:
+    """80 ms away, and at the same time on this machine."""
+    async with Distance(spot.port, ONE_WAY) as way:
+        await asyncio.gather(call_around(spot, f"http://127.0.0.1:{way.port}", None), call_around(spot, spot.url, None))
 
 
 async def call_around(spot: Here, url: str, proxy: Proxy | None) -> None:

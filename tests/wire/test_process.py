@@ -77,12 +77,12 @@ async def test_no_call_of_the_process_ends_in_doubt(spot: Here) -> None:
     async with Distance(spot.port, ONE_WAY) as way, launch(f"http://127.0.0.1:{way.port}/mcp") as bridge:
         await bridge.initialize()
         kinds = []
-        for pause in (limit - 0.1, limit - 0.05, limit - 0.02, limit, limit + 0.02):
+        for pause in (limit - 0.05, limit - 0.02, limit):
             await bridge.request("tools/list")
             await asyncio.sleep(pause)
             line = await bridge.call(TOOL, pause=pause)
             kinds.append(line.kind if "error" in line.value else "answered")
-        assert kinds == ["answered"] * 5
+        assert kinds == ["answered"] * 3
 
 
 @pytest.mark.scene("the process: what a host is told")

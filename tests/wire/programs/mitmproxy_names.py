@@ -6,11 +6,15 @@ import os
 from typing import Any
 
 
-def server_connect(data: Any) -> None:
-    """Connect to this machine where that name is asked for."""
-    host, port = data.server.address
-    if host == os.environ["WIRE_NAME"]:
-        data.server.address = ("127.0.0.1", port)
+def http_connect(flow: Any) -> None:
+    """Make the tunnel to this machine where that name is asked for."""
+    if flow.request.host == os.environ["WIRE_NAME"]:
+        flow.request.host = "127.0.0.1"
+
+
+def requestheaders(flow: Any) -> None:
+    """Do the same for a request that is forwarded."""
+    http_connect(flow)
 
 
 def responseheaders(flow: Any) -> None:

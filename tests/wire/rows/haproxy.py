@@ -15,6 +15,7 @@ defaults
     timeout http-keep-alive 60s
     timeout http-request 10s
     option http-keep-alive
+    retries 0
 
 backend origin
     server origin 127.0.0.1:{origin}
