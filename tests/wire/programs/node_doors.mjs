@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
 import http from "node:http";
+import http2 from "node:http2";
 import https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -99,7 +100,12 @@ function underExpress(door) {
 for (const [door, port] of Object.entries(site.ports)) {
   const listener = express ? underExpress(door) : bare(door);
   const secure = { cert: readFileSync(site.certificate), key: readFileSync(site.key) };
-  const server = door === "tls" ? https.createServer(secure, listener) : http.createServer(listener);
+  const servers = {
+    tls: () => https.createServer(secure, listener),
+    "h2-only": () => http2.createSecureServer(secure, listener),
+    "h2-only-plain": () => http2.createServer(listener),
+  };
+  const server = (servers[door] ?? (() => http.createServer(listener)))();
   if (door === "announced") server.keepAliveTimeout = 1000;
   server.listen(port, "127.0.0.1");
 }

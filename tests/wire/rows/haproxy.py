@@ -1,4 +1,7 @@
-"""HAProxy, a gateway before the origin."""
+"""HAProxy, a gateway before the origin.
+
+It has no door `h2-only`: to HTTP/1.1 it closes the connection without a byte, and no one can tell that from a crash.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,6 @@ def start(site: Site) -> list[Command]:
         frontend("slow", backend="slow"),
         frontend("mutual-1.3", f"{mutual} ssl-min-ver TLSv1.3"),
         frontend("mutual-1.2", f"{mutual} ssl-max-ver TLSv1.2"),
-        frontend("h2-only", f"{tls} alpn h2 proto h2"),
         frontend("tls-1.1", f"{tls} ciphers DEFAULT:@SECLEVEL=0 ssl-min-ver TLSv1.1 ssl-max-ver TLSv1.1"),
     ]
     text = _HEAD.format(origin=site.origin, closed=site.closed) + "\n".join(fronts)
@@ -67,7 +69,7 @@ EQUIPMENT = (
         source=Debian(("haproxy",), ("haproxy",)),
         doors=(
             *("plain", "tls", "brief", "small", "guarded", "packing", "down", "slow"),
-            *("mutual-1.3", "mutual-1.2", "h2-only", "tls-1.1"),
+            *("mutual-1.3", "mutual-1.2", "tls-1.1"),
         ),
         start=start,
         version=lambda site: [found("haproxy"), "-v"],

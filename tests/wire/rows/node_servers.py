@@ -30,7 +30,7 @@ EQUIPMENT = (
     Equipment(
         name="node",
         source=NodeModules(""),
-        doors=("plain", "tls", "announced", "guarded"),
+        doors=("plain", "tls", "announced", "guarded", "h2-only", "h2-only-plain"),
         start=node,
         version=lambda site: [str(site.node), "--version"],
         serves=True,
