@@ -31,6 +31,7 @@ class Budget:
         self._total = 0
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._held_up: set[int] = set()
+        self._host_was_slow_at = 0.0
 
     async def hold(self, holder: int, size: int, end: Callable[[], None]) -> None:
         """Hold `size` bytes in all, and wait until it is this holder's turn to read on.
@@ -57,6 +58,16 @@ class Budget:
             if self._waiting:
                 self._wake()
 
+    async def wait_for_host(self, holder: int) -> None:
+        """Wait until the host has room for more. Nobody blames the server for this time."""
+        self._held_up.add(holder)
+        try:
+            await self._clear()
+        finally:
+            self._held_up.discard(holder)
+            if self._waiting:
+                self._host_was_slow_at = asyncio.get_running_loop().time()
+
     @property
     def total(self) -> int:
         """Bytes that are held."""
@@ -78,16 +89,17 @@ class Budget:
                 async with asyncio.timeout(_STALLED_SECONDS):
                     await turn
             except TimeoutError:
-                if self._held.get(leader) == before and leader not in self._held_up:
-                    self._end[leader]()
+                self._judge(leader, before)
             finally:
                 del self._waiting[holder]
         if self._held[holder] > self._limit:
-            self._held_up.add(holder)
-            try:
-                await self._clear()
-            finally:
-                self._held_up.discard(holder)
+            await self.wait_for_host(holder)
+
+    def _judge(self, leader: int, before: int) -> None:
+        """End a leader that still holds what it held `_STALLED_SECONDS` ago, unless the host was in its way."""
+        host_was_slow = asyncio.get_running_loop().time() - self._host_was_slow_at < _STALLED_SECONDS
+        if self._held.get(leader) == before and leader not in self._held_up and not host_was_slow:
+            self._end[leader]()
 
     def _wake(self) -> None:
         for holder, turn in self._waiting.items():

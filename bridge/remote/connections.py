@@ -111,6 +111,9 @@ class Connections:
         idle, self._idle = self._idle, []
         opening, self._opening = self._opening, set()
         self._trusted.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for connection in idle:
             connection.abort()
         for task in opening:

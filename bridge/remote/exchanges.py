@@ -9,14 +9,14 @@ Every wait in this room has an end. The host's cancel ends all of them; besides:
 |---|---|---|
 | a place, where too many requests are unanswered | `connections` | 30 s, with a sentence |
 | a connection, also one opened ahead | `connecting` | `connect_timeout` |
-| the server taking a request | `http1` | 30 s in which it takes no byte |
+| the server taking a request | `uploading` | 30 s in which it takes no byte |
 | the head of a response, the body of an answer | `http1` | `read_timeout` where one is set; else the host alone |
 | the next event of a stream, the standing one too | `http1` | TCP keep-alive finds a peer that is gone |
 | the body of an error | `_read` | 10 s in all, then its status counts alone |
 | the body of a refused token | `responses` | 5 s, then the head counts alone |
 | the body of a redirect | `responses` | 1 s, then the connection is closed |
 | a turn to read on while others hold much | `budget` | who goes first is ended if it brings nothing for 30 s |
-| the host taking what lies in the output | `clear` | the host: reading, or closing its end |
+| the host taking what lies in the output | `budget` | the host: reading, or closing its end |
 | a token | `credentials` | the sign-in's own ends |
 """
 
@@ -42,7 +42,7 @@ from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
 from bridge.remote.decoding import Incomplete
 from bridge.remote.failures import explain
-from bridge.remote.http1 import Header, HttpConnection, Stalled
+from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.responses import (
     MAX_PAGE_BYTES,
     announced_length,
@@ -54,6 +54,7 @@ from bridge.remote.responses import (
     said_by,
     skip,
 )
+from bridge.remote.uploading import Stalled
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -143,7 +144,6 @@ class Remote:
         self._proxy = proxy
         self._authorization = authorization
         self._emit = emit
-        self._clear = clear
         self._cookies = Cookies()
         self._budget = Budget(_MAX_UNFINISHED_BYTES, clear)
         self._moved: dict[str, str] = {}
@@ -380,7 +380,7 @@ class Remote:
         async for chunk in decoded(response, connection):
             for event in decoder.feed(chunk):
                 self._emit(EventReceived(exchange, event))
-            await self._clear()
+            await self._budget.wait_for_host(exchange)
             held = decoder.held
             if held:
                 await self._budget.hold(exchange, held, connection.abort)
@@ -407,7 +407,7 @@ class Remote:
             if is_page and size > MAX_PAGE_BYTES:
                 break
             await self._budget.hold(exchange, size, connection.abort)
-        await self._clear()
+        await self._budget.wait_for_host(exchange)
         wait = retry_after(first(response, b"retry-after"), time.time())
         self._emit(BodyReceived(exchange, status, content_type, body, wait))
 

@@ -2,16 +2,6 @@
 
 A body of known length from 256 kB on goes past h11, which would copy each byte three times more: it is the next so many
 bytes of the connection, and what follows them is given back to h11, where the rule for reuse (`reuse`) finds it.
-
-A request with a large body goes out in pieces, and the answer is looked for between them (RFC 9112, 9.5):
-
-| while the body is being sent | what is done |
-|---|---|
-| nothing comes, and the server takes bytes | the next piece |
-| an answer of 300 and above | it is the result; the rest is not sent, and the connection serves no more |
-| an answer below 300 | it is read, and the rest goes out beside it |
-| the connection breaks | what was received before counts; else `OSError` |
-| the server takes no byte for 30 s | `Stalled` |
 """
 
 from __future__ import annotations
@@ -23,24 +13,19 @@ from collections.abc import AsyncIterator, Sequence
 import h11
 
 from bridge.remote.reuse import may_serve
+from bridge.remote.uploading import PIECE, Stalled, Upload
 from bridge.remote.wire import Wire
 
 Header = tuple[bytes, bytes]
 
 _MAX_HEAD = 64 * 1024
-_PIECE = 64 * 1024
 _LARGE = 256 * 1024
-_STALLED_SECONDS = 30.0
 _BEGINNING = 9
 _BEGINNING_SECONDS = 0.5
 
 
 class Disconnected(ConnectionError):
     """The server closed the connection instead of answering."""
-
-
-class Stalled(ConnectionError):
-    """The server holds the connection and takes nothing of the request any more."""
 
 
 class NotHttp(h11.RemoteProtocolError):
@@ -89,8 +74,7 @@ class HttpConnection:
         self._http.send(h11.EndOfMessage())
         self._went_out = False
         try:
-            if body is not None and len(body) > _PIECE:
-                self.was_slow = True
+            if body is not None and len(body) > PIECE:
                 response = await self._upload(head, body)
             else:
                 self._wire.send(head + body if body else head)
@@ -151,6 +135,8 @@ class HttpConnection:
 
     def recycle(self) -> bool:
         """Make ready for the next request; False where one side is not done with this one."""
+        if not self._went_out:
+            return False
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
             return True
@@ -175,64 +161,33 @@ class HttpConnection:
     # -- sending
 
     async def _upload(self, head: bytes, body: bytes) -> h11.Response:
-        """Send in pieces and return the head of the response."""
-        wire = self._wire
-        rest = memoryview(body)[_PIECE:]
-        piece: bytes | memoryview = head + body[:_PIECE]
-        progress = _Progress(wire)
-        while True:
-            if wire.has_news:  # Written into a connection that was reset, an answer already there would be lost.
-                await wire.come_in()
-            if not wire.has_received:
-                wire.send(piece)
-                piece = b""
-            while wire.is_full or wire.has_received:
-                if wire.has_received and (response := await self._early_head()) is not None:
-                    if response.status_code < 300:
-                        if piece:
-                            wire.send(piece)
-                        if rest:
-                            wire.send(rest)
-                        self.sent = self._went_out = True
-                    return response
-                if wire.is_full:
-                    await progress.change()
-            if not piece:
-                if not rest:
-                    break
-                piece, rest = rest[:_PIECE], rest[_PIECE:]
-        self.sent = self._went_out = True
-        # What is left with the transport must still be taken; only then may the server think as long as it likes.
-        while not wire.has_received and wire.unsent:
-            await progress.change()
-        return await self._head()
-
-    async def _early_head(self) -> h11.Response | None:
-        """The head of the response, as far as what has come holds one. Raises OSError at the end of the connection."""
-        self._http.receive_data(await self._receivable())
-        return self._buffered_head()
-
-    async def _receivable(self) -> bytes:
-        """What has come already. Raises `Disconnected` where that is the end."""
-        data = await self._wire.read()
-        if not data:
-            raise Disconnected("the server closed the connection before it had the whole request")
-        return data
-
-    async def _received_head(self) -> h11.Response | None:
-        """The head of a response that came before the connection broke."""
+        self.was_slow = True
+        upload = Upload(self._wire, self._head_in)
         try:
-            return self._buffered_head() or (await self._early_head() if self._wire.has_received else None)
-        except (OSError, h11.ProtocolError):
-            return None
+            response = await upload.send(head, body)
+        finally:
+            self.sent = self._went_out = upload.is_whole
+        return response or await self._head()
 
-    def _buffered_head(self) -> h11.Response | None:
+    def _head_in(self, data: bytes) -> h11.Response | None:
+        """Take what was received; return the head of the response, once it is whole."""
+        self._http.receive_data(data)
         while True:
             event = self._http.next_event()
             if isinstance(event, h11.Response):
                 return event
             if not isinstance(event, h11.InformationalResponse):
                 return None
+
+    async def _received_head(self) -> h11.Response | None:
+        """The head of a response that came before the connection broke."""
+        try:
+            while self._wire.has_received and (data := await self._wire.read()):
+                if (response := self._head_in(data)) is not None:
+                    return response
+        except (OSError, h11.ProtocolError):
+            pass
+        return None
 
     # -- receiving
 
@@ -264,32 +219,6 @@ class HttpConnection:
         if not data and self._http.their_state is h11.SEND_RESPONSE:
             raise Disconnected("the server closed the connection without an answer")
         self._http.receive_data(data)
-
-
-class _Progress:
-    """Waits on a wire while its peer goes on taking what is sent."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._loop = asyncio.get_running_loop()
-        self._not_taken = 0
-        self._deadline = self._loop.time() + _STALLED_SECONDS
-
-    async def change(self) -> None:
-        """Wait for a change. Raises `Stalled` once nothing has been taken for too long, whatever else comes."""
-        while True:
-            not_taken = self._wire.not_taken
-            # Each call comes after a piece was sent or some were taken: a number unlike the last is progress.
-            if not_taken != self._not_taken:
-                self._not_taken = not_taken
-                self._deadline = self._loop.time() + _STALLED_SECONDS
-            elif self._loop.time() >= self._deadline:
-                raise Stalled(f"nothing of the request was taken for {_STALLED_SECONDS:.0f} seconds")
-            try:
-                async with asyncio.timeout_at(self._deadline):
-                    return await self._wire.change()
-            except TimeoutError:
-                continue
 
 
 def _grammar() -> h11.Connection:

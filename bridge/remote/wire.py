@@ -70,12 +70,12 @@ class Wire(asyncio.Protocol):
     def has_news(self) -> bool:
         """Whether anything came that was not read, or the connection is over; on an idle one that means the same.
 
-        Looked for wherever it may be: here, with TLS (a record that is not whole yet, too), and with the system, for
-        what the system knows may not have come through the event loop.
+        Looked for wherever it may be: here, with TLS, and with the system, for what the system knows may not have come
+        through the event loop. Only of a TLS record that is not whole yet nobody tells.
         """
         if self._received or self._ended or self._is_paused or self.transport is None:
             return True
-        if self._tls is not None and (self._tls.pending() or _undeciphered(self.transport)):
+        if self._tls is not None and self._tls.pending():
             return True
         sock = self.transport.get_extra_info("socket")
         return sock is None or _is_readable(sock.fileno())
@@ -108,7 +108,7 @@ class Wire(asyncio.Protocol):
 
     async def read(self) -> bytes:
         """Return all that has come, or wait for some; empty at the end. Raises OSError."""
-        if not self._received and not self._ended:
+        while not self._received and not self._ended:
             await self.change()
         if self._received:
             return self.received()
@@ -188,12 +188,6 @@ class Wire(asyncio.Protocol):
             self._error = ConnectionAbortedError("the connection was given up")
         if self.transport:
             self.transport.abort()
-
-
-def _undeciphered(transport: asyncio.Transport) -> int:
-    """Bytes with asyncio's TLS that make no whole record yet."""
-    size = getattr(transport, "get_read_buffer_size", None)
-    return size() if size is not None else 0
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.protocol import sse
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge, ServerSentEvent
 from tests.support.pieces import cut, in_pieces, unhurried
 
@@ -252,3 +253,39 @@ def test_many_small_events_are_no_large_one(step: int) -> None:
     stream = b"data: xxxxxxxxxx\n\n" * 50
     pieces = [stream[start : start + step] for start in range(0, len(stream), step)]
     assert events_of(*pieces, limit=100) == [message(b"x" * 10)] * 50
+
+
+# -- what it holds
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_each_line_of_an_event_counts(size: int) -> None:
+    stream = b"data\n" * 5_000
+    with pytest.raises(EventTooLarge, match="1000 bytes"):
+        events_of(*[stream[start : start + size] for start in range(0, len(stream), size)], limit=1_000)
+
+
+@pytest.mark.parametrize("size", [1, 5, 6, 7, 100])
+def test_an_event_that_is_held_in_part_is_counted_whole(size: int) -> None:
+    decoder = EventStreamDecoder(10_000)
+    stream = b"id: 12\nevent: abc\ndata: " + b"x" * 500 + b"\ndata:" + b"y" * 300
+    for start in range(0, len(stream), size):
+        assert decoder.feed(stream[start : start + size]) == []
+    assert decoder.held == 2 + 3 + 500 + 1 + 300
+    (event,) = decoder.feed(b"\n\n")
+    assert event == ServerSentEvent(b"abc", b"x" * 500 + b"\n" + b"y" * 300, b"12")
+    assert decoder.held == 0
+
+
+def test_a_large_event_is_not_copied_when_it_ends() -> None:
+    decoder = EventStreamDecoder(10_000)
+    decoder.feed(b"data: " + b"x" * 500)
+    gathered = decoder._data
+    (event,) = decoder.feed(b"x\n\n")
+    assert event.data is gathered
+
+
+def test_a_line_without_an_end_that_is_no_data_is_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "_LONGEST_OTHER", 1_000)
+    with pytest.raises(EventTooLarge, match="1000 bytes"):
+        events_of(*[b"id: 12345"] * 1_002, limit=1 << 20)

@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from bridge.protocol.sse import ServerSentEvent
+from bridge.remote import budget as budget_module
 from bridge.remote import exchanges
 from bridge.remote.exchanges import RemoteRequest
 from bridge.session.events import (
@@ -220,3 +221,93 @@ async def test_events_with_an_error_are_a_body(status: bytes) -> None:
     assert only(BodyReceived, events).body == b"data: 1\n\n"
     assert isinstance(events[0], ResponseStarted)
     assert not events[0].streams
+
+
+@pytest.mark.parametrize("length", [2_000, 400_000, 10**12])
+async def test_events_of_an_announced_length_are_told_as_they_come(length: int) -> None:
+    told = asyncio.Event()
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(response(b"data: first\n\n", SSE, length=length))
+        await told.wait()
+        await peer.send(b"data: second\n\n")
+
+    async with RawServer(talk) as server:
+        at = Exchanging(server.origin)
+        running = asyncio.create_task(at.run(GET))
+        while not any(isinstance(event, EventReceived) for event in at.events):
+            await asyncio.wait({running}, timeout=0.001)
+        told.set()
+        events = await running
+    assert [event.event.data for event in events if isinstance(event, EventReceived)] == [b"first", b"second"]
+    assert only(StreamClosed, events).reason == "the connection was lost"
+
+
+@pytest.mark.parametrize("extra", [[], [b"connection: close"], [b"content-encoding: gzip"]])
+async def test_a_body_that_announces_a_terabyte_is_told_as_too_large(extra: list[bytes]) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(response(b"x", JSON, *extra, length=10**12))
+        await peer.gone()
+
+    async with RawServer(talk) as server:
+        failure = only(ExchangeFailed, await Exchanging(server.origin).post())
+    assert failure.cause is Cause.TOO_LARGE
+    assert failure.message == f"{server.origin} sent too much: a message is larger than 268435456 bytes."
+
+
+async def test_an_error_whose_body_does_not_come_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchanges, "_ERROR_SECONDS", 0.05)
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(response(b"<html>", status=b"502 Bad Gateway", length=100))
+        await peer.gone()
+
+    async with RawServer(talk) as server:
+        told = only(BodyReceived, await Exchanging(server.origin).post())
+    assert (told.status, told.body) == (502, b"")
+
+
+async def test_a_body_that_stands_still_while_others_wait_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchanges, "_MAX_UNFINISHED_BYTES", 1000)
+    monkeypatch.setattr(budget_module, "_STALLED_SECONDS", 0.05)
+
+    async def talk(peer: Peer) -> None:
+        if b"first" in await peer.request():
+            await peer.send(response(b"1", JSON, b"connection: close", length=-1))
+        else:
+            await peer.send(response(b"2" * 5000, JSON))
+        await peer.gone()
+
+    async with RawServer(talk) as server:
+        at = Exchanging(server.origin)
+        first = asyncio.create_task(at.remote.run(RemoteRequest(1, b"POST", (), b"first")))
+        while not at.remote._budget.total:
+            await asyncio.wait({first}, timeout=0.001)
+        assert only(BodyReceived, await at.run(RemoteRequest(2, b"POST", (), b"second")))
+        await first
+        at.close()
+    (failure,) = [event for event in at.events if isinstance(event, ExchangeFailed)]
+    assert (failure.exchange, failure.cause) == (1, Cause.TRUNCATED)
+
+
+async def test_a_stream_within_a_large_event_counts_and_is_released() -> None:
+    finish = asyncio.Event()
+
+    async def talk(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(response(b"data: " + b"x" * 5000, SSE, length=-1))
+        await finish.wait()
+        await peer.send(b"\n\n: comment\n")
+
+    async with RawServer(talk) as server:
+        at = Exchanging(server.origin)
+        budget = at.remote._budget
+        running = asyncio.create_task(at.run(GET))
+        while budget.total < 5000:
+            await asyncio.wait({running}, timeout=0.001)
+        finish.set()
+        await running
+    assert budget.total == 0

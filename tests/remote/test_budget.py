@@ -183,6 +183,23 @@ async def test_a_leader_that_waits_for_the_host_is_not_ended(monkeypatch: pytest
         await waiting
 
 
+async def test_a_leader_that_waited_for_the_host_a_moment_ago_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STALLED_SECONDS", 0.05)
+    shared = Shared(10)
+    async with asyncio.timeout(stretched(DEADLINE)):
+        await shared.hold(1, 5)
+        waiting = shared.holding(2, 11)
+        for _ in range(5):
+            shared.host_takes.clear()
+            held_up = asyncio.create_task(shared.budget.wait_for_host(1))
+            await asyncio.wait({waiting}, timeout=0.03)
+            shared.host_takes.set()
+            await held_up
+        assert (shared.ended, waiting.done()) == ([], False)
+        await waiting
+        assert shared.ended == [1]
+
+
 async def test_a_leader_that_brings_something_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STALLED_SECONDS", 0.05)
     shared = Shared(10)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from bridge.remote import responses
 from bridge.remote.exchanges import RemoteRequest
 from bridge.session.events import BodyReceived, Cause, ExchangeFailed
 from tests.support.exchanging import Exchanging, only
-from tests.support.raw_server import Answers, RawServer, response
+from tests.support.raw_server import Answers, Peer, RawServer, response
 
 pytestmark = pytest.mark.anyio
 
@@ -169,6 +170,34 @@ async def test_a_cookie_set_by_a_redirect_goes_along() -> None:
         await at.post()
         at.close()
     assert b"cookie: node=a1\r\n" in answers.requests[1]
+
+
+async def test_a_redirect_whose_body_never_comes_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(responses, "_REDIRECT_SECONDS", 0.05)
+
+    async def talk(peer: Peer) -> None:
+        if (await peer.request()).startswith(b"POST /mcp "):
+            await peer.send(response(b"<html>", b"location: /new", status=b"307 Moved", length=100))
+            await peer.gone()
+        else:
+            await peer.send(response(b"there"))
+
+    async with RawServer(talk) as server:
+        at = Exchanging(f"{server.origin}/mcp")
+        assert only(BodyReceived, await at.post()).body == b"there"
+        at.close()
+        assert len(server.peers) == 2
+
+
+async def test_a_redirect_whose_body_breaks_off_is_followed() -> None:
+    answers = Answers(
+        response(b"<html>", b"location: /new", b"connection: close", status=b"307 Moved", length=100),
+        response(b"there"),
+    )
+    async with RawServer(answers) as server:
+        at = Exchanging(f"{server.origin}/mcp")
+        assert only(BodyReceived, await at.post()).body == b"there"
+        at.close()
 
 
 async def test_a_large_page_with_a_redirect_is_not_read() -> None:

@@ -1,13 +1,18 @@
 """A wire with TLS."""
 
+import asyncio
 import ssl
 
 import pytest
 import trustme
 
 from bridge.remote.dialing import open_wire
+from bridge.remote.exchanges import RemoteRequest
 from bridge.remote.wire import Wire
-from tests.support.raw_server import Peer, RawServer
+from bridge.session.events import BodyReceived
+from tests.support.exchanging import Exchanging
+from tests.support.raw_server import Peer, RawServer, response
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -77,3 +82,37 @@ async def test_a_server_that_hangs_up_during_the_handshake() -> None:
 async def test_there_is_no_tls_without_a_connection() -> None:
     with pytest.raises(ConnectionResetError, match="closed"):
         await Wire().secure(tls_pair()[1], "127.0.0.1")
+
+
+async def test_reading_goes_on_after_a_body_that_waited_for_its_turn() -> None:
+    # Of many sizes, for it matters where a body ends: some are whole in the buffer just as reading was paused.
+    large, others = b"x" * (34 << 20), [b"y" * (1_050_000 + 7_000 * number) for number in range(60)]
+    context, client = tls_pair()
+    finish = asyncio.Event()
+
+    async def talk(peer: Peer) -> None:
+        while True:
+            asked = (await peer.request()).partition(b"\r\n\r\n")[2]
+            if asked == b"large":
+                await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(large), large[:-1])
+                await finish.wait()
+                await peer.send(large[-1:])
+            else:
+                await peer.send(response(others[int(asked[6:])] if asked.startswith(b"other ") else asked))
+
+    async with RawServer(talk, context) as server:
+        at = Exchanging(server.origin, tls=client)
+        beside = [asyncio.create_task(at.remote.run(RemoteRequest(1, b"POST", (), b"large")))]
+        beside += [
+            asyncio.create_task(at.remote.run(RemoteRequest(2 + n, b"POST", (), b"other %d" % n))) for n in range(60)
+        ]
+        await asyncio.wait(beside, timeout=stretched(0.5), return_when=asyncio.ALL_COMPLETED)
+        finish.set()
+        await asyncio.gather(*beside)
+        # On every connection, for each may be the one that stands still.
+        await asyncio.gather(*(at.remote.run(RemoteRequest(n, b"POST", (), b"%d" % n)) for n in range(100, 161)))
+        assert len(server.peers) == 61
+        at.close()
+    bodies = {event.exchange: event.body for event in at.events if isinstance(event, BodyReceived)}
+    assert [bodies[number] for number in range(1, 62)] == [large, *others]
+    assert [bodies[number] for number in range(100, 161)] == [b"%d" % number for number in range(100, 161)]

@@ -22,10 +22,15 @@ class ScriptedWire(Wire):
         self.write_error = write_error
         self.aborted = False
         self.news = False
+        self.unsent_bytes = 0
 
     @property
     def has_news(self) -> bool:
         return self.news
+
+    @property
+    def unsent(self) -> int:
+        return self.unsent_bytes
 
     async def read(self) -> bytes:
         assert self.reads, "read more than there is"
