@@ -6,7 +6,7 @@ It saves one round trip in each start. It is a guess, so it never costs more tha
 |---|---|
 | a fresh answer is kept | nothing is asked |
 | the host asks the same while it is under way | the host's request waits for it |
-| the host asks the same within `SECONDS` of the answer | that is the answer, once |
+| the host asks the same within `SECONDS` of the answer, and of its `ttlMs` | that is the answer, once |
 | the host asks something else, with a progress token, or later | the host's request goes up as ever |
 | it fails, is refused, or the user has to sign in | nothing is told; what waits goes up by itself |
 | the tools change meanwhile | the same |
@@ -89,8 +89,7 @@ class EarlyList:
         age = self._ledger.now - page.received_at
         if age > SECONDS or self._cache.has_changed_since(question.kind, page.sent_at):
             return False
-        self._give(call, page.answer, age)
-        return True
+        return self._give(call, page.answer, age)
 
     def end(self) -> None:
         """Nothing comes of it any more: what waits goes up by itself."""
@@ -143,13 +142,18 @@ class EarlyList:
             if self._is_awaited(lookup.call):
                 self._give(lookup.call, answer, 0.0)
 
-    def _give(self, call: Call, answer: Response, age: float) -> None:
+    def _give(self, call: Call, answer: Response, age: float) -> bool:
+        """Answer a call, unless the answer has become stale meanwhile."""
+        given: Response | None = writing.answering(answer, call.request.raw_id)
         hints = response_cache.hints_of(answer.result) if age else None
-        aged = None
         if hints is not None:
             kept = Kept(bytes(answer.result), 0.0, hints.ttl, hints.is_private)
-            aged = response_cache.answer_from(kept, call.request.raw_id, max(hints.ttl - age, 0.0))
-        self._answers.finish(call, aged or writing.answering(answer, call.request.raw_id))
+            left = hints.ttl - age
+            given = response_cache.answer_from(kept, call.request.raw_id, left) if left > 0 else None
+        if given is None:
+            return False
+        self._answers.finish(call, given)
+        return True
 
     def _release(self) -> None:
         waiting, self._waiting = self._waiting, []

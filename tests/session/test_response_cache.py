@@ -497,7 +497,16 @@ def test_a_host_that_asks_before_the_answer_waits_for_it() -> None:
     assert [command for command in play.closes(ahead.exchange) if not isinstance(command, Settle)] == []
 
 
-def test_an_answer_that_waited_tells_what_is_left_of_its_time_and_none_that_waited_long() -> None:
+@pytest.mark.parametrize(("ttl", "waits"), [(60_000, 11.0), (3_000, 3.5), (0, 11.0)])
+def test_an_answer_that_waited_too_long_is_not_given(ttl: int, waits: float) -> None:
+    play = CachedPlaybook()
+    _, (ahead,) = opening(play)
+    play.answers(ahead.exchange, result(own_id(ahead), TOOLS | {"ttlMs": ttl}))
+    play.passes(waits)
+    assert play.posts(play.found(play.looks(asked(2))))
+
+
+def test_an_answer_that_waited_tells_what_is_left_of_its_time() -> None:
     play = CachedPlaybook()
     _, (ahead,) = opening(play)
     play.answers(ahead.exchange, result(own_id(ahead), TOOLS))
@@ -505,9 +514,9 @@ def test_an_answer_that_waited_tells_what_is_left_of_its_time_and_none_that_wait
     assert told(play.host(asked(2)))["result"]["ttlMs"] == 56_000
     play = CachedPlaybook()
     _, (ahead,) = opening(play)
-    play.answers(ahead.exchange, result(own_id(ahead), TOOLS))
-    play.passes(11.0)
-    assert play.posts(play.found(play.looks(asked(2))))
+    play.answers(ahead.exchange, result(own_id(ahead), TOOLS | {"ttlMs": 0}))
+    play.passes(4.0)
+    assert told(play.host(asked(2)))["result"]["ttlMs"] == 0
 
 
 @pytest.mark.parametrize("how", ["status", "error", "lost", "closed", "sign-in"])
