@@ -119,16 +119,25 @@ class Bench:
 
     def _start(self) -> None:
         row = self._row("start", "start: launch to `initialize` answered", "ms")
+        cpu = self._row("start-cpu", "processor time until then", "ms")
         times: dict[str, list[float]] = {}
+        busy: dict[str, list[float]] = {}
         # The first turn only warms the file caches.
         for turn, column in self._turns(self.plan.starts + 1, row):
             with self._guard(row, column):
                 driver = self._fresh(column)
                 took = driver.start() / 1e6
+                # Floor and sockets have no process whose account could be looked at.
+                with contextlib.suppress(ColumnError):
+                    spent = driver.usage().cpu_ns / 1e6
+                    if turn:
+                        busy.setdefault(column.name, []).append(spent)
                 if turn:
                     times.setdefault(column.name, []).append(took)
             self._stop(column.name)
         fill(row, times)
+        cpu.missing = row.missing
+        fill(cpu, busy)
 
     def _call(self) -> None:
         median = self._row("call", "a call, median", "ms")

@@ -56,7 +56,7 @@ def test_a_short_run_fills_every_row_a_column_can_do(tmp_path: Path) -> None:
     filled = {name: {row.key for row in rows if row.values.get(name, 0) > 0} for name in (FLOOR, SOCKETS, RELAY)}
     exchanges = {"start", "call", "call-p99", "parallel", "progress", "big"}
     assert filled[FLOOR] == filled[SOCKETS] == exchanges
-    assert filled[RELAY] == (exchanges - {"progress"}) | {"memory", "memory-peak"}
+    assert filled[RELAY] == (exchanges - {"progress"}) | {"start-cpu", "memory", "memory-peak"}
     assert {row.key for row in rows if RELAY in row.missing} == {"progress"}
 
 
