@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,15 +74,22 @@ def environment_of(row: Equipment) -> Path:
     return Path(said["folder"]) / row.name
 
 
-def at(*doors: str, but: Collection[str] = (), serves: bool | None = None) -> pytest.MarkDecorator:
-    """Run a test at these doors of all chosen equipment that has them, but not at that of the names in `but`.
+def in_a_moment() -> bool:
+    """Whether only what takes a moment is run: all but the script wants to be through soon."""
+    return told() is None
+
+
+by_the_script = pytest.mark.skipif(in_a_moment(), reason=f"run by {HOW}")
+
+
+def at(*doors: str, serves: bool | None = None) -> pytest.MarkDecorator:
+    """Run a test at these doors of all chosen equipment that has them; at the first alone where it has to be soon over.
 
     `serves`: only at equipment that answers itself, or only at what passes requests on. The test is skipped, by name,
     where no such equipment is chosen.
     """
-    return spots(
-        [Spot(row, door) for row, door in _having(doors) if row.name not in but and serves in {None, row.serves}]
-    )
+    every = [Spot(row, door) for row, door in _having(doors) if serves in {None, row.serves}]
+    return spots([spot for spot in every if spot.door == doors[0] or not in_a_moment() or not spot.row.quick])
 
 
 def at_idle_limits(door: str) -> pytest.MarkDecorator:

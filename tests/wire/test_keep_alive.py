@@ -12,7 +12,7 @@ import pytest
 
 from bridge.remote.proxy import Proxy
 from tests.wire.caller import Called, Caller
-from tests.wire.chosen import at_idle_limits
+from tests.wire.chosen import at_idle_limits, by_the_script
 from tests.wire.conftest import Here
 from tests.wire.distance import Distance
 
@@ -36,6 +36,7 @@ async def test_no_call_around_an_announced_idle_limit_is_in_doubt(spot: Here) ->
     await far_and_near(spot)
 
 
+@by_the_script
 @pytest.mark.scene("calls around a short idle limit, unannounced")
 @at_idle_limits("brief")
 async def test_no_call_around_a_short_idle_limit_is_in_doubt(spot: Here) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bridge_process import BridgeProcess, launch
-from tests.wire.chosen import at
+from tests.wire.chosen import at, by_the_script
 from tests.wire.conftest import Here
 from tests.wire.distance import Distance
 from tests.wire.equipment import NAME, PASSWORD, USER
@@ -70,6 +70,7 @@ async def test_the_process_works_through_socks(spot: Here) -> None:
         await use(bridge)
 
 
+@by_the_script
 @pytest.mark.scene("the process: calls around the idle limit, 80 ms away")
 @at("brief", serves=True)
 async def test_no_call_of_the_process_ends_in_doubt(spot: Here) -> None:
