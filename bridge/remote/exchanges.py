@@ -1,7 +1,4 @@
-"""One HTTP exchange: a request goes out, events tell what comes back. Redirects, cookies and limits are its own.
-
-Redirects are followed on the same origin only, for no header of the user's may reach another, and keep the method: a
-server that moved its endpoint wants the message, not a GET (RFC 9110, 15.4).
+"""One HTTP exchange: a request goes out, events tell what comes back. Cookies and limits are its own.
 
 Every wait in this room has an end. The host's cancel ends all of them; besides:
 
@@ -28,13 +25,14 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import h11
 
 from bridge.errors import BridgeError
 from bridge.protocol import mcp
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
+from bridge.remote import refused
 from bridge.remote.budget import Budget
 from bridge.remote.connecting import NotConnected, origin_of
 from bridge.remote.connections import Connections, NoPlace
@@ -43,17 +41,9 @@ from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refu
 from bridge.remote.decoding import Incomplete
 from bridge.remote.failures import explain
 from bridge.remote.http1 import Header, HttpConnection
-from bridge.remote.responses import (
-    MAX_PAGE_BYTES,
-    announced_length,
-    decoded,
-    every,
-    first,
-    is_stream,
-    retry_after,
-    said_by,
-    skip,
-)
+from bridge.remote.redirects import Redirects
+from bridge.remote.refused import Refused
+from bridge.remote.responses import MAX_PAGE_BYTES, Head, decoded, retry_after, said_by, skip
 from bridge.remote.uploading import Stalled
 from bridge.session.events import (
     BodyReceived,
@@ -75,12 +65,9 @@ MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 _MAX_REDIRECTS = 5
 _MAX_REFUSALS = 8
 _MAX_UNFINISHED_BYTES = 32 * 1024 * 1024
-_MAX_MOVES = 100
 _MAX_UPLOADS = 2
 _ERROR_SECONDS = 10.0
 _LONGEST_SESSION_ID = 4096
-_PERMANENT = {301, 308}
-_REDIRECTS = {301, 302, 303, 307, 308}
 
 _logger = logging.getLogger("bridge.remote")
 
@@ -102,16 +89,6 @@ class RemoteRequest(NamedTuple):
     read_timeout: float | None = None
     quiet: bool = False
     tentative: bool = False
-
-
-class _Refused(Exception):
-    """The exchange ends here, by the bridge's own judgement."""
-
-    def __init__(self, cause: Cause, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.cause = cause
-        self.message = message
-        self.hint = hint
 
 
 class _UploadBroke(Exception):
@@ -146,7 +123,7 @@ class Remote:
         self._emit = emit
         self._cookies = Cookies()
         self._budget = Budget(_MAX_UNFINISHED_BYTES, clear)
-        self._moved: dict[str, str] = {}
+        self._redirects = Redirects(self._origin)
         self._has_connected = False
         connections.way.on_delay = self._delayed
 
@@ -157,11 +134,11 @@ class Remote:
         try:
             while True:
                 try:
-                    outcome = await self._attempt(request, self._moved.get(url, url), step_ups)
+                    outcome = await self._attempt(request, self._redirects.moved(url), step_ups)
                 except _UploadBroke as problem:
                     uploads += 1
                     if uploads == _MAX_UPLOADS:
-                        raise _broken_upload(url, len(request.body or b"")) from problem
+                        raise refused.broken_upload(url, len(request.body or b""), uploads) from problem
                     continue
                 if outcome is None:
                     return
@@ -169,20 +146,15 @@ class Remote:
                     url = outcome
                     redirects += 1
                     if redirects > _MAX_REDIRECTS:
-                        raise _Refused(
-                            Cause.REDIRECTED,
-                            f"{self._url} redirects in a circle.",
-                            "The fault is the server's; tell its operator.",
-                        )
+                        raise refused.circle(self._url)
                     continue
                 refusals += 1
                 step_ups += outcome.lacks is not None
                 if refusals > _MAX_REFUSALS:
-                    raise _Refused(Cause.UNAUTHORIZED, f"{url} refused several tokens in a row.", outcome.said)
+                    raise refused.token_after_token(url, outcome.said)
                 await self._recover(outcome)
-        except _Refused as refusal:
-            sent = refusal.cause is not Cause.UNREACHABLE
-            self._emit(ExchangeFailed(request.exchange, refusal.cause, sent, refusal.message, refusal.hint))
+        except Refused as refusal:
+            self._emit(ExchangeFailed(request.exchange, refusal.cause, refusal.sent, refusal.message, refusal.hint))
 
     async def connect(self) -> None:
         """Open a connection for the next request, and emit what came of it. Raises nothing but cancellation."""
@@ -213,49 +185,48 @@ class Remote:
             self._emit(ExchangeFailed(request.exchange, *explain(problem, url, self._proxy)))
             return None
         except NoPlace as problem:
-            raise _Refused(
-                Cause.UNREACHABLE,
-                f"{url} cannot be asked more at a time: {problem}.",
-                "Cancel some of them, or start the bridge again.",
-            ) from problem
+            raise refused.no_place(url, problem) from problem
         self._connected()
         response: h11.Response | None = None
+        head: Head | None = None
         try:
             target, headers = self._head(request, url, credential)
             response = await connection.request(request.method, target, headers, request.body, request.read_timeout)
-            elsewhere = self._redirect(url, response)
+            head = Head(response)
+            self._cookies.store(urlsplit(url).path or "/", head.every(b"set-cookie"))
+            elsewhere = self._redirects.target(url, head)
             if elsewhere is not None:
                 await skip(connection)
                 return elsewhere
-            refusal = self._refusal(request, url, response, credential, step_ups)
+            refusal = self._refusal(request, url, head, credential, step_ups)
             if refusal is not None:
-                return refusal._replace(said=await said_by(response, connection))
-            await self._read(request, url, response, connection)
+                return refusal._replace(said=await said_by(head, connection))
+            await self._read(request, url, head, connection)
             return None
         except EventTooLarge as problem:
             connection.abort()
-            raise _Refused(Cause.TOO_LARGE, f"{url} sent too much: {problem}.") from problem
+            raise refused.too_large(url, problem) from problem
         except Incomplete as problem:
-            self._broken(request, url, problem, response, sent=True)
+            self._broken(request, url, problem, head, sent=True)
             return None
         except zlib.error as problem:
-            raise _Refused(Cause.TRUNCATED, f"{url} sent a body that cannot be decompressed.") from problem
+            raise refused.not_decompressed(url) from problem
         except (OSError, h11.ProtocolError) as problem:
             if isinstance(problem, Stalled):
-                raise _stalled(url, problem) from problem
+                raise refused.stalled(url, problem) from problem
             if isinstance(problem, OSError) and connection.was_slow and not connection.sent and response is None:
                 raise _UploadBroke from problem
-            self._broken(request, url, problem, response, sent=connection.sent)
+            self._broken(request, url, problem, head, sent=connection.sent)
             return None
         finally:
             self._budget.release(request.exchange)
             self._connections.give_back(connection, response, urgent=request.urgent)
 
     def _refusal(
-        self, request: RemoteRequest, url: str, response: h11.Response, credential: Credential, step_ups: int
+        self, request: RemoteRequest, url: str, head: Head, credential: Credential, step_ups: int
     ) -> Refusal | None:
         """Whether the response refuses the credential; nobody signs in merely to end a session."""
-        status = response.status_code
+        status = head.status
         if self._authorization is None or request.method == b"DELETE":
             return None
         if request.tentative and status in {401, 403}:
@@ -264,7 +235,7 @@ class Remote:
             if status < 500:  # What a gateway says of a server that is down says nothing of the token.
                 self._authorization.accepted(credential)
             return None
-        challenges = tuple(value.decode("latin-1") for value in every(response, b"www-authenticate"))
+        challenges = tuple(value.decode("latin-1") for value in head.every(b"www-authenticate"))
         lacks = None
         if status == 403:
             from bridge.oauth.challenge import bearer_challenge, is_insufficient_scope, parse_challenges, scopes_of
@@ -282,7 +253,7 @@ class Remote:
         try:
             await self._authorization.refused(refusal)
         except BridgeError as problem:
-            raise _unauthorized(problem) from problem
+            raise refused.no_token(problem) from problem
 
     async def _credential(self) -> Credential:
         if self._authorization is None:
@@ -292,7 +263,7 @@ class Remote:
             try:
                 credential = await self._authorization.obtain()
             except BridgeError as problem:
-                raise _unauthorized(problem) from problem
+                raise refused.no_token(problem) from problem
         return credential
 
     def _head(self, request: RemoteRequest, url: str, credential: Credential) -> tuple[bytes, list[Header]]:
@@ -317,67 +288,33 @@ class Remote:
             headers.append((b"authorization", credential.header))
         return target.encode("ascii"), headers
 
-    def _redirect(self, url: str, response: h11.Response) -> str | None:
-        """The URL that a response leads to, or None. Raises `_Refused` for one that must not be followed."""
-        status = response.status_code
-        self._cookies.store(urlsplit(url).path or "/", every(response, b"set-cookie"))
-        location = first(response, b"location")
-        if status not in _REDIRECTS or location is None:
-            return None
-        try:
-            text = location.decode("latin-1")
-            target = urljoin(url, text).partition("#")[0]
-            # `urljoin` takes "http://" for a path.
-            named = urlsplit(text)
-            same = bool(named.netloc or not named.scheme) and origin_of(target) == self._origin and text.isascii()
-        except ValueError:
-            target, same = excerpt(location, 200), False
-        if not same:
-            shown = target.partition("?")[0][:200]
-            raise _Refused(
-                Cause.REDIRECTED,
-                f"{url} redirects ({status}) to another origin, {shown}; your headers and tokens are not sent there.",
-                "If that is the server you mean, put its URL into the configuration.",
-            )
-        if status == 303:
-            raise _Refused(Cause.REDIRECTED, f"{url} answered 303 See Other, which is no answer to an MCP message.")
-        if status in _PERMANENT and len(self._moved) < _MAX_MOVES:
-            self._moved[url] = target
-        return target
-
-    def _start(self, request: RemoteRequest, url: str, response: h11.Response) -> bool:
+    def _start(self, request: RemoteRequest, url: str, head: Head) -> bool:
         """Tell the head of a response; return whether it streams."""
-        streams = is_stream(response)
-        session_id = first(response, mcp.SESSION_ID)
+        streams = head.is_stream
+        session_id = head.first(mcp.SESSION_ID)
         if session_id is not None and not (0 < len(session_id) <= _LONGEST_SESSION_ID and _is_visible(session_id)):
-            raise _Refused(
-                Cause.PROTOCOL,
-                f"{url} gave a session id that is not visible ASCII.",
-                "The fault is the server's; tell its operator.",
-            )
+            raise refused.bad_session_id(url)
         if _logger.isEnabledFor(logging.DEBUG):
-            kind = excerpt(first(response, b"content-type") or b"no content", 60)
-            _logger.debug(
-                "%d: %s %s: %d, %s", request.exchange, request.method.decode(), url, response.status_code, kind
-            )
-        self._emit(ResponseStarted(request.exchange, response.status_code, session_id, streams))
+            kind = excerpt(head.first(b"content-type") or b"no content", 60)
+            _logger.debug("%d: %s %s: %d, %s", request.exchange, request.method.decode(), url, head.status, kind)
+        self._emit(ResponseStarted(request.exchange, head.status, session_id, streams))
         return streams
 
-    async def _read(self, request: RemoteRequest, url: str, response: h11.Response, connection: HttpConnection) -> None:
-        if self._start(request, url, response):
-            await self._read_events(request, response, connection)
-        elif response.status_code < 300:
-            _check_size(announced_length(response))
-            await self._read_body(request, response, connection)
+    async def _read(self, request: RemoteRequest, url: str, head: Head, connection: HttpConnection) -> None:
+        if self._start(request, url, head):
+            await self._read_events(request, head, connection)
+        elif head.status < 300:
+            _check_size(head.length)
+            await self._read_body(request, head, connection)
         else:
             async with asyncio.timeout(_ERROR_SECONDS):
-                await self._read_body(request, response, connection)
+                await self._read_body(request, head, connection)
 
-    async def _read_events(self, request: RemoteRequest, response: h11.Response, connection: HttpConnection) -> None:
+    async def _read_events(self, request: RemoteRequest, head: Head, connection: HttpConnection) -> None:
         exchange = request.exchange
         decoder = EventStreamDecoder(MAX_MESSAGE_BYTES)
         was_held = 0
-        async for chunk in decoded(response, connection):
+        async for chunk in decoded(head, connection):
             for event in decoder.feed(chunk):
                 self._emit(EventReceived(exchange, event))
             await self._budget.wait_for_host(exchange)
@@ -389,12 +326,12 @@ class Remote:
             was_held = held
         self._emit(StreamClosed(exchange, "the server closed the stream"))
 
-    async def _read_body(self, request: RemoteRequest, response: h11.Response, connection: HttpConnection) -> None:
-        exchange, status = request.exchange, response.status_code
-        content_type = first(response, b"content-type") or b""
+    async def _read_body(self, request: RemoteRequest, head: Head, connection: HttpConnection) -> None:
+        exchange, status = request.exchange, head.status
+        content_type = head.first(b"content-type") or b""
         is_page = status >= 300 and not content_type.startswith(mcp.JSON)
         body: bytes | bytearray = b""
-        async for chunk in decoded(response, connection):
+        async for chunk in decoded(head, connection):
             if not body:
                 body = chunk
             else:
@@ -408,22 +345,20 @@ class Remote:
                 break
             await self._budget.hold(exchange, size, connection.abort)
         await self._budget.wait_for_host(exchange)
-        wait = retry_after(first(response, b"retry-after"), time.time())
+        wait = retry_after(head.first(b"retry-after"), time.time())
         self._emit(BodyReceived(exchange, status, content_type, body, wait))
 
-    def _broken(
-        self, request: RemoteRequest, url: str, problem: Exception, response: h11.Response | None, *, sent: bool
-    ) -> None:
+    def _broken(self, request: RemoteRequest, url: str, problem: Exception, head: Head | None, *, sent: bool) -> None:
         """Tell that the connection broke, before the head of the response came or after."""
-        if response is None:
+        if head is None:
             cause, may_have_run, message, hint, definite = explain(problem, url, self._proxy)
             self._emit(ExchangeFailed(request.exchange, cause, sent and may_have_run, message, hint, definite))
-        elif is_stream(response):
+        elif head.is_stream:
             self._emit(StreamClosed(request.exchange, "the connection was lost"))
-        elif response.status_code >= 300:
-            self._emit(BodyReceived(request.exchange, response.status_code, b"", b""))
+        elif head.status >= 300:
+            self._emit(BodyReceived(request.exchange, head.status, b"", b""))
         else:
-            message = f"{url} answered with status {response.status_code}, but the answer broke off before its end."
+            message = f"{url} answered with status {head.status}, but the answer broke off before its end."
             hint = "Try again; if it happens again, the server or a proxy before it is at fault."
             self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))
 
@@ -431,30 +366,6 @@ class Remote:
 def _check_size(size: int) -> None:
     if size > MAX_MESSAGE_BYTES:
         raise EventTooLarge(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
-
-
-def _stalled(url: str, problem: Stalled) -> _Refused:
-    return _Refused(
-        Cause.UNREACHABLE,
-        f"{url} does not take the request: {problem}.",
-        "The server or a proxy before it hangs, or the network is very slow; try again later.",
-    )
-
-
-def _broken_upload(url: str, size: int) -> _Refused:
-    return _Refused(
-        Cause.PROTOCOL,
-        f"{url} closed the connection while a request of {size} bytes was being sent, {_MAX_UPLOADS} times.",
-        "The server or a proxy before it may limit the size of requests; send less at a time.",
-    )
-
-
-def _unauthorized(problem: BridgeError) -> _Refused:
-    """No token is to be had: now, where the reason may pass, or at all."""
-    from bridge.oauth.errors import Unavailable
-
-    cause = Cause.UNREACHABLE if isinstance(problem, Unavailable) else Cause.UNAUTHORIZED
-    return _Refused(cause, problem.message, problem.hint)
 
 
 def _is_visible(value: bytes) -> bool:

@@ -21,20 +21,50 @@ _REFUSAL_SECONDS = 5.0
 _REDIRECT_SECONDS = 1.0
 
 
-def decoded(response: h11.Response, connection: HttpConnection) -> AsyncIterator[bytes]:
+class Head:
+    """The head of a response, its headers by name, in lower case; h11 would look through all of them each time."""
+
+    __slots__ = ("_first", "_headers", "status")
+
+    def __init__(self, response: h11.Response) -> None:
+        self.status = response.status_code
+        self._headers: list[tuple[bytes, bytes]] = list(response.headers)
+        self._first = dict(reversed(self._headers))
+
+    def first(self, name: bytes) -> bytes | None:
+        """The first header of this name."""
+        return self._first.get(name)
+
+    def every(self, name: bytes) -> list[bytes]:
+        """All headers of this name."""
+        return [value for key, value in self._headers if key == name] if name in self._first else []
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether events follow."""
+        content_type = (self.first(b"content-type") or b"").partition(b";")[0].strip().lower()
+        return 200 <= self.status < 300 and content_type == mcp.EVENT_STREAM
+
+    @property
+    def length(self) -> int:
+        """The length in bytes that is told of the body, 0 where none is told."""
+        return int(self.first(b"content-length") or 0)
+
+
+def decoded(head: Head, connection: HttpConnection) -> AsyncIterator[bytes]:
     """The body without its content coding. Raises as `HttpConnection.body`, and `zlib.error`."""
-    coding = first(response, b"content-encoding")
+    coding = head.first(b"content-encoding")
     if coding is None or not is_compressed(coding):
         return connection.body()
     return decompressed(connection.body(), coding)
 
 
-async def said_by(response: h11.Response, connection: HttpConnection) -> str:
+async def said_by(head: Head, connection: HttpConnection) -> str:
     """What a refusal says, as far as it comes and is of use: its head alone is enough to go on with."""
     body = bytearray()
     with contextlib.suppress(OSError, h11.ProtocolError, zlib.error):
         async with asyncio.timeout(_REFUSAL_SECONDS):
-            async for chunk in decoded(response, connection):
+            async for chunk in decoded(head, connection):
                 body += chunk
                 if len(body) > MAX_PAGE_BYTES:
                     break
@@ -53,27 +83,6 @@ async def skip(connection: HttpConnection) -> None:
                 size += len(chunk)
                 if size > MAX_PAGE_BYTES:
                     return
-
-
-def is_stream(response: h11.Response) -> bool:
-    """Whether events follow."""
-    content_type = (first(response, b"content-type") or b"").partition(b";")[0].strip().lower()
-    return 200 <= response.status_code < 300 and content_type == mcp.EVENT_STREAM
-
-
-def first(response: h11.Response, name: bytes) -> bytes | None:
-    """The first header of this name, in lower case."""
-    return next((value for key, value in response.headers if key == name), None)
-
-
-def every(response: h11.Response, name: bytes) -> list[bytes]:
-    """All headers of this name, in lower case."""
-    return [value for key, value in response.headers if key == name]
-
-
-def announced_length(response: h11.Response) -> int:
-    """The length in bytes that the head tells of a body, 0 where it tells none."""
-    return int(first(response, b"content-length") or 0)
 
 
 def retry_after(value: bytes | None, now: float) -> float | None:

@@ -52,12 +52,15 @@ def may_serve(http: h11.Connection, wire: Wire, *, went_out: bool, expires: floa
 
 def kept_seconds(response: h11.Response) -> float:
     """How long the connection that carried this answer may stay idle."""
-    seconds = KEPT_UNANNOUNCED
+    if response.status_code in _NEVER_WITH_A_BODY and _announces_a_body(response):
+        return 0.0
     for name, value in response.headers:
         if name == b"keep-alive" and (found := _TIMEOUT.search(value)):
-            seconds = min(_LONGEST, max(0.0, float(found[1]) - 1.0))
-        elif response.status_code in _NEVER_WITH_A_BODY and (
-            name == b"transfer-encoding" or (name == b"content-length" and int(value))
-        ):
-            return 0.0
-    return seconds
+            return min(_LONGEST, max(0.0, float(found[1]) - 1.0))
+    return KEPT_UNANNOUNCED
+
+
+def _announces_a_body(response: h11.Response) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and int(value)) for name, value in response.headers
+    )

@@ -21,7 +21,7 @@ import h11
 from bridge.protocol import handshakes
 from bridge.remote.http1 import Disconnected, Header, HttpConnection, NotHttp
 from bridge.remote.proxy import Proxy, ProxyRefused
-from bridge.remote.responses import every, said_by
+from bridge.remote.responses import Head, said_by
 from bridge.remote.wire import Wire
 from bridge.session.faults import excerpt
 
@@ -74,7 +74,7 @@ async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
     said = f"{status} {excerpt(response.reason, 80)}".strip()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PAGE_SECONDS):
-            page = await said_by(response, http)
+            page = await said_by(Head(response), http)
             said = f"{said}: {page}" if page else said
     schemes = _schemes(response) if status == 407 else ()
     raise ProxyRefused(said, may_pass=status in _MAY_PASS, schemes=schemes, signed_in=proxy.auth is not None)
@@ -138,7 +138,7 @@ def _schemes(response: h11.Response) -> tuple[str, ...]:
     """The ways to sign in that a proxy offers (RFC 9110, 11.7.1), lower case."""
     from bridge.oauth.challenge import parse_challenges
 
-    values = (value.decode("latin-1") for value in every(response, b"proxy-authenticate"))
+    values = (value.decode("latin-1") for value in Head(response).every(b"proxy-authenticate"))
     return tuple(dict.fromkeys(challenge.scheme for challenge in parse_challenges(values)))
 
 

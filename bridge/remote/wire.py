@@ -43,7 +43,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received.append(data)
         self._size += len(data)
-        self._govern_reading()
+        if self._size > _HIGH_WATER:
+            self._govern_reading()
         self._wake()
 
     def eof_received(self) -> bool:
@@ -109,7 +110,11 @@ class Wire(asyncio.Protocol):
     async def read(self) -> bytes:
         """Return all that has come, or wait for some; empty at the end. Raises OSError."""
         while not self._received and not self._ended:
-            await self.change()
+            self._waiter = waiter = self._loop.create_future()  # As `change` does, at the cost of one step less.
+            try:
+                await waiter
+            finally:
+                self._waiter = None
         if self._received:
             return self.received()
         if self._error is not None:
@@ -122,7 +127,8 @@ class Wire(asyncio.Protocol):
         data = received[0] if len(received) == 1 else b"".join(received)
         received.clear()
         self._size = 0
-        self._govern_reading()
+        if self._is_paused:
+            self._govern_reading()
         return data
 
     def _govern_reading(self) -> None:

@@ -1,0 +1,52 @@
+"""Redirects (RFC 9110, 15.4): where a response leads to, and whether to go there.
+
+They are followed on the same origin only, for no header of the user's may reach another, and keep the method: a server
+that moved its endpoint wants the message, not a GET. A permanent one is remembered.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit
+
+from bridge.remote import refused
+from bridge.remote.connecting import Origin, origin_of
+from bridge.remote.responses import Head
+from bridge.session.faults import excerpt
+
+_MAX_MOVES = 100
+_SEE_OTHER = 303
+_PERMANENT = {301, 308}
+_REDIRECTS = {301, 302, _SEE_OTHER, 307, 308}
+
+
+class Redirects:
+    """Those of one server, at `origin`."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._moved: dict[str, str] = {}
+
+    def moved(self, url: str) -> str:
+        """Where the URL is now, as far as a permanent redirect told."""
+        return self._moved.get(url, url)
+
+    def target(self, url: str, head: Head) -> str | None:
+        """The URL that a response leads to, or None. Raises `Refused` for one that must not be followed."""
+        status = head.status
+        if status not in _REDIRECTS or (location := head.first(b"location")) is None:
+            return None
+        try:
+            text = location.decode("latin-1")
+            target = urljoin(url, text).partition("#")[0]
+            # `urljoin` takes "http://" for a path.
+            named = urlsplit(text)
+            same = bool(named.netloc or not named.scheme) and origin_of(target) == self._origin and text.isascii()
+        except ValueError:
+            target, same = excerpt(location, 200), False
+        if not same:
+            raise refused.other_origin(url, status, target.partition("?")[0][:200])
+        if status == _SEE_OTHER:
+            raise refused.see_other(url)
+        if status in _PERMANENT and len(self._moved) < _MAX_MOVES:
+            self._moved[url] = target
+        return target
