@@ -214,7 +214,8 @@ class Remote:
         except (OSError, h11.ProtocolError) as problem:
             if isinstance(problem, Stalled):
                 raise refused.stalled(url, problem) from problem
-            if isinstance(problem, OSError) and connection.was_slow and not connection.sent and response is None:
+            is_upload = isinstance(problem, OSError) and connection.was_slow and not connection.sent
+            if is_upload and response is None and not explain(problem, url, self._proxy).definite:
                 raise _UploadBroke from problem
             self._broken(request, url, problem, head, sent=connection.sent)
             return None

@@ -87,7 +87,7 @@ class HttpConnection:
                 raise
             early = await self._received_head()
             if early is None:
-                raise
+                raise await self._wire.reason(problem) from problem
             response = early
         self._left = _known_length(response)
         return response

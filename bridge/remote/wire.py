@@ -164,6 +164,11 @@ class Wire(asyncio.Protocol):
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
+    async def reason(self, problem: OSError) -> OSError:
+        """Why a write failed. What the peer said by TLS before it closed is told here a moment after that."""
+        await self.come_in()
+        return self._error if isinstance(self._error, ssl.SSLError) else problem
+
     async def change(self) -> None:
         """Wait until something comes, the connection ends, or more may be sent. One task at a time may wait."""
         self._waiter = self._loop.create_future()
