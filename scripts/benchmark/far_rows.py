@@ -12,7 +12,8 @@ at a time would never get past that one, and they have no round trip more for it
 | results kept | as later runs, and the server lets its results be kept for an hour | opening, tools |
 | without the 80 ms | as later runs; the server lets nothing be kept | opening, tools |
 
-Only the bridge keeps results, so the last two rows are its alone. `far_pauses` has the rows about idle connections.
+Only the bridge keeps results, so the last two rows are its alone; a legacy host has them too, its server being modern.
+`far_pauses` has the rows about idle connections.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ CROWD = 20
 
 LATER = {f"far-{era}-first": f"far-{era}" for era in ("legacy", "modern")}
 """The row of each first contact, and of the later runs it is held against."""
-KEPT, NEAR = "far-kept", "near"
+KEPT = {f"far-kept-{era}": f"near-{era}" for era in ("modern", "legacy")}
+"""The row of launches with kept results, and of the launch without the 80 ms that it is held against."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class FarRows:
         """Return the rows."""
         found = [*self._era(LEGACY, "mcp"), *self._era(MODERN, "modern")]
         if any(column.name == BRIDGE for column in self._columns):
-            found += self._kept()
+            found += [*self._kept(MODERN), *self._kept(LEGACY)]
         return [*found, *pauses(self._columns, self._server, self._home, self._plan)]
 
     def _era(self, tongue: Tongue, path: str) -> list[Row]:
@@ -80,12 +82,13 @@ class FarRows:
         crowd.missing = later.missing
         return self._filled(first, later, crowd)
 
-    def _kept(self) -> list[Row]:
-        far = Row(KEPT, "launch to tools listed, modern server 80 ms away, results kept", "ms")
-        near = Row(NEAR, "the same without the 80 ms, nothing kept", "ms")
+    def _kept(self, tongue: Tongue) -> list[Row]:
+        what = f"launch to tools listed, {tongue.name} host, modern server"
+        far = Row(f"far-kept-{tongue.name}", f"{what} 80 ms away, results kept", "ms")
+        near = Row(KEPT[far.key], f"{what} without the 80 ms, nothing kept", "ms")
         launches = [
-            _Launch(far, f"{self._server.far}/kept", MODERN, KEPT),
-            _Launch(near, f"{self._server.near}/modern", MODERN, NEAR),
+            _Launch(far, f"{self._server.far}/kept", tongue, far.key),
+            _Launch(near, f"{self._server.near}/modern", tongue, near.key),
         ]
         self._take_turns(launches, [column for column in self._columns if column.name == BRIDGE])
         return self._filled(far, near)

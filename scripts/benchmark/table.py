@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.benchmark.columns import BRIDGE, FLOOR, PEERS
 from scripts.benchmark.far_pauses import LOST
-from scripts.benchmark.far_rows import KEPT, LATER, NEAR
+from scripts.benchmark.far_rows import KEPT, LATER
 from scripts.benchmark.pairs import UNTRANSLATED
 from scripts.benchmark.rows import Row
 
@@ -25,7 +25,7 @@ KEPT_TIMES_NEAR = 1.2
 _TIMES_PEER = {"start": 0.8, "call": 0.75, "parallel": 1.0, "progress": 1.0}
 
 # Ratios of a row over another of the bridge's own.
-_OWN = (("translated / not", UNTRANSLATED), ("kept / near", {KEPT: NEAR}))
+_OWN = (("translated / not", UNTRANSLATED), ("kept / near", KEPT))
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
             found.append(_at_most(row, FAR_MS[row.key], f"at most {FAR_MS[row.key]:.0f} ms"))
         elif row.key in LATER:
             found.append(_first_contact(row, ours.get(LATER[row.key])))
-        elif row.key == KEPT:
-            near = ours.get(NEAR)
+        elif row.key in KEPT:
+            near = ours.get(KEPT[row.key])
             limit = None if near is None else KEPT_TIMES_NEAR * near
             found.append(_at_most(row, limit, f"at most {KEPT_TIMES_NEAR} times a launch without the 80 ms"))
         elif row.key == LOST:

@@ -15,7 +15,7 @@ from scripts.bench import main
 from scripts.benchmark import messages
 from scripts.benchmark.columns import BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO, RELAY, SOCKETS, Column, column
 from scripts.benchmark.far_pauses import LOST
-from scripts.benchmark.far_rows import KEPT, NEAR
+from scripts.benchmark.far_rows import KEPT
 from scripts.benchmark.floor import DataLines, FloorDriver
 from scripts.benchmark.messages import ColumnError
 from scripts.benchmark.pairs import UNTRANSLATED, Pairs
@@ -243,8 +243,9 @@ def test_a_translated_call_is_held_against_the_same_servers_untranslated(
         ("far-legacy-first", "far-legacy", (480.0, 400.0), True),
         ("far-legacy-first", "far-legacy", (480.1, 400.0), False),
         ("far-modern-first", "far-modern", (380.0, 300.0), True),
-        (KEPT, NEAR, (120.0, 100.0), True),
-        (KEPT, NEAR, (120.1, 100.0), False),
+        ("far-kept-modern", "near-modern", (120.0, 100.0), True),
+        ("far-kept-modern", "near-modern", (120.1, 100.0), False),
+        ("far-kept-legacy", "near-legacy", (120.1, 100.0), False),
     ],
 )
 def test_a_first_contact_and_kept_results_are_held_against_the_bridges_own_rows(
@@ -257,7 +258,8 @@ def test_a_first_contact_and_kept_results_are_held_against_the_bridges_own_rows(
 
 
 def test_the_table_shows_what_kept_results_are_worth() -> None:
-    lines = markdown([_row(KEPT, {BRIDGE: 110.0}), _row(NEAR, {BRIDGE: 100.0})], [BRIDGE]).splitlines()
+    kept, near = next(iter(KEPT.items()))
+    lines = markdown([_row(kept, {BRIDGE: 110.0}), _row(near, {BRIDGE: 100.0})], [BRIDGE]).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[0][-1] == "kept / near"
     assert [cells[2][-1], cells[3][-1]] == ["1.10", ""]

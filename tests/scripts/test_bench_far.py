@@ -15,7 +15,7 @@ import pytest
 from scripts.benchmark import messages
 from scripts.benchmark.columns import BRIDGE, FLOOR, MCP_REMOTE, MCP_STDIO, Column, column
 from scripts.benchmark.far_pauses import LOST, pauses
-from scripts.benchmark.far_rows import FarRows
+from scripts.benchmark.far_rows import KEPT, FarRows
 from scripts.benchmark.host import StdioDriver
 from scripts.benchmark.messages import LEGACY, MODERN_LISTENING, ColumnError, Tongue
 from scripts.benchmark.modern_answers import result
@@ -48,16 +48,16 @@ def test_a_short_run_fills_every_row_of_the_bridge_whatever_becomes_of_the_peers
     rows = FarRows([_bridge(), absent, broken, column(FLOOR)], far, tmp_path, TINY).run()
     assert {row.key: row.missing.get(BRIDGE) for row in rows} == {
         **dict.fromkeys(f"far-{era}{row}" for era in ("legacy", "modern") for row in ("-first", "", "-crowd")),
-        **dict.fromkeys(("far-kept", "near", LOST, "pause-call")),
+        **dict.fromkeys((*KEPT, *KEPT.values(), LOST, "pause-call")),
     }
     values = {row.key: row.values[BRIDGE] for row in rows}
     assert values.pop(LOST) == 0
     assert all(value > 0 for value in values.values())
-    assert {key for key, value in values.items() if value < 2000 * ONE_WAY} <= {"far-kept", "near"}
+    assert {key for key, value in values.items() if value < 2000 * ONE_WAY} <= {*KEPT, *KEPT.values()}
     assert all(set(row.values) == {BRIDGE} for row in rows)
     for row in rows:
         # The last rows of a launch are the bridge's alone.
-        if row.key not in ("far-kept", "near"):
+        if row.key not in {*KEPT, *KEPT.values()}:
             assert row.missing[MCP_REMOTE] == "not installed: no npm"
             assert row.missing[MCP_STDIO].startswith("not JSON")
 
