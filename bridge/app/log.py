@@ -22,11 +22,14 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bridge.app.redact import Redactor
-from bridge.config import Settings
 from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    # The command line's errors pass here, also that a package is missing which it needs.
+    from bridge.config import Settings
 
 PROGRAM = "mcp-remote-bridge"
 FORWARDED = "bridge.login.forwarded"

@@ -5,7 +5,6 @@ Whoever is sent a log has to ask for nothing that stands here.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import sys
 from collections.abc import Iterator
@@ -52,10 +51,10 @@ def log_head(settings: Settings, what: str) -> None:
 def options_of(settings: Settings) -> Iterator[str]:
     """The options that differ from their defaults, as they are typed; of headers and parameters only the names."""
     for given, usual in ((settings, Settings(settings.url)), (settings.sign_in, SignInSettings())):
-        for field in dataclasses.fields(given):
-            value = getattr(given, field.name)
-            if field.name not in _NO_OPTIONS and value != getattr(usual, field.name):
-                yield from _typed(field.name, value)
+        for name in given.__struct_fields__:
+            value = getattr(given, name)
+            if name not in _NO_OPTIONS and value != getattr(usual, name):
+                yield from _typed(name, value)
 
 
 def _typed(name: str, value: object) -> Iterator[str]:

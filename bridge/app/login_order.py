@@ -6,7 +6,6 @@ for the MCP server, and nobody else is asked with them.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -108,7 +107,7 @@ def encode_order(order: Order) -> bytes:
         for name in ("ca_file", "client_cert", "client_cert_key", "log_file")
         if (path := getattr(settings, name)) is not None
     }
-    settings = dataclasses.replace(settings, headers=(), remarks=(), notes=(), silent=True, **paths)
+    settings = msgspec.structs.replace(settings, headers=(), remarks=(), notes=(), silent=True, **paths)
     order = msgspec.structs.replace(order, settings=settings)
     return msgspec.json.encode(order, enc_hook=_encode_more) + b"\n"
 

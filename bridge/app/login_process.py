@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import secrets
 import sys
 import time
+
+import msgspec
 
 from bridge.app import log
 from bridge.app.endings import end_for_certain
@@ -82,7 +83,7 @@ def _configure_log(settings: Settings) -> log.Log:
     try:
         return log.configure(settings)
     except BridgeError as problem:
-        logging_to = log.configure(dataclasses.replace(settings, log_file=None))
+        logging_to = log.configure(msgspec.structs.replace(settings, log_file=None))
         _logger.warning("%s", problem)
         return logging_to
 

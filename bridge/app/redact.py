@@ -11,9 +11,11 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
-from bridge.config import Header
+if TYPE_CHECKING:
+    from bridge.config import Header
 
 MASK = "***"
 

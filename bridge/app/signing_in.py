@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import os
 import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from bridge.app.login_order import Order
 from bridge.app.naming import LOGIN, SLOT_OPTIONS, typed_for
@@ -121,7 +122,7 @@ def _tls(settings: Settings, own_origin: bool) -> ssl.SSLContext:
 
     if not own_origin:
         # The user's certificate is for the MCP server, and tells others who he is.
-        settings = dataclasses.replace(settings, client_cert=None, client_cert_key=None)
+        settings = msgspec.structs.replace(settings, client_cert=None, client_cert_key=None)
     return ssl_context(settings)
 
 

@@ -12,10 +12,11 @@ The settings are checked by now, so nothing is connected that they forbid.
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import msgspec
 
 from bridge.config import Settings
 from bridge.remote.begun import BegunConnection
@@ -37,7 +38,6 @@ def run_bridge(settings: Settings) -> int:
     connection = BegunConnection(*_first_hop(settings.url, proxy), settings.connect_timeout)
     try:
         trust = Trust(settings) if needs_tls else None
-        _import_msgspec()
         from bridge.app.main import run
 
         return run(settings, Begun(proxy, connection, trust))
@@ -45,7 +45,7 @@ def run_bridge(settings: Settings) -> int:
         connection.close()
 
 
-class Begun(NamedTuple):
+class Begun(msgspec.Struct, frozen=True):
     """What was begun; `trust` is None where nothing on the way speaks TLS."""
 
     proxy: Proxy | None
@@ -83,17 +83,3 @@ def _first_hop(url: str, proxy: Proxy | None) -> tuple[str, int]:
     """Host and port of the first TCP connection, as `Way.first_hop`, whose module is dear to import."""
     parts = urlsplit(proxy.url if proxy else url)
     return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
-
-
-def _import_msgspec() -> None:
-    """Import it without typing_extensions, which costs 2 ms.
-
-    Where that package is installed, msgspec takes from it what the standard library has too from Python 3.11 on.
-    """
-    if "typing_extensions" in sys.modules:
-        return
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # That is how an import is made to fail.
-    try:
-        import msgspec  # noqa: F401
-    finally:
-        del sys.modules["typing_extensions"]

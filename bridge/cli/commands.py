@@ -20,7 +20,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.settings import PROGRAM, is_blank
+from bridge.cli.running import PROGRAM
+from bridge.cli.settings import is_blank
 from bridge.errors import UsageError
 
 NAME_OR_URL = "NAME_OR_URL"

@@ -6,7 +6,7 @@ import click
 
 from bridge.cli.commands import NAME_OR_URL
 from bridge.cli.options import source_of
-from bridge.cli.settings import PROGRAM
+from bridge.cli.running import PROGRAM
 
 
 def describe(error: click.ClickException) -> str:

@@ -45,6 +45,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 def _carry_out(words: Sequence[str]) -> int:
+    _import_msgspec()
     from bridge.cli.plain import read_plain
 
     plain = read_plain(words, os.environ)
@@ -55,23 +56,35 @@ def _carry_out(words: Sequence[str]) -> int:
     from bridge.cli.running import run
     from bridge.cli.settings import settings_of
 
-    given, options, in_arguments = plain
-    return run(settings_of(given, options, os.environ, secret_in_arguments=in_arguments))
+    settings = settings_of(plain.words, plain.options, os.environ, secret_in_arguments=plain.secret_in_arguments)
+    return run(settings)
+
+
+def _import_msgspec() -> None:
+    """Import it without typing_extensions, which costs 2 ms.
+
+    Where that package is installed, msgspec takes from it what the standard library has too from Python 3.11 on.
+    """
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # That is how an import is made to fail.
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules["typing_extensions"]
 
 
 def _complain(error: BridgeError) -> int:
     from bridge.app.log import one_line
     from bridge.app.redact import Redactor
-    from bridge.cli.running import write
-    from bridge.cli.settings import PROGRAM
+    from bridge.cli.running import PROGRAM, write
 
     write(f"{PROGRAM}: error: {one_line(Redactor()(str(error)))}\n")
     return error.exit_code
 
 
 def _interrupted() -> int:
-    from bridge.cli.running import write
-    from bridge.cli.settings import PROGRAM
+    from bridge.cli.running import PROGRAM, write
 
     write(f"\n{PROGRAM}: interrupted\n")
     return 130

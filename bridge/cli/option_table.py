@@ -16,7 +16,9 @@ The default is what would have to be written to get the same; None: there is no 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from bridge.config import GRANTS, LOG_LEVELS, PROTOCOLS, TOKEN_STORES, TRANSPORTS
 
@@ -35,7 +37,7 @@ PREFIX = "MCP_BRIDGE_"
 """How the variables' names begin."""
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True):
     """One option. `name` as it is written, `--connect-timeout`; `metavar` is what its help shows for the value."""
 
     name: str

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from bridge.cli.option_table import CHOICE, FILE, FLAG, INTEGER, LINES, OPTIONS, SECONDS, SECONDS_OR_NEVER, Row
 from bridge.cli.settings import URL_VARIABLE, is_blank, is_url
@@ -29,7 +31,7 @@ from bridge.errors import UsageError
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
-class Plain(NamedTuple):
+class Plain(msgspec.Struct, frozen=True):
     """What stands on a plain command line: the URL, if it is there, and a value for each option."""
 
     words: tuple[str, ...]

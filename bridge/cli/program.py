@@ -17,7 +17,7 @@ from bridge.cli import running
 from bridge.cli.commands import Commands, OneCommand, WordArgument
 from bridge.cli.complaints import describe
 from bridge.cli.options import callback_options, run_options, settings_from
-from bridge.cli.settings import PROGRAM
+from bridge.cli.running import PROGRAM
 from bridge.config import SignInSettings, check_metadata_url
 from bridge.errors import BridgeError
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from bridge.config import Settings
 from bridge.errors import BridgeError, missing_package
 
+if TYPE_CHECKING:
+    # It needs a package, and that one is missing may be what is to be told.
+    from bridge.config import Settings
+
+PROGRAM = "mcp-remote-bridge"
 LEVEL_VARIABLE = "MCP_BRIDGE_LOG_LEVEL"
 
 

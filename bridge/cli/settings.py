@@ -28,8 +28,6 @@ from bridge.config import (
 )
 from bridge.errors import UsageError
 
-PROGRAM = "mcp-remote-bridge"
-
 URL_VARIABLE = "MCP_BRIDGE_URL"
 TAB_PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
 
@@ -109,7 +107,7 @@ def _sign_in(
     values: dict[str, Any], environ: Mapping[str, str], *, in_arguments: bool
 ) -> tuple[SignInSettings, tuple[str, ...]]:
     """Take the options of signing in out of `values`; return them, and what to warn of."""
-    own = {name: values.pop(name) for name in SignInSettings.__slots__ if name in values}
+    own = {name: values.pop(name) for name in SignInSettings.__struct_fields__ if name in values}
     params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
     remarks: tuple[str, ...] = ()
     if (text := own.pop("client_secret", None)) is not None:

@@ -10,13 +10,14 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
+
 from bridge.config.host_names import ascii_host
-from bridge.config.signing_in import SignInSettings
+from bridge.config.signing_in import SignInSettings, repr_without
 from bridge.errors import UsageError
 
 Transport = Literal["auto", "http", "sse"]
@@ -50,8 +51,7 @@ _SPACES_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, eq=False):
     """One run's settings. Making one checks them all; a bad one raises `UsageError`.
 
     Times are in seconds. `request_timeout` None means no limit. `patience` is how long an unreachable
@@ -61,7 +61,7 @@ class Settings:
     """
 
     url: str  # As given, byte for byte: servers compare it with their own spelling.
-    headers: tuple[Header, ...] = field(default=(), repr=False)
+    headers: tuple[Header, ...] = ()
     transport: Transport = "auto"
     protocol: EraChoice = "auto"
     connect_timeout: float = 10.0
@@ -75,11 +75,23 @@ class Settings:
     silent: bool = False
     patience: float = 30.0
     no_cache: bool = False
-    sign_in: SignInSettings = field(default_factory=SignInSettings)
+    sign_in: SignInSettings = SignInSettings()
     remarks: tuple[str, ...] = ()
     """What to warn of once there is a log."""
-    notes: tuple[str, ...] = field(default=(), compare=False)
-    """What to log at info once there is a log."""
+    notes: tuple[str, ...] = ()
+    """What to log at info once there is a log. Settings that differ only here are equal."""
+
+    def __repr__(self) -> str:
+        """Without the headers, which may hold a secret."""
+        return repr_without(self, "headers")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether a run would be the same."""
+        return isinstance(other, Settings) and _compared(self) == _compared(other)
+
+    def __hash__(self) -> int:
+        """Equal where the settings are."""
+        return hash(_compared(self))
 
     @property
     def signs_in(self) -> bool:
@@ -106,6 +118,10 @@ class Settings:
             _check_seconds(self.request_timeout, "The request timeout")
         if self.client_cert_key and not self.client_cert:
             raise UsageError("A client key was given without its certificate.", hint="Add --client-cert FILE.")
+
+
+def _compared(settings: Settings) -> tuple[object, ...]:
+    return tuple(getattr(settings, name) for name in settings.__struct_fields__ if name != "notes")
 
 
 def check_url(url: str, *, allow_http: bool = False) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from bridge.errors import UsageError
 
@@ -36,8 +37,7 @@ _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _SECRET_FILE_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class SignInSettings:
+class SignInSettings(msgspec.Struct, frozen=True):
     """Making one checks it all; a bad one raises `UsageError`.
 
     `scope` None means that the server decides; `resource` None that it is discovered, and "none" that the parameter is
@@ -47,11 +47,11 @@ class SignInSettings:
     """
 
     client_id: str | None = None
-    client_secret: str = field(default="", repr=False)
+    client_secret: str = ""
     client_metadata_url: str | None = None
     scope: str | None = None
     resource: str | None = None
-    authorize_params: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    authorize_params: tuple[tuple[str, str], ...] = ()
     callback_port: int | None = None
     callback_host: str = "localhost"
     callback_path: str = "/callback"
@@ -90,6 +90,10 @@ class SignInSettings:
                 "A profile's name is up to 64 letters, digits and ._@+-, beginning with a letter or digit."
             )
 
+    def __repr__(self) -> str:
+        """Without what may be a secret."""
+        return repr_without(self, "client_secret", "authorize_params")
+
     def _check_callback(self) -> None:
         if self.callback_port is not None and not 0 < self.callback_port < 65536:
             raise UsageError(f"The callback port must be between 1 and 65535, not {self.callback_port}.")
@@ -103,6 +107,12 @@ class SignInSettings:
                 "The callback path must begin with / and hold no query, escape or dot segment.",
                 hint="Such as /callback.",
             )
+
+
+def repr_without(settings: msgspec.Struct, *hidden: str) -> str:
+    """The usual `repr`, without these fields."""
+    shown = (name for name in settings.__struct_fields__ if name not in hidden)
+    return f"{type(settings).__name__}({', '.join(f'{name}={getattr(settings, name)!r}' for name in shown)})"
 
 
 class ClientSecret(NamedTuple):

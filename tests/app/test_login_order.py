@@ -1,9 +1,9 @@
 """What a login process is told, and what it answers."""
 
-import dataclasses
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bridge.app.login_order import (
@@ -69,7 +69,7 @@ def test_one_that_was_cut_off_is_none() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="a file's name is text on Windows")
 def test_a_file_s_name_need_not_be_text() -> None:
     log = Path(os.fsdecode(b"/tmp/50% \xff \xc3\xa4.log"))
-    order = make_order(dataclasses.replace(SETTINGS, log_file=log), None, None, "")
+    order = make_order(msgspec.structs.replace(SETTINGS, log_file=log), None, None, "")
     assert decode_order(encode_order(order)).settings.log_file == log
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.app import start
-from bridge.app.start import Begun, Trust, run_bridge
+from bridge.app.start import Begun, Trust
 from bridge.cli.main import main
 from bridge.config import Settings
 from bridge.errors import UsageError
@@ -186,11 +186,3 @@ def test_a_certificate_file_that_cannot_be_used_is_told_by_who_needs_it(tmp_path
     trust = Trust(Settings("https://example.com/mcp", ca_file=tmp_path / "none.pem"))
     with pytest.raises(UsageError, match="--ca-file"):
         trust.context()
-
-
-def test_typing_extensions_stay_out_and_can_be_imported_later(
-    runs: list[Begun], hops: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "typing_extensions", raising=False)
-    assert run_bridge(Settings("http://localhost/mcp")) == 0
-    assert "typing_extensions" not in sys.modules

@@ -149,12 +149,13 @@ def test_a_lost_stderr_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
     """A usage error or `--help` needs no event loop, and a run imports each part when it needs it."""
-    code = "import sys, click; old = set(sys.modules); import bridge.cli.main; print(*set(sys.modules) - old)"
+    imported = "import bridge.cli.main, bridge.cli.program"
+    code = f"import sys, click; old = set(sys.modules); {imported}; print(*set(sys.modules) - old)"
     done = python("-c", code)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
-    assert "bridge.cli.main" in loaded
-    heavy = "anyio asyncio httpcore httpx msgspec truststore ssl socket logging http email json urllib.request"
+    assert "bridge.cli.program" in loaded
+    heavy = "anyio asyncio httpcore httpx truststore ssl socket logging http email json urllib.request"
     sign_in = "authlib joserfc keyring filelock psutil platformdirs webbrowser"
     rooms = ("bridge.app", "bridge.oauth", "bridge.login", "bridge.store")
     assert loaded.isdisjoint([*rooms, *heavy.split(), *sign_in.split()])

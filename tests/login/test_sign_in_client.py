@@ -1,7 +1,6 @@
 """Who the bridge is in a sign-in: a registration is kept, tried first, and made anew once where it is not known."""
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from bridge.oauth.client import Client
@@ -106,7 +105,7 @@ async def test_a_fresh_one_that_is_refused_is_not_made_anew(monkeypatch: pytest.
 
 async def test_a_sign_in_that_nobody_finishes_forgets_one_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = await signed_in_before(monkeypatch)
-    patient, flow.settings = flow.settings, dataclasses.replace(flow.settings, login_timeout=0.05)
+    patient, flow.settings = flow.settings, msgspec.structs.replace(flow.settings, login_timeout=0.05)
     flow.deeds = [leaves]
     with pytest.raises(SignInError, match="was not finished within"):
         await flow.run()
