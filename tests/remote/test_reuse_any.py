@@ -7,6 +7,7 @@ is not announced comes late: nobody can know of it before. So whatever a server 
 - a call that the server answers well gets its own answer, whatever came before it on any connection;
 - a call that it does not answer well fails, and is told as possibly run if and only if the server saw it;
 - no call is seen twice by the server;
+- a connection on which something was left over, or that the server was about to end, carries no further call;
 - connections are used again where nothing speaks against it.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import ssl
 from typing import NamedTuple
 
@@ -38,7 +40,7 @@ from tests.support.numbered_calls import (
     result,
 )
 from tests.support.pieces import cut
-from tests.support.raw_server import RawServer, response
+from tests.support.raw_server import Peer, RawServer, response
 from tests.support.waits import stretched
 
 JSON = b"content-type: application/json"
@@ -164,8 +166,8 @@ moves = st.builds(
     turns=st.integers(0, 3),
 )
 late_moves = st.builds(Move._replace, moves, is_late=st.just(True))
-together = st.lists(moves, min_size=1, max_size=1) | st.lists(late_moves, min_size=2, max_size=3)
-rounds = st.lists(together, min_size=1, max_size=6)
+at_once = st.lists(moves, min_size=1, max_size=1) | st.lists(late_moves, min_size=2, max_size=3)
+rounds = st.lists(at_once, min_size=1, max_size=6)
 preparations = st.lists(st.sampled_from(["nothing", "nothing", "warm", "drop"]), min_size=6, max_size=6)
 
 
@@ -186,6 +188,7 @@ async def check(script: list[list[Move]], before: list[str], tls: tuple[ssl.SSLC
     by_number = {100 + place: move for place, move in enumerate(move for each in script for move in each)}
     talk = NumberedServer({number: answer_of(number, move) for number, move in by_number.items()})
     numbers = iter(by_number)
+    together = dict(zip(by_number, (each for each in script for _ in each), strict=True))
     async with RawServer(talk, tls[0] if tls else None) as server:
         at = Exchanging(server.origin, tls=tls[1] if tls else None)
         for preparation, each in zip(before, script, strict=False):
@@ -204,6 +207,9 @@ async def check(script: list[list[Move]], before: list[str], tls: tuple[ssl.SSLC
                     assert outcome.sent == (number in talk.seen), (number, outcome)
             await talk.be_late(*mine)
         assert sorted(talk.seen) == list(by_number)
+        for carried in talk.carried:
+            for number, following in itertools.pairwise(carried):
+                assert by_number[number].is_clean or together[number] is together[following], talk.carried
         if all(move.is_clean for move in by_number.values()) and not set(before) & {"drop"}:
             assert len(talk.connections) <= max(len(each) for each in script) + before.count("warm")
         at.close()
@@ -237,6 +243,36 @@ def test_any_script_with_tls(
     both_tls: tuple[ssl.SSLContext, ssl.SSLContext], script: list[list[Move]], before: list[str]
 ) -> None:
     asyncio.run(check(script, before, both_tls))
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+@pytest.mark.parametrize("framing", [b"content-length: 4", CHUNKED])
+def test_a_body_that_the_status_forbids_and_the_head_announces_may_still_come(status: bytes, framing: bytes) -> None:
+    async def run() -> list[Outcome | None]:
+        head = b"HTTP/1.1 " + status + b"\r\n" + framing + b"\r\n\r\n"
+        talk = NumberedServer({})
+
+        async def tell_late(peer: Peer) -> None:
+            if talk.seen:
+                return await talk(peer)
+            talk.seen.append(1)
+            await peer.request()
+            await peer.send(head)
+            await peer.request()  # Only now, when nobody can tell it from the answer to this.
+            await peer.send(b"null", good(99))
+            return None
+
+        async with RawServer(tell_late) as server:
+            at = Exchanging(server.origin)
+            outcomes = [await one_call(at, number, Move(), talk) for number in (1, 2, 3)]
+            at.close()
+        return outcomes
+
+    assert [outcome and outcome[1:3] for outcome in asyncio.run(run())] == [
+        (int(status[:3]), b""),
+        (200, result(2)),
+        (200, result(3)),
+    ]
 
 
 def test_a_server_that_is_down_has_not_seen_the_call() -> None:

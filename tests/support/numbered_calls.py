@@ -89,13 +89,16 @@ def several(answer: Answer | Sequence[Answer]) -> Sequence[Answer]:
 
 
 class NumberedServer:
-    """A `Talk` that answers by the number in the request; `seen` has the numbers of the requests that were read.
+    """A `Talk` that answers by the number in the request.
+
+    `seen` has the numbers of the requests that were read, `carried` those of each connection.
 
     Where a number has several answers, each serves one request, as a client that follows a redirect sends it.
     """
 
     def __init__(self, answers: Mapping[int, Answer | Sequence[Answer]]) -> None:
         self.seen: list[int] = []
+        self.carried: list[list[int]] = []
         self.connections: list[Peer] = []
         self.wrote: dict[int, asyncio.Event] = {number: asyncio.Event() for number in answers}
         self._answers = {number: iter(several(answer)) for number, answer in answers.items()}
@@ -104,9 +107,12 @@ class NumberedServer:
 
     async def __call__(self, peer: Peer) -> None:
         self.connections.append(peer)
+        mine: list[int] = []
+        self.carried.append(mine)
         while True:
             number = int(_NUMBER.search(await peer.request())[1])  # type: ignore[index]
             self.seen.append(number)
+            mine.append(number)
             answer = next(self._answers.get(number, iter(())), None)
             if answer is None:
                 await peer.send(good(number))
