@@ -89,7 +89,6 @@ class Bridge:
         self._drop_idle: Callable[[], None]
         self._wish: Callable[[], None]
         self._responses: Callable[[], KeptResponses]
-        self._on_first_exchange: Callable[[], None] | None = None
         self._is_host_told = not _logger.isEnabledFor(logging.DEBUG)
         self._act: dict[type, Callable[[Any], None]] = {
             SendToHost: self._send_to_host,
@@ -110,22 +109,11 @@ class Bridge:
             Report: self._report,
         }
 
-    def connect(
-        self,
-        remote: Remote,
-        drop_idle: Callable[[], None],
-        wish: Callable[[], None] = lambda: None,
-        *,
-        on_first_exchange: Callable[[], None] | None = None,
-    ) -> None:
-        """Say where exchanges are carried out, how idle connections are dropped, and who hears a wish to sign in.
-
-        `on_first_exchange` is called once, when the first exchange has begun.
-        """
+    def connect(self, remote: Remote, drop_idle: Callable[[], None], wish: Callable[[], None] = lambda: None) -> None:
+        """Say where exchanges are carried out, how idle connections are dropped, and who hears a wish to sign in."""
         self._remote = remote
         self._drop_idle = drop_idle
         self._wish = wish
-        self._on_first_exchange = on_first_exchange
 
     def use_kept_responses(self, responses: Callable[[], KeptResponses]) -> None:
         """Say what keeps answers; it is asked for when the first is looked for, which the machine has to be told."""
@@ -239,10 +227,6 @@ class Bridge:
         task = self._exchanges[request.exchange] = self._loop.create_task(self._carry_out(request))
         # Not a `finally` in the task: one that is cancelled before it begins never gets there.
         task.add_done_callback(lambda _: self._exchanges.pop(request.exchange, None))
-        if self._on_first_exchange is not None:
-            # After the task, which takes the connection that there is.
-            self._loop.call_soon(self._on_first_exchange)
-            self._on_first_exchange = None
 
     async def _carry_out(self, request: RemoteRequest) -> None:
         try:

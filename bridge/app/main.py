@@ -18,10 +18,9 @@ from bridge.app.bridge import Bridge
 from bridge.app.endings import end_for_certain, stop_on_signals
 from bridge.app.log_head import begin_log
 from bridge.config import Settings
-from bridge.errors import UsageError
 from bridge.host.output import HostOutput
 from bridge.host.parent import watch_parent
-from bridge.host.stdio import HostInput, take_over, watch_hang_up
+from bridge.host.stdio import HostInput, watch_hang_up
 from bridge.remote.connecting import Way, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
@@ -41,14 +40,11 @@ _logger = logging.getLogger("bridge.app")
 
 def run(settings: Settings, begun: Begun) -> int:
     """Bridge until the host is done, with what `start` has begun; return the exit code. Raises `BridgeError`."""
-    try:
-        descriptors = take_over()
-    except OSError as problem:
-        raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
+    stdin, stdout = begun.descriptors
     with log.configure(settings) as logging_to:
         begin_log(settings, "a run of the bridge")
-        asyncio.run(_run(settings, begun, logging_to, *descriptors))
-        if os.isatty(descriptors[0]):
+        asyncio.run(_run(settings, begun, logging_to, stdin, stdout))
+        if os.isatty(stdin):
             _logger.info("stopped")
     return 0
 
@@ -70,12 +66,8 @@ async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int
     tls = begun.trust.context() if begun.trust is not None else None
     way = Way(origin_of(settings.url), proxy, tls)
     connections = Connections(way, settings.connect_timeout)
-    connections.expect(way.connect(settings.connect_timeout, begun.connection.taken))
-
-    def open_second() -> None:
-        # What follows the first request at once, a stream or the host's next request, would find its connection in use.
-        connections.expect(way.connect(settings.connect_timeout))
-
+    for connection in begun.connections:
+        connections.expect(way.connect(settings.connect_timeout, connection.taken))
     pairing = _pairing(settings, logging_to)
     waits = not settings.signs_in or settings.sign_in.answer_within is None
     machine = pairing if waits else _received(pairing, settings, logging_to)
@@ -91,12 +83,7 @@ async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int
         emit=bridge.take,
         clear=output.drained,
     )
-    bridge.connect(
-        remote,
-        connections.drop_idle,
-        authorization.wish if authorization else lambda: None,
-        on_first_exchange=open_second,
-    )
+    bridge.connect(remote, connections.drop_idle, authorization.wish if authorization else lambda: None)
     bridge.use_kept_responses(_kept_responses(settings, authorization, bridge))
     stop_on_signals(bridge.stop)
     watch_hang_up(stdout, lambda: bridge.stop("the host closed its end of stdout"))

@@ -3,10 +3,12 @@
 | what | where | who takes it over |
 |---|---|---|
 | the name lookup and the TCP connection to the server, or to the proxy before it | a thread | the first request |
+| another one | another thread | what goes up beside it: a stream, a list |
 | reading the certificates that TLS trusts | a thread | the wiring, which tells what is wrong with them |
 | importing the event loop, the HTTP client, the session | the main thread | |
 
-The settings are checked by now, so nothing is connected that they forbid.
+Before all that, stdin and stdout are taken over, so that nothing that happens here can reach the host. The settings are
+checked by now, so nothing is connected that they forbid.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bridge.config import Settings
+from bridge.errors import UsageError
+from bridge.host.takeover import take_over
 from bridge.remote.begun import BegunConnection
 from bridge.remote.proxy import Proxy, proxy_for
 
 if TYPE_CHECKING:
     import ssl
 
+_CONNECTIONS = 2
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -33,23 +38,30 @@ def run_bridge(settings: Settings) -> int:
 
     Raises `BridgeError` where it cannot start.
     """
+    try:
+        descriptors = take_over()
+    except OSError as problem:
+        raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
     proxy = proxy_for(settings.url, os.environ)
     needs_tls = settings.url.lower().startswith("https:") or (proxy is not None and proxy.scheme == "https")
-    connection = BegunConnection(*_first_hop(settings.url, proxy), settings.connect_timeout)
+    host, port = _first_hop(settings.url, proxy)
+    connections = tuple(BegunConnection(host, port, settings.connect_timeout) for _ in range(_CONNECTIONS))
     try:
         trust = Trust(settings) if needs_tls else None
         from bridge.app.main import run
 
-        return run(settings, Begun(proxy, connection, trust))
+        return run(settings, Begun(descriptors, proxy, connections, trust))
     finally:
-        connection.close()
+        for connection in connections:
+            connection.close()
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """What was begun; `trust` is None where nothing on the way speaks TLS."""
+    """What was begun. `descriptors` are the host's input and output; `trust` is None where nothing speaks TLS."""
 
+    descriptors: tuple[int, int]
     proxy: Proxy | None
-    connection: BegunConnection
+    connections: tuple[BegunConnection, ...]
     trust: Trust | None
 
 

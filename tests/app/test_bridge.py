@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -98,21 +98,6 @@ async def test_a_call_may_take_for_ever_and_a_note_may_not(house: House) -> None
     call, note = house.requests
     assert call.read_timeout is None
     assert 0 < note.read_timeout < 120
-    await end(house)
-
-
-async def test_the_first_exchange_is_told_of_once_it_has_begun(house: House) -> None:
-    house.bridge.connect(
-        cast("Any", house), house.drop_idle, on_first_exchange=lambda: house.happened("first exchange")
-    )
-    house.on("a", do.Post(1, b"{}", ()))
-    house.on("b", do.Post(2, b"{}", ()))
-    house.bridge.on_input(line("x"))
-    house.bridge.on_input(line("a"))
-    await house.until("first exchange")
-    house.bridge.on_input(line("b"))
-    await house.until("POST", 2)
-    assert house.log == ["x", "a", "POST", "first exchange", "b", "POST"]
     await end(house)
 
 

@@ -30,6 +30,12 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
+@pytest.fixture(autouse=True)
+def descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own stdin and stdout are not taken over."""
+    monkeypatch.setattr(start, "take_over", lambda: (-1, -1))
+
+
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
     """What was begun for each run; a stand-in takes the place of the run itself."""
@@ -82,11 +88,11 @@ def test_the_server_is_connected_to_before_the_program_is_loaded(
     peers: list[socket.socket] = []
 
     def run(settings: Settings, begun: Begun) -> int:
-        peers.append(listener.accept()[0])
-        sock = asyncio.run(asyncio.wait_for(begun.connection.taken(), SECONDS))
-        assert sock is not None
-        assert sock.getsockname() == peers[0].getpeername()
-        sock.close()
+        for connection in begun.connections:
+            peers.append(listener.accept()[0])
+            sock = asyncio.run(asyncio.wait_for(connection.taken(), SECONDS))
+            assert sock is not None
+            sock.close()
         return 5
 
     module = types.ModuleType("bridge.app.main")
@@ -105,6 +111,29 @@ def test_a_connection_that_the_run_did_not_take_is_closed(listener: socket.socke
     with peer:
         peer.settimeout(SECONDS)
         assert peer.recv(1) == b""
+
+
+def test_the_hosts_pipes_are_taken_over_before_anything_is_begun(
+    runs: list[Begun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def take_over() -> tuple[int, int]:
+        order.append("taken over")
+        return (7, 8)
+
+    class Connection:
+        def __init__(self, *_: object) -> None:
+            order.append("begun")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(start, "take_over", take_over)
+    monkeypatch.setattr(start, "BegunConnection", Connection)
+    assert exit_code("http://localhost/mcp") == 0
+    assert order == ["taken over", "begun", "begun"]
+    assert runs[0].descriptors == (7, 8)
 
 
 def test_a_connection_that_fails_stops_nothing(runs: list[Begun]) -> None:
@@ -170,7 +199,7 @@ def test_the_first_hop_is_the_ways(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert exit_code(url) == 0
-    assert hops == [Way(origin_of(url), proxy_for(url, environ), None).first_hop]
+    assert set(hops) == {Way(origin_of(url), proxy_for(url, environ), None).first_hop}
 
 
 def test_certificates_are_read_beside_the_rest(runs: list[Begun], hops: list[tuple[str, int]]) -> None:

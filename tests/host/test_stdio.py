@@ -26,7 +26,7 @@ def run(script: str, redirection: str = "") -> subprocess.CompletedProcess[bytes
 
 NOISE = """
 import os, subprocess, sys
-from bridge.host.stdio import take_over
+from bridge.host.takeover import take_over
 was_out = sys.stdout
 host_in, host_out = take_over()
 print("noise of print")
@@ -52,7 +52,9 @@ def test_only_the_private_output_reaches_the_host() -> None:
 
 
 def test_the_private_descriptors_are_not_inherited() -> None:
-    script = "import os\nfrom bridge.host.stdio import take_over\nassert not any(map(os.get_inheritable, take_over()))"
+    script = (
+        "import os\nfrom bridge.host.takeover import take_over\nassert not any(map(os.get_inheritable, take_over()))"
+    )
     ended = run(script)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
@@ -61,7 +63,7 @@ def test_the_private_descriptors_are_not_inherited() -> None:
 def test_without_stderr_noise_goes_nowhere() -> None:
     script = """
 import os, subprocess, sys
-from bridge.host.stdio import take_over
+from bridge.host.takeover import take_over
 host_in, host_out = take_over()
 print("noise of print")
 os.write(1, b"noise of the descriptor\\n")
@@ -77,7 +79,7 @@ os.write(host_out, b"to the host: " + os.read(host_in, 100))
 def test_without_stderr_the_hosts_pipes_are_private_all_the_same() -> None:
     script = """
 import os, sys
-from bridge.host.stdio import take_over
+from bridge.host.takeover import take_over
 def of(descriptor):
     try:
         found = os.fstat(descriptor)
@@ -98,7 +100,7 @@ os.write(private[1], b"private")
 def test_a_closed_input_or_output_is_an_error(redirection: str, tmp_path: Path) -> None:
     script = """
 import pathlib, sys
-from bridge.host.stdio import take_over
+from bridge.host.takeover import take_over
 try:
     taken = take_over()
 except OSError:
@@ -119,11 +121,11 @@ modes = []
 import asyncio
 sys.modules["msvcrt"] = SimpleNamespace(setmode=lambda *call: modes.append(call))
 os.O_BINARY = 0x8000
-import bridge.host.stdio as stdio
-stdio.sys = SimpleNamespace(platform="win32", stderr=sys.stderr)
-taken = stdio.take_over()
+import bridge.host.takeover as takeover
+takeover.sys = SimpleNamespace(platform="win32", stderr=sys.stderr)
+taken = takeover.take_over()
 assert sorted(modes) == sorted((descriptor, 0x8000) for descriptor in taken), modes
-assert stdio.sys.stdout is sys.stderr
+assert takeover.sys.stdout is sys.stderr
 os.write(taken[1], os.read(taken[0], 100))
 """
     ended = run(script)
