@@ -12,7 +12,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from bridge.app.kept_record import Keeping, KeptRecord
 from bridge.errors import BridgeError
@@ -28,7 +30,7 @@ _PAST_TOKENS = 8
 _logger = logging.getLogger("bridge.authorization")
 
 
-class Brought(NamedTuple):
+class Brought(msgspec.Struct, frozen=True):
     """What a sign-in brought, and whether the store has it."""
 
     record: Record

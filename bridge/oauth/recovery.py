@@ -20,7 +20,6 @@ from collections.abc import Sequence
 import msgspec
 
 from bridge.oauth.record import Record
-from bridge.oauth.scopes import split
 
 MAX_STEP_UPS = 3
 """How often one request may ask for more scopes."""
@@ -60,6 +59,8 @@ def next_step(held: Held, stored: Record | None, *, in_use: bool, lacks: Sequenc
     if stored is not None and stored.access_token and (record is None or stored.access_token != record.access_token):
         return Step.RELOAD
     if lacks is not None:
+        from bridge.oauth.scopes import split
+
         asked = set(split(record.asked)) if record else set()
         # A refusal that names no scope is worth one try: the metadata may name more than were asked for.
         new = step_ups == 0 if not lacks else not set(lacks) <= asked

@@ -17,8 +17,6 @@ stands in TianqiZhang/mcp-client-registry (clients.json), which is gathered from
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 from msgspec import Raw
 
@@ -30,7 +28,7 @@ _MOST_MARGIN = 3.0
 _LONGEST = 120
 
 
-class Host(NamedTuple):
+class Host(msgspec.Struct, frozen=True):
     """A row; see the head of this file."""
 
     product: str = ""

@@ -20,7 +20,6 @@ with `decline`, each within 20 ms. It is not asked again about the same link.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -74,7 +73,7 @@ class _Question:
         self.is_accepted = False
 
 
-class _State(NamedTuple):
+class _State(msgspec.Struct, frozen=True):
     """What a `requestState` stands for: the link that a modern host was asked to open, and when, in seconds."""
 
     url: str

@@ -13,16 +13,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from bridge.config import ascii_host
-from bridge.protocol.unreachable import Step
 from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.lookups import Lookups, NameServiceSilent
 from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.remote.wire import Wire
+
+if TYPE_CHECKING:
+    from bridge.protocol.unreachable import Step
 
 TELL_AFTER = 2.0
 """After how many seconds of connecting it is told what is waited for: before a host gives up."""

@@ -7,10 +7,13 @@ import contextlib
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from bridge.protocol.unreachable import Step
 from bridge.remote.lookups import Address, Lookups
 from bridge.remote.wire import Wire
+
+if TYPE_CHECKING:
+    from bridge.protocol.unreachable import Step
 
 Begun = Callable[[], Awaitable[socket.socket | None]]
 """Gives the connected TCP socket of a connection that was begun earlier, or None where it came to nothing.

@@ -24,7 +24,7 @@ import logging
 import time
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import h11
@@ -39,7 +39,6 @@ from bridge.remote.connections import Connections, NoPlace
 from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
 from bridge.remote.decoding import Incomplete
-from bridge.remote.failures import explain
 from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.redirects import Redirects
 from bridge.remote.refused import Refused
@@ -58,6 +57,9 @@ from bridge.session.events import (
     StreamClosed,
 )
 from bridge.session.faults import excerpt
+
+if TYPE_CHECKING:
+    from bridge.remote.failures import Explanation
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """The largest message taken from a server."""
@@ -161,14 +163,19 @@ class Remote:
         try:
             await self._connections.warm()
         except NotConnected as problem:
-            _, _, message, hint, definite = explain(problem, self._url, self._proxy)
+            _, _, message, hint, definite = self._explained(problem, self._url)
             self._emit(ConnectFailed(message, hint, definite))
         else:
             self._connected()
 
+    def _explained(self, problem: Exception, url: str) -> Explanation:
+        from bridge.remote.failures import explain  # Only where something fails.
+
+        return explain(problem, url, self._proxy)
+
     def _delayed(self, problem: NotConnected) -> None:
         if not self._has_connected:
-            _, _, message, hint, _ = explain(problem, self._url, self._proxy)
+            _, _, message, hint, _ = self._explained(problem, self._url)
             self._emit(ConnectDelayed(message, hint))
 
     def _connected(self) -> None:
@@ -182,7 +189,7 @@ class Remote:
         try:
             connection = await self._connections.take(urgent=request.urgent)
         except NotConnected as problem:
-            self._emit(ExchangeFailed(request.exchange, *explain(problem, url, self._proxy)))
+            self._emit(ExchangeFailed(request.exchange, *self._explained(problem, url)))
             return None
         except NoPlace as problem:
             raise refused.no_place(url, problem) from problem
@@ -215,7 +222,7 @@ class Remote:
             if isinstance(problem, Stalled):
                 raise refused.stalled(url, problem) from problem
             is_upload = isinstance(problem, OSError) and connection.was_slow and not connection.sent
-            if is_upload and response is None and not explain(problem, url, self._proxy).definite:
+            if is_upload and response is None and not self._explained(problem, url).definite:
                 raise _UploadBroke from problem
             self._broken(request, url, problem, head, sent=connection.sent)
             return None
@@ -352,7 +359,7 @@ class Remote:
     def _broken(self, request: RemoteRequest, url: str, problem: Exception, head: Head | None, *, sent: bool) -> None:
         """Tell that the connection broke, before the head of the response came or after."""
         if head is None:
-            cause, may_have_run, message, hint, definite = explain(problem, url, self._proxy)
+            cause, may_have_run, message, hint, definite = self._explained(problem, url)
             self._emit(ExchangeFailed(request.exchange, cause, sent and may_have_run, message, hint, definite))
         elif head.is_stream:
             self._emit(StreamClosed(request.exchange, "the connection was lost"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets
@@ -36,7 +37,7 @@ _LEAST_ERROR = 400
 _ERRORS = frozenset({Verdict.Kind.FAULT, Verdict.Kind.SESSION_GONE})
 
 
-class Outgoing(NamedTuple):
+class Outgoing(msgspec.Struct, frozen=True):
     """A request as it goes on the wire."""
 
     line: Octets
@@ -202,7 +203,7 @@ class Sending:
         self.ledger.set_timer("call", call.number, seconds, spread)
 
 
-class _Waiting(NamedTuple):
+class _Waiting(msgspec.Struct, frozen=True):
     """A call at the gate; the host may cancel it there."""
 
     sending: Sending

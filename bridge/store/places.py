@@ -11,7 +11,8 @@ import re
 import stat
 import sys
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from bridge.store.errors import StoreError
 
@@ -20,7 +21,7 @@ NAME = "mcp-remote-bridge"
 _SLOT = re.compile(r"[a-z]{1,16}-[0-9a-f]{16,64}")
 
 
-class Places(NamedTuple):
+class Places(msgspec.Struct, frozen=True):
     """The folders under one data folder."""
 
     root: Path

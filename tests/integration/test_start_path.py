@@ -40,7 +40,7 @@ OWN = {
     "the log, and what keeps secrets out of it": "app.log app.log_head app.redact",
     "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent",
     "whether a sign-in is stored, and the token if one is": (
-        "app.authorization app.kept_record oauth oauth.record oauth.client oauth.errors oauth.recovery oauth.scopes"
+        "app.authorization app.kept_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
         " remote.credentials store store.vault store.late store.places app.host_environment app.login_order"
     ),
     "what an earlier run found of the server": "store.verdicts store.file store.errors",
@@ -52,7 +52,6 @@ OWN = {
         "remote.exchanges remote.connections remote.connecting remote.dialing remote.lookups remote.wire remote.http1"
         " remote.responses remote.budget remote.cookies"
     ),
-    "why there is no connection, in words": "remote.failures protocol.unreachable protocol.handshakes",
     "which eras host and server speak": (
         "session session.pairing session.probing session.server_era session.first_contact session.clients"
         " session.lanes session.lane session.commands session.events session.intake era era.outlet"
