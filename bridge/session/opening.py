@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable
 
 from bridge.protocol import mcp
+from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Notification, Octets, Request, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Call
-from bridge.session.commands import Post
+from bridge.session.commands import Headers, Post
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -146,13 +147,13 @@ class Opening:
         """Send the host's `initialize` again."""
         if self._reopening and self._initialize is not None:
             self._replay = Replay(self, self._initialize)
-            self.post(self._replay, self._initialize.line)
+            self.post(self._replay, self._initialize.line, headers_of(self._initialize))
 
-    def post(self, exchange: Exchange, line: Octets) -> None:
+    def post(self, exchange: Exchange, line: Octets, more: Headers = ()) -> None:
         """POST something of the handshake, past the gate."""
         ledger = self.ledger
         number = ledger.begin(exchange)
-        ledger.commands.append(Post(number, line, ledger.headers(), ledger.endpoint, urgent=True))
+        ledger.commands.append(Post(number, line, ledger.headers() + more, ledger.endpoint, urgent=True))
 
     def replayed(self, session_id: bytes | None, response: Response) -> None:
         """The server answered the replay."""
@@ -246,6 +247,12 @@ class Opening:
             for request in self.set_up:
                 self.post(Restoration(self.ledger), request.line)
         self._opened(self._gate.open)
+
+
+def headers_of(initialize: Request) -> Headers:
+    """What goes with an `initialize` that is stamped as modern requests are; nothing with another."""
+    version = mcp.stamped_version(initialize.params)
+    return (request_headers(version, initialize.method, initialize.params) or ()) if version else ()
 
 
 class Replay(Exchange):

@@ -143,6 +143,7 @@ class Pairing:
             lane.on(event)
 
     def _never_connected(self, event: NeverConnected) -> None:
+        self._release(Fault("unreachable", event.message, event.hint))
         for lane in self._lanes:
             lane.on(event)
 
@@ -171,7 +172,8 @@ class Pairing:
     def _host_batch(self, event: HostBatch) -> None:
         """Only a legacy host sends one (MCP 2025-03-26, Batching). A translator gets its members one by one."""
         lane = self._legacy_host
-        if lane is not None and not isinstance(lane, TranslatedLane) and not self._server.is_asked:
+        is_held = self._server.is_asked or self._undecided.opening is not None
+        if lane is not None and not isinstance(lane, TranslatedLane) and not is_held:
             lane.on(event)
             return
         for line in event.errors:
@@ -180,16 +182,19 @@ class Pairing:
             self._host_message(message)
 
     def _host_message(self, message: Message) -> None:
-        if self._server.is_asked and isinstance(message, Notification) and message.method == mcp.CANCELLED:
+        is_held = self._server.is_asked or self._undecided.opening is not None
+        if is_held and isinstance(message, Notification) and message.method == mcp.CANCELLED:
             self._cancel(message)
         elif self._server.is_asked:
             self._hold(message)
-        elif not isinstance(message, Request):
-            self._note(message)
-        elif is_modern(message):
+        elif isinstance(message, Request) and is_modern(message):
             self._modern_request(message)
-        else:
+        elif self._undecided.opening is not None and not _is_of_opening(message):
+            self._hold(message, asks=False)
+        elif isinstance(message, Request):
             self._legacy_request(message)
+        else:
+            self._note(message)
 
     def _note(self, message: Message) -> None:
         """An answer, or a notification; a modern host has only `notifications/cancelled` of these."""
@@ -212,6 +217,8 @@ class Pairing:
         gone = self._undecided.take_back(id_)
         if not gone and (lane := self._lane_that_awaits(id_)):
             lane.host(note)
+            if id_ == self._undecided.opening:
+                self._opening_is_over()
         elif not gone:
             gone = self._undecided.withdraw(id_)
         for request in gone:
@@ -238,6 +245,7 @@ class Pairing:
             self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
         if era == LEGACY and self._server.wants_stamp and request is self._initialize:
             self._stamped[request.id] = request
+            self._undecided.opening = None if self._server.is_assumed else request.id
             request = probing.stamped(request)
         elif request is self._initialize:
             self._stamped.pop(request.id, None)
@@ -283,14 +291,16 @@ class Pairing:
                 self._go_on(None)
         else:
             lane.pass_on(deliver)
+            if deliver.request is not None and deliver.request.id == self._undecided.opening:
+                self._opening_is_over()
 
-    def _hold(self, message: Message) -> None:
+    def _hold(self, message: Message, *, asks: bool = True) -> None:
         if self._undecided.is_full:
             if isinstance(message, Request):
                 self._desk.refuse(message, faults.too_many(len(self._undecided)))
             return
         self._undecided.hold(message)
-        if not self._server.is_asked:
+        if asks and not self._server.is_asked:
             self._server.ask(message if isinstance(message, Request) else None)
 
     def _settled(self, verdict: Verdict, asked_by: Request | None, answer: Response | None) -> None:
@@ -330,6 +340,17 @@ class Pairing:
         if beside is not None and not self._server.may_be(MODERN):
             self._move_unanswered(beside)
         self._undecided.withdrawn.clear()
+        self._release(fault)
+
+    def _opening_is_over(self) -> None:
+        """The legacy host's `initialize` has its answer, or wants none any more."""
+        self._undecided.opening = None
+        if not self._server.is_asked:
+            self._release(None)
+
+    def _release(self, fault: Fault | None) -> None:
+        """What was held goes on, or ends with `fault` where it is not known how."""
+        self._undecided.opening = None
         for message in self._undecided.take_held():
             if fault is None or not isinstance(message, Request) or self._is_placed(message):
                 self._host_message(message)
@@ -387,6 +408,11 @@ class Pairing:
         else:
             lane = self._legacy_host = self._upgraded()
             lane.translator.adopt(initialize, initialized, set_up)
+
+
+def _is_of_opening(message: Message) -> bool:
+    """Whether a message of a legacy host's goes up though its `initialize` has no answer yet."""
+    return isinstance(message, Response) or message.method == mcp.INITIALIZE
 
 
 def is_modern(request: Request) -> bool:

@@ -22,7 +22,6 @@ from typing import Literal
 import msgspec
 
 from bridge.protocol import mcp, writing
-from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
@@ -47,7 +46,7 @@ from bridge.session.legacy import Legacy
 from bridge.session.listening import Listening
 from bridge.session.machine import ServerMachine
 from bridge.session.notes import Notes
-from bridge.session.opening import Opening
+from bridge.session.opening import Opening, headers_of
 from bridge.session.sending import Outgoing, Sending
 
 Transport = Literal["auto", "http", "sse"]
@@ -263,9 +262,7 @@ class Session(ServerMachine):
         request = call.request
         if request.method != mcp.INITIALIZE:
             return Outgoing(request.line, self._ledger.headers())
-        version = mcp.stamped_version(request.params)
-        headers = request_headers(version, request.method, request.params) if version else None
-        return Outgoing(request.line, headers or ())
+        return Outgoing(request.line, headers_of(request))
 
     def _on_answer(self, call: Call, response: Response) -> Response | None:
         if response.is_error and call.is_early:

@@ -12,10 +12,14 @@ Doubted = list[tuple[Lane, Deliver]]
 
 
 class Undecided:
-    """Keeps them, in order. `withdrawn`: ids of requests that the host took back while their answers were in doubt."""
+    """Keeps them, in order. `withdrawn`: ids of requests that the host took back while their answers were in doubt.
+
+    `opening`: the id of the legacy host's `initialize` whose answer will show the era; None: there is none.
+    """
 
     def __init__(self) -> None:
         self.withdrawn: set[RequestId] = set()
+        self.opening: RequestId | None = None
         self._held: list[Message] = []
         self._doubted: Doubted = []
 

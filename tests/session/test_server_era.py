@@ -129,6 +129,54 @@ def test_a_server_that_takes_long_over_initialize_is_asked_nothing_beside() -> N
     assert len(book.exchanges) == 1
 
 
+@pytest.mark.parametrize("era", ["legacy", "modern", "both"])
+def test_a_host_that_does_not_wait_for_its_answer_is_served_in_order(era: Era) -> None:
+    server = Counting(book := PairingPlaybook(), era)
+    lines = (INITIALIZE, INITIALIZED, request(1, "tools/list"), tool_call(2))
+    first, *more = (book.posts(book.host(line)) for line in lines)
+    assert (len(first), more) == (1, [[], [], []]), "no more goes up before it is known to whom"
+    told = server.serve([])
+    assert [answer["id"] for answer in told] == [0, 1, 2]
+    assert {by(answer) for answer in told[1:]} == {"modern" if era == "modern" else "legacy"}
+    assert server.came.count("tools/call") == 1
+    assert not book.session.busy
+
+
+def test_a_batch_behind_it_waits_too() -> None:
+    server = Counting(book := PairingPlaybook(), "modern")
+    book.host(INITIALIZE)
+    assert book.host(b"[" + INITIALIZED + b"," + tool_call(1) + b"]") == []
+    assert [answer["id"] for answer in server.serve([])] == [0, 1]
+
+
+def test_what_waits_behind_it_may_be_taken_back() -> None:
+    book = PairingPlaybook()
+    (post,) = book.posts(book.host(INITIALIZE))
+    book.host(tool_call(1))
+    assert book.host(cancelled(1)) == []
+    assert book.posts(book.answers(post.exchange, result(0, initialized()), session_id=b"s")) == []
+    assert not book.session.busy
+
+
+def test_an_initialize_that_is_taken_back_keeps_nobody_waiting() -> None:
+    book = PairingPlaybook()
+    (post,) = book.posts(book.host(INITIALIZE))
+    book.host(tool_call(1))
+    commands = book.host(cancelled(0))
+    assert Abandon(post.exchange) in commands
+    assert tool_call(1) in [post.body for post in book.posts(commands)]
+
+
+def test_where_it_fails_what_waits_behind_it_meets_the_same() -> None:
+    book = PairingPlaybook()
+    (post,) = book.posts(book.host(INITIALIZE))
+    book.host(tool_call(1))
+    commands = book.fails(post.exchange, Cause.UNREACHABLE, sent=False, definite=True)
+    assert [fault(told)["id"] for told in book.told(commands)] == [0]
+    (post,) = book.posts(commands)
+    assert post.body == tool_call(1)
+
+
 # -- the stamp
 
 
