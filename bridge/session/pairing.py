@@ -16,12 +16,10 @@ says waits. An answer that makes doubtful which era the server speaks is held ba
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, probing
-from bridge.session.clients import Clients
 from bridge.session.commands import Command, Deliver, SendToHost
 from bridge.session.events import (
     ConnectDelayed,
@@ -40,15 +38,13 @@ from bridge.session.events import (
 )
 from bridge.session.faults import Fault
 from bridge.session.first_contact import FirstContact
+from bridge.session.host_lanes import HostLanes
 from bridge.session.lane import Desk, Lane, TranslatedLane
 from bridge.session.lanes import Lanes
 from bridge.session.probing import LEGACY, MODERN, Eras, Verdict
 from bridge.session.server_era import PROBE_TIMER, ServerEra
 from bridge.session.session import Transport
 from bridge.session.undecided import Undecided
-
-if TYPE_CHECKING:
-    from bridge.era.upgrade import Upgrade
 
 _META_VERSION = mcp.META_VERSION.encode()
 
@@ -82,19 +78,14 @@ class Pairing:
             desk, transport, patience, request_timeout, redact, self._receive, keeps_responses=keeps_responses
         )
         self._server = ServerEra(desk, lanes, eras, self._settled, is_fixed=is_fixed)
-        self._legacy_host: Lane | None = None
-        self._modern_host: Lane | None = None
-        self._clients = Clients(lanes)
+        self._hosts = HostLanes(lanes)
         self._first_contact = FirstContact(
             url, patience, do=desk.do, fail=self._never_connected, waits=lambda: self.busy, now=lambda: desk.now
         )
         self._undecided = Undecided()
         self._beside: Request | None = None
-        self._introduction: Response | None = None
         self._closed = False
-        self._initialize: Request | None = None
         self._stamped: dict[RequestId, Request] = {}
-        self._is_initialized = False
         self._host_name = ""
 
     @property
@@ -171,7 +162,7 @@ class Pairing:
 
     def _host_batch(self, event: HostBatch) -> None:
         """Only a legacy host sends one (MCP 2025-03-26, Batching). A translator gets its members one by one."""
-        lane = self._legacy_host
+        lane = self._hosts.legacy
         is_held = self._server.is_asked or self._undecided.opening is not None
         if lane is not None and not isinstance(lane, TranslatedLane) and not is_held:
             lane.on(event)
@@ -198,16 +189,16 @@ class Pairing:
 
     def _note(self, message: Message) -> None:
         """An answer, or a notification; a modern host has only `notifications/cancelled` of these."""
-        lane = self._legacy_host
+        lane = self._hosts.legacy
         if isinstance(message, Response):
             lane = next((other for other in self._lanes if other.asks(message.id)), lane)
         elif isinstance(message, Notification):
             if message.method == mcp.CANCELLED:
                 lane = self._lane_that_awaits(mcp.cancelled_request(message.params)) or lane
             elif message.method == mcp.INITIALIZED:
-                self._is_initialized = True
+                self._hosts.is_initialized = True
             else:
-                lane = lane or self._modern_host
+                lane = lane or self._hosts.modern
         if lane is not None:
             lane.host(message)
 
@@ -227,29 +218,26 @@ class Pairing:
 
     def _legacy_request(self, request: Request) -> None:
         if request.method == mcp.INITIALIZE:
-            self._initialize = request
-            self._is_initialized = False
+            self._hosts.initialize = request
+            self._hosts.is_initialized = False
             self._host_name = mcp.client_name(request.params)
-        elif self._legacy_host is not None:
-            self._legacy_host.host(request)
+        elif self._hosts.legacy is not None:
+            self._hosts.legacy.host(request)
             return
-        if not self._server.eras and request is self._initialize:
+        if not self._server.eras and request is self._hosts.initialize:
             self._server.take_for_legacy()
         elif not self._server.eras:
             self._hold(request)
             return
         era = LEGACY if LEGACY in self._server.eras else MODERN
-        if self._legacy_host is None or self._legacy_host.era != era:
-            if self._legacy_host is not None:
-                self._lanes.retire(self._legacy_host)
-            self._legacy_host = self._lanes.native(LEGACY) if era == LEGACY else self._upgraded()
-        if era == LEGACY and self._server.wants_stamp and request is self._initialize:
+        lane = self._hosts.legacy_on(era)
+        if era == LEGACY and self._server.wants_stamp and request is self._hosts.initialize:
             self._stamped[request.id] = request
             self._undecided.opening = None if self._server.is_assumed else request.id
             request = probing.stamped(request)
-        elif request is self._initialize:
+        elif request is self._hosts.initialize:
             self._stamped.pop(request.id, None)
-        self._legacy_host.host(request)
+        lane.host(request)
 
     def _modern_request(self, request: Request) -> None:
         if self._server.may_be_modern and request.method not in mcp.LIST_METHODS:
@@ -259,11 +247,11 @@ class Pairing:
         if self._server.may_be_modern:
             # Run twice, should the server be a legacy one, it does no harm; so it need not wait for the answer.
             self._beside = request
+            self._hosts.modern_on_modern().host(request)
             self._server.ask(request)
-        if MODERN in self._server.eras or self._beside is request:
-            self._modern_host = self._modern_host or self._lanes.native(MODERN)
-            self._modern_host.host(request)
-        elif lane := self._clients.lane_for(request):
+        elif MODERN in self._server.eras:
+            self._hosts.modern_on_modern().host(request)
+        elif lane := self._hosts.clients.lane_for(request):
             lane.host(request)
         else:
             fault = Fault("too-many", "Too many different clients ask at the same time.")
@@ -273,14 +261,6 @@ class Pairing:
         if id_ is None:
             return None
         return next((lane for lane in self._lanes if lane.awaits(id_)), None)
-
-    # -- translators
-
-    def _upgraded(self) -> TranslatedLane[Upgrade]:
-        from bridge.era.upgrade import Upgrade
-
-        said, self._introduction = self._introduction, None
-        return self._lanes.translated(MODERN, lambda outlet: Upgrade(outlet, self._lanes.server_name, said))
 
     # -- the server
 
@@ -307,11 +287,11 @@ class Pairing:
         """The server was asked, in the name of `asked_by`, which its answer may serve as well."""
         if asked_by is not None and answer is not None and MODERN in self._server.eras:
             if asked_by.method == mcp.INITIALIZE:
-                self._introduction = answer
+                self._hosts.introduction = answer
             elif probing.asks_the_same(asked_by) and self._undecided.discard(asked_by):
                 self._desk.do(SendToHost(writing.answering(answer, asked_by.raw_id).line))
         self._go_on(verdict.fault)
-        self._introduction = None
+        self._hosts.introduction = None
 
     def _go_on(self, fault: Fault | None) -> None:
         """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still.
@@ -325,7 +305,7 @@ class Pairing:
             if deliver.request is None:
                 self._tell(lane, deliver)
             elif self._server.may_be(lane.era):
-                as_it_came = self._unstamped(deliver.request) if lane is self._legacy_host else deliver.request
+                as_it_came = self._unstamped(deliver.request) if lane is self._hosts.legacy else deliver.request
                 if as_it_came is deliver.request or fault is not None or not probing.is_stamps_fault(deliver):
                     self._tell(lane, deliver)
                 elif as_it_came.id not in self._undecided.withdrawn:
@@ -363,16 +343,18 @@ class Pairing:
 
     def _move_unanswered(self, request: Request) -> None:
         """The request that went up beside the question goes where it belongs, if it has no answer yet."""
-        lane = self._modern_host
+        lane = self._hosts.modern
         if lane is not None and lane.awaits(request.id):
             lane.host(writing.cancellation(request.raw_id))
-            self._retire(lane, opens_again=False)
+            self._hosts.retire(lane, self._server.eras, opens_again=False)
             self._host_message(request)
 
     def _move(self, lane: Lane, depended: list[Request]) -> None:
         """The host's requests that a doubted answer was about go where they should have gone."""
         requests = [self._unstamped(request) for request in depended if request.id not in self._undecided.withdrawn]
-        self._retire(lane, opens_again=any(request.method == mcp.INITIALIZE for request in requests))
+        self._hosts.retire(
+            lane, self._server.eras, opens_again=any(request.method == mcp.INITIALIZE for request in requests)
+        )
         for request in requests:
             self._host_message(request)
 
@@ -384,30 +366,6 @@ class Pairing:
         # A translator's requests have ids of its own, and it knows itself which the host took back.
         if isinstance(lane, TranslatedLane) or deliver.about not in self._undecided.withdrawn:
             lane.pass_on(deliver)
-
-    def _retire(self, lane: Lane, *, opens_again: bool) -> None:
-        """Use a lane no more. A legacy host that has opened goes on in a new one as if it had opened that."""
-        self._lanes.retire(lane)
-        if lane.era == LEGACY:
-            # None of these sessions is worth anything any more; a subscription there would never hear a word.
-            self._clients.retire()
-        if lane is self._modern_host:
-            self._modern_host = None
-        if lane is self._legacy_host:
-            self._legacy_host = None
-            if self._initialize is not None and not opens_again:
-                self._take_over(self._initialize, lane)
-
-    def _take_over(self, initialize: Request, before: Lane) -> None:
-        initialized = self._is_initialized
-        set_up: list[Request] = before.translator.set_up if isinstance(before, TranslatedLane) else before.set_up
-        if LEGACY in self._server.eras:
-            self._legacy_host = self._lanes.taking_over(
-                lambda session: session.adopt(initialize, set_up, is_initialized=initialized)
-            )
-        else:
-            lane = self._legacy_host = self._upgraded()
-            lane.translator.adopt(initialize, initialized, set_up)
 
 
 def _is_of_opening(message: Message) -> bool:
