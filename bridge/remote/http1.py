@@ -20,6 +20,7 @@ Header = tuple[bytes, bytes]
 
 _MAX_HEAD = 64 * 1024
 _LARGE = 256 * 1024
+_MOST_INTERIM = 100
 _BEGINNING = 9
 _BEGINNING_SECONDS = 0.5
 
@@ -51,6 +52,7 @@ class HttpConnection:
         self._http = _grammar()
         self._left = 0
         self._went_out = True
+        self._interim = 0
         self._read_timeout: float | None = None
 
     async def request(
@@ -73,6 +75,7 @@ class HttpConnection:
             self._http.send_with_data_passthrough(h11.Data(data=body))
         self._http.send(h11.EndOfMessage())
         self._went_out = False
+        self._interim = 0
         try:
             if body is not None and len(body) > PIECE:
                 response = await self._upload(head, body)
@@ -100,7 +103,12 @@ class HttpConnection:
             return
         pieces: list[bytes] = []
         while True:
-            event = self._http.next_event()
+            try:
+                event = self._http.next_event()
+            except h11.RemoteProtocolError:
+                if pieces:  # What came well before is of use: the events of a stream.
+                    yield b"".join(pieces)
+                raise
             if isinstance(event, h11.Data):
                 pieces.append(bytes(event.data))
             elif event is h11.NEED_DATA:
@@ -172,12 +180,7 @@ class HttpConnection:
     def _head_in(self, data: bytes) -> h11.Response | None:
         """Take what was received; return the head of the response, once it is whole."""
         self._http.receive_data(data)
-        while True:
-            event = self._http.next_event()
-            if isinstance(event, h11.Response):
-                return event
-            if not isinstance(event, h11.InformationalResponse):
-                return None
+        return self._buffered_head()
 
     async def _received_head(self) -> h11.Response | None:
         """The head of a response that came before the connection broke."""
@@ -192,12 +195,21 @@ class HttpConnection:
     # -- receiving
 
     async def _head(self) -> h11.Response:
+        while (response := self._buffered_head()) is None:
+            await self._receive()
+        return response
+
+    def _buffered_head(self) -> h11.Response | None:
+        """The head of the response, where what was received holds it whole. Raises `h11.RemoteProtocolError`."""
         while True:
             event = self._http.next_event()
             if isinstance(event, h11.Response):
                 return event
-            if not isinstance(event, h11.Event):
-                await self._receive()
+            if not isinstance(event, h11.InformationalResponse):
+                return None
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                raise h11.RemoteProtocolError(f"more than {_MOST_INTERIM} interim responses and no final one")
 
     async def _beginning(self) -> bytes:
         """What came instead of HTTP, as much as tells another protocol that is not text."""

@@ -47,8 +47,8 @@ class Head:
 
     @property
     def length(self) -> int:
-        """The length in bytes that is told of the body, 0 where none is told."""
-        return int(self.first(b"content-length") or 0)
+        """The length in bytes that is told of the body; 0 where none is, or where it means nothing (RFC 9112, 6.3)."""
+        return 0 if self.first(b"transfer-encoding") else int(self.first(b"content-length") or 0)
 
 
 def decoded(head: Head, connection: HttpConnection) -> AsyncIterator[bytes]:
