@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def _start(row: Equipment, site: Site, stack: contextlib.ExitStack) -> Running:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
             **identity,  # type: ignore[call-overload]
         )
         stack.callback(_end, process)
@@ -140,9 +142,13 @@ def _version(row: Equipment, site: Site) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it and what it started, which is a group of its own."""
     process.terminate()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=stretched(END_DEADLINE))
-    except subprocess.TimeoutExpired:
+    if sys.platform == "win32":
         process.kill()
-        process.wait(timeout=stretched(END_DEADLINE))
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=stretched(END_DEADLINE))
