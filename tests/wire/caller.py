@@ -50,8 +50,8 @@ class Called:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
-        return self.ended - self.began
+        """How long it took, or has taken so far."""
+        return (self.ended or time.monotonic()) - self.began
 
     @property
     def body(self) -> bytes:
