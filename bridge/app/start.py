@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bridge.config import Settings
+from bridge.config import Settings, ascii_host
 from bridge.errors import UsageError
 from bridge.host.takeover import take_over
 from bridge.remote.begun import BegunConnection
@@ -94,4 +94,4 @@ class Trust:
 def _first_hop(url: str, proxy: Proxy | None) -> tuple[str, int]:
     """Host and port of the first TCP connection, as `Way.first_hop`, whose module is dear to import."""
     parts = urlsplit(proxy.url if proxy else url)
-    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    return ascii_host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 0)

@@ -185,6 +185,7 @@ def test_a_proxy_that_cannot_be_used_is_told_before_anything_is_connected(
         ("http://localhost/mcp", None),
         ("http://[::1]:8080/mcp", None),
         ("https://example.com./mcp", None),
+        ("https://bücher.example/mcp", None),
         ("https://example.com/mcp", "http://proxy.example:3128"),
         ("https://example.com/mcp", "proxy.example"),
         ("https://example.com/mcp", "https://user:pass@[::1]"),

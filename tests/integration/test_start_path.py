@@ -33,9 +33,9 @@ KNOWN = ("--protocol", "legacy")
 OWN = {
     "the command line: a plain one is read without click": (
         "cli cli.main cli.plain cli.option_table cli.settings cli.running errors config config.settings"
-        " config.signing_in"
+        " config.signing_in config.host_names"
     ),
-    "what is begun while the rest is imported": "app app.start remote remote.begun remote.proxy",
+    "what is begun while the rest is imported": "app app.start host.takeover remote remote.begun remote.proxy",
     "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.sleep",
     "the log, and what keeps secrets out of it": "app.log app.log_head app.redact",
     "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent",
@@ -50,15 +50,17 @@ OWN = {
     ),
     "HTTP: connections, requests, answers": (
         "remote.exchanges remote.connections remote.connecting remote.dialing remote.lookups remote.wire remote.http1"
-        " remote.responses remote.budget remote.cookies"
+        " remote.responses remote.budget remote.cookies remote.reuse remote.uploading remote.decoding remote.redirects"
+        " remote.refused remote.descriptors"
     ),
     "which eras host and server speak": (
-        "session session.pairing session.probing session.server_era session.first_contact session.clients"
+        "session session.pairing session.host_lanes session.undecided session.probing session.server_era"
+        " session.first_contact session.clients"
         " session.lanes session.lane session.commands session.events session.intake era era.outlet"
     ),
     "the session of a legacy server": (
         "session.session session.machine session.ledger session.calls session.deadlines session.answers session.gate"
-        " session.legacy session.listening session.cursor session.notes session.opening session.sending"
+        " session.legacy session.listening session.cursor session.pauses session.notes session.opening session.sending"
         " session.verdicts session.faults"
     ),
     "answering the host in time, should somebody have to sign in": (

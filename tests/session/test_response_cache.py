@@ -616,6 +616,16 @@ def test_a_legacy_host_is_answered_from_what_a_modern_server_lets_be_kept() -> N
     assert told(found(look, kept()))["result"] == {"tools": []}
 
 
+def test_what_the_bridge_asks_itself_is_asked_whatever_is_kept_and_then_kept() -> None:
+    play = PairingPlaybook(keeps_responses=True)
+    look = next(one for one in play.host(asked(1, "server/discover")) if isinstance(one, FindResponse))
+    del play.lookups[look.exchange]
+    (probe,) = play.posts(play.on(ResponseFound(look.exchange, kept(discovered() | {"ttlMs": 60_000}), WALL)))
+    commands = play.answers(probe.exchange, result(own_id(probe), discovered() | {"ttlMs": 60_000}))
+    assert [one.question for one in commands if isinstance(one, KeepResponse)] == [look.question]
+    assert told(commands)["id"] == 1, "the host's own request is the same, and has that answer"
+
+
 def test_without_the_cache_nothing_is_looked_for() -> None:
     play = PairingPlaybook(MODERN)
     (command,) = [one for one in play.host(asked(1, "server/discover")) if not hasattr(one, "timer")]
