@@ -3,6 +3,8 @@
 import asyncio
 import re
 import ssl
+from types import SimpleNamespace
+from typing import cast
 
 import h11
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.remote.http1 import HttpConnection
-from bridge.remote.reuse import kept_seconds
+from bridge.remote.reuse import kept_seconds, may_serve
+from bridge.remote.wire import Wire
 from bridge.session.events import BodyReceived, ExchangeFailed
 from tests.support.exchanging import Exchanging
 from tests.support.pieces import cut, unhurried
@@ -124,6 +127,15 @@ async def test_only_a_connection_on_which_nothing_is_left_serves_again(
 
 async def test_a_connection_that_is_new_serves() -> None:
     assert answered(b"").may_serve(0.0)
+
+
+def test_a_request_that_did_not_go_out_whole_keeps_it_from_serving() -> None:
+    wire = SimpleNamespace(has_news=False, unsent=0)
+    grammar = h11.Connection(h11.CLIENT)
+    told = [
+        may_serve(grammar, cast("Wire", wire), went_out=went_out, expires=1.0, now=0.0) for went_out in (True, False)
+    ]
+    assert told == [True, False]
 
 
 @pytest.mark.parametrize("part", ["news", "unsent_bytes"])

@@ -10,11 +10,13 @@ import pytest
 
 from bridge.remote import uploading
 from bridge.remote.exchanges import RemoteRequest
+from bridge.remote.http1 import HttpConnection
 from bridge.remote.wire import _in_the_system
 from bridge.session.events import BodyReceived, Cause, ExchangeFailed
 from tests.support.exchanging import Exchanging, only
 from tests.support.guarding import At, Guard
 from tests.support.raw_server import Answers, Peer, RawServer, Talk, response
+from tests.support.scripted_wire import pair
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +115,16 @@ async def test_an_answer_on_a_connection_that_can_take_nothing_any_more_counts()
         assert head.status_code == 503
         assert not connection.sent
         at.close()
+
+
+async def test_an_answer_that_the_event_loop_has_not_seen_yet_counts() -> None:
+    async with pair() as (wire, other):
+        http = HttpConnection(wire)
+        other.send(TOO_LARGE)
+        other.close()  # What is written from here on fails, and takes along what was not read.
+        headers = [(b"host", b"x"), (b"content-length", b"%d" % MUCH)]
+        assert (await http.request(b"POST", b"/", headers, BODY, None)).status_code == 413
+        assert not http.sent
 
 
 async def test_an_answer_that_begins_early_does_not_keep_the_rest_from_being_sent() -> None:

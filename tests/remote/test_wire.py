@@ -228,6 +228,13 @@ async def test_news_that_came_through_the_loop() -> None:
         assert told == [True, False, True]
 
 
+async def test_reading_that_is_paused_counts_as_news() -> None:
+    async with pair() as (wire, _):
+        assert not wire.has_news
+        wire._is_paused = True
+        assert wire.has_news
+
+
 async def test_a_connection_that_was_given_up_is_no_end_and_counts_as_news() -> None:
     async with pair() as (wire, _):
         wire.abort()
