@@ -6,7 +6,7 @@ wait (`drained`) while that is too much.
 | what one turn of the event loop has to write | who writes it |
 |---|---|
 | up to `select.PIPE_BUF` bytes, nothing is waiting, and the system says that the pipe or socket has room | the loop |
-| anything else, and everything on Windows | a thread of its own |
+| anything else, and everything on Windows | a thread of its own, which there is from the first time on |
 
 A pipe that is ready takes that many bytes without blocking (POSIX, write), so the short answers, which are most, are
 spared the way through another thread.
@@ -55,8 +55,7 @@ class HostOutput:
         self._ended = asyncio.Event()
         self._poll = _watched(descriptor)
         _widen(descriptor)
-        self._thread = threading.Thread(target=self._run, name="host-output", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def write(self, line: Octets) -> None:
         """Take one line, which has no newline in it, to be written."""
@@ -81,7 +80,9 @@ class HostOutput:
     async def close(self, seconds: float) -> None:
         """Write what is left, for so long at the most."""
         self._flush()
-        self._lines.put(None)
+        if self._thread is None:
+            return
+        self._hand_over(None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
@@ -102,7 +103,13 @@ class HostOutput:
                 # Whoever shares a socket and made it non-blocking leaves a rest.
                 lines = [data[written : size - len(self._end)]] if written < size else []
         for line in lines:
-            self._lines.put(line)
+            self._hand_over(line)
+
+    def _hand_over(self, line: Octets | None) -> None:
+        self._lines.put(line)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="host-output", daemon=True)
+            self._thread.start()
 
     def _has_room_now(self) -> bool:
         return self._poll is not None and self._poll.poll(0) == [(self._descriptor, select.POLLOUT)]

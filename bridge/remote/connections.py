@@ -32,7 +32,6 @@ from typing import Any
 import h11
 
 from bridge.remote.connecting import NotConnected, Way
-from bridge.remote.descriptors import room_for_connections
 from bridge.remote.http1 import HttpConnection
 from bridge.remote.reuse import KEPT_UNANNOUNCED, kept_seconds
 
@@ -80,6 +79,8 @@ class Connections:
             else:
                 self._lent += 1
                 if self._lent == _MANY:
+                    from bridge.remote.descriptors import room_for_connections
+
                     self._most = min(_MOST, room_for_connections(_MOST))
             self._on_call()
         try:

@@ -9,7 +9,7 @@ None is asked for; some servers compress all the same.
 | `deflate` | zlib's format (RFC 1950), or bare (RFC 1951), as some servers send it: the first two bytes tell |
 | any other | as it is |
 
-A body that ends within what was compressed raises `Incomplete`.
+A body that ends within what was compressed is as incomplete as one that ends before its length.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
+
+import h11
 
 _INFLATE_AT_ONCE = 256 * 1024
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
@@ -26,18 +28,12 @@ _ZLIB_HEAD = 2
 _DEFLATE_METHOD = 8
 
 
-class Incomplete(zlib.error):
-    """A compressed body broke off."""
-
-
-def is_compressed(coding: bytes) -> bool:
-    """Whether a body of this `Content-Encoding` has to be decoded."""
-    return coding.strip().lower() in {b"gzip", b"x-gzip", b"deflate"}
-
-
 async def decompressed(pieces: AsyncIterator[bytes], coding: bytes) -> AsyncIterator[bytes]:
-    """The pieces of a compressed body, decoded, each at most 256 kB. Raises `zlib.error`, and what `pieces` raises."""
-    decoder = _Deflate() if coding.strip().lower() == b"deflate" else _Gzip()
+    """The pieces of a body compressed by `coding` (lower case), decoded, each at most 256 kB.
+
+    Raises `zlib.error`, `h11.RemoteProtocolError` where it broke off, and what `pieces` raises.
+    """
+    decoder = _Deflate() if coding == b"deflate" else _Gzip()
     async for piece in pieces:
         data = decoder.take(piece)
         while data:
@@ -48,7 +44,7 @@ async def decompressed(pieces: AsyncIterator[bytes], coding: bytes) -> AsyncIter
             await asyncio.sleep(0)
             data = decoder.take(b"")
     if decoder.is_within:
-        raise Incomplete("the compressed body broke off")
+        raise h11.RemoteProtocolError("the compressed body broke off")
 
 
 class _Gzip:

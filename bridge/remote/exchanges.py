@@ -38,12 +38,10 @@ from bridge.remote.connecting import NotConnected, origin_of
 from bridge.remote.connections import Connections, NoPlace
 from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
-from bridge.remote.decoding import Incomplete
-from bridge.remote.http1 import Header, HttpConnection
+from bridge.remote.http1 import Header, HttpConnection, Stalled
 from bridge.remote.redirects import Redirects
 from bridge.remote.refused import Refused
 from bridge.remote.responses import MAX_PAGE_BYTES, Head, decoded, retry_after, said_by, skip
-from bridge.remote.uploading import Stalled
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -213,9 +211,6 @@ class Remote:
         except EventTooLarge as problem:
             connection.abort()
             raise refused.too_large(url, problem) from problem
-        except Incomplete as problem:
-            self._broken(request, url, problem, head, sent=True)
-            return None
         except zlib.error as problem:
             raise refused.not_decompressed(url) from problem
         except (OSError, h11.ProtocolError) as problem:

@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Sequence
 import h11
 
 from bridge.remote.reuse import may_serve
-from bridge.remote.uploading import PIECE, Stalled, Upload
 from bridge.remote.wire import Wire
 
 Header = tuple[bytes, bytes]
+
+AT_ONCE = 64 * 1024
+"""A request's body up to this size is handed to the system at once."""
 
 _MAX_HEAD = 64 * 1024
 _LARGE = 256 * 1024
@@ -27,6 +29,10 @@ _BEGINNING_SECONDS = 0.5
 
 class Disconnected(ConnectionError):
     """The server closed the connection instead of answering."""
+
+
+class Stalled(ConnectionError):
+    """The server holds the connection and takes nothing of the request any more."""
 
 
 class NotHttp(h11.RemoteProtocolError):
@@ -77,7 +83,7 @@ class HttpConnection:
         self._went_out = False
         self._interim = 0
         try:
-            if body is not None and len(body) > PIECE:
+            if body is not None and len(body) > AT_ONCE:
                 response = await self._upload(head, body)
             else:
                 self._wire.send(head + body if body else head)
@@ -169,6 +175,8 @@ class HttpConnection:
     # -- sending
 
     async def _upload(self, head: bytes, body: bytes) -> h11.Response:
+        from bridge.remote.uploading import Upload  # Few requests are so large.
+
         self.was_slow = True
         upload = Upload(self._wire, self._head_in)
         try:

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 import h11
 
 from bridge.protocol import mcp
-from bridge.remote.decoding import decompressed, is_compressed
 from bridge.remote.http1 import HttpConnection
 from bridge.session.faults import server_message
 
 MAX_PAGE_BYTES = 64 * 1024
 """As much as is read of a response that is not for the host: an error page, a redirect's body."""
 
+_COMPRESSED = frozenset((b"gzip", b"x-gzip", b"deflate"))
 _REFUSAL_SECONDS = 5.0
 _REDIRECT_SECONDS = 1.0
 
@@ -53,9 +53,11 @@ class Head:
 
 def decoded(head: Head, connection: HttpConnection) -> AsyncIterator[bytes]:
     """The body without its content coding. Raises as `HttpConnection.body`, and `zlib.error`."""
-    coding = head.first(b"content-encoding")
-    if coding is None or not is_compressed(coding):
+    coding = (head.first(b"content-encoding") or b"").strip().lower()
+    if coding not in _COMPRESSED:
         return connection.body()
+    from bridge.remote.decoding import decompressed  # None is asked for.
+
     return decompressed(connection.body(), coding)
 
 

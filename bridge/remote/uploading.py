@@ -19,16 +19,10 @@ from collections.abc import Callable
 
 import h11
 
+from bridge.remote.http1 import AT_ONCE, Stalled
 from bridge.remote.wire import Wire
 
-PIECE = 64 * 1024
-"""A request up to this size is handed to the system at once."""
-
 _STALLED_SECONDS = 30.0
-
-
-class Stalled(ConnectionError):
-    """The server holds the connection and takes nothing of the request any more."""
 
 
 class Upload:
@@ -47,13 +41,13 @@ class Upload:
 
     async def send(self, head: bytes, body: bytes) -> h11.Response | None:
         """Send it all, or until an answer comes; return that answer. Raises OSError, `Stalled` among it."""
-        rest = memoryview(body)[PIECE:]
-        piece: bytes | memoryview = head + body[:PIECE]
+        rest = memoryview(body)[AT_ONCE:]
+        piece: bytes | memoryview = head + body[:AT_ONCE]
         while piece:
             answer = await self._early_answer()
             if answer is None:
                 self._wire.send(piece)
-                piece, rest = rest[:PIECE], rest[PIECE:]
+                piece, rest = rest[:AT_ONCE], rest[AT_ONCE:]
                 answer = await self._until_there_is_room()
             if answer is not None:
                 if answer.status_code < 300:
