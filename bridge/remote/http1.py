@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Sequence
 
 import h11
@@ -76,7 +77,7 @@ class HttpConnection:
         """
         self.sent = self.was_slow = False
         self._read_timeout = read_timeout
-        head = self._http.send(h11.Request(method=method, target=target, headers=list(headers))) or b""
+        head = self._http.send(_checked(method, target, tuple(headers))) or b""
         if body is not None:
             self._http.send_with_data_passthrough(h11.Data(data=body))
         self._http.send(h11.EndOfMessage())
@@ -239,6 +240,12 @@ class HttpConnection:
         if not data and self._http.their_state is h11.SEND_RESPONSE:
             raise Disconnected("the server closed the connection without an answer")
         self._http.receive_data(data)
+
+
+@functools.lru_cache(maxsize=32)
+def _checked(method: bytes, target: bytes, headers: tuple[Header, ...]) -> h11.Request:
+    """A request's head, checked by h11; most are like one before. Raises `h11.LocalProtocolError`."""
+    return h11.Request(method=method, target=target, headers=list(headers))
 
 
 def _grammar() -> h11.Connection:
