@@ -14,7 +14,7 @@ import re
 import socket
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.remote.exchanges import RemoteRequest
@@ -144,14 +144,14 @@ class NumberedServer:
                 if answer.late_end is not End.KEEP:
                     await leave(peer, answer.late_end)
 
-    @contextlib.contextmanager
-    def hanging_up(self) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def hanging_up(self) -> AsyncIterator[None]:
         """Close all connections, and those that come in meanwhile after an answer of the script's."""
         self._hangs_up = True
-        for peer in self.connections:
-            peer.end()
+        closing = [asyncio.create_task(leave(peer, End.CLOSE)) for peer in self.connections]
         try:
             yield
+            await asyncio.gather(*closing)
         finally:
             self._hangs_up = False
 
@@ -182,8 +182,8 @@ async def delivered(peer: Peer) -> None:
 async def leave(peer: Peer, end: End) -> None:
     """End a connection from the server's side; the client's system knows of it then, unless it does not read."""
     if peer.writer.is_closing():
-        return
-    if end is End.RESET:
+        pass
+    elif end is End.RESET:
         sock = peer.writer.get_extra_info("socket")
         form = "hh" if sys.platform == "win32" else "ii"
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
@@ -214,9 +214,8 @@ async def ended(task: asyncio.Task[object], number: int, server: NumberedServer,
     await asyncio.wait({task, wrote}, timeout=stretched(LIMIT), return_when=asyncio.FIRST_COMPLETED)
     wrote.cancel()
     await asyncio.wait({task}, timeout=patience)
-    with contextlib.nullcontext() if task.done() else server.hanging_up():
-        async with asyncio.timeout(stretched(LIMIT)):
-            await task
+    async with contextlib.nullcontext() if task.done() else server.hanging_up(), asyncio.timeout(stretched(LIMIT)):
+        await task
 
 
 def outcome_of(events: list[Event]) -> Outcome:
