@@ -47,8 +47,8 @@ class NotHttp(h11.RemoteProtocolError):
 class HttpConnection:
     """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used.
 
-    `sent` tells whether all of the last request was handed to the system; `was_slow` whether its body was too large to
-    be handed over at once.
+    `sent` tells whether all of the last request was handed to the system, and the server may have got it; `was_slow`
+    whether its body was too large to be handed over at once.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -238,6 +238,7 @@ class HttpConnection:
     async def _receive(self) -> None:
         data = await self._read()
         if not data and self._http.their_state is h11.SEND_RESPONSE:
+            self.sent = self.sent and not self._wire.ended_unaware
             raise Disconnected("the server closed the connection without an answer")
         self._http.receive_data(data)
 

@@ -18,10 +18,15 @@ _MACOS_SO_NWRITE = 0x1024
 
 
 class Wire(asyncio.Protocol):
-    """Holds what the peer sent until it is read, up to a limit, and tells when what is written has gone."""
+    """Holds what the peer sent until it is read, up to a limit, and tells when what is written has gone.
+
+    `ended_unaware`: the peer closed the connection, and its end confirms less than was sent (RFC 9293, 3.10.7.4): it
+    closed before all of that had reached it. Only where the system tells (Linux, macOS).
+    """
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
+        self.ended_unaware = False
         self._loop = asyncio.get_running_loop()
         self._layers: list[asyncio.Transport] = []
         self._tls: ssl.SSLObject | None = None
@@ -49,6 +54,7 @@ class Wire(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._ended = True
+        self.ended_unaware = self.not_taken > 0
         self._wake()
         return False
 

@@ -52,6 +52,15 @@ async def test_a_request_that_is_not_answered_was_sent() -> None:
     assert http.sent
 
 
+async def test_a_request_that_the_server_closed_without_having_got_it_was_not_sent() -> None:
+    wire = ScriptedWire(b"")
+    wire.ended_unaware = True
+    http = HttpConnection(wire)
+    with pytest.raises(Disconnected):
+        await get(http)
+    assert not http.sent
+
+
 async def test_each_request_begins_as_not_sent() -> None:
     wire = ScriptedWire(response(b"one"))
     http = HttpConnection(wire)

@@ -2,6 +2,8 @@
 
 import asyncio
 import select
+import socket
+import sys
 
 import pytest
 
@@ -241,3 +243,15 @@ async def test_a_connection_that_was_given_up_is_no_end_and_counts_as_news() -> 
         with pytest.raises(ConnectionAbortedError):
             await wire.read()
         assert wire.has_news
+
+
+@pytest.mark.skipif(sys.platform not in {"linux", "darwin"}, reason="the system does not tell what was confirmed")
+@pytest.mark.parametrize("takes", [False, True])
+async def test_an_end_tells_whether_all_that_was_sent_had_been_taken(takes: bool) -> None:
+    async with pair() as (wire, other):
+        wire.send(b"request")
+        if takes:
+            assert other.recv(100) == b"request"
+        other.shutdown(socket.SHUT_WR)
+        assert await wire.read() == b""
+        assert wire.ended_unaware is not takes
