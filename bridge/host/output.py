@@ -116,20 +116,24 @@ class HostOutput:
 
     def _run(self) -> None:
         """Write until `None` comes: the thread's whole life."""
-        last = False
-        while not last:
-            batch, last = self._next()
-            if not self._broken:
-                try:
-                    for piece in batch:
-                        self._write_all(piece)
-                except OSError:
-                    self._broken = True
-                    self._tell(self._on_broken)
-            self._written += sum(map(len, batch))
-            if not self._room.is_set() and self._put - self._written < _LOW_WATER:
-                self._tell(self._room.set)
+        while not self._write_next():
+            pass
         self._tell(self._ended.set)
+
+    def _write_next(self) -> bool:
+        """Write what comes next; return whether it was the last. While more is waited for, what was written is free."""
+        batch, last = self._next()
+        if not self._broken:
+            try:
+                for piece in batch:
+                    self._write_all(piece)
+            except OSError:
+                self._broken = True
+                self._tell(self._on_broken)
+        self._written += sum(map(len, batch))
+        if not self._room.is_set() and self._put - self._written < _LOW_WATER:
+            self._tell(self._room.set)
+        return last
 
     def _next(self) -> tuple[list[Octets], bool]:
         """Wait for a line and take with it what else is there: small lines joined, a large one as it is."""

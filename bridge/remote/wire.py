@@ -1,7 +1,8 @@
 """One TCP connection, with TLS or without, straight on asyncio's transports.
 
-Reading is paused exactly while more than `_HIGH_WATER` bytes wait here unread. `_govern_reading` alone decides it,
-after all that lets the buffer grow or empties it, so no way of reading can leave a connection paused.
+Reading is paused only while more than `_HIGH_WATER` bytes wait here unread, and nobody is about to take them.
+`_govern_reading` alone decides it, after all that lets the buffer grow or empties it, so no way of reading can leave a
+connection paused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import socket
 import ssl
 import sys
 
-_HIGH_WATER = 256 * 1024
+_HIGH_WATER = 64 * 1024
 _MACOS_SO_NWRITE = 0x1024
 
 
@@ -48,7 +49,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received.append(data)
         self._size += len(data)
-        if self._size > _HIGH_WATER:
+        # Whoever waits takes it before the event loop reads on.
+        if self._size > _HIGH_WATER and (self._waiter is None or self._waiter.done()):
             self._govern_reading()
         self._wake()
 
@@ -197,6 +199,9 @@ class Wire(asyncio.Protocol):
         if self.transport is None:
             raise ConnectionResetError("the connection was closed during the TLS handshake")
         self._layers.append(self.transport)
+        limit = getattr(self.transport, "set_read_buffer_limits", None)
+        if limit is not None:  # What waits to be deciphered while reading is paused; 256 kB, where nothing is said.
+            limit(_HIGH_WATER)
         self._tls = self.transport.get_extra_info("ssl_object")
 
     def abort(self) -> None:

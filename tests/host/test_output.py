@@ -7,6 +7,7 @@ import select
 import sys
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -138,6 +139,24 @@ async def test_a_large_line_is_not_copied_together_with_others(gate: Gate) -> No
     assert b"".join(gate.pieces) == b"first\na\nb\n" + large + b"\nc\n" + large + b"\n" + large + b"\n\n"
     assert [piece for piece in gate.pieces if len(piece) >= MIB] == [large] * 3
     assert b"a\nb\n" in gate.pieces
+
+
+async def test_a_line_that_was_written_is_held_no_longer(gate: Gate) -> None:
+    class Line(bytearray):
+        """One that can be watched."""
+
+    line = Line(b"x" * MIB)
+    held = weakref.ref(line)
+    output = HostOutput(NO_DESCRIPTOR, not_broken)
+    output.write(line)
+    del line
+    gate.let(2)
+    begun = time.monotonic()
+    while held() is not None:
+        assert time.monotonic() - begun < stretched(5), "it is held while the next one is waited for"
+        await asyncio.sleep(0.001)
+    gate.open()
+    await output.close(stretched(1))
 
 
 async def test_many_small_lines_are_joined_in_bounded_portions(gate: Gate) -> None:
