@@ -94,6 +94,8 @@ LENGTHS: list[Hostile] = [
     kept("204 with an answer", response(good(9), status=b"204 No Content"), said(204, b"")),
     kept("204 with 500 kB", response(b"x" * 500_000, status=b"204 No Content"), said(204, b"")),
     kept("204 with chunks", lines(CHUNKED, status=b"HTTP/1.1 204 None") + b"4\r\nnull\r\n0\r\n\r\n", said(204, b"")),
+    kept("204 with 1 TB announced", response(b"", status=b"204 No Content", length=10**12), said(204, b"")),
+    kept("304 with 1 TB announced", response(b"", status=b"304 Not Modified", length=10**12), said(304, b"")),
     kept("205 with a body", response(b"null", status=b"205 Reset"), said(205, b"null")),
     kept("304 with a body", response(BODY, status=b"304 Not Modified"), said(304, b"")),
     kept("202 with a body too long", response(b"Accepted!", status=b"202 Accepted", length=8), said(202, b"Accepted")),
