@@ -105,13 +105,15 @@ def proxy_refused(
     said: str,
     *,
     may_pass: bool = False,
+    wants_sign_in: bool = False,
     schemes: tuple[str, ...] = (),
     signed_in: bool = False,
 ) -> Told:
     """A proxy that connects to nothing; `said` is its answer, and begins with its status where it has one.
 
-    `may_pass`: it speaks of the server, not of its own rules. `schemes` are the ways to sign in that it offers, lower
-    case; `signed_in` tells whether it got a user and password.
+    `may_pass`: it speaks of the server, not of its own rules. `wants_sign_in`: it wants a user and password, or others
+    than it got, as one that says 407 does. `schemes` are the ways to sign in that it offers, lower case; `signed_in`
+    tells whether it got a user and password.
     """
     shown = said[:_MOST_SAID]
     if schemes and "basic" not in schemes:
@@ -122,7 +124,7 @@ def proxy_refused(
             "to its address, http://127.0.0.1:3128 as either comes.",
         )
     hint = _CHECK if may_pass else CHECK_PROXY
-    if said.startswith("407"):
+    if wants_sign_in or said.startswith("407"):
         hint = "The proxy requires a sign-in: put the user and password into the proxy's URL."
         if signed_in:
             hint = "The proxy does not accept the user and password in the proxy's URL: check them."

@@ -68,6 +68,7 @@ def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explan
             proxy or "",
             str(problem),
             may_pass=problem.may_pass,
+            wants_sign_in=problem.wants_sign_in,
             schemes=problem.schemes,
             signed_in=problem.signed_in,
         )

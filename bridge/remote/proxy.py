@@ -46,15 +46,23 @@ class Proxy(NamedTuple):
 class ProxyRefused(Exception):
     """A proxy answered, and connects to nothing; the text says how, beginning with a status where it is HTTP's.
 
-    `may_pass`: it speaks of the server, not of its own rules. `schemes` are the ways to sign in that it offers, lower
-    case, where that is what it wants; `signed_in` tells whether it got a user and password.
+    `may_pass`: it speaks of the server, not of its own rules. `wants_sign_in`: it wants a user and password, or others
+    than it got. `schemes` are the ways to sign in that it offers, lower case; `signed_in` tells whether it got a user
+    and password.
     """
 
     def __init__(
-        self, said: str, *, may_pass: bool = False, schemes: tuple[str, ...] = (), signed_in: bool = False
+        self,
+        said: str,
+        *,
+        may_pass: bool = False,
+        wants_sign_in: bool = False,
+        schemes: tuple[str, ...] = (),
+        signed_in: bool = False,
     ) -> None:
         super().__init__(said)
         self.may_pass = may_pass
+        self.wants_sign_in = wants_sign_in
         self.schemes = schemes
         self.signed_in = signed_in
 

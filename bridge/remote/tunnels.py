@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 _PAGE_SECONDS = 1.0
 _MAY_PASS = frozenset((502, 503, 504))
+_PROXY_AUTHENTICATE = b"proxy-authenticate"
+# What names the ways to sign in beside each status that wants one. It is the proxy that answers CONNECT, so 401 is its
+# own as well (Tinyproxy says so to a wrong password).
+_WANTS_SIGN_IN = {407: (_PROXY_AUTHENTICATE,), 401: (_PROXY_AUTHENTICATE, b"www-authenticate")}
 
 _NO_SIGN_IN, _PASSWORD = 0, 2
 _LONGEST = 255
@@ -76,8 +80,13 @@ async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
         async with asyncio.timeout(_PAGE_SECONDS):
             page = await said_by(Head(response), http)
             said = f"{said}: {page}" if page else said
-    schemes = _schemes(response) if status == 407 else ()
-    raise ProxyRefused(said, may_pass=status in _MAY_PASS, schemes=schemes, signed_in=proxy.auth is not None)
+    raise ProxyRefused(
+        said,
+        may_pass=status in _MAY_PASS,
+        wants_sign_in=status in _WANTS_SIGN_IN,
+        schemes=_schemes(response),
+        signed_in=proxy.auth is not None,
+    )
 
 
 async def ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
@@ -89,12 +98,13 @@ async def ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
     if version != 5:
         raise ProxyRefused("it does not speak SOCKS 5")
     if chosen != method:
-        raise ProxyRefused("it requires another kind of authentication")
+        # Where it was offered no password, that is what it most likely wants.
+        raise ProxyRefused("it requires another kind of authentication", wants_sign_in=proxy.auth is None)
     if proxy.auth:
         await wire.write(b"\1" + b"".join(_counted(part.encode(), "its user or password") for part in proxy.auth))
         _, refused = await replies.take(2)
         if refused:
-            raise ProxyRefused("it did not accept user and password")
+            raise ProxyRefused("it did not accept user and password", wants_sign_in=True, signed_in=True)
     await wire.write(b"\5\1\0" + _address(origin.host) + origin.port.to_bytes(2))
     version, code, _, kind = await replies.take(4)
     if version != 5:
@@ -135,10 +145,13 @@ def _check_silence(unasked: bytes) -> None:
 
 
 def _schemes(response: h11.Response) -> tuple[str, ...]:
-    """The ways to sign in that a proxy offers (RFC 9110, 11.7.1), lower case."""
+    """The ways to sign in that a proxy offers where it wants one (RFC 9110, 11.7.1), lower case."""
+    names = _WANTS_SIGN_IN.get(response.status_code)
+    if names is None:
+        return ()
     from bridge.oauth.challenge import parse_challenges
 
-    values = (value.decode("latin-1") for value in Head(response).every(b"proxy-authenticate"))
+    values = (value.decode("latin-1") for name in names for value in Head(response).every(name))
     return tuple(dict.fromkeys(challenge.scheme for challenge in parse_challenges(values)))
 
 

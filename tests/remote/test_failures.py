@@ -127,6 +127,18 @@ def test_a_proxy_that_does_not_accept_the_password_is_told_from_one_that_got_non
     }
 
 
+def test_a_proxy_that_wants_a_sign_in_without_saying_407_gets_the_same_hints() -> None:
+    another = "it requires another kind of authentication"
+    told = {
+        said: connecting(ProxyRefused(said, wants_sign_in=True, signed_in=signed_in), proxy=PROXY)[2]
+        for said, signed_in in ((another, False), ("401 Unauthorized", True))
+    }
+    assert told == {
+        another: "The proxy requires a sign-in: put the user and password into the proxy's URL.",
+        "401 Unauthorized": "The proxy does not accept the user and password in the proxy's URL: check them.",
+    }
+
+
 def test_what_a_proxy_says_is_cut() -> None:
     assert len(connecting(ProxyRefused("403 " + "x" * 5000), proxy=PROXY)[1]) < 500
 

@@ -75,6 +75,7 @@ async def test_socks_that_does_not_know_the_password() -> None:
         assert isinstance(failure.reason, ProxyRefused)
         assert "password" in str(failure.reason)
         assert AUTH[1] not in str(failure.reason)
+        assert (failure.reason.wants_sign_in, failure.reason.signed_in) == (True, True)
 
 
 @pytest.mark.parametrize(("auth", "method"), [(None, 2), (None, 255), (AUTH, 255), (AUTH, 0)])
@@ -83,6 +84,7 @@ async def test_socks_that_wants_another_sign_in(auth: tuple[str, str] | None, me
         failure = await refusal(Way(PLAIN, proxied("socks5", front, auth), None))
         assert isinstance(failure.reason, ProxyRefused)
         assert "another kind of authentication" in str(failure.reason)
+        assert failure.reason.wants_sign_in == (auth is None)
 
 
 async def test_what_is_not_socks() -> None:

@@ -232,6 +232,25 @@ async def test_the_ways_to_sign_in_that_a_proxy_offers(
         failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
         assert failure.reason.schemes == schemes
+        assert failure.reason.wants_sign_in
+
+
+@pytest.mark.parametrize("name", [b"proxy-authenticate", b"www-authenticate"])
+async def test_a_proxy_that_says_401_to_connect_means_itself(name: bytes, client_tls: ssl.SSLContext) -> None:
+    answer = response(b"", name + b": Negotiate", status=b"401 Unauthorized")
+    async with RawServer(TunnelProxy(answer=answer)) as front:
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        assert isinstance(failure.reason, ProxyRefused)
+        assert failure.reason.wants_sign_in
+        assert failure.reason.schemes == ("negotiate",)
+
+
+async def test_a_proxy_that_forbids_wants_no_sign_in(client_tls: ssl.SSLContext) -> None:
+    answer = response(b"", b"www-authenticate: Basic", status=b"403 Forbidden")
+    async with RawServer(TunnelProxy(answer=answer)) as front:
+        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        assert isinstance(failure.reason, ProxyRefused)
+        assert (failure.reason.wants_sign_in, failure.reason.schemes) == (False, ())
 
 
 @pytest.mark.parametrize(
