@@ -106,7 +106,6 @@ class Bridge:
             FindResponse: lambda command: self._responses().find(command),
             KeepResponse: lambda command: self._responses().keep(command),
             DropResponses: lambda command: self._responses().drop(command),
-            Report: self._report,
         }
 
     def connect(self, remote: Remote, drop_idle: Callable[[], None], wish: Callable[[], None] = lambda: None) -> None:
@@ -159,7 +158,11 @@ class Bridge:
                 self._output.write(jsonrpc.error_line(event.message.raw_id, SERVER_ERROR, _DEFECT))
             return
         for command in commands:
-            self._act[type(command)](command)
+            if type(command) is Report:
+                # After what the host is told in this turn of the loop: the first line of a log costs milliseconds.
+                self._loop.call_soon(self._loop.call_soon, self._report, command)
+            else:
+                self._act[type(command)](command)
         if self._quiet is not None and not self._machine.busy:
             self._quiet.set()
 

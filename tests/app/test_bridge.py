@@ -132,7 +132,22 @@ async def test_a_report_goes_to_the_log(level: str, house: House, caplog: pytest
     caplog.set_level(logging.DEBUG, "bridge")
     house.on("a", do.Report(level, "100% of %s"))
     house.bridge.on_input(line("a"))
+    for _ in range(3):
+        await asyncio.sleep(0)
     assert [(record.levelname.lower(), record.getMessage()) for record in caplog.records] == [(level, "100% of %s")]
+
+
+async def test_the_host_has_its_answer_before_the_log_has_its_line(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "bridge")
+    house.on("a", do.Report("info", "connected"), do.SendToHost(b"{}"))
+    house.bridge.on_input(line("a"))
+    assert house.lines == [b"{}"]
+    assert caplog.records == []
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == ["connected"]
 
 
 # -- timers
