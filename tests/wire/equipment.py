@@ -98,6 +98,8 @@ class Site:
     """The environment it was installed into."""
     node: Path
     node_modules: Path
+    address: str = "127.0.0.1"
+    """Where it listens. Another in a network of its own (`far`) only; it is on 127.0.0.1 there too."""
 
     def write(self, name: str, text: str) -> Path:
         """Write one of its files."""
@@ -122,6 +124,7 @@ class Site:
     def as_json(self) -> Path:
         """Write the site for a program of `programs/`, and return the file."""
         told = {
+            "address": self.address,
             "ports": dict(self.ports),
             "ran": str(self.folder / "ran.txt"),
             "certificate": str(self.certificate("server.pem")),

@@ -2,6 +2,9 @@
 
 What such a call meets is decided by the order of packets: the end of the connection may be under way while the call is
 sent. The server runs none of these, so the host must not be told that it may have.
+
+Where the bridge keeps clear of a limit, a relay (`distance`) shows it. A limit that it cannot know it meets, and what
+came of that only TCP tells: such calls go by a link that TCP itself finds long (`far`).
 """
 
 from __future__ import annotations
@@ -15,15 +18,15 @@ from tests.wire.caller import Called, Caller
 from tests.wire.chosen import at_idle_limits, by_the_script
 from tests.wire.conftest import Here
 from tests.wire.distance import Distance
+from tests.wire.far import ONE_WAY, FarCall, Wanted, around, as_at, assert_none_is_in_doubt, collisions, far_calls
 
 pytestmark = pytest.mark.anyio
 
-ONE_WAY = 0.04
-"""Seconds each way: 80 ms there and back, as across an ocean."""
 BEFORE, AFTER, STEP = 0.2, 0.1, 0.0125
 """Calls are made from so long before the limit until so long after it, this far apart; all in seconds."""
 
 
+@by_the_script
 @pytest.mark.scene("calls around the idle limit of 5 s")
 @at_idle_limits("plain")
 async def test_no_call_around_the_usual_idle_limit_is_in_doubt(spot: Here) -> None:
@@ -40,14 +43,32 @@ async def test_no_call_around_an_announced_idle_limit_is_in_doubt(spot: Here) ->
 @pytest.mark.scene("calls around a short idle limit, unannounced")
 @at_idle_limits("brief")
 async def test_no_call_around_a_short_idle_limit_is_in_doubt(spot: Here) -> None:
-    await far_and_near(spot)
+    await call_around(spot, spot.url, None)
+    assert collisions(await call_from_afar(spot)) > 0
 
 
+@by_the_script
 @pytest.mark.scene("calls around a proxy's short idle limit")
 @at_idle_limits("proxy")
 async def test_no_call_around_a_proxys_idle_limit_is_in_doubt(spot: Here) -> None:
-    async with Distance(spot.port, ONE_WAY) as way:
-        await call_around(spot, f"http://127.0.0.1:{spot.origin.port}", Proxy(f"http://127.0.0.1:{way.port}"))
+    """No collision is demanded: Squid looks at its clock once a second."""
+    await call_around(spot, f"http://127.0.0.1:{spot.origin.port}", Proxy(f"http://127.0.0.1:{spot.port}"))
+    await call_from_afar(spot)
+
+
+async def test_no_call_that_meets_the_end_of_its_connection_is_in_doubt() -> None:
+    """As with the equipment, at a server that needs none."""
+    calls = await far_calls(Wanted(around(1.0, BEFORE, AFTER, STEP), limit=1.0))
+    assert_none_is_in_doubt(calls)
+    assert collisions(calls) > 0
+
+
+async def call_from_afar(spot: Here) -> list[FarCall]:
+    """Calls around the limit of another such door, which is 80 ms away."""
+    pauses = around(spot.equipment.row.idle[spot.door], BEFORE, AFTER, STEP)
+    calls = await far_calls(as_at(spot.equipment, spot.door, pauses))
+    assert_none_is_in_doubt(calls)
+    return calls
 
 
 async def far_and_near(spot: Here) -> None:
@@ -57,16 +78,14 @@ async def far_and_near(spot: Here) -> None:
 
 
 async def call_around(spot: Here, url: str, proxy: Proxy | None) -> None:
-    limit = spot.equipment.row.idle[spot.door]
-    count = round((BEFORE + AFTER) / STEP)
-    pauses = [limit - BEFORE + STEP * number for number in range(count)]
+    pauses = around(spot.equipment.row.idle[spot.door], BEFORE, AFTER, STEP)
     second = await asyncio.gather(*(call_twice(url, proxy, pause) for pause in pauses))
     doubted = [
         f"{called.told()} called {pause:.3f} s after the last answer"
         for called, pause in zip(second, pauses, strict=True)
         if called.is_in_doubt and spot.ran(called.mark) == 0
     ]
-    assert not doubted, f"{len(doubted)} of {count} calls are in doubt, and none of them ran: {doubted[:3]}"
+    assert not doubted, f"{len(doubted)} of {len(pauses)} calls are in doubt, and none of them ran: {doubted[:3]}"
     assert [called.told() for called in second if spot.ran(called.mark) > 1] == []
 
 

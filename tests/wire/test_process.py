@@ -11,10 +11,9 @@ import pytest
 from tests.support.bridge_process import BridgeProcess, launch
 from tests.wire.chosen import at, by_the_script
 from tests.wire.conftest import Here
-from tests.wire.distance import Distance
 from tests.wire.equipment import NAME, PASSWORD, USER
+from tests.wire.far import Wanted, as_at, far_calls
 from tests.wire.paths import TOOL
-from tests.wire.test_keep_alive import ONE_WAY
 
 pytestmark = pytest.mark.anyio
 
@@ -75,15 +74,16 @@ async def test_the_process_works_through_socks(spot: Here) -> None:
 @at("brief", serves=True)
 async def test_no_call_of_the_process_ends_in_doubt(spot: Here) -> None:
     limit = spot.equipment.row.idle[spot.door]
-    async with Distance(spot.port, ONE_WAY) as way, launch(f"http://127.0.0.1:{way.port}/mcp") as bridge:
-        await bridge.initialize()
-        kinds = []
-        for pause in (limit - 0.05, limit - 0.02, limit):
-            await bridge.request("tools/list")
-            await asyncio.sleep(pause)
-            line = await bridge.call(TOOL, pause=pause)
-            kinds.append(line.kind if "error" in line.value else "answered")
-        assert kinds == ["answered"] * 3
+    pauses = [limit - 0.05, limit - 0.02, limit]
+    calls = await far_calls(as_at(spot.equipment, spot.door, pauses, process=True))
+    assert [call for call in calls if not call.answered] == []
+
+
+async def test_a_call_of_the_process_that_meets_the_end_of_its_connection_is_answered() -> None:
+    """As with the equipment, at a server that needs none."""
+    limit = 0.3
+    calls = await far_calls(Wanted([limit - 0.05, limit - 0.02], limit=limit, process=True))
+    assert [call for call in calls if not call.answered] == []
 
 
 @pytest.mark.scene("the process: what a host is told")

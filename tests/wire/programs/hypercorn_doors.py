@@ -18,7 +18,7 @@ async def main() -> None:
     runs = []
     for door, port in told["ports"].items():
         config = Config()
-        config.bind = [f"127.0.0.1:{port}"]
+        config.bind = [f"{told['address']}:{port}"]
         config.accesslog = config.errorlog = "-"
         if door == "brief":
             config.keep_alive_timeout = 1

@@ -19,7 +19,7 @@ async def serve() -> None:
         own: dict[str, Any] = {"timeout_keep_alive": 1} if door == "brief" else {}
         if door == "tls":
             own = {"ssl_certfile": told["certificate"], "ssl_keyfile": told["key"]}
-        settings = uvicorn.Config(program, host="127.0.0.1", port=port, lifespan="off", log_level="info", **own)
+        settings = uvicorn.Config(program, host=told["address"], port=port, lifespan="off", log_level="info", **own)
         servers.append(uvicorn.Server(settings))
     await asyncio.gather(*(server.serve() for server in servers))
 

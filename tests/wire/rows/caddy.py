@@ -19,13 +19,19 @@ def start(site: Site) -> list[Command]:
 
     def door(name: str, *lines: str, to: int = site.origin, more: str = _FLOWING) -> str:
         scheme = "https" if name == "tls" or name.startswith("mutual") else "http"
-        named = [f"{scheme}://:{port[name]} {{", "bind 127.0.0.1", *lines, f"reverse_proxy 127.0.0.1:{to} {{", more]
+        named = [
+            f"{scheme}://:{port[name]} {{",
+            f"bind {site.address}",
+            *lines,
+            f"reverse_proxy 127.0.0.1:{to} {{",
+            more,
+        ]
         return "\n".join([*named, "}", "}"])
 
-    idle = "\n".join([f"servers 127.0.0.1:{port['brief']} {{", "timeouts {", f"idle {IDLE:g}s", "}", "}"])
+    idle = "\n".join([f"servers {site.address}:{port['brief']} {{", "timeouts {", f"idle {IDLE:g}s", "}", "}"])
     # An address has no name that the client could send in the handshake.
     nameless = "".join(
-        f"servers 127.0.0.1:{port[door]} {{\nstrict_sni_host insecure_off\n}}\n"
+        f"servers {site.address}:{port[door]} {{\nstrict_sni_host insecure_off\n}}\n"
         for door in ("mutual-1.3", "mutual-1.2")
     )
     sites = [

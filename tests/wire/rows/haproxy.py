@@ -39,7 +39,7 @@ def start(site: Site) -> list[Command]:
     mutual = f"{tls} ca-file {site.certificate('ca.pem')} verify required"
 
     def frontend(door: str, bind: str = "", *lines: str, backend: str = "origin") -> str:
-        named = [f"frontend {door}", f"bind 127.0.0.1:{port[door]} {bind}", *lines, f"default_backend {backend}"]
+        named = [f"frontend {door}", f"bind {site.address}:{port[door]} {bind}", *lines, f"default_backend {backend}"]
         return "\n    ".join(named) + "\n"
 
     refuses = (

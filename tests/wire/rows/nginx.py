@@ -32,12 +32,12 @@ http {{
 _PASS = "location / { proxy_pass http://origin; }"
 
 
-def _server(listen: str, *lines: str, inside: str = _PASS) -> str:
-    return "\n        ".join(["    server {", f"listen 127.0.0.1:{listen};", *lines, inside]) + "\n    }"
-
-
 def start(site: Site) -> list[Command]:
-    port = site.ports
+    def server(door: str, *lines: str, inside: str = _PASS) -> str:
+        name, _, how = door.partition(" ")
+        listen = f"listen {site.address}:{site.ports[name]} {how};"
+        return "\n        ".join(["    server {", listen, *lines, inside]) + "\n    }"
+
     refuses = (
         'location / { if ($http_authorization = "") { add_header WWW-Authenticate Bearer always; return 401; } '
         "proxy_pass http://origin; }"
@@ -47,21 +47,21 @@ def start(site: Site) -> list[Command]:
         f"ssl_certificate_key {site.certificate('stranger.key')};",
     )
     servers = [
-        _server(f"{port['plain']}"),
-        _server(f"{port['tls']} ssl"),
-        _server(f"{port['brief']}", f"keepalive_timeout {IDLE:g}s;"),
-        _server(f"{port['announced']}", f"keepalive_timeout {2 * IDLE:g}s {2 * IDLE:g}s;"),
-        _server(f"{port['small']}", "client_max_body_size 64k;", "lingering_close off;"),
-        _server(f"{port['guarded']}", "lingering_close off;", inside=refuses),
-        _server(f"{port['packing']}", "gzip on;", "gzip_types *;", "gzip_min_length 1;"),
-        _server(f"{port['holding']}", "proxy_buffering on;"),
-        _server(f"{port['down']}", inside=f"location / {{ proxy_pass http://127.0.0.1:{site.closed}; }}"),
-        _server(f"{port['slow']}", "proxy_read_timeout 500ms;"),
-        _server(f"{port['mutual-1.3']} ssl", "ssl_verify_client on;", "ssl_protocols TLSv1.3;"),
-        _server(f"{port['mutual-1.2']} ssl", "ssl_verify_client on;", "ssl_protocols TLSv1.2;"),
-        _server(f"{port['h2-only-plain']} http2"),
-        _server(f"{port['tls-1.1']} ssl", "ssl_protocols TLSv1.1;", "ssl_ciphers DEFAULT:@SECLEVEL=0;"),
-        _server(f"{port['self-signed']} ssl", *own),
+        server("plain"),
+        server("tls ssl"),
+        server("brief", f"keepalive_timeout {IDLE:g}s;"),
+        server("announced", f"keepalive_timeout {2 * IDLE:g}s {2 * IDLE:g}s;"),
+        server("small", "client_max_body_size 64k;", "lingering_close off;"),
+        server("guarded", "lingering_close off;", inside=refuses),
+        server("packing", "gzip on;", "gzip_types *;", "gzip_min_length 1;"),
+        server("holding", "proxy_buffering on;"),
+        server("down", inside=f"location / {{ proxy_pass http://127.0.0.1:{site.closed}; }}"),
+        server("slow", "proxy_read_timeout 500ms;"),
+        server("mutual-1.3 ssl", "ssl_verify_client on;", "ssl_protocols TLSv1.3;"),
+        server("mutual-1.2 ssl", "ssl_verify_client on;", "ssl_protocols TLSv1.2;"),
+        server("h2-only-plain http2"),
+        server("tls-1.1 ssl", "ssl_protocols TLSv1.1;", "ssl_ciphers DEFAULT:@SECLEVEL=0;"),
+        server("self-signed ssl", *own),
     ]
     text = _HTTP.format(
         folder=site.folder, origin=site.origin, certificates=site.certificates, servers="\n".join(servers)

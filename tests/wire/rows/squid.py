@@ -43,7 +43,7 @@ visible_hostname proxy.example.test
 
 
 def start(site: Site) -> list[Command]:
-    listens = "\n".join(f"http_port 127.0.0.1:{port} name={door}" for door, port in site.ports.items())
+    listens = "\n".join(f"http_port {site.address}:{port} name={door}" for door, port in site.ports.items())
     site.write("hosts", f"127.0.0.1 localhost {NAME}\n")
     site.write("passwords", f"{USER}:{_HASH}\n")
     text = _CONF.format(listens=listens, folder=site.folder, idle=f"{IDLE:g}")
