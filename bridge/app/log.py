@@ -38,12 +38,12 @@ LONGEST_LINE = 500
 
 # Control characters, line separators, direction overrides and lone surrogates: a server's text could forge
 # a line or steer a terminal with them.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 def one_line(text: str, longest: int | None = None) -> str:
     """Return `text` as one printable line: what would break or restyle it is escaped, then it is cut."""
-    line = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    line = re.sub(_UNPRINTABLE, lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
     if longest is not None and len(line) > longest:
         line = line[: longest - 3] + "..."
     return line

@@ -40,11 +40,11 @@ OWNED_HEADERS = frozenset(
 # Each carries one argument of one tool call (MCP 2026-07-28, Streamable HTTP, Custom Headers from Tool Parameters).
 _OWNED_PREFIX = "mcp-param-"
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
-_BAD_IN_VALUE = re.compile(r"[^\t\x20-\x7e]")
-_BAD_IN_URL = re.compile(r"[^\x21-\x7e]|[\\\"<>]")
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
-_NAME = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)")
+_FIELD_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 5.6.2
+_BAD_IN_VALUE = r"[^\t\x20-\x7e]"
+_BAD_IN_URL = r"[^\x21-\x7e]|[\\\"<>]"
+_PLACEHOLDER = r"\$\{([^}]*)\}"
+_NAME = r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)"
 _SPACES_HINT = (
     "Some hosts break an argument at its spaces: write --header 'Authorization:${AUTH}' and "
     "set AUTH to the whole value in the entry's env."
@@ -126,7 +126,7 @@ def _compared(settings: Settings) -> tuple[object, ...]:
 
 def check_url(url: str, *, allow_http: bool = False) -> None:
     """Raise `UsageError` unless `url` is an http(s) URL that can be fetched just as it is written."""
-    if placeholder := _PLACEHOLDER.search(url):
+    if placeholder := re.search(_PLACEHOLDER, url):
         raise UsageError(f"The URL holds {_shown(placeholder)}, which the host did not expand.")
     parts, port = _split(url)
     if parts.username is not None:
@@ -135,7 +135,7 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
             hint="Leave it out and send it with --header 'Authorization:${AUTH}'.",
         )
     # Only the host may have other letters: each of them has one form in ASCII, and nothing else in a URL does.
-    if bad := _BAD_IN_URL.search(url if parts.netloc.isascii() else url.replace(parts.netloc, "", 1)):
+    if bad := re.search(_BAD_IN_URL, url if parts.netloc.isascii() else url.replace(parts.netloc, "", 1)):
         code = f"U+{ord(bad[0]):04X}"
         raise UsageError(f"The URL has a character ({code}) that is not allowed in a URL.", hint="Percent-encode it.")
     scheme = parts.scheme.lower()
@@ -183,14 +183,14 @@ def parse_header(text: str, environ: Mapping[str, str]) -> Header:
         raise UsageError("A header's ${...} stands before its colon.", hint="Only the value may hold one.")
     if not colon or not name:
         raise UsageError("A header is not of the form 'Name: value'.", hint=_SPACES_HINT)
-    if not _TOKEN.fullmatch(name):
+    if not re.fullmatch(_FIELD_NAME, name):
         raise UsageError("A header's name has a character that is not allowed in one.")
     if name.lower() in OWNED_HEADERS or name.lower().startswith(_OWNED_PREFIX):
         raise UsageError(f"The header {name} is set by the bridge itself and cannot be given.")
-    value = _PLACEHOLDER.sub(lambda found: _expanded(found, name, environ), value).strip(" \t\r\n")
+    value = re.sub(_PLACEHOLDER, lambda found: _expanded(found, name, environ), value).strip(" \t\r\n")
     if not value:
         raise UsageError(f"The header {name} has no value.", hint=_SPACES_HINT)
-    if bad := _BAD_IN_VALUE.search(value):
+    if bad := re.search(_BAD_IN_VALUE, value):
         raise UsageError(f"The value of the header {name} holds U+{ord(bad[0]):04X}, which HTTP does not allow.")
     return name, value
 
@@ -249,7 +249,7 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
 
 
 def _expanded(found: re.Match[str], header: str, environ: Mapping[str, str]) -> str:
-    name = _NAME.fullmatch(found[1])
+    name = re.fullmatch(_NAME, found[1])
     if name is None:
         raise UsageError(
             f"The header {header} holds {_shown(found)}, which the host did not expand.",

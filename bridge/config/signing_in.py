@@ -29,11 +29,11 @@ OWNED_PARAMETERS = frozenset(
     )
 )
 
-_VISIBLE = re.compile(r"[\x21-\x7e]+")
-_SCOPE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6749 3.3
+_VISIBLE = r"[\x21-\x7e]+"
+_SCOPE = r"[\x20\x21\x23-\x5b\x5d-\x7e]*"  # RFC 6749 3.3
 _HOSTS = ("localhost", "127.0.0.1", "[::1]")  # No other address is listened on.
-_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
-_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+_PATH = r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*"
+_PROFILE = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}"
 _SECRET_FILE_BYTES = 64 * 1024
 
 
@@ -66,13 +66,13 @@ class SignInSettings(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Check what can be checked without touching a disk or a network."""
-        if self.client_id is not None and not _VISIBLE.fullmatch(self.client_id):
+        if self.client_id is not None and not re.fullmatch(_VISIBLE, self.client_id):
             raise UsageError("The client id is empty or has a character that is not allowed in one.")
         if self.client_secret and self.client_id is None:
             raise UsageError("A client secret was given without its client.", hint="Add --client-id ID.")
         if self.client_metadata_url is not None:
             check_metadata_url(self.client_metadata_url)
-        if self.scope is not None and not _SCOPE.fullmatch(self.scope):
+        if self.scope is not None and not re.fullmatch(_SCOPE, self.scope):
             raise UsageError("The scope has a character that is not allowed in one.", hint="Write --scope 'one two'.")
         if self.resource is not None and self.resource != "none":
             _check_resource(self.resource)
@@ -85,7 +85,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
             raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
         if self.token_store not in TOKEN_STORES:
             raise UsageError(f"Unknown token store {self.token_store!r}: choose {', '.join(TOKEN_STORES)}.")
-        if not _PROFILE.fullmatch(self.profile):
+        if not re.fullmatch(_PROFILE, self.profile):
             raise UsageError(
                 "A profile's name is up to 64 letters, digits and ._@+-, beginning with a letter or digit."
             )
@@ -102,7 +102,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
                 "The callback host must be this machine: localhost, 127.0.0.1 or [::1].",
                 hint="It is what the redirect URI names; both 127.0.0.1 and ::1 are listened on.",
             )
-        if not _PATH.fullmatch(self.callback_path) or _has_dot_segments(self.callback_path):
+        if not re.fullmatch(_PATH, self.callback_path) or _has_dot_segments(self.callback_path):
             raise UsageError(
                 "The callback path must begin with / and hold no query, escape or dot segment.",
                 hint="Such as /callback.",
@@ -171,7 +171,7 @@ def check_metadata_url(url: str) -> None:
     except ValueError:
         usable = False
     path = parts.path if usable else ""
-    if not usable or parts.scheme != "https" or not _VISIBLE.fullmatch(url) or parts.username is not None:
+    if not usable or parts.scheme != "https" or not re.fullmatch(_VISIBLE, url) or parts.username is not None:
         raise UsageError("The client metadata URL must be an https:// URL of the document you host.")
     if path in ("", "/") or "#" in url or _has_dot_segments(path):
         raise UsageError("The client metadata URL needs a path, without fragment and dot segments.")
@@ -187,7 +187,7 @@ def _check_resource(resource: str) -> None:
         parts = urlsplit(resource)
     except ValueError:
         parts = urlsplit("")
-    if not parts.scheme or "#" in resource or not _VISIBLE.fullmatch(resource):
+    if not parts.scheme or "#" in resource or not re.fullmatch(_VISIBLE, resource):
         hint = "Such as https://example.com/mcp; 'none' leaves the parameter out."
         raise UsageError("The resource must be an absolute URI without a fragment, or 'none'.", hint=hint)
 

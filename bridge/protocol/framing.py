@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 
 _HEADER = b"content-length:"
-_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,10})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_LENGTH = rb"(?im)^content-length[ \t]*:[ \t]*(\d{1,10})[ \t]*\r?$"
+_END_OF_HEAD = rb"\r?\n\r?\n"
 _LONGEST_HEAD = 4096
 
 
@@ -122,7 +122,7 @@ class ContentLengthSplitter:
         return True
 
     def _take_head(self, messages: list[Framed]) -> bool:
-        end = _END_OF_HEAD.search(self._held)
+        end = re.search(_END_OF_HEAD, self._held)
         if end is None:
             if len(self._held) > _LONGEST_HEAD:
                 messages.append(Unframed(len(self._held)))
@@ -130,7 +130,7 @@ class ContentLengthSplitter:
             return False
         head = bytes(self._held[: end.start()])
         del self._held[: end.end()]
-        if (found := _LENGTH.search(head)) is None:
+        if (found := re.search(_LENGTH, head)) is None:
             messages.append(Unframed(len(head)))
         elif (length := int(found[1])) > self._max_bytes:
             messages.append(Overlong(length))

@@ -25,7 +25,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 """Names in lower case and values, in the order in which they are sent."""
 
 # What a header can hold as it is (RFC 9110, section 5.5).
-_PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_PLAIN = r"[!-~](?:[ -~]*[!-~])?"
 _WRAPPING = ("=?base64?", "?=")
 
 
@@ -51,7 +51,7 @@ def request_headers(version: str, method: str, params: Raw) -> Headers | None:
     These two have no encoding to fall back on (Server Validation). A message whose params lack the name goes without
     `Mcp-Name`: its server says better what is wrong with it.
     """
-    if not (_PLAIN.fullmatch(version) and _PLAIN.fullmatch(method)):
+    if not (re.fullmatch(_PLAIN, version) and re.fullmatch(_PLAIN, method)):
         return None
     headers = ((mcp.PROTOCOL_VERSION, version.encode()), (mcp.METHOD, method.encode()))
     key = mcp.HEADED_METHODS.get(method)
@@ -75,7 +75,7 @@ def header_value(text: str) -> bytes:
     turn it into a space. A lone surrogate has no UTF-8; U+FFFD stands for it, as a server that reads it at all does.
     """
     before, after = _WRAPPING
-    if _PLAIN.fullmatch(text) and not (text.startswith(before) and text.endswith(after)):
+    if re.fullmatch(_PLAIN, text) and not (text.startswith(before) and text.endswith(after)):
         return text.encode()
     return b"%b%b%b" % (before.encode(), base64.b64encode(replaced(text).encode()), after.encode())
 

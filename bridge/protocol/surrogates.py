@@ -11,17 +11,16 @@ import re
 from msgspec import Raw
 
 # One escape at a time, or a backslash that is itself escaped would be taken for the start of one.
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = (
+    rb"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    rb"|.)",
-    re.DOTALL,
+    rb"|.)"
 )
 
 
 def mended(value: bytes | bytearray | Raw) -> Raw:
     r"""The same JSON with `\ufffd` for each escaped lone surrogate: the same length, and every other byte as it was."""
-    return Raw(_ESCAPE.sub(_whole, bytes(value)))
+    return Raw(re.sub(_ESCAPE, _whole, bytes(value)))
 
 
 def replaced(text: str) -> str:

@@ -13,8 +13,8 @@ WAIT_SECONDS = 25.0
 """How long one call of the tool waits; hosts give a call 60 s and more."""
 
 _MOST_REASON = 600
-_LINK = re.compile(r"[\x21-\x7e]{1,8192}")
-_CODE = re.compile(r"[\x21-\x7e ]{1,64}")
+_LINK = r"[\x21-\x7e]{1,8192}"
+_CODE = r"[\x21-\x7e ]{1,64}"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -62,7 +62,7 @@ class Standing:
     def show(self, event: SignInShown) -> None:
         """It is known what the user has to do. A link that no browser should be given is none."""
         self.url = event.url if _is_web_link(event.url) else ""
-        self.user_code = event.user_code if _CODE.fullmatch(event.user_code) else ""
+        self.user_code = event.user_code if re.fullmatch(_CODE, event.user_code) else ""
         self.is_open = event.is_open
         self._ends_at = self.now + max(0.0, event.ends_in)
 
@@ -226,7 +226,7 @@ def _is_web_link(url: str) -> bool:
 
 def _split(url: str) -> tuple[str, str] | None:
     """Scheme and host of a link of the web; None for anything else."""
-    if not _LINK.fullmatch(url):
+    if not re.fullmatch(_LINK, url):
         return None
     try:
         parts = urlsplit(url)

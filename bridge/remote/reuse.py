@@ -32,7 +32,7 @@ KEPT_UNANNOUNCED = 4.0
 """Seconds that a connection is kept where the server does not say for how long."""
 
 _LONGEST = 50.0
-_TIMEOUT = re.compile(rb"\btimeout\s*=\s*(\d{1,6})")
+_TIMEOUT = rb"\btimeout\s*=\s*(\d{1,6})"
 _NEVER_WITH_A_BODY = {204, 304}
 _BETWEEN_REQUESTS = (h11.DONE, h11.IDLE)
 
@@ -55,7 +55,7 @@ def kept_seconds(response: h11.Response) -> float:
     if response.status_code in _NEVER_WITH_A_BODY and _announces_a_body(response):
         return 0.0
     for name, value in response.headers:
-        if name == b"keep-alive" and (found := _TIMEOUT.search(value)):
+        if name == b"keep-alive" and (found := re.search(_TIMEOUT, value)):
             return min(_LONGEST, max(0.0, float(found[1]) - 1.0))
     return KEPT_UNANNOUNCED
 

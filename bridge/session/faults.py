@@ -19,10 +19,10 @@ _SOURCE = "mcp-remote-bridge"
 _EXCERPT = 300
 _DETAIL = 2000
 _SLICE = 1 << 16
-_TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+_TITLE = rb"(?i)<title[^>]*>([^<]{1,200})"
 # What nginx, Go and Apache say to a request without TLS.
-_TLS_ONLY = re.compile(rb"sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port")
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+")
+_TLS_ONLY = rb"sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port"
+_UNSEEN = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+"
 
 _STATUS_HINTS = {
     400: "The server did not accept the request; check the URL, and the headers if you set any.",
@@ -87,7 +87,7 @@ def server_message(body: Octets) -> str:
     """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty."""
     error = _error_body(body)
     if error is None:
-        title = _TITLE.search(body[:20_000])
+        title = re.search(_TITLE, body[:20_000])
         if title:
             return excerpt(title[1])
         return "" if body.lstrip()[:1] in {b"<", b"{", b"["} else excerpt(body)
@@ -129,7 +129,7 @@ def _error_body(body: Octets) -> _ErrorBody | None:
 
 def excerpt(body: Octets, length: int = _EXCERPT) -> str:
     """The beginning of what a server sent, fit for one line."""
-    text = _UNSEEN.sub(" ", body[: length * 4].decode("utf-8", "replace")).strip()
+    text = re.sub(_UNSEEN, " ", body[: length * 4].decode("utf-8", "replace")).strip()
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
@@ -157,7 +157,7 @@ def refused(url: str, status: int, body: Octets) -> Fault:
     """A status of 400 or more, or another that answers nothing."""
     said = server_message(body)
     hint = _STATUS_HINTS.get(status, "")
-    if status == 400 and _TLS_ONLY.search(body[:20_000]):
+    if status == 400 and re.search(_TLS_ONLY, body[:20_000]):
         hint = "What answers there speaks TLS: begin the URL with https://."
     if not hint and status >= 500:
         hint = "The fault is at the server, or at a gateway before it; try again later."

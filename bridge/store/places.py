@@ -18,7 +18,7 @@ from bridge.store.errors import StoreError
 
 NAME = "mcp-remote-bridge"
 
-_SLOT = re.compile(r"[a-z]{1,16}-[0-9a-f]{16,64}")
+_SLOT = r"[a-z]{1,16}-[0-9a-f]{16,64}"
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ def _plain_folder(variable: str, below_home: str) -> Path | None:
 
 def is_slot(name: str) -> bool:
     """Whether `name` has the form of a slot, and so can be a part of a file's name on every platform."""
-    return _SLOT.fullmatch(name) is not None
+    return re.fullmatch(_SLOT, name) is not None
 
 
 def check_slot(slot: str) -> str:
