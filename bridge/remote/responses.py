@@ -11,12 +11,12 @@ import h11
 
 from bridge.protocol import mcp
 from bridge.remote.http1 import HttpConnection
+from bridge.remote.reuse import NEVER_WITH_A_BODY
 from bridge.session.faults import server_message
 
 MAX_PAGE_BYTES = 64 * 1024
 """As much as is read of a response that is not for the host: an error page, a redirect's body."""
 
-_WITHOUT_A_BODY = frozenset((204, 304))
 _COMPRESSED = frozenset((b"gzip", b"x-gzip", b"deflate"))
 _REFUSAL_SECONDS = 5.0
 _REDIRECT_SECONDS = 1.0
@@ -49,7 +49,7 @@ class Head:
     @property
     def length(self) -> int:
         """The length in bytes that is told of the body; 0 where none is, or where it means nothing (RFC 9112, 6.3)."""
-        if self.status in _WITHOUT_A_BODY or self.first(b"transfer-encoding"):
+        if self.status in NEVER_WITH_A_BODY or self.first(b"transfer-encoding"):
             return 0
         return int(self.first(b"content-length") or 0)
 

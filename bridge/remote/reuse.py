@@ -31,9 +31,11 @@ from bridge.remote.wire import Wire
 KEPT_UNANNOUNCED = 4.0
 """Seconds that a connection is kept where the server does not say for how long."""
 
+NEVER_WITH_A_BODY = frozenset((204, 304))
+"""Statuses whose responses have no body, whatever their headers say (RFC 9112, 6.3)."""
+
 _LONGEST = 50.0
 _TIMEOUT = rb"\btimeout\s*=\s*(\d{1,6})"
-_NEVER_WITH_A_BODY = {204, 304}
 _BETWEEN_REQUESTS = (h11.DONE, h11.IDLE)
 
 
@@ -52,7 +54,7 @@ def may_serve(http: h11.Connection, wire: Wire, *, went_out: bool, expires: floa
 
 def kept_seconds(response: h11.Response) -> float:
     """How long the connection that carried this answer may stay idle."""
-    if response.status_code in _NEVER_WITH_A_BODY and _announces_a_body(response):
+    if response.status_code in NEVER_WITH_A_BODY and _announces_a_body(response):
         return 0.0
     for name, value in response.headers:
         if name == b"keep-alive" and (found := re.search(_TIMEOUT, value)):

@@ -23,7 +23,6 @@ milliseconds, its length in bytes; then the result. Each folder has a limit, and
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import logging
 import os
@@ -143,8 +142,7 @@ class Responses:
 
 def folder_of(url: str) -> Path:
     """Where the answers of the server at `url` are."""
-    digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:40]
-    return cache_folder() / f"server-{digest}"
+    return cache_folder() / verdicts.name_of(url)
 
 
 def forget(url: str) -> None:

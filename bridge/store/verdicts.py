@@ -43,7 +43,7 @@ def load(url: str, now: float) -> frozenset[str] | None:
     Quick: one file is looked at. `now` is in Unix seconds.
     """
     try:
-        data = FileVault(cache_folder()).read(_name(url))
+        data = FileVault(cache_folder()).read(name_of(url))
     except (BridgeError, OSError, RuntimeError) as problem:
         _logger.debug("what was known of the server's eras cannot be read: %s", problem)
         return None
@@ -64,12 +64,13 @@ def save(url: str, eras: frozenset[str], now: float) -> None:
     try:
         files = FileVault(cache_folder())
         if words:
-            files.write(_name(url), b"eras 1 %d %b\n" % (now, words.encode("ascii")))
+            files.write(name_of(url), b"eras 1 %d %b\n" % (now, words.encode("ascii")))
         else:
-            files.delete(_name(url))
+            files.delete(name_of(url))
     except (BridgeError, OSError, RuntimeError) as problem:
         _logger.debug("what was found of the server's eras cannot be kept: %s", problem)
 
 
-def _name(url: str) -> str:
+def name_of(url: str) -> str:
+    """The name of what is kept of the server at `url`: a digest, for the URL may hold a secret."""
     return f"server-{hashlib.sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
