@@ -30,7 +30,7 @@ _MAX_RENEWALS = 1
 _MAX_CUTS = 6
 _LATE_SECONDS = 300.0
 _LONG_SECONDS = 5.0
-"""A pause that a person at the host may wonder about."""
+"""A pause that the user may wonder about."""
 
 _ACCEPTED = 202
 _LEAST_ERROR = 400
