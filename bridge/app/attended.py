@@ -25,9 +25,9 @@ from bridge.app.logins import Joined, Logins
 from bridge.app.sign_ins import read_stored, who
 from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError
-from bridge.login.browser import names_browser
 from bridge.login.channel import ChannelLost
 from bridge.login.news import News
+from bridge.login.openers import names_browser
 from bridge.login.surroundings import why_not_here
 from bridge.oauth.errors import SignInError
 from bridge.oauth.pasted import query_of_pasted

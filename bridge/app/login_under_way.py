@@ -22,9 +22,10 @@ from bridge.app.login_files import LoginFiles
 from bridge.app.login_order import Order, login_slot, slot_of
 from bridge.app.signing_in import ask_of, open_web, sign_in_flow
 from bridge.errors import BridgeError
-from bridge.login.browser import BrowserNotOpened, names_browser, open_browser
+from bridge.login.browser import BrowserNotOpened, open_browser
 from bridge.login.channel import ChannelServer
 from bridge.login.news import Failure, News, Word
+from bridge.login.openers import names_browser
 from bridge.login.person import Asked
 from bridge.login.surroundings import advice, place, why_not_here
 from bridge.oauth.errors import Refused, SignInError, TimedOut
@@ -146,7 +147,7 @@ class Login:
             self._files.put_history(self._slot, history.tab_opened(time.time()))
             self._has_opened = True
             try:
-                await open_browser(self._news.url, os.environ, self._opening_with)
+                await open_browser(self._news.url, os.environ, self._opening_with, self._flow.short_address)
             except SignInError as problem:
                 self._files.put_history(self._slot, history)
                 self._has_opened = False

@@ -3,17 +3,7 @@
 The URL comes from a server that may be hostile (CVE-2025-6514): only https, or http on this machine, and only the
 characters of RFC 3986. It begins with its scheme, so no program takes it for an option.
 
-| where | what is tried, in order |
-|---|---|
-| `BROWSER` is set | its commands, read as Python's `webbrowser` reads them, and nothing else |
-| macOS | `open`, then `open` in the user's login session (`launchctl asuser`): a daemon is outside it |
-| Windows | `rundll32 url.dll,FileProtocolHandler` |
-| WSL | `wslview`, Windows' `rundll32`, then as Linux |
-| Linux and others, with a display | `xdg-open`, `gio open`, `sensible-browser`, `x-www-browser`, known browsers |
-| there, with a session bus, and not over SSH | after those, the desktop's portal |
-
-Browsers that run in a terminal are never started, for there is none: they would print the page to nowhere, and look as
-if they had opened it.
+Which programs there are is in `openers`.
 """
 
 from __future__ import annotations
@@ -23,16 +13,15 @@ import contextlib
 import ipaddress
 import os
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PureWindowsPath
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.login.openers import ARGUMENT, commands, environment, has_display, names_browser, passed
 from bridge.login.portal import NAME as PORTAL
 from bridge.login.portal import ask_portal
 from bridge.login.surroundings import is_over_ssh
@@ -43,21 +32,6 @@ MOMENT = 1.0
 
 _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986 2, and nothing else.
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
-# Legal in a URL, never needed bare, and read by the shells that some openers are made of (wslview, xdg-open).
-_SHELL_WORDS = str.maketrans({character: f"%{ord(character):02X}" for character in "$'()!"})
-_RUNDLL_ON_WSL = "/mnt/c/Windows/System32/rundll32.exe"
-_OPENERS = (
-    ("xdg-open",), ("gio", "open"), ("sensible-browser",), ("x-www-browser",),
-    ("firefox",), ("chromium",), ("google-chrome",),
-)  # fmt: skip
-# What xdg-open (xdg-utils 1.1.3) falls back to: with a display the first, and then the second, which need a terminal.
-_GRAPHICAL = (
-    "x-www-browser", "firefox", "iceweasel", "seamonkey", "mozilla", "epiphany", "konqueror", "chromium",
-    "chromium-browser", "google-chrome",
-)  # fmt: skip
-_TEXT_BROWSERS = frozenset({
-    "www-browser", "links2", "elinks", "links", "lynx", "w3m", "browsh", "carbonyl", "edbrowse", "retawq", "netrik",
-})  # fmt: skip
 _DETACHED_PROCESS = 0x00000008
 _CREATE_NEW_PROCESS_GROUP = 0x00000200
 
@@ -111,16 +85,22 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def open_browser(url: str, environ: Mapping[str, str], on_start: Callable[[str], None] = lambda _: None) -> str:
+async def open_browser(
+    url: str,
+    environ: Mapping[str, str],
+    on_start: Callable[[str], None] = lambda _: None,
+    shorten: Callable[[str], str] | None = None,
+) -> str:
     """Open `url`, with the first opener that starts and does not fail within `MOMENT` seconds; return which it was.
 
     `environ` says which there are (`BROWSER`, `PATH`, the display, the session's bus) and is what the browser gets,
-    without our own variables. `on_start` is told each opener before it is tried. Raises `SignInError` as
-    `check_openable` does, `BrowserNotOpened` where there is no opener or each one failed.
+    without our own variables. `on_start` is told each opener before it is tried. `shorten` gives an address that leads
+    to `url`, for openers that do not take one of its length. Raises `SignInError` as `check_openable` does,
+    `BrowserNotOpened` where there is no opener or each one failed.
     """
     check_openable(url)
     tried: list[str] = []
-    for command in commands(url, environ, sys.platform, on_wsl=_is_wsl(environ), user=_user()):
+    for command in commands(url, environ, sys.platform, on_wsl=_is_wsl(environ), user=_user(), shorten=shorten):
         on_start(command[0])
         if not (problem := await _start(command, environ)):
             return command[0]
@@ -134,7 +114,8 @@ async def open_browser(url: str, environ: Mapping[str, str], on_start: Callable[
         )
     if address := _portal_bus(environ, sys.platform):
         on_start(PORTAL)
-        if not (problem := await _through_portal(url, address, may_start=has_display(environ))):
+        shown = passed(url, ARGUMENT, shorten)
+        if not (problem := await _through_portal(shown, address, may_start=has_display(environ))):
             return PORTAL
         tried.append(f"{PORTAL} {problem}")
     raise BrowserNotOpened(
@@ -148,11 +129,6 @@ def _listed(tried: list[str]) -> str:
     return "; ".join(tried)
 
 
-def has_display(environ: Mapping[str, str]) -> bool:
-    """Whether a display is named that a browser can be shown on (not meant for macOS and Windows)."""
-    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
-
-
 def _portal_bus(environ: Mapping[str, str], platform: str) -> str:
     """The bus on which the portal is asked; "" where it is not: its browser is on the screen of this machine."""
     if platform in {"darwin", "win32"} or is_over_ssh(environ):
@@ -162,85 +138,6 @@ def _portal_bus(environ: Mapping[str, str], platform: str) -> str:
 
 def _user() -> int | None:
     return getattr(os, "getuid", lambda: None)()
-
-
-def commands(
-    url: str, environ: Mapping[str, str], platform: str, *, on_wsl: bool, user: int | None = None
-) -> Iterator[list[str]]:
-    """Yield the argument lists to try for an openable `url` on a `platform` (as `sys.platform`); see the table.
-
-    `user` is the number of the user where users have one.
-    """
-    url = url.translate(_SHELL_WORDS)
-    path = environ.get("PATH")
-    if names_browser(environ, platform):
-        yield from _named_by_variable(url, environ["BROWSER"], path, platform)
-    elif platform == "win32":
-        # By its full name: Windows looks in the working folder first.
-        system = PureWindowsPath(environ.get("SystemRoot") or environ.get("SYSTEMROOT") or r"C:\Windows")
-        yield [str(system / "System32" / "rundll32.exe"), "url.dll,FileProtocolHandler", url]
-    elif platform == "darwin":
-        yield ["/usr/bin/open", url]
-        if user is not None:
-            # launchctl(1), asuser: in the bootstrap context of that user, which has the desktop.
-            yield ["/bin/launchctl", "asuser", str(user), "/usr/bin/open", url]
-    else:
-        if on_wsl:
-            viewer = shutil.which("wslview", path=path)
-            if viewer:
-                yield [viewer, url]
-            yield [_RUNDLL_ON_WSL, "url.dll,FileProtocolHandler", url]
-        if has_display(environ):
-            may_fall = _may_fall_to_text(environ)
-            for program, *arguments in _OPENERS:
-                found = shutil.which(program, path=path)
-                if found and not _is_for_terminal(found) and not (may_fall and program == "sensible-browser"):
-                    yield [found, *arguments, url]
-
-
-def names_browser(environ: Mapping[str, str], platform: str) -> bool:
-    """Whether `BROWSER` is set, and names more than browsers that need a terminal."""
-    entries = [entry for entry in _entries(environ.get("BROWSER", ""), platform) if entry]
-    return any(not words or not _is_text_browser(words[0]) for words in (_words(one, platform) for one in entries))
-
-
-def _is_text_browser(program: str) -> bool:
-    return re.split(r"[/\\]", program)[-1].lower().removesuffix(".exe") in _TEXT_BROWSERS
-
-
-def _is_for_terminal(program: str) -> bool:
-    """Whether a name such as `x-www-browser` leads to a browser that needs a terminal."""
-    return _is_text_browser(os.path.realpath(program))
-
-
-def _named_by_variable(url: str, variable: str, path: str | None, platform: str) -> Iterator[list[str]]:
-    """`a %s:b` is two commands; `%s` is the URL, else it comes last; a final `&` says that the program stays."""
-    for entry in _entries(variable, platform):
-        if not entry:
-            continue
-        # Without arguments it may be a program whose own name has spaces.
-        words = [entry] if "%s" not in entry and shutil.which(entry, path=path) else _words(entry, platform)
-        if words and words[-1] == "&":
-            words.pop()
-        program = shutil.which(words[0], path=path) if words else None
-        # Windows hands a batch file to its shell, which would read the URL's & and %.
-        is_batch = platform == "win32" and program is not None and program.lower().endswith((".bat", ".cmd"))
-        if program and not is_batch and not _is_text_browser(program):
-            arguments = words[1:] if "%s" in entry else [*words[1:], "%s"]
-            yield [program, *(word.replace("%s", url) for word in arguments)]
-
-
-def _entries(variable: str, platform: str) -> list[str]:
-    return [entry.strip() for entry in variable.split(";" if platform == "win32" else ":")]
-
-
-def _words(entry: str, platform: str) -> list[str]:
-    try:
-        if platform == "win32":  # A backslash is part of a path there.
-            return [word.strip('"') for word in shlex.split(entry, posix=False)]
-        return shlex.split(entry)
-    except ValueError:  # A quote that does not end.
-        return []
 
 
 def _is_wsl(environ: Mapping[str, str]) -> bool:
@@ -263,10 +160,7 @@ def detachment(platform: str) -> dict[str, Any]:
 async def _start(command: list[str], environ: Mapping[str, str]) -> str:
     """Start the program; return "" where it starts and does not fail within a moment, else what it did."""
     given = {name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")}  # Maybe secrets.
-    if not names_browser(environ, sys.platform):
-        given.pop("BROWSER", None)  # It names nothing but browsers for a terminal, and openers would obey it.
-        if Path(command[0]).name == "xdg-open" and _may_fall_to_text(environ):
-            given["BROWSER"] = ":".join(name for name in _GRAPHICAL if not _found(name, environ))
+    given = environment(command, given, sys.platform)
     try:
         async with asyncio.timeout(MOMENT):
             return await _in_thread(lambda tell: _run(command, given, tell))
@@ -274,19 +168,8 @@ async def _start(command: list[str], environ: Mapping[str, str]) -> str:
         return ""
 
 
-def _may_fall_to_text(environ: Mapping[str, str]) -> bool:
-    """Whether xdg-open would come to a browser for a terminal: there is one, and no other that it looks for."""
-    is_graphical = [not _is_for_terminal(found) for name in _GRAPHICAL if (found := _found(name, environ))]
-    return not any(is_graphical) and any(_found(name, environ) for name in _TEXT_BROWSERS)
-
-
-def _found(program: str, environ: Mapping[str, str]) -> str:
-    return shutil.which(program, path=environ.get("PATH")) or ""
-
-
 async def _through_portal(url: str, address: str, *, may_start: bool) -> str:
     """As `_start`, through the desktop's portal."""
-    url = url.translate(_SHELL_WORDS)
     return await _in_thread(lambda tell: ask_portal(url, address, MOMENT, tell, may_start=may_start))
 
 

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 from bridge.login.ports import CallbackPortTaken, derived_ports, listen_on_loopback
+from bridge.login.short_address import ShortAddresses
 from bridge.login.visit import Visit
 
 __all__ = ["Arrival", "CallbackListener", "CallbackPortTaken", "derived_ports"]
@@ -105,6 +106,7 @@ class CallbackListener:
         named = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self.redirect_uri = f"http://{named}:{port}{path}"
         self._path = path
+        self._short = ShortAddresses(f"http://127.0.0.1:{port}")
         hosts = {name.lower() for name in (named, "127.0.0.1", "localhost", "[::1]")}
         # A browser leaves the port out where it is HTTP's own.
         self._hosts = frozenset({f"{name}:{port}" for name in hosts} | (hosts if port == 80 else set()))
@@ -187,6 +189,14 @@ class CallbackListener:
             return 425  # The wait was just given up.
         return guest.status or 202
 
+    def short_address(self, url: str) -> str:
+        """Return an address of this listener that leads to `url`, once: for an opener that cuts long ones.
+
+        `url` is one that may be opened (`browser.check_openable`). The address names 127.0.0.1, whatever the redirect
+        URI names: that is where the listener is bound.
+        """
+        return self._short.add(url)
+
     async def close(self) -> None:
         """Free the port. A page under way still has `CLOSE_TIMEOUT` seconds to arrive."""
         self._consider = None
@@ -213,7 +223,7 @@ class CallbackListener:
         await self.close()
 
     def _visit(self) -> Visit:
-        return Visit(self._path, self._hosts, self._started, self._route, self._ended)
+        return Visit(self._path, self._hosts, self._started, self._route, self._ended, self._short)
 
     def _started(self, visit: Visit) -> None:
         if len(self._visits) >= MAX_VISITS:

@@ -62,6 +62,7 @@ _REFUSALS = {
     404: "There is no page at this address.",
     405: "This address accepts only GET requests.",
     409: "This sign-in has already had its answer.",
+    410: "This address has already opened the sign-in page.",
     421: "This request was meant for another host.",
     431: "This request is too long.",
     500: "The sign-in could not go on. The program that started it says why.",

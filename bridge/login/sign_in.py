@@ -112,6 +112,13 @@ class SignIn:
         status = self._listener.submit(query) if self._listener else 425
         return _NOT_TAKEN.get(status, "")
 
+    def short_address(self, url: str) -> str:
+        """Return an address on this machine that leads to `url` once, as long as this sign-in waits.
+
+        It is `url` itself where nothing listens.
+        """
+        return self._listener.short_address(url) if self._listener else url
+
     async def _run(self, ask: Ask, keep: Keep) -> None:
         found = await self._discovery.find(ask.resource_metadata)
         problem: SignInError | None = None

@@ -11,6 +11,14 @@ What may be an answer to a sign-in, in the order in which it is looked at (the g
 | another method than GET: no form, no preflight | 405 |
 | an image, a frame, a script, a worker of some page (`Sec-Fetch-Dest`) | 403 |
 
+A short address of ours (`short_address`) is asked for under the same rules. Then it leads on:
+
+| request | status |
+|---|---|
+| a browser that fetches before the user wants it (`Sec-Purpose: prefetch`, Fetch) | 403, and the address stays good |
+| the first | 302 to the authorization URL |
+| any later one | 410 |
+
 `Origin` is not looked at. No plain navigation has one, but a consent page that fetches the callback by script does,
 and the page it came from gains nothing: no answer is readable across origins, and `state` alone decides.
 """
@@ -26,6 +34,7 @@ from typing import Literal, cast
 import h11
 
 from bridge.login.page import CONTENT_SECURITY_POLICY, refused_page
+from bridge.login.short_address import ShortAddresses
 
 MAX_HEAD = 16 * 1024
 """The longest head of a request, in bytes."""
@@ -48,6 +57,7 @@ _HEADERS = (
     (b"Connection", b"close"),
 )
 _DESTINATIONS = frozenset((b"document", b"empty"))
+_PURPOSE = frozenset((b"sec-purpose", b"purpose", b"x-moz"))  # The first is the standard's.
 
 
 class Refused(Exception):
@@ -58,10 +68,11 @@ class Refused(Exception):
         self.status = status
 
 
-def query_of(request: h11.Request, path: str, hosts: frozenset[str]) -> str:
-    """Return the query of a request that may be an answer, "" where there is none. Raises `Refused`; see the table.
+def target_of(request: h11.Request, hosts: frozenset[str], is_ours: Callable[[bytes], bool]) -> tuple[bytes, str]:
+    """Return the path of a request that is for us, and its query, "" where there is none.
 
-    `hosts` are the values of Host that name this listener, in lower case.
+    `hosts` are the values of Host that name this listener, in lower case; `is_ours` knows the paths. Raises `Refused`;
+    see the table.
     """
     named = [value for name, value in request.headers if name == b"host"]
     if len(named) != 1 or not request.target.startswith(b"/"):
@@ -69,13 +80,17 @@ def query_of(request: h11.Request, path: str, hosts: frozenset[str]) -> str:
     if named[0].decode("latin-1").lower() not in hosts:
         raise Refused(421)
     asked, _, query = request.target.partition(b"?")
-    if asked != path.encode("utf-8", "surrogateescape"):
+    if not is_ours(asked):
         raise Refused(404)
     if request.method != b"GET":
         raise Refused(405)
     if any(value not in _DESTINATIONS for name, value in request.headers if name == b"sec-fetch-dest"):
         raise Refused(403)
-    return query.decode("ascii")
+    return asked, query.decode("ascii")
+
+
+def _is_prefetch(request: h11.Request) -> bool:
+    return any(name in _PURPOSE and b"prefetch" in value.lower() for name, value in request.headers)
 
 
 class Visit(asyncio.Protocol):
@@ -88,9 +103,11 @@ class Visit(asyncio.Protocol):
         on_start: Callable[[Visit], None],
         on_query: Callable[[Visit, str], None],
         on_end: Callable[[Visit], None],
+        short: ShortAddresses | None = None,
     ) -> None:
         self.stage: Stage = "reading"
-        self._path = path
+        self._path = path.encode("utf-8", "surrogateescape")
+        self._short = short or ShortAddresses("")
         self._hosts = hosts
         self._on_start = on_start
         self._on_query = on_query
@@ -122,15 +139,27 @@ class Visit(asyncio.Protocol):
             # h11 measures only what it has to wait with; a long head that came in one piece would pass.
             if self._received - len(self._http.trailing_data[0]) > MAX_HEAD:
                 raise Refused(431)
-            query = query_of(event, self._path, self._hosts)
+            path, query = target_of(event, self._hosts, lambda path: path == self._path or path in self._short)
+            url = "" if path == self._path else self._url_at(path, event)
         except Refused as refused:
             self.refuse(refused.status)
         except h11.RemoteProtocolError as error:
             self.refuse(error.error_status_hint if error.error_status_hint == 431 else 400)
         else:
-            self.stage = "waiting"
             self._stop_timer()
+            if url:
+                self.answer(b"", 302, url)
+                return
+            self.stage = "waiting"
             self._on_query(self, query)
+
+    def _url_at(self, path: bytes, request: h11.Request) -> str:
+        """Where a short address leads. Raises `Refused`."""
+        if _is_prefetch(request):
+            raise Refused(403)
+        if url := self._short.take(path):
+            return url
+        raise Refused(410)
 
     def eof_received(self) -> bool:
         # The other side may have closed its half only, and still want its page.
@@ -147,7 +176,7 @@ class Visit(asyncio.Protocol):
         """Answer with the page of a refusal."""
         self.answer(refused_page(status), status)
 
-    def answer(self, page: bytes, status: int) -> None:
+    def answer(self, page: bytes, status: int, location: str = "") -> None:
         """Send the page and close. Does nothing where there is an answer already, or nobody any more."""
         if self._transport is None or self.stage == "answered":
             return
@@ -155,6 +184,8 @@ class Visit(asyncio.Protocol):
         headers = [*_HEADERS, (b"Content-Length", str(len(page)).encode("ascii"))]
         if status == 405:
             headers.append((b"Allow", b"GET"))
+        if location:
+            headers.append((b"Location", location.encode("ascii")))
         # A grammar of its own, as the request's may have broken it off.
         head = h11.Connection(h11.SERVER)
         phrase = HTTPStatus(status).phrase.encode("ascii")

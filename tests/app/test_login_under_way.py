@@ -28,6 +28,7 @@ from tests.support.waits import stretched
 pytestmark = pytest.mark.anyio
 
 LINK = "https://as.example/authorize?state=s"
+SHORT = "http://127.0.0.1:51234/start/token"
 BEFORE = History(tab_at=1.0, outcome="done", ended_at=2.0)
 
 Keep = Callable[[Any], Awaitable[None]]
@@ -74,9 +75,12 @@ class Played:
         async def run(ask: object, keep: Keep) -> None:
             await self._play(person, keep)
 
-        return types.SimpleNamespace(run=run)
+        return types.SimpleNamespace(run=run, short_address=lambda _: SHORT)
 
-    async def _open(self, url: str, environ: Mapping[str, str], on_start: Callable[[str], None]) -> None:
+    async def _open(
+        self, url: str, environ: Mapping[str, str], on_start: Callable[[str], None], shorten: Callable[[str], str]
+    ) -> None:
+        assert shorten(url) == SHORT
         on_start("/usr/bin/xdg-open")
         if self.browser_problem:
             raise self.browser_problem

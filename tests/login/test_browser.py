@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.login import browser
-from bridge.login.browser import BrowserNotOpened, check_openable, commands, detachment, open_browser
+from bridge.login.browser import BrowserNotOpened, check_openable, detachment, open_browser
 from bridge.oauth.errors import SignInError
 from tests.login.asking import DEADLINE, until
 from tests.support.waits import stretched
@@ -76,16 +76,6 @@ def programs(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     return folder
-
-
-def put(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).write_text("#!/bin/sh\n", encoding="utf-8")
-        (folder / name).chmod(0o755)
-
-
-def words_of(environ: dict[str, str], platform: str = "linux", *, on_wsl: bool = False) -> list[list[str]]:
-    return list(commands("https://a.example/?x", environ, platform, on_wsl=on_wsl))
 
 
 @pytest.mark.parametrize(
@@ -355,94 +345,6 @@ class TestLinux:
         with pytest.raises(BrowserNotOpened) as caught:
             await open_browser(URL, environ | {"DISPLAY": "localhost:10.0"})
         assert caught.value.tried == ()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="the programs are files with a mode")
-class TestCommands:
-    """What would be run, on each system."""
-
-    def test_linux_needs_a_display(self, programs: Path) -> None:
-        put(programs, "xdg-open", "firefox")
-        assert words_of({"PATH": str(programs)}) == []
-
-    @pytest.mark.parametrize("display", ["DISPLAY", "WAYLAND_DISPLAY"])
-    def test_linux_tries_what_there_is(self, programs: Path, display: str) -> None:
-        put(programs, "firefox", "gio", "xdg-open")
-        assert words_of({"PATH": str(programs), display: ":0"}) == [
-            [str(programs / "xdg-open"), "https://a.example/?x"],
-            [str(programs / "gio"), "open", "https://a.example/?x"],
-            [str(programs / "firefox"), "https://a.example/?x"],
-        ]
-
-    def test_wsl_opens_windows_browser(self, programs: Path) -> None:
-        put(programs, "wslview", "xdg-open")
-        windows = ["/mnt/c/Windows/System32/rundll32.exe", "url.dll,FileProtocolHandler", "https://a.example/?x"]
-        viewer = [str(programs / "wslview"), "https://a.example/?x"]
-        assert words_of({"PATH": str(programs)}, on_wsl=True) == [viewer, windows]
-        assert words_of({"PATH": "/nowhere"}, on_wsl=True) == [windows]
-        assert words_of({"PATH": str(programs), "DISPLAY": ":0"}, on_wsl=True)[2][0] == str(programs / "xdg-open")
-
-    def test_macos_has_its_open_and_then_the_open_of_the_users_session(self) -> None:
-        opening = ["/usr/bin/open", "https://a.example/?x"]
-        assert words_of({"PATH": "/nowhere"}, "darwin") == [opening]
-        found = list(commands("https://a.example/?x", {}, "darwin", on_wsl=False, user=501))
-        assert found == [opening, ["/bin/launchctl", "asuser", "501", *opening]]
-
-    @pytest.mark.parametrize("variable", ["w3m", "w3m:/usr/bin/lynx %s", "www-browser", ":", ""])
-    def test_a_variable_that_names_only_browsers_for_a_terminal_is_as_good_as_none(
-        self, programs: Path, variable: str
-    ) -> None:
-        put(programs, "w3m", "xdg-open", "www-browser")
-        (programs / "firefox").symlink_to(programs / "xdg-open")
-        found = words_of({"PATH": str(programs), "BROWSER": variable, "DISPLAY": ":0"})
-        assert [command[0] for command in found] == [str(programs / "xdg-open"), str(programs / "firefox")]
-
-    def test_of_the_variables_browsers_those_for_a_terminal_are_left_out(self, programs: Path) -> None:
-        put(programs, "w3m", "firefox")
-        found = words_of({"PATH": str(programs), "BROWSER": "w3m %s:firefox", "DISPLAY": ":0"})
-        assert found == [[str(programs / "firefox"), "https://a.example/?x"]]
-
-    @pytest.mark.parametrize("name", ["SystemRoot", "SYSTEMROOT"])
-    def test_windows_calls_its_handler_by_the_full_name(self, name: str) -> None:
-        assert words_of({name: r"D:\Win"}, "win32") == [
-            [r"D:\Win\System32\rundll32.exe", "url.dll,FileProtocolHandler", "https://a.example/?x"]
-        ]
-        assert words_of({}, "win32")[0][0] == r"C:\Windows\System32\rundll32.exe"
-
-    @pytest.mark.parametrize(
-        ("variable", "expected"),
-        [
-            ("firefox", [["firefox", "URL"]]),
-            ("firefox %s", [["firefox", "URL"]]),
-            ("firefox --new-tab", [["firefox", "--new-tab", "URL"]]),
-            ("firefox --url=%s --new-tab", [["firefox", "--url=URL", "--new-tab"]]),
-            ("firefox %s &", [["firefox", "URL"]]),
-            ("firefox -P 'my own' %s", [["firefox", "-P", "my own", "URL"]]),
-            ("firefox:chrome %s", [["firefox", "URL"], ["chrome", "URL"]]),
-            (":none::chrome: ", [["chrome", "URL"]]),
-            ("my browser", [["my browser", "URL"]]),
-            ("'my browser' %s", [["my browser", "URL"]]),
-            ("firefox 'open", []),
-            ("&", []),
-            ("firefox %s; rm -rf /", [["firefox", "URL;", "rm", "-rf", "/"]]),
-        ],
-    )
-    def test_the_variable_is_read_as_python_reads_it(
-        self, programs: Path, variable: str, expected: list[list[str]]
-    ) -> None:
-        put(programs, "firefox", "chrome", "my browser", "xdg-open")
-        found = words_of({"PATH": str(programs), "BROWSER": variable, "DISPLAY": ":0"})
-        assert found == [
-            [str(programs / program), *(word.replace("URL", "https://a.example/?x") for word in words)]
-            for program, *words in expected
-        ]
-
-    def test_windows_reads_the_variable_with_its_own_paths(self, programs: Path) -> None:
-        put(programs, "my browser", "shell.bat", "shell.CMD")
-        variable = f'"{programs}/my browser" C:\\a\\b %s;{programs}/shell.bat %s;"{programs}/shell.CMD"'
-        assert words_of({"PATH": "", "BROWSER": variable}, "win32") == [
-            [str(programs / "my browser"), r"C:\a\b", "https://a.example/?x"]
-        ]
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ import logging
 import re
 import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from bridge.login.person import Asked
 from bridge.oauth.client import Client
 from bridge.oauth.errors import GrantRejected, Refused, SignInError, TimedOut, Unavailable
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
-from tests.login.asking import until
+from tests.login.asking import ask, head, until
 from tests.login.fake_web import ISSUER, NOT_FOUND, SERVER, FakeWeb, reply, resource_document, server_document
 from tests.login.signing_in import GRANT, OWN, PLACE, Flow, agrees, leaves, refuses, site
 
@@ -86,6 +88,28 @@ async def test_state_and_verifier_are_new_each_time(monkeypatch: pytest.MonkeyPa
     assert first["state"] != second["state"]
     assert first["code_challenge"] != second["code_challenge"]
     assert first["redirect_uri"] == second["redirect_uri"]
+
+
+async def test_a_short_address_leads_to_the_sign_in_page_while_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = Flow(monkeypatch)
+    led: list[str] = []
+
+    async def ask_shortly(asked: Asked) -> None:
+        assert flow.flow is not None
+        address = urlsplit(flow.flow.short_address(asked.url))
+        assert address.port == flow.port
+        answer = await ask(flow.port, head(address.path, flow.port, host=address.netloc))
+        led.append(answer.headers["location"])
+        await by_hand(asked)
+
+    by_hand = flow.ask
+    monkeypatch.setattr(flow, "ask", ask_shortly)
+    await flow.run()
+    assert led == flow.opened
+    assert flow.flow is not None
+    assert flow.flow.short_address("https://a.example/") == "https://a.example/", "nothing listens any more"
 
 
 # -- what comes back

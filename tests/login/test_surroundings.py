@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.login.browser import names_browser
+from bridge.login.openers import names_browser
 from bridge.login.surroundings import CONTAINER, NO_DISPLAY, SSH, advice, place, why_not_here
 
 REDIRECT_URI = "http://localhost:51234/callback"

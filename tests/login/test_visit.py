@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.login import visit
 from bridge.login.listener import CallbackListener
-from bridge.login.visit import MAX_HEAD, Refused, Visit, query_of
+from bridge.login.visit import MAX_HEAD, Refused, Visit, target_of
 from tests.login.asking import DEADLINE, Asker, ask, head, right, with_answer
 from tests.support.waits import stretched
 
@@ -29,7 +29,7 @@ def verdict(*headers: tuple[str, str], target: str = "/callback?code=a", method:
     """The query that would be judged, or the status of the refusal."""
     request = h11.Request(method=method, target=target, headers=list(headers), http_version="1.0")
     try:
-        return query_of(request, "/callback", HOSTS)
+        return target_of(request, HOSTS, b"/callback".__eq__)[1]
     except Refused as refused:
         return refused.status
 
