@@ -3,11 +3,11 @@
 | file | subject |
 |---|---|
 | `settings` | the server, headers, times, log |
-| `host_names` | host names with letters beyond ASCII |
+| `host_names` | host names with letters beyond ASCII, and those of this machine |
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are kept |
 """
 
-from bridge.config.host_names import ascii_host, ascii_url
+from bridge.config.host_names import ascii_host, ascii_url, localhost_addresses
 from bridge.config.settings import (
     LOG_LEVELS,
     OWNED_HEADERS,
@@ -60,6 +60,7 @@ __all__ = [
     "check_metadata_url",
     "check_url",
     "is_loopback",
+    "localhost_addresses",
     "merge_headers",
     "parse_authorize_param",
     "parse_header",

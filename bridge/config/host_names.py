@@ -1,12 +1,17 @@
-"""Host names with letters beyond ASCII (IDNA 2008, RFC 5891), and how they are written on the network.
+"""Host names: letters beyond ASCII (IDNA 2008, RFC 5891), and the names that can only mean this machine.
 
 People write `bücher.example`; name services, TLS, HTTP and proxies know it as `xn--bcher-kva.example`, its A-label.
 What people are shown stays as they wrote it.
+
+`localhost` and all names below it are loopback, and no name service is asked for them (RFC 6761, 6.3): whoever answers
+there, or writes the system's table of hosts, could lead them elsewhere.
 """
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
+
+_LOCALHOST = ("127.0.0.1", "::1")
 
 
 def ascii_host(host: str) -> str:
@@ -25,3 +30,9 @@ def ascii_url(url: str) -> str:
     netloc = urlsplit(url).netloc
     host, colon, port = netloc.rpartition(":") if netloc.rpartition(":")[2].isdecimal() else (netloc, "", "")
     return url.replace(netloc, f"{ascii_host(host)}{colon}{port}", 1)
+
+
+def localhost_addresses(host: str) -> tuple[str, ...]:
+    """The addresses of `localhost` and of every name below it (RFC 6761, 6.3); none for any other host."""
+    name = host.lower().removesuffix(".")
+    return _LOCALHOST if name == "localhost" or name.endswith(".localhost") else ()

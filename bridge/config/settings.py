@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from bridge.config.host_names import ascii_host
+from bridge.config.host_names import ascii_host, localhost_addresses
 from bridge.config.signing_in import SignInSettings, repr_without
 from bridge.errors import UsageError
 
@@ -159,11 +159,10 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address literal (without brackets) can only mean this machine (RFC 6761 6.3)."""
-    name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
+    if localhost_addresses(host):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(host.removesuffix(".")).is_loopback
     except ValueError:
         return False
 

@@ -6,6 +6,7 @@ so is dialling anew where nothing came. This module is imported first, so it imp
 
 | what happens | what becomes of it |
 |---|---|
+| an address instead of a name, `localhost` | no name service is asked (`known_addresses`) |
 | an address takes the connection | its socket is given to the first who asks for it |
 | an address takes none in `HEAD_START` seconds, or refuses | the next is tried (beside it), four in all (RFC 8305) |
 | no such name, refused, no network | None is given |
@@ -20,6 +21,8 @@ import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+
+from bridge.remote.known_addresses import known_addresses
 
 if TYPE_CHECKING:
     import asyncio
@@ -116,8 +119,10 @@ def _give(waiter: asyncio.Future[socket.socket | None], sock: socket.socket | No
 
 def _connected(host: str, port: int, seconds: float) -> socket.socket | None:
     """A socket connected to the first of the host's addresses that takes it. Raises OSError and ValueError."""
-    # As bytes: Python would load the tables of IDN for a str, and all hosts are ASCII by now.
-    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    found: Sequence[_Address] = known_addresses(host, port)
+    if not found:
+        # As bytes: Python would load the tables of IDN for a str, and all hosts are ASCII by now.
+        found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     waiting = _alternating(found)[:_MOST_ADDRESSES]
     ends = time.monotonic() + seconds
     trying: list[socket.socket] = []

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from bridge.remote.lookups import Address, Lookups
+from bridge.remote.known_addresses import Address
+from bridge.remote.lookups import Lookups
 from bridge.remote.wire import Wire
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ end of the process (the event loop's own threads are few, and are joined at the 
 
 | what happens | what is done |
 |---|---|
-| an address instead of a name | no lookup |
+| an address instead of a name, `localhost`, a name below it | no lookup (`known_addresses`) |
 | the name service answers | so is everybody who asks for this name now |
 | it is silent for `LOOKUP_SECONDS` | that is told, and not that the server cannot be reached |
 | the name is asked for again after that | a new question goes out too: the network may be another now |
@@ -20,14 +20,13 @@ import socket
 import threading
 from collections.abc import Callable
 
+from bridge.remote.known_addresses import Address, known_addresses
+
 LOOKUP_SECONDS = 2.0
 """How long a lookup is waited for at a time: less than a host gives its first request, so that it can be told why."""
 
 MOST_UNANSWERED = 4
 """How many questions for one name may be without an answer."""
-
-Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
-"""One of what `socket.getaddrinfo` returns."""
 
 Resolve = Callable[[str, int], "list[Address]"]
 """Looks a host's name up for a port, and blocks meanwhile. Raises OSError, ValueError for what cannot be a name."""
@@ -65,9 +64,8 @@ class Lookups:
 
     async def addresses(self, host: str, port: int) -> list[Address]:
         """The addresses of a host, at least one. Raises OSError (`NameServiceSilent` among them) and ValueError."""
-        literal = _literal(host, port)
-        if literal is not None:
-            return [literal]
+        if known := known_addresses(host, port):
+            return known
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._seconds
         questions = self._asked(host, port)
@@ -119,12 +117,3 @@ class Lookups:
         if not questions:
             del self._questions[name]
         question.answer.set_result(answer)
-
-
-def _literal(host: str, port: int) -> Address | None:
-    """The address that a host is, where it is one and needs no lookup."""
-    for family, address in ((socket.AF_INET, (host, port)), (socket.AF_INET6, (host, port, 0, 0))):
-        with contextlib.suppress(OSError, ValueError):
-            socket.inet_pton(family, host)
-            return family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address
-    return None

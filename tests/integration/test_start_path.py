@@ -35,7 +35,9 @@ OWN = {
         "cli cli.main cli.plain cli.option_table cli.settings cli.running errors config config.settings"
         " config.signing_in config.host_names"
     ),
-    "what is begun while the rest is imported": "app app.start host.takeover remote remote.begun remote.proxy",
+    "what is begun while the rest is imported": (
+        "app app.start host.takeover remote remote.begun remote.known_addresses remote.proxy"
+    ),
     "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.sleep",
     "the log, and what keeps secrets out of it": "app.log app.log_head app.redact",
     "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent",

@@ -169,6 +169,20 @@ def test_what_fails_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken(BegunConnection("name.example", 80, SECONDS)) is None
 
 
+@pytest.mark.parametrize("host", ["localhost", "app.localhost", "LOCALHOST."])
+def test_this_machines_own_names_are_not_looked_up(
+    host: str, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(host: bytes, port: int, **_: object) -> list[Address]:
+        raise AssertionError("the system was asked")
+
+    monkeypatch.setattr("bridge.remote.begun.socket.getaddrinfo", resolve)
+    sock = taken(BegunConnection(host, listener.getsockname()[1], SECONDS))
+    assert sock is not None
+    with sock:
+        assert sock.getpeername() == listener.getsockname()
+
+
 def test_an_address_that_refuses_is_followed_by_the_next(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

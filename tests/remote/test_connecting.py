@@ -11,7 +11,8 @@ import trustme
 from bridge.remote import connecting
 from bridge.remote.connecting import NotConnected, Origin, Way, origin_of
 from bridge.remote.failures import explain
-from bridge.remote.lookups import Address, Lookups
+from bridge.remote.known_addresses import Address
+from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import Proxy
 from bridge.session.events import BodyReceived, ExchangeFailed
 from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal

@@ -12,7 +12,8 @@ import pytest
 
 from bridge.remote.connecting import Origin, Way
 from bridge.remote.failures import explain
-from bridge.remote.lookups import MOST_UNANSWERED, Address, Lookups, NameServiceSilent
+from bridge.remote.known_addresses import Address
+from bridge.remote.lookups import MOST_UNANSWERED, Lookups, NameServiceSilent
 from bridge.remote.proxy import Proxy
 from tests.support.connecting import ask, refusal
 from tests.support.raw_server import DEADLINE, Answers, RawServer, response
@@ -85,6 +86,27 @@ async def test_an_address_needs_no_lookup(host: str, name_service: Serving) -> N
     assert family == (socket.AF_INET6 if ":" in host else socket.AF_INET)
     assert (kind, address[:2]) == (socket.SOCK_STREAM, (host, 80))
     assert service.asked == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost", "localhost.", "app.localhost", "a.b.localhost."])
+async def test_this_machines_own_names_are_loopback_whatever_a_name_service_says(
+    host: str, name_service: Serving
+) -> None:
+    service = name_service(at("192.0.2.1"))
+    service.speak()
+    found = await Lookups(service).addresses(host, 80)
+    assert [(family, address[:2]) for family, _, _, _, address in found] == [
+        (socket.AF_INET, ("127.0.0.1", 80)),
+        (socket.AF_INET6, ("::1", 80)),
+    ]
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("host", ["localhost.example", "notlocalhost", "localhost.localdomain", "localhost.."])
+async def test_a_name_that_only_looks_like_them_is_looked_up(host: str, name_service: Serving) -> None:
+    service = name_service(at("192.0.2.1"))
+    service.speak()
+    assert await Lookups(service).addresses(host, 80) == at("192.0.2.1")
 
 
 async def test_everybody_who_asks_for_a_name_at_once_has_one_answer(name_service: Serving) -> None:

@@ -9,7 +9,8 @@ import trustme
 
 from bridge.remote.connecting import Origin, Way
 from bridge.remote.http1 import Disconnected
-from bridge.remote.lookups import Address, Lookups
+from bridge.remote.known_addresses import Address
+from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import Proxy, ProxyRefused
 from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
 from tests.support.fake_proxies import TunnelProxy
