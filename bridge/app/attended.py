@@ -211,13 +211,13 @@ async def stop(wire: Wire, seconds: float = 2.0) -> None:
 
 
 def _show(screen: Screen, before: News, news: News) -> None:
+    for level, text in news.log_since(before.logged):
+        if level in _WORTH_SAYING:  # Warnings are among them: they come before the link that they are about.
+            screen.say(text)
     if news.url and news.url != before.url:
         screen.link(news.url, news.user_code)
     if news.tab == "opened" and before.tab != "opened":
         screen.say("A browser was opened at this link.")
-    for level, text in news.log_since(before.logged):
-        if level in _WORTH_SAYING:
-            screen.say(text)
     if news.message and news.message != before.message and not news.is_last:
         screen.say(news.message)
 

@@ -62,6 +62,7 @@ class Login:
         self._flow = sign_in_flow(self._settings, self._web, self._vault, self, self._conceal)
         self._is_wished = False
         self._has_opened = False
+        self._to_open = ""  # What a browser is given: the link, or what is to be read before it.
 
     async def run(self, server: ChannelServer) -> None:
         """Sign in, and tell how it went."""
@@ -116,11 +117,13 @@ class Login:
 
     async def ask(self, asked: Asked) -> None:
         """Show what is to be done, and open a browser where that is of use."""
+        self._to_open = asked.shown_first or asked.url
         self._tell(
             phase="waiting",
             url=asked.url,
             user_code=asked.user_code,
             redirect_uri=asked.redirect_uri,
+            warnings=asked.warnings,
             ends_at=time.time() + asked.seconds,
             tab="",
         )
@@ -147,7 +150,7 @@ class Login:
             self._files.put_history(self._slot, history.tab_opened(time.time()))
             self._has_opened = True
             try:
-                await open_browser(self._news.url, os.environ, self._opening_with, self._flow.short_address)
+                await open_browser(self._to_open, os.environ, self._opening_with, self._flow.short_address)
             except SignInError as problem:
                 self._files.put_history(self._slot, history)
                 self._has_opened = False

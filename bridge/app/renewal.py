@@ -207,7 +207,9 @@ class PersonalRenewal:
             self._warned = news.message  # It is in all news from now on.
             _logger.warning("%s", news.message)
         is_open = news.tab != "unopened"
-        self._shown = SignInShown(news.url, news.user_code, is_open=is_open, ends_in=news.ends_at - time.time())
+        self._shown = SignInShown(
+            news.url, news.user_code, is_open=is_open, ends_in=news.ends_at - time.time(), warnings=news.warnings
+        )
         self._show(self._shown)
 
     def _check_tabs(self) -> None:

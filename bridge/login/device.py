@@ -20,7 +20,11 @@ _logger = logging.getLogger("bridge.login")
 
 
 class DeviceSignIn:
-    """Signs in by a code. `conceal` takes each secret before it is used; `clock` is in seconds and only goes on."""
+    """Signs in by a code.
+
+    `conceal` takes each secret before it is used; `warnings` are to be read before (`person.Warnings`); `clock` is in
+    seconds and only goes on.
+    """
 
     def __init__(
         self,
@@ -28,12 +32,14 @@ class DeviceSignIn:
         person: Person,
         conceal: Callable[[str], None],
         *,
+        warnings: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._web = web
         self._person = person
         self._conceal = conceal
+        self._warnings = warnings
         self._clock = clock
         self._sleep = sleep
         self._token_endpoint = TokenEndpoint(web, conceal)
@@ -49,7 +55,8 @@ class DeviceSignIn:
         poll = DevicePoll(request, code, seconds, self._clock())
         self.has_asked = True
         # It may take its time to open a browser, and the code is being typed in meanwhile.
-        showing = asyncio.create_task(self._person.ask(Asked(code.url, poll.seconds, code.user_code)))
+        asked = Asked(code.url, poll.seconds, code.user_code, warnings=self._warnings)
+        showing = asyncio.create_task(self._person.ask(asked))
         try:
             tokens = await self._wait(request, code, poll)
         finally:

@@ -12,12 +12,15 @@ every request is either refused at once (`visit` has the table), or its query is
 
 A person may bring the query by hand instead (`submit`). It is judged as if it had come to the port, except that nothing
 is kept of it before anybody waits, and that whatever comes after the answer is told that there is one.
+
+Beside the callback it shows the pages that were offered (`offer`), each at an address that nobody can guess.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -106,7 +109,10 @@ class CallbackListener:
         named = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self.redirect_uri = f"http://{named}:{port}{path}"
         self._path = path
-        self._short = ShortAddresses(f"http://127.0.0.1:{port}")
+        # Whatever the redirect URI names, this is where we are bound.
+        self._origin = f"http://127.0.0.1:{port}"
+        self._short = ShortAddresses(self._origin)
+        self._offered: dict[bytes, bytes] = {}
         hosts = {name.lower() for name in (named, "127.0.0.1", "localhost", "[::1]")}
         # A browser leaves the port out where it is HTTP's own.
         self._hosts = frozenset({f"{name}:{port}" for name in hosts} | (hosts if port == 80 else set()))
@@ -137,6 +143,12 @@ class CallbackListener:
                 one.close()
             raise
         return listener
+
+    def offer(self, page: bytes) -> str:
+        """Show `page` (UTF-8 HTML) at the address that is returned, until `close`; a request for it is no answer."""
+        path = f"/{secrets.token_urlsafe(16)}"
+        self._offered[path.encode("ascii")] = page
+        return f"{self._origin}{path}"
 
     async def receive(self, judge: Callable[[str], T | None], timeout: float) -> Arrival[T]:  # noqa: ASYNC109
         """Wait for the request whose query `judge` takes: it returns a value, or None for one that is not meant.
@@ -223,7 +235,9 @@ class CallbackListener:
         await self.close()
 
     def _visit(self) -> Visit:
-        return Visit(self._path, self._hosts, self._started, self._route, self._ended, self._short)
+        return Visit(
+            self._path, self._hosts, self._started, self._route, self._ended, short=self._short, offered=self._offered
+        )
 
     def _started(self, visit: Visit) -> None:
         if len(self._visits) >= MAX_VISITS:

@@ -15,17 +15,18 @@ Failure = Literal["", "refused", "timed-out", "stopped", "failed"]
 class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="news"):
     """How a login stands, whole each time.
 
-    `preparing`: nobody can do anything yet. `waiting`: for a person, who opens `url` (and types in `user_code`, RFC
-    8628 3.3) until `ends_at` (Unix seconds). `finishing`: the person is done, the token is fetched. `done` and
-    `failed` are the last: `failure` is for programs, `message` and `hint` are for people. `tab` tells what became of
-    opening a browser. `log` has the last lines of the login's log, level and text, of `logged` in all. `record`
-    (`oauth/record`) comes with `done`; `is_kept` tells that the store has it too.
+    `preparing`: nobody can do anything yet. `waiting`: for a person, who reads `warnings`, then opens `url` (and types
+    in `user_code`, RFC 8628 3.3) until `ends_at` (Unix seconds). `finishing`: the person is done, the token is fetched.
+    `done` and `failed` are the last: `failure` is for programs, `message` and `hint` are for people. `tab` tells what
+    became of opening a browser. `log` has the last lines of the login's log, level and text, of `logged` in all.
+    `record` (`oauth/record`) comes with `done`; `is_kept` tells that the store has it too.
     """
 
     phase: Phase
     url: str = ""
     user_code: str = ""
     redirect_uri: str = ""
+    warnings: tuple[str, ...] = ()
     tab: Tab = ""
     ends_at: float = 0.0
     failure: Failure = ""

@@ -1,4 +1,4 @@
-"""The pages a browser shows at the end of a sign-in: whole in themselves, no script, light and dark.
+"""The pages a browser shows before and at the end of a sign-in: whole in themselves, no script, light and dark.
 
 Everything that came from a server is text here: escaped, freed of what could restyle a line, kept apart from its
 neighbours' writing direction, and cut.
@@ -10,6 +10,8 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 _LONGEST_NAME = 300
 _LONGEST_TEXT = 1200
@@ -41,6 +43,8 @@ h1, p { overflow-wrap: anywhere; }
 b { font-weight: 650; }
 p { margin-top: .9rem; color: var(--soft); }
 p.what { color: var(--text); }
+a { display: inline-block; padding: .55rem 1rem; border: 1px solid var(--mark); border-radius: .6rem;
+  color: var(--mark); background: var(--wash); }
 footer { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--edge); color: var(--soft);
   font-size: .875rem; }
 """
@@ -68,6 +72,22 @@ _REFUSALS = {
     500: "The sign-in could not go on. The program that started it says why.",
     503: "The sign-in that this address belonged to is over.",
 }
+
+
+def warned_page(server: str, warnings: Sequence[str], url: str) -> bytes:
+    """Return the page that the tab shows first, where there is something to know before signing in, in UTF-8.
+
+    `url` is where the sign-in goes on, and has been found to be openable (`browser.check_openable`).
+    """
+    told = "\n".join(f'<p class="what"><bdi>{_text(text)}</bdi></p>' for text in warnings)
+    where = urlsplit(url).hostname or url
+    return _page(
+        f"Before you sign in to {_plain(server, _LONGEST_NAME)}",
+        f"Before you sign in to {_named(server)}:",
+        f"{told}\n<p>If you did not expect this, close this tab.</p>\n"
+        f'<p><a id="go-on" href="{html.escape(url)}">Go on to <bdi>{_text(where)}</bdi></a></p>',
+        wrong=True,
+    )
 
 
 def signed_in_page(server: str, back: str) -> bytes:

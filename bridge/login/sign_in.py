@@ -21,8 +21,8 @@ from bridge.login.device import DeviceSignIn
 from bridge.login.discovery import Discovery, Found
 from bridge.login.listener import Arrival, CallbackListener
 from bridge.login.outcome import new_record
-from bridge.login.page import failed_page, signed_in_page
-from bridge.login.person import Asked, Person
+from bridge.login.page import failed_page, signed_in_page, warned_page
+from bridge.login.person import Asked, Person, Warnings
 from bridge.login.ports import derived_ports
 from bridge.login.registering import NO_CLIENT, Keeping, Registrar
 from bridge.login.token_endpoint import TokenEndpoint
@@ -86,6 +86,7 @@ class SignIn:
         self._discovery = Discovery(self._uri, web)
         self._token_endpoint = TokenEndpoint(web, conceal)
         self._listener: CallbackListener | None = None
+        self._warnings = Warnings()
         self._has_asked = False
 
     async def run(self, ask: Ask, keep: Keep) -> None:
@@ -123,6 +124,7 @@ class SignIn:
         found = await self._discovery.find(ask.resource_metadata)
         problem: SignInError | None = None
         for issuer in self._order(found, ask.previous):
+            self._warnings.begin()
             try:
                 server = await self._discovery.server(issuer, found)
                 if ask.status not in WANTS_TOKEN and server == default_authorization_server(self._uri):
@@ -202,7 +204,7 @@ class SignIn:
             request = DeviceRequest(
                 server=server, client=client, scope=" ".join(wanted), resource=self._resource(found)
             )
-            flow = DeviceSignIn(self._web, self._person, self._conceal)
+            flow = DeviceSignIn(self._web, self._person, self._conceal, warnings=self._warnings.texts)
             try:
                 tokens = await flow.run(request, self._settings.login_timeout)
             finally:
@@ -287,10 +289,20 @@ class SignIn:
             iss_supported=pending.server.iss_parameter_supported,
         )
         seconds = self._settings.login_timeout
+        shown = found.resource.resource_name if found.resource else ""
+        name = shown or urlsplit(self._server_url).netloc
+        warnings = self._warnings.texts
+        asked = Asked(
+            url,
+            seconds,
+            redirect_uri=pending.redirect_uri,
+            warnings=warnings,
+            shown_first=listener.offer(warned_page(name, warnings, url)) if warnings else "",
+        )
         self._has_asked = True
         waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
         # Beside the wait: an opener is watched for a moment, and the answer may be there before that is over.
-        asking = asyncio.create_task(self._person.ask(Asked(url, seconds, redirect_uri=pending.redirect_uri)))
+        asking = asyncio.create_task(self._person.ask(asked))
         try:
             arrival = await waiting
         except TimeoutError:
@@ -307,8 +319,6 @@ class SignIn:
             waiting.cancel()
             asking.cancel()
         self._person.answered()
-        shown = found.resource.resource_name if found.resource else ""
-        name = shown or urlsplit(self._server_url).netloc
         try:
             await keep(await self._complete(pending, arrival.value, ask))
         except ClientUnknown as problem:

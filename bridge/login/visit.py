@@ -1,5 +1,7 @@
 """One connection to the callback port: read a request, say whether it may be an answer, write one page, close.
 
+A page that is offered at a path of its own is shown there, to a request that might be an answer at the callback's.
+
 What may be an answer to a sign-in, in the order in which it is looked at (the grammar is h11's):
 
 | request | status |
@@ -27,8 +29,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Literal, cast
 
 import h11
@@ -94,7 +97,10 @@ def _is_prefetch(request: h11.Request) -> bool:
 
 
 class Visit(asyncio.Protocol):
-    """A browser's connection. `on_query` is told of the one request that may be an answer, `on_end` of the end."""
+    """A browser's connection. `on_query` is told of the one request that may be an answer, `on_end` of the end.
+
+    `offered` are pages by their path.
+    """
 
     def __init__(
         self,
@@ -104,6 +110,7 @@ class Visit(asyncio.Protocol):
         on_query: Callable[[Visit, str], None],
         on_end: Callable[[Visit], None],
         short: ShortAddresses | None = None,
+        offered: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
         self.stage: Stage = "reading"
         self._path = path.encode("utf-8", "surrogateescape")
@@ -112,6 +119,7 @@ class Visit(asyncio.Protocol):
         self._on_start = on_start
         self._on_query = on_query
         self._on_end = on_end
+        self._offered = offered
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._received = 0
         self._head_only = False
@@ -139,8 +147,9 @@ class Visit(asyncio.Protocol):
             # h11 measures only what it has to wait with; a long head that came in one piece would pass.
             if self._received - len(self._http.trailing_data[0]) > MAX_HEAD:
                 raise Refused(431)
-            path, query = target_of(event, self._hosts, lambda path: path == self._path or path in self._short)
-            url = "" if path == self._path else self._url_at(path, event)
+            path, query = target_of(event, self._hosts, self._is_ours)
+            page = self._offered.get(path)
+            url = self._url_at(path, event) if path in self._short else ""
         except Refused as refused:
             self.refuse(refused.status)
         except h11.RemoteProtocolError as error:
@@ -149,9 +158,14 @@ class Visit(asyncio.Protocol):
             self._stop_timer()
             if url:
                 self.answer(b"", 302, url)
-                return
-            self.stage = "waiting"
-            self._on_query(self, query)
+            elif page is not None:
+                self.answer(page, 200)
+            else:
+                self.stage = "waiting"
+                self._on_query(self, query)
+
+    def _is_ours(self, path: bytes) -> bool:
+        return path == self._path or path in self._short or path in self._offered
 
     def _url_at(self, path: bytes, request: h11.Request) -> str:
         """Where a short address leads. Raises `Refused`."""

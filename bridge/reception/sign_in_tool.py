@@ -13,6 +13,8 @@ WAIT_SECONDS = 25.0
 """How long one call of the tool waits; hosts give a call 60 s and more."""
 
 _MOST_REASON = 600
+_MOST_WARNING = 400
+_MOST_WARNINGS = 5
 _LINK = r"[\x21-\x7e]{1,8192}"
 _CODE = r"[\x21-\x7e ]{1,64}"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -21,10 +23,10 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Standing:
     """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
 
-    `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`: see `SignInShown`; `url` is empty while it
-    is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened no session, though the user
-    is signed in. `tools`: how many tools the server listed when the host asked last, None where it has not asked.
-    `product`: what the host is called.
+    `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`, `warnings`: see `SignInShown`; `url` is
+    empty while it is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened no session,
+    though the user is signed in. `tools`: how many tools the server listed when the host asked last, None where it
+    has not asked. `product`: what the host is called.
     """
 
     def __init__(self, server_url: str) -> None:
@@ -36,6 +38,7 @@ class Standing:
         self.url = ""
         self.user_code = ""
         self.is_open = False
+        self.warnings: tuple[str, ...] = ()
         self.problem = ""
         self.trouble = ""
         self.tools: int | None = None
@@ -58,18 +61,21 @@ class Standing:
         self.tools = None
         self.url = self.user_code = self.problem = self.trouble = ""
         self.is_open = False
+        self.warnings = ()
 
     def show(self, event: SignInShown) -> None:
         """It is known what the user has to do. A link that no browser should be given is none."""
         self.url = event.url if _is_web_link(event.url) else ""
         self.user_code = event.user_code if re.fullmatch(_CODE, event.user_code) else ""
         self.is_open = event.is_open
+        self.warnings = tuple(shown(text, _MOST_WARNING) for text in event.warnings[:_MOST_WARNINGS])
         self._ends_at = self.now + max(0.0, event.ends_in)
 
     def end(self, problem: str) -> None:
         """The user is not asked any more."""
         self.is_under_way = self.is_open = False
         self.url = self.user_code = ""
+        self.warnings = ()
         self.problem = shown(problem, _MOST_REASON)
 
     # -- sentences
@@ -89,9 +95,10 @@ class Standing:
         time = f" ({_about(left)} left)" if left > 0 else ""
         # On a line of its own, so that nothing beside it is taken for a part of it.
         link = f"opens this link in a browser{code}{time}:\n{self.url}\n"
+        warned = "".join(f"Tell the user first: {sentence(text)} " for text in self.warnings)
         if self.is_open:
-            return f"A browser was opened on the sign-in page. If the page does not show, the user {link}"
-        return f"To sign in, the user {link}"
+            return f"{warned}A browser was opened on the sign-in page. If the page does not show, the user {link}"
+        return f"{warned}To sign in, the user {link}"
 
 
 def is_safe_link(url: str) -> bool:
@@ -165,7 +172,8 @@ def asking_in_words(standing: Standing, product: str) -> str:
 def asking(standing: Standing) -> str:
     """What the user is asked with when the host offers to open the link."""
     code = f" Enter the code {standing.user_code} there." if standing.user_code else ""
-    return f"Sign in to {standing.server} to use its tools.{code}"
+    warned = "".join(f"{sentence(text)} " for text in standing.warnings)
+    return f"{warned}Sign in to {standing.server} to use its tools.{code}"
 
 
 def done(standing: Standing) -> str:

@@ -147,13 +147,15 @@ class SignInShown(msgspec.Struct, frozen=True, gc=False):
     """What a person has to do to sign in became known, or changed.
 
     `url` is what he opens; `user_code` what he types in there, empty where nothing (RFC 8628 3.3); `is_open` tells that
-    a browser was opened with it, or is being opened; `ends_in` is how many seconds he has.
+    a browser was opened with it, or is being opened; `ends_in` is how many seconds he has; `warnings` are sentences
+    that he has to read before.
     """
 
     url: str
     user_code: str = ""
     is_open: bool = False
     ends_in: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 class SignInEnded(msgspec.Struct, frozen=True, gc=False):

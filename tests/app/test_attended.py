@@ -126,6 +126,16 @@ async def test_the_link_is_shown_once_and_the_end_is_returned() -> None:
     assert done == ("The browser came back; checking its answer.", "")
 
 
+async def test_a_warning_comes_before_the_link_that_it_is_about() -> None:
+    table = Table()
+    table.login.tell(msgspec.structs.replace(WAITING, tab="opened", logged=1, log=(("warning", "It moved."),)))
+    shown: list[str] = []
+    table.paper.link = lambda url, code: shown.append(url)  # type: ignore[method-assign]
+    table.paper.say = lambda text: shown.append(text)  # type: ignore[method-assign]
+    await table.end()
+    assert shown == ["It moved.", URL, "A browser was opened at this link."]
+
+
 async def test_a_code_is_shown_with_its_link() -> None:
     table = Table()
     table.login.tell(News(phase="waiting", url="https://as.example/device", user_code="ABCD-EFGH", ends_at=1100.0))

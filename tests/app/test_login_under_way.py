@@ -226,6 +226,17 @@ async def test_what_is_waited_for_and_what_was_started_is_logged(
     ]
 
 
+async def test_what_is_to_be_read_first_is_told_and_is_what_the_browser_opens(played: Callable[..., Played]) -> None:
+    async def play(person: Person, _: Keep) -> None:
+        await person.ask(Asked(LINK, 60.0, warnings=("It moved.",), shown_first="http://localhost:51234/x"))
+        raise SignInError("It broke.")
+
+    one = played()
+    await one.run(play)
+    assert one.opened == ["http://localhost:51234/x"]
+    assert [(news.url, news.warnings) for news in one.told if news.tab == "opened"] == [(LINK, ("It moved.",))]
+
+
 async def test_of_a_code_it_is_logged_that_it_is_waited_for(
     played: Callable[..., Played], said: Callable[[], list[tuple[str, str]]]
 ) -> None:

@@ -170,6 +170,12 @@ async def test_one_that_is_under_way_is_joined_and_says_where_it_is(monkeypatch:
     assert ("4711" in words, url) == (True, LINK)
 
 
+async def test_what_is_to_be_read_first_is_shown_with_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch, a_login(msgspec.structs.replace(ASKED, warnings=("It moved.",)), DONE))
+    await built.sign_in()
+    assert built.shown == [SignInShown(LINK, is_open=True, ends_in=300.0, warnings=("It moved.",))]
+
+
 async def test_a_code_to_type_in_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = News(phase="waiting", url="https://as.example/device", user_code="WDJB-MJHT", tab="unopened")
     built = Built(monkeypatch, a_login(asked, DONE))

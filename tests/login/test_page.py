@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.login.page import CONTENT_SECURITY_POLICY, failed_page, refused_page, signed_in_page
+from bridge.login.page import CONTENT_SECURITY_POLICY, failed_page, refused_page, signed_in_page, warned_page
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=y>"&amp;\x00\x1b[31m\u202eevil\ud800'
 PAGES = {
     "signed in": signed_in_page("mcp.example.com", "Claude Desktop"),
     "failed": failed_page("mcp.example.com", "It was refused.", "Try again."),
     "refused": refused_page(404),
+    "warned": warned_page("mcp.example.com", ["It moved."], "https://as.example/in?a=b&c=d"),
+    "hostile warning": warned_page(HOSTILE, [HOSTILE, HOSTILE], "https://as.example/in?a='b'&c=d"),
     "hostile": signed_in_page(HOSTILE, HOSTILE),
     "hostile failure": failed_page(HOSTILE, HOSTILE, HOSTILE),
 }
@@ -74,6 +76,16 @@ def test_failure_says_what_went_wrong_and_what_to_do() -> None:
     assert "It was refused.\nmcp-remote-bridge" in Reader(failed_page("s", "It was refused.", "")).text
 
 
+def test_a_warning_stands_before_the_link_that_goes_on() -> None:
+    page = Reader(PAGES["warned"])
+    assert page.title == "Before you sign in to mcp.example.com"
+    told = "Before you sign in to mcp.example.com:\nIt moved.\nIf you did not expect this, close this tab.\n"
+    assert told in page.text
+    assert "Go on to as.example\n" in page.text
+    (link,) = [attributes for name, attributes in page.elements if name == "a"]
+    assert link["href"] == "https://as.example/in?a=b&c=d"
+
+
 def test_failure_says_how_to_try_again() -> None:
     page = Reader(failed_page("s", "It was refused.", "Ask for less.", "To try again, run: x"))
     assert "It was refused.\nAsk for less.\nTo try again, run: x\n" in page.text
@@ -89,11 +101,15 @@ def test_a_page_needs_nothing_else(page: bytes) -> None:
     reader = Reader(page)
     assert {name for name, _ in reader.elements} <= {
         *("html", "head", "meta", "title", "link", "style", "body", "main"),
-        *("svg", "path", "h1", "b", "bdi", "p", "footer"),
+        *("svg", "path", "h1", "b", "bdi", "p", "footer", "a"),
     }
-    for _, attributes in reader.elements:
+    for tag, attributes in reader.elements:
         assert not any(name.startswith("on") or name in {"src", "style"} for name in attributes)
-        assert (attributes.get("href") or "data:").startswith("data:")
+        if tag == "a":  # Followed by a person only.
+            assert page in {PAGES["warned"], PAGES["hostile warning"]}
+            assert (attributes.get("href") or "").startswith("https://as.example/in?")
+        else:
+            assert (attributes.get("href") or "data:").startswith("data:")
     assert len(page) < 8192
 
 

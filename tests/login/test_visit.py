@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import h11
 import pytest
@@ -138,6 +139,28 @@ async def test_a_broken_request_gets_a_page_and_ends_nothing(
         assert answer.status == status
         assert answer.body.startswith(b"<!doctype html>")
         assert (await ask(listener.port, request_bytes, piece=1000)).status == status
+        finishing.append(asyncio.create_task(ask(listener.port, head("/callback?code=right", listener.port))))
+
+    finishing: list[asyncio.Task[object]] = []
+    assert await with_answer(listener, doing) == "the answer"
+    await finishing[0]
+
+
+async def test_a_page_that_is_offered_is_shown_at_its_address_and_is_no_answer(listener: CallbackListener) -> None:
+    first, second = listener.offer(b"read this"), listener.offer(b"and this")
+    assert first != second
+    assert first.startswith(f"http://127.0.0.1:{listener.port}/")
+    path = urlsplit(first).path
+
+    async def doing() -> None:
+        for _ in range(2):
+            shown = await ask(listener.port, head(f"{path}?code=right", listener.port))
+            assert (shown.status, shown.body) == (200, b"read this")
+            assert shown.headers["content-security-policy"]
+        elsewhere = await ask(listener.port, head(path, listener.port, host="evil.example"))
+        assert elsewhere.status == 421
+        assert (await ask(listener.port, head(path, listener.port, method="POST"))).status == 405
+        assert (await ask(listener.port, head(f"{path}x", listener.port))).status == 404
         finishing.append(asyncio.create_task(ask(listener.port, head("/callback?code=right", listener.port))))
 
     finishing: list[asyncio.Task[object]] = []

@@ -184,11 +184,17 @@ class ReceptionPlaybook(PairingPlaybook):
         return self.told_all(self.on(SignInStarted()))
 
     def shows(
-        self, url: str = LINK, user_code: str = "", *, is_open: bool = False, ends_in: float = 300.0
+        self,
+        url: str = LINK,
+        user_code: str = "",
+        *,
+        is_open: bool = False,
+        ends_in: float = 300.0,
+        warnings: tuple[str, ...] = (),
     ) -> list[dict[str, Any]]:
         """It is known what the user has to do."""
         self.link = url
-        return self.told_all(self.on(SignInShown(url, user_code, is_open, ends_in)))
+        return self.told_all(self.on(SignInShown(url, user_code, is_open, ends_in, warnings)))
 
     def waits(self) -> list[dict[str, Any]]:
         """The host has waited for long enough."""

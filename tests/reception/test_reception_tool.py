@@ -291,6 +291,46 @@ def test_a_call_that_is_taken_back_meanwhile_is_not_answered() -> None:
     assert [said for said in book.heard if said.get("id") == 1] == []
 
 
+# -- what is to be read before the link
+
+
+@every_revision
+@pytest.mark.parametrize("is_open", [True, False], ids=["in-a-browser", "nowhere"])
+def test_what_is_to_be_read_first_stands_before_the_link(revision: str, is_open: bool) -> None:
+    book = ReceptionPlaybook(revision).received(is_open=False)
+    book.calls(1)
+    book.shows(is_open=is_open, warnings=("It moved", "A\nB " + 500 * "x"))
+    if is_open:
+        book.fires(CALL_TIMER, timer(book))
+    text = book.text(1)
+    assert "Tell the user first: It moved. Tell the user first: A B xxx" in text
+    assert text.index("It moved.") < text.index(LINK)
+    assert 350 < text.count("x") < 450, "no more than is read out"
+
+
+@pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
+def test_a_host_that_opens_links_shows_it_with_its_question(revision: str) -> None:
+    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
+    told = book.calls(1) + book.shows(warnings=("It moved",))
+    if book.who.is_modern:
+        (question,) = input_required(book, 1)["inputRequests"].values()
+    else:
+        question = asked(told)
+    assert question["params"]["message"] == "It moved. Sign in to mcp.example to use its tools."
+
+
+def test_it_is_of_one_sign_in_only() -> None:
+    book = ReceptionPlaybook().received(is_open=False)
+    book.calls(1)
+    book.shows(warnings=("It moved",))
+    book.refused()
+    book.needs_sign_in()
+    book.calls(2)
+    book.shows()
+    assert "It moved" in book.text(1)
+    assert "It moved" not in book.text(2)
+
+
 # -- a legacy host opens the link
 
 

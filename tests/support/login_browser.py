@@ -1,18 +1,22 @@
 """Stands in for the browser of a person who is logged in and consents: follows the URL to the callback.
 
+Where a page of the bridge stands before it, with something to know, the person goes on by its link.
+
 `BROWSER` names this file. It appends what it does to the file that `LOGIN_BROWSER_FILE` names, one JSON
-object a line: `{"opened": URL}` at once, `{"url": ..., "status": ..., "text": ...}` for the page it ends at.
-`LOGIN_BROWSER_DO` tells what kind of browser it is: `follow` (the default), `record` (opens, and nothing
-more happens: somebody looks at the page), `fail` (cannot be started). `LOGIN_BROWSER_CA` names a PEM file of
-certificates to trust.
+object a line: `{"opened": URL}` at once, `{"warned": URL, "text": ...}` for a page that has to be read first,
+`{"url": ..., "status": ..., "text": ...}` for the page it ends at. `LOGIN_BROWSER_DO` tells what kind of
+browser it is: `follow` (the default), `record` (opens, and nothing more happens: somebody looks at the page),
+`fail` (cannot be started). `LOGIN_BROWSER_CA` names a PEM file of certificates to trust.
 """
 
 from __future__ import annotations
 
 import contextlib
+import html
 import http.client
 import json
 import os
+import re
 import sys
 from urllib.parse import urljoin, urlsplit
 
@@ -36,6 +40,10 @@ def visit(url: str) -> None:
     try:
         for _ in range(MOST_REDIRECTS):
             status, location, text = fetch(url)
+            if go_on := re.search(r'<a id="go-on" href="([^"]+)"', text):
+                note({"warned": url, "text": text})
+                url = html.unescape(go_on[1])
+                continue
             if status not in {301, 302, 303, 307, 308} or not location:
                 break
             url = urljoin(url, location)

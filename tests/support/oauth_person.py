@@ -70,6 +70,11 @@ class Person:
         """The pages the browser ended at so far."""
         return [Page(r["url"], r["status"], r["text"]) for r in self._records() if "url" in r]
 
+    @property
+    def warned(self) -> list[Page]:
+        """The pages with something to know that stood before the sign-in's so far."""
+        return [Page(r["warned"], 200, r["text"]) for r in self._records() if "warned" in r]
+
     async def until_opened(self, count: int = 1, deadline: float = DEADLINE) -> str:
         """Wait for tab number `count` and return its URL."""
         await until(lambda: len(self.opened) >= count, f"{count} browser tabs", deadline)
