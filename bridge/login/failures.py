@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.protocol import handshakes, unreachable
+from bridge.protocol.system_errors import numbers_of
 from bridge.protocol.unreachable import Reason, Told
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _reason(causes: list[BaseException]) -> Reason:
     if names:
         is_silent = any(getattr(cause, "errno", None) == socket.EAI_AGAIN for cause in names)
         return "silent-name-service" if is_silent else "unknown-name"
-    return unreachable.reason_of(cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno)
+    return unreachable.reason_of(number for cause in causes for number in numbers_of(cause))
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:

@@ -18,7 +18,7 @@ Step = Literal["name", "connection", "proxy", "handshake"]
 CHECK_PROXY = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
 CHECK_PORT = "Check the port, and whether the URL should begin with {}://."
 
-# Beside the system's own numbers those of Windows, which come in exceptions' texts.
+# The system's own numbers, and Winsock's; those of Windows' kernel are made Winsock's before (`system_errors`).
 _NUMBERS: tuple[tuple[Reason, frozenset[int]], ...] = (
     ("timed-out", frozenset((errno.ETIMEDOUT, 10060))),
     ("refused", frozenset((errno.ECONNREFUSED, 10061))),

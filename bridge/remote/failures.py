@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 from typing import NamedTuple
@@ -11,13 +10,13 @@ from urllib.parse import urlsplit
 import h11
 
 from bridge.protocol import handshakes, unreachable
+from bridge.protocol.system_errors import numbers_of
 from bridge.protocol.unreachable import Reason, Told
 from bridge.remote.connecting import NotConnected
 from bridge.remote.http1 import Disconnected, NotHttp
 from bridge.remote.proxy import ProxyRefused
 from bridge.session.events import Cause
 
-_ERRNO = re.compile(r"\[(?:Errno|WinError) (\d+)\]")
 # A failure that says nothing of the name: no answer in time, a broken one, an error of this system.
 _NO_ANSWER = frozenset((socket.EAI_AGAIN, socket.EAI_FAIL, getattr(socket, "EAI_SYSTEM", socket.EAI_AGAIN)))
 _DEFINITE: frozenset[Reason] = frozenset(("unknown-name", "refused"))
@@ -99,8 +98,7 @@ def _reason(problem: Exception) -> Reason:
         return "silent-name-service" if getattr(problem, "errno", None) in _NO_ANSWER else "unknown-name"
     if isinstance(problem, TimeoutError):
         return "timed-out"
-    numbers = {int(found) for found in _ERRNO.findall(str(problem))} | {getattr(problem, "errno", None) or 0}
-    return unreachable.reason_of(numbers)
+    return unreachable.reason_of(numbers_of(problem))
 
 
 def _no_tls(problem: ssl.SSLError, where: str) -> Explanation:

@@ -12,6 +12,7 @@ from bridge.login.failures import SERVER, explain
 from bridge.login.web import Web
 from bridge.oauth.errors import Unavailable, Unreachable
 from tests.support.raw_server import DEADLINE, Peer, RawServer
+from tests.support.windows_errors import windows_error
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +60,21 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
         ),
         (
             raised(httpx.ConnectError("x"), OSError(errno.ENETUNREACH, "x")),
+            f"Cannot reach the token endpoint {URL}: there is no network route to it.",
+            "VPN",
+        ),
+        (
+            raised(httpx.ConnectError("x"), OSError("All attempts failed"), ExceptionGroup("", [windows_error(1225)])),
+            f"Cannot reach the token endpoint {URL}: the connection was refused.",
+            "whether the server is running",
+        ),
+        (
+            raised(httpx.ConnectError("x"), windows_error(121)),
+            f"Cannot reach the token endpoint {URL}: no answer in the time given to connect.",
+            "A firewall may be dropping the packets",
+        ),
+        (
+            raised(httpx.ConnectError("x"), windows_error(1232)),
             f"Cannot reach the token endpoint {URL}: there is no network route to it.",
             "VPN",
         ),

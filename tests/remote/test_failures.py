@@ -17,6 +17,7 @@ from bridge.session.events import Cause, ExchangeFailed
 from tests.support.exchanging import Exchanging, only
 from tests.support.fake_proxies import SocksProxy, TunnelProxy
 from tests.support.raw_server import Peer, RawServer, response
+from tests.support.windows_errors import windows_error
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +49,11 @@ def tls_error(reason: str) -> ssl.SSLError:
         (TimeoutError(), "no answer in the time given to connect"),
         (OSError(errno.ETIMEDOUT, "x"), "no answer in the time given to connect"),
         (OSError("[WinError 10060] x"), "no answer in the time given to connect"),
+        (windows_error(121), "no answer in the time given to connect"),
+        (windows_error(1225), "the connection was refused"),
+        (windows_error(1231), "there is no network route to it"),
+        (windows_error(1232), "there is no network route to it"),
+        (OSError("Multiple exceptions: [WinError 1225] x, [WinError 1225] y"), "the connection was refused"),
         (socket.gaierror(-2, "unknown"), "the name mcp.example.com is not known to the name service"),
         (UnicodeError("label too long"), "the name mcp.example.com is not known to the name service"),
         (Disconnected("the server closed the connection without an answer"), "the server closed the connection"),
