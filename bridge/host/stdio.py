@@ -1,4 +1,16 @@
-"""The host's input, read as it comes, and the end of its output noticed."""
+"""The host's input, read as it comes, and the end of its output noticed.
+
+How a closed output shows when `poll` is asked, without a write:
+
+| system | what is told | source |
+|---|---|---|
+| Linux | POLLERR of a pipe, POLLHUP of a socket, whatever was registered | poll(2) |
+| macOS | POLLHUP, where POLLIN was registered: its `poll` is kqueue, and no event is no filter | xnu, sys_generic.c |
+| Windows | nothing: it cannot watch pipes | Python's documentation of select |
+
+POLLHUP as the only registered event did on macOS, and has not for sockets since 15.4 (NixOS/nix#13847). Nothing is ever
+to be read at the writing end of a pipe, so being readable tells of nothing else there; at a socket it may.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +76,7 @@ def watch_hang_up(descriptor: int, on_hang_up: Callable[[], None]) -> None:
     def look() -> None:
         loop.remove_reader(descriptor)
         poll = select.poll()
-        poll.register(descriptor, 0)
+        poll.register(descriptor, select.POLLIN)
         if any(found & (select.POLLHUP | select.POLLERR) for _, found in poll.poll(0)):
             on_hang_up()
 

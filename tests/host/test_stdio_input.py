@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import select
 import socket
+import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -261,6 +263,48 @@ async def test_a_host_that_writes_on_our_output_has_not_hung_up_and_costs_no_tur
         await turns()
         assert hang_up.threads == []
         assert not asyncio.get_running_loop().remove_reader(ours.fileno())
+
+
+class MacPoll:
+    """`select.poll` as macOS has it (xnu, sys_generic.c): only what is registered has a filter that can fire."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._events: dict[int, int] = {}
+
+    def register(self, descriptor: int, events: int = select.POLLIN | select.POLLPRI | select.POLLOUT) -> None:
+        self._events[descriptor] = events
+        self._poll.register(descriptor, events)
+
+    def poll(self, timeout: int) -> list[tuple[int, int]]:
+        told = []
+        for descriptor, found in self._poll.poll(timeout):
+            events = self._events[descriptor]
+            is_socket = stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+            if not events or (is_socket and events == select.POLLHUP):  # The latter since 15.4.
+                continue
+            is_over = found & (select.POLLHUP | select.POLLERR)
+            told.append((descriptor, (found & events & select.POLLIN) | (select.POLLHUP if is_over else 0)))
+        return [(descriptor, found) for descriptor, found in told if found]
+
+
+@posix
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_a_reader_that_closes_is_noticed_where_poll_tells_only_what_it_was_asked_for(
+    kind: str, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe
+) -> None:
+    asked = SimpleNamespace(poll=MacPoll, POLLIN=select.POLLIN, POLLHUP=select.POLLHUP, POLLERR=select.POLLERR)
+    monkeypatch.setattr("bridge.host.stdio.select", asked)
+    ours, hosts = socket.socketpair()
+    reader, writer = make_pipe() if kind == "pipe" else (hosts.detach(), ours.fileno())
+    with ours:
+        hang_up = HangUp()
+        watch_hang_up(writer, hang_up)
+        await turns()
+        assert hang_up.threads == []
+        os.close(reader)
+        await asyncio.wait_for(hang_up.told.wait(), stretched(10))
+    hosts.close()
 
 
 async def test_an_output_that_cannot_be_watched_is_left_alone(
