@@ -22,18 +22,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.host.lineage import MOST, program_of, stat_of
 from bridge.protocol.words import shown
-
-MOST = 40
-"""How many processes are looked at."""
 
 LONGEST = 4 << 20
 """How much of an environment is read, in bytes. Linux allows about 2 MB (execve(2))."""
 
 _LONGEST_NAME = 40
 _MULTIPLEXERS = frozenset({"tmux", "tmux: server", "screen", "SCREEN", "zellij", "dtach", "abduco"})
-# Fields of /proc/<pid>/stat, counted from the one after the name, which stands in parentheses.
-_PARENT, _STARTED = 1, 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +59,19 @@ def from_proc(proc: Path, pid: int, user: int, names: Collection[str]) -> Iterat
     """Yield the processes above `pid` that are of `user`, as Linux shows them under `proc`."""
     wanted = {os.fsencode(name): name for name in names}
     with contextlib.suppress(OSError, ValueError, IndexError):
-        _, parent, since = _stat(proc / str(pid))
+        _, parent, since = stat_of(proc / str(pid))
         for _ in range(MOST):
             if parent <= 0:
                 return
             folder = proc / str(parent)
-            pid, (name, parent, started) = parent, _stat(folder)
+            pid, (name, parent, started) = parent, stat_of(folder)
             if started > since or name in _MULTIPLEXERS:
                 return  # The number was given to a younger process meanwhile; or see the head of this file.
             since = started
             if _is_of(folder, user):
                 with contextlib.suppress(OSError):
-                    name = _program(folder) or name
+                    name = program_of(folder) or name
                     yield Ancestor(pid, shown(name, _LONGEST_NAME) or "no name", _environ(folder, wanted))
-
-
-def _stat(folder: Path) -> tuple[str, int, int]:
-    """The name, the parent and the time of the start, in ticks since the system's."""
-    data = (folder / "stat").read_bytes()
-    head, _, rest = data.rpartition(b")")
-    fields = rest.split()
-    return head.partition(b"(")[2].decode(errors="replace"), int(fields[_PARENT]), int(fields[_STARTED])
-
-
-def _program(folder: Path) -> str:
-    """The name of the program's file: a process may call itself what it likes, and Node does ("MainThread")."""
-    with contextlib.suppress(OSError):
-        return Path(os.readlink(folder / "exe")).name.removesuffix(" (deleted)")  # noqa: PTH115 - need not be a path
-    return ""
 
 
 def _is_of(folder: Path, user: int) -> bool:

@@ -1,7 +1,18 @@
-"""Notices the death of the process that started this one, without asking again and again.
+"""Notices the death of the host that started this process, without asking again and again.
 
-A host that dies closes our input, but not where another process holds the same pipe open. So the parent itself is
-watched: by a pidfd on Linux, by kqueue on macOS, by a process handle on Windows.
+A host that dies closes our input, but not where another process holds the same pipe open. So the processes above this
+one are watched, from the parent to the first that is no launcher (`lineage`): a host that ends its child ends only a
+launcher, and a launcher that stays says nothing of the host.
+
+| system | what tells of a death | when the chain is read |
+|---|---|---|
+| Linux | a pidfd for each process, on the event loop | at once |
+| macOS | a kqueue with NOTE_EXIT, on the event loop | after `LOOK_AFTER`, in a thread: psutil takes long to import |
+| Windows | a handle to each, waited for by a thread (WaitForMultipleObjects) | after `LOOK_AFTER`, in that thread |
+
+A number may be another process's by now. POSIX keeps a parent's number for as long as it is the parent; Windows gives
+it away, so there a parent that is younger than this process is none. The others are looked at again once they are
+watched. A wait that fails (WAIT_FAILED) tells of no death: it ends the watch.
 """
 
 from __future__ import annotations
@@ -12,76 +23,175 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from bridge.host.lineage import Relative, others_above
+
+LOOK_AFTER = 3.0
+"""Seconds after the start, when it is busy no more."""
+
 _SYNCHRONIZE = 0x00100000
+_PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
 _INFINITE = 0xFFFFFFFF
+_WAIT_OBJECT_0 = 0
+_WAIT_TIMEOUT = 0x102
 
 
 def watch_parent(on_death: Callable[[], None]) -> bool:
-    """Call `on_death` on the event loop once the parent is gone; False where the system offers no way to know."""
+    """Call `on_death` once, on the event loop, when the parent or the host above it is gone.
+
+    False where the system offers no way to know of the parent.
+    """
     parent = os.getppid()
     loop = asyncio.get_running_loop()
     if sys.platform == "win32":
-        return _watch_handle(parent, lambda: _tell(loop, on_death))
+        return _watch_handles(parent, lambda: _tell(loop, on_death))
+    watch = _Watch(loop, on_death)
     descriptor = _descriptor_of(parent)
     if os.getppid() != parent:  # It died while we looked.
         if descriptor is not None:
             os.close(descriptor)
-        loop.call_soon(on_death)
+        loop.call_soon(watch.died)
         return True
     if descriptor is None:
         return False
-
-    def died() -> None:
-        loop.remove_reader(descriptor)
-        on_death()
-
-    loop.add_reader(descriptor, died)
+    watch.add(descriptor)
+    if sys.platform == "linux":
+        watch.add_others(others_above(parent, sys.platform))
+    else:
+        loop.call_later(LOOK_AFTER, watch.add_others_later, parent)
     return True
 
 
-def _descriptor_of(parent: int) -> int | None:
+class _Watch:
+    """Descriptors that become readable when a process ends; the first that does tells, and ends the watch."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_death: Callable[[], None]) -> None:
+        self._loop = loop
+        self._on_death = on_death
+        self._descriptors: list[int] = []
+        self._is_over = False
+
+    def add(self, descriptor: int) -> None:
+        self._descriptors.append(descriptor)
+        self._loop.add_reader(descriptor, self.died)
+
+    def add_others(self, others: Iterable[Relative]) -> None:
+        for one in others:
+            if self._is_over:
+                return
+            descriptor = _descriptor_of(one.pid)
+            if not one.is_there():
+                if descriptor is not None:
+                    os.close(descriptor)
+                self._loop.call_soon(self.died)
+            elif descriptor is not None:
+                self.add(descriptor)
+
+    def add_others_later(self, parent: int) -> None:
+        def look() -> None:
+            others = others_above(parent, sys.platform)
+            _tell(self._loop, lambda: self.add_others(others))
+
+        threading.Thread(target=look, name="parent-watch", daemon=True).start()
+
+    def died(self) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        for descriptor in self._descriptors:
+            self._loop.remove_reader(descriptor)
+        self._on_death()
+
+
+def _descriptor_of(process: int) -> int | None:
     """A descriptor that becomes readable when the process ends."""
-    if parent <= 0:  # The parent lives in a namespace that cannot be seen from here.
+    if process <= 0:  # It lives in a namespace that cannot be seen from here.
         return None
     descriptor = None
     with contextlib.suppress(OSError):
         if sys.platform == "linux":
             if hasattr(os, "pidfd_open"):
-                descriptor = os.pidfd_open(parent)
+                descriptor = os.pidfd_open(process)
         elif sys.platform == "darwin":
-            descriptor = _kqueue_of(parent)
+            descriptor = _kqueue_of(process)
     return descriptor
 
 
-def _kqueue_of(parent: int) -> int:
+def _kqueue_of(process: int) -> int:
     system: Any = select  # Whoever checks the types on another system finds no kqueue.
     kqueue = system.kqueue()
-    event = system.kevent(parent, system.KQ_FILTER_PROC, system.KQ_EV_ADD, system.KQ_NOTE_EXIT)
+    event = system.kevent(process, system.KQ_FILTER_PROC, system.KQ_EV_ADD, system.KQ_NOTE_EXIT)
     kqueue.control([event], 0)
     descriptor = os.dup(kqueue.fileno())
     kqueue.close()
     return descriptor
 
 
-def _watch_handle(parent: int, on_death: Callable[[], None]) -> bool:
-    import ctypes
-
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
-    kernel.OpenProcess.restype = ctypes.c_void_p
-    kernel.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
-    handle = kernel.OpenProcess(_SYNCHRONIZE, False, parent)
-    if not handle:
+def _watch_handles(parent: int, on_death: Callable[[], None]) -> bool:
+    system = _Handles()
+    handle = system.of(parent)
+    if handle is None or not system.is_older(handle):
         return False
 
     def wait() -> None:
-        kernel.WaitForSingleObject(handle, _INFINITE)
-        on_death()
+        handles = [handle]
+        ended = system.wait(handles, LOOK_AFTER)
+        if ended is None:
+            for one in others_above(parent, sys.platform):
+                other = system.of(one.pid)
+                if not one.is_there():  # While there is a handle, its number is given to no other.
+                    on_death()
+                    return
+                if other is not None:
+                    handles.append(other)
+            ended = system.wait(handles, None)
+        if ended:
+            on_death()
 
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()
     return True
+
+
+class _Handles:
+    """What Windows tells of processes (processthreadsapi.h, synchapi.h)."""
+
+    def __init__(self) -> None:
+        import ctypes
+
+        self._ctypes = ctypes
+        self._kernel = kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
+        handle, number = ctypes.c_void_p, ctypes.c_uint32
+        time = ctypes.POINTER(ctypes.c_uint64)  # A FILETIME: 100 ns since 1601.
+        kernel.OpenProcess.argtypes = (number, ctypes.c_int, number)
+        kernel.OpenProcess.restype = handle
+        kernel.GetCurrentProcess.restype = handle
+        kernel.GetProcessTimes.argtypes = (handle, time, time, time, time)
+        kernel.WaitForMultipleObjects.argtypes = (number, ctypes.POINTER(handle), ctypes.c_int, number)
+        kernel.WaitForMultipleObjects.restype = number
+
+    def of(self, process: int) -> int | None:
+        """A handle to wait for and to ask by; None where there is no such process, or it is not to be had."""
+        handle = self._kernel.OpenProcess(_SYNCHRONIZE | _PROCESS_QUERY_LIMITED_INFORMATION, False, process)
+        return int(handle) if handle else None
+
+    def is_older(self, handle: int) -> bool:
+        """Whether a process was there before this one, as far as the system tells."""
+        started, own = self._started(handle), self._started(self._kernel.GetCurrentProcess())
+        return started is None or own is None or started <= own
+
+    def wait(self, handles: list[int], seconds: float | None) -> bool | None:
+        """Whether one of the processes ended; False where that cannot be waited for, None after `seconds`."""
+        several = (self._ctypes.c_void_p * len(handles))(*handles)
+        milliseconds = _INFINITE if seconds is None else round(seconds * 1000)
+        told = self._kernel.WaitForMultipleObjects(len(handles), several, False, milliseconds)
+        return None if told == _WAIT_TIMEOUT else _WAIT_OBJECT_0 <= told < _WAIT_OBJECT_0 + len(handles)
+
+    def _started(self, handle: int) -> int | None:
+        started, *rest = (self._ctypes.c_uint64() for _ in range(4))
+        by_reference = (self._ctypes.byref(time) for time in (started, *rest))
+        return started.value if self._kernel.GetProcessTimes(handle, *by_reference) else None
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:

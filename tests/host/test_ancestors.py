@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from bridge.host.ancestors import LONGEST, MOST, ancestors, from_proc, from_psutil
+from bridge.host.ancestors import LONGEST, ancestors, from_proc, from_psutil
+from bridge.host.lineage import MOST
 from tests.support.bridge_process import ROOT
 from tests.support.waits import stretched
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bridge.host.lineage import Relative
 from bridge.host.parent import watch_parent
 from tests.host.conftest import MakePipe
 from tests.support.bridge_process import ROOT
@@ -54,6 +55,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> System:
 
 WATCHER = """
 import asyncio
+from bridge.host.lineage import Relative
 from bridge.host.parent import watch_parent
 async def main():
     dead = asyncio.Event()
@@ -229,74 +231,307 @@ async def test_a_kqueue_that_refuses_cannot_tell(
     assert watch_parent(refuse) is False
 
 
-# -- Windows
+# -- those above the parent
 
 
-class Kernel:
-    """Stands for kernel32: `death` ends the wait."""
+class Above:
+    """Stands for the processes above the parent: each has a pipe that becomes readable at its death."""
 
-    def __init__(self, handle: int | None) -> None:
-        self.death = threading.Event()
-        self.calls: list[tuple[Any, ...]] = []
-        self.OpenProcess = self._recorder("OpenProcess", lambda: handle)
-        self.WaitForSingleObject = self._recorder("WaitForSingleObject", lambda: self.death.wait(stretched(10)))
+    def __init__(self, system: System, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe) -> None:
+        self._system = system
+        self._monkeypatch = monkeypatch
+        self._make_pipe = make_pipe
+        self.ends: dict[int, int] = {}
+        self.readers: dict[int, int] = {}
 
-    def _recorder(self, name: str, act: Callable[[], Any]) -> Any:
-        def call(*arguments: Any) -> Any:
-            self.calls.append((name, *arguments))
-            return act()
+    def are(self, *pids: int, gone: tuple[int, ...] = (), hidden: tuple[int, ...] = ()) -> None:
+        for pid in (PARENT, *pids):
+            self.readers[pid], self.ends[pid] = self._make_pipe()
 
-        return call
+        def pidfd_open(pid: int) -> int:
+            if pid in hidden:
+                raise PermissionError
+            return self.readers[pid]
+
+        def others_above(parent: int, platform: str) -> list[Relative]:
+            assert (parent, platform) == (PARENT, "linux")
+            return [Relative(pid, "name", (), lambda pid=pid: pid not in gone) for pid in pids]  # type: ignore[misc]
+
+        self._system.is_("linux", pidfd_open=pidfd_open)
+        self._monkeypatch.setattr("bridge.host.parent.others_above", others_above)
+
+    def dies(self, pid: int) -> None:
+        os.write(self.ends[pid], b"x")
 
 
 @pytest.fixture
-def windows(system: System, monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], Kernel]:
-    def make(handle: int | None) -> Kernel:
-        kernel = Kernel(handle)
-        system.is_("win32")
-        monkeypatch.setattr(ctypes, "WinDLL", lambda name, use_last_error: kernel, raising=False)
-        return kernel
-
-    return make
+def above(system: System, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe) -> Above:
+    return Above(system, monkeypatch, make_pipe)
 
 
-async def test_a_process_handle_tells_of_the_death(windows: Callable[[int | None], Kernel]) -> None:
-    kernel = windows(99)
+@pytest.mark.parametrize("dying", [PARENT, 20, 10], ids=["the-parent", "a-launcher", "the-host"])
+async def test_the_death_of_each_up_to_the_host_is_told_once(dying: int, above: Above) -> None:
     deaths: list[int] = []
-    dead = asyncio.Event()
-
-    def on_death() -> None:
-        deaths.append(threading.get_ident())
-        dead.set()
-
-    assert watch_parent(on_death)
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "parent-watch"]
-    assert thread.daemon
+    above.are(20, 10)
+    assert watch_parent(lambda: deaths.append(1))
     await turns()
     assert deaths == []
-    kernel.death.set()
+    above.dies(dying)
+    await turns()
+    assert deaths == [1]
+    for pid in (PARENT, 20, 10):
+        above.dies(pid)
+    await turns()
+    assert deaths == [1]
+
+
+async def test_one_that_died_before_it_was_watched_is_dead(above: Above, system: System) -> None:
+    deaths: list[int] = []
+    above.are(20, 10, gone=(20,))
+    assert watch_parent(lambda: deaths.append(1))
+    await turns()
+    assert deaths == [1]
+    assert system.closed == [above.readers[20]]
+
+
+async def test_one_that_cannot_be_watched_is_passed_over(above: Above) -> None:
+    deaths: list[int] = []
+    above.are(20, 10, hidden=(20,))
+    assert watch_parent(lambda: deaths.append(1))
+    await turns()
+    assert deaths == []
+    above.dies(10)
+    await turns()
+    assert deaths == [1]
+
+
+async def test_macos_looks_at_those_above_later_and_in_a_thread(
+    system: System, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe
+) -> None:
+    readers, ends = zip(*(make_pipe() for _ in range(2)), strict=True)
+    looked: list[int] = []
+    dead = asyncio.Event()
+
+    def others_above(parent: int, platform: str) -> list[Relative]:
+        looked.append(threading.get_ident())
+        return [Relative(10, "host", (), lambda: True)]
+
+    system.is_("darwin")
+    monkeypatch.setattr("bridge.host.parent._kqueue_of", {PARENT: readers[0], 10: readers[1]}.__getitem__)
+    monkeypatch.setattr("bridge.host.parent.others_above", others_above)
+    monkeypatch.setattr("bridge.host.parent.LOOK_AFTER", 0.0)
+    assert watch_parent(dead.set)
+    assert looked == []
+    os.write(ends[1], b"x")
     await asyncio.wait_for(dead.wait(), stretched(5))
-    assert deaths == [threading.get_ident()]
-    synchronize, for_ever = 0x00100000, 0xFFFFFFFF
-    assert kernel.calls == [("OpenProcess", synchronize, False, PARENT), ("WaitForSingleObject", 99, for_ever)]
+    assert looked != [threading.get_ident()]
 
 
-async def test_a_process_that_cannot_be_opened_cannot_be_watched(windows: Callable[[int | None], Kernel]) -> None:
-    windows(None)
+# Holds the pipe that its child has as its stdout, and lets a shell stay between.
+HOST = """
+import subprocess, sys
+command = [sys.argv[1], "-c", sys.argv[2]]
+subprocess.Popen(["/bin/sh", "-c", '"$@"; exit', "sh", *command], stdin=subprocess.DEVNULL)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere those above are looked at later")
+def test_a_real_hosts_death_is_noticed_though_its_shell_stays() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOST, sys.executable, WATCHER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as host:
+        alarm = threading.Timer(stretched(30), host.kill)
+        alarm.start()
+        try:
+            assert host.stdout is not None
+            assert host.stdout.readline() == b"watching\n"
+            host.send_signal(signal.SIGKILL)
+            assert host.stdout.read() == b"dead\n"
+        finally:
+            alarm.cancel()
+
+
+# -- Windows
+
+OWN = 99
+BEGUN = 1000
+
+
+class Kernel:
+    """Stands for kernel32: handles keep a process's number and tell of its end, as Windows' do."""
+
+    def __init__(self) -> None:
+        self.started = {OWN: BEGUN}
+        self.ends: dict[int, threading.Event] = {}
+        self.opened: list[tuple[int, int]] = []
+        self.waits: list[int] = []
+        self.fails = False
+        self.OpenProcess: Any = _callable(self._open)
+        self.GetCurrentProcess: Any = _callable(lambda: OWN)
+        self.GetProcessTimes: Any = _callable(self._times)
+        self.WaitForMultipleObjects: Any = _callable(self._wait)
+        self._ended = threading.Condition()
+
+    def runs(self, pid: int, started: int) -> None:
+        self.started[pid] = started
+        self.ends[pid] = threading.Event()
+
+    def ends_of(self, pid: int) -> None:
+        with self._ended:
+            self.ends[pid].set()
+            self._ended.notify_all()
+
+    def _open(self, access: int, inherits: bool, pid: int) -> int | None:
+        self.opened.append((access, pid))
+        return pid if pid in self.ends else None
+
+    def _times(self, handle: int, created: Any, *_: Any) -> int:
+        created._obj.value = self.started[handle]
+        return 1
+
+    def _wait(self, count: int, handles: Any, all_of_them: bool, milliseconds: int) -> int:
+        assert not all_of_them
+        self.waits.append(milliseconds)
+        if self.fails:
+            return 0xFFFFFFFF  # WAIT_FAILED
+        several = list(handles)
+        assert len(several) == count
+
+        def first() -> int | None:
+            return next((n for n, handle in enumerate(several) if self.ends[handle].is_set()), None)
+
+        seconds = stretched(10) if milliseconds == 0xFFFFFFFF else milliseconds / 1000
+        with self._ended:
+            self._ended.wait_for(lambda: first() is not None, seconds)
+            found = first()
+        return 0x102 if found is None else found  # WAIT_TIMEOUT
+
+
+def _callable(what: Callable[..., Any]) -> Any:
+    """A function of a library: its types are told by attributes."""
+
+    def call(*arguments: Any) -> Any:
+        return what(*arguments)
+
+    return call
+
+
+@pytest.fixture
+def kernel(system: System, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    """A parent, and the time after which those above it are looked at is over at once."""
+    kernel = Kernel()
+    kernel.runs(PARENT, BEGUN - 1)
+    system.is_("win32")
+    monkeypatch.setattr(ctypes, "WinDLL", lambda name, use_last_error: kernel, raising=False)
+    monkeypatch.setattr("bridge.host.parent.LOOK_AFTER", 0.0)
+    monkeypatch.setattr("bridge.host.parent.others_above", lambda parent, platform: [])
+    return kernel
+
+
+def above_is(monkeypatch: pytest.MonkeyPatch, *pids: int, there: bool = True) -> None:
+    others = [Relative(pid, "name", (), lambda: there) for pid in pids]
+    monkeypatch.setattr("bridge.host.parent.others_above", lambda parent, platform: others)
+
+
+class Deaths:
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        self.first = asyncio.Event()
+
+    def __call__(self) -> None:
+        self.threads.append(threading.get_ident())
+        self.first.set()
+
+
+def watching() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "parent-watch"]
+
+
+async def test_a_process_handle_tells_of_the_death(kernel: Kernel) -> None:
+    deaths = Deaths()
+    assert watch_parent(deaths)
+    assert all(thread.daemon for thread in watching())
+    await turns()
+    assert deaths.threads == []
+    kernel.ends_of(PARENT)
+    await asyncio.wait_for(deaths.first.wait(), stretched(5))
+    assert deaths.threads == [threading.get_ident()]
+    synchronize, query = 0x00100000, 0x1000
+    assert kernel.opened == [(synchronize | query, PARENT)]
+
+
+@pytest.mark.parametrize("dying", [PARENT, 20, 10], ids=["the-parent", "cmd", "the-host"])
+async def test_on_windows_the_death_of_each_up_to_the_host_is_told(
+    dying: int, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel.runs(20, 5)
+    kernel.runs(10, 3)
+    above_is(monkeypatch, 20, 10)
+    deaths = Deaths()
+    assert watch_parent(deaths)
+    kernel.ends_of(dying)
+    await asyncio.wait_for(deaths.first.wait(), stretched(5))
+
+
+async def test_on_windows_one_that_is_gone_when_it_is_watched_is_dead(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    above_is(monkeypatch, 20, there=False)
+    deaths = Deaths()
+    assert watch_parent(deaths)
+    await asyncio.wait_for(deaths.first.wait(), stretched(5))
+
+
+async def test_on_windows_one_that_cannot_be_opened_is_passed_over(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel.runs(10, 3)
+    above_is(monkeypatch, 20, 10)
+    deaths = Deaths()
+    assert watch_parent(deaths)
+    kernel.ends_of(10)
+    await asyncio.wait_for(deaths.first.wait(), stretched(5))
+
+
+async def test_a_process_that_cannot_be_opened_cannot_be_watched(kernel: Kernel) -> None:
+    kernel.ends.clear()
+    before = watching()
     assert watch_parent(refuse) is False
-    assert not [thread for thread in threading.enumerate() if thread.name == "parent-watch"]
+    assert watching() == before
 
 
-def test_a_death_after_the_end_does_no_harm(windows: Callable[[int | None], Kernel]) -> None:
-    kernel = windows(99)
+async def test_a_process_that_is_younger_than_this_one_is_not_its_parent(kernel: Kernel) -> None:
+    """Windows gave its number to another after it died: the other's end says nothing."""
+    kernel.runs(PARENT, BEGUN + 1)
+    before = watching()
+    assert watch_parent(refuse) is False
+    assert watching() == before
 
-    async def begin() -> threading.Thread:
+
+async def test_a_wait_that_fails_is_no_death(kernel: Kernel) -> None:
+    kernel.fails = True
+    before = watching()
+    assert watch_parent(refuse)
+    for thread in watching():
+        if thread not in before:
+            await asyncio.to_thread(thread.join, stretched(10))
+    await turns()
+    assert kernel.waits == [0]
+
+
+def test_a_death_after_the_end_does_no_harm(kernel: Kernel) -> None:
+    async def begin() -> list[threading.Thread]:
+        before = watching()
         assert watch_parent(refuse)
-        (thread,) = [thread for thread in threading.enumerate() if thread.name == "parent-watch"]
-        return thread
+        return [thread for thread in watching() if thread not in before]
 
-    thread = asyncio.run(begin())
-    kernel.death.set()
+    (thread,) = asyncio.run(begin())
+    kernel.ends_of(PARENT)
     thread.join(stretched(10))
     assert not thread.is_alive()
 

@@ -40,7 +40,7 @@ OWN = {
     ),
     "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.sleep",
     "the log, and what keeps secrets out of it": "app.log app.log_head app.redact",
-    "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent",
+    "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent host.lineage host.launchers",
     "whether a sign-in is stored, and the token if one is": (
         "app.authorization app.kept_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
         " remote.credentials store store.vault store.late store.places app.host_environment app.login_order"
