@@ -7,6 +7,14 @@
 
 A login process that was killed leaves its notice behind. The key in it opens nothing any more, and whoever comes next
 finds that nobody answers and writes another.
+
+What a history says where its file is not to be had, and what becomes of it:
+
+| the file | read as | written over |
+|---|---|---|
+| there is none | nothing happened | yes |
+| cannot be read now, or not be trusted | nothing happened | no: it may say that the user signed out, or refused |
+| makes no sense | nothing happened | yes: it will never say anything again |
 """
 
 from __future__ import annotations
@@ -19,6 +27,7 @@ import msgspec
 
 from bridge.errors import BridgeError
 from bridge.oauth.tabs import History
+from bridge.store.errors import StoreError
 from bridge.store.file import FileVault
 from bridge.store.places import Places, check_slot
 
@@ -44,11 +53,12 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginFiles:
-    """Reads and writes them; quick. What cannot be read counts as not there."""
+    """Reads and writes them; quick. What cannot be read counts as not there, but see the table above."""
 
     def __init__(self, places: Places) -> None:
         self._folder = places.logins
         self._files = FileVault(places.logins)
+        self._unread: set[str] = set()  # Slots whose history could not be read when it was last looked at.
 
     def notice(self, slot: str) -> Notice | None:
         """Where the login of this slot may be under way."""
@@ -72,11 +82,25 @@ class LoginFiles:
             self._try(lambda: self._files.delete(f"{check_slot(notice.slot)}.notice"))
 
     def history(self, slot: str) -> History:
-        """How sign-ins went."""
-        return self._read(f"{check_slot(slot)}.history", History) or History()
+        """How sign-ins went, by the table above."""
+        name = f"{check_slot(slot)}.history"
+        try:
+            data = self._files.read(name)
+        except StoreError as problem:
+            if slot not in self._unread:
+                _logger.warning("how sign-ins went before cannot be read, so it is not written either: %s", problem)
+            self._unread.add(slot)
+            return History()
+        self._unread.discard(slot)
+        return self._decoded(name, data, History) or History()
 
     def put_history(self, slot: str, history: History) -> None:
-        """Keep how they went, if it can be kept. Only who holds the login's lock may, or somebody who signs out."""
+        """Keep how they went, if it can be kept, and if what it was made of could be read.
+
+        Only who holds the login's lock may, or somebody who signs out.
+        """
+        if slot in self._unread:
+            return
         self._try(lambda: self._files.write(f"{check_slot(slot)}.history", msgspec.json.encode(history)))
 
     def log_out(self, slot: str, now: float) -> None:
@@ -85,10 +109,16 @@ class LoginFiles:
 
     def _read(self, name: str, kind: type[_T]) -> _T | None:
         try:
-            data = self._files.read(name)
-            return msgspec.json.decode(data, type=kind) if data else None
-        except (BridgeError, ValueError, RecursionError) as problem:
+            return self._decoded(name, self._files.read(name), kind)
+        except BridgeError as problem:
             _logger.debug("%s cannot be read: %s", name, problem)
+            return None
+
+    def _decoded(self, name: str, data: bytes | None, kind: type[_T]) -> _T | None:
+        try:
+            return msgspec.json.decode(data, type=kind) if data else None
+        except (ValueError, RecursionError) as problem:
+            _logger.debug("%s makes no sense: %s", name, problem)
             return None
 
     def _try(self, work: Callable[[], None]) -> None:

@@ -7,11 +7,23 @@
 | others may write to it | refused: what it says may not be ours |
 | others may read it | closed to them, then read |
 | more than a megabyte | refused |
+
+On Windows a file that a virus scanner or another reader has open can be neither opened, replaced nor removed for a
+moment. How Python says so depends on who was asked, so both are tried again, for two seconds:
+
+| call | goes through | what an `OSError` carries | source |
+|---|---|---|---|
+| `os.replace`, `os.unlink`, `os.stat` | Win32 | `winerror` 5, 32 or 33 | CPython, `posixmodule.c`: `path_error` |
+| `os.open` | the C runtime's `_wopen` | `errno` EACCES, and no `winerror` | CPython, `os_open_impl` |
+
+The C runtime makes EACCES of Win32's 5 and of all from 19 to 36. Where access is denied for good, that costs the two
+seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -30,7 +42,7 @@ _T = TypeVar("_T")
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
-# Windows refuses to replace or open a file while a scanner or another reader has it open. That passes.
+_ON_WINDOWS = os.name == "nt"
 _PASSING = (5, 32, 33)  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _PATIENCE = 2.0
 _LEFTOVER_AGE = 3600.0
@@ -155,7 +167,7 @@ def _check_access(path: Path, found: os.stat_result, descriptor: int) -> None:
 
 
 def _write_whole(path: Path, data: bytes, *, is_lasting: bool) -> None:
-    descriptor = os.open(path, _MAKE, 0o600)
+    descriptor = _patiently(lambda: os.open(path, _MAKE, 0o600))
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
@@ -183,7 +195,15 @@ def _patiently(work: Callable[[], _T]) -> _T:
         try:
             return work()
         except PermissionError as error:
-            if getattr(error, "winerror", None) not in _PASSING or time.monotonic() >= deadline:
+            if not _is_passing(error) or time.monotonic() >= deadline:
                 raise
         time.sleep(pause)
         pause = min(pause * 2, 0.1)
+
+
+def _is_passing(error: PermissionError) -> bool:
+    """Whether it may only mean that somebody has the file open, by the table above."""
+    number = getattr(error, "winerror", None)
+    if number is not None:
+        return number in _PASSING
+    return _ON_WINDOWS and error.errno == errno.EACCES

@@ -1,5 +1,6 @@
 """What logins leave on disk for one another."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.oauth.tabs import History
+from bridge.store.errors import StoreError
+from bridge.store.file import FileVault
 from bridge.store.places import Places
 
 SLOT, OTHER = f"login-{'0' * 40}", f"login-{'1' * 40}"
@@ -70,6 +73,54 @@ def test_a_history_is_kept(files: LoginFiles) -> None:
     assert files.history(SLOT) == history
     files.log_out(SLOT, NOW + 2)
     assert files.history(SLOT) == History(logged_out_at=NOW + 2)
+
+
+def test_a_history_that_could_not_be_read_is_not_written_over(
+    files: LoginFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Windows refuses it while a scanner has it open: it may say that the user signed out."""
+    kept = History(failures=3, tab_at=NOW, ended_at=NOW, outcome="refused")
+    files.put_history(SLOT, kept)
+    files.put_history(OTHER, kept)
+    with monkeypatch.context() as patch:
+        patch.setattr("bridge.store.file._PATIENCE", 0.0)
+        patch.setattr(os, "open", _refuse)
+        unread = files.history(SLOT)
+    assert unread == History()
+    files.put_history(SLOT, unread.tab_opened(NOW + 1))
+    files.log_out(OTHER, NOW + 1)  # Another's is no worse for it.
+    assert LoginFiles(Places(tmp_path / "data")).history(SLOT) == kept
+    assert files.history(SLOT) == kept
+    files.put_history(SLOT, kept.ended("done", NOW + 2))
+    assert files.history(SLOT) == kept.ended("done", NOW + 2)
+    assert files.history(OTHER) == History(logged_out_at=NOW + 1)
+
+
+def test_signing_out_does_not_write_over_a_history_that_cannot_be_read(
+    files: LoginFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.put_history(SLOT, History(failures=3))
+    with monkeypatch.context() as patch:
+        patch.setattr("bridge.store.file._PATIENCE", 0.0)
+        patch.setattr(FileVault, "read", _refuse_reading)
+        files.log_out(SLOT, NOW)
+    assert files.history(SLOT) == History(failures=3)
+
+
+def test_a_damaged_history_is_written_over(files: LoginFiles, tmp_path: Path) -> None:
+    files.put_history(SLOT, History(failures=3))
+    (path,) = (tmp_path / "data" / "logins").iterdir()
+    path.write_bytes(b"{")
+    files.put_history(SLOT, files.history(SLOT).ended("done", NOW))
+    assert files.history(SLOT) == History(outcome="done", ended_at=NOW)
+
+
+def _refuse(*_: object, **__: object) -> int:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def _refuse_reading(_: FileVault, name: str) -> bytes | None:
+    raise StoreError(f"{name} cannot be read: Permission denied.")
 
 
 def test_a_history_of_a_later_version_is_read_as_far_as_it_goes(files: LoginFiles, tmp_path: Path) -> None:

@@ -49,6 +49,13 @@ def sharing_violation() -> PermissionError:
     return error
 
 
+def refused_open(number: int = errno.EACCES) -> PermissionError:
+    """What `os.open` says on Windows of the same file: it goes through the C runtime, which knows `errno` only."""
+    error = PermissionError(number, os.strerror(number))
+    assert getattr(error, "winerror", None) is None
+    return error
+
+
 def test_what_was_written_is_read_and_deleted(files: FileVault) -> None:
     assert files.read(NAME) is None
     assert not files.exists(NAME)
@@ -238,6 +245,43 @@ def test_windows_is_asked_again_while_the_file_is_open_elsewhere(
             patch.setattr(Path, "unlink", failing(3, sharing_violation(), Path.unlink))
             files.delete(NAME)
     assert files.read(NAME) == {"replace": b"new", "lstat": b"old", "unlink": None}[what]
+
+
+@pytest.mark.parametrize("what", ["read", "write"])
+def test_windows_is_asked_again_where_opening_says_no_more_than_access_denied(
+    files: FileVault, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    files.write(NAME, b"old")
+    monkeypatch.setattr("bridge.store.file._ON_WINDOWS", True)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing(3, refused_open(), os.open))
+        if what == "read":
+            assert files.read(NAME) == b"old"
+        else:
+            files.write(NAME, b"new", is_lasting=False)
+    assert files.read(NAME) == {"read": b"old", "write": b"new"}[what]
+
+
+def test_windows_is_not_asked_for_ever_where_opening_is_denied_for_good(
+    files: FileVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(NAME, b"old")
+    monkeypatch.setattr("bridge.store.file._ON_WINDOWS", True)
+    monkeypatch.setattr("bridge.store.file._PATIENCE", 0.05)
+    monkeypatch.setattr(os, "open", failing(10_000, refused_open(), os.open))
+    with pytest.raises(StoreError, match="cannot be read: Permission denied"):
+        files.read(NAME)
+
+
+@pytest.mark.parametrize(("on_windows", "number"), [(False, errno.EACCES), (True, errno.EPERM)])
+def test_opening_that_is_denied_for_another_reason_is_not_tried_again(
+    files: FileVault, monkeypatch: pytest.MonkeyPatch, on_windows: bool, number: int
+) -> None:
+    files.write(NAME, b"old")
+    monkeypatch.setattr("bridge.store.file._ON_WINDOWS", on_windows)
+    monkeypatch.setattr(os, "open", failing(1, refused_open(number), os.open))
+    with pytest.raises(StoreError, match="cannot be read"):
+        files.read(NAME)
 
 
 def test_windows_is_not_asked_for_ever(files: FileVault, monkeypatch: pytest.MonkeyPatch) -> None:
