@@ -28,8 +28,8 @@ def keyring_variables() -> Mapping[str, str]:
     return found.variables
 
 
-async def desktop_here() -> Desktop:
-    """What a process that opens a browser needs and this one lacks. Raises nothing."""
+async def desktop_here(environ: Mapping[str, str]) -> Desktop:
+    """What a process that opens a browser needs and `environ`, made for it, lacks. Raises nothing."""
     from bridge.host.desktop import find_desktop
 
-    return await asyncio.to_thread(find_desktop, os.environ)
+    return await asyncio.to_thread(find_desktop, environ)

@@ -107,7 +107,9 @@ def encode_order(order: Order) -> bytes:
         for name in ("ca_file", "client_cert", "client_cert_key", "log_file")
         if (path := getattr(settings, name)) is not None
     }
-    settings = msgspec.structs.replace(settings, headers=(), remarks=(), notes=(), silent=True, **paths)
+    settings = msgspec.structs.replace(
+        settings, headers=(), secret_variables=(), remarks=(), notes=(), silent=True, **paths
+    )
     order = msgspec.structs.replace(order, settings=settings)
     return msgspec.json.encode(order, enc_hook=_encode_more) + b"\n"
 

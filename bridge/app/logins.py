@@ -28,6 +28,7 @@ import msgspec
 from bridge.app.host_environment import desktop_here
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.login_order import Busy, Order, Ready, Unable, decode_answer, encode_order
+from bridge.config import child_environment
 from bridge.errors import BridgeError
 from bridge.login.channel import Channel, ChannelLost
 from bridge.login.spawn import start_detached, surroundings_of
@@ -118,8 +119,9 @@ class Logins:
     async def _launch(self, order: Order) -> Ready | Busy | Unable:
         command = [sys.executable, "-P", "-m", "bridge", "login-process"]
         # It is in a session of its own and outlives us, so it cannot find what only the processes above us have.
-        desktop = await desktop_here()
-        environ = surroundings_of({**os.environ, **desktop.variables})
+        own = child_environment(os.environ, order.settings.secret_variables)
+        desktop = await desktop_here(own)
+        environ = surroundings_of({**own, **desktop.variables})
         order = msgspec.structs.replace(order, desktop=str(desktop))
         try:
             line = await start_detached(command, environ, encode_order(order), _START_SECONDS)

@@ -20,7 +20,7 @@ from typing import Literal
 
 import msgspec
 
-from bridge.config import GRANTS, LOG_LEVELS, PROTOCOLS, TOKEN_STORES, TRANSPORTS
+from bridge.config import GRANTS, LOG_LEVELS, PROTOCOLS, TOKEN_STORES, TRANSPORTS, VARIABLES_PREFIX
 
 Kind = Literal["text", "lines", "file", "integer", "choice", "seconds", "seconds or never", "flag"]
 
@@ -33,7 +33,7 @@ SECONDS: Kind = "seconds"
 SECONDS_OR_NEVER: Kind = "seconds or never"
 FLAG: Kind = "flag"
 
-PREFIX = "MCP_BRIDGE_"
+PREFIX = VARIABLES_PREFIX
 """How the variables' names begin."""
 
 

@@ -16,6 +16,7 @@ from bridge.config import (
     CLIENT_SECRET_VARIABLE,
     PATIENCE_VARIABLE,
     Header,
+    NotedEnvironment,
     Settings,
     SignInSettings,
     is_loopback,
@@ -54,14 +55,16 @@ def settings_of(
     Raises `UsageError`. Headers come first: one that was broken at its spaces leaves words behind.
     """
     values = dict(options)
-    given = _headers(values.pop("header", ()), values.pop("header_file", None), environ)
+    noted = NotedEnvironment(environ)
+    given = _headers(values.pop("header", ()), values.pop("header_file", None), noted)
     patience = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
-    sign_in, remarks = _sign_in(values, environ, in_arguments=secret_in_arguments)
+    sign_in, remarks = _sign_in(values, noted, in_arguments=secret_in_arguments)
     return Settings(
         url=_url(words, environ),
         headers=given,
         patience=patience or 30.0,
         sign_in=sign_in,
+        secret_variables=tuple(noted.read),
         remarks=(*remarks, *unknown_variables(environ)),
         notes=_empty(empty),
         **values,

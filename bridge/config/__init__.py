@@ -4,9 +4,11 @@
 |---|---|
 | `settings` | the server, headers, times, log |
 | `host_names` | host names with letters beyond ASCII, and those of this machine |
+| `child_environment` | what other programs get of the environment |
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are kept |
 """
 
+from bridge.config.child_environment import VARIABLES_PREFIX, NotedEnvironment, child_environment
 from bridge.config.host_names import ascii_host, ascii_url, localhost_addresses
 from bridge.config.settings import (
     LOG_LEVELS,
@@ -47,10 +49,12 @@ __all__ = [
     "PROTOCOLS",
     "TOKEN_STORES",
     "TRANSPORTS",
+    "VARIABLES_PREFIX",
     "ClientSecret",
     "EraChoice",
     "Grant",
     "Header",
+    "NotedEnvironment",
     "Settings",
     "SignInSettings",
     "TokenStore",
@@ -59,6 +63,7 @@ __all__ = [
     "ascii_url",
     "check_metadata_url",
     "check_url",
+    "child_environment",
     "is_loopback",
     "localhost_addresses",
     "merge_headers",

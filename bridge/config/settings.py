@@ -78,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     sign_in: SignInSettings = SignInSettings()
     remarks: tuple[str, ...] = ()
     """What to warn of once there is a log."""
+    secret_variables: tuple[str, ...] = ()
+    """The variables that headers and the client's secret were taken from, by name: no child gets them."""
     notes: tuple[str, ...] = ()
     """What to log at info once there is a log. Settings that differ only here are equal."""
 

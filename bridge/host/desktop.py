@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bridge.config import child_environment
 from bridge.host.ancestors import Ancestor, ancestors
 from bridge.host.session_bus import bus_address, bus_in, runtime_folder, wayland_display, x_display
 
@@ -101,7 +102,7 @@ class ThisSystem:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")},
+                env=child_environment(environ),
                 timeout=MANAGER_SECONDS,
                 check=True,
             )

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.config import child_environment
 from bridge.login.openers import ARGUMENT, commands, environment, has_display, names_browser, passed
 from bridge.login.portal import NAME as PORTAL
 from bridge.login.portal import ask_portal
@@ -159,8 +160,7 @@ def detachment(platform: str) -> dict[str, Any]:
 
 async def _start(command: list[str], environ: Mapping[str, str]) -> str:
     """Start the program; return "" where it starts and does not fail within a moment, else what it did."""
-    given = {name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")}  # Maybe secrets.
-    given = environment(command, given, sys.platform)
+    given = environment(command, child_environment(environ), sys.platform)
     try:
         async with asyncio.timeout(MOMENT):
             return await _in_thread(lambda tell: _run(command, given, tell))

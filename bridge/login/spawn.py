@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from bridge.config import child_environment
 from bridge.errors import BridgeError
 from bridge.login.browser import detachment
 
@@ -40,7 +41,7 @@ def surroundings_of(environ: Mapping[str, str]) -> dict[str, str]:
     Those are settings, which it gets in its order, and may be secrets. Its folder is another, so a relative path that
     names certificates is made absolute.
     """
-    kept = {name: value for name, value in environ.items() if not name.startswith("MCP_BRIDGE_")}
+    kept = child_environment(environ)
     return kept | {name: str(Path(kept[name]).absolute()) for name in _CERTIFICATES if kept.get(name)}
 
 

@@ -58,7 +58,7 @@ async def test_the_desktop_is_looked_for_beside_the_loop(monkeypatch: pytest.Mon
         return FOUND
 
     monkeypatch.setattr(desktop_module, "find_desktop", find)
-    assert await desktop_here() is FOUND
+    assert await desktop_here({"PATH": "/bin"}) is FOUND
     assert where != [threading.main_thread()]
 
 

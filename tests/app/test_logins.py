@@ -51,7 +51,7 @@ class World:
         monkeypatch.setattr(logins_module, "desktop_here", self._desktop_here)
         monkeypatch.setattr(logins_module, "start_detached", self._start)
 
-    async def _desktop_here(self) -> Desktop:
+    async def _desktop_here(self, environ: Mapping[str, str]) -> Desktop:
         return self.desktop
 
     def logins(self) -> Logins:
@@ -126,8 +126,21 @@ async def test_what_the_host_hid_is_handed_on(world: World) -> None:
     assert ":0" not in world.started[0].desktop
 
 
+async def test_the_process_gets_no_variable_that_the_settings_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MY_KEY", "OTHER", "MCP_BRIDGE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "a value")
+    settings = Settings(url=URL, secret_variables=("MY_KEY", "PATH"))
+    await heard(await world.logins().join_or_start(make_order(settings, None, None, ""), yes))
+    assert world.environ["OTHER"] == "a value"
+    assert world.environ["PATH"] == os.environ["PATH"]
+    assert not {"MY_KEY", "MCP_BRIDGE_CLIENT_SECRET"} & world.environ.keys()
+    assert world.started[0].settings.secret_variables == ()
+
+
 async def test_nothing_is_looked_for_where_one_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never() -> Desktop:
+    async def never(_: Mapping[str, str]) -> Desktop:
         raise AssertionError
 
     monkeypatch.setattr(logins_module, "desktop_here", never)

@@ -8,15 +8,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
+import psutil
 import pytest
 
 from tests.support.bridge_process import ROOT, command, environment
-from tests.support.oauth_person import asked
+from tests.support.oauth_person import asked, visit
 from tests.support.oauth_site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
 
 DOCUMENT = "https://client.example/oauth/mcp-remote-bridge.json"
+INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 ODD_ID = "app:1+/%&=~"
 ODD_SECRET = "s3:cr et+&%/=?~\"'\\"
 
@@ -44,6 +46,28 @@ async def test_options_may_be_variables() -> None:
         await site.sign_in(env=env)
         assert asked(site.person.opened[0])["client_id"] == "given-id"
         assert not any("others can read" in line for line in site.bridges[0].stderr)
+
+
+async def test_no_program_that_the_bridge_starts_gets_the_variables_that_hold_its_secrets(tmp_path: Path) -> None:
+    async with Site() as site:
+        site.authority.add_client("given-id", "planted-client-secret", "client_secret_post")
+        site.authority.methods = ("client_secret_post",)
+        file = tmp_path / "headers"
+        file.write_text("X-Third: ${THIRD_KEY}\n", encoding="utf-8")
+        secrets = {"MY_SECRET": "planted-client-secret", "SECOND_KEY": "planted-2", "THIRD_KEY": "planted-3"}
+        secrets["MCP_BRIDGE_HEADER"] = "X-Second: ${env:SECOND_KEY}"
+        options = ["--client-id", "given-id", "--client-secret", "env:MY_SECRET", "--header-file", str(file)]
+        site.person.browser = "record"
+        async with site.bridge(*options, env=secrets | {"OTHER": "kept"}) as host:
+            await host.ask("initialize", INITIALIZE)
+            url = await site.person.until_opened(1, deadline=LOGIN)
+            ((browser, login),) = site.person.browsers
+            for environ in (browser, psutil.Process(login).environ()):
+                assert environ["OTHER"] == "kept"
+                assert not secrets.keys() & environ.keys()
+                assert not any("planted" in value for value in environ.values())
+            await visit(url)
+            assert (await host.call("echo", deadline=LOGIN)).result
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])

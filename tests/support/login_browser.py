@@ -3,9 +3,9 @@
 Where a page of the bridge stands before it, with something to know, the person goes on by its link.
 
 `BROWSER` names this file. It appends what it does to the file that `LOGIN_BROWSER_FILE` names, one JSON
-object a line: `{"opened": URL}` at once, `{"warned": URL, "text": ...}` for a page that has to be read first,
-`{"url": ..., "status": ..., "text": ...}` for the page it ends at. `LOGIN_BROWSER_DO` tells what kind of
-browser it is: `follow` (the default), `record` (opens, and nothing more happens: somebody looks at the page),
+object a line: `{"opened": URL, "environ": ..., "parent": ...}` at once, `{"warned": URL, "text": ...}` for a page that
+has to be read first, `{"url": ..., "status": ..., "text": ...}` for the page it ends at. `LOGIN_BROWSER_DO` tells what
+kind of browser it is: `follow` (the default), `record` (opens, and nothing more happens: somebody looks at the page),
 `fail` (cannot be started). `LOGIN_BROWSER_CA` names a PEM file of certificates to trust.
 """
 
@@ -78,7 +78,7 @@ def main() -> int:
     # A browser is talkative, and none of it may reach the host.
     sys.stdout.write("Opening in existing browser session.\n")
     sys.stderr.write("[1:1:ERROR:gpu_init] something about a GPU\n")
-    note({"opened": sys.argv[1]})
+    note({"opened": sys.argv[1], "environ": dict(os.environ), "parent": os.getppid()})
     if kind == "follow":
         visit(sys.argv[1])
     return 0

@@ -66,6 +66,11 @@ class Person:
         return [record["opened"] for record in self._records() if "opened" in record]
 
     @property
+    def browsers(self) -> list[tuple[dict[str, str], int]]:
+        """What each browser had as its environment, and which process started it."""
+        return [(record["environ"], record["parent"]) for record in self._records() if "opened" in record]
+
+    @property
     def pages(self) -> list[Page]:
         """The pages the browser ended at so far."""
         return [Page(r["url"], r["status"], r["text"]) for r in self._records() if "url" in r]
