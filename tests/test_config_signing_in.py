@@ -163,6 +163,46 @@ def test_a_url_that_cannot_be_a_client_id_is_refused(url: str) -> None:
     refusal(client_metadata_url=url)
 
 
+# -- the issuer
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://as.example",
+        "https://as.example/",
+        "https://as.example:8443/tenant",
+        "http://localhost:8080",
+        "http://127.0.0.1:1/x",
+        "http://[::1]:8080/",
+    ],
+)
+def test_an_issuer_is_kept_as_it_is(url: str) -> None:
+    assert SignInSettings(issuer=url).issuer == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "as.example",
+            "https://",
+            "https:///x",
+            "ftp://as.example",
+            "https://as.example:0",
+            "https://[as.example",
+        ),
+        *("http://as.example", "http://192.168.1.4", "https://as.example/?a", "https://as.example/x#y"),
+        *("https://me@as.example", "https://as.example/a b", "https://as.example\n", "https://bücher.example"),
+    ],
+)
+def test_a_url_that_is_no_issuer_is_refused(url: str) -> None:
+    """RFC 8414 2."""
+    with pytest.raises(UsageError, match="issuer"):
+        SignInSettings(issuer=url)
+
+
 # -- the secret
 
 

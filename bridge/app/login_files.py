@@ -56,6 +56,7 @@ class LoginFiles:
     """Reads and writes them; quick. What cannot be read counts as not there, but see the table above."""
 
     def __init__(self, places: Places) -> None:
+        self.places = places
         self._folder = places.logins
         self._files = FileVault(places.logins)
         self._unread: set[str] = set()  # Slots whose history could not be read when it was last looked at.

@@ -25,6 +25,9 @@ DEFAULT_PROFILE = "default"
 SLOT_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 """The options of a run, as `cli` names them, that make it another sign-in to the same server."""
 
+TYPED_OPTIONS = (*SLOT_OPTIONS, "issuer")
+"""Those to be typed for the same sign-in once more: it must not go to another authorization server either."""
+
 LOGIN = "mcp-remote-bridge login"
 
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:@%+=,~-]+")
@@ -86,7 +89,7 @@ def known_named(
 
 def spelled(options: Mapping[str, str | None]) -> str:
     """The options of a sign-in as they are typed; empty for the usual ones."""
-    told = {option: options.get(option) for option in SLOT_OPTIONS}
+    told = {option: options.get(option) for option in TYPED_OPTIONS}
     if told["profile"] == DEFAULT_PROFILE:
         del told["profile"]
     return " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in told.items() if text)

@@ -74,8 +74,11 @@ class PersonalRenewal:
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
         web = await self._web()
+        from bridge.app.kept_issuers import check_issuer_of
         from bridge.login.token_endpoint import TokenEndpoint
+        from bridge.store.places import platform_places
 
+        await check_issuer_of(record, self._settings, platform_places())
         asking = record
         if record.client.kind == "static":
             # The user's secret stays where he keeps it, and may have changed there.
@@ -319,7 +322,7 @@ def _how_to_sign_in(settings: Settings) -> str:
 
 def _login_command(settings: Settings) -> str:
     """What to type in a terminal for the very same sign-in: some options make it another."""
-    from bridge.app.naming import SLOT_OPTIONS, spelled
+    from bridge.app.naming import TYPED_OPTIONS, spelled
 
-    options = spelled({option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS})
+    options = spelled({option: getattr(settings.sign_in, option) for option in TYPED_OPTIONS})
     return f"mcp-remote-bridge login {settings.url} {options}".rstrip()

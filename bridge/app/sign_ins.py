@@ -9,6 +9,7 @@ Signing out, in this order:
 | under the record's lock: revoked, then removed | no copy renews the token meanwhile; what cannot be revoked goes too |
 | what the server said to one sign-in only is forgotten | it was for whoever was signed in |
 | the registration, if that is wanted | the next sign-in registers anew |
+| with it, which authorization server the client belongs to | else that outlasts any sign-out (`oauth.binding`) |
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bridge.app.host_environment import keyring_variables
+from bridge.app.kept_issuers import IssuersFile, check_issuer_of, drop_every
 from bridge.app.login_files import LoginFiles
 from bridge.app.login_order import login_of
 from bridge.app.logins import reach
@@ -68,6 +70,7 @@ class SignedOut:
     """What became of a sign-in.
 
     `kept_in` is where the tokens were, empty where there were none; `is_removed` tells that nothing of them is left.
+    `issuer_forgotten` is the authorization server that the user's client belonged to, where that was forgotten.
     `problems` say what did not work.
     """
 
@@ -76,6 +79,7 @@ class SignedOut:
     is_removed: bool = True
     is_revoked: bool = False
     registration_forgotten: bool = False
+    issuer_forgotten: str = ""
     problems: tuple[str, ...] = field(default=())
 
 
@@ -160,6 +164,7 @@ class SigningOut:
         self._forget = forget
         self._vault = vault
         self._files = files
+        self._places = files.places
         self._conceal = conceal
         self._clock = clock
 
@@ -170,7 +175,9 @@ class SigningOut:
         if not self._vault.exists_hint(slot):
             left = await self._delete(slot)  # A copy may have stayed in a keyring that was locked the last time.
             kept = await self._forget_answers(settings.url) if settings else ()
-            return SignedOut(login_ended=ended, is_removed=not left, problems=(*left, *kept))
+            issuer, unforgotten = await self._settle_issuer(None, settings, forget=registration)
+            told = (*left, *kept, *unforgotten)
+            return SignedOut(login_ended=ended, is_removed=not left, issuer_forgotten=issuer, problems=told)
         async with contextlib.AsyncExitStack() as stack:
             # Somebody who holds it for so long hangs, or there are no locks: that must not keep the tokens there.
             with contextlib.suppress(StoreError):
@@ -186,7 +193,9 @@ class SigningOut:
             forgotten = self._vault.exists_hint(client)
             problems += await self._delete(client)
             forgotten = forgotten and not self._vault.exists_hint(client)
-        return SignedOut(ended, stored.place, not left, not unrevoked, forgotten, tuple(problems))
+        issuer, unforgotten = await self._settle_issuer(stored.record, settings, forget=registration)
+        problems += unforgotten
+        return SignedOut(ended, stored.place, not left, not unrevoked, forgotten, issuer, tuple(problems))
 
     async def every(self) -> list[Stored]:
         """What there is to sign out of: what is stored, and what a login under way would store."""
@@ -203,7 +212,32 @@ class SigningOut:
         """Forget every registration; return how many were forgotten, and what went wrong."""
         slots = self._vault.slots(CLIENT)
         problems = [problem for slot in slots for problem in await self._delete(slot)]
+        problems += drop_every(self._places)
         return sum(not self._vault.exists_hint(slot) for slot in slots), tuple(problems)
+
+    async def _settle_issuer(
+        self, record: Record | None, settings: Settings | None, *, forget: bool
+    ) -> tuple[str, tuple[str, ...]]:
+        """Forget which authorization server the client belongs to, or see to it that it is kept.
+
+        Returns the issuer that was forgotten, empty where there was none, and what went wrong.
+        """
+        if record is not None:
+            server, profile = record.server, record.profile
+            client_id = record.client.client_id if record.client.kind == "static" else None
+        elif settings is not None:
+            server, profile, client_id = settings.url, settings.sign_in.profile, settings.sign_in.client_id
+        else:
+            return "", ()
+        file = IssuersFile(self._places, server, profile)
+        if not forget:
+            if record is not None:
+                await file.remember(record)
+            return "", ()
+        try:
+            return await file.drop(client_id), ()
+        except BridgeError as problem:
+            return "", (str(problem),)
 
     async def _end_login(self, slot: str) -> bool:
         notice = self._files.notice(login_of(slot))
@@ -234,6 +268,10 @@ class SigningOut:
         except BridgeError as problem:
             return (f"The tokens could not be revoked: {problem}",)
         if record.client.kind == "static":
+            try:
+                await check_issuer_of(record, settings, self._places)
+            except BridgeError as problem:
+                return (f"The tokens were not revoked: {problem}",)
             # The user keeps that secret himself.
             client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)
             record = msgspec.structs.replace(record, client=client)

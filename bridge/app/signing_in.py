@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bridge.app.kept_issuers import issuers_file
 from bridge.app.login_order import Order
-from bridge.app.naming import LOGIN, SLOT_OPTIONS, typed_for
+from bridge.app.naming import LOGIN, TYPED_OPTIONS, typed_for
 from bridge.app.redact import Redactor
 from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
@@ -25,6 +26,7 @@ from bridge.protocol.headers import request_headers
 from bridge.protocol.hosts import product_name
 from bridge.remote.proxy import proxy_for
 from bridge.session.probing import probe
+from bridge.store.places import platform_places
 from bridge.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def sign_in_flow(settings: Settings, web: Web, vault: Vault, person: Person, con
     """The flow that asks `person`; `conceal` takes each secret before it is used."""
     from bridge.login.sign_in import SignIn
 
-    return SignIn(settings.url, settings.sign_in, web, vault, person=person, conceal=conceal)
+    issuers = issuers_file(settings, platform_places())
+    return SignIn(settings.url, settings.sign_in, web, vault, issuers=issuers, person=person, conceal=conceal)
 
 
 async def ask_of(order: Order, web: Web) -> Ask:
@@ -85,7 +88,7 @@ async def ask_of(order: Order, web: Web) -> Ask:
 def _again(order: Order) -> str:
     """How to sign in once more, for the page of a sign-in that failed."""
     settings = order.settings
-    options = {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
+    options = {option: getattr(settings.sign_in, option) for option in TYPED_OPTIONS}
     command = Redactor()(typed_for(LOGIN, settings.url, options))
     host = product_name(order.host_name)
     if order.refusal is None or settings.sign_in.answer_within is None or not host:

@@ -26,7 +26,7 @@ _MOST = 10
 @click.command("logout", cls=OneCommand, short_help="Sign out of a server.")
 @click.argument("name", cls=WordArgument, required=False, metavar=NAME_OR_URL)
 @click.option("--all", "every", is_flag=True, help="Sign out of every server.")
-@click.option("--registration", is_flag=True, help="Forget the client that was registered for it, too.")
+@click.option("--registration", is_flag=True, help="Forget its client and where that is registered, too.")
 @account_options
 @click.pass_context
 def logout(ctx: click.Context, /, name: str | None, every: bool, registration: bool, **options: Any) -> None:
@@ -70,7 +70,7 @@ async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
         for known in same[:_MOST]:
             typed = typed_for(f"{PROGRAM} logout", known.server, known.options)
             click.echo(f"There is another sign-in to it; to sign out of that: {clean(typed)}")
-    if registration and not done.kept_in:
+    if registration and not done.kept_in and not done.issuer_forgotten:
         click.echo("Without a sign-in it is not known which registration belongs to it; --all forgets every one.")
     return done.is_removed
 
@@ -115,6 +115,8 @@ def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
     elif done.kept_in:
         revoked = ", but they were revoked" if done.is_revoked else ""
         click.echo(f"{PROGRAM}: error: The tokens for {name} could not all be removed{revoked}.", err=True)
+    if done.issuer_forgotten:
+        click.echo(f"It was forgotten that the client belongs to {clean(done.issuer_forgotten)}.")
     _warn(done.problems, redactor)
 
 

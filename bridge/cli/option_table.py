@@ -105,6 +105,8 @@ OPTIONS: tuple[Row, ...] = (
             help="The secret of --client-id: in the variable NAME, or in the file PATH."),
     Row("--client-metadata-url", TEXT, metavar="URL",
             help="Sign in as the OAuth client whose metadata document you host at URL (see client-metadata)."),
+    Row("--issuer", TEXT, metavar="URL",
+            help="Sign in at this authorization server only: where --client-id is registered."),
     Row("--scope", TEXT, metavar="'A B'", help="Ask for these scopes. Default: those the server names."),
     Row("--resource", TEXT, metavar="URL|none",
             help="Send this resource indicator, or none. Default: the one the server names."),

@@ -169,7 +169,7 @@ _NOT_FOR_LOGIN = frozenset(("--transport", "--protocol", "--request-timeout", "-
 _FOR_ACCOUNT = frozenset(
     (
         *("--connect-timeout", "--allow-http", "--ca-file", "--client-cert", "--client-cert-key"),
-        *("--client-id", "--client-secret", "--client-metadata-url", "--resource"),
+        *("--client-id", "--client-secret", "--client-metadata-url", "--resource", "--issuer"),
         *("--token-store", "--allow-private", "--profile"),
     )
 )

@@ -40,6 +40,7 @@ _SECRET_FILE_BYTES = 64 * 1024
 class SignInSettings(msgspec.Struct, frozen=True):
     """Making one checks it all; a bad one raises `UsageError`.
 
+    `issuer` None means that the server names its authorization server, and else that no other than this one will do.
     `scope` None means that the server decides; `resource` None that it is discovered, and "none" that the parameter is
     left out. `callback_port` None means an ephemeral one. `login_timeout` in seconds. `answer_within`: after how many
     seconds the host is answered that a sign-in is waited for; None: it waits with the bridge. `no_browser`: the bridge
@@ -49,6 +50,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
     client_id: str | None = None
     client_secret: str = ""
     client_metadata_url: str | None = None
+    issuer: str | None = None
     scope: str | None = None
     resource: str | None = None
     authorize_params: tuple[tuple[str, str], ...] = ()
@@ -72,6 +74,8 @@ class SignInSettings(msgspec.Struct, frozen=True):
             raise UsageError("A client secret was given without its client.", hint="Add --client-id ID.")
         if self.client_metadata_url is not None:
             check_metadata_url(self.client_metadata_url)
+        if self.issuer is not None:
+            check_issuer(self.issuer)
         if self.scope is not None and not re.fullmatch(_SCOPE, self.scope):
             raise UsageError("The scope has a character that is not allowed in one.", hint="Write --scope 'one two'.")
         if self.resource is not None and self.resource != "none":
@@ -175,6 +179,29 @@ def check_metadata_url(url: str) -> None:
         raise UsageError("The client metadata URL must be an https:// URL of the document you host.")
     if path in ("", "/") or "#" in url or _has_dot_segments(path):
         raise UsageError("The client metadata URL needs a path, without fragment and dot segments.")
+
+
+def check_issuer(url: str) -> None:
+    """Raise `UsageError` unless `url` can be an authorization server's issuer identifier (RFC 8414 2).
+
+    That is https without query and fragment; or http to this machine, for a server that is being developed.
+    """
+    from bridge.config.settings import is_loopback
+
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or not re.fullmatch(_VISIBLE, url) or parts.scheme not in ("https", "http"):
+        raise UsageError(
+            "The issuer must be the https:// URL by which the authorization server names itself.",
+            hint="Such as https://login.example.com; it is the issuer in the server's metadata.",
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise UsageError("The issuer must be an https:// URL; http:// is for this machine only.")
+    if "?" in url or "#" in url:
+        raise UsageError("The issuer must have no query and no fragment (RFC 8414 2).")
 
 
 def _has_dot_segments(path: str) -> bool:

@@ -39,6 +39,11 @@ class Found(msgspec.Struct, frozen=True):
     resource: ProtectedResource | None
     issuers: tuple[str, ...]
 
+    @property
+    def is_guessed(self) -> bool:
+        """Whether nobody named the issuer, and it is merely the server's own origin (MCP 2025-03-26)."""
+        return self.resource is None or not self.resource.authorization_servers
+
 
 class Discovery:
     """Finds, for the MCP server at `server_url`."""

@@ -18,7 +18,7 @@ from bridge.errors import BridgeError
 from bridge.login.web import Reply, Web
 from bridge.oauth import registration
 from bridge.oauth.client import Client
-from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, Unavailable
+from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, SignInError, Unavailable
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import client_slot, decode_client, encode_client
 from bridge.oauth.request import Pending, authorization_url
@@ -61,7 +61,9 @@ class Registrar:
     ) -> tuple[Client, bool]:
         """The client to be, and whether it is a registration from before; `wanted` are the scopes to be asked for.
 
-        Raises `RegistrationFailed` where there is no way, `Unavailable` where there may be one later.
+        Raises `RegistrationFailed` where there is no way, `Unavailable` where there may be one later, and another
+        `SignInError` for a new one whose secret cannot be kept: a secret that is lost cannot be had again (RFC 7591
+        3.2.1), so every sign-in would leave one more client behind that nobody can use or remove.
         """
         settings = self._settings
         if settings.client_id is not None:
@@ -81,6 +83,8 @@ class Registrar:
         try:
             await self._keeping.save(slot, encode_client(client))
         except BridgeError as problem:
+            if client.secret:
+                raise _not_kept(server, problem) from problem
             _logger.warning("the registration cannot be kept, the next sign-in makes another: %s", problem)
         return client, False
 
@@ -143,3 +147,15 @@ class Registrar:
 
     async def _ask(self, url: str, body: bytes) -> Reply:
         return await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
+
+
+def _not_kept(server: AuthorizationServer, problem: BridgeError) -> SignInError:
+    """The error for a registration whose secret the store does not take."""
+    hint = problem.hint
+    if "--token-store" not in hint:
+        hint = f"{hint} To keep nothing and sign in at each start, pass --token-store memory.".strip()
+    return SignInError(
+        f"{server.issuer} gave the bridge a client secret, and it cannot be stored, so the sign-in was not begun: "
+        f"{problem.message}",
+        hint=hint,
+    )

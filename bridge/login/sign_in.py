@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from bridge.config import SignInSettings, ascii_url
 from bridge.errors import BridgeError
 from bridge.login.asking import WANTS_TOKEN, Ask, asks_for_none, says_nowhere
+from bridge.login.binding import Bound, KeptIssuers
 from bridge.login.browser import check_openable
 from bridge.login.device import DeviceSignIn
 from bridge.login.discovery import Discovery, Found
@@ -63,7 +64,8 @@ _logger = logging.getLogger("bridge.login")
 class SignIn:
     """Signs in to the MCP server at `server_url`.
 
-    `person` is who signs in, `conceal` takes each secret before it is used.
+    `issuers` are those that the server and the profile were used with, `person` is who signs in, `conceal` takes each
+    secret before it is used.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class SignIn:
         web: Web,
         keeping: Keeping,
         *,
+        issuers: KeptIssuers,
         person: Person,
         conceal: Callable[[str], None],
     ) -> None:
@@ -87,6 +90,7 @@ class SignIn:
         self._token_endpoint = TokenEndpoint(web, conceal)
         self._listener: CallbackListener | None = None
         self._warnings = Warnings()
+        self._bound = Bound(server_url, settings, issuers, self._warnings)
         self._has_asked = False
 
     async def run(self, ask: Ask, keep: Keep) -> None:
@@ -94,8 +98,13 @@ class SignIn:
         if not ask.widens:
             # Who refuses a token may have moved to another authorization server.
             self._web.forget_metadata()
+
+        async def keep_both(record: Record) -> None:
+            await keep(record)
+            await self._bound.signed_in(record.issuer)
+
         try:
-            await self._run(ask, keep)
+            await self._run(ask, keep_both)
         except SignInError as problem:
             self._web.forget_metadata()
             if self._has_asked and isinstance(problem, Unavailable):
@@ -123,7 +132,7 @@ class SignIn:
     async def _run(self, ask: Ask, keep: Keep) -> None:
         found = await self._discovery.find(ask.resource_metadata)
         problem: SignInError | None = None
-        for issuer in self._order(found, ask.previous):
+        for issuer in self._bound.begin(found, ask.previous):
             self._warnings.begin()
             try:
                 server = await self._discovery.server(issuer, found)
@@ -144,23 +153,11 @@ class SignIn:
         assert problem is not None  # noqa: S101 - there is always an issuer
         raise problem
 
-    def _order(self, found: Found, previous: Record | None) -> tuple[str, ...]:
-        """The authorization servers to try. A client that the user registered is known at one of them only."""
-        if previous and previous.client.kind == "static" and previous.issuer in found.issuers:
-            return (previous.issuer,)
-        return found.issuers
-
     async def _with(self, server: AuthorizationServer, found: Found, ask: Ask, keep: Keep) -> None:
         """Sign in at one authorization server."""
-        settings, previous = self._settings, ask.previous
-        if previous and previous.client.kind == "static" and previous.issuer != server.issuer:
-            raise SignInError(
-                f"{self._server_url} now names {server.issuer} as its authorization server, and the client "
-                f"{previous.client.client_id} is registered with {previous.issuer}.",
-                hint="If the move is right, register a client there and give its --client-id, or another --profile.",
-            )
+        self._bound.check(server.issuer)
         wanted = self._scopes(server, found, ask)
-        if settings.grant == "device-code":
+        if self._settings.grant == "device-code":
             await self._by_code(server, found, wanted, ask, keep)
         else:
             await self._by_browser(server, found, wanted, ask, keep)
@@ -205,6 +202,7 @@ class SignIn:
                 server=server, client=client, scope=" ".join(wanted), resource=self._resource(found)
             )
             flow = DeviceSignIn(self._web, self._person, self._conceal, warnings=self._warnings.texts)
+            await self._bound.use(server.issuer)
             try:
                 tokens = await flow.run(request, self._settings.login_timeout)
             finally:
@@ -351,6 +349,7 @@ class SignIn:
             raise Refused(message, hint=hint_for(answer.error, said) or "Try again to start a new sign-in.")
         _logger.info("The browser came back; fetching the token")
         self._conceal(answer.code)
+        await self._bound.use(server.issuer)
         tokens = await self._token_endpoint.exchange(pending, answer.code)
         return new_record(self._server_url, self._settings, pending, tokens, ask.previous)
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bridge.oauth import client as clients
+from bridge.oauth.binding import typed
 from bridge.oauth.client import Client
 from bridge.oauth.device import DEVICE_GRANT
 from bridge.oauth.document import json_object
@@ -179,6 +180,6 @@ def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
     with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else "with the device authorization grant"
     another = " --callback-port sets another port." if redirect_uri else ""
     return (
-        f"Register one {where}, {with_what}, and pass --client-id ID "
+        f"Register one {where}, {with_what}, and pass --client-id ID --issuer {typed(server.issuer)} "
         f"(and --client-secret env:NAME if it gets a secret).{another}{or_else}"
     )

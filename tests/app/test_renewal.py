@@ -5,6 +5,7 @@ import base64
 import json
 import ssl
 import types
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -15,6 +16,7 @@ from bridge.app import logins as logins_module
 from bridge.app import renewal as renewal_module
 from bridge.app import signing_in
 from bridge.app.authorization import Brought
+from bridge.app.kept_issuers import issuers_file
 from bridge.app.log import FORWARDED
 from bridge.app.login_order import Order
 from bridge.app.logins import Joined
@@ -24,6 +26,7 @@ from bridge.login import token_endpoint
 from bridge.login.channel import ChannelLost
 from bridge.login.news import News
 from bridge.login.web import Web
+from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
 from bridge.oauth.grants import Tokens
 from bridge.oauth.record import Record, encode
@@ -34,6 +37,11 @@ from bridge.store.places import Places
 from tests.support.authorizing import NOW, URL, record
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.store.places.platform_places", lambda: Places(tmp_path / "data"))
 
 
 class Channel:
@@ -144,6 +152,19 @@ async def test_a_refresh_keeps_what_the_server_does_not_say_anew(monkeypatch: py
     assert (renewed.access_token, renewed.refresh_token, renewed.generation) == ("new", "kept", 4)
     assert (renewed.issued_at, renewed.expires_at) == (NOW, NOW + 60)
     assert renewed.issuer == held.issuer
+
+
+@pytest.mark.parametrize("option", [{"issuer": "https://other.example"}, {}], ids=["option", "kept"])
+async def test_the_secret_of_a_client_does_not_go_where_it_does_not_belong(
+    option: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The record is older than what the user says, or what was kept: a sign-in is needed."""
+    built = Built(monkeypatch, sign_in=SignInSettings(client_id="mine", client_secret="planted", **option))
+    file = issuers_file(built.settings, Places(tmp_path / "data"))
+    await file.change(lambda issuers: issuers.bound("mine", "https://other.example"))
+    with pytest.raises(SignInError, match=r"https://as\.example.*https://other\.example"):
+        await built.renewal.refresh(record("old", "kept", client=Client(client_id="mine", kind="static")))
+    assert built.refreshed == []
 
 
 # -- signing in

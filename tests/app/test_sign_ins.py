@@ -8,17 +8,28 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.app.kept_issuers import issuers_file
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.login_order import login_of
 from bridge.app.sign_ins import SigningOut, read_stored, stored_sign_ins, who
 from bridge.config import Settings, SignInSettings
 from bridge.login.channel import ChannelServer
 from bridge.login.news import News, Word
+from bridge.oauth.binding import Issuers
 from bridge.oauth.record import Record, client_slot, encode, encode_client, tokens_slot
 from bridge.store.errors import KeyringUnavailable, StoreError
 from bridge.store.memory import MemoryVault
 from bridge.store.places import Places
-from tests.oauth.samples import ACCESS_TOKEN, CLIENT_SECRET, ID_TOKEN, REDIRECT_URI, REFRESH_TOKEN, client, record
+from tests.oauth.samples import (
+    ACCESS_TOKEN,
+    CLIENT_SECRET,
+    ID_TOKEN,
+    ISSUER,
+    REDIRECT_URI,
+    REFRESH_TOKEN,
+    client,
+    record,
+)
 from tests.support.fault_http import Exchange, HttpServer
 from tests.support.waits import stretched
 
@@ -271,6 +282,51 @@ async def test_the_registration_goes_only_where_that_is_wanted(
     assert await vault.load(other) is not None
     assert await signing_out(vault, files).forget_registrations() == (1, ())
     assert vault.slots("client") == []
+
+
+# -- which authorization server a client of the user's belongs to
+
+
+def mine(endpoint: Revocation | None = None, issuer: str = ISSUER) -> Record:
+    return signed_in(endpoint, issuer=issuer, client=client(client_id="mine", kind="static"))
+
+
+MINE = tokens_slot(SERVER, "mine", "", "default")
+SETTINGS = Settings(url=SERVER, sign_in=SignInSettings(client_id="mine", client_secret="planted"))
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, None], ids=["by-url", "all"])
+async def test_signing_out_keeps_it_and_forgetting_the_registration_does_not(
+    vault: Vault, files: LoginFiles, settings: Settings | None
+) -> None:
+    issuers = issuers_file(SETTINGS, files.places)
+    for wanted in (False, True):
+        await vault.save(MINE, encode(mine()))
+        done = await signing_out(vault, files).sign_out(MINE, settings, registration=wanted)
+        assert done.issuer_forgotten == (ISSUER if wanted else "")
+        assert issuers.read() == (Issuers() if wanted else Issuers(last=ISSUER, clients={"mine": ISSUER}))
+
+
+async def test_it_can_be_forgotten_after_signing_out(vault: Vault, files: LoginFiles) -> None:
+    issuers = issuers_file(SETTINGS, files.places)
+    await issuers.change(lambda kept: kept.bound("mine", ISSUER).bound("another", ISSUER))
+    assert not (await signing_out(vault, files).sign_out(MINE, SETTINGS, registration=False)).issuer_forgotten
+    done = await signing_out(vault, files).sign_out(MINE, SETTINGS, registration=True)
+    assert (done.issuer_forgotten, done.is_removed, done.problems) == (ISSUER, True, ())
+    assert issuers.read().clients == {"another": ISSUER}
+    await signing_out(vault, files).forget_registrations()
+    assert issuers.read() == Issuers()
+
+
+async def test_a_secret_does_not_go_to_another_one_to_revoke_there(
+    vault: Vault, files: LoginFiles, endpoint: Revocation
+) -> None:
+    await vault.save(MINE, encode(mine(endpoint, issuer="https://old.example")))
+    await issuers_file(SETTINGS, files.places).change(lambda kept: kept.bound("mine", ISSUER))
+    done = await signing_out(vault, files).sign_out(MINE, SETTINGS, registration=False)
+    assert (done.is_removed, done.is_revoked, endpoint.http.requests) == (True, False, [])
+    (problem,) = done.problems
+    assert "https://old.example" in problem
 
 
 # -- a login under way

@@ -15,6 +15,7 @@ from bridge.login import sign_in as sign_in_module
 from bridge.login.asking import Ask
 from bridge.login.person import Asked
 from bridge.login.sign_in import SignIn
+from bridge.oauth.binding import Issuers
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
 from tests.login.asking import DEADLINE, Answer, ask, free_port, head
@@ -60,6 +61,27 @@ def site(issuer: str = ISSUER) -> dict[str, Any]:
     }
 
 
+class IssuersOnPaper:
+    """What is kept of the authorization servers that were used; `problem` is raised instead, by reading or changing."""
+
+    forget = "mcp-remote-bridge logout SERVER --registration"
+
+    def __init__(self) -> None:
+        self.kept = Issuers()
+        self.read_problem: BridgeError | None = None
+        self.change_problem: BridgeError | None = None
+
+    def read(self) -> Issuers:
+        if self.read_problem:
+            raise self.read_problem
+        return self.kept
+
+    async def change(self, change: Callable[[Issuers], Issuers]) -> None:
+        if self.change_problem:
+            raise self.change_problem
+        self.kept = change(self.kept)
+
+
 class Flow:
     """One server, all that its sign-ins leave behind, and the `Person`: `deeds` are done in each tab, in order."""
 
@@ -68,6 +90,7 @@ class Flow:
         self.web = web or FakeWeb(site())
         self.settings = SignInSettings(**{"login_timeout": stretched(DEADLINE), **settings})
         self.vault = MemoryVault()
+        self.issuers = IssuersOnPaper()
         self.port = free_port()
         self.deeds: list[Deed] = []
         self.opened: list[str] = []
@@ -86,7 +109,13 @@ class Flow:
     async def run(self, **asked: Any) -> Record:
         """Sign in; the record that was kept."""
         self.flow = SignIn(
-            self.server, self.settings, self.web.as_web, self.vault, person=self, conceal=self.concealed.append
+            self.server,
+            self.settings,
+            self.web.as_web,
+            self.vault,
+            issuers=self.issuers,
+            person=self,
+            conceal=self.concealed.append,
         )
         try:
             async with asyncio.timeout(stretched(DEADLINE * 2)):

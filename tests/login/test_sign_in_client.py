@@ -169,12 +169,39 @@ async def test_a_store_that_is_broken_costs_a_registration_each_time(
     assert "It cannot be written." in caplog.text
 
 
+class Full(MemoryVault):
+    """Takes nothing; `hint` is what it says to do."""
+
+    hint = ""
+
+    async def save(self, slot: str, data: bytes) -> None:
+        raise StoreError("The disk is full.", hint=self.hint)
+
+
+@pytest.mark.parametrize("hint", ["", "Make room.", "Or keep tokens for this run only with --token-store memory."])
+async def test_a_registration_whose_secret_cannot_be_kept_is_refused_before_a_tab(
+    hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(monkeypatch)
+    flow.vault = Full()
+    flow.vault.hint = hint
+    flow.web.pages[f"{ISSUER}/new"] = reply({"client_id": "me", "client_secret": "planted-client-secret"}, 201)
+    with pytest.raises(SignInError) as caught:
+        await flow.run()
+    for words in (ISSUER, "client secret", "The disk is full."):
+        assert words in caught.value.message
+    assert caught.value.hint.count("--token-store memory") == 1
+    assert hint in caught.value.hint
+    assert "planted-client-secret" not in str(caught.value)
+    assert (flow.opened, flow.registrations, flow.forms()) == ([], 1, [])
+
+
 async def test_a_server_that_registers_nobody_names_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
     flow.web.pages[ISSUER + PLACE] = server_document(registration_endpoint=None)
     with pytest.raises(RegistrationFailed) as caught:
         await flow.run()
-    assert "--client-id" in caught.value.hint
+    assert f"--client-id ID --issuer {ISSUER}" in caught.value.hint
     assert f"http://localhost:{flow.port}/callback" in caught.value.hint
     assert flow.opened == []
 

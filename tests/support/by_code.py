@@ -14,6 +14,7 @@ from bridge.login.sign_in import SignIn
 from bridge.login.web import Web
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
+from tests.login.signing_in import IssuersOnPaper
 from tests.support.waits import stretched
 
 DEADLINE = 20.0
@@ -37,7 +38,7 @@ class ByCode:
     async def signs_in(self, person: Person, conceal: Callable[[str], None], **settings: Any) -> Record:
         """What is kept of it."""
         given = SignInSettings(**{"grant": "device-code", "login_timeout": stretched(DEADLINE), **settings})
-        flow = SignIn(self.url, given, self.web, self.vault, person=person, conceal=conceal)
+        flow = SignIn(self.url, given, self.web, self.vault, issuers=IssuersOnPaper(), person=person, conceal=conceal)
         async with asyncio.timeout(stretched(DEADLINE * 2)):
             await flow.run(Ask(), self._keep)
         return self.kept[-1]
