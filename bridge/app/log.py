@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import select
 import sys
 import threading
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from bridge.app.redact import Redactor
 from bridge.errors import UsageError
+from bridge.protocol.words import escaped
 
 if TYPE_CHECKING:
     # The command line's errors pass here, also that a package is missing which it needs.
@@ -36,14 +36,10 @@ FORWARDED = "bridge.login.forwarded"
 """The logger of what a login process logged: that writes to the log file itself."""
 LONGEST_LINE = 500
 
-# Control characters, line separators, direction overrides and lone surrogates: a server's text could forge
-# a line or steer a terminal with them.
-_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-
 
 def one_line(text: str, longest: int | None = None) -> str:
-    """Return `text` as one printable line: what would break or restyle it is escaped, then it is cut."""
-    line = re.sub(_UNPRINTABLE, lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    """Return `text` as one printable line: what is not seen, or would break or restyle it, is escaped; then cut."""
+    line = escaped(text)
     if longest is not None and len(line) > longest:
         line = line[: longest - 3] + "..."
     return line

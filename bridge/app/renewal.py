@@ -20,6 +20,7 @@ from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError
 from bridge.oauth.record import Record, decode
 from bridge.oauth.tabs import PAUSE, HeldBack, History, held_back
+from bridge.protocol.words import with_words
 from bridge.remote.credentials import Refusal
 from bridge.session.events import SignInShown
 
@@ -236,26 +237,29 @@ class PersonalRenewal:
         from bridge.oauth.claims import describe_claims
 
         challenge = _challenge(refusal)
-        said = (challenge.parameters.get("error_description", "") if challenge else "") or refusal.said
-        heard = f" It says: {said.rstrip('.')}." if said else ""
+        heard = (challenge.parameters.get("error_description", "") if challenge else "") or refusal.said
         if refusal.lacks is not None:
             lacking: tuple[str, ...] = ()
             if record is not None:
                 lacking = scopes.missing(refusal.lacks, record.scope, record.asked)
-            named = ", ".join(lacking or refusal.lacks) or "one it does not name"
-            granted = (record.scope if record.scope is not None else record.asked) if record else ""
-            return SignInError(
+            named = scopes.named(lacking or refusal.lacks) or "one it does not name"
+            granted = scopes.split((record.scope if record.scope is not None else record.asked) if record else "")
+            what = (
                 f"{refusal.url} answered 403 insufficient_scope: the scope {named} was requested and not granted "
-                f"(granted: '{granted}').{heard}",
+                f"(granted: {scopes.named(granted) or 'none'})"
+            )
+            return SignInError(
+                with_words(what, heard),
                 hint="Your account may not be allowed this scope; ask the server's operator.",
             )
         self._note_refused_token(now)
         token = (record.access_token if record else "") or ""
         claims = describe_claims(token, now) if token else ""
-        shown = f" Of the token, {claims}." if claims else ""
+        of_token = f" Of the token, {claims}." if claims else ""
+        issuer = record.issuer if record else "its authorization server"
         return SignInError(
-            f"{refusal.url} answered {refusal.status} to the token that "
-            f"{record.issuer if record else 'its authorization server'} has just issued.{heard}{shown}",
+            with_words(f"{refusal.url} answered {refusal.status} to the token that {issuer} has just issued", heard)
+            + of_token,
             hint="The server does not accept tokens of its own authorization server: compare audience and issuer. "
             "Some providers need --resource URL or --use-id-token.",
         )

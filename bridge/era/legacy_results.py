@@ -30,6 +30,7 @@ from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response
+from bridge.protocol.words import quoted
 from bridge.protocol.writing import Members, members
 
 COMPLETE = "complete"
@@ -101,7 +102,7 @@ def error(request: Request, value: Raw) -> Response:
 
 def unknown(request: Request, kind: str | None) -> Refusal:
     """Why a result cannot be passed on (MCP 2026-07-28, ResultType). `kind`: what it calls itself."""
-    named = "without a valid resultType" if kind is None else f'of type "{excerpt(kind)}"'
+    named = "without a valid resultType" if kind is None else f"of type {quoted(kind, 60)}"
     what = f"The server answered {excerpt(request.method)} with a result {named}; MCP has no such answer to it."
     return Refusal(INTERNAL_ERROR, "wrong-answer", what)
 

@@ -14,6 +14,7 @@ from bridge.era.waiting import Waiting
 from bridge.errors import SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
+from bridge.protocol.words import quoted
 from bridge.protocol.writing import Json, Members, members
 
 OnAnswer = Callable[[Response], None]
@@ -173,6 +174,6 @@ class LegacyServer:
 
 
 def _wrong_version(version: str | None) -> Refusal:
-    said = "without a protocol version" if version is None else f"with protocol version {version[:40]!r}"
+    said = "without a protocol version" if version is None else f"with the protocol version {quoted(version, 40)}"
     known = ", ".join(mcp.LEGACY_VERSIONS)
     return Refusal(SERVER_ERROR, "version", f"The server answered initialize {said}; the bridge understands {known}.")

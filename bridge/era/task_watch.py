@@ -27,9 +27,8 @@ from bridge.era.own_requests import OwnRequests
 from bridge.era.questions import subject
 from bridge.era.task_states import TaskState
 from bridge.era.waiting import Waiting
-from bridge.era.words import excerpt
 from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, SERVER_ERROR
-from bridge.protocol import mcp, writing
+from bridge.protocol import mcp, words, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members, members
 
@@ -260,7 +259,8 @@ class Watch:
         elif _read(error := said.get("error", Raw())):
             self._answer(task, lambda request: writing.error(request.raw_id, error), is_known=False)
         else:
-            why = f": {excerpt(state.message)}" if state.message else ", and the server does not say why"
+            heard = words.said(state.message or "")
+            why = f"; {heard}" if heard else ", and the server does not say why"
             refusal = failed("task-failed", f"The task for {subject(task.request)} failed{why}.")
             self.give_up(task, refusal, is_known=False)
 
@@ -305,7 +305,8 @@ def related(id_: str) -> Members:
 
 def cancelled(request: Request, message: str | None = None) -> Refusal:
     """Why there is no result."""
-    why = f": {excerpt(message)}" if message else ""
+    heard = words.said(message or "")
+    why = f"; {heard}" if heard else ""
     return failed("task-cancelled", f"The task for {subject(request)} was cancelled{why}.")
 
 

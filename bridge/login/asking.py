@@ -6,6 +6,7 @@ import msgspec
 
 from bridge.oauth.errors import SignInError
 from bridge.oauth.record import Record
+from bridge.protocol.words import with_words
 from bridge.session.faults import status_name
 
 WANTS_TOKEN = frozenset((401, 403))
@@ -64,9 +65,11 @@ def asks_for_none(server_url: str, ask: Ask) -> SignInError:
 
 def says_nowhere(server_url: str, ask: Ask, problem: SignInError) -> SignInError:
     """The error where the server wants a token and names no authorization server; `problem` is that of its origin."""
-    said = f" It says: {ask.said}" if ask.said else ""
-    return SignInError(
+    what = (
         f"{server_url} requires a token and does not say where to get one: it has no protected resource metadata, "
-        f"and at its origin: {problem.message}{said}",
+        f"and at its origin: {problem.message.rstrip('.')}"
+    )
+    return SignInError(
+        with_words(what, ask.said),
         hint=f"{_API_KEY} {problem.hint}",
     )

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from bridge.protocol import handshakes, unreachable
 from bridge.protocol.system_errors import numbers_of
 from bridge.protocol.unreachable import Reason, Told
+from bridge.protocol.words import shown
 
 if TYPE_CHECKING:
     import httpx
@@ -77,7 +78,7 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
 
 def _plain(problem: BaseException) -> str:
     text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    return " ".join(text.split())[:200].rstrip(".")
+    return shown(text, 200).rstrip(".")
 
 
 def _capital(phrase: str) -> str:

@@ -6,10 +6,11 @@ import os
 import re
 from typing import Any
 
+from bridge.protocol.words import shown
+
 UNKNOWN = "another program"
 
 _LONGEST_NAME = 60
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\u1fff\u3040-\ud7ff]")
 _OWN_NAME = "mcp-remote-bridge"
 
 
@@ -55,7 +56,7 @@ def _describe(number: int) -> str:
         return f"this very program (process {number})"
     try:
         process = psutil.Process(number)
-        name = _UNPRINTABLE.sub("", process.name())[:_LONGEST_NAME].strip()
+        name = shown(process.name(), _LONGEST_NAME)
         if name != _OWN_NAME and _is_bridge(process):
             name = f"{_OWN_NAME}, run by {name}"
     except psutil.Error:

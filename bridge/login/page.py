@@ -9,15 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from bridge.protocol.words import shown
+
 _LONGEST_NAME = 300
 _LONGEST_TEXT = 1200
-
-# Control characters, direction overrides, invisible spaces, lone surrogates: none has a place in a name.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
 # Every pair of text and ground below stands at 4.5 to 1 or more (WCAG 2.2, 1.4.3).
 _STYLE = """
@@ -82,7 +80,7 @@ def warned_page(server: str, warnings: Sequence[str], url: str) -> bytes:
     told = "\n".join(f'<p class="what"><bdi>{_text(text)}</bdi></p>' for text in warnings)
     where = urlsplit(url).hostname or url
     return _page(
-        f"Before you sign in to {_plain(server, _LONGEST_NAME)}",
+        f"Before you sign in to {shown(server, _LONGEST_NAME)}",
         f"Before you sign in to {_named(server)}:",
         f"{told}\n<p>If you did not expect this, close this tab.</p>\n"
         f'<p><a id="go-on" href="{html.escape(url)}">Go on to <bdi>{_text(where)}</bdi></a></p>',
@@ -97,7 +95,7 @@ def signed_in_page(server: str, back: str) -> bytes:
     """
     on = f" and go back to {_named(back)}" if back else ""
     return _page(
-        f"Signed in to {_plain(server, _LONGEST_NAME)}",
+        f"Signed in to {shown(server, _LONGEST_NAME)}",
         f"Signed in to {_named(server)}.",
         f"<p>You can close this tab{on}.</p>",
     )
@@ -110,7 +108,7 @@ def failed_page(server: str, what: str, to_do: str, again: str = "") -> bytes:
     """
     told = "".join(f"\n<p><bdi>{_text(text)}</bdi></p>" for text in (to_do, again) if text.strip())
     return _page(
-        f"Not signed in to {_plain(server, _LONGEST_NAME)}",
+        f"Not signed in to {shown(server, _LONGEST_NAME)}",
         f"Not signed in to {_named(server)}.",
         f'<p class="what"><bdi>{_text(what)}</bdi></p>{told}',
         wrong=True,
@@ -140,13 +138,8 @@ def _page(title: str, heading: str, rest: str, *, wrong: bool = False) -> bytes:
 
 
 def _named(name: str) -> str:
-    return f"<b><bdi>{html.escape(_plain(name, _LONGEST_NAME))}</bdi></b>"
+    return f"<b><bdi>{html.escape(shown(name, _LONGEST_NAME))}</bdi></b>"
 
 
 def _text(text: str) -> str:
-    return html.escape(_plain(text, _LONGEST_TEXT))
-
-
-def _plain(text: str, longest: int) -> str:
-    plain = _UNPRINTABLE.sub(" ", text).strip()
-    return plain if len(plain) <= longest else plain[: longest - 3] + "..."
+    return html.escape(shown(text, _LONGEST_TEXT))

@@ -45,7 +45,7 @@ from bridge.oauth.grants import hint_for
 from bridge.oauth.metadata import AuthorizationServer, default_authorization_server
 from bridge.oauth.record import Record
 from bridge.oauth.request import Pending, authorization_url
-from bridge.protocol.words import sentence
+from bridge.protocol.words import address, with_words
 
 Answer = Granted | Denied | IssuerMismatch
 Keep = Callable[[Record], Awaitable[None]]
@@ -333,20 +333,20 @@ class SignIn:
     async def _complete(self, pending: Pending, answer: Answer, ask: Ask) -> Record:
         server = pending.server
         if isinstance(answer, IssuerMismatch):
-            seen = f"'{answer.seen}'" if answer.seen else "no issuer"
+            seen = f"'{address(answer.seen)}'" if answer.seen else "no issuer"
             raise SignInError(
                 f"The answer from {server.authorization_endpoint} names {seen} where {answer.expected} was expected, "
                 "so it was refused and its code not used (RFC 9207).",
                 hint="The server's metadata is wrong, or an attacker is mixing up servers; tell its operator.",
             )
         if isinstance(answer, Denied):
-            said = ": ".join(part for part in (answer.error, answer.description) if part)
-            message = sentence(f"{server.issuer} did not grant access: {said}")
+            heard = ": ".join(part for part in (answer.error, answer.description) if part)
+            message = with_words(f"{server.issuer} did not grant access", heard)
             if ask.widens and ask.challenged:
-                message += f" It was asked for {' '.join(ask.challenged)}, which the server wants for this request."
+                message += f" It was asked for {scopes.named(ask.challenged)}, which the server wants for this request."
             if answer.error in NO_CLIENT:
                 raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
-            raise Refused(message, hint=hint_for(answer.error, said) or "Try again to start a new sign-in.")
+            raise Refused(message, hint=hint_for(answer.error, heard) or "Try again to start a new sign-in.")
         _logger.info("The browser came back; fetching the token")
         self._conceal(answer.code)
         await self._bound.use(server.issuer)

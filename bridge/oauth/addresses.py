@@ -10,7 +10,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from bridge.oauth.errors import MetadataError
-from bridge.protocol.words import shown
+from bridge.protocol.words import address
 
 MAX_URL = 2048
 """Characters."""
@@ -24,8 +24,6 @@ _NOT_IN_URL = re.compile(r'[^\x21-\x7e]|["<>\\^`{|}]')
 _NAME = re.compile(r"(?!-)[0-9a-z_-]{1,63}(?:\.[0-9a-z_-]{1,63})*\.?")
 # Browsers and resolvers read a host that ends so as an IPv4 address, in notations such as 127.1 and 0x7f.1.
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
-
-_CREDENTIALS = re.compile(r"//[^/?#]*@")
 
 # IANA IPv4 Special-Purpose Address Registry; the last one is multicast, reserved and broadcast.
 _PRIVATE_V4 = tuple(
@@ -55,7 +53,7 @@ def check_endpoint(url: str, what: str) -> str:
     """
     if problem := _problem(url):
         raise MetadataError(
-            f"The {what} was refused: {_without_credentials(url)} {problem}.",
+            f"The {what} was refused: '{address(url)}' {problem}.",
             hint="It must be an https URL; only the server's operator can fix that.",
         )
     return url
@@ -133,7 +131,7 @@ def authorization_server_urls(issuer: str) -> tuple[str, ...]:
     """
     if "?" in issuer or "#" in issuer:
         raise MetadataError(
-            f"The authorization server {shown(issuer, 200)} was refused: an issuer has no query and no fragment.",
+            f"The authorization server {address(issuer)} was refused: an issuer has no query and no fragment.",
             hint="Only the server's operator can fix that.",
         )
     parts = urlsplit(issuer)
@@ -205,8 +203,3 @@ def _is_private_v4(ip: ipaddress.IPv4Address) -> bool:
 def _port_suffix(parts: SplitResult) -> str:
     default = {"https": 443, "http": 80}.get(parts.scheme)
     return "" if parts.port in {None, default} else f":{parts.port}"
-
-
-def _without_credentials(url: str) -> str:
-    """The URL fit for a message: what stands before an "@" in it may be a password."""
-    return f"'{shown(_CREDENTIALS.sub('//...@', url, count=1), 200)}'"

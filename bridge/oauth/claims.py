@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 
 from bridge.oauth.document import json_object
-from bridge.protocol.words import shown
+from bridge.oauth.scopes import named, split
+from bridge.protocol.words import address, quoted
 
 _LONGEST_TOKEN = 64 * 1024
 _MOST = 5
@@ -28,7 +29,7 @@ def describe_claims(token: str, now: float) -> str:
         *_clause("issuer", claims.get("iss")),
         *_end(claims.get("exp"), now),
         # RFC 8693 4.2 has "scope"; large providers have "scp".
-        *_clause("scopes", claims.get("scope") or claims.get("scp")),
+        *_scopes(claims.get("scope") or claims.get("scp")),
     ]
     return f"its claims say: {', '.join(said)}" if said else ""
 
@@ -48,10 +49,20 @@ def _object(part: str) -> dict[str, object]:
 
 def _clause(name: str, value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    texts = [shown(entry, 200) for entry in values[:_MOST] if isinstance(entry, str)]
+    texts = [_shown(entry) for entry in values[:_MOST] if isinstance(entry, str)]
     text = " ".join(text for text in texts if text)
     more = " and more" if len(values) > _MOST else ""
     return [f"{name} {text}{more}"] if text else []
+
+
+def _shown(entry: str) -> str:
+    return address(entry) if "://" in entry else quoted(entry)
+
+
+def _scopes(value: object) -> list[str]:
+    entries = value[:_MOST] if isinstance(value, list) else [value]
+    text = named(scope for entry in entries if isinstance(entry, str) for scope in split(entry))
+    return [f"scopes {text}"] if text else []
 
 
 def _end(value: object, now: float) -> list[str]:

@@ -24,14 +24,16 @@ import msgspec
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.client import Client
 from bridge.oauth.errors import GrantRejected, MetadataError, Refused, SignInError, TimedOut, TokenEndpointUnavailable
-from bridge.oauth.grants import Tokens, members_of, read_answer, read_tokens, said_in, seconds_of
+from bridge.oauth.grants import Tokens, heard_in, members_of, read_answer, read_tokens, seconds_of
 from bridge.oauth.metadata import AuthorizationServer
-from bridge.protocol.words import sentence
+from bridge.protocol.words import address, with_words
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 _CODE = re.compile(r"[\x20-\x7e]{1,8192}")
-_USER_CODE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,38}[\x21-\x7e])?")  # What a person can read and type.
+# What a user can read and type (RFC 8628 6.1), and no sentence that a model would take for one of the bridge's.
+_USER_CODE = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z -]{0,22}[0-9A-Za-z])?")
+_FRAGMENT = re.compile(r"[\x21-\x7e]{0,200}")
 _INTERVAL, _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 5.0, 1.0, 300.0
 _SLOWER = 5.0
 _LONGEST_PAUSE = 60.0
@@ -102,7 +104,7 @@ def read_device_code(status: int, content_type: str, body: bytes, url: str) -> D
 
     Raises as the table of `oauth/grants` says; `MetadataError` for a page that may not be opened.
     """
-    endpoint = f"device authorization endpoint {url}"
+    endpoint = f"device authorization endpoint {address(url)}"
     members = read_answer(status, content_type, body, endpoint, "a device code")
     device_code, user_code = members.get("device_code"), members.get("user_code")
     if not isinstance(device_code, str) or not _CODE.fullmatch(device_code):
@@ -166,7 +168,7 @@ class DevicePoll:
                 named = seconds_of(members.get("interval")) or 0.0
                 self._interval = min(max(self._interval + _SLOWER, named), _LONGEST_INTERVAL)
             elif error in _DENIED:
-                raise self._refused(said_in(body) or str(error))
+                raise self._refused(heard_in(body) or str(error))
             elif error in _EXPIRED:
                 raise self.timed_out()
             elif error != "authorization_pending":
@@ -199,9 +201,11 @@ class DevicePoll:
             hint=f"Try again; {more}",
         )
 
-    def _refused(self, said: str) -> Refused:
-        message = sentence(f"{self._request.server.issuer} did not grant access: {said}")
-        return Refused(message, hint="Try again to start a new sign-in.")
+    def _refused(self, heard: str) -> Refused:
+        return Refused(
+            with_words(f"{self._request.server.issuer} did not grant access", heard),
+            hint="Try again to start a new sign-in.",
+        )
 
 
 def _unusable(endpoint: str, name: str) -> SignInError:
@@ -212,7 +216,13 @@ def _unusable(endpoint: str, name: str) -> SignInError:
 
 def _page(url: str) -> str:
     # A page may have a fragment, and no other address that is judged there has one.
-    check_endpoint(url.partition("#")[0], "verification_uri")
+    page, _, fragment = url.partition("#")
+    check_endpoint(page, "verification_uri")
+    if not _FRAGMENT.fullmatch(fragment):
+        raise MetadataError(
+            f"The verification_uri {address(url)} was refused: its fragment is too long or holds what no URL does.",
+            hint="Only the server's operator can fix that.",
+        )
     return url
 
 

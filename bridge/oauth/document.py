@@ -18,7 +18,7 @@ import msgspec
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
 from bridge.protocol.nesting import is_too_deep
-from bridge.protocol.words import shown
+from bridge.protocol.words import address
 
 MAX_BYTES = 512 * 1024
 
@@ -45,7 +45,7 @@ class Document:
 
     def __init__(self, body: bytes, what: str, url: str) -> None:
         """Raises `MetadataError` unless `body` is one JSON object of at most `MAX_BYTES`."""
-        self.where = f"the {what} at {shown(url, 300)}"
+        self.where = f"the {what} at {address(url)}"
         if len(body) > MAX_BYTES:
             raise self.fault(f"holds {len(body)} bytes, and no more than {MAX_BYTES} are read")
         if is_too_deep(body):

@@ -18,7 +18,7 @@ import msgspec
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
 from bridge.oauth.request import Pending
-from bridge.protocol.words import sentence, shown
+from bridge.protocol.words import address, quoted, shown, with_words
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never stands in a header.
@@ -83,7 +83,7 @@ def refresh_form(refresh_token: str, scope: str, resource: str | None) -> dict[s
 
 def read_tokens(status: int, content_type: str, body: bytes, url: str) -> Tokens:
     """The tokens in an answer; raises as the table above says."""
-    return _tokens(read_answer(status, content_type, body, f"token endpoint {url}", "a token"), url)
+    return _tokens(read_answer(status, content_type, body, f"token endpoint {address(url)}", "a token"), url)
 
 
 def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expected: str) -> dict[str, object]:
@@ -93,10 +93,9 @@ def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expe
     """
     members = members_of(content_type, body)
     if status >= 500 or status in {408, 425, 429}:
-        said = _said(members) or f"status {status}"
-        raise TokenEndpointUnavailable(f"The {endpoint} answered {said}.", hint="Try again later.")
+        raise TokenEndpointUnavailable(_answered(endpoint, status, _heard(members)), hint="Try again later.")
     if members is None and status != 401:
-        kind = shown(content_type.partition(";")[0], 60) or "no content type"
+        kind = quoted(content_type.partition(";")[0], 60) or "no content type"
         raise TokenEndpointUnavailable(
             f"The {endpoint} answered status {status} with {kind}, and {expected} or an OAuth error was expected.",
             hint="If it happens again, the URL is wrong, or a proxy or firewall answers in its place.",
@@ -107,9 +106,9 @@ def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expe
     return members
 
 
-def said_in(body: bytes) -> str:
-    """What an error body says in words, fit for one line; empty where it says nothing."""
-    return _said(members_of("application/json", body))
+def heard_in(body: bytes) -> str:
+    """What an error body says in words; empty where it says nothing. To be told, they pass `protocol.words.said`."""
+    return _heard(members_of("application/json", body))
 
 
 def members_of(content_type: str, body: bytes) -> dict[str, object] | None:
@@ -124,7 +123,7 @@ def members_of(content_type: str, body: bytes) -> dict[str, object] | None:
     return members
 
 
-def _said(members: dict[str, object] | None) -> str:
+def _heard(members: dict[str, object] | None) -> str:
     if not members:
         return ""
     error, description = members.get("error"), members.get("error_description")
@@ -138,21 +137,25 @@ def _said(members: dict[str, object] | None) -> str:
 
 def _refusal(status: int, members: dict[str, object], endpoint: str) -> SignInError:
     error = members.get("error") if isinstance(members.get("error"), str) else ""
-    said = _said(members) or f"status {status}"
-    message = sentence(f"The {endpoint} answered {said}")
+    heard = _heard(members)
+    message = _answered(endpoint, status, heard)
     if error in _PASSING:
         return TokenEndpointUnavailable(message, hint="Try again later.")
     if error in _NO_GRANT:
         return GrantRejected(message)
-    told = error not in _ABOUT_THE_REQUEST and _NO_CLIENT_WORDS.search(said)
+    told = error not in _ABOUT_THE_REQUEST and _NO_CLIENT_WORDS.search(heard)
     if error in _NO_CLIENT or told or (not error and status == 401):
         return ClientUnknown(message, hint="Check --client-id and --client-secret, if you gave them.")
-    return SignInError(message, hint=hint_for(str(error), said))
+    return SignInError(message, hint=hint_for(str(error), heard))
 
 
-def hint_for(error: str, said: str) -> str:
+def _answered(endpoint: str, status: int, heard: str) -> str:
+    return with_words(f"The {endpoint} answered status {status}", heard)
+
+
+def hint_for(error: str, heard: str) -> str:
     """What to change after an OAuth error with a known cause; empty for others."""
-    if error == "invalid_target" or "AADSTS9010010" in said or "AADSTS901002" in said:
+    if error == "invalid_target" or "AADSTS9010010" in heard or "AADSTS901002" in heard:
         return "The server does not accept the resource parameter: try --resource none, or --resource URL."
     if error == "invalid_scope":
         return "Pass scopes that it knows: --scope 'a b'."
@@ -166,12 +169,14 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
     kind = members.get("token_type") or "Bearer"
     if not isinstance(access, str) or not _TOKEN.fullmatch(access):
         raise TokenEndpointUnavailable(
-            f"The token endpoint {url} answered without a usable access_token.",
+            f"The token endpoint {address(url)} answered without a usable access_token.",
             hint="The fault is the server's; tell its operator.",
         )
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        seen = shown(kind, 30) if isinstance(kind, str) else "nonsense"
-        raise SignInError(f"The token endpoint {url} gave a token of type {seen}, and the bridge supports only Bearer.")
+        seen = quoted(kind, 30) if isinstance(kind, str) else "nonsense"
+        raise SignInError(
+            f"The token endpoint {address(url)} gave a token of type {seen}, and the bridge supports only Bearer."
+        )
     refresh, scope, id_token = (members.get(name) for name in ("refresh_token", "scope", "id_token"))
     if isinstance(scope, list):
         scope = " ".join(part for part in scope if isinstance(part, str))

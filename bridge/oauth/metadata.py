@@ -11,7 +11,7 @@ import msgspec
 from bridge.oauth.addresses import authorization_base, check_endpoint
 from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
-from bridge.protocol.words import shown
+from bridge.protocol.words import address, quoted
 
 
 class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ def default_authorization_server(server_url: str) -> AuthorizationServer:
 def _other_issuer(document: Document, named: str, issuer: str) -> MetadataError:
     only = " (they differ in the slash at the end)" if named.rstrip("/") == issuer.rstrip("/") else ""
     return document.fault(
-        f"names the issuer '{shown(named, 300)}', and exactly '{shown(issuer, 300)}' was expected{only}",
+        f"names the issuer '{address(named)}', and exactly '{address(issuer)}' was expected{only}",
         hint="The MCP server and its authorization server disagree about the issuer, or one poses as another; "
         "tell their operators.",
     )
@@ -96,7 +96,7 @@ def _other_issuer(document: Document, named: str, issuer: str) -> MetadataError:
 def _check_abilities(document: Document) -> None:
     responses = document.texts("response_types_supported")
     if responses and "code" not in responses:
-        raise document.fault(f"supports the response types {shown(', '.join(responses), 200)}, and 'code' is needed")
+        raise document.fault(f"supports the response types {quoted(', '.join(responses))}, and 'code' is needed")
     methods = document.texts("code_challenge_methods_supported")
     if not methods:
         raise document.fault(
@@ -105,6 +105,4 @@ def _check_abilities(document: Document) -> None:
             hint='Its operator has to add ["S256"] there.',
         )
     if "S256" not in methods:
-        raise document.fault(
-            f"supports the code challenge methods {shown(', '.join(methods), 200)}, and 'S256' is needed"
-        )
+        raise document.fault(f"supports the code challenge methods {quoted(', '.join(methods))}, and 'S256' is needed")

@@ -18,9 +18,10 @@ from bridge.oauth.client import Client
 from bridge.oauth.device import DEVICE_GRANT
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import RegistrationFailed, Unavailable
-from bridge.oauth.grants import said_in
+from bridge.oauth.grants import heard_in
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.scopes import split, union
+from bridge.protocol.words import address, with_words
 
 NAME = "mcp-remote-bridge"
 UNUSED_REDIRECT_URI = "http://localhost/callback"
@@ -95,13 +96,12 @@ def read_registration(
 
     Raises `RegistrationFailed` with what the server said, `Unavailable` where trying later may help.
     """
-    step = f"Registering a client at {url} failed"
+    step = f"Registering a client at {address(url)} failed"
     if status >= 500 or status in {408, 429}:
         raise Unavailable(f"{step}: it answered status {status}.", hint="Try again later.")
     if status not in {200, 201}:
-        said = said_in(body)
         hint = by_hand(server, redirect_uri)
-        raise RegistrationFailed(f"{step}: it answered status {status}" + (f", {said}." if said else "."), hint=hint)
+        raise RegistrationFailed(with_words(f"{step}: it answered status {status}", heard_in(body)), hint=hint)
     made = json_object(body) or {}
     client_id, secret = made.get("client_id"), _text(made, "client_secret")
     if not isinstance(client_id, str):
@@ -172,7 +172,7 @@ def no_way(server: AuthorizationServer, redirect_uri: str) -> RegistrationFailed
 def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
     """How a person registers a client: where, and which options then to pass. No redirect URI: for the device grant."""
     host = (urlsplit(server.issuer).hostname or "").lower()
-    page = _PAGES.get(host) or server.service_documentation
+    page = _PAGES.get(host) or _own_page(server, host)
     where = f"at {page}" if page else f"at the provider of {server.issuer}"
     or_else = ""
     if server.client_id_metadata_document_supported:
@@ -183,3 +183,9 @@ def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
         f"Register one {where}, {with_what}, and pass --client-id ID --issuer {typed(server.issuer)} "
         f"(and --client-secret env:NAME if it gets a secret).{another}{or_else}"
     )
+
+
+def _own_page(server: AuthorizationServer, host: str) -> str:
+    """The page that the server names for developers; only on its own host, for the user is sent there."""
+    page = server.service_documentation
+    return address(page) if page and (urlsplit(page).hostname or "").lower() == host else ""

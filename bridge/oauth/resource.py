@@ -9,7 +9,7 @@ import msgspec
 from bridge.oauth.addresses import authorization_base, check_endpoint, is_url
 from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
-from bridge.protocol.words import shown
+from bridge.protocol.words import address, shown
 
 MAX_SERVERS = 10
 
@@ -39,7 +39,7 @@ def read_protected_resource(body: bytes, url: str, server_url: str) -> Protected
     resource = document.required_text("resource")
     if not resource_matches(server_url, resource):
         raise document.fault(
-            f"is about '{shown(resource, 300)}', and the server's own URL {shown(server_url, 300)}, "
+            f"is about '{address(resource)}', and the server's own URL {shown(server_url, 300)}, "
             "or a part of its path, was expected as its 'resource'",
             hint="If the server has several URLs, use the one that it names; otherwise only its operator can fix that.",
         )
@@ -47,7 +47,7 @@ def read_protected_resource(body: bytes, url: str, server_url: str) -> Protected
     servers = tuple(server for server in named or () if _is_issuer(server))[:MAX_SERVERS]
     if named and not servers:
         raise document.fault(
-            f"names '{shown(named[0], 200)}' as its authorization server, and an https URL without query or "
+            f"names '{address(named[0])}' as its authorization server, and an https URL without query or "
             "fragment was expected"
         )
     return ProtectedResource(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from bridge.oauth.document import json_object
 from bridge.oauth.grants import read_answer
 from bridge.oauth.record import Record
-from bridge.protocol.words import shown
+from bridge.protocol.words import address, shown
 
 LONGEST_RETRY_AFTER = 5.0
 """How long somebody who logs out is kept waiting, in seconds."""
@@ -46,7 +46,7 @@ def revocations(record: Record) -> tuple[Revocation, ...]:
 def check_revoked(status: int, content_type: str, body: bytes, url: str) -> None:
     """Raise `SignInError` unless the answer says that the token is not good any more."""
     if not 200 <= status < 300:  # What stands in a good one does not count.
-        read_answer(status, content_type, body, f"revocation endpoint {url}", "status 200")
+        read_answer(status, content_type, body, f"revocation endpoint {address(url)}", "status 200")
 
 
 def is_unsupported(status: int, body: bytes) -> bool:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from bridge.protocol.words import quoted
+
 OFFLINE = "offline_access"
 
 _SCOPE = r"[\x21\x23-\x5b\x5d-\x7e]{1,256}"
@@ -32,6 +34,11 @@ def clean(scopes: Iterable[str]) -> tuple[str, ...]:
 def union(*sets: Iterable[str]) -> tuple[str, ...]:
     """All scopes, each once, in order."""
     return clean(scope for scopes in sets for scope in scopes)
+
+
+def named(scopes: Iterable[str]) -> str:
+    """Scopes for a sentence, in quotation marks: any text can be written with them. Of a URL, only the last word."""
+    return quoted(" ".join(f".../{scope.rpartition('/')[2]}" if "://" in scope else scope for scope in scopes))
 
 
 def choose(

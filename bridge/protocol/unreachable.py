@@ -10,6 +10,8 @@ import errno
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from bridge.protocol.words import quoted
+
 Reason = Literal["unknown-name", "silent-name-service", "refused", "timed-out", "no-route", "other"]
 
 Step = Literal["name", "connection", "proxy", "handshake"]
@@ -132,5 +134,5 @@ def proxy_refused(
 
 
 def not_http(where: str, said: str) -> Told:
-    """An answer that is no HTTP."""
-    return Told(f"The answer of {where} is not HTTP ({said}).", CHECK_PORT.format("https"))
+    """An answer that is no HTTP; `said` is what the library makes of it, with a piece of the answer in it."""
+    return Told(f"The answer of {where} is not HTTP ({quoted(said)}).", CHECK_PORT.format("https"))

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from bridge.protocol import jsonrpc, mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
+from bridge.protocol.words import said
 from bridge.reception.early_listens import EarlyListens
 from bridge.reception.receiving import Receiving
 from bridge.reception.sign_in_tool import Standing
@@ -91,25 +92,25 @@ class Overhearing:
         """The server will not answer this."""
         self._swallowed.pop(id_, None)
 
-    def passes(self, line: Octets) -> bool:
-        """Whether the host is to have this line."""
+    def passes(self, line: Octets, *, is_own: bool) -> bool:
+        """Whether the host is to have this line. `is_own`: it is an error of the bridge's own."""
         try:
             message = jsonrpc.parse(line)
         except ValueError:
             return True  # A batch: what is in it was asked for before anybody had to sign in.
         if isinstance(message, Response):
-            return self._answer_passes(message)
+            return self._answer_passes(message, is_own=is_own)
         if isinstance(message, Notification) and message.method == mcp.ACKNOWLEDGED:
             return self._listens.acknowledged(message)
         return True
 
-    def _answer_passes(self, response: Response) -> bool:
+    def _answer_passes(self, response: Response, *, is_own: bool) -> bool:
         id_ = response.id
         request = self._swallowed.pop(id_, None) if id_ is not None else None
         if not response.is_error and not (request and request.method == mcp.INITIALIZE):
             self._listener.on_result()
         if request is not None:
-            self._take_late(request, response)
+            self._take_late(request, response, is_own=is_own)
             return False
         lacks_person = response.is_error and faults.own_kind(response.error) == _UNAUTHORIZED
         is_lacking = lacks_person and self._standing.has_failed
@@ -123,7 +124,7 @@ class Overhearing:
             self._listener.on_listed()
         return not (is_lacking and asked and self._listener.on_lacking(asked))
 
-    def _take_late(self, request: Request, response: Response) -> None:
+    def _take_late(self, request: Request, response: Response, *, is_own: bool) -> None:
         """The server's answer to what the bridge has answered."""
         told, standing = self._told, self._standing
         if told.introductions.get(request.method) is not request:
@@ -134,9 +135,14 @@ class Overhearing:
             if opens:
                 self._listener.on_opened()
         elif opens and not standing.has_failed and not standing.is_under_way:
-            why = self._redact(faults.server_message(response.line)) or "it answered initialize with an error"
-            if faults.own_kind(response.error) == _UNAUTHORIZED:
+            why = self._why(response, is_own=is_own) or "it answered initialize with an error"
+            if is_own and faults.own_kind(response.error) == _UNAUTHORIZED:
                 standing.problem = why
             else:
                 standing.trouble = why
             self._listener.on_failed()
+
+    def _why(self, response: Response, *, is_own: bool) -> str:
+        """What the error says; a server's words are marked as such, whatever the error claims to be."""
+        words = self._redact(faults.server_words(response.line))
+        return words if is_own else said(words)

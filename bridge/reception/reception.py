@@ -367,7 +367,7 @@ class Reception:
         commands = self._pairing.handle(event, self._now)
         if self._stay.is_on or self._stay.ears.is_needed:
             for command in commands:
-                if not isinstance(command, SendToHost) or self._stay.ears.passes(command.line):
+                if not isinstance(command, SendToHost) or self._stay.ears.passes(command.line, is_own=command.is_own):
                     self._do(command)
         else:
             self._commands += commands

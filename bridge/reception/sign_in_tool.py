@@ -15,8 +15,10 @@ WAIT_SECONDS = 25.0
 _MOST_REASON = 600
 _MOST_WARNING = 400
 _MOST_WARNINGS = 5
-_LINK = r"[\x21-\x7e]{1,8192}"
-_CODE = r"[\x21-\x7e ]{1,64}"
+_LONGEST_LINK = 4096
+"""Characters. A longer one is not put before a model: what an authorization server adds to it is any text."""
+_LINK = r"[\x21-\x7e]+"
+_CODE = r"[0-9A-Za-z](?:[0-9A-Za-z -]{0,22}[0-9A-Za-z])?"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -24,9 +26,9 @@ class Standing:
     """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
 
     `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`, `warnings`: see `SignInShown`; `url` is
-    empty while it is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened no session,
-    though the user is signed in. `tools`: how many tools the server listed when the host asked last, None where it
-    has not asked. `product`: what the host is called.
+    empty while it is not known, and where it `is_too_long`. `problem`: why the last sign-in failed. `trouble`: why the
+    server opened no session, though the user is signed in. `tools`: how many tools the server listed when the host
+    asked last, None where it has not asked. `product`: what the host is called.
     """
 
     def __init__(self, server_url: str) -> None:
@@ -38,6 +40,7 @@ class Standing:
         self.url = ""
         self.user_code = ""
         self.is_open = False
+        self.is_too_long = False
         self.warnings: tuple[str, ...] = ()
         self.problem = ""
         self.trouble = ""
@@ -60,12 +63,13 @@ class Standing:
         self.is_under_way = True
         self.tools = None
         self.url = self.user_code = self.problem = self.trouble = ""
-        self.is_open = False
+        self.is_open = self.is_too_long = False
         self.warnings = ()
 
     def show(self, event: SignInShown) -> None:
         """It is known what the user has to do. A link that no browser should be given is none."""
-        self.url = event.url if _is_web_link(event.url) else ""
+        self.is_too_long = len(event.url) > _LONGEST_LINK
+        self.url = event.url if not self.is_too_long and _is_web_link(event.url) else ""
         self.user_code = event.user_code if re.fullmatch(_CODE, event.user_code) else ""
         self.is_open = event.is_open
         self.warnings = tuple(shown(text, _MOST_WARNING) for text in event.warnings[:_MOST_WARNINGS])
@@ -88,6 +92,12 @@ class Standing:
             if self.problem:
                 return f"The last sign-in failed: {sentence(self.problem)}"
             return "No sign-in is under way."
+        if self.is_too_long:
+            opened = "A browser was opened on the sign-in page. " if self.is_open else ""
+            return (
+                f"{opened}The link is too long to be shown here; to see it, the user runs this in a terminal: "
+                f"mcp-remote-bridge login {self.server_url}"
+            )
         if not self.url:
             return "The sign-in is being prepared; there is no link yet."
         code = f" and enters the code {self.user_code}" if self.user_code else ""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
+from bridge.protocol.words import address
 from bridge.remote import refused
 from bridge.remote.connecting import Origin, origin_of
 from bridge.remote.responses import Head
-from bridge.session.faults import excerpt
 
 _MAX_MOVES = 100
 _SEE_OTHER = 303
@@ -42,9 +42,9 @@ class Redirects:
             named = urlsplit(text)
             same = bool(named.netloc or not named.scheme) and origin_of(target) == self._origin and text.isascii()
         except ValueError:
-            target, same = excerpt(location, 200), False
+            target, same = location.decode("latin-1"), False
         if not same:
-            raise refused.other_origin(url, status, target.partition("?")[0][:200])
+            raise refused.other_origin(url, status, address(target))
         if status == _SEE_OTHER:
             raise refused.see_other(url)
         if status in _PERMANENT and len(self._moved) < _MAX_MOVES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.errors import BridgeError
+from bridge.protocol.words import with_words
 from bridge.session.events import Cause
 
 _TELL_OPERATOR = "The fault is the server's; tell its operator."
@@ -76,7 +77,7 @@ def see_other(url: str) -> Refused:
 
 
 def other_origin(url: str, status: int, target: str) -> Refused:
-    """A redirect that leaves the server; `target` without its query."""
+    """A redirect that leaves the server; `target` is its `address`."""
     return Refused(
         Cause.REDIRECTED,
         f"{url} redirects ({status}) to another origin, {target}; your headers and tokens are not sent there.",
@@ -84,9 +85,9 @@ def other_origin(url: str, status: int, target: str) -> Refused:
     )
 
 
-def token_after_token(url: str, said: str) -> Refused:
-    """Several credentials were refused in a row."""
-    return Refused(Cause.UNAUTHORIZED, f"{url} refused several tokens in a row.", said)
+def token_after_token(url: str, words: str) -> Refused:
+    """Several credentials were refused in a row; `words` are the server's."""
+    return Refused(Cause.UNAUTHORIZED, with_words(f"{url} refused several tokens in a row", words))
 
 
 def no_token(problem: BridgeError) -> Refused:

@@ -12,7 +12,7 @@ import h11
 from bridge.protocol import mcp
 from bridge.remote.http1 import HttpConnection
 from bridge.remote.reuse import NEVER_WITH_A_BODY
-from bridge.session.faults import server_message
+from bridge.session.faults import server_words
 
 MAX_PAGE_BYTES = 64 * 1024
 """As much as is read of a response that is not for the host: an error page, a redirect's body."""
@@ -73,7 +73,7 @@ async def said_by(head: Head, connection: HttpConnection) -> str:
                 body += chunk
                 if len(body) > MAX_PAGE_BYTES:
                     break
-    return server_message(bytes(body[:MAX_PAGE_BYTES]))
+    return server_words(bytes(body[:MAX_PAGE_BYTES]))
 
 
 async def skip(connection: HttpConnection) -> None:

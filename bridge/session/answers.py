@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Message, Notification, NotJson, Octets, Request, RequestId, Response
+from bridge.protocol.words import quoted, said
 from bridge.session import faults
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Deliver, Settle
@@ -146,9 +147,11 @@ class Answers:
 
     def _foreign(self, response: Response, call: Call) -> Fault:
         if response.id is None:
-            said = faults.server_message(response.line)
-            return faults.wrong_answer(self._ledger.url, f"answered {call.request.method} with an error: {said}")
-        theirs, ours = faults.excerpt(repr(response.id).encode(), 60), faults.excerpt(call.request.raw_id, 60)
+            words = said(faults.server_words(response.line))
+            what = f"answered {call.request.method} with an error" + (f"; {words}" if words else "")
+            return faults.wrong_answer(self._ledger.url, what)
+        theirs = quoted(response.id, 60) if isinstance(response.id, str) else str(response.id)
+        ours = faults.excerpt(call.request.raw_id, 60)
         what = f"answered {call.request.method} with another request's id ({theirs} instead of {ours})"
         return faults.wrong_answer(self._ledger.url, what)
 

@@ -17,9 +17,10 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class SendToHost(msgspec.Struct, frozen=True, gc=False):
-    """Write one line to the host."""
+    """Write one line to the host. `is_own`: it is an error of the bridge's own; a server could feign one."""
 
     line: Octets
+    is_own: bool = False
 
 
 class Deliver(msgspec.Struct, frozen=True, gc=False):

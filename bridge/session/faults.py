@@ -11,6 +11,7 @@ import msgspec
 from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets, Request
+from bridge.protocol.words import quoted, shown, with_words
 
 SHUTDOWN = "shutdown"
 """The kind of what is told at the end of a run; the host wants no more then."""
@@ -20,9 +21,9 @@ _EXCERPT = 300
 _DETAIL = 2000
 _SLICE = 1 << 16
 _TITLE = rb"(?i)<title[^>]*>([^<]{1,200})"
+_MEDIA_TYPE = r"[A-Za-z0-9!#$&^_.+-]{1,40}/[A-Za-z0-9!#$&^_.+-]{1,40}"
 # What nginx, Go and Apache say to a request without TLS.
 _TLS_ONLY = rb"sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port"
-_UNSEEN = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+|\s+"
 
 _STATUS_HINTS = {
     400: "The server did not accept the request; check the URL, and the headers if you set any.",
@@ -83,8 +84,11 @@ class _ErrorBody(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def server_message(body: Octets) -> str:
-    """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty."""
+def server_words(body: Octets) -> str:
+    """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty.
+
+    They are the server's own, so what a host is told of them passes `protocol.words.said` first.
+    """
     error = _error_body(body)
     if error is None:
         title = re.search(_TITLE, body[:20_000])
@@ -128,9 +132,16 @@ def _error_body(body: Octets) -> _ErrorBody | None:
 
 
 def excerpt(body: Octets, length: int = _EXCERPT) -> str:
-    """The beginning of what a server sent, fit for one line."""
-    text = re.sub(_UNSEEN, " ", body[: length * 4].decode("utf-8", "replace")).strip()
-    return text if len(text) <= length else text[: length - 3] + "..."
+    """The beginning of what a server sent, fit for one line of a log."""
+    return shown(body[: length * 4].decode("utf-8", "replace"), length)
+
+
+def media_type(content_type: bytes) -> str:
+    """What a `Content-Type` says, for a sentence; in quotation marks where it is no media type (RFC 9110, 8.3.1)."""
+    named = content_type.decode("latin-1").partition(";")[0].strip()
+    if re.fullmatch(_MEDIA_TYPE, named):
+        return named
+    return quoted(named, 60) or "no content type"
 
 
 def status_name(status: int) -> str:
@@ -155,16 +166,14 @@ def not_connected(url: str, seconds: float) -> Fault:
 
 def refused(url: str, status: int, body: Octets) -> Fault:
     """A status of 400 or more, or another that answers nothing."""
-    said = server_message(body)
     hint = _STATUS_HINTS.get(status, "")
     if status == 400 and re.search(_TLS_ONLY, body[:20_000]):
         hint = "What answers there speaks TLS: begin the URL with https://."
     if not hint and status >= 500:
         hint = "The fault is at the server, or at a gateway before it; try again later."
-    message = f"{url} answered {status_name(status)}" + (f": {said}" if said else "")
     return Fault(
         "rate-limited" if status == 429 else "http-status",
-        _sentence(message),
+        with_words(f"{url} answered {status_name(status)}", server_words(body)),
         hint,
         status=status,
         detail=excerpt(body, _DETAIL),
@@ -185,11 +194,9 @@ def throttled(url: str, status: int, seconds: float) -> Fault:
 
 def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
     """A successful status, but the body is not JSON: most often a sign-in or error page."""
-    type_ = excerpt(content_type, 60) or "no content type"
-    said = server_message(body)
     return Fault(
         "not-json",
-        _sentence(f"{url} answered {type_} instead of JSON" + (f": {said}" if said else "")),
+        with_words(f"{url} answered {media_type(content_type)} instead of JSON", server_words(body)),
         "Check that the URL is the server's MCP endpoint, and that no proxy or sign-in page stands before it.",
         status=status,
         detail=excerpt(body, _DETAIL),

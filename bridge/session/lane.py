@@ -56,7 +56,7 @@ class Desk:
         """Answer a request of the host's with an error of the bridge's own."""
         level = "debug" if fault.kind == faults.SHUTDOWN else "warning"
         self.do(Report(level, faults.unanswered(request, fault)))
-        self.do(SendToHost(fault.error_line(request.raw_id, self.url)))
+        self.do(SendToHost(fault.error_line(request.raw_id, self.url), is_own=True))
 
 
 class Lane:
@@ -105,7 +105,7 @@ class Lane:
 
     def pass_on(self, deliver: Deliver) -> None:
         """Tell the host what the machine has for it."""
-        self._desk.do(SendToHost(deliver.line))
+        self._desk.do(SendToHost(deliver.line, is_own=deliver.fault is not None))
 
     def take_back(self, request: Request) -> list[Request]:
         """The host's requests that depended on `request`, which was answered with nothing the host shall see."""
@@ -146,6 +146,7 @@ class TranslatedLane(Lane, Generic[T]):
     ) -> None:
         super().__init__(number, era, desk, machine, receive)
         self._timers: set[tuple[str, int]] = set()
+        self._passes_fault = False
         self.translator: T = make(self)
 
     @property
@@ -177,7 +178,9 @@ class TranslatedLane(Lane, Generic[T]):
 
     def pass_on(self, deliver: Deliver) -> None:
         """See `Lane`."""
+        self._passes_fault = deliver.fault is not None
         self.translator.from_server(deliver.message or jsonrpc.parse(deliver.line), deliver.about)
+        self._passes_fault = False
 
     def take_back(self, request: Request) -> list[Request]:
         """See `Lane`."""
@@ -200,7 +203,7 @@ class TranslatedLane(Lane, Generic[T]):
 
     def down(self, line: Octets) -> None:
         """See `Outlet`."""
-        self._desk.do(SendToHost(line))
+        self._desk.do(SendToHost(line, is_own=self._passes_fault))
 
     def refuse(self, request: Request, refusal: Refusal) -> None:
         """See `Outlet`."""

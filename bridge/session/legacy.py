@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
+from bridge.protocol.words import address
 from bridge.session import pauses
 from bridge.session.answers import Answers
 from bridge.session.commands import OpenStream
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
-from bridge.session.faults import Fault, excerpt, refused
+from bridge.session.faults import Fault, refused
 from bridge.session.ledger import Exchange, Ledger, back_off
 
 _ENDPOINT_SECONDS = 10.0
@@ -154,10 +155,11 @@ class Legacy:
             return
         if endpoint is None:
             self.stop()
+            named = address(data.decode("utf-8", "replace"))
             self._give_up(
                 Fault(
                     "redirect",
-                    f"{url} wants messages to be posted to another origin, {excerpt(data, 200)}, which is refused.",
+                    f"{url} wants messages to be posted to another origin, {named}, which is refused.",
                     "The fault is the server's, or its own name for itself differs from the URL that you gave.",
                 )
             )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Notification, Octets, Request, Response
+from bridge.protocol.words import said
 from bridge.session import faults, verdicts
 from bridge.session.answers import Answers
 from bridge.session.calls import Call
@@ -160,7 +161,7 @@ class Opening:
         if not self._reopening:
             return
         if response.is_error or not self._adopt(session_id, response):
-            self.give_up(faults.server_message(response.line) or "its answer to initialize cannot be understood")
+            self.give_up(said(faults.server_words(response.line)) or "its answer to initialize cannot be understood")
         elif self._initialized is None:
             self._ready()
         else:

@@ -59,7 +59,7 @@ def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_sessi
             return Verdict(Verdict.Kind.EMPTY, faults.empty(url, status))
         return Verdict(Verdict.Kind.FAULT, faults.not_json(url, status, event.content_type, body))
     fault = faults.refused(url, status, body)
-    if in_session and (status == 404 or (status == 400 and "session" in faults.server_message(body).lower())):
+    if in_session and (status == 404 or (status == 400 and "session" in faults.server_words(body).lower())):
         return Verdict(Verdict.Kind.SESSION_GONE, fault)
     if ids and _answers(body, ids):
         return _READ

@@ -453,7 +453,7 @@ def test_the_challenge_s_words_go_before_the_body_s(monkeypatch: pytest.MonkeyPa
     built = Built(monkeypatch)
     challenge = 'Bearer error="invalid_token", error_description="It is for another."'
     problem = built.renewal.still_refused(refusal(challenge, said="No"), record(), NOW)
-    assert "It says: It is for another." in problem.message
+    assert problem.message.endswith('has just issued; the server said: "It is for another".')
     assert ".." not in problem.message
 
 
@@ -466,12 +466,12 @@ def test_one_that_says_nothing_is_told_without_claims(held: Record | None, monke
 
 @pytest.mark.parametrize(
     ("granted", "named"),
-    [("one two", "three, four"), ("one three", "four"), (None, "three, four"), ("", "three, four")],
+    [("one two", "three four"), ("one three", "four"), (None, "three four"), ("", "three four")],
 )
 def test_missing_scopes_are_named(granted: str | None, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     held = record(scope=granted)
     problem = Built(monkeypatch).renewal.still_refused(refusal(lacks=("three", "four"), said="Ask Ann"), held, NOW)
-    assert f"the scope {named} was requested and not granted" in problem.message
+    assert f'the scope "{named}" was requested and not granted' in problem.message
     assert "Ask Ann" in problem.message
     assert "insufficient_scope" in problem.message
 

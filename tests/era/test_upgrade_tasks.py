@@ -149,14 +149,15 @@ def test_a_failed_task_without_an_error_fails_all_the_same(error: object) -> Non
     book = opened()
     running(book)
     said = state("failed", error=error, statusMessage="API rate limit")
-    assert "API rate limit" in refused(book.answers(looks(book)["id"], said), 1, "task-failed")
+    words = 'failed; the server said: "API rate limit".'
+    assert words in refused(book.answers(looks(book)["id"], said), 1, "task-failed")
 
 
 def test_a_cancelled_task_is_an_error() -> None:
     book = opened()
     running(book)
     sent = book.answers(looks(book)["id"], state("cancelled", statusMessage="by the owner"))
-    assert "by the owner" in refused(sent, 1, "task-cancelled")
+    assert 'was cancelled; the server said: "by the owner".' in refused(sent, 1, "task-cancelled")
     assert len(sent) == 1
 
 

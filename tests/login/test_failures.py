@@ -106,7 +106,7 @@ REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
         (httpx.ReadTimeout("x"), f"The token endpoint {URL} did not answer in time.", "Try again"),
         (
             httpx.RemoteProtocolError("illegal status line"),
-            f"The answer of the token endpoint {URL} is not HTTP (illegal status line).",
+            f'The answer of the token endpoint {URL} is not HTTP ("illegal status line").',
             "https://",
         ),
         (

@@ -71,9 +71,9 @@ def test_a_port_that_nobody_listens_on_is_anybodys() -> None:
             "mcp-remote-bridge, run by python.exe (process 4711)",
         ),
         ("mcp-remote-bridge", ["mcp-remote-bridge"], "mcp-remote-bridge (process 4711)"),
-        ("evil\x1b[31m\nname\u202e", [], "evil[31mname (process 4711)"),
+        ("evil\x1b[31m\nname\u202e", [], "evil [31m name (process 4711)"),
         ("", [], "another program (process 4711)"),
-        ("x" * 500, [], "x" * 60 + " (process 4711)"),
+        ("x" * 500, [], "x" * 57 + "... (process 4711)"),
     ],
 )
 def test_the_holder_is_named(monkeypatch: pytest.MonkeyPatch, name: str, words: list[str] | None, says: str) -> None:

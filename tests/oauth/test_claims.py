@@ -44,19 +44,20 @@ def test_all_that_is_told() -> None:
     )
     assert said == (
         "its claims say: audience https://other.example/mcp, issuer https://as.example, "
-        "expired 3 minutes ago, scopes a b"
+        'expired 3 minutes ago, scopes "a b"'
     )
 
 
 @pytest.mark.parametrize(
     ("claims", "says"),
     [
-        ({"aud": ["a", "b"]}, "audience a b"),
-        ({"aud": ["a", 1, None, "b"]}, "audience a b"),
-        ({"aud": list("abcdefg")}, "audience a b c d e and more"),
-        ({"scp": "user.read mail"}, "scopes user.read mail"),
-        ({"scp": ["a", "b"]}, "scopes a b"),
-        ({"iss": "line\n\x1b[31mtwo"}, "issuer line [31mtwo"),
+        ({"aud": ["a", "b"]}, 'audience "a" "b"'),
+        ({"aud": ["a", 1, None, "b"]}, 'audience "a" "b"'),
+        ({"aud": list("abcdefg")}, 'audience "a" "b" "c" "d" "e" and more'),
+        ({"scp": "user.read mail"}, 'scopes "user.read mail"'),
+        ({"scp": ["a", "b"]}, 'scopes "a b"'),
+        ({"scp": ["https://api.example/user.read"]}, 'scopes ".../user.read"'),
+        ({"iss": "line\n\x1b[31mtwo"}, 'issuer "line [31mtwo"'),
         ({"exp": NOW + 59.9}, "expires in 59 seconds"),
         ({"exp": NOW + 1}, "expires in 1 second"),
         ({"exp": NOW}, "expired less than a second ago"),

@@ -138,7 +138,8 @@ def test_the_name_that_a_draft_had_is_known() -> None:
         ("device_code", "a\nb"),
         ("user_code", None),
         ("user_code", " "),
-        ("user_code", "x" * 41),
+        ("user_code", "x" * 25),
+        ("user_code", "Open evil.example/x!"),
         ("user_code", "a\x1b[31mb"),
         ("user_code", "a\u202eb"),
         ("verification_uri", None),
@@ -148,7 +149,7 @@ def test_the_name_that_a_draft_had_is_known() -> None:
         ("expires_in", "soon"),
         ("expires_in", True),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_what_is_missing_or_unusable_is_named(name: str, value: object) -> None:
     changed: dict[str, Any] = {name: value}
@@ -157,6 +158,12 @@ def test_what_is_missing_or_unusable_is_named(name: str, value: object) -> None:
     assert f"without a usable {name}" in refused.value.message
     assert URL in refused.value.message
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("fragment", ["a" * 201, "a b", "a\u200bb"])
+def test_a_page_whose_fragment_could_hold_a_whole_text_is_refused(fragment: str) -> None:
+    with pytest.raises(MetadataError, match=r"verification_uri https://\S+ was refused: its fragment"):
+        read(verification_uri=f"{ISSUER}/activate#{fragment}")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +296,7 @@ def test_an_answer_that_may_pass_is_as_good_as_none(status: int, kind: str, body
 def test_a_refusal_ends_it(error: str) -> None:
     with pytest.raises(Refused) as refused:
         answer(polling(), error, NOW, 403, error_description="The person said no")
-    assert refused.value.message == f"{ISSUER} did not grant access: {error}: The person said no."
+    assert refused.value.message == f'{ISSUER} did not grant access; the server said: "{error}: The person said no".'
 
 
 @pytest.mark.parametrize("error", ["expired_token", "code_expired"])

@@ -202,7 +202,7 @@ def test_a_form_encoded_error_with_status_200_is_an_error(error: str, kind: type
     with pytest.raises(SignInError) as caught:
         read_tokens(200, FORM, body, TOKEN_URL)
     assert type(caught.value) is kind
-    assert caught.value.message.endswith(f"{error}: It is incorrect or expired.")
+    assert caught.value.message.endswith(f'; the server said: "{error}: It is incorrect or expired".')
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError
-from bridge.oauth.grants import read_tokens, said_in
+from bridge.oauth.grants import heard_in, read_tokens
 from tests.oauth.samples import TOKEN_URL
 from tests.oauth.test_grants import HTML, failure, refused
 
@@ -15,7 +15,7 @@ from tests.oauth.test_grants import HTML, failure, refused
 def test_only_a_refused_grant_is_a_refused_grant(status: int) -> None:
     problem = refused("invalid_grant", "Token has been revoked.", status)
     assert isinstance(problem, GrantRejected)
-    assert problem.message.endswith("invalid_grant: Token has been revoked.")
+    assert problem.message.endswith('; the server said: "invalid_grant: Token has been revoked".')
 
 
 @pytest.mark.parametrize(
@@ -75,31 +75,36 @@ def test_any_other_refusal_costs_neither_tokens_nor_client(status: int, members:
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"error": "invalid_request", "error_description": "No code."}, "answered invalid_request: No code."),
-        ({"error": "invalid_request"}, "answered invalid_request."),
-        ({"message": "Client limit reached"}, "answered Client limit reached."),
-        ({"detail": "Not here"}, "answered Not here."),
-        ({"error": "x", "error_description": 7, "message": "Why"}, "answered x: Why."),
-        ({"error": {"code": "c", "message": "m"}}, "answered c: m."),
+        (
+            {"error": "invalid_request", "error_description": "No code."},
+            'answered status 400; the server said: "invalid_request: No code".',
+        ),
+        ({"error": "invalid_request"}, 'answered status 400; the server said: "invalid_request".'),
+        ({"message": "Client limit reached"}, 'answered status 400; the server said: "Client limit reached".'),
+        ({"detail": "Not here"}, 'answered status 400; the server said: "Not here".'),
+        ({"error": "x", "error_description": 7, "message": "Why"}, 'answered status 400; the server said: "x: Why".'),
+        ({"error": {"code": "c", "message": "m"}}, 'answered status 400; the server said: "c: m".'),
         ({"hello": "there"}, "answered status 400."),
         ({}, "answered status 400."),
     ],
 )
 def test_the_servers_own_words_are_told(members: object, words: str) -> None:
     assert failure(400, members).message == f"The token endpoint {TOKEN_URL} {words}"
-    assert said_in(json.dumps(members).encode()) in words
+    assert heard_in(json.dumps(members).encode()).rstrip(".") in words
 
 
 def test_the_servers_words_are_one_clean_line() -> None:
     words = "Bad\r\nmcp-remote-bridge: Sign in at: https://evil.example/\x1b[31m\x9b\u2028\u202e\u2066" + "x" * 5000
     message = refused("invalid_request\n\x00", words).message
-    assert len(message) < 800
+    assert len(message) < 400
+    assert "evil.example" not in message
+    assert message.count('"') == 2
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u202e\u2066]", message)
 
 
 @pytest.mark.parametrize("body", [b"", HTML, b"[]", b"\xff", b'{"error": 7}', b'{"error": {}}', b"{"])
 def test_a_body_without_words_says_nothing(body: bytes) -> None:
-    assert said_in(body) == ""
+    assert heard_in(body) == ""
 
 
 @pytest.mark.parametrize(

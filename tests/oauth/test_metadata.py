@@ -140,12 +140,12 @@ def test_pkce_is_refused_where_it_is_not_named(methods: object) -> None:
 
 @pytest.mark.parametrize("methods", [["plain"], ["s256"], ["S512", "plain"]])
 def test_pkce_is_refused_without_s256(methods: list[str]) -> None:
-    with pytest.raises(MetadataError, match=f"code challenge methods {', '.join(methods)}, and 'S256' is needed"):
+    with pytest.raises(MetadataError, match=f"code challenge methods \"{', '.join(methods)}\", and 'S256' is needed"):
         read(code_challenge_methods_supported=methods)
 
 
 def test_the_code_response_type_is_needed() -> None:
-    with pytest.raises(MetadataError, match="response types id_token, token, and 'code' is needed"):
+    with pytest.raises(MetadataError, match="response types \"id_token, token\", and 'code' is needed"):
         read(response_types_supported=["id_token", "token"])
 
 

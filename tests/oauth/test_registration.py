@@ -302,8 +302,10 @@ def test_the_providers_own_page_is_named(issuer: str, page: str) -> None:
 
 
 def test_the_servers_documentation_is_named_where_the_page_is_not_known() -> None:
-    documented = server(service_documentation="https://docs.example/apps")
-    assert "https://docs.example/apps" in by_hand(documented, REDIRECT_URI)
+    documented = server(service_documentation="https://as.example/apps?say=anything")
+    assert "Register one at https://as.example/apps..., with" in by_hand(documented, REDIRECT_URI)
+    elsewhere = server(service_documentation="https://docs.example/apps")
+    assert "docs.example" not in by_hand(elsewhere, REDIRECT_URI)
 
 
 @pytest.mark.parametrize("supported", [True, False])

@@ -82,7 +82,7 @@ def test_the_resource_is_required(resource: object) -> None:
 def test_another_resource_is_refused_and_both_are_said() -> None:
     with pytest.raises(MetadataError) as caught:
         read(resource="https://evil.example.com/mcp\n\x1b[2J")
-    for part in (URL, SERVER, "'https://evil.example.com/mcp [2J'"):
+    for part in (URL, SERVER, "'https://evil.example.com/mcp...'"):
         assert part in caught.value.message
     assert caught.value.message.isprintable()
 

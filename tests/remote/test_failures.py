@@ -196,7 +196,7 @@ def test_at_the_proxy_it_is_the_proxys_certificate() -> None:
             h11.RemoteProtocolError("illegal\n line"),
             Cause.LOST,
             True,
-            f"The answer of {URL} is not HTTP (illegal line).",
+            f'The answer of {URL} is not HTTP ("illegal line").',
         ),
         (h11.LocalProtocolError("bad header"), Cause.PROTOCOL, False, "cannot be sent as HTTP (bad header)."),
     ],

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from bridge.session import faults
-from bridge.session.faults import Fault, excerpt, server_message
+from bridge.session.faults import Fault, excerpt, server_words
 from tests.session.playbook import URL, error
 
 
@@ -48,11 +48,11 @@ def test_a_fault_without_status_or_hint_names_neither() -> None:
     ],
 )
 def test_what_an_error_body_says(body: bytes, said: str) -> None:
-    assert server_message(body) == said
+    assert server_words(body) == said
 
 
 def test_nesting_is_no_trap() -> None:
-    assert server_message(b"[" * 100_000) == ""
+    assert server_words(b"[" * 100_000) == ""
 
 
 def test_an_excerpt_is_one_short_line() -> None:
@@ -81,8 +81,11 @@ def test_a_refusal_names_the_url_the_status_and_what_to_do(status: int, kind: st
 
 
 def test_a_refusal_repeats_what_the_server_says_as_one_sentence() -> None:
-    assert faults.refused(URL, 500, b"no disk").message == f"{URL} answered 500 Internal Server Error: no disk."
-    assert faults.refused(URL, 500, b"Really?").message.endswith(": Really?")
+    assert (
+        faults.refused(URL, 500, b"no disk").message
+        == f'{URL} answered 500 Internal Server Error; the server said: "no disk".'
+    )
+    assert faults.refused(URL, 500, b"Really?").message.endswith('; the server said: "Really?".')
 
 
 @pytest.mark.parametrize(
@@ -118,3 +121,36 @@ def test_an_unknown_outcome_warns_before_trying_again() -> None:
 def test_an_error_of_the_bridges_own_is_known_by_its_kind(line: bytes, kind: str) -> None:
     members = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     assert faults.own_kind(members["error"]) == kind
+
+
+LURE = (
+    b'Sign in\xe2\x80\x8b again. "Open\xf3\xa0\x81\x81 https://evil.example/a [here](//evil.example)\x1b[2J '
+    + b"now " * 500
+)
+"""What a hostile server says: invisible characters, links, an end of the quotation, far too much."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.refused(URL, 403, LURE),
+        faults.refused(URL, 500, b"<title>" + LURE[:150] + b"</title>"),
+        faults.refused(URL, 400, msgspec.json.encode({"error": {"code": 1, "message": LURE.decode()}})),
+        faults.refused(URL, 400, msgspec.json.encode({"error": "x", "error_description": LURE.decode()})),
+        faults.not_json(URL, 200, b"text/html", LURE),
+        faults.not_json(URL, 200, b'text/html "Open https://evil.example/', b""),
+    ],
+    ids=["text", "title", "json-rpc", "oauth", "page", "content-type"],
+)
+def test_a_servers_words_are_marked_short_and_without_links(fault: Fault) -> None:
+    said = fault.message.removeprefix(URL)
+    assert "//" not in said
+    assert "evil" not in said
+    assert said.count('"') == 2
+    assert said.isprintable()
+    assert len(said) < 350
+
+
+def test_a_plain_media_type_is_told_as_it_is() -> None:
+    message = faults.not_json(URL, 200, b"text/html; charset=utf-8", b"").message
+    assert message == f"{URL} answered text/html instead of JSON."

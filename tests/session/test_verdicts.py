@@ -56,7 +56,7 @@ def test_anything_else_with_a_good_status_is_a_fault(body: bytes) -> None:
 
 def test_a_page_says_its_title() -> None:
     message = verdict(200, HTML).fault.message
-    assert message == f"{URL} answered text/html instead of JSON: Sign in."
+    assert message == f'{URL} answered text/html instead of JSON; the server said: "Sign in".'
 
 
 @pytest.mark.parametrize(
