@@ -84,7 +84,7 @@ class Connections:
                     self._most = min(_MOST, room_for_connections(_MOST))
             self._on_call()
         try:
-            connection = self._idle_one() or await self._next_one()
+            connection = await self._fit_one()
         except BaseException:
             if not urgent:
                 self._leave()
@@ -183,6 +183,25 @@ class Connections:
         self._refill()
 
     # -- one that comes back, or a new one
+
+    async def _fit_one(self) -> HttpConnection:
+        """An idle one, or the next; on a Proactor one that was used is looked at once more, when all has come in."""
+        while True:
+            connection = self._idle_one()
+            if connection is None:
+                connection = await self._next_one()
+                if not connection.was_lent:
+                    return connection
+            if not connection.reads_ahead:
+                return connection
+            try:
+                await connection.come_in()
+            except asyncio.CancelledError:
+                self._offer_again(connection)
+                raise
+            if connection in self._trusted and connection.may_serve(time.monotonic()):
+                return connection
+            self._let_go(connection)
 
     def _idle_one(self) -> HttpConnection | None:
         if self._idle:

@@ -47,12 +47,13 @@ class NotHttp(h11.RemoteProtocolError):
 class HttpConnection:
     """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used.
 
-    `sent` tells whether all of the last request was handed to the system, and the server may have got it; `was_slow`
-    whether its body was too large to be handed over at once.
+    `was_lent` tells whether there was a request on it; `sent` whether all of the last was handed to the system, and the
+    server may have got it; `was_slow` whether its body was too large to be handed over at once.
     """
 
     def __init__(self, wire: Wire) -> None:
         self.expires = 0.0
+        self.was_lent = False
         self.sent = False
         self.was_slow = False
         self._wire = wire
@@ -76,6 +77,7 @@ class HttpConnection:
         TimeoutError among them) and `h11.ProtocolError`.
         """
         self.sent = self.was_slow = False
+        self.was_lent = True
         self._read_timeout = read_timeout
         head = self._http.send(_checked(method, target, tuple(headers))) or b""
         if body is not None:
@@ -162,6 +164,15 @@ class HttpConnection:
         return not self._left and may_serve(
             self._http, self._wire, went_out=self._went_out, expires=self.expires, now=now
         )
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether `may_serve` knows all only after `come_in`."""
+        return self._wire.reads_ahead
+
+    async def come_in(self) -> None:
+        """Let come in what the system has."""
+        await self._wire.come_in()
 
     @property
     def unread(self) -> bytes:

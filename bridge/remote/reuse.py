@@ -11,8 +11,9 @@ It serves again where all of this holds:
 | it is younger than the server keeps it | the server may close it under the request, and nobody knows what was run |
 
 A leftover may come later than its answer. So the rule is asked when the connection is about to be lent, of all that
-has come by then. What comes later still cannot be told from the next answer: therefore an answer that has no body by
-its status, and announces one all the same (a 204 with `Content-Length: 4`), ends its connection.
+has come by then; where the system reads ahead of the loop (Proactor), once more when that has come in. What comes later
+still cannot be told from the next answer: therefore an answer that has no body by its status, and announces one all the
+same (a 204 with `Content-Length: 4`), ends its connection.
 
 | how long an idle connection is kept | seconds |
 |---|---|

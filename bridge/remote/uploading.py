@@ -63,7 +63,7 @@ class Upload:
 
     async def _early_answer(self) -> h11.Response | None:
         """Look for an answer before more is sent: written into a connection that was reset, it would be lost."""
-        if self._wire.has_news:
+        if self._wire.has_news or self._wire.reads_ahead:
             await self._wire.come_in()
         return await self._received()
 

@@ -3,6 +3,13 @@
 Reading is paused only while more than `_HIGH_WATER` bytes wait here unread, and nobody is about to take them.
 `_govern_reading` alone decides it, after all that lets the buffer grow or empties it, so no way of reading can leave a
 connection paused.
+
+| loop | who takes what came from the system | how it is handed on |
+|---|---|---|
+| selector (POSIX) | the loop, when it is the connection's turn | `bytes` |
+| Proactor (Windows) | the system itself, ahead of the loop: a read is always under way | 3.11: `bytearray`; 3.12: `bytes` |
+
+So on a Proactor nobody can look whether anything came (`reads_ahead`); it has to be let come in first (`come_in`).
 """
 
 from __future__ import annotations
@@ -23,12 +30,15 @@ class Wire(asyncio.Protocol):
 
     `ended_unaware`: the peer closed the connection, and its end confirms less than was sent (RFC 9293, 3.10.7.4): it
     closed before all of that had reached it. Only where the system tells (Linux, macOS).
+
+    `reads_ahead`: what came may be out of `has_news`' sight until it was let `come_in`.
     """
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.ended_unaware = False
         self._loop = asyncio.get_running_loop()
+        self.reads_ahead = not isinstance(self._loop, asyncio.SelectorEventLoop)
         self._layers: list[asyncio.Transport] = []
         self._tls: ssl.SSLObject | None = None
         self._received: list[bytes] = []
@@ -47,7 +57,7 @@ class Wire(asyncio.Protocol):
             self._layers.append(transport)
 
     def data_received(self, data: bytes) -> None:
-        self._received.append(data)
+        self._received.append(bytes(data))  # No copy, but for a Proactor's `bytearray`.
         self._size += len(data)
         # Whoever waits takes it before the event loop reads on.
         if self._size > _HIGH_WATER and (self._waiter is None or self._waiter.done()):
@@ -80,7 +90,8 @@ class Wire(asyncio.Protocol):
         """Whether anything came that was not read, or the connection is over; on an idle one that means the same.
 
         Looked for wherever it may be: here, with TLS, and with the system, for what the system knows may not have come
-        through the event loop. Only of a TLS record that is not whole yet nobody tells.
+        through the event loop. Only of a TLS record that is not whole yet nobody tells; nor, where it `reads_ahead`,
+        of what came in this turn of the loop.
         """
         if self._received or self._ended or self._is_paused or self.transport is None:
             return True
@@ -168,7 +179,7 @@ class Wire(asyncio.Protocol):
             raise self._error
 
     async def come_in(self) -> None:
-        """Let come in what the system has: callbacks of the event loop's next turn run after a task that was ready."""
+        """Let come in what the system has or had: what a turn of the loop brings runs after a task that was ready."""
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
