@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from bridge.remote.keep_alive import watch_over
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
 from bridge.remote.wire import Wire
@@ -24,19 +23,6 @@ Called at most once. Who takes the socket owns it; where the wait is cancelled, 
 
 _HEAD_START = 0.25
 _BEGUN_SECONDS = 0.5
-
-
-def _keep_alive_options() -> list[tuple[int, int, int]]:
-    """Socket options by which the system itself finds a dead peer within about a minute, without waking the process."""
-    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    idle = "TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE"
-    for name, value in ((idle, 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
-        if (option := getattr(socket, name, None)) is not None:
-            options.append((socket.IPPROTO_TCP, option, value))
-    return options
-
-
-_KEEP_ALIVE = tuple(_keep_alive_options())
 
 
 async def open_wire(
@@ -58,10 +44,7 @@ async def open_wire(
         addresses = await (lookups or Lookups()).addresses(host, port)
         begins("connection")
         sock = await _connected(addresses)
-    for option in _KEEP_ALIVE:
-        # An option that this system lacks, or forbids here, costs only speed in finding a dead peer.
-        with contextlib.suppress(OSError):
-            sock.setsockopt(*option)
+    watch_over(sock)
     _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=sock)
     return wire
 

@@ -7,7 +7,7 @@ connection paused.
 | loop | who takes what came from the system | how it is handed on |
 |---|---|---|
 | selector (POSIX) | the loop, when it is the connection's turn | `bytes` |
-| Proactor (Windows) | the system itself, ahead of the loop: a read is always under way | 3.11: `bytearray`; 3.12: `bytes` |
+| Proactor (Windows) | the system, ahead of the loop: a read is always under way | 3.11: `bytearray`; later `bytes` |
 
 So on a Proactor nobody can look whether anything came (`reads_ahead`); it has to be let come in first (`come_in`).
 """

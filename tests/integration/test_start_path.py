@@ -53,7 +53,7 @@ OWN = {
     "HTTP: connections, requests, answers": (
         "remote.exchanges remote.connections remote.connecting remote.dialing remote.lookups remote.wire remote.http1"
         " remote.responses remote.budget remote.cookies remote.reuse remote.redirects"
-        " remote.refused"
+        " remote.refused remote.keep_alive"
     ),
     "which eras host and server speak": (
         "session session.pairing session.host_lanes session.undecided session.probing session.server_era"

@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from bridge.remote import dialing
 from bridge.remote.dialing import open_wire
 from tests.support.raw_server import DEADLINE, Peer, RawServer
 from tests.support.waits import stretched
@@ -20,14 +19,6 @@ async def test_the_system_watches_over_the_connection() -> None:
         sock = wire.transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        wire.abort()
-
-
-async def test_a_system_without_an_option_connects_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialing, "_KEEP_ALIVE", ((socket.SOL_SOCKET, 99_999, 1),))
-    async with RawServer(Peer.gone) as server:
-        wire = await open_wire("127.0.0.1", server.port)
-        assert not wire.has_news
         wire.abort()
 
 
