@@ -12,7 +12,7 @@ What a history says where its file is not to be had, and what becomes of it:
 
 | the file | read as | written over |
 |---|---|---|
-| there is none | nothing happened | yes |
+| there is none | what an earlier version kept elsewhere, else nothing happened | yes |
 | cannot be read now, or not be trusted | nothing happened | no: it may say that the user signed out, or refused |
 | makes no sense | nothing happened | yes: it will never say anything again |
 """
@@ -29,6 +29,7 @@ from bridge.errors import BridgeError
 from bridge.oauth.tabs import History
 from bridge.store.errors import StoreError
 from bridge.store.file import FileVault
+from bridge.store.former import newest_of
 from bridge.store.places import Places, check_slot
 
 _logger = logging.getLogger("bridge.authorization")
@@ -59,6 +60,7 @@ class LoginFiles:
         self.places = places
         self._folder = places.logins
         self._files = FileVault(places.logins)
+        self._former = places.former
         self._unread: set[str] = set()  # Slots whose history could not be read when it was last looked at.
 
     def notice(self, slot: str) -> Notice | None:
@@ -87,6 +89,8 @@ class LoginFiles:
         name = f"{check_slot(slot)}.history"
         try:
             data = self._files.read(name)
+            if data is None and self._former:
+                data = newest_of(self._former, self._folder.name, name)
         except StoreError as problem:
             if slot not in self._unread:
                 _logger.warning("how sign-ins went before cannot be read, so it is not written either: %s", problem)

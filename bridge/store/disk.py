@@ -10,11 +10,21 @@ A save into the keyring, and what a reader sees if it is cut short after each st
 | the file is removed; older generations are removed from the keyring and from the marker | new value |
 
 A save into the file writes the file, which no reader looks at while the marker points to the keyring, then the marker.
+
+Where the keyring has no longer what the marker names, that is no sign-out. A reader looks on, in this order:
+
+| where | why it may be there |
+|---|---|
+| the marker, read again | another process has just saved |
+| the folders of earlier versions (`store/former`) | one of them still runs, and has just saved |
+| the other generations in the marker, the newest first | a save was cut short, or two stores shared one keyring |
+| the file | the same, where the choice allows a file |
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +32,7 @@ from typing import Literal, TypeVar
 
 from bridge.store.errors import KeyringUnavailable, StoreError
 from bridge.store.file import FileVault
+from bridge.store.former import FormerSlots
 from bridge.store.locks import ProcessLocks
 from bridge.store.marker import Marker, read_marker
 from bridge.store.places import Places, check_slot, is_slot, marker_name, secret_name
@@ -36,6 +47,8 @@ _DISK = 30.0  # Seconds for a disk, which may be another machine's.
 
 _T = TypeVar("_T")
 
+_logger = logging.getLogger("bridge.store")
+
 
 class DiskVault(Vault):
     """`auto`, `keyring` and `file`: one layout, so that each finds what another left where it may look."""
@@ -49,6 +62,7 @@ class DiskVault(Vault):
     ) -> None:
         self._choice = choice
         self._files = FileVault(places.credentials)
+        self._former = FormerSlots(places)
         self._keyring = keyring
         self._notice = notice
         self._locks = ProcessLocks(places.locks, notice)
@@ -56,6 +70,8 @@ class DiskVault(Vault):
         self._said = False
 
     def exists_hint(self, slot: str) -> bool:
+        if self._former.has(check_slot(slot)):
+            return True
         try:
             marker = self._marker(slot)
         except StoreError:
@@ -63,11 +79,13 @@ class DiskVault(Vault):
         return self._source(slot, marker) != "gone"
 
     def slots(self, kind: str) -> list[str]:
-        found = {stem for name in self._files.names() if (stem := name.partition(".")[0]).startswith(f"{kind}-")}
+        names = [*self._files.names(), *self._former.names()]
+        found = {stem for name in names if (stem := name.partition(".")[0]).startswith(f"{kind}-")}
         return sorted(slot for slot in found if is_slot(slot) and self.exists_hint(slot))
 
     async def load(self, slot: str) -> bytes | None:
         check_slot(slot)
+        await self._take_over(slot)
         marker = await self._on_disk(lambda: self._marker(slot))
         for _ in range(_CHANGES):
             source = self._source(slot, marker)
@@ -77,14 +95,16 @@ class DiskVault(Vault):
             if data is not None:
                 return data
             # Another process may have saved, and removed what this one was about to read.
+            await self._take_over(slot)
             before, marker = marker, await self._on_disk(lambda: self._marker(slot))
             if marker == before:
-                return None
+                return await self._left_over(slot, marker)
         return None
 
     async def save(self, slot: str, data: bytes) -> None:
         check_slot(slot)
         async with self._saving(slot):
+            await self._on_disk(lambda: self._former.take_over(slot))
             if self._choice == "file":
                 await self._save_in_file(slot, data, None)
                 return
@@ -98,6 +118,7 @@ class DiskVault(Vault):
     async def delete(self, slot: str) -> None:
         check_slot(slot)
         async with self._saving(slot):
+            await self._on_disk(lambda: self._former.take_over(slot))
             marker = await self._on_disk(lambda: self._marker(slot))
             remains = marker.generations if marker else ()
             if remains:
@@ -111,6 +132,13 @@ class DiskVault(Vault):
                     f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
                     hint="Unlock the keyring, then run this again.",
                 ) from None
+            if self._former.has(slot):
+                # What cannot be removed there must not be taken over later.
+                await self._mark(slot, Marker("gone"))
+                raise StoreError(
+                    "The sign-in is forgotten, but what an earlier version of the bridge kept of it cannot be removed.",
+                    hint="End every bridge that still runs, then run this again.",
+                )
             await self._on_disk(lambda: self._files.delete(marker_name(slot)))
 
     def place(self, slot: str) -> str:
@@ -137,6 +165,22 @@ class DiskVault(Vault):
         if marker is not None and marker.holds != "file":
             return "gone" if marker.holds == "keyring" and self._choice == "file" else marker.holds
         return "file" if self._choice != "keyring" and self._files.exists(secret_name(slot)) else "gone"
+
+    async def _take_over(self, slot: str) -> None:
+        """Take over what an earlier version kept elsewhere, if it did."""
+        if self._former.has(slot):
+            async with self._saving(slot):
+                await self._on_disk(lambda: self._former.take_over(slot))
+
+    async def _left_over(self, slot: str, marker: Marker) -> bytes | None:
+        """What is there beside the generation that is missing."""
+        _logger.debug("the keyring has no longer what was kept there last; looking for what else there is")
+        for generation in reversed(marker.remains):
+            if (data := await self._from_keyring(slot, generation)) is not None:
+                return data
+        if self._choice == "keyring":
+            return None
+        return await self._on_disk(lambda: self._files.read(secret_name(slot)))
 
     async def _from_keyring(self, slot: str, generation: str) -> bytes | None:
         try:

@@ -82,10 +82,11 @@ class FileVault:
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {reason_of(error)}.") from None
 
-    def write(self, name: str, data: bytes, *, is_lasting: bool = True) -> None:
+    def write(self, name: str, data: bytes, *, is_lasting: bool = True, at: int | None = None) -> None:
         """Replace the file's content; raises `StoreError`, and then the old content is still there.
 
-        Where it need not outlive a power cut, it is not `is_lasting`, and the disk is not waited for.
+        Where it need not outlive a power cut, it is not `is_lasting`, and the disk is not waited for. `at`: when it
+        was written first (nanoseconds since 1970), where that is not now.
         """
         path = self.path(name)
         if len(data) > LIMIT:
@@ -97,6 +98,8 @@ class FileVault:
         try:
             try:
                 _write_whole(draft, data, is_lasting=is_lasting)
+                if at is not None:
+                    os.utime(draft, ns=(at, at))
                 _patiently(lambda: draft.replace(path))
             except BaseException:
                 with contextlib.suppress(OSError):

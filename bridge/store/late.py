@@ -17,7 +17,7 @@ class LateVault(Vault):
     """What `make` makes, which keeps its secrets in `places`."""
 
     def __init__(self, places: Places, make: Callable[[], Vault]) -> None:
-        self._folder = places.credentials
+        self._folders = [Places(root).credentials for root in (places.root, *places.former)]
         self._make = make
         self._made: Vault | None = None
 
@@ -29,8 +29,8 @@ class LateVault(Vault):
 
     def exists_hint(self, slot: str) -> bool:
         check_slot(slot)
-        names = (secret_name(slot), marker_name(slot))
-        return any(os.path.lexists(self._folder / name) for name in names) and self._vault.exists_hint(slot)
+        paths = [folder / name for folder in self._folders for name in (secret_name(slot), marker_name(slot))]
+        return any(os.path.lexists(path) for path in paths) and self._vault.exists_hint(slot)
 
     def slots(self, kind: str) -> list[str]:
         return self._vault.slots(kind)

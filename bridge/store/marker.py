@@ -13,7 +13,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_TEXT = re.compile(r"(keyring|file|gone)(?: ([0-9a-f]{16}))?\n((?:[0-9a-f]{16}\n){0,64})")
+MOST_REMAINS = 64
+"""Generations that a marker has room for beside the current one."""
+
+_TEXT = re.compile(rf"(keyring|file|gone)(?: ([0-9a-f]{{16}}))?\n((?:[0-9a-f]{{16}}\n){{0,{MOST_REMAINS}}})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import hmac
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.store.places import NAME
+from bridge.store.roots import NAME
 
 PIECE = 1200
 """Characters in one keyring entry."""

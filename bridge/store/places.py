@@ -9,22 +9,21 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
 from pathlib import Path
 
 import msgspec
 
 from bridge.store.errors import StoreError
-
-NAME = "mcp-remote-bridge"
+from bridge.store.roots import cache_root, data_root, former_roots
 
 _SLOT = r"[a-z]{1,16}-[0-9a-f]{16,64}"
 
 
 class Places(msgspec.Struct, frozen=True):
-    """The folders under one data folder."""
+    """The folders under one data folder. `former` are the data folders of earlier versions, see `store/former`."""
 
     root: Path
+    former: tuple[Path, ...] = ()
 
     @property
     def credentials(self) -> Path:
@@ -43,41 +42,13 @@ class Places(msgspec.Struct, frozen=True):
 
 
 def platform_places() -> Places:
-    """The places under the platform's data folder for this user.
-
-    `~/.local/share` or `$XDG_DATA_HOME` on Linux, `~/Library/Application Support` on macOS and
-    `%LOCALAPPDATA%` on Windows, which does not roam to other machines.
-    """
-    return Places(_plain_folder("XDG_DATA_HOME", ".local/share") or _platform_folder("user_data_path"))
+    """The places of this user, by the table in `store/roots`."""
+    return Places(data_root(), former_roots())
 
 
 def platform_cache() -> Path:
-    """The platform's cache folder for this user.
-
-    `~/.cache` or `$XDG_CACHE_HOME` on Linux, `~/Library/Caches` on macOS, and `%LOCALAPPDATA%` on Windows.
-    """
-    return _plain_folder("XDG_CACHE_HOME", ".cache") or _platform_folder("user_cache_path")
-
-
-def _platform_folder(kind: str) -> Path:
-    import platformdirs
-
-    folder = getattr(platformdirs, kind)(NAME, appauthor=False)
-    return Path(folder)
-
-
-def _plain_folder(variable: str, below_home: str) -> Path | None:
-    """The folder where it goes without saying, as platformdirs has it, whose import costs 5 ms; None where it does not.
-
-    That is on Linux, with an absolute path in the variable (XDG Base Directory Specification), or in HOME and none in
-    the variable.
-    """
-    base, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
-    if sys.platform != "linux" or "ANDROID_DATA" in os.environ:
-        return None
-    if base.startswith("/"):
-        return Path(base, NAME)
-    return Path(home, below_home, NAME) if home.startswith("/") else None
+    """The cache folder of this user, by the same table."""
+    return cache_root()
 
 
 def is_slot(name: str) -> bool:
@@ -112,7 +83,7 @@ def make_private(folder: Path) -> None:
         # A `~` that nobody could make out would be a folder of that name wherever the bridge happens to run.
         raise StoreError(
             "This user has no home folder, so nothing can be kept.",
-            hint="Set HOME, or keep tokens for this run only with --token-store memory.",
+            hint="Set HOME (on Windows USERPROFILE), or keep tokens for this run only with --token-store memory.",
         )
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -36,6 +36,8 @@ from bridge.errors import BridgeError
 from bridge.session.response_cache import LARGEST, LONGEST, STALE_FOR, Kept, Question
 from bridge.store import verdicts
 from bridge.store.file import FileVault
+from bridge.store.former import forget_caches
+from bridge.store.roots import former_roots
 
 SERVER_BYTES = 4 * 1024 * 1024
 """The most that is kept of one server."""
@@ -161,6 +163,8 @@ def forget_private(url: str | None) -> str:
             _empty(folder, "private-")
     except RuntimeError:
         return ""  # Without a home folder nothing was ever kept.
+    if not forget_caches(former_roots()):
+        return "Answers of the server that an earlier version of the bridge kept could not all be removed."
     left = [folder for folder in (_folders() if url is None else [folder_of(url)]) if _has(folder, "private-")]
     return f"Answers of the server that were kept in {left[0]} could not all be removed." if left else ""
 
@@ -260,6 +264,7 @@ def _summary(entries: list[_Entry]) -> Summary:
 
 def _keep_within_limits(folder: Path, now: float) -> None:
     """Remove the oldest answers until no limit is passed, and what is too old or was left half written."""
+    forget_caches(former_roots())
     _trim(_entries(folder), SERVER_BYTES, SERVER_FILES)
     everything = [entry for one in _folders() for entry in _entries(one, leftovers=True)]
     for entry in everything:

@@ -43,7 +43,7 @@ OWN = {
     "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent host.lineage host.launchers",
     "whether a sign-in is stored, and the token if one is": (
         "app.authorization app.kept_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
-        " remote.credentials store store.vault store.late store.places app.host_environment app.login_order"
+        " remote.credentials store store.vault store.late store.places store.roots app.host_environment app.login_order"
     ),
     "what an earlier run found of the server": "store.verdicts store.file store.errors",
     "messages: framing, envelopes, names": (

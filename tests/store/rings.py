@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +54,31 @@ class WindowsRing(MemoryRing):
             raise OSError(1783, "CredWrite", "The stub received bad data.")
         assert not any(kept == service for kept, _ in self.entries), "an entry was written over another"
         super().set_password(service, username, password)
+
+
+class FolderRing(MemoryRing):
+    """Keeps each entry as a file in `folder`, so that processes may share it, and changes it as a whole."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._called("get")
+        with contextlib.suppress(FileNotFoundError):
+            return (self._folder / username).read_text("ascii")
+        return None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._called("set")
+        self._folder.mkdir(exist_ok=True)
+        draft = self._folder / f"{username}.{os.urandom(4).hex()}.draft"
+        draft.write_text(password, "ascii")
+        draft.replace(self._folder / username)
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._called("delete")
+        (self._folder / username).unlink()
 
 
 class HangingRing(MemoryRing):
@@ -123,6 +150,10 @@ class Home:
     def names(self) -> list[str]:
         folder = self.places.credentials
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    def generations(self) -> list[str]:
+        """Those of which the keyring holds something, in the order in which they came."""
+        return list(dict.fromkeys(name.split(".")[1] for _, name in self.ring.entries))
 
     def _find(self) -> Ring:
         self.found += 1

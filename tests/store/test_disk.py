@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bridge.store.errors import KeyringUnavailable, StoreError
-from tests.store.rings import OTHER, SLOT, Home, WindowsRing
+from tests.store.rings import OTHER, SLOT, Home, WindowsRing, failing_at
 
 pytestmark = pytest.mark.anyio
 
@@ -124,6 +124,39 @@ async def test_a_value_missing_from_the_keyring_is_none(home: Home) -> None:
     await home.open().save(SLOT, LONG)
     home.ring.entries.popitem()
     assert await home.open().load(SLOT) is None
+
+
+def marked(home: Home, text: str) -> None:
+    path = home.places.credentials / f"{SLOT}.keyring"
+    path.write_text(text)
+    path.chmod(0o600)
+
+
+async def test_a_marker_that_names_a_missing_generation_is_a_reason_to_look_on(home: Home) -> None:
+    """As where two stores shared one keyring, or a save was cut short: what was saved is there all the same."""
+    await home.open().save(SLOT, b"older")
+    older = home.generations()
+    failing_at(home.ring, "delete", 1, RuntimeError())
+    await home.open().save(SLOT, b"newer")
+    home.ring.before = lambda _: None
+    [newer] = set(home.generations()) - set(older)
+    missing, other = "0" * 16, "1" * 16
+    marked(home, f"keyring {missing}\n{older[0]}\n{newer}\n{other}\n")
+    assert home.open().exists_hint(SLOT)
+    assert await home.open().load(SLOT) == b"newer"
+    assert await home.open("file").load(SLOT) is None
+    await home.open().save(SLOT, b"newest")
+    assert await home.open().load(SLOT) == b"newest"
+    assert len(home.generations()) == 1
+
+
+@pytest.mark.parametrize(("choice", "found"), [("auto", b"in the file"), ("keyring", None), ("file", None)])
+async def test_then_the_file_is_looked_at_where_the_choice_allows_one(
+    home: Home, choice: str, found: bytes | None
+) -> None:
+    await home.open("file").save(SLOT, b"in the file")
+    marked(home, f"keyring {'0' * 16}\n")
+    assert await home.open(choice).load(SLOT) == found
 
 
 async def test_a_reader_overtaken_by_a_save_reads_the_new_value(home: Home) -> None:

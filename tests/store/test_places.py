@@ -7,7 +7,8 @@ import platformdirs
 import pytest
 
 from bridge.store.errors import StoreError
-from bridge.store.places import NAME, Places, check_slot, make_private, platform_cache, platform_places
+from bridge.store.places import Places, check_slot, make_private, platform_cache, platform_places
+from bridge.store.roots import NAME
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")

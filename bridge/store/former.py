@@ -1,0 +1,179 @@
+"""What earlier versions left in other folders (`store/roots`) is taken over, one slot at a time, when it is needed.
+
+There may be several such folders, and two of them may know of the same slot. What was written last wins, by the time
+of the file that decides: the marker's where the secret is in the keyring or gone, else the secret's. What is taken
+over keeps its time, so a version of the bridge that still runs and writes to the old folder is told by a later one.
+
+| step, under the lock of a save | a reader, if it ends here |
+|---|---|
+| the secret's file is written, if the newest is one | the value of before; the old folders are looked at again |
+| the marker is written, with the generations of all | the newest value; the same |
+| the files in the old folders are removed | the newest value |
+
+So nothing is lost, wherever it is cut short, and doing it again changes nothing. What has been removed may have hidden
+another file: a packaged app on Windows sees its own copy of a file in place of the real one. So it is looked again.
+
+The caches are not taken over but removed: an answer of a server that was for one user only must not outlive a
+sign-out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from bridge.store.errors import StoreError
+from bridge.store.file import FileVault
+from bridge.store.marker import MOST_REMAINS, Marker, read_marker
+from bridge.store.places import Places, marker_name, secret_name
+
+_ROUNDS = 5
+_CACHES = ("eras", "responses")
+
+_logger = logging.getLogger("bridge.store")
+
+
+class _Kept(NamedTuple):
+    """One value of a slot, or that it is gone; and since when (nanoseconds)."""
+
+    files: FileVault
+    marker: Marker
+    secret: bytes | None
+    at: int
+
+
+class FormerSlots:
+    """The slots that are in the old folders still. Every method blocks; quick where there are no such folders."""
+
+    def __init__(self, places: Places) -> None:
+        self._folders = [FileVault(root / "credentials") for root in places.former]
+        self._files = FileVault(places.credentials)
+
+    def has(self, slot: str) -> bool:
+        """Whether anything of this slot is there."""
+        names = (secret_name(slot), marker_name(slot))
+        return any(files.exists(name) for files in self._folders for name in names)
+
+    def names(self) -> list[str]:
+        """The names of the files that are there; of a folder that cannot be read none."""
+        found: list[str] = []
+        for files in self._folders:
+            with contextlib.suppress(StoreError):
+                found += files.names()
+        return found
+
+    def take_over(self, slot: str) -> None:
+        """Keep the newest value in today's folder, and remove the old files. Call it under the lock of a save.
+
+        Raises `StoreError` where today's folder cannot be read or written; then the old files are still there.
+        """
+        for _ in range(_ROUNDS):
+            found = {files: kept for files in self._folders if (kept := _look_at_former(files, slot))}
+            if not found:
+                return
+            here = _look(self._files, slot)[:1]
+            candidates = [*here, *(kept for each in found.values() for kept in each)]
+            newest = max(candidates, key=lambda kept: kept.at)  # Of those that are as old, the first.
+            self._keep(slot, newest, _merged(newest.marker, [kept.marker for kept in candidates]), here)
+            folders = ", ".join(str(files.path("")) for files in found)
+            _logger.info("what an earlier version kept in %s was taken over", folders)
+            were_removed = [_removed(files, slot, kept) for files, kept in found.items()]
+            if not all(were_removed):
+                return
+
+    def _keep(self, slot: str, newest: _Kept, marker: Marker, here: list[_Kept]) -> None:
+        if newest not in here and newest.secret is not None:
+            self._files.write(secret_name(slot), newest.secret, at=newest.at)
+        known = here[0].marker if here else Marker("file")
+        if marker != known:
+            self._files.write(marker_name(slot), marker.encode(), at=newest.at)
+
+
+def forget_caches(roots: Iterable[Path]) -> bool:
+    """Remove what earlier versions kept of servers' answers; whether nothing of it is left."""
+    folders = [root / "Cache" / kind for root in roots for kind in _CACHES]
+    for folder in folders:
+        if folder.is_dir():
+            import shutil
+
+            shutil.rmtree(folder, ignore_errors=True)
+    return not any(folder.is_dir() for folder in folders)
+
+
+def newest_of(roots: Iterable[Path], below: str, name: str) -> bytes | None:
+    """The content of the file `name` that was written last, in the folders `below` the old ones; None: there is none.
+
+    What cannot be read counts as not there.
+    """
+    found: list[tuple[int, bytes]] = []
+    for root in roots:
+        files = FileVault(root / below)
+        with contextlib.suppress(StoreError):
+            if (data := files.read(name)) is not None:
+                found.append((_time_of(files, name), data))
+    return max(found)[1] if found else None
+
+
+def _look(files: FileVault, slot: str) -> list[_Kept]:
+    """What is there; first what a reader finds. Raises `StoreError`.
+
+    A file beside a marker that does not name it is the older one, or from a save that was cut short, or it is in
+    another folder really, which the marker's hides: so it counts by its own time.
+    """
+    marker = read_marker(files.read(marker_name(slot)))
+    secret = files.read(secret_name(slot))
+    found = []
+    if marker is not None and (marker.holds != "file" or secret is None):
+        # One that names a file which is not there says only what else the keyring may hold.
+        at = _time_of(files, marker_name(slot)) if marker.holds != "file" else 0
+        found.append(_Kept(files, marker, None, at))
+    if secret is not None:
+        known = marker.generations if marker else ()
+        found.append(_Kept(files, Marker("file", remains=known), secret, _time_of(files, secret_name(slot))))
+    return found
+
+
+def _look_at_former(files: FileVault, slot: str) -> list[_Kept]:
+    """The same of an old folder; nothing also where it cannot be read."""
+    try:
+        return _look(files, slot)
+    except StoreError as problem:
+        _logger.debug("what an earlier version kept of %s cannot be read: %s", slot, problem)
+        return []
+
+
+def _merged(newest: Marker, everything: list[Marker]) -> Marker:
+    """The newest marker, with every generation of which the keyring may hold something: the newest's own last."""
+    generations = [generation for marker in (*everything, newest) for generation in marker.generations]
+    remains = dict.fromkeys(one for one in reversed(generations) if one != newest.current)
+    return Marker(newest.holds, newest.current, tuple(reversed(list(remains)[:MOST_REMAINS])))
+
+
+def _removed(files: FileVault, slot: str, kept: list[_Kept]) -> bool:
+    """Remove a slot's old files; whether that went well.
+
+    A version that still runs may have written to them meanwhile: then they stay, and are looked at again.
+    """
+    if _look_at_former(files, slot) != kept:
+        return True
+    try:
+        files.delete(secret_name(slot))
+        files.delete(marker_name(slot))
+    except StoreError as problem:
+        _logger.debug("what an earlier version kept cannot be removed: %s", problem)
+        return False
+    root = files.path("").parent
+    for folder in (root / "locks", root / "credentials", root / "logins", root):
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # Only one that is empty can be removed.
+    return True
+
+
+def _time_of(files: FileVault, name: str) -> int:
+    try:
+        return files.path(name).lstat().st_mtime_ns
+    except OSError:
+        return 0  # Another process has just removed it.
