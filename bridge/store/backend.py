@@ -20,11 +20,14 @@ from bridge.store.pieces import NotKept, Ring
 
 _LOCKED = "it is locked"
 _WOULD_ASK = "it would have to ask you first"
+_NOT_HERE = "this session of Windows has none, such as one over SSH"
 _NONE = "this system offers none that is safe"
 _SECURITY = "/System/Library/Frameworks/Security.framework/Security"
 
-# OSStatus of macOS (SecBase.h): errSecInteractionNotAllowed, errSecInteractionRequired, errSecAuthFailed.
-_INTERACTION = (-25308, -25315, -25293)
+# What macOS answers where it would have to ask, see the table in `bridge.store.system`: errSecInteractionNotAllowed,
+# errSecInteractionRequired, errSecAuthFailed, errSecInvalidOwnerEdit, errSecUserCanceled.
+_INTERACTION = (-25308, -25315, -25293, -25244, -128)
+_NO_SESSION = 1312  # Windows: ERROR_NO_SUCH_LOGON_SESSION.
 
 
 def find_ring(variables: Callable[[], Mapping[str, str]] = dict) -> Ring:
@@ -74,10 +77,10 @@ def reason_of(error: BaseException) -> str:
         return error.reason
     if isinstance(error, NotKept):
         return "it did not keep what was written to it"
-    chain = (error, error.__cause__, error.__context__)
-    numbers = {argument for link in chain if link for argument in link.args[:1] if isinstance(argument, int)}
-    if numbers & set(_INTERACTION):
+    if would_ask(error):
         return _WOULD_ASK
+    if _NO_SESSION in _numbers(error):
+        return _NOT_HERE
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"KeyringLocked", "LockedException"}:
         return _LOCKED
@@ -90,7 +93,18 @@ def reason_of(error: BaseException) -> str:
 
 def is_passing(error: Exception) -> bool:
     """Whether a backend's call that failed so may well succeed a moment later."""
-    return reason_of(error) not in (_LOCKED, _WOULD_ASK)
+    return reason_of(error) not in (_LOCKED, _WOULD_ASK, _NOT_HERE)
+
+
+def would_ask(error: BaseException) -> bool:
+    """Whether macOS failed a call for what it would otherwise have asked the user about."""
+    return bool(_numbers(error) & set(_INTERACTION))
+
+
+def _numbers(error: BaseException) -> set[int]:
+    """The system's numbers in a foreign exception: the `keyring` package has them in the cause of its own."""
+    chain = (error, error.__cause__, error.__context__)
+    return {argument for link in chain if link for argument in link.args[:1] if isinstance(argument, int)}
 
 
 def _single(backend: Any) -> Any:

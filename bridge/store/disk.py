@@ -30,12 +30,13 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, TypeVar
 
-from bridge.store.errors import KeyringUnavailable, StoreError
+from bridge.store.errors import EntryRefused, KeyringUnavailable, StoreError
 from bridge.store.file import FileVault
 from bridge.store.former import FormerSlots
 from bridge.store.locks import ProcessLocks
 from bridge.store.marker import Marker, read_marker
 from bridge.store.places import Places, check_slot, is_slot, marker_name, secret_name
+from bridge.store.roots import NAME
 from bridge.store.system import KeyringVault
 from bridge.store.vault import Vault
 from bridge.store.worker import Worker
@@ -124,14 +125,16 @@ class DiskVault(Vault):
             if remains:
                 await self._mark(slot, Marker("gone", remains=remains))
             await self._on_disk(lambda: self._files.delete(secret_name(slot)))
-            try:
-                for generation in remains:
-                    await self._keyring.drop(slot, generation)
-            except KeyringUnavailable as error:
+            left, error = await self._sweep(slot, remains)
+            if error is not None:
+                await self._mark(slot, Marker("gone", remains=left))
+                hint = "Unlock the keyring, then run this again."
+                if isinstance(error, EntryRefused):
+                    hint = f"Remove in Keychain Access what begins with {NAME}:{slot}."
                 raise StoreError(
                     f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
-                    hint="Unlock the keyring, then run this again.",
-                ) from None
+                    hint=hint,
+                )
             if self._former.has(slot):
                 # What cannot be removed there must not be taken over later.
                 await self._mark(slot, Marker("gone"))
@@ -193,7 +196,11 @@ class DiskVault(Vault):
         old = await self._on_disk(lambda: self._marker(slot)) or Marker("file")
         if len(old.remains) >= _MANY_REMAINS:
             # Runs that were ended before they could tidy up. First that, or the list would outgrow the marker.
-            old = Marker(old.holds, old.current, await self._sweep(slot, old.remains))
+            left, error = await self._sweep(slot, old.remains)
+            if isinstance(error, EntryRefused):
+                # What earlier Pythons stored may stay there for good. That is no reason not to keep anything new.
+                left = left[-_MANY_REMAINS // 2 :]
+            old = Marker(old.holds, old.current, left)
             if len(old.remains) >= _MANY_REMAINS:
                 raise KeyringUnavailable("old copies in it cannot be removed")
         generation = secrets.token_hex(8)
@@ -203,19 +210,22 @@ class DiskVault(Vault):
         # From here on the value is saved; what fails now only leaves old copies behind, to be removed by the next save.
         with contextlib.suppress(StoreError):
             await self._on_disk(lambda: self._files.delete(secret_name(slot)))
-            left = await self._sweep(slot, old.generations)
+            left, _ = await self._sweep(slot, old.generations)
             if left != old.generations:
                 await self._mark(slot, Marker("keyring", generation, left))
 
-    async def _sweep(self, slot: str, generations: tuple[str, ...]) -> tuple[str, ...]:
-        """Remove these from the keyring; return those of which something may be left."""
-        left = []
+    async def _sweep(
+        self, slot: str, generations: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], KeyringUnavailable | None]:
+        """Remove these from the keyring; return those of which something may be left, and why."""
+        left, why = [], None
         for generation in generations:
             try:
                 await self._keyring.drop(slot, generation)
-            except KeyringUnavailable:
+            except KeyringUnavailable as error:
                 left.append(generation)
-        return tuple(left)
+                why = error
+        return tuple(left), why
 
     async def _save_in_file(self, slot: str, data: bytes, reason: KeyringUnavailable | None) -> None:
         old = await self._on_disk(lambda: self._marker(slot))
@@ -241,5 +251,7 @@ class DiskVault(Vault):
 
 
 def _explained(error: KeyringUnavailable) -> KeyringUnavailable:
+    if isinstance(error, EntryRefused):
+        return error
     hint = "Unlock the keyring, or keep tokens in a file that only you can read with --token-store file."
     return KeyringUnavailable(error.reason, hint=f"{error.hint} {hint}".strip())

@@ -3,6 +3,7 @@
 | error | what follows |
 |---|---|
 | `KeyringUnavailable` | with `auto`, what is to be saved goes to a file; what only the keyring has stays there |
+| `EntryRefused` | as that; but a new entry is taken, so signing in once more mends it |
 | `StoreBusy` | another process is at work on the same secret; the same may be tried later |
 | any other `StoreError` | the person is told |
 
@@ -24,6 +25,14 @@ class KeyringUnavailable(StoreError):
     def __init__(self, reason: str, *, hint: str = "") -> None:
         super().__init__(f"The system keyring cannot be used: {reason}.", hint=hint)
         self.reason = reason
+
+
+class EntryRefused(KeyringUnavailable):
+    """The keyring is open, but keeps an entry from this program: on macOS another one stored it, an earlier Python."""
+
+    def __init__(self) -> None:
+        super().__init__("it keeps from this Python what another one stored", hint="Sign in once more.")
+        self.message = "Python was probably updated, and the system keyring keeps from it what the one before stored."
 
 
 class StoreBusy(StoreError):

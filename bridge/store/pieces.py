@@ -1,8 +1,9 @@
 """A value in a keyring, cut into pieces that every platform takes.
 
-Windows holds 2,560 bytes in one entry, which is 1,280 characters of UTF-16. So each piece has at most 1,200, in
-base64url, and lies under a name of its own: slot, generation, number. The first begins with how many there are and the
-SHA-256 of the whole, so that a value with a piece missing or foreign is known for what it is.
+Windows holds the least in one entry (the table in `bridge.store.system`): 2,560 bytes, which is 1,280 characters of
+UTF-16. So each piece has at most 1,200, in base64url, and lies under a name of its own: slot, generation, number. The
+first begins with how many there are and the SHA-256 of the whole, so that a value with a piece missing or foreign is
+known for what it is.
 
 A generation is never written twice. An old value stays whole until the marker points to the new one.
 """
@@ -11,8 +12,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
+import secrets
 from collections.abc import Callable
 from typing import Protocol
 
@@ -92,7 +95,7 @@ def drop_pieces(ring: Ring, slot: str, generation: str, check: Callable[[], None
         try:
             is_there = ring.get_password(*names) is not None
         except Exception:
-            # macOS lets a newer Python remove what an older one stored, but not read it without asking.
+            # macOS lets a newer Python remove what an older one stored, as a rule, but not read it without asking.
             ring.delete_password(*names)
             missing = 0
         else:
@@ -102,6 +105,25 @@ def drop_pieces(ring: Ring, slot: str, generation: str, check: Callable[[], None
     for found in reversed(there):
         check()
         ring.delete_password(*_names(slot, generation, found))
+
+
+def takes_new(ring: Ring, check: Callable[[], None]) -> bool:
+    """Whether a new entry can be written and read: then the keyring is open, and what failed is about one entry."""
+    name = f"probe.{secrets.token_hex(8)}"
+    names = (f"{NAME}:{name}", name)
+    try:
+        check()
+        ring.set_password(*names, name)
+    except Exception:
+        return False
+    try:
+        check()
+        return ring.get_password(*names) == name
+    except Exception:
+        return False
+    finally:
+        with contextlib.suppress(Exception):
+            ring.delete_password(*names)
 
 
 def _names(slot: str, generation: str, number: int) -> tuple[str, str]:

@@ -1,4 +1,30 @@
-"""The system keyring, off the event loop and with a deadline."""
+"""The system keyring, off the event loop and with a deadline.
+
+What it is on each system:
+
+| system | keyring | one entry holds | closed | source |
+|---|---|---|---|---|
+| Linux | a Secret Service: GNOME's, KDE's, KeePassXC | no limit is known | it says `Locked`; asked first | [1] |
+| Linux with KDE | KWallet, by D-Bus | no limit is known | `isOpen` says no; asked first | `keyring`, `kwallet.py` |
+| macOS | the login keychain | no limit is known | an OSStatus, below | [2] |
+| Windows | Credential Manager | 2,560 bytes, as UTF-16 | 1312, ERROR_NO_SUCH_LOGON_SESSION | [3] |
+
+[1] freedesktop.org, Secret Service API. [2] Apple, `SecBase.h`; `keyring`, `macOS/api.py`, whose exceptions have the
+number as first argument. [3] Microsoft, `wincred.h`: CRED_MAX_CREDENTIAL_BLOB_SIZE, CredRead, CredWrite.
+
+On macOS each entry names the program that made it, by the signature of its file. Another one, and so a Python that was
+updated, is let in only after the user was asked. A bridge forbids that in its process, so the call fails instead:
+
+| OSStatus | name | where |
+|---|---|---|
+| -25308, -25315 | errSecInteractionNotAllowed, -Required | any call, of a locked keychain too |
+| -25293 | errSecAuthFailed | reading another program's entry; what one gets differs from release to release |
+| -25244 | errSecInvalidOwnerEdit | removing or replacing another program's entry, where that is not allowed |
+| -128 | errSecUserCanceled | the user said no, where asking was not forbidden |
+
+What tells one entry from a locked keychain is whether a new entry can be written and read. If so, `EntryRefused` is
+raised. Signing in once more helps then, for a save uses new names and never replaces an entry.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +32,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from bridge.store.backend import find_ring, is_passing, reason_of, require_open
-from bridge.store.errors import KeyringUnavailable
-from bridge.store.pieces import LIMIT, Ring, drop_pieces, load_pieces, save_pieces
+from bridge.store.backend import find_ring, is_passing, reason_of, require_open, would_ask
+from bridge.store.errors import EntryRefused, KeyringUnavailable
+from bridge.store.pieces import LIMIT, Ring, drop_pieces, load_pieces, save_pieces, takes_new
 from bridge.store.worker import Job, Worker
 
 DEADLINE = 10.0
@@ -94,7 +120,13 @@ class KeyringVault:
             job.check()
             self._require(self._ring)
             job.check()
-            return what(_PatientRing(self._ring, job.check), job)
+            ring = _PatientRing(self._ring, job.check)
+            try:
+                return what(ring, job)
+            except Exception as error:
+                if would_ask(error) and takes_new(ring, job.check):
+                    raise EntryRefused from None
+                raise
 
         try:
             return await self._worker.run(work, self._deadline)

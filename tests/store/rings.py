@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError
+
 from bridge.store.disk import DiskVault
 from bridge.store.errors import KeyringUnavailable
 from bridge.store.pieces import Ring
@@ -79,6 +81,53 @@ class FolderRing(MemoryRing):
     def delete_password(self, service: str, username: str) -> None:
         self._called("delete")
         (self._folder / username).unlink()
+
+
+class MacRing(MemoryRing):
+    """Gives an entry to the program that made it and to no other, as macOS does where asking is forbidden.
+
+    `program` is who calls. `foreign` are the numbers with which another's entry is refused: to be read, and, where it
+    is refused at all, to be removed. While `is_locked` everything is refused.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.program = "Python 3.12"
+        self.is_locked = False
+        self.foreign: tuple[int, int | None] = (-25308, None)
+        self._made_by: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._check("get", service, username, self.foreign[0], KeyringError)
+        return super().get_password(service, username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        # The package removes what there is, and adds.
+        self._check("set", service, username, self.foreign[1], PasswordSetError)
+        super().set_password(service, username, password)
+        self._made_by[service, username] = self.program
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._check("delete", service, username, self.foreign[1], PasswordDeleteError)
+        super().delete_password(service, username)
+
+    def _check(self, what: str, service: str, username: str, number: int | None, kind: type[Exception]) -> None:
+        is_foreign = self._made_by.get((service, username), self.program) != self.program
+        if (service, username) not in self.entries:
+            is_foreign = False
+        if self.is_locked and (what == "set" or (service, username) in self.entries):
+            number = -25308
+        elif not is_foreign:
+            return
+        if number is not None:
+            self.calls.append(what)
+            # As the package has it: the system's number is in the cause, and -128 makes it `KeyringLocked`.
+            kind = KeyringLocked if number == -128 and kind is not PasswordDeleteError else kind
+            raise kind(f"hunter2: ({number}, 'Unknown Error')") from SecurityError(number, "Unknown Error")
+
+
+class SecurityError(Exception):
+    """`keyring.backends.macOS.api.Error`, which can be imported on macOS only."""
 
 
 class HangingRing(MemoryRing):

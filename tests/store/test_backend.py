@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from bridge.store.backend import find_ring, reason_of, require_open
+from bridge.store.backend import find_ring, is_passing, reason_of, require_open, would_ask
 from bridge.store.errors import KeyringUnavailable
 from bridge.store.pieces import Ring
 from tests.store.rings import MemoryRing
@@ -96,6 +96,22 @@ def test_a_mac_that_would_have_asked() -> None:
     error = type("KeyringError", (Kind,), {})("Can't get password from keychain")
     error.__cause__ = type("Error", (Kind,), {})(-25308, "Unknown Error")
     assert reason_of(error) == "it would have to ask you first"
+
+
+@pytest.mark.parametrize("number", [-25308, -25315, -25293, -25244, -128])
+@pytest.mark.parametrize("name", ["KeyringError", "KeyringLocked", "PasswordSetError", "PasswordDeleteError"])
+def test_what_macos_refuses_is_not_tried_again_whatever_it_is_called(name: str, number: int) -> None:
+    error = type(name, (Kind,), {})("hunter2")
+    error.__cause__ = type("Error", (Kind,), {})(number, "hunter2")
+    assert would_ask(error)
+    assert not is_passing(error)
+    assert reason_of(error) == "it would have to ask you first"
+
+
+def test_a_session_of_windows_that_has_no_credentials_is_said_to_be_one() -> None:
+    error = type("error", (Kind,), {})(1312, "CredWrite", "A specified logon session does not exist.")
+    assert reason_of(error) == "this session of Windows has none, such as one over SSH"
+    assert not is_passing(error)
 
 
 def test_the_mac_keychain_is_forbidden_to_ask_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
