@@ -79,9 +79,9 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     remarks: tuple[str, ...] = ()
     """What to warn of once there is a log."""
     secret_variables: tuple[str, ...] = ()
-    """The variables that headers and the client's secret were taken from, by name: no child gets them."""
+    """The variables that headers and the client's secret were taken from, by name: no child gets them. Not compared."""
     notes: tuple[str, ...] = ()
-    """What to log at info once there is a log. Settings that differ only here are equal."""
+    """What to log at info once there is a log. Not compared."""
 
     def __repr__(self) -> str:
         """Without the headers, which may hold a secret."""
@@ -122,8 +122,11 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
             raise UsageError("A client key was given without its certificate.", hint="Add --client-cert FILE.")
 
 
+_NOT_COMPARED = frozenset(("secret_variables", "notes"))
+
+
 def _compared(settings: Settings) -> tuple[object, ...]:
-    return tuple(getattr(settings, name) for name in settings.__struct_fields__ if name != "notes")
+    return tuple(getattr(settings, name) for name in settings.__struct_fields__ if name not in _NOT_COMPARED)
 
 
 def check_url(url: str, *, allow_http: bool = False) -> None:
