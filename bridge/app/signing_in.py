@@ -24,7 +24,7 @@ from bridge.oauth.errors import Unreachable
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
 from bridge.protocol.hosts import product_name
-from bridge.remote.proxy import proxy_for
+from bridge.remote.proxy import proxy_for, unused_proxy
 from bridge.session.probing import probe
 from bridge.store.places import platform_places
 from bridge.store.vault import Vault
@@ -41,13 +41,15 @@ _logger = logging.getLogger("bridge.login")
 
 def open_web(settings: Settings) -> Web:
     """The wire to authorization servers. Asks nobody yet."""
-    return Web(
+    web = Web(
         settings.url,
         tls=lambda own_origin: _tls(settings, own_origin),
         proxy_for=_proxy_address,
         connect_timeout=settings.connect_timeout,
         allow_private=settings.sign_in.allow_private,
     )
+    web.unused_proxy = lambda url: unused_proxy(url, os.environ)
+    return web
 
 
 def sign_in_flow(settings: Settings, web: Web, vault: Vault, person: Person, conceal: Callable[[str], None]) -> SignIn:

@@ -134,6 +134,8 @@ class Web:
                     if not follow or reply.status not in _REDIRECTS or not reply.location:
                         return reply, lifetime
                     url = _joined(url, reply.location, what)
+        except Unreachable as problem:
+            raise await self._told_of_proxy(problem, url) from problem
         except TimeoutError:
             raise Silent(
                 f"The {what} at {url} did not answer within {_TOTAL_SECONDS:g} seconds.", hint="Try again later."
@@ -182,6 +184,19 @@ class Web:
         never_left = isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout)
         told = explain(problem, url, what, address_of[0] if address_of else None)
         raise (Unreachable if never_left else Unavailable)(told.message, hint=told.hint) from problem
+
+    unused_proxy: Callable[[str], str] | None = None
+    """Says, as a clause, why the system's proxy is not used on the direct way to a URL; "" where there is none."""
+
+    async def _told_of_proxy(self, problem: Unreachable, url: str) -> Unreachable:
+        """The same, with that as well where the way was direct."""
+        if self.unused_proxy is None or self._proxy_for(url) is not None:
+            return problem
+        from bridge.protocol.unreachable import Told, without_proxy
+
+        unused = await asyncio.to_thread(self.unused_proxy, url)
+        told = without_proxy(Told(problem.message, problem.hint), unused, urlsplit(url).scheme)
+        return Unreachable(told.message, hint=told.hint)
 
     async def _read(
         self, client: httpx.AsyncClient, request: httpx.Request, url: str, what: str

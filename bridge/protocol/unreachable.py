@@ -17,7 +17,9 @@ Reason = Literal["unknown-name", "silent-name-service", "refused", "timed-out", 
 Step = Literal["name", "connection", "proxy", "handshake"]
 """What is waited for on the way: the name service, TCP, the proxy's answer, TLS."""
 
-CHECK_PROXY = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
+CHECK_PROXY = (
+    "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY; on Windows and macOS, where none of them is set, the system's proxy."
+)
 CHECK_PORT = "Check the port, and whether the URL should begin with {}://."
 
 # The system's own numbers, and Winsock's; those of Windows' kernel are made Winsock's before (`system_errors`).
@@ -101,6 +103,17 @@ def _told(where: str, proxy: str, why: str, hint: str) -> Told:
     return Told(f"Cannot reach {where}: {f'the proxy {proxy}: ' if proxy else ''}{why}.", hint)
 
 
+def without_proxy(told: Told, unused: str, scheme: str) -> Told:
+    """Add to a direct way that led nowhere why the system's own proxy was not used; `unused` is a clause, may be ""."""
+    if not unused:
+        return told
+    variable = f"{scheme.upper()}_PROXY"
+    return told._replace(
+        hint=f"{told.hint} {unused}: set {variable} to the proxy's URL, such as http://proxy.example:3128, in the env "
+        "of the host's entry for this server."
+    )
+
+
 def proxy_refused(
     where: str,
     proxy: str,
@@ -127,7 +140,10 @@ def proxy_refused(
         )
     hint = _CHECK if may_pass else CHECK_PROXY
     if wants_sign_in or said.startswith("407"):
-        hint = "The proxy requires a sign-in: put the user and password into the proxy's URL."
+        hint = (
+            "The proxy requires a sign-in: put the user and password into the proxy's URL, as in "
+            "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT."
+        )
         if signed_in:
             hint = "The proxy does not accept the user and password in the proxy's URL: check them."
     return Told(f"Cannot reach {where}: the proxy {proxy} refused to connect ({shown}).", hint)

@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -20,7 +22,7 @@ from bridge.config import ascii_host
 from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.lookups import Lookups, NameServiceSilent
-from bridge.remote.proxy import Proxy, ProxyRefused
+from bridge.remote.proxy import WITH_SETTINGS, Proxy, ProxyRefused, unused_proxy
 from bridge.remote.wire import Wire
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ def origin_of(url: str) -> Origin:
 class NotConnected(Exception):
     """No connection came about, for `reason`, while `step` was waited for, which had begun `seconds` before.
 
-    `at_proxy` tells whether it was the proxy that could not be reached or did not answer.
+    `at_proxy` tells whether it was the proxy that could not be reached or did not answer. `unused` says, as a clause,
+    why the system's own proxy was not used, where the way was direct and there seems to be one.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class NotConnected(Exception):
         self.at_proxy = at_proxy
         self.step = step
         self.seconds = seconds
+        self.unused = ""
 
 
 class Way:
@@ -94,6 +98,7 @@ class Way:
         self.tls = tls
         self.on_delay: Callable[[NotConnected], None] | None = None
         self._lookups = lookups or Lookups()
+        self._unused: str | None = None
 
     @property
     def is_forwarded(self) -> bool:
@@ -135,7 +140,9 @@ class Way:
             if wire is not None:
                 wire.abort()
             if isinstance(problem, OSError | ValueError | ProxyRefused):
-                raise progress.failed(problem) from problem
+                failed = progress.failed(problem)
+                failed.unused = await self._unused_proxy()
+                raise failed from problem
             raise
         finally:
             telling.cancel()
@@ -147,6 +154,16 @@ class Way:
         from bridge.remote.tunnels import authorization
 
         return authorization(self.proxy)
+
+    async def _unused_proxy(self) -> str:
+        """Looked up once, where it is first needed."""
+        if self.proxy is not None or sys.platform not in WITH_SETTINGS:
+            return ""
+        if self._unused is None:
+            scheme, host, port = self.origin
+            url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+            self._unused = await asyncio.to_thread(unused_proxy, url, os.environ)
+        return self._unused
 
     def _tell(self, progress: _Progress) -> None:
         if self.on_delay is not None:

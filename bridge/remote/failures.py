@@ -78,10 +78,15 @@ def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explan
     host = urlsplit(at_proxy or url).hostname or ""
     if isinstance(problem, TimeoutError) and failure.seconds is not None:
         told = unreachable.too_late(failure.step, url, host, failure.seconds, proxy=at_proxy)
-        return Explanation(Cause.UNREACHABLE, False, *told)
+        return Explanation(Cause.UNREACHABLE, False, *_without_proxy(told, failure, url))
     reason = _reason(problem)
     told = unreachable.unreachable(reason, url, host, proxy=at_proxy, detail=_detail(failure))
+    told = _without_proxy(told, failure, url)
     return Explanation(Cause.UNREACHABLE, False, *told, definite=reason in _DEFINITE)
+
+
+def _without_proxy(told: Told, failure: NotConnected, url: str) -> Told:
+    return unreachable.without_proxy(told, failure.unused, urlsplit(url).scheme)
 
 
 def _detail(failure: NotConnected) -> str:

@@ -1,4 +1,4 @@
-"""Which proxy, if any, the way to a URL leads through, by the environment's usual variables.
+"""Which proxy, if any, the way to a URL leads through: by the environment's usual variables, else by the system.
 
 | variable | meaning |
 |---|---|
@@ -10,12 +10,16 @@ Lower case wins over upper case, and an empty lower-case one switches the proxy 
 case is ignored where `REQUEST_METHOD` is set: there a web client's `Proxy` header could have made it
 (CVE-2016-5385). The standard library has the same rules for `os.environ` only, without CIDR blocks, and its
 import is dear.
+
+Where none of these variables is there, be it empty, the system's own setting counts on Windows and macOS
+(`system_proxy`). So `NO_PROXY=*` says: no proxy at all.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -25,6 +29,8 @@ from bridge.config import ascii_host, is_loopback
 from bridge.errors import UsageError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+WITH_SETTINGS = frozenset(("win32", "darwin"))
+"""The systems that have settings of their own, as `sys.platform`."""
 
 
 class Proxy(NamedTuple):
@@ -67,25 +73,69 @@ class ProxyRefused(Exception):
         self.signed_in = signed_in
 
 
-def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
+def proxy_for(url: str, environ: Mapping[str, str], platform: str | None = None) -> Proxy | None:
     """Return the proxy for a checked http(s) URL, or None for the direct way.
 
-    A loopback target is always reached directly. Raises `UsageError` that names the variable, not its value.
+    A loopback target is always reached directly. `platform` is `sys.platform` unless it is given. Raises `UsageError`
+    that names the variable, not its value.
     """
-    if not (variables := _proxy_variables(environ)):
+    platform = platform or sys.platform
+    variables = _proxy_variables(environ)
+    if not variables and platform not in WITH_SETTINGS:
         return None
-    target = urlsplit(url)
-    host = ascii_host(target.hostname or "").removesuffix(".")
-    scheme = target.scheme.lower()
-    if is_loopback(host):
+    target = _target(url)
+    if is_loopback(target.host):
         return None
-    name, value = variables.get(f"{scheme}_proxy") or variables.get("all_proxy") or ("", "")
+    if not variables:
+        from bridge.remote.system_proxy import system_proxy
+
+        return _readable(system_proxy(*target, platform))
+    name, value = variables.get(f"{target.scheme}_proxy") or variables.get("all_proxy") or ("", "")
     if not value:
         return None
     _, exceptions = variables.get("no_proxy", ("", ""))
-    if _is_exempt(host, target.port or _DEFAULT_PORTS.get(scheme, 0), exceptions):
+    if _is_exempt(target.host, target.port, exceptions):
         return None
     return _parse_proxy(name, value)
+
+
+def unused_proxy(url: str, environ: Mapping[str, str], platform: str | None = None) -> str:
+    """Return why the system's proxy is not used on the direct way to a URL, as a clause; "" where there is none.
+
+    For where that way leads nowhere. May block for some seconds.
+    """
+    platform = platform or sys.platform
+    if platform not in WITH_SETTINGS or _proxy_variables(environ):
+        return ""
+    target = _target(url)
+    if is_loopback(target.host):
+        return ""
+    from bridge.remote.system_proxy import system_proxy, unused_settings
+
+    if (value := system_proxy(*target, platform)) and _readable(value) is None:
+        return "This system is set to a proxy whose address the bridge does not understand"
+    return unused_settings(platform)
+
+
+class _Target(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+
+
+def _target(url: str) -> _Target:
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    host = ascii_host(parts.hostname or "").removesuffix(".")
+    return _Target(scheme, host, parts.port or _DEFAULT_PORTS.get(scheme, 0))
+
+
+def _readable(value: str) -> Proxy | None:
+    """The system's proxy; None for what is none that can be used: the user may never have seen that setting."""
+    try:
+        return _parse_proxy("", value)
+    except UsageError:
+        return None
 
 
 def _proxy_variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -15,6 +15,7 @@ from bridge.app.start import Begun, Trust
 from bridge.cli.main import main
 from bridge.config import Settings
 from bridge.errors import UsageError
+from bridge.remote import proxy as proxy_module
 from bridge.remote.connecting import Way, origin_of
 from bridge.remote.proxy import proxy_for
 from tests.support.waits import stretched
@@ -78,6 +79,22 @@ def exit_code(*words: str) -> object:
     with pytest.raises(SystemExit) as ended:
         main(words)
     return ended.value.code
+
+
+def test_the_connections_are_begun_to_the_proxy_that_the_system_is_set_to(
+    runs: list[Begun], hops: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with a window passes no variables on."""
+    settings = types.ModuleType("_scproxy")
+    vars(settings).update(_get_proxies=lambda: {"https": "http://proxy.corp:3128"}, _get_proxy_settings=lambda: None)
+    monkeypatch.setitem(sys.modules, "_scproxy", settings)
+    monkeypatch.setattr(proxy_module, "sys", types.SimpleNamespace(platform="darwin"))
+    assert exit_code("https://mcp.example/mcp") == 0
+    assert exit_code("https://localhost/mcp") == 0
+    assert hops == [("proxy.corp", 3128)] * 2 + [("localhost", 443)] * 2
+    monkeypatch.setenv("NO_PROXY", "*")
+    assert exit_code("https://mcp.example/mcp") == 0
+    assert [begun.proxy.url if begun.proxy else None for begun in runs] == ["http://proxy.corp:3128", None, None]
 
 
 @pytest.mark.parametrize("by", ["argument", "variable"])

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import ssl
+import sys
+import threading
 from typing import Any
 
 import pytest
@@ -26,6 +28,30 @@ pytestmark = pytest.mark.anyio
 
 def direct(server: RawServer, tls: ssl.SSLContext | None = None) -> Way:
     return Way(origin_of(server.origin), None, tls)
+
+
+async def test_why_the_systems_proxy_is_not_used_is_asked_once_and_only_where_the_direct_way_leads_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def unused(url: str, environ: object) -> str:
+        asked.append((url, threading.current_thread() is threading.main_thread()))
+        return "There is one"
+
+    monkeypatch.setattr(connecting, "unused_proxy", unused)
+    monkeypatch.setattr(connecting, "WITH_SETTINGS", {sys.platform})
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    way = Way(Origin("http", "127.0.0.1", port), None, None)
+    for _ in range(2):
+        assert (await refusal(way)).unused == "There is one"
+    assert asked == [(f"http://127.0.0.1:{port}/", False)]
+    proxied = Way(Origin("http", "mcp.example.com", 80), Proxy(f"http://127.0.0.1:{port}"), None)
+    assert (await refusal(proxied)).unused == ""
+    monkeypatch.setattr(connecting, "WITH_SETTINGS", frozenset())
+    assert (await refusal(Way(way.origin, None, None))).unused == ""
+    assert len(asked) == 1
 
 
 # -- origins

@@ -23,6 +23,10 @@ pytestmark = pytest.mark.anyio
 
 URL = "https://mcp.example.com/mcp"
 PROXY = "http://proxy.example:3128"
+PUT_IN = (
+    "The proxy requires a sign-in: put the user and password into the proxy's URL, as in "
+    "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT."
+)
 
 
 def connecting(problem: Exception, *, at_proxy: bool = False, proxy: str | None = None) -> tuple[Cause, str, str]:
@@ -128,7 +132,7 @@ def test_a_proxy_that_does_not_accept_the_password_is_told_from_one_that_got_non
         for it in (0, 1)
     }
     assert told == {
-        "The proxy requires a sign-in: put the user and password into the proxy's URL.",
+        PUT_IN,
         "The proxy does not accept the user and password in the proxy's URL: check them.",
     }
 
@@ -140,7 +144,7 @@ def test_a_proxy_that_wants_a_sign_in_without_saying_407_gets_the_same_hints() -
         for said, signed_in in ((another, False), ("401 Unauthorized", True))
     }
     assert told == {
-        another: "The proxy requires a sign-in: put the user and password into the proxy's URL.",
+        another: PUT_IN,
         "401 Unauthorized": "The proxy does not accept the user and password in the proxy's URL: check them.",
     }
 
@@ -262,6 +266,17 @@ def test_what_was_waited_for_is_told(step: Step, at_proxy: bool, message: str) -
     assert (explained.cause, explained.sent, explained.definite) == (Cause.UNREACHABLE, False, False)
     assert explained.hint.endswith(".")
     assert ("HTTPS_PROXY" in explained.hint) == (at_proxy and step != "name")
+
+
+@pytest.mark.parametrize("problem", [OSError(errno.ENETUNREACH, "x"), socket.gaierror(-2, "x"), TimeoutError()])
+def test_where_the_system_has_a_proxy_that_is_not_used_it_is_said_what_to_set(problem: Exception) -> None:
+    failure = NotConnected(problem, at_proxy=False, seconds=2.0)
+    before = explain(failure, URL, None)
+    failure.unused = "This system finds its proxy by a script (PAC), which the bridge does not run"
+    after = explain(failure, URL, None)
+    assert after.hint.startswith(f"{before.hint} {failure.unused}: set HTTPS_PROXY to the proxy's URL")
+    assert after._replace(hint="") == before._replace(hint="")
+    assert "set HTTP_PROXY to" in explain(failure, URL.replace("https", "http"), None).hint
 
 
 # -- over real sockets
