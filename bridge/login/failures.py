@@ -5,8 +5,10 @@ httpx wraps what the system and TLS said in exceptions of its own, so the reason
 
 from __future__ import annotations
 
+import platform
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -36,6 +38,8 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
         reason: Reason = "timed-out" if timed_out else _reason(causes)
         # Where there is a proxy, it is the proxy that is connected to.
         host = urlsplit(proxy or url).hostname or ""
+        if unreachable.kept_from_local_network(causes, host, sys.platform, platform.release()):
+            reason = "local-network"
         return unreachable.unreachable(reason, where, host, proxy=proxy or "", detail=_plain(causes[-1]))
     if isinstance(problem, httpx.TimeoutException):
         return Told(f"{_capital(where)} did not answer in time.", "Try again later.")

@@ -2,17 +2,29 @@
 
 The rooms that connect say which numbers of the system and which step it was; what they mean, and what is said, stands
 here. What a TLS handshake failed for is in `handshakes`.
+
+macOS keeps programs from the local network until the user allows it to the app that they belong to, and then says
+EHOSTUNREACH though the network is up (Apple TN3179, Understanding local network privacy; Terminal and what is started
+from it, SSH sessions and root are free of it). That is told where all of this holds (`kept_from_local_network`):
+
+| | |
+|---|---|
+| the system | macOS 15 or newer, which is Darwin 24 |
+| the number | EHOSTUNREACH, 65 there; not ENETUNREACH, which is what a machine without a network says |
+| the target | a private, link-local or multicast address; a name whose address is not known |
 """
 
 from __future__ import annotations
 
 import errno
+import ipaddress
+import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from bridge.protocol.words import quoted
 
-Reason = Literal["unknown-name", "silent-name-service", "refused", "timed-out", "no-route", "other"]
+Reason = Literal["unknown-name", "silent-name-service", "refused", "timed-out", "no-route", "local-network", "other"]
 
 Step = Literal["name", "connection", "proxy", "handshake"]
 """What is waited for on the way: the name service, TCP, the proxy's answer, TLS."""
@@ -34,6 +46,7 @@ _WHY = {
     "refused": "the connection was refused",
     "timed-out": "no answer in the time given to connect",
     "no-route": "there is no network route to it",
+    "local-network": "macOS finds no route to it, as where an app is not allowed to use the local network",
     "other": "{detail}",
 }
 _LATE: dict[Step, str] = {
@@ -46,6 +59,14 @@ _SCHEMES = {"negotiate": "Negotiate", "kerberos": "Kerberos", "ntlm": "NTLM", "d
 _MOST_SAID = 300
 _CHECK = "Check the URL, and whether the server is running."
 _NETWORK = "Check the network or VPN."
+_ALLOW = (
+    "In System Settings > Privacy & Security > Local Network, allow the app that starts the bridge (Claude, for one), "
+    "then start that app anew. If it is allowed already: check the network or VPN."
+)
+_MACOS_EHOSTUNREACH = 65
+_FIRST_DARWIN = 24
+_ERRNO = r"\[Errno (\d+)\]"
+_ADDRESS = r"\('([0-9A-Fa-f:.]{2,45})(?:%[^']*)?', \d+"  # As asyncio writes where it could not connect to.
 _FIREWALL = "A firewall may be dropping the packets, or a proxy may be needed."
 _SCHEME = "Check whether the proxy's URL begins as it should: http://, https:// or socks5://."
 
@@ -63,6 +84,34 @@ def reason_of(numbers: Iterable[int]) -> Reason:
     return next((reason for reason, known in _NUMBERS if given & known), "other")
 
 
+def kept_from_local_network(problems: Iterable[BaseException], host: str, platform: str, release: str) -> bool:
+    """Whether macOS seems to keep this program from the local network; see the table at the top.
+
+    `host` is what was to be connected to, a name or an address without brackets; `platform` is as `sys.platform`,
+    `release` the kernel's. The problems' texts may say which addresses were tried.
+    """
+    if platform != "darwin" or not release.partition(".")[0].isdecimal():
+        return False
+    texts = [(problem, str(problem)) for problem in problems]
+    numbers = {getattr(problem, "errno", None) for problem, _ in texts}
+    numbers |= {int(found) for _, text in texts for found in re.findall(_ERRNO, text)}
+    if int(release.partition(".")[0]) < _FIRST_DARWIN or _MACOS_EHOSTUNREACH not in numbers:
+        return False
+    known = [literal for one in (host, *_addresses(text for _, text in texts)) if (literal := _literal(one))]
+    return not known or any(one.is_private or one.is_link_local or one.is_multicast for one in known)
+
+
+def _addresses(texts: Iterable[str]) -> list[str]:
+    return [found for text in texts for found in re.findall(_ADDRESS, text)]
+
+
+def _literal(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+
+
 def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detail: str = "") -> Told:
     """No connection to `where`, a URL or a phrase with one. `host` is the name that was looked up.
 
@@ -77,6 +126,7 @@ def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detai
         "silent-name-service": _NETWORK,
         "timed-out": f"{check} {_FIREWALL}",
         "no-route": _NETWORK,
+        "local-network": _ALLOW,
     }.get(reason, check)
     return _told(where, proxy, why, hint)
 
@@ -104,8 +154,11 @@ def _told(where: str, proxy: str, why: str, hint: str) -> Told:
 
 
 def without_proxy(told: Told, unused: str, scheme: str) -> Told:
-    """Add to a direct way that led nowhere why the system's own proxy was not used; `unused` is a clause, may be ""."""
-    if not unused:
+    """Add to a direct way that led nowhere why the system's own proxy was not used; `unused` is a clause, may be "".
+
+    No proxy leads into the local network.
+    """
+    if not unused or told.hint == _ALLOW:
         return told
     variable = f"{scheme.upper()}_PROXY"
     return told._replace(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 import ssl
+import sys
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -80,6 +82,8 @@ def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explan
         told = unreachable.too_late(failure.step, url, host, failure.seconds, proxy=at_proxy)
         return Explanation(Cause.UNREACHABLE, False, *_without_proxy(told, failure, url))
     reason = _reason(problem)
+    if unreachable.kept_from_local_network([problem], host, sys.platform, platform.release()):
+        reason = "local-network"
     told = unreachable.unreachable(reason, url, host, proxy=at_proxy, detail=_detail(failure))
     told = _without_proxy(told, failure, url)
     return Explanation(Cause.UNREACHABLE, False, *told, definite=reason in _DEFINITE)

@@ -3,11 +3,13 @@
 import errno
 import socket
 import ssl
+import types
 
 import httpx
 import pytest
 import trustme
 
+from bridge.login import failures
 from bridge.login.failures import SERVER, explain
 from bridge.login.web import Web
 from bridge.oauth.errors import Unavailable, Unreachable
@@ -43,6 +45,15 @@ def refused_certificate() -> ssl.SSLError:
 
 
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+
+
+def test_what_macos_says_of_the_local_network_is_read_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "platform", types.SimpleNamespace(release=lambda: "24.6.0"))
+    monkeypatch.setattr(failures, "sys", types.SimpleNamespace(platform="darwin"))
+    tried = OSError(65, "Connect call failed ('10.1.2.3', 443)")
+    problem = raised(httpx.ConnectError("x"), OSError("All attempts failed"), ExceptionGroup("", [tried]))
+    assert "Privacy & Security > Local Network" in explain(problem, URL, WHAT, None).hint
+    assert "Local Network" not in explain(raised(httpx.ConnectError("x"), REFUSED), URL, WHAT, None).hint
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 import errno
 import socket
 import ssl
+import types
 
 import h11
 import pytest
 import trustme
 
 from bridge.protocol.unreachable import Step
+from bridge.remote import failures
 from bridge.remote.connecting import NotConnected
 from bridge.remote.failures import explain
 from bridge.remote.http1 import Disconnected
@@ -277,6 +279,17 @@ def test_where_the_system_has_a_proxy_that_is_not_used_it_is_said_what_to_set(pr
     assert after.hint.startswith(f"{before.hint} {failure.unused}: set HTTPS_PROXY to the proxy's URL")
     assert after._replace(hint="") == before._replace(hint="")
     assert "set HTTP_PROXY to" in explain(failure, URL.replace("https", "http"), None).hint
+
+
+def test_what_macos_says_of_the_local_network_is_read_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = NotConnected(OSError(65, "Connect call failed ('192.168.1.7', 443)"), at_proxy=False)
+    monkeypatch.setattr(failures, "platform", types.SimpleNamespace(release=lambda: "24.6.0"))
+    monkeypatch.setattr(failures, "sys", types.SimpleNamespace(platform="darwin"))
+    explained = explain(problem, URL, None)
+    assert "Privacy & Security > Local Network" in explained.hint
+    assert (explained.cause, explained.definite) == (Cause.UNREACHABLE, False)
+    monkeypatch.setattr(failures, "platform", types.SimpleNamespace(release=lambda: "23.6.0"))
+    assert "Local Network" not in explain(problem, URL, None).hint
 
 
 # -- over real sockets
