@@ -55,7 +55,7 @@ class Login:
         self._server: ChannelServer | None = None
         self._record: Record | None = None
         self._is_kept = False
-        self._web = open_web(self._settings)
+        self._web = open_web(self._settings, refused_at=order.refusal.peer if order.refusal else None)
         self._vault = open_vault(
             self._settings.sign_in.token_store, lambda text: _logger.warning("%s", text), keyring_variables
         )
@@ -92,7 +92,7 @@ class Login:
         await self._flow.run(await ask_of(self._order, self._web), self._keep)
 
     async def _keep(self, record: Record) -> None:
-        self._record = record
+        record = self._record = msgspec.structs.replace(record, reach=self._web.reach)
         if self._settings.sign_in.token_store != "memory":  # noqa: S105 - a place
             kept = KeptRecord(slot_of(self._settings), self._vault)
             await kept.replace(record)

@@ -63,7 +63,7 @@ class PersonalRenewal:
         self._announce = announce
         self._show = show
         self._host_name = host_name
-        self._kept_web: Web | None = None
+        self._webs: dict[str, Web] = {}
         self._kept_logins: Logins | None = None
         self._joined: Joined | None = None
         self._announced = ""
@@ -74,7 +74,7 @@ class PersonalRenewal:
 
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
-        web = await self._web()
+        web = await self._web(record.reach)
         from bridge.app.kept_issuers import check_issuer_of
         from bridge.login.token_endpoint import TokenEndpoint
         from bridge.store.places import platform_places
@@ -286,14 +286,15 @@ class PersonalRenewal:
             )
         return self._kept_logins
 
-    async def _web(self) -> Web:
-        if self._kept_web is None:
+    async def _web(self, reach: str) -> Web:
+        """The wire for a record that says so of the server's reach."""
+        if reach not in self._webs:
             # Its import takes long enough to hold up messages.
             await asyncio.to_thread(importlib.import_module, "httpx")
             from bridge.app.signing_in import open_web
 
-            self._kept_web = open_web(self._settings)
-        return self._kept_web
+            self._webs = {reach: open_web(self._settings, kept=reach)}
+        return self._webs[reach]
 
 
 def _challenge(refusal: Refusal) -> Challenge | None:

@@ -127,7 +127,7 @@ async def who(record: Record, settings: Settings | None = None, seconds: float =
 
     try:
         async with asyncio.timeout(seconds):
-            return await whoami(open_web(settings or settings_for(record)), record)
+            return await whoami(open_web(settings or settings_for(record), kept=record.reach), record)
     except (BridgeError, TimeoutError):
         return ""
 
@@ -275,7 +275,7 @@ class SigningOut:
             # The user keeps that secret himself.
             client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)
             record = msgspec.structs.replace(record, client=client)
-        went = await revoke(open_web(settings), record, self._conceal)
+        went = await revoke(open_web(settings, kept=record.reach), record, self._conceal)
         if went == REVOKED or not (record.access_token or record.refresh_token):
             return ()
         if went == NO_REVOCATION:

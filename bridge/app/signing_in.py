@@ -18,12 +18,14 @@ from bridge.app.redact import Redactor
 from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
 from bridge.login.failures import SERVER
+from bridge.login.judging import Judge
 from bridge.login.web import ProxyAddress, Web
 from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
 from bridge.oauth.errors import Unreachable
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
 from bridge.protocol.hosts import product_name
+from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import proxy_for, unused_proxy
 from bridge.session.probing import probe
 from bridge.store.places import platform_places
@@ -39,14 +41,29 @@ _CHALLENGE_SECONDS = 10.0
 _logger = logging.getLogger("bridge.login")
 
 
-def open_web(settings: Settings) -> Web:
-    """The wire to authorization servers. Asks nobody yet."""
-    web = Web(
+def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | None = None) -> Web:
+    """The wire to authorization servers. Asks nobody yet.
+
+    `refused_at` and `kept` say where the MCP server was reached, see `Judge`.
+    """
+    lookups = Lookups(seconds=settings.connect_timeout)
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return [address[4][0] for address in await lookups.addresses(host, port)]
+
+    judge = Judge(
         settings.url,
+        resolve=resolve,
+        is_proxied=lambda url: _proxy_address(url) is not None,
+        allow_private=settings.sign_in.allow_private,
+        refused_at=refused_at,
+        kept=kept,
+    )
+    web = Web(
+        judge,
         tls=lambda own_origin: _tls(settings, own_origin),
         proxy_for=_proxy_address,
         connect_timeout=settings.connect_timeout,
-        allow_private=settings.sign_in.allow_private,
     )
     web.unused_proxy = lambda url: unused_proxy(url, os.environ)
     return web

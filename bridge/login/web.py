@@ -1,15 +1,17 @@
 """The wire of signing in: short GETs and POSTs to servers whose addresses somebody else named.
 
-Each answer is limited in time and size. No cookie, token or header of the user's is sent. Where the MCP server is
-public, an address it (or a server it names) leads to must be public too: without that, a server could have the bridge
-ask, or a person open, what only this machine can reach. The name is resolved once, judged, and connected to as judged.
+Each answer is limited in time and size. No cookie, token or header of the user's is sent. Every address is judged
+before it is asked (`judging`), at each redirect anew: without that, a server could have the bridge ask, or the user
+open, what only this machine can reach. What is refused is not asked at all, so nothing that it would say can be told.
+
+A host's addresses are tried in turn. All but the last have `_SHORT` seconds for a connection, and the one that answered
+last comes first the next time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 import time
 import zlib
@@ -18,18 +20,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
-from bridge.config import ascii_url
-from bridge.login.failures import SERVER, explain
-from bridge.oauth.addresses import authorization_base, check_endpoint, is_local_name, is_private
+from bridge.login.failures import explain
+from bridge.login.judging import Judge
+from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.document import MAX_BYTES
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable
-from bridge.protocol.unreachable import unreachable
 
 if TYPE_CHECKING:
     import httpx
 
 _MAX_REDIRECTS = 3
 _TOTAL_SECONDS = 20.0
+_SHORT = 2.0
 _SHORTEST_LIFETIME, _LIFETIME, _LONGEST_LIFETIME = 60.0, 600.0, 3600.0
 _MAX_CACHED = 50
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -57,28 +59,30 @@ class Reply(NamedTuple):
 class Web:
     """Asks. `tls` makes the context for the MCP server's own origin (True) or for others, on first use.
 
-    `proxy_for` gives a proxy's URL and its user and password, None for the direct way. `server_url` is the MCP server:
-    what is on its own origin needs no judging. `connect_timeout` in seconds.
+    `judge` says which addresses are asked. `proxy_for` gives a proxy's URL and its user and password, None for the
+    direct way. `connect_timeout` in seconds.
     """
 
     def __init__(
         self,
-        server_url: str,
+        judge: Judge,
         *,
         tls: Callable[[bool], ssl.SSLContext],
         proxy_for: Callable[[str], ProxyAddress | None],
         connect_timeout: float,
-        allow_private: bool,
     ) -> None:
-        self._server = urlsplit(ascii_url(server_url))
-        self._origin = authorization_base(ascii_url(server_url))
+        self._judge = judge
         self._make_tls = tls
         self._tls: dict[bool, ssl.SSLContext] = {}
         self._proxy_for = proxy_for
         self._connect_timeout = connect_timeout
-        self._allow_private = allow_private
-        self._server_is_public: bool | None = None
+        self._answering: dict[str, str] = {}
         self._cache: dict[str, tuple[float, Reply]] = {}
+
+    @property
+    def reach(self) -> str:
+        """The MCP server's reach, for the record of this sign-in; empty where no address is known for it."""
+        return self._judge.reach
 
     async def metadata(self, url: str, what: str) -> Reply:
         """GET a document, or take it from the cache while it lasts (its `max-age`, from a minute to an hour).
@@ -113,9 +117,14 @@ class Web:
         return (await self._ask("POST", url, what, given, content=content, follow=False))[0]
 
     async def vet(self, url: str, what: str) -> None:
-        """Judge an address without asking there. Raises `MetadataError`, `Unavailable` where it cannot be resolved."""
+        """Judge an address without asking there. Raises `MetadataError`, `Unavailable` where it cannot be resolved.
+
+        The MCP server's own origin is judged when it is asked.
+        """
         check_endpoint(url, what)
-        await self._addresses(urlsplit(url), what)
+        parts = urlsplit(url)
+        if not self._judge.is_own(parts):
+            await self._judge.addresses(parts, what)
 
     async def _ask(
         self,
@@ -151,9 +160,10 @@ class Web:
         parts = urlsplit(url)
         address_of = self._proxy_for(url)
         proxy = None if address_of is None else httpx.Proxy(address_of[0], auth=address_of[1])
-        addresses = await self._addresses(parts, what)
-        extensions = {"sni_hostname": parts.hostname} if addresses else {}
+        addresses = self._best_first(parts, await self._judge.addresses(parts, what))
+        extensions = {"sni_hostname": (parts.hostname or "").removesuffix(".")} if addresses else {}
         limits = httpx.Timeout(_TOTAL_SECONDS, connect=self._connect_timeout)
+        short = httpx.Timeout(_TOTAL_SECONDS, connect=min(_SHORT, self._connect_timeout))
         problem: httpx.HTTPError = httpx.ConnectError("there is no address to connect to")
         async with httpx.AsyncClient(
             verify=self._context(parts), proxy=proxy, trust_env=False, timeout=limits, follow_redirects=False
@@ -164,6 +174,7 @@ class Web:
                     url if address is None else _at(parts, address),
                     content=content,
                     extensions=extensions,
+                    timeout=limits if address is None or address == addresses[-1] else short,
                     headers={
                         "User-Agent": f"mcp-remote-bridge/{__version__}",
                         "Accept-Encoding": "identity",
@@ -172,7 +183,7 @@ class Web:
                     },
                 )
                 try:
-                    return await self._read(client, request, url, what)
+                    answer = await self._read(client, request, url, what)
                 except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                     problem = error
                 except httpx.HTTPError as error:
@@ -180,6 +191,9 @@ class Web:
                     break
                 except httpx.InvalidURL:  # It looks at a `Location` even when it is not to follow it.
                     raise _no_url(url, what) from None
+                else:
+                    self._answered(parts, address or "")
+                    return answer
         _logger.debug("%s %s failed", method, url.partition("?")[0], exc_info=problem)
         never_left = isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout)
         told = explain(problem, url, what, address_of[0] if address_of else None)
@@ -225,60 +239,18 @@ class Web:
 
     def _context(self, parts: SplitResult) -> ssl.SSLContext:
         # Made once, for reading the system's certificates takes time. The user's own is for the server's origin.
-        own = self._is_own(parts)
+        own = self._judge.is_own(parts)
         if own not in self._tls:
             self._tls[own] = self._make_tls(own)
         return self._tls[own]
 
-    def _is_own(self, parts: SplitResult) -> bool:
-        return authorization_base(parts.geturl()) == self._origin
+    def _best_first(self, parts: SplitResult, addresses: list[str]) -> list[str]:
+        answered = self._answering.get(parts.netloc)
+        return sorted(addresses, key=lambda address: address != answered)
 
-    async def _addresses(self, parts: SplitResult, what: str) -> list[str]:
-        """The addresses to connect to; none where nothing needs judging, and the ordinary way will do."""
-        host = (parts.hostname or "").lower()
-        if self._allow_private or self._is_own(parts) or not await self._server_public():
-            return []
-        if is_private(host) or is_local_name(host):
-            raise _refused(parts, host, what)
-        if self._proxy_for(parts.geturl()) is not None:
-            return []  # The proxy resolves the name, and what it reaches is its owner's business.
-        found = await _resolve(parts, what)
-        for address in found:
-            if is_private(address):
-                raise _refused(parts, address, what)
-        return found
-
-    async def _server_public(self) -> bool:
-        if self._server_is_public is None:
-            host = (self._server.hostname or "").lower()
-            self._server_is_public = not (is_private(host) or is_local_name(host))
-            if self._server_is_public and self._proxy_for(self._server.geturl()) is None:
-                try:
-                    addresses = await _resolve(self._server, SERVER)
-                except Unavailable:
-                    addresses = []
-                self._server_is_public = not any(is_private(address) for address in addresses)
-        return self._server_is_public
-
-
-def _refused(parts: SplitResult, address: str, what: str) -> SignInError:
-    return MetadataError(
-        f"The {what} {parts.scheme}://{parts.netloc}{parts.path} leads to {address}, which is not a public address, "
-        "though the MCP server is public; it was not asked.",
-        hint="If that is right for your network, pass --allow-private.",
-    )
-
-
-async def _resolve(parts: SplitResult, what: str) -> list[str]:
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        where = parts.geturl() if what == SERVER else f"the {what} {parts.geturl()}"
-        told = unreachable("unknown-name", where, host)
-        raise Unreachable(told.message, hint=told.hint) from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:6]
+    def _answered(self, parts: SplitResult, address: str) -> None:
+        self._answering[parts.netloc] = address
+        self._judge.answered(parts, address)
 
 
 def _joined(url: str, location: str, what: str) -> str:

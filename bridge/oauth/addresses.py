@@ -1,4 +1,4 @@
-"""Addresses: which may be asked or opened, which are private, and where metadata stands.
+"""Addresses: which may be asked or opened by their form, and where metadata stands. Where they lead is in `reach`.
 
 Everything here judges text; no name is resolved.
 """
@@ -10,6 +10,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from bridge.oauth.errors import MetadataError
+from bridge.oauth.reach import ends_in_number
 from bridge.protocol.words import address
 
 MAX_URL = 2048
@@ -22,28 +23,6 @@ _OPENID_METADATA = "/.well-known/openid-configuration"
 # RFC 3986 2 knows visible ASCII only, and of that not these. Browsers take a backslash for a slash.
 _NOT_IN_URL = re.compile(r'[^\x21-\x7e]|["<>\\^`{|}]')
 _NAME = re.compile(r"(?!-)[0-9a-z_-]{1,63}(?:\.[0-9a-z_-]{1,63})*\.?")
-# Browsers and resolvers read a host that ends so as an IPv4 address, in notations such as 127.1 and 0x7f.1.
-_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
-
-# IANA IPv4 Special-Purpose Address Registry; the last one is multicast, reserved and broadcast.
-_PRIVATE_V4 = tuple(
-    ipaddress.IPv4Network(network)
-    for network in (
-        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
-        *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
-    )
-)
-# Of IPv6 only this is given out as public (RFC 4291 2.4), but for special purposes within it (IANA's registry).
-_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
-_PRIVATE_V6 = tuple(ipaddress.IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "3fff::/20"))
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-# RFC 6761 6.3, RFC 6762 3 and its appendix G, RFC 8375, and ICANN's `.internal`.
-_LOCAL_SUFFIXES = (
-    *(".localhost", ".localdomain", ".local", ".internal", ".home.arpa"),
-    *(".intranet", ".private", ".corp", ".home", ".lan"),
-)
 
 
 def check_endpoint(url: str, what: str) -> str:
@@ -62,35 +41,6 @@ def check_endpoint(url: str, what: str) -> str:
 def is_url(text: str) -> bool:
     """Whether `text` is an http or https URL with a usable host, and without user name, password or fragment."""
     return not _malformed(text)
-
-
-def is_private(address: str) -> bool:
-    """Whether an IP address literal is of no use outside one machine or network; False for what is no such literal.
-
-    An IPv6 address that stands for an IPv4 address (mapped, 6to4, NAT64) is judged by that.
-    """
-    try:
-        ip = ipaddress.ip_address(address.removeprefix("[").removesuffix("]").partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv4Address):
-        return _is_private_v4(ip)
-    if ip.ipv4_mapped is not None:
-        return _is_private_v4(ip.ipv4_mapped)
-    if ip in _NAT64:
-        return _is_private_v4(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    if ip.sixtofour is not None:
-        return _is_private_v4(ip.sixtofour)
-    return ip not in _PUBLIC_V6 or any(ip in network for network in _PRIVATE_V6)
-
-
-def is_local_name(host: str) -> bool:
-    """Whether a host name, by its form alone, means this machine or something in its network; False for literals."""
-    name = host.lower().removesuffix(".")
-    if ":" in name or _ENDS_IN_NUMBER.fullmatch(name):
-        return False
-    # No public host has a name of one label: such a name is completed from the resolver's search list.
-    return "." not in name or name.endswith(_LOCAL_SUFFIXES)
 
 
 def authorization_base(server_url: str) -> str:
@@ -180,7 +130,7 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
-        named = len(host) <= 253 and _NAME.fullmatch(host) and not _ENDS_IN_NUMBER.fullmatch(host)
+        named = len(host) <= 253 and _NAME.fullmatch(host) and not ends_in_number(host)
         return bool(named) and not bracketed
     # A zone (fe80::1%eth0) means something on one machine only.
     return (literal.version == 6) == bracketed and "%" not in host
@@ -194,10 +144,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _is_private_v4(ip: ipaddress.IPv4Address) -> bool:
-    return any(ip in network for network in _PRIVATE_V4)
 
 
 def _port_suffix(parts: SplitResult) -> str:

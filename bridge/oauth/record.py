@@ -25,6 +25,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Times are Unix seconds. `asked` and `scope` are the scopes asked for and granted, as on the wire.
 
     `sign_in` names the sign-in that brought it, and says nothing else; empty in a record of an earlier version.
+    `reach` is that of the MCP server's address then (`oauth.reach`); empty where none was known.
     """
 
     format: int = _FORMAT
@@ -45,6 +46,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     generation: int = 0
     sign_in: str = ""
+    reach: str = ""
 
     def __repr__(self) -> str:
         """Without the tokens."""

@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
 
     `challenges` are the values of `WWW-Authenticate`; `said` is what the body says; `lacks` are the scopes of a 403,
     None for a 401; `step_ups` counts how often this request asked for more scopes; `is_quiet` tells that nobody waits
-    for it.
+    for it; `peer` is the address that it came from, empty where a proxy stood between.
     """
 
     url: str
@@ -35,6 +35,7 @@ class Refusal(NamedTuple):
     lacks: tuple[str, ...] | None
     step_ups: int
     is_quiet: bool
+    peer: str = ""
 
 
 class Authorization(Protocol):

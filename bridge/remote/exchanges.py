@@ -205,7 +205,8 @@ class Remote:
                 return elsewhere
             refusal = self._refusal(request, url, head, credential, step_ups)
             if refusal is not None:
-                return refusal._replace(said=await said_by(head, connection))
+                peer = connection.peer if self._connections.way.proxy is None else ""
+                return refusal._replace(said=await said_by(head, connection), peer=peer)
             await self._read(request, url, head, connection)
             return None
         except EventTooLarge as problem:

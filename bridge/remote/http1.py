@@ -175,6 +175,11 @@ class HttpConnection:
         await self._wire.come_in()
 
     @property
+    def peer(self) -> str:
+        """The IP address that this is connected to, a proxy's where one stands between; empty where it is not known."""
+        return self._wire.peer
+
+    @property
     def unread(self) -> bytes:
         """What came and belongs to no response."""
         return self._http.trailing_data[0]

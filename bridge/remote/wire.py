@@ -101,6 +101,12 @@ class Wire(asyncio.Protocol):
         return sock is None or _is_readable(sock.fileno())
 
     @property
+    def peer(self) -> str:
+        """The IP address of the other end, empty where it is not known."""
+        name = self._layers[0].get_extra_info("peername") if self._layers else None
+        return str(name[0]) if name else ""
+
+    @property
     def is_full(self) -> bool:
         """Whether what was sent should go before more is sent."""
         return not self._may_write

@@ -23,7 +23,7 @@ from bridge.errors import UsageError
 from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
 from tests.support.authorizing import URL, record
 
-REFUSAL = Refusal(URL, 403, ('Bearer scope="a"',), "said", Credential(3, b"Bearer secret"), ("a",), 1, True)
+REFUSAL = Refusal(URL, 403, ('Bearer scope="a"',), "said", Credential(3, b"Bearer secret"), ("a",), 1, True, "10.0.0.5")
 SETTINGS = Settings(
     url=URL,
     headers=(("X-Key", "header-secret"),),

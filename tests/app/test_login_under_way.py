@@ -1,6 +1,7 @@
 """One sign-in of a login process, from the wishes it hears to the history it leaves."""
 
 import asyncio
+import contextlib
 import logging
 import types
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -19,8 +20,10 @@ from bridge.config import Settings, SignInSettings
 from bridge.login.browser import BrowserNotOpened
 from bridge.login.news import News, Word
 from bridge.login.person import Asked, Person
-from bridge.oauth.errors import Refused, SignInError, TimedOut
+from bridge.oauth.errors import MetadataError, Refused, SignInError, TimedOut
+from bridge.oauth.record import decode
 from bridge.oauth.tabs import History
+from bridge.remote.credentials import ANONYMOUS, Refusal
 from bridge.store.places import Places
 from tests.support.authorizing import URL, record
 from tests.support.waits import stretched
@@ -40,13 +43,17 @@ class Played:
     `at_the_end` happens while the last word waits for somebody to hear it.
     """
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, refusal: Refusal | None = None, **settings: Any
+    ) -> None:
         self.files = LoginFiles(Places(folder))
         self.opened: list[str] = []
         self.browser_problem: SignInError | None = None
         self.last: list[News] = []
         self.told: list[News] = []
-        order = make_order(Settings(url=URL, sign_in=SignInSettings(token_store="memory", **settings)), None, None, "")
+        order = make_order(
+            Settings(url=URL, sign_in=SignInSettings(token_store="memory", **settings)), refusal, None, ""
+        )
         order = msgspec.structs.replace(order, desktop="DISPLAY taken from process 12 (codex)")
         self.slot = login_slot(order.settings)
         monkeypatch.setattr(login_module, "sign_in_flow", self._flow)
@@ -316,3 +323,24 @@ async def test_over_ssh_none_is_opened_even_if_it_is_wished(
     await one.run(play)
     assert one.opened == []
     assert message_of(one).startswith("This is an SSH session, ")
+
+
+@pytest.mark.parametrize(
+    ("peer", "reach", "opens"), [("10.0.0.5", "private", True), ("8.8.8.8", "public", False), ("", "", False)]
+)
+async def test_what_the_server_leads_to_is_judged_by_where_its_refusal_came_from(
+    peer: str, reach: str, opens: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Refusal(URL, 401, ("Bearer",), "", ANONYMOUS, None, 0, False, peer)
+    played = Played(tmp_path, monkeypatch, refusal)
+
+    async def play(person: Person, keep: Keep) -> None:
+        with contextlib.nullcontext() if opens else pytest.raises(MetadataError):
+            await played.login._web.vet("https://10.0.0.1/token", "token endpoint")
+        await keep(record("access"))
+
+    await played.run(play)
+    (news,) = played.last
+    kept = decode(bytes(news.record))
+    assert kept is not None
+    assert kept.reach == reach

@@ -74,7 +74,8 @@ class Built:
     """What the parts are made with, in place of the parts. `logins` are those that can be joined, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *logins: Joined, **settings: Any) -> None:
-        self.webs: list[tuple[str, dict[str, Any]]] = []
+        self.webs: list[dict[str, Any]] = []
+        self.judges: list[tuple[str, dict[str, Any]]] = []
         self.refreshed: list[Record] = []
         self.concealed: list[str] = []
         self.announced: list[tuple[str, str]] = []
@@ -84,9 +85,14 @@ class Built:
         built = self
         ahead = list(logins)
 
-        class FakeWeb:
+        class FakeJudge:
             def __init__(self, server_url: str, **details: Any) -> None:
-                built.webs.append((server_url, details))
+                built.judges.append((server_url, details))
+
+        class FakeWeb:
+            def __init__(self, judge: FakeJudge, **details: Any) -> None:
+                assert isinstance(judge, FakeJudge)
+                built.webs.append(details)
 
         class FakeEndpoint:
             def __init__(self, web: Web, conceal: Any) -> None:
@@ -110,6 +116,7 @@ class Built:
                     return None
                 return ahead.pop(0)
 
+        monkeypatch.setattr(signing_in, "Judge", FakeJudge)
         monkeypatch.setattr(signing_in, "Web", FakeWeb)
         monkeypatch.setattr(token_endpoint, "TokenEndpoint", FakeEndpoint)
         monkeypatch.setattr(logins_module, "Logins", FakeLogins)
@@ -406,10 +413,24 @@ async def test_the_web_is_made_once_and_with_the_users_settings(monkeypatch: pyt
     built = Built(monkeypatch, connect_timeout=7.0, sign_in=SignInSettings(allow_private=True))
     await built.renewal.refresh(record())
     await built.renewal.refresh(record())
-    ((url, details),) = built.webs
-    assert (url, details["connect_timeout"], details["allow_private"]) == (URL, 7.0, True)
+    (details,) = built.webs
+    ((url, judged),) = built.judges
+    assert (url, details["connect_timeout"], judged["allow_private"]) == (URL, 7.0, True)
+    assert judged["is_proxied"]("https://as.example/x")
+    assert not judged["is_proxied"]("https://direct.example/x")
     assert details["proxy_for"]("https://as.example/x") == ("http://proxy.example:3128", ("user", "word"))
     assert details["proxy_for"]("https://direct.example/x") is None
+
+
+async def test_it_is_made_for_where_the_server_was_reached_at_the_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = Built(monkeypatch)
+    for reach in ("", "private", "private", "public"):
+        await built.renewal.refresh(msgspec.structs.replace(record(), reach=reach))
+    assert [(judged["kept"], judged["refused_at"]) for _, judged in built.judges] == [
+        ("", None),
+        ("private", None),
+        ("public", None),
+    ]
 
 
 async def test_the_users_certificate_is_shown_to_his_server_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +443,7 @@ async def test_the_users_certificate_is_shown_to_his_server_only(monkeypatch: py
     monkeypatch.setattr("bridge.remote.tls.ssl_context", ssl_context)
     built = Built(monkeypatch, client_cert="me.pem", client_cert_key="me.key")
     await built.renewal.refresh(record())
-    tls = built.webs[0][1]["tls"]
+    tls = built.webs[0]["tls"]
     tls(True)
     tls(False)
     assert [(str(given.client_cert), str(given.client_cert_key)) for given in seen] == [

@@ -1,7 +1,7 @@
-"""A public server cannot send the bridge to addresses inside: only with --allow-private.
+"""A public server cannot send the bridge to addresses inside; to this machine not even with --allow-private.
 
 The server is public by its name; a proxy brings its name to this machine, and this machine's own addresses are
-reached directly, as they would be.
+reached directly, as they would be. What --allow-private opens is in `test_oauth_addresses`, in a network of its own.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from tests.support.bridge_process import BridgeProcess
 from tests.support.fault_proxy import Proxy
 from tests.support.oauth_authority import Authority
 from tests.support.oauth_server import ProtectedServer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth_site import Site
 
 pytestmark = pytest.mark.anyio
 
@@ -101,12 +101,13 @@ async def test_an_endpoint_on_this_machine_is_refused(endpoint: str) -> None:
         assert it.site.authority.http.connections == 0
 
 
-async def test_it_is_allowed_where_the_user_says_so() -> None:
+async def test_this_machine_is_not_open_even_where_the_user_allows_private_addresses() -> None:
     async with public() as it:
         async with it.bridge("--allow-private") as host:
-            await host.initialize(deadline=LOGIN)
-            assert (await host.call("echo")).result
-        assert len(it.site.person.opened) == 1
+            answer = await it.site.failed(host)
+            assert "--allow-private does not change that" in answer.error["message"]
+        assert it.site.authority.http.connections == 0
+        assert it.site.person.opened == []
 
 
 async def test_a_server_on_this_machine_needs_no_leave() -> None:

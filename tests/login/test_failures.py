@@ -13,7 +13,8 @@ from bridge.login import failures
 from bridge.login.failures import SERVER, explain
 from bridge.login.web import Web
 from bridge.oauth.errors import Unavailable, Unreachable
-from tests.support.raw_server import DEADLINE, Peer, RawServer
+from tests.support.raw_server import Peer, RawServer
+from tests.support.webs import web_at
 from tests.support.windows_errors import windows_error
 
 pytestmark = pytest.mark.anyio
@@ -173,7 +174,7 @@ def asking(url: str, authority: trustme.CA | None = None) -> Web:
             authority.configure_trust(context)
         return context
 
-    return Web(url, tls=tls, proxy_for=lambda _: None, connect_timeout=DEADLINE, allow_private=False)
+    return web_at(url, tls=tls)
 
 
 async def test_a_port_where_nothing_listens() -> None:

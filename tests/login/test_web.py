@@ -1,12 +1,10 @@
-"""The wire of signing in: what is sent, what is taken, and which addresses are asked at all."""
+"""The wire of signing in: what is sent, and what is taken. Which addresses are asked is in `test_web_addresses`."""
 
 import gzip
-import socket
 import ssl
 import tracemalloc
 import types
 import zlib
-from typing import Any
 
 import pytest
 import trustme
@@ -14,8 +12,8 @@ import trustme
 from bridge.login import web as web_module
 from bridge.login.web import ProxyAddress, Reply, Web
 from bridge.oauth.errors import MetadataError, Unavailable
-from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, Talk, response
-from tests.support.waits import stretched
+from tests.support.raw_server import Answers, Peer, RawServer, Talk, response
+from tests.support.webs import web_at
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +44,7 @@ def asking(
     authority: trustme.CA | None = None,
     proxy: ProxyAddress | None = None,
     allow_private: bool = False,
+    refused_at: str | None = None,
     contexts: list[bool] | None = None,
 ) -> Web:
     def tls(own: bool) -> ssl.SSLContext:
@@ -53,39 +52,7 @@ def asking(
             contexts.append(own)
         return trusting(authority)
 
-    return Web(
-        server_url,
-        tls=tls,
-        proxy_for=lambda url: proxy,
-        connect_timeout=stretched(DEADLINE),
-        allow_private=allow_private,
-    )
-
-
-class Names:
-    """The name service: `addresses` by name, in place of the system's. `asked` counts."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, addresses: dict[str, list[str]], private: set[str]) -> None:
-        self.addresses = addresses
-        self.asked: list[str] = []
-        monkeypatch.setattr(socket, "getaddrinfo", self.getaddrinfo)
-        # All that tests can connect to is loopback, so what counts as private is what they say.
-        monkeypatch.setattr(web_module, "is_private", private.__contains__)
-
-    def getaddrinfo(self, host: object, port: object, *_: object, **__: object) -> list[Any]:
-        name = host.decode() if isinstance(host, bytes) else str(host)
-        if name.replace(".", "").isdecimal() or ":" in name:
-            found = [name]
-        else:
-            self.asked.append(name)
-            found = self.addresses.get(name, [])
-        if not found:
-            raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        kinds = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in found]
-        return [
-            (kind, socket.SOCK_STREAM, 6, "", (address, port, 0, 0) if ":" in address else (address, port))
-            for kind, address in zip(kinds, found, strict=True)
-        ]
+    return web_at(server_url, tls=tls, proxy=proxy, allow_private=allow_private, refused_at=refused_at)
 
 
 # -- what is sent

@@ -1,6 +1,4 @@
-"""Addresses: what may be asked and opened, what is private, and where metadata is looked for."""
-
-import ipaddress
+"""Addresses: what may be asked and opened by its form, and where metadata is looked for."""
 
 import pytest
 from hypothesis import given
@@ -10,8 +8,6 @@ from bridge.oauth.addresses import (
     authorization_base,
     authorization_server_urls,
     check_endpoint,
-    is_local_name,
-    is_private,
     is_url,
     protected_resource_urls,
 )
@@ -134,88 +130,6 @@ def test_any_text_is_judged(text: str) -> None:
         assert check_endpoint(text, "x") == text
     except MetadataError as problem:
         assert problem.message.isprintable()  # noqa: PT017 - either way is right
-
-
-# -- is_private
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("127.0.0.1", "127.255.255.254", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1"),
-        *("169.254.169.254", "100.64.0.1", "100.127.255.255", "0.0.0.0", "0.1.2.3", "255.255.255.255"),
-        *("224.0.0.1", "239.1.2.3", "240.0.0.1", "192.0.0.8", "192.0.2.1", "198.18.0.1", "203.0.113.1"),
-        *(
-            "::",
-            "::1",
-            "[::1]",
-            "fe80::1",
-            "fe80::1%eth0",
-            "127.0.0.1%lo",
-            "febf::1",
-            "fc00::1",
-            "fd12:3456::1",
-            "fec0::1",
-        ),
-        *("ff02::1", "2001:db8::1", "100::1", "2001::1", "3fff::1", "64:ff9b:1::8.8.8.8", "::8.8.8.8"),
-        *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "2002:0a00:0001::1", "2002:7f00:1::"),
-        *("64:ff9b::10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
-    ],
-)
-def test_a_private_address(address: str) -> None:
-    assert is_private(address)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("8.8.8.8", "1.1.1.1", "172.15.0.1", "172.32.0.1", "100.63.255.255", "100.128.0.1", "169.253.1.1"),
-        *("11.0.0.1", "192.167.1.1", "223.255.255.254", "198.20.0.1"),
-        *("2606:4700::1111", "[2a00:1450:4001::200e]", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"),
-        *("as.example", "localhost", "", "127.1", "not an address", "10.0.0.1/8"),
-    ],
-)
-def test_a_public_address_or_none_at_all(address: str) -> None:
-    assert not is_private(address)
-
-
-def stands_for_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return any(address in ipaddress.ip_network(network) for network in ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16"))
-
-
-@given(st.ip_addresses())
-def test_whatever_python_calls_private_is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
-    if address.is_private or address.is_multicast or address.is_reserved:
-        assert is_private(str(address)) or stands_for_ipv4(address)
-
-
-@given(st.ip_addresses(v=4))
-def test_an_address_that_stands_for_another_is_judged_by_it(address: ipaddress.IPv4Address) -> None:
-    high, low = f"{int(address) >> 16:x}", f"{int(address) & 0xFFFF:x}"
-    for form in (f"::ffff:{address}", f"::ffff:{high}:{low}", f"64:ff9b::{address}", f"2002:{high}:{low}::1"):
-        assert is_private(form) == is_private(str(address))
-
-
-# -- is_local_name
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        *("localhost", "LOCALHOST", "localhost.", "as.localhost", "printer.local", "vault.corp", "x.y.internal"),
-        *("nas.home.arpa", "router", "intranet", "wiki.lan", "localhost.localdomain", "a.private"),
-    ],
-)
-def test_a_local_name(host: str) -> None:
-    assert is_local_name(host)
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["as.example.com", "localhost.example.com", "local.example", "mylocal.net", "corp.com", "8.8.8.8", "::1", "127.1"],
-)
-def test_another_name_or_a_literal(host: str) -> None:
-    assert not is_local_name(host)
 
 
 # -- where metadata is

@@ -11,6 +11,7 @@ from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable
 from bridge.remote import responses
 from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
+from bridge.remote.proxy import Proxy
 from bridge.session.events import BodyReceived, Cause, ExchangeFailed, ResponseStarted, StreamClosed
 from tests.support.exchanging import only
 from tests.support.guarding import ONE, At, Guard
@@ -143,8 +144,18 @@ async def test_a_refused_request_is_sent_again_with_another_and_only_that_answer
         None,
         0,
         False,
+        "127.0.0.1",
     )
     assert guard.taken == [Credential(2, b"Bearer next")]
+
+
+async def test_through_a_proxy_it_is_not_known_where_a_refusal_came_from() -> None:
+    guard = Guard()
+    async with RawServer(Answers(REFUSED, GOOD)) as proxy:
+        at = At("http://mcp.example/mcp", guard, proxy=Proxy(proxy.origin))
+        await at.run()
+        at.connections.drop_idle()
+    assert [refusal.peer for refusal in guard.refusals] == [""]
 
 
 async def test_all_challenges_are_told() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +10,11 @@ from bridge.config import SignInSettings
 from bridge.login.asking import Ask
 from bridge.login.person import Person
 from bridge.login.sign_in import SignIn
-from bridge.login.web import Web
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
 from tests.login.signing_in import IssuersOnPaper
 from tests.support.waits import stretched
+from tests.support.webs import web_at
 
 DEADLINE = 20.0
 
@@ -27,13 +26,7 @@ class ByCode:
         self.url = url
         self.vault = MemoryVault()
         self.kept: list[Record] = []
-        self.web = Web(
-            url,
-            tls=lambda own: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy_for=lambda asked: None,
-            connect_timeout=5.0,
-            allow_private=False,
-        )
+        self.web = web_at(url)
 
     async def signs_in(self, person: Person, conceal: Callable[[str], None], **settings: Any) -> Record:
         """What is kept of it."""

@@ -10,6 +10,7 @@ from bridge.remote.connections import Connections
 from bridge.remote.credentials import Credential, Refusal
 from bridge.remote.exchanges import Remote, RemoteRequest
 from bridge.remote.http1 import Header
+from bridge.remote.proxy import Proxy
 from bridge.session.events import Connected, Event
 from tests.support.raw_server import DEADLINE
 from tests.support.waits import stretched
@@ -52,10 +53,10 @@ class Guard:
 class At:
     """A remote whose credential is the guard's. `connected` counts how often a first connection was told."""
 
-    def __init__(self, url: str, guard: Guard | None, *headers: Header) -> None:
+    def __init__(self, url: str, guard: Guard | None, *headers: Header, proxy: Proxy | None = None) -> None:
         self.events: list[Event] = []
         self.connected = 0
-        self.connections = Connections(Way(origin_of(url), None, None), stretched(DEADLINE))
+        self.connections = Connections(Way(origin_of(url), proxy, None), stretched(DEADLINE))
         self.remote = Remote(
             url,
             headers,

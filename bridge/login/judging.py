@@ -1,0 +1,196 @@
+"""Which addresses a sign-in connects to: a host is looked up once, judged, and connected to as judged.
+
+The rules are those of `oauth.reach`; what they need is found here. The MCP server's own reach is, in this order:
+
+| what | when |
+|---|---|
+| its URL names this machine | that is enough |
+| of the address that its refusal came from | a request of the relay was refused |
+| of the address that its first answer here came from | nothing was refused yet: the user signs in by a command |
+| what the record of its sign-in says | tokens are renewed or revoked |
+| what all addresses of its name have in common | the same, with a record of an earlier version |
+| by its URL's form | a proxy stands before it, or it has not answered yet |
+
+| host | judged |
+|---|---|
+| one that a proxy is to look up | by its form: what the proxy reaches is its owner's business |
+| the MCP server's own | addresses that are not open are left out; those like its own are open at its own origin |
+| any other | one address that is not open refuses all of them |
+
+Before the server's reach is known, its own origin may be at any address, as for the relay. Where tokens are renewed or
+revoked, the network may be another than it was at the sign-in: there the origin may be at any address but those of this
+machine.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+from urllib.parse import SplitResult, urlsplit
+
+from bridge.config import ascii_url, localhost_addresses
+from bridge.login.failures import SERVER
+from bridge.oauth.addresses import authorization_base
+from bridge.oauth.errors import MetadataError, SignInError, Unreachable
+from bridge.oauth.reach import (
+    ALLOWED,
+    Reach,
+    common_reach,
+    first_outside,
+    is_local_name,
+    opened,
+    reach_by_name,
+    reach_of,
+    read_reach,
+)
+from bridge.protocol.unreachable import Reason, unreachable
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""Looks a host's name up for a port. Raises OSError (TimeoutError where the name service is silent) and ValueError."""
+
+_MOST_ADDRESSES = 6
+_THIS_MACHINE = frozenset((Reach.LOOPBACK, Reach.LINK_LOCAL))
+_WORDS = {
+    Reach.LOOPBACK: "a loopback address",
+    Reach.LINK_LOCAL: "a link-local address",
+    Reach.PRIVATE: "a private address",
+    Reach.SHARED: "a shared address (RFC 6598)",
+    Reach.STAND_IN: "a stand-in address (198.18.0.0/15)",
+    Reach.NONE: "no host's address",
+    Reach.PUBLIC: "a public address",
+}
+
+
+class Judge:
+    """Judges the hosts that the MCP server at `server_url` leads to.
+
+    `refused_at` is the address its refusal came from, empty where a proxy stood between, None where it refused nothing
+    yet. `kept` is what the record of a sign-in says of its reach, where this is no sign-in. `is_proxied` tells whether
+    the way to a URL leads through a proxy.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        resolve: Resolve,
+        is_proxied: Callable[[str], bool],
+        allow_private: bool,
+        refused_at: str | None = None,
+        kept: str | None = None,
+    ) -> None:
+        self._server = urlsplit(ascii_url(server_url))
+        self._host = _host_of(self._server)
+        self._origin = authorization_base(self._server.geturl())
+        self._resolve = resolve
+        self._is_proxied = is_proxied
+        self._allow_private = allow_private
+        self._kept = kept
+        self._names_this_machine = reach_by_name(self._host) is Reach.LOOPBACK
+        self._reach = reach_of(refused_at) if refused_at else None
+        self._learns = refused_at is None and kept is None
+
+    @property
+    def reach(self) -> str:
+        """The MCP server's reach, for the record of this sign-in; empty where no address is known for it."""
+        return self._reach or ""
+
+    def is_own(self, parts: SplitResult) -> bool:
+        """Whether a URL is on the MCP server's own origin."""
+        return authorization_base(parts.geturl()) == self._origin
+
+    def answered(self, parts: SplitResult, address: str) -> None:
+        """An answer came from this address; empty where a proxy stood between."""
+        if self._learns and self.is_own(parts):
+            self._learns = False
+            self._reach = reach_of(address)
+
+    async def addresses(self, parts: SplitResult, what: str) -> list[str]:
+        """The addresses to connect to, at least one; none where a proxy is to look the name up.
+
+        Raises `MetadataError` for a URL that must not be asked, `Unreachable` where its name cannot be looked up.
+        """
+        host, is_own = _host_of(parts), self.is_own(parts)
+        server = await self._server_reach()
+        opens = opened(server, names_this_machine=self._names_this_machine, allow_private=self._allow_private)
+        if self._is_proxied(parts.geturl()):
+            if not is_own and not _by_form(host, opens):
+                raise self._refused(parts, host, server, what)
+            return []
+        if is_own:
+            opens = self._open_at_home(opens)
+        elif not _by_form(host, opens):
+            raise self._refused(parts, host, server, what)
+        found = await self._found(parts, what)
+        if host == self._host:
+            usable = [address for address in found if reach_of(address) in opens]
+        else:
+            usable = [] if first_outside(found, opens) else found
+        if not usable:
+            raise self._refused(parts, first_outside(found, opens) or host, server, what)
+        return usable[:_MOST_ADDRESSES]
+
+    def _open_at_home(self, opens: frozenset[Reach]) -> frozenset[Reach]:
+        """What is open at the server's own origin."""
+        if self._names_this_machine or (self._reach is None and not self._kept):
+            return frozenset(Reach)
+        if self._reach is not None:
+            return opens | {self._reach}
+        return frozenset(Reach) - (_THIS_MACHINE - {read_reach(self._kept or "")})
+
+    async def _server_reach(self) -> Reach:
+        by_name = reach_by_name(self._host)
+        if self._names_this_machine or self._kept is None:
+            return by_name if self._names_this_machine else self._reach or by_name
+        if (kept := read_reach(self._kept)) is not None:
+            return kept
+        if self._is_proxied(self._server.geturl()):
+            return by_name
+        try:
+            return common_reach(await self._found(self._server, SERVER))
+        except Unreachable:
+            return by_name
+
+    async def _found(self, parts: SplitResult, what: str) -> list[str]:
+        """All addresses of a host, in the order in which they are to be tried."""
+        host = _host_of(parts)
+        if reach_of(host) is not None:
+            return [host]
+        if known := localhost_addresses(host):
+            return list(known)
+        try:
+            found = await self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80))
+        except (OSError, ValueError) as problem:
+            is_silent = isinstance(problem, TimeoutError) or getattr(problem, "errno", None) == socket.EAI_AGAIN
+            reason: Reason = "silent-name-service" if is_silent else "unknown-name"
+            where = parts.geturl() if what == SERVER else f"the {what} {parts.geturl()}"
+            told = unreachable(reason, where, host)
+            raise Unreachable(told.message, hint=told.hint) from None
+        return list(dict.fromkeys(found))
+
+    def _refused(self, parts: SplitResult, address: str, server: Reach, what: str) -> SignInError:
+        reach = reach_by_name(address)
+        hint = "No host has such an address; tell the server's operator."
+        if reach in ALLOWED:
+            hint = "If that is right for your network, pass --allow-private."
+        elif reach in _THIS_MACHINE:
+            hint = (
+                "Only a server whose own URL names this machine, such as http://localhost:8000/mcp, may lead there; "
+                "--allow-private does not change that."
+            )
+        return MetadataError(
+            f"The {what} {parts.scheme}://{parts.netloc}{parts.path} leads to {address}, which is {_WORDS[reach]}, "
+            f"though the MCP server is at {_WORDS[server]}; it was not asked.",
+            hint=hint,
+        )
+
+
+def _host_of(parts: SplitResult) -> str:
+    return (parts.hostname or "").lower()
+
+
+def _by_form(host: str, opens: frozenset[Reach]) -> bool:
+    """Whether a host's form leaves it open. What a local name leads to shows only when it is looked up."""
+    if is_local_name(host) and not localhost_addresses(host):
+        return bool(opens & ALLOWED)
+    return reach_by_name(host) in opens

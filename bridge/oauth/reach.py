@@ -1,0 +1,213 @@
+"""From where an address can be reached, and which addresses an MCP server may lead to.
+
+A server, and every server it names, says which URLs are asked and opened while the user signs in. What only this
+machine or its network can reach must not be asked for a server that is far away. So each address has a reach, and what
+a server opens follows from the reach of the address that its own refusal came from: nothing that its owner writes into
+the name service counts.
+
+| reach | addresses |
+|---|---|
+| loopback | 127/8, ::1 (RFC 1122, RFC 4291); 0/8 and ::, which systems connect to themselves |
+| link-local | 169.254/16, fe80::/10 (RFC 3927, RFC 4291); what else a cloud's machines have their metadata from |
+| private | 10/8, 172.16/12, 192.168/16 (RFC 1918), fc00::/7 (RFC 4193) |
+| shared | 100.64/10 (RFC 6598), which VPNs such as Tailscale use, and Tailscale's own part of fc00::/7 |
+| stand-in | 198.18/15, fc00::/18: by default what Clash, mihomo and sing-box ("fake IP") answer for any name |
+| none | all else that the registries of IANA call special: for documents, multicast, reserved, retired |
+| public | all else |
+
+| the MCP server | opens |
+|---|---|
+| its URL names this machine (`localhost`, a name below it, a loopback address) | all but "none" |
+| was reached at a loopback or link-local address all the same | private, public |
+| was reached at a private, shared or stand-in address | addresses of the same reach, public |
+| was reached at a public address, or it is not known where | public |
+
+`--allow-private` opens private, shared and stand-in addresses to each of them, never loopback and link-local ones.
+
+An IPv6 address that stands for an IPv4 address is judged by that one:
+
+| form | where |
+|---|---|
+| ::ffff:0:0/96 mapped, ::ffff:0:0:0/96 translated (RFC 4291, RFC 2765) | the last 32 bits |
+| 64:ff9b::/96 NAT64 (RFC 6052) | the last 32 bits |
+| 64:ff9b:1::/48 NAT64 of a network's own (RFC 8215) | after 48, 56, 64 or 96 bits, as RFC 6052 2.2 has it |
+| 2002::/16 6to4 (RFC 3056) | after 16 bits |
+| 2001::/32 Teredo (RFC 4380) | server: after 32 bits; client: the last 32, inverted |
+| interface identifier 0:5efe or 200:5efe, ISATAP (RFC 5214) | the last 32 bits |
+
+Where several readings are possible, the first that is not public counts. Everything here judges text; no name is
+resolved.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+import re
+from collections.abc import Collection, Iterable
+
+
+class Reach(enum.StrEnum):
+    """From where an address can be reached; the table above. The values are kept in records."""
+
+    LOOPBACK = "loopback"
+    LINK_LOCAL = "link-local"
+    PRIVATE = "private"
+    SHARED = "shared"
+    STAND_IN = "stand-in"
+    NONE = "none"
+    PUBLIC = "public"
+
+
+ALLOWED = frozenset((Reach.PRIVATE, Reach.SHARED, Reach.STAND_IN))
+"""What `--allow-private` opens."""
+
+_ALL = frozenset(Reach) - {Reach.NONE}
+_NEVER_BY_REACH = frozenset((Reach.LOOPBACK, Reach.LINK_LOCAL, Reach.NONE))
+
+# The first network that holds an address counts; the rest of IPv4 is public, the rest of IPv6 is not.
+_NETWORKS = tuple(
+    (ipaddress.ip_network(network), reach)
+    for reach, networks in (
+        (Reach.LOOPBACK, "127.0.0.0/8 0.0.0.0/8 ::1/128 ::/128"),
+        # Metadata at EC2, Google Cloud, Alibaba Cloud, and Azure's platform: by their documentation.
+        (Reach.LINK_LOCAL, "169.254.0.0/16 fe80::/10 fd00:ec2::254/128 fd20:ce::254/128 100.100.100.200/32"),
+        (Reach.LINK_LOCAL, "168.63.129.16/32"),
+        (Reach.SHARED, "100.64.0.0/10 fd7a:115c:a1e0::/48"),
+        (Reach.STAND_IN, "198.18.0.0/15 fc00::/18"),
+        (Reach.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"),
+        # IANA's IPv4 and IPv6 Special-Purpose Address Registries, multicast and reserved.
+        (Reach.NONE, "192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3"),
+        (Reach.NONE, "2001::/23 2001:db8::/32 3fff::/20"),
+        # Of IPv6 only this is given out as public (RFC 4291 2.4).
+        (Reach.PUBLIC, "2000::/3"),
+    )
+    for network in networks.split()
+)
+_MAPPED = tuple(ipaddress.IPv6Network(network) for network in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
+_OWN_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_NAT64_PREFIXES = (48, 56, 64, 96)
+_ISATAP = frozenset((0x00005EFE, 0x02005EFE))
+
+_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
+# RFC 6762 3 and its appendix G, RFC 8375, and ICANN's `.internal`.
+_LOCAL_SUFFIXES = (
+    *(".localdomain", ".local", ".internal", ".home.arpa"),
+    *(".intranet", ".private", ".corp", ".home", ".lan"),
+)
+
+
+def reach_of(address: str) -> Reach | None:
+    """The reach of an IP address literal, in brackets or not, with a zone or not; None for what is no such literal."""
+    try:
+        ip = ipaddress.ip_address(address.removeprefix("[").removesuffix("]").partition("%")[0])
+    except ValueError:
+        return None
+    return _reach(ip)
+
+
+def reach_by_name(host: str) -> Reach:
+    """The reach of a host by its form alone: a literal's own; that of a name which is local, or public, by its form.
+
+    Of a name that is local, and of one that is none of this machine's, more is known once it is looked up.
+    """
+    if (reach := reach_of(host)) is not None:
+        return reach
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return Reach.LOOPBACK  # RFC 6761 6.3
+    return Reach.PRIVATE if is_local_name(name) else Reach.PUBLIC
+
+
+def ends_in_number(host: str) -> bool:
+    """Whether browsers and resolvers read a host, in lower case, as an IPv4 address, such as 127.1 and 0x7f.1."""
+    return _ENDS_IN_NUMBER.fullmatch(host) is not None
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a host name, by its form alone, means this machine or something in its network; False for literals."""
+    name = host.lower().removesuffix(".")
+    if ":" in name or ends_in_number(name):
+        return False
+    # No public host has a name of one label: such a name is completed from the resolver's search list.
+    return "." not in name or name.endswith((*_LOCAL_SUFFIXES, ".localhost"))
+
+
+def common_reach(addresses: Iterable[str]) -> Reach:
+    """The reach of a server of which only its name's addresses are known: theirs if they agree, else the public one.
+
+    Those of one machine and its network agree: such a server counts as private.
+    """
+    reaches = {reach_of(address) for address in addresses}
+    if len(reaches) == 1:
+        return reaches.pop() or Reach.PUBLIC
+    at_home = bool(reaches) and reaches <= {Reach.LOOPBACK, Reach.LINK_LOCAL, Reach.PRIVATE}
+    return Reach.PRIVATE if at_home else Reach.PUBLIC
+
+
+def opened(server: Reach, *, names_this_machine: bool, allow_private: bool) -> frozenset[Reach]:
+    """Which addresses a server may lead to that was reached at such an address; the second table above.
+
+    `names_this_machine` tells that its configured URL does, `allow_private` that the user allows more.
+    """
+    if names_this_machine:
+        return _ALL
+    own = Reach.PRIVATE if server in _NEVER_BY_REACH - {Reach.NONE} else server
+    return (frozenset((own, Reach.PUBLIC)) | (ALLOWED if allow_private else frozenset())) - _NEVER_BY_REACH
+
+
+def first_outside(addresses: Iterable[str], opens: Collection[Reach]) -> str | None:
+    """The first address that is not open, None where all are. What is no address is not open."""
+    return next((address for address in addresses if reach_of(address) not in opens), None)
+
+
+def read_reach(text: str) -> Reach | None:
+    """A reach as it is kept; None where none is, or one of a later version."""
+    try:
+        return Reach(text)
+    except ValueError:
+        return None
+
+
+def _reach(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Reach:
+    if isinstance(ip, ipaddress.IPv6Address) and (stands_for := _stands_for(ip)):
+        reaches = [_reach(one) for one in stands_for]
+        return next((reach for reach in reaches if reach is not Reach.PUBLIC), Reach.PUBLIC)
+    known = next((reach for network, reach in _NETWORKS if ip in network), None)
+    reach = known or (Reach.PUBLIC if ip.version == 4 else Reach.NONE)
+    if reach is Reach.PUBLIC and ip.version == 6 and int(ip) >> 32 & 0xFFFFFFFF in _ISATAP:
+        return _reach(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    return reach
+
+
+def _stands_for(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 address may stand for; none where it stands for itself."""
+    number = int(ip)
+    last = ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    if any(ip in network for network in _MAPPED):
+        return [last]
+    if ip in _OWN_NAT64:
+        return [found for length in _NAT64_PREFIXES if (found := _translated(number, length))] or [last]
+    if ip.sixtofour is not None:
+        return [ip.sixtofour]
+    if ip.teredo is not None:
+        return list(ip.teredo)
+    return []
+
+
+def _translated(number: int, length: int) -> ipaddress.IPv4Address | None:
+    """The IPv4 address after a prefix of so many bits (RFC 6052 2.2); None where it is none of a host.
+
+    Bits 64 to 71 are no part of it, and must be zero as what follows it must.
+    """
+    if length == 96:
+        found = number & 0xFFFFFFFF
+    else:
+        if number >> 56 & 0xFF:
+            return None
+        without = (number >> 64 << 56) | (number & (1 << 56) - 1)
+        after = 120 - length - 32
+        if without & (1 << after) - 1:
+            return None
+        found = without >> after & 0xFFFFFFFF
+    return ipaddress.IPv4Address(found) if found else None
