@@ -165,6 +165,8 @@ def lay_commit(checkout: Path) -> None:
 def passed_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the run: a plain machine's, and what the network's programs are told here."""
     plain = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+    # It is a system for nothing else, so its packages are nobody's.
+    plain["BRIDGE_TEST_PACKAGES"] = "1"
     return plain | {name: value for name, value in environ.items() if _VARIABLES.fullmatch(name)}
 
 

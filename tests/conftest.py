@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripts.desktop import how_to_run_the_skipped
 from tests.support.waits import stretched
 
 CLEANING_LIMIT = 30.0
@@ -60,6 +61,13 @@ def end_with_a_summary() -> None:
     for number in (signal.SIGINT, *ENDING_SIGNALS):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupt)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what to type for the tests that were skipped because a package is missing."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if told := how_to_run_the_skipped(str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(told, yellow=True)
 
 
 class NamesAtOnce:

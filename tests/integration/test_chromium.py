@@ -13,6 +13,7 @@ import pytest
 from bridge.login.browser import open_browser
 from bridge.login.listener import Arrival, CallbackListener
 from bridge.login.page import failed_page, signed_in_page
+from scripts import desktop
 from tests.support.bridge_process import CLIENT_INFO
 from tests.support.chromium import DEADLINE, Chromium, Tab, dumping_browser, find_chromium, launch
 from tests.support.oauth_person import until
@@ -23,7 +24,7 @@ CHROMIUM = find_chromium()
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason=desktop.CHROMIUM.reason),
 ]
 
 QUERY = "code=a-code&state=a-state&iss=https%3A%2F%2Flogin.example"

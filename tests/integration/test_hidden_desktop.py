@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scripts import desktop
 from tests.support import hiding_host
 from tests.support.bridge_process import BridgeProcess
 from tests.support.chromium import DEADLINE, arguments, find_chromium
@@ -91,7 +92,7 @@ def chromium_ended(profile: Path) -> Iterator[None]:
                     process.kill()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
+@pytest.mark.skipif(CHROMIUM is None, reason=desktop.CHROMIUM.reason)
 async def test_a_person_signs_in_with_the_browser_of_a_desktop_that_the_host_hid(
     programs: Path, tmp_path: Path
 ) -> None:

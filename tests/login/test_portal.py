@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from bridge.login import browser, portal
 from bridge.login.browser import BrowserNotOpened, open_browser
+from scripts import desktop
 from tests.login.asking import DEADLINE
 
 if sys.platform != "linux":
@@ -25,7 +25,7 @@ from tests.support.waits import stretched
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="the Debian package dbus-daemon brings it"),
+    pytest.mark.skipif(desktop.BUS.found() is None, reason=desktop.BUS.reason),
 ]
 
 URL = "https://login.example/authorize?a=b&state=x%20y"

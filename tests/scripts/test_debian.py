@@ -65,7 +65,7 @@ def test_only_what_the_networks_programs_are_told_passes_in() -> None:
     assert {name: passed[name] for name in ("PIP_CERT", "npm_config_cafile", "https_proxy", "CI")} == {
         name: given[name] for name in ("PIP_CERT", "npm_config_cafile", "https_proxy", "CI")
     }
-    assert passed["BRIDGE_TEST_SLOWNESS"] == "3"
+    assert (passed["BRIDGE_TEST_SLOWNESS"], passed["BRIDGE_TEST_PACKAGES"]) == ("3", "1")
     assert (passed["HOME"], "me" in passed["PATH"]) == ("/root", False)
     assert {"SECRET_TOKEN", "MCP_BRIDGE_URL", "PYTHONPATH"} & set(passed) == set()
 

@@ -1,6 +1,6 @@
 """A real browser: Debian's Chromium, headless, with a profile of its own, driven over a pipe (DevTools protocol).
 
-`apt-get install chromium` brings it. The variable CHROMIUM names another one.
+`scripts/desktop` says when it is installed. The variable CHROMIUM names another one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from scripts import desktop
 from tests.support.waits import stretched
 
 DEADLINE = 60.0
 """How long a step may take, in seconds: a first start on a busy machine is slow."""
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The protocol's pipe is what the browser has as descriptors 3 and 4.
 _WITH_PIPE = "import os, sys; os.dup2(int(sys.argv[1]), 63); os.dup2(int(sys.argv[2]), 4); os.dup2(63, 3); \
 os.set_inheritable(3, True); os.set_inheritable(4, True); os.close(63); os.execv(sys.argv[3], sys.argv[3:])"
@@ -43,7 +43,7 @@ def find_chromium() -> str | None:
     if os.name == "nt":  # The pipe is made of POSIX descriptors.
         return None
     named = os.environ.get("CHROMIUM")
-    return shutil.which(named) if named else next(filter(None, map(shutil.which, _NAMES)), None)
+    return shutil.which(named) if named else desktop.CHROMIUM.found()
 
 
 def arguments(program: str, profile: Path) -> list[str]:

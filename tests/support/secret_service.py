@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -20,10 +19,8 @@ from typing import Any
 
 import pytest
 
+from scripts import desktop
 from tests.support.waits import stretched
-
-PROGRAMS = ("dbus-daemon", "gnome-keyring-daemon")
-PACKAGES = "the Debian packages dbus-daemon and gnome-keyring"
 
 _NAME = "org.freedesktop.secrets"
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -43,8 +40,8 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 
 def require_secret_service() -> None:
     """Skip the calling test, saying why, where no Secret Service can be started."""
-    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
-        pytest.skip(f"no {' and no '.join(missing)}: {PACKAGES} bring them")
+    if missing := [program.reason for program in (desktop.BUS, desktop.KEYRING) if program.found() is None]:
+        pytest.skip("; ".join(missing))
     for module in ("keyring", "secretstorage", "jeepney"):
         pytest.importorskip(module)
 
@@ -81,6 +78,8 @@ class SecretService:
 @contextlib.contextmanager
 def session_bus() -> Iterator[dict[str, str]]:
     """Start a message bus with a home of its own; yields the environment for a process that uses it."""
+    if desktop.BUS.found() is None:
+        pytest.skip(desktop.BUS.reason)
     # A socket's path has to be short, shorter than pytest's directories are.
     with contextlib.ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bus-", ignore_cleanup_errors=True))

@@ -6,13 +6,14 @@ import contextlib
 import os
 import secrets
 import select
-import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from scripts import desktop
 
 DEADLINE = 30.0
 
@@ -22,8 +23,8 @@ _COOKIE = b"MIT-MAGIC-COOKIE-1"
 
 def require_xvfb() -> None:
     """Skip the calling test, saying why, where there is none."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("no Xvfb: the Debian package xvfb brings it")
+    if desktop.DISPLAY.found() is None:
+        pytest.skip(desktop.DISPLAY.reason)
 
 
 @contextlib.contextmanager
