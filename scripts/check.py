@@ -1,7 +1,7 @@
 """Check the code without running it: `python3 scripts/check.py [--fix]`.
 
-ruff (rules and layout) and mypy (types, strict), as pyproject.toml sets them. With `--fix`, ruff first
-repairs what it safely can.
+ruff (rules and layout) and mypy (types, strict), as pyproject.toml sets them, and pip-audit (known vulnerabilities of
+the packages in constraints.txt) where its data can be reached. With `--fix`, ruff first repairs what it safely can.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scripts.audit import audit
 from scripts.environment import ROOT, Environment, SetupError, clean_variables, environment, run_script
 
 TIMEOUT = 300.0
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         _checked(made, "rules", "ruff", "check", "--quiet", "."),
         _checked(made, "layout", "ruff", "format", "--check", "--quiet", "."),
         _checked(made, "types", "mypy", "--no-error-summary"),
+        _audited(),
     ]
     print("All checks passed." if all(verdicts) else "Checks failed.", flush=True)
     return 0 if all(verdicts) else 1
@@ -47,6 +49,13 @@ def _checked(made: Environment, subject: str, program: str, *arguments: str) -> 
         flush=True,
     )
     return good
+
+
+def _audited() -> bool:
+    done = audit()
+    word = {True: "ok", False: "FAILED", None: "not run"}[done.good]
+    print(f"{'audit':<8}{word:<8}{done.said}", flush=True)
+    return done.good is not False
 
 
 def _run(made: Environment, program: str, *arguments: str) -> int:
