@@ -111,7 +111,7 @@ class Judge:
         Raises `MetadataError` for a URL that must not be asked, `Unreachable` where its name cannot be looked up.
         """
         host, is_own = _host_of(parts), self.is_own(parts)
-        server = await self._server_reach()
+        server = self._known_reach() or reach_by_name(self._host) if is_own else await self._server_reach()
         opens = opened(server, names_this_machine=self._names_this_machine, allow_private=self._allow_private)
         if self._is_proxied(parts.geturl()):
             if not is_own and not _by_form(host, opens):
@@ -138,13 +138,17 @@ class Judge:
             return opens | {self._reach}
         return frozenset(Reach) - (_THIS_MACHINE - {read_reach(self._kept or "")})
 
+    def _known_reach(self) -> Reach | None:
+        """The server's reach, as far as it is known without a lookup."""
+        if self._names_this_machine:
+            return Reach.LOOPBACK
+        return self._reach or read_reach(self._kept or "")
+
     async def _server_reach(self) -> Reach:
+        if (known := self._known_reach()) is not None:
+            return known
         by_name = reach_by_name(self._host)
-        if self._names_this_machine or self._kept is None:
-            return by_name if self._names_this_machine else self._reach or by_name
-        if (kept := read_reach(self._kept)) is not None:
-            return kept
-        if self._is_proxied(self._server.geturl()):
+        if self._kept is None or self._is_proxied(self._server.geturl()):
             return by_name
         try:
             return common_reach(await self._found(self._server, SERVER))

@@ -278,8 +278,10 @@ async def test_an_older_record_is_private_only_where_all_addresses_are(addresses
 
 @pytest.mark.parametrize("kept", ["public", "private", ""])
 async def test_where_tokens_are_renewed_the_server_may_have_moved_into_the_users_network(kept: str) -> None:
-    judge = judging(refused_at=None, kept=kept, names=NameService(mcp_example=[["10.0.0.5"]]))
+    names = NameService(mcp_example=[["10.0.0.5"]])
+    judge = judging(refused_at=None, kept=kept, names=names)
     assert await found(judge, "https://mcp.example/token") == ["10.0.0.5"]
+    assert names.asked == ["mcp.example"]
 
 
 @pytest.mark.parametrize("kept", ["public", "private"])
