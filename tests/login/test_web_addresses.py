@@ -13,7 +13,8 @@ from bridge.oauth import reach
 from bridge.oauth.errors import MetadataError, Unavailable
 from bridge.oauth.reach import Reach
 from tests.login.test_web import asking, serving, silent
-from tests.support.raw_server import Answers, RawServer, response
+from tests.support.raw_server import DEADLINE, Answers, RawServer, response
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -159,17 +160,37 @@ async def test_of_several_addresses_one_that_answers_is_enough(
 
 async def test_an_address_that_swallows_everything_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, authority=["8.8.8.8", "9.9.9.9"])
-    tried: list[str] = []
+    tried: list[tuple[str, bool]] = []
 
     async def read(self: Web, client: httpx.AsyncClient, request: httpx.Request, *_: str) -> tuple[Reply, float]:
-        tried.append(request.url.host)
-        if len(tried) == 1:
+        is_short = request.extensions["timeout"]["connect"] < stretched(DEADLINE)
+        tried.append((request.url.host, is_short))
+        if request.url.host == "8.8.8.8":
             raise httpx.ConnectTimeout("")
-        return Reply("", 200, "", b""), 0.0
+        return Reply("", 404, "", b""), 0.0
 
     monkeypatch.setattr(Web, "_read", read)
-    await public().metadata("https://as.example/a", "document")
-    assert tried == ["8.8.8.8", "9.9.9.9"]
+    web = public()
+    await web.metadata("https://as.example/a", "document")
+    assert tried == [("8.8.8.8", True), ("9.9.9.9", False)]
+    # The one that answered comes first from then on, and no more time is lost.
+    tried.clear()
+    await web.metadata("https://as.example/a", "document")
+    assert tried == [("9.9.9.9", True)]
+
+
+async def test_the_own_origin_is_connected_to_where_it_was_judged(
+    monkeypatch: pytest.MonkeyPatch, authority: trustme.CA
+) -> None:
+    known = names(monkeypatch, mcp=["::1", "127.0.0.1"])
+    async with RawServer(Answers(response(b"{}")), serving(authority, "mcp.example")) as server:
+        web = asking(f"https://mcp.example:{server.port}/mcp", authority=authority, refused_at="8.8.8.8")
+        assert (await web.metadata(f"https://mcp.example:{server.port}/a", "document")).body == b"{}"
+        known.addresses["mcp.example"] = ["::1"]
+        with pytest.raises(MetadataError, match="it was not asked"):
+            await web.metadata(f"https://mcp.example:{server.port}/b", "document")
+        assert len(server.peers) == 1
+    assert known.asked == ["mcp.example"] * 2
 
 
 # -- a proxy
