@@ -1,0 +1,146 @@
+"""Which authorization server gets a client's secret, over runs, sign-outs and moves; what is said where it is another.
+
+MCP 2026-07-28, Client Registration, Authorization Server Binding.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.login_command import run_command
+from tests.support.oauth_authority import Authority
+from tests.support.oauth_site import LOGIN, Site
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "planted-client-secret"
+ENV = {"MCP_BRIDGE_CLIENT_ID": "given-id", "MCP_BRIDGE_CLIENT_SECRET": SECRET}
+
+
+@contextlib.asynccontextmanager
+async def moving(*, own_client: bool = True) -> AsyncIterator[tuple[Site, Authority]]:
+    """A site whose server may move to a second authority, which knows the client too."""
+    async with Authority() as second, Site() as site:
+        site.others.append(second)
+        if own_client:
+            site.planted[SECRET] = "client secret"
+            for authority in (site.authority, second):
+                authority.add_client("given-id", SECRET)
+                authority.methods = ("client_secret_basic",)
+                authority.offers = {"revoke"}
+        yield site, second
+
+
+def move(site: Site, second: Authority) -> None:
+    """The server names the second authority, and takes its tokens only."""
+    site.server.authority = second
+
+
+async def refused(site: Site, *arguments: str) -> str:
+    """A run that is refused; returns the error."""
+    async with site.bridge(*arguments, env=ENV) as host:
+        answer = await site.failed(host)
+        return str(answer.error["message"])
+
+
+async def logout(site: Site, *words: str) -> str:
+    code, said = await run_command(site, "logout", *words, env=ENV)
+    assert code == 0, said
+    return said
+
+
+async def test_after_signing_out_no_other_gets_the_secret_until_the_user_says_so() -> None:
+    async with moving() as (site, second):
+        await site.sign_in(env=ENV, log="info")
+        first = site.authority.issuer
+        (told,) = [line for line in site.bridges[0].stderr if "for the first time" in line]
+        assert "warning" in told
+        assert first in told
+        await logout(site, site.server.url)
+        move(site, second)
+        message = await refused(site)
+        for words in (site.server.url, first, second.issuer, "given-id"):
+            assert words in message
+        assert second.forms("authorization_code") == []
+        assert second.seen("authorize") == []
+        # The command that the error shows, as it stands there.
+        command = message[message.index("mcp-remote-bridge logout") :].split()[1:]
+        said = await logout(site, *command[1:])
+        assert first in said
+        await site.sign_in("--answer-within", "0", env=ENV, log="info")
+        assert len(second.forms("authorization_code")) == 1
+
+
+async def test_the_issuer_that_the_error_shows_may_be_passed() -> None:
+    async with moving() as (site, second):
+        await site.sign_in(env=ENV)
+        move(site, second)
+        message = await refused(site)
+        assert f"--issuer {second.issuer}" in message
+        old = len(site.authority.seen("token"))
+        await site.sign_in("--issuer", second.issuer, env=ENV)
+        assert len(site.authority.seen("token")) == old, "the secret was not sent to the old one any more"
+        await site.sign_in(env=ENV)
+        assert site.person.warned == [], "the user ordered it"
+
+
+async def test_the_option_holds_at_the_first_sign_in() -> None:
+    async with moving() as (site, second):
+        message = await refused(site, "--issuer", second.issuer)
+        for words in (site.authority.issuer, second.issuer, "--issuer"):
+            assert words in message
+        assert site.authority.seen("authorize") == []
+        assert site.person.opened == []
+
+
+async def test_of_several_it_is_the_one_that_the_option_names() -> None:
+    async with moving() as (site, second):
+        move(site, second)
+        site.server.metadata_changes = {"authorization_servers": [site.authority.issuer, second.issuer]}
+        await site.sign_in("--issuer", second.issuer, env=ENV)
+        assert site.authority.seen("authorize") == []
+        assert len(second.forms("authorization_code")) == 1
+
+
+async def test_a_move_is_told_on_stderr_and_on_a_page_before_the_sign_in() -> None:
+    async with moving(own_client=False) as (site, second), site.bridge(log="info") as host:
+        await site.begin(host)
+        move(site, second)
+        assert (await host.call("echo", deadline=LOGIN)).result
+        (page,) = site.person.warned
+        assert site.person.opened[1] == page.url
+        line = await host.stderr_says("now sends you to")
+        assert "warning" in line
+        for text in (page.text, line):
+            for words in (site.server.url, site.authority.issuer, second.issuer):
+                assert words in text
+
+
+async def test_a_move_is_told_by_the_tool() -> None:
+    async with moving(own_client=False) as (site, second):
+        await site.sign_in(log="info")
+        await logout(site, site.server.url)
+        move(site, second)
+        site.person.browser = "record"
+        async with site.bridge("--answer-within", "0.1", "--no-browser", log="info") as host:
+            await host.initialize(deadline=LOGIN)
+            text = (await host.call("sign_in", deadline=LOGIN)).result["content"][0]["text"]
+            for words in ("Tell the user first", site.authority.issuer, second.issuer):
+                assert words in text
+            assert text.index("Tell the user first") < text.index(second.url("authorize"))
+
+
+async def test_a_file_that_is_damaged_keeps_the_secret_at_home() -> None:
+    async with moving() as (site, second):
+        await site.sign_in(env=ENV)
+        await logout(site, site.server.url)
+        (path,) = [path for path in site.person.files() if path.suffix == ".issuers"]
+        path.write_bytes(b"{")
+        move(site, second)
+        message = await refused(site)
+        assert str(path) in message
+        command = message[message.index("mcp-remote-bridge logout") :].split()[1:]
+        await logout(site, *command[1:])
+        assert not path.exists()
+        await site.sign_in(env=ENV)
