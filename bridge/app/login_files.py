@@ -4,6 +4,7 @@
 |---|---|---|
 | `login-<digest>.notice` | where the login process listens, and the key to talk to it | as long as that process |
 | `login-<digest>.history` | times and outcomes, no secret | for good |
+| `server-<digest>.issuers` | which authorization servers were used, no secret (`kept_issuers`) | for good |
 
 A login process that was killed leaves its notice behind. The key in it opens nothing any more, and whoever comes next
 finds that nobody answers and writes another.

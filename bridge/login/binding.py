@@ -94,6 +94,7 @@ class Bound:
         except SignInError:
             raise
         except BridgeError as problem:
+            bind(self._read())  # Another sign-in may have bound it all the same.
             _logger.warning(
                 "it cannot be kept that the client %s belongs to %s; --issuer says so each time: %s",
                 client_id,

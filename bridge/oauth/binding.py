@@ -153,7 +153,7 @@ def moved(binding: Binding, issuer: str, server_url: str) -> str:
         return ""
     return (
         f"{server_url} now sends you to {_said(issuer)} to sign in; the last time it was {_said(binding.before)}. "
-        "Go on only if you know why"
+        "Go on only if you know why."
     )
 
 

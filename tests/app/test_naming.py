@@ -88,6 +88,8 @@ def test_options_are_spelled_as_they_are_typed() -> None:
     assert spelled({"profile": "default", "client_id": None, "resource": None}) == ""
     assert spelled({"resource": "none", "profile": "work"}) == "--profile work --resource none"
     assert spelled({"profile": "default", "client_id": "a&b"}) == '--client-id "a&b"'
+    issuer = {"client_id": "mine", "issuer": "https://as.example/"}
+    assert spelled(issuer) == "--client-id mine --issuer https://as.example/"
 
 
 @pytest.mark.parametrize("resource", [None, "https://mcp.example/other", "none"])

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bridge.app.kept_issuers import issuers_file
 from bridge.cli.main import main
+from bridge.config import Settings, SignInSettings
 from bridge.login.account import REVOKED
 from bridge.oauth.record import client_slot, encode, encode_client, tokens_slot
 from bridge.store.disk import DiskVault
@@ -98,6 +100,24 @@ def test_a_registration_that_is_left_alone_goes_with_all(desk: Desk) -> None:
     assert desk.kept("client") == 1
     assert "Other registrations forgotten: 1." in desk.run("--all", "--registration")[1]
     assert desk.kept("client") == 0
+
+
+def test_where_a_client_belongs_is_forgotten_with_the_registration_only(desk: Desk) -> None:
+    own = Settings(url=URL, sign_in=SignInSettings(client_id="mine"))
+    issuers = issuers_file(own, platform_places())
+    asyncio.run(issuers.change(lambda kept: kept.bound("mine", ISSUER)))
+    words = issuers.forget.split()[2:]
+    assert words == [URL, "--client-id", "mine", "--registration"]
+    assert desk.run(*words[:-1]) == (0, f"You are not signed in to {URL}.\n", "")
+    assert issuers.read().clients == {"mine": ISSUER}
+    code, out, err = desk.run(*words)
+    assert (code, err) == (0, "")
+    assert f"It was forgotten that the client belongs to {ISSUER}." in out
+    assert "--all" not in out
+    assert issuers.read().clients == {}
+    asyncio.run(issuers.change(lambda kept: kept.bound("mine", ISSUER)))
+    assert desk.run("--all", "--registration")[0] == 0
+    assert issuers.read().clients == {}
 
 
 def test_what_cannot_be_read_is_removed_with_the_rest(desk: Desk) -> None:

@@ -227,6 +227,20 @@ async def test_where_it_cannot_be_kept_the_user_is_told(mine: Flow, caplog: pyte
     assert "--issuer" in told
 
 
+async def test_where_it_cannot_be_kept_what_another_sign_in_kept_counts(mine: Flow) -> None:
+    names(mine, HOSTILE)
+    mine.issuers.change_problem = BridgeError("Another bridge has been at work for 10 s.")
+
+    def meanwhile(asked: dict[str, str]) -> dict[str, str]:
+        mine.issuers.kept = Issuers(clients={"mine": ISSUER})
+        return {"code": "the-code", "state": asked["state"]}
+
+    mine.deeds = [meanwhile]
+    with pytest.raises(SignInError, match="belongs to"):
+        await mine.run()
+    assert mine.web.posted == []
+
+
 # -- another authorization server than the last time
 
 
