@@ -1,7 +1,8 @@
 """The pages a browser shows before and at the end of a sign-in: whole in themselves, no script, light and dark.
 
 Everything that came from a server is text here: escaped, freed of what could restyle a line, kept apart from its
-neighbours' writing direction, and cut.
+neighbours' writing direction, and cut. A server is named by the host of its URL, which the user configured. The name
+that it gives itself (RFC 9728 2, `resource_name`) comes after that, as its own word: anyone may call a server GitHub.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import html
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from bridge.protocol.words import shown
+from bridge.protocol.words import quoted, shown
 
 _LONGEST_NAME = 300
+_LONGEST_OWN_NAME = 60
 _LONGEST_TEXT = 1200
 
 # Every pair of text and ground below stands at 4.5 to 1 or more (WCAG 2.2, 1.4.3).
@@ -72,7 +74,7 @@ _REFUSALS = {
 }
 
 
-def warned_page(server: str, warnings: Sequence[str], url: str) -> bytes:
+def warned_page(server: str, warnings: Sequence[str], url: str, *, called: str = "") -> bytes:
     """Return the page that the tab shows first, where there is something to know before signing in, in UTF-8.
 
     `url` is where the sign-in goes on, and has been found to be openable (`browser.check_openable`).
@@ -81,27 +83,28 @@ def warned_page(server: str, warnings: Sequence[str], url: str) -> bytes:
     where = urlsplit(url).hostname or url
     return _page(
         f"Before you sign in to {shown(server, _LONGEST_NAME)}",
-        f"Before you sign in to {_named(server)}:",
+        f"Before you sign in to {_server(server, called)}:",
         f"{told}\n<p>If you did not expect this, close this tab.</p>\n"
         f'<p><a id="go-on" href="{html.escape(url)}">Go on to <bdi>{_text(where)}</bdi></a></p>',
         wrong=True,
     )
 
 
-def signed_in_page(server: str, back: str) -> bytes:
-    """Return the page for a login that went through: to which `server`, and where the user goes `back` to.
+def signed_in_page(server: str, back: str, *, called: str = "") -> bytes:
+    """Return the page for a login that went through: to which `server`, and where the user goes `back` to, in UTF-8.
 
-    That is the host's name or "the terminal", and may be "". In UTF-8.
+    `server` is the host of its URL, `called` what it calls itself, "" where it does not say. `back` is the name of the
+    program that the user works with or "the terminal", and may be "".
     """
     on = f" and go back to {_named(back)}" if back else ""
     return _page(
         f"Signed in to {shown(server, _LONGEST_NAME)}",
-        f"Signed in to {_named(server)}.",
+        f"Signed in to {_server(server, called)}.",
         f"<p>You can close this tab{on}.</p>",
     )
 
 
-def failed_page(server: str, what: str, to_do: str, again: str = "") -> bytes:
+def failed_page(server: str, what: str, to_do: str, again: str = "", *, called: str = "") -> bytes:
     """Return the page for a login that did not go through, in UTF-8.
 
     `what` went wrong, what `to_do` about it, and how to try `again`.
@@ -109,7 +112,7 @@ def failed_page(server: str, what: str, to_do: str, again: str = "") -> bytes:
     told = "".join(f"\n<p><bdi>{_text(text)}</bdi></p>" for text in (to_do, again) if text.strip())
     return _page(
         f"Not signed in to {shown(server, _LONGEST_NAME)}",
-        f"Not signed in to {_named(server)}.",
+        f"Not signed in to {_server(server, called)}.",
         f'<p class="what"><bdi>{_text(what)}</bdi></p>{told}',
         wrong=True,
     )
@@ -135,6 +138,11 @@ def _page(title: str, heading: str, rest: str, *, wrong: bool = False) -> bytes:
         f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{path}"/></svg>\n'
         f"<h1>{heading}</h1>\n{rest}\n<footer>mcp-remote-bridge</footer>\n</main>\n</body>\n</html>\n"
     ).encode("utf-8", "replace")
+
+
+def _server(server: str, called: str) -> str:
+    own_word = quoted(called, _LONGEST_OWN_NAME)
+    return f"{_named(server)}, which calls itself <bdi>{html.escape(own_word)}</bdi>" if own_word else _named(server)
 
 
 def _named(name: str) -> str:

@@ -287,15 +287,15 @@ class SignIn:
             iss_supported=pending.server.iss_parameter_supported,
         )
         seconds = self._settings.login_timeout
-        shown = found.resource.resource_name if found.resource else ""
-        name = shown or urlsplit(self._server_url).netloc
+        name = urlsplit(self._server_url).netloc
+        called = found.resource.resource_name if found.resource else ""
         warnings = self._warnings.texts
         asked = Asked(
             url,
             seconds,
             redirect_uri=pending.redirect_uri,
             warnings=warnings,
-            shown_first=listener.offer(warned_page(name, warnings, url)) if warnings else "",
+            shown_first=listener.offer(warned_page(name, warnings, url, called=called)) if warnings else "",
         )
         self._has_asked = True
         waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
@@ -323,12 +323,12 @@ class SignIn:
             to_do, again = problem.hint, ask.again
             if is_kept:
                 to_do, again = "Sign in again: another tab opens for it.", ""
-            arrival.respond(failed_page(name, problem.message, to_do, again), 400)
+            arrival.respond(failed_page(name, problem.message, to_do, again, called=called), 400)
             raise
         except BridgeError as problem:
-            arrival.respond(failed_page(name, problem.message, problem.hint, ask.again), 400)
+            arrival.respond(failed_page(name, problem.message, problem.hint, ask.again, called=called), 400)
             raise
-        arrival.respond(signed_in_page(name, ask.back))
+        arrival.respond(signed_in_page(name, ask.back, called=called))
 
     async def _complete(self, pending: Pending, answer: Answer, ask: Ask) -> Record:
         server = pending.server

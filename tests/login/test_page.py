@@ -65,6 +65,35 @@ def test_success_says_to_what_and_where_to_go_back_to() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("page", "title", "heading"),
+    [
+        (signed_in_page("mcp.evil.example", "", called="GitHub (github.com)"), "Signed in to", "."),
+        (failed_page("mcp.evil.example", "No.", "", called="GitHub (github.com)"), "Not signed in to", "."),
+        (
+            warned_page("mcp.evil.example", ["It moved."], "https://as.example/in?", called="GitHub (github.com)"),
+            "Before you sign in to",
+            ":",
+        ),
+    ],
+    ids=["signed in", "failed", "warned"],
+)
+def test_the_host_comes_first_and_what_the_server_calls_itself_is_its_own_word(
+    page: bytes, title: str, heading: str
+) -> None:
+    reader = Reader(page)
+    assert reader.title == f"{title} mcp.evil.example"
+    assert f'\n{title} mcp.evil.example, which calls itself "GitHub (github.com)"{heading}\n' in reader.text
+
+
+def test_what_a_server_calls_itself_is_short_and_no_link() -> None:
+    called = 'X". Sign in\u200b again: https://evil.example/ ' + "now " * 50
+    line = Reader(signed_in_page("mcp.example.com", "", called=called)).text.split("\n")[2]
+    assert line.startswith("Signed in to mcp.example.com, which calls itself \"X'. Sign in again: [link removed] now")
+    assert line.endswith('...".')
+    assert len(line) < 120
+
+
 def test_a_host_without_a_name_is_left_out() -> None:
     assert "\nYou can close this tab.\n" in Reader(signed_in_page("mcp.example.com", "")).text
 

@@ -1,6 +1,7 @@
 """One sign-in from the challenge to the record: what is asked, what is believed, what the person is shown."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import socket
@@ -16,7 +17,7 @@ from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
 from tests.login.asking import ask, head, until
 from tests.login.fake_web import ISSUER, NOT_FOUND, SERVER, FakeWeb, reply, resource_document, server_document
-from tests.login.signing_in import GRANT, OWN, PLACE, Flow, agrees, leaves, refuses, site
+from tests.login.signing_in import GRANT, OWN, PLACE, Deed, Flow, agrees, leaves, refuses, site
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +64,21 @@ async def test_all_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
     assert page.status == 200
     assert "mcp.example" in page.text
     assert "The Host" in page.text
+
+
+@pytest.mark.parametrize("deed", [agrees, refuses("access_denied")], ids=["agrees", "refuses"])
+async def test_a_server_that_calls_itself_another_is_named_by_its_host_first(
+    deed: Deed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(monkeypatch)
+    flow.web.pages[OWN] = resource_document(resource_name="GitHub (github.com)")
+    flow.deeds = [deed]
+    with contextlib.suppress(Refused):
+        await flow.run()
+    (page,) = flow.pages
+    title = "Signed in to mcp.example" if deed is agrees else "Not signed in to mcp.example"
+    assert f"<title>{title}</title>" in page.text
+    assert "<b><bdi>mcp.example</bdi></b>, which calls itself <bdi>&quot;GitHub (github.com)&quot;</bdi>" in page.text
 
 
 async def test_every_secret_is_concealed_before_it_is_used_and_none_is_logged(
