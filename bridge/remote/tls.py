@@ -25,12 +25,16 @@ class _EncryptedKeyError(Exception):
     """Raised instead of letting OpenSSL ask for a password on the terminal, which the host owns."""
 
 
-def ssl_context(settings: Settings, environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
+def ssl_context(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, may_judge_late: bool = False
+) -> ssl.SSLContext:
     """Return the context for connections to the remote server. It reads files.
 
-    Raises `UsageError` that names the option or variable and the file that cannot be used.
+    `may_judge_late`: who uses it knows that a `LateTrust` judges nobody by itself; else certificates are judged within
+    the handshake, however long that takes. Raises `UsageError` that names the option or variable and the file that
+    cannot be used.
     """
-    context = _trusting(os.environ if environ is None else environ)
+    context = _trusting(os.environ if environ is None else environ, may_judge_late=may_judge_late)
     if settings.ca_file:
         _load_authorities(context, settings.ca_file, "--ca-file")
     if settings.client_cert:
@@ -39,11 +43,11 @@ def ssl_context(settings: Settings, environ: Mapping[str, str] | None = None) ->
     return context
 
 
-def _trusting(environ: Mapping[str, str]) -> ssl.SSLContext:
+def _trusting(environ: Mapping[str, str], *, may_judge_late: bool) -> ssl.SSLContext:
     file = environ.get("SSL_CERT_FILE", "")
     folders = environ.get("SSL_CERT_DIR", "")
     if not file and not folders:
-        return _trusting_the_system()
+        return _trusting_the_system(may_judge_late=may_judge_late)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if file:
         _load_authorities(context, Path(file), "SSL_CERT_FILE")
@@ -56,8 +60,8 @@ def _trusting(environ: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
-def _trusting_the_system() -> ssl.SSLContext:
-    """What the system trusts, by truststore.
+def _trusting_the_system(*, may_judge_late: bool) -> ssl.SSLContext:
+    """What the system trusts, by truststore; Windows and macOS judge by themselves (`late_trust`).
 
     Where that is a file or folder that OpenSSL finds by itself, which is nearly every Linux, truststore has it read
     anew for each connection: 20 ms each. So there it is read here, once.
@@ -68,6 +72,11 @@ def _trusting_the_system() -> ssl.SSLContext:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.set_default_verify_paths()
             return context
+    elif may_judge_late:
+        from bridge.remote.late_trust import late_trust
+
+        if (late := late_trust()) is not None:
+            return late
     import truststore
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -220,6 +220,11 @@ class Wire(asyncio.Protocol):
         if limit is not None:  # What waits to be deciphered while reading is paused; 256 kB, where nothing is said.
             limit(_HIGH_WATER)
         self._tls = self.transport.get_extra_info("ssl_object")
+        if type(context) is not ssl.SSLContext:
+            from bridge.remote.late_trust import LateTrust  # Windows and macOS only.
+
+            if isinstance(context, LateTrust) and self._tls is not None:
+                await context.accept(self._tls, host)
 
     def abort(self) -> None:
         """Let go of the connection at once. Whoever still reads gets an error, for it is not the peer's end."""

@@ -73,7 +73,10 @@ OWN = {
 }
 """The project's own modules, without `bridge.`, by what they are needed for."""
 
-OVER_TLS = {"what TLS trusts": "remote.tls"}
+OVER_TLS = {
+    "what TLS trusts": "remote.tls",
+    **({"the system's judgement, in a thread": "remote.late_trust"} if sys.platform in ("win32", "darwin") else {}),
+}
 """The same, where the URL is https."""
 
 OTHERS = {
