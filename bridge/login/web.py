@@ -15,11 +15,12 @@ import logging
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
+from bridge.login.aside import aside, may_stand_still
 from bridge.login.failures import explain
 from bridge.login.judging import Judge
 from bridge.oauth.addresses import check_endpoint
@@ -139,7 +140,7 @@ class Web:
         try:
             async with asyncio.timeout(_TOTAL_SECONDS):
                 for _ in range(_MAX_REDIRECTS + 1):
-                    reply, lifetime = await self._once(method, url, what, headers, content)
+                    reply, lifetime = await self._exchange(method, url, what, headers, content)
                     if not follow or reply.status not in _REDIRECTS or not reply.location:
                         return reply, lifetime
                     url = _joined(url, reply.location, what)
@@ -151,16 +152,31 @@ class Web:
             ) from None
         raise MetadataError(f"The {what} redirects more than {_MAX_REDIRECTS} times, at last to {url}.")
 
-    async def _once(
+    async def _exchange(
         self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None
     ) -> tuple[Reply, float]:
+        """Judge where the URL leads, and ask there; beside the loop where a handshake may hold that up (`aside`)."""
         check_endpoint(url, what)
+        parts = urlsplit(url)
+        addresses = self._best_first(parts, await self._judge.addresses(parts, what))
+        if parts.scheme == "https" and may_stand_still(self._context(parts)):
+            return await aside(lambda: self._once(method, url, what, headers, content, addresses))
+        return await self._once(method, url, what, headers, content, addresses)
+
+    async def _once(
+        self,
+        method: str,
+        url: str,
+        what: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        addresses: Sequence[str],
+    ) -> tuple[Reply, float]:
         import httpx
 
         parts = urlsplit(url)
         address_of = self._proxy_for(url)
         proxy = None if address_of is None else httpx.Proxy(address_of[0], auth=address_of[1])
-        addresses = self._best_first(parts, await self._judge.addresses(parts, what))
         extensions = {"sni_hostname": (parts.hostname or "").removesuffix(".")} if addresses else {}
         limits = httpx.Timeout(_TOTAL_SECONDS, connect=self._connect_timeout)
         short = httpx.Timeout(_TOTAL_SECONDS, connect=min(_SHORT, self._connect_timeout))

@@ -260,7 +260,7 @@ async def test_another_than_the_last_time_is_told_before_the_tab_goes_on(
     (told,) = [record for record in caplog.records if record.getMessage() == warning]
     assert told.levelno == logging.WARNING
     assert asked.url.startswith(f"{HOSTILE}/in?")
-    assert asked.shown_first.startswith(f"http://localhost:{flow.port}/")
+    assert asked.shown_first.startswith(f"http://127.0.0.1:{flow.port}/")
     caplog.clear()
     await flow.run(previous=None)
     assert flow.asks[2].warnings == (), "the user went on"
