@@ -29,12 +29,10 @@ async def aside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
-    begun: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = []
+    begun: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
 
     async def run() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        begun.append((asyncio.get_running_loop(), task))
+        begun.append((asyncio.get_running_loop(), asyncio.current_task()))
         if done.cancelled():
             raise asyncio.CancelledError
         return await work()
@@ -54,8 +52,9 @@ async def aside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await done
     except asyncio.CancelledError:
         for its_loop, task in begun:
-            with contextlib.suppress(RuntimeError):
-                its_loop.call_soon_threadsafe(task.cancel)
+            if task is not None:
+                with contextlib.suppress(RuntimeError):  # It has just ended.
+                    its_loop.call_soon_threadsafe(task.cancel)
         raise
 
 

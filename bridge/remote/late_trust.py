@@ -9,7 +9,7 @@ holds a lock meanwhile that every other handshake needs. Here it is asked after 
 | handshake | loop | OpenSSL's; no certificate is judged, no name checked |
 | then | a thread | truststore's verifier judges the peer's certificates and the host's name, by a context of its own |
 | it accepts | loop | the connection may be written to |
-| it refuses, or the time is over | loop | `ssl.SSLCertVerificationError`, or who waits gives up; the connection is closed |
+| it refuses, or takes too long | loop | `ssl.SSLCertVerificationError`, or who waits gives up; the connection ends |
 
 Until then nothing can be sent: the TLS object itself refuses it, so a way here that forgets to judge sends nothing.
 
