@@ -28,10 +28,12 @@ def asking(url: str, proxy: str | None = None) -> Web:
 
 def test_a_socks_proxy_is_understood() -> None:
     async def play() -> Reply:
-        async with RawServer(Answers(response(b"{}"))) as server:
-            async with RawServer(SocksProxy(server.port, password=b"secret")) as front:
-                web = asking(server.origin, f"socks5://127.0.0.1:{front.port}")
-                return await web.metadata(f"{server.origin}/m", "metadata")
+        async with (
+            RawServer(Answers(response(b"{}"))) as server,
+            RawServer(SocksProxy(server.port, password=b"secret")) as front,
+        ):
+            web = asking(server.origin, f"socks5://127.0.0.1:{front.port}")
+            return await web.metadata(f"{server.origin}/m", "metadata")
 
     with asyncio.Runner(loop_factory=ProactorLoop) as runner:
         assert runner.run(asyncio.wait_for(play(), stretched(DEADLINE))).body == b"{}"
