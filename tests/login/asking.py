@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-import struct
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bridge.login.listener import CallbackListener
+from tests.support.resetting import reset
 from tests.support.waits import stretched
 
 DEADLINE = 10.0
@@ -79,10 +77,7 @@ class Asker:
 
     def reset(self) -> None:
         """Go away without a word, as a browser that crashes."""
-        how = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-        with contextlib.suppress(OSError):  # It may have been reset already.
-            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
-        self.writer.transport.abort()
+        reset(self.writer)
 
 
 async def ask(port: int, request: bytes, address: str = "127.0.0.1", piece: int = 0) -> Answer:

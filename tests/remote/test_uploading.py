@@ -1,9 +1,7 @@
 """A request on its way up: an answer before its end, a connection that breaks, a server that takes nothing."""
 
 import asyncio
-import socket
 import ssl
-import struct
 import time
 
 import pytest
@@ -16,6 +14,7 @@ from bridge.session.events import BodyReceived, Cause, ExchangeFailed
 from tests.support.exchanging import Exchanging, only
 from tests.support.guarding import At, Guard
 from tests.support.raw_server import Answers, Peer, RawServer, Talk, response
+from tests.support.resetting import reset
 from tests.support.scripted_wire import pair
 from tests.support.waits import stretched
 
@@ -33,13 +32,6 @@ async def head_of(peer: Peer) -> bytes:
     return await peer.reader.readuntil(b"\r\n\r\n")
 
 
-def reset(peer: Peer) -> None:
-    """Close so that the client is sent a reset, as a server does that closes with something unread."""
-    sock = peer.writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.writer.transport.abort()
-
-
 def early(answer: bytes, uploads: list[Peer], *, then: str) -> Talk:
     """Answers at the head of the request, and then closes, resets, or holds the connection without reading."""
 
@@ -53,7 +45,7 @@ def early(answer: bytes, uploads: list[Peer], *, then: str) -> Talk:
             sock = peer.writer.get_extra_info("socket")
             while _in_the_system(sock):
                 await asyncio.wait({asyncio.ensure_future(asyncio.sleep(0))})
-            reset(peer)
+            reset(peer.writer)
         elif then == "hold":
             await asyncio.Event().wait()
 
@@ -183,7 +175,7 @@ async def test_a_request_of_any_size_arrives_whole_and_the_connection_serves_on(
 async def test_a_large_request_that_breaks_off_without_an_answer_is_sent_twice_and_no_more() -> None:
     async def talk(peer: Peer) -> None:
         await head_of(peer)
-        reset(peer)
+        reset(peer.writer)
 
     async with RawServer(talk) as server:
         failure = only(ExchangeFailed, await Exchanging(server.origin).post(BODY))
@@ -197,7 +189,7 @@ async def test_a_large_request_that_breaks_off_once_arrives() -> None:
     async def talk(peer: Peer) -> None:
         if len(server.peers) == 1:
             await head_of(peer)
-            reset(peer)
+            reset(peer.writer)
         else:
             await peer.request()
             await peer.send(response(b"{}", JSON))

@@ -9,7 +9,6 @@ import asyncio
 import json
 import socket
 import ssl
-import struct
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Self
 
+from tests.support.resetting import reset
 from tests.support.waits import stretched
 
 DEADLINE = 10.0
@@ -133,9 +133,7 @@ class Exchange:
     def reset(self) -> None:
         """Break the connection (RST)."""
         self.keep = False
-        sock = self._writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._writer.transport.abort()
+        reset(self._writer)
 
 
 Handler = Callable[[Exchange], Awaitable[None]]

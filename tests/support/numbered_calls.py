@@ -12,7 +12,6 @@ import contextlib
 import enum
 import re
 import socket
-import struct
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from bridge.session.events import BodyReceived, Cause, Event, EventReceived, Exc
 from bridge.session.events import StreamClosed as Closed
 from tests.support.exchanging import Exchanging
 from tests.support.raw_server import Peer, response
+from tests.support.resetting import reset
 from tests.support.waits import stretched
 
 PATIENCE = 0.02
@@ -184,10 +184,7 @@ async def leave(peer: Peer, end: End) -> None:
     if peer.writer.is_closing():
         pass
     elif end is End.RESET:
-        sock = peer.writer.get_extra_info("socket")
-        form = "hh" if sys.platform == "win32" else "ii"
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(form, 1, 0))
-        peer.writer.transport.abort()
+        reset(peer.writer)
     else:
         peer.end()
     with contextlib.suppress(OSError, TimeoutError):
