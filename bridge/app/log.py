@@ -6,14 +6,14 @@
 | file | `--log-level` | `2026-01-31T12:00:00.000+01:00 4711 warning bridge.remote: text` | at debug |
 
 Loggers are named `bridge.<room>`; those of libraries are heard only at debug. Every line passes the redactor.
-A sink that fails, blocks or is closed loses its line, and nothing else happens: logging never stops a run.
+A sink that fails, blocks or is closed loses its line, and nothing else happens: logging never stops a run. `log_stderr`
+writes to stderr.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import select
 import sys
 import threading
 import time
@@ -21,8 +21,9 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from bridge.app.log_stderr import StderrLines
 from bridge.app.redact import Redactor
 from bridge.errors import UsageError
 from bridge.protocol.words import escaped
@@ -35,6 +36,8 @@ PROGRAM = "mcp-remote-bridge"
 FORWARDED = "bridge.login.forwarded"
 """The logger of what a login process logged: that writes to the log file itself."""
 LONGEST_LINE = 500
+
+_LAST_SECONDS = 0.25
 
 
 def one_line(text: str, longest: int | None = None) -> str:
@@ -51,8 +54,9 @@ _CHATTY = ("httpx", "httpcore", "filelock", "keyring")
 class Log:
     """The configured log of one run: close it at the end, hand secrets to its `redactor` on the way."""
 
-    def __init__(self, redactor: Redactor, handlers: list[logging.Handler]) -> None:
+    def __init__(self, redactor: Redactor, handlers: list[logging.Handler], stderr: StderrLines) -> None:
         self.redactor = redactor
+        self._stderr = stderr
         self._handlers = handlers
         self._hooks = (warnings.showwarning, sys.unraisablehook, threading.excepthook)
         self._levels = [(logger, logger.level) for logger in (logging.getLogger(), logging.getLogger("bridge"))]
@@ -63,15 +67,14 @@ class Log:
         It is the one thing that bypasses redactor and cut: an authorization request holds a `state`, and the person
         may have to open it by hand. Without the verifier, which never leaves the process, it gives nobody a token.
         """
-        with suppress(Exception):
-            sys.stderr.write(f"{PROGRAM}: {one_line(words)} {one_line(url)}\n")
-            sys.stderr.flush()
+        self._stderr.write(f"{PROGRAM}: {one_line(words)} {one_line(url)}\n", is_kept=True)
 
     def close(self) -> None:
-        """Take this log's sinks off and give the interpreter its own hooks back."""
+        """Take this log's sinks off, write what waits for stderr, and give the interpreter its own hooks back."""
         for handler in self._handlers:
             logging.getLogger().removeHandler(handler)
             handler.close()
+        self._stderr.close(_LAST_SECONDS)
         for logger, level in self._levels:
             logger.setLevel(level)
         warnings.showwarning, sys.unraisablehook, threading.excepthook = self._hooks
@@ -91,7 +94,8 @@ def configure(settings: Settings) -> Log:
     redactor.add_headers(settings.headers)
     level = logging.getLevelName(settings.log_level.upper())
     debug = level == logging.DEBUG
-    stderr = StderrHandler(logging.ERROR if settings.silent else level)
+    lines = StderrLines()
+    stderr = StderrHandler(lines, logging.ERROR if settings.silent else level)
     stderr.setFormatter(LineFormatter(redactor, tracebacks=debug and not settings.silent))
     handlers: list[logging.Handler] = [stderr]
     if settings.log_file:
@@ -99,7 +103,7 @@ def configure(settings: Settings) -> Log:
         file.setFormatter(FileFormatter(redactor, tracebacks=debug))
         file.addFilter(lambda record: record.name != FORWARDED)
         handlers.append(file)
-    log = Log(redactor, handlers)
+    log = Log(redactor, handlers, lines)
     for handler in handlers:
         if not debug:
             handler.addFilter(_is_own)
@@ -152,29 +156,17 @@ class FileFormatter(LineFormatter):
 
 
 class StderrHandler(logging.Handler):
-    """Writes to the stderr of the moment, and drops a line rather than wait for a host that does not read."""
+    """Hands each line of a record to the writer of stderr."""
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, lines: StderrLines, level: int) -> None:
         super().__init__(level)
-        self._dropped = 0
+        self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's lines; say how many were dropped before them."""
-        stream = sys.stderr
-        if stream is None:  # A Windows program without a console has none.
-            return
-        # ValueError: the stream is closed. Anything else: a record that cannot be formatted.
-        with suppress(Exception):
-            text = self.format(record)
-            for line in text.split("\n"):
-                if not _takes_a_line(stream):
-                    self._dropped += 1
-                    continue
-                if self._dropped:
-                    line = f"{PROGRAM}: warning: {self._dropped} lines dropped, stderr was not read\n{line}"
-                    self._dropped = 0
-                stream.write(f"{line}\n")
-                stream.flush()
+        """Write the record's lines."""
+        with suppress(Exception):  # A record that cannot be formatted.
+            for line in self.format(record).split("\n"):
+                self._lines.write(f"{line}\n")
 
 
 class FileHandler(logging.Handler):
@@ -211,18 +203,6 @@ class FileHandler(logging.Handler):
 
 def _is_own(record: logging.LogRecord) -> bool:
     return record.name == "bridge" or record.name.startswith("bridge.")
-
-
-def _takes_a_line(stream: TextIO) -> bool:
-    # A pipe reported writable takes PIPE_BUF bytes (512 or more, 4096 on Linux) without blocking; Windows
-    # cannot ask a pipe, and a stream without a descriptor cannot block.
-    if sys.platform == "win32":
-        return True
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError):
-        return True
-    return bool(select.select([], [descriptor], [], 0)[1])
 
 
 def _take_hooks() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, missing_package
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "mcp-remote-bridge"
 LEVEL_VARIABLE = "MCP_BRIDGE_LOG_LEVEL"
+
+_LAST_SECONDS = 1.0
 
 
 def run(settings: Settings) -> int:
@@ -52,7 +52,9 @@ def defect(error: Exception, settings: Settings | None) -> BridgeError:
 
 
 def write(text: str) -> None:
-    """Write to stderr, if there is one: a host may have closed it, a Windows program without a console has none."""
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
+    """Write to stderr, if there is one, and wait a moment at the most for whoever is to read it."""
+    from bridge.app.log_stderr import StderrLines
+
+    lines = StderrLines()
+    lines.write(text, is_kept=True)
+    lines.close(_LAST_SECONDS)

@@ -39,7 +39,7 @@ OWN = {
         "app app.start host.takeover remote remote.begun remote.known_addresses remote.proxy"
     ),
     "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.sleep",
-    "the log, and what keeps secrets out of it": "app.log app.log_head app.redact",
+    "the log, and what keeps secrets out of it": "app.log app.log_stderr app.log_head app.redact",
     "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent host.lineage host.launchers",
     "whether a sign-in is stored, and the token if one is": (
         "app.authorization app.kept_record oauth oauth.record oauth.client oauth.errors oauth.recovery"

@@ -1,0 +1,135 @@
+"""Text for stderr, which a host may not read: nobody waits for it, and what cannot be kept is counted.
+
+| stderr | who writes |
+|---|---|
+| is ready, and takes a text of that length whole (POSIX: `PIPE_BUF`, 4096 bytes on Linux, 512 on macOS) | the caller |
+| is not ready; the text is longer; a pipe or file on Windows, where select takes sockets only | a thread |
+| a console of Windows; a stream without a descriptor | the caller: a person reads it, or there is nothing to wait for |
+
+The thread is there from the first text on that needs it. Where `MOST_WAITING` bytes wait, what comes is dropped until
+half of them are written; then a line tells how many. The thread writes to the descriptor and not to the stream, whose
+lock the interpreter takes when it ends: one that is never read would keep it from ending.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TextIO
+
+MOST_WAITING = 64 * 1024
+"""How many bytes wait before more is dropped: as many again as a pipe holds."""
+
+_PROGRAM = "mcp-remote-bridge"
+
+
+class StderrLines:
+    """The writer to the stderr of the moment. Each method may be called by any thread, and none raises anything."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        # The first is the one that is being written, until it is.
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._size = 0
+        self._dropped = 0
+        self._is_full = False
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+
+    def write(self, text: str, *, is_kept: bool = False) -> None:
+        """Take whole lines to be written. Those that are `is_kept` are not dropped, however much waits."""
+        stream = sys.stderr
+        if stream is None:  # A Windows program without a console has none.
+            return
+        # It may be closed, or broken; then it is lost, and nothing else happens.
+        with suppress(Exception), self._changed:
+            descriptor = _descriptor_of(stream)
+            if descriptor is None:
+                stream.write(text)
+                stream.flush()
+                return
+            data = _encoded(text, stream)
+            if not self._waiting and _takes_at_once(descriptor, len(data)):
+                data = data[os.write(descriptor, data) :]
+                if data:  # Whoever shares it made it non-blocking.
+                    self._add(descriptor, data)
+            elif (self._is_full or self._size + len(data) > MOST_WAITING) and not is_kept:
+                self._is_full = True
+                self._dropped += 1
+            else:
+                self._tell_of_dropped(descriptor)
+                self._add(descriptor, data)
+
+    def close(self, seconds: float) -> None:
+        """Wait until all is written, for so long at the most; a thread that still writes then is left alone."""
+        with self._changed:
+            self._is_closed = True
+            if self._waiting:
+                self._tell_of_dropped(self._waiting[0][0])
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting, seconds)
+
+    def _add(self, descriptor: int, data: bytes) -> None:
+        self._waiting.append((descriptor, data))
+        self._size += len(data)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="stderr", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _tell_of_dropped(self, descriptor: int) -> None:
+        if self._dropped:
+            lines = f"{self._dropped} lines" if self._dropped > 1 else "1 line"
+            text = f"{_PROGRAM}: warning: {lines} dropped, stderr was not read{os.linesep}"
+            self._dropped = 0
+            self._add(descriptor, text.encode("ascii"))
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed)
+                if not self._waiting:
+                    return
+                descriptor, data = self._waiting[0]
+            with suppress(OSError, ValueError):
+                _write_all(descriptor, data)
+            with self._changed:
+                if self._is_full and self._size - len(data) <= MOST_WAITING // 2:
+                    self._is_full = False
+                    self._tell_of_dropped(descriptor)
+                self._waiting.popleft()
+                self._size -= len(data)
+                self._changed.notify_all()
+
+
+def _descriptor_of(stream: TextIO) -> int | None:
+    """Where to write; None where the stream itself is to be written to."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return None
+    # A console takes letters, not bytes, and the stream knows how.
+    return None if sys.platform == "win32" and stream.isatty() else descriptor
+
+
+def _encoded(text: str, stream: TextIO) -> bytes:
+    return text.replace("\n", os.linesep).encode(stream.encoding or "utf-8", stream.errors or "backslashreplace")
+
+
+def _takes_at_once(descriptor: int, size: int) -> bool:
+    """Whether a text of this size is written without waiting (POSIX, write and select). Raises OSError."""
+    if sys.platform == "win32" or size > select.PIPE_BUF:
+        return False
+    return bool(select.select([], [descriptor], [], 0)[1])
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
