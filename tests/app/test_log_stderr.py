@@ -43,6 +43,11 @@ class Pipe:
                 self._received += os.read(self.reading, 1 << 16)
         return self._received.decode().splitlines(keepends=True)
 
+    def stop_reading(self) -> None:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, self.reading)
+        os.close(nothing)
+
     def close(self) -> None:
         os.close(self.reading)
         self.stream.close()
@@ -56,11 +61,15 @@ def pipe() -> Iterator[Pipe]:
 
 
 @pytest.fixture(params=[pytest.param("posix", marks=posix), "win32"])
-def lines(request: pytest.FixtureRequest, pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> StderrLines:
+def lines(request: pytest.FixtureRequest, pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> Iterator[StderrLines]:
     """A writer to that pipe, on a system that can be asked whether a pipe is ready, and on one that cannot."""
     platform = sys.platform if request.param == "posix" else "win32"
     monkeypatch.setattr(log_stderr, "sys", SimpleNamespace(platform=platform, stderr=pipe.stream))
-    return StderrLines()
+    lines = StderrLines()
+    yield lines
+    # Its thread is to be done with the descriptor before another file gets that number.
+    pipe.stop_reading()
+    lines.close(stretched(10))
 
 
 def promptly(what: Callable[[], object]) -> None:
@@ -129,9 +138,7 @@ def test_what_waits_is_written_before_the_end(lines: StderrLines, pipe: Pipe) ->
 
 
 def test_a_reader_that_is_gone_blocks_nothing(lines: StderrLines, pipe: Pipe) -> None:
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, pipe.reading)
-    os.close(nothing)
+    pipe.stop_reading()
     promptly(lambda: flood(lines))
     promptly(lambda: lines.close(stretched(10)))
 
