@@ -100,6 +100,7 @@ async def read_stored(vault: Vault, slot: str, seconds: float = READ_SECONDS) ->
     try:
         async with asyncio.timeout(seconds):
             data = await vault.load(slot)
+        place = vault.place(slot)  # It may have been taken over from where an earlier version kept it.
     except TimeoutError:
         return Stored(slot, place, problem=f"{place} gave no answer within {seconds:g} seconds")
     except BridgeError as problem:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from bridge.oauth.record import encode, tokens_slot
 from bridge.store.disk import DiskVault
+from bridge.store.file import FileVault
 from bridge.store.places import Places
 from bridge.store.roots import NAME, data_root, former_roots
 from bridge.store.system import KeyringVault
+from tests.oauth.samples import record
 from tests.store.machine import made_older
 from tests.store.packaged import Profile
 from tests.store.rings import SLOT, FolderRing
@@ -25,7 +28,9 @@ import asyncio, contextlib, json, os, sys
 from pathlib import Path
 from tests.store.packaged import Profile, packaged
 from tests.store.rings import SLOT, FolderRing
+from bridge.oauth.record import encode, tokens_slot
 from bridge.store.disk import DiskVault
+from bridge.store.file import FileVault
 from bridge.store.places import Places
 from bridge.store.roots import data_root, former_roots
 from bridge.store.system import KeyringVault
@@ -46,6 +51,42 @@ view = packaged(Profile(Path(os.environ["USERPROFILE"]))) if work["packaged"] el
 with view:
     asyncio.run(main(work))
 """
+
+
+COMMAND = """
+import contextlib, os, sys
+from pathlib import Path
+from tests.store.packaged import Profile, packaged
+
+# Only where the files are is decided as on Windows: all else has to run here.
+here, sys.platform = sys.platform, "win32"
+import bridge.store.roots
+sys.platform = here
+from bridge.cli.main import main
+
+profile = Profile(Path(os.environ["USERPROFILE"]))
+with packaged(profile) if sys.argv.pop(1) == "the package" else contextlib.nullcontext():
+    main()
+"""
+
+
+def test_the_commands_find_what_was_kept_wherever_they_are_run(tmp_path: Path) -> None:
+    """Somebody signed in from Claude's package, with an earlier version: a terminal finds it, and the package again."""
+    profile = Profile(tmp_path)
+    kept = record(userinfo_endpoint=None)
+    slot = tokens_slot(kept.server, "", "", "default")
+    FileVault(profile.package / "Local" / NAME / "credentials").write(f"{slot}.secret", encode(kept))
+    environ = {**os.environ, **profile.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def command(where: str, *words: str) -> str:
+        line = [sys.executable, "-c", COMMAND, where, *words]
+        return subprocess.run(line, env=environ, capture_output=True, text=True, timeout=stretched(60)).stdout
+
+    for where in ("a terminal", "the package"):
+        rows = json.loads(command(where, "status", "--json"))["servers"]
+        [row] = [row for row in rows if row["server"] == kept.server]  # Beside other bridges that run here.
+        assert not list(profile.local.rglob("*.secret"))
+        assert Path(row["kept_in"]).parent == tmp_path / ".mcp-remote-bridge" / "credentials"
 
 
 def running(work: dict[str, object], environ: dict[str, str]) -> subprocess.Popen[str]:

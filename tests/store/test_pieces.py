@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from bridge.store.pieces import LIMIT, PIECE, drop_pieces, load_pieces, save_pieces
 from tests.store.rings import OTHER, SLOT, WindowsRing
+from tests.support.pieces import unhurried
 
 GENERATION = "0011223344556677"
 NEXT = "8899aabbccddeeff"
@@ -20,6 +21,7 @@ def stored(data: bytes) -> WindowsRing:
     return ring
 
 
+@unhurried
 @given(st.binary(max_size=5000))
 def test_any_bytes_come_back(data: bytes) -> None:
     ring = stored(data)
@@ -29,6 +31,7 @@ def test_any_bytes_come_back(data: bytes) -> None:
     assert ring.entries == {}
 
 
+@unhurried
 @given(st.binary(max_size=4000), st.data())
 def test_a_damaged_value_is_none(data: bytes, draw: st.DataObject) -> None:
     ring = stored(data)
