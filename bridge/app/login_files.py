@@ -103,7 +103,7 @@ class LoginFiles:
     def put_history(self, slot: str, history: History) -> None:
         """Keep how they went, if it can be kept, and if what it was made of could be read.
 
-        Only who holds the login's lock may, or somebody who signs out.
+        Only who holds the login's lock may, or who signs out.
         """
         if slot in self._unread:
             return

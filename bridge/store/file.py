@@ -205,7 +205,7 @@ def _patiently(work: Callable[[], _T]) -> _T:
 
 
 def _is_passing(error: PermissionError) -> bool:
-    """Whether it may only mean that somebody has the file open, by the table above."""
+    """Whether it may only mean that another program has the file open, by the table above."""
     number = getattr(error, "winerror", None)
     if number is not None:
         return number in _PASSING

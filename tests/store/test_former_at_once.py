@@ -71,7 +71,7 @@ with packaged(profile) if sys.argv.pop(1) == "the package" else contextlib.nullc
 
 
 def test_the_commands_find_what_was_kept_wherever_they_are_run(tmp_path: Path) -> None:
-    """Somebody signed in from Claude's package, with an earlier version: a terminal finds it, and the package again."""
+    """The user signed in from Claude's package, with an earlier version: a terminal finds it, and the package again."""
     profile = Profile(tmp_path)
     kept = record(userinfo_endpoint=None)
     slot = tokens_slot(kept.server, "", "", "default")
