@@ -96,6 +96,21 @@ async def test_a_login_ends_on_its_page(chromium: Chromium, listener: CallbackLi
     assert await tab.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") != "none"
 
 
+async def test_a_short_address_leads_through_the_whole_login(chromium: Chromium, listener: CallbackListener) -> None:
+    tab = await chromium.tab()
+    async with another_site(f"{listener.redirect_uri}?{QUERY}") as url:
+        long = f"{url}&scope={'x' * 8000}"
+        visiting = asyncio.create_task(tab.visit(listener.short_address(long)))
+        (await listener.receive(judge, stretched(DEADLINE))).respond(signed_in_page(SERVER, HOST))
+        await visiting
+    assert f"Signed in to {SERVER}." in await tab.text()
+    assert tab.complaints == []
+    # The tab's history begins at the authorization server, or after it: a reload never asks for the short address.
+    assert await tab.evaluate("history.length") <= 2
+    assert await tab.evaluate("document.referrer") == ""
+    assert long in tab.requests
+
+
 async def test_the_page_asks_for_nothing_and_complains_of_nothing(
     chromium: Chromium, listener: CallbackListener
 ) -> None:

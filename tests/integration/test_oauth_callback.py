@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from bridge.login.openers import ARGUMENT
 from tests.support.bridge_process import BridgeProcess
 from tests.support.oauth_person import asked, fetch, until, visit
 from tests.support.oauth_site import LOGIN, Site
@@ -44,6 +45,16 @@ async def consenting(site: Site, host: BridgeProcess, tabs: int = 1) -> tuple[ob
     waiting = await host.ask("initialize", INITIALIZE)
     parameters = asked(await site.person.until_opened(tabs, deadline=LOGIN))
     return waiting, parameters["redirect_uri"], parameters["state"]
+
+
+async def test_a_url_that_an_opener_would_cut_is_opened_by_a_short_address() -> None:
+    async with Site() as site:
+        await site.sign_in(env={"MCP_BRIDGE_AUTHORIZE_PARAM": "hint=" + "x" * ARGUMENT})
+        (opened,) = site.person.opened
+        port = urlsplit(asked(site.authority.seen("authorize")[0].path)["redirect_uri"]).port
+        assert opened.startswith(f"http://127.0.0.1:{port}/start/")
+        assert len(opened) < 100
+        assert site.person.pages[0].status == 200
 
 
 # -- the address
