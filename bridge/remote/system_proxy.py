@@ -4,7 +4,8 @@ Hosts with a window have few variables to pass on, and the proxy that the browse
 
 | system | read from | proxies | exceptions |
 |---|---|---|---|
-| Windows | the registry, `_WINDOWS_KEY` | `ProxyServer`, while `ProxyEnable` is not 0 | `ProxyOverride` |
+| Windows | the registry, `_WINDOWS_KEY` of the user | `ProxyServer`, while `ProxyEnable` is not 0 | `ProxyOverride` |
+| Windows, `ProxySettingsPerUser` is 0 in `_WINDOWS_POLICY` | that key of the machine | the same | the same |
 | macOS | `_scproxy`, which asks SCDynamicStoreCopyProxies | http's, https'; else SOCKS 5 | a list; simple names |
 
 | an exception of | means |
@@ -12,7 +13,8 @@ Hosts with a window have few variables to pass on, and the proxy that the browse
 | Windows | names and addresses apart by `;`, with `*` and `?`; `<local>`: every name without a dot |
 | macOS | names with `*` and `?`; addresses by their beginning, `169.254`, or as a block, `10.0/16` |
 
-`urllib.request` (`getproxies`, `proxy_bypass`) reads the same, and has the same rules from Python 3.13 on: an address
+The policy is Microsoft's (IEInternals, Understanding Web Proxy Configuration). But for it, `urllib.request`
+(`getproxies`, `proxy_bypass`) reads the same, and has the same rules from Python 3.13 on: an address
 among the exceptions counts for a host that is written as an address. Its earlier versions look each name up, as no
 browser does: the name service learns it, and where it is silent each connection waits for it (CPython gh-115197). Its
 import takes longer than all that is done here, so it is not used; tests hold the two against each other.
@@ -39,6 +41,7 @@ SCUTIL_SECONDS = 2.0
 """How long `scutil` is given to answer."""
 
 _WINDOWS_KEY = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
+_WINDOWS_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
 _MOST_EXCEPTIONS = 1000
 _PARTS = r"\*+|\?|[^*?]+"
 _SCRIPT = "This system finds its proxy by a script (PAC), which the bridge does not run"
@@ -93,14 +96,18 @@ def _settings(platform: str) -> SystemSettings:
 def _windows() -> SystemSettings:
     winreg: Any = importlib.import_module("winreg")
 
-    def value(name: str) -> str:
+    def value(key: Any, name: str) -> str:
         with suppress(OSError):
             return str(winreg.QueryValueEx(key, name)[0]).strip()
         return ""
 
-    with winreg.OpenKey(winreg.HKEY_CURRENT_USER, _WINDOWS_KEY) as key:
-        enabled, server = value("ProxyEnable") not in {"", "0"}, value("ProxyServer")
-        override, script = value("ProxyOverride"), value("AutoConfigURL")
+    whose = winreg.HKEY_CURRENT_USER
+    with suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, _WINDOWS_POLICY) as key:
+        if value(key, "ProxySettingsPerUser") == "0":
+            whose = winreg.HKEY_LOCAL_MACHINE
+    with winreg.OpenKey(whose, _WINDOWS_KEY) as key:
+        enabled, server = value(key, "ProxyEnable") not in {"", "0"}, value(key, "ProxyServer")
+        override, script = value(key, "ProxyOverride"), value(key, "AutoConfigURL")
     if not enabled or not server:
         return SystemSettings({}, unused=_SCRIPT if script else "")
     proxies: dict[str, str] = {}

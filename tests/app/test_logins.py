@@ -48,10 +48,13 @@ class World:
         self.environ: dict[str, str] = {}
         """What the last process that was started got."""
         self.desktop = Desktop()
+        self.searched: dict[str, str] = {}
+        """What the desktop was looked for with, by programs that get it."""
         monkeypatch.setattr(logins_module, "desktop_here", self._desktop_here)
         monkeypatch.setattr(logins_module, "start_detached", self._start)
 
     async def _desktop_here(self, environ: Mapping[str, str]) -> Desktop:
+        self.searched = dict(environ)
         return self.desktop
 
     def logins(self) -> Logins:
@@ -135,7 +138,7 @@ async def test_the_process_gets_no_variable_that_the_settings_name(
     await heard(await world.logins().join_or_start(make_order(settings, None, None, ""), yes))
     assert world.environ["OTHER"] == "a value"
     assert world.environ["PATH"] == os.environ["PATH"]
-    assert not {"MY_KEY", "MCP_BRIDGE_CLIENT_SECRET"} & world.environ.keys()
+    assert not {"MY_KEY", "MCP_BRIDGE_CLIENT_SECRET"} & (world.environ.keys() | world.searched.keys())
     assert world.started[0].settings.secret_variables == ()
 
 

@@ -22,32 +22,17 @@ from bridge.remote.system_proxy import names_script, system_proxy, unused_settin
 
 URL = "https://mcp.corp.example/mcp"
 KEY = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
+POLICY = r"SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
+Values = dict[str, Any]
 
 
-class FakeRegistry(types.ModuleType):
-    """The registry as `winreg` gives it: a missing value raises FileNotFoundError, a number comes as an int."""
+class FakeKey:
+    """An open key: a missing value raises FileNotFoundError, a number comes as an int."""
 
-    HKEY_CURRENT_USER = 1
-
-    def __init__(self, values: dict[str, Any] | None) -> None:
-        super().__init__("winreg")
+    def __init__(self, values: Values) -> None:
         self.values = values
 
-    def OpenKey(self, root: int, path: str) -> FakeRegistry:
-        assert (root, path) == (1, KEY)
-        if self.values is None:
-            raise FileNotFoundError(2, "The system cannot find the file specified")
-        return self
-
-    def QueryValueEx(self, key: FakeRegistry, name: str) -> tuple[Any, int]:
-        assert key is self
-        assert self.values is not None
-        if name not in self.values:
-            raise FileNotFoundError(2, "The system cannot find the file specified")
-        value = self.values[name]
-        return value, 4 if isinstance(value, int) else 1
-
-    def __enter__(self) -> FakeRegistry:
+    def __enter__(self) -> FakeKey:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,13 +42,35 @@ class FakeRegistry(types.ModuleType):
         pass
 
 
+class FakeRegistry(types.ModuleType):
+    """The registry as `winreg` gives it. `keys` are the values by root and path."""
+
+    HKEY_CURRENT_USER = 1
+    HKEY_LOCAL_MACHINE = 2
+
+    def __init__(self, keys: dict[tuple[int, str], Values]) -> None:
+        super().__init__("winreg")
+        self.keys = keys
+
+    def OpenKey(self, root: int, path: str) -> FakeKey:
+        if (root, path) not in self.keys:
+            raise FileNotFoundError(2, "The system cannot find the file specified")
+        return FakeKey(self.keys[root, path])
+
+    def QueryValueEx(self, key: FakeKey, name: str) -> tuple[Any, int]:
+        if name not in key.values:
+            raise FileNotFoundError(2, "The system cannot find the file specified")
+        value = key.values[name]
+        return value, 4 if isinstance(value, int) else 1
+
+
 Put = Callable[..., None]
 
 
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> Put:
     def put(**values: Any) -> None:
-        monkeypatch.setitem(sys.modules, "winreg", FakeRegistry(values))
+        monkeypatch.setitem(sys.modules, "winreg", FakeRegistry({(1, KEY): values}))
 
     return put
 
@@ -174,9 +181,22 @@ def test_linux_has_no_such_settings(windows: Put) -> None:
 
 
 def test_a_registry_without_the_key_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "winreg", FakeRegistry(None))
+    monkeypatch.setitem(sys.modules, "winreg", FakeRegistry({}))
     assert found(URL, "win32") is None
     assert unused_proxy(URL, {}, "win32") == ""
+
+
+@pytest.mark.parametrize(
+    ("per_user", "expected"), [(0, "http://machine:1"), (1, "http://user:1"), (None, "http://user:1")]
+)
+def test_a_policy_may_say_that_the_machines_settings_count(
+    monkeypatch: pytest.MonkeyPatch, per_user: int | None, expected: str
+) -> None:
+    user, machine = ({"ProxyEnable": 1, "ProxyServer": f"{whose}:1"} for whose in ("user", "machine"))
+    policy: Values = {} if per_user is None else {"ProxySettingsPerUser": per_user}
+    keys = {(1, KEY): user, (2, KEY): machine, (2, POLICY): policy}
+    monkeypatch.setitem(sys.modules, "winreg", FakeRegistry(keys))
+    assert found(URL, "win32") == expected
 
 
 def test_a_python_without_the_module_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
