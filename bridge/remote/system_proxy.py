@@ -14,10 +14,10 @@ Hosts with a window have few variables to pass on, and the proxy that the browse
 | macOS | names with `*` and `?`; addresses by their beginning, `169.254`, or as a block, `10.0/16` |
 
 The policy is Microsoft's (IEInternals, Understanding Web Proxy Configuration). But for it, `urllib.request`
-(`getproxies`, `proxy_bypass`) reads the same, and has the same rules from Python 3.13 on: an address
-among the exceptions counts for a host that is written as an address. Its earlier versions look each name up, as no
-browser does: the name service learns it, and where it is silent each connection waits for it (CPython gh-115197). Its
-import takes longer than all that is done here, so it is not used; tests hold the two against each other.
+(`getproxies`, `proxy_bypass`) reads the same, and has the same rules in releases of Python since March 2024: an address
+among the exceptions counts for a host that is written as an address. Before, it looked each name up, as no browser
+does: the name service learned it, and where it was silent each connection waited for it (CPython gh-115197). Its import
+takes longer than all that is done here, so it is not used; tests hold the two against each other.
 
 | not supported | how it is noticed |
 |---|---|
