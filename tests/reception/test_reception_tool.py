@@ -321,6 +321,13 @@ def test_what_is_to_be_read_first_stands_before_the_link(revision: str, is_open:
     assert 350 < text.count("x") < 450, "no more than is read out"
 
 
+def test_it_is_told_where_the_link_is_too_long_to_be_shown() -> None:
+    book = ReceptionPlaybook().received(is_open=False)
+    book.calls(1)
+    book.shows("https://as.example/in?" + 5000 * "x", warnings=("It moved",))
+    assert "Tell the user first: It moved. The link is too long to be shown here" in book.text(1)
+
+
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
 def test_a_host_that_opens_links_shows_it_with_its_question(revision: str) -> None:
     book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
