@@ -17,9 +17,9 @@ The rules are those of `oauth.reach`; what they need is found here. The MCP serv
 | the MCP server's own | addresses that are not open are left out; those like its own are open at its own origin |
 | any other | one address that is not open refuses all of them |
 
-Before the server's reach is known, its own origin may be at any address, as for the relay. Where tokens are renewed or
-revoked, the network may be another than it was at the sign-in: there the origin may be at any address but those of this
-machine.
+Before the server's reach is known, its own origin may be at any address, but at none of this machine where its name has
+a public one as well, as for the relay. Where tokens are renewed or revoked, the network may be another than it was at
+the sign-in: there the origin may be at any address but those of this machine.
 """
 
 from __future__ import annotations
@@ -123,6 +123,8 @@ class Judge:
             raise self._refused(parts, host, server, what)
         found = await self._found(parts, what)
         if host == self._host:
+            if any(reach_of(address) is Reach.PUBLIC for address in found):
+                opens -= _THIS_MACHINE
             usable = [address for address in found if reach_of(address) in opens]
         else:
             usable = [] if first_outside(found, opens) else found

@@ -23,6 +23,7 @@ from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.lookups import Lookups, NameServiceSilent
 from bridge.remote.proxy import WITH_SETTINGS, Proxy, ProxyRefused, unused_proxy
+from bridge.remote.whereabouts import Whereabouts
 from bridge.remote.wire import Wire
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Way:
         self.on_delay: Callable[[NotConnected], None] | None = None
         self._lookups = lookups or Lookups()
         self._unused: str | None = None
+        # A proxy's name is the user's own.
+        self._whereabouts = Whereabouts() if proxy is None else None
 
     @property
     def is_forwarded(self) -> bool:
@@ -124,7 +127,9 @@ class Way:
         try:
             async with asyncio.timeout(seconds):
                 host, port = self.first_hop
-                wire = await open_wire(host, port, begun, lookups=self._lookups, begins=progress.begins)
+                wire = await open_wire(
+                    host, port, begun, lookups=self._lookups, whereabouts=self._whereabouts, begins=progress.begins
+                )
                 if self.proxy is not None:
                     if self.proxy.scheme == "https" and self.tls is not None:
                         progress.begins("handshake")

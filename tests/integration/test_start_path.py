@@ -36,7 +36,7 @@ OWN = {
         " config.child_environment config.signing_in config.host_names"
     ),
     "what is begun while the rest is imported": (
-        "app app.start host.takeover remote remote.begun remote.known_addresses remote.proxy"
+        "app app.start host.takeover remote remote.begun remote.known_addresses remote.whereabouts remote.proxy"
     ),
     "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.sleep",
     "the log, and what keeps secrets out of it": "app.log app.log_stderr app.log_head app.redact",

@@ -221,6 +221,12 @@ async def test_where_nothing_was_refused_yet_the_first_answer_of_the_own_origin_
     assert judge.reach == "public"
 
 
+async def test_before_that_a_name_with_a_public_address_is_not_asked_on_this_machine() -> None:
+    mixed = ["127.0.0.1", "169.254.169.254", "8.8.8.8", "::1", "10.0.0.5"]
+    judge = judging(refused_at=None, names=NameService(mcp_example=[mixed]))
+    assert await found(judge, "https://mcp.example/mcp") == ["8.8.8.8", "10.0.0.5"]
+
+
 # -- a proxy
 
 

@@ -175,18 +175,21 @@ def leads_inside(endpoint: str, address: str, *more: str) -> Play:
 
 async def one_more_record(scene: Scene) -> Outcome:
     """The server's name has one more record, of this machine."""
+    await scene.cover(LOOPBACK)
     scene.records[scene.host] = [PUBLIC, LOOPBACK]
     return await leads_inside("registration_endpoint", LOOPBACK)(scene)
 
 
 async def all_records(scene: Scene) -> Outcome:
     """The server's name has records of all that is inside."""
+    await scene.cover(METADATA)
     scene.records[scene.host] = [METADATA, PUBLIC, NEAR]
     return await leads_inside("registration_endpoint", METADATA)(scene)
 
 
 async def by_command(scene: Scene) -> Outcome:
     """The same, where the user signs in by a command."""
+    await scene.cover(LOOPBACK)
     scene.records[scene.host] = [PUBLIC, LOOPBACK]
     scene.site.authority.metadata_changes = {"registration_endpoint": scene.inside(LOOPBACK)}
     return await scene.fails_by_command()
