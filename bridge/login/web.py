@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
+from bridge.config import localhost_addresses
 from bridge.login.aside import aside, may_stand_still
 from bridge.login.failures import explain
 from bridge.login.judging import Judge
@@ -182,7 +183,7 @@ class Web:
         short = httpx.Timeout(_TOTAL_SECONDS, connect=min(_SHORT, self._connect_timeout))
         problem: httpx.HTTPError = httpx.ConnectError("there is no address to connect to")
         async with httpx.AsyncClient(
-            verify=self._context(parts), proxy=proxy, trust_env=False, timeout=limits, follow_redirects=False
+            verify=self._context(parts), proxy=_known(proxy), trust_env=False, timeout=limits, follow_redirects=False
         ) as client:
             for address in (*addresses,) or (None,):
                 request = client.build_request(
@@ -284,6 +285,18 @@ def _no_url(url: str, what: str) -> SignInError:
         f"The {what} at {url} redirects to something that is no URL.",
         hint="The fault is the server's; tell its operator.",
     )
+
+
+def _known(proxy: httpx.Proxy | None) -> httpx.Proxy | None:
+    """A proxy on this machine by its address: the name `localhost` is not looked up (RFC 6761 6.3).
+
+    One that speaks TLS needs the name for that.
+    """
+    if proxy is None or proxy.url.scheme == "https" or not (known := localhost_addresses(proxy.url.host)):
+        return proxy
+    import httpx
+
+    return httpx.Proxy(proxy.url.copy_with(host=known[0]), auth=proxy.auth)
 
 
 def _at(parts: SplitResult, address: str) -> str:

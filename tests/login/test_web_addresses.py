@@ -208,6 +208,17 @@ async def test_a_proxy_is_told_the_name_and_nothing_is_resolved_here(monkeypatch
     assert known.asked == []
 
 
+async def test_a_proxy_on_this_machine_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = names(monkeypatch)
+    talk = Answers(response(b"", b"connection: close", status=b"403 Forbidden"))
+    async with RawServer(talk) as proxy:
+        web = public(proxy=(f"http://localhost:{proxy.port}", ("user", "word")))
+        with pytest.raises(Unavailable):
+            await web.metadata("https://as.example/a", "document")
+    assert b"proxy-authorization: basic dxnlcjp3b3jk" in talk.requests[0].lower()
+    assert known.asked == []
+
+
 async def test_a_proxy_is_not_asked_for_what_is_private_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch)
     async with RawServer(Answers()) as proxy:
