@@ -94,15 +94,6 @@ async def test_the_option_holds_at_the_first_sign_in() -> None:
         assert site.person.opened == []
 
 
-async def test_of_several_it_is_the_one_that_the_option_names() -> None:
-    async with moving() as (site, second):
-        move(site, second)
-        site.server.metadata_changes = {"authorization_servers": [site.authority.issuer, second.issuer]}
-        await site.sign_in("--issuer", second.issuer, env=ENV)
-        assert site.authority.seen("authorize") == []
-        assert len(second.forms("authorization_code")) == 1
-
-
 async def test_a_move_is_told_on_stderr_and_on_a_page_before_the_sign_in() -> None:
     async with moving(own_client=False) as (site, second), site.bridge(log="info") as host:
         await site.begin(host)
@@ -129,18 +120,3 @@ async def test_a_move_is_told_by_the_tool() -> None:
             for words in ("Tell the user first", site.authority.issuer, second.issuer):
                 assert words in text
             assert text.index("Tell the user first") < text.index(second.url("authorize"))
-
-
-async def test_a_file_that_is_damaged_keeps_the_secret_at_home() -> None:
-    async with moving() as (site, second):
-        await site.sign_in(env=ENV)
-        await logout(site, site.server.url)
-        (path,) = [path for path in site.person.files() if path.suffix == ".issuers"]
-        path.write_bytes(b"{")
-        move(site, second)
-        message = await refused(site)
-        assert str(path) in message
-        command = message[message.index("mcp-remote-bridge logout") :].split()[1:]
-        await logout(site, *command[1:])
-        assert not path.exists()
-        await site.sign_in(env=ENV)
