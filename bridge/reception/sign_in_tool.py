@@ -92,11 +92,10 @@ class Standing:
             if self.problem:
                 return f"The last sign-in failed: {sentence(self.problem)}"
             return "No sign-in is under way."
-        warned = "".join(f"Tell the user first: {sentence(text)} " for text in self.warnings)
         if self.is_too_long:
             opened = "A browser was opened on the sign-in page. " if self.is_open else ""
             return (
-                f"{warned}{opened}The link is too long to be shown here; to see it, the user runs this in a terminal: "
+                f"{opened}The link is too long to be shown here; to see it, the user runs this in a terminal: "
                 f"mcp-remote-bridge login {self.server_url}"
             )
         if not self.url:
@@ -106,6 +105,7 @@ class Standing:
         time = f" ({_about(left)} left)" if left > 0 else ""
         # On a line of its own, so that nothing beside it is taken for a part of it.
         link = f"opens this link in a browser{code}{time}:\n{self.url}\n"
+        warned = "".join(f"Tell the user first: {sentence(text)} " for text in self.warnings)
         if self.is_open:
             return f"{warned}A browser was opened on the sign-in page. If the page does not show, the user {link}"
         return f"{warned}To sign in, the user {link}"
