@@ -7,13 +7,12 @@
 
 Loggers are named `bridge.<room>`; those of libraries are heard only at debug. Every line passes the redactor.
 A sink that fails, blocks or is closed loses its line, and nothing else happens: logging never stops a run. `log_stderr`
-writes to stderr.
+writes to stderr, `log_file` to the file.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -25,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.app.log_stderr import StderrLines
 from bridge.app.redact import Redactor
-from bridge.errors import UsageError
 from bridge.protocol.words import escaped
 
 if TYPE_CHECKING:
@@ -170,34 +168,22 @@ class StderrHandler(logging.Handler):
 
 
 class FileHandler(logging.Handler):
-    """Appends to a file that only its owner can read, one write a record."""
+    """Appends to the log file, one write a record. Raises `UsageError` where that is not to be had."""
 
     def __init__(self, path: Path, level: int) -> None:
+        from bridge.app.log_file import LogFile
+
         super().__init__(level)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        try:
-            self._file = os.open(path, flags, 0o600)
-        except FileNotFoundError:
-            # Not made: a path with a mistake in it would leave folders nobody wanted, and its log would not be found.
-            raise UsageError(
-                f"The log file {path} cannot be opened: the folder {path.absolute().parent} does not exist.",
-                hint="Make that folder, or give another file with --log-file.",
-            ) from None
-        except OSError as error:
-            hint = "It is a folder; name a file in it." if path.is_dir() else "Give another file with --log-file."
-            raise UsageError(f"The log file {path} cannot be opened: {error.strerror}.", hint=hint) from None
+        self._file = LogFile(path)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record; a full disk loses it."""
         with suppress(Exception):
-            os.write(self._file, f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
+            self._file.write(f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Close the file. Closing twice does no harm."""
-        file, self._file = self._file, -1
-        if file >= 0:
-            with suppress(OSError):
-                os.close(file)
+        self._file.close()
         super().close()
 
 
