@@ -6,8 +6,8 @@
 | Windows | a handle with FILE_APPEND_DATA and not FILE_WRITE_DATA: it writes at the end only | NtCreateFile |
 
 The C runtime of Windows makes two steps of O_APPEND, so of lines that copies write at once some are lost
-(python/cpython#86772); a descriptor for such a handle, without O_APPEND, makes one. On network file systems there may be
-two anywhere.
+(python/cpython#86772); a descriptor for such a handle, without O_APPEND, makes one. On network file systems there may
+be two anywhere.
 
 | what bears the name | what follows |
 |---|---|

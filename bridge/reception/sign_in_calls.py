@@ -202,7 +202,7 @@ class SignInCalls:
         standing = self._standing
         if standing.is_open:
             return  # The browser shows the page: there is nothing to ask or to tell.
-        is_asked = call.asks and standing.url != self._unasked_url
+        is_asked = call.asks and standing.url != self._unasked_url and not standing.is_too_long
         if is_asked and sign_in_tool.is_safe_link(standing.url):
             self._ask(call)
         elif standing.needs_hands and self._told_url != standing.url:

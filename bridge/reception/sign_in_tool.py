@@ -26,7 +26,7 @@ class Standing:
     """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
 
     `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`, `warnings`: see `SignInShown`; `url` is
-    empty while it is not known, and where it `is_too_long`. `problem`: why the last sign-in failed. `trouble`: why the
+    empty while it is not known. `problem`: why the last sign-in failed. `trouble`: why the
     server opened no session, though the user is signed in. `tools`: how many tools the server listed when the host
     asked last, None where it has not asked. `product`: what the host is called.
     """
@@ -40,13 +40,17 @@ class Standing:
         self.url = ""
         self.user_code = ""
         self.is_open = False
-        self.is_too_long = False
         self.warnings: tuple[str, ...] = ()
         self.problem = ""
         self.trouble = ""
         self.tools: int | None = None
         self.product = "the host"
         self._ends_at = 0.0
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the link is longer than what is put before a model or handed to the host."""
+        return len(self.url) > _LONGEST_LINK
 
     @property
     def needs_hands(self) -> bool:
@@ -63,13 +67,12 @@ class Standing:
         self.is_under_way = True
         self.tools = None
         self.url = self.user_code = self.problem = self.trouble = ""
-        self.is_open = self.is_too_long = False
+        self.is_open = False
         self.warnings = ()
 
     def show(self, event: SignInShown) -> None:
         """It is known what the user has to do. A link that no browser should be given is none."""
-        self.is_too_long = len(event.url) > _LONGEST_LINK
-        self.url = event.url if not self.is_too_long and _is_web_link(event.url) else ""
+        self.url = event.url if _is_web_link(event.url) else ""
         self.user_code = event.user_code if re.fullmatch(_CODE, event.user_code) else ""
         self.is_open = event.is_open
         self.warnings = tuple(shown(text, _MOST_WARNING) for text in event.warnings[:_MOST_WARNINGS])
@@ -92,10 +95,11 @@ class Standing:
             if self.problem:
                 return f"The last sign-in failed: {sentence(self.problem)}"
             return "No sign-in is under way."
+        warned = "".join(f"Tell the user first: {sentence(text)} " for text in self.warnings)
         if self.is_too_long:
             opened = "A browser was opened on the sign-in page. " if self.is_open else ""
             return (
-                f"{opened}The link is too long to be shown here; to see it, the user runs this in a terminal: "
+                f"{warned}{opened}The link is too long to be shown here; to see it, the user runs this in a terminal: "
                 f"mcp-remote-bridge login {self.server_url}"
             )
         if not self.url:
@@ -105,7 +109,6 @@ class Standing:
         time = f" ({_about(left)} left)" if left > 0 else ""
         # On a line of its own, so that nothing beside it is taken for a part of it.
         link = f"opens this link in a browser{code}{time}:\n{self.url}\n"
-        warned = "".join(f"Tell the user first: {sentence(text)} " for text in self.warnings)
         if self.is_open:
             return f"{warned}A browser was opened on the sign-in page. If the page does not show, the user {link}"
         return f"{warned}To sign in, the user {link}"
