@@ -14,7 +14,6 @@ Nothing of it is on the host's stdio: the order comes on a pipe, one line goes b
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -26,6 +25,7 @@ import msgspec
 
 from bridge.app import log
 from bridge.app.endings import end_for_certain
+from bridge.app.event_loop import run_on_loop
 from bridge.app.log_head import log_head
 from bridge.app.login_files import LoginFiles, Notice
 from bridge.app.login_order import (
@@ -66,7 +66,7 @@ def run_login_process() -> int:
     with _configure_log(order.settings) as logging_to:
         log_head(order.settings, "a sign-in, in a process of its own")
         try:
-            asyncio.run(_run(order, logging_to, platform_places()))
+            run_on_loop(_run(order, logging_to, platform_places()))
         except BridgeError as problem:
             _logger.warning("the sign-in was not begun: %s", problem)
             answer(Unable(problem.message, problem.hint))

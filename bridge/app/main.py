@@ -16,6 +16,7 @@ from bridge.app import log
 from bridge.app.authorization import Authorization
 from bridge.app.bridge import Bridge
 from bridge.app.endings import end_for_certain, stop_on_signals
+from bridge.app.event_loop import run_on_loop
 from bridge.app.log_head import begin_log
 from bridge.config import Settings
 from bridge.host.output import HostOutput
@@ -43,7 +44,7 @@ def run(settings: Settings, begun: Begun) -> int:
     stdin, stdout = begun.descriptors
     with log.configure(settings) as logging_to:
         begin_log(settings, "a run of the bridge")
-        asyncio.run(_run(settings, begun, logging_to, stdin, stdout))
+        run_on_loop(_run(settings, begun, logging_to, stdin, stdout))
         if os.isatty(stdin):
             _logger.info("stopped")
     return 0

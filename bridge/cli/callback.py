@@ -20,11 +20,10 @@ def callback(url: str | None) -> None:
     URL is the address at which the browser ended, in quotes. Without it, the address is read from stdin. It is given to
     the sign-in under way on this machine that it belongs to.
     """
-    import asyncio
-
     from bridge.app.callbacks import hand_over
+    from bridge.app.event_loop import run_on_loop
 
-    taken = asyncio.run(hand_over(_typed() if url is None else url))
+    taken = run_on_loop(hand_over(_typed() if url is None else url))
     click.echo(f"Signed in to {named(taken.server, taken.profile)}.")
 
 

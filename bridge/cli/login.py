@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from bridge.app.event_loop import run_on_loop
 from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
 from bridge.cli.named import target_of
 from bridge.cli.options import login_options
@@ -81,7 +82,7 @@ def _sign_in(settings: Settings) -> SignedIn:
     with configure(settings):
         begin_log(settings, "the command login")
         try:
-            return asyncio.run(attend())
+            return run_on_loop(attend())
         except KeyboardInterrupt:
             terminal.say(terminal.on_interrupt)
             sys.exit(130)

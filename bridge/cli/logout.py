@@ -37,7 +37,7 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
     NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
     to (linear for mcp.linear.app).
     """
-    import asyncio
+    from bridge.app.event_loop import run_on_loop
 
     if every == (name is not None):
         raise UsageError(
@@ -45,10 +45,10 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
             hint="mcp-remote-bridge status lists what you are signed in to.",
         )
     if name is None:
-        are_removed = asyncio.run(_every(options["token_store"], registration=registration))
+        are_removed = run_on_loop(_every(options["token_store"], registration=registration))
     else:
         target = target_of(ctx, name, options)
-        are_removed = asyncio.run(_one(target, options["token_store"], registration=registration))
+        are_removed = run_on_loop(_one(target, options["token_store"], registration=registration))
     if not are_removed:
         ctx.exit(1)
 

@@ -181,8 +181,7 @@ def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:
 
 
 def _known(options: Mapping[str, Any]) -> list[Known]:
-    import asyncio
-
+    from bridge.app.event_loop import run_on_loop
     from bridge.app.sign_ins import known_sign_ins
 
-    return asyncio.run(known_sign_ins(options["token_store"]))
+    return run_on_loop(known_sign_ins(options["token_store"]))

@@ -28,12 +28,12 @@ def status(as_json: bool, token_store: Any) -> None:
     It also says how many of the servers' answers are kept. No server is asked, except for the account's name where the
     token does not hold it.
     """
-    import asyncio
     import json
 
+    from bridge.app.event_loop import run_on_loop
     from bridge.app.overview import kept_of_others, overview_here
 
-    rows = asyncio.run(overview_here(token_store, _uses))
+    rows = run_on_loop(overview_here(token_store, _uses))
     notes = host_entries().notes
     now = time.time()
     others, kept = kept_of_others(rows)

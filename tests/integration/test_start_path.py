@@ -38,7 +38,7 @@ OWN = {
     "what is begun while the rest is imported": (
         "app app.start host.takeover remote remote.begun remote.known_addresses remote.whereabouts remote.proxy"
     ),
-    "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.sleep",
+    "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.event_loop app.sleep",
     "the log, and what keeps secrets out of it": "app.log app.log_stderr app.log_head app.redact",
     "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent host.lineage host.launchers",
     "whether a sign-in is stored, and the token if one is": (
