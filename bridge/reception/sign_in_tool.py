@@ -99,8 +99,8 @@ class Standing:
         if self.is_too_long:
             opened = "A browser was opened on the sign-in page. " if self.is_open else ""
             return (
-                f"{warned}{opened}The link is too long to be shown here; to see it, the user runs this in a terminal: "
-                f"mcp-remote-bridge login {self.server_url}"
+                f"{warned}{opened}The link is too long to be shown here; to see it, the user runs this in a terminal:\n"
+                f"mcp-remote-bridge login {self.server_url}\n"
             )
         if not self.url:
             return "The sign-in is being prepared; there is no link yet."
