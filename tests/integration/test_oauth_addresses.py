@@ -31,7 +31,7 @@ REFUSED = {
     "private to loopback": LOOPBACK,
     "allowed to loopback": LOOPBACK,
 }
-SERVED = ("public", "private", "allowed", "own name elsewhere")
+SERVED = ("public", "private", "renewed", "allowed", "own name elsewhere")
 
 
 @pytest.fixture(scope="module")

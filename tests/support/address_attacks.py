@@ -226,6 +226,17 @@ async def mixed_authority(scene: Scene) -> Outcome:
     return await scene.fails()
 
 
+async def renewed(scene: Scene) -> Outcome:
+    """A later run renews the token where the first one signed in."""
+    scene.site.authority.lifetime = 2.0
+    await scene.signs_in()
+    await scene.site.until_expired()
+    outcome = await scene.signs_in()
+    assert scene.site.authority.forms("refresh_token")
+    assert outcome.opened == 1
+    return outcome
+
+
 async def own_name_elsewhere(scene: Scene) -> Outcome:
     """The name service says that a name below `localhost` is elsewhere."""
     scene.records["app.localhost"] = [PUBLIC]
@@ -251,6 +262,7 @@ SCENES: dict[str, tuple[str, str, Play]] = {
     "own name elsewhere": (PUBLIC, PUBLIC_TOO, own_name_elsewhere),
     "public": (PUBLIC, PUBLIC_TOO, Scene.signs_in),
     "private": (NEAR, NEAR_TOO, Scene.signs_in),
+    "renewed": (NEAR, NEAR_TOO, renewed),
     "allowed": (PUBLIC, NEAR_TOO, lambda scene: scene.signs_in("--allow-private")),
 }
 
