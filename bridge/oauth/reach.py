@@ -70,9 +70,9 @@ _NETWORKS = tuple(
     (ipaddress.ip_network(network), reach)
     for reach, networks in (
         (Reach.LOOPBACK, "127.0.0.0/8 0.0.0.0/8 ::1/128 ::/128"),
-        # Metadata at EC2, Google Cloud, Alibaba Cloud, and Azure's platform: by their documentation.
-        (Reach.LINK_LOCAL, "169.254.0.0/16 fe80::/10 fd00:ec2::254/128 fd20:ce::254/128 100.100.100.200/32"),
-        (Reach.LINK_LOCAL, "168.63.129.16/32"),
+        (Reach.LINK_LOCAL, "169.254.0.0/16 fe80::/10"),
+        # Metadata and credentials at EC2 and EKS, Google Cloud, Scaleway, Alibaba Cloud, Azure: by their documentation.
+        (Reach.LINK_LOCAL, "fd00:ec2::/32 fd20:ce::254/128 fd00:42::42/128 100.100.100.200/32 168.63.129.16/32"),
         (Reach.SHARED, "100.64.0.0/10 fd7a:115c:a1e0::/48"),
         (Reach.STAND_IN, "198.18.0.0/15 fc00::/18"),
         (Reach.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"),
