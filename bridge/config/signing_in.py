@@ -31,6 +31,7 @@ OWNED_PARAMETERS = frozenset(
 
 _VISIBLE = r"[\x21-\x7e]+"
 _SCOPE = r"[\x20\x21\x23-\x5b\x5d-\x7e]*"  # RFC 6749 3.3
+CALLBACK_HOST, CALLBACK_PATH = "localhost", "/callback"
 _HOSTS = ("localhost", "127.0.0.1", "[::1]")  # No other address is listened on.
 _PATH = r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*"
 _PROFILE = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}"
@@ -55,8 +56,8 @@ class SignInSettings(msgspec.Struct, frozen=True):
     resource: str | None = None
     authorize_params: tuple[tuple[str, str], ...] = ()
     callback_port: int | None = None
-    callback_host: str = "localhost"
-    callback_path: str = "/callback"
+    callback_host: str = CALLBACK_HOST
+    callback_path: str = CALLBACK_PATH
     grant: Grant = "authorization-code"
     login_timeout: float = 300.0
     answer_within: float | None = 2.0
@@ -97,6 +98,11 @@ class SignInSettings(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Without what may be a secret."""
         return repr_without(self, "client_secret", "authorize_params")
+
+    @property
+    def has_own_callback(self) -> bool:
+        """Whether the user says where the answer comes to, for a server that wants exactly that."""
+        return (self.callback_port, self.callback_host, self.callback_path) != (None, CALLBACK_HOST, CALLBACK_PATH)
 
     def _check_callback(self) -> None:
         if self.callback_port is not None and not 0 < self.callback_port < 65536:

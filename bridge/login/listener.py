@@ -107,7 +107,7 @@ class CallbackListener:
     def __init__(self, port: int, host: str, path: str) -> None:
         self.port = port
         named = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        self.redirect_uri = f"http://{named}:{port}{path}"
+        self._base = f"http://{named}:{port}"
         self._path = path
         # Whatever the redirect URI names, this is where we are bound.
         self._origin = f"http://127.0.0.1:{port}"
@@ -143,6 +143,19 @@ class CallbackListener:
                 one.close()
             raise
         return listener
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the answer is taken."""
+        return self.redirect_uri_at(self._path)
+
+    def redirect_uri_at(self, path: str) -> str:
+        """What `redirect_uri` would be at another path."""
+        return f"{self._base}{path}"
+
+    def take_at(self, redirect_uri: str) -> None:
+        """Take the answer at this one of `redirect_uri_at`, and nowhere else. Before anybody can know of another."""
+        self._path = redirect_uri.removeprefix(self._base)
 
     def offer(self, page: bytes) -> str:
         """Show `page` (UTF-8 HTML) at the address that is returned, until `close`; a request for it is no answer."""

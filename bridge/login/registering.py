@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -18,7 +18,14 @@ from bridge.errors import BridgeError
 from bridge.login.web import Reply, Web
 from bridge.oauth import registration
 from bridge.oauth.client import Client
-from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, SignInError, Unavailable
+from bridge.oauth.errors import (
+    ClientUnknown,
+    MetadataError,
+    RedirectUriRefused,
+    RegistrationFailed,
+    SignInError,
+    Unavailable,
+)
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import client_slot, decode_client, encode_client
 from bridge.oauth.request import Pending, authorization_url
@@ -47,7 +54,9 @@ class Keeping(Protocol):
 class Registrar:
     """Knows who the bridge is to each authorization server.
 
-    A registration is for one issuer and one redirect URI; where that is empty, for the device grant (RFC 8628).
+    A registration is for one issuer and one redirect URI; where that is empty, for the device grant (RFC 8628). Of the
+    redirect URIs that are given, the first is wanted; the last is the plain one, which clients have that are not
+    registered here (`oauth.mix_up` says why). A registration from before keeps its own.
     """
 
     def __init__(self, settings: SignInSettings, web: Web, keeping: Keeping, conceal: Callable[[str], None]) -> None:
@@ -57,9 +66,11 @@ class Registrar:
         self._conceal = conceal
 
     async def client(
-        self, server: AuthorizationServer, redirect_uri: str, wanted: tuple[str, ...]
+        self, server: AuthorizationServer, redirect_uris: Sequence[str], wanted: tuple[str, ...]
     ) -> tuple[Client, bool]:
         """The client to be, and whether it is a registration from before; `wanted` are the scopes to be asked for.
+
+        The redirect URI of a dynamic registration is the client's own; of any other client, the last of those given.
 
         Raises `RegistrationFailed` where there is no way, `Unavailable` where there may be one later, and another
         `SignInError` for a new one whose secret cannot be kept: a secret that is lost cannot be had again (RFC 7591
@@ -72,20 +83,26 @@ class Registrar:
             if server.client_id_metadata_document_supported:
                 return registration.document_client(settings.client_metadata_url), False
             _logger.info("%s does not accept client metadata documents", server.issuer)
-        slot = client_slot(server.issuer, redirect_uri)
-        client = await self._kept(slot)
-        if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):
-            self._conceal(client.secret)
-            return client, True
-        client = await self._register(server, redirect_uri, " ".join(wanted))
+        outdated = []
+        for redirect_uri in redirect_uris:
+            client = await self._kept(client_slot(server.issuer, redirect_uri))
+            if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):
+                self._conceal(client.secret)
+                return client, True
+            if client is not None:
+                outdated.append(redirect_uri)
+        client = await self._register_one(server, redirect_uris, " ".join(wanted))
         self._conceal(client.secret)
         _logger.info("registered as a client of %s", server.issuer)
         try:
-            await self._keeping.save(slot, encode_client(client))
+            await self._keeping.save(client_slot(server.issuer, client.redirect_uri), encode_client(client))
         except BridgeError as problem:
             if client.secret:
                 raise _not_kept(server, problem) from problem
             _logger.warning("the registration cannot be kept, the next sign-in makes another: %s", problem)
+        for redirect_uri in outdated:
+            if redirect_uri != client.redirect_uri:
+                await self.forget(server, redirect_uri)
         return client, False
 
     async def forget(self, server: AuthorizationServer, redirect_uri: str) -> None:
@@ -126,6 +143,19 @@ class Registrar:
             _logger.warning("the registration of an earlier sign-in cannot be read: %s", problem)
             return None
         return decode_client(kept) if kept else None
+
+    async def _register_one(self, server: AuthorizationServer, redirect_uris: Sequence[str], scope: str) -> Client:
+        """Register with the first redirect URI that the server takes."""
+        *others, plain = redirect_uris
+        for redirect_uri in others:
+            try:
+                return await self._register(server, redirect_uri, scope)
+            except RedirectUriRefused as problem:
+                _logger.info("registering again, with the redirect URI %s: %s", plain, problem.message)
+            except RegistrationFailed as problem:
+                # A client that the user registers instead has the plain one.
+                raise RegistrationFailed(problem.message, hint=registration.by_hand(server, plain)) from problem
+        return await self._register(server, plain, scope)
 
     async def _register(self, server: AuthorizationServer, redirect_uri: str, scope: str) -> Client:
         url = server.registration_endpoint

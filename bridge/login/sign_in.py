@@ -28,7 +28,7 @@ from bridge.login.ports import derived_ports
 from bridge.login.registering import NO_CLIENT, Keeping, Registrar
 from bridge.login.token_endpoint import TokenEndpoint
 from bridge.login.web import Web
-from bridge.oauth import scopes
+from bridge.oauth import mix_up, scopes
 from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
 from bridge.oauth.client import Client
 from bridge.oauth.device import DeviceRequest, device_endpoint
@@ -167,6 +167,8 @@ class SignIn:
     ) -> None:
         """Sign in by the answer that a browser brings to this machine."""
         settings = self._settings
+        if warning := mix_up.warning(server):
+            self._warnings.add(warning)
         listener = await CallbackListener.bind(
             ports=(
                 derived_ports(self._server_url, settings.profile)
@@ -178,7 +180,12 @@ class SignIn:
             path=settings.callback_path,
         )
 
+        plain = listener.redirect_uri
+        own = listener.redirect_uri_at(mix_up.path_for(settings.callback_path, server.issuer))
+        redirect_uris = (plain,) if settings.has_own_callback else (own, plain)
+
         async def sign_in(client: Client, is_kept: bool) -> None:
+            listener.take_at(client.redirect_uri or plain)
             pending = self._pending(server, client, found, listener.redirect_uri, wanted)
             if is_kept:
                 await self._registrar.probe(pending)
@@ -186,7 +193,7 @@ class SignIn:
 
         self._listener = listener
         try:
-            await self._as_client(server, listener.redirect_uri, wanted, sign_in)
+            await self._as_client(server, redirect_uris, wanted, sign_in)
         finally:
             self._listener = None
             await listener.close()
@@ -209,25 +216,25 @@ class SignIn:
                 self._has_asked = self._has_asked or flow.has_asked
             await keep(new_record(self._server_url, self._settings, request, tokens, ask.previous))
 
-        await self._as_client(server, "", wanted, sign_in)
+        await self._as_client(server, ("",), wanted, sign_in)
 
     async def _as_client(
         self,
         server: AuthorizationServer,
-        redirect_uri: str,
+        redirect_uris: tuple[str, ...],
         wanted: tuple[str, ...],
         sign_in: Callable[[Client, bool], Awaitable[None]],
     ) -> None:
         """Sign in as the client that is to be; once more as a new one, where the server has forgotten it."""
-        client, is_kept = await self._registrar.client(server, redirect_uri, wanted)
+        client, is_kept = await self._registrar.client(server, redirect_uris, wanted)
         try:
             await sign_in(client, is_kept)
         except ClientUnknown as problem:
             if not is_kept:
                 raise
             _logger.info("%s no longer knows the client; registering again (%s)", server.issuer, problem.message)
-            await self._registrar.forget(server, redirect_uri)
-            client, _ = await self._registrar.client(server, redirect_uri, wanted)
+            await self._registrar.forget(server, client.redirect_uri)
+            client, _ = await self._registrar.client(server, redirect_uris, wanted)
             await sign_in(client, False)
 
     # -- what is asked for

@@ -27,6 +27,10 @@ class RegistrationFailed(SignInError):
     """No client identifier is to be had (RFC 7591 3.2.2)."""
 
 
+class RedirectUriRefused(RegistrationFailed):
+    """The authorization server does not register this redirect URI (`invalid_redirect_uri`, RFC 7591 3.2.2)."""
+
+
 class ClientUnknown(SignInError):
     """The authorization server does not know the client any more (`invalid_client`, RFC 6749 5.2)."""
 

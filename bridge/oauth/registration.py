@@ -17,7 +17,7 @@ from bridge.oauth.binding import typed
 from bridge.oauth.client import Client
 from bridge.oauth.device import DEVICE_GRANT
 from bridge.oauth.document import json_object
-from bridge.oauth.errors import RegistrationFailed, Unavailable
+from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, Unavailable
 from bridge.oauth.grants import heard_in
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.scopes import split, union
@@ -94,14 +94,16 @@ def read_registration(
 ) -> Client:
     """The client that was registered (RFC 7591 3.2.1).
 
-    Raises `RegistrationFailed` with what the server said, `Unavailable` where trying later may help.
+    Raises `RegistrationFailed` or `RedirectUriRefused` with what the server said, `Unavailable` where trying later may
+    help.
     """
     step = f"Registering a client at {address(url)} failed"
     if status >= 500 or status in {408, 429}:
         raise Unavailable(f"{step}: it answered status {status}.", hint="Try again later.")
     if status not in {200, 201}:
-        hint = by_hand(server, redirect_uri)
-        raise RegistrationFailed(with_words(f"{step}: it answered status {status}", heard_in(body)), hint=hint)
+        kind = RedirectUriRefused if _is_about_redirect_uri(status, body) else RegistrationFailed
+        what = with_words(f"{step}: it answered status {status}", heard_in(body))
+        raise kind(what, hint=by_hand(server, redirect_uri))
     made = json_object(body) or {}
     client_id, secret = made.get("client_id"), _text(made, "client_secret")
     if not isinstance(client_id, str):
@@ -144,6 +146,11 @@ def _moment(value: object) -> float | None:
 def is_about_metadata(status: int, body: bytes) -> bool:
     """Whether a registration was refused for something that was asked for, a scope perhaps (RFC 7591 3.2.2)."""
     return status == 400 and (json_object(body) or {}).get("error") == "invalid_client_metadata"
+
+
+def _is_about_redirect_uri(status: int, body: bytes) -> bool:
+    """Whether it was refused for its redirect URI; some say so in words only, under another error or none."""
+    return 400 <= status < 500 and re.search("redirect", heard_in(body), re.IGNORECASE) is not None
 
 
 def wants_redirect_uri(status: int, body: bytes) -> bool:

@@ -46,7 +46,7 @@ async def test_the_authorization_request_says_all_it_must() -> None:
         assert url.startswith(site.authority.url("authorize") + "?")
         parameters = asked(url)
         redirect_uri = parameters.pop("redirect_uri")
-        assert re.fullmatch(r"http://localhost:\d+/callback", redirect_uri)
+        assert re.fullmatch(r"http://localhost:\d+/callback/[0-9a-f]{12}", redirect_uri)
         assert len(parameters.pop("state")) >= 22, "at least 128 bits, as base64 writes them"
         assert len(parameters.pop("code_challenge")) == 43
         (client,) = site.authority.ledger.clients.values()

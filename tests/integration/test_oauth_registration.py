@@ -104,11 +104,11 @@ async def test_without_a_registration_endpoint_the_error_names_the_way() -> None
     async with Site() as site, site.bridge() as host:
         site.authority.metadata_changes = {
             "registration_endpoint": None,
-            "service_documentation": "https://docs.example/apps",
+            "service_documentation": f"{site.authority.issuer}/apps",
         }
         message = (await site.failed(host)).error["message"]
         assert "--client-id" in message
-        assert "https://docs.example/apps" in message
+        assert f"Register one at {site.authority.issuer}/apps, with" in message
         assert site.person.opened == []
 
 

@@ -16,6 +16,7 @@ from bridge.login.asking import Ask
 from bridge.login.person import Asked
 from bridge.login.sign_in import SignIn
 from bridge.oauth.binding import Issuers
+from bridge.oauth.mix_up import path_for
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault
 from tests.login.asking import DEADLINE, Answer, ask, free_port, head
@@ -125,6 +126,15 @@ class Flow:
             self._visits.clear()
         return self.kept[-1]
 
+    def uri(self, issuer: str = ISSUER) -> str:
+        """The redirect URI of a client that the bridge registers there."""
+        return f"http://localhost:{self.port}{path_for('/callback', issuer)}"
+
+    @property
+    def plain_uri(self) -> str:
+        """The redirect URI of any other client."""
+        return f"http://localhost:{self.port}/callback"
+
     def asked(self, tab: int = -1) -> Fields:
         """The authorization request of a tab."""
         return fields(urlsplit(self.opened[tab]).query)
@@ -166,4 +176,6 @@ class Flow:
 
     async def visit(self, answer: Fields) -> None:
         """Come to the callback."""
-        self.pages.append(await ask(self.port, head(f"/callback?{urlencode(answer)}", self.port)))
+        self.pages.append(
+            await ask(self.port, head(f"{urlsplit(self.asks[-1].redirect_uri).path}?{urlencode(answer)}", self.port))
+        )

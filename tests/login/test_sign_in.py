@@ -40,7 +40,7 @@ async def test_all_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
     record = await flow.run()
     asked = flow.asked()
-    uri = f"http://localhost:{flow.port}/callback"
+    uri = flow.uri()
     (shown,) = flow.asks
     assert shown.url.startswith(f"{ISSUER}/in?")
     assert (shown.seconds, shown.user_code, shown.redirect_uri) == (flow.settings.login_timeout, "", uri)

@@ -1,5 +1,9 @@
 """Who the bridge is in a sign-in: a registration is kept, tried first, and made anew once where it is not known."""
 
+import json
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
 import msgspec
 import pytest
 
@@ -8,6 +12,7 @@ from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed
 from bridge.oauth.record import Record, client_slot, encode_client
 from bridge.store.errors import StoreError
 from bridge.store.memory import MemoryVault
+from tests.login.asking import ask, head
 from tests.login.fake_web import ISSUER, SERVER, Answer, reply, resource_document, server_document
 from tests.login.signing_in import GRANT, OWN, PLACE, Flow, agrees, leaves, refuses
 
@@ -17,7 +22,7 @@ UNKNOWN = reply({"error": "invalid_client"}, 401)
 
 
 def slot(flow: Flow, issuer: str = ISSUER) -> str:
-    return client_slot(issuer, f"http://localhost:{flow.port}/callback")
+    return client_slot(issuer, flow.uri(issuer))
 
 
 async def signed_in_before(monkeypatch: pytest.MonkeyPatch) -> Flow:
@@ -69,7 +74,7 @@ async def test_a_probe_may_be_answered_by_way_of_the_callback(
     error: str, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = await signed_in_before(monkeypatch)
-    location = f"http://localhost:{flow.port}/callback?error={error}&state=x"
+    location = f"{flow.uri()}?error={error}&state=x"
     flow.web.pages[f"{ISSUER}/in"] = reply(b"", 302, location=location)
     assert (await flow.run()).client.client_id == client
 
@@ -116,11 +121,11 @@ async def test_a_sign_in_that_nobody_finishes_forgets_one_from_before(monkeypatc
 
 async def test_a_redirect_uri_that_changed_needs_a_registration_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = await signed_in_before(monkeypatch)
-    first = flow.port
+    first = slot(flow)
     flow.port = Flow(monkeypatch).port
     monkeypatch.setattr("bridge.login.sign_in.derived_ports", lambda server, profile: [flow.port])
     assert (await flow.run()).client.client_id == "made-2"
-    assert await flow.vault.load(client_slot(ISSUER, f"http://localhost:{first}/callback"))
+    assert await flow.vault.load(first)
 
 
 async def test_one_of_another_issuer_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,8 +144,7 @@ async def test_one_of_another_issuer_is_not_used(monkeypatch: pytest.MonkeyPatch
 
 async def test_one_whose_secret_ended_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
-    uri = f"http://localhost:{flow.port}/callback"
-    ended = Client(client_id="old", kind="dynamic", secret="s", redirect_uri=uri, secret_expires_at=1.0)
+    ended = Client(client_id="old", kind="dynamic", secret="s", redirect_uri=flow.uri(), secret_expires_at=1.0)
     await flow.vault.save(slot(flow), encode_client(ended))
     assert (await flow.run()).client.client_id == "made-1"
     assert flow.web.seen("probe") == []
@@ -202,8 +206,149 @@ async def test_a_server_that_registers_nobody_names_the_way(monkeypatch: pytest.
     with pytest.raises(RegistrationFailed) as caught:
         await flow.run()
     assert f"--client-id ID --issuer {ISSUER}" in caught.value.hint
-    assert f"http://localhost:{flow.port}/callback" in caught.value.hint
+    assert f"with the redirect URI {flow.plain_uri}, and" in caught.value.hint
     assert flow.opened == []
+
+
+# -- a redirect URI for each issuer
+
+
+async def test_each_issuer_has_a_redirect_uri_of_its_own_and_no_other_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = Flow(monkeypatch)
+    seen: list[int] = []
+
+    async def elsewhere(answer: dict[str, str]) -> None:
+        for uri in (flow.plain_uri, flow.uri("https://other.example")):
+            page = await ask(flow.port, head(f"{urlsplit(uri).path}?{urlencode(answer)}", flow.port))
+            seen.append(page.status)
+
+    async def both(answer: dict[str, str], visit: Any = flow.visit) -> None:
+        await elsewhere(answer)
+        await visit(answer)
+
+    monkeypatch.setattr(flow, "visit", both)
+    await flow.run()
+    assert seen == [404, 404]
+    (registered,) = [json.loads(body) for url, body, _ in flow.web.posted if url == f"{ISSUER}/new"]
+    assert registered["redirect_uris"] == [flow.uri()] == [flow.asked()["redirect_uri"]]
+    assert flow.uri() != flow.uri("https://other.example") != flow.plain_uri
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"client_id": "mine"},
+        {"client_metadata_url": "https://me.example/client.json"},
+        {"callback_path": "/cb"},
+        {"callback_host": "127.0.0.1"},
+        {"callback_port": 0},
+    ],
+    ids=["client", "document", "path", "host", "port"],
+)
+async def test_a_redirect_uri_that_somebody_relies_on_stays_as_it_is(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(monkeypatch)
+    if "callback_port" in settings:
+        settings = {"callback_port": flow.port}
+    flow.settings = msgspec.structs.replace(flow.settings, **settings)
+    flow.web.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=True)
+    await flow.run()
+    host, path = settings.get("callback_host", "localhost"), settings.get("callback_path", "/callback")
+    assert flow.asked()["redirect_uri"] == f"http://{host}:{flow.port}{path}"
+
+
+async def test_a_registration_from_before_goes_on_with_the_redirect_uri_that_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = Flow(monkeypatch)
+    old = Client(client_id="old", kind="dynamic", redirect_uri=flow.plain_uri)
+    await flow.vault.save(client_slot(ISSUER, flow.plain_uri), encode_client(old))
+    assert (await flow.run()).client.client_id == "old"
+    assert (flow.asked()["redirect_uri"], flow.registrations) == (flow.plain_uri, 0)
+    flow.web.pages[f"{ISSUER}/coin"] = [UNKNOWN, reply(GRANT)]
+    assert (await flow.run()).client.client_id == "made-1", "the server has forgotten it"
+    assert flow.asked()["redirect_uri"] == flow.uri()
+    assert await flow.vault.load(client_slot(ISSUER, flow.plain_uri)) is None
+
+
+async def test_one_from_before_that_does_not_fit_any_more_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = Flow(monkeypatch)
+    ended = Client(client_id="old", kind="dynamic", secret="s", redirect_uri=flow.plain_uri, secret_expires_at=1.0)
+    await flow.vault.save(client_slot(ISSUER, flow.plain_uri), encode_client(ended))
+    assert (await flow.run()).client.redirect_uri == flow.uri()
+    assert await flow.vault.load(client_slot(ISSUER, flow.plain_uri)) is None
+    assert await flow.vault.load(slot(flow))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"error": "invalid_redirect_uri"},
+        {"error": "invalid_client_metadata", "error_description": "Redirect URI is not on the list"},
+    ],
+    ids=["its own error", "in words"],
+)
+async def test_a_server_that_registers_no_longer_path_gets_the_plain_one(
+    refusal: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(monkeypatch)
+
+    def registers(body: bytes) -> Any:
+        (uri,) = json.loads(body)["redirect_uris"]
+        return reply({"client_id": "made"}, 201) if uri == flow.plain_uri else reply(refusal, 400)
+
+    flow.web.pages[f"{ISSUER}/new"] = registers
+    record = await flow.run()
+    assert (record.client.client_id, record.client.redirect_uri) == ("made", flow.plain_uri)
+    assert flow.asked()["redirect_uri"] == flow.plain_uri
+    registrations = flow.registrations
+    await flow.run()
+    assert flow.registrations == registrations, "it is kept"
+
+
+async def test_a_registration_that_is_refused_names_the_plain_redirect_uri_to_register_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = Flow(monkeypatch)
+    flow.web.pages[f"{ISSUER}/new"] = reply({"error": "access_denied"}, 403)
+    with pytest.raises(RegistrationFailed) as caught:
+        await flow.run()
+    assert f"with the redirect URI {flow.plain_uri}, and" in caught.value.hint
+    assert flow.registrations == 1
+
+
+# -- endpoints on other sites
+
+
+async def test_an_endpoint_on_another_site_is_warned_of_before_the_tab_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = Flow(monkeypatch)
+    flow.web.pages[ISSUER + PLACE] = server_document(authorization_endpoint="https://login.honest.example/in")
+    flow.web.pages["https://login.honest.example/in"] = reply(b"<html>", content_type="text/html")
+    await flow.run()
+    (asked,) = flow.asks
+    (warning,) = asked.warnings
+    assert "sign in at login.honest.example" in warning
+    assert f"goes to {urlsplit(ISSUER).hostname}, another site" in warning
+    assert warning in caplog.text
+    assert asked.shown_first.startswith("http://")
+    assert asked.url.startswith("https://login.honest.example/in?")
+
+
+async def test_a_promised_iss_needs_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch)
+    flow.web.pages[ISSUER + PLACE] = server_document(
+        authorization_endpoint="https://login.honest.example/in", authorization_response_iss_parameter_supported=True
+    )
+    flow.deeds = [lambda asked: {"code": "the-code", "state": asked["state"], "iss": ISSUER}]
+    await flow.run()
+    assert (flow.asks[0].warnings, flow.asks[0].shown_first) == ((), "")
 
 
 # -- a client of the user's

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.oauth.client import BASIC, NONE, POST, Client
-from bridge.oauth.errors import RegistrationFailed, SignInError, Unavailable
+from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, SignInError, Unavailable
 from bridge.oauth.registration import (
     by_hand,
     document,
@@ -196,7 +196,7 @@ def test_an_unusable_client_id_is_a_failure(client_id: str) -> None:
 )
 def test_a_refusal_tells_the_servers_words_and_the_way_by_hand(status: int, body: bytes, words: str) -> None:
     problem = failure(status, body)
-    assert type(problem) is RegistrationFailed
+    assert type(problem) is (RedirectUriRefused if b"redirect" in body else RegistrationFailed)
     assert f"status {status}" in problem.message
     assert words in problem.message
     assert "--client-id" in problem.hint
