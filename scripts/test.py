@@ -1,7 +1,8 @@
 """Run all tests: `python3 scripts/test.py [pytest arguments]`.
 
 With `--hosts [NAME ...]` it installs real hosts, runs them with the bridge, and prints what came of it as a table; with
-`--wire [NAME ...]` it does so with real proxies and servers between the bridge and the remote server.
+`--wire [NAME ...]` it does so with real proxies and servers between the bridge and the remote server. With
+`--proactor [pytest arguments]` it runs what has to do with a loop on Windows' (`scripts/proactor`), on two Pythons.
 
 Makes what they need first. They get a home directory of their own and none of this machine's proxies,
 certificates or bridge settings, so that they pass or fail alike everywhere and can touch nobody's files or
@@ -37,6 +38,10 @@ TEST_LIMIT = 300.0
 SUMMARY_PATIENCE = 60.0
 """Seconds that interrupted tests get to clean up and to say what failed."""
 
+PROACTOR = "BRIDGE_TEST_PROACTOR"
+"""Tells the tests that they run on the Proactor loop (`tests/support/proactor_rows`)."""
+_PROACTOR_HERE = "--proactor-on-this-python"
+
 _KEPT_OUT = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_OPTIONS"),
@@ -51,7 +56,17 @@ def main(arguments: Sequence[str]) -> int:
         return run_hosts(arguments[1:])
     if arguments and arguments[0] == "--wire":
         return run_wire(arguments[1:])
-    made = environment("test", extras=["test"])
+    if arguments and arguments[0] == "--proactor":
+        return run_proactor(arguments[1:])
+    if arguments and arguments[0] == _PROACTOR_HERE:
+        from scripts.proactor import FOLDERS, proactor_environment
+
+        return run_parallel(proactor_environment(), arguments[1:] or FOLDERS, {PROACTOR: "1"})
+    return run_parallel(environment("test", extras=["test"]), arguments)
+
+
+def run_parallel(made: Environment, arguments: Sequence[str], more: Mapping[str, str] | None = None) -> int:
+    """Run tests on all processors, with `more` variables. Returns pytest's exit code."""
     try:
         node = counterparts(made).variables()
     except SetupError as error:
@@ -65,9 +80,31 @@ def main(arguments: Sequence[str]) -> int:
         slow = slowness(workers, os.environ)
         if slow > 1:
             print(f"Everything takes {slow:g} times as long here as it should; the tests wait accordingly.", flush=True)
-        variables = private_variables(os.environ, Path(home)) | node | {VARIABLE: str(slow)}
+        variables = private_variables(os.environ, Path(home)) | node | {VARIABLE: str(slow), **(more or {})}
         command = [str(made.python), "-m", "pytest", "-n", str(workers), "--dist", "loadgroup", *limits(slow)]
         return run_tests([*command, *arguments], variables)
+
+
+def run_proactor(arguments: Sequence[str]) -> int:
+    """Run tests on the Proactor loop of one Python after the other; those of `scripts/proactor`, or as pytest is told.
+
+    Returns an exit code that is not 0 where one of them failed. A Python that is not there is named.
+    """
+    from scripts.proactor import VERSIONS, python_of
+
+    results: list[str] = []
+    worst = 0
+    for version in VERSIONS:
+        python = python_of(version)
+        if python is None:
+            results.append(f"Python {version}: not run, for there is no python{version} on PATH and none of pyenv's")
+            continue
+        print(f"The Proactor loop of Python {version}, {python}:", flush=True)
+        code = run_tests([python, str(Path(__file__).resolve()), _PROACTOR_HERE, *arguments], os.environ)
+        results.append(f"Python {version}: {'passed' if code == 0 else f'failed (exit code {code})'}")
+        worst = worst or code
+    print("\nThe Proactor loop:", *results, sep="\n    ", flush=True)
+    return worst
 
 
 def limits(slow: float) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.desktop import how_to_run_the_skipped
+from tests.support import proactor_rows
 from tests.support.waits import stretched
 
 CLEANING_LIMIT = 30.0
@@ -23,12 +24,20 @@ ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") i
 
 def pytest_configure(config: pytest.Config) -> None:
     """See to what the run inherited, and to what it leaves behind when it is ended."""
+    if proactor_rows.is_mode():
+        proactor_rows.check_the_loop()
     if threading.current_thread() is not threading.main_thread():
         return
     let_children_be_interrupted()
     if not hasattr(config, "workerinput"):
         end_with_a_summary()
         config.pluginmanager.register(NamesAtOnce(config), "names-at-once")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what a loop like Windows' cannot show, where the run is on one."""
+    if proactor_rows.is_mode():
+        proactor_rows.leave_out(items)
 
 
 def let_children_be_interrupted() -> None:
