@@ -2,13 +2,22 @@
 
 Hosts kill what they started, with all its children: by process group, by terminal, by job (Windows). So the process
 gets a session of its own, none of our streams, no folder that somebody may want to remove, and on Windows it leaves
-the job where the job lets it.
+the job where the job lets it:
+
+| the host's job (Windows) | what becomes of the process | what is done |
+|---|---|---|
+| none, or BREAKAWAY_OK or SILENT_BREAKAWAY_OK | it leaves | nothing |
+| lets none go | it cannot be started so (ERROR_ACCESS_DENIED) | it is started in the job, and the log says so |
+| lets it go, but a job around it does not | it stays in that one, and nothing tells (Nested Jobs) | nothing |
+
+One that dies with its job leaves what any killed login leaves, and the next copy begins another (`oauth/tabs`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -29,6 +38,8 @@ _CREATE_NEW_PROCESS_GROUP = 0x00000200
 _CREATE_BREAKAWAY_FROM_JOB = 0x01000000
 # A console that is not seen, rather than none: programs that it starts would each open a window.
 _CREATE_NO_WINDOW = 0x08000000
+
+_logger = logging.getLogger("bridge.login")
 
 
 class CannotStart(BridgeError):
@@ -119,7 +130,13 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Pop
     for how in better:
         with contextlib.suppress(PermissionError):
             return _popen(command, environ, how)
-    return _popen(command, environ, last)
+    child = _popen(command, environ, last)
+    if better:
+        _logger.warning(
+            "The host lets no process leave its job, so the sign-in ends when the host ends this copy of the bridge; "
+            "the next copy begins it again. To sign in apart from the host: mcp-remote-bridge login"
+        )
+    return child
 
 
 def _popen(command: Sequence[str], environ: Mapping[str, str], how: dict[str, Any]) -> subprocess.Popen[bytes]:

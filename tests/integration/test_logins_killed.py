@@ -11,10 +11,12 @@ import sys
 
 import pytest
 
-from tests.support.copies import ENDINGS, INITIALIZE, SLOW, end_copy, serves, start_copy, works
+from tests.support.bridge_process import BridgeProcess
+from tests.support.copies import ENDINGS, INITIALIZE, SLOW, end_copy, names_in, serves, start_copy, works
 from tests.support.login_halts import POINTS, halted_at
 from tests.support.login_processes import (
     data_folder,
+    is_alive,
     kill_login,
     logins_of,
     no_login_left,
@@ -22,7 +24,7 @@ from tests.support.login_processes import (
     the_login,
 )
 from tests.support.oauth_answers import Hold
-from tests.support.oauth_person import visit
+from tests.support.oauth_person import until, visit
 from tests.support.oauth_site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +114,58 @@ async def test_a_login_that_is_killed_blocks_nobody(point: str) -> None:
         async with start_copy(site, env=PAUSED) as third:
             await works(third)
         assert len(site.person.opened) == 2
+
+
+async def end_with_its_login(site: Site, copy: BridgeProcess) -> None:
+    """End a copy as a host on Windows does whose job lets no process go: all that it started dies at that moment."""
+    logins = logins_of(site.person)
+    assert logins
+    for login in logins:
+        login.suspend()  # It is to notice nothing before it dies.
+    await end_copy(copy, "killed")
+    for login in logins:
+        login.kill()
+    await until(lambda: not any(map(is_alive, logins)), "the end of the login process")
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_login_that_dies_with_its_copy_is_taken_up_by_the_next(point: str) -> None:
+    async with Site() as site, halted_at(site, point) as halt:
+        async with start_copy(site, env=PAUSED) as opener:
+            await opener.ask("initialize", INITIALIZE)
+            await halt.reached()
+            await end_with_its_login(site, opener)
+        halt.release()
+        site.person.browser = "follow"
+        async with start_copy(site, env=PAUSED) as successor:
+            await works(successor)
+        await no_login_left(site.person)
+        assert len(site.person.opened) == 2, "one new consent"
+        assert len(site.authority.seen("register")) == 1
+        assert_only_the_store_holds_secrets(site)
+
+
+async def test_a_host_that_kills_copies_with_their_logins_again_and_again_opens_two_tabs() -> None:
+    async with Site() as site:
+        site.person.browser = "record"
+        for tabs in (1, 2):
+            async with start_copy(site, env=PAUSED) as copy:
+                await copy.ask("initialize", INITIALIZE)
+                await site.person.until_opened(tabs, deadline=LOGIN)
+                await end_with_its_login(site, copy)
+        async with start_copy(site, env=PAUSED) as third:
+            await third.request("initialize", INITIALIZE, deadline=LOGIN)
+            await third.notify("notifications/initialized")
+            assert names_in(await third.request("tools/list", deadline=LOGIN)) == ["sign_in"]
+            assert len(site.person.opened) == 2, "the third opens none by itself"
+            site.person.browser = "follow"
+        async with start_copy(site, env=PAUSED) as fourth:
+            await fourth.request("initialize", INITIALIZE, deadline=LOGIN)
+            await fourth.notify("notifications/initialized")
+            called = await fourth.call("sign_in", deadline=SLOW)
+            assert not called.result.get("isError"), called.raw
+            await serves(fourth)
+        assert len(site.person.opened) == 3, "and the one that was wished"
 
 
 @pytest.mark.parametrize("point", POINTS)

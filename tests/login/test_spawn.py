@@ -248,27 +248,38 @@ class Windows:
     def start(self, command: list[str], *, creationflags: int, **rest: Any) -> "subprocess.Popen[bytes]":
         self.tried.append(creationflags)
         if creationflags & self._forbidden:
-            raise PermissionError(13, "Access is denied")
+            raise PermissionError(13, "Access is denied")  # ERROR_ACCESS_DENIED
         return self._popen(command, start_new_session=True, **rest)
 
 
-async def test_where_the_job_lets_it_go_it_leaves_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_the_job_lets_it_go_it_leaves_the_job(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     system = Windows(monkeypatch, forbidden=0)
     assert await start("print('yes')") == b"yes"
     assert system.tried == [0x09000200]
+    assert caplog.messages == []
 
 
-async def test_where_the_job_keeps_it_it_starts_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_the_job_keeps_it_it_starts_all_the_same_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     system = Windows(monkeypatch, forbidden=0x01000000)
     assert await start("print('yes')") == b"yes"
     assert system.tried == [0x09000200, 0x08000200]
+    (said,) = caplog.records
+    assert said.levelname == "WARNING"
+    assert "ends when the host ends this copy of the bridge; the next copy begins it again" in said.getMessage()
 
 
-async def test_where_it_may_not_start_at_all_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_it_may_not_start_at_all_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     system = Windows(monkeypatch, forbidden=0x08000000)
     with pytest.raises(BridgeError, match="Access is denied"):
         await start("print('yes')")
     assert len(system.tried) == 2
+    assert caplog.messages == []
 
 
 async def test_the_thread_that_waits_is_no_reason_to_stay() -> None:
