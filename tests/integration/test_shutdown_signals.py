@@ -260,15 +260,19 @@ print("ended", os.waitstatus_to_exitcode(status), file=sys.stderr, flush=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans are taken in by prctl")
-@pytest.mark.parametrize("busy", [False, True], ids=["idle", "call-running"])
-async def test_a_dead_parent_ends_it_though_stdin_stays_open(busy: bool) -> None:
+@pytest.mark.parametrize(
+    ("busy", "launcher"),
+    [(False, []), (True, []), (False, ["/bin/sh", "-c", '"$@"; exit $?', "sh"])],
+    ids=["idle", "call-running", "through-a-shell-that-stays"],
+)
+async def test_a_dead_host_ends_it_though_stdin_stays_open(busy: bool, launcher: list[str]) -> None:
     with tempfile.TemporaryDirectory() as home:
         async with FaultServer() as server:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
                 HELPER,
-                json.dumps(command(server.url)),
+                json.dumps([*launcher, *command(server.url)]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

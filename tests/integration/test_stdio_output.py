@@ -1,14 +1,17 @@
 """Point 1: nothing but messages on stdout, and a slow host blocks nobody else while memory stays bounded."""
 
+import asyncio
+import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import ROOT, launch
+from tests.support.bridge_process import ROOT, environment, launch
 from tests.support.fault_answers import result
 from tests.support.fault_server import Call, FaultServer, notification
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +129,48 @@ async def test_many_big_answers_for_a_slow_host_do_not_pile_up() -> None:
         for id in ids:  # noqa: A001
             assert big in (await host.answer(id, deadline=30)).raw
         assert peak_memory(host.process.pid) < 160 * MIB
+
+
+AS_ON_WINDOWS = """
+import sys, types
+from bridge.app import log_stderr
+log_stderr.sys = types.SimpleNamespace(platform="win32", stderr=sys.stderr)
+from bridge.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("program", [["-m", "bridge"], ["-c", AS_ON_WINDOWS]], ids=["this-system", "as-on-windows"])
+async def test_a_stderr_that_nobody_reads_is_in_nobodys_way(program: list[str], tmp_path: Path) -> None:
+    """Neither while it runs nor at its end; a debug log of so many calls is many times what a pipe holds."""
+    unread, stderr = os.pipe()
+    async with FaultServer() as server, asyncio.timeout(stretched(60)):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, *program, f"{server.url}?{'x' * 400}", "--log-level", "debug"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=environment(tmp_path),
+            cwd=ROOT,
+        )
+        os.close(stderr)
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            params: dict[str, object] = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+            for number in range(300):
+                method = "tools/call" if number else "initialize"
+                message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+                process.stdin.write(json.dumps(message).encode() + b"\n")
+                assert json.loads(await process.stdout.readline())["id"] == number
+                if not number:
+                    process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
+                params = {"name": "echo", "arguments": {}}
+            process.stdin.close()
+            async with asyncio.timeout(stretched(5)):
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            os.close(unread)
