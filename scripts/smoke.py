@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -171,7 +172,9 @@ def job(place: Place) -> None:
 def _sign_in(place: Place, started_by: str, *, same_link: bool) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         fresh = Place(place.program, place.python, place.origin, Path(home))
-        options = ("--no-browser", "--token-store", "file")
+        # Windows has its folders whatever the variables say, so what is stored is told apart by name, and removed.
+        profile = f"smoke-{secrets.token_hex(4)}"
+        options = ("--no-browser", "--token-store", "file", "--profile", profile)
         with running(fresh, *options, path="/private/mcp", before=[str(place.python), "-c", started_by]) as first:
             first.begin()
             link = first.link()
@@ -194,6 +197,8 @@ def _sign_in(place: Place, started_by: str, *, same_link: bool) -> None:
             second.call(signed="in")
             second.stdin.close()
             second.ends()
+        leave = [str(place.program), "logout", f"{place.origin}/private/mcp", *options[1:]]
+        subprocess.run(leave, env=fresh.variables(), capture_output=True, timeout=PATIENCE, check=True)
 
 
 def keychain(place: Place) -> None:

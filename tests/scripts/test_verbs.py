@@ -40,6 +40,26 @@ def test_the_build_script_can_be_executed() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
+def test_the_workflow_runs_the_same_scripts_and_trusts_no_tag() -> None:
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    run = set(re.findall(r"python (scripts/\w+\.py)", text))
+    assert run == {"scripts/demo.py", "scripts/test.py", "scripts/smoke.py"}
+    assert "run: .ci/run" in text
+    actions = re.findall(r"uses: (\S+)", text)
+    assert actions
+    assert [action for action in actions if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action)] == []
+    assert "permissions:\n  contents: read\n" in text
+
+
+def test_the_readme_names_the_systems_of_the_workflow() -> None:
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert set(re.findall(r"(?:windows|macos)-[\w-]+", text)) == {
+        *("windows-2022", "windows-2025", "macos-13", "macos-15", "macos-15-intel", "macos-26")
+    }
+    assert "Windows Server 2022 and 2025, macOS 15 (both processors) and macOS 26; it has not been run yet" in readme
+
+
 def test_the_pinned_programs_name_no_registry() -> None:
     """A lock file made behind somebody's mirror would send everybody there."""
     lock = json.loads((ROOT / "tests" / "counterparts" / "package-lock.json").read_text())
