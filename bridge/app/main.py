@@ -25,6 +25,7 @@ from bridge.host.stdio import HostInput, watch_hang_up
 from bridge.remote.connecting import Way, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
+from bridge.remote.proxy import Proxy, may_change, proxy_for
 from bridge.session.pairing import Pairing
 from bridge.store import verdicts
 
@@ -65,7 +66,7 @@ async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int
         logging_to.redactor.add(proxy.auth[1])
     # Before anything is read: a bad certificate file is an error of usage, told at once.
     tls = begun.trust.context() if begun.trust is not None else None
-    way = Way(origin_of(settings.url), proxy, tls)
+    way = Way(origin_of(settings.url), proxy, tls, choose=_chooser(settings.url, logging_to))
     connections = Connections(way, settings.connect_timeout)
     for connection in begun.connections:
         connections.expect(way.connect(settings.connect_timeout, connection.taken))
@@ -79,7 +80,6 @@ async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int
         settings.url,
         _headers(settings),
         connections,
-        proxy=proxy.url if proxy else None,
         authorization=authorization,
         emit=bridge.take,
         clear=output.drained,
@@ -105,6 +105,20 @@ async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int
     _collect_again()
     await bridge.run(on_stop=on_stop)
     await asyncio.gather(*closing)
+
+
+def _chooser(url: str, logging_to: log.Log) -> Callable[[], Proxy | None] | None:
+    """What says which proxy to take for a new connection; None where that is settled for the run."""
+    if not may_change(os.environ):
+        return None
+
+    def choose() -> Proxy | None:
+        proxy = proxy_for(url, os.environ)
+        if proxy and proxy.auth:
+            logging_to.redactor.add(proxy.auth[1])
+        return proxy
+
+    return choose
 
 
 def _collect_again() -> None:

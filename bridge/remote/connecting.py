@@ -89,16 +89,27 @@ class Way:
 
     `lookups` are shared by all connections that lead this way. `on_delay`, once set, is told where connecting takes
     longer than `TELL_AFTER`: what it would end with, were the time over now.
+
+    Where the proxy may change while the program runs, `choose` gives the one of the moment: a connection leads through
+    that one, and has the way through it as its `way`. `latest` is the way of the connection that was begun last.
     """
 
     def __init__(
-        self, origin: Origin, proxy: Proxy | None, tls: ssl.SSLContext | None, lookups: Lookups | None = None
+        self,
+        origin: Origin,
+        proxy: Proxy | None,
+        tls: ssl.SSLContext | None,
+        lookups: Lookups | None = None,
+        *,
+        choose: Callable[[], Proxy | None] | None = None,
     ) -> None:
         self.origin = origin
         self.proxy = proxy
         self.tls = tls
         self.on_delay: Callable[[NotConnected], None] | None = None
         self._lookups = lookups or Lookups()
+        self.latest = self
+        self._choose = choose
         self._unused: str | None = None
         # A proxy's name is the user's own.
         self._whereabouts = Whereabouts() if proxy is None else None
@@ -121,6 +132,12 @@ class Way:
 
         `begun` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
         """
+        if begun is None and self._choose is not None and (proxy := self._choose()) != self.latest.proxy:
+            self.latest = Way(self.origin, proxy, self.tls, self._lookups)
+        self.latest.on_delay = self.on_delay
+        return await (self if begun is not None else self.latest)._connect(seconds, begun)
+
+    async def _connect(self, seconds: float, begun: Begun | None) -> HttpConnection:
         wire: Wire | None = None
         progress = _Progress(at_proxy=self.proxy is not None)
         telling = asyncio.get_running_loop().call_later(TELL_AFTER, self._tell, progress)
@@ -140,7 +157,9 @@ class Way:
                 if self.origin.scheme == "https" and self.tls is not None:
                     progress.begins("handshake")
                     await wire.secure(self.tls, self.origin.name)
-            return HttpConnection(wire)
+            connection = HttpConnection(wire)
+            connection.way = self
+            return connection
         except BaseException as problem:
             if wire is not None:
                 wire.abort()

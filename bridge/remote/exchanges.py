@@ -34,7 +34,7 @@ from bridge.protocol import mcp
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
 from bridge.remote import refused
 from bridge.remote.budget import Budget
-from bridge.remote.connecting import NotConnected, origin_of
+from bridge.remote.connecting import NotConnected, Way, origin_of
 from bridge.remote.connections import Connections, NoPlace
 from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
@@ -109,7 +109,6 @@ class Remote:
         headers: tuple[Header, ...],
         connections: Connections,
         *,
-        proxy: str | None,
         authorization: Authorization | None = None,
         emit: Callable[[Event], None],
         clear: Callable[[], Awaitable[None]],
@@ -118,7 +117,6 @@ class Remote:
         self._origin = origin_of(url)
         self._headers = headers
         self._connections = connections
-        self._proxy = proxy
         self._authorization = authorization
         self._emit = emit
         self._cookies = Cookies()
@@ -169,7 +167,8 @@ class Remote:
     def _explained(self, problem: Exception, url: str) -> Explanation:
         from bridge.remote.failures import explain  # Only where something fails.
 
-        return explain(problem, url, self._proxy)
+        proxy = self._connections.way.latest.proxy
+        return explain(problem, url, proxy.url if proxy else None)
 
     def _delayed(self, problem: NotConnected) -> None:
         if not self._has_connected:
@@ -195,7 +194,8 @@ class Remote:
         response: h11.Response | None = None
         head: Head | None = None
         try:
-            target, headers = self._head(request, url, credential)
+            way = connection.way or self._connections.way
+            target, headers = self._head(request, url, credential, way)
             response = await connection.request(request.method, target, headers, request.body, request.read_timeout)
             head = Head(response)
             self._cookies.store(urlsplit(url).path or "/", head.every(b"set-cookie"))
@@ -205,7 +205,7 @@ class Remote:
                 return elsewhere
             refusal = self._refusal(request, url, head, credential, step_ups)
             if refusal is not None:
-                peer = connection.peer if self._connections.way.proxy is None else ""
+                peer = connection.peer if way.proxy is None else ""
                 return refusal._replace(said=await said_by(head, connection), peer=peer)
             await self._read(request, url, head, connection)
             return None
@@ -270,11 +270,10 @@ class Remote:
                 raise refused.no_token(problem) from problem
         return credential
 
-    def _head(self, request: RemoteRequest, url: str, credential: Credential) -> tuple[bytes, list[Header]]:
+    def _head(self, request: RemoteRequest, url: str, credential: Credential, way: Way) -> tuple[bytes, list[Header]]:
         parts = urlsplit(url)
         path = parts.path or "/"
         target = path + (f"?{parts.query}" if parts.query else "")
-        way = self._connections.way
         if way.is_forwarded:
             target = f"{self._origin.scheme}://{self._origin.authority.decode()}{target}"
         headers = [(b"host", self._origin.authority), *request.headers, *way.forward_headers()]

@@ -10,11 +10,15 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
 import h11
 
 from bridge.remote.reuse import may_serve
 from bridge.remote.wire import Wire
+
+if TYPE_CHECKING:
+    from bridge.remote.connecting import Way
 
 Header = tuple[bytes, bytes]
 
@@ -47,12 +51,14 @@ class NotHttp(h11.RemoteProtocolError):
 class HttpConnection:
     """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used.
 
-    `was_lent` tells whether there was a request on it; `sent` whether all of the last was handed to the system, and the
-    server may have got it; `was_slow` whether its body was too large to be handed over at once.
+    `way` is the one by which `Way.connect` made it. `was_lent` tells whether there was a request on it; `sent` whether
+    all of the last was handed to the system, and the server may have got it; `was_slow` whether its body was too large
+    to be handed over at once.
     """
 
     def __init__(self, wire: Wire) -> None:
         self.expires = 0.0
+        self.way: Way | None = None
         self.was_lent = False
         self.sent = False
         self.was_slow = False

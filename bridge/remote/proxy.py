@@ -117,6 +117,11 @@ def unused_proxy(url: str, environ: Mapping[str, str], platform: str | None = No
     return unused_settings(platform)
 
 
+def may_change(environ: Mapping[str, str], platform: str | None = None) -> bool:
+    """Whether the system says which proxy it is, so that it may say otherwise while the program runs."""
+    return (platform or sys.platform) in WITH_SETTINGS and not _proxy_variables(environ)
+
+
 class _Target(NamedTuple):
     scheme: str
     host: str

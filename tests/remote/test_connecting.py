@@ -54,6 +54,40 @@ async def test_why_the_systems_proxy_is_not_used_is_asked_once_and_only_where_th
     assert len(asked) == 1
 
 
+async def test_a_connection_leads_through_the_proxy_that_the_system_is_set_to_at_that_time() -> None:
+    """A machine that comes to another network."""
+    asked: list[bytes] = []
+
+    async def note(peer: Peer) -> None:
+        while True:
+            asked.append((await peer.request()).split(b"\r\n", 1)[0])
+            await peer.send(response(b"{}", b"content-type: application/json"))
+
+    async with RawServer(note) as server, RawServer(note) as proxy:
+        proxies: list[Proxy | None] = [None]
+        exchanging = Exchanging(f"{server.origin}/mcp", choose=lambda: proxies[-1])
+        only(BodyReceived, await exchanging.post())
+        proxies.append(Proxy(proxy.origin))
+        only(BodyReceived, await exchanging.post())  # The connection from before is as good as before.
+        exchanging.close()
+        only(BodyReceived, await exchanging.post())
+        proxies.append(None)
+        only(BodyReceived, await exchanging.post())
+        exchanging.close()
+        only(BodyReceived, await exchanging.post())
+        exchanging.close()
+    whole = b"POST " + server.origin.encode() + b"/mcp HTTP/1.1"
+    assert asked == [b"POST /mcp HTTP/1.1"] * 2 + [whole] * 2 + [b"POST /mcp HTTP/1.1"]
+
+
+async def test_what_failed_is_told_of_the_proxy_that_was_tried() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        origin = f"http://127.0.0.1:{server.getsockname()[1]}"
+    exchanging = Exchanging("http://mcp.example.com/mcp", choose=lambda: Proxy(origin))
+    failed = only(ExchangeFailed, await exchanging.post())
+    assert failed.message == f"Cannot reach http://mcp.example.com/mcp: the proxy {origin}: the connection was refused."
+
+
 # -- origins
 
 

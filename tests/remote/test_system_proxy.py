@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.remote import system_proxy as system_module
-from bridge.remote.proxy import proxy_for, unused_proxy
+from bridge.remote.proxy import may_change, proxy_for, unused_proxy
 from bridge.remote.system_proxy import names_script, system_proxy, unused_settings
 
 URL = "https://mcp.corp.example/mcp"
@@ -157,6 +157,20 @@ def test_any_variable_of_the_environment_counts_instead(
     assert found(URL, platform) == "http://proxy:1"
     assert found(URL, platform, environ) is None
     assert unused_proxy(URL, environ, platform) == ""
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "may"),
+    [
+        ("win32", {}, True),
+        ("darwin", {"PATH": "/bin"}, True),
+        ("darwin", {"NO_PROXY": "*"}, False),
+        ("win32", {"https_proxy": "http://a:1"}, False),
+        ("linux", {}, False),
+    ],
+)
+def test_what_the_system_says_may_change(platform: str, environ: dict[str, str], may: bool) -> None:
+    assert may_change(environ, platform) == may
 
 
 def test_other_variables_do_not(windows: Put) -> None:

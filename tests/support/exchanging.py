@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import TypeVar
 
 from bridge.remote.connecting import Way, origin_of
@@ -29,16 +30,16 @@ class Exchanging:
         tls: ssl.SSLContext | None = None,
         connect_timeout: float = DEADLINE,
         lookups: Lookups | None = None,
+        choose: Callable[[], Proxy | None] | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.connected = 0
         self.cleared = 0
-        self.connections = Connections(Way(origin_of(url), proxy, tls, lookups), connect_timeout)
+        self.connections = Connections(Way(origin_of(url), proxy, tls, lookups, choose=choose), connect_timeout)
         self.remote = Remote(
             url,
             headers,
             self.connections,
-            proxy=proxy.url if proxy else None,
             emit=self._take,
             clear=self._clear,
         )

@@ -61,7 +61,6 @@ class At:
             url,
             headers,
             self.connections,
-            proxy=None,
             authorization=guard,
             emit=self._take,
             clear=self._clear,

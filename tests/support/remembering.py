@@ -43,7 +43,7 @@ async def ask(url: str, count: int) -> list[int]:
     async def clear() -> None:
         pass
 
-    remote = Remote(url, (), Connections(Way(origin_of(url), None, tls), 60), proxy=None, emit=emit, clear=clear)
+    remote = Remote(url, (), Connections(Way(origin_of(url), None, tls), 60), emit=emit, clear=clear)
     await asyncio.gather(*(remote.run(RemoteRequest(number, b"GET", ())) for number in range(1, count + 1)))
     return sizes
 

@@ -108,7 +108,6 @@ class Caller:
             url,
             tuple(headers),
             self.connections,
-            proxy=proxy.url if proxy else None,
             authorization=authorization,
             emit=self._take,
             clear=self._clear,
