@@ -6,12 +6,14 @@ Whoever is sent a log has to ask for nothing that stands here.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from bridge import __version__
 from bridge.config import PATIENCE_VARIABLE, Settings, SignInSettings
+from bridge.errors import BridgeError
 
 LIBRARIES = ("authlib", "click", "filelock", "h11", "httpx", "keyring", "msgspec", "psutil", "truststore")
 """Packages whose version may explain what happened."""
@@ -44,8 +46,20 @@ def log_head(settings: Settings, what: str) -> None:
     _logger.debug("system: %s", platform.platform())
     _logger.debug("libraries: %s", ", ".join(_versions()))
     _logger.debug("server: %s", settings.url)
+    _logger.debug("proxy: %s", _proxy(settings.url))
     _logger.debug("options: %s", " ".join(options_of(settings)) or "none")
     _logger.debug("started by: %s", started_by())
+
+
+def _proxy(url: str) -> str:
+    """The proxy that a variable or the system names, without its password."""
+    from bridge.remote.proxy import proxy_for
+
+    try:
+        proxy = proxy_for(url, os.environ)
+    except BridgeError as problem:
+        return problem.message
+    return proxy.url if proxy else "none"
 
 
 def options_of(settings: Settings) -> Iterator[str]:

@@ -47,6 +47,26 @@ def test_what_is_as_usual_is_not_told() -> None:
     assert list(options_of(Settings(url=URL))) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("http://user:pl4nted-s3cret@proxy.example:3128", "proxy: http://proxy.example:3128"),
+        ("pl4nted-s3cret://x", "proxy: The proxy in the environment variable HTTPS_PROXY has a scheme"),
+        ("", "proxy: none"),
+    ],
+)
+def test_the_head_names_the_proxy(
+    value: str, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    with caplog.at_level(logging.DEBUG, "bridge"):
+        log_head(FULL, "a run of the bridge")
+    assert any(line.startswith(said) for line in caplog.messages)
+    assert SECRET not in "\n".join(caplog.messages)
+
+
 def test_the_head_has_versions_system_options_and_who_started_it(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "bridge"):
         log_head(FULL, "a run of the bridge")
