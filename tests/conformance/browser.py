@@ -1,10 +1,14 @@
 """Stands in for the browser of a person who is logged in: follows the authorization URL to the callback.
 
+Where the bridge's own page comes first, with something to read, its link is followed.
+
 `BROWSER` names this file, which Python's `webbrowser` and `xdg-open` both honour.
 """
 
 from __future__ import annotations
 
+import html
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -20,12 +24,15 @@ def visit(url: str) -> int:
         return 1
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE) as page:
-            page.read()
+            text = page.read().decode("utf-8", "replace")
     except urllib.error.HTTPError as page:
         page.close()
     except OSError as error:
         sys.stderr.write(f"browser: {url}: {error}\n")
         return 1
+    else:
+        if goes_on := re.search(r'<a id="go-on" href="([^"]+)"', text):
+            return visit(html.unescape(goes_on[1]))
     return 0
 
 
