@@ -10,78 +10,26 @@
 | any with this process's own arguments | `python` ... | a virtual environment's starts the real one (PEP 405) |
 
 Node and Python themselves are hosts as often, so of those the script's name decides; npm calls itself by its title.
-A desktop's or a system's own process starts programs and owns none of them, so nothing follows from its end.
+A desktop's or a system's own process starts programs and owns none of them, so nothing follows from its end. Nor does
+anything from the end of a shell that a person types at: what was started there with `nohup` is to go on.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-_LAUNCHERS = frozenset(
-    [
-        "ash",
-        "bash",
-        "busybox",
-        "cmd",
-        "csh",
-        "dash",
-        "fish",
-        "ksh",
-        "mksh",
-        "nu",
-        "powershell",
-        "pwsh",
-        "sh",
-        "tcsh",
-        "zsh",
-        "bunx",
-        "corepack",
-        "npm",
-        "npm-cli",
-        "npx",
-        "npx-cli",
-        "pnpm",
-        "pnpx",
-        "yarn",
-        "yarnpkg",
-        "conda",
-        "hatch",
-        "mamba",
-        "micromamba",
-        "pdm",
-        "pipenv",
-        "pipx",
-        "pixi",
-        "poetry",
-        "py",
-        "pyw",
-        "rye",
-        "uv",
-        "uvx",
-        "mcp-remote-bridge",
-        "dbus-run-session",
-        "direnv",
-        "doas",
-        "doppler",
-        "dotenv",
-        "dotenvx",
-        "env",
-        "infisical",
-        "mise",
-        "nice",
-        "op",
-        "script",
-        "stdbuf",
-        "su",
-        "sudo",
-        "time",
-        "timeout",
-        "xvfb-run",
-    ]
-)
+_SHELLS = {"ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "nu", "sh", "tcsh", "zsh"}
+_POWERSHELLS = {"powershell", "pwsh"}
+_NODES = {"bunx", "corepack", "npm", "npm-cli", "npx", "npx-cli", "pnpm", "pnpx", "yarn", "yarnpkg"}
+_PYTHONS = {"conda", "hatch", "mamba", "micromamba", "pdm", "pipenv", "pipx", "pixi", "poetry", "rye", "uv", "uvx"}
+_STARTERS = {"py", "pyw", "mcp-remote-bridge"}
+_WRAPPERS = {"dbus-run-session", "direnv", "doas", "doppler", "dotenv", "dotenvx", "env", "infisical", "mise", "nice"}
+_WRAPPERS |= {"op", "script", "stdbuf", "su", "sudo", "time", "timeout", "xvfb-run"}
+_LAUNCHERS = frozenset({"cmd"} | _SHELLS | _POWERSHELLS | _NODES | _PYTHONS | _STARTERS | _WRAPPERS)
 _OWNERS_OF_NOTHING = frozenset({"explorer", "init", "launchd", "services", "svchost", "systemd", "userinit"})
-_INTERPRETERS = r"(node|nodejs|pythonw?[0-9.]*)"
+_INTERPRETERS = frozenset({"node", "nodejs", "python", "pythonw"})
+# What a terminal adds to a shell that it shows, each with a value.
+_INTERACTIVE_OPTIONS = frozenset({"--init-file", "--rcfile", "--init-command", "-C"})
 _ENDINGS = (".exe", ".js", ".cjs", ".mjs", ".py", ".cmd")
 
 
@@ -95,12 +43,38 @@ def is_launcher(name: str, arguments: Sequence[str], own: Sequence[str]) -> bool
     program = _plain(name)
     if program in _LAUNCHERS:
         return True
-    return re.fullmatch(_INTERPRETERS, program) is not None and not _LAUNCHERS.isdisjoint(_said_to_be(arguments))
+    is_interpreter = program.rstrip("0123456789.") in _INTERPRETERS
+    return is_interpreter and not _LAUNCHERS.isdisjoint(_said_to_be(arguments))
 
 
-def owns_its_children(name: str) -> bool:
-    """Whether the end of a process of this name means anything for what it started."""
-    return _plain(name) not in _OWNERS_OF_NOTHING
+def owns_its_children(name: str, arguments: Sequence[str]) -> bool:
+    """Whether the end of a process means anything for what it started."""
+    program = _plain(name)
+    return program not in _OWNERS_OF_NOTHING and not (arguments and _is_typed_at(program, arguments[1:]))
+
+
+def _is_typed_at(program: str, options: Sequence[str]) -> bool:
+    """Whether it is a shell that runs neither a command of its command line nor a script."""
+    if program == "cmd":
+        return not any(option.lower().startswith("/c") for option in options)
+    if program in _POWERSHELLS:
+        said = [option.lower() for option in options]
+        runs_one = any(option.startswith(("-c", "-f", "-e")) or not option.startswith("-") for option in said)
+        return "-noexit" in said or not runs_one
+    if program not in _SHELLS:
+        return False
+    before = ""
+    for option in options:
+        is_one = before in _INTERACTIVE_OPTIONS or option in _INTERACTIVE_OPTIONS
+        runs_one = option[:1] not in {"-", "+"} or option.startswith("--command") or _has_letter_c(option)
+        if runs_one and not is_one:
+            return False
+        before = option
+    return True
+
+
+def _has_letter_c(option: str) -> bool:
+    return option[:1] == "-" and option[1:].isalpha() and "c" in option
 
 
 def _said_to_be(arguments: Sequence[str]) -> set[str]:

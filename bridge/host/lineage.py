@@ -15,8 +15,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from bridge.host.launchers import is_launcher, owns_its_children
 
@@ -28,8 +29,7 @@ _LONGEST_COMMAND = 64 * 1024
 _PARENT, _STARTED = 1, 19
 
 
-@dataclass(frozen=True, slots=True)
-class Relative:
+class Relative(msgspec.Struct, frozen=True):
     """A process above this one. `is_there` looks whether it still is, and not another with its number."""
 
     pid: int
@@ -56,7 +56,7 @@ def up_to_host(above: Iterable[Relative], own: Sequence[str]) -> list[Relative]:
     """
     chain: list[Relative] = []
     for one in above:
-        if one.pid <= 1 or not owns_its_children(one.name):
+        if one.pid <= 1 or not owns_its_children(one.name, one.arguments):
             break
         chain.append(one)
         if not is_launcher(one.name, one.arguments, own):

@@ -58,7 +58,47 @@ def test_no_arguments_are_nobodys_own() -> None:
     assert not is_launcher("host", [], [])
 
 
-def test_a_desktop_owns_none_of_what_it_starts() -> None:
-    assert not owns_its_children("explorer.exe")
-    assert not owns_its_children("systemd")
-    assert owns_its_children("Claude.exe")
+@pytest.mark.parametrize("name", ["explorer.exe", "systemd", "launchd"])
+def test_a_desktop_owns_none_of_what_it_starts(name: str) -> None:
+    assert not owns_its_children(name, [name])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-bash"],
+        ["zsh", "-i"],
+        ["/bin/bash", "--login"],
+        ["bash", "--init-file", "/usr/share/code/shellIntegration-bash.sh"],
+        ["fish", "-C", "echo hello"],
+        ["cmd.exe"],
+        ["cmd.exe", "/d", "/k", "title x"],
+        ["pwsh.exe", "-NoLogo"],
+        ["pwsh", "-noexit", "-command", ". shellIntegration.ps1"],
+    ],
+)
+def test_a_shell_that_is_typed_at_owns_none_of_what_was_left_running_there(arguments: list[str]) -> None:
+    assert not owns_its_children(arguments[0], arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sh", "-c", "mcp-remote-bridge https://host/mcp"],
+        ["bash", "-lc", "mcp-remote-bridge https://host/mcp"],
+        ["/bin/sh", "./wrapper.sh"],
+        ["bash", "-e", "wrapper.sh"],
+        ["busybox", "sh", "-c", "mcp-remote-bridge"],
+        ["cmd.exe", "/d", "/s", "/C", "mcp-remote-bridge"],
+        ["powershell.exe", "-NoProfile", "-Command", "mcp-remote-bridge"],
+        ["pwsh", "wrapper.ps1"],
+        ["claude"],
+        ["node", "-c"],
+    ],
+)
+def test_a_shell_that_runs_something_dies_with_it(arguments: list[str]) -> None:
+    assert owns_its_children(arguments[0], arguments)
+
+
+def test_a_process_that_tells_no_arguments_is_no_shell_that_is_typed_at() -> None:
+    assert owns_its_children("bash", ())

@@ -49,6 +49,15 @@ def test_the_python_of_a_virtual_environment_is_passed() -> None:
     assert [one.pid for one in up_to_host(above, OWN)] == [50, 40, 30]
 
 
+def test_the_chain_ends_before_a_shell_that_is_typed_at() -> None:
+    above = [
+        Relative(40, "bash", ["bash", "./agent.sh"], lambda: True),
+        Relative(30, "bash", ["-bash"], lambda: True),
+        Relative(20, "sshd", ["sshd"], lambda: True),
+    ]
+    assert [one.pid for one in up_to_host(above, OWN)] == [40]
+
+
 class Proc:
     """A tree as Linux shows it under /proc."""
 
