@@ -16,6 +16,7 @@ from bridge.remote.failures import explain
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import Proxy
+from bridge.remote.whereabouts import LeadsHere
 from bridge.session.events import BodyReceived, ExchangeFailed
 from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
 from tests.support.exchanging import Exchanging, only
@@ -78,6 +79,21 @@ async def test_a_connection_leads_through_the_proxy_that_the_system_is_set_to_at
         exchanging.close()
     whole = b"POST " + server.origin.encode() + b"/mcp HTTP/1.1"
     assert asked == [b"POST /mcp HTTP/1.1"] * 2 + [whole] * 2 + [b"POST /mcp HTTP/1.1"]
+
+
+async def test_a_change_of_the_proxy_does_not_make_forget_that_the_server_was_elsewhere() -> None:
+    """Else a server with a public address could wait for it, and lead the bridge to this machine."""
+    proxies: list[Proxy | None] = [Proxy("http://127.0.0.1:1"), None]
+    async with RawServer(Answers(response(b"hi"))) as server:
+        origin = Origin("http", "mcp.example.com", server.port)
+
+        def resolve(host: str, port: int) -> list[Address]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        way = Way(origin, None, None, Lookups(resolve), choose=lambda: proxies.pop(0))
+        way._whereabouts.reached(("93.184.216.34", 80))
+        await refusal(way)
+        assert isinstance((await refusal(way)).reason, LeadsHere)
 
 
 async def test_what_failed_is_told_of_the_proxy_that_was_tried() -> None:
