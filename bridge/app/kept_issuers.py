@@ -1,4 +1,4 @@
-"""The authorization servers of a server and a profile, kept on disk; no secret (`oauth.binding`).
+"""The authorization servers of a server and a profile, kept on disk; no secret (`oauth.issuer_binding`).
 
 A file of its own, beside those of the logins: signing out, which removes the record and changes the history, leaves it
 as it is. It does not depend on `--token-store` either, for it holds nothing that has to be kept secret.
@@ -14,7 +14,7 @@ import msgspec
 from bridge.app.naming import SLOT_OPTIONS, typed_for
 from bridge.config import Settings
 from bridge.errors import BridgeError
-from bridge.oauth.binding import Issuers, binding_of, decode_issuers, encode_issuers, held_back, issuers_slot
+from bridge.oauth.issuer_binding import Issuers, binding_of, decode_issuers, encode_issuers, held_back, issuers_slot
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
 from bridge.store.file import FileVault

@@ -30,7 +30,7 @@ from bridge.errors import BridgeError
 from bridge.oauth.tabs import History
 from bridge.store.errors import StoreError
 from bridge.store.file import FileVault
-from bridge.store.former import newest_of
+from bridge.store.migration import newest_of
 from bridge.store.places import Places, check_slot
 
 _logger = logging.getLogger("bridge.authorization")

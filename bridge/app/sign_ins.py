@@ -9,7 +9,7 @@ Signing out, in this order:
 | under the record's lock: revoked, then removed | no copy renews the token meanwhile; what cannot be revoked goes too |
 | what the server said to one sign-in only is forgotten | it was for whoever was signed in |
 | the registration, if that is wanted | the next sign-in registers anew |
-| with it, which authorization server the client belongs to | else that outlasts any sign-out (`oauth.binding`) |
+| with it, which authorization server the client belongs to | else that outlasts any sign-out (`oauth.issuer_binding`) |
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from bridge.app.naming import LOGIN, TYPED_OPTIONS, typed_for
 from bridge.app.redact import Redactor
 from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
+from bridge.login.address_guard import AddressGuard
 from bridge.login.failures import SERVER
-from bridge.login.judging import Judge
 from bridge.login.web import ProxyAddress, Web
 from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
 from bridge.oauth.errors import Unreachable
@@ -44,14 +44,14 @@ _logger = logging.getLogger("bridge.login")
 def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | None = None) -> Web:
     """The wire to authorization servers. Asks nobody yet.
 
-    `refused_at` and `kept` say where the MCP server was reached, see `Judge`.
+    `refused_at` and `kept` say where the MCP server was reached, see `AddressGuard`.
     """
     lookups = Lookups(seconds=settings.connect_timeout)
 
     async def resolve(host: str, port: int) -> list[str]:
         return [address[4][0] for address in await lookups.addresses(host, port)]
 
-    judge = Judge(
+    guard = AddressGuard(
         settings.url,
         resolve=resolve,
         is_proxied=lambda url: _proxy_address(url) is not None,
@@ -60,7 +60,7 @@ def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | N
         kept=kept,
     )
     web = Web(
-        judge,
+        guard,
         tls=lambda own_origin: _tls(settings, own_origin),
         proxy_for=_proxy_address,
         connect_timeout=settings.connect_timeout,

@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.host.lineage import MOST, program_of, stat_of
+from bridge.host.parent_chain import MOST, program_of, stat_of
 from bridge.protocol.words import shown
 
 LONGEST = 4 << 20

@@ -1,8 +1,8 @@
 """Notices the death of the host that started this process, without asking again and again.
 
 A host that dies closes our input, but not where another process holds the same pipe open. So the processes above this
-one are watched, from the parent to the first that is no launcher (`lineage`): a host that ends its child ends only a
-launcher, and a launcher that stays says nothing of the host.
+one are watched, from the parent to the first that is no launcher (`parent_chain`): a host that ends its child ends only
+a launcher, and a launcher that stays says nothing of the host.
 
 | system | what tells of a death | when the chain is read |
 |---|---|---|
@@ -26,7 +26,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bridge.host.lineage import Relative, others_above
+from bridge.host.parent_chain import Relative, others_above
 
 LOOK_AFTER = 3.0
 """Seconds after the start, when it is busy no more."""

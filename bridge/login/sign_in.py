@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from bridge.config import SignInSettings, ascii_url
 from bridge.errors import BridgeError
 from bridge.login.asking import WANTS_TOKEN, Ask, asks_for_none, says_nowhere
-from bridge.login.binding import Bound, KeptIssuers
 from bridge.login.browser import check_openable
 from bridge.login.device import DeviceSignIn
 from bridge.login.discovery import Discovery, Found
+from bridge.login.issuer_binding import Bound, KeptIssuers
 from bridge.login.listener import Arrival, CallbackListener
 from bridge.login.outcome import new_record
 from bridge.login.page import failed_page, signed_in_page, warned_page

@@ -1,8 +1,9 @@
 """The wire of signing in: short GETs and POSTs to servers whose addresses somebody else named.
 
 Each answer is limited in time and size. No cookie, token or header of the user's is sent. Every address is judged
-before it is asked (`judging`), at each redirect anew: without that, a server could have the bridge ask, or the user
-open, what only this machine can reach. What is refused is not asked at all, so nothing that it would say can be told.
+before it is asked (`address_guard`), at each redirect anew: without that, a server could have the bridge ask, or the
+user open, what only this machine can reach. What is refused is not asked at all, so nothing that it would say can be
+told.
 
 A host's addresses are tried in turn. All but the last have `_SHORT` seconds for a connection, and the one that answered
 last comes first the next time.
@@ -21,9 +22,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import __version__
 from bridge.config import localhost_addresses
-from bridge.login.aside import aside, may_stand_still
+from bridge.login.address_guard import AddressGuard
 from bridge.login.failures import explain
-from bridge.login.judging import Judge
+from bridge.login.separate_loop import may_block, on_separate_loop
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.document import MAX_BYTES
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable
@@ -61,19 +62,19 @@ class Reply(NamedTuple):
 class Web:
     """Asks. `tls` makes the context for the MCP server's own origin (True) or for others, on first use.
 
-    `judge` says which addresses are asked. `proxy_for` gives a proxy's URL and its user and password, None for the
+    `guard` says which addresses are asked. `proxy_for` gives a proxy's URL and its user and password, None for the
     direct way. `connect_timeout` in seconds.
     """
 
     def __init__(
         self,
-        judge: Judge,
+        guard: AddressGuard,
         *,
         tls: Callable[[bool], ssl.SSLContext],
         proxy_for: Callable[[str], ProxyAddress | None],
         connect_timeout: float,
     ) -> None:
-        self._judge = judge
+        self._guard = guard
         self._make_tls = tls
         self._tls: dict[bool, ssl.SSLContext] = {}
         self._proxy_for = proxy_for
@@ -84,7 +85,7 @@ class Web:
     @property
     def reach(self) -> str:
         """The MCP server's reach, for the record of this sign-in; empty where no address is known for it."""
-        return self._judge.reach
+        return self._guard.reach
 
     async def metadata(self, url: str, what: str) -> Reply:
         """GET a document, or take it from the cache while it lasts (its `max-age`, from a minute to an hour).
@@ -125,8 +126,8 @@ class Web:
         """
         check_endpoint(url, what)
         parts = urlsplit(url)
-        if not self._judge.is_own(parts):
-            await self._judge.addresses(parts, what)
+        if not self._guard.is_own(parts):
+            await self._guard.addresses(parts, what)
 
     async def _ask(
         self,
@@ -156,12 +157,12 @@ class Web:
     async def _exchange(
         self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None
     ) -> tuple[Reply, float]:
-        """Judge where the URL leads, and ask there; beside the loop where a handshake may hold that up (`aside`)."""
+        """Judge where the URL leads, and ask there; on a separate loop where a handshake may block."""
         check_endpoint(url, what)
         parts = urlsplit(url)
-        addresses = self._best_first(parts, await self._judge.addresses(parts, what))
-        if parts.scheme == "https" and may_stand_still(self._context(parts)):
-            return await aside(lambda: self._once(method, url, what, headers, content, addresses))
+        addresses = self._best_first(parts, await self._guard.addresses(parts, what))
+        if parts.scheme == "https" and may_block(self._context(parts)):
+            return await on_separate_loop(lambda: self._once(method, url, what, headers, content, addresses))
         return await self._once(method, url, what, headers, content, addresses)
 
     async def _once(
@@ -256,7 +257,7 @@ class Web:
 
     def _context(self, parts: SplitResult) -> ssl.SSLContext:
         # Made once, for reading the system's certificates takes time. The user's own is for the server's origin.
-        own = self._judge.is_own(parts)
+        own = self._guard.is_own(parts)
         if own not in self._tls:
             self._tls[own] = self._make_tls(own)
         return self._tls[own]
@@ -267,7 +268,7 @@ class Web:
 
     def _answered(self, parts: SplitResult, address: str) -> None:
         self._answering[parts.netloc] = address
-        self._judge.answered(parts, address)
+        self._guard.answered(parts, address)
 
 
 def _joined(url: str, location: str, what: str) -> str:

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bridge.oauth import client as clients
-from bridge.oauth.binding import typed
 from bridge.oauth.client import Client
 from bridge.oauth.device import DEVICE_GRANT
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, Unavailable
 from bridge.oauth.grants import heard_in
+from bridge.oauth.issuer_binding import typed
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.scopes import split, union
 from bridge.protocol.words import address, with_words

@@ -7,7 +7,7 @@ so is dialling anew where nothing came. This module is imported first, so it imp
 | what happens | what becomes of it |
 |---|---|
 | an address instead of a name, `localhost` | no name service is asked (`known_addresses`) |
-| the name has public addresses, and some of this machine | those of this machine are left out (`whereabouts`) |
+| the name has public addresses, and some of this machine | those of this machine are left out (`rebinding`) |
 | an address takes the connection | its socket is given to the first who asks for it |
 | an address takes none in `HEAD_START` seconds, or refuses | the next is tried (beside it), four in all (RFC 8305) |
 | no such name, refused, no network | None is given |
@@ -24,7 +24,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from bridge.remote.known_addresses import known_addresses
-from bridge.remote.whereabouts import elsewhere
+from bridge.remote.rebinding import not_this_machine
 
 if TYPE_CHECKING:
     import asyncio
@@ -125,7 +125,7 @@ def _connected(host: str, port: int, seconds: float) -> socket.socket | None:
     if not found:
         # As bytes: Python would load the tables of IDN for a str, and all hosts are ASCII by now.
         found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    waiting = _alternating(elsewhere(found))[:_MOST_ADDRESSES]
+    waiting = _alternating(not_this_machine(found))[:_MOST_ADDRESSES]
     ends = time.monotonic() + seconds
     trying: list[socket.socket] = []
     try:

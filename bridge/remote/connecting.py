@@ -23,7 +23,7 @@ from bridge.remote.dialing import Begun, open_wire
 from bridge.remote.http1 import Header, HttpConnection
 from bridge.remote.lookups import Lookups, NameServiceSilent
 from bridge.remote.proxy import WITH_SETTINGS, Proxy, ProxyRefused, unused_proxy
-from bridge.remote.whereabouts import Whereabouts
+from bridge.remote.rebinding import RebindingGuard
 from bridge.remote.wire import Wire
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Way:
         self.latest = self
         self._choose = choose
         self._unused: str | None = None
-        self._whereabouts = Whereabouts()
+        self._rebinding = RebindingGuard()
 
     @property
     def is_forwarded(self) -> bool:
@@ -133,7 +133,7 @@ class Way:
         """
         if begun is None and self._choose is not None and (proxy := self._choose()) != self.latest.proxy:
             self.latest = Way(self.origin, proxy, self.tls, self._lookups)
-            self.latest._whereabouts = self._whereabouts  # The server's place does not change with the proxy.
+            self.latest._rebinding = self._rebinding  # The server's place does not change with the proxy.
         self.latest.on_delay = self.on_delay
         return await (self if begun is not None else self.latest)._connect(seconds, begun)
 
@@ -144,9 +144,9 @@ class Way:
         try:
             async with asyncio.timeout(seconds):
                 host, port = self.first_hop
-                whereabouts = self._whereabouts if self.proxy is None else None  # A proxy's name is the user's own.
+                rebinding = self._rebinding if self.proxy is None else None  # A proxy's name is the user's own.
                 wire = await open_wire(
-                    host, port, begun, lookups=self._lookups, whereabouts=whereabouts, begins=progress.begins
+                    host, port, begun, lookups=self._lookups, rebinding=rebinding, begins=progress.begins
                 )
                 if self.proxy is not None:
                     if self.proxy.scheme == "https" and self.tls is not None:

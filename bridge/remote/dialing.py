@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bridge.remote.keep_alive import watch_over
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
-from bridge.remote.whereabouts import Whereabouts
+from bridge.remote.rebinding import RebindingGuard
 from bridge.remote.wire import Wire
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ async def open_wire(
     begun: Begun | None = None,
     *,
     lookups: Lookups | None = None,
-    whereabouts: Whereabouts | None = None,
+    rebinding: RebindingGuard | None = None,
     begins: Callable[[Step], None] = lambda step: None,
 ) -> Wire:
     """Look the name up and connect, or go on with the connection that was `begun`. Raises OSError and ValueError.
 
-    `whereabouts` leave out addresses, where they are given; `begins(step)` is told what is waited for from now on.
+    `rebinding` leaves out addresses, where it is given; `begins(step)` is told what is waited for from now on.
     """
     begins("connection")
     sock = await _taken(begun) if begun is not None else None
@@ -46,10 +46,10 @@ async def open_wire(
         begins("name")
         addresses = await (lookups or Lookups()).addresses(host, port)
         begins("connection")
-        sock = await _connected(whereabouts.usable(addresses) if whereabouts is not None else addresses)
-    if whereabouts is not None:
+        sock = await _connected(rebinding.usable(addresses) if rebinding is not None else addresses)
+    if rebinding is not None:
         with contextlib.suppress(OSError):  # It may have ended already.
-            whereabouts.reached(sock.getpeername())
+            rebinding.reached(sock.getpeername())
     watch_over(sock)
     _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=sock)
     return wire

@@ -30,9 +30,9 @@ def ssl_context(
 ) -> ssl.SSLContext:
     """Return the context for connections to the remote server. It reads files.
 
-    `may_judge_late`: who uses it knows that a `LateTrust` judges nobody by itself; else certificates are judged within
-    the handshake, however long that takes. Raises `UsageError` that names the option or variable and the file that
-    cannot be used.
+    `may_judge_late`: who uses it knows that a `SystemTrust` judges nobody by itself; else certificates are judged
+    within the handshake, however long that takes. Raises `UsageError` that names the option or variable and the file
+    that cannot be used.
     """
     context = _trusting(os.environ if environ is None else environ, may_judge_late=may_judge_late)
     if settings.ca_file:
@@ -61,7 +61,7 @@ def _trusting(environ: Mapping[str, str], *, may_judge_late: bool) -> ssl.SSLCon
 
 
 def _trusting_the_system(*, may_judge_late: bool) -> ssl.SSLContext:
-    """What the system trusts, by truststore; Windows and macOS judge by themselves (`late_trust`).
+    """What the system trusts, by truststore; Windows and macOS judge by themselves (`system_trust`).
 
     Where that is a file or folder that OpenSSL finds by itself, which is nearly every Linux, truststore has it read
     anew for each connection: 20 ms each. So there it is read here, once.
@@ -73,9 +73,9 @@ def _trusting_the_system(*, may_judge_late: bool) -> ssl.SSLContext:
             context.set_default_verify_paths()
             return context
     elif may_judge_late:
-        from bridge.remote.late_trust import late_trust
+        from bridge.remote.system_trust import system_trust
 
-        if (late := late_trust()) is not None:
+        if (late := system_trust()) is not None:
             return late
     import truststore
 

@@ -221,9 +221,9 @@ class Wire(asyncio.Protocol):
             limit(_HIGH_WATER)
         self._tls = self.transport.get_extra_info("ssl_object")
         if type(context) is not ssl.SSLContext:
-            from bridge.remote.late_trust import LateTrust  # Windows and macOS only.
+            from bridge.remote.system_trust import SystemTrust  # Windows and macOS only.
 
-            if isinstance(context, LateTrust) and self._tls is not None:
+            if isinstance(context, SystemTrust) and self._tls is not None:
                 await context.accept(self._tls, host)
 
     def abort(self) -> None:

@@ -16,7 +16,7 @@ Where the keyring has no longer what the marker names, that is no sign-out. A re
 | where | why it may be there |
 |---|---|
 | the marker, read again | another process has just saved |
-| the folders of earlier versions (`store/former`) | one of them still runs, and has just saved |
+| the folders of earlier versions (`store/migration`) | one of them still runs, and has just saved |
 | the other generations in the marker, the newest first | a save was cut short, or two stores shared one keyring |
 | the file | the same, where the choice allows a file |
 """
@@ -32,9 +32,9 @@ from typing import Literal, TypeVar
 
 from bridge.store.errors import EntryRefused, KeyringUnavailable, StoreError
 from bridge.store.file import FileVault
-from bridge.store.former import FormerSlots
 from bridge.store.locks import ProcessLocks
 from bridge.store.marker import Marker, read_marker
+from bridge.store.migration import FormerSlots
 from bridge.store.places import Places, check_slot, is_slot, marker_name, secret_name
 from bridge.store.roots import NAME
 from bridge.store.system import KeyringVault

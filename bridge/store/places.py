@@ -20,7 +20,7 @@ _SLOT = r"[a-z]{1,16}-[0-9a-f]{16,64}"
 
 
 class Places(msgspec.Struct, frozen=True):
-    """The folders under one data folder. `former` are the data folders of earlier versions, see `store/former`."""
+    """The folders under one data folder. `former` are the data folders of earlier versions, see `store/migration`."""
 
     root: Path
     former: tuple[Path, ...] = ()

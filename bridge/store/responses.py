@@ -36,7 +36,7 @@ from bridge.errors import BridgeError
 from bridge.session.response_cache import LARGEST, LONGEST, STALE_FOR, Kept, Question
 from bridge.store import verdicts
 from bridge.store.file import FileVault
-from bridge.store.former import forget_caches
+from bridge.store.migration import forget_caches
 from bridge.store.roots import former_roots
 
 SERVER_BYTES = 4 * 1024 * 1024

@@ -21,7 +21,7 @@ the folder is in the profile itself, as those of many tools are.
 | has redirected folders | nothing: the profile itself can be none (`Win32_FolderRedirectionUserConfiguration`) |
 | roams | the folder goes along, as the keyring's entries do (`CRED_PERSIST_ENTERPRISE`) |
 
-Earlier versions kept all of it under AppData. What is left there is found by `former_roots`, see `bridge.store.former`.
+Earlier versions kept all of it under AppData. What is left there is found by `former_roots`, see `store/migration`.
 
 **macOS: as ever.** An app in the App Sandbox gives what it starts a home of its own, but no known host of MCP servers
 is in it: in there it could not start a command that the user names.

@@ -9,8 +9,8 @@ import pytest
 
 from bridge.app.kept_issuers import IssuersFile, check_issuer_of, drop_every, issuers_file
 from bridge.config import Settings, SignInSettings
-from bridge.oauth.binding import Issuers
 from bridge.oauth.errors import SignInError
+from bridge.oauth.issuer_binding import Issuers
 from bridge.store.errors import StoreError
 from bridge.store.places import Places
 from tests.oauth.samples import ISSUER, SERVER_URL, client, record

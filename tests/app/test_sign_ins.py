@@ -15,7 +15,7 @@ from bridge.app.sign_ins import SigningOut, read_stored, stored_sign_ins, who
 from bridge.config import Settings, SignInSettings
 from bridge.login.channel import ChannelServer
 from bridge.login.news import News, Word
-from bridge.oauth.binding import Issuers
+from bridge.oauth.issuer_binding import Issuers
 from bridge.oauth.record import Record, client_slot, encode, encode_client, tokens_slot
 from bridge.store.errors import KeyringUnavailable, StoreError
 from bridge.store.memory import MemoryVault

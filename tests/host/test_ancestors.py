@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from bridge.host.ancestors import LONGEST, ancestors, from_proc, from_psutil
-from bridge.host.lineage import MOST
+from bridge.host.parent_chain import MOST
 from tests.support.bridge_process import ROOT
 from tests.support.waits import stretched
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bridge.host.lineage import Relative
 from bridge.host.parent import watch_parent
+from bridge.host.parent_chain import Relative
 from tests.host.conftest import MakePipe
 from tests.support.bridge_process import ROOT
 from tests.support.waits import stretched
@@ -55,7 +55,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> System:
 
 WATCHER = """
 import asyncio
-from bridge.host.lineage import Relative
+from bridge.host.parent_chain import Relative
 from bridge.host.parent import watch_parent
 async def main():
     dead = asyncio.Event()

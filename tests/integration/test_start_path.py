@@ -36,11 +36,13 @@ OWN = {
         " config.child_environment config.signing_in config.host_names"
     ),
     "what is begun while the rest is imported": (
-        "app app.start host.takeover remote remote.begun remote.known_addresses remote.whereabouts remote.proxy"
+        "app app.start host.takeover remote remote.begun remote.known_addresses remote.rebinding remote.proxy"
     ),
     "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.event_loop app.sleep",
     "the log, and what keeps secrets out of it": "app.log app.log_stderr app.log_head app.redact",
-    "the host's stdin and stdout, and its death": "host host.stdio host.output host.parent host.lineage host.launchers",
+    "the host's stdin and stdout, and its death": (
+        "host host.stdio host.output host.parent host.parent_chain host.launchers"
+    ),
     "whether a sign-in is stored, and the token if one is": (
         "app.authorization app.kept_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
         " remote.credentials store store.vault store.late store.places store.roots app.host_environment app.login_order"
@@ -75,7 +77,7 @@ OWN = {
 
 OVER_TLS = {
     "what TLS trusts": "remote.tls",
-    **({"the system's judgement, in a thread": "remote.late_trust"} if sys.platform in ("win32", "darwin") else {}),
+    **({"the system's judgement, in a thread": "remote.system_trust"} if sys.platform in ("win32", "darwin") else {}),
 }
 """The same, where the URL is https."""
 

@@ -15,7 +15,7 @@ from bridge.login import sign_in as sign_in_module
 from bridge.login.asking import Ask
 from bridge.login.person import Asked
 from bridge.login.sign_in import SignIn
-from bridge.oauth.binding import Issuers
+from bridge.oauth.issuer_binding import Issuers
 from bridge.oauth.mix_up import path_for
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryVault

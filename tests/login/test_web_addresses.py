@@ -1,4 +1,4 @@
-"""Which addresses are asked, over real sockets. The rules are in `test_judging`."""
+"""Which addresses are asked, over real sockets. The rules are in `test_address_guard`."""
 
 import socket
 import ssl

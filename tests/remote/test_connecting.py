@@ -16,7 +16,7 @@ from bridge.remote.failures import explain
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import Proxy
-from bridge.remote.whereabouts import LeadsHere
+from bridge.remote.rebinding import Rebound
 from bridge.session.events import BodyReceived, ExchangeFailed
 from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
 from tests.support.exchanging import Exchanging, only
@@ -91,9 +91,9 @@ async def test_a_change_of_the_proxy_does_not_make_forget_that_the_server_was_el
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
         way = Way(origin, None, None, Lookups(resolve), choose=lambda: proxies.pop(0))
-        way._whereabouts.reached(("93.184.216.34", 80))
+        way._rebinding.reached(("93.184.216.34", 80))
         await refusal(way)
-        assert isinstance((await refusal(way)).reason, LeadsHere)
+        assert isinstance((await refusal(way)).reason, Rebound)
 
 
 async def test_what_failed_is_told_of_the_proxy_that_was_tried() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-from bridge.login.judging import Judge
+from bridge.login.address_guard import AddressGuard
 from bridge.login.web import ProxyAddress, Web
 from bridge.remote.lookups import Lookups
 from tests.support.raw_server import DEADLINE
@@ -27,7 +27,7 @@ def web_at(
     async def resolve(host: str, port: int) -> list[str]:
         return [address[4][0] for address in await lookups.addresses(host, port)]
 
-    judge = Judge(
+    guard = AddressGuard(
         server_url,
         resolve=resolve,
         is_proxied=lambda url: proxy is not None,
@@ -35,4 +35,4 @@ def web_at(
         refused_at=refused_at,
         kept=kept,
     )
-    return Web(judge, tls=tls, proxy_for=lambda url: proxy, connect_timeout=stretched(DEADLINE))
+    return Web(guard, tls=tls, proxy_for=lambda url: proxy, connect_timeout=stretched(DEADLINE))

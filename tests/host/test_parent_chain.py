@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bridge.host.lineage import MOST, Relative, from_proc, from_psutil, others_above, up_to_host
+from bridge.host.parent_chain import MOST, Relative, from_proc, from_psutil, others_above, up_to_host
 
 OWN = ["python", "bridge", "https://host/mcp"]
 

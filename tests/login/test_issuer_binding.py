@@ -5,9 +5,9 @@ import logging
 import pytest
 
 from bridge.errors import BridgeError
-from bridge.oauth.binding import Issuers
 from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
+from bridge.oauth.issuer_binding import Issuers
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
 from tests.login.fake_web import ISSUER, NOT_FOUND, SERVER, reply, resource_document, server_document

@@ -9,7 +9,7 @@ from bridge.remote.connecting import Origin, Way
 from bridge.remote.failures import explain
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
-from bridge.remote.whereabouts import LeadsHere, Whereabouts, elsewhere
+from bridge.remote.rebinding import RebindingGuard, Rebound, not_this_machine
 from tests.support.connecting import ask, refusal
 from tests.support.raw_server import DEADLINE, Answers, RawServer, response
 from tests.support.waits import stretched
@@ -31,31 +31,31 @@ def at(*addresses: str, port: int = 80) -> list[Address]:
 @pytest.mark.parametrize("public", PUBLIC)
 @pytest.mark.parametrize("here", HERE)
 def test_beside_a_public_address_those_of_this_machine_are_left_out(public: str, here: str) -> None:
-    assert elsewhere(at(here, public, "10.0.0.5")) == at(public, "10.0.0.5")
+    assert not_this_machine(at(here, public, "10.0.0.5")) == at(public, "10.0.0.5")
 
 
 @pytest.mark.parametrize("here", HERE)
 def test_a_name_of_this_machine_is_as_good_as_any(here: str) -> None:
     for addresses in ((here,), (here, "10.0.0.5"), ("fe80::1%lo", here)):
-        assert elsewhere(at(*addresses)) == at(*addresses)
-        assert Whereabouts().usable(at(*addresses)) == at(*addresses)
+        assert not_this_machine(at(*addresses)) == at(*addresses)
+        assert RebindingGuard().usable(at(*addresses)) == at(*addresses)
 
 
 @pytest.mark.parametrize("public", PUBLIC)
 @pytest.mark.parametrize("here", HERE)
 def test_a_server_that_was_public_is_not_looked_for_here(public: str, here: str) -> None:
-    whereabouts = Whereabouts()
-    whereabouts.reached((public, 443))
-    assert whereabouts.usable(at(here, "10.0.0.5")) == at("10.0.0.5")
-    with pytest.raises(LeadsHere):
-        whereabouts.usable(at(here))
+    rebinding = RebindingGuard()
+    rebinding.reached((public, 443))
+    assert rebinding.usable(at(here, "10.0.0.5")) == at("10.0.0.5")
+    with pytest.raises(Rebound):
+        rebinding.usable(at(here))
 
 
 @pytest.mark.parametrize("there", [*THERE, *HERE])
 def test_a_server_may_move_into_a_network_and_one_that_was_not_public_may_move_anywhere(there: str) -> None:
-    whereabouts = Whereabouts()
-    whereabouts.reached(("8.8.8.8" if there in THERE else "10.0.0.5", 443))
-    assert whereabouts.usable(at(there)) == at(there)
+    rebinding = RebindingGuard()
+    rebinding.reached(("8.8.8.8" if there in THERE else "10.0.0.5", 443))
+    assert rebinding.usable(at(there)) == at(there)
 
 
 @pytest.mark.anyio
@@ -64,8 +64,8 @@ async def test_the_relay_does_not_follow_its_servers_name_here() -> None:
         name = Origin("http", "mcp.example", server.port)
         way = Way(name, None, None, Lookups(lambda host, port: at("127.0.0.1", port=port)))
         assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"  # It was here from the beginning.
-        assert way._whereabouts is not None
-        way._whereabouts.reached(("8.8.8.8", 443))
+        assert way._rebinding is not None
+        way._rebinding.reached(("8.8.8.8", 443))
         failure = await refusal(way)
         assert len(server.peers) == 1
     told = explain(failure, "http://mcp.example/mcp", None)

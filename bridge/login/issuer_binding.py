@@ -1,4 +1,4 @@
-"""Holding a sign-in to the authorization server that its client belongs to; the rules are `oauth.binding`'s.
+"""Holding a sign-in to the authorization server that its client belongs to; the rules are `oauth.issuer_binding`'s.
 
 | when | what |
 |---|---|
@@ -20,8 +20,8 @@ from bridge.config import SignInSettings
 from bridge.errors import BridgeError
 from bridge.login.discovery import Found
 from bridge.login.person import Warnings
-from bridge.oauth.binding import Binding, Issuers, binding_of, first_use, in_order, moved, refusal, unreadable
 from bridge.oauth.errors import SignInError
+from bridge.oauth.issuer_binding import Binding, Issuers, binding_of, first_use, in_order, moved, refusal, unreadable
 from bridge.oauth.record import Record
 
 _logger = logging.getLogger("bridge.login")

@@ -13,10 +13,10 @@ import truststore
 from truststore import _api
 
 from bridge.config import Settings
-from bridge.remote import late_trust as module
+from bridge.remote import system_trust as module
 from bridge.remote import tls
 from bridge.remote.connecting import NotConnected, Way, origin_of
-from bridge.remote.late_trust import LateTrust, late_trust
+from bridge.remote.system_trust import SystemTrust, system_trust
 from bridge.remote.wire import Wire
 from bridge.session.events import BodyReceived
 from tests.support.exchanging import Exchanging
@@ -80,7 +80,7 @@ async def test_the_system_is_asked_of_the_servers_certificates_and_its_name(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, authority: trustme.CA
 ) -> None:
     judge = Judge()
-    context = LateTrust(judge)
+    context = SystemTrust(judge)
     authority.configure_trust(context)
     async with RawServer(Answers(response(b"hi")), server_tls) as server:
         at = Exchanging(server.origin, tls=context)
@@ -103,7 +103,7 @@ async def test_the_loop_goes_on_while_the_system_judges(server_tls: ssl.SSLConte
         RawServer(Answers(response(b"secure")), server_tls) as slow,
         RawServer(Answers(response(b"beside"))) as other,
     ):
-        waiting, beside = Exchanging(slow.origin, tls=LateTrust(judge)), Exchanging(other.origin)
+        waiting, beside = Exchanging(slow.origin, tls=SystemTrust(judge)), Exchanging(other.origin)
         posting = asyncio.create_task(waiting.post())
         await asyncio.to_thread(judge.begun.wait, stretched(DEADLINE))
         answer = (await beside.post())[-1]
@@ -120,7 +120,7 @@ async def test_the_loop_goes_on_while_the_system_judges(server_tls: ssl.SSLConte
 
 async def test_two_connections_are_judged_at_the_same_time(server_tls: ssl.SSLContext) -> None:
     judge = Judge(at_once=False)
-    context = LateTrust(judge)
+    context = SystemTrust(judge)
     async with RawServer(Answers(response(), response()), server_tls) as server:
         at = Exchanging(server.origin, tls=context)
         posting = [asyncio.create_task(at.post()) for _ in range(2)]
@@ -135,7 +135,7 @@ async def test_two_connections_are_judged_at_the_same_time(server_tls: ssl.SSLCo
 async def test_the_time_to_connect_holds_though_the_system_says_nothing(server_tls: ssl.SSLContext) -> None:
     judge, talk = Judge(at_once=False), Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Way(origin_of(server.origin), None, LateTrust(judge))
+        way = Way(origin_of(server.origin), None, SystemTrust(judge))
         with pytest.raises(NotConnected) as failed:
             await way.connect(stretched(0.5))
         assert isinstance(failed.value.reason, TimeoutError)
@@ -150,7 +150,7 @@ async def test_where_the_system_refuses_nothing_of_a_request_is_sent(
 ) -> None:
     talk = Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Way(origin_of(server.origin), None, LateTrust(Judge(refuses=problem)))
+        way = Way(origin_of(server.origin), None, SystemTrust(Judge(refuses=problem)))
         with pytest.raises(NotConnected) as failed:
             await way.connect(stretched(DEADLINE))
         assert isinstance(failed.value.reason, ssl.SSLError)
@@ -159,7 +159,7 @@ async def test_where_the_system_refuses_nothing_of_a_request_is_sent(
 
 async def test_what_is_refused_is_told_in_the_systems_words(server_tls: ssl.SSLContext) -> None:
     async with RawServer(Answers(response()), server_tls) as server:
-        at = Exchanging(server.origin, tls=LateTrust(Judge(refuses=refusal())))
+        at = Exchanging(server.origin, tls=SystemTrust(Judge(refuses=refusal())))
         failed = (await at.post())[-1]
         at.close()
     assert "certificate was not accepted (the system does not trust it)" in str(getattr(failed, "message", failed))
@@ -171,7 +171,7 @@ async def test_a_way_that_forgets_to_have_it_judged_cannot_send(server_tls: ssl.
         loop = asyncio.get_running_loop()
         _, wire = await loop.create_connection(Wire, HOST, server.port)
         assert wire.transport is not None
-        secured = await loop.start_tls(wire.transport, wire, LateTrust(judge), server_hostname=HOST)
+        secured = await loop.start_tls(wire.transport, wire, SystemTrust(judge), server_hostname=HOST)
         assert secured is not None
         secured.write(b"POST / HTTP/1.1\r\n\r\n")
         with pytest.raises(ssl.SSLError, match="not judged yet"):
@@ -183,7 +183,7 @@ async def test_a_way_that_forgets_to_have_it_judged_cannot_send(server_tls: ssl.
 async def test_only_a_connection_of_its_own_is_accepted() -> None:
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=HOST)
     with pytest.raises(ssl.SSLError):
-        await LateTrust(Judge()).accept(plain, HOST)
+        await SystemTrust(Judge()).accept(plain, HOST)
 
 
 # -- where it is used
@@ -232,18 +232,18 @@ def test_where_truststore_has_no_verifier_of_the_system_nothing_is_judged_late(
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these systems have one")
 def test_where_openssl_judges_nothing_is_judged_late() -> None:
-    assert late_trust() is None
-    assert type(tls.ssl_context(settings(), {}, may_judge_late=True)) is not LateTrust
+    assert system_trust() is None
+    assert type(tls.ssl_context(settings(), {}, may_judge_late=True)) is not SystemTrust
 
 
 @pytest.mark.skipif(sys.platform not in ("win32", "darwin"), reason="the system has no verifier of its own")
 def test_the_systems_own_verifier_is_where_it_is_looked_for() -> None:
-    assert late_trust() is not None
+    assert system_trust() is not None
 
 
 def test_the_chain_is_what_the_server_sent(authority: trustme.CA, server_tls: ssl.SSLContext) -> None:
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = LateTrust(Judge()).wrap_bio(down, up, server_hostname=HOST)
+    ours = SystemTrust(Judge()).wrap_bio(down, up, server_hostname=HOST)
     theirs = server_tls.wrap_bio(up, down, server_side=True)
     for _ in range(3):
         for side in (ours, theirs):

@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def may_stand_still(context: ssl.SSLContext) -> bool:
+def may_block(context: ssl.SSLContext) -> bool:
     """Whether a handshake may take long on the loop: any context that is not just OpenSSL's own."""
     return type(context) is not ssl.SSLContext
 
 
-async def aside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def on_separate_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Do `work` on a loop of its own; return what it returns, raise what it raises.
 
     Who stops waiting stops the work too, at its next step; a thread in which the system hangs is left to the system.

@@ -37,15 +37,15 @@ system's.
 _SYSTEMS_OWN = frozenset(("truststore._windows", "truststore._macos"))
 
 
-class LateTrust(ssl.SSLContext):
+class SystemTrust(ssl.SSLContext):
     """A client's context for a handshake that judges nobody; `accept` does it afterwards."""
 
     sslobject_class: type[ssl.SSLObject]
     _judging: ssl.SSLContext
     _judge: Judge
 
-    def __new__(cls, judge: Judge) -> LateTrust:
-        made: LateTrust = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+    def __new__(cls, judge: Judge) -> SystemTrust:
+        made: SystemTrust = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         made._judging = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # No handshake uses it, so a thread may read it.
         made._judge = judge
         made.sslobject_class = _NotYetTrusted
@@ -85,7 +85,7 @@ class LateTrust(ssl.SSLContext):
         connection.is_trusted = True
 
 
-def late_trust() -> LateTrust | None:
+def system_trust() -> SystemTrust | None:
     """A context whose judge is the operating system's; None where truststore has none here, or not where it was."""
     from truststore import _api
 
@@ -93,7 +93,7 @@ def late_trust() -> LateTrust | None:
     # On Linux it is OpenSSL that judges, within the handshake, and this one does nothing.
     if getattr(judge, "__module__", "") not in _SYSTEMS_OWN:
         return None
-    return LateTrust(lambda context, chain, host: judge(context, chain, server_hostname=host))
+    return SystemTrust(lambda context, chain, host: judge(context, chain, server_hostname=host))
 
 
 class _NotYetTrusted(ssl.SSLObject):

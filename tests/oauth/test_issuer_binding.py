@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.oauth.binding import (
+from bridge.oauth.issuer_binding import (
     Binding,
     Issuers,
     binding_of,

@@ -61,7 +61,7 @@ _WORDS = {
 }
 
 
-class Judge:
+class AddressGuard:
     """Judges the hosts that the MCP server at `server_url` leads to.
 
     `refused_at` is the address its refusal came from, empty where a proxy stood between, None where it refused nothing

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from bridge.login import web as web_module
-from bridge.login.aside import aside, may_stand_still
+from bridge.login.separate_loop import may_block, on_separate_loop
 from bridge.login.web import Web
 from bridge.oauth.errors import Silent, Unavailable
 from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
@@ -113,8 +113,8 @@ async def test_where_the_system_refuses_nothing_is_sent(authority: trustme.CA, s
 
 
 def test_openssls_own_judgement_needs_no_other_loop() -> None:
-    assert not may_stand_still(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    assert may_stand_still(JudgingInTheHandshake(Judge()))
+    assert not may_block(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    assert may_block(JudgingInTheHandshake(Judge()))
 
 
 async def test_what_is_done_aside_returns_and_raises() -> None:
@@ -124,9 +124,9 @@ async def test_what_is_done_aside_returns_and_raises() -> None:
     async def fails() -> int:
         raise LookupError("so")
 
-    assert await aside(returns) != threading.get_ident()
+    assert await on_separate_loop(returns) != threading.get_ident()
     with pytest.raises(LookupError, match="so"):
-        await aside(fails)
+        await on_separate_loop(fails)
 
 
 async def test_who_stops_waiting_stops_what_is_done_aside() -> None:
@@ -139,7 +139,7 @@ async def test_who_stops_waiting_stops_what_is_done_aside() -> None:
         finally:
             stopped.set()
 
-    waiting = asyncio.create_task(aside(waits))
+    waiting = asyncio.create_task(on_separate_loop(waits))
     await asyncio.to_thread(begun.wait, stretched(DEADLINE))
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 _Found = TypeVar("_Found", bound="tuple[Any, ...]")
 
 
-class LeadsHere(OSError):
+class Rebound(OSError):
     """The name of a server that was reached at a public address leads to this machine now."""
 
     def __init__(self, address: str) -> None:
@@ -33,26 +33,26 @@ class LeadsHere(OSError):
         )
 
 
-def elsewhere(addresses: Sequence[_Found]) -> list[_Found]:
+def not_this_machine(addresses: Sequence[_Found]) -> list[_Found]:
     """Of what `socket.getaddrinfo` found, all but those of this machine, where some are public; else all."""
     if any(_is_public(address) for address in addresses):
         return [address for address in addresses if not _is_here(address)]
     return list(addresses)
 
 
-class Whereabouts:
+class RebindingGuard:
     """Where the server of one run was reached."""
 
     def __init__(self) -> None:
         self._was_public = False
 
     def usable(self, addresses: Sequence[_Found]) -> list[_Found]:
-        """Those to connect to, at least one. Raises `LeadsHere`."""
-        left = elsewhere(addresses)
+        """Those to connect to, at least one. Raises `Rebound`."""
+        left = not_this_machine(addresses)
         if self._was_public:
             left = [address for address in left if not _is_here(address)]
         if not left:
-            raise LeadsHere(_text(addresses[0]))
+            raise Rebound(_text(addresses[0]))
         return left
 
     def reached(self, peer: tuple[Any, ...]) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bridge.login.judging import Judge
+from bridge.login.address_guard import AddressGuard
 from bridge.oauth.errors import MetadataError, Unreachable
 
 pytestmark = pytest.mark.anyio
@@ -109,7 +109,7 @@ class NameService:
         return NAMES[host]
 
 
-def judging(
+def guard_of(
     url: str = SERVER,
     refused_at: str | None = "8.8.8.8",
     *,
@@ -117,8 +117,8 @@ def judging(
     proxied: Iterable[str | None] = (),
     allow_private: bool = False,
     kept: str | None = None,
-) -> Judge:
-    return Judge(
+) -> AddressGuard:
+    return AddressGuard(
         url,
         resolve=names or NameService(),
         is_proxied=lambda asked: urlsplit(asked).hostname in proxied,
@@ -128,13 +128,13 @@ def judging(
     )
 
 
-async def found(judge: Judge, url: str) -> list[str]:
-    return await judge.addresses(urlsplit(url), WHAT)
+async def found(guard: AddressGuard, url: str) -> list[str]:
+    return await guard.addresses(urlsplit(url), WHAT)
 
 
-async def is_open(judge: Judge, url: str) -> bool:
+async def is_open(guard: AddressGuard, url: str) -> bool:
     try:
-        return bool(await found(judge, url))
+        return bool(await found(guard, url))
     except MetadataError as problem:
         if not problem.message.endswith("; it was not asked."):
             raise
@@ -147,24 +147,24 @@ async def is_open(judge: Judge, url: str) -> bool:
 @pytest.mark.parametrize("server", list(SERVERS))
 @pytest.mark.parametrize("url", list(HOSTILE))
 async def test_what_a_server_leads_to_is_open_by_where_it_was_reached(url: str, server: str) -> None:
-    assert await is_open(judging(*SERVERS[server]), url) == (server in HOSTILE[url])
+    assert await is_open(guard_of(*SERVERS[server]), url) == (server in HOSTILE[url])
 
 
 @pytest.mark.parametrize("server", ["p", "s", "-"])
 @pytest.mark.parametrize("url", list(HOSTILE))
 async def test_what_the_user_allows_opens_networks_and_never_this_machine(url: str, server: str) -> None:
-    assert await is_open(judging(*SERVERS[server], allow_private=True), url) == ("+" in HOSTILE[url])
+    assert await is_open(guard_of(*SERVERS[server], allow_private=True), url) == ("+" in HOSTILE[url])
 
 
 @pytest.mark.parametrize("server", list(SERVERS))
 @pytest.mark.parametrize("url", ["https://as.example/x", "https://8.8.4.4/x", "https://[2606:4700::1]/x"])
 async def test_public_addresses_are_open_to_all(url: str, server: str) -> None:
-    assert await is_open(judging(*SERVERS[server]), url)
+    assert await is_open(guard_of(*SERVERS[server]), url)
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/mcp", "https://[::1]/mcp", "https://a.localhost/mcp"])
 async def test_a_url_names_this_machine_in_many_ways(url: str) -> None:
-    assert await is_open(judging(url, "127.0.0.1"), "https://127.0.0.1:9/x")
+    assert await is_open(guard_of(url, "127.0.0.1"), "https://127.0.0.1:9/x")
 
 
 # -- the server's own reach
@@ -172,86 +172,86 @@ async def test_a_url_names_this_machine_in_many_ways(url: str) -> None:
 
 async def test_the_servers_name_is_not_looked_up_to_judge_others() -> None:
     names = NameService(mcp_example=[["8.8.8.8", "10.0.0.5", "127.0.0.1"]])
-    judge = judging(names=names)
+    guard = guard_of(names=names)
     for url in ("https://10.0.0.1/x", "https://127.0.0.1/x", "https://home.example/x"):
-        assert not await is_open(judge, url)
+        assert not await is_open(guard, url)
     assert "mcp.example" not in names.asked
 
 
 @pytest.mark.parametrize("later", [["127.0.0.1"], ["10.0.0.5"], ["8.8.8.8", "127.0.0.1"]])
 async def test_what_the_servers_name_becomes_later_opens_nothing(later: list[str]) -> None:
-    judge = judging(names=NameService(mcp_example=[later]))
-    judge.answered(urlsplit("https://mcp.example/token"), later[-1])
+    guard = guard_of(names=NameService(mcp_example=[later]))
+    guard.answered(urlsplit("https://mcp.example/token"), later[-1])
     for url in ("https://10.0.0.1/x", "https://127.0.0.1/x", "https://home.example/x", "https://loop.example/x"):
-        assert not await is_open(judge, url)
+        assert not await is_open(guard, url)
 
 
 @pytest.mark.parametrize("changed", ["127.0.0.1", "::1", "169.254.169.254", "10.0.0.5", "100.64.0.1", "0.0.0.0"])
 async def test_a_public_servers_own_origin_cannot_move_inside(changed: str) -> None:
-    judge = judging(names=NameService(mcp_example=[["8.8.8.8"], [changed]]))
-    assert await found(judge, "https://mcp.example/.well-known/x") == ["8.8.8.8"]
-    assert not await is_open(judge, "https://mcp.example/.well-known/x")
+    guard = guard_of(names=NameService(mcp_example=[["8.8.8.8"], [changed]]))
+    assert await found(guard, "https://mcp.example/.well-known/x") == ["8.8.8.8"]
+    assert not await is_open(guard, "https://mcp.example/.well-known/x")
 
 
 async def test_addresses_of_the_own_origin_that_are_not_open_are_left_out() -> None:
     mixed = ["127.0.0.1", "8.8.8.8", "10.0.0.5", "2606:4700::5"]
-    judge = judging(names=NameService(mcp_example=[mixed]))
-    assert await found(judge, "https://mcp.example/.well-known/x") == ["8.8.8.8", "2606:4700::5"]
-    assert await found(judge, "https://mcp.example:8443/token") == ["8.8.8.8", "2606:4700::5"]
+    guard = guard_of(names=NameService(mcp_example=[mixed]))
+    assert await found(guard, "https://mcp.example/.well-known/x") == ["8.8.8.8", "2606:4700::5"]
+    assert await found(guard, "https://mcp.example:8443/token") == ["8.8.8.8", "2606:4700::5"]
 
 
 @pytest.mark.parametrize("at", ["127.0.0.1", "169.254.7.7", "192.0.2.7"])
 async def test_a_server_that_was_reached_there_may_be_asked_there_and_leads_no_further(at: str) -> None:
-    judge = judging("https://dev.test/mcp", at, names=NameService(dev_test=[[at]]))
-    assert await found(judge, "https://dev.test/.well-known/x") == [at]
-    assert not await is_open(judge, f"https://{at}/x")
-    assert not await is_open(judge, "https://dev.test:8443/x")
+    guard = guard_of("https://dev.test/mcp", at, names=NameService(dev_test=[[at]]))
+    assert await found(guard, "https://dev.test/.well-known/x") == [at]
+    assert not await is_open(guard, f"https://{at}/x")
+    assert not await is_open(guard, "https://dev.test:8443/x")
 
 
 async def test_where_nothing_was_refused_yet_the_first_answer_of_the_own_origin_counts() -> None:
-    judge = judging(refused_at=None, names=NameService(mcp_example=[["10.0.0.5", "8.8.8.8"]]))
+    guard = guard_of(refused_at=None, names=NameService(mcp_example=[["10.0.0.5", "8.8.8.8"]]))
     own = urlsplit("https://mcp.example/mcp")
-    assert not await is_open(judge, "https://10.0.0.1/x")
-    assert await judge.addresses(own, WHAT) == ["10.0.0.5", "8.8.8.8"]
-    judge.answered(urlsplit("https://as.example/x"), "127.0.0.1")  # Another's is no answer of the server.
-    judge.answered(own, "8.8.8.8")
-    judge.answered(own, "10.0.0.5")
-    assert await judge.addresses(own, WHAT) == ["8.8.8.8"]
-    assert not await is_open(judge, "https://10.0.0.1/x")
-    assert judge.reach == "public"
+    assert not await is_open(guard, "https://10.0.0.1/x")
+    assert await guard.addresses(own, WHAT) == ["10.0.0.5", "8.8.8.8"]
+    guard.answered(urlsplit("https://as.example/x"), "127.0.0.1")  # Another's is no answer of the server.
+    guard.answered(own, "8.8.8.8")
+    guard.answered(own, "10.0.0.5")
+    assert await guard.addresses(own, WHAT) == ["8.8.8.8"]
+    assert not await is_open(guard, "https://10.0.0.1/x")
+    assert guard.reach == "public"
 
 
 async def test_before_that_a_name_with_a_public_address_is_not_asked_on_this_machine() -> None:
     mixed = ["127.0.0.1", "169.254.169.254", "8.8.8.8", "::1", "10.0.0.5"]
-    judge = judging(refused_at=None, names=NameService(mcp_example=[mixed]))
-    assert await found(judge, "https://mcp.example/mcp") == ["8.8.8.8", "10.0.0.5"]
+    guard = guard_of(refused_at=None, names=NameService(mcp_example=[mixed]))
+    assert await found(guard, "https://mcp.example/mcp") == ["8.8.8.8", "10.0.0.5"]
 
 
 # -- a proxy
 
 
 async def test_a_refusal_through_a_proxy_is_judged_by_the_url() -> None:
-    judge = judging(refused_at="", proxied=["mcp.example", "as.example"])
-    assert await found(judge, "https://as.example/x") == []
-    assert await found(judge, "https://mcp.example/x") == []
-    assert not await is_open(judge, "https://10.0.0.1/x")
-    assert judge.reach == ""
+    guard = guard_of(refused_at="", proxied=["mcp.example", "as.example"])
+    assert await found(guard, "https://as.example/x") == []
+    assert await found(guard, "https://mcp.example/x") == []
+    assert not await is_open(guard, "https://10.0.0.1/x")
+    assert guard.reach == ""
 
 
 @pytest.mark.parametrize("url", ["https://printer/mcp", "https://mcp.corp/mcp", "https://10.0.0.5/mcp"])
 async def test_a_url_that_is_private_by_its_form_is_so_behind_a_proxy(url: str) -> None:
     host = urlsplit(url).hostname or ""
-    judge = judging(url, "", proxied=[host])
-    assert await is_open(judge, "https://10.0.0.1/x")
-    assert not await is_open(judge, "https://127.0.0.1/x")
+    guard = guard_of(url, "", proxied=[host])
+    assert await is_open(guard, "https://10.0.0.1/x")
+    assert not await is_open(guard, "https://127.0.0.1/x")
 
 
 @pytest.mark.parametrize("host", ["10.0.0.2", "printer", "nas.local", "[::1]"])
 async def test_a_proxy_is_not_asked_for_what_is_inside_by_its_form(host: str) -> None:
     names = NameService()
-    judge = judging(names=names, proxied=[host.strip("[]")])
+    guard = guard_of(names=names, proxied=[host.strip("[]")])
     with pytest.raises(MetadataError):
-        await found(judge, f"https://{host}/x")
+        await found(guard, f"https://{host}/x")
     assert names.asked == []
 
 
@@ -270,7 +270,7 @@ async def test_a_proxy_is_not_asked_for_what_is_inside_by_its_form(host: str) ->
     ],
 )
 async def test_what_a_record_says_counts_where_tokens_are_renewed(kept: str, url: str, expected: bool) -> None:
-    assert await is_open(judging(refused_at=None, kept=kept), url) is expected
+    assert await is_open(guard_of(refused_at=None, kept=kept), url) is expected
 
 
 @pytest.mark.parametrize(
@@ -279,28 +279,28 @@ async def test_what_a_record_says_counts_where_tokens_are_renewed(kept: str, url
 )
 async def test_an_older_record_is_private_only_where_all_addresses_are(addresses: list[str], expected: bool) -> None:
     names = NameService(mcp_example=[addresses]) if addresses else NameService(mcp_example=[[]])
-    assert await is_open(judging(refused_at=None, kept="", names=names), "https://10.0.0.1/x") is expected
+    assert await is_open(guard_of(refused_at=None, kept="", names=names), "https://10.0.0.1/x") is expected
 
 
 @pytest.mark.parametrize("kept", ["public", "private", ""])
 async def test_where_tokens_are_renewed_the_server_may_have_moved_into_the_users_network(kept: str) -> None:
     names = NameService(mcp_example=[["10.0.0.5"]])
-    judge = judging(refused_at=None, kept=kept, names=names)
-    assert await found(judge, "https://mcp.example/token") == ["10.0.0.5"]
+    guard = guard_of(refused_at=None, kept=kept, names=names)
+    assert await found(guard, "https://mcp.example/token") == ["10.0.0.5"]
     assert names.asked == ["mcp.example"]
 
 
 @pytest.mark.parametrize("kept", ["public", "private"])
 async def test_but_not_to_this_machine(kept: str) -> None:
-    judge = judging(refused_at=None, kept=kept, names=NameService(mcp_example=[["127.0.0.1"]]))
-    assert not await is_open(judge, "https://mcp.example/token")
+    guard = guard_of(refused_at=None, kept=kept, names=NameService(mcp_example=[["127.0.0.1"]]))
+    assert not await is_open(guard, "https://mcp.example/token")
 
 
 @pytest.mark.parametrize(
     ("at", "reach"), [("8.8.8.8", "public"), ("10.0.0.5", "private"), ("127.0.0.1", "loopback"), ("", "")]
 )
 async def test_the_reach_is_told_for_the_record(at: str, reach: str) -> None:
-    assert judging(refused_at=at).reach == reach
+    assert guard_of(refused_at=at).reach == reach
 
 
 # -- names
@@ -309,18 +309,18 @@ async def test_the_reach_is_told_for_the_record(at: str, reach: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "app.localhost", "LOCALHOST."])
 async def test_this_machines_own_names_are_not_looked_up(host: str) -> None:
     names = NameService()
-    assert await found(judging(*SERVERS["m"], names=names), f"https://{host}/x") == ["127.0.0.1", "::1"]
+    assert await found(guard_of(*SERVERS["m"], names=names), f"https://{host}/x") == ["127.0.0.1", "::1"]
     assert names.asked == []
 
 
 async def test_a_name_is_looked_up_once_and_all_of_its_addresses_are_judged() -> None:
     names = NameService(far_example=[["8.8.4.4"] * 3 + ["1.1.1.1", "9.9.9.9"], ["127.0.0.1"]])
-    assert await found(judging(names=names), "https://far.example/x") == ["8.8.4.4", "1.1.1.1", "9.9.9.9"]
+    assert await found(guard_of(names=names), "https://far.example/x") == ["8.8.4.4", "1.1.1.1", "9.9.9.9"]
     assert names.asked == ["far.example"]
     many = [f"8.8.8.{number}" for number in range(20)]
     late = NameService(far_example=[[*many, "127.0.0.1"]])
-    assert not await is_open(judging(names=late), "https://far.example/x")
-    assert len(await found(judging(names=NameService(far_example=[many])), "https://far.example/x")) < 20
+    assert not await is_open(guard_of(names=late), "https://far.example/x")
+    assert len(await found(guard_of(names=NameService(far_example=[many])), "https://far.example/x")) < 20
 
 
 @pytest.mark.parametrize(
@@ -336,9 +336,9 @@ async def test_a_name_that_cannot_be_looked_up(problem: Exception, says: str) ->
     async def fails(host: str, port: int) -> list[str]:
         raise problem
 
-    judge = Judge(SERVER, resolve=fails, is_proxied=lambda _: False, allow_private=False, refused_at="8.8.8.8")
+    guard = AddressGuard(SERVER, resolve=fails, is_proxied=lambda _: False, allow_private=False, refused_at="8.8.8.8")
     with pytest.raises(Unreachable) as caught:
-        await found(judge, "https://far.example/x")
+        await found(guard, "https://far.example/x")
     assert caught.value.message == f"Cannot reach the {WHAT} https://far.example/x: {says}."
 
 
@@ -357,7 +357,7 @@ async def test_a_name_that_cannot_be_looked_up(problem: Exception, says: str) ->
 )
 async def test_it_is_told_what_was_refused_and_what_helps(url: str, says: str, hint: str) -> None:
     with pytest.raises(MetadataError) as caught:
-        await found(judging(), url)
+        await found(guard_of(), url)
     assert says in caught.value.message
     assert caught.value.message.endswith("though the MCP server is at a public address; it was not asked.")
     assert "secret" not in caught.value.message
