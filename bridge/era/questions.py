@@ -23,6 +23,7 @@ from bridge.errors import INTERNAL_ERROR
 from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request
+from bridge.protocol.words import quoted
 from bridge.protocol.writing import Members, members
 
 _NULL = b"null"
@@ -70,7 +71,7 @@ def read(value: Raw, host: LegacyHost, elicitation_id: str) -> Question | NotDec
         if mode == "url":
             return _visit(given, elicitation_id) if host.declares(*path) else NotDeclared(path)
     else:
-        return NoQuestion(f"with {_quoted(method)}" if method else "with something that is not a request")
+        return NoQuestion(f"with {quoted(method, 60)}" if method else "with something that is not a request")
     return Question(method, params) if _declares(host, path) else NotDeclared(path)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bridge.protocol import handshakes, unreachable
 from bridge.protocol.system_errors import numbers_of
 from bridge.protocol.unreachable import Reason, Told
-from bridge.protocol.words import shown
+from bridge.protocol.words import address, shown
 
 if TYPE_CHECKING:
     import httpx
@@ -26,7 +26,7 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
     """Say why `what` at `url` gave no answer; `proxy` is the proxy's URL without credentials, where there is one."""
     import httpx
 
-    where = url if what == SERVER else f"the {what} {url}"
+    where = url if what == SERVER else f"the {what} {address(url)}"
     causes = list(_causes(problem))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
