@@ -27,6 +27,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from bridge.remote.wire import OutspokenTls
+
 Judge = Callable[[ssl.SSLContext, list[bytes], str], None]
 """Judges a peer's certificates, DER, its own first, for a host's name. Raises `ssl.SSLCertVerificationError`.
 
@@ -96,7 +98,7 @@ def system_trust() -> SystemTrust | None:
     return SystemTrust(lambda context, chain, host: judge(context, chain, server_hostname=host))
 
 
-class _NotYetTrusted(ssl.SSLObject):
+class _NotYetTrusted(OutspokenTls):
     """The client's side of one connection. Nothing can be sent on it before `is_trusted`."""
 
     is_trusted = False

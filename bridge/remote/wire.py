@@ -20,9 +20,17 @@ import select
 import socket
 import ssl
 import sys
+from typing import Any
 
 _HIGH_WATER = 64 * 1024
 _MACOS_SO_NWRITE = 0x1024
+_NOTHING_SAID = (
+    ssl.SSLWantReadError,
+    ssl.SSLWantWriteError,
+    ssl.SSLZeroReturnError,
+    ssl.SSLEOFError,
+    ssl.SSLSyscallError,
+)
 
 
 class Wire(asyncio.Protocol):
@@ -66,13 +74,14 @@ class Wire(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._ended = True
+        self._error = self._alert or self._error
         self.ended_unaware = self.not_taken > 0
         self._wake()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = True
-        self._error = exc or self._error
+        self._error = self._alert or exc or self._error
         self._may_write = True
         self._wake()
 
@@ -202,6 +211,10 @@ class Wire(asyncio.Protocol):
         finally:
             self._waiter = None
 
+    @property
+    def _alert(self) -> ssl.SSLError | None:
+        return self._tls.said if isinstance(self._tls, OutspokenTls) else None
+
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -212,6 +225,8 @@ class Wire(asyncio.Protocol):
         """Speak TLS from now on. Raises OSError, of which `ssl.SSLError` is one."""
         if self.transport is None:
             raise ConnectionResetError("the connection is closed")
+        if getattr(context, "sslobject_class", None) is ssl.SSLObject:  # Not with truststore, which has its own.
+            context.sslobject_class = OutspokenTls
         self.transport = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
         if self.transport is None:
             raise ConnectionResetError("the connection was closed during the TLS handshake")
@@ -232,6 +247,25 @@ class Wire(asyncio.Protocol):
             self._error = ConnectionAbortedError("the connection was given up")
         if self.transport:
             self.transport.abort()
+
+
+class OutspokenTls(ssl.SSLObject):
+    """One side of TLS that keeps the peer's alert, `said`.
+
+    The end or a reset comes right behind it. A Proactor's transport begins its next read, and is told of that, before
+    it hands the alert on; asyncio tells of what it was told first.
+    """
+
+    said: ssl.SSLError | None = None
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - as it is called there
+        try:
+            return super().read(len, buffer)
+        except _NOTHING_SAID:
+            raise
+        except ssl.SSLError as problem:
+            self.said = problem
+            raise
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -1,6 +1,7 @@
 """A wire with TLS."""
 
 import asyncio
+import contextlib
 import ssl
 
 import pytest
@@ -8,7 +9,7 @@ import trustme
 
 from bridge.remote.dialing import open_wire
 from bridge.remote.exchanges import RemoteRequest
-from bridge.remote.wire import Wire
+from bridge.remote.wire import OutspokenTls, Wire
 from bridge.session.events import BodyReceived
 from tests.support.exchanging import Exchanging
 from tests.support.raw_server import Peer, RawServer, response
@@ -17,6 +18,7 @@ from tests.support.waits import stretched
 pytestmark = pytest.mark.anyio
 
 MUCH = 1 << 20
+NAME = "mcp.example.com"
 
 
 def tls_pair() -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -116,3 +118,51 @@ async def test_reading_goes_on_after_a_body_that_waited_for_its_turn() -> None:
     bodies = {event.exchange: event.body for event in at.events if isinstance(event, BodyReceived)}
     assert [bodies[number] for number in range(1, 62)] == [large, *others]
     assert [bodies[number] for number in range(100, 161)] == [b"%d" % number for number in range(100, 161)]
+
+
+# -- an alert, and what comes behind it
+
+
+def alerted() -> OutspokenTls:
+    """A client's side that has read the alert of a server which requires a certificate (TLS 1.3)."""
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority = trustme.CA()
+    authority.issue_cert(NAME).configure_cert(server)
+    authority.configure_trust(client)
+    server.verify_mode = ssl.CERT_REQUIRED
+    client.sslobject_class = OutspokenTls
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(down, up, server_hostname=NAME)
+    theirs = server.wrap_bio(up, down, server_side=True)
+    for side in (ours, theirs, ours, theirs):
+        with contextlib.suppress(ssl.SSLError):
+            side.do_handshake()
+    with pytest.raises(ssl.SSLError):
+        ours.read(1)
+    assert isinstance(ours, OutspokenTls)
+    return ours
+
+
+@pytest.mark.parametrize("behind", ["the end", "a reset"])
+async def test_an_alert_is_told_whatever_the_loop_tells_first(behind: str) -> None:
+    wire = Wire()
+    wire._tls = alerted()
+    if behind == "the end":
+        wire.eof_received()
+    else:
+        wire.connection_lost(ConnectionResetError("reset"))
+    with pytest.raises(ssl.SSLError, match=r"(?i)certificate.required"):
+        await wire.read()
+
+
+async def test_an_end_without_an_alert_is_an_end() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslobject_class = OutspokenTls
+    wire = Wire()
+    wire._tls = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=NAME)
+    with pytest.raises(ssl.SSLWantReadError):
+        wire._tls.do_handshake()
+    with pytest.raises(ssl.SSLWantReadError):
+        wire._tls.read(1)
+    wire.eof_received()
+    assert await wire.read() == b""
