@@ -23,6 +23,8 @@ pytestmark = pytest.mark.anyio
 
 PARENT = 4711
 
+watched_by_the_loop = pytest.mark.skipif(sys.platform == "win32", reason="its event loop watches no descriptors")
+
 
 def refuse(*_: Any) -> Any:
     raise AssertionError("not to be called")
@@ -95,6 +97,7 @@ def test_a_real_parents_death_is_noticed() -> None:
 # -- Linux
 
 
+@watched_by_the_loop
 async def test_nothing_is_told_while_the_parent_lives_and_its_death_once(system: System, make_pipe: MakePipe) -> None:
     descriptor, other_end = make_pipe()
     asked: list[int] = []
@@ -120,6 +123,7 @@ async def test_nothing_is_told_while_the_parent_lives_and_its_death_once(system:
     assert not asyncio.get_running_loop().remove_reader(descriptor)
 
 
+@watched_by_the_loop
 async def test_a_parent_that_dies_meanwhile_is_dead(system: System, make_pipe: MakePipe) -> None:
     descriptor, _ = make_pipe()
     dead = asyncio.Event()
@@ -130,6 +134,7 @@ async def test_a_parent_that_dies_meanwhile_is_dead(system: System, make_pipe: M
     assert not asyncio.get_running_loop().remove_reader(descriptor)
 
 
+@watched_by_the_loop
 async def test_a_parent_that_is_gone_before_it_can_be_watched_is_dead(system: System) -> None:
     def pidfd_open(pid: int) -> int:
         raise ProcessLookupError
@@ -198,6 +203,7 @@ def select_with(kqueue: Kqueue) -> SimpleNamespace:
     return SimpleNamespace(kqueue=lambda: kqueue, kevent=lambda *arguments: arguments, **names)
 
 
+@watched_by_the_loop
 async def test_a_kqueue_tells_of_the_death(
     system: System, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe
 ) -> None:
@@ -269,6 +275,7 @@ def above(system: System, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe) 
     return Above(system, monkeypatch, make_pipe)
 
 
+@watched_by_the_loop
 @pytest.mark.parametrize("dying", [PARENT, 20, 10], ids=["the-parent", "a-launcher", "the-host"])
 async def test_the_death_of_each_up_to_the_host_is_told_once(dying: int, above: Above) -> None:
     deaths: list[int] = []
@@ -285,6 +292,7 @@ async def test_the_death_of_each_up_to_the_host_is_told_once(dying: int, above: 
     assert deaths == [1]
 
 
+@watched_by_the_loop
 async def test_one_that_died_before_it_was_watched_is_dead(above: Above, system: System) -> None:
     deaths: list[int] = []
     above.are(20, 10, gone=(20,))
@@ -294,6 +302,7 @@ async def test_one_that_died_before_it_was_watched_is_dead(above: Above, system:
     assert system.closed == [above.readers[20]]
 
 
+@watched_by_the_loop
 async def test_one_that_cannot_be_watched_is_passed_over(above: Above) -> None:
     deaths: list[int] = []
     above.are(20, 10, hidden=(20,))
@@ -305,6 +314,7 @@ async def test_one_that_cannot_be_watched_is_passed_over(above: Above) -> None:
     assert deaths == [1]
 
 
+@watched_by_the_loop
 async def test_macos_looks_at_those_above_later_and_in_a_thread(
     system: System, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe
 ) -> None:
