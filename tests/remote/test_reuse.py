@@ -183,8 +183,10 @@ async def test_after_any_answers_in_any_pieces_each_call_gets_its_own(answers: l
             request = await peer.request()
             which = re.search(rb"spoil (\d+)$", request)
             answer = answers[int(which[1])] if which else response(request.partition(b"\r\n\r\n")[2], JSON)
-            # An answer is whole when its request is answered; only what is left over may come at any time.
-            await peer.send(*cut(answer, places))
+            # An answer is whole when its request is answered; only what is left over may come at any time. But pieces
+            # leave a Proactor's server turns of the loop apart, so a whole answer too many would come after the call.
+            in_pieces = isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop)
+            await peer.send(*(cut(answer, places) if in_pieces else [answer]))
 
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
