@@ -128,8 +128,8 @@ def command_for(url: str, scenario: str, context: Message) -> list[str]:
 
 def options_for(scenario: str, context: Message) -> list[str]:
     """Return what somebody who uses the scenario's server has to tell the bridge."""
-    # The system's keyring would be that of the user at the machine; and the suite asks for the server's tools, which on a
-    # slow machine come later than the host is shown `sign_in`.
+    # The system's keyring would be that of the user at the machine; and the suite asks for the server's tools, which on
+    # a slow machine come later than the host is shown `sign_in`.
     options = ["--token-store", "file", "--answer-within", f"{stretched(2.0) * 10:g}"]
     if "client_id" in context:
         options += ["--client-id", context["client_id"]]
