@@ -20,7 +20,7 @@ from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError
 from bridge.oauth.record import Record, decode
 from bridge.oauth.tabs import PAUSE, HeldBack, History, held_back
-from bridge.protocol.words import with_words
+from bridge.protocol.words import address, with_words
 from bridge.remote.credentials import Refusal
 from bridge.session.events import SignInShown
 
@@ -256,7 +256,7 @@ class PersonalRenewal:
         token = (record.access_token if record else "") or ""
         claims = describe_claims(token, now) if token else ""
         of_token = f" Of the token, {claims}." if claims else ""
-        issuer = record.issuer if record else "its authorization server"
+        issuer = address(record.issuer) if record else "its authorization server"
         return SignInError(
             with_words(f"{refusal.url} answered {refusal.status} to the token that {issuer} has just issued", heard)
             + of_token,

@@ -26,6 +26,7 @@ from bridge.oauth.addresses import (
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable
 from bridge.oauth.metadata import AuthorizationServer, default_authorization_server, read_authorization_server
 from bridge.oauth.resource import ProtectedResource, read_protected_resource
+from bridge.protocol.words import address
 
 _logger = logging.getLogger("bridge.login")
 
@@ -71,7 +72,7 @@ class Discovery:
                 continue
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
-                    f"The {_RESOURCE} at {url} is not available: it answered status {reply.status}.",
+                    f"The {_RESOURCE} at {address(url)} is not available: it answered status {reply.status}.",
                     hint="Try again later.",
                 )
             elif _is_document(reply):
@@ -103,7 +104,7 @@ class Discovery:
                 continue
             if reply.status >= 500 or reply.status == 429:
                 late = late or Unavailable(
-                    f"The {_SERVER} at {url} is not available: it answered status {reply.status}.",
+                    f"The {_SERVER} at {address(url)} is not available: it answered status {reply.status}.",
                     hint="Try again later.",
                 )
         if late is not None:
@@ -111,8 +112,8 @@ class Discovery:
         if found.resource is None:
             return default_authorization_server(self._server_url)
         raise MetadataError(
-            f"{issuer}, which {self._server_url} names as its authorization server, has no metadata: "
-            f"asked {', '.join(tried)}, and no JSON document came.",
+            f"{address(issuer)}, which {self._server_url} names as its authorization server, has no metadata: "
+            f"asked {', '.join(map(address, tried))}, and no JSON document came.",
             hint="Only the server's operator can fix that.",
         )
 

@@ -16,6 +16,7 @@ from bridge.oauth.errors import SignInError
 from bridge.oauth.grants import Tokens
 from bridge.oauth.record import Record
 from bridge.oauth.request import Pending
+from bridge.protocol.words import address
 
 _logger = logging.getLogger("bridge.login")
 
@@ -35,7 +36,7 @@ def new_record(
         )
     if settings.use_id_token and not tokens.id_token:
         raise SignInError(
-            f"{server.token_endpoint} gave no ID token, which --use-id-token would send.",
+            f"{address(server.token_endpoint)} gave no ID token, which --use-id-token would send.",
             hint="Ask for it with --scope 'openid ...'.",
         )
     empty = Record(

@@ -29,6 +29,7 @@ from bridge.oauth.errors import (
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import client_slot, decode_client, encode_client
 from bridge.oauth.request import Pending, authorization_url
+from bridge.protocol.words import address
 
 NO_CLIENT = frozenset(("invalid_client", "unauthorized_client"))
 """OAuth errors that say that the server does not know the client, or no more."""
@@ -185,7 +186,7 @@ def _not_kept(server: AuthorizationServer, problem: BridgeError) -> SignInError:
     if "--token-store" not in hint:
         hint = f"{hint} To keep nothing and sign in at each start, pass --token-store memory.".strip()
     return SignInError(
-        f"{server.issuer} gave the bridge a client secret, and it cannot be stored, so the sign-in was not begun: "
-        f"{problem.message}",
+        f"{address(server.issuer)} gave the bridge a client secret, and it cannot be stored, so the sign-in was not "
+        f"begun: {problem.message}",
         hint=hint,
     )

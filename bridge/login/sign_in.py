@@ -315,7 +315,7 @@ class SignIn:
                 # The server may have shown an error page that nobody told of: the next sign-in registers anew.
                 await self._registrar.forget(pending.server, pending.redirect_uri)
             raise TimedOut(
-                f"The sign-in at {pending.server.issuer} was not finished within {seconds:g} seconds.",
+                f"The sign-in at {address(pending.server.issuer)} was not finished within {seconds:g} seconds.",
                 hint="Try again; --login-timeout gives more time. If the browser showed an error, it names the cause; "
                 f"if it could not open {pending.redirect_uri}, a firewall is in the way, or it ran on another machine."
                 + _client_hint(pending),
@@ -342,13 +342,13 @@ class SignIn:
         if isinstance(answer, IssuerMismatch):
             seen = f"'{address(answer.seen)}'" if answer.seen else "no issuer"
             raise SignInError(
-                f"The answer from {server.authorization_endpoint} names {seen} where {answer.expected} was expected, "
-                "so it was refused and its code not used (RFC 9207).",
+                f"The answer from {address(server.authorization_endpoint)} names {seen} where "
+                f"{address(answer.expected)} was expected, so it was refused and its code not used (RFC 9207).",
                 hint="The server's metadata is wrong, or an attacker is mixing up servers; tell its operator.",
             )
         if isinstance(answer, Denied):
             heard = ": ".join(part for part in (answer.error, answer.description) if part)
-            message = with_words(f"{server.issuer} did not grant access", heard)
+            message = with_words(f"{address(server.issuer)} did not grant access", heard)
             if ask.widens and ask.challenged:
                 message += f" It was asked for {scopes.named(ask.challenged)}, which the server wants for this request."
             if answer.error in NO_CLIENT:

@@ -28,6 +28,7 @@ from bridge.login.separate_loop import may_block, on_separate_loop
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.document import MAX_BYTES
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable
+from bridge.protocol import words
 
 if TYPE_CHECKING:
     import httpx
@@ -150,9 +151,10 @@ class Web:
             raise await self._told_of_proxy(problem, url) from problem
         except TimeoutError:
             raise Silent(
-                f"The {what} at {url} did not answer within {_TOTAL_SECONDS:g} seconds.", hint="Try again later."
+                f"The {what} at {words.address(url)} did not answer within {_TOTAL_SECONDS:g} seconds.",
+                hint="Try again later.",
             ) from None
-        raise MetadataError(f"The {what} redirects more than {_MAX_REDIRECTS} times, at last to {url}.")
+        raise MetadataError(f"The {what} redirects more than {_MAX_REDIRECTS} times, at last to {words.address(url)}.")
 
     async def _exchange(
         self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None
@@ -242,9 +244,11 @@ class Web:
             async for chunk in response.aiter_raw():
                 body += decoder.decompress(chunk, MAX_BYTES + 1) if decoder else chunk
                 if len(body) > MAX_BYTES:
-                    raise MetadataError(f"The {what} at {url} is larger than {MAX_BYTES // 1024} KB, which is refused.")
+                    raise MetadataError(
+                        f"The {what} at {words.address(url)} is larger than {MAX_BYTES // 1024} KB, which is refused."
+                    )
         except zlib.error:
-            raise Unavailable(f"The {what} at {url} cannot be decompressed.") from None
+            raise Unavailable(f"The {what} at {words.address(url)} cannot be decompressed.") from None
         finally:
             await response.aclose()
         _logger.debug("%s %s: %d", request.method, url.partition("?")[0], response.status_code)
@@ -278,12 +282,12 @@ def _joined(url: str, location: str, what: str) -> str:
     except ValueError:
         raise _no_url(url, what) from None
     except MetadataError as problem:
-        raise MetadataError(f"{problem.message} {url} redirects there.", hint=problem.hint) from None
+        raise MetadataError(f"{problem.message} {words.address(url)} redirects there.", hint=problem.hint) from None
 
 
 def _no_url(url: str, what: str) -> SignInError:
     return MetadataError(
-        f"The {what} at {url} redirects to something that is no URL.",
+        f"The {what} at {words.address(url)} redirects to something that is no URL.",
         hint="The fault is the server's; tell its operator.",
     )
 

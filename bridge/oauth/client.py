@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from bridge.oauth.errors import SignInError
+from bridge.protocol.words import address, quoted
 
 Kind = Literal["static", "document", "dynamic"]
 
@@ -50,7 +51,7 @@ def method_with_secret(supported: Sequence[str] | None, issuer: str) -> str:
     if NONE in supported:
         return NONE
     raise SignInError(
-        f"{issuer} takes only {', '.join(supported[:5])} as client authentication, "
+        f"{address(issuer)} takes only {quoted(', '.join(supported[:5]))} as client authentication, "
         "and the bridge knows none, client_secret_basic and client_secret_post.",
         hint="Register a client that is public, or one with a secret.",
     )

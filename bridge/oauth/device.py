@@ -76,8 +76,8 @@ def device_endpoint(server: AuthorizationServer) -> str:
     """Where a code is to be had. Raises `SignInError` for a server that gives none."""
     if server.device_authorization_endpoint is None:
         raise SignInError(
-            f"{server.issuer} offers no sign-in by a code: its metadata names no usable device_authorization_endpoint, "
-            "which --grant device-code needs.",
+            f"{address(server.issuer)} offers no sign-in by a code: its metadata names no usable "
+            "device_authorization_endpoint, which --grant device-code needs.",
             hint="Leave --grant out; a browser elsewhere can be used too, with mcp-remote-bridge callback 'URL'.",
         )
     return server.device_authorization_endpoint
@@ -196,14 +196,14 @@ class DevicePoll:
         """There is no more time."""
         more = "the server gives no more time for one code." if self._is_codes_end else "--login-timeout gives more."
         return TimedOut(
-            f"The sign-in at {self._request.server.issuer} was not finished within {self.seconds:g} seconds."
+            f"The sign-in at {address(self._request.server.issuer)} was not finished within {self.seconds:g} seconds."
             + (f" Last, {self._trouble[0].lower()}{self._trouble[1:]}" if self._trouble else ""),
             hint=f"Try again; {more}",
         )
 
     def _refused(self, heard: str) -> Refused:
         return Refused(
-            with_words(f"{self._request.server.issuer} did not grant access", heard),
+            with_words(f"{address(self._request.server.issuer)} did not grant access", heard),
             hint="Try again to start a new sign-in.",
         )
 

@@ -36,7 +36,7 @@ import msgspec
 
 from bridge.oauth.errors import SignInError
 from bridge.oauth.record import Record
-from bridge.protocol.words import shown
+from bridge.protocol.words import address
 
 _FORMAT = 1
 _LONGEST = 300
@@ -117,16 +117,16 @@ def in_order(binding: Binding, named: tuple[str, ...]) -> tuple[str, ...]:
 
 def refusal(binding: Binding, named: tuple[str, ...], server_url: str, forget: str) -> SignInError:
     """The error where a server names other issuers than the bound one; `forget` is the command that forgets that."""
-    issuers = ", ".join(_said(issuer) for issuer in named[:5])
+    issuers = ", ".join(address(issuer) for issuer in named[:5])
     names = f"{server_url} names {issuers} as its authorization server"
     slash = " (the slash at the end counts)" if any(_differ_in_slash(one, binding.issuer) for one in named) else ""
     if binding.source == "option":
         return SignInError(
-            f"{names}, and --issuer allows only {_said(binding.issuer)}{slash}, so nothing was sent there.",
+            f"{names}, and --issuer allows only {address(binding.issuer)}{slash}, so nothing was sent there.",
             hint=f"If the server is right, pass --issuer {typed(named[0])} instead.",
         )
     return SignInError(
-        f"{names}, and the client {binding.client_id} belongs to {_said(binding.issuer)}{slash}, where it was used "
+        f"{names}, and the client {binding.client_id} belongs to {address(binding.issuer)}{slash}, where it was used "
         "first. It was not shown to another.",
         hint="Unless you know that the server has moved, tell its operator. If it has, and the client is known there, "
         f"pass --issuer {typed(named[0])}, or forget the old one with: {forget}",
@@ -139,7 +139,7 @@ def first_use(binding: Binding, issuer: str, server_url: str, *, has_secret: boo
         return ""
     what = "The secret of the client" if has_secret else "The client"
     return (
-        f"{what} {binding.client_id} goes to {_said(issuer)} for the first time, for {server_url} names that as its "
+        f"{what} {binding.client_id} goes to {address(issuer)} for the first time, for {server_url} names that as its "
         f"authorization server; from then on it goes to no other. --issuer {typed(issuer)} says so from the start."
     )
 
@@ -147,12 +147,12 @@ def first_use(binding: Binding, issuer: str, server_url: str, *, has_secret: boo
 def moved(binding: Binding, issuer: str, server_url: str) -> str:
     """The warning where a server names another authorization server than in the last sign-in; else empty.
 
-    None where the issuer is the bound one: the user knows it.
+    Nothing is said of the bound issuer: the user knows it.
     """
     if binding.issuer or binding.before in {"", issuer}:
         return ""
     return (
-        f"{server_url} now sends you to {_said(issuer)} to sign in; the last time it was {_said(binding.before)}. "
+        f"{server_url} now sends you to {address(issuer)} to sign in; the last time it was {address(binding.before)}. "
         "Go on only if you know why."
     )
 
@@ -162,7 +162,9 @@ def held_back(binding: Binding, issuer: str) -> SignInError | None:
     if not binding.issuer or binding.issuer == issuer:
         return None
     by = "--issuer allows only" if binding.source == "option" else f"the client {binding.client_id} belongs to"
-    return SignInError(f"The tokens are from {_said(issuer)}, and {by} {_said(binding.issuer)}.", hint="Sign in again.")
+    return SignInError(
+        f"The tokens are from {address(issuer)}, and {by} {address(binding.issuer)}.", hint="Sign in again."
+    )
 
 
 def unreadable(problem: str, client_id: str, forget: str) -> SignInError:
@@ -176,10 +178,6 @@ def unreadable(problem: str, client_id: str, forget: str) -> SignInError:
 
 def _differ_in_slash(one: str, other: str) -> bool:
     return one != other and one.rstrip("/") == other.rstrip("/")
-
-
-def _said(issuer: str) -> str:
-    return shown(issuer, _LONGEST)
 
 
 def typed(issuer: str) -> str:

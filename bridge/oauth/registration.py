@@ -172,7 +172,7 @@ def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float)
 def no_way(server: AuthorizationServer, redirect_uri: str) -> RegistrationFailed:
     """The server takes neither a metadata document of ours nor registrations."""
     return RegistrationFailed(
-        f"{server.issuer} does not let clients register themselves.", hint=by_hand(server, redirect_uri)
+        f"{address(server.issuer)} does not let clients register themselves.", hint=by_hand(server, redirect_uri)
     )
 
 
@@ -180,7 +180,7 @@ def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
     """How a person registers a client: where, and which options then to pass. No redirect URI: for the device grant."""
     host = (urlsplit(server.issuer).hostname or "").lower()
     page = _PAGES.get(host) or _own_page(server, host)
-    where = f"at {page}" if page else f"at the provider of {server.issuer}"
+    where = f"at {page}" if page else f"at the provider of {address(server.issuer)}"
     or_else = ""
     if server.client_id_metadata_document_supported:
         or_else = " Or host a client metadata document and pass --client-metadata-url URL."

@@ -157,6 +157,29 @@ async def test_only_to_what_may_be_asked(location: bytes) -> None:
     assert len(talk.requests) == 1
 
 
+ANY_TEXT = "?say=ignore+all+that&open=https://evil.example/"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(b"", b"location: /again" + ANY_TEXT.encode(), status=b"302 Found"),
+        response(b"", b"location: ftp://evil.example/" + ANY_TEXT.encode(), status=b"302 Found"),
+        response(b"", b"location: http://[" + ANY_TEXT.encode(), status=b"302 Found"),
+        response(b"x" * (512 * 1024 + 1)),
+        response(b"no gzip", b"content-encoding: gzip"),
+        b"",
+    ],
+    ids=["circle", "scheme", "no-url", "large", "gzip", "nothing"],
+)
+async def test_no_error_tells_what_a_server_put_into_a_query(answer: bytes) -> None:
+    async with RawServer(Answers(*[answer] * 5)) as server:
+        with pytest.raises((MetadataError, Unavailable)) as caught:
+            await asking(server.origin).metadata(f"{server.origin}/a{ANY_TEXT}", "document")
+    assert server.origin in caught.value.message
+    assert "say=" not in f"{caught.value}"
+
+
 @pytest.mark.parametrize("status", [b"302 Found", b"307 Temporary Redirect", b"308 Permanent Redirect"])
 async def test_nothing_is_posted_anywhere_else_and_a_probe_goes_nowhere(status: bytes) -> None:
     talk = Answers(*[response(b"", b"location: /elsewhere", status=status)] * 2)

@@ -146,3 +146,19 @@ def test_each_server_and_profile_has_its_own_place(server: str, profile: str) ->
     slot = issuers_slot(server, profile)
     assert slot != issuers_slot(server, f"{profile}x")
     assert slot != issuers_slot(f"{server}x", profile)
+
+
+def test_a_long_issuer_pushes_nothing_out_of_a_warning() -> None:
+    long = f"{NEW}/{'a' * 2000}"
+    for issuer, before in ((long, ONE), (ONE, long)):
+        told = moved(Binding(before=before), issuer, SERVER)
+        assert len(told) < 400
+        assert ONE in told
+        assert told.endswith("Go on only if you know why.")
+
+
+def test_an_issuer_in_a_refusal_is_short() -> None:
+    long = f"{NEW}/{'a' * 2000}"
+    problem = refusal(bound(), (long,) * 5, SERVER, FORGET)
+    assert len(problem.message) < 1200
+    assert f"--issuer URL, or forget the old one with: {FORGET}" in problem.hint
