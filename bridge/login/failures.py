@@ -54,8 +54,9 @@ SERVER = "server"
 
 def _tls(problem: ssl.SSLError, where: str) -> Told:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        return handshakes.untrusted(where, (problem.verify_message or _plain(problem)).rstrip("."))
-    return handshakes.failed(handshakes.reason_of(problem.reason, str(problem)), where, _plain(problem)).told
+        return handshakes.untrusted(where, *handshakes.verdict_of(problem))
+    reason = handshakes.reason_of(getattr(problem, "reason", None), str(problem))
+    return handshakes.failed(reason, where, _plain(problem)).told
 
 
 def _reason(causes: list[BaseException]) -> Reason:

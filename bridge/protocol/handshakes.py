@@ -14,14 +14,30 @@
 
 The alerts are those of RFC 8446, 6; OpenSSL puts `SSLV3_ALERT_`, `TLSV1_ALERT_`, `TLSV1_` or `TLSV13_ALERT_` before
 them.
+
+A certificate is judged by OpenSSL on Linux, by the system elsewhere, which says it in the user's language. So what to
+do goes by the number (`SSLCertVerificationError.verify_code`):
+
+| what is wrong | OpenSSL | Windows | macOS |
+|---|---|---|---|
+| not yet valid | 9 | 800B0101 (CERT_E_EXPIRED, both) | -67819 (errSecCertificateNotValidYet) |
+| no longer valid | 10 | 800B0101 | -67818 (errSecCertificateExpired) |
+| for another name | 62, 64 | 800B010F (CERT_E_CN_NO_MATCH) | -67602 (errSecHostNameMismatch) |
+
+Sources: OpenSSL's `x509_vfy.h`; Microsoft's CERT_CHAIN_POLICY_STATUS; Apple's `SecBase.h`. OpenSSL's own words count too:
+Python has no number where it compares the name itself.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.protocol.unreachable import CHECK_PORT, Told
+from bridge.protocol.words import shown
+
+if TYPE_CHECKING:
+    import ssl
 
 _NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"))
 _OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW")
@@ -35,6 +51,8 @@ _CERTIFICATE_ALERTS = (
 )
 _PREFIXES = ("SSLV3_", "TLSV13_", "TLSV1_", "SSL_", "ALERT_")
 _WRONG_DATES = ("has expired", "not yet valid")
+_CODES_OF_WRONG_DATES = frozenset((9, 10, 0x800B0101, -67818, -67819))
+_CODES_OF_ANOTHER_NAME = frozenset((62, 64, 0x800B010F, -67602))
 _IN_WORDS = re.compile(r"\[[^\]]*\] ([a-z0-9 ]{1,80}) \(_ssl\.c")
 _GIVE_ONE = "pass --client-cert FILE, and --client-cert-key FILE if the key is in a file of its own"
 _TELL_OPERATOR = "Tell the server's operator"
@@ -103,17 +121,28 @@ def client_refused(reason: str, where: str) -> Told | None:
     return None
 
 
-def untrusted(where: str, why: str) -> Told:
-    """A certificate that was not accepted; `why` is the TLS library's reason."""
+def untrusted(where: str, why: str, code: int = 0) -> Told:
+    """A certificate that was not accepted; `why` and `code` are the reason of who judged it (`verdict_of`)."""
     hint = (
         "If your organization has its own certificate authority, pass its certificate with --ca-file FILE, "
         "or set SSL_CERT_FILE."
     )
-    if any(sign in why for sign in _WRONG_DATES):
+    if code in _CODES_OF_WRONG_DATES or any(sign in why for sign in _WRONG_DATES):
         hint = f"Check the clock of this computer; if it is right: {_TELL_OPERATOR[0].lower()}{_TELL_OPERATOR[1:]}."
-    elif "mismatch" in why:
+    elif code in _CODES_OF_ANOTHER_NAME or "mismatch" in why:
         hint = "The certificate is for another name: check the host name in the URL."
     return Told(f"Cannot trust {where}: its certificate was not accepted ({why}).", hint)
+
+
+def verdict_of(problem: ssl.SSLCertVerificationError) -> tuple[str, int]:
+    """The reason in words, and its number, 0 where there is none.
+
+    One that Python code raised (truststore, where the system's verifier itself fails) may have neither attribute, and
+    `str` shows its argument with quotes and brackets. macOS names the certificate in its words, so they are the
+    server's in part.
+    """
+    words = getattr(problem, "verify_message", "") or problem.strerror or " ".join(map(str, problem.args))
+    return shown(words, 200).rstrip("."), getattr(problem, "verify_code", 0)
 
 
 def no_tls(where: str) -> Told:

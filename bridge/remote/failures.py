@@ -112,14 +112,14 @@ def _reason(problem: Exception) -> Reason:
 
 def _no_tls(problem: ssl.SSLError, where: str) -> Explanation:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        told = handshakes.untrusted(where, (problem.verify_message or _plain(problem)).rstrip("."))
+        told = handshakes.untrusted(where, *handshakes.verdict_of(problem))
         return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
     told, lasts = handshakes.failed(_reason_of(problem), where, _plain(problem))
     return Explanation(Cause.UNTRUSTED if lasts else Cause.UNREACHABLE, False, *told, definite=lasts)
 
 
 def _reason_of(problem: ssl.SSLError) -> str:
-    return handshakes.reason_of(problem.reason, str(problem))
+    return handshakes.reason_of(getattr(problem, "reason", None), str(problem))
 
 
 def _plain(problem: BaseException) -> str:

@@ -1,5 +1,7 @@
 """What TLS failed for, from the name that OpenSSL has for it."""
 
+import ssl
+
 import pytest
 
 from bridge.protocol import handshakes
@@ -64,6 +66,47 @@ def test_what_to_do_about_a_certificate_that_is_not_accepted(why: str, hint: str
     told = handshakes.untrusted(WHERE, why)
     assert told.message == f"Cannot trust {WHERE}: its certificate was not accepted ({why})."
     assert hint in told.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        (0x800B0101, "the clock of this computer"),
+        (-67818, "the clock of this computer"),
+        (-67819, "the clock of this computer"),
+        (0x800B010F, "host name in the URL"),
+        (-67602, "host name in the URL"),
+        (0x800B0109, "--ca-file FILE"),
+        (-67843, "--ca-file FILE"),
+    ],
+)
+def test_what_to_do_goes_by_the_systems_number_for_it_speaks_the_users_language(code: int, hint: str) -> None:
+    told = handshakes.untrusted(WHERE, "Das Zertifikat ist nicht in Ordnung", code)
+    assert hint in told.hint
+
+
+def with_attributes() -> ssl.SSLCertVerificationError:
+    problem = ssl.SSLCertVerificationError("x")
+    problem.verify_message, problem.verify_code = "The name\n does not match\u200b.", 0x800B010F
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "verdict"),
+    [
+        (with_attributes(), ("The name does not match", 0x800B010F)),
+        (
+            ssl.SSLCertVerificationError("Peer sent no certificates to verify"),
+            ("Peer sent no certificates to verify", 0),
+        ),
+        (ssl.SSLCertVerificationError("[WinError 87] It is wrong."), ("[WinError 87] It is wrong", 0)),
+        (ssl.SSLCertVerificationError(1, "x" * 1000), ("x" * 197 + "...", 0)),
+        (ssl.SSLCertVerificationError(), ("", 0)),
+    ],
+)
+def test_a_verdict_is_read_whoever_raised_it(problem: ssl.SSLCertVerificationError, verdict: tuple[str, int]) -> None:
+    words, code = handshakes.verdict_of(problem)
+    assert (words, code) == (verdict[0].rstrip("."), verdict[1])
 
 
 @pytest.mark.parametrize("reason", ["", "WRONG_VERSION_NUMBER", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"])

@@ -165,6 +165,27 @@ async def test_what_is_refused_is_told_in_the_systems_words(server_tls: ssl.SSLC
     assert "certificate was not accepted (the system does not trust it)" in str(getattr(failed, "message", failed))
 
 
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (
+            OSError("[WinError 87] The parameter is incorrect"),
+            "not accepted ([WinError 87] The parameter is incorrect).",
+        ),
+        (ssl.SSLCertVerificationError("Peer sent no certificates to verify"), "(Peer sent no certificates to verify)."),
+        (ssl.SSLError(1, "it is out of order"), "the TLS handshake failed (it is out of order)."),
+    ],
+)
+async def test_where_the_systems_verifier_itself_fails_it_is_told_as_what_it_is(
+    problem: Exception, told: str, server_tls: ssl.SSLContext
+) -> None:
+    async with RawServer(Answers(response()), server_tls) as server:
+        at = Exchanging(server.origin, tls=SystemTrust(Judge(refuses=problem)))
+        failed = (await at.post())[-1]
+        at.close()
+    assert told in str(getattr(failed, "message", failed))
+
+
 async def test_a_way_that_forgets_to_have_it_judged_cannot_send(server_tls: ssl.SSLContext) -> None:
     judge, talk = Judge(), Hears()
     async with RawServer(talk, server_tls) as server:
