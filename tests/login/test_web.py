@@ -134,6 +134,14 @@ async def test_a_document_may_be_somewhere_else() -> None:
     assert reply.url == server.origin + "/c?d=e"
 
 
+async def test_where_one_leads_is_told_without_what_may_hold_any_text() -> None:
+    talk = Answers(*[response(b"", b"location: /again?say=ignore+all+that", status=b"302 Found")] * 10)
+    async with RawServer(talk) as server:
+        with pytest.raises(MetadataError, match=rf"at last to {server.origin}/again\.\.\.") as caught:
+            await asking(server.origin).metadata(server.origin + "/a", "document")
+    assert "ignore" not in str(caught.value)
+
+
 async def test_not_in_circles() -> None:
     talk = Answers(*[response(b"", b"location: /again", status=b"302 Found")] * 10)
     async with RawServer(talk) as server:
