@@ -1,9 +1,14 @@
-"""The event loop of a process of ours: asyncio's own, told the one thing it does not know of itself on Windows.
+"""The event loop of a process of ours: asyncio's own, told what it does not know of itself on Windows.
 
-Windows' loop (Proactor) shuts a socket down before it closes it. For one that its peer has reset that fails, which it
-tells its exception handler as an error with a traceback (CPython 3.11 to 3.14, `proactor_events`, in the callback
-`_call_connection_lost`; asyncpg leaves it out of its tests too: MagicStack/asyncpg#1190). Nothing went wrong: whoever
-uses the connection has been told of the reset in its own way. So it is a line of the debug log.
+Its Proactor loop has two errors of its own, which it tells its exception handler with a traceback (CPython 3.11 to 3.14,
+`proactor_events`). Nothing went wrong, so each is a line of the debug log:
+
+| in the callback | what | why nothing is lost |
+|---|---|---|
+| `_call_connection_lost` | a socket is shut down that its peer has reset | who uses it has been told of the reset |
+| `_start_serving` | a connection came in while its server was closed | it is closed, as it would have been |
+
+asyncpg leaves the first out of its tests as well (MagicStack/asyncpg#1190).
 """
 
 from __future__ import annotations
@@ -15,7 +20,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_SHUTDOWN = "_call_connection_lost"
+_HARMLESS: tuple[tuple[str, type[Exception], str], ...] = (
+    ("_call_connection_lost", OSError, "a connection was reset"),
+    ("_start_serving", AssertionError, "a connection came too late"),
+)
 
 _logger = logging.getLogger("bridge.app")
 
@@ -31,9 +39,10 @@ def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 def on_problem(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Tell of what nobody caught, as the loop itself would; of a reset connection in the debug log only."""
+    """Tell of what nobody caught, as the loop itself would; of what is harmless in the debug log only."""
     problem = context.get("exception")
-    if isinstance(problem, OSError) and _SHUTDOWN in str(context.get("message", "")):
-        _logger.debug("a connection was reset: %s", problem)
-    else:
-        loop.default_exception_handler(context)
+    for where, kind, words in _HARMLESS:
+        if isinstance(problem, kind) and where in str(context.get("message", "")):
+            _logger.debug("%s: %s", words, str(problem) or type(problem).__name__)
+            return
+    loop.default_exception_handler(context)

@@ -40,10 +40,13 @@ def test_a_defect_that_nobody_caught_is_told_as_ever(caplog: pytest.LogCaptureFi
         ("Exception in callback _ProactorBasePipeTransport._call_connection_lost(None)", ConnectionResetError(), False),
         ("Exception in callback _ProactorBasePipeTransport._call_connection_lost(None)", ValueError(), True),
         ("Exception in callback Wire.connection_lost(None)", ConnectionResetError(), True),
+        ("Exception in callback BaseProactorEventLoop._start_serving.<locals>.loop(<...>)", AssertionError(), False),
+        ("Exception in callback BaseProactorEventLoop._start_serving.<locals>.loop(<...>)", ValueError(), True),
+        ("Exception in callback Server.begin(<...>)", AssertionError(), True),
         ("Task was destroyed but it is pending!", None, True),
     ],
 )
-def test_only_a_shutdown_that_failed_is_no_error(
+def test_only_what_asyncio_itself_does_wrong_is_no_error(
     message: str, problem: Exception | None, is_error: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
