@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
 
 from bridge.login.browser import check_openable
-from bridge.login.person import Asked, Person
+from bridge.login.person import Asked, Person, Warnings
 from bridge.login.token_endpoint import TokenEndpoint
 from bridge.login.web import Web
+from bridge.oauth import mix_up
 from bridge.oauth.client import authenticate
 from bridge.oauth.device import DeviceCode, DevicePoll, DeviceRequest, device_endpoint, device_form, read_device_code
 from bridge.oauth.grants import Tokens
@@ -22,8 +23,8 @@ _logger = logging.getLogger("bridge.login")
 class DeviceSignIn:
     """Signs in by a code.
 
-    `conceal` takes each secret before it is used; `warnings` are to be read before (`person.Warnings`); `clock` is in
-    seconds and only goes on.
+    `conceal` takes each secret before it is used; `warnings` are to be read before; `clock` is in seconds and only goes
+    on.
     """
 
     def __init__(
@@ -32,14 +33,14 @@ class DeviceSignIn:
         person: Person,
         conceal: Callable[[str], None],
         *,
-        warnings: tuple[str, ...] = (),
+        warnings: Warnings | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._web = web
         self._person = person
         self._conceal = conceal
-        self._warnings = warnings
+        self._warnings = warnings or Warnings()
         self._clock = clock
         self._sleep = sleep
         self._token_endpoint = TokenEndpoint(web, conceal)
@@ -52,10 +53,12 @@ class DeviceSignIn:
         Raises `Refused`, `TimedOut`, `ClientUnknown` or another `SignInError`.
         """
         code = await self._code(request)
+        if warning := mix_up.warning(request.server, code_page=code.url):
+            self._warnings.add(warning)
         poll = DevicePoll(request, code, seconds, self._clock())
         self.has_asked = True
         # It may take its time to open a browser, and the code is being typed in meanwhile.
-        asked = Asked(code.url, poll.seconds, code.user_code, warnings=self._warnings)
+        asked = Asked(code.url, poll.seconds, code.user_code, warnings=self._warnings.texts)
         showing = asyncio.create_task(self._person.ask(asked))
         try:
             tokens = await self._wait(request, code, poll)

@@ -208,7 +208,7 @@ class SignIn:
             request = DeviceRequest(
                 server=server, client=client, scope=" ".join(wanted), resource=self._resource(found)
             )
-            flow = DeviceSignIn(self._web, self._person, self._conceal, warnings=self._warnings.texts)
+            flow = DeviceSignIn(self._web, self._person, self._conceal, warnings=self._warnings)
             await self._bound.use(server.issuer)
             try:
                 tokens = await flow.run(request, self._settings.login_timeout)

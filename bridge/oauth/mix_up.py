@@ -9,13 +9,19 @@ redeems them. What stands against it:
 | `iss` in the answer is compared (`callback`; RFC 9207 2.4) | wherever the honest server sends it |
 | each issuer has a redirect URI of its own (RFC 9700 4.4.2.2) | where clients are registered dynamically |
 | the user is warned (`warning`) before the tab goes on | where endpoints are on other sites and no `iss` is promised |
+| the same, before the code is typed in | by a code (RFC 8628), where no `iss` ever comes |
 
 **The redirect URI.** The path ends in a digest of the issuer, and the answer is taken at that path only. So a client
 that the bridge has at the honest server cannot be used in the name of another issuer: the honest server does not know
 that redirect URI for it. A client that the user registered, and a Client ID Metadata Document, have the redirect URIs
 that stand there, so theirs is the plain one. So it is where the user sets the port, the host or the path, which is done
 for a server that wants exactly that redirect URI. A server that does not register the longer path gets the plain one,
-and a registration from before goes on with the one that it has.
+and a registration from before goes on with the one that it has. It does not help where the hostile server names the
+honest one's registration endpoint too, or registers a client of its own there with the redirect URI of its issuer, which
+can be computed: then the honest server knows that redirect URI, and the warning stands alone.
+
+**By a code** nothing comes back to this machine. A hostile server shows the code and the page of the honest one, and has
+the tokens, for it is asked for them: so the page's site is what is compared.
 
 **The warning.** Endpoints on another site are no proof of anything, so nothing is refused: large providers do it.
 
@@ -58,6 +64,8 @@ _PAIRS = (
     (r"accounts\.google\.com", r"oauth2\.googleapis\.com"),
     # Amazon Cognito, "User pool endpoints and managed login reference": AWS itself writes both documents.
     (r"cognito-idp\.([a-z0-9-]+)\.amazonaws\.com", r"[a-z0-9-]+\.auth(-fips)?\.[a-z0-9-]+\.amazoncognito\.com"),
+    # Microsoft identity platform, "OAuth 2.0 device authorization grant flow": https://microsoft.com/devicelogin.
+    (r"login\.microsoftonline\.com", r"((www|login)\.)?microsoft\.com"),
 )
 _DIGITS = 12
 _LONGEST_HOST = 64
@@ -69,20 +77,24 @@ def path_for(path: str, issuer: str) -> str:
     return f"{path.rstrip('/')}/{digest}"
 
 
-def warning(server: AuthorizationServer) -> str:
-    """What the user has to know before signing in there; empty where there is nothing."""
-    if server.iss_parameter_supported:
+def warning(server: AuthorizationServer, *, code_page: str = "") -> str:
+    """What the user has to know before signing in there; empty where there is nothing.
+
+    `code_page` is the page where a code is typed in (RFC 8628 3.3), empty where a browser brings the answer.
+    """
+    if server.iss_parameter_supported and not code_page:
         return ""
-    issuer, page, tokens = map(_host, (server.issuer, server.authorization_endpoint, server.token_endpoint))
-    receiver = next((host for host in (page, tokens) if not same_site(issuer, host)), "")
+    issuer, page, tokens = map(
+        _host, (server.issuer, code_page or server.authorization_endpoint, server.token_endpoint)
+    )
+    # Where the page is another's, the issuer is who may be after what is allowed there.
+    receiver = next((to for host, to in ((page, issuer), (tokens, tokens)) if not same_site(issuer, host)), "")
     if not receiver:
         return ""
-    # Where the page is another's, the issuer is who may be after what is allowed there.
-    receiver = issuer if receiver == page else tokens
+    unproven = "" if code_page else ", and no answer is promised to name its sender (RFC 9207)"
     return (
         f"You are about to sign in at {_named(page)}, and what you allow there goes to {_named(receiver)}, another "
-        "site, and no answer is promised to name its sender (RFC 9207); go on only if you know that the two belong "
-        "together."
+        f"site{unproven}; go on only if you know that the two belong together."
     )
 
 

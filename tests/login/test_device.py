@@ -102,6 +102,18 @@ async def test_the_person_is_shown_the_page_and_the_code_and_the_tokens_come() -
     assert flow.forms(COIN) == [token_form | {"client_id": "me"}] * 3
 
 
+async def test_a_page_on_another_site_is_warned_of_before_the_code_is_typed_in(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    there = "https://honest.example/activate"
+    flow = Flow(TOKENS, code=reply(CODE | {"verification_uri": there, "verification_uri_complete": f"{there}?c=1"}))
+    await flow.run()
+    (asked,) = flow.person.saw
+    (warning,) = asked.warnings
+    assert "sign in at honest.example, and what you allow there goes to" in warning
+    assert warning in caplog.text
+
+
 async def test_a_client_with_a_secret_shows_it_both_times() -> None:
     flow = Flow(TOKENS, secret="planted-secret", auth_method="client_secret_basic")
     await flow.run()

@@ -61,6 +61,39 @@ def test_another_site_is_told_with_both(issuer: str, page: str, tokens: str, wor
     assert warning(server(issuer, page, tokens, iss=True)) == ""
 
 
+@pytest.mark.parametrize(
+    ("page", "tokens", "receiver"),
+    [
+        ("honest.example", "evil.example", "evil.example"),
+        ("honest.example", "honest.example", "evil.example"),
+        ("evil.example", "other.example", "other.example"),
+    ],
+    ids=["page", "both", "tokens"],
+)
+@pytest.mark.parametrize("iss", [True, False])
+def test_a_code_that_is_typed_in_on_another_site_is_told_whatever_is_promised(
+    page: str, tokens: str, receiver: str, iss: bool
+) -> None:
+    told = warning(server("evil.example", "evil.example", tokens, iss=iss), code_page=f"https://{page}/device")
+    assert f"sign in at {page}, and what you allow there goes to {receiver}, another site; go on" in told
+
+
+@pytest.mark.parametrize(
+    ("issuer", "tokens", "page"),
+    [
+        ("as.example", "as.example", "login.as.example"),
+        ("github.com", "github.com", "github.com"),
+        ("accounts.google.com", "oauth2.googleapis.com", "www.google.com"),
+        ("login.microsoftonline.com", "login.microsoftonline.com", "microsoft.com"),
+        ("login.microsoftonline.com", "login.microsoftonline.com", "login.microsoft.com"),
+    ],
+)
+def test_nothing_is_said_of_a_code_that_is_typed_in_where_the_provider_has_its_page(
+    issuer: str, tokens: str, page: str
+) -> None:
+    assert warning(server(issuer, issuer, tokens), code_page=f"https://{page}/device") == ""
+
+
 @pytest.mark.parametrize("host", ["as.example", "127.0.0.1", "localhost"])
 def test_nothing_is_said_of_a_server_on_one_site(host: str) -> None:
     assert warning(server(host, host, host)) == ""
