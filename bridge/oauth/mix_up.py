@@ -17,11 +17,11 @@ that redirect URI for it. A client that the user registered, and a Client ID Met
 that stand there, so theirs is the plain one. So it is where the user sets the port, the host or the path, which is done
 for a server that wants exactly that redirect URI. A server that does not register the longer path gets the plain one,
 and a registration from before goes on with the one that it has. It does not help where the hostile server names the
-honest one's registration endpoint too, or registers a client of its own there with the redirect URI of its issuer, which
-can be computed: then the honest server knows that redirect URI, and the warning stands alone.
+honest one's registration endpoint too, or registers a client of its own there with the redirect URI of its issuer,
+which can be computed: then the honest server knows that redirect URI, and the warning stands alone.
 
-**By a code** nothing comes back to this machine. A hostile server shows the code and the page of the honest one, and has
-the tokens, for it is asked for them: so the page's site is what is compared.
+**By a code** nothing comes back to this machine. A hostile server shows the code and the page of the honest one, and
+has the tokens, for it is asked for them: so the page's site is what is compared.
 
 **The warning.** Endpoints on another site are no proof of anything, so nothing is refused: large providers do it.
 
