@@ -18,6 +18,9 @@ from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
+tells_of_room = pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell whether a pipe has room")
+shares_blocking = pytest.mark.skipif(not hasattr(os, "set_blocking"), reason="Windows has no such pipes")
+
 KIB, MIB = 1 << 10, 1 << 20
 NO_DESCRIPTOR = 1 << 20
 
@@ -237,7 +240,7 @@ async def ended(output: HostOutput) -> None:
     await asyncio.wait_for(output.close(stretched(10)), stretched(10))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell whether a pipe has room")
+@tells_of_room
 async def test_short_lines_of_one_turn_are_one_write_of_the_loop(make_pipe: MakePipe, recorder: Recorder) -> None:
     _, writer = make_pipe()
     output = HostOutput(writer, not_broken)
@@ -250,6 +253,7 @@ async def test_short_lines_of_one_turn_are_one_write_of_the_loop(make_pipe: Make
     await ended(output)
 
 
+@tells_of_room
 async def test_a_line_longer_than_a_ready_pipe_takes_is_the_threads(make_pipe: MakePipe, recorder: Recorder) -> None:
     _, writer = make_pipe()
     output = HostOutput(writer, not_broken)
@@ -259,6 +263,7 @@ async def test_a_line_longer_than_a_ready_pipe_takes_is_the_threads(make_pipe: M
     assert [is_loops for is_loops, _ in recorder.writes] == [False]
 
 
+@tells_of_room
 async def test_a_full_pipe_is_left_to_the_thread(make_pipe: MakePipe, recorder: Recorder) -> None:
     reader, writer = make_pipe()
     output = HostOutput(writer, not_broken)
@@ -279,6 +284,7 @@ async def test_a_full_pipe_is_left_to_the_thread(make_pipe: MakePipe, recorder: 
     assert not any(is_loops for is_loops, _ in recorder.writes)
 
 
+@tells_of_room
 @pytest.mark.parametrize("has_headers", [False, True])
 async def test_what_the_loop_could_not_write_whole_is_gone_on_with(
     has_headers: bool, make_pipe: MakePipe, recorder: Recorder
@@ -365,6 +371,7 @@ async def test_producers_that_wait_are_let_go_when_the_reader_is_gone(gate: Gate
     assert gate.pieces == []
 
 
+@shares_blocking
 async def test_an_output_that_another_process_made_non_blocking_is_not_broken(make_pipe: MakePipe) -> None:
     reader, writer = make_pipe()
     os.set_blocking(writer, False)

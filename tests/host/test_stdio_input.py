@@ -272,7 +272,7 @@ class MacPoll:
         self._poll = select.poll()
         self._events: dict[int, int] = {}
 
-    def register(self, descriptor: int, events: int = select.POLLIN | select.POLLPRI | select.POLLOUT) -> None:
+    def register(self, descriptor: int, events: int) -> None:
         self._events[descriptor] = events
         self._poll.register(descriptor, events)
 
@@ -307,6 +307,7 @@ async def test_a_reader_that_closes_is_noticed_where_poll_tells_only_what_it_was
     hosts.close()
 
 
+@posix
 async def test_an_output_that_cannot_be_watched_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe, tmp_path: Path
 ) -> None:

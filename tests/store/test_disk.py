@@ -128,7 +128,7 @@ async def test_a_value_missing_from_the_keyring_is_none(home: Home) -> None:
 
 def marked(home: Home, text: str) -> None:
     path = home.places.credentials / f"{SLOT}.keyring"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     path.chmod(0o600)
 
 

@@ -58,7 +58,8 @@ def test_elsewhere_it_was_never_in_another_folder(system: str, tmp_path: Path) -
 
 def test_macos_has_it_where_it_always_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     platformdirs = pytest.importorskip("platformdirs")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HOME", "USERPROFILE"):  # Which of them counts depends on the system that the test runs on.
+        monkeypatch.setenv(name, str(tmp_path))
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     from platformdirs.macos import MacOS
