@@ -45,6 +45,7 @@ _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | ge
 _ON_WINDOWS = os.name == "nt"
 _PASSING = (5, 32, 33)  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _PATIENCE = 2.0
+_LONGEST_PAUSE = 0.02
 _LEFTOVER_AGE = 3600.0
 _CHANGES = 50
 
@@ -201,7 +202,7 @@ def _patiently(work: Callable[[], _T]) -> _T:
             if not _is_passing(error) or time.monotonic() >= deadline:
                 raise
         time.sleep(pause)
-        pause = min(pause * 2, 0.1)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _is_passing(error: PermissionError) -> bool:

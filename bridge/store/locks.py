@@ -82,7 +82,7 @@ class ProcessLocks:
         make_private(self._folder)
         # A soft lock, one made of a file's existence, would outlive its owner: better none.
         path = self._folder / f"{name}.lock"
-        lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
+        lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
         pause = _FIRST_PAUSE
         while True:
             try:
