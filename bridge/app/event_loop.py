@@ -1,7 +1,7 @@
 """The event loop of a process of ours: asyncio's own, told what it does not know of itself on Windows.
 
-Its Proactor loop has two errors of its own, which it tells its exception handler with a traceback (CPython 3.11 to 3.14,
-`proactor_events`). Nothing went wrong, so each is a line of the debug log:
+Its Proactor loop has two errors of its own, which it tells its exception handler with a traceback (CPython 3.11 to
+3.14, `proactor_events`). Nothing went wrong, so each is a line of the debug log:
 
 | in the callback | what | why nothing is lost |
 |---|---|---|

@@ -24,7 +24,7 @@ do goes by the number (`SSLCertVerificationError.verify_code`):
 | no longer valid | 10 | 800B0101 | -67818 (errSecCertificateExpired) |
 | for another name | 62, 64 | 800B010F (CERT_E_CN_NO_MATCH) | -67602 (errSecHostNameMismatch) |
 
-Sources: OpenSSL's `x509_vfy.h`; Microsoft's CERT_CHAIN_POLICY_STATUS; Apple's `SecBase.h`. OpenSSL's words count as well.
+Sources: OpenSSL's `x509_vfy.h`; Microsoft's CERT_CHAIN_POLICY_STATUS; Apple's `SecBase.h`. OpenSSL's words count too.
 """
 
 from __future__ import annotations
