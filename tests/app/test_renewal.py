@@ -75,7 +75,7 @@ class Built:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *logins: Joined, **settings: Any) -> None:
         self.webs: list[dict[str, Any]] = []
-        self.judges: list[tuple[str, dict[str, Any]]] = []
+        self.guards: list[tuple[str, dict[str, Any]]] = []
         self.refreshed: list[Record] = []
         self.concealed: list[str] = []
         self.announced: list[tuple[str, str]] = []
@@ -85,13 +85,13 @@ class Built:
         built = self
         ahead = list(logins)
 
-        class FakeJudge:
+        class FakeGuard:
             def __init__(self, server_url: str, **details: Any) -> None:
-                built.judges.append((server_url, details))
+                built.guards.append((server_url, details))
 
         class FakeWeb:
-            def __init__(self, judge: FakeJudge, **details: Any) -> None:
-                assert isinstance(judge, FakeJudge)
+            def __init__(self, guard: FakeGuard, **details: Any) -> None:
+                assert isinstance(guard, FakeGuard)
                 built.webs.append(details)
 
         class FakeEndpoint:
@@ -116,7 +116,7 @@ class Built:
                     return None
                 return ahead.pop(0)
 
-        monkeypatch.setattr(signing_in, "Judge", FakeJudge)
+        monkeypatch.setattr(signing_in, "AddressGuard", FakeGuard)
         monkeypatch.setattr(signing_in, "Web", FakeWeb)
         monkeypatch.setattr(token_endpoint, "TokenEndpoint", FakeEndpoint)
         monkeypatch.setattr(logins_module, "Logins", FakeLogins)
@@ -414,10 +414,10 @@ async def test_the_web_is_made_once_and_with_the_users_settings(monkeypatch: pyt
     await built.renewal.refresh(record())
     await built.renewal.refresh(record())
     (details,) = built.webs
-    ((url, judged),) = built.judges
-    assert (url, details["connect_timeout"], judged["allow_private"]) == (URL, 7.0, True)
-    assert judged["is_proxied"]("https://as.example/x")
-    assert not judged["is_proxied"]("https://direct.example/x")
+    ((url, guarded),) = built.guards
+    assert (url, details["connect_timeout"], guarded["allow_private"]) == (URL, 7.0, True)
+    assert guarded["is_proxied"]("https://as.example/x")
+    assert not guarded["is_proxied"]("https://direct.example/x")
     assert details["proxy_for"]("https://as.example/x") == ("http://proxy.example:3128", ("user", "word"))
     assert details["proxy_for"]("https://direct.example/x") is None
 
@@ -426,7 +426,7 @@ async def test_it_is_made_for_where_the_server_was_reached_at_the_sign_in(monkey
     built = Built(monkeypatch)
     for reach in ("", "private", "private", "public"):
         await built.renewal.refresh(msgspec.structs.replace(record(), reach=reach))
-    assert [(judged["kept"], judged["refused_at"]) for _, judged in built.judges] == [
+    assert [(guarded["kept"], guarded["refused_at"]) for _, guarded in built.guards] == [
         ("", None),
         ("private", None),
         ("public", None),
