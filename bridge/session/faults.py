@@ -54,8 +54,8 @@ class Fault(msgspec.Struct, frozen=True):
     code: int | None = None
 
     def error_line(self, raw_id: bytes, url: str) -> bytes:
-        """The JSON-RPC error for one request."""
-        data: dict[str, Any] = {"source": _SOURCE, "kind": self.kind, "url": url}
+        """The JSON-RPC error for one request. `url` is the server's; its query stays out, for it may hold a key."""
+        data: dict[str, Any] = {"source": _SOURCE, "kind": self.kind, "url": url.partition("?")[0]}
         if self.status is not None:
             data["status"] = self.status
         message = f"{self.message} {self.hint}" if self.hint else self.message

@@ -25,6 +25,11 @@ def test_the_id_keeps_its_bytes() -> None:
     assert Fault("k", "m").error_line(b"1E2", URL).startswith(b'{"jsonrpc":"2.0","id":1E2,')
 
 
+def test_a_key_in_the_server_s_url_is_in_no_error() -> None:
+    line = Fault("timeout", "It broke.").error_line(b"1", "https://mcp.example/mcp?api_key=planted")
+    assert msgspec.json.decode(line)["error"]["data"]["url"] == "https://mcp.example/mcp"
+
+
 def test_a_fault_without_status_or_hint_names_neither() -> None:
     error_object = msgspec.json.decode(Fault("timeout", "Late.").error_line(b"0", URL))["error"]
     assert (error_object["message"], sorted(error_object["data"])) == ("Late.", ["kind", "source", "url"])
