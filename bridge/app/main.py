@@ -149,7 +149,21 @@ def _received(pairing: Pairing, settings: Settings, logging_to: log.Log) -> Rece
     within = settings.sign_in.answer_within
     # The processor time used so far is the least that the host has waited for this process to start.
     started_at = time.monotonic() - time.process_time()
-    return Reception(pairing, within, logging_to.redactor, url=settings.url, fresh=_unguessable, started_at=started_at)
+    return Reception(
+        pairing,
+        within,
+        logging_to.redactor,
+        url=settings.url,
+        login_command=lambda: _login_command(settings, logging_to),
+        fresh=_unguessable,
+        started_at=started_at,
+    )
+
+
+def _login_command(settings: Settings, logging_to: log.Log) -> str:
+    from bridge.app.naming import login_command
+
+    return logging_to.redactor(login_command(settings))
 
 
 def _remembering(url: str) -> Callable[[frozenset[str]], None]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bridge.app.host_entries import Entry, OtherEntry
+from bridge.config import Settings
 from bridge.errors import UsageError
 from bridge.oauth.record import Record, tokens_slot
 from bridge.protocol.words import shown
@@ -98,6 +99,11 @@ def spelled(options: Mapping[str, str | None]) -> str:
 def typed_for(command: str, server: str, options: Mapping[str, str | None]) -> str:
     """What to type for one server: `command`, its URL or name, and the options."""
     return f"{command} {quoted(server)} {spelled(options)}".rstrip()
+
+
+def login_command(settings: Settings) -> str:
+    """What to type in a terminal for the very same sign-in as that of a run with these settings."""
+    return typed_for(LOGIN, settings.url, {option: getattr(settings.sign_in, option) for option in TYPED_OPTIONS})
 
 
 def quoted(word: str) -> str:

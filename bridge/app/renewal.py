@@ -327,7 +327,6 @@ def _how_to_sign_in(settings: Settings) -> str:
 
 def _login_command(settings: Settings) -> str:
     """What to type in a terminal for the very same sign-in: some options make it another."""
-    from bridge.app.naming import TYPED_OPTIONS, spelled
+    from bridge.app.naming import login_command
 
-    options = spelled({option: getattr(settings.sign_in, option) for option in TYPED_OPTIONS})
-    return f"mcp-remote-bridge login {settings.url} {options}".rstrip()
+    return login_command(settings)

@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.app.kept_issuers import issuers_file
 from bridge.app.login_order import Order
-from bridge.app.naming import LOGIN, TYPED_OPTIONS, typed_for
+from bridge.app.naming import login_command
 from bridge.app.redact import Redactor
 from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
@@ -107,8 +107,7 @@ async def ask_of(order: Order, web: Web) -> Ask:
 def _again(order: Order) -> str:
     """How to sign in once more, for the page of a sign-in that failed."""
     settings = order.settings
-    options = {option: getattr(settings.sign_in, option) for option in TYPED_OPTIONS}
-    command = Redactor()(typed_for(LOGIN, settings.url, options))
+    command = Redactor()(login_command(settings))
     host = product_name(order.host_name)
     if order.refusal is None or settings.sign_in.answer_within is None or not host:
         return f"To try again, run this in a terminal: {command}"

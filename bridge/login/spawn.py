@@ -134,7 +134,8 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Pop
     if better:
         _logger.warning(
             "The host lets no process leave its job, so the sign-in ends when the host ends this copy of the bridge; "
-            "the next copy begins it again. To sign in apart from the host: mcp-remote-bridge login"
+            "the next copy begins it again. To sign in apart from the host, run in a terminal: mcp-remote-bridge login "
+            "URL"
         )
     return child
 

@@ -61,8 +61,9 @@ class Reception:
     """Takes the events that `Pairing` would take, and gives commands as it does.
 
     `answer_within` in seconds; None: the host waits for the sign-in, however long it takes. `redact` takes secrets out
-    of a text, `fresh()` gives an unguessable one. `url` is the server's. `started_at`: when this process started, by
-    the clock of the events; a host's patience with its first request begins there.
+    of a text, `fresh()` gives an unguessable one. `url` is the server's, `login_command()` what a user types to sign in
+    there. `started_at`: when this process started, by the clock of the events; a host's patience with its first request
+    begins there.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Reception:
         redact: Callable[[str], str] = str,
         *,
         url: str,
+        login_command: Callable[[], str],
         fresh: Callable[[], str],
         started_at: float = math.inf,
     ) -> None:
@@ -80,7 +82,7 @@ class Reception:
         self._redact = redact
         self._now = 0.0
         self._commands: list[Command] = []
-        self._standing = Standing(url)
+        self._standing = Standing(url, login_command)
         self._calls = SignInCalls(self._standing, self._do, fresh)
         self._stay = Stay(self._standing, self._calls, pairing, self._pass, self._do, redact)
         self._is_timed = False

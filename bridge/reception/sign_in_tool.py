@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from bridge.protocol.words import sentence, shown
@@ -25,15 +26,17 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Standing:
     """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
 
+    `login_command()` is what the user types in a terminal for the same sign-in.
     `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`, `warnings`: see `SignInShown`; `url` is
-    empty while it is not known. `problem`: why the last sign-in failed. `trouble`: why the
-    server opened no session, though the user is signed in. `tools`: how many tools the server listed when the host
-    asked last, None where it has not asked. `product`: what the host is called.
+    empty while it is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened no session,
+    though the user is signed in. `tools`: how many tools the server listed when the host asked last, None where it has
+    not asked. `product`: what the host is called.
     """
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, login_command: Callable[[], str]) -> None:
         parts = urlsplit(server_url)
         self.server_url = server_url
+        self._login_command = login_command
         self.server = parts.netloc.rpartition("@")[2] or server_url
         self.now = 0.0
         self.is_under_way = False
@@ -100,7 +103,7 @@ class Standing:
             opened = "A browser was opened on the sign-in page. " if self.is_open else ""
             return (
                 f"{warned}{opened}The link is too long to be shown here; to see it, the user runs this in a terminal:\n"
-                f"mcp-remote-bridge login {self.server_url}\n"
+                f"{self._login_command()}\n"
             )
         if not self.url:
             return "The sign-in is being prepared; there is no link yet."

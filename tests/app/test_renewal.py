@@ -121,7 +121,7 @@ class Built:
         monkeypatch.setattr(token_endpoint, "TokenEndpoint", FakeEndpoint)
         monkeypatch.setattr(logins_module, "Logins", FakeLogins)
         monkeypatch.setattr(renewal_module, "time", types.SimpleNamespace(time=lambda: NOW))
-        self.settings = Settings(url=URL, **settings)
+        self.settings = Settings(**{"url": URL, **settings})
         self.renewal = PersonalRenewal(
             self.settings,
             since=NOW - 1000,
@@ -220,6 +220,14 @@ async def test_a_request_for_more_scopes_does_not_wait_for_what_nobody_may_see(m
     with pytest.raises(SignInError, match="more scopes") as caught:
         await built.sign_in(lacks=("three",))
     assert f"mcp-remote-bridge login {URL} --resource none" in caught.value.hint
+
+
+async def test_the_command_that_is_shown_can_be_typed_in_any_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"{URL}?team=a&tools=b"
+    built = Built(monkeypatch, a_login(UNOPENED, DONE), url=url, sign_in=SignInSettings(profile="work"))
+    with pytest.raises(SignInError, match="more scopes") as caught:
+        await built.sign_in(lacks=("three",))
+    assert caught.value.hint.endswith(f'mcp-remote-bridge login "{url}" --profile work')
 
 
 @pytest.mark.parametrize(("is_wished", "lacks"), [(True, ("three",)), (False, None)])

@@ -37,6 +37,7 @@ from tests.session.playbook import INITIALIZED, URL, error, request, result
 from tests.support.revisions import Wire
 
 LINK = "https://as.example/authorize?client_id=c&state=s"
+LOGIN = "mcp-remote-bridge login https://mcp.example/mcp --profile work"
 PROBLEM = "The user refused."
 KINDS = ("tools", "prompts", "resources")
 LIST_MEMBERS = {
@@ -104,6 +105,7 @@ class ReceptionPlaybook(PairingPlaybook):
             self.pairing,
             answer_within,
             url=URL,
+            login_command=lambda: LOGIN,
             fresh=lambda: f"unguessable-{next(numbers)}",
             started_at=self.now + started,
         )

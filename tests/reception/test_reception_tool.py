@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.session.events import SignInEnded
-from tests.reception.reception_book import KINDS, LINK, PROBLEM, ReceptionPlaybook, changes, methods
+from tests.reception.reception_book import KINDS, LINK, LOGIN, PROBLEM, ReceptionPlaybook, changes, methods
 from tests.session.modern_playbook import MODERN_VERSION
 from tests.session.playbook import INITIALIZED, cancelled, error, request, result
 
@@ -325,7 +325,9 @@ def test_it_is_told_where_the_link_is_too_long_to_be_shown() -> None:
     book = ReceptionPlaybook().received(is_open=False)
     book.calls(1)
     book.shows("https://as.example/in?" + 5000 * "x", warnings=("It moved",))
-    assert "Tell the user first: It moved. The link is too long to be shown here" in book.text(1)
+    text = book.text(1)
+    assert "Tell the user first: It moved. The link is too long to be shown here" in text
+    assert f"\n{LOGIN}\n" in text
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
