@@ -274,6 +274,17 @@ async def test_a_registration_from_before_goes_on_with_the_redirect_uri_that_it_
     assert await flow.vault.load(client_slot(ISSUER, flow.plain_uri)) is None
 
 
+async def test_a_server_that_lost_its_clients_is_not_shown_the_one_of_an_earlier_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = await signed_in_before(monkeypatch)
+    old = Client(client_id="old", kind="dynamic", redirect_uri=flow.plain_uri)
+    await flow.vault.save(client_slot(ISSUER, flow.plain_uri), encode_client(old))
+    flow.web.pages[f"{ISSUER}/in"] = reply(b"Who is that?", 400)
+    assert (await flow.run()).client.client_id == "made-2"
+    assert flow.asked()["client_id"] == "made-2"
+
+
 async def test_one_from_before_that_does_not_fit_any_more_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
