@@ -32,7 +32,7 @@ seen = {
     "session": os.getsid(0) if hasattr(os, "getsid") else None,
     "pid": os.getpid(),
     "environ": dict(os.environ),
-    "open": sorted(map(int, os.listdir("/proc/self/fd"))) if os.path.isdir("/proc/self/fd") else [],
+    "open": sorted(map(int, os.listdir("/proc/self/fd"))) if sys.platform == "linux" else [],
 }
 print("noise")
 print("noise", file=sys.stderr)

@@ -27,8 +27,12 @@ NOTHING = Path(os.devnull).stat().st_ino
 REPOSITORY = Path(spawn.__file__).resolve().parents[2]
 
 
+# The bridge's own processes write bytes; these print, which would end a line with two characters on Windows.
+_ONE_NEWLINE = "import sys; sys.stdout.reconfigure(newline='\\n')\n" if sys.platform == "win32" else ""
+
+
 def python(program: str) -> list[str]:
-    return [sys.executable, "-I", "-S", "-c", program]
+    return [sys.executable, "-I", "-S", "-c", _ONE_NEWLINE + program]
 
 
 async def start(program: str, order: bytes = b"", seconds: float = DEADLINE, **environ: str) -> bytes | None:

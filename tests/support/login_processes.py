@@ -68,7 +68,7 @@ def data_folder(person: Person) -> Path:
     """Where the bridge keeps what it keeps for this person."""
     name = "mcp-remote-bridge"
     if sys.platform == "win32":
-        return person.home / name
+        return person.home / f".{name}"
     if sys.platform == "darwin":
         return person.home / "Library" / "Application Support" / name
     return person.home / "data" / name
