@@ -214,6 +214,9 @@ def _show(screen: Screen, before: News, news: News) -> None:
     for level, text in news.log_since(before.logged):
         if level in _WORTH_SAYING:  # Warnings are among them: they come before the link that they are about.
             screen.say(text)
+    for text in news.warnings:
+        if text not in before.warnings and ("warning", text) not in news.log:
+            screen.say(text)  # The level of its log leaves it out.
     if news.url and news.url != before.url:
         screen.link(news.url, news.user_code)
     if news.tab == "opened" and before.tab != "opened":

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -52,19 +53,26 @@ _CHATTY = ("httpx", "httpcore", "filelock", "keyring")
 class Log:
     """The configured log of one run: close it at the end, hand secrets to its `redactor` on the way."""
 
-    def __init__(self, redactor: Redactor, handlers: list[logging.Handler], stderr: StderrLines) -> None:
+    def __init__(
+        self, redactor: Redactor, handlers: list[logging.Handler], stderr: StderrLines, *, omits_warnings: bool
+    ) -> None:
         self.redactor = redactor
+        self._omits_warnings = omits_warnings
         self._stderr = stderr
         self._handlers = handlers
         self._hooks = (warnings.showwarning, sys.unraisablehook, threading.excepthook)
         self._levels = [(logger, logger.level) for logger in (logging.getLogger(), logging.getLogger("bridge"))]
 
-    def announce(self, words: str, url: str) -> None:
+    def announce(self, words: str, url: str, first: Sequence[str] = ()) -> None:
         """Show a person the URL to open, whole, once and on stderr only.
+
+        `first` are warnings to be read before. Where the level leaves warnings out, they are shown here.
 
         It is the one thing that bypasses redactor and cut: an authorization request holds a `state`, and the person
         may have to open it by hand. Without the verifier, which never leaves the process, it gives nobody a token.
         """
+        for text in first if self._omits_warnings else ():
+            self._stderr.write(f"{PROGRAM}: warning: {one_line(self.redactor(text), LONGEST_LINE)}\n", is_kept=True)
         self._stderr.write(f"{PROGRAM}: {one_line(words)} {one_line(url)}\n", is_kept=True)
 
     def close(self) -> None:
@@ -93,7 +101,8 @@ def configure(settings: Settings) -> Log:
     level = logging.getLevelName(settings.log_level.upper())
     debug = level == logging.DEBUG
     lines = StderrLines()
-    stderr = StderrHandler(lines, logging.ERROR if settings.silent else level)
+    least = logging.ERROR if settings.silent else level
+    stderr = StderrHandler(lines, least)
     stderr.setFormatter(LineFormatter(redactor, tracebacks=debug and not settings.silent))
     handlers: list[logging.Handler] = [stderr]
     if settings.log_file:
@@ -101,7 +110,7 @@ def configure(settings: Settings) -> Log:
         file.setFormatter(FileFormatter(redactor, tracebacks=debug))
         file.addFilter(lambda record: record.name != FORWARDED)
         handlers.append(file)
-    log = Log(redactor, handlers, lines)
+    log = Log(redactor, handlers, lines, omits_warnings=least > logging.WARNING)
     for handler in handlers:
         if not debug:
             handler.addFilter(_is_own)

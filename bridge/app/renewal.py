@@ -44,7 +44,7 @@ class PersonalRenewal:
     """`Renewal` with a person and the network.
 
     `since` is when this run began (Unix seconds), `host_name` names the program that the person works with, `announce`
-    shows him the URL to open, in words and a URL; `show` tells the session of it.
+    shows the user the URL to open, in words, a URL and the warnings about it; `show` tells the session of it.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class PersonalRenewal:
         *,
         since: float,
         conceal: Callable[[str], None],
-        announce: Callable[[str, str], None],
+        announce: Callable[[str, str, tuple[str, ...]], None],
         show: Callable[[SignInShown], None],
         host_name: Callable[[], str],
     ) -> None:
@@ -206,7 +206,7 @@ class PersonalRenewal:
                 words = f"A sign-in is already under way (process {joined.pid}). Sign in at:"
             if news.user_code:
                 words = f"{words.removesuffix(' at:')} with the code {news.user_code} at:"
-            self._announce(words, news.url)
+            self._announce(words, news.url, news.warnings)
         if news.tab == "unopened" and news.message not in {"", self._warned}:
             self._warned = news.message  # It is in all news from now on.
             _logger.warning("%s", news.message)

@@ -162,6 +162,16 @@ async def test_what_stands_in_the_way_of_a_browser_is_said_once() -> None:
     assert table.paper.said == ["Open the link elsewhere."]
 
 
+@pytest.mark.parametrize("log", [(), (("warning", "It moved."),)], ids=["not-logged", "logged"])
+async def test_what_is_to_be_read_first_is_said_once_whatever_is_logged(log: tuple[tuple[str, str], ...]) -> None:
+    table = Table()
+    first = msgspec.structs.replace(WAITING, warnings=("It moved.",), log=log, logged=len(log))
+    table.login.tell(first)
+    table.login.tell(msgspec.structs.replace(first, tab="opened"))
+    await table.end()
+    assert table.paper.said == ["It moved.", "A browser was opened at this link."]
+
+
 async def test_warnings_of_the_login_are_said_and_the_rest_is_not() -> None:
     table = Table()
     first = (("info", "registered"), ("warning", "no refresh token"))

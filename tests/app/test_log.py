@@ -242,6 +242,21 @@ def test_a_record_that_cannot_be_formatted_does_no_harm(
     assert capsys.readouterr().err == f"{P}error: next\n"
 
 
+@pytest.mark.parametrize(
+    ("changes", "count"), [({}, 0), ({"log_level": "warning"}, 0), ({"log_level": "error"}, 1), ({"silent": True}, 1)]
+)
+def test_a_link_never_comes_without_what_is_to_be_read_before_it(
+    changes: dict[str, Any], count: int, configured: Configurer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = configured(**changes)
+    log.announce("Sign in at:", "https://as.example/in", ("It moved\x1b[1m.",))
+    log.close()
+    assert capsys.readouterr().err.splitlines() == [
+        *[f"{P}warning: It moved\\x1b[1m."] * count,
+        f"{P}Sign in at: https://as.example/in",
+    ]
+
+
 def test_a_stderr_that_is_not_read_blocks_nothing_and_loses_lines_openly(
     configured: Configurer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

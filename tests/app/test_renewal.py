@@ -126,7 +126,7 @@ class Built:
             self.settings,
             since=NOW - 1000,
             conceal=self.concealed.append,
-            announce=lambda words, url: self.announced.append((words, url)),
+            announce=lambda words, url, _: self.announced.append((words, url)),
             show=self.shown.append,
             host_name=lambda: "The Host",
         )
