@@ -46,16 +46,14 @@ class IssuersFile:
         return issuers
 
     async def change(self, change: Callable[[Issuers], Issuers]) -> None:
-        """Keep what `change` makes of it, alone on the machine; what is damaged counts as nothing.
+        """Keep what `change` makes of it, alone on the machine.
 
-        Raises `StoreError` where it cannot be kept, and whatever `change` raises.
+        Raises `StoreError` where it cannot be kept, and whatever `change` raises. What cannot be read is not written
+        over: it may say to whom the user's other clients belong. `drop` ends that.
         """
         async with self._locks.hold(f"{self._name}.change", _LOCK_SECONDS):
-            try:
-                kept: Issuers | None = self.read()
-            except StoreError:
-                kept = None
-            changed = change(kept or Issuers())
+            kept = self.read()
+            changed = change(kept)
             if changed != kept:
                 self._files.write(self._name, encode_issuers(changed))
 

@@ -37,9 +37,9 @@ class KeptIssuers(Protocol):
         """What is kept; quick. Raises `BridgeError` where it is damaged or not to be trusted."""
 
     async def change(self, change: Callable[[Issuers], Issuers]) -> None:
-        """Keep what `change` makes of it, alone on the machine; what is damaged counts as nothing.
+        """Keep what `change` makes of it, alone on the machine.
 
-        Raises `BridgeError` where it cannot be kept, and whatever `change` raises.
+        Raises `BridgeError` where it cannot be kept, or what is there not be read, and whatever `change` raises.
         """
 
 

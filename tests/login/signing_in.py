@@ -78,8 +78,8 @@ class IssuersOnPaper:
         return self.kept
 
     async def change(self, change: Callable[[Issuers], Issuers]) -> None:
-        if self.change_problem:
-            raise self.change_problem
+        if problem := self.change_problem or self.read_problem:
+            raise problem
         self.kept = change(self.kept)
 
 
