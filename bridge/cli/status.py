@@ -123,7 +123,7 @@ def _login_facts(login: UnderWay | None, now: float) -> list[tuple[str, str]]:
     if news.phase != "waiting":
         return [("signing in", f"{where}, {news.phase}")]
     code = f", code {news.user_code}" if news.user_code else ""
-    return [("signing in", f"{where}, {left_of(news, now)} left{code}")]
+    return [("signing in", f"{where}, {left_of(news, now)} left{code}"), *(("warning", text) for text in news.warnings)]
 
 
 # -- for programs

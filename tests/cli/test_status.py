@@ -1,9 +1,11 @@
 """The command `status`: for people and for programs, with real processes and with rows made by hand."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bridge.app.copies import Copy
@@ -43,6 +45,15 @@ def full(**changes: Any) -> Row:
     news = News(phase="waiting", url=LINK, user_code="ABCD", ends_at=NOW + 90)
     place = Stored("tokens-0", "the system keyring", stored)
     return Row("tokens-0", SERVER_URL, "work", place, "anna@example.com", UnderWay(NOTICE, news), [COPY])
+
+
+def test_a_link_comes_with_what_is_to_be_read_before_it() -> None:
+    row = full()
+    assert row.login is not None
+    news = msgspec.structs.replace(row.login.news, warnings=("It moved.", "It is at another site."))
+    lines = lines_of(dataclasses.replace(row, login=dataclasses.replace(row.login, news=news)), NOW)
+    told = [line[16:] for line in lines if line[:16].strip() == "warning"]
+    assert told == ["It moved.", "It is at another site."]
 
 
 def test_a_row_tells_a_person_all_there_is() -> None:
