@@ -91,7 +91,7 @@ def warning(server: AuthorizationServer, *, code_page: str = "") -> str:
     receiver = next((to for host, to in ((page, issuer), (tokens, tokens)) if not same_site(issuer, host)), "")
     if not receiver:
         return ""
-    unproven = "" if code_page else ", and no answer is promised to name its sender (RFC 9207)"
+    unproven = "" if code_page else ", and the answer need not say who sent it (RFC 9207)"
     return (
         f"You are about to sign in at {_named(page)}, and what you allow there goes to {_named(receiver)}, another "
         f"site{unproven}; go on only if you know that the two belong together."
