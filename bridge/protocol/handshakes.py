@@ -30,13 +30,10 @@ Sources: OpenSSL's `x509_vfy.h`; Microsoft's CERT_CHAIN_POLICY_STATUS; Apple's `
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bridge.protocol.unreachable import CHECK_PORT, Told
 from bridge.protocol.words import shown
-
-if TYPE_CHECKING:
-    import ssl
 
 _NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"))
 _OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW")
@@ -133,8 +130,8 @@ def untrusted(where: str, why: str, code: int = 0) -> Told:
     return Told(f"Cannot trust {where}: its certificate was not accepted ({why}).", hint)
 
 
-def verdict_of(problem: ssl.SSLCertVerificationError) -> tuple[str, int]:
-    """The reason in words, and its number, 0 where there is none.
+def verdict_of(problem: OSError) -> tuple[str, int]:
+    """The reason of an `ssl.SSLCertVerificationError` in words, and its number, 0 where there is none.
 
     One that Python code raised (truststore, where the system's verifier itself fails) may have neither attribute, and
     `str` shows its argument with quotes and brackets. macOS names the certificate in its words, so they are the

@@ -27,7 +27,7 @@ def test_the_build_runs_what_the_readme_tells_people_to_run() -> None:
 
 
 def test_the_build_ends_with_the_tests() -> None:
-    assert build_steps() == ["scripts/check.py", "scripts/demo.py", "scripts/test.py"]
+    assert build_steps() == ["scripts/check.py", "scripts/demo.py", "scripts/test.py", "scripts/test.py"]
 
 
 def test_every_script_that_is_named_is_there() -> None:
