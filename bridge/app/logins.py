@@ -77,7 +77,7 @@ class Logins:
         if joined := await self.join():
             return joined
         async with self._turn():
-            end = asyncio.get_running_loop().time() + _BUSY_SECONDS
+            end = None
             pause = _FIRST_PAUSE
             while True:
                 if joined := await self.join():
@@ -87,7 +87,10 @@ class Logins:
                     return None
                 if joined := await self._start(msgspec.structs.replace(order, judged_at=judged_at)):
                     return joined
-                if asyncio.get_running_loop().time() >= end:
+                now = asyncio.get_running_loop().time()
+                # Only from here on: where a process takes long to start, it is not yet known to be silent.
+                end = end or now + _BUSY_SECONDS
+                if now >= end:
                     raise self._stuck()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 1.0)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,6 +210,18 @@ async def test_one_that_takes_long_to_start_is_found_once_it_has(world: World) -
     world.answers = [TimeoutError()]
     assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
     assert len(world.started) == 1
+
+
+async def test_a_slow_start_is_not_taken_for_silence(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins_module, "_BUSY_SECONDS", 0.02)
+
+    async def slow(*arguments: Any) -> bytes | None:
+        await asyncio.sleep(0.05)
+        return await world._start(*arguments)
+
+    monkeypatch.setattr(logins_module, "start_detached", slow)
+    world.answers = [TimeoutError()]
+    assert await heard(await world.logins().join_or_start(an_order(), yes)) == "preparing"
 
 
 async def test_one_that_does_not_answer_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
