@@ -233,7 +233,7 @@ class SignIn:
             if not is_kept:
                 raise
             _logger.info("%s no longer knows the client; registering again (%s)", server.issuer, problem.message)
-            # A server that lost one has lost the others: an earlier version may have left one with the plain redirect URI.
+            # A server that lost one has lost the others: an earlier version may have left one with the plain URI.
             for redirect_uri in {client.redirect_uri, *redirect_uris}:
                 await self._registrar.forget(server, redirect_uri)
             client, _ = await self._registrar.client(server, redirect_uris, wanted)
