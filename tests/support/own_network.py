@@ -20,11 +20,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
+from tests.support import namespaces
 from tests.support.waits import stretched
 
 PROBE = "probe.own-network.example"
-_PROBE_LIMIT = stretched(20.0)
-_ROOT = Path(__file__).parents[2]
 _TTL = 0
 
 # linux/sockios.h, linux/if.h
@@ -40,23 +39,7 @@ _A, _INTERNET = 1, 1
 @functools.cache
 def why_not() -> str:
     """What this system does not have or permit; empty where such a network can be made."""
-    if sys.platform != "linux":
-        return "a network of its own needs Linux"
-    if shutil.which("unshare") is None:
-        return "there is no `unshare` here (util-linux)"
-    done = subprocess.run(
-        command(__name__),
-        cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_PROBE_LIMIT,
-        check=False,
-    )
-    if done.returncode == 0 and done.stdout == "up\n":
-        return ""
-    said = next(iter(done.stderr.splitlines()[-1:]), f"exit code {done.returncode}")
-    return f"no network with a name service of its own is permitted here: {said}"
+    return namespaces.why_not(command(__name__), "a network with a name service of its own")
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -72,18 +55,7 @@ async def run_within(module: str, limit: float) -> str:
 
     if why := await asyncio.to_thread(why_not):
         pytest.skip(why)
-    process = await asyncio.create_subprocess_exec(
-        *command(module), cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(stretched(limit)):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, err.decode(errors="replace")[-6000:]
-    return out.decode()
+    return await namespaces.output_of(command(module), stretched(limit))
 
 
 def set_up(addresses: Iterable[str]) -> None:

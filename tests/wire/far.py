@@ -10,14 +10,12 @@ import asyncio
 import functools
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support import namespaces
 from tests.support.waits import stretched
 
 if TYPE_CHECKING:
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
 ONE_WAY = 0.04
 """Seconds each way: 80 ms there and back, as across an ocean."""
 LIMIT = stretched(90.0)
-_PROBE_LIMIT = stretched(20.0)
 _PROGRAMS = "tests.wire.programs"
-_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -82,23 +78,8 @@ def around(limit: float, before: float, after: float, step: float) -> list[float
 @functools.cache
 def why_not() -> str:
     """What this system does not have or permit; empty where such a link can be made."""
-    if sys.platform != "linux":
-        return "a link that TCP finds long needs Linux"
-    if shutil.which("unshare") is None:
-        return "there is no `unshare` here (util-linux)"
-    done = subprocess.run(
-        [*_within(), sys.executable, "-m", f"{_PROGRAMS}.tun_link", "0"],
-        cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_PROBE_LIMIT,
-        check=False,
-    )
-    if done.returncode == 0 and done.stdout == "up\n":
-        return ""
-    said = next(iter(done.stderr.splitlines()[-1:]), f"exit code {done.returncode}")
-    return f"no network namespace with a TUN device is permitted here: {said}"
+    probe = [*_within(), sys.executable, "-m", f"{_PROGRAMS}.tun_link", "0"]
+    return namespaces.why_not(probe, "a link that TCP finds long")
 
 
 async def far_calls(wanted: Wanted) -> list[FarCall]:
@@ -107,23 +88,8 @@ async def far_calls(wanted: Wanted) -> list[FarCall]:
 
     if why := await asyncio.to_thread(why_not):
         pytest.skip(why)
-    process = await asyncio.create_subprocess_exec(
-        *_within(),
-        *(sys.executable, "-m", f"{_PROGRAMS}.far_calls", json.dumps(asdict(wanted))),
-        cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(LIMIT):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, err.decode(errors="replace")[-3000:]
-    return [FarCall(**call) for call in json.loads(out)]
+    command = [*_within(), sys.executable, "-m", f"{_PROGRAMS}.far_calls", json.dumps(asdict(wanted))]
+    return [FarCall(**call) for call in json.loads(await namespaces.output_of(command, LIMIT))]
 
 
 def assert_none_is_in_doubt(calls: Sequence[FarCall]) -> None:

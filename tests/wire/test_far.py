@@ -39,7 +39,7 @@ def test_what_is_not_permitted_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     refuses = "import sys; sys.exit('unshare failed: Operation not permitted')"
     monkeypatch.setattr(shutil, "which", lambda program: program)
     monkeypatch.setattr(far, "_within", lambda: [sys.executable, "-c", refuses])
-    assert why_not().endswith("is permitted here: unshare failed: Operation not permitted")
+    assert why_not().endswith("is not permitted here: unshare failed: Operation not permitted")
 
 
 def test_calls_that_met_the_end_of_a_connection_are_counted() -> None:
