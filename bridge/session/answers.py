@@ -150,7 +150,9 @@ class Answers:
             words = said(faults.server_words(response.line))
             what = f"answered {call.request.method} with an error" + (f"; {words}" if words else "")
             return faults.wrong_answer(self._ledger.url, what)
-        theirs = quoted(response.id, 60) if isinstance(response.id, str) else str(response.id)
+        theirs = (
+            quoted(response.id, 60) if isinstance(response.id, str) else faults.excerpt(str(response.id).encode(), 60)
+        )
         ours = faults.excerpt(call.request.raw_id, 60)
         what = f"answered {call.request.method} with another request's id ({theirs} instead of {ours})"
         return faults.wrong_answer(self._ledger.url, what)

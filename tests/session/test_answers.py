@@ -140,6 +140,16 @@ def test_a_body_without_the_answer(body: bytes, kind: str) -> None:
     assert not book.session.busy
 
 
+@pytest.mark.parametrize("theirs", ["9" * 4000, "9" * 9000, f'"{"y" * 4000}"'], ids=["number", "no-int", "text"])
+def test_an_endless_id_of_another_request_is_told_short(theirs: str) -> None:
+    book = Playbook().opened()
+    (post,) = book.posts(book.host(tool_call(5)))
+    body = f'{{"jsonrpc":"2.0","id":{theirs},"result":{{}}}}'.encode()
+    message = fault(book.answers(post.exchange, body)[-1])["message"]
+    assert "with another request's id" in message
+    assert len(message) < 300
+
+
 @pytest.mark.parametrize("bad", [b"\xff", b"caf\xe9 ", b"\xc3(", b"\xed\xa0\x80", b"x" * 70_000 + b"\xe9 "])
 def test_an_answer_that_is_not_utf8_is_not_told_as_cut_off(bad: bytes) -> None:
     book = Playbook().opened()
