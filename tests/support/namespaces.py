@@ -1,4 +1,4 @@
-"""Programs in Linux namespaces of their own (unshare(1)), which end with them: whether they may be made; running one."""
+"""Programs in Linux namespaces (unshare(1)), which end with them: whether they can be made, and running one."""
 
 from __future__ import annotations
 

@@ -20,6 +20,10 @@ _OTHER_IMPORTS = "the loop's own modules are imported besides, and some of the s
 REASONS = {
     "tests/host/test_parent.py::test_a_kqueue_tells_of_the_death": _NO_STAND_IN,
     "tests/host/test_parent.py::test_nothing_is_told_while_the_parent_lives_and_its_death_once": _NO_STAND_IN,
+    "tests/host/test_parent.py::test_the_death_of_each_up_to_the_host_is_told_once": _NO_STAND_IN,
+    "tests/host/test_parent.py::test_one_that_cannot_be_watched_is_passed_over": _NO_STAND_IN,
+    "tests/host/test_parent.py::test_one_that_died_before_it_was_watched_is_dead": _NO_STAND_IN,
+    "tests/host/test_parent.py::test_macos_looks_at_those_above_later_and_in_a_thread": _NO_STAND_IN,
     "tests/host/test_stdio_input.py::test_a_pipe_is_read_by_the_loop_and_stays_blocking": _NO_WATCHING,
     "tests/host/test_stdio_input.py::test_a_socket_is_read_by_the_loop": _NO_WATCHING,
     "tests/host/test_stdio_input.py::test_nothing_is_read_after_a_stop": _NO_WATCHING,
