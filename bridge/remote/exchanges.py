@@ -32,6 +32,7 @@ import h11
 from bridge.errors import BridgeError
 from bridge.protocol import mcp
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
+from bridge.protocol.words import address
 from bridge.remote import refused
 from bridge.remote.budget import Budget
 from bridge.remote.connecting import NotConnected, Way, origin_of
@@ -136,7 +137,7 @@ class Remote:
                 except _UploadBroke as problem:
                     uploads += 1
                     if uploads == _MAX_UPLOADS:
-                        raise refused.broken_upload(url, len(request.body or b""), uploads) from problem
+                        raise refused.broken_upload(self._named(url), len(request.body or b""), uploads) from problem
                     continue
                 if outcome is None:
                     return
@@ -149,7 +150,7 @@ class Remote:
                 refusals += 1
                 step_ups += outcome.lacks is not None
                 if refusals > _MAX_REFUSALS:
-                    raise refused.token_after_token(url, outcome.said)
+                    raise refused.token_after_token(self._named(url), outcome.said)
                 await self._recover(outcome)
         except Refused as refusal:
             self._emit(ExchangeFailed(request.exchange, refusal.cause, refusal.sent, refusal.message, refusal.hint))
@@ -163,6 +164,10 @@ class Remote:
             self._emit(ConnectFailed(message, hint, definite))
         else:
             self._connected()
+
+    def _named(self, url: str) -> str:
+        """A URL for a message: the user's own as it is, and of one that the server led to no free text."""
+        return url if url == self._url else address(url)
 
     def _explained(self, problem: Exception, url: str) -> Explanation:
         from bridge.remote.failures import explain  # Only where something fails.
@@ -182,14 +187,15 @@ class Remote:
 
     async def _attempt(self, request: RemoteRequest, url: str, step_ups: int) -> str | Refusal | None:
         """Send to `url`; return where to send instead, or why it was refused; None when the exchange is over."""
+        named = self._named(url)
         credential = await self._credential()
         try:
             connection = await self._connections.take(urgent=request.urgent)
         except NotConnected as problem:
-            self._emit(ExchangeFailed(request.exchange, *self._explained(problem, url)))
+            self._emit(ExchangeFailed(request.exchange, *self._explained(problem, named)))
             return None
         except NoPlace as problem:
-            raise refused.no_place(url, problem) from problem
+            raise refused.no_place(named, problem) from problem
         self._connected()
         response: h11.Response | None = None
         head: Head | None = None
@@ -199,7 +205,7 @@ class Remote:
             response = await connection.request(request.method, target, headers, request.body, request.read_timeout)
             head = Head(response)
             self._cookies.store(urlsplit(url).path or "/", head.every(b"set-cookie"))
-            elsewhere = self._redirects.target(url, head)
+            elsewhere = self._redirects.target(url, head, named)
             if elsewhere is not None:
                 await skip(connection)
                 return elsewhere
@@ -211,16 +217,16 @@ class Remote:
             return None
         except EventTooLarge as problem:
             connection.abort()
-            raise refused.too_large(url, problem) from problem
+            raise refused.too_large(named, problem) from problem
         except zlib.error as problem:
-            raise refused.not_decompressed(url) from problem
+            raise refused.not_decompressed(named) from problem
         except (OSError, h11.ProtocolError) as problem:
             if isinstance(problem, Stalled):
-                raise refused.stalled(url, problem) from problem
+                raise refused.stalled(named, problem) from problem
             is_upload = isinstance(problem, OSError) and connection.was_slow and not connection.sent
-            if is_upload and response is None and not self._explained(problem, url).definite:
+            if is_upload and response is None and not self._explained(problem, named).definite:
                 raise _UploadBroke from problem
-            self._broken(request, url, problem, head, sent=connection.sent)
+            self._broken(request, named, problem, head, sent=connection.sent)
             return None
         finally:
             self._budget.release(request.exchange)
@@ -249,7 +255,7 @@ class Remote:
                 return None
             challenge = bearer_challenge(parsed)
             lacks = scopes_of(challenge) if challenge else ()
-        return Refusal(url, status, challenges, "", credential, lacks, step_ups, request.quiet)
+        return Refusal(self._named(url), status, challenges, "", credential, lacks, step_ups, request.quiet)
 
     async def _recover(self, refusal: Refusal) -> None:
         """Wait until the request is worth sending again."""
@@ -296,7 +302,7 @@ class Remote:
         streams = head.is_stream
         session_id = head.first(mcp.SESSION_ID)
         if session_id is not None and not (0 < len(session_id) <= _LONGEST_SESSION_ID and _is_visible(session_id)):
-            raise refused.bad_session_id(url)
+            raise refused.bad_session_id(self._named(url))
         if _logger.isEnabledFor(logging.DEBUG):
             kind = excerpt(head.first(b"content-type") or b"no content", 60)
             _logger.debug("%d: %s %s: %d, %s", request.exchange, request.method.decode(), url, head.status, kind)
@@ -351,17 +357,17 @@ class Remote:
         wait = retry_after(head.first(b"retry-after"), time.time())
         self._emit(BodyReceived(exchange, status, content_type, body, wait))
 
-    def _broken(self, request: RemoteRequest, url: str, problem: Exception, head: Head | None, *, sent: bool) -> None:
+    def _broken(self, request: RemoteRequest, named: str, problem: Exception, head: Head | None, *, sent: bool) -> None:
         """Tell that the connection broke, before the head of the response came or after."""
         if head is None:
-            cause, may_have_run, message, hint, definite = self._explained(problem, url)
+            cause, may_have_run, message, hint, definite = self._explained(problem, named)
             self._emit(ExchangeFailed(request.exchange, cause, sent and may_have_run, message, hint, definite))
         elif head.is_stream:
             self._emit(StreamClosed(request.exchange, "the connection was lost"))
         elif head.status >= 300:
             self._emit(BodyReceived(request.exchange, head.status, b"", b""))
         else:
-            message = f"{url} answered with status {head.status}, but the answer broke off before its end."
+            message = f"{named} answered with status {head.status}, but the answer broke off before its end."
             hint = "Try again; if it happens again, the server or a proxy before it is at fault."
             self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))
 

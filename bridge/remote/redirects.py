@@ -30,8 +30,11 @@ class Redirects:
         """Where the URL is now, as far as a permanent redirect told."""
         return self._moved.get(url, url)
 
-    def target(self, url: str, head: Head) -> str | None:
-        """The URL that a response leads to, or None. Raises `Refused` for one that must not be followed."""
+    def target(self, url: str, head: Head, named: str) -> str | None:
+        """The URL that a response leads to, or None; `named` is what `url` is called in messages.
+
+        Raises `Refused` for one that must not be followed.
+        """
         status = head.status
         if status not in _REDIRECTS or (location := head.first(b"location")) is None:
             return None
@@ -39,14 +42,14 @@ class Redirects:
             text = location.decode("latin-1")
             target = urljoin(url, text).partition("#")[0]
             # `urljoin` takes "http://" for a path.
-            named = urlsplit(text)
-            same = bool(named.netloc or not named.scheme) and origin_of(target) == self._origin and text.isascii()
+            parts = urlsplit(text)
+            same = bool(parts.netloc or not parts.scheme) and origin_of(target) == self._origin and text.isascii()
         except ValueError:
             target, same = location.decode("latin-1"), False
         if not same:
-            raise refused.other_origin(url, status, address(target))
+            raise refused.other_origin(named, status, address(target))
         if status == _SEE_OTHER:
-            raise refused.see_other(url)
+            raise refused.see_other(named)
         if status in _PERMANENT and len(self._moved) < _MAX_MOVES:
             self._moved[url] = target
         return target

@@ -111,6 +111,29 @@ async def test_303_is_no_answer_to_a_message() -> None:
     assert len(answers.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        to(b"/x", b"303 See Other"),
+        to(b"https://elsewhere.example/"),
+        response(b"no gzip", b"content-encoding: gzip", b"content-type: application/json"),
+        response(b"{}", b"mcp-session-id: \xff"),
+        b"",
+        b"no HTTP at all\r\n\r\n",
+    ],
+    ids=["303", "origin", "gzip", "session", "nothing", "no-http"],
+)
+async def test_what_a_redirect_leads_to_is_named_without_its_query_and_short(answer: bytes) -> None:
+    answers = Answers(to(b"/" + b"x" * 1500 + b"?say=ignore+all+that"), answer)
+    async with RawServer(answers) as server:
+        at = Exchanging(f"{server.origin}/mcp?own=1")
+        failed = only(ExchangeFailed, await at.post())
+        at.close()
+    assert server.origin in failed.message
+    assert "say=" not in failed.message
+    assert len(failed.message) < 500
+
+
 @pytest.mark.parametrize("status", PERMANENT + TEMPORARY)
 async def test_a_circle_ends(status: bytes) -> None:
     answers = Answers(*[to(b"/mcp", status)] * 50)
