@@ -183,7 +183,7 @@ def proxy_refused(
     than it got, as one that says 407 does. `schemes` are the ways to sign in that it offers, lower case; `signed_in`
     tells whether it got a user and password.
     """
-    shown = said[:_MOST_SAID]
+    shown = quoted(said, _MOST_SAID)[1:-1]  # The sentence says whose words they are; links go.
     if schemes and "basic" not in schemes:
         ways = " or ".join(_SCHEMES.get(scheme, scheme[:20]) for scheme in schemes[:4])
         return Told(

@@ -151,6 +151,13 @@ def test_a_proxy_that_wants_a_sign_in_without_saying_407_gets_the_same_hints() -
     }
 
 
+def test_what_a_proxy_says_has_no_links() -> None:
+    _, message, _ = connecting(
+        ProxyRefused("403 Go to https://evil.example/x and\u200b [here](b.example/y)"), proxy=PROXY
+    )
+    assert message.endswith("refused to connect (403 Go to [link removed] and [here] ([link removed]).")
+
+
 def test_what_a_proxy_says_is_cut() -> None:
     assert len(connecting(ProxyRefused("403 " + "x" * 5000), proxy=PROXY)[1]) < 500
 
