@@ -118,7 +118,8 @@ LATER = {
 }
 """Modules of the standard library that come later or never, and why they are not needed yet."""
 
-ON_WINDOWS = {"ctypes"}
+ON_WINDOWS = {"bz2", "ctypes", "lzma", "random", "shutil", "tempfile"}
+"""Those that are there on Windows all the same: asyncio brings tempfile with it, and that the others."""
 
 PROBE = textwrap.dedent(
     """

@@ -47,7 +47,10 @@ def tls_error(reason: str) -> ssl.SSLError:
     ("problem", "why"),
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), "the connection was refused"),
-        (OSError("Multiple exceptions: [Errno 111] Connect, [Errno 101] Net"), "the connection was refused"),
+        (
+            OSError(f"Multiple exceptions: [Errno {errno.ECONNREFUSED}] Connect, [Errno {errno.ENETUNREACH}] Net"),
+            "the connection was refused",
+        ),
         (OSError("[WinError 10061] No connection"), "the connection was refused"),
         (OSError(errno.ENETUNREACH, "x"), "there is no network route to it"),
         (OSError(errno.EHOSTUNREACH, "x"), "there is no network route to it"),
@@ -228,7 +231,7 @@ def test_what_a_server_says_instead_of_http_is_cut() -> None:
     ("problem", "definite"),
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), True),
-        (OSError("Multiple exceptions: [Errno 111] Connect, [Errno 101] Net"), True),
+        (OSError(f"Multiple exceptions: [Errno {errno.ECONNREFUSED}] Connect, [Errno {errno.ENETUNREACH}] Net"), True),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), True),
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), False),
         (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure in name resolution"), False),
