@@ -290,7 +290,7 @@ class MacPoll:
 
 @posix
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_a_reader_that_closes_is_noticed_where_poll_tells_only_what_it_was_asked_for(
+async def test_a_closed_reader_is_noticed_where_poll_tells_only_what_is_asked(
     kind: str, monkeypatch: pytest.MonkeyPatch, make_pipe: MakePipe
 ) -> None:
     asked = SimpleNamespace(poll=MacPoll, POLLIN=select.POLLIN, POLLHUP=select.POLLHUP, POLLERR=select.POLLERR)
