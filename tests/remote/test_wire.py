@@ -212,6 +212,8 @@ async def test_news_are_seen_before_the_event_loop_sees_them(
     async with pair() as (wire, other):
         assert not wire.has_news
         if what == "data":
+            if sys.platform == "win32":
+                pytest.skip("what came is the loop's already: it has to be let come in (reads_ahead)")
             other.send(b"x")
         else:
             other.close()
