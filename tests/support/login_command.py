@@ -78,7 +78,8 @@ class Command:
 
     async def _read(self, stream: asyncio.StreamReader, name: str) -> None:
         while data := await stream.read(1 << 16):
-            setattr(self, name, getattr(self, name) + data.decode(errors="replace"))
+            # A person sees the same whatever ends a line; one that came in two pieces is joined first.
+            setattr(self, name, (getattr(self, name) + data.decode(errors="replace")).replace("\r\n", "\n"))
             self._bell.ring()
         self._closed += 1
         self._bell.ring()
