@@ -27,7 +27,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from bridge.remote.wire import OutspokenTls
+from bridge.remote.wire import AlertKeepingTls
 
 Judge = Callable[[ssl.SSLContext, list[bytes], str], None]
 """Judges a peer's certificates, DER, its own first, for a host's name. Raises `ssl.SSLCertVerificationError`.
@@ -98,7 +98,7 @@ def system_trust() -> SystemTrust | None:
     return SystemTrust(lambda context, chain, host: judge(context, chain, server_hostname=host))
 
 
-class _NotYetTrusted(OutspokenTls):
+class _NotYetTrusted(AlertKeepingTls):
     """The client's side of one connection. Nothing can be sent on it before `is_trusted`."""
 
     is_trusted = False

@@ -24,7 +24,7 @@ from typing import Any
 
 _HIGH_WATER = 64 * 1024
 _MACOS_SO_NWRITE = 0x1024
-_NOTHING_SAID = (
+_NO_ALERT = (
     ssl.SSLWantReadError,
     ssl.SSLWantWriteError,
     ssl.SSLZeroReturnError,
@@ -213,7 +213,7 @@ class Wire(asyncio.Protocol):
 
     @property
     def _alert(self) -> ssl.SSLError | None:
-        return self._tls.said if isinstance(self._tls, OutspokenTls) else None
+        return self._tls.alert if isinstance(self._tls, AlertKeepingTls) else None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -226,7 +226,7 @@ class Wire(asyncio.Protocol):
         if self.transport is None:
             raise ConnectionResetError("the connection is closed")
         if getattr(context, "sslobject_class", None) is ssl.SSLObject:  # Not with truststore, which has its own.
-            context.sslobject_class = OutspokenTls
+            context.sslobject_class = AlertKeepingTls
         self.transport = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
         if self.transport is None:
             raise ConnectionResetError("the connection was closed during the TLS handshake")
@@ -249,22 +249,22 @@ class Wire(asyncio.Protocol):
             self.transport.abort()
 
 
-class OutspokenTls(ssl.SSLObject):
-    """One side of TLS that keeps the peer's alert, `said`.
+class AlertKeepingTls(ssl.SSLObject):
+    """One side of TLS that keeps the peer's `alert`.
 
     The end or a reset comes right behind it. A Proactor's transport begins its next read, and is told of that, before
     it hands the alert on; asyncio tells of what it was told first.
     """
 
-    said: ssl.SSLError | None = None
+    alert: ssl.SSLError | None = None
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - as it is called there
         try:
             return super().read(len, buffer)
-        except _NOTHING_SAID:
+        except _NO_ALERT:
             raise
         except ssl.SSLError as problem:
-            self.said = problem
+            self.alert = problem
             raise
 
 

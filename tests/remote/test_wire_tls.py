@@ -9,7 +9,7 @@ import trustme
 
 from bridge.remote.dialing import open_wire
 from bridge.remote.exchanges import RemoteRequest
-from bridge.remote.wire import OutspokenTls, Wire
+from bridge.remote.wire import AlertKeepingTls, Wire
 from bridge.session.events import BodyReceived
 from tests.support.exchanging import Exchanging
 from tests.support.raw_server import Peer, RawServer, response
@@ -123,14 +123,14 @@ async def test_reading_goes_on_after_a_body_that_waited_for_its_turn() -> None:
 # -- an alert, and what comes behind it
 
 
-def alerted() -> OutspokenTls:
+def alerted() -> AlertKeepingTls:
     """A client's side that has read the alert of a server which requires a certificate (TLS 1.3)."""
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority = trustme.CA()
     authority.issue_cert(NAME).configure_cert(server)
     authority.configure_trust(client)
     server.verify_mode = ssl.CERT_REQUIRED
-    client.sslobject_class = OutspokenTls
+    client.sslobject_class = AlertKeepingTls
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = client.wrap_bio(down, up, server_hostname=NAME)
     theirs = server.wrap_bio(up, down, server_side=True)
@@ -139,7 +139,7 @@ def alerted() -> OutspokenTls:
             side.do_handshake()
     with pytest.raises(ssl.SSLError):
         ours.read(1)
-    assert isinstance(ours, OutspokenTls)
+    assert isinstance(ours, AlertKeepingTls)
     return ours
 
 
@@ -157,7 +157,7 @@ async def test_an_alert_is_told_whatever_the_loop_tells_first(behind: str) -> No
 
 async def test_an_end_without_an_alert_is_an_end() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.sslobject_class = OutspokenTls
+    context.sslobject_class = AlertKeepingTls
     wire = Wire()
     wire._tls = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=NAME)
     with pytest.raises(ssl.SSLWantReadError):
