@@ -244,7 +244,7 @@ USAGE_ERRORS = [
     ((URL, "--log-levle", "debug"), {}, "--log-level"),
     ((URL, "--header"), {}, "--header"),
     ((URL, "--header", "A: ${NOT_SET_HERE}"), {}, "NOT_SET_HERE"),
-    ((URL, "--header-file", "/no/such/file"), {}, "/no/such/file"),
+    ((URL, "--header-file", "/no-such-file"), {}, "no-such-file"),
     ((URL, "--connect-timeout", "soon"), {}, "--connect-timeout is a number of seconds"),
     ((URL, "--connect-timeout", "0"), {}, "--connect-timeout must be more than 0"),
     ((URL, "--request-timeout=-1"), {}, "--request-timeout must be 0 seconds or more, not -1"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,7 @@ async def test_a_broken_configuration_is_a_note(tmp_path: Path) -> None:
         assert "Cursor" in note
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the folders of Linux")
 async def test_a_name_that_a_pipe_has_no_letters_for_is_escaped() -> None:
     async with Site() as site:
         env = {"PYTHONIOENCODING": "cp1252", "XDG_DATA_HOME": str(site.person.home / "\u0434\u0430\u0442\u0430")}
