@@ -280,7 +280,7 @@ async def main() -> None:
     set_up([PUBLIC, PUBLIC_TOO, NEAR, NEAR_TOO, METADATA])
     records: dict[str, Any] = {}
     await NameService(records.get).start()
-    turn = asyncio.Semaphore(4)
+    turn = asyncio.Semaphore(2)
 
     async def played(number: int, name: str) -> Outcome:
         async with turn:
