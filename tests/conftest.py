@@ -4,14 +4,14 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from types import FrameType
 from typing import Any
 
 import pytest
 
 from scripts.desktop import how_to_run_the_skipped
-from tests.support import proactor_rows
+from tests.support import proactor_rows, wine_rows
 from tests.support.waits import stretched
 
 CLEANING_LIMIT = 30.0
@@ -35,9 +35,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what a loop like Windows' cannot show, where the run is on one."""
-    if proactor_rows.is_mode():
-        proactor_rows.leave_out(items)
+    """Skip, by name, what a loop like Windows' or Wine cannot show, where the run is on one."""
+    for rows in (proactor_rows, wine_rows):
+        if rows.is_mode():
+            leave_out(items, rows.REASONS)
+
+
+def leave_out(items: list[pytest.Item], reasons: Mapping[str, str]) -> None:
+    """Skip the tests of a table: a row names a test, or all cases of one."""
+    for item in items:
+        reason = reasons.get(item.nodeid) or reasons.get(item.nodeid.partition("[")[0])
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def let_children_be_interrupted() -> None:

@@ -41,14 +41,6 @@ def is_mode() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
-def leave_out(items: list[pytest.Item]) -> None:
-    """Skip the tests of the table, by name."""
-    for item in items:
-        reason = REASONS.get(item.nodeid) or REASONS.get(item.nodeid.partition("[")[0])
-        if reason is not None:
-            item.add_marker(pytest.mark.skip(reason=reason))
-
-
 def check_the_loop() -> None:
     """Refuse to run on any other loop in this mode: it would show nothing."""
     from tests.support.proactor import is_used
