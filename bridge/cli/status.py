@@ -162,6 +162,7 @@ def _login_object(login: UnderWay | None) -> dict[str, Any] | None:
         "pid": login.notice.pid,
         "since": login.notice.since,
         "phase": news.phase,
+        "warnings": list(news.warnings),
         "link": news.url or None,
         "code": news.user_code or None,
         "ends_at": news.ends_at or None,

@@ -13,7 +13,7 @@ NAME = "sign_in"
 WAIT_SECONDS = 25.0
 """How long one call of the tool waits; hosts give a call 60 s and more."""
 
-_MOST_REASON = 600
+_MOST_REASON = 1000  # A server's words and addresses in it are cut before; what is left is the hint.
 _MOST_WARNING = 400
 _MOST_WARNINGS = 5
 _LONGEST_LINK = 4096

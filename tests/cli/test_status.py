@@ -43,7 +43,7 @@ def full(**changes: Any) -> Row:
             **changes,
         }
     )
-    news = News(phase="waiting", url=LINK, user_code="ABCD", ends_at=NOW + 90)
+    news = News(phase="waiting", url=LINK, user_code="ABCD", warnings=("It moved.",), ends_at=NOW + 90)
     place = Stored("tokens-0", "the system keyring", stored)
     return Row("tokens-0", SERVER_URL, "work", place, "anna@example.com", UnderWay(NOTICE, news), [COPY])
 
@@ -158,7 +158,15 @@ def test_the_names_for_programs_stay() -> None:
         "kept_in": "the system keyring",
         "problem": None,
         "cache": {"results": 0, "bytes": 0, "oldest": None, "newest": None},
-        "login": {"pid": 7, "since": NOW, "phase": "waiting", "link": LINK, "code": "ABCD", "ends_at": NOW + 90},
+        "login": {
+            "pid": 7,
+            "since": NOW,
+            "phase": "waiting",
+            "warnings": ["It moved."],
+            "link": LINK,
+            "code": "ABCD",
+            "ends_at": NOW + 90,
+        },
         "copies": [{"pid": 4711, "since": NOW, "host": "Claude"}],
     }
     assert set(as_object(Row("tokens-0"))) == set(made)

@@ -217,7 +217,15 @@ def test_a_reason_is_told_on_one_line() -> None:
     book.calls(1)
     book.refused("It\n failed" + "x" * 5000)
     assert "It failed" in book.text(1)
-    assert len(book.text(1)) < 1000
+    assert len(book.text(1)) < 1400
+
+
+def test_a_long_reason_keeps_what_to_do() -> None:
+    book = ReceptionPlaybook().received()
+    book.calls(1)
+    words = f'the server said: "{240 * "x"}"'
+    book.refused(f"It failed; {words}. It answered 400 at {160 * 'y'}. {240 * 'z'}. Try again later.")
+    assert "Try again later." in book.text(1)
 
 
 def test_what_is_shown_while_nobody_is_asked_counts_for_nothing() -> None:
