@@ -16,7 +16,7 @@ from tests.login.signing_in import IssuersOnPaper
 from tests.support.waits import stretched
 from tests.support.webs import web_at
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class ByCode:
