@@ -57,7 +57,7 @@ def test_help_lists_every_option(words: tuple[str, ...], capsys: pytest.CaptureF
     names = (
         *("header", "header-file", "transport", "protocol", "connect-timeout", "request-timeout", "allow-http"),
         *("ca-file", "client-cert", "client-cert-key", "log-level", "log-file", "silent"),
-        *("client-id", "client-secret", "client-metadata-url", "scope", "resource", "authorize-param"),
+        *("client-id", "client-secret", "client-metadata-url", "issuer", "scope", "resource", "authorize-param"),
         *("callback-port", "callback-host", "callback-path", "login-timeout", "token-store"),
         *("use-id-token", "allow-private", "profile"),
     )
