@@ -59,14 +59,13 @@ def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | N
         refused_at=refused_at,
         kept=kept,
     )
-    web = Web(
+    return Web(
         guard,
         tls=lambda own_origin: _tls(settings, own_origin),
         proxy_for=_proxy_address,
         connect_timeout=settings.connect_timeout,
+        unused_proxy=lambda url: unused_proxy(url, os.environ),
     )
-    web.unused_proxy = lambda url: unused_proxy(url, os.environ)
-    return web
 
 
 def sign_in_flow(settings: Settings, web: Web, vault: Vault, person: Person, conceal: Callable[[str], None]) -> SignIn:

@@ -96,7 +96,7 @@ class Bound:
         except BridgeError as problem:
             bind(self._read())  # Another sign-in may have bound it all the same.
             _logger.warning(
-                "it cannot be kept that the client %s belongs to %s; --issuer says so each time: %s",
+                "the bridge cannot remember that the client %s belongs to %s; pass --issuer to say so each time: %s",
                 client_id,
                 issuer,
                 problem,

@@ -64,7 +64,8 @@ class Web:
     """Asks. `tls` makes the context for the MCP server's own origin (True) or for others, on first use.
 
     `guard` says which addresses are asked. `proxy_for` gives a proxy's URL and its user and password, None for the
-    direct way. `connect_timeout` in seconds.
+    direct way; `unused_proxy` says, as a clause, why the system's proxy is not used on that way, "" where there is
+    none. `connect_timeout` in seconds.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Web:
         tls: Callable[[bool], ssl.SSLContext],
         proxy_for: Callable[[str], ProxyAddress | None],
         connect_timeout: float,
+        unused_proxy: Callable[[str], str] | None = None,
     ) -> None:
         self._guard = guard
         self._make_tls = tls
         self._tls: dict[bool, ssl.SSLContext] = {}
         self._proxy_for = proxy_for
         self._connect_timeout = connect_timeout
+        self._unused_proxy = unused_proxy
         self._answering: dict[str, str] = {}
         self._cache: dict[str, tuple[float, Reply]] = {}
 
@@ -219,16 +222,13 @@ class Web:
         told = explain(problem, url, what, address_of[0] if address_of else None)
         raise (Unreachable if never_left else Unavailable)(told.message, hint=told.hint) from problem
 
-    unused_proxy: Callable[[str], str] | None = None
-    """Says, as a clause, why the system's proxy is not used on the direct way to a URL; "" where there is none."""
-
     async def _told_of_proxy(self, problem: Unreachable, url: str) -> Unreachable:
         """The same, with that as well where the way was direct."""
-        if self.unused_proxy is None or self._proxy_for(url) is not None:
+        if self._unused_proxy is None or self._proxy_for(url) is not None:
             return problem
         from bridge.protocol.unreachable import Told, without_proxy
 
-        unused = await asyncio.to_thread(self.unused_proxy, url)
+        unused = await asyncio.to_thread(self._unused_proxy, url)
         told = without_proxy(Told(problem.message, problem.hint), unused, urlsplit(url).scheme)
         return Unreachable(told.message, hint=told.hint)
 
