@@ -1,4 +1,4 @@
-"""`python -m bridge` is `mcp-remote-bridge`; with the one word `login-process` it is a login (`app/login_process`)."""
+"""`python -m bridge` is `mcp-remote-bridge`; with the one word `login-process` it is a login (`tokens/login_process`)."""
 
 import sys
 
@@ -14,7 +14,7 @@ if __name__ == "__main__":
         _stop("This needs Python 3.11 or newer; {} is {}.".format(sys.executable, sys.version.partition(" ")[0]))
     if sys.argv[1:] == ["login-process"]:
         # Not by way of the command line: what that has to import is time that a person waits for the browser.
-        from bridge.app.login_process import run_login_process
+        from bridge.tokens.login_process import run_login_process
 
         sys.exit(run_login_process())
     try:

@@ -1,6 +1,6 @@
-"""Tests on asyncio's Proactor loop, which Windows has, of each Python in the table (`tests/support/proactor`).
+"""Tests on asyncio's Proactor loop, which Windows has, of each Python in the table (`tests/support/systems/proactor`).
 
-It is the loop of a whole environment: a `.pth` file in it loads `tests/support/proactor_hook`, so each bridge and each
+It is the loop of a whole environment: a `.pth` file in it loads `tests/support/systems/proactor_hook`, so each bridge and each
 login process that a test starts runs on it as well.
 
 | Python | why |
@@ -24,7 +24,7 @@ VERSIONS = ("3.11", "3.13")
 """The Pythons whose transports are used."""
 FOLDERS = ("tests/scripts/test_proactor.py", "tests/remote", "tests/host", "tests/login", "tests/integration")
 """What runs where no tests are named: that it is the loop it should be, and all that has to do with a loop."""
-HOOK = "tests.support.proactor_hook"
+HOOK = "tests.support.systems.proactor_hook"
 
 _ASK = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
 _ASK_LIMIT = 30.0

@@ -203,7 +203,9 @@ def _sign_in(place: Place, started_by: str, *, same_link: bool) -> None:
 
 def keychain(place: Place) -> None:
     """Read a keychain item that another program made: the same Python, signed anew."""
-    use = "import asyncio, sys; from bridge.store.vault import open_vault; from bridge.errors import BridgeError\n"
+    use = (
+        "import asyncio, sys; from bridge.store.secret_store import open_vault; from bridge.errors import BridgeError\n"
+    )
     use += "vault = open_vault('keyring', print, lambda: {})\n"
     save = use + "asyncio.run(vault.save('smoke-keychain', b'secret'))"
     load = (

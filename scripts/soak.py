@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     words = [f"--{name}={getattr(options, name)}" for name in ("restarts", "seconds", "rounds")]
     with tempfile.TemporaryDirectory(prefix="bridge-soak-home-", ignore_cleanup_errors=True) as home:
         variables = private_variables(os.environ, Path(home))
-        command = [str(made.python), "-m", "tests.support.login_soak", *words]
+        command = [str(made.python), "-m", "tests.support.process.login_soak", *words]
         try:
             done = subprocess.run(
                 command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, timeout=limit, check=False

@@ -39,7 +39,7 @@ SUMMARY_PATIENCE = 60.0
 """Seconds that interrupted tests get to clean up and to say what failed."""
 
 PROACTOR = "BRIDGE_TEST_PROACTOR"
-"""Tells the tests that they run on the Proactor loop (`tests/support/proactor_rows`)."""
+"""Tells the tests that they run on the Proactor loop (`tests/support/systems/proactor_rows`)."""
 _PROACTOR_HERE = "--proactor-on-this-python"
 
 _KEPT_OUT = {

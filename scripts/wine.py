@@ -4,7 +4,7 @@ The Python is put together under `.work/wine`, once (`wine_python` says of what)
 runs there, with the `.exe` that pip would make, and what follows are its rows. This needs Linux on x86-64, and Debian's
 Wine and mingw-w64.
 
-What fails here may be a gap of Wine's: those that are known are rows of `tests/support/wine_rows`. What holds here
+What fails here may be a gap of Wine's: those that are known are rows of `tests/support/systems/wine_rows`. What holds here
 holds for CPython's code for Windows, and for Windows itself only as far as Wine imitates it.
 """
 
@@ -30,7 +30,7 @@ from scripts.test import limits, passed_on, private_variables
 from scripts.wine_python import COMPILER, HOME, PREFIX, PYTHON, VERSIONS, make, windows_path
 
 WINE = "BRIDGE_TEST_WINE"
-"""Tells the tests that they run under Wine (`tests/support/wine_rows`)."""
+"""Tells the tests that they run under Wine (`tests/support/systems/wine_rows`)."""
 PROGRAMS = (
     Program(("wine",), "wine", "Windows' Python"),
     Program((f"{COMPILER}-gcc",), "gcc-mingw-w64-x86-64", "Windows' Python"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.desktop import how_to_run_the_skipped
-from tests.support import proactor_rows, wine_rows
+from tests.support.systems import proactor_rows, wine_rows
 from tests.support.waits import stretched
 
 CLEANING_LIMIT = 30.0

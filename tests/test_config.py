@@ -134,7 +134,7 @@ def test_loopback(host: str, expected: bool) -> None:
         {"connect_timeout": float("nan")},
         {"request_timeout": -1.0},
         {"request_timeout": float("inf")},
-        {"patience": 0.0},
+        {"retry_window": 0.0},
         {"transport": "ws"},
         {"protocol": "newest"},
         {"log_level": "loud"},

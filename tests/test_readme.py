@@ -10,10 +10,10 @@ from typing import Any
 import click
 import pytest
 
-from bridge.app.host_entries import HostFile, Key, host_files, read_entries
 from bridge.cli.program import cli, run
 from bridge.config import SignInSettings
-from bridge.oauth.tabs import PAUSE
+from bridge.inventory.host_entries import HostFile, Key, host_files, read_entries
+from bridge.oauth.prompt_backoff import PAUSE
 
 TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
 URL = "https://mcp.example.com/mcp"

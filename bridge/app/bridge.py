@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.app.sleep import SleepDetector
 from bridge.errors import SERVER_ERROR
 from bridge.host.output import HostOutput
+from bridge.process.suspend import SuspendDetector
 from bridge.protocol import hosts, jsonrpc, mcp
 from bridge.protocol.framing import Framed, HostFraming
 from bridge.protocol.jsonrpc import Request
@@ -22,27 +22,36 @@ from bridge.session.commands import (
     CancelTimer,
     Command,
     Connect,
+    DrainStream,
     DropConnections,
     DropResponses,
     EndSession,
     FindResponse,
     KeepResponse,
+    OpenSignIn,
     OpenStream,
     Post,
-    Remember,
     Report,
+    SaveEras,
     SendToHost,
     SetTimer,
-    Settle,
-    SignIn,
 )
-from bridge.session.events import Cause, Event, ExchangeFailed, HostClosed, HostMessage, TimerFired, TimerKey, Woke
-from bridge.session.intake import read_line
-from bridge.session.pairing import Pairing
+from bridge.session.events import (
+    Cause,
+    Event,
+    ExchangeFailed,
+    HostClosed,
+    HostMessage,
+    SystemResumed,
+    TimerFired,
+    TimerKey,
+)
+from bridge.session.host_input import read_line
+from bridge.session.router import HostRouter
 
 if TYPE_CHECKING:
     from bridge.app.response_cache import KeptResponses
-    from bridge.reception.reception import Reception
+    from bridge.provisional.provisional_server import ProvisionalServer
 
 _NOTE_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0
@@ -72,14 +81,14 @@ class Bridge:
     """
 
     def __init__(
-        self, machine: Pairing | Reception, output: HostOutput, remember: Callable[[frozenset[str]], None]
+        self, machine: HostRouter | ProvisionalServer, output: HostOutput, remember: Callable[[frozenset[str]], None]
     ) -> None:
         self._machine = machine
         self._output = output
         self._remember = remember
         self._loop = asyncio.get_running_loop()
         self._framing = HostFraming(MAX_MESSAGE_BYTES)
-        self._sleep = SleepDetector()
+        self._sleep = SuspendDetector()
         self._exchanges: dict[int, asyncio.Task[None]] = {}
         self._timers: dict[TimerKey, asyncio.TimerHandle] = {}
         self._stop: asyncio.Future[str] = self._loop.create_future()
@@ -92,17 +101,17 @@ class Bridge:
         self._is_host_told = not _logger.isEnabledFor(logging.DEBUG)
         self._act: dict[type, Callable[[Any], None]] = {
             SendToHost: self._send_to_host,
-            Remember: lambda command: self._remember(command.eras),
+            SaveEras: lambda command: self._remember(command.eras),
             Post: self._post,
             OpenStream: self._open_stream,
             EndSession: self._end_session,
             Abandon: self._abandon,
-            Settle: self._settle,
+            DrainStream: self._settle,
             SetTimer: self._set_timer,
             CancelTimer: self._cancel_timer,
             DropConnections: self._drop_connections,
             Connect: self._connect,
-            SignIn: self._sign_in,
+            OpenSignIn: self._sign_in,
             FindResponse: lambda command: self._responses().find(command),
             KeepResponse: lambda command: self._responses().keep(command),
             DropResponses: lambda command: self._responses().drop(command),
@@ -129,7 +138,7 @@ class Bridge:
         """The host sent something."""
         if slept := self._sleep.slept():
             _logger.info("the machine slept for %.0f seconds; connections are opened again", slept)
-            self.take(Woke(slept))
+            self.take(SystemResumed(slept))
         self._take_all(self._framing.feed(data))
 
     def on_input_end(self) -> None:
@@ -242,7 +251,7 @@ class Bridge:
         if task := self._exchanges.get(command.exchange):
             task.cancel()
 
-    def _settle(self, command: Settle) -> None:
+    def _settle(self, command: DrainStream) -> None:
         if task := self._exchanges.get(command.exchange):
             self._loop.call_later(_SETTLE_SECONDS, task.cancel)
 

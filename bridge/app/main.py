@@ -12,35 +12,35 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bridge import __version__
-from bridge.app import log
-from bridge.app.authorization import Authorization
 from bridge.app.bridge import Bridge
-from bridge.app.endings import end_for_certain, stop_on_signals
-from bridge.app.event_loop import run_on_loop
-from bridge.app.log_head import begin_log
 from bridge.config import Settings
 from bridge.host.output import HostOutput
 from bridge.host.parent import watch_parent
 from bridge.host.stdio import HostInput, watch_hang_up
-from bridge.remote.connecting import Way, origin_of
+from bridge.process import log
+from bridge.process.event_loop import run_on_loop
+from bridge.process.log_head import begin_log
+from bridge.process.shutdown import end_for_certain, stop_on_signals
+from bridge.remote.connecting import Route, origin_of
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import Remote
 from bridge.remote.proxy import Proxy, may_change, proxy_for
-from bridge.session.pairing import Pairing
-from bridge.store import verdicts
+from bridge.session.router import HostRouter
+from bridge.store import era_cache
+from bridge.tokens.authorization import Authorization
 
 if TYPE_CHECKING:
-    from bridge.app.renewal import PersonalRenewal
     from bridge.app.response_cache import KeptResponses
-    from bridge.app.start import Begun
-    from bridge.reception.reception import Reception
+    from bridge.app.start import EarlyStart
+    from bridge.provisional.provisional_server import ProvisionalServer
+    from bridge.tokens.token_renewer import TokenRenewer
 
 _LAST_MOMENT = 1.9
 
 _logger = logging.getLogger("bridge.app")
 
 
-def run(settings: Settings, begun: Begun) -> int:
+def run(settings: Settings, begun: EarlyStart) -> int:
     """Bridge until the host is done, with what `start` has begun; return the exit code. Raises `BridgeError`."""
     stdin, stdout = begun.descriptors
     with log.configure(settings) as logging_to:
@@ -60,19 +60,19 @@ def _say_at_a_terminal(url: str) -> None:
     )
 
 
-async def _run(settings: Settings, begun: Begun, logging_to: log.Log, stdin: int, stdout: int) -> None:
+async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin: int, stdout: int) -> None:
     proxy = begun.proxy
     if proxy and proxy.auth:
         logging_to.redactor.add(proxy.auth[1])
     # Before anything is read: a bad certificate file is an error of usage, told at once.
     tls = begun.trust.context() if begun.trust is not None else None
-    way = Way(origin_of(settings.url), proxy, tls, choose=_chooser(settings.url, logging_to))
+    way = Route(origin_of(settings.url), proxy, tls, choose=_chooser(settings.url, logging_to))
     connections = Connections(way, settings.connect_timeout)
     for connection in begun.connections:
         connections.expect(way.connect(settings.connect_timeout, connection.taken))
-    pairing = _pairing(settings, logging_to)
+    router = _router(settings, logging_to)
     waits = not settings.signs_in or settings.sign_in.answer_within is None
-    machine = pairing if waits else _received(pairing, settings, logging_to)
+    machine = router if waits else _received(router, settings, logging_to)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(machine, output, _remembering(settings.url))
     authorization = _authorization(settings, logging_to, bridge) if settings.signs_in else None
@@ -127,15 +127,15 @@ def _collect_again() -> None:
     gc.enable()
 
 
-def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
+def _router(settings: Settings, logging_to: log.Log) -> HostRouter:
     is_told = settings.protocol != "auto"
-    return Pairing(
+    return HostRouter(
         settings.url,
         settings.transport,
-        settings.patience,
+        settings.retry_window,
         settings.request_timeout,
         logging_to.redactor,
-        eras=frozenset({settings.protocol}) if is_told else verdicts.load(settings.url, time.time()) or frozenset(),
+        eras=frozenset({settings.protocol}) if is_told else era_cache.load(settings.url, time.time()) or frozenset(),
         is_fixed=is_told,
         keeps_responses=not settings.no_cache,
         fresh=_unguessable,
@@ -143,14 +143,14 @@ def _pairing(settings: Settings, logging_to: log.Log) -> Pairing:
     )
 
 
-def _received(pairing: Pairing, settings: Settings, logging_to: log.Log) -> Reception:
-    from bridge.reception.reception import Reception
+def _received(router: HostRouter, settings: Settings, logging_to: log.Log) -> ProvisionalServer:
+    from bridge.provisional.provisional_server import ProvisionalServer
 
     within = settings.sign_in.answer_within
     # The processor time used so far is the least that the host has waited for this process to start.
     started_at = time.monotonic() - time.process_time()
-    return Reception(
-        pairing,
+    return ProvisionalServer(
+        router,
         within,
         logging_to.redactor,
         url=settings.url,
@@ -161,7 +161,7 @@ def _received(pairing: Pairing, settings: Settings, logging_to: log.Log) -> Rece
 
 
 def _login_command(settings: Settings, logging_to: log.Log) -> str:
-    from bridge.app.naming import login_command
+    from bridge.inventory.server_names import login_command
 
     return logging_to.redactor(login_command(settings))
 
@@ -176,11 +176,11 @@ def _remembering(url: str) -> Callable[[frozenset[str]], None]:
         def write() -> None:
             if before is not None:
                 before.join()
-            verdicts.save(url, eras, time.time())
+            era_cache.save(url, eras, time.time())
             if "modern" not in eras:
-                from bridge.store import responses
+                from bridge.store import response_files
 
-                responses.forget(url)  # They were a modern server's.
+                response_files.forget(url)  # They were a modern server's.
 
         writers[:] = [threading.Thread(target=write, name="remember")]
         writers[0].start()
@@ -210,33 +210,33 @@ def _unguessable() -> str:
 
 
 def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> Authorization:
-    from bridge.app.host_environment import keyring_variables
-    from bridge.app.login_order import slot_of
-    from bridge.store.vault import open_vault
+    from bridge.process.host_environment import keyring_variables
+    from bridge.store.secret_store import open_store
+    from bridge.tokens.login_order import tokens_key_of
 
     own = settings.sign_in
     since = time.time()
     logging_to.redactor.add(own.client_secret)
-    vault = open_vault(own.token_store, lambda text: _logger.warning("%s", text), keyring_variables)
+    store = open_store(own.token_store, lambda text: _logger.warning("%s", text), keyring_variables)
 
-    def make_renewal() -> PersonalRenewal:
-        from bridge.app.renewal import PersonalRenewal
+    def make_renewal() -> TokenRenewer:
+        from bridge.tokens.token_renewer import TokenRenewer
 
-        return PersonalRenewal(
+        return TokenRenewer(
             settings,
             since=since,
-            conceal=logging_to.redactor.add,
+            add_secret=logging_to.redactor.add,
             announce=logging_to.announce,
             show=bridge.take,
             host_name=lambda: bridge.host_name,
         )
 
     return Authorization(
-        slot_of(settings),
-        vault,
+        tokens_key_of(settings),
+        store,
         make_renewal,
         use_id_token=own.use_id_token,
-        conceal=logging_to.redactor.add,
+        add_secret=logging_to.redactor.add,
         tell=bridge.take,
     )
 

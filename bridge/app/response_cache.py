@@ -29,8 +29,8 @@ from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.session.commands import DropResponses, FindResponse, KeepResponse
 from bridge.session.events import ResponseFound
-from bridge.session.response_cache import Kept
-from bridge.store.responses import Responses
+from bridge.session.response_cache import CachedResult
+from bridge.store.response_files import ResponseFiles
 
 _MOST_WAITING = 64
 _LARGEST_CERTIFICATE = 1_000_000
@@ -38,7 +38,7 @@ _LARGEST_CERTIFICATE = 1_000_000
 _logger = logging.getLogger("bridge.app")
 
 
-class SignedIn(Protocol):
+class IdentitySource(Protocol):
     """In whose name requests go out, as `Authorization` tells: an opaque text, empty where nobody is signed in."""
 
     @property
@@ -55,8 +55,10 @@ class SignedIn(Protocol):
 class KeptResponses:
     """Acts on the commands. `take(event)` hears what was found; `signed_in`: None where nobody ever signs in."""
 
-    def __init__(self, settings: Settings, signed_in: SignedIn | None, take: Callable[[ResponseFound], None]) -> None:
-        self._responses = Responses(settings.url, _sent(settings))
+    def __init__(
+        self, settings: Settings, signed_in: IdentitySource | None, take: Callable[[ResponseFound], None]
+    ) -> None:
+        self._responses = ResponseFiles(settings.url, _sent(settings))
         self._signed_in = signed_in
         self._take = take
         self._loop = asyncio.get_running_loop()
@@ -102,7 +104,7 @@ class KeptResponses:
             _logger.debug("a kept answer is not used: %s", problem)
         self._tell(command, kept)
 
-    def _tell(self, command: FindResponse, kept: Kept | None) -> None:
+    def _tell(self, command: FindResponse, kept: CachedResult | None) -> None:
         self._take(ResponseFound(command.exchange, kept, time.time(), self._identities))
 
 

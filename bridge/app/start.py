@@ -23,7 +23,7 @@ import msgspec
 from bridge.config import Settings, ascii_host
 from bridge.errors import UsageError
 from bridge.host.takeover import take_over
-from bridge.remote.begun import BegunConnection
+from bridge.remote.early_connection import EarlyConnection
 from bridge.remote.proxy import Proxy, proxy_for
 
 if TYPE_CHECKING:
@@ -45,23 +45,23 @@ def run_bridge(settings: Settings) -> int:
     proxy = proxy_for(settings.url, os.environ)
     needs_tls = settings.url.lower().startswith("https:") or (proxy is not None and proxy.scheme == "https")
     host, port = _first_hop(settings.url, proxy)
-    connections = tuple(BegunConnection(host, port, settings.connect_timeout) for _ in range(_CONNECTIONS))
+    connections = tuple(EarlyConnection(host, port, settings.connect_timeout) for _ in range(_CONNECTIONS))
     try:
         trust = Trust(settings) if needs_tls else None
         from bridge.app.main import run
 
-        return run(settings, Begun(descriptors, proxy, connections, trust))
+        return run(settings, EarlyStart(descriptors, proxy, connections, trust))
     finally:
         for connection in connections:
             connection.close()
 
 
-class Begun(msgspec.Struct, frozen=True):
+class EarlyStart(msgspec.Struct, frozen=True):
     """What was begun. `descriptors` are the host's input and output; `trust` is None where nothing speaks TLS."""
 
     descriptors: tuple[int, int]
     proxy: Proxy | None
-    connections: tuple[BegunConnection, ...]
+    connections: tuple[EarlyConnection, ...]
     trust: Trust | None
 
 
@@ -92,6 +92,6 @@ class Trust:
 
 
 def _first_hop(url: str, proxy: Proxy | None) -> tuple[str, int]:
-    """Host and port of the first TCP connection, as `Way.first_hop`, whose module is dear to import."""
+    """Host and port of the first TCP connection, as `Route.first_hop`, whose module is dear to import."""
     parts = urlsplit(proxy.url if proxy else url)
     return ascii_host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 0)

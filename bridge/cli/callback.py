@@ -7,7 +7,7 @@ import sys
 import click
 
 from bridge.cli.commands import OneCommand, WordArgument
-from bridge.cli.wording import named
+from bridge.cli.formatting import named
 
 _LONGEST = 64 * 1024
 
@@ -20,8 +20,8 @@ def callback(url: str | None) -> None:
     URL is the address at which the browser ended, in quotes. Without it, the address is read from stdin. It is given to
     the sign-in under way on this machine that it belongs to.
     """
-    from bridge.app.callbacks import hand_over
-    from bridge.app.event_loop import run_on_loop
+    from bridge.process.event_loop import run_on_loop
+    from bridge.tokens.pasted_callbacks import hand_over
 
     taken = run_on_loop(hand_over(_typed() if url is None else url))
     click.echo(f"Signed in to {named(taken.server, taken.profile)}.")

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from bridge.app.event_loop import run_on_loop
 from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
-from bridge.cli.named import target_of
+from bridge.cli.formatting import clean, expiry_of, named, scopes_of
 from bridge.cli.options import login_options
-from bridge.cli.wording import clean, expiry_of, named, scopes_of
+from bridge.cli.targets import target_of
 from bridge.config import Settings
 from bridge.errors import UsageError
+from bridge.process.event_loop import run_on_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.app.attended import SignedIn
     from bridge.oauth.record import Record
+    from bridge.tokens.interactive_login import SignInResult
 
 _LONGEST_LINE = 64 * 1024
 
@@ -59,16 +59,16 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     click.echo(f"Signed in to {named(record.server, record.profile)}{whom} ({', '.join(about)}).")
 
 
-def _sign_in(settings: Settings) -> SignedIn:
+def _sign_in(settings: Settings) -> SignInResult:
     import asyncio
 
-    from bridge.app.attended import log_in
-    from bridge.app.log import configure
-    from bridge.app.log_head import begin_log
+    from bridge.process.log import configure
+    from bridge.process.log_head import begin_log
+    from bridge.tokens.interactive_login import log_in
 
     terminal = Terminal(sys.stderr, invites=_is_a_terminal(sys.stdin))
 
-    async def attend() -> SignedIn:
+    async def attend() -> SignInResult:
         typed: asyncio.Queue[str] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -104,7 +104,7 @@ class Terminal:
 
     def link(self, url: str, code: str) -> None:
         """Show the link whole, on a line of its own, so that it can be copied."""
-        from bridge.app.log import one_line
+        from bridge.process.log import one_line
 
         self._erase()
         self._write(f"Open this link and enter the code {one_line(code)} there:\n" if code else "Sign in at:\n")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
-from bridge.cli.named import Target, target_of
+from bridge.cli.formatting import clean, named
 from bridge.cli.options import account_options
-from bridge.cli.wording import clean, named
+from bridge.cli.targets import Target, target_of
 from bridge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.app.redact import Redactor
-    from bridge.app.sign_ins import SignedOut, Stored
+    from bridge.inventory.sign_ins import SignedOut, Stored
+    from bridge.process.redact import Redactor
 
 PROGRAM = "mcp-remote-bridge"
 
@@ -37,7 +37,7 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
     NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
     to (linear for mcp.linear.app).
     """
-    from bridge.app.event_loop import run_on_loop
+    from bridge.process.event_loop import run_on_loop
 
     if every == (name is not None):
         raise UsageError(
@@ -54,14 +54,14 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
 
 
 async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
-    from bridge.app.naming import typed_for
-    from bridge.app.redact import Redactor
-    from bridge.app.sign_ins import known_sign_ins, open_signing_out
+    from bridge.inventory.server_names import typed_for
+    from bridge.inventory.sign_ins import known_sign_ins, open_signing_out
+    from bridge.process.redact import Redactor
 
     redactor = Redactor()
-    settings, slot = target
+    settings, store_key = target
     redactor.add(settings.sign_in.client_secret)
-    done = await open_signing_out(token_store, redactor.add).sign_out(slot, settings, registration=registration)
+    done = await open_signing_out(token_store, redactor.add).sign_out(store_key, settings, registration=registration)
     name = named(settings.url, settings.sign_in.profile)
     _tell(name, done, redactor)
     if not done.kept_in and not done.login_ended:
@@ -78,14 +78,14 @@ async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
 async def _every(token_store: Any, *, registration: bool) -> bool:
     import asyncio
 
-    from bridge.app.redact import Redactor
-    from bridge.app.sign_ins import open_signing_out
+    from bridge.inventory.sign_ins import open_signing_out
+    from bridge.process.redact import Redactor
 
     redactor = Redactor()
     signing_out = open_signing_out(token_store, redactor.add)
     found = await signing_out.every()
     # All at once, for each server, and the keyring, may take its time.
-    leaving = [asyncio.create_task(signing_out.sign_out(one.slot, registration=registration)) for one in found]
+    leaving = [asyncio.create_task(signing_out.sign_out(one.store_key, registration=registration)) for one in found]
     ended = [await task for task in leaving]
     for one, done in zip(found, ended, strict=True):
         _tell(_name_of(one), done, redactor)

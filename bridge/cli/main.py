@@ -75,9 +75,9 @@ def _import_msgspec() -> None:
 
 
 def _complain(error: BridgeError) -> int:
-    from bridge.app.log import one_line
-    from bridge.app.redact import Redactor
     from bridge.cli.running import PROGRAM, write
+    from bridge.process.log import one_line
+    from bridge.process.redact import Redactor
 
     write(f"{PROGRAM}: error: {one_line(Redactor()(str(error)))}\n")
     return error.exit_code

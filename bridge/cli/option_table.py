@@ -37,7 +37,7 @@ PREFIX = VARIABLES_PREFIX
 """How the variables' names begin."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class OptionRow(msgspec.Struct, frozen=True):
     """One option. `name` as it is written, `--connect-timeout`; `metavar` is what its help shows for the value."""
 
     name: str
@@ -59,76 +59,76 @@ class Row(msgspec.Struct, frozen=True):
 
 
 # fmt: off
-CALLBACK_OPTIONS: tuple[Row, ...] = (
-    Row("--callback-port", INTEGER, metavar="PORT",
+CALLBACK_OPTIONS: tuple[OptionRow, ...] = (
+    OptionRow("--callback-port", INTEGER, metavar="PORT",
             help="Listen for the browser's return on exactly this port. Default: the same free port every time."),
-    Row("--callback-host", TEXT, default="localhost", metavar="HOST",
+    OptionRow("--callback-host", TEXT, default="localhost", metavar="HOST",
             help="The host name in the redirect URI: localhost, 127.0.0.1 or [::1]. Default: localhost."),
-    Row("--callback-path", TEXT, default="/callback", metavar="PATH",
+    OptionRow("--callback-path", TEXT, default="/callback", metavar="PATH",
             help="The path in the redirect URI. Default: /callback."),
 )
 """What the redirect URI is."""
 
-OPTIONS: tuple[Row, ...] = (
-    Row("--header", LINES, metavar="'NAME: VALUE'",
+OPTIONS: tuple[OptionRow, ...] = (
+    OptionRow("--header", LINES, metavar="'NAME: VALUE'",
             help="Send this header with every request. ${VAR} in the value is taken from the environment."
                  " Repeatable."),
-    Row("--header-file", FILE, metavar="FILE", help="Read headers from FILE, one per line."),
-    Row("--transport", CHOICE, choices=TRANSPORTS, default="auto",
+    OptionRow("--header-file", FILE, metavar="FILE", help="Read headers from FILE, one per line."),
+    OptionRow("--transport", CHOICE, choices=TRANSPORTS, default="auto",
             help="http: Streamable HTTP; sse: the older HTTP+SSE. Default: auto, which tries both."),
-    Row("--protocol", CHOICE, choices=PROTOCOLS, default="auto",
+    OptionRow("--protocol", CHOICE, choices=PROTOCOLS, default="auto",
             help="The MCP revisions the server speaks. modern: 2026-07-28; legacy: earlier ones."
                  " Default: auto, which asks the server."),
-    Row("--connect-timeout", SECONDS, default="10", metavar="SECONDS",
+    OptionRow("--connect-timeout", SECONDS, default="10", metavar="SECONDS",
             help="Give up an attempt to connect after this time. Default: 10."),
-    Row("--request-timeout", SECONDS_OR_NEVER, default="0", metavar="SECONDS",
+    OptionRow("--request-timeout", SECONDS_OR_NEVER, default="0", metavar="SECONDS",
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
-    Row("--no-cache", FLAG,
+    OptionRow("--no-cache", FLAG,
             help="Keep no answers of the server, and use none that were kept. Servers of MCP 2026-07-28 say which"
                  " may be, and for how long."),
-    Row("--allow-http", FLAG,
+    OptionRow("--allow-http", FLAG,
             help="Allow plain http:// to another machine. Everything sent can be read on the way."),
-    Row("--ca-file", FILE, metavar="FILE",
+    OptionRow("--ca-file", FILE, metavar="FILE",
             help="Trust the certificate authorities in this PEM file too."),
-    Row("--client-cert", FILE, metavar="FILE", help="Present this PEM certificate to the server."),
-    Row("--client-cert-key", FILE, metavar="FILE",
+    OptionRow("--client-cert", FILE, metavar="FILE", help="Present this PEM certificate to the server."),
+    OptionRow("--client-cert-key", FILE, metavar="FILE",
             help="The private key of --client-cert, if it is in a file of its own."),
-    Row("--log-level", CHOICE, choices=LOG_LEVELS, default="info",
+    OptionRow("--log-level", CHOICE, choices=LOG_LEVELS, default="info",
             metavar="LEVEL",
             help="How much to log on stderr and in the log file: error, warning, info or debug. Default: info."),
-    Row("--log-file", FILE, metavar="FILE",
+    OptionRow("--log-file", FILE, metavar="FILE",
             help="Append the log, with times, to FILE. Its folder has to exist."),
-    Row("--silent", FLAG, help="Log only errors on stderr."),
-    Row("--client-id", TEXT, metavar="ID",
+    OptionRow("--silent", FLAG, help="Log only errors on stderr."),
+    OptionRow("--client-id", TEXT, metavar="ID",
             help="Sign in as this OAuth client, which you registered with the provider."),
-    Row("--client-secret", TEXT, metavar="env:NAME|file:PATH",
+    OptionRow("--client-secret", TEXT, metavar="env:NAME|file:PATH",
             help="The secret of --client-id, in variable NAME or file PATH. Give --issuer with it."),
-    Row("--client-metadata-url", TEXT, metavar="URL",
+    OptionRow("--client-metadata-url", TEXT, metavar="URL",
             help="Sign in as the OAuth client whose metadata document you host at URL (see client-metadata)."),
-    Row("--issuer", TEXT, metavar="URL",
+    OptionRow("--issuer", TEXT, metavar="URL",
             help="Sign in at this authorization server only: where --client-id is registered."),
-    Row("--scope", TEXT, metavar="'A B'", help="Ask for these scopes. Default: those the server names."),
-    Row("--resource", TEXT, metavar="URL|none",
+    OptionRow("--scope", TEXT, metavar="'A B'", help="Ask for these scopes. Default: those the server names."),
+    OptionRow("--resource", TEXT, metavar="URL|none",
             help="Send this resource indicator, or none. Default: the one the server names."),
-    Row("--authorize-param", LINES, metavar="NAME=VALUE",
+    OptionRow("--authorize-param", LINES, metavar="NAME=VALUE",
             help="Add this parameter to the authorization request. Repeatable."),
     *CALLBACK_OPTIONS,
-    Row("--grant", CHOICE, choices=GRANTS, default="authorization-code",
+    OptionRow("--grant", CHOICE, choices=GRANTS, default="authorization-code",
             help="How to sign in. authorization-code: in a browser on this machine; device-code: in a browser"
                  " on any device, with a code. Default: authorization-code."),
-    Row("--no-browser", FLAG, help="Show the link to sign in at, but open no browser."),
-    Row("--answer-within", SECONDS_OR_NEVER, default="2", metavar="SECONDS",
+    OptionRow("--no-browser", FLAG, help="Show the link to sign in at, but open no browser."),
+    OptionRow("--answer-within", SECONDS_OR_NEVER, default="2", metavar="SECONDS",
             help="While you have not signed in, answer the host after this time with the tool sign_in."
                  " Default: 2. 0: let the host wait."),
-    Row("--login-timeout", SECONDS, default="300", metavar="SECONDS",
+    OptionRow("--login-timeout", SECONDS, default="300", metavar="SECONDS",
             help="Wait this long for you to sign in. Default: 300."),
-    Row("--token-store", CHOICE, choices=TOKEN_STORES, default="auto",
+    OptionRow("--token-store", CHOICE, choices=TOKEN_STORES, default="auto",
             help="Where to keep tokens. Default: auto, which is the system keyring, or a private file"
                  " where there is none."),
-    Row("--use-id-token", FLAG, help="Send the ID token instead of the access token."),
-    Row("--allow-private", FLAG,
+    OptionRow("--use-id-token", FLAG, help="Send the ID token instead of the access token."),
+    OptionRow("--allow-private", FLAG,
             help="Let a public server send you to a private network to sign in."),
-    Row("--profile", TEXT, default="default", metavar="NAME",
+    OptionRow("--profile", TEXT, default="default", metavar="NAME",
             help="Keep a separate sign-in to the same server under this name."),
 )
 """All of them, in the order that help shows."""

@@ -29,7 +29,7 @@ from bridge.cli.option_table import (
     OPTIONS,
     SECONDS,
     SECONDS_OR_NEVER,
-    Row,
+    OptionRow,
 )
 from bridge.cli.settings import is_blank
 from bridge.config import Settings, parse_seconds
@@ -130,13 +130,13 @@ def settings_from(words: Sequence[str], options: Mapping[str, Any], environ: Map
     )
 
 
-def _decorated(command: Decorated, rows: Sequence[Row]) -> Decorated:
+def _decorated(command: Decorated, rows: Sequence[OptionRow]) -> Decorated:
     for row in reversed(rows):
         command = _option(row)(command)
     return command
 
 
-def _option(row: Row) -> Callable[[Decorated], Decorated]:
+def _option(row: OptionRow) -> Callable[[Decorated], Decorated]:
     details: dict[str, Any] = {"cls": VariableOption, "help": row.help, "metavar": row.metavar}
     if row.default is not None:
         details["default"] = row.default

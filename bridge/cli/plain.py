@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.cli.option_table import CHOICE, FILE, FLAG, INTEGER, LINES, OPTIONS, SECONDS, SECONDS_OR_NEVER, Row
+from bridge.cli.option_table import CHOICE, FILE, FLAG, INTEGER, LINES, OPTIONS, SECONDS, SECONDS_OR_NEVER, OptionRow
 from bridge.cli.settings import URL_VARIABLE, is_blank, is_url
 from bridge.config import parse_seconds
 from bridge.errors import UsageError
@@ -55,7 +55,7 @@ def read_plain(words: Sequence[str], environ: Mapping[str, str]) -> Plain | None
     return Plain(free, options, "--client-secret" in given)
 
 
-def _split(words: Sequence[str], rows: Mapping[str, Row]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+def _split(words: Sequence[str], rows: Mapping[str, OptionRow]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
     """The free words without `run`, and what was given to each option."""
     free: list[str] = []
     given: dict[str, list[str]] = {}
@@ -82,7 +82,7 @@ def _split(words: Sequence[str], rows: Mapping[str, Row]) -> tuple[tuple[str, ..
     return tuple(free), given
 
 
-def _value(row: Row, given: list[str] | None, environ: Mapping[str, str]) -> Any:
+def _value(row: OptionRow, given: list[str] | None, environ: Mapping[str, str]) -> Any:
     if row.kind == FLAG:
         return given is not None or _flag(environ.get(row.variable))
     if row.kind == LINES:
@@ -111,7 +111,7 @@ def _lines(text: str | None) -> Sequence[str]:
     return [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
 
 
-def _converted(row: Row, text: str) -> Any:
+def _converted(row: OptionRow, text: str) -> Any:
     """Raises `_NotPlain`, `UsageError`, ValueError or RuntimeError for what click is to complain of."""
     if row.kind == CHOICE:
         if text not in row.choices:

@@ -38,7 +38,7 @@ def defect(error: Exception, settings: Settings | None) -> BridgeError:
     if (settings.log_level if settings else os.environ.get(LEVEL_VARIABLE)) == "debug":
         import traceback
 
-        from bridge.app.redact import Redactor
+        from bridge.process.redact import Redactor
 
         redactor = Redactor()
         if settings:
@@ -53,7 +53,7 @@ def defect(error: Exception, settings: Settings | None) -> BridgeError:
 
 def write(text: str) -> None:
     """Write to stderr, if there is one, and wait a moment at the most for whoever is to read it."""
-    from bridge.app.log_stderr import StderrLines
+    from bridge.process.log_stderr import StderrLines
 
     lines = StderrLines()
     lines.write(text, is_kept=True)

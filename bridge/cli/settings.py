@@ -57,12 +57,12 @@ def settings_of(
     values = dict(options)
     noted = NotedEnvironment(environ)
     given = _headers(values.pop("header", ()), values.pop("header_file", None), noted)
-    patience = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
+    retry_window = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
     sign_in, remarks = _sign_in(values, noted, in_arguments=secret_in_arguments)
     return Settings(
         url=_url(words, environ),
         headers=given,
-        patience=patience or 30.0,
+        retry_window=retry_window or 30.0,
         sign_in=sign_in,
         secret_variables=tuple(noted.read),
         remarks=(*remarks, *unknown_variables(environ)),

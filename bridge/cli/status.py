@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli.commands import OneCommand
-from bridge.cli.named import host_entries, identity_of
+from bridge.cli.formatting import amount_of, clean, expiry_of, moment, named, scopes_of
 from bridge.cli.options import token_store_option
-from bridge.cli.wording import amount_of, clean, expiry_of, moment, named, scopes_of
+from bridge.cli.targets import host_entries, identity_of
 
 if TYPE_CHECKING:
-    from bridge.app.copies import Copy
-    from bridge.app.overview import KeptAnswers, Row, UnderWay, Use
+    from bridge.inventory.overview import KeptAnswers, ServerInUse, SignInRow, UnderWay
+    from bridge.inventory.running_instances import RunningInstance
 
 _WIDTH = 14
 
@@ -30,8 +30,8 @@ def status(as_json: bool, token_store: Any) -> None:
     """
     import json
 
-    from bridge.app.event_loop import run_on_loop
-    from bridge.app.overview import kept_of_others, overview_here
+    from bridge.inventory.overview import kept_of_others, overview_here
+    from bridge.process.event_loop import run_on_loop
 
     rows = run_on_loop(overview_here(token_store, _uses))
     notes = host_entries().notes
@@ -55,30 +55,34 @@ def status(as_json: bool, token_store: Any) -> None:
         click.echo(f"mcp-remote-bridge: {clean(note)}", err=True)
 
 
-def _uses() -> list[Use]:
+def _uses() -> list[ServerInUse]:
     """The copies that run, with the sign-in that each uses. One whose words make no sense is left out."""
-    from bridge.app.copies import running_copies
-    from bridge.app.overview import Use
+    from bridge.inventory.overview import ServerInUse
+    from bridge.inventory.running_instances import running_instances
 
-    found = ((copy, identity_of(copy.arguments, copy.environ)) for copy in running_copies())
-    return [Use(copy, *identity) for copy, identity in found if identity is not None]
+    found = ((copy, identity_of(copy.arguments, copy.environ)) for copy in running_instances())
+    return [ServerInUse(copy, *identity) for copy, identity in found if identity is not None]
 
 
 # -- for people
 
 
-def lines_of(row: Row, now: float) -> list[str]:
+def lines_of(row: SignInRow, now: float) -> list[str]:
     """A row as lines for people, at `now` (Unix seconds)."""
-    from bridge.app.log import one_line
+    from bridge.process.log import one_line
 
     head = named(row.server, row.profile) if row.server else "A sign-in that cannot be read"
     facts = (f"  {name.ljust(_WIDTH)}{clean(text)}" for name, text in _facts(row, now) if text)
     # Not through `clean`, which would take the state out of it: it is to be opened.
-    link = [f"  {'link'.ljust(_WIDTH)}{one_line(row.login.news.url)}"] if row.login and row.login.news.url else []
+    link = (
+        [f"  {'link'.ljust(_WIDTH)}{one_line(row.login.login_status.url)}"]
+        if row.login and row.login.login_status.url
+        else []
+    )
     return [head, *facts, *link]
 
 
-def _facts(row: Row, now: float) -> list[tuple[str, str]]:
+def _facts(row: SignInRow, now: float) -> list[tuple[str, str]]:
     facts = []
     if row.stored is None:
         facts.append(("signed in", "no"))
@@ -109,27 +113,30 @@ def _of_kept(kept: KeptAnswers, now: float) -> str:
     )
 
 
-def _of_copy(copy: Copy) -> str:
+def _of_copy(copy: RunningInstance) -> str:
     return f"process {copy.pid}, started by {copy.host}, since {moment(copy.since)}"
 
 
 def _login_facts(login: UnderWay | None, now: float) -> list[tuple[str, str]]:
     if login is None:
         return []
-    from bridge.app.attended import left_of
+    from bridge.tokens.interactive_login import left_of
 
-    news = login.news
+    login_status = login.login_status
     where = f"process {login.notice.pid}"
-    if news.phase != "waiting":
-        return [("signing in", f"{where}, {news.phase}")]
-    code = f", code {news.user_code}" if news.user_code else ""
-    return [("signing in", f"{where}, {left_of(news, now)} left{code}"), *(("warning", text) for text in news.warnings)]
+    if login_status.phase != "waiting":
+        return [("signing in", f"{where}, {login_status.phase}")]
+    code = f", code {login_status.user_code}" if login_status.user_code else ""
+    return [
+        ("signing in", f"{where}, {left_of(login_status, now)} left{code}"),
+        *(("warning", text) for text in login_status.warnings),
+    ]
 
 
 # -- for programs
 
 
-def as_object(row: Row) -> dict[str, Any]:
+def as_object(row: SignInRow) -> dict[str, Any]:
     """A row with names that stay. Times are Unix seconds; what is not known is null."""
     stored, record = row.stored, row.stored.record if row.stored else None
     return {
@@ -157,13 +164,13 @@ def _cache_object(kept: KeptAnswers) -> dict[str, Any]:
 def _login_object(login: UnderWay | None) -> dict[str, Any] | None:
     if login is None:
         return None
-    news = login.news
+    login_status = login.login_status
     return {
         "pid": login.notice.pid,
         "since": login.notice.since,
-        "phase": news.phase,
-        "warnings": list(news.warnings),
-        "link": news.url or None,
-        "code": news.user_code or None,
-        "ends_at": news.ends_at or None,
+        "phase": login_status.phase,
+        "warnings": list(login_status.warnings),
+        "link": login_status.url or None,
+        "code": login_status.user_code or None,
+        "ends_at": login_status.ends_at or None,
     }

@@ -54,7 +54,7 @@ _SPACES_HINT = (
 class Settings(msgspec.Struct, frozen=True, eq=False):
     """One run's settings. Making one checks them all; a bad one raises `UsageError`.
 
-    Times are in seconds. `request_timeout` None means no limit. `patience` is how long an unreachable
+    Times are in seconds. `request_timeout` None means no limit. `retry_window` is how long an unreachable
     server is tried again before the host gets an error. `protocol` is the era in which the server is spoken to:
     `modern` is MCP 2026-07-28, `legacy` every revision before it, `auto` whichever the server knows. `no_cache`: no
     answer of the server's is kept, and none that was kept is used.
@@ -73,7 +73,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     log_level: str = "info"
     log_file: Path | None = None
     silent: bool = False
-    patience: float = 30.0
+    retry_window: float = 30.0
     no_cache: bool = False
     sign_in: SignInSettings = SignInSettings()
     remarks: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
         if self.log_level not in LOG_LEVELS:
             raise UsageError(f"Unknown log level {self.log_level!r}: choose {_either(LOG_LEVELS)}.")
         _check_seconds(self.connect_timeout, "The connect timeout")
-        _check_seconds(self.patience, "The patience")
+        _check_seconds(self.retry_window, "The patience")
         if self.request_timeout is not None:
             _check_seconds(self.request_timeout, "The request timeout")
         if self.client_cert_key and not self.client_cert:

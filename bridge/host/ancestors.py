@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.host.parent_chain import MOST, program_of, stat_of
-from bridge.protocol.words import shown
+from bridge.protocol.sanitize import shown
 
 LONGEST = 4 << 20
 """How much of an environment is read, in bytes. Linux allows about 2 MB (execve(2))."""

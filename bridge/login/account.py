@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from bridge.errors import BridgeError
-from bridge.login.web import Reply, Web
+from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth.client import authenticate
 from bridge.oauth.errors import Unavailable
 from bridge.oauth.identity import who_by_id_token, who_by_userinfo
@@ -22,13 +22,13 @@ NO_REVOCATION = "the server offers no revocation"
 _logger = logging.getLogger("bridge.login")
 
 
-async def revoke(web: Web, record: Record, conceal: Callable[[str], None]) -> str:
+async def revoke(web: AuthHttpClient, record: Record, add_secret: Callable[[str], None]) -> str:
     """Take back the tokens of `record`, whose client has its secret; returns how it went, in words. Never raises.
 
     The words are one of those above, or "could not be revoked: " and a sentence (RFC 7009).
     """
     for secret in record.secrets():
-        conceal(secret)
+        add_secret(secret)
     wanted = revocations(record)
     if not wanted:
         return NOTHING_TO_REVOKE
@@ -45,7 +45,7 @@ async def revoke(web: Web, record: Record, conceal: Callable[[str], None]) -> st
     return REVOKED if problem is None else f"could not be revoked: {problem.message}"
 
 
-async def whoami(web: Web, record: Record) -> str:
+async def whoami(web: AuthHttpClient, record: Record) -> str:
     """Who is signed in: by the ID token, else by the userinfo endpoint; empty where nobody says. Never raises."""
     if known := who_by_id_token(record.id_token):
         return known
@@ -61,7 +61,7 @@ async def whoami(web: Web, record: Record) -> str:
     return who_by_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
 
 
-async def _revoke(web: Web, record: Record, url: str, revocation: Revocation, *, is_first: bool) -> None:
+async def _revoke(web: AuthHttpClient, record: Record, url: str, revocation: Revocation, *, is_first: bool) -> None:
     reply = await _ask(web, record, url, revocation)
     seconds = retry_after(reply.status, reply.retry_after)
     if seconds is not None:
@@ -73,7 +73,7 @@ async def _revoke(web: Web, record: Record, url: str, revocation: Revocation, *,
     check_revoked(reply.status, reply.content_type, reply.body, url)
 
 
-async def _ask(web: Web, record: Record, url: str, revocation: Revocation) -> Reply:
+async def _ask(web: AuthHttpClient, record: Record, url: str, revocation: Revocation) -> AuthResponse:
     body, headers = authenticate(record.client, revocation.form)
     headers["Content-Type"] = "application/x-www-form-urlencoded"
     return await web.post(url, "revocation endpoint", urlencode(body).encode("ascii"), headers)

@@ -43,7 +43,7 @@ from bridge.oauth.reach import (
     reach_of,
     read_reach,
 )
-from bridge.protocol import words
+from bridge.protocol import sanitize
 from bridge.protocol.unreachable import Reason, unreachable
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -170,7 +170,7 @@ class AddressGuard:
         except (OSError, ValueError) as problem:
             is_silent = isinstance(problem, TimeoutError) or getattr(problem, "errno", None) == socket.EAI_AGAIN
             reason: Reason = "silent-name-service" if is_silent else "unknown-name"
-            where = parts.geturl() if what == SERVER else f"the {what} {words.address(parts.geturl())}"
+            where = parts.geturl() if what == SERVER else f"the {what} {sanitize.address(parts.geturl())}"
             told = unreachable(reason, where, host)
             raise Unreachable(told.message, hint=told.hint) from None
         return list(dict.fromkeys(found))
@@ -186,7 +186,7 @@ class AddressGuard:
                 "--allow-private does not change that."
             )
         return MetadataError(
-            f"The {what} {words.address(parts.geturl())} leads to {address}, which is {_WORDS[reach]}, "
+            f"The {what} {sanitize.address(parts.geturl())} leads to {address}, which is {_WORDS[reach]}, "
             f"though the MCP server is at {_WORDS[server]}; it was not asked.",
             hint=hint,
         )

@@ -22,10 +22,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.config import child_environment
+from bridge.login.browser_available import is_over_ssh
 from bridge.login.openers import ARGUMENT, commands, environment, has_display, names_browser, passed
 from bridge.login.portal import NAME as PORTAL
 from bridge.login.portal import ask_portal
-from bridge.login.surroundings import is_over_ssh
 from bridge.oauth.errors import SignInError
 
 MOMENT = 1.0

@@ -1,6 +1,6 @@
 """The channel between a login process and those who wait for it: lines of JSON on 127.0.0.1, for who knows the key.
 
-Both ends prove the key first (`proving`). From then on the login sends `News` and `Reply`, the client `Word` (`news`).
+Both ends prove the key first (`channel_auth`). From then on the login sends `LoginStatus` and `Reply`, the client `LoginCommand` (`channel_messages`).
 
 News is a state, whole each time: who reads slowly gets the newest only, who connects late gets it at once.
 """
@@ -15,8 +15,8 @@ from typing import Literal
 import msgspec
 
 from bridge.errors import BridgeError
-from bridge.login.news import News, Reply, Word
-from bridge.login.proving import ChannelLost, line_of, prove_as_client, prove_as_login, read_line
+from bridge.login.channel_auth import ChannelLost, line_of, prove_as_client, prove_as_login, read_line
+from bridge.login.channel_messages import LoginCommand, LoginReply, LoginStatus
 
 __all__ = ["Channel", "ChannelLost", "ChannelServer"]
 
@@ -39,8 +39,8 @@ _HOST = "127.0.0.1"
 
 _logger = logging.getLogger("bridge.login")
 
-_words = msgspec.json.Decoder(Word)
-_from_login: msgspec.json.Decoder[News | Reply] = msgspec.json.Decoder(News | Reply)
+_words = msgspec.json.Decoder(LoginCommand)
+_from_login: msgspec.json.Decoder[LoginStatus | LoginReply] = msgspec.json.Decoder(LoginStatus | LoginReply)
 
 
 class _Watcher:
@@ -50,7 +50,7 @@ class _Watcher:
         self.is_proven = False
         self._reader = reader
         self._writer = writer
-        self._news = b""
+        self._login_status = b""
         self._replies = b""
         self._is_answering = False
         self._is_ending = False
@@ -58,9 +58,9 @@ class _Watcher:
         # News that waits in a buffer could not be replaced by newer news.
         writer.transport.set_write_buffer_limits(high=0)
 
-    def tell(self, news: bytes) -> None:
+    def tell(self, login_status: bytes) -> None:
         """Send this line next, instead of news that is not sent yet."""
-        self._news = news
+        self._login_status = login_status
         self._wake.set()
 
     def end(self) -> None:
@@ -77,7 +77,7 @@ class _Watcher:
         await prove_as_login(self._reader, self._writer, key, port)
         self.is_proven = True
 
-    async def attend(self, on_word: Callable[[Word], Awaitable[str]]) -> None:
+    async def attend(self, on_word: Callable[[LoginCommand], Awaitable[str]]) -> None:
         """Hear and tell until the other side closes. Raises `ChannelLost`."""
         telling = asyncio.create_task(self._tell())
         try:
@@ -90,7 +90,7 @@ class _Watcher:
                     problem = await on_word(word)
                 except BridgeError as error:
                     problem = str(error)
-                self._replies += line_of(Reply(number=word.number, problem=problem))
+                self._replies += line_of(LoginReply(number=word.number, problem=problem))
                 self._is_answering = False
                 self._wake.set()
         finally:
@@ -98,10 +98,10 @@ class _Watcher:
 
     async def _tell(self) -> None:
         try:
-            while self._news or self._replies or self._is_answering or not self._is_ending:
+            while self._login_status or self._replies or self._is_answering or not self._is_ending:
                 await self._wake.wait()
                 self._wake.clear()
-                said, self._replies, self._news = self._replies + self._news, b"", b""
+                said, self._replies, self._login_status = self._replies + self._login_status, b"", b""
                 self._writer.write(said)
                 async with asyncio.timeout(PATIENCE):
                     await self._writer.drain()
@@ -113,21 +113,21 @@ class _Watcher:
 class ChannelServer:
     """The login's end, for all who wait; made by `start`, ended by `close`."""
 
-    def __init__(self, key: bytes, on_word: Callable[[Word], Awaitable[str]], handshake_seconds: float) -> None:
+    def __init__(self, key: bytes, on_word: Callable[[LoginCommand], Awaitable[str]], handshake_seconds: float) -> None:
         self.port = 0
         self._key = key
         self._on_word = on_word
         self._handshake_seconds = handshake_seconds
         self._server: asyncio.Server | None = None
         self._watchers: dict[_Watcher, asyncio.Task[None]] = {}  # Those who proved the key: in the order they did.
-        self._news = b""
+        self._login_status = b""
         self._for_first = b""
         self._is_taken = asyncio.Event()
         self._is_closed = False
 
     @classmethod
     async def start(
-        cls, key: bytes, on_word: Callable[[Word], Awaitable[str]], handshake_seconds: float = HANDSHAKE_TIMEOUT
+        cls, key: bytes, on_word: Callable[[LoginCommand], Awaitable[str]], handshake_seconds: float = HANDSHAKE_TIMEOUT
     ) -> ChannelServer:
         """Listen on a free port of 127.0.0.1, `port` from then on.
 
@@ -145,17 +145,17 @@ class ChannelServer:
         channel.port = channel._server.sockets[0].getsockname()[1]
         return channel
 
-    def publish(self, news: News) -> None:
+    def publish(self, login_status: LoginStatus) -> None:
         """Tell everybody, and whoever comes later."""
-        self._news = line_of(news)
+        self._login_status = line_of(login_status)
         self._tell_all()
 
-    def publish_last(self, first: News, others: News) -> None:
+    def publish_last(self, first: LoginStatus, others: LoginStatus) -> None:
         """Tell `first` to the one who has been there longest, `others` to everybody else and whoever comes later.
 
         If nobody is there, `first` is for the first who comes.
         """
-        self._for_first, self._news = line_of(first), line_of(others)
+        self._for_first, self._login_status = line_of(first), line_of(others)
         self._tell_all()
 
     async def until_taken(self, seconds: float) -> None:
@@ -196,9 +196,9 @@ class ChannelServer:
         """Tell how it stands. What is for one only is told once."""
         if self._for_first:
             self._is_taken.set()
-        news, self._for_first = self._for_first or self._news, b""
-        if news:
-            watcher.tell(news)
+        login_status, self._for_first = self._for_first or self._login_status, b""
+        if login_status:
+            watcher.tell(login_status)
 
     def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         watcher = _Watcher(reader, writer)
@@ -239,7 +239,7 @@ class Channel:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._news: News | None = None
+        self._login_status: LoginStatus | None = None
         self._came = asyncio.Event()
         self._replies: dict[int, asyncio.Future[str]] = {}
         self._said = 0
@@ -268,27 +268,27 @@ class Channel:
                 ) from None
             raise
 
-    async def news(self) -> News:
+    async def login_status(self) -> LoginStatus:
         """Wait for the next news; of several that came meanwhile it is the newest.
 
         Raises `ChannelLost` once the login is gone.
         """
-        while self._news is None:
+        while self._login_status is None:
             if self._lost is not None:
                 raise self._lost
             await self._came.wait()
             self._came.clear()
-        news, self._news = self._news, None
-        return news
+        login_status, self._login_status = self._login_status, None
+        return login_status
 
     async def say(self, want: Literal["callback", "open", "stop"], text: str = "") -> str:
-        """Tell the login to do something (`Word`); return why it did not, "" where it did.
+        """Tell the login to do something (`LoginCommand`); return why it did not, "" where it did.
 
         Raises `ChannelLost`. Others may wait for news meanwhile.
         """
         self._said += 1
         number = self._said
-        line = line_of(Word(number=number, want=want, text=text))
+        line = line_of(LoginCommand(number=number, want=want, text=text))
         if len(line) > MAX_WORD:
             return "The text is too long."
         if self._lost is not None:
@@ -316,8 +316,8 @@ class Channel:
         try:
             while True:
                 message = await read_line(self._reader, _from_login)
-                if isinstance(message, News):
-                    self._news = message
+                if isinstance(message, LoginStatus):
+                    self._login_status = message
                     self._came.set()
                 elif (reply := self._replies.get(message.number)) and not reply.done():
                     reply.set_result(message.problem)

@@ -8,10 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
 
+from bridge.login.auth_http import AuthHttpClient
 from bridge.login.browser import check_openable
-from bridge.login.person import Asked, Person, Warnings
+from bridge.login.prompt import Prompt, PromptShown, Warnings
 from bridge.login.token_endpoint import TokenEndpoint
-from bridge.login.web import Web
 from bridge.oauth import mix_up
 from bridge.oauth.client import authenticate
 from bridge.oauth.device import DeviceCode, DevicePoll, DeviceRequest, device_endpoint, device_form, read_device_code
@@ -23,15 +23,15 @@ _logger = logging.getLogger("bridge.login")
 class DeviceSignIn:
     """Signs in by a code.
 
-    `conceal` takes each secret before it is used; `warnings` are to be read before; `clock` is in seconds and only goes
+    `add_secret` takes each secret before it is used; `warnings` are to be read before; `clock` is in seconds and only goes
     on.
     """
 
     def __init__(
         self,
-        web: Web,
-        person: Person,
-        conceal: Callable[[str], None],
+        web: AuthHttpClient,
+        person: Prompt,
+        add_secret: Callable[[str], None],
         *,
         warnings: Warnings | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -39,11 +39,11 @@ class DeviceSignIn:
     ) -> None:
         self._web = web
         self._person = person
-        self._conceal = conceal
+        self._add_secret = add_secret
         self._warnings = warnings or Warnings()
         self._clock = clock
         self._sleep = sleep
-        self._token_endpoint = TokenEndpoint(web, conceal)
+        self._token_endpoint = TokenEndpoint(web, add_secret)
         self.has_asked = False
         """Whether a person was asked for anything."""
 
@@ -58,7 +58,7 @@ class DeviceSignIn:
         poll = DevicePoll(request, code, seconds, self._clock())
         self.has_asked = True
         # It may take its time to open a browser, and the code is being typed in meanwhile.
-        asked = Asked(code.url, poll.seconds, code.user_code, warnings=self._warnings.texts)
+        asked = PromptShown(code.url, poll.seconds, code.user_code, warnings=self._warnings.texts)
         showing = asyncio.create_task(self._person.ask(asked))
         try:
             tokens = await self._wait(request, code, poll)
@@ -83,7 +83,7 @@ class DeviceSignIn:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         reply = await self._web.post(url, "device authorization endpoint", urlencode(body).encode("ascii"), headers)
         code = read_device_code(reply.status, reply.content_type, reply.body, url)
-        self._conceal(code.device_code)
+        self._add_secret(code.device_code)
         # A person opens it, so it is judged as the authorization endpoint is.
         await self._web.vet(code.verification_uri.partition("#")[0], "verification_uri")
         await self._web.vet(code.url.partition("#")[0], "verification_uri")

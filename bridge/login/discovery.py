@@ -16,7 +16,7 @@ import logging
 
 import msgspec
 
-from bridge.login.web import Reply, Web
+from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth.addresses import (
     authorization_base,
     authorization_server_urls,
@@ -26,7 +26,7 @@ from bridge.oauth.addresses import (
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable
 from bridge.oauth.metadata import AuthorizationServer, default_authorization_server, read_authorization_server
 from bridge.oauth.resource import ProtectedResource, read_protected_resource
-from bridge.protocol.words import address
+from bridge.protocol.sanitize import address
 
 _logger = logging.getLogger("bridge.login")
 
@@ -34,7 +34,7 @@ _RESOURCE = "protected resource metadata"
 _SERVER = "authorization server metadata"
 
 
-class Found(msgspec.Struct, frozen=True):
+class DiscoveredServers(msgspec.Struct, frozen=True):
     """Where to sign in. `resource` is None for a server without protected resource metadata."""
 
     resource: ProtectedResource | None
@@ -49,11 +49,11 @@ class Found(msgspec.Struct, frozen=True):
 class Discovery:
     """Finds, for the MCP server at `server_url`."""
 
-    def __init__(self, server_url: str, web: Web) -> None:
+    def __init__(self, server_url: str, web: AuthHttpClient) -> None:
         self._server_url = server_url
         self._web = web
 
-    async def find(self, named: str | None) -> Found:
+    async def find(self, named: str | None) -> DiscoveredServers:
         """Read the protected resource metadata; `named` is the challenge's `resource_metadata`.
 
         Raises `MetadataError` for a document that must not be believed, `Unavailable` when it cannot be had now.
@@ -78,12 +78,14 @@ class Discovery:
             elif _is_document(reply):
                 resource = read_protected_resource(reply.body, url, self._server_url)
                 _logger.debug("%s names %s", url, ", ".join(resource.authorization_servers) or "no server")
-                return Found(resource, resource.authorization_servers or (authorization_base(self._server_url),))
+                return DiscoveredServers(
+                    resource, resource.authorization_servers or (authorization_base(self._server_url),)
+                )
         if late is not None:
             raise late
-        return Found(None, (authorization_base(self._server_url),))
+        return DiscoveredServers(None, (authorization_base(self._server_url),))
 
-    async def server(self, issuer: str, found: Found) -> AuthorizationServer:
+    async def server(self, issuer: str, found: DiscoveredServers) -> AuthorizationServer:
         """Read an authorization server's metadata, and judge its endpoints' addresses.
 
         Raises `MetadataError`, `Unavailable`.
@@ -123,6 +125,6 @@ class Discovery:
         return server
 
 
-def _is_document(reply: Reply) -> bool:
+def _is_document(reply: AuthResponse) -> bool:
     # Many sites answer any path with a page and status 200; such a page is no metadata, and neither is it wrong.
     return reply.status == 200 and reply.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"

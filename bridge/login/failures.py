@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bridge.protocol import handshakes, unreachable
+from bridge.protocol import tls_failures, unreachable
+from bridge.protocol.sanitize import address, shown
 from bridge.protocol.system_errors import numbers_of
-from bridge.protocol.unreachable import Reason, Told
-from bridge.protocol.words import address, shown
+from bridge.protocol.unreachable import Advice, Reason
 
 if TYPE_CHECKING:
     import httpx
 
 
-def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) -> Told:
+def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) -> Advice:
     """Say why `what` at `url` gave no answer; `proxy` is the proxy's URL without credentials, where there is one."""
     import httpx
 
@@ -42,21 +42,21 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
             reason = "local-network"
         return unreachable.unreachable(reason, where, host, proxy=proxy or "", detail=_plain(causes[-1]))
     if isinstance(problem, httpx.TimeoutException):
-        return Told(f"{_capital(where)} did not answer in time.", "Try again later.")
+        return Advice(f"{_capital(where)} did not answer in time.", "Try again later.")
     if isinstance(problem, httpx.RemoteProtocolError) and "disconnected" not in str(problem):
         return unreachable.not_http(where, _plain(problem))
-    return Told(f"{_capital(where)} closed the connection without an answer.", "Try again later.")
+    return Advice(f"{_capital(where)} closed the connection without an answer.", "Try again later.")
 
 
 SERVER = "server"
 """What the MCP server itself is called here: its URL says enough."""
 
 
-def _tls(problem: ssl.SSLError, where: str) -> Told:
+def _tls(problem: ssl.SSLError, where: str) -> Advice:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        return handshakes.untrusted(where, *handshakes.verdict_of(problem))
-    reason = handshakes.reason_of(getattr(problem, "reason", None), str(problem))
-    return handshakes.failed(reason, where, _plain(problem)).told
+        return tls_failures.untrusted(where, *tls_failures.verdict_of(problem))
+    reason = tls_failures.reason_of(getattr(problem, "reason", None), str(problem))
+    return tls_failures.failed(reason, where, _plain(problem)).told
 
 
 def _reason(causes: list[BaseException]) -> Reason:

@@ -18,8 +18,8 @@ import msgspec
 
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
-from bridge.login.discovery import Found
-from bridge.login.person import Warnings
+from bridge.login.discovery import DiscoveredServers
+from bridge.login.prompt import Warnings
 from bridge.oauth.errors import SignInError
 from bridge.oauth.issuer_binding import Binding, Issuers, binding_of, first_use, in_order, moved, refusal, unreadable
 from bridge.oauth.record import Record
@@ -55,7 +55,7 @@ class Bound:
         self._warnings = warnings
         self._binding = Binding()
 
-    def begin(self, found: Found, previous: Record | None) -> tuple[str, ...]:
+    def begin(self, found: DiscoveredServers, previous: Record | None) -> tuple[str, ...]:
         """The authorization servers to try, in order. Raises `SignInError` where none of them may be."""
         self._binding = binding_of(self._option, self._client_id, self._read(), previous)
         if found.is_guessed:

@@ -1,7 +1,7 @@
 """The loopback listener that a sign-in's answer comes to (RFC 8252 7.3; RFC 6749 4.1.2).
 
 It is bound before the authorization URL is built, so the redirect URI names a port that is ours. From then on
-every request is either refused at once (`visit` has the table), or its query is shown to the judge:
+every request is either refused at once (`callback_connection` has the table), or its query is shown to the judge:
 
 | when | what becomes of a request that may be an answer |
 |---|---|
@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
+from bridge.login.callback_connection import CallbackConnection
 from bridge.login.ports import CallbackPortTaken, derived_ports, listen_on_loopback
 from bridge.login.short_address import ShortAddresses
-from bridge.login.visit import Visit
 
 __all__ = ["Arrival", "CallbackListener", "CallbackPortTaken", "derived_ports"]
 
@@ -52,8 +52,8 @@ class Arrival(Generic[T]):
         self._respond(page, status)
 
 
-class Guest(Protocol):
-    """Whoever brings a query and is told how it went: a browser's `Visit`, or a person by hand."""
+class CallbackClient(Protocol):
+    """Whoever brings a query and is told how it went: a browser's `CallbackConnection`, or a person by hand."""
 
     def refuse(self, status: int) -> None:
         """Say that it is no answer, with the status of HTTP."""
@@ -62,7 +62,7 @@ class Guest(Protocol):
         """Show how it went."""
 
 
-class _ByHand:
+class _PastedClient:
     """A guest who sees no page. `status` tells why the query was refused, 0 where it was not."""
 
     def __init__(self) -> None:
@@ -78,12 +78,12 @@ class _ByHand:
 class _Outcome:
     """The answered query of one wait, the guests who want its page, and the page once there is one."""
 
-    def __init__(self, query: str, guest: Guest) -> None:
+    def __init__(self, query: str, guest: CallbackClient) -> None:
         self.sharing = [guest]
         self._query = query
         self._page: tuple[bytes, int] | None = None
 
-    def join(self, guest: Guest, query: str) -> None:
+    def join(self, guest: CallbackClient, query: str) -> None:
         """Let a later request have the same page, if it is the same request."""
         if not hmac.compare_digest(self._query, query):
             guest.refuse(409)
@@ -117,11 +117,11 @@ class CallbackListener:
         # A browser leaves the port out where it is HTTP's own.
         self._hosts = frozenset({f"{name}:{port}" for name in hosts} | (hosts if port == 80 else set()))
         self._servers: list[asyncio.Server] = []
-        self._visits: list[Visit] = []
+        self._visits: list[CallbackConnection] = []
         self._empty = asyncio.Event()
         self._empty.set()
-        self._kept: list[tuple[Guest, str]] = []
-        self._consider: Callable[[Guest, str], None] | None = None
+        self._kept: list[tuple[CallbackClient, str]] = []
+        self._consider: Callable[[CallbackClient, str], None] | None = None
         self._outcome: _Outcome | None = None
 
     @classmethod
@@ -170,7 +170,7 @@ class CallbackListener:
         """
         answer: asyncio.Future[Arrival[T]] = asyncio.get_running_loop().create_future()
 
-        def consider(guest: Guest, query: str) -> None:
+        def consider(guest: CallbackClient, query: str) -> None:
             if answer.done():  # Nobody waits any more; `receive` is about to return.
                 self._keep(guest, query)
                 return
@@ -208,7 +208,7 @@ class CallbackListener:
         """
         if self._consider is None:
             return 425 if self._outcome is None else 409
-        guest = _ByHand()
+        guest = _PastedClient()
         self._consider(guest, query)
         if self._outcome is None and not guest.status:
             return 425  # The wait was just given up.
@@ -247,18 +247,18 @@ class CallbackListener:
     ) -> None:
         await self.close()
 
-    def _visit(self) -> Visit:
-        return Visit(
+    def _visit(self) -> CallbackConnection:
+        return CallbackConnection(
             self._path, self._hosts, self._started, self._route, self._ended, short=self._short, offered=self._offered
         )
 
-    def _started(self, visit: Visit) -> None:
+    def _started(self, visit: CallbackConnection) -> None:
         if len(self._visits) >= MAX_VISITS:
             self._make_room()
         self._visits.append(visit)
         self._empty.clear()
 
-    def _ended(self, visit: Visit) -> None:
+    def _ended(self, visit: CallbackConnection) -> None:
         if visit in self._visits:
             self._visits.remove(visit)
         if not self._visits:
@@ -275,7 +275,7 @@ class CallbackListener:
                     visit.abort()
                     return
 
-    def _route(self, guest: Guest, query: str) -> None:
+    def _route(self, guest: CallbackClient, query: str) -> None:
         """See the table at the top."""
         if self._consider is not None:
             self._consider(guest, query)
@@ -284,5 +284,5 @@ class CallbackListener:
         else:
             self._keep(guest, query)
 
-    def _keep(self, guest: Guest, query: str) -> None:
+    def _keep(self, guest: CallbackClient, query: str) -> None:
         self._kept = [*self._kept, (guest, query)][-MAX_VISITS:]

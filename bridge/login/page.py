@@ -13,7 +13,7 @@ import html
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from bridge.protocol.words import quoted, shown
+from bridge.protocol.sanitize import quoted, shown
 
 _LONGEST_NAME = 300
 _LONGEST_OWN_NAME = 60

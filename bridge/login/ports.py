@@ -20,7 +20,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from bridge.login.holder import describe_holder
+from bridge.login.port_owner import describe_port_owner
 from bridge.oauth.errors import SignInError
 
 FIRST_DYNAMIC = 49152  # RFC 6335 6: the dynamic ports, which nobody is given.
@@ -148,8 +148,8 @@ async def _taken(port: int, failure: OSError | None) -> CallbackPortTaken:
             f"The system does not let this program listen on the callback port {port} ({failure.strerror}).",
             hint="Give another one with --callback-port, above 1023, and register its redirect URI.",
         )
-    holder = await asyncio.to_thread(describe_holder, port)
+    port_owner = await asyncio.to_thread(describe_port_owner, port)
     return CallbackPortTaken(
-        f"The callback port {port} is taken: {holder} listens on it.",
+        f"The callback port {port} is taken: {port_owner} listens on it.",
         hint="End that program, or give another port with --callback-port and register its redirect URI.",
     )

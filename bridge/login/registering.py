@@ -15,7 +15,7 @@ import msgspec
 from bridge import __version__
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
-from bridge.login.web import Reply, Web
+from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth import registration
 from bridge.oauth.client import Client
 from bridge.oauth.errors import (
@@ -27,9 +27,9 @@ from bridge.oauth.errors import (
     Unavailable,
 )
 from bridge.oauth.metadata import AuthorizationServer
-from bridge.oauth.record import client_slot, decode_client, encode_client
-from bridge.oauth.request import Pending, authorization_url
-from bridge.protocol.words import address
+from bridge.oauth.record import client_key, decode_client, encode_client
+from bridge.oauth.request import AuthorizationRequest, authorization_url
+from bridge.protocol.sanitize import address
 
 NO_CLIENT = frozenset(("invalid_client", "unauthorized_client"))
 """OAuth errors that say that the server does not know the client, or no more."""
@@ -39,16 +39,16 @@ _NOT_ABOUT_THE_CLIENT = frozenset((405, 408, 429))
 _logger = logging.getLogger("bridge.login")
 
 
-class Keeping(Protocol):
+class RegistrationStore(Protocol):
     """Where registrations are kept."""
 
-    async def load(self, slot: str) -> bytes | None:
+    async def load(self, store_key: str) -> bytes | None:
         """What is kept there, if anything."""
 
-    async def save(self, slot: str, data: bytes) -> None:
+    async def save(self, store_key: str, data: bytes) -> None:
         """Keep it."""
 
-    async def delete(self, slot: str) -> None:
+    async def delete(self, store_key: str) -> None:
         """Keep it no longer."""
 
 
@@ -60,11 +60,17 @@ class Registrar:
     registered here (`oauth.mix_up` says why). A registration from before keeps its own.
     """
 
-    def __init__(self, settings: SignInSettings, web: Web, keeping: Keeping, conceal: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: SignInSettings,
+        web: AuthHttpClient,
+        keeping: RegistrationStore,
+        add_secret: Callable[[str], None],
+    ) -> None:
         self._settings = settings
         self._web = web
         self._keeping = keeping
-        self._conceal = conceal
+        self._add_secret = add_secret
 
     async def client(
         self, server: AuthorizationServer, redirect_uris: Sequence[str], wanted: tuple[str, ...]
@@ -86,17 +92,17 @@ class Registrar:
             _logger.info("%s does not accept client metadata documents", server.issuer)
         outdated = []
         for redirect_uri in redirect_uris:
-            client = await self._kept(client_slot(server.issuer, redirect_uri))
+            client = await self._kept(client_key(server.issuer, redirect_uri))
             if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):
-                self._conceal(client.secret)
+                self._add_secret(client.secret)
                 return client, True
             if client is not None:
                 outdated.append(redirect_uri)
         client = await self._register_one(server, redirect_uris, " ".join(wanted))
-        self._conceal(client.secret)
+        self._add_secret(client.secret)
         _logger.info("registered as a client of %s", server.issuer)
         try:
-            await self._keeping.save(client_slot(server.issuer, client.redirect_uri), encode_client(client))
+            await self._keeping.save(client_key(server.issuer, client.redirect_uri), encode_client(client))
         except BridgeError as problem:
             if client.secret:
                 raise _not_kept(server, problem) from problem
@@ -109,11 +115,11 @@ class Registrar:
     async def forget(self, server: AuthorizationServer, redirect_uri: str) -> None:
         """Register anew next time."""
         try:
-            await self._keeping.delete(client_slot(server.issuer, redirect_uri))
+            await self._keeping.delete(client_key(server.issuer, redirect_uri))
         except BridgeError as problem:
             _logger.warning("the registration of an earlier sign-in cannot be removed: %s", problem)
 
-    async def probe(self, pending: Pending) -> None:
+    async def probe(self, pending: AuthorizationRequest) -> None:
         """Find out, before a person does, that a registration from before is not known any more.
 
         The server would show an error page, and nothing would ever come back. Raises `ClientUnknown`. The request has
@@ -123,7 +129,7 @@ class Registrar:
         throwaway = msgspec.structs.replace(
             pending, state=secrets.token_urlsafe(32), verifier=secrets.token_urlsafe(64)
         )
-        self._conceal(throwaway.state)
+        self._add_secret(throwaway.state)
         url = authorization_url(throwaway, self._settings.authorize_params)
         try:
             reply = await self._web.probe(url, "authorization endpoint")
@@ -137,9 +143,9 @@ class Registrar:
         if refused:
             raise ClientUnknown(f"{endpoint} answered status {reply.status} to the client of an earlier sign-in.")
 
-    async def _kept(self, slot: str) -> Client | None:
+    async def _kept(self, store_key: str) -> Client | None:
         try:
-            kept = await self._keeping.load(slot)
+            kept = await self._keeping.load(store_key)
         except BridgeError as problem:
             _logger.warning("the registration of an earlier sign-in cannot be read: %s", problem)
             return None
@@ -176,7 +182,7 @@ class Registrar:
         _logger.info("%s does not register the scopes '%s'; registering without any", server.issuer, scope)
         return await self._register(server, redirect_uri, "")
 
-    async def _ask(self, url: str, body: bytes) -> Reply:
+    async def _ask(self, url: str, body: bytes) -> AuthResponse:
         return await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
 
 

@@ -15,19 +15,19 @@ from urllib.parse import urlsplit
 
 from bridge.config import SignInSettings, ascii_url
 from bridge.errors import BridgeError
-from bridge.login.asking import WANTS_TOKEN, Ask, asks_for_none, says_nowhere
+from bridge.login.auth_http import AuthHttpClient
 from bridge.login.browser import check_openable
 from bridge.login.device import DeviceSignIn
-from bridge.login.discovery import Discovery, Found
+from bridge.login.discovery import DiscoveredServers, Discovery
 from bridge.login.issuer_binding import Bound, KeptIssuers
 from bridge.login.listener import Arrival, CallbackListener
-from bridge.login.outcome import new_record
+from bridge.login.new_record import new_record
 from bridge.login.page import failed_page, signed_in_page, warned_page
-from bridge.login.person import Asked, Person, Warnings
 from bridge.login.ports import derived_ports
-from bridge.login.registering import NO_CLIENT, Keeping, Registrar
+from bridge.login.prompt import Prompt, PromptShown, Warnings
+from bridge.login.registering import NO_CLIENT, Registrar, RegistrationStore
+from bridge.login.sign_in_reason import WANTS_TOKEN, SignInReason, asks_for_none, says_nowhere
 from bridge.login.token_endpoint import TokenEndpoint
-from bridge.login.web import Web
 from bridge.oauth import mix_up, scopes
 from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
 from bridge.oauth.client import Client
@@ -35,17 +35,17 @@ from bridge.oauth.device import DeviceRequest, device_endpoint
 from bridge.oauth.errors import (
     ClientUnknown,
     MetadataError,
-    Refused,
     RegistrationFailed,
     SignInError,
+    SignInRefused,
     TimedOut,
     Unavailable,
 )
 from bridge.oauth.grants import hint_for
 from bridge.oauth.metadata import AuthorizationServer, default_authorization_server
 from bridge.oauth.record import Record
-from bridge.oauth.request import Pending, authorization_url
-from bridge.protocol.words import address, with_words
+from bridge.oauth.request import AuthorizationRequest, authorization_url
+from bridge.protocol.sanitize import address, with_words
 
 Answer = Granted | Denied | IssuerMismatch
 Keep = Callable[[Record], Awaitable[None]]
@@ -61,10 +61,10 @@ _NOT_TAKEN = {
 _logger = logging.getLogger("bridge.login")
 
 
-class SignIn:
+class SignInFlow:
     """Signs in to the MCP server at `server_url`.
 
-    `issuers` are those that the server and the profile were used with, `person` is who signs in, `conceal` takes each
+    `issuers` are those that the server and the profile were used with, `prompt` is who signs in, `add_secret` takes each
     secret before it is used.
     """
 
@@ -72,28 +72,28 @@ class SignIn:
         self,
         server_url: str,
         settings: SignInSettings,
-        web: Web,
-        keeping: Keeping,
+        web: AuthHttpClient,
+        keeping: RegistrationStore,
         *,
         issuers: KeptIssuers,
-        person: Person,
-        conceal: Callable[[str], None],
+        person: Prompt,
+        add_secret: Callable[[str], None],
     ) -> None:
         self._server_url = server_url
         self._uri = ascii_url(server_url)  # What other servers are told has to be ASCII (RFC 3986, RFC 8707).
         self._settings = settings
         self._web = web
-        self._registrar = Registrar(settings, web, keeping, conceal)
+        self._registrar = Registrar(settings, web, keeping, add_secret)
         self._person = person
-        self._conceal = conceal
+        self._add_secret = add_secret
         self._discovery = Discovery(self._uri, web)
-        self._token_endpoint = TokenEndpoint(web, conceal)
+        self._token_endpoint = TokenEndpoint(web, add_secret)
         self._listener: CallbackListener | None = None
         self._warnings = Warnings()
         self._bound = Bound(server_url, settings, issuers, self._warnings)
         self._has_asked = False
 
-    async def run(self, ask: Ask, keep: Keep) -> None:
+    async def run(self, ask: SignInReason, keep: Keep) -> None:
         """Sign in and hand the record to `keep`. Raises `SignInError`."""
         if not ask.widens:
             # Who refuses a token may have moved to another authorization server.
@@ -129,7 +129,7 @@ class SignIn:
         """
         return self._listener.short_address(url) if self._listener else url
 
-    async def _run(self, ask: Ask, keep: Keep) -> None:
+    async def _run(self, ask: SignInReason, keep: Keep) -> None:
         found = await self._discovery.find(ask.resource_metadata)
         problem: SignInError | None = None
         for issuer in self._bound.begin(found, ask.previous):
@@ -153,7 +153,7 @@ class SignIn:
         assert problem is not None  # noqa: S101 - there is always an issuer
         raise problem
 
-    async def _with(self, server: AuthorizationServer, found: Found, ask: Ask, keep: Keep) -> None:
+    async def _with(self, server: AuthorizationServer, found: DiscoveredServers, ask: SignInReason, keep: Keep) -> None:
         """Sign in at one authorization server."""
         self._bound.check(server.issuer)
         wanted = self._scopes(server, found, ask)
@@ -163,7 +163,12 @@ class SignIn:
             await self._by_browser(server, found, wanted, ask, keep)
 
     async def _by_browser(
-        self, server: AuthorizationServer, found: Found, wanted: tuple[str, ...], ask: Ask, keep: Keep
+        self,
+        server: AuthorizationServer,
+        found: DiscoveredServers,
+        wanted: tuple[str, ...],
+        ask: SignInReason,
+        keep: Keep,
     ) -> None:
         """Sign in by the answer that a browser brings to this machine."""
         settings = self._settings
@@ -199,7 +204,12 @@ class SignIn:
             await listener.close()
 
     async def _by_code(
-        self, server: AuthorizationServer, found: Found, wanted: tuple[str, ...], ask: Ask, keep: Keep
+        self,
+        server: AuthorizationServer,
+        found: DiscoveredServers,
+        wanted: tuple[str, ...],
+        ask: SignInReason,
+        keep: Keep,
     ) -> None:
         """Sign in by a code that is typed in anywhere (RFC 8628): nothing comes back to this machine."""
         device_endpoint(server)  # Without it no registration is of any use.
@@ -208,7 +218,7 @@ class SignIn:
             request = DeviceRequest(
                 server=server, client=client, scope=" ".join(wanted), resource=self._resource(found)
             )
-            flow = DeviceSignIn(self._web, self._person, self._conceal, warnings=self._warnings)
+            flow = DeviceSignIn(self._web, self._person, self._add_secret, warnings=self._warnings)
             await self._bound.use(server.issuer)
             try:
                 tokens = await flow.run(request, self._settings.login_timeout)
@@ -241,7 +251,7 @@ class SignIn:
 
     # -- what is asked for
 
-    def _scopes(self, server: AuthorizationServer, found: Found, ask: Ask) -> tuple[str, ...]:
+    def _scopes(self, server: AuthorizationServer, found: DiscoveredServers, ask: SignInReason) -> tuple[str, ...]:
         settings, previous = self._settings, ask.previous
         named = found.resource.scopes_supported if found.resource else None
         wanted = scopes.choose(settings.scope, ask.challenged, named, server.scopes_supported)
@@ -252,19 +262,24 @@ class SignIn:
             wanted = scopes.union(scopes.split(previous.asked), wanted)
         return wanted
 
-    def _resource(self, found: Found) -> str | None:
+    def _resource(self, found: DiscoveredServers) -> str | None:
         option = self._settings.resource
         if option is not None:
             return None if option == "none" else option
         return found.resource.resource if found.resource else self._uri
 
     def _pending(
-        self, server: AuthorizationServer, client: Client, found: Found, redirect_uri: str, wanted: tuple[str, ...]
-    ) -> Pending:
+        self,
+        server: AuthorizationServer,
+        client: Client,
+        found: DiscoveredServers,
+        redirect_uri: str,
+        wanted: tuple[str, ...],
+    ) -> AuthorizationRequest:
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-        self._conceal(state)
-        self._conceal(verifier)
-        return Pending(
+        self._add_secret(state)
+        self._add_secret(verifier)
+        return AuthorizationRequest(
             server=server,
             client=client,
             redirect_uri=redirect_uri,
@@ -279,9 +294,9 @@ class SignIn:
     async def _ask_person(
         self,
         listener: CallbackListener,
-        pending: Pending,
-        found: Found,
-        ask: Ask,
+        pending: AuthorizationRequest,
+        found: DiscoveredServers,
+        ask: SignInReason,
         keep: Keep,
         *,
         is_kept: bool,
@@ -299,7 +314,7 @@ class SignIn:
         name = urlsplit(self._server_url).netloc
         called = found.resource.resource_name if found.resource else ""
         warnings = self._warnings.texts
-        asked = Asked(
+        asked = PromptShown(
             url,
             seconds,
             redirect_uri=pending.redirect_uri,
@@ -339,7 +354,7 @@ class SignIn:
             raise
         arrival.respond(signed_in_page(name, ask.back, called=called))
 
-    async def _complete(self, pending: Pending, answer: Answer, ask: Ask) -> Record:
+    async def _complete(self, pending: AuthorizationRequest, answer: Answer, ask: SignInReason) -> Record:
         server = pending.server
         if isinstance(answer, IssuerMismatch):
             seen = f"'{address(answer.seen)}'" if answer.seen else "no issuer"
@@ -355,15 +370,15 @@ class SignIn:
                 message += f" It was asked for {scopes.named(ask.challenged)}, which the server wants for this request."
             if answer.error in NO_CLIENT:
                 raise ClientUnknown(message, hint="Check --client-id, if you gave it.")
-            raise Refused(message, hint=hint_for(answer.error, heard) or "Try again to start a new sign-in.")
+            raise SignInRefused(message, hint=hint_for(answer.error, heard) or "Try again to start a new sign-in.")
         _logger.info("The browser came back; fetching the token")
-        self._conceal(answer.code)
+        self._add_secret(answer.code)
         await self._bound.use(server.issuer)
         tokens = await self._token_endpoint.exchange(pending, answer.code)
         return new_record(self._server_url, self._settings, pending, tokens, ask.previous)
 
 
-def _client_hint(pending: Pending) -> str:
+def _client_hint(pending: AuthorizationRequest) -> str:
     """What else may be wrong with a client that the user gave: a server shows such an error, and tells nobody else."""
     if pending.client.kind != "static":
         return ""

@@ -6,26 +6,26 @@ import asyncio
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-from bridge.login.web import Reply, Web
+from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth.client import Client, authenticate
 from bridge.oauth.device import DeviceCode, DevicePoll, DeviceRequest, device_token_form
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable, Unreachable
 from bridge.oauth.grants import Tokens, code_form, read_tokens, refresh_form
 from bridge.oauth.record import Record
-from bridge.oauth.request import Pending
+from bridge.oauth.request import AuthorizationRequest
 
 _CODE_TRIES = 3
 _CODE_PAUSE = 1.0
 
 
 class TokenEndpoint:
-    """Asks. Every secret that comes is told to `conceal` before anything else is done with it."""
+    """Asks. Every secret that comes is told to `add_secret` before anything else is done with it."""
 
-    def __init__(self, web: Web, conceal: Callable[[str], None]) -> None:
+    def __init__(self, web: AuthHttpClient, add_secret: Callable[[str], None]) -> None:
         self._web = web
-        self._conceal = conceal
+        self._add_secret = add_secret
 
-    async def exchange(self, pending: Pending, code: str) -> Tokens:
+    async def exchange(self, pending: AuthorizationRequest, code: str) -> Tokens:
         """Tokens for a code, which is sent once (RFC 6749 4.1.2): tried again is only what never left.
 
         Raises `GrantRejected`, `ClientUnknown`, `TokenEndpointUnavailable` or another `SignInError`.
@@ -75,7 +75,7 @@ class TokenEndpoint:
         self._hide(tokens)
         return tokens
 
-    async def _post(self, url: str, client: Client, form: Mapping[str, str]) -> Reply:
+    async def _post(self, url: str, client: Client, form: Mapping[str, str]) -> AuthResponse:
         body, headers = authenticate(client, form)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         return await self._web.post(url, "token endpoint", urlencode(body).encode("ascii"), headers)
@@ -83,4 +83,4 @@ class TokenEndpoint:
     def _hide(self, tokens: Tokens) -> None:
         for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):
             if secret:
-                self._conceal(secret)
+                self._add_secret(secret)

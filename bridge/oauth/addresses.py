@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from bridge.oauth.errors import MetadataError
 from bridge.oauth.reach import ends_in_number
-from bridge.protocol.words import address
+from bridge.protocol.sanitize import address
 
 MAX_URL = 2048
 """Characters."""

@@ -21,7 +21,7 @@ import msgspec
 
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
-from bridge.protocol.words import shown
+from bridge.protocol.sanitize import shown
 
 _MAX_QUERY = 16 * 1024
 _MAX_PARAMETERS = 50

@@ -10,7 +10,7 @@ import base64
 
 from bridge.oauth.document import json_object
 from bridge.oauth.scopes import named, split
-from bridge.protocol.words import address, quoted
+from bridge.protocol.sanitize import address, quoted
 
 _LONGEST_TOKEN = 64 * 1024
 _MOST = 5

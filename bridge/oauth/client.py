@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from bridge.oauth.errors import SignInError
-from bridge.protocol.words import address, quoted
+from bridge.protocol.sanitize import address, quoted
 
 Kind = Literal["static", "document", "dynamic"]
 

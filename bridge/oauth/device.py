@@ -23,10 +23,17 @@ import msgspec
 
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.client import Client
-from bridge.oauth.errors import GrantRejected, MetadataError, Refused, SignInError, TimedOut, TokenEndpointUnavailable
+from bridge.oauth.errors import (
+    GrantRejected,
+    MetadataError,
+    SignInError,
+    SignInRefused,
+    TimedOut,
+    TokenEndpointUnavailable,
+)
 from bridge.oauth.grants import Tokens, heard_in, members_of, read_answer, read_tokens, seconds_of
 from bridge.oauth.metadata import AuthorizationServer
-from bridge.protocol.words import address, with_words
+from bridge.protocol.sanitize import address, with_words
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -128,7 +135,7 @@ def read_device_code(status: int, content_type: str, body: bytes, url: str) -> D
     )
 
 
-class Pause(NamedTuple):
+class PollDelay(NamedTuple):
     """How many seconds to wait now; then ask, or where it `is_last`, give up."""
 
     seconds: float
@@ -152,10 +159,10 @@ class DevicePoll:
         self._unanswered = 0
         self._trouble = ""
 
-    def pause(self, now: float) -> Pause:
+    def pause(self, now: float) -> PollDelay:
         """What to do next."""
         is_last = self._next >= self._ends
-        return Pause(max(0.0, (self._ends if is_last else self._next) - now), is_last)
+        return PollDelay(max(0.0, (self._ends if is_last else self._next) - now), is_last)
 
     def answered(self, status: int, content_type: str, body: bytes, now: float) -> Tokens | None:
         """Tokens, or None where it is to be asked again. Raises as the table above says."""
@@ -201,8 +208,8 @@ class DevicePoll:
             hint=f"Try again; {more}",
         )
 
-    def _refused(self, heard: str) -> Refused:
-        return Refused(
+    def _refused(self, heard: str) -> SignInRefused:
+        return SignInRefused(
             with_words(f"{address(self._request.server.issuer)} did not grant access", heard),
             hint="Try again to start a new sign-in.",
         )

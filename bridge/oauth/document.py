@@ -18,7 +18,7 @@ import msgspec
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
 from bridge.protocol.nesting import is_too_deep
-from bridge.protocol.words import address
+from bridge.protocol.sanitize import address
 
 MAX_BYTES = 512 * 1024
 

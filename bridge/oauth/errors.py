@@ -6,7 +6,7 @@
 | `Unavailable` and those under it | the tokens are kept, and the same is tried later |
 | `ClientUnknown` | a dynamic registration is made anew, once |
 | `GrantRejected` | the stored tokens are cleared, or the person is asked again |
-| `Refused`, `TimedOut` | the host is told, and no tab is opened by itself for a while |
+| `SignInRefused`, `TimedOut` | the host is told, and no tab is opened by itself for a while |
 | any other `SignInError` | the host is told |
 """
 
@@ -39,7 +39,7 @@ class GrantRejected(SignInError):
     """The authorization server refused the code or the refresh token itself (`invalid_grant`, RFC 6749 5.2)."""
 
 
-class Refused(SignInError):
+class SignInRefused(SignInError):
     """The person, or the authorization server, said no (RFC 6749 4.1.2.1, RFC 8628 3.5)."""
 
 

@@ -17,8 +17,8 @@ import msgspec
 
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
-from bridge.oauth.request import Pending
-from bridge.protocol.words import address, quoted, shown, with_words
+from bridge.oauth.request import AuthorizationRequest
+from bridge.protocol.sanitize import address, quoted, shown, with_words
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never stands in a header.
@@ -58,7 +58,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         return "Tokens(...)"
 
 
-def code_form(pending: Pending, code: str) -> dict[str, str]:
+def code_form(pending: AuthorizationRequest, code: str) -> dict[str, str]:
     """The exchange of a code (RFC 6749 4.1.3, RFC 7636 4.5, RFC 8707 2.2)."""
     form = {
         "grant_type": "authorization_code",
@@ -107,7 +107,7 @@ def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expe
 
 
 def heard_in(body: bytes) -> str:
-    """What an error body says in words; empty where it says nothing. To be told, they pass `protocol.words.said`."""
+    """What an error body says in words; empty where it says nothing. To be told, they pass `protocol.sanitize.said`."""
     return _heard(members_of("application/json", body))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from bridge.oauth.claims import claims_of
 from bridge.oauth.document import json_object
-from bridge.protocol.words import shown
+from bridge.protocol.sanitize import shown
 
 _NAMES = ("email", "preferred_username", "name", "sub")
 _LONGEST = 100

@@ -19,7 +19,7 @@ What counts, the first that there is:
   unique to the authorization server that issued them" (Authorization Server Discovery; RFC 6749 2.2): elsewhere the
   identifier is nobody's, or another's.
 - A Client ID Metadata Document is "portable across authorization servers", says the same section, and a dynamic
-  registration is kept under its issuer (`record.client_slot`), so neither can go to another: those are only warned of.
+  registration is kept under its issuer (`record.client_key`), so neither can go to another: those are only warned of.
 - Another client (`--client-id`) is bound anew. Signing out changes nothing; `logout --registration` forgets.
 - Issuers are compared as RFC 8414 3.3 and RFC 9207 2.4 do, as strings. A slash at the end makes another issuer: the
   document that is believed has to name exactly this one, so what is kept is exact as well. Only the user may type it
@@ -36,7 +36,7 @@ import msgspec
 
 from bridge.oauth.errors import SignInError
 from bridge.oauth.record import Record
-from bridge.protocol.words import address
+from bridge.protocol.sanitize import address
 
 _FORMAT = 1
 _LONGEST = 300
@@ -73,7 +73,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str | None = None
 
 
-def issuers_slot(server: str, profile: str) -> str:
+def issuers_key(server: str, profile: str) -> str:
     """Where the issuers of a server and a profile are kept."""
     return f"server-{hashlib.sha256(chr(0).join((server, profile)).encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 

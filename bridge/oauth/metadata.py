@@ -11,7 +11,7 @@ import msgspec
 from bridge.oauth.addresses import authorization_base, check_endpoint
 from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
-from bridge.protocol.words import address, quoted
+from bridge.protocol.sanitize import address, quoted
 
 
 class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):

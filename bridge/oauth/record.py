@@ -147,12 +147,12 @@ def decode_client(data: bytes) -> Client | None:
         return None
 
 
-def tokens_slot(server: str, client: str, resource: str, profile: str) -> str:
+def tokens_key(server: str, client: str, resource: str, profile: str) -> str:
     """Where the record for these settings is kept. They are the user's: what was discovered may change."""
     return f"tokens-{_digest(server, client, resource, profile)}"
 
 
-def client_slot(issuer: str, redirect_uri: str) -> str:
+def client_key(issuer: str, redirect_uri: str) -> str:
     """Where a registration is kept: never shared between issuers, and each redirect URI has its own.
 
     So has a sign-in by a code, which has none: there it is empty.

@@ -35,7 +35,7 @@ class Step(enum.Enum):
     GIVE_UP = enum.auto()
 
 
-class Origin(enum.Enum):
+class TokenSource(enum.Enum):
     """Where the token in use came from."""
 
     STORE = enum.auto()
@@ -43,15 +43,17 @@ class Origin(enum.Enum):
     SIGN_IN = enum.auto()
 
 
-class Held(msgspec.Struct, frozen=True):
+class TokenInUse(msgspec.Struct, frozen=True):
     """The token in use. `accepted` tells whether the server ever took it."""
 
     record: Record | None
-    origin: Origin
+    origin: TokenSource
     accepted: bool
 
 
-def next_step(held: Held, stored: Record | None, *, in_use: bool, lacks: Sequence[str] | None, step_ups: int) -> Step:
+def next_step(
+    held: TokenInUse, stored: Record | None, *, in_use: bool, lacks: Sequence[str] | None, step_ups: int
+) -> Step:
     """Decide. `lacks` are the scopes that a 403 named, None for a 401; `step_ups` counts this request's so far."""
     if not in_use:
         return Step.RETRY
@@ -67,8 +69,8 @@ def next_step(held: Held, stored: Record | None, *, in_use: bool, lacks: Sequenc
         return Step.SIGN_IN if new and step_ups < MAX_STEP_UPS else Step.GIVE_UP
     if record is None or not record.access_token:
         return Step.SIGN_IN
-    if held.origin is Origin.SIGN_IN and not held.accepted:
+    if held.origin is TokenSource.SIGN_IN and not held.accepted:
         return Step.GIVE_UP
-    if held.origin is Origin.REFRESH and not held.accepted:
+    if held.origin is TokenSource.REFRESH and not held.accepted:
         return Step.SIGN_IN
     return Step.REFRESH if record.refresh_token else Step.SIGN_IN

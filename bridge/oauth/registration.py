@@ -21,7 +21,7 @@ from bridge.oauth.grants import heard_in
 from bridge.oauth.issuer_binding import typed
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.scopes import split, union
-from bridge.protocol.words import address, with_words
+from bridge.protocol.sanitize import address, with_words
 
 NAME = "mcp-remote-bridge"
 UNUSED_REDIRECT_URI = "http://localhost/callback"

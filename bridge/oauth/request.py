@@ -13,7 +13,7 @@ from bridge.oauth.metadata import AuthorizationServer
 _GOOGLE = "https://accounts.google.com"
 
 
-class Pending(msgspec.Struct, frozen=True, kw_only=True):
+class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One authorization request on its way: everything its answer is judged by. `verifier` and `state` are secrets."""
 
     server: AuthorizationServer
@@ -29,7 +29,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
         return f"Pending({self.server.issuer!r}, {self.client!r})"
 
 
-def authorization_url(pending: Pending, extra: Iterable[tuple[str, str]] = ()) -> str:
+def authorization_url(pending: AuthorizationRequest, extra: Iterable[tuple[str, str]] = ()) -> str:
     """The URL to open. `extra` are parameters of the user's, which never replace those of the flow.
 
     The endpoint's own query stays (RFC 6749 3.1), but for what is set here: of two parameters with one name the server

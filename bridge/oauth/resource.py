@@ -9,7 +9,7 @@ import msgspec
 from bridge.oauth.addresses import authorization_base, check_endpoint, is_url
 from bridge.oauth.document import Document
 from bridge.oauth.errors import MetadataError
-from bridge.protocol.words import address, shown
+from bridge.protocol.sanitize import address, shown
 
 MAX_SERVERS = 10
 

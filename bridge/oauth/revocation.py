@@ -15,7 +15,7 @@ from typing import NamedTuple
 from bridge.oauth.document import json_object
 from bridge.oauth.grants import read_answer
 from bridge.oauth.record import Record
-from bridge.protocol.words import address, shown
+from bridge.protocol.sanitize import address, shown
 
 LONGEST_RETRY_AFTER = 5.0
 """How long somebody who logs out is kept waiting, in seconds."""

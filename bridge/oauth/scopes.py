@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from bridge.protocol.words import quoted
+from bridge.protocol.sanitize import quoted
 
 OFFLINE = "offline_access"
 

@@ -6,7 +6,7 @@
 | `Mcp-Method` | `method` | every message |
 | `Mcp-Name` | `params.name`, `params.uri` or `params.taskId` | the methods of `mcp.HEADED_METHODS` |
 
-`Mcp-Param-{Name}` is the subject of `era/tool_headers`. Names are written in lower case, as HTTP/2 demands and HTTP/1.1
+`Mcp-Param-{Name}` is the subject of `translate/tool_headers`. Names are written in lower case, as HTTP/2 demands and HTTP/1.1
 does not mind; a server compares them without regard to case.
 """
 
@@ -29,7 +29,7 @@ _PLAIN = r"[!-~](?:[ -~]*[!-~])?"
 _WRAPPING = ("=?base64?", "?=")
 
 
-class _Target(msgspec.Struct, gc=False):
+class _NameTarget(msgspec.Struct, gc=False):
     """What `Mcp-Name` may have to say, of any type; nothing else of the params is looked at."""
 
     name: Raw = Raw()
@@ -41,7 +41,7 @@ class _Target(msgspec.Struct, gc=False):
         return self.task_id if key == "taskId" else self.uri if key == "uri" else self.name
 
 
-_decode_target = msgspec.json.Decoder(_Target).decode
+_decode_target = msgspec.json.Decoder(_NameTarget).decode
 _decode_string = msgspec.json.Decoder(str).decode
 
 
@@ -94,14 +94,14 @@ def string(value: Raw) -> str | None:
         return None
 
 
-def _target(params: Raw) -> _Target:
+def _target(params: Raw) -> _NameTarget:
     try:
         return _decode_target(params)
     except msgspec.ValidationError:
-        return _Target()  # They are no object.
+        return _NameTarget()  # They are no object.
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
         return _decode_target(mended(params))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Target()
+        return _NameTarget()

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol import mcp
-from bridge.protocol.words import shown
+from bridge.protocol.sanitize import shown
 
 _LEAST_MARGIN = 0.5
 _MOST_MARGIN = 3.0
@@ -143,7 +143,7 @@ def _decoded(params: Raw) -> _Client | None:
     try:
         if (client := msgspec.json.decode(params, type=_Params).client) is not None:
             return client
-        _, meta = mcp.stamp(params)
+        _, meta = mcp.add_request_meta(params)
         return msgspec.json.decode(meta, type=_Meta).client if len(meta) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

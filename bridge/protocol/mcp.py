@@ -136,35 +136,35 @@ class _ToolsListResult(msgspec.Struct, frozen=True, gc=False):
     tools: list[_Tool] = []
 
 
-class _Client(msgspec.Struct, frozen=True, gc=False):
+class _ClientInfo(msgspec.Struct, frozen=True, gc=False):
     title: str | None = None
     name: str = ""
 
 
 class _InitializeParams(msgspec.Struct, frozen=True, gc=False):
-    client: _Client | None = msgspec.field(name="clientInfo", default=None)
+    client: _ClientInfo | None = msgspec.field(name="clientInfo", default=None)
 
 
-class _Meta(msgspec.Struct, frozen=True, gc=False):
+class _AnyMeta(msgspec.Struct, frozen=True, gc=False):
     progress_token: Raw = msgspec.field(name="progressToken", default=Raw())
 
 
-class _Params(msgspec.Struct, frozen=True, gc=False):
+class _AnyParams(msgspec.Struct, frozen=True, gc=False):
     """Every member that the bridge reads in any params."""
 
     name: str | None = None
     uri: str | None = None
     request_id: Raw = msgspec.field(name="requestId", default=Raw())
     progress_token: Raw = msgspec.field(name="progressToken", default=Raw())
-    meta: _Meta | None = msgspec.field(name="_meta", default=None)
+    meta: _AnyMeta | None = msgspec.field(name="_meta", default=None)
 
 
-class _Stamp(msgspec.Struct, frozen=True, gc=False):
+class _RequestMeta(msgspec.Struct, frozen=True, gc=False):
     version: Raw = msgspec.field(name=META_VERSION, default=Raw())
 
 
 class _Signature(msgspec.Struct, frozen=True, gc=False):
-    client: _Client | None = msgspec.field(name=META_CLIENT, default=None)
+    client: _ClientInfo | None = msgspec.field(name=META_CLIENT, default=None)
 
 
 class _Carried(msgspec.Struct, frozen=True, gc=False):
@@ -191,9 +191,9 @@ class _VersionsError(msgspec.Struct, frozen=True, gc=False):
 _decode_initialize = msgspec.json.Decoder(InitializeResult).decode
 _decode_tools = msgspec.json.Decoder(_ToolsListResult).decode
 _decode_carried = msgspec.json.Decoder(_Carried).decode
-_decode_stamp = msgspec.json.Decoder(_Stamp).decode
-_decode_params = msgspec.json.Decoder(_Params).decode
-_NO_PARAMS = _Params()
+_decode_stamp = msgspec.json.Decoder(_RequestMeta).decode
+_decode_params = msgspec.json.Decoder(_AnyParams).decode
+_NO_PARAMS = _AnyParams()
 
 
 def initialize_result(result: Raw) -> InitializeResult | None:
@@ -215,14 +215,14 @@ def client_program(params: Raw) -> str:
     return client.name if client else ""
 
 
-def _client(params: Raw) -> _Client | None:
+def _client(params: Raw) -> _ClientInfo | None:
     try:
         return msgspec.json.decode(params, type=_InitializeParams).client
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _shown(client: _Client | None) -> str:
+def _shown(client: _ClientInfo | None) -> str:
     return (client.title or client.name) if client else ""
 
 
@@ -268,7 +268,7 @@ def cancelled_request(params: Raw) -> RequestId | None:
         return None
 
 
-def stamped_version(params: Raw) -> str | None:
+def meta_version(params: Raw) -> str | None:
     """The revision that a request of a modern client names in its `_meta`; None where it names none."""
     version = _version(params)
     try:
@@ -277,13 +277,13 @@ def stamped_version(params: Raw) -> str | None:
         return None
 
 
-def is_stamped(params: Raw) -> bool:
+def has_request_meta(params: Raw) -> bool:
     """Whether a request speaks of its revision, however well, as only those of modern clients do."""
     return len(_version(params)) > 0
 
 
 def _version(params: Raw) -> Raw:
-    _, meta = stamp(params)
+    _, meta = add_request_meta(params)
     try:
         return _decode_stamp(meta).version if len(meta) else Raw()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -299,7 +299,7 @@ def supported_versions(error: Raw) -> list[str]:
     return data.supported if data else []
 
 
-def stamp(params: Raw) -> tuple[Raw, Raw]:
+def add_request_meta(params: Raw) -> tuple[Raw, Raw]:
     """The `requestState` and the `_meta` of a modern request, empty where it has none."""
     try:
         carried = _decode_carried(params) if len(params) else _Carried()
@@ -317,19 +317,19 @@ def _decode_mended(params: Raw) -> _Carried:
         return _Carried()
 
 
-def stamped_client_name(params: Raw) -> str:
+def meta_client_name(params: Raw) -> str:
     """What a modern host calls itself in the `_meta` of a request; empty where it does not say."""
     return _shown(_stamped_client(params))
 
 
-def stamped_client_program(params: Raw) -> str:
+def meta_client_program(params: Raw) -> str:
     """The `name` of `clientInfo` in the `_meta` of a request; or empty."""
     client = _stamped_client(params)
     return client.name if client else ""
 
 
-def _stamped_client(params: Raw) -> _Client | None:
-    _, meta = stamp(params)
+def _stamped_client(params: Raw) -> _ClientInfo | None:
+    _, meta = add_request_meta(params)
     try:
         return msgspec.json.decode(meta, type=_Signature).client if len(meta) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -338,7 +338,7 @@ def _stamped_client(params: Raw) -> _Client | None:
 
 def asking_program(method: str, params: Raw) -> str:
     """The `clientInfo.name` that a request itself bears: `initialize`, or any of a modern host; else empty."""
-    return client_program(params) if method == INITIALIZE else stamped_client_program(params)
+    return client_program(params) if method == INITIALIZE else meta_client_program(params)
 
 
 def discovered_versions(result: Raw) -> list[str] | None:
@@ -368,7 +368,7 @@ def told_progress_token(params: Raw) -> bytes:
     return bytes(_read(params).progress_token)
 
 
-def _read(params: Raw) -> _Params:
+def _read(params: Raw) -> _AnyParams:
     try:
         return _decode_params(params) if len(params) else _NO_PARAMS
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

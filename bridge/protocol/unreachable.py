@@ -1,7 +1,7 @@
 """Why a server cannot be reached, told apart and put into words: the same for every connection the bridge makes.
 
 The rooms that connect say which numbers of the system and which step it was; what they mean, and what is said, stands
-here. What a TLS handshake failed for is in `handshakes`.
+here. What a TLS handshake failed for is in `tls_failures`.
 
 macOS keeps programs from the local network until the user allows it to the app that they belong to, and then says
 EHOSTUNREACH though the network is up (Apple TN3179, Understanding local network privacy; Terminal and what is started
@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from bridge.protocol.words import quoted
+from bridge.protocol.sanitize import quoted
 
 Reason = Literal["unknown-name", "silent-name-service", "refused", "timed-out", "no-route", "local-network", "other"]
 
@@ -71,7 +71,7 @@ _FIREWALL = "A firewall may be dropping the packets, or a proxy may be needed."
 _SCHEME = "Check whether the proxy's URL begins as it should: http://, https:// or socks5://."
 
 
-class Told(NamedTuple):
+class Advice(NamedTuple):
     """A sentence, and what to do."""
 
     message: str
@@ -112,7 +112,7 @@ def _literal(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detail: str = "") -> Told:
+def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detail: str = "") -> Advice:
     """No connection to `where`, a URL or a phrase with one. `host` is the name that was looked up.
 
     `proxy` is the proxy's URL without credentials, where it was the proxy that could not be reached.
@@ -131,7 +131,7 @@ def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detai
     return _told(where, proxy, why, hint)
 
 
-def too_late(step: Step, where: str, host: str, seconds: float, *, proxy: str = "") -> Told:
+def too_late(step: Step, where: str, host: str, seconds: float, *, proxy: str = "") -> Advice:
     """The time was over while `step` was waited for, which had begun `seconds` before; else as `unreachable`."""
     why = _LATE[step].format(host=host, time=duration(seconds))
     check = CHECK_PROXY if proxy else _CHECK
@@ -149,11 +149,11 @@ def duration(seconds: float) -> str:
     return f"{shown} second{'' if shown == '1' else 's'}"
 
 
-def _told(where: str, proxy: str, why: str, hint: str) -> Told:
-    return Told(f"Cannot reach {where}: {f'the proxy {proxy}: ' if proxy else ''}{why}.", hint)
+def _told(where: str, proxy: str, why: str, hint: str) -> Advice:
+    return Advice(f"Cannot reach {where}: {f'the proxy {proxy}: ' if proxy else ''}{why}.", hint)
 
 
-def without_proxy(told: Told, unused: str, scheme: str) -> Told:
+def without_proxy(told: Advice, unused: str, scheme: str) -> Advice:
     """Add to a direct way that led nowhere why the system's own proxy was not used; `unused` is a clause, may be "".
 
     No proxy leads into the local network.
@@ -176,7 +176,7 @@ def proxy_refused(
     wants_sign_in: bool = False,
     schemes: tuple[str, ...] = (),
     signed_in: bool = False,
-) -> Told:
+) -> Advice:
     """A proxy that connects to nothing; `said` is its answer, and begins with its status where it has one.
 
     `may_pass`: it speaks of the server, not of its own rules. `wants_sign_in`: it wants a user and password, or others
@@ -186,7 +186,7 @@ def proxy_refused(
     shown = quoted(said, _MOST_SAID)[1:-1]  # The sentence says whose words they are; links go.
     if schemes and "basic" not in schemes:
         ways = " or ".join(_SCHEMES.get(scheme, scheme[:20]) for scheme in schemes[:4])
-        return Told(
+        return Advice(
             f"Cannot reach {where}: the proxy {proxy} wants a sign-in by {ways}, which the bridge cannot do ({shown}).",
             "Run a local proxy that signs in for you, such as px (NTLM, Kerberos) or cntlm (NTLM), and set HTTPS_PROXY "
             "to its address, http://127.0.0.1:3128 as either comes.",
@@ -199,9 +199,9 @@ def proxy_refused(
         )
         if signed_in:
             hint = "The proxy does not accept the user and password in the proxy's URL: check them."
-    return Told(f"Cannot reach {where}: the proxy {proxy} refused to connect ({shown}).", hint)
+    return Advice(f"Cannot reach {where}: the proxy {proxy} refused to connect ({shown}).", hint)
 
 
-def not_http(where: str, said: str) -> Told:
+def not_http(where: str, said: str) -> Advice:
     """An answer that is no HTTP; `said` is what the library makes of it, with a piece of the answer in it."""
-    return Told(f"The answer of {where} is not HTTP ({quoted(said)}).", CHECK_PORT.format("https"))
+    return Advice(f"The answer of {where} is not HTTP ({quoted(said)}).", CHECK_PORT.format("https"))

@@ -84,7 +84,7 @@ class NotConnected(Exception):
         self.unused = ""
 
 
-class Way:
+class Route:
     """How to reach one origin. `tls` serves the origin, and a proxy that is itself reached over https.
 
     `lookups` are shared by all connections that lead this way. `on_delay`, once set, is told where connecting takes
@@ -129,10 +129,10 @@ class Way:
     async def connect(self, seconds: float, begun: Begun | None = None) -> HttpConnection:
         """Open a connection within so many seconds. Raises `NotConnected`.
 
-        `begun` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
+        `early_connection` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
         """
         if begun is None and self._choose is not None and (proxy := self._choose()) != self.latest.proxy:
-            self.latest = Way(self.origin, proxy, self.tls, self._lookups)
+            self.latest = Route(self.origin, proxy, self.tls, self._lookups)
             self.latest._rebinding = self._rebinding  # The server's place does not change with the proxy.
         self.latest.on_delay = self.on_delay
         return await (self if begun is not None else self.latest)._connect(seconds, begun)

@@ -17,7 +17,7 @@ that ended is replaced too, for as long as the next call is likely:
 
 `warm` counts as a call. Requests that are urgent (streams, notifications) do not count.
 
-Requests that hold a connection have a limit; beyond it a call waits in a queue for `_PLACE_SECONDS` (`NoPlace`).
+Requests that hold a connection have a limit; beyond it a call waits in a queue for `_PLACE_SECONDS` (`NoFreeConnection`).
 Urgent ones, a cancellation among them, neither count nor wait.
 """
 
@@ -31,7 +31,7 @@ from typing import Any
 
 import h11
 
-from bridge.remote.connecting import NotConnected, Way
+from bridge.remote.connecting import NotConnected, Route
 from bridge.remote.http1 import HttpConnection
 from bridge.remote.reuse import KEPT_UNANNOUNCED, kept_seconds
 
@@ -45,14 +45,14 @@ _SHORTEST_WARMTH = 10.0
 _LONGEST_WARMTH = 60.0
 
 
-class NoPlace(Exception):
+class NoFreeConnection(Exception):
     """As many requests as there may be are without an answer; none ended in the time that a call waits for a place."""
 
 
 class Connections:
     """Lends connections that lead one way. `connect_timeout` in seconds."""
 
-    def __init__(self, way: Way, connect_timeout: float) -> None:
+    def __init__(self, way: Route, connect_timeout: float) -> None:
         self.way = way
         self._connect_timeout = connect_timeout
         self._idle: list[HttpConnection] = []
@@ -72,7 +72,7 @@ class Connections:
     # -- lending
 
     async def take(self, *, urgent: bool) -> HttpConnection:
-        """Lend a connection. Raises `NotConnected`, and `NoPlace` where too many are lent and it is not urgent."""
+        """Lend a connection. Raises `NotConnected`, and `NoFreeConnection` where too many are lent and it is not urgent."""
         if not urgent:
             if self._lent >= self._most or self._places:
                 await self._place()
@@ -299,7 +299,7 @@ class Connections:
                 await place
         except TimeoutError as problem:
             if place.cancelled():
-                raise NoPlace(f"{self._lent} requests are without an answer") from problem
+                raise NoFreeConnection(f"{self._lent} requests are without an answer") from problem
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self._leave()

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class Credential(NamedTuple):
-    """The value of the `Authorization` header, None for none. Each change of it has a new `serial`."""
+    """The value of the `CredentialSource` header, None for none. Each change of it has a new `serial`."""
 
     serial: int
     header: bytes | None
@@ -19,7 +19,7 @@ class Credential(NamedTuple):
 ANONYMOUS = Credential(0, None)
 
 
-class Refusal(NamedTuple):
+class AuthRefusal(NamedTuple):
     """A 401, or a 403 for want of scope (RFC 6750 3.1).
 
     `challenges` are the values of `WWW-Authenticate`; `said` is what the body says; `lacks` are the scopes of a 403,
@@ -38,7 +38,7 @@ class Refusal(NamedTuple):
     peer: str = ""
 
 
-class Authorization(Protocol):
+class CredentialSource(Protocol):
     """Who gives credentials. Its errors are `BridgeError`s."""
 
     def ready(self) -> Credential | None:
@@ -50,5 +50,5 @@ class Authorization(Protocol):
     def accepted(self, credential: Credential) -> None:
         """The server took it."""
 
-    async def refused(self, refusal: Refusal) -> None:
+    async def refused(self, refusal: AuthRefusal) -> None:
         """Come back when the request is worth sending again."""

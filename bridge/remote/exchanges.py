@@ -12,8 +12,8 @@ Every wait in this room has an end. The host's cancel ends all of them; besides:
 | the body of an error | `_read` | 10 s in all, then its status counts alone |
 | the body of a refused token | `responses` | 5 s, then the head counts alone |
 | the body of a redirect | `responses` | 1 s, then the connection is closed |
-| a turn to read on while others hold much | `budget` | who goes first is ended if it brings nothing for 30 s |
-| the host taking what lies in the output | `budget` | the host: reading, or closing its end |
+| a turn to read on while others hold much | `buffer_limit` | who goes first is ended if it brings nothing for 30 s |
+| the host taking what lies in the output | `buffer_limit` | the host: reading, or closing its end |
 | a token | `credentials` | the sign-in's own ends |
 """
 
@@ -31,17 +31,17 @@ import h11
 
 from bridge.errors import BridgeError
 from bridge.protocol import mcp
+from bridge.protocol.sanitize import address
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
-from bridge.protocol.words import address
-from bridge.remote import refused
-from bridge.remote.budget import Budget
-from bridge.remote.connecting import NotConnected, Way, origin_of
-from bridge.remote.connections import Connections, NoPlace
+from bridge.remote import exchange_refused
+from bridge.remote.buffer_limit import BufferLimit
+from bridge.remote.connecting import NotConnected, Route, origin_of
+from bridge.remote.connections import Connections, NoFreeConnection
 from bridge.remote.cookies import Cookies
-from bridge.remote.credentials import ANONYMOUS, Authorization, Credential, Refusal
+from bridge.remote.credentials import ANONYMOUS, AuthRefusal, Credential, CredentialSource
+from bridge.remote.exchange_refused import ExchangeRefused
 from bridge.remote.http1 import Header, HttpConnection, Stalled
 from bridge.remote.redirects import Redirects
-from bridge.remote.refused import Refused
 from bridge.remote.responses import MAX_PAGE_BYTES, Head, decoded, retry_after, said_by, skip
 from bridge.session.events import (
     BodyReceived,
@@ -110,7 +110,7 @@ class Remote:
         headers: tuple[Header, ...],
         connections: Connections,
         *,
-        authorization: Authorization | None = None,
+        authorization: CredentialSource | None = None,
         emit: Callable[[Event], None],
         clear: Callable[[], Awaitable[None]],
     ) -> None:
@@ -121,7 +121,7 @@ class Remote:
         self._authorization = authorization
         self._emit = emit
         self._cookies = Cookies()
-        self._budget = Budget(_MAX_UNFINISHED_BYTES, clear)
+        self._buffer_limit = BufferLimit(_MAX_UNFINISHED_BYTES, clear)
         self._redirects = Redirects(self._origin)
         self._has_connected = False
         connections.way.on_delay = self._delayed
@@ -137,7 +137,9 @@ class Remote:
                 except _UploadBroke as problem:
                     uploads += 1
                     if uploads == _MAX_UPLOADS:
-                        raise refused.broken_upload(self._named(url), len(request.body or b""), uploads) from problem
+                        raise exchange_refused.broken_upload(
+                            self._named(url), len(request.body or b""), uploads
+                        ) from problem
                     continue
                 if outcome is None:
                     return
@@ -145,14 +147,14 @@ class Remote:
                     url = outcome
                     redirects += 1
                     if redirects > _MAX_REDIRECTS:
-                        raise refused.circle(self._url)
+                        raise exchange_refused.circle(self._url)
                     continue
                 refusals += 1
                 step_ups += outcome.lacks is not None
                 if refusals > _MAX_REFUSALS:
-                    raise refused.token_after_token(self._named(url), outcome.said)
+                    raise exchange_refused.token_after_token(self._named(url), outcome.said)
                 await self._recover(outcome)
-        except Refused as refusal:
+        except ExchangeRefused as refusal:
             self._emit(ExchangeFailed(request.exchange, refusal.cause, refusal.sent, refusal.message, refusal.hint))
 
     async def connect(self) -> None:
@@ -185,7 +187,7 @@ class Remote:
             self._has_connected = True
             self._emit(Connected())
 
-    async def _attempt(self, request: RemoteRequest, url: str, step_ups: int) -> str | Refusal | None:
+    async def _attempt(self, request: RemoteRequest, url: str, step_ups: int) -> str | AuthRefusal | None:
         """Send to `url`; return where to send instead, or why it was refused; None when the exchange is over."""
         named = self._named(url)
         credential = await self._credential()
@@ -194,8 +196,8 @@ class Remote:
         except NotConnected as problem:
             self._emit(ExchangeFailed(request.exchange, *self._explained(problem, named)))
             return None
-        except NoPlace as problem:
-            raise refused.no_place(named, problem) from problem
+        except NoFreeConnection as problem:
+            raise exchange_refused.no_place(named, problem) from problem
         self._connected()
         response: h11.Response | None = None
         head: Head | None = None
@@ -217,24 +219,24 @@ class Remote:
             return None
         except EventTooLarge as problem:
             connection.abort()
-            raise refused.too_large(named, problem) from problem
+            raise exchange_refused.too_large(named, problem) from problem
         except zlib.error as problem:
-            raise refused.not_decompressed(named) from problem
+            raise exchange_refused.not_decompressed(named) from problem
         except (OSError, h11.ProtocolError) as problem:
             if isinstance(problem, Stalled):
-                raise refused.stalled(named, problem) from problem
+                raise exchange_refused.stalled(named, problem) from problem
             is_upload = isinstance(problem, OSError) and connection.was_slow and not connection.sent
             if is_upload and response is None and not self._explained(problem, named).definite:
                 raise _UploadBroke from problem
             self._broken(request, named, problem, head, sent=connection.sent)
             return None
         finally:
-            self._budget.release(request.exchange)
+            self._buffer_limit.release(request.exchange)
             self._connections.give_back(connection, response, urgent=request.urgent)
 
     def _refusal(
         self, request: RemoteRequest, url: str, head: Head, credential: Credential, step_ups: int
-    ) -> Refusal | None:
+    ) -> AuthRefusal | None:
         """Whether the response refuses the credential; nobody signs in merely to end a session."""
         status = head.status
         if self._authorization is None or request.method == b"DELETE":
@@ -255,15 +257,15 @@ class Remote:
                 return None
             challenge = bearer_challenge(parsed)
             lacks = scopes_of(challenge) if challenge else ()
-        return Refusal(self._named(url), status, challenges, "", credential, lacks, step_ups, request.quiet)
+        return AuthRefusal(self._named(url), status, challenges, "", credential, lacks, step_ups, request.quiet)
 
-    async def _recover(self, refusal: Refusal) -> None:
+    async def _recover(self, refusal: AuthRefusal) -> None:
         """Wait until the request is worth sending again."""
         assert self._authorization is not None  # noqa: S101 - else nothing counts as a refusal
         try:
             await self._authorization.refused(refusal)
         except BridgeError as problem:
-            raise refused.no_token(problem) from problem
+            raise exchange_refused.no_token(problem) from problem
 
     async def _credential(self) -> Credential:
         if self._authorization is None:
@@ -273,10 +275,10 @@ class Remote:
             try:
                 credential = await self._authorization.obtain()
             except BridgeError as problem:
-                raise refused.no_token(problem) from problem
+                raise exchange_refused.no_token(problem) from problem
         return credential
 
-    def _head(self, request: RemoteRequest, url: str, credential: Credential, way: Way) -> tuple[bytes, list[Header]]:
+    def _head(self, request: RemoteRequest, url: str, credential: Credential, way: Route) -> tuple[bytes, list[Header]]:
         parts = urlsplit(url)
         path = parts.path or "/"
         target = path + (f"?{parts.query}" if parts.query else "")
@@ -302,7 +304,7 @@ class Remote:
         streams = head.is_stream
         session_id = head.first(mcp.SESSION_ID)
         if session_id is not None and not (0 < len(session_id) <= _LONGEST_SESSION_ID and _is_visible(session_id)):
-            raise refused.bad_session_id(self._named(url))
+            raise exchange_refused.bad_session_id(self._named(url))
         if _logger.isEnabledFor(logging.DEBUG):
             kind = excerpt(head.first(b"content-type") or b"no content", 60)
             _logger.debug("%d: %s %s: %d, %s", request.exchange, request.method.decode(), url, head.status, kind)
@@ -326,12 +328,12 @@ class Remote:
         async for chunk in decoded(head, connection):
             for event in decoder.feed(chunk):
                 self._emit(EventReceived(exchange, event))
-            await self._budget.wait_for_host(exchange)
+            await self._buffer_limit.wait_for_host(exchange)
             held = decoder.held
             if held:
-                await self._budget.hold(exchange, held, connection.abort)
+                await self._buffer_limit.hold(exchange, held, connection.abort)
             elif was_held:
-                self._budget.release(exchange)
+                self._buffer_limit.release(exchange)
             was_held = held
         self._emit(StreamClosed(exchange, "the server closed the stream"))
 
@@ -352,8 +354,8 @@ class Remote:
             _check_size(size)
             if is_page and size > MAX_PAGE_BYTES:
                 break
-            await self._budget.hold(exchange, size, connection.abort)
-        await self._budget.wait_for_host(exchange)
+            await self._buffer_limit.hold(exchange, size, connection.abort)
+        await self._buffer_limit.wait_for_host(exchange)
         wait = retry_after(head.first(b"retry-after"), time.time())
         self._emit(BodyReceived(exchange, status, content_type, body, wait))
 

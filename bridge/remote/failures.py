@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import h11
 
-from bridge.protocol import handshakes, unreachable
+from bridge.protocol import tls_failures, unreachable
 from bridge.protocol.system_errors import numbers_of
-from bridge.protocol.unreachable import Reason, Told
+from bridge.protocol.unreachable import Advice, Reason
 from bridge.remote.connecting import NotConnected
 from bridge.remote.http1 import Disconnected, NotHttp
 from bridge.remote.proxy import ProxyRefused
@@ -40,7 +40,7 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
         return _not_connected(problem, url, proxy)
     if isinstance(problem, TimeoutError):
         return Explanation(Cause.LOST, True, f"{url} did not answer in time.", "")
-    if isinstance(problem, ssl.SSLError) and (told := handshakes.client_refused(_reason_of(problem), url)):
+    if isinstance(problem, ssl.SSLError) and (told := tls_failures.client_refused(_reason_of(problem), url)):
         return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
     if isinstance(problem, NotHttp) and (told := _other_protocol(problem.beginning, url)):
         return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
@@ -51,12 +51,12 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
     return Explanation(Cause.LOST, True, f"The connection to {url} was lost.", "Try again.")
 
 
-def _other_protocol(beginning: bytes, url: str) -> Told | None:
+def _other_protocol(beginning: bytes, url: str) -> Advice | None:
     """What answered instead of HTTP/1.1, where that is known; it understood no request then."""
-    if handshakes.answers_in_tls(beginning):
-        return handshakes.tls_only(url)
-    if handshakes.answers_in_http2(beginning):
-        return handshakes.http2_only(url, "it answered with an HTTP/2 frame")
+    if tls_failures.answers_in_tls(beginning):
+        return tls_failures.tls_only(url)
+    if tls_failures.answers_in_http2(beginning):
+        return tls_failures.http2_only(url, "it answered with an HTTP/2 frame")
     return None
 
 
@@ -89,7 +89,7 @@ def _not_connected(failure: NotConnected, url: str, proxy: str | None) -> Explan
     return Explanation(Cause.UNREACHABLE, False, *told, definite=reason in _DEFINITE)
 
 
-def _without_proxy(told: Told, failure: NotConnected, url: str) -> Told:
+def _without_proxy(told: Advice, failure: NotConnected, url: str) -> Advice:
     return unreachable.without_proxy(told, failure.unused, urlsplit(url).scheme)
 
 
@@ -112,14 +112,14 @@ def _reason(problem: Exception) -> Reason:
 
 def _no_tls(problem: ssl.SSLError, where: str) -> Explanation:
     if isinstance(problem, ssl.SSLCertVerificationError):
-        told = handshakes.untrusted(where, *handshakes.verdict_of(problem))
+        told = tls_failures.untrusted(where, *tls_failures.verdict_of(problem))
         return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
-    told, lasts = handshakes.failed(_reason_of(problem), where, _plain(problem))
+    told, lasts = tls_failures.failed(_reason_of(problem), where, _plain(problem))
     return Explanation(Cause.UNTRUSTED if lasts else Cause.UNREACHABLE, False, *told, definite=lasts)
 
 
 def _reason_of(problem: ssl.SSLError) -> str:
-    return handshakes.reason_of(getattr(problem, "reason", None), str(problem))
+    return tls_failures.reason_of(getattr(problem, "reason", None), str(problem))
 
 
 def _plain(problem: BaseException) -> str:

@@ -18,7 +18,7 @@ from bridge.remote.reuse import may_serve
 from bridge.remote.wire import Wire
 
 if TYPE_CHECKING:
-    from bridge.remote.connecting import Way
+    from bridge.remote.connecting import Route
 
 Header = tuple[bytes, bytes]
 
@@ -51,14 +51,14 @@ class NotHttp(h11.RemoteProtocolError):
 class HttpConnection:
     """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used.
 
-    `way` is the one by which `Way.connect` made it. `was_lent` tells whether there was a request on it; `sent` whether
+    `way` is the one by which `Route.connect` made it. `was_lent` tells whether there was a request on it; `sent` whether
     all of the last was handed to the system, and the server may have got it; `was_slow` whether its body was too large
     to be handed over at once.
     """
 
     def __init__(self, wire: Wire) -> None:
         self.expires = 0.0
-        self.way: Way | None = None
+        self.way: Route | None = None
         self.was_lent = False
         self.sent = False
         self.was_slow = False

@@ -46,7 +46,7 @@ def system_lookup(host: str, port: int) -> list[Address]:
     return socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
 
 
-class _Question:
+class _Lookup:
     """A lookup under way. `answer` becomes the addresses, or what the lookup raised."""
 
     def __init__(self, asked_at: float, answer: asyncio.Future[list[Address] | OSError | ValueError]) -> None:
@@ -60,7 +60,7 @@ class Lookups:
     def __init__(self, resolve: Resolve = system_lookup, seconds: float = LOOKUP_SECONDS) -> None:
         self._seconds = seconds
         self._resolve = resolve
-        self._questions: dict[tuple[str, int], list[_Question]] = {}
+        self._questions: dict[tuple[str, int], list[_Lookup]] = {}
 
     async def addresses(self, host: str, port: int) -> list[Address]:
         """The addresses of a host, at least one. Raises OSError (`NameServiceSilent` among them) and ValueError."""
@@ -84,19 +84,19 @@ class Lookups:
                 raise NameServiceSilent(loop.time() - oldest)
             await asyncio.wait(open_ones, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
-    def _asked(self, host: str, port: int) -> list[_Question]:
+    def _asked(self, host: str, port: int) -> list[_Lookup]:
         """All questions for this name, among them one that was asked just now where that makes sense."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         questions = self._questions.setdefault((host, port), [])
         is_recent = any(now - question.asked_at < self._seconds for question in questions)
         if not is_recent and len(questions) < MOST_UNANSWERED:
-            question = _Question(now, loop.create_future())
+            question = _Lookup(now, loop.create_future())
             questions.append(question)
             self._ask(question, host, port, loop)
         return list(questions)
 
-    def _ask(self, question: _Question, host: str, port: int, loop: asyncio.AbstractEventLoop) -> None:
+    def _ask(self, question: _Lookup, host: str, port: int, loop: asyncio.AbstractEventLoop) -> None:
         def ask() -> None:
             answer: list[Address] | OSError | ValueError
             try:
@@ -109,9 +109,7 @@ class Lookups:
 
         threading.Thread(target=ask, name="lookup", daemon=True).start()
 
-    def _answered(
-        self, question: _Question, name: tuple[str, int], answer: list[Address] | OSError | ValueError
-    ) -> None:
+    def _answered(self, question: _Lookup, name: tuple[str, int], answer: list[Address] | OSError | ValueError) -> None:
         questions = self._questions[name]
         questions.remove(question)
         if not questions:

@@ -122,17 +122,17 @@ def may_change(environ: Mapping[str, str], platform: str | None = None) -> bool:
     return (platform or sys.platform) in WITH_SETTINGS and not _proxy_variables(environ)
 
 
-class _Target(NamedTuple):
+class _ProxyTarget(NamedTuple):
     scheme: str
     host: str
     port: int
 
 
-def _target(url: str) -> _Target:
+def _target(url: str) -> _ProxyTarget:
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     host = ascii_host(parts.hostname or "").removesuffix(".")
-    return _Target(scheme, host, parts.port or _DEFAULT_PORTS.get(scheme, 0))
+    return _ProxyTarget(scheme, host, parts.port or _DEFAULT_PORTS.get(scheme, 0))
 
 
 def _readable(value: str) -> Proxy | None:

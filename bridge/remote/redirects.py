@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
-from bridge.protocol.words import address
-from bridge.remote import refused
+from bridge.protocol.sanitize import address
+from bridge.remote import exchange_refused
 from bridge.remote.connecting import Origin, origin_of
 from bridge.remote.responses import Head
 
@@ -47,9 +47,9 @@ class Redirects:
         except ValueError:
             target, same = location.decode("latin-1"), False
         if not same:
-            raise refused.other_origin(named, status, address(target))
+            raise exchange_refused.other_origin(named, status, address(target))
         if status == _SEE_OTHER:
-            raise refused.see_other(named)
+            raise exchange_refused.see_other(named)
         if status in _PERMANENT and len(self._moved) < _MAX_MOVES:
             self._moved[url] = target
         return target

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from bridge.protocol import handshakes
+from bridge.protocol import tls_failures
 from bridge.remote.http1 import Disconnected, Header, HttpConnection, NotHttp
 from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.remote.responses import Head, said_by
@@ -69,7 +69,7 @@ async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
         response = await http.request(b"CONNECT", target, ((b"host", target), *authorization(proxy)), None, None)
     except h11.RemoteProtocolError as problem:
         beginning = problem.beginning if isinstance(problem, NotHttp) else b""
-        what = "it speaks TLS: its URL should begin with https://" if handshakes.answers_in_tls(beginning) else ""
+        what = "it speaks TLS: its URL should begin with https://" if tls_failures.answers_in_tls(beginning) else ""
         raise ProxyRefused(what or f"its answer is not HTTP: {problem}") from problem
     status = response.status_code
     if 200 <= status < 300:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from bridge.protocol.jsonrpc import Notification, Response
 from bridge.session import response_cache
-from bridge.session.answers import Answers
 from bridge.session.calls import Call
 from bridge.session.commands import DropResponses, FindResponse, KeepResponse
+from bridge.session.delivery import Delivery
 from bridge.session.events import ResponseFound
 from bridge.session.faults import Fault
-from bridge.session.ledger import Exchange, Ledger
-from bridge.session.response_cache import Kept, Question, ResponseCache
+from bridge.session.response_cache import CachedResult, CacheQuery, ResponseCache
+from bridge.session.session_state import Exchange, SessionState
 
 
 class CachedCalls:
@@ -23,35 +23,35 @@ class CachedCalls:
 
     def __init__(
         self,
-        ledger: Ledger,
-        answers: Answers,
+        state: SessionState,
+        answers: Delivery,
         cache: ResponseCache,
         send: Callable[[Call], None],
         *,
         asks_anyway: bool = False,
     ) -> None:
-        self._ledger = ledger
-        self._answers = answers
+        self._state = state
+        self._delivery = answers
         self._cache = cache
         self._send = send
         self._asks_anyway = asks_anyway
 
-    def submit(self, call: Call, question: Question) -> None:
+    def submit(self, call: Call, question: CacheQuery) -> None:
         """Answer a call from what is kept, or send it."""
         lookup = call.lookup = call.exchange = Lookup(self, call, question)
-        number = self._ledger.begin(lookup)
-        self._ledger.commands.append(FindResponse(number, question))
+        number = self._state.begin(lookup)
+        self._state.commands.append(FindResponse(number, question))
 
     def found(self, lookup: Lookup, event: ResponseFound) -> None:
         """What is kept was looked through."""
         call, kind, kept = lookup.call, lookup.question.kind, None if self._asks_anyway else event.kept
         call.exchange = None
         lookup.asked_as = event.asked_as
-        seconds = self._cache.freshness(kind, kept, event.time, self._ledger.now) if kept else 0.0
+        seconds = self._cache.freshness(kind, kept, event.time, self._state.now) if kept else 0.0
         if kept is None or not (seconds and self._serve(call, kept, seconds)):
             lookup.age = event.time - kept.received_at if kept else 0.0
             lookup.stale = kept if lookup.age < response_cache.STALE_FOR else None
-            lookup.sent_at = self._ledger.now
+            lookup.sent_at = self._state.now
             self._send(call)
 
     def makes_do(self, call: Call, fault: Fault) -> bool:
@@ -63,8 +63,8 @@ class CachedCalls:
         if not self._serve(call, kept, 0.0):
             return False
         minutes = max(lookup.age, 0.0) / 60
-        what = f"{call.request.method} was answered with what {self._ledger.url} said {minutes:.0f} minutes ago"
-        self._ledger.report(self._cache.level(), f"{what}, for it gives no answer now: {fault.message}")
+        what = f"{call.request.method} was answered with what {self._state.url} said {minutes:.0f} minutes ago"
+        self._state.report(self._cache.level(), f"{what}, for it gives no answer now: {fault.message}")
         return True
 
     def answered(self, call: Call, response: Response) -> None:
@@ -74,17 +74,19 @@ class CachedCalls:
             return
         self.keep(lookup.question, response, lookup.asked_as, lookup.sent_at, lookup.stale)
 
-    def keep(self, question: Question, response: Response, asked_as: int, sent_at: float, before: Kept | None) -> None:
+    def keep(
+        self, question: CacheQuery, response: Response, asked_as: int, sent_at: float, before: CachedResult | None
+    ) -> None:
         """Keep an answer to a request that was sent at `sent_at`, if it may be kept; `before`: the one there was."""
         hints = response_cache.hints_of(response.result)
         if hints is None or self._cache.has_changed_since(question.kind, sent_at):
             kept = None
         else:
-            kept = Kept(bytes(response.result), 0.0, hints.ttl, hints.is_private)
+            kept = CachedResult(bytes(response.result), 0.0, hints.ttl, hints.is_private)
         is_same = before is not None and response_cache.is_same_list(before, response.result)
         starts_anew = not is_same and (before is not None or not question.is_page)
         if kept is not None or before is not None:
-            self._ledger.commands.append(KeepResponse(question, kept, asked_as, starts_anew))
+            self._state.commands.append(KeepResponse(question, kept, asked_as, starts_anew))
 
     def refused(self, call: Call, code: int | None) -> None:
         """The server answered a call with an error."""
@@ -94,7 +96,7 @@ class CachedCalls:
         elif isinstance(lookup, Lookup) and lookup.question.is_page:
             self._drop((lookup.question.kind,))  # The cursor is no good any more (Interaction with Pagination).
         elif isinstance(lookup, Lookup) and lookup.stale is not None:
-            self._ledger.commands.append(KeepResponse(lookup.question, None, lookup.asked_as))
+            self._state.commands.append(KeepResponse(lookup.question, None, lookup.asked_as))
 
     def heard(self, note: Notification) -> None:
         """The server told something."""
@@ -102,15 +104,15 @@ class CachedCalls:
             self._drop(kinds)
 
     def _drop(self, kinds: tuple[str, ...]) -> None:
-        self._cache.changed(kinds, self._ledger.now)
-        self._ledger.commands.append(DropResponses(kinds))
+        self._cache.changed(kinds, self._state.now)
+        self._state.commands.append(DropResponses(kinds))
 
-    def _serve(self, call: Call, kept: Kept, seconds: float) -> bool:
+    def _serve(self, call: Call, kept: CachedResult, seconds: float) -> bool:
         answer = response_cache.answer_from(kept, call.request.raw_id, seconds)
         if answer is None or not isinstance(call.lookup, Lookup):
             return False
         call.lookup.is_served = True
-        self._answers.finish(call, answer)
+        self._delivery.finish(call, answer)
         return True
 
 
@@ -121,11 +123,11 @@ class Lookup(Exchange):
     `sent_at`: when the server was asked instead. `is_served`: the host's answer is not the server's own.
     """
 
-    def __init__(self, cached: CachedCalls, call: Call, question: Question) -> None:
+    def __init__(self, cached: CachedCalls, call: Call, question: CacheQuery) -> None:
         self.call = call
         self.question = question
         self.asked_as = 0
-        self.stale: Kept | None = None
+        self.stale: CachedResult | None = None
         self.age = 0.0
         self.sent_at = 0.0
         self.is_served = False

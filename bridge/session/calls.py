@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets, Request, RequestId
 from bridge.session.cursor import Cursor
-from bridge.session.ledger import Exchange
+from bridge.session.session_state import Exchange
 
 _MAX_TOOLS = 10_000
 _MAX_CALLS = 4096
@@ -19,18 +19,18 @@ class Batch:
 
     def __init__(self, expected: int, answers: list[Octets]) -> None:
         self._expected = expected
-        self._answers = answers
+        self._delivery = answers
 
     def add(self, answer: Octets | None) -> bytes | None:
         """Take an answer, None for a request that will get none; return the line once it is complete."""
         self._expected -= 1
         if answer is not None:
-            self._answers.append(answer)
+            self._delivery.append(answer)
         return self.line() if self._expected <= 0 else None
 
     def line(self) -> bytes | None:
         """Everything so far as one line, or None where there is nothing to say."""
-        return b"[%b]" % b",".join(self._answers) if self._answers else None
+        return b"[%b]" % b",".join(self._delivery) if self._delivery else None
 
 
 class Call:

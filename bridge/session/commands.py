@@ -11,7 +11,7 @@ from bridge.session.events import TimerKey
 from bridge.session.faults import Fault
 
 if TYPE_CHECKING:
-    from bridge.session.response_cache import Kept, Question
+    from bridge.session.response_cache import CachedResult, CacheQuery
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -37,7 +37,7 @@ class Deliver(msgspec.Struct, frozen=True, gc=False):
     request: Request | None = None
 
 
-class Remember(msgspec.Struct, frozen=True, gc=False):
+class SaveEras(msgspec.Struct, frozen=True, gc=False):
     """Keep, across restarts, which eras the server speaks; none: forget it."""
 
     eras: frozenset[str]
@@ -80,7 +80,7 @@ class Abandon(msgspec.Struct, frozen=True, gc=False):
     exchange: int
 
 
-class Settle(msgspec.Struct, frozen=True, gc=False):
+class DrainStream(msgspec.Struct, frozen=True, gc=False):
     """Nothing more is expected of a stream: let the server end it, for a moment, so its connection can serve again."""
 
     exchange: int
@@ -108,7 +108,7 @@ class Connect(msgspec.Struct, frozen=True, gc=False):
     """Open a connection and keep it for the next request; `Connected` or `ConnectFailed` tells what came of it."""
 
 
-class SignIn(msgspec.Struct, frozen=True, gc=False):
+class OpenSignIn(msgspec.Struct, frozen=True, gc=False):
     """The person at the host wants to sign in now: ask him, and open a browser even if one was opened before."""
 
 
@@ -116,7 +116,7 @@ class FindResponse(msgspec.Struct, frozen=True, gc=False):
     """Look for a kept answer to `question`; `ResponseFound` tells what there is."""
 
     exchange: int
-    question: Question
+    question: CacheQuery
 
 
 class KeepResponse(msgspec.Struct, frozen=True, gc=False):
@@ -126,8 +126,8 @@ class KeepResponse(msgspec.Struct, frozen=True, gc=False):
     another list.
     """
 
-    question: Question
-    kept: Kept | None
+    question: CacheQuery
+    kept: CachedResult | None
     asked_as: int
     starts_anew: bool = False
 
@@ -148,17 +148,17 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 Command = (
     SendToHost
     | Deliver
-    | Remember
+    | SaveEras
     | Post
     | OpenStream
     | EndSession
     | Abandon
-    | Settle
+    | DrainStream
     | SetTimer
     | CancelTimer
     | DropConnections
     | Connect
-    | SignIn
+    | OpenSignIn
     | FindResponse
     | KeepResponse
     | DropResponses

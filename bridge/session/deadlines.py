@@ -5,15 +5,15 @@ from __future__ import annotations
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Notification
 from bridge.session.calls import Call
-from bridge.session.ledger import Ledger
+from bridge.session.session_state import SessionState
 
 
 class Deadlines:
     """Sets one timer a call, and sets it again on progress (MCP, Lifecycle, Timeouts). `seconds` None: no deadline."""
 
-    def __init__(self, ledger: Ledger, seconds: float | None) -> None:
+    def __init__(self, state: SessionState, seconds: float | None) -> None:
         self.seconds = seconds
-        self._ledger = ledger
+        self._state = state
         self._by_token: dict[bytes, Call] = {}
 
     def start(self, call: Call) -> None:
@@ -28,7 +28,7 @@ class Deadlines:
     def renew(self, call: Call) -> None:
         """Count from now."""
         if self.seconds is not None:
-            self._ledger.set_timer("deadline", call.number, self.seconds)
+            self._state.set_timer("deadline", call.number, self.seconds)
 
     def progress(self, notification: Notification) -> None:
         """Count anew for the call whose progress is told."""
@@ -38,5 +38,5 @@ class Deadlines:
     def stop(self, call: Call) -> None:
         """The call is over."""
         if self.seconds is not None:
-            self._ledger.cancel_timer("deadline", call.number)
+            self._state.cancel_timer("deadline", call.number)
             self._by_token.pop(call.progress_token, None)

@@ -11,7 +11,7 @@ from bridge.protocol.jsonrpc import Message, Octets
 from bridge.protocol.sse import ServerSentEvent
 
 if TYPE_CHECKING:
-    from bridge.session.response_cache import Kept
+    from bridge.session.response_cache import CachedResult
 
 TimerKey = tuple[str, int]
 """Which timer: what it is for, and the number of the call or exchange it belongs to (0 for the session's own)."""
@@ -176,12 +176,12 @@ class ResponseFound(msgspec.Struct, frozen=True, gc=False):
     """
 
     exchange: int
-    kept: Kept | None
+    kept: CachedResult | None
     time: float
     asked_as: int = 0
 
 
-class Woke(msgspec.Struct, frozen=True, gc=False):
+class SystemResumed(msgspec.Struct, frozen=True, gc=False):
     """The machine slept for about `seconds`: no connection from before can be trusted."""
 
     seconds: float
@@ -205,5 +205,5 @@ Event = (
     | SignInShown
     | SignInEnded
     | ResponseFound
-    | Woke
+    | SystemResumed
 )

@@ -11,7 +11,7 @@ import msgspec
 from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets, Request
-from bridge.protocol.words import quoted, shown, with_words
+from bridge.protocol.sanitize import quoted, shown, with_words
 
 SHUTDOWN = "shutdown"
 """The kind of what is told at the end of a run; the host wants no more then."""
@@ -87,7 +87,7 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 def server_words(body: Octets) -> str:
     """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty.
 
-    They are the server's own, so what a host is told of them passes `protocol.words.said` first.
+    They are the server's own, so what a host is told of them passes `protocol.sanitize.said` first.
     """
     error = _error_body(body)
     if error is None:

@@ -8,7 +8,7 @@ out", whatever it has to say. So, until the first connection:
 | a definite failure: connection refused, no such name, certificate | at once | nothing |
 | a failure that may pass: no network, no route | after `FIRST_SECONDS` | the bridge goes on trying to connect |
 | nothing at all: the connection hangs | after `FIRST_SECONDS`, with what is waited for | the same |
-| a connection comes about | by the server; from now on `patience` holds | |
+| a connection comes about | by the server; from now on `retry_window` holds | |
 
 A host that asks again finds the connection that was opened meanwhile, or is answered by the same table, with what has
 happened since it asked.
@@ -41,7 +41,7 @@ from bridge.session.events import (
     TimerFired,
 )
 from bridge.session.faults import Fault, not_connected
-from bridge.session.ledger import back_off
+from bridge.session.session_state import back_off
 
 FIRST_SECONDS = 4.0
 """How long the host's requests wait for the first connection; less where the host is known to give up before."""
@@ -57,13 +57,13 @@ class FirstContact:
     """Watches the events of a run until a connection has come about; `is_over` from then on.
 
     `do(command)` has something done; `fail(event)` tells every machine to answer what waits with the event's fault;
-    `waits()` tells whether the host waits for an answer; `now()` is the time in seconds. `patience` in seconds.
+    `waits()` tells whether the host waits for an answer; `now()` is the time in seconds. `retry_window` in seconds.
     """
 
     def __init__(
         self,
         url: str,
-        patience: float,
+        retry_window: float,
         *,
         do: Callable[[Command], None],
         fail: Callable[[NeverConnected], None],
@@ -72,7 +72,7 @@ class FirstContact:
     ) -> None:
         self.is_over = False
         self._url = url
-        self._patience = patience
+        self._retry_window = retry_window
         self._do = do
         self._fail = fail
         self._waits = waits
@@ -146,7 +146,7 @@ class FirstContact:
         if not self._is_trying:
             self._is_trying = True
             self._attempts = 0
-            self._tries_until = self._now() + self._patience
+            self._tries_until = self._now() + self._retry_window
             self._do(Connect())
 
     def _try_later(self, event: ConnectFailed) -> None:

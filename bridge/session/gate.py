@@ -26,7 +26,7 @@ EARLY_METHODS = mcp.LIST_METHODS | {mcp.PING}
 """Requests that a server may be asked twice, and whose answer no note of the host's changes."""
 
 
-class Waiting(Protocol):
+class GateEntry(Protocol):
     """Something on its way up."""
 
     def go(self) -> None:
@@ -46,9 +46,9 @@ class Gate:
         self.knows_early = knows_early
         self._is_open = True
         self._is_ajar = False
-        self._held: deque[Waiting] = deque()
+        self._held: deque[GateEntry] = deque()
 
-    def submit(self, item: Waiting) -> None:
+    def submit(self, item: GateEntry) -> None:
         """Send an item as soon as the gate is open."""
         if self._is_open:
             item.go()

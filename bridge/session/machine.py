@@ -7,19 +7,19 @@ Every wait in this room has an owner and an end:
 | the first requests of a run | a connection | `FirstContact` | after 4 s, earlier for hosts that give up earlier |
 | what the host says, answers in doubt | the server's era | `ServerEra` | after 4 s without an answer |
 | a call that was sent | its answer | the host | when it cancels; `--request-timeout`; the connection's end |
-| a call | a connection, a throttling server | `Sending` | with patience (30 s), twice that where the server throttles |
-| a call whose stream ended | the next try to resume it | `Sending` | after 30 s at most (`pauses`) |
-| a call that is resumed | a stream, then its answer | `Sending`, the host | with patience; as a call that was sent |
-| a call answered 202 | its answer on another stream | `Sending` | after 300 s |
-| all that goes up, at the gate | `initialized` taken | `Opening` | after 5 s |
-| the same | a session opened again | `Opening` | 5 s after patience; then it is refused |
-| the same | the endpoint of HTTP+SSE | `Legacy` | after 10 s; where the stream does not open, with patience |
-| a modern host's requests on a legacy server | the standing stream | `Listening` | after 1 s |
-| the standing stream | what the server has to say | `Listening` | with the session; its pauses after 60 s (`pauses`) |
+| a call | a connection, a throttling server | `Requests` | with patience (30 s), twice that where the server throttles |
+| a call whose stream ended | the next try to resume it | `Requests` | after 30 s at most (`reconnect_delay`) |
+| a call that is resumed | a stream, then its answer | `Requests`, the host | with patience; as a call that was sent |
+| a call answered 202 | its answer on another stream | `Requests` | after 300 s |
+| all that goes up, at the gate | `initialized` taken | `Handshake` | after 5 s |
+| the same | a session opened again | `Handshake` | 5 s after patience; then it is refused |
+| the same | the endpoint of HTTP+SSE | `HttpSse` | after 10 s; where the stream does not open, with patience |
+| a modern host's requests on a legacy server | the standing stream | `GetStream` | after 1 s |
+| the standing stream | what the server has to say | `GetStream` | with the session; its pauses after 60 s (`reconnect_delay`) |
 | a subscription | its acknowledgment | `Subscriptions` | with patience; if it had one, when the host cancels |
-| a note, what is set up again | being taken | `Notes`, `Opening` | after 30 s of silence; goes again within patience |
-| a stream that has said its all | its end | `Ledger.settle` | a second later |
-| a lane no longer used | its last answers | `Lanes` | when they are given, or its place is needed |
+| a note, what is set up again | being taken | `OneWayMessages`, `Handshake` | after 30 s of silence; goes again within patience |
+| a stream that has said its all | its end | `SessionState.settle` | a second later |
+| a upstream no longer used | its last answers | `Upstreams` | when they are given, or its place is needed |
 
 While a person is asked to sign in, none of these is late. What is being waited for when the run ends is answered.
 """
@@ -28,19 +28,19 @@ from __future__ import annotations
 
 import abc
 
-from bridge.session.answers import Answers
 from bridge.session.calls import Calls
 from bridge.session.commands import Command
+from bridge.session.delivery import Delivery
 from bridge.session.events import Event, NeverConnected, SignInEnded, SignInStarted
 from bridge.session.faults import Fault
-from bridge.session.ledger import Ledger
+from bridge.session.session_state import SessionState
 
 
 class ServerMachine(abc.ABC):
     """Takes events until it is closed. `_signing_in`: a person is being asked, and nothing is given up meanwhile."""
 
-    def __init__(self, ledger: Ledger, calls: Calls) -> None:
-        self._ledger = ledger
+    def __init__(self, state: SessionState, calls: Calls) -> None:
+        self._state = state
         self._calls = calls
         self._closed = False
         self._signing_in = False
@@ -52,25 +52,25 @@ class ServerMachine(abc.ABC):
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
-        ledger = self._ledger
-        ledger.now = now
+        state = self._state
+        state.now = now
         if not self._closed:
             self._dispatch(event)
-        commands, ledger.commands = ledger.commands, []
+        commands, state.commands = state.commands, []
         return commands
 
     @abc.abstractmethod
     def _dispatch(self, event: Event) -> None:
         """Act on an event."""
 
-    def _on_never_connected(self, event: NeverConnected, answers: Answers) -> None:
+    def _on_never_connected(self, event: NeverConnected, answers: Delivery) -> None:
         """Answer what waits: the host would not wait any longer. What was not sent yet is not sent any more."""
         for call in self._calls:
             exchange = call.exchange
             answers.fail(call, Fault("unreachable", event.message, event.hint))
-            self._ledger.abandon(exchange)
+            self._state.abandon(exchange)
 
     def _on_sign_in(self, event: SignInStarted | SignInEnded) -> None:
         self._signing_in = isinstance(event, SignInStarted)
         for call in self._calls:
-            call.sent_at = self._ledger.now  # The person's time is not the server's.
+            call.sent_at = self._state.now  # The person's time is not the server's.

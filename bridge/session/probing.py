@@ -41,7 +41,7 @@ _FOR_THE_HOST = frozenset(
 )
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class ProbeResult(msgspec.Struct, frozen=True):
     """`eras` are those the server speaks; empty where nothing can be said, for the reason in `fault`.
 
     `is_kept`: what came says so itself, and may be relied on the next time.
@@ -52,16 +52,16 @@ class Verdict(msgspec.Struct, frozen=True):
     fault: Fault | None = None
 
 
-FOR_NOW = Verdict(frozenset({LEGACY}))
+FOR_NOW = ProbeResult(frozenset({LEGACY}))
 
 
 def probe(raw_id: bytes, asked_by: Request | None) -> Request:
     """The request, in the name of the host that sent `asked_by`."""
     if asked_by is not None and asked_by.method == mcp.INITIALIZE:
-        from bridge.era.legacy_host import LegacyHost
+        from bridge.translate.upgrade.legacy_host import LegacyHost
 
         # As it is asked in this host's name later on, so that what is kept of the answer serves then.
-        return writing.request(raw_id, mcp.DISCOVER, LegacyHost(asked_by).stamped(Raw()))
+        return writing.request(raw_id, mcp.DISCOVER, LegacyHost(asked_by).with_request_meta(Raw()))
     meta: writing.Members = {}
     if asked_by is not None:
         meta = writing.members(writing.members(asked_by.params).get("_meta", Raw()))
@@ -73,10 +73,10 @@ def probe(raw_id: bytes, asked_by: Request | None) -> Request:
 
 def asks_the_same(request: Request) -> bool:
     """Whether a host asks for itself what `probe` asks in its name, so that one answer does for both."""
-    return request.method == mcp.DISCOVER and mcp.stamped_version(request.params) == mcp.MODERN_VERSIONS[0]
+    return request.method == mcp.DISCOVER and mcp.meta_version(request.params) == mcp.MODERN_VERSIONS[0]
 
 
-def judge(answer: Deliver) -> Verdict:
+def judge(answer: Deliver) -> ProbeResult:
     """What the answer to the probe means; see the table above."""
     if answer.fault is not None:
         return _judge_fault(answer.fault)
@@ -85,7 +85,7 @@ def judge(answer: Deliver) -> Verdict:
     if answer.message.is_error:
         return _judge_error(faults.error_code(answer.line), answer.message.error)
     versions = mcp.discovered_versions(answer.message.result)
-    return FOR_NOW if versions is None else Verdict(_eras(versions), is_kept=True)
+    return FOR_NOW if versions is None else ProbeResult(_eras(versions), is_kept=True)
 
 
 def is_doubtful(deliver: Deliver, era: str) -> bool:
@@ -129,7 +129,7 @@ def is_proof(deliver: Deliver, era: str) -> bool:
     return request.method == mcp.INITIALIZE and _opened(answer)
 
 
-def stamped(initialize: Request) -> Request:
+def with_request_meta(initialize: Request) -> Request:
     """`initialize` with what each modern request says, so that a server of either era understands what is asked.
 
     One that knows only modern versions then refuses it as an unsupported version, and not as a malformed request.
@@ -144,7 +144,7 @@ def stamped(initialize: Request) -> Request:
     return writing.request(initialize.raw_id, initialize.method, msgspec.json.encode(params))
 
 
-def is_stamps_fault(deliver: Deliver) -> bool:
+def is_request_meta_fault(deliver: Deliver) -> bool:
     """Whether a server may have failed on the stamp of an `initialize`: not where it was not reached, or is not there.
 
     One that answers 404, 405 or 410, and with no error of JSON-RPC, has not looked at what it was sent.
@@ -161,20 +161,20 @@ def _opened(answer: Response) -> bool:
     return result is not None and result.protocol_version not in mcp.MODERN_VERSIONS
 
 
-def _judge_fault(fault: Fault) -> Verdict:
+def _judge_fault(fault: Fault) -> ProbeResult:
     if _is_refusal(fault.status):
         return _judge_error(fault.code, Raw())
     if fault.kind in _FOR_THE_HOST or fault.status in _NEVER_A_VERDICT:
-        return Verdict(frozenset(), fault=fault)
+        return ProbeResult(frozenset(), fault=fault)
     return FOR_NOW
 
 
-def _judge_error(code: int | None, error: Raw) -> Verdict:
+def _judge_error(code: int | None, error: Raw) -> ProbeResult:
     if code == mcp.UNSUPPORTED_VERSION:
-        return Verdict(_eras(mcp.supported_versions(error)), is_kept=True)
+        return ProbeResult(_eras(mcp.supported_versions(error)), is_kept=True)
     if code == INTERNAL_ERROR:
         return FOR_NOW
-    return Verdict(frozenset({MODERN if code in mcp.MODERN_ERRORS else LEGACY}), is_kept=True)
+    return ProbeResult(frozenset({MODERN if code in mcp.MODERN_ERRORS else LEGACY}), is_kept=True)
 
 
 def _is_refusal(status: int | None) -> bool:

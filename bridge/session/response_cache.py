@@ -76,7 +76,7 @@ _RETRIED = {"inputResponses", "requestState"}
 _MAY_PASS = frozenset({"unreachable", "no-answer", "timeout"})
 
 
-class Question(msgspec.Struct, frozen=True):
+class CacheQuery(msgspec.Struct, frozen=True):
     """What a request asks for, of a `kind` as in `KINDS`. Equal requests have an equal `key`.
 
     `is_page`: it is for a page of a list that goes on there, and not for its first.
@@ -87,7 +87,7 @@ class Question(msgspec.Struct, frozen=True):
     key: bytes
 
 
-class Kept(msgspec.Struct, frozen=True):
+class CachedResult(msgspec.Struct, frozen=True):
     """A result as the server sent it, `received_at` in Unix seconds, fresh for `ttl` seconds from then."""
 
     result: bytes
@@ -126,7 +126,7 @@ class ResponseCache:
         """Whether answers of this kind that were asked for at `since` may be out of date."""
         return self._changed_at.get(kind, -math.inf) >= since
 
-    def freshness(self, kind: str, kept: Kept, time: float, now: float) -> float:
+    def freshness(self, kind: str, kept: CachedResult, time: float, now: float) -> float:
         """For how many seconds more an answer is fresh; 0: it is stale. `time` in Unix seconds is `now`, monotonic."""
         age = time - kept.received_at
         if not -_SKEW <= age < kept.ttl or self.has_changed_since(kind, now - max(age, 0.0)):
@@ -139,7 +139,7 @@ class ResponseCache:
         return level
 
 
-def question_of(request: Request) -> Question | None:
+def cache_query_of(request: Request) -> CacheQuery | None:
     """What a request asks for; None where no answer to it may be kept."""
     kind = KINDS.get(request.method)
     if kind is None or len(request.params) > _LONGEST_QUESTION:
@@ -154,7 +154,7 @@ def question_of(request: Request) -> Question | None:
         key = msgspec.json.encode([request.method, params], order="deterministic")
     except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError):
         return None
-    return Question(kind, params.get("cursor") is not None, key)
+    return CacheQuery(kind, params.get("cursor") is not None, key)
 
 
 def hints_of(result: Raw) -> Hints | None:
@@ -173,7 +173,7 @@ def hints_of(result: Raw) -> Hints | None:
     return Hints(min(ttl / 1000, LONGEST), bytes(said.scope) != b'"public"')
 
 
-def answer_from(kept: Kept, raw_id: bytes, seconds: float) -> Response | None:
+def answer_from(kept: CachedResult, raw_id: bytes, seconds: float) -> Response | None:
     """The answer to the request with this id, fresh for so many seconds more; None where what was kept is damaged.
 
     A host counts `ttlMs` from when it gets the answer, so it is told what is left of it; all else is as it came.
@@ -190,7 +190,7 @@ def answer_from(kept: Kept, raw_id: bytes, seconds: float) -> Response | None:
     return answer
 
 
-def is_same_list(kept: Kept, result: Raw) -> bool:
+def is_same_list(kept: CachedResult, result: Raw) -> bool:
     """Whether a page is as it was, but for its hints."""
     before, after = writing.members(kept.result), writing.members(result)
     names = (before.keys() | after.keys()) - {"ttlMs", "cacheScope", "_meta"}

@@ -10,7 +10,7 @@ Nothing is asked that the host's own first message asks anyway:
 | the same | anything else | `server/discover`; the message waits | its answer |
 | known | anything | it, as that era has it | an answer that speaks against it is held, and `server/discover` asked |
 
-The stamp (`probing.stamped`) is what a modern server has to find in each request. Nearly all servers take no notice of
+The stamp (`probing.with_request_meta`) is what a modern server has to find in each request. Nearly all servers take no notice of
 it. Some do: they know no such version in a header, or take what is stamped for modern. So a stamped `initialize` that
 is refused goes once more as it came, unless the server turns out to be modern and nothing else.
 """
@@ -22,14 +22,14 @@ from collections.abc import Callable
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Message, Request, Response
 from bridge.session import probing
-from bridge.session.commands import CancelTimer, Deliver, Remember, SetTimer
-from bridge.session.lane import Desk, Lane
-from bridge.session.lanes import Lanes
-from bridge.session.probing import LEGACY, MODERN, PROBE_SECONDS, UNASKED, Eras, Verdict
+from bridge.session.commands import CancelTimer, Deliver, SaveEras, SetTimer
+from bridge.session.probing import LEGACY, MODERN, PROBE_SECONDS, UNASKED, Eras, ProbeResult
+from bridge.session.upstream import RouterContext, Upstream
+from bridge.session.upstreams import Upstreams
 
 PROBE_TIMER = ("probe", 0)
 
-Settled = Callable[[Verdict, Request | None, Response | None], None]
+Settled = Callable[[ProbeResult, Request | None, Response | None], None]
 
 _DOUBT_SECONDS = 30.0
 _PROBE_ID = b'"mcp-remote-bridge/probe"'
@@ -44,9 +44,11 @@ class ServerEra:
     `is_fixed`: the eras are the user's word, and never doubted.
     """
 
-    def __init__(self, desk: Desk, lanes: Lanes, eras: Eras, settled: Settled, *, is_fixed: bool) -> None:
-        self._desk = desk
-        self._lanes = lanes
+    def __init__(
+        self, context: RouterContext, upstreams: Upstreams, eras: Eras, settled: Settled, *, is_fixed: bool
+    ) -> None:
+        self._context = context
+        self._upstreams = upstreams
         self._settled = settled
         self._is_fixed = is_fixed
         self._is_guess = False
@@ -54,7 +56,7 @@ class ServerEra:
         self.is_assumed = False
         self._is_modern_unasked = UNASKED in eras
         self._doubted_at: float | None = None
-        self._probe: Lane | None = None
+        self._probe: Upstream | None = None
         self._asked_by: Request | None = None
         self._signing_in = False
         self.eras = eras - {UNASKED}
@@ -70,7 +72,7 @@ class ServerEra:
         return not self.eras or self._is_modern_unasked
 
     @property
-    def wants_stamp(self) -> bool:
+    def wants_request_meta(self) -> bool:
         """Whether `initialize` shall show what the server is, so that a modern one must be able to understand it."""
         return self.is_assumed or (self._is_guess and self._is_modern_unasked)
 
@@ -85,43 +87,43 @@ class ServerEra:
     def ask(self, asked_by: Request | None) -> None:
         """Probe the server, in the name of the host that sent `asked_by`."""
         self._asked_by = asked_by
-        self._probe = self._lanes.probing(lambda _, deliver: self._take(deliver))
-        self._desk.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
+        self._probe = self._upstreams.probing(lambda _, deliver: self._take(deliver))
+        self._context.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
         self._probe.host(probing.probe(_PROBE_ID, asked_by))
 
-    def is_in_doubt(self, lane: Lane, deliver: Deliver) -> bool:
-        """Learn from an answer of `lane`; True where it must not go to the host before the server has been asked again.
+    def is_in_doubt(self, upstream: Upstream, deliver: Deliver) -> bool:
+        """Learn from an answer of `upstream`; True where it must not go to the host before the server has been asked again.
 
         Where `is_asked` is False then, that was not necessary: it is known already.
         """
         if self._is_fixed or deliver.request is None:
             return False
-        if (lane.era == LEGACY or self.may_be_modern) and probing.is_proof(deliver, lane.era):
-            self._prove(lane.era)
+        if (upstream.era == LEGACY or self.may_be_modern) and probing.is_proof(deliver, upstream.era):
+            self._prove(upstream.era)
             return False
-        if lane.era == MODERN and self.may_be_modern and self._probe is not None:
+        if upstream.era == MODERN and self.may_be_modern and self._probe is not None:
             return True  # It went up beside the question.
-        if not (probing.is_doubtful(deliver, lane.era) or self._failed_on_stamp(deliver)):
+        if not (probing.is_doubtful(deliver, upstream.era) or self._failed_on_stamp(deliver)):
             return False
-        if self.eras and lane.era not in self.eras:
+        if self.eras and upstream.era not in self.eras:
             return True  # It was sent before that was known.
-        if self.is_assumed and lane.era == LEGACY:
+        if self.is_assumed and upstream.era == LEGACY:
             self._learn(frozenset({MODERN}))
             return True
         if self._probe is None:
-            is_recent = self._doubted_at is not None and self._desk.now - self._doubted_at <= _DOUBT_SECONDS
+            is_recent = self._doubted_at is not None and self._context.now - self._doubted_at <= _DOUBT_SECONDS
             if is_recent and not self.may_be_modern:
                 return False
             if not self.may_be_modern:  # Else nothing was known that could be doubted.
-                self._doubted_at = self._desk.now
+                self._doubted_at = self._context.now
             self.ask(deliver.request)
-        self._has_refused |= lane.era == LEGACY
+        self._has_refused |= upstream.era == LEGACY
         return True
 
     def _failed_on_stamp(self, deliver: Deliver) -> bool:
         """Whether a server that nothing is known of may have failed on the stamp of `initialize`."""
         opens = deliver.request is not None and deliver.request.method == mcp.INITIALIZE
-        return opens and self._is_guess and self._is_modern_unasked and probing.is_stamps_fault(deliver)
+        return opens and self._is_guess and self._is_modern_unasked and probing.is_request_meta_fault(deliver)
 
     def signing_in(self, begins: bool) -> None:
         """A person is asked to sign in, or no more: meanwhile nothing is late."""
@@ -130,7 +132,7 @@ class ServerEra:
     def on_silence(self) -> None:
         """The server takes its time."""
         if self._signing_in:
-            self._desk.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
+            self._context.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
         elif self._probe is not None:
             self._probe.give_up()
             self._settle(probing.FOR_NOW)
@@ -142,27 +144,27 @@ class ServerEra:
 
     def _take(self, deliver: Deliver) -> None:
         if deliver.request is not None and self._probe is not None:
-            self._desk.do(CancelTimer(PROBE_TIMER))
+            self._context.do(CancelTimer(PROBE_TIMER))
             self._settle(probing.judge(deliver), deliver.message)
 
     def _prove(self, era: str) -> None:
         """An answer to the host's has shown that the server speaks this era."""
         if era == MODERN and self.may_be_modern:
             if self._probe is not None:
-                self._desk.do(CancelTimer(PROBE_TIMER))
+                self._context.do(CancelTimer(PROBE_TIMER))
                 self._probe.give_up()
-            self._settle(Verdict(frozenset({MODERN}), is_kept=True))
+            self._settle(ProbeResult(frozenset({MODERN}), is_kept=True))
         elif era == LEGACY and (self._is_guess or self.is_assumed):
             self._learn(self.eras | {UNASKED} if self._is_modern_unasked else self.eras)
 
-    def _settle(self, verdict: Verdict, answer: Message | None = None) -> None:
+    def _settle(self, verdict: ProbeResult, answer: Message | None = None) -> None:
         if self._probe is not None:
-            self._lanes.drop(self._probe)
+            self._upstreams.drop(self._probe)
         self._probe = None
         asked_by, self._asked_by = self._asked_by, None
         if verdict.is_kept:
             if self._is_guess and LEGACY in verdict.eras:
-                self._doubted_at = self._desk.now  # It has just said so: a refusal by then is one.
+                self._doubted_at = self._context.now  # It has just said so: a refusal by then is one.
             is_assumed = LEGACY not in verdict.eras and not self._has_refused
             self._learn(verdict.eras | {LEGACY} if is_assumed else verdict.eras)
             self.is_assumed = is_assumed
@@ -176,7 +178,7 @@ class ServerEra:
     def _learn(self, eras: Eras) -> None:
         """Take this for true, and keep it across restarts."""
         if eras - {UNASKED} != self.eras or (UNASKED in eras) != self._is_modern_unasked or self._is_guess:
-            self._desk.do(Remember(eras))
+            self._context.do(SaveEras(eras))
         self.eras = eras - {UNASKED}
         self._is_modern_unasked = UNASKED in eras
         self._is_guess = self.is_assumed = False

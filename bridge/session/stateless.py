@@ -10,7 +10,7 @@ that do no harm, the closing of a stream where stdio has `notifications/cancelle
 | a `tools/list` with tools that break the rules of `x-mcp-header` | they are left out, with a warning |
 | anything else | it goes to the host |
 
-What may be kept is looked up before it is asked for (`cached_calls`), and the tools are asked for ahead (`early_list`).
+What may be kept is looked up before it is asked for (`cached_calls`), and the tools are asked for ahead (`tools_prefetch`).
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from bridge.era.tool_headers import ToolHeaders
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Notification, Request, Response
 from bridge.session import faults
-from bridge.session.answers import Answers
 from bridge.session.cached_calls import CachedCalls, Lookup
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Deliver, DropConnections, Post
 from bridge.session.deadlines import Deadlines
-from bridge.session.early_list import EarlyList
+from bridge.session.delivery import Delivery
 from bridge.session.events import (
     Event,
     HostClosed,
@@ -38,24 +36,26 @@ from bridge.session.events import (
     NeverConnected,
     SignInEnded,
     SignInStarted,
+    SystemResumed,
     TimerFired,
     TimerKey,
-    Woke,
 )
 from bridge.session.faults import Fault
 from bridge.session.gate import Gate
-from bridge.session.ledger import Exchange, Ledger
 from bridge.session.machine import ServerMachine
-from bridge.session.relisting import Relisting
-from bridge.session.response_cache import ResponseCache, question_of
-from bridge.session.sending import Outgoing, Sending
+from bridge.session.requests import Outgoing, Requests
+from bridge.session.response_cache import ResponseCache, cache_query_of
+from bridge.session.session_state import Exchange, SessionState
 from bridge.session.subscriptions import Subscriptions
+from bridge.session.tool_refresh import ToolRefresh
+from bridge.session.tools_prefetch import ToolsPrefetch
+from bridge.translate.tool_headers import ToolHeaders
 
 _WHILE_SIGNING_IN = 30.0
 
 
 class Stateless(ServerMachine):
-    """The state machine. `patience` and `request_timeout` in seconds; `request_timeout` None means no limit.
+    """The state machine. `retry_window` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
     `is_own`: it asks for the bridge itself, which wants the server's own answer, and for which none is no failure.
     `cache`: what is known of kept answers; None: none are kept.
@@ -64,19 +64,19 @@ class Stateless(ServerMachine):
     def __init__(
         self,
         url: str,
-        patience: float,
+        retry_window: float,
         request_timeout: float | None,
         redact: Callable[[str], str] = str,
-        lane: int = 0,
+        upstream: int = 0,
         *,
         is_own: bool = False,
         cache: ResponseCache | None = None,
     ) -> None:
-        ledger = Ledger(url, redact, lane)
-        super().__init__(ledger, Calls(resumable=False))
-        self._deadlines = Deadlines(ledger, request_timeout)
-        self._answers = Answers(
-            ledger,
+        state = SessionState(url, redact, upstream)
+        super().__init__(state, Calls(resumable=False))
+        self._deadlines = Deadlines(state, request_timeout)
+        self._delivery = Delivery(
+            state,
             self._calls,
             self._deadlines,
             self._on_answer,
@@ -86,33 +86,33 @@ class Stateless(ServerMachine):
             makes_do=self._makes_do,
             heard=self._heard,
         )
-        self._sending = Sending(
-            ledger,
+        self._requests = Requests(
+            state,
             Gate(),
             self._calls,
-            self._answers,
+            self._delivery,
             self._deadlines,
-            patience,
+            retry_window,
             outgoing=self._outgoing,
             session_gone=lambda _: None,
             rescue=self._rescue,
             other_way=lambda: False,
         )
-        self._subscriptions = Subscriptions(ledger, self._answers, patience, self._fresh_id, self._heard)
-        self._relisting = Relisting(ledger, self._answers, self._fresh_id, self._learn_tools, self._again)
+        self._subscriptions = Subscriptions(state, self._delivery, retry_window, self._fresh_id, self._heard)
+        self._tool_refresh = ToolRefresh(state, self._delivery, self._fresh_id, self._learn_tools, self._again)
         self._tool_headers = ToolHeaders()
         self._other_versions: dict[str, str] = {}
         self._last_id = 0
         self._cached: CachedCalls | None = None
-        self._early: EarlyList | None = None
+        self._early: ToolsPrefetch | None = None
         if cache is not None:
-            self._cached = CachedCalls(ledger, self._answers, cache, self._sending.submit, asks_anyway=is_own)
+            self._cached = CachedCalls(state, self._delivery, cache, self._requests.submit, asks_anyway=is_own)
         if cache is not None and self._cached is not None and not is_own:
-            self._early = EarlyList(ledger, self._answers, cache, self._cached, self._fresh_id, self._is_awaited)
+            self._early = ToolsPrefetch(state, self._delivery, cache, self._cached, self._fresh_id, self._is_awaited)
         self._is_connected = is_own  # Only what the host is connected to is told.
 
     @property
-    def set_up(self) -> list[Request]:
+    def restorable(self) -> list[Request]:
         """See `Machine`: here each request says it all."""
         return []
 
@@ -121,23 +121,23 @@ class Stateless(ServerMachine):
         return id_ in self._calls or id_ in self._subscriptions
 
     def _dispatch(self, event: Event) -> None:
-        if self._ledger.take(event):
+        if self._state.take(event):
             return
         if isinstance(event, HostMessage):
             self._host_message(event.message)
         elif isinstance(event, TimerFired):
-            if timer := self._ledger.timer_fired(event.timer):
+            if timer := self._state.timer_fired(event.timer):
                 self._on_timer(timer)
         elif isinstance(event, SignInStarted | SignInEnded):
             self._on_sign_in(event)
             self._subscriptions.be_patient()
             if self._early is not None and isinstance(event, SignInStarted):
                 self._early.end()
-        elif isinstance(event, Woke):
-            self._ledger.commands.append(DropConnections())
+        elif isinstance(event, SystemResumed):
+            self._state.commands.append(DropConnections())
             self._subscriptions.refresh()
         elif isinstance(event, NeverConnected):
-            self._on_never_connected(event, self._answers)
+            self._on_never_connected(event, self._delivery)
             if self._early is not None:
                 self._early.end()
         elif isinstance(event, HostClosed):
@@ -149,7 +149,7 @@ class Stateless(ServerMachine):
         if isinstance(message, Request):
             self._host_request(message)
         elif isinstance(message, Response):
-            self._ledger.report("debug", "an answer of the host's was dropped: a stateless server asks nothing")
+            self._state.report("debug", "an answer of the host's was dropped: a stateless server asks nothing")
         elif message.method == mcp.CANCELLED:
             self._cancel(message)
         else:
@@ -164,8 +164,8 @@ class Stateless(ServerMachine):
             self._refuse(request, "The method or protocol version cannot stand in an HTTP header.")
         elif self._calls.is_full or (is_listening and self._subscriptions.is_full):
             fault = faults.too_many(len(self._calls))
-            self._ledger.commands.append(
-                Deliver(fault.error_line(request.raw_id, self._ledger.url), None, request.id, fault, request)
+            self._state.commands.append(
+                Deliver(fault.error_line(request.raw_id, self._state.url), None, request.id, fault, request)
             )
         elif is_listening:
             self._subscriptions.begin(request, headers)
@@ -177,8 +177,8 @@ class Stateless(ServerMachine):
 
     def _submit(self, call: Call) -> None:
         """Have a call answered, by the server or from what is kept of it."""
-        if self._cached is None or (question := question_of(call.request)) is None:
-            self._sending.submit(call)
+        if self._cached is None or (question := cache_query_of(call.request)) is None:
+            self._requests.submit(call)
             return
         if self._early is None or not self._early.claims(call, question):
             self._cached.submit(call, question)
@@ -196,7 +196,7 @@ class Stateless(ServerMachine):
             self._cached.heard(note)
 
     def _refuse(self, request: Request, why: str) -> None:
-        self._ledger.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
+        self._state.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
 
     def _cancel(self, note: Notification) -> None:
         """Closing its stream is what cancels a request over HTTP (Streamable HTTP, Cancellation)."""
@@ -204,50 +204,50 @@ class Stateless(ServerMachine):
         if id_ is not None and id_ in self._subscriptions:
             self._subscriptions.cancel(id_)
         elif call := self._calls.get(id_):
-            self._answers.withdraw(call)
+            self._delivery.withdraw(call)
 
     def _post_note(self, note: Notification) -> None:
         """The core protocol has none to send; an extension may."""
-        headers = request_headers(mcp.stamped_version(note.params) or mcp.MODERN_VERSIONS[0], note.method, note.params)
+        headers = request_headers(mcp.meta_version(note.params) or mcp.MODERN_VERSIONS[0], note.method, note.params)
         if headers is not None:
-            number = self._ledger.begin(Exchange())
-            self._ledger.commands.append(Post(number, note.line, headers, urgent=True))
+            number = self._state.begin(Exchange())
+            self._state.commands.append(Post(number, note.line, headers, urgent=True))
 
     def _close(self) -> None:
         """Answer what can still be answered, and let go of everything."""
         self._closed = True
-        ledger = self._ledger
+        state = self._state
         # What a closed stream does not tell the server: that nobody waits for a task any more (SEP-2663).
         goodbyes = [call.exchange for call in self._calls if call.request.method == mcp.TASKS_CANCEL]
         for call in self._calls:
-            self._answers.fail(call, faults.shut_down(ledger.url, call.trouble))
-        self._subscriptions.fail_all(faults.shut_down(ledger.url, ""))
-        for exchange in list(ledger.exchanges.values()):
+            self._delivery.fail(call, faults.shut_down(state.url, call.trouble))
+        self._subscriptions.fail_all(faults.shut_down(state.url, ""))
+        for exchange in list(state.exchanges.values()):
             if exchange not in goodbyes:
-                ledger.abandon(exchange)
+                state.abandon(exchange)
 
     # -- time
 
     def _on_timer(self, timer: TimerKey) -> None:
         purpose, number = timer
         if purpose == "call":
-            self._sending.on_call_timer(number)
+            self._requests.on_call_timer(number)
         elif purpose == "subscription":
             self._subscriptions.on_timer(number)
         elif self._signing_in:
             # A person is at it: what waits for the server cannot be late.
-            self._ledger.set_timer(purpose, number, _WHILE_SIGNING_IN)
+            self._state.set_timer(purpose, number, _WHILE_SIGNING_IN)
         elif (call := self._calls.numbered(number)) and self._deadlines.seconds is not None:
             exchange = call.exchange
-            fault = faults.timed_out(self._ledger.url, call.request.method, self._deadlines.seconds)
-            self._answers.fail(call, fault)
-            self._ledger.abandon(exchange)
+            fault = faults.timed_out(self._state.url, call.request.method, self._deadlines.seconds)
+            self._delivery.fail(call, fault)
+            self._state.abandon(exchange)
 
     # -- the server
 
     def _version(self, request: Request) -> str:
         """The version a request is sent in: its own, or the one that a server wanted instead."""
-        version = mcp.stamped_version(request.params) or mcp.MODERN_VERSIONS[0]
+        version = mcp.meta_version(request.params) or mcp.MODERN_VERSIONS[0]
         return self._other_versions.get(version, version)
 
     def _outgoing(self, call: Call) -> Outgoing:
@@ -280,7 +280,7 @@ class Stateless(ServerMachine):
             self._cached.answered(call, response)
         if not self._is_connected and not is_served:
             self._is_connected = True
-            self._ledger.report("info", f"connected to {self._ledger.url} (MCP {self._version(call.request)})")
+            self._state.report("info", f"connected to {self._state.url} (MCP {self._version(call.request)})")
         if call.request.method != mcp.TOOLS_LIST:
             return response
         shown = self._learn_tools(response.result)
@@ -295,17 +295,17 @@ class Stateless(ServerMachine):
         if code == mcp.HEADER_MISMATCH and call.request.method == mcp.TOOLS_CALL and not call.renewals:
             call.renewals += 1
             self._let_go(call)
-            self._relisting.begin(call, self._version(call.request))
+            self._tool_refresh.begin(call, self._version(call.request))
             return True
         if code == mcp.UNSUPPORTED_VERSION and (version := self._version_for(call.request, error)):
-            self._other_versions[mcp.stamped_version(call.request.params) or mcp.MODERN_VERSIONS[0]] = version
+            self._other_versions[mcp.meta_version(call.request.params) or mcp.MODERN_VERSIONS[0]] = version
             self._again(call)
             return True
         return False
 
     def _version_for(self, request: Request, error: Raw) -> str | None:
         """A version that the error names and the bridge knows, and that was not tried (Versioning, Negotiation)."""
-        tried = {mcp.stamped_version(request.params), self._version(request)}
+        tried = {mcp.meta_version(request.params), self._version(request)}
         named = mcp.supported_versions(error)
         return next((version for version in mcp.MODERN_VERSIONS if version in named and version not in tried), None)
 
@@ -313,18 +313,18 @@ class Stateless(ServerMachine):
         if self._calls.numbered(call.number):
             call.cursor.rewind()
             self._let_go(call)
-            self._sending.submit(call)
+            self._requests.submit(call)
 
     def _let_go(self, call: Call) -> None:
         exchange, call.exchange = call.exchange, None
-        self._ledger.settle(exchange)
+        self._state.settle(exchange)
 
     def _learn_tools(self, result: Raw) -> Raw:
         """What of a list the host may see."""
         self._calls.learn_tools(mcp.repeatable_tools(result))
         tools = self._tool_headers.read_tools(result)
         for left_out in tools.left_out:
-            self._ledger.report("warning", f"the tool {left_out.tool} was left out of tools/list: {left_out.reason}")
+            self._state.report("warning", f"the tool {left_out.tool} was left out of tools/list: {left_out.reason}")
         return tools.result
 
     def _fresh_id(self) -> bytes:

@@ -13,13 +13,13 @@ from msgspec import Raw
 
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
-from bridge.session import faults, pauses, verdicts
-from bridge.session.answers import Answers
+from bridge.session import faults, reconnect_delay, response_kind
 from bridge.session.commands import Deliver, Headers, Post
+from bridge.session.delivery import Delivery
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
 from bridge.session.faults import Fault
-from bridge.session.ledger import Exchange, Ledger
-from bridge.session.verdicts import Verdict
+from bridge.session.response_kind import ResponseKind
+from bridge.session.session_state import Exchange, SessionState
 
 _STEADY_SECONDS = 30.0
 _LONGEST_RETRY_AFTER = 300.0
@@ -37,7 +37,7 @@ class Subscription:
         self.request = request
         self.headers = headers
         self.wire_id = request.raw_id
-        self.exchange: Listen | None = None
+        self.exchange: ListenExchange | None = None
         self.is_acknowledged = False
         self.attempts = 0
         self.began_at = now
@@ -49,15 +49,15 @@ class Subscriptions:
 
     def __init__(
         self,
-        ledger: Ledger,
-        answers: Answers,
-        patience: float,
+        state: SessionState,
+        answers: Delivery,
+        retry_window: float,
         fresh_id: Callable[[], bytes],
         heard: Callable[[Notification], None] = lambda _: None,
     ) -> None:
-        self._ledger = ledger
-        self._answers = answers
-        self._patience = patience
+        self._state = state
+        self._delivery = answers
+        self._retry_window = retry_window
         self._fresh_id = fresh_id
         self._heard = heard
         self._by_id: dict[RequestId, Subscription] = {}
@@ -73,7 +73,7 @@ class Subscriptions:
     @property
     def url(self) -> str:
         """The server's."""
-        return self._ledger.url
+        return self._state.url
 
     @property
     def is_full(self) -> bool:
@@ -83,27 +83,27 @@ class Subscriptions:
     def begin(self, request: Request, headers: Headers) -> None:
         """The host listens; its id must not be in use."""
         self._last_number += 1
-        subscription = Subscription(self._last_number, request, headers, self._ledger.now)
+        subscription = Subscription(self._last_number, request, headers, self._state.now)
         self._by_id[request.id] = self._by_number[subscription.number] = subscription
         self._post(subscription, request.line)
 
     def cancel(self, id_: RequestId) -> None:
         """The host wants no more of it: close the stream, which tells the server, and answer for it."""
         subscription = self._by_id[id_]
-        self._ledger.abandon(subscription.exchange)
+        self._state.abandon(subscription.exchange)
         self._end(subscription, writing.listen_ended(subscription.request.raw_id))
 
     def refresh(self) -> None:
         """No connection from before can be trusted: ask for every stream again."""
         for subscription in self:
-            self._ledger.cancel_timer("subscription", subscription.number)
-            self._ledger.abandon(subscription.exchange)
+            self._state.cancel_timer("subscription", subscription.number)
+            self._state.abandon(subscription.exchange)
             self._post_again(subscription)
 
     def be_patient(self) -> None:
         """Count patience from now: the time until now was not the server's."""
         for subscription in self:
-            subscription.began_at = self._ledger.now
+            subscription.began_at = self._state.now
 
     def on_timer(self, number: int) -> None:
         """The pause before the next try is over."""
@@ -113,12 +113,12 @@ class Subscriptions:
     def fail_all(self, fault: Fault) -> None:
         """The run ends."""
         for subscription in self:
-            self._ledger.abandon(subscription.exchange)
+            self._state.abandon(subscription.exchange)
             self.fail(subscription, fault)
 
     def take(self, subscription: Subscription, data: Octets) -> bool:
         """Pass on what came on a stream; whether it was the answer that ends it."""
-        for message in self._answers.read(data):
+        for message in self._delivery.read(data):
             if isinstance(message, Response):
                 if message.id == request_id(subscription.wire_id):
                     self._end(subscription, _relabelled_result(message, subscription))
@@ -126,36 +126,38 @@ class Subscriptions:
             elif isinstance(message, Notification):
                 self._pass_on(subscription, message)
             else:
-                self._ledger.report("warning", f"{self._ledger.url} sent a request on a subscription; it was dropped")
+                self._state.report("warning", f"{self._state.url} sent a request on a subscription; it was dropped")
         return False
 
     def again(self, subscription: Subscription, fault: Fault, seconds: float | None = None) -> None:
         """The stream is gone: ask for it again after a pause, while there is patience if it never was there."""
-        now = self._ledger.now
+        now = self._state.now
         if subscription.opened_at is not None and now - subscription.opened_at >= _STEADY_SECONDS:
             subscription.attempts = 0
-        elif not subscription.is_acknowledged and now + (seconds or 0.0) - subscription.began_at > self._patience:
+        elif not subscription.is_acknowledged and now + (seconds or 0.0) - subscription.began_at > self._retry_window:
             self.fail(subscription, fault)
             return
         subscription.attempts += 1
-        pause = pauses.before_listening(subscription.attempts, subscription.attempts, seconds, _LONGEST_RETRY_AFTER)
-        self._ledger.set_timer("subscription", subscription.number, pause.seconds, pause.spread)
+        pause = reconnect_delay.before_listening(
+            subscription.attempts, subscription.attempts, seconds, _LONGEST_RETRY_AFTER
+        )
+        self._state.set_timer("subscription", subscription.number, pause.seconds, pause.spread)
         if subscription.attempts == 1:
-            what = f"a subscription at {self._ledger.url} is asked for again {pause}"
-            self._ledger.report("debug", f"{what}: {fault.message}")
+            what = f"a subscription at {self._state.url} is asked for again {pause}"
+            self._state.report("debug", f"{what}: {fault.message}")
 
     def fail(self, subscription: Subscription, fault: Fault) -> None:
         """It will not come about."""
         raw_id = subscription.request.raw_id
-        self._ledger.report("warning", f"{mcp.LISTEN} has no answer: {fault.message}")
-        fault = msgspec.structs.replace(fault, message=self._ledger.redact(fault.message))
-        line = fault.error_line(raw_id, self._ledger.url)
+        self._state.report("warning", f"{mcp.LISTEN} has no answer: {fault.message}")
+        fault = msgspec.structs.replace(fault, message=self._state.redact(fault.message))
+        line = fault.error_line(raw_id, self._state.url)
         self._drop(subscription)
-        self._ledger.commands.append(Deliver(line, None, subscription.request.id, fault, subscription.request))
+        self._state.commands.append(Deliver(line, None, subscription.request.id, fault, subscription.request))
 
     def _pass_on(self, subscription: Subscription, note: Notification) -> None:
         if note.method == mcp.ACKNOWLEDGED:
-            subscription.opened_at = self._ledger.now
+            subscription.opened_at = self._state.now
             if subscription.is_acknowledged:
                 return  # The host had one, and knows of no second request.
             subscription.is_acknowledged = True
@@ -163,7 +165,7 @@ class Subscriptions:
             self._heard(note)
         if subscription.wire_id != subscription.request.raw_id:
             note = writing.notification(note.method, _relabelled(note.params, subscription))
-        self._ledger.commands.append(Deliver(note.line, note, subscription.request.id))
+        self._state.commands.append(Deliver(note.line, note, subscription.request.id))
 
     def _post_again(self, subscription: Subscription) -> None:
         subscription.wire_id = self._fresh_id()
@@ -171,23 +173,23 @@ class Subscriptions:
         self._post(subscription, writing.request(subscription.wire_id, request.method, request.params).line)
 
     def _post(self, subscription: Subscription, line: Octets) -> None:
-        exchange = subscription.exchange = Listen(self, subscription)
+        exchange = subscription.exchange = ListenExchange(self, subscription)
         subscription.opened_at = None
-        number = self._ledger.begin(exchange)
-        self._ledger.commands.append(Post(number, line, subscription.headers, quiet=subscription.is_acknowledged))
+        number = self._state.begin(exchange)
+        self._state.commands.append(Post(number, line, subscription.headers, quiet=subscription.is_acknowledged))
 
     def _end(self, subscription: Subscription, answer: Response) -> None:
         self._drop(subscription)
-        self._ledger.commands.append(Deliver(answer.line, answer, subscription.request.id))
-        self._ledger.settle(subscription.exchange)
+        self._state.commands.append(Deliver(answer.line, answer, subscription.request.id))
+        self._state.settle(subscription.exchange)
 
     def _drop(self, subscription: Subscription) -> None:
-        self._ledger.cancel_timer("subscription", subscription.number)
+        self._state.cancel_timer("subscription", subscription.number)
         del self._by_id[subscription.request.id]
         del self._by_number[subscription.number]
 
 
-class Listen(Exchange):
+class ListenExchange(Exchange):
     """One request for one stream."""
 
     def __init__(self, subscriptions: Subscriptions, subscription: Subscription) -> None:
@@ -207,10 +209,10 @@ class Listen(Exchange):
     def on_body(self, event: BodyReceived) -> None:
         subscriptions, subscription = self._subscriptions, self._subscription
         ids = (request_id(subscription.wire_id),)
-        verdict = verdicts.judge(event, subscriptions.url, ids, in_session=False)
-        if verdict.kind is Verdict.Kind.LATER:
+        verdict = response_kind.judge(event, subscriptions.url, ids, in_session=False)
+        if verdict.kind is ResponseKind.Kind.LATER:
             subscriptions.again(subscription, verdict.fault, verdict.seconds)
-        elif verdict.kind is Verdict.Kind.READ:
+        elif verdict.kind is ResponseKind.Kind.READ:
             if not subscriptions.take(subscription, event.body):
                 what = f"answered {mcp.LISTEN} with something else"
                 subscriptions.fail(subscription, faults.wrong_answer(subscriptions.url, what))

@@ -15,8 +15,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from bridge.store.chunks import KeyringBackend, NotKept
 from bridge.store.errors import KeyringUnavailable
-from bridge.store.pieces import NotKept, Ring
 
 _LOCKED = "it is locked"
 _WOULD_ASK = "it would have to ask you first"
@@ -30,7 +30,7 @@ _INTERACTION = (-25308, -25315, -25293, -25244, -128)
 _NO_SESSION = 1312  # Windows: ERROR_NO_SUCH_LOGON_SESSION.
 
 
-def find_ring(variables: Callable[[], Mapping[str, str]] = dict) -> Ring:
+def find_ring(variables: Callable[[], Mapping[str, str]] = dict) -> KeyringBackend:
     """The backend the user configured, else the platform's own; raises `KeyringUnavailable`.
 
     Refused are those that keep nothing, keep plain text, or ask in a terminal: their priority is below 1. `variables`
@@ -50,10 +50,10 @@ def find_ring(variables: Callable[[], Mapping[str, str]] = dict) -> Ring:
         raise KeyringUnavailable(reason_of(error)) from None
     if priority < 1:
         raise KeyringUnavailable(_NONE)
-    return cast("Ring", backend)
+    return cast("KeyringBackend", backend)
 
 
-def require_open(ring: Ring) -> None:
+def require_open(ring: KeyringBackend) -> None:
     """Raise `KeyringUnavailable` where using the keyring now would, or might, open a prompt."""
     module = type(ring).__module__
     try:
@@ -119,7 +119,7 @@ def _single(backend: Any) -> Any:
     raise KeyringUnavailable(_NONE)
 
 
-def _secret_service_reason(ring: Ring) -> str:
+def _secret_service_reason(ring: KeyringBackend) -> str:
     """Why the freedesktop.org Secret Service is not open, empty where it is.
 
     The `keyring` package itself would unlock a locked collection and make a missing one, and either opens a prompt.

@@ -31,18 +31,18 @@ from contextlib import AbstractAsyncContextManager
 from typing import Literal, TypeVar
 
 from bridge.store.errors import EntryRefused, KeyringUnavailable, StoreError
-from bridge.store.file import FileVault
+from bridge.store.file import PrivateFiles
 from bridge.store.locks import ProcessLocks
 from bridge.store.marker import Marker, read_marker
-from bridge.store.migration import FormerSlots
-from bridge.store.places import Places, check_slot, is_slot, marker_name, secret_name
+from bridge.store.migration import FormerKeys
+from bridge.store.paths import StorePaths, check_key, is_key, marker_name, secret_name
 from bridge.store.roots import NAME
-from bridge.store.system import KeyringVault
-from bridge.store.vault import Vault
+from bridge.store.secret_store import SecretStore
+from bridge.store.system import KeyringEntries
 from bridge.store.worker import Worker
 
 _CHANGES = 5  # How often a reader starts again because the value moved while it was read.
-_SAVE_TURN = 30.0  # Seconds to wait for another process that saves the same slot.
+_SAVE_TURN = 30.0  # Seconds to wait for another process that saves the same store key.
 _MANY_REMAINS = 16  # Generations to be removed before another is begun; a marker has room for more.
 _DISK = 30.0  # Seconds for a disk, which may be another machine's.
 
@@ -51,152 +51,152 @@ _T = TypeVar("_T")
 _logger = logging.getLogger("bridge.store")
 
 
-class DiskVault(Vault):
+class DiskStore(SecretStore):
     """`auto`, `keyring` and `file`: one layout, so that each finds what another left where it may look."""
 
     def __init__(
         self,
         choice: Literal["auto", "keyring", "file"],
-        places: Places,
-        keyring: KeyringVault,
+        places: StorePaths,
+        keyring: KeyringEntries,
         notice: Callable[[str], None],
     ) -> None:
         self._choice = choice
-        self._files = FileVault(places.credentials)
-        self._former = FormerSlots(places)
+        self._files = PrivateFiles(places.credentials)
+        self._former = FormerKeys(places)
         self._keyring = keyring
         self._notice = notice
         self._locks = ProcessLocks(places.locks, notice)
         self._disk = Worker("store")
         self._said = False
 
-    def exists_hint(self, slot: str) -> bool:
-        if self._former.has(check_slot(slot)):
+    def exists_hint(self, key: str) -> bool:
+        if self._former.has(check_key(key)):
             return True
         try:
-            marker = self._marker(slot)
+            marker = self._marker(key)
         except StoreError:
             return True  # `load` says what is wrong with it.
-        return self._source(slot, marker) != "gone"
+        return self._source(key, marker) != "gone"
 
-    def slots(self, kind: str) -> list[str]:
+    def keys(self, kind: str) -> list[str]:
         names = [*self._files.names(), *self._former.names()]
         found = {stem for name in names if (stem := name.partition(".")[0]).startswith(f"{kind}-")}
-        return sorted(slot for slot in found if is_slot(slot) and self.exists_hint(slot))
+        return sorted(key for key in found if is_key(key) and self.exists_hint(key))
 
-    async def load(self, slot: str) -> bytes | None:
-        check_slot(slot)
-        await self._take_over(slot)
-        marker = await self._on_disk(lambda: self._marker(slot))
+    async def load(self, key: str) -> bytes | None:
+        check_key(key)
+        await self._take_over(key)
+        marker = await self._on_disk(lambda: self._marker(key))
         for _ in range(_CHANGES):
-            source = self._source(slot, marker)
+            source = self._source(key, marker)
             if source == "gone" or marker is None or source == "file":
-                return await self._on_disk(lambda: self._files.read(secret_name(slot))) if source == "file" else None
-            data = await self._from_keyring(slot, marker.current)
+                return await self._on_disk(lambda: self._files.read(secret_name(key))) if source == "file" else None
+            data = await self._from_keyring(key, marker.current)
             if data is not None:
                 return data
             # Another process may have saved, and removed what this one was about to read.
-            await self._take_over(slot)
-            before, marker = marker, await self._on_disk(lambda: self._marker(slot))
+            await self._take_over(key)
+            before, marker = marker, await self._on_disk(lambda: self._marker(key))
             if marker == before:
-                return await self._left_over(slot, marker)
+                return await self._left_over(key, marker)
         return None
 
-    async def save(self, slot: str, data: bytes) -> None:
-        check_slot(slot)
-        async with self._saving(slot):
-            await self._on_disk(lambda: self._former.take_over(slot))
+    async def save(self, key: str, data: bytes) -> None:
+        check_key(key)
+        async with self._saving(key):
+            await self._on_disk(lambda: self._former.take_over(key))
             if self._choice == "file":
-                await self._save_in_file(slot, data, None)
+                await self._save_in_file(key, data, None)
                 return
             try:
-                await self._save_in_keyring(slot, data)
+                await self._save_in_keyring(key, data)
             except KeyringUnavailable as error:
                 if self._choice == "keyring":
                     raise _explained(error) from None
-                await self._save_in_file(slot, data, error)
+                await self._save_in_file(key, data, error)
 
-    async def delete(self, slot: str) -> None:
-        check_slot(slot)
-        async with self._saving(slot):
-            await self._on_disk(lambda: self._former.take_over(slot))
-            marker = await self._on_disk(lambda: self._marker(slot))
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        async with self._saving(key):
+            await self._on_disk(lambda: self._former.take_over(key))
+            marker = await self._on_disk(lambda: self._marker(key))
             remains = marker.generations if marker else ()
             if remains:
-                await self._mark(slot, Marker("gone", remains=remains))
-            await self._on_disk(lambda: self._files.delete(secret_name(slot)))
-            left, error = await self._sweep(slot, remains)
+                await self._mark(key, Marker("gone", remains=remains))
+            await self._on_disk(lambda: self._files.delete(secret_name(key)))
+            left, error = await self._sweep(key, remains)
             if error is not None:
-                await self._mark(slot, Marker("gone", remains=left))
+                await self._mark(key, Marker("gone", remains=left))
                 hint = "Unlock the keyring, then run this again."
                 if isinstance(error, EntryRefused):
-                    hint = f"Remove in Keychain Access what begins with {NAME}:{slot}."
+                    hint = f"Remove in Keychain Access what begins with {NAME}:{key}."
                 raise StoreError(
                     f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
                     hint=hint,
                 )
-            if self._former.has(slot):
+            if self._former.has(key):
                 # What cannot be removed there must not be taken over later.
-                await self._mark(slot, Marker("gone"))
+                await self._mark(key, Marker("gone"))
                 raise StoreError(
                     "The sign-in is forgotten, but what an earlier version of the bridge kept of it cannot be removed.",
                     hint="End every bridge that still runs, then run this again.",
                 )
-            await self._on_disk(lambda: self._files.delete(marker_name(slot)))
+            await self._on_disk(lambda: self._files.delete(marker_name(key)))
 
-    def place(self, slot: str) -> str:
+    def place(self, key: str) -> str:
         try:
-            source = self._source(slot, self._marker(slot))
+            source = self._source(key, self._marker(key))
         except StoreError:
             source = "file"
         if source == "file" or self._choice == "file":
-            return str(self._files.path(secret_name(slot)))
+            return str(self._files.path(secret_name(key)))
         return "the system keyring"
 
-    def locked(self, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
-        return self._locks.hold(check_slot(slot), timeout)
+    def locked(self, key: str, timeout: float) -> AbstractAsyncContextManager[None]:
+        return self._locks.hold(check_key(key), timeout)
 
-    def _saving(self, slot: str) -> AbstractAsyncContextManager[None]:
-        """A lock of its own, for a caller may hold the slot's."""
-        return self._locks.hold(f"{slot}.save", _SAVE_TURN)
+    def _saving(self, key: str) -> AbstractAsyncContextManager[None]:
+        """A lock of its own, for a caller may hold the store key's."""
+        return self._locks.hold(f"{key}.save", _SAVE_TURN)
 
-    def _marker(self, slot: str) -> Marker | None:
-        return read_marker(self._files.read(marker_name(check_slot(slot))))
+    def _marker(self, key: str) -> Marker | None:
+        return read_marker(self._files.read(marker_name(check_key(key))))
 
-    def _source(self, slot: str, marker: Marker | None) -> Literal["keyring", "file", "gone"]:
+    def _source(self, key: str, marker: Marker | None) -> Literal["keyring", "file", "gone"]:
         """Where the value is to be read, as far as the choice allows."""
         if marker is not None and marker.holds != "file":
             return "gone" if marker.holds == "keyring" and self._choice == "file" else marker.holds
-        return "file" if self._choice != "keyring" and self._files.exists(secret_name(slot)) else "gone"
+        return "file" if self._choice != "keyring" and self._files.exists(secret_name(key)) else "gone"
 
-    async def _take_over(self, slot: str) -> None:
+    async def _take_over(self, key: str) -> None:
         """Take over what an earlier version kept elsewhere, if it did."""
-        if self._former.has(slot):
-            async with self._saving(slot):
-                await self._on_disk(lambda: self._former.take_over(slot))
+        if self._former.has(key):
+            async with self._saving(key):
+                await self._on_disk(lambda: self._former.take_over(key))
 
-    async def _left_over(self, slot: str, marker: Marker) -> bytes | None:
+    async def _left_over(self, key: str, marker: Marker) -> bytes | None:
         """What is there beside the generation that is missing."""
         _logger.debug("the keyring has no longer what was kept there last; looking for what else there is")
         for generation in reversed(marker.remains):
-            if (data := await self._from_keyring(slot, generation)) is not None:
+            if (data := await self._from_keyring(key, generation)) is not None:
                 return data
         if self._choice == "keyring":
             return None
-        return await self._on_disk(lambda: self._files.read(secret_name(slot)))
+        return await self._on_disk(lambda: self._files.read(secret_name(key)))
 
-    async def _from_keyring(self, slot: str, generation: str) -> bytes | None:
+    async def _from_keyring(self, key: str, generation: str) -> bytes | None:
         try:
-            return await self._keyring.load(slot, generation)
+            return await self._keyring.load(key, generation)
         except KeyringUnavailable as error:
             raise _explained(error) from None
 
-    async def _save_in_keyring(self, slot: str, data: bytes) -> None:
+    async def _save_in_keyring(self, key: str, data: bytes) -> None:
         await self._keyring.ready()
-        old = await self._on_disk(lambda: self._marker(slot)) or Marker("file")
+        old = await self._on_disk(lambda: self._marker(key)) or Marker("file")
         if len(old.remains) >= _MANY_REMAINS:
             # Runs that were ended before they could tidy up. First that, or the list would outgrow the marker.
-            left, error = await self._sweep(slot, old.remains)
+            left, error = await self._sweep(key, old.remains)
             if isinstance(error, EntryRefused):
                 # What earlier Pythons stored may stay there for good. That is no reason not to keep anything new.
                 left = left[-_MANY_REMAINS // 2 :]
@@ -204,44 +204,42 @@ class DiskVault(Vault):
             if len(old.remains) >= _MANY_REMAINS:
                 raise KeyringUnavailable("old copies in it cannot be removed")
         generation = secrets.token_hex(8)
-        await self._mark(slot, Marker(old.holds, old.current, (*old.remains, generation)))
-        await self._keyring.save(slot, generation, data)
-        await self._mark(slot, Marker("keyring", generation, old.generations))
+        await self._mark(key, Marker(old.holds, old.current, (*old.remains, generation)))
+        await self._keyring.save(key, generation, data)
+        await self._mark(key, Marker("keyring", generation, old.generations))
         # From here on the value is saved; what fails now only leaves old copies behind, to be removed by the next save.
         with contextlib.suppress(StoreError):
-            await self._on_disk(lambda: self._files.delete(secret_name(slot)))
-            left, _ = await self._sweep(slot, old.generations)
+            await self._on_disk(lambda: self._files.delete(secret_name(key)))
+            left, _ = await self._sweep(key, old.generations)
             if left != old.generations:
-                await self._mark(slot, Marker("keyring", generation, left))
+                await self._mark(key, Marker("keyring", generation, left))
 
-    async def _sweep(
-        self, slot: str, generations: tuple[str, ...]
-    ) -> tuple[tuple[str, ...], KeyringUnavailable | None]:
+    async def _sweep(self, key: str, generations: tuple[str, ...]) -> tuple[tuple[str, ...], KeyringUnavailable | None]:
         """Remove these from the keyring; return those of which something may be left, and why."""
         left, why = [], None
         for generation in generations:
             try:
-                await self._keyring.drop(slot, generation)
+                await self._keyring.drop(key, generation)
             except KeyringUnavailable as error:
                 left.append(generation)
                 why = error
         return tuple(left), why
 
-    async def _save_in_file(self, slot: str, data: bytes, reason: KeyringUnavailable | None) -> None:
-        old = await self._on_disk(lambda: self._marker(slot))
-        known = (old is None or old.holds == "file") and self._files.exists(secret_name(slot))
-        await self._on_disk(lambda: self._files.write(secret_name(slot), data))
+    async def _save_in_file(self, key: str, data: bytes, reason: KeyringUnavailable | None) -> None:
+        old = await self._on_disk(lambda: self._marker(key))
+        known = (old is None or old.holds == "file") and self._files.exists(secret_name(key))
+        await self._on_disk(lambda: self._files.write(secret_name(key), data))
         if old is not None:
-            await self._mark(slot, Marker("file", remains=old.generations))
+            await self._mark(key, Marker("file", remains=old.generations))
         if reason is not None and not known and not self._said:
             self._said = True
             self._notice(
                 f"The system keyring cannot be used ({reason.reason}), so the sign-in is kept in "
-                f"{self._files.path(secret_name(slot))}, which only you can read. {reason.hint}".rstrip()
+                f"{self._files.path(secret_name(key))}, which only you can read. {reason.hint}".rstrip()
             )
 
-    async def _mark(self, slot: str, marker: Marker) -> None:
-        await self._on_disk(lambda: self._files.write(marker_name(slot), marker.encode()))
+    async def _mark(self, key: str, marker: Marker) -> None:
+        await self._on_disk(lambda: self._files.write(marker_name(key), marker.encode()))
 
     async def _on_disk(self, work: Callable[[], _T]) -> _T:
         try:

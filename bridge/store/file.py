@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.store.errors import StoreError
-from bridge.store.places import is_foreign, make_private, reason_of
+from bridge.store.paths import is_foreign, make_private, reason_of
 
 LIMIT = 1_000_000
 """Bytes that one file may hold."""
@@ -50,7 +50,7 @@ _LEFTOVER_AGE = 3600.0
 _CHANGES = 50
 
 
-class FileVault:
+class PrivateFiles:
     """The files of one folder, by name. Every method blocks; none keeps anything between calls."""
 
     def __init__(self, folder: Path) -> None:
@@ -94,7 +94,7 @@ class FileVault:
             raise StoreError(f"{path} would be larger than {LIMIT} bytes, so it was not written.")
         make_private(self._folder)
         self._sweep(name)
-        # The name begins with a dot and ends in a way no slot does, so it can never be taken for a stored one.
+        # The name begins with a dot and ends in a way no store key does, so it can never be taken for a stored one.
         draft = self.path(f".{name}.{os.urandom(8).hex()}.tmp")
         try:
             try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.store.errors import StoreBusy, StoreError
-from bridge.store.places import make_private, reason_of
+from bridge.store.paths import make_private, reason_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -1,7 +1,7 @@
-"""The marker: a small file beside a slot that says where its secret is. It holds no secret itself.
+"""The marker: a small file beside a store key that says where its secret is. It holds no secret itself.
 
 Replacing the marker is the one moment in which a save takes effect, so whatever is interrupted, the old secret or the
-new one is there as a whole. A slot whose secret is in a file and never was in the keyring needs no marker.
+new one is there as a whole. A store key whose secret is in a file and never was in the keyring needs no marker.
 
 Each save into the keyring uses names of its own, a generation. Keyrings cannot be asked what they hold, so every
 generation is written down here before its first piece is stored and crossed out after its last piece is removed.
@@ -21,7 +21,7 @@ _TEXT = re.compile(rf"(keyring|file|gone)(?: ([0-9a-f]{{16}}))?\n((?:[0-9a-f]{{1
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Where a slot's secret is.
+    """Where a store key's secret is.
 
     `current` is the generation to read where `holds` is `keyring`. `remains` are others of which the keyring may
     still have pieces.

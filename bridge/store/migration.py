@@ -1,6 +1,6 @@
-"""What earlier versions left in other folders (`store/roots`) is taken over, one slot at a time, when it is needed.
+"""What earlier versions left in other folders (`store/roots`) is taken over, one store key at a time, when it is needed.
 
-There may be several such folders, and two of them may know of the same slot. What was written last wins, by the time
+There may be several such folders, and two of them may know of the same store key. What was written last wins, by the time
 of the file that decides: the marker's where the secret is in the keyring or gone, else the secret's. What is taken
 over keeps its time, so a version of the bridge that still runs and writes to the old folder is told by a later one.
 
@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bridge.store.errors import StoreError
-from bridge.store.file import FileVault
+from bridge.store.file import PrivateFiles
 from bridge.store.marker import MOST_REMAINS, Marker, read_marker
-from bridge.store.places import Places, marker_name, secret_name
+from bridge.store.paths import StorePaths, marker_name, secret_name
 
 _ROUNDS = 5
 _CACHES = ("eras", "responses")
@@ -37,24 +37,24 @@ _logger = logging.getLogger("bridge.store")
 
 
 class _Kept(NamedTuple):
-    """One value of a slot, or that it is gone; and since when (nanoseconds)."""
+    """One value of a store key, or that it is gone; and since when (nanoseconds)."""
 
-    files: FileVault
+    files: PrivateFiles
     marker: Marker
     secret: bytes | None
     at: int
 
 
-class FormerSlots:
-    """The slots that are in the old folders still. Every method blocks; quick where there are no such folders."""
+class FormerKeys:
+    """The store keys that are in the old folders still. Every method blocks; quick where there are no such folders."""
 
-    def __init__(self, places: Places) -> None:
-        self._folders = [FileVault(root / "credentials") for root in places.former]
-        self._files = FileVault(places.credentials)
+    def __init__(self, places: StorePaths) -> None:
+        self._folders = [PrivateFiles(root / "credentials") for root in places.former]
+        self._files = PrivateFiles(places.credentials)
 
-    def has(self, slot: str) -> bool:
-        """Whether anything of this slot is there."""
-        names = (secret_name(slot), marker_name(slot))
+    def has(self, key: str) -> bool:
+        """Whether anything of this store key is there."""
+        names = (secret_name(key), marker_name(key))
         return any(files.exists(name) for files in self._folders for name in names)
 
     def names(self) -> list[str]:
@@ -65,31 +65,31 @@ class FormerSlots:
                 found += files.names()
         return found
 
-    def take_over(self, slot: str) -> None:
+    def take_over(self, key: str) -> None:
         """Keep the newest value in today's folder, and remove the old files. Call it under the lock of a save.
 
         Raises `StoreError` where today's folder cannot be read or written; then the old files are still there.
         """
         for _ in range(_ROUNDS):
-            found = {files: kept for files in self._folders if (kept := _look_at_former(files, slot))}
+            found = {files: kept for files in self._folders if (kept := _look_at_former(files, key))}
             if not found:
                 return
-            here = _look(self._files, slot)[:1]
+            here = _look(self._files, key)[:1]
             candidates = [*here, *(kept for each in found.values() for kept in each)]
             newest = max(candidates, key=lambda kept: kept.at)  # Of those that are as old, the first.
-            self._keep(slot, newest, _merged(newest.marker, [kept.marker for kept in candidates]), here)
+            self._keep(key, newest, _merged(newest.marker, [kept.marker for kept in candidates]), here)
             folders = ", ".join(str(files.path("")) for files in found)
             _logger.info("what an earlier version kept in %s was taken over", folders)
-            were_removed = [_removed(files, slot, kept) for files, kept in found.items()]
+            were_removed = [_removed(files, key, kept) for files, kept in found.items()]
             if not all(were_removed):
                 return
 
-    def _keep(self, slot: str, newest: _Kept, marker: Marker, here: list[_Kept]) -> None:
+    def _keep(self, key: str, newest: _Kept, marker: Marker, here: list[_Kept]) -> None:
         if newest not in here and newest.secret is not None:
-            self._files.write(secret_name(slot), newest.secret, at=newest.at)
+            self._files.write(secret_name(key), newest.secret, at=newest.at)
         known = here[0].marker if here else Marker("file")
         if marker != known:
-            self._files.write(marker_name(slot), marker.encode(), at=newest.at)
+            self._files.write(marker_name(key), marker.encode(), at=newest.at)
 
 
 def forget_caches(roots: Iterable[Path]) -> bool:
@@ -110,38 +110,38 @@ def newest_of(roots: Iterable[Path], below: str, name: str) -> bytes | None:
     """
     found: list[tuple[int, bytes]] = []
     for root in roots:
-        files = FileVault(root / below)
+        files = PrivateFiles(root / below)
         with contextlib.suppress(StoreError):
             if (data := files.read(name)) is not None:
                 found.append((_time_of(files, name), data))
     return max(found)[1] if found else None
 
 
-def _look(files: FileVault, slot: str) -> list[_Kept]:
+def _look(files: PrivateFiles, key: str) -> list[_Kept]:
     """What is there; first what a reader finds. Raises `StoreError`.
 
     A file beside a marker that does not name it is the older one, or from a save that was cut short, or it is in
     another folder really, which the marker's hides: so it counts by its own time.
     """
-    marker = read_marker(files.read(marker_name(slot)))
-    secret = files.read(secret_name(slot))
+    marker = read_marker(files.read(marker_name(key)))
+    secret = files.read(secret_name(key))
     found = []
     if marker is not None and (marker.holds != "file" or secret is None):
         # One that names a file which is not there says only what else the keyring may hold.
-        at = _time_of(files, marker_name(slot)) if marker.holds != "file" else 0
+        at = _time_of(files, marker_name(key)) if marker.holds != "file" else 0
         found.append(_Kept(files, marker, None, at))
     if secret is not None:
         known = marker.generations if marker else ()
-        found.append(_Kept(files, Marker("file", remains=known), secret, _time_of(files, secret_name(slot))))
+        found.append(_Kept(files, Marker("file", remains=known), secret, _time_of(files, secret_name(key))))
     return found
 
 
-def _look_at_former(files: FileVault, slot: str) -> list[_Kept]:
+def _look_at_former(files: PrivateFiles, key: str) -> list[_Kept]:
     """The same of an old folder; nothing also where it cannot be read."""
     try:
-        return _look(files, slot)
+        return _look(files, key)
     except StoreError as problem:
-        _logger.debug("what an earlier version kept of %s cannot be read: %s", slot, problem)
+        _logger.debug("what an earlier version kept of %s cannot be read: %s", key, problem)
         return []
 
 
@@ -152,16 +152,16 @@ def _merged(newest: Marker, everything: list[Marker]) -> Marker:
     return Marker(newest.holds, newest.current, tuple(reversed(list(remains)[:MOST_REMAINS])))
 
 
-def _removed(files: FileVault, slot: str, kept: list[_Kept]) -> bool:
-    """Remove a slot's old files; whether that went well.
+def _removed(files: PrivateFiles, key: str, kept: list[_Kept]) -> bool:
+    """Remove a store key's old files; whether that went well.
 
     A version that still runs may have written to them meanwhile: then they stay, and are looked at again.
     """
-    if _look_at_former(files, slot) != kept:
+    if _look_at_former(files, key) != kept:
         return True
     try:
-        files.delete(secret_name(slot))
-        files.delete(marker_name(slot))
+        files.delete(secret_name(key))
+        files.delete(marker_name(key))
     except StoreError as problem:
         _logger.debug("what an earlier version kept cannot be removed: %s", problem)
         return False
@@ -172,7 +172,7 @@ def _removed(files: FileVault, slot: str, kept: list[_Kept]) -> bool:
     return True
 
 
-def _time_of(files: FileVault, name: str) -> int:
+def _time_of(files: PrivateFiles, name: str) -> int:
     try:
         return files.path(name).lstat().st_mtime_ns
     except OSError:

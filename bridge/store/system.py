@@ -33,8 +33,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bridge.store.backend import find_ring, is_passing, reason_of, require_open, would_ask
+from bridge.store.chunks import LIMIT, KeyringBackend, drop_chunks, load_chunks, save_chunks, takes_new
 from bridge.store.errors import EntryRefused, KeyringUnavailable
-from bridge.store.pieces import LIMIT, Ring, drop_pieces, load_pieces, save_pieces, takes_new
 from bridge.store.worker import Job, Worker
 
 DEADLINE = 10.0
@@ -50,7 +50,7 @@ _PAUSES = (0.05, 0.2)
 class _PatientRing:
     """A backend whose calls are tried up to three times."""
 
-    def __init__(self, ring: Ring, check: Callable[[], None]) -> None:
+    def __init__(self, ring: KeyringBackend, check: Callable[[], None]) -> None:
         self._ring = ring
         self._check = check
 
@@ -75,8 +75,8 @@ class _PatientRing:
         return call()
 
 
-class KeyringVault:
-    """Values in the system keyring by slot and generation.
+class KeyringEntries:
+    """Values in the system keyring by store key and generation.
 
     Every method raises `KeyringUnavailable`, and nothing else that a keyring might throw. One that does not answer
     in time counts as unavailable; so it stays for as long as that call hangs.
@@ -84,8 +84,8 @@ class KeyringVault:
 
     def __init__(
         self,
-        find: Callable[[], Ring] = find_ring,
-        require: Callable[[Ring], None] = require_open,
+        find: Callable[[], KeyringBackend] = find_ring,
+        require: Callable[[KeyringBackend], None] = require_open,
         deadline: float = DEADLINE,
     ) -> None:
         """`find` chooses the backend and `require` refuses one that would prompt; both run in the worker."""
@@ -93,27 +93,27 @@ class KeyringVault:
         self._require = require
         self._deadline = deadline
         self._worker = Worker("keyring")
-        self._ring: Ring | None = None
+        self._ring: KeyringBackend | None = None
 
     async def ready(self) -> None:
         """Return if the keyring can be used now."""
         await self._use(lambda _ring, _job: None)
 
-    async def load(self, slot: str, generation: str) -> bytes | None:
+    async def load(self, key: str, generation: str) -> bytes | None:
         """The value, None where the keyring has it no longer or not as a whole."""
-        return await self._use(lambda ring, job: load_pieces(ring, slot, generation, job.check))
+        return await self._use(lambda ring, job: load_chunks(ring, key, generation, job.check))
 
-    async def save(self, slot: str, generation: str, data: bytes) -> None:
+    async def save(self, key: str, generation: str, data: bytes) -> None:
         """Write the value and make sure that it can be read."""
         if len(data) > LIMIT:
             raise KeyringUnavailable("the value is too large for it")
-        await self._use(lambda ring, job: save_pieces(ring, slot, generation, data, job.check))
+        await self._use(lambda ring, job: save_chunks(ring, key, generation, data, job.check))
 
-    async def drop(self, slot: str, generation: str) -> None:
+    async def drop(self, key: str, generation: str) -> None:
         """Remove the value."""
-        await self._use(lambda ring, job: drop_pieces(ring, slot, generation, job.check))
+        await self._use(lambda ring, job: drop_chunks(ring, key, generation, job.check))
 
-    async def _use(self, what: Callable[[Ring, Job], _T]) -> _T:
+    async def _use(self, what: Callable[[KeyringBackend, Job], _T]) -> _T:
         def work(job: Job) -> _T:
             if self._ring is None:
                 self._ring = self._find()

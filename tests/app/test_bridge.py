@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from bridge.session import commands as do
-from bridge.session.events import Cause, ExchangeFailed, TimerFired, Woke
-from tests.support.house import House, build, end, line, succeed
+from bridge.session.events import Cause, ExchangeFailed, SystemResumed, TimerFired
+from tests.support.in_process.fake_bridge import FakeBridge, build, end, line, succeed
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def house(monkeypatch: pytest.MonkeyPatch) -> House:
+async def house(monkeypatch: pytest.MonkeyPatch) -> FakeBridge:
     return build(monkeypatch)
 
 
 # -- from the host
 
 
-async def test_lines_become_events_whatever_their_pieces(house: House) -> None:
+async def test_lines_become_events_whatever_their_pieces(house: FakeBridge) -> None:
     before = time.monotonic()
     for piece in (line("a") + line("b")[:9], line("b")[9:-1], b"\r\n\n" + line("c")):
         house.bridge.on_input(piece)
@@ -32,7 +32,7 @@ async def test_lines_become_events_whatever_their_pieces(house: House) -> None:
     assert all(before <= moment <= time.monotonic() for moment in house.times)
 
 
-async def test_the_last_line_may_lack_its_end(house: House) -> None:
+async def test_the_last_line_may_lack_its_end(house: FakeBridge) -> None:
     house.bridge.on_input(line("a") + line("b").rstrip())
     house.bridge.on_input_end()
     assert house.log == ["a", "b"]
@@ -42,7 +42,7 @@ async def test_the_last_line_may_lack_its_end(house: House) -> None:
 
 
 @pytest.mark.parametrize("how", ["input", "end"])
-async def test_a_line_that_is_no_message_is_answered_at_once(how: str, house: House) -> None:
+async def test_a_line_that_is_no_message_is_answered_at_once(how: str, house: FakeBridge) -> None:
     house.bridge.on_input(b"nonsense" if how == "end" else b"nonsense\n")
     if how == "end":
         house.bridge.on_input_end()
@@ -51,25 +51,25 @@ async def test_a_line_that_is_no_message_is_answered_at_once(how: str, house: Ho
     assert house.events == []
 
 
-async def test_sleep_is_told_before_what_the_host_said_after_it(house: House) -> None:
+async def test_sleep_is_told_before_what_the_host_said_after_it(house: FakeBridge) -> None:
     house.bridge.on_input(line("a"))
     house.seconds_slept = 60.0
     house.bridge.on_input(line("b") + line("c"))
-    assert house.log == ["a", "Woke", "b", "c"]
-    assert house.events[1] == Woke(60.0)
+    assert house.log == ["a", "SystemResumed", "b", "c"]
+    assert house.events[1] == SystemResumed(60.0)
 
 
 # -- commands
 
 
-async def test_commands_are_carried_out_in_order(house: House) -> None:
+async def test_commands_are_carried_out_in_order(house: FakeBridge) -> None:
     house.on("a", do.SendToHost(b"1"), do.SendToHost(b"2"))
     house.on("b", do.SendToHost(b"3"))
     house.bridge.on_input(line("a") + line("b"))
     assert house.lines == [b"1", b"2", b"3"]
 
 
-async def test_each_kind_of_exchange(house: House) -> None:
+async def test_each_kind_of_exchange(house: FakeBridge) -> None:
     own = ((b"mcp-session-id", b"s"),)
     house.on("a", do.Post(1, b"{}", own, "http://h/other", urgent=True), do.OpenStream(2, own), do.EndSession(3, own))
     house.bridge.on_input(line("a"))
@@ -91,7 +91,7 @@ async def test_each_kind_of_exchange(house: House) -> None:
     await end(house)
 
 
-async def test_a_call_may_take_for_ever_and_a_note_may_not(house: House) -> None:
+async def test_a_call_may_take_for_ever_and_a_note_may_not(house: FakeBridge) -> None:
     house.on("a", do.Post(1, b"{}", ()), do.Post(2, b"{}", (), urgent=True))
     house.bridge.on_input(line("a"))
     await house.until("POST", 2)
@@ -101,7 +101,7 @@ async def test_a_call_may_take_for_ever_and_a_note_may_not(house: House) -> None
     await end(house)
 
 
-async def test_an_abandoned_exchange_is_cancelled_and_tells_nothing(house: House) -> None:
+async def test_an_abandoned_exchange_is_cancelled_and_tells_nothing(house: FakeBridge) -> None:
     house.on("a", do.Post(1, b"{}", ()), do.OpenStream(2, ()))
     house.on("b", do.Abandon(1), do.Abandon(77))
     house.bridge.on_input(line("a"))
@@ -113,7 +113,7 @@ async def test_an_abandoned_exchange_is_cancelled_and_tells_nothing(house: House
     await end(house)
 
 
-async def test_an_exchange_that_is_abandoned_at_once_never_begins(house: House) -> None:
+async def test_an_exchange_that_is_abandoned_at_once_never_begins(house: FakeBridge) -> None:
     house.on("a", do.Post(1, b"{}", ()), do.Abandon(1), do.Post(2, b"{}", ()))
     house.bridge.on_input(line("a"))
     await house.until("POST")
@@ -121,14 +121,14 @@ async def test_an_exchange_that_is_abandoned_at_once_never_begins(house: House) 
     await end(house)
 
 
-async def test_idle_connections_are_dropped(house: House) -> None:
-    house.on("Woke", do.DropConnections())
-    house.bridge.take(Woke(60.0))
-    assert house.log == ["Woke", "drop idle"]
+async def test_idle_connections_are_dropped(house: FakeBridge) -> None:
+    house.on("SystemResumed", do.DropConnections())
+    house.bridge.take(SystemResumed(60.0))
+    assert house.log == ["SystemResumed", "drop idle"]
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
-async def test_a_report_goes_to_the_log(level: str, house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_report_goes_to_the_log(level: str, house: FakeBridge, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "bridge")
     house.on("a", do.Report(level, "100% of %s"))
     house.bridge.on_input(line("a"))
@@ -138,7 +138,7 @@ async def test_a_report_goes_to_the_log(level: str, house: House, caplog: pytest
 
 
 async def test_the_host_has_its_answer_before_the_log_has_its_line(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: FakeBridge, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "bridge")
     house.on("a", do.Report("info", "connected"), do.SendToHost(b"{}"))
@@ -179,7 +179,7 @@ async def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
     return Timers(monkeypatch)
 
 
-async def test_a_timer_fires_with_its_key(house: House, timers: Timers) -> None:
+async def test_a_timer_fires_with_its_key(house: FakeBridge, timers: Timers) -> None:
     house.on("a", do.SetTimer(("t", 1), 5.0), do.SetTimer(("t", 2), 7.0))
     house.bridge.on_input(line("a"))
     assert [seconds for seconds, _ in timers.set] == [5.0, 7.0]
@@ -188,14 +188,14 @@ async def test_a_timer_fires_with_its_key(house: House, timers: Timers) -> None:
     assert house.events[1:] == [TimerFired(("t", 1)), TimerFired(("t", 2))]
 
 
-async def test_a_timer_is_replaced_by_its_key(house: House, timers: Timers) -> None:
+async def test_a_timer_is_replaced_by_its_key(house: FakeBridge, timers: Timers) -> None:
     house.on("a", do.SetTimer(("t", 1), 5.0), do.SetTimer(("t", 2), 5.0), do.SetTimer(("t", 1), 7.0))
     house.bridge.on_input(line("a"))
     timers.pass_()
     assert sorted(event.timer for event in house.events if isinstance(event, TimerFired)) == [("t", 1), ("t", 2)]
 
 
-async def test_a_timer_can_be_cancelled_and_set_anew(house: House, timers: Timers) -> None:
+async def test_a_timer_can_be_cancelled_and_set_anew(house: FakeBridge, timers: Timers) -> None:
     house.on("a", do.SetTimer(("t", 1), 5.0), do.SetTimer(("u", 1), 5.0))
     house.on("b", do.CancelTimer(("t", 1)), do.CancelTimer(("never", 0)))
     house.bridge.on_input(line("a") + line("b"))
@@ -206,7 +206,7 @@ async def test_a_timer_can_be_cancelled_and_set_anew(house: House, timers: Timer
     assert house.events[-2:] == [TimerFired(("t", 1)), TimerFired(("u", 1))]
 
 
-async def test_a_timer_may_be_set_again_as_it_fires(house: House, timers: Timers) -> None:
+async def test_a_timer_may_be_set_again_as_it_fires(house: FakeBridge, timers: Timers) -> None:
     house.on("TimerFired", do.CancelTimer(("t", 1)), do.SetTimer(("t", 1), 9.0))
     house.bridge.take(TimerFired(("t", 1)))
     ((seconds, handle),) = timers.set
@@ -219,7 +219,7 @@ async def test_a_timer_may_be_set_again_as_it_fires(house: House, timers: Timers
 
 @pytest.mark.parametrize(("spread", "chance", "seconds"), [(0.0, 0.9, 8), (0.5, 0.0, 8), (0.5, 0.5, 6), (1.0, 0.75, 2)])
 async def test_a_timer_is_spread_out_towards_earlier(
-    spread: float, chance: float, seconds: float, house: House, timers: Timers, monkeypatch: pytest.MonkeyPatch
+    spread: float, chance: float, seconds: float, house: FakeBridge, timers: Timers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.random", lambda: chance)
     house.on("a", do.SetTimer(("t", 1), 8.0, spread))
@@ -227,9 +227,9 @@ async def test_a_timer_is_spread_out_towards_earlier(
     assert [told for told, _ in timers.set] == [seconds]
 
 
-async def test_a_settled_exchange_is_cancelled_a_moment_later(house: House, timers: Timers) -> None:
+async def test_a_settled_exchange_is_cancelled_a_moment_later(house: FakeBridge, timers: Timers) -> None:
     house.on("a", do.OpenStream(1, ()))
-    house.on("b", do.Settle(1), do.Settle(77))
+    house.on("b", do.DrainStream(1), do.DrainStream(77))
     house.bridge.on_input(line("a"))
     await house.until("GET")
     house.bridge.on_input(line("b"))
@@ -244,7 +244,9 @@ async def test_a_settled_exchange_is_cancelled_a_moment_later(house: House, time
 # -- defects
 
 
-async def test_a_defect_in_the_session_does_not_end_the_run(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_in_the_session_does_not_end_the_run(
+    house: FakeBridge, caplog: pytest.LogCaptureFixture
+) -> None:
     house.answers["a"] = RuntimeError("planted")
     house.on("b", do.SendToHost(b"1"))
     house.bridge.on_input(line("a") + line("b"))
@@ -257,7 +259,7 @@ async def test_a_defect_in_the_session_does_not_end_the_run(house: House, caplog
     assert house.log[-3:] == ["on_stop", "HostClosed", "close"]
 
 
-async def test_a_defect_at_the_end_does_not_keep_it(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_at_the_end_does_not_keep_it(house: FakeBridge, caplog: pytest.LogCaptureFixture) -> None:
     house.answers["HostClosed"] = RuntimeError("planted")
     house.on("a", do.Post(1, b"{}", ()))
     house.bridge.on_input(line("a"))
@@ -269,7 +271,7 @@ async def test_a_defect_at_the_end_does_not_keep_it(house: House, caplog: pytest
 
 
 async def test_a_defect_in_an_exchange_fails_that_exchange_alone(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: FakeBridge, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(request: Any) -> None:
         if request.exchange == 1:

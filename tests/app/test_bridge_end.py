@@ -8,18 +8,18 @@ import pytest
 
 from bridge.session import commands as do
 from bridge.session.events import HostClosed, StreamClosed, TimerFired
-from tests.support.house import House, build, end, hang, line, succeed
+from tests.support.in_process.fake_bridge import FakeBridge, build, end, hang, line, succeed
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def house(monkeypatch: pytest.MonkeyPatch) -> House:
+async def house(monkeypatch: pytest.MonkeyPatch) -> FakeBridge:
     return build(monkeypatch)
 
 
-async def test_the_order_of_the_end(house: House) -> None:
+async def test_the_order_of_the_end(house: FakeBridge) -> None:
     async def goodbye(request: Any) -> None:
         await (succeed if request.method == b"DELETE" else hang)(request)
 
@@ -33,7 +33,7 @@ async def test_the_order_of_the_end(house: House) -> None:
     assert house.log == ["on_stop", "HostClosed", "GET cancelled", "DELETE", "DELETE done", "close"]
 
 
-async def test_nothing_ends_before_it_is_told_to(house: House) -> None:
+async def test_nothing_ends_before_it_is_told_to(house: FakeBridge) -> None:
     running = asyncio.create_task(house.bridge.run(lambda: house.happened("on_stop")))
     house.bridge.on_input(line("a"))
     for _ in range(5):
@@ -44,14 +44,14 @@ async def test_nothing_ends_before_it_is_told_to(house: House) -> None:
     await asyncio.wait_for(running, stretched(10))
 
 
-async def test_a_goodbye_that_hangs_is_cancelled(house: House) -> None:
+async def test_a_goodbye_that_hangs_is_cancelled(house: FakeBridge) -> None:
     house.on("HostClosed", do.EndSession(1, ()))
     await end(house)
     assert house.log[:3] == ["on_stop", "HostClosed", "DELETE"]
     assert sorted(house.log[3:]) == ["DELETE cancelled", "close"]
 
 
-async def test_no_timer_outlives_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_timer_outlives_the_run(house: FakeBridge, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     handles: list[asyncio.TimerHandle] = []
     call_later = loop.call_later
@@ -68,7 +68,7 @@ async def test_no_timer_outlives_the_run(house: House, monkeypatch: pytest.Monke
     assert all(handle.cancelled() for handle in handles)
 
 
-async def test_the_first_reason_counts(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_first_reason_counts(house: FakeBridge, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "bridge")
     house.busy = True
     house.bridge.stop("SIGTERM")
@@ -84,7 +84,7 @@ def waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("waits_long")
-async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: House) -> None:
+async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: FakeBridge) -> None:
     house.busy = True
     house.bridge.on_input_end()
     running = asyncio.create_task(house.bridge.run(lambda: house.happened("on_stop")))
@@ -100,19 +100,19 @@ async def test_after_the_end_of_input_a_quick_answer_is_waited_for(house: House)
     assert house.log == ["on_stop", "StreamClosed", "TimerFired", "write", "HostClosed", "close"]
 
 
-async def test_a_slow_answer_is_not_waited_for_long(house: House) -> None:
+async def test_a_slow_answer_is_not_waited_for_long(house: FakeBridge) -> None:
     house.busy = True
     await end(house, "end of input")
     assert house.log == ["on_stop", "HostClosed", "close"]
 
 
 @pytest.mark.usefixtures("waits_long")
-async def test_without_calls_in_flight_the_end_of_input_is_the_end(house: House) -> None:
+async def test_without_calls_in_flight_the_end_of_input_is_the_end(house: FakeBridge) -> None:
     await end(house, "end of input")
 
 
 @pytest.mark.usefixtures("waits_long")
-async def test_whoever_stops_it_otherwise_waits_for_no_answer(house: House) -> None:
+async def test_whoever_stops_it_otherwise_waits_for_no_answer(house: FakeBridge) -> None:
     house.busy = True
     await end(house, "SIGTERM")
     assert house.events == [HostClosed()]

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from bridge.app.main import _chooser
-from bridge.app.redact import Redactor
+from bridge.process.redact import Redactor
 from bridge.remote import proxy as proxy_module
 from bridge.remote.proxy import Proxy
 

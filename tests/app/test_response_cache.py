@@ -13,15 +13,15 @@ from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.session.commands import DropResponses, FindResponse, KeepResponse
 from bridge.session.events import ResponseFound
-from bridge.session.response_cache import Kept, Question
-from bridge.store import responses
+from bridge.session.response_cache import CachedResult, CacheQuery
+from bridge.store import response_files
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
 URL = "https://mcp.example/mcp"
 DEADLINE = 10.0
-QUESTION = Question("tools", False, b"q")
+QUESTION = CacheQuery("tools", False, b"q")
 RESULT = b'{"resultType":"complete"}'
 
 
@@ -56,7 +56,7 @@ class Run:
         self.found: asyncio.Queue[ResponseFound] = asyncio.Queue()
         self.kept = KeptResponses(settings or Settings(url=URL), person, self.found.put_nowait)
 
-    async def find(self, question: Question = QUESTION) -> ResponseFound:
+    async def find(self, question: CacheQuery = QUESTION) -> ResponseFound:
         self.kept.find(FindResponse(7, question))
         async with asyncio.timeout(stretched(DEADLINE)):
             event = await self.found.get()
@@ -64,7 +64,7 @@ class Run:
         return event
 
     def keep(self, asked_as: int = 0, *, is_private: bool = True, result: bytes = RESULT) -> None:
-        self.kept.keep(KeepResponse(QUESTION, Kept(result, 0.0, 60.0, is_private), asked_as))
+        self.kept.keep(KeepResponse(QUESTION, CachedResult(result, 0.0, 60.0, is_private), asked_as))
 
 
 async def written() -> None:
@@ -77,7 +77,7 @@ async def written() -> None:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = tmp_path / "responses"
-    monkeypatch.setattr(responses, "cache_folder", lambda: found)
+    monkeypatch.setattr(response_files, "cache_folder", lambda: found)
     return found
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bridge.app import start
-from bridge.app.start import Begun, Trust
+from bridge.app.start import EarlyStart, Trust
 from bridge.cli.main import main
 from bridge.config import Settings
 from bridge.errors import UsageError
 from bridge.remote import proxy as proxy_module
-from bridge.remote.connecting import Way, origin_of
+from bridge.remote.connecting import Route, origin_of
 from bridge.remote.proxy import proxy_for
 from tests.support.waits import stretched
 
@@ -38,11 +38,11 @@ def descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[EarlyStart]:
     """What was begun for each run; a stand-in takes the place of the run itself."""
-    seen: list[Begun] = []
+    seen: list[EarlyStart] = []
 
-    def run(settings: Settings, begun: Begun) -> int:
+    def run(settings: Settings, begun: EarlyStart) -> int:
         seen.append(begun)
         return 0
 
@@ -64,7 +64,7 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(start, "BegunConnection", Connection)
+    monkeypatch.setattr(start, "EarlyConnection", Connection)
     return seen
 
 
@@ -82,7 +82,7 @@ def exit_code(*words: str) -> object:
 
 
 def test_the_connections_are_begun_to_the_proxy_that_the_system_is_set_to(
-    runs: list[Begun], hops: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+    runs: list[EarlyStart], hops: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A host with a window passes no variables on."""
     settings = types.ModuleType("_scproxy")
@@ -104,7 +104,7 @@ def test_the_server_is_connected_to_before_the_program_is_loaded(
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
     peers: list[socket.socket] = []
 
-    def run(settings: Settings, begun: Begun) -> int:
+    def run(settings: Settings, begun: EarlyStart) -> int:
         for connection in begun.connections:
             peers.append(listener.accept()[0])
             sock = asyncio.run(asyncio.wait_for(connection.taken(), SECONDS))
@@ -122,7 +122,7 @@ def test_the_server_is_connected_to_before_the_program_is_loaded(
         peer.close()
 
 
-def test_a_connection_that_the_run_did_not_take_is_closed(listener: socket.socket, runs: list[Begun]) -> None:
+def test_a_connection_that_the_run_did_not_take_is_closed(listener: socket.socket, runs: list[EarlyStart]) -> None:
     assert exit_code(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp") == 0
     peer, _ = listener.accept()
     with peer:
@@ -131,7 +131,7 @@ def test_a_connection_that_the_run_did_not_take_is_closed(listener: socket.socke
 
 
 def test_the_hosts_pipes_are_taken_over_before_anything_is_begun(
-    runs: list[Begun], monkeypatch: pytest.MonkeyPatch
+    runs: list[EarlyStart], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
 
@@ -147,13 +147,13 @@ def test_the_hosts_pipes_are_taken_over_before_anything_is_begun(
             pass
 
     monkeypatch.setattr(start, "take_over", take_over)
-    monkeypatch.setattr(start, "BegunConnection", Connection)
+    monkeypatch.setattr(start, "EarlyConnection", Connection)
     assert exit_code("http://localhost/mcp") == 0
     assert order == ["taken over", "begun", "begun"]
     assert runs[0].descriptors == (7, 8)
 
 
-def test_a_connection_that_fails_stops_nothing(runs: list[Begun]) -> None:
+def test_a_connection_that_fails_stops_nothing(runs: list[EarlyStart]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert exit_code(f"http://127.0.0.1:{port}/mcp") == 0
@@ -178,7 +178,7 @@ def test_a_connection_that_fails_stops_nothing(runs: list[Begun]) -> None:
     ],
 )
 def test_what_is_refused_or_no_run_connects_to_nothing(
-    words: Sequence[str], code: int | None, hops: list[tuple[str, int]], runs: list[Begun]
+    words: Sequence[str], code: int | None, hops: list[tuple[str, int]], runs: list[EarlyStart]
 ) -> None:
     ended = exit_code(*words)
     assert code is None or ended == code
@@ -186,7 +186,10 @@ def test_what_is_refused_or_no_run_connects_to_nothing(
 
 
 def test_a_proxy_that_cannot_be_used_is_told_before_anything_is_connected(
-    hops: list[tuple[str, int]], runs: list[Begun], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hops: list[tuple[str, int]],
+    runs: list[EarlyStart],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "ftp://192.0.2.1:21")
     assert exit_code("https://example.com/mcp") == 2
@@ -211,16 +214,16 @@ def test_a_proxy_that_cannot_be_used_is_told_before_anything_is_connected(
     ],
 )
 def test_the_first_hop_is_the_ways(
-    url: str, proxy: str | None, hops: list[tuple[str, int]], runs: list[Begun], monkeypatch: pytest.MonkeyPatch
+    url: str, proxy: str | None, hops: list[tuple[str, int]], runs: list[EarlyStart], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environ = {} if proxy is None else {"ALL_PROXY": proxy}
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert exit_code(url) == 0
-    assert set(hops) == {Way(origin_of(url), proxy_for(url, environ), None).first_hop}
+    assert set(hops) == {Route(origin_of(url), proxy_for(url, environ), None).first_hop}
 
 
-def test_certificates_are_read_beside_the_rest(runs: list[Begun], hops: list[tuple[str, int]]) -> None:
+def test_certificates_are_read_beside_the_rest(runs: list[EarlyStart], hops: list[tuple[str, int]]) -> None:
     assert exit_code("https://example.com/mcp") == 0
     assert exit_code("http://localhost/mcp") == 0
     over_tls, plain = runs

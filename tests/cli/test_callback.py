@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from bridge.cli.main import main
-from tests.support.login_command import run_command, start_command
-from tests.support.oauth_person import fetch
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import fetch
+from tests.support.process.bridge_command import run_command, start_command
 
 pytestmark = pytest.mark.anyio
 

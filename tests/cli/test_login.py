@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.login import Terminal, read_lines
-from tests.support.bridge_process import ROOT, command, environment
-from tests.support.fault_http import Bell
-from tests.support.login_command import run_command, start_command
-from tests.support.login_processes import logins_of, no_login_left
-from tests.support.oauth_person import fetch
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import fetch
+from tests.support.process.bridge_command import run_command, start_command
+from tests.support.process.bridge_process import ROOT, command, environment
+from tests.support.process.login_processes import logins_of, no_login_left
+from tests.support.servers.fault_http import Bell
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from bridge.app.kept_issuers import issuers_file
 from bridge.cli.main import main
 from bridge.config import Settings, SignInSettings
 from bridge.login.account import REVOKED
-from bridge.oauth.record import client_slot, encode, encode_client, tokens_slot
-from bridge.store.disk import DiskVault
+from bridge.oauth.record import client_key, encode, encode_client, tokens_key
+from bridge.store.disk import DiskStore
 from bridge.store.errors import StoreError
-from bridge.store.file import FileVault
-from bridge.store.places import platform_places
+from bridge.store.file import PrivateFiles
+from bridge.store.paths import platform_places
+from bridge.tokens.issuers_file import issuers_file
 from tests.oauth.samples import ISSUER, client, record
-from tests.support.login_command import run_command, start_command
-from tests.support.login_processes import no_login_left
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.process.bridge_command import run_command, start_command
+from tests.support.process.login_processes import no_login_left
 from tests.support.waits import stretched
 
 URL = "https://mcp.linear.app/mcp"
@@ -32,13 +32,13 @@ class Desk:
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
-        self._files = FileVault(platform_places().credentials)
+        self._files = PrivateFiles(platform_places().credentials)
 
     def store(self, profile: str = "default", url: str = URL, **changes: Any) -> None:
-        slot = tokens_slot(url, "", "", profile)
+        store_key = tokens_key(url, "", "", profile)
         stored = record(server=url, profile=profile, **changes)
-        self._files.write(f"{slot}.secret", encode(stored))
-        self._files.write(f"{client_slot(ISSUER, '')}.secret", encode_client(stored.client))
+        self._files.write(f"{store_key}.secret", encode(stored))
+        self._files.write(f"{client_key(ISSUER, '')}.secret", encode_client(stored.client))
 
     def kept(self, kind: str = "tokens") -> int:
         return len([name for name in self._files.names() if name.startswith(f"{kind}-")])
@@ -122,7 +122,7 @@ def test_where_a_client_belongs_is_forgotten_with_the_registration_only(desk: De
 
 def test_what_cannot_be_read_is_removed_with_the_rest(desk: Desk) -> None:
     desk.store()
-    FileVault(platform_places().credentials).write(f"{tokens_slot('x', '', '', 'y')}.secret", b"nonsense")
+    PrivateFiles(platform_places().credentials).write(f"{tokens_key('x', '', '', 'y')}.secret", b"nonsense")
     code, out, err = desk.run("--all")
     assert code == 0
     assert "a server that is not known" in out
@@ -141,14 +141,14 @@ def test_a_record_without_tokens_goes_without_a_warning(desk: Desk) -> None:
 def test_what_cannot_be_removed_is_not_said_to_be_and_the_rest_goes(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def delete(self: FileVault, name: str) -> None:
+    def delete(self: PrivateFiles, name: str) -> None:
         if name.startswith(stuck):
             raise StoreError(f"{name} cannot be removed: Permission denied.")
         really(self, name)
 
-    really = FileVault.delete
-    stuck = tokens_slot(URL, "", "", "work")
-    monkeypatch.setattr(FileVault, "delete", delete)
+    really = PrivateFiles.delete
+    stuck = tokens_key(URL, "", "", "work")
+    monkeypatch.setattr(PrivateFiles, "delete", delete)
     for profile in ("default", "home", "work"):
         desk.store(profile)
     for words in (("--all",), (URL, "--profile", "work")):
@@ -161,10 +161,10 @@ def test_what_cannot_be_removed_is_not_said_to_be_and_the_rest_goes(
 
 
 def test_a_lock_that_is_not_to_be_had_keeps_no_tokens_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def locked(self: DiskVault, slot: str, timeout: float) -> AbstractAsyncContextManager[None]:
+    def locked(self: DiskStore, store_key: str, timeout: float) -> AbstractAsyncContextManager[None]:
         raise StoreError("The lock cannot be taken: Permission denied.")
 
-    monkeypatch.setattr(DiskVault, "locked", locked)
+    monkeypatch.setattr(DiskStore, "locked", locked)
     desk.store()
     desk.store("work")
     code, out, _ = desk.run("--all")

@@ -132,7 +132,7 @@ def test_a_defect_of_another_command_is_one_line_too(
         raise RuntimeError(f"with Bearer {SECRET} in it")
 
     monkeypatch.setattr("bridge.cli.status.host_entries", broken)
-    monkeypatch.setattr("bridge.app.overview.overview_here", broken)
+    monkeypatch.setattr("bridge.inventory.overview.overview_here", broken)
     monkeypatch.setenv("MCP_BRIDGE_LOG_LEVEL", level)
     assert exit_code("status") == 1
     out, err = capsys.readouterr()

@@ -225,7 +225,7 @@ def test_every_variable_that_is_read_anywhere_is_known(runner: Runner) -> None:
 
 
 def test_the_patience_is_a_variable_only(runner: Runner) -> None:
-    assert runner.settings(URL, env={"MCP_BRIDGE_PATIENCE": "0.5"}).patience == 0.5
+    assert runner.settings(URL, env={"MCP_BRIDGE_PATIENCE": "0.5"}).retry_window == 0.5
     assert runner.code(URL, env={"MCP_BRIDGE_PATIENCE": "soon"}) == 2
 
 

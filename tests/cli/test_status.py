@@ -9,29 +9,29 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.app.copies import Copy
-from bridge.app.login_files import Notice
-from bridge.app.overview import Row, UnderWay
-from bridge.app.sign_ins import Stored
 from bridge.cli.status import as_object, lines_of
-from bridge.login.news import News
-from bridge.oauth.record import encode, tokens_slot
-from bridge.store.file import FileVault
-from bridge.store.responses import Summary
+from bridge.inventory.overview import SignInRow, UnderWay
+from bridge.inventory.running_instances import RunningInstance
+from bridge.inventory.sign_ins import Stored
+from bridge.login.channel_messages import LoginStatus
+from bridge.oauth.record import encode, tokens_key
+from bridge.store.file import PrivateFiles
+from bridge.store.response_files import Summary
+from bridge.tokens.login_files import Notice
 from tests.oauth.samples import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SERVER_URL, client, record
-from tests.support.login_command import run_command, start_command
-from tests.support.login_processes import logins_of
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.process.bridge_command import run_command, start_command
+from tests.support.process.login_processes import logins_of
 
 pytestmark = pytest.mark.anyio
 
 NOW = 1_000_000.0
 LINK = "https://as.example/in?state=s1&client_id=c"
-COPY = Copy(4711, NOW, "Claude", ("planted",), {"MCP_BRIDGE_HEADER": "planted"})
-NOTICE = Notice(slot="login-0", pid=7, port=1, key="planted", server=SERVER_URL, profile="default", since=NOW)
+COPY = RunningInstance(4711, NOW, "Claude", ("planted",), {"MCP_BRIDGE_HEADER": "planted"})
+NOTICE = Notice(store_key="login-0", pid=7, port=1, key="planted", server=SERVER_URL, profile="default", since=NOW)
 
 
-def full(**changes: Any) -> Row:
+def full(**changes: Any) -> SignInRow:
     stored = record(
         **{
             "profile": "work",
@@ -43,16 +43,16 @@ def full(**changes: Any) -> Row:
             **changes,
         }
     )
-    news = News(phase="waiting", url=LINK, user_code="ABCD", warnings=("It moved.",), ends_at=NOW + 90)
+    login_status = LoginStatus(phase="waiting", url=LINK, user_code="ABCD", warnings=("It moved.",), ends_at=NOW + 90)
     place = Stored("tokens-0", "the system keyring", stored)
-    return Row("tokens-0", SERVER_URL, "work", place, "anna@example.com", UnderWay(NOTICE, news), [COPY])
+    return SignInRow("tokens-0", SERVER_URL, "work", place, "anna@example.com", UnderWay(NOTICE, login_status), [COPY])
 
 
 def test_a_link_comes_with_what_is_to_be_read_before_it() -> None:
     row = full()
     assert row.login is not None
-    news = msgspec.structs.replace(row.login.news, warnings=("It moved.", "It is at another site."))
-    lines = lines_of(dataclasses.replace(row, login=dataclasses.replace(row.login, news=news)), NOW)
+    login_status = msgspec.structs.replace(row.login.login_status, warnings=("It moved.", "It is at another site."))
+    lines = lines_of(dataclasses.replace(row, login=dataclasses.replace(row.login, login_status=login_status)), NOW)
     told = [line[16:] for line in lines if line[:16].strip() == "warning"]
     assert told == ["It moved.", "It is at another site."]
 
@@ -104,7 +104,7 @@ def test_an_account_that_is_not_named_is_signed_in_all_the_same() -> None:
 
 
 def test_a_row_without_a_record_says_why() -> None:
-    row = Row("tokens-0", "", "", Stored("tokens-0", "the system keyring", problem="It is locked."))
+    row = SignInRow("tokens-0", "", "", Stored("tokens-0", "the system keyring", problem="It is locked."))
     said = "\n".join(lines_of(row, NOW))
     assert "cannot be read" in said
     assert "It is locked." in said
@@ -128,7 +128,7 @@ def test_a_servers_words_can_not_restyle_the_terminal() -> None:
 def test_what_stands_in_a_copys_words_can_not_restyle_the_terminal() -> None:
     row = full()
     row.profile = "a\x1b[2Jb"
-    row.login = UnderWay(NOTICE, News(phase="waiting", url=f"{LINK}\x1b[2J", ends_at=NOW))
+    row.login = UnderWay(NOTICE, LoginStatus(phase="waiting", url=f"{LINK}\x1b[2J", ends_at=NOW))
     said = "\n".join(lines_of(row, NOW))
     assert "\x1b" not in said
     assert LINK in said
@@ -169,7 +169,7 @@ def test_the_names_for_programs_stay() -> None:
         },
         "copies": [{"pid": 4711, "since": NOW, "host": "Claude"}],
     }
-    assert set(as_object(Row("tokens-0"))) == set(made)
+    assert set(as_object(SignInRow("tokens-0"))) == set(made)
 
 
 # -- as a process
@@ -221,8 +221,8 @@ async def test_a_broken_configuration_is_a_note(tmp_path: Path) -> None:
 async def test_a_name_that_a_pipe_has_no_letters_for_is_escaped() -> None:
     async with Site() as site:
         env = {"PYTHONIOENCODING": "cp1252", "XDG_DATA_HOME": str(site.person.home / "\u0434\u0430\u0442\u0430")}
-        files = FileVault(site.person.home / "\u0434\u0430\u0442\u0430" / "mcp-remote-bridge" / "credentials")
-        files.write(f"{tokens_slot(SERVER_URL, '', '', 'default')}.secret", encode(record(expires_at=None)))
+        files = PrivateFiles(site.person.home / "\u0434\u0430\u0442\u0430" / "mcp-remote-bridge" / "credentials")
+        files.write(f"{tokens_key(SERVER_URL, '', '', 'default')}.secret", encode(record(expires_at=None)))
         code, said = await run_command(site, "status", env=env)
         assert code == 0, said
         assert "\\u0434\\u0430" in said

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conformance.catalogue import HOSTS, LAST_LEGACY, SCENARIOS, Run, listed_not_yet, runs
 from tests.conformance.suite import ENTRY, PACKAGE, judge
-from tests.support.node import require_node, require_package
+from tests.support.process.node import require_node, require_package
 from tests.support.waits import stretched
 
 LIST_DEADLINE = 30.0

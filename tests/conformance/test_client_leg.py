@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.catalogue import Run, listed_not_yet, runs
 from tests.conformance.suite import ENTRY, PACKAGE, play
-from tests.support.node import require_node, require_package
+from tests.support.process.node import require_node, require_package
 
 NOT_YET = frozenset(listed_not_yet())
 MOST_TRIES = 3

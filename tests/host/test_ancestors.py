@@ -15,7 +15,7 @@ import pytest
 
 from bridge.host.ancestors import LONGEST, ancestors, from_proc, from_psutil
 from bridge.host.parent_chain import MOST
-from tests.support.bridge_process import ROOT
+from tests.support.process.bridge_process import ROOT
 from tests.support.waits import stretched
 
 USER = os.geteuid() if os.name == "posix" else 0

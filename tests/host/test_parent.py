@@ -16,7 +16,7 @@ import pytest
 from bridge.host.parent import watch_parent
 from bridge.host.parent_chain import Relative
 from tests.host.conftest import MakePipe
-from tests.support.bridge_process import ROOT
+from tests.support.process.bridge_process import ROOT
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import ROOT
+from tests.support.process.bridge_process import ROOT
 from tests.support.waits import stretched
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell closes descriptors, a loop watches pipes")

@@ -15,7 +15,7 @@ import pytest
 from tests.hosts.host import Host, TestEnvironment
 from tests.hosts.report import add_row
 from tests.hosts.table import all_hosts
-from tests.support.node import NODE_VARIABLE
+from tests.support.process.node import NODE_VARIABLE
 
 VARIABLE = "MCP_BRIDGE_TEST_HOSTS"
 """What `scripts/hosts.py` found and installed, as JSON."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from tests.hosts.host import Host, Setting, Start
-from tests.support.login_browser import __file__ as BROWSER_SCRIPT  # noqa: N812
+from tests.support.oauth.browser_program import __file__ as BROWSER_SCRIPT  # noqa: N812
 from tests.support.waits import stretched
 
 _KEPT = ("PATH", "SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "COMSPEC", "LD_LIBRARY_PATH")
@@ -53,7 +53,7 @@ def desktop(home: Path, setting_node: Path, browser: Path) -> dict[str, str]:
 
 
 def write_browser(folder: Path, kind: str) -> Path:
-    """Write the program that `BROWSER` names: `tests/support/login_browser.py` with its settings fixed."""
+    """Write the program that `BROWSER` names: `tests/support/oauth/browser_program.py` with its settings fixed."""
     record = folder / "browser.jsonl"
     script = folder / "browser"
     script.write_text(

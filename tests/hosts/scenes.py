@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.hosts.running import write_browser
-from tests.support.fault_http import Exchange
-from tests.support.fault_server import Call, FaultServer
-from tests.support.oauth_answers import Answer
-from tests.support.oauth_authority import Authority
-from tests.support.oauth_server import ProtectedServer
+from tests.support.oauth.answers import Answer
+from tests.support.oauth.authority import Authority
+from tests.support.oauth.protected_server import ProtectedServer
+from tests.support.servers.fault_http import Exchange
+from tests.support.servers.fault_server import Call, FaultServer
 
 CONSENT_DELAY = 20.0
 LOGIN_TIMEOUT = 30

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.everything import Transport, everything
-from tests.support.reference_process import Mode, ReferenceProcess, reference_process, running
+from tests.support.servers.everything import Transport, everything
+from tests.support.servers.reference_process import Mode, ReferenceProcess, reference_process, running
 
 
 @pytest.fixture(scope="session")
@@ -47,5 +47,5 @@ def everything_url() -> Iterator[Callable[[Transport], str]]:
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     """Where the pairings' servers of all three modes are."""
-    with running([sys.executable, "-m", "tests.support.pairing_server"]) as (_process, line):
+    with running([sys.executable, "-m", "tests.support.servers.two_era_server"]) as (_process, line):
         yield f"http://127.0.0.1:{json.loads(line)['port']}"

@@ -14,10 +14,10 @@ from bridge.login.browser import open_browser
 from bridge.login.listener import Arrival, CallbackListener
 from bridge.login.page import failed_page, signed_in_page
 from scripts import desktop
-from tests.support.bridge_process import CLIENT_INFO
-from tests.support.chromium import DEADLINE, Chromium, Tab, dumping_browser, find_chromium, launch
-from tests.support.oauth_person import until
-from tests.support.oauth_site import Site
+from tests.support.desktop.chromium import DEADLINE, Chromium, Tab, dumping_browser, find_chromium, launch
+from tests.support.oauth.site import Site
+from tests.support.oauth.user import until
+from tests.support.process.bridge_process import CLIENT_INFO
 from tests.support.waits import stretched
 
 CHROMIUM = find_chromium()

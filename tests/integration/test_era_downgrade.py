@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.bridge_process import CLIENT_INFO, Line
-from tests.support.era_host import ELICITS, ModernHost, leave, modern_host
-from tests.support.fault_answers import events, resets, result
-from tests.support.fault_era import LEGACY, QUESTION, SERVER_INFO, SUBSCRIPTION, EraServer, Watched, text
-from tests.support.fault_server import Call, notification
+from tests.support.hosts.era_host import ELICITS, ModernHost, leave, modern_host
+from tests.support.process.bridge_process import CLIENT_INFO, Line
 from tests.support.revisions import MODERN
+from tests.support.servers.fault_answers import events, resets, result
+from tests.support.servers.fault_era import LEGACY, QUESTION, SERVER_INFO, SUBSCRIPTION, EraServer, Watched, text
+from tests.support.servers.fault_server import Call, notification
 
 pytestmark = pytest.mark.anyio
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.support.era_host import leave, modern_host
-from tests.support.fault_answers import page, rpc_error
-from tests.support.fault_era import SUBSCRIPTION, EraServer
-from tests.support.fault_server import Call
+from tests.support.hosts.era_host import leave, modern_host
+from tests.support.servers.fault_answers import page, rpc_error
+from tests.support.servers.fault_era import SUBSCRIPTION, EraServer
+from tests.support.servers.fault_server import Call
 
 pytestmark = pytest.mark.anyio
 

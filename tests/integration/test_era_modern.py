@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from tests.support.era_host import leave, modern_host
-from tests.support.fault_answers import closes, events, page, resets, slow_down
-from tests.support.fault_era import EraServer, Watched, complete
-from tests.support.fault_server import Call, event
+from tests.support.hosts.era_host import leave, modern_host
+from tests.support.servers.fault_answers import closes, events, page, resets, slow_down
+from tests.support.servers.fault_era import EraServer, Watched, complete
+from tests.support.servers.fault_server import Call, event
 
 pytestmark = pytest.mark.anyio
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess
-from tests.support.era_host import ModernHost, handshake, leave
-from tests.support.fault_era import EraServer
-from tests.support.oauth_era import era_site
-from tests.support.oauth_site import LOGIN
+from tests.support.hosts.era_host import ModernHost, handshake, leave
+from tests.support.oauth.era_site import era_site
+from tests.support.oauth.site import LOGIN
+from tests.support.process.bridge_process import BridgeProcess
+from tests.support.servers.fault_era import EraServer
 
 pytestmark = pytest.mark.anyio
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.bridge_process import CLIENT_INFO, BridgeProcess, launch
-from tests.support.era_host import ELICITS, handshake, leave, legacy_host
-from tests.support.fault_answers import events, resets, result, slow_down
-from tests.support.fault_era import LEGACY, QUESTION, SERVER_INFO, STATE, EraServer, Watched, complete, text
-from tests.support.fault_server import notification
+from tests.support.hosts.era_host import ELICITS, handshake, leave, legacy_host
+from tests.support.process.bridge_process import CLIENT_INFO, BridgeProcess, launch
 from tests.support.revisions import Wire
+from tests.support.servers.fault_answers import events, resets, result, slow_down
+from tests.support.servers.fault_era import LEGACY, QUESTION, SERVER_INFO, STATE, EraServer, Watched, complete, text
+from tests.support.servers.fault_server import notification
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ import anyio
 import pytest
 from mcp import MCPError, types
 
-from tests.support.everything import Transport
-from tests.support.reference_host import DEADLINE, Host, eventually, reference_host
+from tests.support.hosts.reference_host import DEADLINE, Host, eventually, reference_host
+from tests.support.servers.everything import Transport
 from tests.support.waits import stretched
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("transport", ["streamableHttp", "sse"])]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, Line, launch
-from tests.support.fault_answers import (
+from tests.support.process.bridge_process import BridgeProcess, Line, launch
+from tests.support.servers.fault_answers import (
     events,
     other_id,
     page,
@@ -14,7 +14,7 @@ from tests.support.fault_answers import (
     trickle,
     zipped,
 )
-from tests.support.fault_server import JSON, SSE, Answer, Call, FaultServer
+from tests.support.servers.fault_server import JSON, SSE, Answer, Call, FaultServer
 
 pytestmark = pytest.mark.anyio
 

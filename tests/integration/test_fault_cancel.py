@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, launch
-from tests.support.fault_answers import closes, events, slow_down
-from tests.support.fault_server import Call, FaultServer, event, hold, notification
+from tests.support.process.bridge_process import BridgeProcess, launch
+from tests.support.servers.fault_answers import closes, events, slow_down
+from tests.support.servers.fault_server import Call, FaultServer, event, hold, notification
 
 pytestmark = pytest.mark.anyio
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, launch
-from tests.support.fault_answers import closes, events, resets, short_body
-from tests.support.fault_server import Answer, FaultServer
+from tests.support.process.bridge_process import BridgeProcess, launch
+from tests.support.servers.fault_answers import closes, events, resets, short_body
+from tests.support.servers.fault_server import Answer, FaultServer
 
 pytestmark = pytest.mark.anyio
 

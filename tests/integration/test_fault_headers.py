@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.support.bridge_process import launch
-from tests.support.fault_answers import events, no_stream, page, plain
-from tests.support.fault_server import JSON, Call, FaultServer, notification
+from tests.support.process.bridge_process import launch
+from tests.support.servers.fault_answers import events, no_stream, page, plain
+from tests.support.servers.fault_server import JSON, Call, FaultServer, notification
 
 pytestmark = pytest.mark.anyio
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.bridge_process import launch
-from tests.support.fault_answers import page
-from tests.support.fault_http import Exchange
-from tests.support.fault_legacy import LegacyServer
-from tests.support.fault_server import FaultServer, event, notification
+from tests.support.process.bridge_process import launch
+from tests.support.servers.fault_answers import page
+from tests.support.servers.fault_http import Exchange
+from tests.support.servers.fault_http_sse import LegacyServer
+from tests.support.servers.fault_server import FaultServer, event, notification
 
 pytestmark = pytest.mark.anyio
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.bridge_process import launch
-from tests.support.fault_answers import page, plain, redirect
-from tests.support.fault_server import Answer, Call, FaultServer
+from tests.support.process.bridge_process import launch
+from tests.support.servers.fault_answers import page, plain, redirect
+from tests.support.servers.fault_server import Answer, Call, FaultServer
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import ROOT, launch
-from tests.support.fault_answers import Gate, events, hangs, hangs_streaming, page
-from tests.support.fault_http import Request
-from tests.support.fault_server import Call, FaultServer, event, notification
+from tests.support.process.bridge_process import ROOT, launch
+from tests.support.servers.fault_answers import Gate, events, hangs, hangs_streaming, page
+from tests.support.servers.fault_http import Request
+from tests.support.servers.fault_server import Call, FaultServer, event, notification
 
 pytestmark = pytest.mark.anyio
 

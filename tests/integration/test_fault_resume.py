@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, launch
-from tests.support.fault_answers import events, no_stream, page, rpc_error
-from tests.support.fault_http import Request
-from tests.support.fault_server import Answer, Call, FaultServer, event, notification
+from tests.support.process.bridge_process import BridgeProcess, launch
+from tests.support.servers.fault_answers import events, no_stream, page, rpc_error
+from tests.support.servers.fault_http import Request
+from tests.support.servers.fault_server import Answer, Call, FaultServer, event, notification
 
 pytestmark = pytest.mark.anyio
 

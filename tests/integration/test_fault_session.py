@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.bridge_process import launch
-from tests.support.fault_answers import Gate, page, plain, rpc_error
-from tests.support.fault_server import JSON, Answer, Call, FaultServer, notification
+from tests.support.process.bridge_process import launch
+from tests.support.servers.fault_answers import Gate, page, plain, rpc_error
+from tests.support.servers.fault_server import JSON, Answer, Call, FaultServer, notification
 
 pytestmark = pytest.mark.anyio
 

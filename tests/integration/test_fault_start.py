@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.bridge_process import BridgeProcess, Line, launch
-from tests.support.fault_answers import page
-from tests.support.fault_proxy import Proxy
-from tests.support.fault_server import FaultServer
-from tests.support.handshaking import TlsServer
+from tests.support.process.bridge_process import BridgeProcess, Line, launch
+from tests.support.servers.fault_answers import page
+from tests.support.servers.fault_server import FaultServer
+from tests.support.servers.recording_proxy import Proxy
+from tests.support.servers.tls_server import TlsServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -16,15 +16,15 @@ import psutil
 import pytest
 
 from scripts import desktop
-from tests.support import hiding_host
-from tests.support.bridge_process import BridgeProcess
-from tests.support.chromium import DEADLINE, arguments, find_chromium
-from tests.support.hiding_host import hiding_command
-from tests.support.login_processes import data_folder, no_login_left
-from tests.support.oauth_person import until, visit
-from tests.support.oauth_site import LOGIN, Site
-from tests.support.secret_service import secret_service, session_bus
-from tests.support.xvfb import xvfb
+from tests.support.desktop.chromium import DEADLINE, arguments, find_chromium
+from tests.support.desktop.secret_service import secret_service, session_bus
+from tests.support.desktop.xvfb import xvfb
+from tests.support.hosts import hiding_host
+from tests.support.hosts.hiding_host import hiding_command
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import until, visit
+from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.login_processes import data_folder, no_login_left
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="the desktops of Linux")]
 
@@ -138,7 +138,7 @@ async def test_a_display_that_only_the_systemd_manager_knows_is_used(programs: P
 
 async def test_the_portal_is_asked_where_there_is_nothing_but_a_bus() -> None:
     pytest.importorskip("jeepney")
-    from tests.support.portal import Portal
+    from tests.support.desktop.portal import Portal
 
     with session_bus() as bus:
         async with Site() as site:

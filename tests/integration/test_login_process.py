@@ -11,16 +11,16 @@ import time
 import msgspec
 import pytest
 
-from bridge.app.login_order import Answer, Busy, Ready, Unable, decode_answer, encode_order, login_slot, make_order
 from bridge.config import Settings
 from bridge.login.spawn import start_detached
-from tests.support.bridge_process import environment
-from tests.support.copies import INITIALIZE, SLOW, serves, start_copy, works
-from tests.support.login_command import run_command
-from tests.support.login_processes import data_folder, logins_of, no_login_left, notice_of, the_login
-from tests.support.oauth_answers import plain
-from tests.support.oauth_person import fetch, until, visit
-from tests.support.oauth_site import LOGIN, Site
+from bridge.tokens.login_order import Answer, Busy, Ready, Unable, decode_answer, encode_order, login_key, make_order
+from tests.support.oauth.answers import plain
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import fetch, until, visit
+from tests.support.process.bridge_command import run_command
+from tests.support.process.bridge_process import environment
+from tests.support.process.instances import INITIALIZE, SLOW, serves, start_copy, works
+from tests.support.process.login_processes import data_folder, logins_of, no_login_left, notice_of, the_login
 
 pytestmark = pytest.mark.anyio
 
@@ -210,7 +210,7 @@ async def test_one_that_ended_while_another_was_started_is_looked_at_first(
     async with Site() as site:
         site.person.browser = "record"
         order = make_order(Settings(url=site.server.url), None, None, "")
-        history = data_folder(site.person) / "logins" / f"{login_slot(order.settings)}.history"
+        history = data_folder(site.person) / "logins" / f"{login_key(order.settings)}.history"
         history.parent.mkdir(mode=0o700, parents=True)
         now = time.time()
         history.write_text(json.dumps({"tab_at": 1.0, "outcome": "done", "ended_at": now + ended}))

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, Line
-from tests.support.copies import INITIALIZE, SLOW, names_in, serves, start_copy, text_in, works
-from tests.support.era_host import ModernHost
-from tests.support.fault_era import LEGACY, EraServer
-from tests.support.login_processes import logins_of
-from tests.support.oauth_answers import hangs
-from tests.support.oauth_era import era_site
-from tests.support.oauth_person import Browser, visit
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.hosts.era_host import ModernHost
+from tests.support.oauth.answers import hangs
+from tests.support.oauth.era_site import era_site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import Browser, visit
+from tests.support.process.bridge_process import BridgeProcess, Line
+from tests.support.process.instances import INITIALIZE, SLOW, names_in, serves, start_copy, text_in, works
+from tests.support.process.login_processes import logins_of
 from tests.support.revisions import MODERN, Wire
+from tests.support.servers.fault_era import LEGACY, EraServer
 
 pytestmark = pytest.mark.anyio
 

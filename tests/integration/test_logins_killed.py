@@ -11,10 +11,13 @@ import sys
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess
-from tests.support.copies import ENDINGS, INITIALIZE, SLOW, end_copy, names_in, serves, start_copy, works
-from tests.support.login_halts import POINTS, halted_at
-from tests.support.login_processes import (
+from tests.support.oauth.answers import Hold
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import until, visit
+from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.instances import ENDINGS, INITIALIZE, SLOW, end_copy, names_in, serves, start_copy, works
+from tests.support.process.login_halts import POINTS, halted_at
+from tests.support.process.login_processes import (
     data_folder,
     is_alive,
     kill_login,
@@ -23,9 +26,6 @@ from tests.support.login_processes import (
     notice_of,
     the_login,
 )
-from tests.support.oauth_answers import Hold
-from tests.support.oauth_person import until, visit
-from tests.support.oauth_site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
 
@@ -225,7 +225,7 @@ async def test_the_notice_of_a_killed_login_leads_nobody_astray() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be stopped and continued there")
-@pytest.mark.parametrize("awake_until", ["the-start", "the-first-news"])
+@pytest.mark.parametrize("awake_until", ["the-start", "the-first-login_status"])
 async def test_a_copy_that_sleeps_through_the_whole_login_finds_what_came_of_it(awake_until: str) -> None:
     async with Site() as site:
         hold = Hold(site.authority.behave)

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.copies import INITIALIZE, SLOW, serves, start_copy, works
-from tests.support.login_processes import kill_login, logins_of, no_login_left
-from tests.support.oauth_authority import Authority
-from tests.support.oauth_person import asked, visit
-from tests.support.oauth_server import ProtectedServer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.authority import Authority
+from tests.support.oauth.protected_server import ProtectedServer
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked, visit
+from tests.support.process.instances import INITIALIZE, SLOW, serves, start_copy, works
+from tests.support.process.login_processes import kill_login, logins_of, no_login_left
 
 pytestmark = pytest.mark.anyio
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from tests.support.copies import INITIALIZE, SLOW, end_copy, serves, start_copies, start_copy, works
-from tests.support.login_command import run_command
-from tests.support.login_processes import logins_of, no_login_left
-from tests.support.login_rounds import MANNERS, play_round
-from tests.support.oauth_person import visit
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import visit
+from tests.support.process.bridge_command import run_command
+from tests.support.process.instances import INITIALIZE, SLOW, end_copy, serves, start_copies, start_copy, works
+from tests.support.process.login_processes import logins_of, no_login_left
+from tests.support.process.login_rounds import MANNERS, play_round
 
 pytestmark = pytest.mark.anyio
 

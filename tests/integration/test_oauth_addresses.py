@@ -1,7 +1,7 @@
 """What a server leads to, in a network of its own: servers at public and private addresses, a name service, a sign-in.
 
 The rules are in `tests/login/test_address_guard.py`; here it is shown that the relay, the login process and the
-commands keep them, each with the system's own resolver. The scenes of `tests/support/address_attacks.py` are played
+commands keep them, each with the system's own resolver. The scenes of `tests/support/oauth/address_attacks.py` are played
 once, side by side.
 """
 
@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from tests.support.address_attacks import SCENES, Outcome
-from tests.support.own_network import run_within
+from tests.support.oauth.address_attacks import SCENES, Outcome
+from tests.support.systems.own_network import run_within
 
 pytestmark = pytest.mark.xdist_group("oauth-addresses")
 
@@ -37,7 +37,7 @@ SERVED = ("public", "private", "renewed", "allowed", "own name elsewhere")
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, Outcome]:
     """What came of each scene."""
-    told = asyncio.run(run_within("tests.support.address_attacks", LIMIT))
+    told = asyncio.run(run_within("tests.support.oauth.address_attacks", LIMIT))
     return {name: Outcome(**outcome) for name, outcome in json.loads(told).items()}
 
 

@@ -10,9 +10,9 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from bridge.login.openers import ARGUMENT
-from tests.support.bridge_process import BridgeProcess
-from tests.support.oauth_person import asked, fetch, until, visit
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked, fetch, until, visit
+from tests.support.process.bridge_process import BridgeProcess
 
 pytestmark = pytest.mark.anyio
 

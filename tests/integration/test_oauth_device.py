@@ -9,15 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bridge.login.account import REVOKED, revoke, whoami
-from bridge.login.person import Asked
-from bridge.oauth.errors import Refused, TimedOut
+from bridge.login.prompt import PromptShown
+from bridge.oauth.errors import SignInRefused, TimedOut
 from bridge.oauth.record import Record
-from tests.support.by_code import ByCode
-from tests.support.oauth_answers import html, plain
-from tests.support.oauth_authority import Authority, form
-from tests.support.oauth_device import DEVICE_GRANT
-from tests.support.oauth_server import ProtectedServer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.in_process.device_sign_in import ByCode
+from tests.support.oauth.answers import html, plain
+from tests.support.oauth.authority import Authority, form
+from tests.support.oauth.device import DEVICE_GRANT
+from tests.support.oauth.protected_server import ProtectedServer
+from tests.support.oauth.site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
 
@@ -29,26 +29,26 @@ class Place(ByCode):
         super().__init__(server.url)
         self.authority = authority
         self.server = server
-        self.asked: list[Asked] = []
+        self.asked: list[PromptShown] = []
         self.concealed: list[str] = []
-        self.deed: Callable[[Asked], Awaitable[object]] = self.confirms
+        self.deed: Callable[[PromptShown], Awaitable[object]] = self.confirms
 
     async def sign_in(self, **settings: Any) -> Record:
         return await self.signs_in(self, self.concealed.append, **settings)
 
-    async def ask(self, asked: Asked) -> None:
+    async def ask(self, asked: PromptShown) -> None:
         self.asked.append(asked)
         await self.deed(asked)
 
     def answered(self) -> None:
         pass
 
-    async def confirms(self, asked: Asked) -> None:
+    async def confirms(self, asked: PromptShown) -> None:
         """Somebody who opens the page and agrees."""
         assert parse_qs(urlsplit(asked.url).query) == {"user_code": [asked.user_code]}
         assert (await self.web.probe(asked.url, "page")).status == 200
 
-    async def leaves(self, asked: Asked) -> None:
+    async def leaves(self, asked: PromptShown) -> None:
         """Somebody who is not there."""
 
 
@@ -86,7 +86,7 @@ async def test_a_fault_on_the_way_costs_nothing(place: Place) -> None:
 
 async def test_a_refusal(place: Place) -> None:
     place.authority.denies = {"error": "access_denied"}
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefused):
         await place.sign_in()
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.oauth_answers import Answer, html, huge, json_body, plain, redirect, trickles
-from tests.support.oauth_authority import OAUTH, OIDC, Authority
-from tests.support.oauth_person import asked
-from tests.support.oauth_server import WELL_KNOWN
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.answers import Answer, html, huge, json_body, plain, redirect, trickles
+from tests.support.oauth.authority import OAUTH, OIDC, Authority
+from tests.support.oauth.protected_server import WELL_KNOWN
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.login_command import run_command
-from tests.support.oauth_authority import Authority
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.authority import Authority
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.process.bridge_command import run_command
 
 pytestmark = pytest.mark.anyio
 

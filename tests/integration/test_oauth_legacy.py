@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.oauth_legacy import ProtectedLegacyServer
-from tests.support.oauth_server import bearer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.http_sse_server import ProtectedLegacyServer
+from tests.support.oauth.protected_server import bearer
+from tests.support.oauth.site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
 

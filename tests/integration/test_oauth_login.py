@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tests.support.oauth_answers import Hold
-from tests.support.oauth_person import asked
-from tests.support.oauth_server import bearer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.answers import Hold
+from tests.support.oauth.protected_server import bearer
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked
 
 pytestmark = pytest.mark.anyio
 
@@ -162,7 +162,7 @@ async def test_the_tokens_lie_where_only_their_owner_reads_them() -> None:
         (token,) = site.authority.ledger.access
         held = [path for path in site.person.files() if token.encode() in path.read_bytes()]
         assert len(held) == 1, "no keyring here: one file holds the token"
-        # Whom it is readable for is looked at in every test: see `Person.check_files`.
+        # Whom it is readable for is looked at in every test: see `Prompt.check_files`.
 
 
 async def test_a_token_that_cannot_be_stored_is_used_all_the_same() -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.bridge_process import BridgeProcess
-from tests.support.fault_proxy import Proxy
-from tests.support.oauth_authority import Authority
-from tests.support.oauth_server import ProtectedServer
-from tests.support.oauth_site import Site
+from tests.support.oauth.authority import Authority
+from tests.support.oauth.protected_server import ProtectedServer
+from tests.support.oauth.site import Site
+from tests.support.process.bridge_process import BridgeProcess
+from tests.support.servers.recording_proxy import Proxy
 
 pytestmark = pytest.mark.anyio
 

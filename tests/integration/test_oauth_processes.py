@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess
-from tests.support.login_processes import no_login_left
-from tests.support.oauth_answers import Hold
-from tests.support.oauth_authority import Authority
-from tests.support.oauth_person import asked, until, visit
-from tests.support.oauth_server import ProtectedServer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.answers import Hold
+from tests.support.oauth.authority import Authority
+from tests.support.oauth.protected_server import ProtectedServer
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked, until, visit
+from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.login_processes import no_login_left
 
 pytestmark = pytest.mark.anyio
 

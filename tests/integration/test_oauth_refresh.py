@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.support.fault_http import Exchange
-from tests.support.oauth_answers import Answer, Hold, hangs, html, json_body, oauth_error, plain, redirect, resets
-from tests.support.oauth_person import until
-from tests.support.oauth_site import KINDS, LOGIN, Site
+from tests.support.oauth.answers import Answer, Hold, hangs, html, json_body, oauth_error, plain, redirect, resets
+from tests.support.oauth.site import KINDS, LOGIN, Site
+from tests.support.oauth.user import until
+from tests.support.servers.fault_http import Exchange
 
 pytestmark = pytest.mark.anyio
 

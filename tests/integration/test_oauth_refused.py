@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.support.oauth_answers import Answer, html, json_body, oauth_error, plain, resets
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.answers import Answer, html, json_body, oauth_error, plain, resets
+from tests.support.oauth.site import LOGIN, Site
 
 pytestmark = pytest.mark.anyio
 

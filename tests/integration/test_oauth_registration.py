@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.oauth_answers import HTML, Answer, html, json_body, oauth_error, plain
-from tests.support.oauth_authority import Authority
-from tests.support.oauth_person import asked
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.answers import HTML, Answer, html, json_body, oauth_error, plain
+from tests.support.oauth.authority import Authority
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked
 
 pytestmark = pytest.mark.anyio
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.support.fault_http import Exchange
-from tests.support.oauth_answers import refuse
-from tests.support.oauth_grants import ENTRA
-from tests.support.oauth_person import asked
-from tests.support.oauth_site import Site
+from tests.support.oauth.answers import refuse
+from tests.support.oauth.grants import ENTRA
+from tests.support.oauth.site import Site
+from tests.support.oauth.user import asked
+from tests.support.servers.fault_http import Exchange
 
 pytestmark = pytest.mark.anyio
 

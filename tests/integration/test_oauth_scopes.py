@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.oauth_answers import Hold
-from tests.support.oauth_person import asked, until
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.answers import Hold
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked, until
 
 pytestmark = pytest.mark.anyio
 

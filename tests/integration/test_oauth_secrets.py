@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_answers import plain, redirect
-from tests.support.fault_http import Exchange
-from tests.support.fault_server import Call, FaultServer
-from tests.support.oauth_answers import Answer, oauth_error, refuse
-from tests.support.oauth_authority import form
-from tests.support.oauth_person import asked
-from tests.support.oauth_server import bearer
-from tests.support.oauth_site import KINDS, LOGIN, Site
+from tests.support.oauth.answers import Answer, oauth_error, refuse
+from tests.support.oauth.authority import form
+from tests.support.oauth.protected_server import bearer
+from tests.support.oauth.site import KINDS, LOGIN, Site
+from tests.support.oauth.user import asked
+from tests.support.servers.fault_answers import plain, redirect
+from tests.support.servers.fault_http import Exchange
+from tests.support.servers.fault_server import Call, FaultServer
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +154,7 @@ async def test_a_file_that_others_could_read_is_mended() -> None:
         site.authority.ledger.expire_access()
         await site.sign_in()
         assert len(site.person.opened) <= 2
-        # `Person.check_files` looks at the mode.
+        # `Prompt.check_files` looks at the mode.
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

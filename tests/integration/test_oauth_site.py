@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.bridge_process import ROOT, BridgeProcess, Line
-from tests.support.oauth_person import asked, fetch, visit
-from tests.support.oauth_site import Site
+from tests.support.oauth.site import Site
+from tests.support.oauth.user import asked, fetch, visit
+from tests.support.process.bridge_process import ROOT, BridgeProcess, Line
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +90,7 @@ async def test_the_browser_goes_all_the_way_and_says_where_it_was() -> None:
     async with Site() as site:
         site.server.pages["/done"] = lambda exchange: exchange.respond(200, b"arrived", "text/html")
         start = site.server.origin + "/done?x=%20y"
-        program = [sys.executable, str(ROOT / "tests/support/login_browser.py"), start]
+        program = [sys.executable, str(ROOT / "tests/support/oauth/browser_program.py"), start]
         process = await asyncio.create_subprocess_exec(
             *program,
             env=site.person.environment(),

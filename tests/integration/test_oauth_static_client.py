@@ -11,9 +11,9 @@ import anyio
 import psutil
 import pytest
 
-from tests.support.bridge_process import ROOT, command, environment
-from tests.support.oauth_person import asked, visit
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import asked, visit
+from tests.support.process.bridge_process import ROOT, command, environment
 
 pytestmark = pytest.mark.anyio
 

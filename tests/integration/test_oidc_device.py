@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from bridge.login.account import REVOKED, revoke, whoami
-from bridge.login.person import Asked
+from bridge.login.prompt import PromptShown
 from bridge.login.token_endpoint import TokenEndpoint
-from bridge.oauth.errors import GrantRejected, Refused, TimedOut
+from bridge.oauth.errors import GrantRejected, SignInRefused, TimedOut
 from bridge.oauth.record import Record
-from tests.support.by_code import DEADLINE, ByCode
-from tests.support.oidc_provider import OidcProvider, oidc_provider
-from tests.support.protected_reference import ProtectedProcess, protected_reference
+from tests.support.in_process.device_sign_in import DEADLINE, ByCode
+from tests.support.oauth.oidc_provider import OidcProvider, oidc_provider
+from tests.support.oauth.protected_reference import ProtectedProcess, protected_reference
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -28,12 +28,12 @@ class Somebody:
     """Sees a code and does with it what a test says."""
 
     def __init__(self, deed: Callable[[str], Awaitable[object]]) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[PromptShown] = []
         self.pages: list[object] = []
         self.answers = 0
         self._deed = deed
 
-    async def ask(self, asked: Asked) -> None:
+    async def ask(self, asked: PromptShown) -> None:
         self.asked.append(asked)
         self.pages.append(await self._deed(asked.user_code))
 
@@ -119,7 +119,7 @@ async def test_slow_down_is_obeyed(place: Place) -> None:
 
 
 async def test_a_code_that_the_person_refuses(place: Place) -> None:
-    with pytest.raises(Refused, match="access_denied"):
+    with pytest.raises(SignInRefused, match="access_denied"):
         await place.sign_in(Somebody(place.provider.abort))
     assert place.kept == []
 

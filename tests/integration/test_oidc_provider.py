@@ -12,11 +12,11 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.support.bridge_process import BridgeProcess
-from tests.support.oauth_person import Person, asked, until
-from tests.support.oidc_provider import OidcProvider, oidc_provider
-from tests.support.protected_reference import USE, ProtectedProcess, protected_reference
-from tests.support.signed_in_bridge import SIGN_IN_DEADLINE, bridge_of, greet, leave, run_once, works
+from tests.support.oauth.oidc_provider import OidcProvider, oidc_provider
+from tests.support.oauth.protected_reference import USE, ProtectedProcess, protected_reference
+from tests.support.oauth.user import Person, asked, until
+from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.signed_in_bridge import SIGN_IN_DEADLINE, bridge_of, greet, leave, run_once, works
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.support.oauth_person import Person, asked, until
-from tests.support.protected_reference import ADMIN, USE, ProtectedProcess, protected_reference
-from tests.support.signed_in_bridge import SIGN_IN_DEADLINE, bridge_of, greet, leave, run_once, works
+from tests.support.oauth.protected_reference import ADMIN, USE, ProtectedProcess, protected_reference
+from tests.support.oauth.user import Person, asked, until
+from tests.support.process.signed_in_bridge import SIGN_IN_DEADLINE, bridge_of, greet, leave, run_once, works
 
 pytestmark = pytest.mark.anyio
 

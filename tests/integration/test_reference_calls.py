@@ -9,11 +9,11 @@ import anyio
 import pytest
 from mcp import MCPError, types
 
-from tests.support.bridge_process import launch
-from tests.support.reference_features import BIG_UNIT, HANDLERS, REFUSAL
-from tests.support.reference_host import Host, reference_host
-from tests.support.reference_process import MODES, Mode, ReferenceProcess
-from tests.support.reference_server import BLOB, BLOB_BYTES, TEXT
+from tests.support.hosts.reference_host import Host, reference_host
+from tests.support.process.bridge_process import launch
+from tests.support.servers.reference_features import BIG_UNIT, HANDLERS, REFUSAL
+from tests.support.servers.reference_process import MODES, Mode, ReferenceProcess
+from tests.support.servers.reference_server import BLOB, BLOB_BYTES, TEXT
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)]
 Reference = Callable[[Mode], ReferenceProcess]

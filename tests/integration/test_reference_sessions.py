@@ -8,8 +8,8 @@ import anyio
 import pytest
 from mcp import types
 
-from tests.support.reference_host import discovering_host, reference_host
-from tests.support.reference_process import (
+from tests.support.hosts.reference_host import discovering_host, reference_host
+from tests.support.servers.reference_process import (
     MODES,
     STATEFUL_JSON,
     STATEFUL_SSE,

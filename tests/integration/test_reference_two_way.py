@@ -13,9 +13,9 @@ import anyio
 import pytest
 from mcp import MCPError, types
 
-from tests.support.reference_features import LEVELS
-from tests.support.reference_host import ROOTS, Host, eventually, reference_host
-from tests.support.reference_process import (
+from tests.support.hosts.reference_host import ROOTS, Host, eventually, reference_host
+from tests.support.servers.reference_features import LEVELS
+from tests.support.servers.reference_process import (
     MODES,
     STATEFUL_JSON,
     STATEFUL_SSE,
@@ -24,7 +24,7 @@ from tests.support.reference_process import (
     Mode,
     ReferenceProcess,
 )
-from tests.support.reference_server import TEXT
+from tests.support.servers.reference_server import TEXT
 
 pytestmark = pytest.mark.anyio
 Reference = Callable[[Mode], ReferenceProcess]

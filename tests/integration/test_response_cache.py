@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.era_host import handshake, leave, legacy_host, modern_host
-from tests.support.fault_era import EraServer
-from tests.support.fault_server import TOOLS, Call
+from tests.support.hosts.era_host import handshake, leave, legacy_host, modern_host
+from tests.support.servers.fault_era import EraServer
+from tests.support.servers.fault_server import TOOLS, Call
 
 pytestmark = pytest.mark.anyio
 

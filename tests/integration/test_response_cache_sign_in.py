@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.era_host import ModernHost, leave
-from tests.support.fault_server import Call
-from tests.support.login_command import run_command
-from tests.support.oauth_era import ProtectedEraServer, era_site
-from tests.support.oauth_server import bearer
-from tests.support.oauth_site import LOGIN, Site
+from tests.support.hosts.era_host import ModernHost, leave
+from tests.support.oauth.era_site import ProtectedEraServer, era_site
+from tests.support.oauth.protected_server import bearer
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.process.bridge_command import run_command
+from tests.support.servers.fault_server import Call
 
 pytestmark = pytest.mark.anyio
 

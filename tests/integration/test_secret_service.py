@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.secret_service import SecretService, secret_service
-from tests.support.store_process import use_store
+from tests.support.desktop.secret_service import SecretService, secret_service
+from tests.support.process.store_process import use_store
 
 SLOT = "tokens-0123456789abcdef"
 LONG = "0123456789" * 400

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import ROOT, BridgeProcess, command, environment, launch
-from tests.support.fault_answers import Gate, hangs, hangs_streaming, resets
-from tests.support.fault_server import Call, FaultServer
+from tests.support.process.bridge_process import ROOT, BridgeProcess, command, environment, launch
+from tests.support.servers.fault_answers import Gate, hangs, hangs_streaming, resets
+from tests.support.servers.fault_server import Call, FaultServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -9,13 +9,13 @@ import anyio
 import pytest
 from mcp import types
 
-from tests.support.copies import SLOW
-from tests.support.login_host import call_sign_in, host_of
-from tests.support.login_processes import no_login_left
-from tests.support.oauth_era import era_site
-from tests.support.oauth_person import until, visit
-from tests.support.oauth_site import LOGIN, Site
-from tests.support.pairing_host import Era, PairingHost
+from tests.support.hosts.either_era_host import Era, PairingHost
+from tests.support.hosts.login_host import call_sign_in, host_of
+from tests.support.oauth.era_site import era_site
+from tests.support.oauth.site import LOGIN, Site
+from tests.support.oauth.user import until, visit
+from tests.support.process.instances import SLOW
+from tests.support.process.login_processes import no_login_left
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("era", ["legacy", "modern"])]
 

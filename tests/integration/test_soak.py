@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from tests.support import login_soak
-from tests.support.bridge_process import ROOT
-from tests.support.login_soak import Tally, soak
+from tests.support.process import login_soak
+from tests.support.process.bridge_process import ROOT
+from tests.support.process.login_soak import Tally, soak
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

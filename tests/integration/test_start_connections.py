@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.bridge_process import CLIENT_INFO, launch
-from tests.support.fault_http import DEADLINE
-from tests.support.fault_server import FaultServer
+from tests.support.process.bridge_process import CLIENT_INFO, launch
+from tests.support.servers.fault_http import DEADLINE
+from tests.support.servers.fault_server import FaultServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.bridge_process import environment
-from tests.support.fault_server import FaultServer
+from tests.support.process.bridge_process import environment
+from tests.support.servers.fault_server import FaultServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -36,41 +36,41 @@ OWN = {
         " config.child_environment config.signing_in config.host_names"
     ),
     "what is begun while the rest is imported": (
-        "app app.start host.takeover remote remote.begun remote.known_addresses remote.rebinding remote.proxy"
+        "app app.start host.takeover remote remote.early_connection remote.known_addresses remote.rebinding remote.proxy"
     ),
-    "the wiring, the event loop's side, the end": "app.main app.bridge app.endings app.event_loop app.sleep",
-    "the log, and what keeps secrets out of it": "app.log app.log_stderr app.log_head app.redact",
+    "the wiring, the event loop's side, the end": "app.main app.bridge process.shutdown process.event_loop process.suspend",
+    "the log, and what keeps secrets out of it": "process.log process.log_stderr process.log_head process.redact",
     "the host's stdin and stdout, and its death": (
         "host host.stdio host.output host.parent host.parent_chain host.launchers"
     ),
     "whether a sign-in is stored, and the token if one is": (
-        "app.authorization app.kept_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
-        " remote.credentials store store.vault store.late store.places store.roots app.host_environment app.login_order"
+        "tokens.authorization tokens.stored_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
+        " remote.credentials store store.secret_store store.lazy store.paths store.roots process.host_environment tokens.login_order"
     ),
-    "what an earlier run found of the server": "store.verdicts store.file store.errors",
+    "what an earlier run found of the server": "store.era_cache store.file store.errors",
     "messages: framing, envelopes, names": (
         "protocol protocol.framing protocol.jsonrpc protocol.nesting protocol.surrogates protocol.mcp protocol.hosts"
-        " protocol.words protocol.headers protocol.writing protocol.sse"
+        " protocol.sanitize protocol.headers protocol.writing protocol.sse"
     ),
     "HTTP: connections, requests, answers": (
         "remote.exchanges remote.connections remote.connecting remote.dialing remote.lookups remote.wire remote.http1"
-        " remote.responses remote.budget remote.cookies remote.reuse remote.redirects"
-        " remote.refused remote.keep_alive"
+        " remote.responses remote.buffer_limit remote.cookies remote.reuse remote.redirects"
+        " remote.exchange_refused remote.keep_alive"
     ),
     "which eras host and server speak": (
-        "session session.pairing session.host_lanes session.undecided session.probing session.server_era"
-        " session.first_contact session.clients"
-        " session.lanes session.lane session.commands session.events session.intake era era.outlet"
+        "session session.router session.host_upstreams session.era_queue session.probing session.server_era"
+        " session.first_contact session.client_sessions"
+        " session.upstreams session.upstream session.commands session.events session.host_input era translate.translator"
     ),
     "the session of a legacy server": (
-        "session.session session.machine session.ledger session.calls session.deadlines session.answers session.gate"
-        " session.legacy session.listening session.cursor session.pauses session.notes session.opening session.sending"
-        " session.verdicts session.faults"
+        "session.session session.machine session.session_state session.calls session.deadlines session.delivery session.gate"
+        " session.http_sse session.get_stream session.cursor session.reconnect_delay session.oneway session.handshake session.requests"
+        " session.response_kind session.faults"
     ),
     "answering the host in time, should somebody have to sign in": (
-        "reception reception.reception reception.stay reception.early_listens reception.overhearing"
-        " reception.provisional reception.receiving reception.sign_in_calls reception.sign_in_tool"
-        " reception.unanswered reception.waiting_room era.per_request era.input_requests"
+        "reception provisional.provisional_server provisional.provisional_session provisional.provisional_subscriptions provisional.response_filter"
+        " provisional.provisional_results provisional.provisional_state provisional.sign_in_calls provisional.sign_in_tool"
+        " provisional.pending provisional.hold_queue translate.request_meta translate.downgrade.input_requests"
     ),
 }
 """The project's own modules, without `bridge.`, by what they are needed for."""
@@ -234,7 +234,7 @@ def is_read_by_openssl() -> bool:
 
 
 def test_one_more_module_is_told_with_who_brings_it() -> None:
-    chain = "bridge.session.pairing < bridge.app.main < __main__"
+    chain = "bridge.session.router < bridge.app.main < __main__"
     found = {"bridge.new": chain, "click.core": chain, "json.decoder": chain, "bridge.old": chain, "queue": chain}
     with pytest.raises(AssertionError) as raised:
         check(found, ["bridge.old"], {"h11"})

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, Line, launch
-from tests.support.fault_answers import Gate, closes, page
-from tests.support.fault_server import FaultServer
+from tests.support.process.bridge_process import BridgeProcess, Line, launch
+from tests.support.servers.fault_answers import Gate, closes, page
+from tests.support.servers.fault_server import FaultServer
 
 pytestmark = pytest.mark.anyio
 

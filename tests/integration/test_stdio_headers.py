@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.bridge_process import ROOT, command, environment
-from tests.support.fault_http import DEADLINE
-from tests.support.fault_server import FaultServer
+from tests.support.process.bridge_process import ROOT, command, environment
+from tests.support.servers.fault_http import DEADLINE
+from tests.support.servers.fault_server import FaultServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

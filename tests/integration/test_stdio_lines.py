@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, launch
-from tests.support.fault_server import FaultServer
+from tests.support.process.bridge_process import BridgeProcess, launch
+from tests.support.servers.fault_server import FaultServer
 
 pytestmark = pytest.mark.anyio
 
@@ -162,7 +162,7 @@ async def test_an_answer_to_nothing_is_the_servers_to_judge(line: bytes) -> None
 
 
 async def test_the_same_id_twice_at_once_does_not_break_the_session() -> None:
-    from tests.support.fault_answers import Gate
+    from tests.support.servers.fault_answers import Gate
 
     gate = Gate()
     async with FaultServer() as server, launch(server.url) as host:

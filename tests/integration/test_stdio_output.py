@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import ROOT, environment, launch
-from tests.support.fault_answers import result
-from tests.support.fault_server import Call, FaultServer, notification
+from tests.support.process.bridge_process import ROOT, environment, launch
+from tests.support.servers.fault_answers import result
+from tests.support.servers.fault_server import Call, FaultServer, notification
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

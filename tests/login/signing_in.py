@@ -12,15 +12,15 @@ import pytest
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
 from bridge.login import sign_in as sign_in_module
-from bridge.login.asking import Ask
-from bridge.login.person import Asked
-from bridge.login.sign_in import SignIn
+from bridge.login.prompt import PromptShown
+from bridge.login.sign_in import SignInFlow
+from bridge.login.sign_in_reason import SignInReason
 from bridge.oauth.issuer_binding import Issuers
 from bridge.oauth.mix_up import path_for
 from bridge.oauth.record import Record
-from bridge.store.memory import MemoryVault
-from tests.login.asking import DEADLINE, Answer, ask, free_port, head
-from tests.login.fake_web import ISSUER, SERVER, FakeWeb, reply, resource_document, server_document
+from bridge.store.memory import MemoryStore
+from tests.login.fake_auth_http import ISSUER, SERVER, FakeWeb, reply, resource_document, server_document
+from tests.login.token_endpoint_answers import DEADLINE, Answer, ask, free_port, head
 from tests.support.waits import stretched
 
 OWN = "https://mcp.example/.well-known/oauth-protected-resource/v1/mcp"
@@ -84,21 +84,21 @@ class IssuersOnPaper:
 
 
 class Flow:
-    """One server, all that its sign-ins leave behind, and the `Person`: `deeds` are done in each tab, in order."""
+    """One server, all that its sign-ins leave behind, and the `Prompt`: `deeds` are done in each tab, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, web: FakeWeb | None = None, **settings: Any) -> None:
         self.server = SERVER
         self.web = web or FakeWeb(site())
         self.settings = SignInSettings(**{"login_timeout": stretched(DEADLINE), **settings})
-        self.vault = MemoryVault()
+        self.store = MemoryStore()
         self.issuers = IssuersOnPaper()
         self.port = free_port()
         self.deeds: list[Deed] = []
         self.opened: list[str] = []
-        self.asks: list[Asked] = []
+        self.asks: list[PromptShown] = []
         self.answers = 0
         self.opener_gate: asyncio.Event | None = None  # An opener runs on until then.
-        self.flow: SignIn | None = None
+        self.flow: SignInFlow | None = None
         self.concealed: list[str] = []
         self.kept: list[Record] = []
         self.pages: list[Answer] = []
@@ -109,18 +109,20 @@ class Flow:
 
     async def run(self, **asked: Any) -> Record:
         """Sign in; the record that was kept."""
-        self.flow = SignIn(
+        self.flow = SignInFlow(
             self.server,
             self.settings,
             self.web.as_web,
-            self.vault,
+            self.store,
             issuers=self.issuers,
             person=self,
-            conceal=self.concealed.append,
+            add_secret=self.concealed.append,
         )
         try:
             async with asyncio.timeout(stretched(DEADLINE * 2)):
-                await self.flow.run(Ask(**{"back": "The Host", "again": "To try again, run: x", **asked}), self._keep)
+                await self.flow.run(
+                    SignInReason(**{"back": "The Host", "again": "To try again, run: x", **asked}), self._keep
+                )
         finally:
             await asyncio.gather(*self._visits)
             self._visits.clear()
@@ -154,7 +156,7 @@ class Flow:
             raise self.keep_problem
         self.kept.append(record)
 
-    async def ask(self, asked: Asked) -> None:
+    async def ask(self, asked: PromptShown) -> None:
         """Open a tab, and do in it what there is to be done."""
         self.asks.append(asked)
         self.opened.append(asked.url)

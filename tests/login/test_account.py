@@ -11,7 +11,7 @@ from bridge.login.account import NO_REVOCATION, NOTHING_TO_REVOKE, REVOKED, revo
 from bridge.oauth.client import Client
 from bridge.oauth.errors import Silent
 from bridge.oauth.record import Record
-from tests.login.fake_web import ISSUER, SERVER, Answer, FakeWeb, reply
+from tests.login.fake_auth_http import ISSUER, SERVER, Answer, FakeWeb, reply
 from tests.oauth.test_claims import token
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bridge.login import browser
 from bridge.login.browser import BrowserNotOpened, check_openable, detachment, open_browser
 from bridge.oauth.errors import SignInError
-from tests.login.asking import DEADLINE, until
+from tests.login.token_endpoint_answers import DEADLINE, until
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

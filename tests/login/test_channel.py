@@ -12,16 +12,16 @@ import pytest
 from bridge.errors import BridgeError
 from bridge.login import channel as channel_module
 from bridge.login.channel import MAX_NEWS, MAX_WATCHERS, MAX_WORD, Channel, ChannelLost, ChannelServer
-from bridge.login.news import News, Word
-from tests.login.asking import DEADLINE, Asker, until
+from bridge.login.channel_messages import LoginCommand, LoginStatus
+from tests.login.token_endpoint_answers import DEADLINE, Asker, until
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
 KEY = b"k" * 32
-PREPARING = News(phase="preparing")
-WAITING = News(phase="waiting", url="https://auth.example/in?state=s", ends_at=12.5)
-DONE = News(phase="done")
+PREPARING = LoginStatus(phase="preparing")
+WAITING = LoginStatus(phase="waiting", url="https://auth.example/in?state=s", ends_at=12.5)
+DONE = LoginStatus(phase="done")
 HELLO = b'{"nonce":"' + b"0" * 64 + b'"}\n'
 
 T = TypeVar("T")
@@ -32,10 +32,10 @@ class Words:
     """What the login was told; `answer` may be replaced."""
 
     def __init__(self) -> None:
-        self.said: list[Word] = []
+        self.said: list[LoginCommand] = []
         self.problem = ""
 
-    async def hear(self, word: Word) -> str:
+    async def hear(self, word: LoginCommand) -> str:
         self.said.append(word)
         return self.problem
 
@@ -88,21 +88,21 @@ async def test_everybody_hears_what_is_published(server: ChannelServer, connect:
     one, two = await connect(), await connect()
     await proven(server, 2)
     server.publish(WAITING)
-    assert await within(one.news()) == await within(two.news()) == WAITING
+    assert await within(one.login_status()) == await within(two.login_status()) == WAITING
 
 
 async def test_who_comes_later_hears_at_once_how_it_stands(server: ChannelServer, connect: Connect) -> None:
     server.publish(PREPARING)
     server.publish(WAITING)
-    assert await within((await connect()).news()) == WAITING
+    assert await within((await connect()).login_status()) == WAITING
 
 
 async def test_each_news_is_heard_once(server: ChannelServer, connect: Connect) -> None:
     channel = await connect()
     await proven(server, 1)
     server.publish(PREPARING)
-    assert await within(channel.news()) == PREPARING
-    waiting = asyncio.create_task(channel.news())
+    assert await within(channel.login_status()) == PREPARING
+    waiting = asyncio.create_task(channel.login_status())
     await asyncio.sleep(0)
     assert not waiting.done()
     server.publish(WAITING)
@@ -114,12 +114,12 @@ async def test_who_does_not_listen_is_told_the_newest_only(server: ChannelServer
     await proven(server, 1)
     # More than the system's buffers hold, if each were sent.
     for count in range(2000):
-        server.publish(News(phase="waiting", message="m" * 10_000, ends_at=float(count)))
+        server.publish(LoginStatus(phase="waiting", message="m" * 10_000, ends_at=float(count)))
         if count % 100 == 0:
             await asyncio.sleep(0)
-    heard = [await within(channel.news())]
+    heard = [await within(channel.login_status())]
     while heard[-1].ends_at != 1999:
-        heard.append(await within(channel.news()))
+        heard.append(await within(channel.login_status()))
     assert len(heard) < 100
 
 
@@ -135,15 +135,15 @@ async def test_who_reads_nothing_is_dropped_and_holds_nobody_up(
     count = 0
     async with asyncio.timeout(stretched(DEADLINE)):
         while len(server._watchers) == 2:
-            server.publish(News(phase="waiting", message="m" * 200_000, ends_at=float(count)))
-            await hearing.news()
+            server.publish(LoginStatus(phase="waiting", message="m" * 200_000, ends_at=float(count)))
+            await hearing.login_status()
             count += 1
     assert [watcher.is_proven for watcher in server._watchers] == [True]
 
 
 async def test_a_record_arrives_as_it_was(server: ChannelServer, connect: Connect) -> None:
-    server.publish(News(phase="done", record=msgspec.Raw(b'{"access_token":"a",  "x":1}')))
-    assert bytes((await within((await connect()).news())).record) == b'{"access_token":"a",  "x":1}'
+    server.publish(LoginStatus(phase="done", record=msgspec.Raw(b'{"access_token":"a",  "x":1}')))
+    assert bytes((await within((await connect()).login_status())).record) == b'{"access_token":"a",  "x":1}'
 
 
 async def test_only_the_one_who_was_first_gets_what_is_for_one(server: ChannelServer, connect: Connect) -> None:
@@ -153,10 +153,10 @@ async def test_only_the_one_who_was_first_gets_what_is_for_one(server: ChannelSe
         await proven(server, count + 1)
     server.publish(WAITING)
     for channel in channels:
-        await within(channel.news())
-    record = News(phase="done", record=msgspec.Raw(b'{"refresh_token":"r"}'))
+        await within(channel.login_status())
+    record = LoginStatus(phase="done", record=msgspec.Raw(b'{"refresh_token":"r"}'))
     server.publish_last(record, DONE)
-    heard = [await within(channel.news()) for channel in [*channels, await connect()]]
+    heard = [await within(channel.login_status()) for channel in [*channels, await connect()]]
     assert heard == [record, DONE, DONE, DONE]
 
 
@@ -168,12 +168,12 @@ async def test_if_the_first_has_gone_it_is_for_the_next(server: ChannelServer, c
     await within(first.close())
     await proven(server, 1)
     server.publish_last(WAITING, DONE)
-    assert await within(second.news()) == WAITING
+    assert await within(second.login_status()) == WAITING
 
 
 async def test_if_nobody_was_there_it_is_for_the_first_who_comes(server: ChannelServer, connect: Connect) -> None:
     server.publish_last(WAITING, DONE)
-    assert [await within((await connect()).news()) for _ in range(2)] == [WAITING, DONE]
+    assert [await within((await connect()).login_status()) for _ in range(2)] == [WAITING, DONE]
 
 
 # -- words
@@ -183,7 +183,7 @@ async def test_a_word_is_done_and_answered_while_another_waits_for_news(
     server: ChannelServer, connect: Connect, words: Words
 ) -> None:
     channel = await connect()
-    waiting = asyncio.create_task(channel.news())
+    waiting = asyncio.create_task(channel.login_status())
     assert await within(channel.say("callback", "code=c&state=s")) == ""
     words.problem = "It is not waiting."
     assert await within(channel.say("open")) == "It is not waiting."
@@ -194,7 +194,7 @@ async def test_a_word_is_done_and_answered_while_another_waits_for_news(
 
 
 async def test_several_words_at_once_get_each_its_answer() -> None:
-    async def hear(word: Word) -> str:
+    async def hear(word: LoginCommand) -> str:
         return word.text
 
     server = await ChannelServer.start(KEY, hear)
@@ -206,7 +206,7 @@ async def test_several_words_at_once_get_each_its_answer() -> None:
 
 
 async def test_an_error_is_an_answer_too() -> None:
-    async def hear(word: Word) -> str:
+    async def hear(word: LoginCommand) -> str:
         raise BridgeError("That cannot be.", hint="Try another.")
 
     server = await ChannelServer.start(KEY, hear)
@@ -230,14 +230,14 @@ async def test_what_is_no_character_is_replaced_both_ways(
     words.problem = "not \udc80"
     assert await within(channel.say("callback", "a\ud83d")) == "not \ufffd"
     assert [word.text for word in words.said] == ["a\ufffd"]
-    server.publish(News(phase="done", log=(("info", "b\udc80"),), record=msgspec.Raw(b"{}")))
-    news = await within(channel.news())
-    assert (news.log, bytes(news.record)) == ((("info", "b\ufffd"),), b"{}")
+    server.publish(LoginStatus(phase="done", log=(("info", "b\udc80"),), record=msgspec.Raw(b"{}")))
+    login_status = await within(channel.login_status())
+    assert (login_status.log, bytes(login_status.record)) == ((("info", "b\ufffd"),), b"{}")
 
 
 async def test_the_longest_news_arrives(server: ChannelServer, connect: Connect) -> None:
-    server.publish(News(phase="done", record=msgspec.Raw(b'"' + b"r" * (MAX_NEWS - 100) + b'"')))
-    assert len((await within((await connect()).news())).record) == MAX_NEWS - 98
+    server.publish(LoginStatus(phase="done", record=msgspec.Raw(b'"' + b"r" * (MAX_NEWS - 100) + b'"')))
+    assert len((await within((await connect()).login_status())).record) == MAX_NEWS - 98
 
 
 async def test_a_login_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ async def test_a_login_that_never_answers_is_not_waited_for(monkeypatch: pytest.
 async def test_the_last_news_and_the_last_reply_arrive_although_it_closes(words: Words) -> None:
     went_on = asyncio.Event()
 
-    async def hear(word: Word) -> str:
+    async def hear(word: LoginCommand) -> str:
         await went_on.wait()
         return "stopped"
 
@@ -265,15 +265,15 @@ async def test_the_last_news_and_the_last_reply_arrive_although_it_closes(words:
     saying = asyncio.create_task(channels[0].say("stop"))
     await until(lambda: any(watcher._is_answering for watcher in server._watchers))
     await proven(server, 3)
-    server.publish(News(phase="failed", message="m" * 200_000))
+    server.publish(LoginStatus(phase="failed", message="m" * 200_000))
     closing = asyncio.create_task(server.close())
     await asyncio.sleep(0)
     went_on.set()
     assert await within(saying) == "stopped"
     for channel in channels:
-        assert (await within(channel.news())).message == "m" * 200_000
+        assert (await within(channel.login_status())).message == "m" * 200_000
         with pytest.raises(ChannelLost, match="ended"):
-            await within(channel.news())
+            await within(channel.login_status())
         with pytest.raises(ChannelLost):
             await within(channel.say("open"))
     await within(closing)
@@ -297,7 +297,7 @@ async def test_closing_does_not_wait_for_who_does_not_read(
 
 async def test_a_login_that_dies_is_noticed_at_once(server: ChannelServer, connect: Connect) -> None:
     channel = await connect()
-    hearing, saying = asyncio.create_task(channel.news()), asyncio.create_task(channel.say("open"))
+    hearing, saying = asyncio.create_task(channel.login_status()), asyncio.create_task(channel.say("open"))
     await proven(server, 1)
     for watcher in server._watchers:
         watcher.drop()
@@ -313,9 +313,9 @@ async def test_one_who_leaves_is_forgotten_and_the_login_goes_on(server: Channel
     await within(channel.close())
     await proven(server, 1)
     with pytest.raises(ChannelLost):
-        await within(channel.news())
+        await within(channel.login_status())
     server.publish(WAITING)
-    assert await within(other.news()) == WAITING
+    assert await within(other.login_status()) == WAITING
 
 
 # -- who does not know the key
@@ -451,7 +451,7 @@ async def test_who_knows_the_key_and_breaks_the_rules_is_dropped(server: Channel
         channel = await connect()
         channel._writer.write(line)
         with pytest.raises(ChannelLost):
-            await within(channel.news())
+            await within(channel.login_status())
 
 
 async def test_many_who_prove_nothing_keep_nobody_out(server: ChannelServer, connect: Connect) -> None:
@@ -459,7 +459,7 @@ async def test_many_who_prove_nothing_keep_nobody_out(server: ChannelServer, con
     await until(lambda: len(server._watchers) == MAX_WATCHERS)
     channel = await connect()
     server.publish(WAITING)
-    assert await within(channel.news()) == WAITING
+    assert await within(channel.login_status()) == WAITING
     assert len(server._watchers) == MAX_WATCHERS
     for one in silent:
         one.reset()

@@ -9,13 +9,13 @@ from urllib.parse import parse_qsl
 import pytest
 
 from bridge.login.device import DeviceSignIn
-from bridge.login.person import Asked
+from bridge.login.prompt import PromptShown
 from bridge.oauth.client import Client
 from bridge.oauth.device import DEVICE_GRANT, DeviceRequest
-from bridge.oauth.errors import ClientUnknown, MetadataError, Refused, SignInError, TimedOut, Unreachable
+from bridge.oauth.errors import ClientUnknown, MetadataError, SignInError, SignInRefused, TimedOut, Unreachable
 from bridge.oauth.grants import Tokens
 from bridge.oauth.metadata import AuthorizationServer
-from tests.login.fake_web import ISSUER, SERVER, Answer, FakeWeb, reply
+from tests.login.fake_auth_http import ISSUER, SERVER, Answer, FakeWeb, reply
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -43,10 +43,10 @@ class Somebody:
     """Sees what is asked, and whether an answer was noticed."""
 
     def __init__(self) -> None:
-        self.saw: list[Asked] = []
+        self.saw: list[PromptShown] = []
         self.answers = 0
 
-    async def ask(self, asked: Asked) -> None:
+    async def ask(self, asked: PromptShown) -> None:
         self.saw.append(asked)
 
     def answered(self) -> None:
@@ -94,7 +94,7 @@ async def test_the_person_is_shown_the_page_and_the_code_and_the_tokens_come() -
     assert tokens.access_token == "planted-access"
     assert flow.asked_at == [5.0, 10.0, 15.0]
     (asked,) = flow.person.saw
-    assert asked == Asked(f"{PAGE}?user_code=WDJB-MJHT", 120.0, "WDJB-MJHT", "")
+    assert asked == PromptShown(f"{PAGE}?user_code=WDJB-MJHT", 120.0, "WDJB-MJHT", "")
     assert flow.person.answers == 1
     assert flow.concealed == SECRETS
     assert flow.forms(DEVICE) == [{"client_id": "me", "scope": "one two", "resource": SERVER}]
@@ -134,7 +134,7 @@ async def test_a_token_endpoint_that_is_away_for_a_while_costs_nothing() -> None
 
 async def test_a_refusal_is_told() -> None:
     flow = Flow(says("authorization_pending"), says("access_denied"))
-    with pytest.raises(Refused):
+    with pytest.raises(SignInRefused):
         await flow.run()
     assert flow.person.answers == 0
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bridge.login.discovery import Discovery, Found
+from bridge.login.discovery import DiscoveredServers, Discovery
 from bridge.oauth.errors import MetadataError, SignInError, Unavailable
 from bridge.oauth.resource import ProtectedResource
-from tests.login.fake_web import (
+from tests.login.fake_auth_http import (
     ISSUER,
     NOT_FOUND,
     PAGE,
@@ -36,9 +36,9 @@ NOTHING: list[Answer] = [
 ]
 
 
-def named_by(*issuers: str) -> Found:
+def named_by(*issuers: str) -> DiscoveredServers:
     """What `find` gives for a server that names these."""
-    return Found(ProtectedResource(resource=SERVER, authorization_servers=issuers), issuers)
+    return DiscoveredServers(ProtectedResource(resource=SERVER, authorization_servers=issuers), issuers)
 
 
 # -- protected resource metadata
@@ -73,7 +73,7 @@ async def test_what_is_no_document_is_passed_over(nothing: Answer) -> None:
 @pytest.mark.parametrize("nothing", NOTHING)
 async def test_without_any_the_servers_own_origin_is_the_issuer(nothing: Answer) -> None:
     web = FakeWeb({NAMED: nothing, OWN: nothing, ROOT: nothing})
-    assert await Discovery(SERVER, web.as_web).find(NAMED) == Found(None, ("https://mcp.example",))
+    assert await Discovery(SERVER, web.as_web).find(NAMED) == DiscoveredServers(None, ("https://mcp.example",))
 
 
 async def test_one_that_names_no_server_means_the_origin() -> None:
@@ -164,7 +164,7 @@ async def test_a_document_of_another_issuer_is_not_believed_but_the_right_one_ma
 )
 async def test_what_must_not_be_believed_never_leads_to_default_endpoints(changes: dict[str, object]) -> None:
     web = FakeWeb(dict.fromkeys(PLAIN, reply({**dict(_members()), **changes})))
-    guessed = Found(None, (ISSUER,))
+    guessed = DiscoveredServers(None, (ISSUER,))
     for found in (named_by(ISSUER), guessed):
         if found is not guessed or changes != {"issuer": f"{ISSUER}/"}:
             with pytest.raises(MetadataError):
@@ -211,7 +211,7 @@ async def test_a_named_server_without_metadata_is_an_error_that_says_where_it_wa
 async def test_a_server_that_cannot_be_had_now_may_be_later(late: Answer) -> None:
     web = FakeWeb({PLAIN[0]: late})
     with pytest.raises(Unavailable):
-        await Discovery(SERVER, web.as_web).server(ISSUER, Found(None, (ISSUER,)))
+        await Discovery(SERVER, web.as_web).server(ISSUER, DiscoveredServers(None, (ISSUER,)))
 
 
 # -- servers of 2025-03-26

@@ -10,12 +10,12 @@ import pytest
 import trustme
 
 from bridge.login import failures
+from bridge.login.auth_http import AuthHttpClient
 from bridge.login.failures import SERVER, explain
-from bridge.login.web import Web
 from bridge.oauth.errors import Unavailable, Unreachable
-from tests.support.raw_server import Peer, RawServer
-from tests.support.webs import web_at
-from tests.support.windows_errors import windows_error
+from tests.support.in_process.auth_http import web_at
+from tests.support.servers.raw_server import Peer, RawServer
+from tests.support.systems.windows_errors import windows_error
 
 pytestmark = pytest.mark.anyio
 
@@ -178,7 +178,7 @@ def test_what_is_the_proxys_is_told_of_the_proxy(problem: httpx.HTTPError, says:
 # -- over real sockets
 
 
-def asking(url: str, authority: trustme.CA | None = None) -> Web:
+def asking(url: str, authority: trustme.CA | None = None) -> AuthHttpClient:
     def tls(_: bool) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if authority is not None:

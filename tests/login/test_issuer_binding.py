@@ -10,7 +10,7 @@ from bridge.oauth.errors import SignInError
 from bridge.oauth.issuer_binding import Issuers
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
-from tests.login.fake_web import ISSUER, NOT_FOUND, SERVER, reply, resource_document, server_document
+from tests.login.fake_auth_http import ISSUER, NOT_FOUND, SERVER, reply, resource_document, server_document
 from tests.login.signing_in import GRANT, OWN, PLACE, Flow, leaves, site
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bridge.login import listener as listener_module
 from bridge.login.listener import MAX_VISITS, Arrival, CallbackListener, CallbackPortTaken, derived_ports
 from bridge.login.ports import bind_pair
-from tests.login.asking import DEADLINE, Asker, ask, free_port, head, right, until
 from tests.login.test_ports import needs_ipv6
+from tests.login.token_endpoint_answers import DEADLINE, Asker, ask, free_port, head, right, until
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

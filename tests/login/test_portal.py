@@ -13,14 +13,14 @@ import pytest
 from bridge.login import browser, portal
 from bridge.login.browser import BrowserNotOpened, open_browser
 from scripts import desktop
-from tests.login.asking import DEADLINE
+from tests.login.token_endpoint_answers import DEADLINE
 
 if sys.platform != "linux":
     pytest.skip("the portal is Linux'", allow_module_level=True)
 pytest.importorskip("jeepney")
 
-from tests.support.portal import SERVICE, Portal
-from tests.support.secret_service import session_bus
+from tests.support.desktop.portal import SERVICE, Portal
+from tests.support.desktop.secret_service import session_bus
 from tests.support.waits import stretched
 
 pytestmark = [

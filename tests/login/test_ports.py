@@ -22,7 +22,7 @@ from bridge.login.ports import (
     ownership_option,
 )
 from bridge.oauth.errors import SignInError
-from tests.login.asking import free_port
+from tests.login.token_endpoint_answers import free_port
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

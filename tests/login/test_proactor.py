@@ -9,25 +9,25 @@ import sys
 
 import pytest
 
-from bridge.login.web import Reply, Web
+from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth.errors import Unreachable
-from tests.support.fake_proxies import SocksProxy
-from tests.support.raw_server import DEADLINE, Answers, RawServer, response
+from tests.support.servers.fake_proxies import SocksProxy
+from tests.support.servers.raw_server import DEADLINE, Answers, RawServer, response
 from tests.support.waits import stretched
 
 if sys.platform != "linux":
     pytest.skip("Windows' kernel is played on Linux only", allow_module_level=True)
 
-from tests.support.proactor import ProactorLoop
-from tests.support.webs import web_at
+from tests.support.in_process.auth_http import web_at
+from tests.support.systems.proactor import ProactorLoop
 
 
-def asking(url: str, proxy: str | None = None) -> Web:
+def asking(url: str, proxy: str | None = None) -> AuthHttpClient:
     return web_at(url, proxy=None if proxy is None else (proxy, ("user", "secret")))
 
 
 def test_a_socks_proxy_is_understood() -> None:
-    async def play() -> Reply:
+    async def play() -> AuthResponse:
         async with (
             RawServer(Answers(response(b"{}"))) as server,
             RawServer(SocksProxy(server.port, password=b"secret")) as front,

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import pytest
 import trustme
 
-from bridge.login import web as web_module
+from bridge.login import auth_http as web_module
+from bridge.login.auth_http import AuthHttpClient
 from bridge.login.separate_loop import may_block, on_separate_loop
-from bridge.login.web import Web
 from bridge.oauth.errors import Silent, Unavailable
-from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
+from tests.support.in_process.auth_http import web_at
+from tests.support.servers.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
-from tests.support.webs import web_at
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ def served(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def asking(server: RawServer, authority: trustme.CA, judge: Callable[[], None]) -> Web:
+def asking(server: RawServer, authority: trustme.CA, judge: Callable[[], None]) -> AuthHttpClient:
     context = JudgingInTheHandshake(judge)
     authority.configure_trust(context)
     return web_at(server.origin, tls=lambda own: context)

@@ -9,7 +9,7 @@ import pytest
 from bridge.login.browser import check_openable
 from bridge.login.listener import CallbackListener
 from bridge.login.short_address import MOST_ADDRESSES, ShortAddresses
-from tests.login.asking import DEADLINE, Answer, ask, head, right
+from tests.login.token_endpoint_answers import DEADLINE, Answer, ask, head, right
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

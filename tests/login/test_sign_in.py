@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bridge.login.person import Asked
+from bridge.login.prompt import PromptShown
 from bridge.oauth.client import Client
-from bridge.oauth.errors import GrantRejected, Refused, SignInError, TimedOut, Unavailable
+from bridge.oauth.errors import GrantRejected, SignInError, SignInRefused, TimedOut, Unavailable
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
-from tests.login.asking import ask, head, until
-from tests.login.fake_web import ISSUER, NOT_FOUND, SERVER, FakeWeb, reply, resource_document, server_document
+from tests.login.fake_auth_http import ISSUER, NOT_FOUND, SERVER, FakeWeb, reply, resource_document, server_document
 from tests.login.signing_in import GRANT, OWN, PLACE, Deed, Flow, agrees, leaves, refuses, site
+from tests.login.token_endpoint_answers import ask, head, until
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +73,7 @@ async def test_a_server_that_calls_itself_another_is_named_by_its_host_first(
     flow = Flow(monkeypatch)
     flow.web.pages[OWN] = resource_document(resource_name="GitHub (github.com)")
     flow.deeds = [deed]
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(SignInRefused):
         await flow.run()
     (page,) = flow.pages
     title = "Signed in to mcp.example" if deed is agrees else "Not signed in to mcp.example"
@@ -112,7 +112,7 @@ async def test_a_short_address_leads_to_the_sign_in_page_while_it_is_waited_for(
     flow = Flow(monkeypatch)
     led: list[str] = []
 
-    async def ask_shortly(asked: Asked) -> None:
+    async def ask_shortly(asked: PromptShown) -> None:
         assert flow.flow is not None
         address = urlsplit(flow.flow.short_address(asked.url))
         assert address.port == flow.port
@@ -165,7 +165,7 @@ async def test_a_refusal_is_told_in_the_server_s_words(
 ) -> None:
     flow = Flow(monkeypatch)
     flow.deeds = [refuses(error, description)]
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(SignInRefused) as caught:
         await flow.run()
     for words in (error, description, ISSUER):
         assert words in caught.value.message

@@ -13,9 +13,9 @@ from bridge.login import sign_in as sign_in_module
 from bridge.login.device import DeviceSignIn
 from bridge.login.listener import CallbackListener
 from bridge.oauth.device import DEVICE_GRANT
-from bridge.oauth.errors import ClientUnknown, Refused, RegistrationFailed, SignInError, TimedOut
-from bridge.oauth.record import client_slot, decode_client
-from tests.login.fake_web import ISSUER, SERVER, Answer, reply, resource_document, server_document
+from bridge.oauth.errors import ClientUnknown, RegistrationFailed, SignInError, SignInRefused, TimedOut
+from bridge.oauth.record import client_key, decode_client
+from tests.login.fake_auth_http import ISSUER, SERVER, Answer, reply, resource_document, server_document
 from tests.login.signing_in import GRANT, OWN, PLACE, Flow, leaves
 
 pytestmark = pytest.mark.anyio
@@ -118,11 +118,11 @@ async def test_any_other_refusal_of_the_registration_is_told(monkeypatch: pytest
 async def test_the_registration_is_kept_apart_and_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch)
     await flow.run()
-    kept = await flow.vault.load(client_slot(ISSUER, ""))
+    kept = await flow.store.load(client_key(ISSUER, ""))
     client = decode_client(kept or b"")
     assert client is not None
     assert client.client_id == "made-1"
-    assert await flow.vault.load(client_slot(ISSUER, f"http://localhost:{flow.port}/callback")) is None
+    assert await flow.store.load(client_key(ISSUER, f"http://localhost:{flow.port}/callback")) is None
     await flow.run()
     assert flow.registrations == 1
     # No page is looked at beforehand: the device endpoint itself tells of a client that it does not know.
@@ -166,7 +166,8 @@ async def test_a_server_without_the_endpoint_gets_no_registration(monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"), [("access_denied", Refused), ("expired_token", TimedOut), ("authorization_pending", TimedOut)]
+    ("error", "kind"),
+    [("access_denied", SignInRefused), ("expired_token", TimedOut), ("authorization_pending", TimedOut)],
 )
 async def test_how_it_ends_without_tokens_is_told(
     error: str, kind: type[SignInError], monkeypatch: pytest.MonkeyPatch
@@ -207,6 +208,6 @@ async def test_a_redirect_login_beside_it_has_its_own_client(monkeypatch: pytest
     await flow.run()
     monkeypatch.undo()
     browser = Flow(monkeypatch, flow.web)
-    browser.vault = flow.vault
+    browser.store = flow.store
     assert (await browser.run()).client.client_id == "made-2"
     assert registered(flow)[1]["grant_types"] == ["authorization_code", "refresh_token"]

@@ -9,27 +9,27 @@ import pytest
 
 from bridge.oauth.client import Client
 from bridge.oauth.errors import ClientUnknown, MetadataError, RegistrationFailed, SignInError, Unavailable
-from bridge.oauth.record import Record, client_slot, encode_client
+from bridge.oauth.record import Record, client_key, encode_client
 from bridge.store.errors import StoreError
-from bridge.store.memory import MemoryVault
-from tests.login.asking import ask, head
-from tests.login.fake_web import ISSUER, SERVER, Answer, reply, resource_document, server_document
+from bridge.store.memory import MemoryStore
+from tests.login.fake_auth_http import ISSUER, SERVER, Answer, reply, resource_document, server_document
 from tests.login.signing_in import GRANT, OWN, PLACE, Flow, agrees, leaves, refuses
+from tests.login.token_endpoint_answers import ask, head
 
 pytestmark = pytest.mark.anyio
 
 UNKNOWN = reply({"error": "invalid_client"}, 401)
 
 
-def slot(flow: Flow, issuer: str = ISSUER) -> str:
-    return client_slot(issuer, flow.uri(issuer))
+def store_key(flow: Flow, issuer: str = ISSUER) -> str:
+    return client_key(issuer, flow.uri(issuer))
 
 
 async def signed_in_before(monkeypatch: pytest.MonkeyPatch) -> Flow:
     """A registration is kept."""
     flow = Flow(monkeypatch)
     await flow.run()
-    assert await flow.vault.load(slot(flow))
+    assert await flow.store.load(store_key(flow))
     assert (flow.registrations, flow.asked()["client_id"]) == (1, "made-1")
     assert flow.web.seen("probe") == []
     return flow
@@ -114,18 +114,18 @@ async def test_a_sign_in_that_nobody_finishes_forgets_one_from_before(monkeypatc
     flow.deeds = [leaves]
     with pytest.raises(SignInError, match="was not finished within"):
         await flow.run()
-    assert await flow.vault.load(slot(flow)) is None
+    assert await flow.store.load(store_key(flow)) is None
     flow.settings = patient
     assert (await flow.run()).client.client_id == "made-2"
 
 
 async def test_a_redirect_uri_that_changed_needs_a_registration_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = await signed_in_before(monkeypatch)
-    first = slot(flow)
+    first = store_key(flow)
     flow.port = Flow(monkeypatch).port
     monkeypatch.setattr("bridge.login.sign_in.derived_ports", lambda server, profile: [flow.port])
     assert (await flow.run()).client.client_id == "made-2"
-    assert await flow.vault.load(first)
+    assert await flow.store.load(first)
 
 
 async def test_one_of_another_issuer_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,27 +139,27 @@ async def test_one_of_another_issuer_is_not_used(monkeypatch: pytest.MonkeyPatch
     }
     record = await flow.run(previous=flow.kept[0])
     assert (record.client.client_id, record.issuer) == ("theirs", other)
-    assert await flow.vault.load(slot(flow))
+    assert await flow.store.load(store_key(flow))
 
 
 async def test_one_whose_secret_ended_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
     ended = Client(client_id="old", kind="dynamic", secret="s", redirect_uri=flow.uri(), secret_expires_at=1.0)
-    await flow.vault.save(slot(flow), encode_client(ended))
+    await flow.store.save(store_key(flow), encode_client(ended))
     assert (await flow.run()).client.client_id == "made-1"
     assert flow.web.seen("probe") == []
 
 
-class Broken(MemoryVault):
+class Broken(MemoryStore):
     """Keeps nothing."""
 
-    async def load(self, slot: str) -> bytes | None:
+    async def load(self, store_key: str) -> bytes | None:
         raise StoreError("It cannot be read.")
 
-    async def save(self, slot: str, data: bytes) -> None:
+    async def save(self, store_key: str, data: bytes) -> None:
         raise StoreError("It cannot be written.")
 
-    async def delete(self, slot: str) -> None:
+    async def delete(self, store_key: str) -> None:
         raise StoreError("It cannot be removed.")
 
 
@@ -167,18 +167,18 @@ async def test_a_store_that_is_broken_costs_a_registration_each_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = Flow(monkeypatch)
-    flow.vault = Broken()
+    flow.store = Broken()
     for count in (1, 2):
         assert (await flow.run()).client.client_id == f"made-{count}"
     assert "It cannot be written." in caplog.text
 
 
-class Full(MemoryVault):
+class Full(MemoryStore):
     """Takes nothing; `hint` is what it says to do."""
 
     hint = ""
 
-    async def save(self, slot: str, data: bytes) -> None:
+    async def save(self, store_key: str, data: bytes) -> None:
         raise StoreError("The disk is full.", hint=self.hint)
 
 
@@ -187,8 +187,8 @@ async def test_a_registration_whose_secret_cannot_be_kept_is_refused_before_a_ta
     hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = Flow(monkeypatch)
-    flow.vault = Full()
-    flow.vault.hint = hint
+    flow.store = Full()
+    flow.store.hint = hint
     flow.web.pages[f"{ISSUER}/new"] = reply({"client_id": "me", "client_secret": "planted-client-secret"}, 201)
     with pytest.raises(SignInError) as caught:
         await flow.run()
@@ -265,13 +265,13 @@ async def test_a_registration_from_before_goes_on_with_the_redirect_uri_that_it_
 ) -> None:
     flow = Flow(monkeypatch)
     old = Client(client_id="old", kind="dynamic", redirect_uri=flow.plain_uri)
-    await flow.vault.save(client_slot(ISSUER, flow.plain_uri), encode_client(old))
+    await flow.store.save(client_key(ISSUER, flow.plain_uri), encode_client(old))
     assert (await flow.run()).client.client_id == "old"
     assert (flow.asked()["redirect_uri"], flow.registrations) == (flow.plain_uri, 0)
     flow.web.pages[f"{ISSUER}/coin"] = [UNKNOWN, reply(GRANT)]
     assert (await flow.run()).client.client_id == "made-1", "the server has forgotten it"
     assert flow.asked()["redirect_uri"] == flow.uri()
-    assert await flow.vault.load(client_slot(ISSUER, flow.plain_uri)) is None
+    assert await flow.store.load(client_key(ISSUER, flow.plain_uri)) is None
 
 
 async def test_a_server_that_lost_its_clients_is_not_shown_the_one_of_an_earlier_version(
@@ -279,7 +279,7 @@ async def test_a_server_that_lost_its_clients_is_not_shown_the_one_of_an_earlier
 ) -> None:
     flow = await signed_in_before(monkeypatch)
     old = Client(client_id="old", kind="dynamic", redirect_uri=flow.plain_uri)
-    await flow.vault.save(client_slot(ISSUER, flow.plain_uri), encode_client(old))
+    await flow.store.save(client_key(ISSUER, flow.plain_uri), encode_client(old))
     flow.web.pages[f"{ISSUER}/in"] = reply(b"Who is that?", 400)
     assert (await flow.run()).client.client_id == "made-2"
     assert flow.asked()["client_id"] == "made-2"
@@ -290,10 +290,10 @@ async def test_one_from_before_that_does_not_fit_any_more_leaves_nothing_behind(
 ) -> None:
     flow = Flow(monkeypatch)
     ended = Client(client_id="old", kind="dynamic", secret="s", redirect_uri=flow.plain_uri, secret_expires_at=1.0)
-    await flow.vault.save(client_slot(ISSUER, flow.plain_uri), encode_client(ended))
+    await flow.store.save(client_key(ISSUER, flow.plain_uri), encode_client(ended))
     assert (await flow.run()).client.redirect_uri == flow.uri()
-    assert await flow.vault.load(client_slot(ISSUER, flow.plain_uri)) is None
-    assert await flow.vault.load(slot(flow))
+    assert await flow.store.load(client_key(ISSUER, flow.plain_uri)) is None
+    assert await flow.store.load(store_key(flow))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from bridge.oauth.errors import Refused, SignInError
-from tests.login.asking import until
+from bridge.oauth.errors import SignInError, SignInRefused
 from tests.login.signing_in import Flow, agrees, leaves, refuses
+from tests.login.token_endpoint_answers import until
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ async def test_what_is_pasted_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_refusal_may_be_pasted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     flow, running = await waiting(monkeypatch)
     assert flow.paste(refuses("access_denied")(flow.asked()) or {}) == ""
-    with pytest.raises(Refused, match="access_denied"):
+    with pytest.raises(SignInRefused, match="access_denied"):
         await running
 
 
@@ -83,13 +83,13 @@ async def test_when_it_is_over_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_before_anybody_is_asked_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
     gate = asyncio.Event()
-    load = flow.vault.load
+    load = flow.store.load
 
-    async def load_late(slot: str) -> object:
+    async def load_late(store_key: str) -> object:
         await gate.wait()
-        return await load(slot)
+        return await load(store_key)
 
-    monkeypatch.setattr(flow.vault, "load", load_late)
+    monkeypatch.setattr(flow.store, "load", load_late)
     running = asyncio.create_task(flow.run())
     await until(lambda: flow.flow is not None and flow.flow._listener is not None)
     assert "is not waiting for an answer" in flow.paste({"code": "c", "state": "s"})

@@ -18,7 +18,7 @@ import pytest
 from bridge.errors import BridgeError
 from bridge.login import spawn
 from bridge.login.spawn import MAX_ANSWER, detachments, root, start_detached, surroundings_of
-from tests.login.asking import DEADLINE
+from tests.login.token_endpoint_answers import DEADLINE
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

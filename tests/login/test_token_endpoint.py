@@ -18,8 +18,8 @@ from bridge.oauth.errors import (
 )
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record
-from bridge.oauth.request import Pending
-from tests.login.fake_web import ISSUER, PAGE, SERVER, Answer, FakeWeb, reply
+from bridge.oauth.request import AuthorizationRequest
+from tests.login.fake_auth_http import ISSUER, PAGE, SERVER, Answer, FakeWeb, reply
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +34,9 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_endpoint, "_CODE_PAUSE", 0.0)
 
 
-def pending(client: Client = CLIENT) -> Pending:
+def pending(client: Client = CLIENT) -> AuthorizationRequest:
     server = AuthorizationServer(issuer=ISSUER, authorization_endpoint=f"{ISSUER}/in", token_endpoint=URL)
-    return Pending(
+    return AuthorizationRequest(
         server=server, client=client, redirect_uri="http://localhost:1/cb", scope="one", resource=SERVER + "/",
         state="state", verifier="verifier",
     )  # fmt: skip

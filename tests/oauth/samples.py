@@ -5,7 +5,7 @@ from typing import Any
 from bridge.oauth.client import Client
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record
-from bridge.oauth.request import Pending
+from bridge.oauth.request import AuthorizationRequest
 
 ISSUER = "https://as.example"
 TOKEN_URL = "https://as.example/token"
@@ -30,8 +30,8 @@ def client(**changes: Any) -> Client:
     return Client(**{"client_id": "c1", "kind": "dynamic", **changes})
 
 
-def pending(**changes: Any) -> Pending:
-    return Pending(
+def pending(**changes: Any) -> AuthorizationRequest:
+    return AuthorizationRequest(
         **{
             "server": server(),
             "client": client(),

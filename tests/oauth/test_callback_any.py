@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 ISSUER = "https://as.example"
 STATE = "s3cret-state"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.oauth.challenge import Challenge, bearer_challenge, is_insufficient_scope, parse_challenges, scopes_of
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 TOKEN = "!#$%&'*+-.^_`|~" + string.ascii_lowercase + string.digits
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bridge.oauth.client import BASIC, NONE, POST, Client, authenticate, method_to_register, method_with_secret
 from bridge.oauth.errors import SignInError
 from tests.oauth.samples import CLIENT_SECRET, ISSUER, client
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 
 def basic_pair(headers: dict[str, str]) -> tuple[str, str]:

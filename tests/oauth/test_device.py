@@ -12,7 +12,7 @@ from bridge.oauth.device import (
     DeviceCode,
     DevicePoll,
     DeviceRequest,
-    Pause,
+    PollDelay,
     device_endpoint,
     device_form,
     device_token_form,
@@ -22,8 +22,8 @@ from bridge.oauth.errors import (
     ClientUnknown,
     GrantRejected,
     MetadataError,
-    Refused,
     SignInError,
+    SignInRefused,
     TimedOut,
     TokenEndpointUnavailable,
 )
@@ -217,16 +217,16 @@ def tokens(poll: DevicePoll, now: float) -> Tokens | None:
 
 
 def test_the_first_request_is_an_interval_away() -> None:
-    assert polling().pause(NOW) == Pause(5.0, is_last=False)
-    assert polling().pause(NOW + 2) == Pause(3.0, is_last=False)
-    assert polling().pause(NOW + 20) == Pause(0.0, is_last=False)
+    assert polling().pause(NOW) == PollDelay(5.0, is_last=False)
+    assert polling().pause(NOW + 2) == PollDelay(3.0, is_last=False)
+    assert polling().pause(NOW + 20) == PollDelay(0.0, is_last=False)
 
 
 def test_pending_is_asked_again_after_the_interval() -> None:
     poll = polling(interval=2)
     for now in (1002.0, 1004.5, 1007.0):
         assert answer(poll, "authorization_pending", now) is None
-        assert poll.pause(now) == Pause(2.0, is_last=False)
+        assert poll.pause(now) == PollDelay(2.0, is_last=False)
     taken = tokens(poll, 1010.0)
     assert taken is not None
     assert taken.access_token == ACCESS_TOKEN
@@ -294,7 +294,7 @@ def test_an_answer_that_may_pass_is_as_good_as_none(status: int, kind: str, body
 
 @pytest.mark.parametrize("error", ["access_denied", "authorization_declined"])
 def test_a_refusal_ends_it(error: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(SignInRefused) as refused:
         answer(polling(), error, NOW, 403, error_description="The person said no")
     assert refused.value.message == f'{ISSUER} did not grant access; the server said: "{error}: The person said no".'
 
@@ -332,8 +332,8 @@ def test_there_is_time_until_the_first_of_two_ends(seconds: float, expires_in: i
     assert poll.seconds == 60.0
     assert not poll.pause(NOW + 54).is_last
     answer(poll, "authorization_pending", NOW + 56)
-    assert poll.pause(NOW + 56) == Pause(4.0, is_last=True)
-    assert poll.pause(NOW + 99) == Pause(0.0, is_last=True)
+    assert poll.pause(NOW + 56) == PollDelay(4.0, is_last=True)
+    assert poll.pause(NOW + 99) == PollDelay(0.0, is_last=True)
 
 
 def test_the_option_is_named_where_it_would_help() -> None:

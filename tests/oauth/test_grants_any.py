@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
 from bridge.oauth.grants import Tokens, read_tokens
 from tests.oauth.samples import TOKEN_URL
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 403, 404, 422, 429, 500, 503])
 TYPES = st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/html", "", "\r\n\x1b"])

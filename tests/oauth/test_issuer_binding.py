@@ -13,7 +13,7 @@ from bridge.oauth.issuer_binding import (
     first_use,
     held_back,
     in_order,
-    issuers_slot,
+    issuers_key,
     moved,
     refusal,
     typed,
@@ -143,9 +143,9 @@ def test_what_is_damaged_is_none(damaged: bytes) -> None:
 
 @given(st.text(), st.text())
 def test_each_server_and_profile_has_its_own_place(server: str, profile: str) -> None:
-    slot = issuers_slot(server, profile)
-    assert slot != issuers_slot(server, f"{profile}x")
-    assert slot != issuers_slot(f"{server}x", profile)
+    store_key = issuers_key(server, profile)
+    assert store_key != issuers_key(server, f"{profile}x")
+    assert store_key != issuers_key(f"{server}x", profile)
 
 
 def test_a_long_issuer_pushes_nothing_out_of_a_warning() -> None:

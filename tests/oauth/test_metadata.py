@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
 from bridge.oauth.metadata import AuthorizationServer, default_authorization_server, read_authorization_server
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 ISSUER = "https://as.example.com/tenant1"
 URL = "https://as.example.com/.well-known/oauth-authorization-server/tenant1"

@@ -12,13 +12,13 @@ from bridge.oauth.grants import Tokens
 from bridge.oauth.record import (
     Freshness,
     Record,
-    client_slot,
+    client_key,
     decode,
     decode_client,
     encode,
     encode_client,
     freshness,
-    tokens_slot,
+    tokens_key,
 )
 from tests.oauth.samples import (
     ACCESS_TOKEN,
@@ -31,7 +31,7 @@ from tests.oauth.samples import (
     client,
     record,
 )
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 NOW = 1_000_000.0
 FULL = record(
@@ -193,22 +193,22 @@ def changed(members: dict[str, Any]) -> bytes:
     return json.dumps(whole | members).encode()
 
 
-# -- slots
+# -- store keys
 
 
 def test_each_part_of_the_settings_has_its_own_slot() -> None:
     settings = ("https://mcp.example/mcp", "client", "resource", "default")
-    slots = {tokens_slot(*settings)}
+    slots = {tokens_key(*settings)}
     for place in range(4):
-        slots.add(tokens_slot(*(f"{part}x" if place == number else part for number, part in enumerate(settings))))
-    slots.add(tokens_slot("https://mcp.example/mcp", "clien", "tresource", "default"))
-    slots.add(tokens_slot("https://mcp.example/mcp", "resource", "client", "default"))
+        slots.add(tokens_key(*(f"{part}x" if place == number else part for number, part in enumerate(settings))))
+    slots.add(tokens_key("https://mcp.example/mcp", "clien", "tresource", "default"))
+    slots.add(tokens_key("https://mcp.example/mcp", "resource", "client", "default"))
     assert len(slots) == 7
 
 
 def test_a_registration_is_never_shared_between_issuers() -> None:
     slots = {
-        client_slot(issuer, uri)
+        client_key(issuer, uri)
         for issuer in (ISSUER, f"{ISSUER}/", "https://AS.example")
         for uri in (REDIRECT_URI, "http://127.0.0.1:51234/callback")
     }
@@ -217,10 +217,10 @@ def test_a_registration_is_never_shared_between_issuers() -> None:
 
 def test_a_slots_name_is_stable_and_fits_any_store() -> None:
     """It stays from version to version, or everybody signs in anew."""
-    slot = tokens_slot("https://mcp.example/mcp", "", "", "default")
-    assert slot == tokens_slot("https://mcp.example/mcp", "", "", "default")
-    assert slot.replace("-", "").isalnum()
-    assert slot.islower()
-    assert len(slot) < 64
-    assert "example" not in slot
-    assert client_slot(ISSUER, "\ud800") != client_slot(ISSUER, "\ud801")
+    store_key = tokens_key("https://mcp.example/mcp", "", "", "default")
+    assert store_key == tokens_key("https://mcp.example/mcp", "", "", "default")
+    assert store_key.replace("-", "").isalnum()
+    assert store_key.islower()
+    assert len(store_key) < 64
+    assert "example" not in store_key
+    assert client_key(ISSUER, "\ud800") != client_key(ISSUER, "\ud801")

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.oauth.record import Record
-from bridge.oauth.recovery import MAX_STEP_UPS, Held, Origin, Step, next_step
+from bridge.oauth.recovery import MAX_STEP_UPS, Step, TokenInUse, TokenSource, next_step
 from tests.oauth.samples import record
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 MINE = record(access_token="mine", asked="a b", scope="a")
 OTHER = record(access_token="other", asked="a b", scope="a")
@@ -17,22 +17,24 @@ CLEARED = MINE.without_tokens()
 LONELY = record(access_token="mine", refresh_token="")
 
 
-def held(record: Record | None = MINE, origin: Origin = Origin.STORE, *, accepted: bool = True) -> Held:
-    return Held(record, origin, accepted)
+def held(record: Record | None = MINE, origin: TokenSource = TokenSource.STORE, *, accepted: bool = True) -> TokenInUse:
+    return TokenInUse(record, origin, accepted)
 
 
-def after_401(used: Held, stored: Record | None = MINE) -> Step:
+def after_401(used: TokenInUse, stored: Record | None = MINE) -> Step:
     return next_step(used, stored, in_use=True, lacks=None, step_ups=0)
 
 
-def after_403(lacks: Sequence[str], used: Held | None = None, stored: Record | None = MINE, step_ups: int = 0) -> Step:
+def after_403(
+    lacks: Sequence[str], used: TokenInUse | None = None, stored: Record | None = MINE, step_ups: int = 0
+) -> Step:
     return next_step(used or held(), stored, in_use=True, lacks=lacks, step_ups=step_ups)
 
 
 @pytest.mark.parametrize("lacks", [None, (), ("c",)])
-@pytest.mark.parametrize("used", [held(), held(None), held(origin=Origin.SIGN_IN, accepted=False)])
+@pytest.mark.parametrize("used", [held(), held(None), held(origin=TokenSource.SIGN_IN, accepted=False)])
 def test_a_token_that_is_not_in_use_any_more_is_retried_with_the_one_that_is(
-    lacks: Sequence[str] | None, used: Held
+    lacks: Sequence[str] | None, used: TokenInUse
 ) -> None:
     assert next_step(used, OTHER, in_use=False, lacks=lacks, step_ups=9) is Step.RETRY
 
@@ -44,11 +46,11 @@ def test_a_token_that_is_not_in_use_any_more_is_retried_with_the_one_that_is(
         held(None),
         held(CLEARED),
         held(LONELY),
-        held(origin=Origin.SIGN_IN, accepted=False),
-        held(origin=Origin.REFRESH, accepted=False),
+        held(origin=TokenSource.SIGN_IN, accepted=False),
+        held(origin=TokenSource.REFRESH, accepted=False),
     ],
 )
-def test_a_login_elsewhere_is_picked_up_before_anything_else(used: Held) -> None:
+def test_a_login_elsewhere_is_picked_up_before_anything_else(used: TokenInUse) -> None:
     assert after_401(used, OTHER) is Step.RELOAD
     assert after_403(("c",), used, OTHER) is Step.RELOAD
 
@@ -58,8 +60,8 @@ def test_a_store_without_another_token_is_no_news(stored: Record | None) -> None
     assert after_401(held(), stored) is Step.REFRESH
 
 
-@pytest.mark.parametrize("origin", list(Origin))
-def test_a_token_that_worked_is_refreshed(origin: Origin) -> None:
+@pytest.mark.parametrize("origin", list(TokenSource))
+def test_a_token_that_worked_is_refreshed(origin: TokenSource) -> None:
     assert after_401(held(origin=origin)) is Step.REFRESH
 
 
@@ -68,21 +70,23 @@ def test_a_token_from_the_store_is_refreshed_before_any_browser_opens() -> None:
 
 
 @pytest.mark.parametrize("used", [held(LONELY), held(LONELY, accepted=False), held(None), held(CLEARED)])
-def test_without_a_token_or_a_refresh_token_a_person_signs_in(used: Held) -> None:
+def test_without_a_token_or_a_refresh_token_a_person_signs_in(used: TokenInUse) -> None:
     assert after_401(used, None) is Step.SIGN_IN
 
 
 def test_a_new_token_that_was_never_accepted_is_the_end() -> None:
-    assert after_401(held(origin=Origin.SIGN_IN, accepted=False)) is Step.GIVE_UP
+    assert after_401(held(origin=TokenSource.SIGN_IN, accepted=False)) is Step.GIVE_UP
 
 
 def test_a_renewed_token_that_was_never_accepted_needs_a_person() -> None:
-    assert after_401(held(origin=Origin.REFRESH, accepted=False)) is Step.SIGN_IN
+    assert after_401(held(origin=TokenSource.REFRESH, accepted=False)) is Step.SIGN_IN
 
 
-@pytest.mark.parametrize("origin", list(Origin))
+@pytest.mark.parametrize("origin", list(TokenSource))
 @pytest.mark.parametrize("lacks", [("c",), ("a", "c"), ("c", "d")])
-def test_a_scope_never_asked_for_is_asked_for_and_nothing_is_refreshed(lacks: Sequence[str], origin: Origin) -> None:
+def test_a_scope_never_asked_for_is_asked_for_and_nothing_is_refreshed(
+    lacks: Sequence[str], origin: TokenSource
+) -> None:
     assert after_403(lacks, held(origin=origin)) is Step.SIGN_IN
     assert after_403(lacks, held(origin=origin, accepted=False)) is Step.SIGN_IN
 
@@ -117,7 +121,7 @@ def test_a_server_that_refuses_whatever_it_gets_is_given_up(
     refusals: list[tuple[list[str] | None, bool]], first: Record | None
 ) -> None:
     """However refusals follow one another for one request, few sign-ins come of them, and then an end."""
-    used, stored, step_ups, sign_ins = Held(first, Origin.STORE, False), first, 0, 0
+    used, stored, step_ups, sign_ins = TokenInUse(first, TokenSource.STORE, False), first, 0, 0
     for lacks, rotates in refusals:
         step = next_step(used, stored, in_use=True, lacks=lacks, step_ups=step_ups)
         if step is Step.GIVE_UP:
@@ -125,18 +129,18 @@ def test_a_server_that_refuses_whatever_it_gets_is_given_up(
         assert step is not Step.RETRY
         step_ups += lacks is not None
         if step is Step.RELOAD:
-            used = Held(stored, Origin.STORE, False)
+            used = TokenInUse(stored, TokenSource.STORE, False)
         elif step is Step.REFRESH:
             kept = used.record
             assert kept is not None
             assert kept.refresh_token
             stored = record(access_token=f"{kept.access_token}+", asked=kept.asked) if rotates else CLEARED
-            used = Held(stored, Origin.REFRESH if rotates else Origin.STORE, False)
+            used = TokenInUse(stored, TokenSource.REFRESH if rotates else TokenSource.STORE, False)
         else:
             sign_ins += 1
             asked = " ".join(["a", *(lacks or ())])
             stored = record(access_token=f"signed in {sign_ins}", asked=asked)
-            used = Held(stored, Origin.SIGN_IN, False)
+            used = TokenInUse(stored, TokenSource.SIGN_IN, False)
     else:
         raise AssertionError("it never ended")
     assert sign_ins <= 1 + MAX_STEP_UPS

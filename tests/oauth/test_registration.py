@@ -20,7 +20,7 @@ from bridge.oauth.registration import (
     static_client,
 )
 from tests.oauth.samples import CLIENT_SECRET, ISSUER, REDIRECT_URI, client, server
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 URL = "https://as.example/register"
 NOW = 1_000_000.0

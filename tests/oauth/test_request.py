@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.oauth.request import authorization_url
 from tests.oauth.samples import CLIENT_SECRET, REDIRECT_URI, SERVER_URL, STATE, VERIFIER, client, pending, server
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 # RFC 7636, appendix B.
 RFC_VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.oauth.errors import MetadataError
 from bridge.oauth.resource import ProtectedResource, read_protected_resource, resource_matches
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 SERVER = "https://mcp.example.com/public/mcp"
 URL = "https://mcp.example.com/.well-known/oauth-protected-resource/public/mcp"

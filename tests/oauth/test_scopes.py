@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.oauth.scopes import OFFLINE, choose, clean, missing, remark, split, union
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 SCOPES = st.lists(
     st.sampled_from(["a", "b:c", "https://x.example/d", "é", "", 'q"', "back\\slash", OFFLINE, "x" * 257])

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.protocol.framing import ContentLengthSplitter, HostFraming, LineSplitter, Overlong, Unframed, header_for
-from tests.support.pieces import in_pieces, unhurried
+from tests.support.cuts import in_pieces, unhurried
 
 MIB = 1 << 20
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from bridge.protocol.headers import Headers, header_value, request_headers, string
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 VERSION = "2026-07-28"
 FIELD_VALUE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")

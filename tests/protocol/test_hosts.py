@@ -49,7 +49,7 @@ def test_a_host_is_known_by_its_name_and_not_by_its_title() -> None:
     client = b'{"name":"codex-mcp-client","title":"Codex","version":"1"}'
     assert mcp.client_program(Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
     stamped = b'{"_meta":{"%b":%b}}' % (META_CLIENT.encode(), client)
-    assert mcp.stamped_client_program(Raw(stamped)) == "codex-mcp-client"
+    assert mcp.meta_client_program(Raw(stamped)) == "codex-mcp-client"
     assert mcp.asking_program("initialize", Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
     assert mcp.asking_program("tools/list", Raw(stamped)) == "codex-mcp-client"
 
@@ -60,7 +60,7 @@ def test_a_host_is_known_by_its_name_and_not_by_its_title() -> None:
 )
 def test_a_host_that_gives_no_name_has_none(params: bytes) -> None:
     assert mcp.client_program(Raw(params)) == ""
-    assert mcp.stamped_client_program(Raw(params)) == ""
+    assert mcp.meta_client_program(Raw(params)) == ""
 
 
 # -- what it is called

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.protocol.jsonrpc import Request, parse
 from tests.protocol.test_jsonrpc import verdict
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 
 def is_json(line: bytes) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Raw
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Notification, parse
 from bridge.protocol.nesting import MAX_NESTING
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 READERS: list[Callable[[Raw], Any]] = [
     mcp.initialize_result,

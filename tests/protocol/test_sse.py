@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.protocol import sse
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge, ServerSentEvent
-from tests.support.pieces import cut, in_pieces, unhurried
+from tests.support.cuts import cut, in_pieces, unhurried
 
 BOM = codecs.BOM_UTF8
 

@@ -26,8 +26,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.protocol.sse import EventStreamDecoder, ServerSentEvent
+from tests.support.cuts import in_pieces
 from tests.support.examples import examples
-from tests.support.pieces import in_pieces
 
 MUCH = 10_000_000
 DIGITS = frozenset("0123456789")

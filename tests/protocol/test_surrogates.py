@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from bridge.protocol.surrogates import mended, replaced
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.protocol.system_errors import as_winsock, numbers_of
 from bridge.protocol.unreachable import Reason, reason_of
-from tests.support.windows_errors import windows_error
+from tests.support.systems.windows_errors import windows_error
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import zlib
 
-from tests.support.hostile import (
+from tests.support.servers.any_http_answer import CODINGS
+from tests.support.servers.hostile_answers import (
     BODY,
     BROKEN,
     CHUNKED,
@@ -28,9 +29,8 @@ from tests.support.hostile import (
     said,
     silent,
 )
-from tests.support.http_answers import CODINGS
-from tests.support.numbered_calls import Answer, End, good
-from tests.support.raw_server import response
+from tests.support.servers.numbered_calls import Answer, End, good
+from tests.support.servers.raw_server import response
 
 UMLAUTS = '{"jsonrpc":"2.0","id":1,"result":"Grüße"}'
 LARGE = BODY + b" " * 300_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.hostile import (
+from tests.support.servers.hostile_answers import (
     BODY,
     CHUNKED,
     JSON,
@@ -20,8 +20,8 @@ from tests.support.hostile import (
     said,
     silent,
 )
-from tests.support.numbered_calls import Answer, End, good
-from tests.support.raw_server import response
+from tests.support.servers.numbered_calls import Answer, End, good
+from tests.support.servers.raw_server import response
 
 GOOD = response(BODY, JSON)
 

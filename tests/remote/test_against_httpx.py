@@ -29,9 +29,9 @@ import pytest
 from hypothesis import given
 
 from tests.support.examples import examples
-from tests.support.exchanging import Exchanging
-from tests.support.http_answers import JSON, Wild, inflating, wild_answers
-from tests.support.numbered_calls import (
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.any_http_answer import JSON, Wild, inflating, wild_answers
+from tests.support.servers.numbered_calls import (
     PATIENCE,
     Answer,
     End,
@@ -44,7 +44,7 @@ from tests.support.numbered_calls import (
     outcome_by_bridge,
     result,
 )
-from tests.support.raw_server import RawServer, response
+from tests.support.servers.raw_server import RawServer, response
 from tests.support.waits import stretched
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # None is spoken here; to make one for each client is slow.

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from bridge.protocol.sse import ServerSentEvent
-from bridge.remote import budget as budget_module
+from bridge.remote import buffer_limit as budget_module
 from bridge.remote import exchanges
 from bridge.remote.exchanges import RemoteRequest
 from bridge.session.events import (
@@ -18,8 +18,8 @@ from bridge.session.events import (
     ResponseStarted,
     StreamClosed,
 )
-from tests.support.exchanging import Exchanging, only
-from tests.support.raw_server import Answers, Peer, RawServer, response
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.servers.raw_server import Answers, Peer, RawServer, response
 
 pytestmark = pytest.mark.anyio
 
@@ -164,13 +164,13 @@ async def test_unfinished_bodies_wait_for_the_first(size: int, monkeypatch: pyte
 
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
-        budget = at.remote._budget
+        buffer_limit = at.remote._buffer_limit
         first = asyncio.create_task(at.remote.run(RemoteRequest(1, b"POST", (), b"first")))
-        while budget.total < 900:
+        while buffer_limit.total < 900:
             await asyncio.wait({first}, timeout=0.001)
         second = asyncio.create_task(at.remote.run(RemoteRequest(2, b"POST", (), b"second")))
         await second_sent.wait()
-        while budget.total <= 900 + 1000:
+        while buffer_limit.total <= 900 + 1000:
             await asyncio.wait({second}, timeout=0.001)
         assert not second.done()
         finish_first.set()
@@ -178,7 +178,7 @@ async def test_unfinished_bodies_wait_for_the_first(size: int, monkeypatch: pyte
         at.close()
     bodies = [(event.exchange, len(event.body)) for event in at.events if isinstance(event, BodyReceived)]
     assert bodies == [(1, 1800), (2, size)]
-    assert budget.total == 0
+    assert buffer_limit.total == 0
 
 
 # -- streams
@@ -284,7 +284,7 @@ async def test_a_body_that_stands_still_while_others_wait_is_ended(monkeypatch: 
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
         first = asyncio.create_task(at.remote.run(RemoteRequest(1, b"POST", (), b"first")))
-        while not at.remote._budget.total:
+        while not at.remote._buffer_limit.total:
             await asyncio.wait({first}, timeout=0.001)
         assert only(BodyReceived, await at.run(RemoteRequest(2, b"POST", (), b"second")))
         await first
@@ -304,10 +304,10 @@ async def test_a_stream_within_a_large_event_counts_and_is_released() -> None:
 
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
-        budget = at.remote._budget
+        buffer_limit = at.remote._buffer_limit
         running = asyncio.create_task(at.run(GET))
-        while budget.total < 5000:
+        while buffer_limit.total < 5000:
             await asyncio.wait({running}, timeout=0.001)
         finish.set()
         await running
-    assert budget.total == 0
+    assert buffer_limit.total == 0

@@ -17,9 +17,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.remote.exchanges import RemoteRequest
+from tests.support.cuts import cut
 from tests.support.examples import examples
-from tests.support.exchanging import Exchanging
-from tests.support.numbered_calls import (
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.numbered_calls import (
     LIMIT,
     Answer,
     End,
@@ -32,8 +33,7 @@ from tests.support.numbered_calls import (
     result,
     turns,
 )
-from tests.support.pieces import cut
-from tests.support.raw_server import Peer, RawServer, response
+from tests.support.servers.raw_server import Peer, RawServer, response
 from tests.support.waits import stretched
 
 JSON = b"content-type: application/json"

@@ -11,24 +11,24 @@ import pytest
 import trustme
 
 from bridge.remote import connecting
-from bridge.remote.connecting import NotConnected, Origin, Way, origin_of
+from bridge.remote.connecting import NotConnected, Origin, Route, origin_of
 from bridge.remote.failures import explain
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import Proxy
 from bridge.remote.rebinding import Rebound
 from bridge.session.events import BodyReceived, ExchangeFailed
-from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
-from tests.support.exchanging import Exchanging, only
-from tests.support.fake_proxies import SocksProxy, TunnelProxy
-from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
+from tests.support.in_process.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.servers.fake_proxies import SocksProxy, TunnelProxy
+from tests.support.servers.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
 
-def direct(server: RawServer, tls: ssl.SSLContext | None = None) -> Way:
-    return Way(origin_of(server.origin), None, tls)
+def direct(server: RawServer, tls: ssl.SSLContext | None = None) -> Route:
+    return Route(origin_of(server.origin), None, tls)
 
 
 async def test_why_the_systems_proxy_is_not_used_is_asked_once_and_only_where_the_direct_way_leads_nowhere(
@@ -44,14 +44,14 @@ async def test_why_the_systems_proxy_is_not_used_is_asked_once_and_only_where_th
     monkeypatch.setattr(connecting, "WITH_SETTINGS", {sys.platform})
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    way = Way(Origin("http", "127.0.0.1", port), None, None)
+    way = Route(Origin("http", "127.0.0.1", port), None, None)
     for _ in range(2):
         assert (await refusal(way)).unused == "There is one"
     assert asked == [(f"http://127.0.0.1:{port}/", False)]
-    proxied = Way(Origin("http", "mcp.example.com", 80), Proxy(f"http://127.0.0.1:{port}"), None)
+    proxied = Route(Origin("http", "mcp.example.com", 80), Proxy(f"http://127.0.0.1:{port}"), None)
     assert (await refusal(proxied)).unused == ""
     monkeypatch.setattr(connecting, "WITH_SETTINGS", frozenset())
-    assert (await refusal(Way(way.origin, None, None))).unused == ""
+    assert (await refusal(Route(way.origin, None, None))).unused == ""
     assert len(asked) == 1
 
 
@@ -90,7 +90,7 @@ async def test_a_change_of_the_proxy_does_not_make_forget_that_the_server_was_el
         def resolve(host: str, port: int) -> list[Address]:
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-        way = Way(origin, None, None, Lookups(resolve), choose=lambda: proxies.pop(0))
+        way = Route(origin, None, None, Lookups(resolve), choose=lambda: proxies.pop(0))
         way._rebinding.reached(("93.184.216.34", 80))
         await refusal(way)
         assert isinstance((await refusal(way)).reason, Rebound)
@@ -151,14 +151,14 @@ def test_what_has_no_origin(url: str) -> None:
     ],
 )
 def test_who_sees_the_requests(origin: Origin, scheme: str | None, forwarded: bool) -> None:
-    way = Way(origin, Proxy(f"{scheme}://proxy.example:1", AUTH) if scheme else None, None)
+    way = Route(origin, Proxy(f"{scheme}://proxy.example:1", AUTH) if scheme else None, None)
     assert way.is_forwarded == forwarded
     # Credentials go to the proxy that asks for them with each request, and never through a tunnel.
     assert way.forward_headers() == (((b"proxy-authorization", BASIC),) if forwarded else ())
 
 
 def test_a_proxy_without_credentials_gets_none() -> None:
-    assert Way(PLAIN, Proxy("http://proxy.example:1"), None).forward_headers() == ()
+    assert Route(PLAIN, Proxy("http://proxy.example:1"), None).forward_headers() == ()
 
 
 # -- straight
@@ -177,21 +177,21 @@ async def test_straight_with_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSL
 async def test_nobody_there() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        way = Way(Origin("http", "127.0.0.1", bound.getsockname()[1]), None, None)
+        way = Route(Origin("http", "127.0.0.1", bound.getsockname()[1]), None, None)
         failure = await refusal(way)
     assert isinstance(failure.reason, ConnectionRefusedError)
     assert not failure.at_proxy
 
 
 async def test_a_name_that_cannot_be_one() -> None:
-    way = Way(Origin("http", "a" * 64 + ".example", 80), None, None)
+    way = Route(Origin("http", "a" * 64 + ".example", 80), None, None)
     told = explain(await refusal(way), "http://a.example/", None)
     assert "is not known to the name service" in told.message
 
 
 async def test_a_handshake_that_never_ends_is_given_up(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as server:
-        way = Way(Origin("https", "127.0.0.1", server.port), None, client_tls)
+        way = Route(Origin("https", "127.0.0.1", server.port), None, client_tls)
         failure = await refusal(way, HANGS)
         assert isinstance(failure.reason, TimeoutError)
         assert (failure.step, failure.at_proxy) == ("handshake", False)
@@ -205,7 +205,7 @@ async def test_what_takes_long_is_told_before_the_time_is_over(
     monkeypatch.setattr(connecting, "TELL_AFTER", 0.02)
     told: asyncio.Future[NotConnected] = asyncio.get_running_loop().create_future()
     async with RawServer(Peer.gone) as server:
-        way = Way(Origin("https", "127.0.0.1", server.port), None, client_tls)
+        way = Route(Origin("https", "127.0.0.1", server.port), None, client_tls)
         way.on_delay = told.set_result
         trying = asyncio.create_task(way.connect(stretched(DEADLINE)))
         delay = await told
@@ -248,7 +248,7 @@ async def test_giving_up_closes_the_connection(client_tls: ssl.SSLContext) -> No
         gone.set()
 
     async with RawServer(talk) as server:
-        connecting = asyncio.create_task(Way(Origin("https", "127.0.0.1", server.port), None, client_tls).connect(9))
+        connecting = asyncio.create_task(Route(Origin("https", "127.0.0.1", server.port), None, client_tls).connect(9))
         await met.wait()
         connecting.cancel()
         await asyncio.wait({connecting})
@@ -272,7 +272,7 @@ async def test_plain_http_where_tls_is_expected(client_tls: ssl.SSLContext) -> N
         await peer.gone()
 
     async with RawServer(talk) as server:
-        failure = await refusal(Way(Origin("https", "127.0.0.1", server.port), None, client_tls))
+        failure = await refusal(Route(Origin("https", "127.0.0.1", server.port), None, client_tls))
         assert isinstance(failure.reason, ssl.SSLError)
 
 
@@ -338,8 +338,8 @@ async def test_a_connection_that_was_begun_and_hangs_is_not_waited_for_long() ->
 
 
 def test_the_first_hop_is_the_proxy_where_there_is_one() -> None:
-    assert Way(SECURE, None, None).first_hop == ("mcp.example.com", 443)
-    assert Way(SECURE, Proxy("http://[::1]:3128"), None).first_hop == ("::1", 3128)
+    assert Route(SECURE, None, None).first_hop == ("mcp.example.com", 443)
+    assert Route(SECURE, Proxy("http://[::1]:3128"), None).first_hop == ("::1", 3128)
 
 
 # -- names that are not written as the network knows them
@@ -393,7 +393,7 @@ async def test_a_name_as_a_proxy_knows_it(
         async with RawServer(Answers(response(b"{}")), named(authority, certified, asked)) as server:
             proxy = TunnelProxy(server.port) if scheme == "http" else SocksProxy(server.port)
             async with RawServer(proxy) as front:
-                way = Way(origin_of(f"https://{host}/"), Proxy(f"{scheme}://127.0.0.1:{front.port}"), client_tls)
+                way = Route(origin_of(f"https://{host}/"), Proxy(f"{scheme}://127.0.0.1:{front.port}"), client_tls)
                 (await way.connect(stretched(DEADLINE))).abort()
         if isinstance(proxy, TunnelProxy):
             assert proxy.heads[0].startswith(f"CONNECT {looked_up}:443 HTTP/1.1\r\n".encode())

@@ -10,12 +10,12 @@ import h11
 import pytest
 
 from bridge.remote import connections as module
-from bridge.remote.connecting import NotConnected, Origin, Way
+from bridge.remote.connecting import NotConnected, Origin, Route
 from bridge.remote.connections import Connections
 from bridge.remote.http1 import HttpConnection
 from bridge.remote.wire import Wire
-from tests.support.raw_server import DEADLINE, Answers, RawServer, response
-from tests.support.scripted_wire import ScriptedWire
+from tests.support.in_process.scripted_wire import ScriptedWire
+from tests.support.servers.raw_server import DEADLINE, Answers, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ class FakeWay:
 
 
 def lending(way: object) -> Connections:
-    return Connections(cast("Way", way), 7.5)
+    return Connections(cast("Route", way), 7.5)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_an_idle_connection_with_news_is_closed_and_the_next_one_lent() ->
     older, newer = await connections.take(urgent=False), await connections.take(urgent=False)
     connections.give_back(older, OK, urgent=False)
     connections.give_back(newer, OK, urgent=False)
-    way.wires[1].news = True
+    way.wires[1].login_status = True
     assert await connections.take(urgent=False) is older
     assert [wire.aborted for wire in way.wires] == [False, True]
 
@@ -270,7 +270,7 @@ async def test_lent_connections_are_dropped_when_they_come_back() -> None:
 async def test_over_real_sockets() -> None:
     answers = Answers(response(b"1"), response(b"2"), response(b"3", b"connection: close"), response(b"4"))
     async with RawServer(answers) as server:
-        connections = Connections(Way(Origin("http", "127.0.0.1", server.port), None, None), stretched(DEADLINE))
+        connections = Connections(Route(Origin("http", "127.0.0.1", server.port), None, None), stretched(DEADLINE))
         used = []
         for _ in range(4):
             connection = await connections.take(urgent=False)

@@ -10,12 +10,12 @@ import pytest
 from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable
 from bridge.remote import responses
-from bridge.remote.credentials import ANONYMOUS, Credential, Refusal
+from bridge.remote.credentials import ANONYMOUS, AuthRefusal, Credential
 from bridge.remote.proxy import Proxy
 from bridge.session.events import BodyReceived, Cause, ExchangeFailed, ResponseStarted, StreamClosed
-from tests.support.exchanging import only
-from tests.support.guarding import ONE, At, Guard
-from tests.support.raw_server import Answers, Peer, RawServer, response
+from tests.support.in_process.remote_credentials import ONE, Guard, RemoteHarness
+from tests.support.in_process.remote_events import only
+from tests.support.servers.raw_server import Answers, Peer, RawServer, response
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ def shown(talk: Answers) -> list[str]:
 async def test_every_request_shows_the_credential() -> None:
     talk = Answers(GOOD, GOOD, GOOD)
     async with RawServer(talk) as server:
-        at = At(server.origin, Guard())
+        at = RemoteHarness(server.origin, Guard())
         for method in (b"POST", b"GET", b"DELETE"):
             only(BodyReceived, await at.run(method))
         at.connections.drop_idle()
@@ -56,7 +56,7 @@ async def test_every_request_shows_the_credential() -> None:
 async def test_none_shows_nothing(guard: Guard | None) -> None:
     talk = Answers(GOOD)
     async with RawServer(talk) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         await at.run()
         at.connections.drop_idle()
     assert shown(talk) == [""]
@@ -65,7 +65,7 @@ async def test_none_shows_nothing(guard: Guard | None) -> None:
 async def test_a_header_of_the_users_own_is_left_alone_where_nobody_signs_in() -> None:
     talk = Answers(REFUSED)
     async with RawServer(talk) as server:
-        at = At(server.origin, None, (b"authorization", b"Bearer mine"))
+        at = RemoteHarness(server.origin, None, (b"authorization", b"Bearer mine"))
         told = only(BodyReceived, await at.run())
         at.connections.drop_idle()
     assert (told.status, shown(talk)) == (401, ["Bearer mine"])
@@ -74,14 +74,14 @@ async def test_a_header_of_the_users_own_is_left_alone_where_nobody_signs_in() -
 async def test_it_goes_along_on_the_origin_and_never_to_another() -> None:
     with_redirect = Answers(response(b"", b"location: /moved", status=b"307 Moved"), GOOD)
     async with RawServer(with_redirect) as server:
-        at = At(server.origin, Guard())
+        at = RemoteHarness(server.origin, Guard())
         await at.run()
         at.connections.drop_idle()
     assert shown(with_redirect) == ["Bearer one"] * 2
     async with RawServer(Answers()) as other:
         to = b"location: " + other.origin.encode()
         async with RawServer(Answers(response(b"", to, status=b"307 Moved"))) as server:
-            at = At(server.origin, Guard())
+            at = RemoteHarness(server.origin, Guard())
             assert only(ExchangeFailed, await at.run()).cause is Cause.REDIRECTED
             at.connections.drop_idle()
         assert other.peers == []
@@ -92,7 +92,7 @@ async def test_one_that_is_not_there_is_waited_for_before_a_connection_is_taken(
     guard = Guard(None)
     guard.goes_on.clear()
     async with RawServer(talk) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         running = asyncio.create_task(at.run())
         await asyncio.wait([running], timeout=0.02)
         assert server.peers == []
@@ -115,7 +115,7 @@ async def test_none_to_be_had_ends_the_exchange(problem: BridgeError, cause: Cau
     guard = Guard(None if at_first else ANONYMOUS)
     guard.problem = problem
     async with RawServer(Answers(REFUSED)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         assert await at.run() == [ExchangeFailed(1, cause, sent, problem.message, problem.hint)]
         at.connections.drop_idle()
 
@@ -127,7 +127,7 @@ async def test_a_refused_request_is_sent_again_with_another_and_only_that_answer
     talk = Answers(REFUSED, GOOD)
     guard = Guard()
     async with RawServer(talk) as server:
-        at = At(server.origin + "/mcp", guard)
+        at = RemoteHarness(server.origin + "/mcp", guard)
         events = await at.run()
         assert len(server.peers) == 1  # The connection serves on.
         at.connections.drop_idle()
@@ -135,7 +135,7 @@ async def test_a_refused_request_is_sent_again_with_another_and_only_that_answer
     assert events == [ResponseStarted(1, 200, None, False), BodyReceived(1, 200, b"application/json", b"{}")]
     assert shown(talk) == ["Bearer one", "Bearer next"]
     (refusal,) = guard.refusals
-    assert refusal == Refusal(
+    assert refusal == AuthRefusal(
         url,
         401,
         (CHALLENGE.partition(b": ")[2].decode(),),
@@ -152,7 +152,7 @@ async def test_a_refused_request_is_sent_again_with_another_and_only_that_answer
 async def test_through_a_proxy_it_is_not_known_where_a_refusal_came_from() -> None:
     guard = Guard()
     async with RawServer(Answers(REFUSED, GOOD)) as proxy:
-        at = At("http://mcp.example/mcp", guard, proxy=Proxy(proxy.origin))
+        at = RemoteHarness("http://mcp.example/mcp", guard, proxy=Proxy(proxy.origin))
         await at.run()
         at.connections.drop_idle()
     assert [refusal.peer for refusal in guard.refusals] == [""]
@@ -162,7 +162,7 @@ async def test_all_challenges_are_told() -> None:
     answer = response(b"", b"www-authenticate: Negotiate", CHALLENGE, b"www-authenticate: X \xe9", status=b"401 No")
     guard = Guard()
     async with RawServer(Answers(answer, GOOD)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         await at.run(quiet=True)
         at.connections.drop_idle()
     (refusal,) = guard.refusals
@@ -174,7 +174,7 @@ async def test_all_challenges_are_told() -> None:
 async def test_nothing_is_done_about_the_refusal_of_a_tentative_request(answer: bytes, status: int) -> None:
     guard = Guard()
     async with RawServer(Answers(answer)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         assert only(BodyReceived, await at.run(tentative=True)).status == status
         at.connections.drop_idle()
     assert not guard.refusals
@@ -186,7 +186,7 @@ async def test_a_refusal_is_one_whatever_its_content(kind: bytes) -> None:
     answer = response(b"data: {}\n\n", b"content-type: " + kind, status=b"401 No")
     guard = Guard()
     async with RawServer(Answers(answer, GOOD)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         assert only(BodyReceived, await at.run()).status == 200
         at.connections.drop_idle()
 
@@ -212,7 +212,7 @@ async def test_its_head_is_enough(body: bytes, header: bytes, monkeypatch: pytes
     monkeypatch.setattr(responses, "_REFUSAL_SECONDS", 0.1)
     guard = Guard()
     async with RawServer(cut(body, header)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         assert only(BodyReceived, await at.run()).status == 200
         at.connections.drop_idle()
     assert [refusal.status for refusal in guard.refusals] == [401]
@@ -223,7 +223,7 @@ async def test_what_it_says_is_read_though_it_is_compressed() -> None:
     answer = response(body, JSON, b"content-encoding: gzip", status=b"401 No")
     guard = Guard()
     async with RawServer(Answers(answer, GOOD)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         await at.run()
         at.connections.drop_idle()
     assert guard.refusals[0].said == "It is too old."
@@ -232,7 +232,7 @@ async def test_what_it_says_is_read_though_it_is_compressed() -> None:
 async def test_a_403_for_want_of_scope_is_one_and_is_counted() -> None:
     guard = Guard()
     async with RawServer(Answers(lacking(), REFUSED, lacking(b""), GOOD)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         assert only(BodyReceived, await at.run()).status == 200
         at.connections.drop_idle()
     assert [(refusal.lacks, refusal.step_ups) for refusal in guard.refusals] == [
@@ -255,7 +255,7 @@ async def test_a_403_for_want_of_scope_is_one_and_is_counted() -> None:
 async def test_any_other_answer_is_the_servers_own(answer: bytes) -> None:
     guard = Guard()
     async with RawServer(Answers(answer)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         assert only(BodyReceived, await at.run()).status in {400, 403, 404}
         at.connections.drop_idle()
     assert guard.refusals == []
@@ -264,7 +264,7 @@ async def test_any_other_answer_is_the_servers_own(answer: bytes) -> None:
 async def test_nobody_signs_in_to_end_a_session() -> None:
     guard = Guard()
     async with RawServer(Answers(REFUSED)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         assert only(BodyReceived, await at.run(b"DELETE")).status == 401
         at.connections.drop_idle()
     assert guard.refusals == []
@@ -276,7 +276,7 @@ async def test_nobody_signs_in_to_end_a_session() -> None:
 async def test_what_says_that_the_server_took_it(status: bytes, taken: bool) -> None:
     guard = Guard()
     async with RawServer(Answers(response(b"", status=status))) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         await at.run()
         at.connections.drop_idle()
     assert guard.taken == ([ONE] if taken else [])
@@ -286,7 +286,7 @@ async def test_a_server_that_refuses_one_after_the_other_is_left_in_the_end() ->
     talk = Answers(*[REFUSED] * 100)
     guard = Guard()
     async with RawServer(talk) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         failure = only(ExchangeFailed, await at.run())
         at.connections.drop_idle()
     assert failure.cause is Cause.UNAUTHORIZED
@@ -301,11 +301,11 @@ async def test_nothing_is_held_while_another_is_had() -> None:
     guard = Guard()
     guard.goes_on.clear()
     async with RawServer(talk) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         waiting = asyncio.create_task(at.run())
         while not guard.refusals:
             await asyncio.wait([waiting], timeout=0.001)
-        other = At(server.origin, Guard(Credential(5, b"Bearer other")))
+        other = RemoteHarness(server.origin, Guard(Credential(5, b"Bearer other")))
         other.remote._connections = at.connections
         only(BodyReceived, await other.run())  # On the connection that the refused one gave back.
         assert len(server.peers) == 1
@@ -318,7 +318,7 @@ async def test_a_request_that_is_cancelled_tells_nothing_more() -> None:
     guard = Guard()
     guard.goes_on.clear()
     async with RawServer(Answers(REFUSED)) as server:
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         waiting = asyncio.create_task(at.run())
         while not guard.refusals:
             await asyncio.wait([waiting], timeout=0.001)
@@ -333,7 +333,7 @@ async def test_a_stream_that_is_refused_is_opened_with_another() -> None:
     stream = response(b"data: 1\n\n", b"content-type: text/event-stream", b"connection: close", length=-1)
     guard = Guard()
     async with RawServer(Answers(REFUSED, stream)) as server:
-        events = await At(server.origin, guard).run(b"GET", quiet=True)
+        events = await RemoteHarness(server.origin, guard).run(b"GET", quiet=True)
     assert events[0] == ResponseStarted(1, 200, None, True)
     only(StreamClosed, events)
     assert guard.refusals[0].is_quiet
@@ -342,7 +342,7 @@ async def test_a_stream_that_is_refused_is_opened_with_another() -> None:
 async def test_nothing_of_it_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with RawServer(Answers(REFUSED, GOOD)) as server:
-        at = At(server.origin, Guard(Credential(1, b"Bearer planted")))
+        at = RemoteHarness(server.origin, Guard(Credential(1, b"Bearer planted")))
         await at.run()
         at.connections.drop_idle()
     assert caplog.text

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from bridge.remote.decoding import decompressed
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
-from tests.support.exchanging import Exchanging, only
-from tests.support.pieces import cut, unhurried
-from tests.support.raw_server import Answers, RawServer, response
+from tests.support.cuts import cut, unhurried
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.servers.raw_server import Answers, RawServer, response
 
 pytestmark = pytest.mark.anyio
 

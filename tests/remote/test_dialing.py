@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from bridge.remote.dialing import open_wire
-from tests.support.raw_server import DEADLINE, Peer, RawServer
+from tests.support.servers.raw_server import DEADLINE, Peer, RawServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from bridge.remote.exchanges import RemoteRequest
-from tests.support.exchanging import Exchanging
-from tests.support.numbered_calls import (
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.numbered_calls import (
     LIMIT,
     End,
     NumberedServer,
@@ -20,7 +20,7 @@ from tests.support.numbered_calls import (
     outcome_of,
     result,
 )
-from tests.support.raw_server import Peer, RawServer, response
+from tests.support.servers.raw_server import Peer, RawServer, response
 from tests.support.waits import stretched
 
 SIZE = 8 << 20

@@ -15,8 +15,8 @@ from bridge.session.events import (
     ExchangeFailed,
     ResponseStarted,
 )
-from tests.support.exchanging import Exchanging, only
-from tests.support.raw_server import Answers, Peer, RawServer, Talk, response
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.servers.raw_server import Answers, Peer, RawServer, Talk, response
 
 pytestmark = pytest.mark.anyio
 
@@ -240,7 +240,7 @@ async def test_a_cancelled_exchange_tells_nothing_and_gives_everything_back() ->
             await asyncio.wait({running})
             assert running.cancelled()
             assert at.events == [ResponseStarted(1, 200, None, False)]
-            assert at.remote._budget.total == 0
+            assert at.remote._buffer_limit.total == 0
             await at.connections.take(urgent=True)
             assert len(at.connections._idle) == 0
             at.close()

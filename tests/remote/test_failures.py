@@ -16,10 +16,10 @@ from bridge.remote.failures import explain
 from bridge.remote.http1 import Disconnected
 from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.session.events import Cause, ExchangeFailed
-from tests.support.exchanging import Exchanging, only
-from tests.support.fake_proxies import SocksProxy, TunnelProxy
-from tests.support.raw_server import Peer, RawServer, response
-from tests.support.windows_errors import windows_error
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.servers.fake_proxies import SocksProxy, TunnelProxy
+from tests.support.servers.raw_server import Peer, RawServer, response
+from tests.support.systems.windows_errors import windows_error
 
 pytestmark = pytest.mark.anyio
 

@@ -7,10 +7,17 @@ import pytest
 from bridge.remote import exchanges
 from tests.remote.hostile_bodies import BODIES
 from tests.remote.hostile_heads import HEADS
-from tests.support.exchanging import Exchanging
-from tests.support.hostile import LIMIT, Endless, Hostile
-from tests.support.numbered_calls import PATIENCE, NumberedServer, no_task_left, outcome_by_bridge, result, several
-from tests.support.raw_server import RawServer
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.hostile_answers import LIMIT, Endless, Hostile
+from tests.support.servers.numbered_calls import (
+    PATIENCE,
+    NumberedServer,
+    no_task_left,
+    outcome_by_bridge,
+    result,
+    several,
+)
+from tests.support.servers.raw_server import RawServer
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -9,10 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.remote.http1 import Disconnected, HttpConnection
-from tests.support.pieces import cut, unhurried
-from tests.support.raw_server import Answers, Peer, RawServer, response
-from tests.support.scripted_wire import ScriptedWire
-from tests.support.talking_http1 import BIG, CHUNKED, HOST, LARGE, body_of, chunked, get, open_to, pieces_of, saying
+from tests.support.cuts import cut, unhurried
+from tests.support.in_process.http1_connection import (
+    BIG,
+    CHUNKED,
+    HOST,
+    LARGE,
+    body_of,
+    chunked,
+    get,
+    open_to,
+    pieces_of,
+    saying,
+)
+from tests.support.in_process.scripted_wire import ScriptedWire
+from tests.support.servers.raw_server import Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

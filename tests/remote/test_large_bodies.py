@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.remote import http1 as module
-from bridge.remote.budget import Budget
+from bridge.remote.buffer_limit import BufferLimit
 from bridge.remote.http1 import HttpConnection
 from bridge.remote.wire import Wire
-from tests.support.pieces import cut, unhurried
-from tests.support.raw_server import Answers, Peer, RawServer, response
-from tests.support.scripted_wire import ScriptedWire
-from tests.support.talking_http1 import BIG, CHUNKED, LARGE, body_of, chunked, get, open_to, saying
+from tests.support.cuts import cut, unhurried
+from tests.support.in_process.http1_connection import BIG, CHUNKED, LARGE, body_of, chunked, get, open_to, saying
+from tests.support.in_process.scripted_wire import ScriptedWire
+from tests.support.servers.raw_server import Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ async def outcome(http: HttpConnection, wire: ScriptedWire | None = None) -> Out
         return Outcome(head.status_code, bytes(body), True, serves=False, next_body=None)
     http.expires = 1.0
     if wire is not None:
-        wire.news = wire.reads != [b""]  # All but the end of the connection was read.
+        wire.login_status = wire.reads != [b""]  # All but the end of the connection was read.
     serves = http.recycle() and http.may_serve(0.0)
     next_body = None
     if serves and wire is not None:
@@ -245,7 +245,7 @@ async def test_a_budget_that_makes_many_wait_gives_each_the_right_body(
     async def clear() -> None:
         pass
 
-    budget = Budget(300_000, clear)
+    buffer_limit = BufferLimit(300_000, clear)
 
     async def one(server: RawServer, number: int) -> None:
         http = await open_to(server)
@@ -254,8 +254,8 @@ async def test_a_budget_that_makes_many_wait_gives_each_the_right_body(
         got = bytearray()
         async for piece in http.body():
             got += piece
-            await budget.hold(number, len(got), http.abort)
-        budget.release(number)
+            await buffer_limit.hold(number, len(got), http.abort)
+        buffer_limit.release(number)
         assert got == BIG * 5
         http.expires = 1.0
         assert http.recycle()
@@ -267,4 +267,4 @@ async def test_a_budget_that_makes_many_wait_gives_each_the_right_body(
     async with RawServer(saying(response(BIG * 5), then=response()), server_tls) as server:
         async with asyncio.timeout(stretched(10)):
             await asyncio.gather(*(one(server, number) for number in range(12)))
-    assert budget.total == 0
+    assert buffer_limit.total == 0

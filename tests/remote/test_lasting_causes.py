@@ -12,9 +12,9 @@ import pytest
 import trustme
 
 from bridge.session.events import Cause, ExchangeFailed
-from tests.support.exchanging import Exchanging, only
-from tests.support.handshaking import TlsServer
-from tests.support.raw_server import Peer, RawServer, Talk
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.servers.raw_server import Peer, RawServer, Talk
+from tests.support.servers.tls_server import TlsServer
 
 pytestmark = pytest.mark.anyio
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bridge.remote.connecting import Origin, Way
+from bridge.remote.connecting import Origin, Route
 from bridge.remote.failures import explain
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import MOST_UNANSWERED, Lookups, NameServiceSilent
 from bridge.remote.proxy import Proxy
-from tests.support.connecting import ask, refusal
-from tests.support.raw_server import DEADLINE, Answers, RawServer, response
+from tests.support.in_process.connecting import ask, refusal
+from tests.support.servers.raw_server import DEADLINE, Answers, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -231,7 +231,7 @@ asyncio.run(main())
 
 
 async def test_a_silent_name_service_is_not_the_servers_fault(name_service: Serving) -> None:
-    way = Way(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1")), SOON))
+    way = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1")), SOON))
     failure = await refusal(way)
     explained = explain(failure, f"https://{NAME}/mcp", None)
     assert explained.message.startswith(
@@ -242,14 +242,14 @@ async def test_a_silent_name_service_is_not_the_servers_fault(name_service: Serv
 
 
 async def test_it_is_told_as_well_where_the_time_to_connect_is_shorter(name_service: Serving) -> None:
-    way = Way(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1"))))
+    way = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1"))))
     failure = await refusal(way, SOON)
     assert "the name service did not answer" in explain(failure, f"https://{NAME}/mcp", None).message
 
 
 async def test_it_is_told_of_the_proxys_name(name_service: Serving) -> None:
     proxy = Proxy("http://proxy.example:3128")
-    way = Way(Origin("https", NAME, 443), proxy, None, Lookups(name_service(at("192.0.2.1")), SOON))
+    way = Route(Origin("https", NAME, 443), proxy, None, Lookups(name_service(at("192.0.2.1")), SOON))
     message = explain(await refusal(way), f"https://{NAME}/mcp", proxy.url).message
     assert f"the proxy {proxy.url}: the name service did not answer for proxy.example within" in message
 
@@ -262,7 +262,7 @@ async def test_the_addresses_are_raced_until_one_takes_the_connection(name_servi
             alive = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))
             service = name_service([dead, alive])
             service.speak()
-            way = Way(Origin("http", NAME, server.port), None, None, Lookups(service))
+            way = Route(Origin("http", NAME, server.port), None, None, Lookups(service))
             assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     assert service.asked == [(NAME, server.port)]
 
@@ -275,7 +275,7 @@ async def test_where_no_address_takes_the_connection_all_are_refused(name_servic
             dead.append((socket.AF_INET, socket.SOCK_STREAM, 6, "", bound.getsockname()))
         service = name_service(dead)
         service.speak()
-        failure = await refusal(Way(Origin("http", NAME, 80), None, None, Lookups(service)))
+        failure = await refusal(Route(Origin("http", NAME, 80), None, None, Lookups(service)))
     explained = explain(failure, f"http://{NAME}/mcp", None)
     assert explained.message == f"Cannot reach http://{NAME}/mcp: the connection was refused."
     assert explained.definite

@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from tests.support.raw_server import Peer, RawServer, Talk, response
+from tests.support.servers.raw_server import Peer, RawServer, Talk, response
 from tests.support.waits import stretched
 
 pytestmark = [
@@ -40,7 +40,7 @@ async def peak_of(talk: Talk, count: int, tls: ssl.SSLContext | None = None) -> 
     server = RawServer(talk, tls)
     server._deadline = asyncio.timeout(stretched(90))
     async with server:
-        command = (sys.executable, "-m", "tests.support.remembering", server.origin, str(count))
+        command = (sys.executable, "-m", "tests.support.process.memory_peak", server.origin, str(count))
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         said, _ = await process.communicate()
     told = json.loads(said)

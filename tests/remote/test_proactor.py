@@ -14,23 +14,23 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from bridge.remote import wire as wire_module
-from bridge.remote.connecting import Way
+from bridge.remote.connecting import Route
 from bridge.remote.connections import Connections
 from bridge.remote.http1 import HttpConnection
 from bridge.remote.proxy import Proxy
 from bridge.remote.wire import Wire
 from bridge.session.events import BodyReceived
-from tests.support.connecting import PLAIN, ask
-from tests.support.exchanging import Exchanging
-from tests.support.fake_proxies import SocksProxy
-from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
-from tests.support.talking_http1 import LARGE, body_of, get
+from tests.support.in_process.connecting import PLAIN, ask
+from tests.support.in_process.http1_connection import LARGE, body_of, get
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.fake_proxies import SocksProxy
+from tests.support.servers.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
 if sys.platform != "linux":
     pytest.skip("Windows' kernel is played on Linux only", allow_module_level=True)
 
-from tests.support.proactor import ProactorLoop
+from tests.support.systems.proactor import ProactorLoop
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ def test_what_a_transport_hands_on_as_bytearray_becomes_bytes() -> None:
 def test_a_socks_proxy_is_understood() -> None:
     async def play() -> bytes:
         async with RawServer(Answers(response(b"hi"))) as server, RawServer(SocksProxy(server.port)) as front:
-            way = Way(PLAIN, Proxy(f"socks5://127.0.0.1:{front.port}", None), None)
+            way = Route(PLAIN, Proxy(f"socks5://127.0.0.1:{front.port}", None), None)
             return await ask(await way.connect(stretched(DEADLINE)))
 
     assert on_a_proactor(play()) == b"hi"
@@ -132,7 +132,7 @@ def test_surplus_after_a_large_body_is_seen_though_the_system_has_taken_it_ahead
         async def connect(seconds: float) -> HttpConnection:
             return ready.pop() if ready else HttpConnection(Wire())
 
-        connections = Connections(cast("Way", SimpleNamespace(connect=connect)), 1.0)
+        connections = Connections(cast("Route", SimpleNamespace(connect=connect)), 1.0)
         assert await connections.take(urgent=False) is http
         theirs.setblocking(False)
         answering = asyncio.create_task(loop.sock_sendall(theirs, response(b"x" * LARGE)))

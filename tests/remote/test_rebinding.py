@@ -4,14 +4,14 @@ import socket
 
 import pytest
 
-from bridge.remote import begun
-from bridge.remote.connecting import Origin, Way
+from bridge.remote import early_connection
+from bridge.remote.connecting import Origin, Route
 from bridge.remote.failures import explain
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
 from bridge.remote.rebinding import RebindingGuard, Rebound, not_this_machine
-from tests.support.connecting import ask, refusal
-from tests.support.raw_server import DEADLINE, Answers, RawServer, response
+from tests.support.in_process.connecting import ask, refusal
+from tests.support.servers.raw_server import DEADLINE, Answers, RawServer, response
 from tests.support.waits import stretched
 
 HERE = ("127.0.0.1", "127.8.8.8", "0.0.0.0", "169.254.169.254", "::1", "::", "::ffff:127.0.0.1", "::ffff:a9fe:a9fe")
@@ -62,7 +62,7 @@ def test_a_server_may_move_into_a_network_and_one_that_was_not_public_may_move_a
 async def test_the_relay_does_not_follow_its_servers_name_here() -> None:
     async with RawServer(Answers(response(b"hi"), response(b"inside"))) as server:
         name = Origin("http", "mcp.example", server.port)
-        way = Way(name, None, None, Lookups(lambda host, port: at("127.0.0.1", port=port)))
+        way = Route(name, None, None, Lookups(lambda host, port: at("127.0.0.1", port=port)))
         assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"  # It was here from the beginning.
         assert way._rebinding is not None
         way._rebinding.reached(("8.8.8.8", 443))
@@ -77,7 +77,9 @@ async def test_the_relay_does_not_follow_its_servers_name_here() -> None:
 
 def test_the_connection_that_is_begun_first_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
     dialled: list[Address] = []
-    monkeypatch.setattr("bridge.remote.begun.socket.getaddrinfo", lambda *_, **__: at("127.0.0.1", "8.8.8.8"))
-    monkeypatch.setattr(begun, "_dialled", dialled.append)
-    assert begun._connected("mcp.example", 80, stretched(DEADLINE)) is None
+    monkeypatch.setattr(
+        "bridge.remote.early_connection.socket.getaddrinfo", lambda *_, **__: at("127.0.0.1", "8.8.8.8")
+    )
+    monkeypatch.setattr(early_connection, "_dialled", dialled.append)
+    assert early_connection._connected("mcp.example", 80, stretched(DEADLINE)) is None
     assert dialled == at("8.8.8.8")

@@ -5,8 +5,8 @@ import pytest
 from bridge.remote import responses
 from bridge.remote.exchanges import RemoteRequest
 from bridge.session.events import BodyReceived, Cause, ExchangeFailed
-from tests.support.exchanging import Exchanging, only
-from tests.support.raw_server import Answers, Peer, RawServer, response
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.servers.raw_server import Answers, Peer, RawServer, response
 
 pytestmark = pytest.mark.anyio
 

@@ -15,11 +15,11 @@ from bridge.remote.http1 import HttpConnection
 from bridge.remote.reuse import kept_seconds, may_serve
 from bridge.remote.wire import Wire
 from bridge.session.events import BodyReceived, ExchangeFailed
-from tests.support.exchanging import Exchanging
-from tests.support.pieces import cut, unhurried
-from tests.support.raw_server import Peer, RawServer, Talk, response
-from tests.support.scripted_wire import ScriptedWire
-from tests.support.talking_http1 import CHUNKED, body_of, chunked, get
+from tests.support.cuts import cut, unhurried
+from tests.support.in_process.http1_connection import CHUNKED, body_of, chunked, get
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.in_process.scripted_wire import ScriptedWire
+from tests.support.servers.raw_server import Peer, RawServer, Talk, response
 
 pytestmark = pytest.mark.anyio
 
@@ -120,7 +120,7 @@ async def test_only_a_connection_on_which_nothing_is_left_serves_again(
     assert http.recycle()
     wire = http._wire
     assert isinstance(wire, ScriptedWire)
-    wire.news = bool(wire.reads)  # What has not been read by then waits on the wire.
+    wire.login_status = bool(wire.reads)  # What has not been read by then waits on the wire.
     assert http.may_serve(9.9) == (not left)
     assert not http.may_serve(10.0)
 
@@ -138,7 +138,7 @@ def test_a_request_that_did_not_go_out_whole_keeps_it_from_serving() -> None:
     assert told == [True, False]
 
 
-@pytest.mark.parametrize("part", ["news", "unsent_bytes"])
+@pytest.mark.parametrize("part", ["login_status", "unsent_bytes"])
 async def test_news_and_a_request_that_has_not_left_keep_it_from_serving(part: str) -> None:
     http = answered(response())
     await get(http)

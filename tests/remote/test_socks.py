@@ -5,14 +5,14 @@ import ssl
 
 import pytest
 
-from bridge.remote.connecting import Origin, Way
+from bridge.remote.connecting import Origin, Route
 from bridge.remote.http1 import Disconnected
 from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.remote.tunnels import ask_socks
-from tests.support.connecting import AUTH, HANGS, NAME, PLAIN, SECURE, ask, refusal
-from tests.support.fake_proxies import SocksProxy
-from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
-from tests.support.scripted_wire import ScriptedWire
+from tests.support.in_process.connecting import AUTH, HANGS, NAME, PLAIN, SECURE, ask, refusal
+from tests.support.in_process.scripted_wire import ScriptedWire
+from tests.support.servers.fake_proxies import SocksProxy
+from tests.support.servers.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ async def test_socks_resolves_the_name(scheme: str) -> None:
     async with RawServer(Answers(response(b"hi"))) as server:
         proxy = SocksProxy(server.port)
         async with RawServer(proxy) as front:
-            assert await ask(await Way(PLAIN, proxied(scheme, front), None).connect(stretched(DEADLINE))) == b"hi"
+            assert await ask(await Route(PLAIN, proxied(scheme, front), None).connect(stretched(DEADLINE))) == b"hi"
     assert proxy.asked == [(NAME.encode(), 80)]
 
 
@@ -35,7 +35,7 @@ async def test_socks_with_sign_in_and_tls(server_tls: ssl.SSLContext, client_tls
     async with RawServer(Answers(response(b"hi")), server_tls) as server:
         proxy = SocksProxy(server.port, password=AUTH[1].encode())
         async with RawServer(proxy) as front:
-            way = Way(SECURE, proxied("socks5", front, AUTH), client_tls)
+            way = Route(SECURE, proxied("socks5", front, AUTH), client_tls)
             assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     assert proxy.signed_in == [(AUTH[0].encode(), AUTH[1].encode())]
     assert proxy.asked == [(NAME.encode(), 443)]
@@ -46,7 +46,7 @@ async def test_socks_gets_an_address_as_one(host: str, packed: socket.AddressFam
     async with RawServer(Answers(response(b"hi"))) as server:
         proxy = SocksProxy(server.port)
         async with RawServer(proxy) as front:
-            way = Way(Origin("http", host, 8080), proxied("socks5", front), None)
+            way = Route(Origin("http", host, 8080), proxied("socks5", front), None)
             assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     assert proxy.asked == [(socket.inet_pton(packed, host), 8080)]
 
@@ -63,7 +63,7 @@ async def test_socks_gets_an_address_as_one(host: str, packed: socket.AddressFam
 )
 async def test_socks_that_will_not_connect(reply: int, said: str) -> None:
     async with RawServer(SocksProxy(0, reply=reply)) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front), None))
+        failure = await refusal(Route(PLAIN, proxied("socks5", front), None))
         assert isinstance(failure.reason, ProxyRefused)
         assert said in str(failure.reason)
         assert not failure.at_proxy
@@ -71,7 +71,7 @@ async def test_socks_that_will_not_connect(reply: int, said: str) -> None:
 
 async def test_socks_that_does_not_know_the_password() -> None:
     async with RawServer(SocksProxy(0, password=b"another")) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front, AUTH), None))
+        failure = await refusal(Route(PLAIN, proxied("socks5", front, AUTH), None))
         assert isinstance(failure.reason, ProxyRefused)
         assert "password" in str(failure.reason)
         assert AUTH[1] not in str(failure.reason)
@@ -81,7 +81,7 @@ async def test_socks_that_does_not_know_the_password() -> None:
 @pytest.mark.parametrize(("auth", "method"), [(None, 2), (None, 255), (AUTH, 255), (AUTH, 0)])
 async def test_socks_that_wants_another_sign_in(auth: tuple[str, str] | None, method: int) -> None:
     async with RawServer(SocksProxy(0, method=method)) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front, auth), None))
+        failure = await refusal(Route(PLAIN, proxied("socks5", front, auth), None))
         assert isinstance(failure.reason, ProxyRefused)
         assert "another kind of authentication" in str(failure.reason)
         assert failure.reason.wants_sign_in == (auth is None)
@@ -94,7 +94,7 @@ async def test_what_is_not_socks() -> None:
         await peer.gone()
 
     async with RawServer(talk) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front), None))
+        failure = await refusal(Route(PLAIN, proxied("socks5", front), None))
         assert isinstance(failure.reason, ProxyRefused)
         assert "SOCKS" in str(failure.reason)
 
@@ -176,6 +176,6 @@ async def test_socks_that_stalls_midway(said: bytes) -> None:
         await peer.gone()
 
     async with RawServer(talk) as front:
-        failure = await refusal(Way(PLAIN, proxied("socks5", front), None), HANGS)
+        failure = await refusal(Route(PLAIN, proxied("socks5", front), None), HANGS)
         assert isinstance(failure.reason, TimeoutError)
         assert (failure.step, failure.at_proxy) == ("proxy", True)

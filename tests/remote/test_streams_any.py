@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from bridge.protocol.sse import EventStreamDecoder, ServerSentEvent
 from bridge.remote.exchanges import RemoteRequest
 from bridge.session.events import EventReceived, ResponseStarted, StreamClosed
+from tests.support.cuts import cut
 from tests.support.examples import examples
-from tests.support.exchanging import Exchanging
-from tests.support.numbered_calls import LIMIT, Answer, End, NumberedServer, call, no_task_left, result
-from tests.support.pieces import cut
-from tests.support.raw_server import Peer, RawServer, response
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.numbered_calls import LIMIT, Answer, End, NumberedServer, call, no_task_left, result
+from tests.support.servers.raw_server import Peer, RawServer, response
 from tests.support.waits import stretched
 
 SSE = b"content-type: text/event-stream; charset=utf-8"

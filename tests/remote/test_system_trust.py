@@ -15,12 +15,12 @@ from truststore import _api
 from bridge.config import Settings
 from bridge.remote import system_trust as module
 from bridge.remote import tls
-from bridge.remote.connecting import NotConnected, Way, origin_of
+from bridge.remote.connecting import NotConnected, Route, origin_of
 from bridge.remote.system_trust import SystemTrust, system_trust
 from bridge.remote.wire import Wire
 from bridge.session.events import BodyReceived
-from tests.support.exchanging import Exchanging
-from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -135,7 +135,7 @@ async def test_two_connections_are_judged_at_the_same_time(server_tls: ssl.SSLCo
 async def test_the_time_to_connect_holds_though_the_system_says_nothing(server_tls: ssl.SSLContext) -> None:
     judge, talk = Judge(at_once=False), Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Way(origin_of(server.origin), None, SystemTrust(judge))
+        way = Route(origin_of(server.origin), None, SystemTrust(judge))
         with pytest.raises(NotConnected) as failed:
             await way.connect(stretched(0.5))
         assert isinstance(failed.value.reason, TimeoutError)
@@ -150,7 +150,7 @@ async def test_where_the_system_refuses_nothing_of_a_request_is_sent(
 ) -> None:
     talk = Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Way(origin_of(server.origin), None, SystemTrust(Judge(refuses=problem)))
+        way = Route(origin_of(server.origin), None, SystemTrust(Judge(refuses=problem)))
         with pytest.raises(NotConnected) as failed:
             await way.connect(stretched(DEADLINE))
         assert isinstance(failed.value.reason, ssl.SSLError)

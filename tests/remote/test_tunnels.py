@@ -7,14 +7,14 @@ import ssl
 import pytest
 import trustme
 
-from bridge.remote.connecting import Origin, Way
+from bridge.remote.connecting import Origin, Route
 from bridge.remote.http1 import Disconnected
 from bridge.remote.known_addresses import Address
 from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import Proxy, ProxyRefused
-from tests.support.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
-from tests.support.fake_proxies import TunnelProxy
-from tests.support.raw_server import DEADLINE, Answers, Peer, RawServer, response
+from tests.support.in_process.connecting import AUTH, BASIC, HANGS, PLAIN, SECURE, ask, refusal
+from tests.support.servers.fake_proxies import TunnelProxy
+from tests.support.servers.raw_server import DEADLINE, Answers, Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def test_tls_through_connect(
     async with RawServer(answers, server_tls) as server:
         proxy = TunnelProxy(server.port)
         async with RawServer(proxy) as front:
-            way = Way(SECURE, proxied("http", front, auth), client_tls)
+            way = Route(SECURE, proxied("http", front, auth), client_tls)
             assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     sign_in = b"proxy-authorization: " + BASIC + b"\r\n" if auth else b""
     assert proxy.heads == [b"CONNECT mcp.example.com:443 HTTP/1.1\r\nhost: mcp.example.com:443\r\n" + sign_in + b"\r\n"]
@@ -59,14 +59,14 @@ async def test_proxies_agree_in_many_ways(
         RawServer(Answers(response(b"hi")), server_tls) as server,
         RawServer(TunnelProxy(server.port, answer)) as front,
     ):
-        way = Way(SECURE, proxied("http", front), client_tls)
+        way = Route(SECURE, proxied("http", front), client_tls)
         assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
 
 
 async def test_an_ipv6_target_has_brackets(client_tls: ssl.SSLContext) -> None:
     proxy = TunnelProxy(answer=response(status=b"403 Forbidden"))
     async with RawServer(proxy) as front:
-        await refusal(Way(Origin("https", "2001:db8::1", 8443), proxied("http", front), client_tls))
+        await refusal(Route(Origin("https", "2001:db8::1", 8443), proxied("http", front), client_tls))
     assert proxy.heads[0].startswith(b"CONNECT [2001:db8::1]:8443 HTTP/1.1\r\nhost: [2001:db8::1]:8443\r\n")
 
 
@@ -76,7 +76,7 @@ async def test_an_ipv6_target_has_brackets(client_tls: ssl.SSLContext) -> None:
 async def test_a_proxy_that_will_not_connect(status: str, client_tls: ssl.SSLContext) -> None:
     proxy = TunnelProxy(answer=response(b"<html>no</html>", b"proxy-authenticate: Basic", status=status.encode()))
     async with RawServer(proxy) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
         assert str(failure.reason) == status
         assert not failure.at_proxy
@@ -92,32 +92,32 @@ async def test_a_proxy_that_will_not_connect_is_hung_up_on(client_tls: ssl.SSLCo
         gone.set()
 
     async with RawServer(talk) as front:
-        await refusal(Way(SECURE, proxied("http", front), client_tls))
+        await refusal(Route(SECURE, proxied("http", front), client_tls))
         await gone.wait()
 
 
 async def test_a_proxy_that_hangs_up(client_tls: ssl.SSLContext) -> None:
     async with RawServer(TunnelProxy(answer=b"")) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, Disconnected)
 
 
 async def test_a_proxy_that_says_nothing(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls), HANGS)
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls), HANGS)
         assert isinstance(failure.reason, TimeoutError)
         assert (failure.step, failure.at_proxy) == ("proxy", True)
 
 
 async def test_a_proxy_whose_handshake_never_ends(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as front:
-        failure = await refusal(Way(SECURE, proxied("https", front), client_tls), HANGS)
+        failure = await refusal(Route(SECURE, proxied("https", front), client_tls), HANGS)
         assert (failure.step, failure.at_proxy) == ("handshake", True)
 
 
 async def test_a_server_behind_a_proxy_whose_handshake_never_ends(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as server, RawServer(TunnelProxy(server.port)) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls), HANGS)
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls), HANGS)
         assert (failure.step, failure.at_proxy) == ("handshake", False)
 
 
@@ -126,7 +126,7 @@ async def test_no_proxy_there(scheme: str, client_tls: ssl.SSLContext) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         proxy = Proxy(f"{scheme}://127.0.0.1:{bound.getsockname()[1]}")
-        failure = await refusal(Way(SECURE, proxy, client_tls))
+        failure = await refusal(Route(SECURE, proxy, client_tls))
     assert isinstance(failure.reason, ConnectionRefusedError)
     assert failure.at_proxy
 
@@ -135,7 +135,7 @@ async def test_an_untrusted_certificate_behind_a_proxy(server_tls: ssl.SSLContex
     stranger = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trustme.CA().configure_trust(stranger)
     async with RawServer(Peer.gone, server_tls) as server, RawServer(TunnelProxy(server.port)) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), stranger))
+        failure = await refusal(Route(SECURE, proxied("http", front), stranger))
         assert isinstance(failure.reason, ssl.SSLCertVerificationError)
         assert not failure.at_proxy
 
@@ -144,14 +144,14 @@ async def test_a_certificate_is_checked_against_the_target_and_not_the_proxy(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     async with RawServer(Peer.gone, server_tls) as server, RawServer(TunnelProxy(server.port)) as front:
-        failure = await refusal(Way(Origin("https", "else.example", 443), proxied("http", front), client_tls))
+        failure = await refusal(Route(Origin("https", "else.example", 443), proxied("http", front), client_tls))
         assert isinstance(failure.reason, ssl.SSLCertVerificationError)
 
 
 async def test_a_forwarding_proxy_is_only_connected_to() -> None:
     answers = Answers(response(b"hi"))
     async with RawServer(answers) as front:
-        http = await Way(PLAIN, proxied("http", front, AUTH), None).connect(stretched(DEADLINE))
+        http = await Route(PLAIN, proxied("http", front, AUTH), None).connect(stretched(DEADLINE))
         assert await ask(http) == b"hi"
     assert len(answers.requests) == 1
     assert answers.requests[0].startswith(b"GET ")
@@ -159,7 +159,7 @@ async def test_a_forwarding_proxy_is_only_connected_to() -> None:
 
 async def test_a_proxy_that_is_reached_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     async with RawServer(Answers(response(b"hi")), server_tls) as front:
-        assert await ask(await Way(PLAIN, proxied("https", front), client_tls).connect(stretched(DEADLINE))) == b"hi"
+        assert await ask(await Route(PLAIN, proxied("https", front), client_tls).connect(stretched(DEADLINE))) == b"hi"
 
 
 async def test_a_proxys_name_may_end_with_a_dot_too(authority: trustme.CA, client_tls: ssl.SSLContext) -> None:
@@ -173,7 +173,7 @@ async def test_a_proxys_name_may_end_with_a_dot_too(authority: trustme.CA, clien
             assert name == "proxy.example."
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-        way = Way(PLAIN, Proxy(f"https://proxy.example.:{front.port}"), client_tls, Lookups(resolve))
+        way = Route(PLAIN, Proxy(f"https://proxy.example.:{front.port}"), client_tls, Lookups(resolve))
         assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
     assert asked == ["proxy.example"]
 
@@ -183,7 +183,7 @@ async def test_tls_in_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
         RawServer(Answers(response(b"hi" * 100_000)), server_tls) as server,
         RawServer(TunnelProxy(server.port), server_tls) as front,
     ):
-        way = Way(SECURE, proxied("https", front), client_tls)
+        way = Route(SECURE, proxied("https", front), client_tls)
         assert await ask(await way.connect(stretched(DEADLINE))) == b"hi" * 100_000
 
 
@@ -191,7 +191,7 @@ async def test_a_proxy_with_an_untrusted_certificate(server_tls: ssl.SSLContext)
     stranger = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trustme.CA().configure_trust(stranger)
     async with RawServer(Peer.gone, server_tls) as front:
-        failure = await refusal(Way(SECURE, proxied("https", front), stranger))
+        failure = await refusal(Route(SECURE, proxied("https", front), stranger))
         assert isinstance(failure.reason, ssl.SSLCertVerificationError)
         assert failure.at_proxy
 
@@ -201,7 +201,7 @@ async def test_what_a_proxy_says_in_its_page_is_told(times: int, client_tls: ssl
     page = b"<html><title>Access denied by policy 7</title>" + b"<p>no</p>" * times
     interim = b"HTTP/1.1 103 Early Hints\r\n\r\n" * (times - 1)
     async with RawServer(TunnelProxy(answer=interim + response(page, status=b"403 Forbidden"))) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert str(failure.reason) == "403 Forbidden: Access denied by policy 7"
 
 
@@ -212,7 +212,7 @@ async def test_a_page_that_never_comes_does_not_hold_up_the_refusal(client_tls: 
         await peer.gone()
 
     async with RawServer(talk) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert str(failure.reason) == "403 Forbidden"
 
 
@@ -230,7 +230,7 @@ async def test_the_ways_to_sign_in_that_a_proxy_offers(
 ) -> None:
     headers = [b"proxy-authenticate: " + offer for offer in offers]
     async with RawServer(TunnelProxy(answer=response(b"", *headers, status=b"407 No"))) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
         assert failure.reason.schemes == schemes
         assert failure.reason.wants_sign_in
@@ -240,7 +240,7 @@ async def test_the_ways_to_sign_in_that_a_proxy_offers(
 async def test_a_proxy_that_says_401_to_connect_means_itself(name: bytes, client_tls: ssl.SSLContext) -> None:
     answer = response(b"", name + b": Negotiate", status=b"401 Unauthorized")
     async with RawServer(TunnelProxy(answer=answer)) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
         assert failure.reason.wants_sign_in
         assert failure.reason.schemes == ("negotiate",)
@@ -249,7 +249,7 @@ async def test_a_proxy_that_says_401_to_connect_means_itself(name: bytes, client
 async def test_a_proxy_that_forbids_wants_no_sign_in(client_tls: ssl.SSLContext) -> None:
     answer = response(b"", b"www-authenticate: Basic", status=b"403 Forbidden")
     async with RawServer(TunnelProxy(answer=answer)) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
         assert (failure.reason.wants_sign_in, failure.reason.schemes) == (False, ())
 
@@ -264,7 +264,7 @@ async def test_a_proxy_that_forbids_wants_no_sign_in(client_tls: ssl.SSLContext)
 )
 async def test_a_proxy_that_does_not_speak_http(said: bytes, words: str, client_tls: ssl.SSLContext) -> None:
     async with RawServer(TunnelProxy(answer=said)) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
         assert words in str(failure.reason)
 
@@ -280,6 +280,6 @@ async def test_what_comes_with_a_proxys_yes_is_never_taken_for_the_servers_answe
     answer: bytes, client_tls: ssl.SSLContext
 ) -> None:
     async with RawServer(TunnelProxy(answer=answer)) as front:
-        failure = await refusal(Way(SECURE, proxied("http", front), client_tls))
+        failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
         assert str(failure.reason).startswith("with its answer came what nobody had asked for: ")

@@ -11,11 +11,11 @@ from bridge.remote.exchanges import RemoteRequest
 from bridge.remote.http1 import HttpConnection
 from bridge.remote.wire import _in_the_system
 from bridge.session.events import BodyReceived, Cause, ExchangeFailed
-from tests.support.exchanging import Exchanging, only
-from tests.support.guarding import At, Guard
-from tests.support.raw_server import Answers, Peer, RawServer, Talk, response
-from tests.support.resetting import reset
-from tests.support.scripted_wire import pair
+from tests.support.in_process.remote_credentials import Guard, RemoteHarness
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.in_process.scripted_wire import pair
+from tests.support.servers.raw_server import Answers, Peer, RawServer, Talk, response
+from tests.support.servers.reset import reset
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +84,7 @@ async def test_a_refusal_that_comes_early_begins_the_renewal(then: str) -> None:
 
     async with RawServer(talk) as server:
         guard = Guard()
-        at = At(server.origin, guard)
+        at = RemoteHarness(server.origin, guard)
         await at.remote.run(RemoteRequest(1, b"POST", (), BODY))
         assert [refusal.status for refusal in guard.refusals] == [401]
         assert only(BodyReceived, at.events).status == 200

@@ -8,14 +8,14 @@ import pytest
 
 from bridge.remote import connections as module
 from bridge.remote import reuse
-from bridge.remote.connecting import NotConnected, Origin, Way
+from bridge.remote.connecting import NotConnected, Origin, Route
 from bridge.remote.connections import Connections
 from bridge.remote.exchanges import RemoteRequest
 from bridge.remote.http1 import HttpConnection
 from bridge.session.events import BodyReceived
-from tests.support.exchanging import Exchanging, only
-from tests.support.raw_server import DEADLINE, Peer, RawServer, response
-from tests.support.scripted_wire import ScriptedWire
+from tests.support.in_process.remote_events import Exchanging, only
+from tests.support.in_process.scripted_wire import ScriptedWire
+from tests.support.servers.raw_server import DEADLINE, Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +75,7 @@ def way() -> SlowWay:
 
 
 def lending(way: SlowWay) -> Connections:
-    return Connections(cast("Way", way), 7.5)
+    return Connections(cast("Route", way), 7.5)
 
 
 def taking(connections: Connections, *, urgent: bool = False) -> asyncio.Task[HttpConnection]:
@@ -314,7 +314,7 @@ async def test_a_connection_that_the_server_ends_is_replaced_while_calls_are_fre
 ) -> None:
     connections = lending(way)
     await calls(connections, way, clock)
-    way.wires[0].news = True
+    way.wires[0].login_status = True
     clock.now += 3.5
     connections._on_time()
     await settle()
@@ -419,7 +419,7 @@ async def test_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch, way: SlowWay)
     for number in range(2):
         way.open(number)
     await asyncio.gather(*lent)
-    with pytest.raises(module.NoPlace, match="2 requests are without an answer"):
+    with pytest.raises(module.NoFreeConnection, match="2 requests are without an answer"):
         await connections.take(urgent=False)
     urgent = taking(connections, urgent=True)
     await settle()
@@ -464,7 +464,7 @@ async def test_over_real_sockets_what_is_opened_ahead_is_closed_in_time(monkeypa
             quiet.set()
 
     async with RawServer(talk) as server:
-        way = Way(Origin("http", "127.0.0.1", server.port), None, None)
+        way = Route(Origin("http", "127.0.0.1", server.port), None, None)
         connections = Connections(way, stretched(DEADLINE))
         await connections.warm(2)
         await quiet.wait()

@@ -9,8 +9,8 @@ import pytest
 
 from bridge.remote import wire as wire_module
 from bridge.remote.wire import Wire
-from tests.support.raw_server import DEADLINE
-from tests.support.scripted_wire import pair
+from tests.support.in_process.scripted_wire import pair
+from tests.support.servers.raw_server import DEADLINE
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,8 @@ from bridge.remote.dialing import open_wire
 from bridge.remote.exchanges import RemoteRequest
 from bridge.remote.wire import AlertKeepingTls, Wire
 from bridge.session.events import BodyReceived
-from tests.support.exchanging import Exchanging
-from tests.support.raw_server import Peer, RawServer, response
+from tests.support.in_process.remote_events import Exchanging
+from tests.support.servers.raw_server import Peer, RawServer, response
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio

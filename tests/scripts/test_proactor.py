@@ -11,9 +11,9 @@ import pytest
 
 from scripts import proactor, test
 from scripts.environment import ROOT
-from tests.support import proactor_rows
-from tests.support.bridge_process import launch
-from tests.support.fault_server import FaultServer
+from tests.support.process.bridge_process import launch
+from tests.support.servers.fault_server import FaultServer
+from tests.support.systems import proactor_rows
 from tests.support.waits import stretched
 
 in_the_mode = pytest.mark.skipif(not proactor_rows.is_mode(), reason="scripts/test.py --proactor was not asked for")

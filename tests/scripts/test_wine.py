@@ -9,7 +9,7 @@ import pytest
 
 from scripts import wine, wine_python
 from scripts.environment import ROOT, SetupError
-from tests.support import wine_rows
+from tests.support.systems import wine_rows
 
 
 @pytest.mark.parametrize("name", wine_rows.REASONS)

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from bridge.session.commands import Command, Headers, Post, Remember, SendToHost
+from bridge.session.commands import Command, Headers, Post, SaveEras, SendToHost
 from bridge.session.events import Event, SignInEnded, SignInStarted
-from bridge.session.pairing import Pairing
+from bridge.session.router import HostRouter
 from bridge.session.session import Transport
 from bridge.session.stateless import Stateless
 from tests.session.playbook import URL, Machine, Playbook, notification, request
@@ -110,8 +110,8 @@ class ModernPlaybook(Playbook):
     """A host and a server that are both modern."""
 
     @staticmethod
-    def machine(transport: Transport, patience: float, request_timeout: float | None) -> Machine:
-        return Stateless(URL, patience, request_timeout)
+    def machine(transport: Transport, retry_window: float, request_timeout: float | None) -> Machine:
+        return Stateless(URL, retry_window, request_timeout)
 
     def post(self, line: bytes) -> Post:
         """The host sends something that goes to the server as one message."""
@@ -144,7 +144,7 @@ class ModernPlaybook(Playbook):
 
 
 class PairingPlaybook(ModernPlaybook):
-    """Any host with any server; `eras` as in `Pairing`."""
+    """Any host with any server; `eras` as in `HostRouter`."""
 
     def __init__(
         self,
@@ -152,17 +152,17 @@ class PairingPlaybook(ModernPlaybook):
         *,
         is_fixed: bool = False,
         transport: Transport = "http",
-        patience: float = 30.0,
+        retry_window: float = 30.0,
         request_timeout: float | None = None,
         keeps_responses: bool = False,
     ) -> None:
-        super().__init__(transport, patience, request_timeout)
+        super().__init__(transport, retry_window, request_timeout)
         self.kept: list[frozenset[str]] = []
         numbers = count(1)
-        self.session = self.pairing = Pairing(
+        self.session = self.router = HostRouter(
             URL,
             transport,
-            patience,
+            retry_window,
             request_timeout,
             eras=eras,
             is_fixed=is_fixed,
@@ -184,4 +184,4 @@ class PairingPlaybook(ModernPlaybook):
     @staticmethod
     def remembered(commands: list[Command]) -> list[frozenset[str]]:
         """The verdicts to keep."""
-        return [command.eras for command in commands if isinstance(command, Remember)]
+        return [command.eras for command in commands if isinstance(command, SaveEras)]

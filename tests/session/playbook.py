@@ -16,6 +16,7 @@ from bridge.session.commands import (
     CancelTimer,
     Command,
     Deliver,
+    DrainStream,
     EndSession,
     FindResponse,
     Headers,
@@ -24,7 +25,6 @@ from bridge.session.commands import (
     Report,
     SendToHost,
     SetTimer,
-    Settle,
 )
 from bridge.session.events import (
     BodyReceived,
@@ -37,13 +37,13 @@ from bridge.session.events import (
     HostMessage,
     ResponseStarted,
     StreamClosed,
+    SystemResumed,
     TimerFired,
     TimerKey,
-    Woke,
 )
-from bridge.session.intake import read_line
-from bridge.session.ledger import LANE
+from bridge.session.host_input import read_line
 from bridge.session.session import Session, Transport
+from bridge.session.session_state import LANE
 
 URL = "https://mcp.example/mcp"
 SID = b"session-one"
@@ -122,9 +122,9 @@ class Playbook:
     """One session with a clock that only the test moves."""
 
     def __init__(
-        self, transport: Transport = "http", patience: float = 30.0, request_timeout: float | None = None
+        self, transport: Transport = "http", retry_window: float = 30.0, request_timeout: float | None = None
     ) -> None:
-        self.session: Machine = self.machine(transport, patience, request_timeout)
+        self.session: Machine = self.machine(transport, retry_window, request_timeout)
         self.now = 1000.0
         self.exchanges: dict[int, Post | OpenStream | EndSession] = {}
         self.lookups: dict[int, FindResponse] = {}
@@ -134,9 +134,9 @@ class Playbook:
         self._last_exchange: dict[int, int] = {}
 
     @staticmethod
-    def machine(transport: Transport, patience: float, request_timeout: float | None) -> Machine:
+    def machine(transport: Transport, retry_window: float, request_timeout: float | None) -> Machine:
         """What is tried out; a subclass may choose another."""
-        return Session(URL, transport, patience, request_timeout)
+        return Session(URL, transport, retry_window, request_timeout)
 
     # -- the host
 
@@ -201,7 +201,7 @@ class Playbook:
 
     def wakes(self) -> list[Command]:
         """The machine slept."""
-        return self.on(Woke(600.0))
+        return self.on(SystemResumed(600.0))
 
     # -- whole chapters
 
@@ -272,9 +272,9 @@ class Playbook:
 
     def _note(self, command: Command) -> None:
         if isinstance(command, Post | OpenStream | EndSession | FindResponse):
-            lane, number = divmod(command.exchange, LANE)
-            assert number == self._last_exchange.get(lane, 0) + 1, "exchanges are numbered one by one"
-            self._last_exchange[lane] = number
+            upstream, number = divmod(command.exchange, LANE)
+            assert number == self._last_exchange.get(upstream, 0) + 1, "exchanges are numbered one by one"
+            self._last_exchange[upstream] = number
             if isinstance(command, FindResponse):
                 self.lookups[command.exchange] = command
             else:
@@ -282,7 +282,7 @@ class Playbook:
         elif isinstance(command, Abandon):
             if self.lookups.pop(command.exchange, None) is None:
                 del self.exchanges[command.exchange]
-        elif isinstance(command, Settle):
+        elif isinstance(command, DrainStream):
             assert command.exchange in self.exchanges or command.exchange in self.lookups
             self.settled.add(command.exchange)
         elif isinstance(command, SetTimer):

@@ -25,7 +25,7 @@ from tests.session.playbook import (
     request,
     result,
 )
-from tests.support.pieces import unhurried
+from tests.support.cuts import unhurried
 
 T = TypeVar("T")
 Step = tuple[int, int, int]
@@ -48,7 +48,7 @@ class Chaos:
     """A host and a server that do anything, and a count of who waits for an answer."""
 
     def __init__(self, transport: Transport, request_timeout: float | None) -> None:
-        self.book = Playbook(transport, patience=10.0, request_timeout=request_timeout)
+        self.book = Playbook(transport, retry_window=10.0, request_timeout=request_timeout)
         self.waiting: dict[int, str] = {}
         # An answer in a batch is held back until all of them are there, even if the host cancels it meanwhile.
         self.batched: set[int] = set()

@@ -25,9 +25,9 @@ def connects(commands: list[Command]) -> int:
     return sum(isinstance(command, Connect) for command in commands)
 
 
-def opening(eras: frozenset[str], line: bytes, patience: float = 30.0) -> tuple[PairingPlaybook, Post]:
+def opening(eras: frozenset[str], line: bytes, retry_window: float = 30.0) -> tuple[PairingPlaybook, Post]:
     """A host's first request, and what goes up for it."""
-    book = PairingPlaybook(eras, patience=patience)
+    book = PairingPlaybook(eras, retry_window=retry_window)
     (post,) = book.posts(book.host(line))
     return book, post
 

@@ -288,19 +288,19 @@ def _deliver(asked_: bytes, answer: bytes) -> Deliver:
 
 
 def test_initialize_is_stamped_so_that_a_modern_server_can_refuse_its_version() -> None:
-    stamped = probing.stamped(parsed(INITIALIZE))
-    params = msgspec.json.decode(stamped.line)["params"]
+    with_request_meta = probing.with_request_meta(parsed(INITIALIZE))
+    params = msgspec.json.decode(with_request_meta.line)["params"]
     assert params.pop("_meta") == {
         META_VERSION: "2025-06-18",
         META_CLIENT: {"name": "host", "version": "1"},
         META_CAPABILITIES: {},
     }
     assert params == msgspec.json.decode(INITIALIZE)["params"]
-    assert (stamped.id, stamped.method) == (0, "initialize")
+    assert (with_request_meta.id, with_request_meta.method) == (0, "initialize")
 
 
 @pytest.mark.parametrize("params", [None, 5, [], {"_meta": 7}, {"protocolVersion": 1, "capabilities": None}], ids=repr)
 def test_an_odd_initialize_can_be_stamped(params: object) -> None:
-    line = probing.stamped(parsed(request(0, "initialize", params))).line
+    line = probing.with_request_meta(parsed(request(0, "initialize", params))).line
     assert isinstance(jsonrpc.parse(line), Request)
     assert Raw(line)

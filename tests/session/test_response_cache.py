@@ -15,24 +15,24 @@ from bridge.protocol.jsonrpc import Request
 from bridge.session.commands import (
     Abandon,
     Command,
+    DrainStream,
     DropResponses,
     FindResponse,
     KeepResponse,
     Post,
     SendToHost,
-    Settle,
 )
 from bridge.session.events import Cause, HostMessage, NeverConnected, ResponseFound
-from bridge.session.intake import read_line
+from bridge.session.host_input import read_line
 from bridge.session.response_cache import (
     LARGEST,
     LONGEST,
     STALE_FOR,
-    Kept,
+    CachedResult,
     ResponseCache,
     answer_from,
+    cache_query_of,
     hints_of,
-    question_of,
 )
 from bridge.session.session import Transport
 from bridge.session.stateless import Stateless
@@ -68,17 +68,17 @@ def with_meta(**meta: object) -> bytes:
     return request(1, "tools/list", {"_meta": stamp | meta})
 
 
-def kept(value: object = None, *, age: float = 1.0, ttl: float = 60.0, is_private: bool = False) -> Kept:
+def kept(value: object = None, *, age: float = 1.0, ttl: float = 60.0, is_private: bool = False) -> CachedResult:
     """What the disk has, received `age` seconds before the look."""
-    return Kept(msgspec.json.encode(TOOLS if value is None else value), WALL - age, ttl, is_private)
+    return CachedResult(msgspec.json.encode(TOOLS if value is None else value), WALL - age, ttl, is_private)
 
 
 class CachedPlaybook(ModernPlaybook):
     """A host and a server that are both modern, with answers that may be kept."""
 
     @staticmethod
-    def machine(transport: Transport, patience: float, request_timeout: float | None) -> Machine:
-        return Stateless(URL, patience, request_timeout, cache=ResponseCache())
+    def machine(transport: Transport, retry_window: float, request_timeout: float | None) -> Machine:
+        return Stateless(URL, retry_window, request_timeout, cache=ResponseCache())
 
     def looks(self, line: bytes) -> FindResponse:
         """The host sends a request whose answer may be kept; the tools may be asked for ahead as well."""
@@ -88,12 +88,12 @@ class CachedPlaybook(ModernPlaybook):
     def look_in(commands: list[Command]) -> FindResponse:
         return next(command for command in commands if isinstance(command, FindResponse))
 
-    def found(self, look: FindResponse, there: Kept | None = None, asked_as: int = 0) -> list[Command]:
+    def found(self, look: FindResponse, there: CachedResult | None = None, asked_as: int = 0) -> list[Command]:
         """The look is over."""
         del self.lookups[look.exchange]
         return self.on(ResponseFound(look.exchange, there, WALL, asked_as))
 
-    def sent(self, line: bytes, there: Kept | None = None) -> Post:
+    def sent(self, line: bytes, there: CachedResult | None = None) -> Post:
         """The host sends a request that goes to the server, whatever is kept."""
         (post,) = self.posts(self.found(self.looks(line), there))
         return post
@@ -127,7 +127,7 @@ def told(commands: list[Command]) -> dict[str, Any]:
     ids=["progress", "trace", "log level"],
 )
 def test_what_cannot_change_a_result_makes_no_difference(meta: dict[str, object]) -> None:
-    assert question_of(message(with_meta(**meta))) == question_of(message(with_meta()))
+    assert cache_query_of(message(with_meta(**meta))) == cache_query_of(message(with_meta()))
 
 
 @pytest.mark.parametrize(
@@ -141,19 +141,19 @@ def test_what_cannot_change_a_result_makes_no_difference(meta: dict[str, object]
     ids=["client", "capabilities", "version", "another's"],
 )
 def test_whatever_may_change_a_result_makes_a_difference(meta: dict[str, object]) -> None:
-    assert question_of(message(with_meta(**meta))) != question_of(message(with_meta()))
+    assert cache_query_of(message(with_meta(**meta))) != cache_query_of(message(with_meta()))
 
 
 def test_the_order_of_members_makes_no_difference_and_their_values_do() -> None:
-    one = question_of(message(b'{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a","x":1}}'))
-    other = question_of(message(b'{"jsonrpc":"2.0","method":"resources/read","params":{"x":1,"uri":"a"},"id":"9"}'))
-    another = question_of(message(b'{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"b","x":1}}'))
+    one = cache_query_of(message(b'{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a","x":1}}'))
+    other = cache_query_of(message(b'{"jsonrpc":"2.0","method":"resources/read","params":{"x":1,"uri":"a"},"id":"9"}'))
+    another = cache_query_of(message(b'{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"b","x":1}}'))
     assert one == other != another
 
 
 def test_each_page_of_a_list_is_kept_by_itself() -> None:
-    first = question_of(message(asked(1)))
-    second, third = (question_of(message(asked(1, cursor=cursor))) for cursor in ("2", "3"))
+    first = cache_query_of(message(asked(1)))
+    second, third = (cache_query_of(message(asked(1, cursor=cursor))) for cursor in ("2", "3"))
     assert first is not None
     assert second is not None
     assert third is not None
@@ -163,13 +163,13 @@ def test_each_page_of_a_list_is_kept_by_itself() -> None:
 
 @pytest.mark.parametrize("more", [{"inputResponses": {}}, {"requestState": "s"}, {"requestState": None}])
 def test_a_retry_with_input_is_never_kept(more: dict[str, object]) -> None:
-    assert question_of(message(asked(1, "resources/read", uri="file:///a"))) is not None
-    assert question_of(message(asked(1, "resources/read", MODERN_VERSION, uri="file:///a", **more))) is None
+    assert cache_query_of(message(asked(1, "resources/read", uri="file:///a"))) is not None
+    assert cache_query_of(message(asked(1, "resources/read", MODERN_VERSION, uri="file:///a", **more))) is None
 
 
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get", "completion/complete", "subscriptions/listen", "ping"])
 def test_other_methods_are_not_kept(method: str) -> None:
-    assert question_of(message(asked(1, method, name="a"))) is None
+    assert cache_query_of(message(asked(1, method, name="a"))) is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_other_methods_are_not_kept(method: str) -> None:
 )
 def test_strange_params_are_never_an_error(params: bytes) -> None:
     line = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":%b}' % params
-    asked_for = question_of(Request(line, 1, b"1", "tools/list", Raw(params)))
+    asked_for = cache_query_of(Request(line, 1, b"1", "tools/list", Raw(params)))
     assert asked_for is None or len(asked_for.key) < 10_000
 
 
@@ -226,7 +226,7 @@ def test_a_result_that_is_none_is_not_kept() -> None:
 
 def test_an_answer_is_as_it_came_but_for_what_is_left_of_its_time() -> None:
     came = b'{"_meta":{"ttlMs":9, "a" : 1e2},"ttlMs":60000,"tools":[{"ttlMs":60000}],"z":1.50}'
-    answer = answer_from(Kept(came, WALL, 60.0, False), b'"mine"', 12.3456)
+    answer = answer_from(CachedResult(came, WALL, 60.0, False), b'"mine"', 12.3456)
     assert answer is not None
     assert answer.line == (
         b'{"jsonrpc":"2.0","id":"mine","result":'
@@ -238,12 +238,12 @@ def test_an_answer_is_as_it_came_but_for_what_is_left_of_its_time() -> None:
     "damaged", [b"", b"{", b"[]", b'{"a":1}{"b":2}', b'{"a":"\xff"}', b'{"a":[\n]}', b'{"a":' * 600 + b"1" + b"}" * 600]
 )
 def test_a_damaged_answer_is_none(damaged: bytes) -> None:
-    assert answer_from(Kept(damaged, WALL, 60.0, False), b"1", 1.0) is None
+    assert answer_from(CachedResult(damaged, WALL, 60.0, False), b"1", 1.0) is None
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_on_the_disk_reach_the_host_as_more_than_one_line(data: bytes) -> None:
-    answer = answer_from(Kept(data, WALL, 60.0, False), b"1", 1.0)
+    answer = answer_from(CachedResult(data, WALL, 60.0, False), b"1", 1.0)
     if answer is not None:
         assert json.loads(answer.line)["id"] == 1
         assert b"\n" not in answer.line
@@ -276,7 +276,7 @@ def test_what_is_not_fresh_is_asked_for_and_replaced(age: float) -> None:
 
 def test_what_is_damaged_is_asked_for() -> None:
     play = CachedPlaybook()
-    post = play.sent(asked(1), Kept(b"{", WALL - 1, 60.0, False))
+    post = play.sent(asked(1), CachedResult(b"{", WALL - 1, 60.0, False))
     assert play.told(play.answers(post.exchange, result(1, TOOLS))) == [SendToHost(result(1, TOOLS))]
 
 
@@ -458,7 +458,7 @@ def test_a_cursor_that_is_refused_makes_all_pages_worthless() -> None:
 # -- asked for ahead
 
 
-def opening(play: CachedPlaybook, there: Kept | None = None) -> tuple[Post, list[Post]]:
+def opening(play: CachedPlaybook, there: CachedResult | None = None) -> tuple[Post, list[Post]]:
     """The host asks what there is; the request for that, and those for the tools."""
     look, ahead = [command for command in play.host(asked(1, "server/discover")) if isinstance(command, FindResponse)]
     (post,) = play.posts(play.found(look))
@@ -494,7 +494,7 @@ def test_a_host_that_asks_before_the_answer_waits_for_it() -> None:
         "id": 2,
         "result": TOOLS,
     }
-    assert [command for command in play.closes(ahead.exchange) if not isinstance(command, Settle)] == []
+    assert [command for command in play.closes(ahead.exchange) if not isinstance(command, DrainStream)] == []
 
 
 @pytest.mark.parametrize(("ttl", "waits"), [(60_000, 11.0), (3_000, 3.5), (0, 11.0)])
@@ -600,7 +600,7 @@ def test_what_waits_is_answered_with_what_is_stale_where_no_connection_comes_abo
 def test_a_legacy_host_is_answered_from_what_a_modern_server_lets_be_kept() -> None:
     play = PairingPlaybook(MODERN, keeps_responses=True)
 
-    def found(look: FindResponse, there: Kept) -> list[Command]:
+    def found(look: FindResponse, there: CachedResult) -> list[Command]:
         del play.lookups[look.exchange]
         return play.on(ResponseFound(look.exchange, there, WALL))
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from bridge.session.commands import Command, KeepResponse, Post
 from bridge.session.events import NeverConnected, ResponseFound
-from bridge.session.response_cache import LARGEST, LONGEST, Kept
+from bridge.session.response_cache import LARGEST, LONGEST, CachedResult
 from tests.session.modern_playbook import BOTH, MODERN, PairingPlaybook, asked, discovered
 from tests.session.test_any_order import Step, pick
-from tests.session.test_pairing_any_order import Chaos
-from tests.support.pieces import unhurried
+from tests.session.test_router_any_order import Chaos
+from tests.support.cuts import unhurried
 
 WALL = 1_900_000_000.0
 HINTS = {"resultType": "complete", "ttlMs": 60_000, "cacheScope": "public"}
@@ -33,7 +33,9 @@ class CachingChaos(Chaos):
         value = discovered() if look.question.kind == "discover" else {"tools": [], "contents": []}
         good = msgspec.json.encode({**value, **HINTS})
         age = pick([1.0, 70.0, -5.0, 1e9], how // 5)
-        kept = pick([None, Kept(good, WALL - age, 60.0, False), Kept(good[:-3], WALL - age, 60.0, True)], how)
+        kept = pick(
+            [None, CachedResult(good, WALL - age, 60.0, False), CachedResult(good[:-3], WALL - age, 60.0, True)], how
+        )
         return self.book.on(ResponseFound(look.exchange, kept, WALL, which))
 
     def ask_plainly(self, which: int, how: int) -> list[Command]:
@@ -109,7 +111,7 @@ steps = st.lists(st.tuples(st.integers(0, 27), st.integers(0, 7), st.integers(0,
 @settings(parent=unhurried, max_examples=150)
 @given(steps=steps, request_timeout=st.sampled_from([None, 20.0]))
 def test_each_request_has_one_answer(eras: frozenset[str], steps: list[Step], request_timeout: float | None) -> None:
-    book = PairingPlaybook(eras, patience=10.0, request_timeout=request_timeout, keeps_responses=True)
+    book = PairingPlaybook(eras, retry_window=10.0, request_timeout=request_timeout, keeps_responses=True)
     chaos = CachingChaos(book)
     for what, which, how in steps:
         chaos.check(chaos.acts[what](which, how))
@@ -119,7 +121,7 @@ def test_each_request_has_one_answer(eras: frozenset[str], steps: list[Step], re
 @settings(parent=unhurried, max_examples=300)
 @given(steps=st.lists(st.tuples(st.integers(0, 16), st.integers(0, 7), st.integers(0, 59)), max_size=30))
 def test_whatever_waits_is_answered_in_the_end(steps: list[Step]) -> None:
-    book = PairingPlaybook(MODERN, is_fixed=True, patience=1e6, keeps_responses=True)
+    book = PairingPlaybook(MODERN, is_fixed=True, retry_window=1e6, keeps_responses=True)
     chaos = StatelessChaos(book)
     for what, which, how in steps:
         chaos.check(chaos.acts[what](which, how))

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.session.commands import Abandon, Command, Post, Remember, SendToHost
+from bridge.session.commands import Abandon, Command, Post, SaveEras, SendToHost
 from bridge.session.events import Cause
 from tests.session.modern_playbook import (
     BOTH,
@@ -236,7 +236,7 @@ def test_a_modern_hosts_own_question_is_the_bridges_too(eras: frozenset[str]) ->
     commands = book.answers(post.exchange, result(body(post)["id"], discovered()))
     assert book.told(commands) == [SendToHost(result("d", discovered()))]
     assert book.posts(commands) == []
-    assert Remember(BOTH) in commands
+    assert SaveEras(BOTH) in commands
     (post,) = book.posts(book.host(called(1)))
     assert post.headers == headers_for("tools/call", "pay")
 

@@ -5,7 +5,7 @@ import pytest
 
 from bridge.session.commands import Abandon, EndSession, SendToHost
 from bridge.session.events import BodyReceived, Cause, HostClosed, HostMessage, TimerFired
-from bridge.session.intake import read_line
+from bridge.session.host_input import read_line
 from tests.session.playbook import (
     INITIALIZE,
     SID,

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from bridge.session.commands import Abandon, CancelTimer, DropConnections, Post, SendToHost, SetTimer, Settle
+from bridge.session.commands import Abandon, CancelTimer, DrainStream, DropConnections, Post, SendToHost, SetTimer
 from bridge.session.events import Cause
 from tests.session.modern_playbook import (
     HEADER_MISMATCH,
@@ -142,7 +142,7 @@ def test_what_comes_on_the_stream_is_passed_on() -> None:
     post = book.post(called(1))
     assert book.starts(post.exchange) == []
     assert book.sends(post.exchange, PROGRESS) == [SendToHost(PROGRESS)]
-    assert book.sends(post.exchange, result(1)) == [SendToHost(result(1)), Settle(post.exchange)]
+    assert book.sends(post.exchange, result(1)) == [SendToHost(result(1)), DrainStream(post.exchange)]
     assert book.closes(post.exchange) == []
 
 
@@ -185,7 +185,7 @@ def test_a_request_that_the_host_cancels_is_abandoned_and_not_answered(streams: 
     post = book.post(called(0))
     if streams:
         book.starts(post.exchange)
-    assert book.host(cancelled(0)) == [Settle(post.exchange), Abandon(post.exchange)]
+    assert book.host(cancelled(0)) == [DrainStream(post.exchange), Abandon(post.exchange)]
     assert not book.exchanges
     assert book.host(cancelled(0)) == []
     book.post(called(0))

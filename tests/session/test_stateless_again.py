@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from bridge.session.commands import SendToHost, SetTimer, Settle
+from bridge.session.commands import DrainStream, SendToHost, SetTimer
 from bridge.session.events import Cause
 from tests.session.modern_playbook import (
     META_VERSION,
@@ -49,7 +49,10 @@ def test_the_answer_to_the_second_sending_bears_the_hosts_id(id_: object, stream
     sent = body(post)["id"]
     if streams:
         book.starts(post.exchange)
-        assert book.sends(post.exchange, error(sent, "No.")) == [SendToHost(error(id_, "No.")), Settle(post.exchange)]
+        assert book.sends(post.exchange, error(sent, "No.")) == [
+            SendToHost(error(id_, "No.")),
+            DrainStream(post.exchange),
+        ]
     else:
         assert book.answers(post.exchange, error(sent, "No."), status=500) == [SendToHost(error(id_, "No."))]
 
@@ -107,7 +110,7 @@ def test_nothing_is_resumed_though_events_bear_ids() -> None:
 
 
 def test_a_server_that_always_cuts_is_given_up() -> None:
-    book = ModernPlaybook(patience=1000)
+    book = ModernPlaybook(retry_window=1000)
     post = book.post(asked(1))
     for _ in range(6):
         book.fails(post.exchange, Cause.LOST)
@@ -127,7 +130,7 @@ def test_a_server_that_asks_for_time_gets_it() -> None:
 
 
 def test_a_server_that_asks_for_time_again_and_again_is_given_up() -> None:
-    book = ModernPlaybook(patience=10)
+    book = ModernPlaybook(retry_window=10)
     post = book.post(called(1))
     for _ in range(2):
         book.answers(post.exchange, b"", status=503, retry_after=8)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.session.commands import Abandon, CancelTimer, DropConnections, Post, SendToHost, SetTimer, Settle
+from bridge.session.commands import Abandon, CancelTimer, DrainStream, DropConnections, Post, SendToHost, SetTimer
 from bridge.session.events import Cause
 from tests.session.modern_playbook import (
     META_SUBSCRIPTION,
@@ -98,7 +98,7 @@ def test_the_server_may_end_it() -> None:
     book = ModernPlaybook()
     exchange = book.subscribed(1)
     line = result(1, {**ended(1), "n": 1})
-    assert book.sends(exchange, line) == [SendToHost(line), Settle(exchange)]
+    assert book.sends(exchange, line) == [SendToHost(line), DrainStream(exchange)]
     assert book.sends(exchange, changed(1)) == []
     assert book.closes(exchange) == []
     assert not book.timers
@@ -125,7 +125,7 @@ def test_what_happens_to_a_stream_after_its_end_is_of_no_interest(cause: Cause) 
 def test_an_error_may_come_on_the_stream() -> None:
     book = ModernPlaybook()
     exchange = book.subscribed(1)
-    assert book.sends(exchange, error(1, "No.")) == [SendToHost(error(1, "No.")), Settle(exchange)]
+    assert book.sends(exchange, error(1, "No.")) == [SendToHost(error(1, "No.")), DrainStream(exchange)]
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
@@ -192,7 +192,7 @@ def test_the_host_sees_its_own_id_only(id_: object) -> None:
     assert book.sends(post.exchange, changed("forged")) == [SendToHost(changed(id_))]
     assert book.sends(post.exchange, result(wire, ended(wire))) == [
         SendToHost(result(id_, ended(id_))),
-        Settle(post.exchange),
+        DrainStream(post.exchange),
     ]
 
 
@@ -331,7 +331,7 @@ def test_a_stream_that_was_there_waits_for_a_server_as_long_as_it_wants(wanted: 
 
 @pytest.mark.parametrize("how", ["closed", "status", "busy", "unreachable", "lost"])
 def test_before_the_first_acknowledgment_patience_ends(how: str) -> None:
-    book = ModernPlaybook(patience=10)
+    book = ModernPlaybook(retry_window=10)
     post = book.post(listening_to(1))
     breaks(book, post.exchange, how)
     book.passes(10)
@@ -348,7 +348,7 @@ def test_before_the_first_acknowledgment_patience_ends(how: str) -> None:
 
 
 def test_the_time_of_a_sign_in_is_not_the_servers() -> None:
-    book = ModernPlaybook(patience=10)
+    book = ModernPlaybook(retry_window=10)
     post = book.post(listening_to(1))
     book.signing_in(True)
     book.passes(200)

@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bridge.store.disk import DiskVault
+from bridge.store.disk import DiskStore
 from bridge.store.errors import KeyringUnavailable
-from bridge.store.places import Places
+from bridge.store.paths import StorePaths
 from bridge.store.roots import NAME, data_root, former_roots
-from bridge.store.system import KeyringVault
+from bridge.store.system import KeyringEntries
 from tests.store.packaged import Profile, Rule, packaged
 from tests.store.rings import MemoryRing
 from tests.support.waits import stretched
@@ -25,24 +25,24 @@ class Machine:
         self.ring = MemoryRing()
         self.is_locked = False
 
-    def earlier(self) -> DiskVault:
-        return self.open(Places(self.profile.local / NAME))
+    def earlier(self) -> DiskStore:
+        return self.open(StorePaths(self.profile.local / NAME))
 
-    def now(self, choice: str = "auto") -> DiskVault:
+    def now(self, choice: str = "auto") -> DiskStore:
         return self.open(self.places(), choice)
 
-    def places(self) -> Places:
+    def places(self) -> StorePaths:
         environ = self.profile.environ
-        return Places(data_root("win32", environ), former_roots("win32", environ))
+        return StorePaths(data_root("win32", environ), former_roots("win32", environ))
 
     def old_files(self) -> list[str]:
         """What is left of earlier versions' secrets and markers, wherever."""
         found = self.profile.local.rglob("credentials/*")
         return sorted(str(path.relative_to(self.profile.local)) for path in found)
 
-    def open(self, places: Places, choice: str = "auto") -> DiskVault:
-        keyring = KeyringVault(lambda: self.ring, self._require, stretched(10))
-        return DiskVault(choice, places, keyring, lambda _: None)  # type: ignore[arg-type]
+    def open(self, places: StorePaths, choice: str = "auto") -> DiskStore:
+        keyring = KeyringEntries(lambda: self.ring, self._require, stretched(10))
+        return DiskStore(choice, places, keyring, lambda _: None)  # type: ignore[arg-type]
 
     def _require(self, _: object) -> None:
         if self.is_locked:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from keyring.errors import KeyringError, KeyringLocked, PasswordDeleteError, PasswordSetError
 
-from bridge.store.disk import DiskVault
+from bridge.store.chunks import KeyringBackend
+from bridge.store.disk import DiskStore
 from bridge.store.errors import KeyringUnavailable
-from bridge.store.pieces import Ring
-from bridge.store.places import Places
-from bridge.store.system import KeyringVault
+from bridge.store.paths import StorePaths
+from bridge.store.system import KeyringEntries
 from tests.support.waits import stretched
 
 SLOT = "tokens-0123456789abcdef"
@@ -173,28 +173,28 @@ def failing_at(ring: MemoryRing, what: str, times: int, error: BaseException) ->
     ring.before = before
 
 
-def unavailable(reason: str = "it is locked") -> Callable[[], Ring]:
+def unavailable(reason: str = "it is locked") -> Callable[[], KeyringBackend]:
     """A search that finds no keyring."""
 
-    def find() -> Ring:
+    def find() -> KeyringBackend:
         raise KeyringUnavailable(reason)
 
     return find
 
 
 class Home:
-    """One machine's data folder and keyring. Each vault it opens is a new run of the bridge."""
+    """One machine's data folder and keyring. Each store it opens is a new run of the bridge."""
 
     def __init__(self, root: Path) -> None:
-        self.places = Places(root / "data")
+        self.places = StorePaths(root / "data")
         self.ring = MemoryRing()
         self.locked = ""
         self.found = 0
         self.notices: list[str] = []
 
-    def open(self, choice: str = "auto", deadline: float = stretched(10.0)) -> DiskVault:
-        keyring = KeyringVault(self._find, self._require, deadline)
-        return DiskVault(choice, self.places, keyring, self.notices.append)  # type: ignore[arg-type]
+    def open(self, choice: str = "auto", deadline: float = stretched(10.0)) -> DiskStore:
+        keyring = KeyringEntries(self._find, self._require, deadline)
+        return DiskStore(choice, self.places, keyring, self.notices.append)  # type: ignore[arg-type]
 
     def names(self) -> list[str]:
         folder = self.places.credentials
@@ -204,10 +204,10 @@ class Home:
         """Those of which the keyring holds something, in the order in which they came."""
         return list(dict.fromkeys(name.split(".")[1] for _, name in self.ring.entries))
 
-    def _find(self) -> Ring:
+    def _find(self) -> KeyringBackend:
         self.found += 1
         return self.ring
 
-    def _require(self, _: Ring) -> None:
+    def _require(self, _: KeyringBackend) -> None:
         if self.locked:
             raise KeyringUnavailable(self.locked)

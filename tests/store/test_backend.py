@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from bridge.store.backend import find_ring, is_passing, reason_of, require_open, would_ask
+from bridge.store.chunks import KeyringBackend
 from bridge.store.errors import KeyringUnavailable
-from bridge.store.pieces import Ring
 from tests.store.rings import MemoryRing
 
 
@@ -207,7 +207,7 @@ def test_the_collection_the_user_prefers_is_the_one_looked_at(monkeypatch: pytes
 
 
 def test_any_other_backend_is_taken_to_be_open() -> None:
-    require_open(cast("Ring", MemoryRing()))
+    require_open(cast("KeyringBackend", MemoryRing()))
 
 
 def test_what_leads_to_the_keyring_is_there_before_one_is_chosen(

@@ -28,9 +28,9 @@ async def test_a_value_within_the_limit_of_windows_entries(home: Home) -> None:
 
 
 async def test_an_unknown_slot_never_asks_the_keyring(home: Home) -> None:
-    vault = home.open()
-    assert not vault.exists_hint(SLOT)
-    assert await vault.load(SLOT) is None
+    store = home.open()
+    assert not store.exists_hint(SLOT)
+    assert await store.load(SLOT) is None
     assert home.found == 0
     assert not home.places.root.exists()
 
@@ -47,15 +47,15 @@ async def test_the_hint_says_yes_to_what_was_saved_and_no_to_what_was_deleted(ho
 
 async def test_without_a_keyring_it_goes_to_a_file_and_a_notice_says_so_once(home: Home) -> None:
     home.locked = "it is locked"
-    vault = home.open()
-    await vault.save(SLOT, b"one")
-    await vault.save(SLOT, b"two")
-    await vault.save(OTHER, b"three")
+    store = home.open()
+    await store.save(SLOT, b"one")
+    await store.save(SLOT, b"two")
+    await store.save(OTHER, b"three")
     assert await home.open().load(SLOT) == b"two"
     [notice] = home.notices
     assert "it is locked" in notice
-    assert vault.place(SLOT) == str(home.places.credentials / f"{SLOT}.secret")
-    assert vault.place(SLOT) in notice
+    assert store.place(SLOT) == str(home.places.credentials / f"{SLOT}.secret")
+    assert store.place(SLOT) in notice
 
 
 async def test_the_notice_is_not_repeated_in_later_runs(home: Home) -> None:
@@ -69,12 +69,12 @@ async def test_back_to_the_keyring_once_it_is_open_and_the_file_goes(home: Home)
     home.locked = "it is locked"
     await home.open().save(SLOT, b"one")
     home.locked = ""
-    vault = home.open()
-    assert await vault.load(SLOT) == b"one"
-    await vault.save(SLOT, b"two")
+    store = home.open()
+    assert await store.load(SLOT) == b"one"
+    await store.save(SLOT, b"two")
     assert home.names() == [f"{SLOT}.keyring"]
     assert await home.open().load(SLOT) == b"two"
-    assert vault.place(SLOT) == "the system keyring"
+    assert store.place(SLOT) == "the system keyring"
 
 
 async def test_a_locked_keyring_is_an_error_not_an_absence(home: Home) -> None:
@@ -221,14 +221,16 @@ async def test_a_marker_that_makes_no_sense_is_no_marker(home: Home, marker: byt
     assert await home.open().load(SLOT) == b"x"
 
 
-@pytest.mark.parametrize("slot", ["", "tokens", "tokens-12", "../tokens-0123456789abcdef", "tokens-0123456789ABCDEF"])
-async def test_a_malformed_slot_is_refused(home: Home, slot: str) -> None:
-    vault = home.open()
-    for call in (vault.load(slot), vault.save(slot, b""), vault.delete(slot)):
+@pytest.mark.parametrize(
+    "store key", ["", "tokens", "tokens-12", "../tokens-0123456789abcdef", "tokens-0123456789ABCDEF"]
+)
+async def test_a_malformed_slot_is_refused(home: Home, key: str) -> None:
+    store = home.open()
+    for call in (store.load(key), store.save(key, b""), store.delete(key)):
         with pytest.raises(ValueError, match="hex digits"):
             await call
     for name in ("exists_hint", "place"):
         with pytest.raises(ValueError, match="hex digits"):
-            getattr(vault, name)(slot)
+            getattr(store, name)(key)
     with pytest.raises(ValueError, match="hex digits"):
-        vault.locked(slot, 1)
+        store.locked(key, 1)

@@ -18,15 +18,15 @@ LONG = bytes(range(256)) * 16
 
 async def test_a_hanging_keyring_costs_its_deadline_once(home: Home) -> None:
     home.ring = ring = HangingRing()
-    vault = home.open(deadline=0.2)
+    store = home.open(deadline=0.2)
     try:
         async with asyncio.timeout(stretched(10)):
-            await vault.save(SLOT, b"one")
+            await store.save(SLOT, b"one")
             assert ring.asked.is_set()
             ring.asked.clear()
-            await vault.save(SLOT, b"two")
+            await store.save(SLOT, b"two")
         assert not ring.asked.is_set()
-        assert await vault.load(SLOT) == b"two"
+        assert await store.load(SLOT) == b"two"
         assert "A prompt" in home.notices[0]
     finally:
         ring.answer.set()
@@ -34,8 +34,8 @@ async def test_a_hanging_keyring_costs_its_deadline_once(home: Home) -> None:
 
 async def test_what_a_hanging_keyring_does_at_last_changes_nothing(home: Home) -> None:
     home.ring = ring = HangingRing()
-    vault = home.open(deadline=0.2)
-    await vault.save(SLOT, LONG)
+    store = home.open(deadline=0.2)
+    await store.save(SLOT, LONG)
     ring.answer.set()
     assert await asyncio.to_thread(ring.done.wait, 10)
     assert await home.open().load(SLOT) == LONG
@@ -120,8 +120,8 @@ async def test_a_process_killed_at_the_disk_leaves_the_old_value_or_the_new(
 
 @pytest.mark.parametrize("what", ["get", "set", "delete"])
 async def test_a_call_that_fails_once_is_made_again(home: Home, what: str) -> None:
-    vault = home.open("keyring")
-    await vault.save(SLOT, b"old")
+    store = home.open("keyring")
+    await store.save(SLOT, b"old")
 
     def before(called: str) -> None:
         if called == what:
@@ -129,11 +129,11 @@ async def test_a_call_that_fails_once_is_made_again(home: Home, what: str) -> No
             raise RuntimeError
 
     home.ring.before = before
-    await vault.save(SLOT, LONG)
+    await store.save(SLOT, LONG)
     home.ring.before = before
-    assert await vault.load(SLOT) == LONG
+    assert await store.load(SLOT) == LONG
     home.ring.before = before
-    await vault.delete(SLOT)
+    await store.delete(SLOT)
     assert home.ring.entries == {}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bridge.store.errors import StoreError
-from bridge.store.file import LIMIT, FileVault
+from bridge.store.file import LIMIT, PrivateFiles
 from tests.support.waits import stretched
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the mode bits and links of POSIX")
@@ -22,8 +22,8 @@ NAME = "tokens-0123456789abcdef.secret"
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> FileVault:
-    return FileVault(tmp_path / "data" / "credentials")
+def files(tmp_path: Path) -> PrivateFiles:
+    return PrivateFiles(tmp_path / "data" / "credentials")
 
 
 def mode(path: Path) -> int:
@@ -57,7 +57,7 @@ def refused_open(number: int = errno.EACCES) -> PermissionError:
     return error
 
 
-def test_what_was_written_is_read_and_deleted(files: FileVault) -> None:
+def test_what_was_written_is_read_and_deleted(files: PrivateFiles) -> None:
     assert files.read(NAME) is None
     assert not files.exists(NAME)
     files.write(NAME, b"\x00\r\n\x1a\xff")
@@ -70,7 +70,7 @@ def test_what_was_written_is_read_and_deleted(files: FileVault) -> None:
 
 
 @posix
-def test_only_the_owner_may_look(files: FileVault) -> None:
+def test_only_the_owner_may_look(files: PrivateFiles) -> None:
     before = os.umask(0)
     try:
         files.write(NAME, b"x")
@@ -81,7 +81,7 @@ def test_only_the_owner_may_look(files: FileVault) -> None:
 
 
 @posix
-def test_the_draft_is_private_from_its_first_byte(files: FileVault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_draft_is_private_from_its_first_byte(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     real = os.fsync
 
@@ -99,7 +99,7 @@ def test_the_draft_is_private_from_its_first_byte(files: FileVault, monkeypatch:
 
 
 @posix
-def test_a_readable_file_and_folder_are_closed(files: FileVault) -> None:
+def test_a_readable_file_and_folder_are_closed(files: PrivateFiles) -> None:
     files.write(NAME, b"x")
     files.path(NAME).chmod(0o644)
     files.path(NAME).parent.chmod(0o755)
@@ -111,7 +111,7 @@ def test_a_readable_file_and_folder_are_closed(files: FileVault) -> None:
 
 @posix
 @pytest.mark.parametrize("loose", [0o620, 0o602, 0o666])
-def test_a_file_others_can_write_is_not_believed(files: FileVault, loose: int) -> None:
+def test_a_file_others_can_write_is_not_believed(files: PrivateFiles, loose: int) -> None:
     files.write(NAME, b"hunter2")
     files.path(NAME).chmod(loose)
     with pytest.raises(StoreError, match="not trusted") as error:
@@ -121,7 +121,7 @@ def test_a_file_others_can_write_is_not_believed(files: FileVault, loose: int) -
 
 
 @posix
-def test_another_users_file_is_refused(files: FileVault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_users_file_is_refused(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write(NAME, b"x")
     mine = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
@@ -132,7 +132,7 @@ def test_another_users_file_is_refused(files: FileVault, monkeypatch: pytest.Mon
 
 
 @posix
-def test_a_link_is_neither_read_nor_written_through(files: FileVault, tmp_path: Path) -> None:
+def test_a_link_is_neither_read_nor_written_through(files: PrivateFiles, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"theirs")
     files.write("other", b"x")
@@ -147,7 +147,7 @@ def test_a_link_is_neither_read_nor_written_through(files: FileVault, tmp_path: 
 
 @posix
 def test_a_link_put_there_while_the_file_is_opened_is_not_followed(
-    files: FileVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: PrivateFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"theirs")
@@ -167,7 +167,7 @@ def test_a_link_put_there_while_the_file_is_opened_is_not_followed(
 
 
 @posix
-def test_a_folder_that_is_a_link_is_refused(files: FileVault, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_link_is_refused(files: PrivateFiles, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     files.path(NAME).parent.parent.mkdir()
@@ -178,7 +178,7 @@ def test_a_folder_that_is_a_link_is_refused(files: FileVault, tmp_path: Path) ->
 
 
 @posix
-def test_a_pipe_in_the_files_place_does_not_hang_the_reader(files: FileVault) -> None:
+def test_a_pipe_in_the_files_place_does_not_hang_the_reader(files: PrivateFiles) -> None:
     files.write("other", b"x")
     os.mkfifo(files.path(NAME), 0o600)
     with pytest.raises(StoreError, match="no plain file"):
@@ -186,7 +186,7 @@ def test_a_pipe_in_the_files_place_does_not_hang_the_reader(files: FileVault) ->
 
 
 def test_a_write_killed_before_its_end_leaves_the_old_content(
-    files: FileVault, monkeypatch: pytest.MonkeyPatch
+    files: PrivateFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files.write(NAME, b"old")
 
@@ -211,7 +211,7 @@ def test_a_write_killed_before_its_end_leaves_the_old_content(
     assert not draft.exists()
 
 
-def test_deleting_takes_what_a_killed_writer_left(files: FileVault) -> None:
+def test_deleting_takes_what_a_killed_writer_left(files: PrivateFiles) -> None:
     files.write(NAME, b"x")
     draft = files.path(f".{NAME}.0123.tmp")
     draft.write_bytes(b"secret")
@@ -219,7 +219,7 @@ def test_deleting_takes_what_a_killed_writer_left(files: FileVault) -> None:
     assert list(draft.parent.iterdir()) == []
 
 
-def test_a_full_disk_is_said_and_leaves_the_old_content(files: FileVault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_and_leaves_the_old_content(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write(NAME, b"old")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", failing(9, OSError(errno.ENOSPC, "No space left on device"), os.fsync))
@@ -232,7 +232,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_content(files: FileVault, monkey
 
 @pytest.mark.parametrize("what", ["replace", "lstat", "unlink"])
 def test_windows_is_asked_again_while_the_file_is_open_elsewhere(
-    files: FileVault, monkeypatch: pytest.MonkeyPatch, what: str
+    files: PrivateFiles, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     files.write(NAME, b"old")
     with monkeypatch.context() as patch:
@@ -250,7 +250,7 @@ def test_windows_is_asked_again_while_the_file_is_open_elsewhere(
 
 @pytest.mark.parametrize("what", ["read", "write"])
 def test_windows_is_asked_again_where_opening_says_no_more_than_access_denied(
-    files: FileVault, monkeypatch: pytest.MonkeyPatch, what: str
+    files: PrivateFiles, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     files.write(NAME, b"old")
     monkeypatch.setattr("bridge.store.file._ON_WINDOWS", True)
@@ -264,7 +264,7 @@ def test_windows_is_asked_again_where_opening_says_no_more_than_access_denied(
 
 
 def test_windows_is_not_asked_for_ever_where_opening_is_denied_for_good(
-    files: FileVault, monkeypatch: pytest.MonkeyPatch
+    files: PrivateFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files.write(NAME, b"old")
     monkeypatch.setattr("bridge.store.file._ON_WINDOWS", True)
@@ -276,7 +276,7 @@ def test_windows_is_not_asked_for_ever_where_opening_is_denied_for_good(
 
 @pytest.mark.parametrize(("on_windows", "number"), [(False, errno.EACCES), (True, errno.EPERM)])
 def test_opening_that_is_denied_for_another_reason_is_not_tried_again(
-    files: FileVault, monkeypatch: pytest.MonkeyPatch, on_windows: bool, number: int
+    files: PrivateFiles, monkeypatch: pytest.MonkeyPatch, on_windows: bool, number: int
 ) -> None:
     files.write(NAME, b"old")
     monkeypatch.setattr("bridge.store.file._ON_WINDOWS", on_windows)
@@ -285,7 +285,7 @@ def test_opening_that_is_denied_for_another_reason_is_not_tried_again(
         files.read(NAME)
 
 
-def test_windows_is_not_asked_for_ever(files: FileVault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_is_not_asked_for_ever(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write(NAME, b"old")
     monkeypatch.setattr("bridge.store.file._PATIENCE", 0.05)
     monkeypatch.setattr(Path, "replace", failing(10_000, sharing_violation(), Path.replace))
@@ -296,7 +296,7 @@ def test_windows_is_not_asked_for_ever(files: FileVault, monkeypatch: pytest.Mon
     assert files.read(NAME) == b"old"
 
 
-def test_an_ordinary_refusal_is_not_tried_again(files: FileVault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordinary_refusal_is_not_tried_again(files: PrivateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write(NAME, b"old")
     for_good = PermissionError(errno.EACCES, "Permission denied")
     for_good.winerror = 1314  # type: ignore[attr-defined, unused-ignore]
@@ -306,7 +306,7 @@ def test_an_ordinary_refusal_is_not_tried_again(files: FileVault, monkeypatch: p
         files.write(NAME, b"new")
 
 
-def test_too_much_is_neither_written_nor_read(files: FileVault) -> None:
+def test_too_much_is_neither_written_nor_read(files: PrivateFiles) -> None:
     with pytest.raises(StoreError, match="larger"):
         files.write(NAME, bytes(LIMIT + 1))
     files.write(NAME, bytes(LIMIT))
@@ -319,12 +319,12 @@ def test_too_much_is_neither_written_nor_read(files: FileVault) -> None:
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"a file where a folder should be")
-    files = FileVault(tmp_path / "data" / "credentials")
+    files = PrivateFiles(tmp_path / "data" / "credentials")
     with pytest.raises(StoreError, match=r"cannot be made.*--token-store memory"):
         files.write(NAME, b"x")
 
 
-def test_readers_among_writers_see_whole_values_only(files: FileVault) -> None:
+def test_readers_among_writers_see_whole_values_only(files: PrivateFiles) -> None:
     values = [bytes([number]) * 50_000 for number in range(4)]
     files.write(NAME, values[0])
     failures: list[BaseException] = []

@@ -14,7 +14,7 @@ import pytest
 
 from bridge.store.errors import StoreBusy, StoreError
 from bridge.store.locks import ProcessLocks, TaskLocks
-from bridge.store.memory import MemoryVault
+from bridge.store.memory import MemoryStore
 from tests.store.rings import OTHER, SLOT, Home
 from tests.support.waits import stretched
 
@@ -80,22 +80,22 @@ async def test_two_vaults_of_one_process_exclude_one_another(home: Home) -> None
 
 
 async def test_a_held_slot_can_be_saved_loaded_and_deleted(home: Home) -> None:
-    vault = home.open()
-    async with vault.locked(SLOT, 5):
-        await vault.save(SLOT, b"x")
-        assert await vault.load(SLOT) == b"x"
-        await vault.delete(SLOT)
+    store = home.open()
+    async with store.locked(SLOT, 5):
+        await store.save(SLOT, b"x")
+        assert await store.load(SLOT) == b"x"
+        await store.delete(SLOT)
 
 
 async def test_the_lock_is_given_back_after_an_error_and_a_cancellation(home: Home) -> None:
-    vault = home.open()
+    store = home.open()
     with pytest.raises(ZeroDivisionError):
-        async with vault.locked(SLOT, 5):
+        async with store.locked(SLOT, 5):
             raise ZeroDivisionError
     entered = asyncio.Event()
 
     async def stay() -> None:
-        async with vault.locked(SLOT, 5):
+        async with store.locked(SLOT, 5):
             entered.set()
             await asyncio.Event().wait()
 
@@ -112,15 +112,15 @@ async def test_the_lock_is_given_back_after_an_error_and_a_cancellation(home: Ho
 
 
 async def test_another_process_excludes_us_until_it_is_killed(home: Home) -> None:
-    vault = home.open()
+    store = home.open()
     with holder(home.places.locks, SLOT) as process:
         with pytest.raises(StoreBusy):
-            async with vault.locked(SLOT, 0.1):
+            async with store.locked(SLOT, 0.1):
                 pytest.fail("both held it")
         # Killed, so nothing of its own can give the lock back.
         process.kill()
         process.wait(stretched(10))
-        async with vault.locked(SLOT, 5):
+        async with store.locked(SLOT, 5):
             pass
     assert (home.places.locks / f"{SLOT}.lock").exists()
 
@@ -185,16 +185,16 @@ async def test_a_file_system_without_locks_still_has_those_among_tasks(
 
 
 async def test_memory_has_locks_and_forgets(tmp_path: Path) -> None:
-    vault = MemoryVault()
-    assert await vault.load(SLOT) is None
-    await vault.save(SLOT, b"x")
-    assert vault.exists_hint(SLOT)
-    assert await vault.load(SLOT) == b"x"
-    assert "memory" in vault.place(SLOT)
-    async with vault.locked(SLOT, 1):
+    store = MemoryStore()
+    assert await store.load(SLOT) is None
+    await store.save(SLOT, b"x")
+    assert store.exists_hint(SLOT)
+    assert await store.load(SLOT) == b"x"
+    assert "memory" in store.place(SLOT)
+    async with store.locked(SLOT, 1):
         with pytest.raises(StoreBusy):
-            async with vault.locked(SLOT, 0.05):
+            async with store.locked(SLOT, 0.05):
                 pytest.fail("both held it")
-    await vault.delete(SLOT)
-    assert not vault.exists_hint(SLOT)
-    assert await MemoryVault().load(SLOT) is None
+    await store.delete(SLOT)
+    assert not store.exists_hint(SLOT)
+    assert await MemoryStore().load(SLOT) is None

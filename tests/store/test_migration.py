@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from bridge.app.login_files import LoginFiles
-from bridge.oauth.tabs import History
-from bridge.store import responses
-from bridge.store.disk import DiskVault
+from bridge.oauth.prompt_backoff import PromptHistory
+from bridge.store import response_files
+from bridge.store.disk import DiskStore
 from bridge.store.errors import StoreError
-from bridge.store.file import FileVault
-from bridge.store.late import LateVault
-from bridge.store.places import Places
+from bridge.store.file import PrivateFiles
+from bridge.store.lazy import LazyStore
+from bridge.store.paths import StorePaths
 from bridge.store.roots import NAME, cache_root, former_roots
+from bridge.tokens.login_files import LoginFiles
 from tests.store.machine import VIEWS, Machine, made_older, seen_from
 from tests.store.packaged import Rule, packaged
 from tests.store.rings import OTHER, SLOT, Killed
@@ -62,9 +62,9 @@ async def test_in_the_profile_there_is_one_store_for_all(machine: Machine, rule:
 
 async def test_locks_and_notices_and_answers_are_the_same_for_all(machine: Machine) -> None:
     with packaged(machine.profile):
-        LoginFiles(machine.places()).put_history(SLOT, History(failures=3))
+        LoginFiles(machine.places()).put_history(SLOT, PromptHistory(failures=3))
         inside = machine.places(), cache_root("win32", machine.profile.environ)
-    assert LoginFiles(machine.places()).history(SLOT) == History(failures=3)
+    assert LoginFiles(machine.places()).history(SLOT) == PromptHistory(failures=3)
     assert (machine.places(), cache_root("win32", machine.profile.environ)) == inside
     assert not any(path.is_relative_to(machine.profile.folder / "AppData") for path in (inside[0].locks, inside[1]))
 
@@ -84,12 +84,12 @@ async def test_what_an_earlier_version_kept_is_taken_over(
         await machine.earlier().save(SLOT, LONG)
         await machine.earlier().save(OTHER, b"other")
     with seen_from(machine, reader, rule):
-        vault = machine.now()
-        assert vault.exists_hint(SLOT)
-        assert vault.slots("tokens") == [SLOT]
-        assert vault.slots("client") == [OTHER]
-        assert await vault.load(SLOT) == LONG
-        assert await vault.load(OTHER) == b"other"
+        store = machine.now()
+        assert store.exists_hint(SLOT)
+        assert store.keys("tokens") == [SLOT]
+        assert store.keys("client") == [OTHER]
+        assert await store.load(SLOT) == LONG
+        assert await store.load(OTHER) == b"other"
     assert machine.old_files() == []
     for where in VIEWS:
         with seen_from(machine, where, rule):
@@ -111,7 +111,7 @@ async def test_of_two_the_newest_is_taken(machine: Machine, newer: str, reader: 
         (newer, b"newer", kept_in.endswith("file")),
     ):
         machine.is_locked = is_locked
-        await machine.open(Places(places[where])).save(SLOT, data)
+        await machine.open(StorePaths(places[where])).save(SLOT, data)
         assert list(places[where].rglob("tokens-*.*"))
         if where == older:
             made_older(places[where])
@@ -158,16 +158,16 @@ async def test_what_it_writes_while_it_is_taken_over_is_not_removed(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await machine.earlier().save(SLOT, b"one")
-    old = FileVault(machine.profile.local / NAME / "credentials")
-    real = FileVault.write
+    old = PrivateFiles(machine.profile.local / NAME / "credentials")
+    real = PrivateFiles.write
     other = f"keyring {'7' * 16}\n".encode()
 
-    def write(files: FileVault, name: str, data: bytes, **options: Any) -> None:
+    def write(files: PrivateFiles, name: str, data: bytes, **options: Any) -> None:
         real(files, name, data, **options)
-        monkeypatch.setattr(FileVault, "write", real)
+        monkeypatch.setattr(PrivateFiles, "write", real)
         old.write(name, other)
 
-    monkeypatch.setattr(FileVault, "write", write)
+    monkeypatch.setattr(PrivateFiles, "write", write)
     machine.ring.entries |= {
         (service.replace(known, "7" * 16), name.replace(known, "7" * 16)): text
         for (service, name), text in list(machine.ring.entries.items())
@@ -279,13 +279,13 @@ async def test_a_process_killed_while_it_takes_over_loses_nothing(
 
 async def test_a_start_sees_what_an_earlier_version_kept_before_anything_is_put_together(machine: Machine) -> None:
     await machine.earlier().save(SLOT, b"x")
-    made: list[DiskVault] = []
+    made: list[DiskStore] = []
 
-    def make() -> DiskVault:
+    def make() -> DiskStore:
         made.append(machine.now())
         return made[-1]
 
-    late = LateVault(machine.places(), make)
+    late = LazyStore(machine.places(), make)
     assert not late.exists_hint(OTHER)
     assert made == []
     assert late.exists_hint(SLOT)
@@ -294,16 +294,16 @@ async def test_a_start_sees_what_an_earlier_version_kept_before_anything_is_put_
 
 @pytest.mark.parametrize("newer", VIEWS)
 def test_the_newest_history_is_known_and_kept_here_from_then_on(machine: Machine, newer: str) -> None:
-    slot = f"login-{'0' * 40}"
+    key = f"login-{'0' * 40}"
     for where, failures in ((VIEWS[newer == VIEWS[0]], 3), (newer, 7)):
         folder = machine.profile.package / "Local" if where == "the package" else machine.profile.local
-        LoginFiles(Places(folder / NAME)).put_history(slot, History(failures=failures))
+        LoginFiles(StorePaths(folder / NAME)).put_history(key, PromptHistory(failures=failures))
         if where != newer:
             made_older(folder / NAME)
     files = LoginFiles(machine.places())
-    assert files.history(slot) == History(failures=7)
-    files.put_history(slot, files.history(slot).ended("done", 1.0))
-    assert LoginFiles(machine.places()).history(slot).outcome == "done"
+    assert files.history(key) == PromptHistory(failures=7)
+    files.put_history(key, files.history(key).ended("done", 1.0))
+    assert LoginFiles(machine.places()).history(key).outcome == "done"
 
 
 def test_answers_that_an_earlier_version_kept_do_not_outlive_a_sign_out(
@@ -312,8 +312,8 @@ def test_answers_that_an_earlier_version_kept_do_not_outlive_a_sign_out(
     server = machine.profile.package / "Local" / NAME / "Cache" / "responses" / f"server-{'0' * 40}"
     server.mkdir(parents=True)
     (server / f"private-tools-first-{'1' * 40}").write_bytes(b"a user's own")
-    monkeypatch.setattr(responses, "former_roots", lambda: former_roots("win32", machine.profile.environ))
-    monkeypatch.setattr(responses, "cache_folder", lambda: machine.profile.folder / "cache" / "responses")
-    assert responses.forget_private("https://mcp.example/mcp") == ""
+    monkeypatch.setattr(response_files, "former_roots", lambda: former_roots("win32", machine.profile.environ))
+    monkeypatch.setattr(response_files, "cache_folder", lambda: machine.profile.folder / "cache" / "responses")
+    assert response_files.forget_private("https://mcp.example/mcp") == ""
     assert not server.parent.exists()
-    assert responses.forget_private(None) == ""
+    assert response_files.forget_private(None) == ""

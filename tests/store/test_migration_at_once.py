@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.oauth.record import encode, tokens_slot
-from bridge.store.disk import DiskVault
-from bridge.store.file import FileVault
-from bridge.store.places import Places
+from bridge.oauth.record import encode, tokens_key
+from bridge.store.disk import DiskStore
+from bridge.store.file import PrivateFiles
+from bridge.store.paths import StorePaths
 from bridge.store.roots import NAME, data_root, former_roots
-from bridge.store.system import KeyringVault
+from bridge.store.system import KeyringEntries
 from tests.oauth.samples import record
 from tests.store.machine import made_older
 from tests.store.packaged import Profile
@@ -29,21 +29,21 @@ from pathlib import Path
 from tests.store.packaged import Profile, packaged
 from tests.store.rings import SLOT, FolderRing
 from bridge.oauth.record import encode, tokens_slot
-from bridge.store.disk import DiskVault
-from bridge.store.file import FileVault
-from bridge.store.places import Places
+from bridge.store.disk import DiskStore
+from bridge.store.file import PrivateFiles
+from bridge.store.paths import Places
 from bridge.store.roots import data_root, former_roots
-from bridge.store.system import KeyringVault
+from bridge.store.system import KeyringEntries
 
 async def main(work):
     places = Places(data_root("win32", os.environ), former_roots("win32", os.environ))
     ring = FolderRing(Path(work["ring"]))
-    vault = DiskVault("auto", places, KeyringVault(lambda: ring, lambda _: None), lambda _: None)
+    store = DiskStore("auto", places, KeyringEntries(lambda: ring, lambda _: None), lambda _: None)
     print("ready", flush=True)
     sys.stdin.readline()
-    async with vault.locked(SLOT, 60):
-        before = await vault.load(SLOT) or b""
-        await vault.save(SLOT, before + work["new"].encode())
+    async with store.locked(SLOT, 60):
+        before = await store.load(SLOT) or b""
+        await store.save(SLOT, before + work["new"].encode())
     print(before.decode())
 
 work = json.loads(sys.argv[1])
@@ -74,8 +74,8 @@ def test_the_commands_find_what_was_kept_wherever_they_are_run(tmp_path: Path) -
     """The user signed in from Claude's package, with an earlier version: a terminal finds it, and the package again."""
     profile = Profile(tmp_path)
     kept = record(userinfo_endpoint=None)
-    slot = tokens_slot(kept.server, "", "", "default")
-    FileVault(profile.package / "Local" / NAME / "credentials").write(f"{slot}.secret", encode(kept))
+    key = tokens_key(kept.server, "", "", "default")
+    PrivateFiles(profile.package / "Local" / NAME / "credentials").write(f"{key}.secret", encode(kept))
     environ = {**os.environ, **profile.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def command(where: str, *words: str) -> str:
@@ -99,8 +99,10 @@ async def test_bridges_that_start_at_once_take_it_over_once_and_lose_nothing(tmp
     (tmp_path / "home").mkdir()
     profile, ring = Profile(tmp_path / "home"), FolderRing(tmp_path / "ring")
     for folder, value in ((profile.local, b"older"), (profile.package / "Local", b"newer")):
-        vault = DiskVault("auto", Places(folder / NAME), KeyringVault(lambda: ring, lambda _: None), lambda _: None)
-        await vault.save(SLOT, value)
+        store = DiskStore(
+            "auto", StorePaths(folder / NAME), KeyringEntries(lambda: ring, lambda _: None), lambda _: None
+        )
+        await store.save(SLOT, value)
         if value == b"older":
             made_older(folder / NAME)
     environ = {**os.environ, **profile.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -118,9 +120,9 @@ async def test_bridges_that_start_at_once_take_it_over_once_and_lose_nothing(tmp
             process.stdin.write("go\n")
             process.stdin.flush()
         said = [process.communicate(timeout=stretched(60))[0].strip() for process in started]
-    places = Places(data_root("win32", profile.environ), former_roots("win32", profile.environ))
-    vault = DiskVault("auto", places, KeyringVault(lambda: ring, lambda _: None), lambda _: None)
-    last = await vault.load(SLOT)
+    places = StorePaths(data_root("win32", profile.environ), former_roots("win32", profile.environ))
+    store = DiskStore("auto", places, KeyringEntries(lambda: ring, lambda _: None), lambda _: None)
+    last = await store.load(SLOT)
     assert last is not None
     # A chain: each found what the one before it had saved.
     assert sorted(said, key=len) == [last.decode()[:length] for length in range(5, 9)]

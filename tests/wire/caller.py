@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from bridge.remote.connecting import Way, origin_of
+from bridge.remote.connecting import Route, origin_of
 from bridge.remote.connections import Connections
-from bridge.remote.credentials import Authorization
+from bridge.remote.credentials import CredentialSource
 from bridge.remote.exchanges import Remote, RemoteRequest
 from bridge.remote.http1 import Header
 from bridge.remote.proxy import Proxy
@@ -98,12 +98,12 @@ class Caller:
         *,
         proxy: Proxy | None = None,
         tls: ssl.SSLContext | None = None,
-        authorization: Authorization | None = None,
+        authorization: CredentialSource | None = None,
         headers: Sequence[Header] = (),
     ) -> None:
         self.base = url
         self._calls: dict[int, Called] = {}
-        self.connections = Connections(Way(origin_of(url), proxy, tls), stretched(CONNECT_TIMEOUT))
+        self.connections = Connections(Route(origin_of(url), proxy, tls), stretched(CONNECT_TIMEOUT))
         self.remote = Remote(
             url,
             tuple(headers),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.node import MODULES_VARIABLE, NODE_VARIABLE
+from tests.support.process.node import MODULES_VARIABLE, NODE_VARIABLE
 from tests.wire.equipment import Debian, Equipment, NodeModules, TestEnvironment, found
 from tests.wire.table import all_equipment
 

@@ -14,7 +14,7 @@ import pytest
 
 from bridge.config import Settings
 from bridge.remote.tls import ssl_context
-from tests.support.node import MODULES_VARIABLE, NODE_VARIABLE
+from tests.support.process.node import MODULES_VARIABLE, NODE_VARIABLE
 from tests.wire.caller import Caller
 from tests.wire.certificates import write_certificates
 from tests.wire.chosen import Spot, environment_of, told, why_missing

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tests.support import namespaces
+from tests.support.systems import namespaces
 from tests.support.waits import stretched
 
 if TYPE_CHECKING:

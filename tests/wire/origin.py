@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.fault_http import Exchange, HttpServer
+from tests.support.servers.fault_http import Exchange, HttpServer
 from tests.support.waits import stretched
 from tests.wire import paths
 

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from bridge.session.events import Cause, StreamClosed
-from tests.support.fault_http import Bell
+from tests.support.servers.fault_http import Bell
 from tests.wire import paths
 from tests.wire.caller import Called, Caller
 from tests.wire.chosen import at, by_the_script, in_a_moment

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge_process import BridgeProcess, launch
+from tests.support.process.bridge_process import BridgeProcess, launch
 from tests.wire.chosen import at, by_the_script
 from tests.wire.conftest import Here
 from tests.wire.equipment import NAME, PASSWORD, USER

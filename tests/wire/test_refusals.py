@@ -8,7 +8,7 @@ import pytest
 
 from bridge.remote.credentials import Credential
 from bridge.session.events import BodyReceived
-from tests.support.guarding import Guard
+from tests.support.in_process.remote_credentials import Guard
 from tests.support.waits import stretched
 from tests.wire import paths
 from tests.wire.chosen import at

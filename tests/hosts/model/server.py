@@ -18,7 +18,7 @@ from typing import Self
 
 from tests.hosts.model import anthropic, gemini, openai_chat, openai_responses
 from tests.hosts.model.mind import Asked, Say, Use, decide
-from tests.support.fault_http import Exchange, HttpServer
+from tests.support.servers.fault_http import Exchange, HttpServer
 
 _APIS = {
     "/messages": anthropic,

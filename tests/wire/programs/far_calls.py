@@ -66,7 +66,7 @@ async def call_twice(url: str, proxy: Proxy | None, pause: float, ran: Callable[
 
 async def process_calls(wanted: Wanted) -> list[FarCall]:
     """A call after each pause, one after the other, by the bridge's own process."""
-    from tests.support.bridge_process import launch  # It takes a second, and the others do without.
+    from tests.support.process.bridge_process import launch  # It takes a second, and the others do without.
 
     async with server(wanted) as (port, _, _), launch(f"http://{FAR}:{port}/mcp", "--allow-http") as bridge:
         await bridge.initialize()

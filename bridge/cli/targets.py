@@ -1,0 +1,187 @@
+"""NAME_OR_URL on the command line: a URL, or the name of a server that is known here (`inventory/server_names`).
+
+The store key of a sign-in depends on options, so an entry of a host's configuration is read as `run` would read it. What
+the command itself is told on its own line comes before all that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from bridge.cli.options import run_options, settings_from
+from bridge.cli.running import PROGRAM
+from bridge.cli.settings import URL_VARIABLE
+from bridge.config import Settings
+from bridge.errors import BridgeError, UsageError
+
+if TYPE_CHECKING:
+    from bridge.inventory.host_entries import Entry, HostEntries
+    from bridge.inventory.server_names import KnownServer
+
+
+class Target(NamedTuple):
+    """What a command is about: the settings as of a run, and the store key of its sign-in."""
+
+    settings: Settings
+    store_key: str
+
+
+class Identity(NamedTuple):
+    """Which sign-in a run uses."""
+
+    store_key: str
+    server: str
+    profile: str
+
+
+@click.command("run", add_help_option=False)
+@click.argument("url", nargs=-1)
+@run_options
+def _as_run(**_: Any) -> None:
+    """Only parses."""
+
+
+def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Target:
+    """What `name`, given to the command of `ctx` with these `options`, is about. Raises `UsageError`."""
+    from bridge.inventory.command_line import is_url
+    from bridge.inventory.server_names import SLOT_OPTIONS, elsewhere, entries_named, known_named, unknown
+    from bridge.tokens.login_order import tokens_key_of
+
+    if is_url(name):
+        settings = settings_from([name], options, os.environ)
+        return Target(settings, tokens_key_of(settings))
+    hosts = host_entries()
+    if named := entries_named(name, hosts.entries):
+        settings = _of_entries(ctx, name, named, options)
+        return Target(settings, tokens_key_of(settings))
+    known = _known(options)
+    given = {option: options[option] for option in _given(ctx) & options.keys()}
+    telling = {option: given[option] for option in SLOT_OPTIONS if option in given}
+    command = f"{PROGRAM} {ctx.info_name}"
+    found = known_named(name, known, telling, command)
+    if found is None:
+        if other := next((one for one in hosts.others if one.name == name), None):
+            raise elsewhere(name, other, command)
+        if "." in name or ":" in name:
+            settings_from([name], options, os.environ)  # Raises, and may know which URL was meant.
+        raise unknown(name, hosts.entries, known, hosts.notes)
+    own = {option: text for option, text in found.options.items() if option in options}
+    settings = settings_from([found.server], {**options, "allow_http": True, **own, **given}, os.environ)
+    is_other = any(found.options.get(option) != text for option, text in telling.items())
+    return Target(settings, tokens_key_of(settings) if is_other else found.store_key)
+
+
+def host_entries() -> HostEntries:
+    """The servers in the hosts' configurations."""
+    from bridge.inventory.host_entries import HostEntries, host_files, read_entries
+
+    try:
+        home = Path.home()
+    except RuntimeError:  # A user without a home, as in some containers, has no hosts either.
+        return HostEntries((), ())
+    return read_entries(host_files(sys.platform, os.environ, home))
+
+
+def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identity | None:
+    """The sign-in that a run with these words and variables uses; None where they cannot be read as a run's."""
+    from bridge.inventory.command_line import is_url
+    from bridge.oauth.record import tokens_key
+
+    try:
+        params = _parse(arguments, environ).params
+    except (click.ClickException, BridgeError):
+        return None
+    words = params["url"] or [environ.get(URL_VARIABLE, "")]
+    if len(words) > 1 or not is_url(words[0]):
+        return None  # The rest may be of a header that was broken at its spaces, with its secret.
+    client = params["client_id"] or params["client_metadata_url"] or ""
+    store_key = tokens_key(words[0], client, params["resource"] or "", params["profile"])
+    return Identity(store_key, words[0], params["profile"])
+
+
+def _parse(arguments: Sequence[str], environ: Mapping[str, str]) -> click.Context:
+    return _as_run.make_context("run", list(arguments), obj=environ)
+
+
+def _given(ctx: click.Context) -> set[str]:
+    """The options that were given, on the line or as a variable."""
+    written = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+    options = (param.name for param in ctx.command.params if isinstance(param, click.Option))
+    return {name for name in options if name is not None and ctx.get_parameter_source(name) in written}
+
+
+def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options: Mapping[str, Any]) -> Settings:
+    """The settings of the entries of one name: of several that are not the same sign-in, the one with these options."""
+    from bridge.inventory.server_names import ambiguous
+    from bridge.tokens.login_order import tokens_key_of
+
+    on_the_line = {
+        option: value
+        for option, value in options.items()
+        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
+    }
+    own = [(entry, _of_entry(entry, {})) for entry in entries]
+    of_these = _with_options([settings for _, settings in own], on_the_line)
+    if len({tokens_key_of(settings) for settings in of_these}) == 1:
+        entries = [entry for entry, settings in own if settings in of_these]
+    found: dict[str, tuple[Entry, Settings]] = {}
+    for entry in entries:
+        settings = _of_entry(entry, on_the_line)
+        found.setdefault(tokens_key_of(settings), (entry, settings))
+    if len(found) > 1:
+        several = [settings for _, settings in found.values()]
+        command = f"{PROGRAM} {ctx.info_name}"
+        raise ambiguous(
+            name, [f"{_command_for(command, name, one, several)} ({entry.host})" for entry, one in found.values()]
+        )
+    [(_, settings)] = found.values()
+    return settings
+
+
+def _with_options(several: Sequence[Settings], options: Mapping[str, Any]) -> list[Settings]:
+    """Those of `several` that have the given ones of the options which make it another sign-in."""
+    from bridge.inventory.server_names import SLOT_OPTIONS
+
+    given = {option: options[option] for option in SLOT_OPTIONS if option in options}
+    return [one for one in several if all(getattr(one.sign_in, option) == text for option, text in given.items())]
+
+
+def _command_for(command: str, name: str, settings: Settings, several: Sequence[Settings]) -> str:
+    """What to type for just these settings: the name and options where they tell it from the others, else the URL."""
+    from bridge.inventory.server_names import SLOT_OPTIONS, quoted, typed_for
+
+    own = {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
+    telling = {
+        option: text
+        for option, text in own.items()
+        if text and any(getattr(other.sign_in, option) != text for other in several)
+    }
+    if telling and _with_options(several, telling) == [settings]:
+        words = " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in telling.items())
+        return f"{command} {quoted(name)} {words}"
+    return typed_for(command, settings.url, own)
+
+
+def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:
+    environ = {**os.environ, **entry.environ}
+    try:
+        ctx = _parse(entry.arguments, environ)
+        words = ctx.params.pop("url")
+        with ctx:
+            return settings_from(words, {**ctx.params, **on_the_line}, environ)
+    except (click.ClickException, BridgeError) as problem:
+        why = problem.format_message() if isinstance(problem, click.ClickException) else str(problem)
+        raise UsageError(f"The entry {entry.name!r} of {entry.host} cannot be used ({entry.path}): {why}") from None
+
+
+def _known(options: Mapping[str, Any]) -> list[KnownServer]:
+    from bridge.inventory.sign_ins import known_sign_ins
+    from bridge.process.event_loop import run_on_loop
+
+    return run_on_loop(known_sign_ins(options["token_store"]))

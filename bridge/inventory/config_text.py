@@ -1,0 +1,104 @@
+"""The text of a host's configuration file: JSON, with or without comments, or TOML; and where it is broken.
+
+What is said of a broken file names a line, a column and what was expected there, and shows nothing of the file, for
+there may be secrets in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+LIMIT = 16_000_000
+"""Bytes that are read of one file: Claude Code keeps more than servers in its own."""
+
+_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_STRING_OR_LAST_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])')
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+_JSON_WORDS = {
+    "Expecting ',' delimiter": "a comma or a closing bracket is missing before it",
+    "Expecting ':' delimiter": "a colon is missing before it",
+    "Expecting property name enclosed in double quotes": "a name in double quotes was expected",
+    "Expecting value": "a value was expected",
+    "Unterminated string starting at": "the string that begins there has no end",
+    "Invalid control character at": "the string there holds a line break or a tab",
+    "Invalid \\escape": "a backslash in a string has to be written twice",
+    "Extra data": "there is more after the end",
+}
+
+
+class BrokenConfig(Exception):
+    """A file that cannot be read as what it is; `str()` says why, and where, as the end of a sentence."""
+
+
+def read_config(path: Path) -> object:
+    """What is in the file; None where there is no file, or nothing in it. Raises `BrokenConfig`."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LIMIT + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as problem:
+        raise BrokenConfig(problem.strerror or str(problem)) from None
+    if len(data) > LIMIT:
+        raise BrokenConfig(f"it is larger than {LIMIT // 1_000_000} MB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise BrokenConfig(f"it is not UTF-8 text (byte {problem.start + 1} is at fault)") from None
+    try:
+        return _toml(text) if path.suffix == ".toml" else _json(text)
+    except RecursionError:
+        raise BrokenConfig("it is nested too deeply") from None
+
+
+def _toml(text: str) -> object:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        # Its attributes `lineno` and `colno` came with Python 3.14; the message has had both all along.
+        said = str(problem)
+        place = _TOML_PLACE.search(said)
+        why = _TOML_PLACE.sub("", said)
+        where = f"line {place[1]}, column {place[2]}" if place and place[1] else "at its end"
+        raise BrokenConfig(f"it is not valid TOML, {where}: {_without_excerpt(why)}") from None
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text) if text.strip() else None
+    except ValueError:
+        # Editors' files hold comments and commas before a closing bracket.
+        import jsonc
+
+        try:
+            return jsonc.loads(text)
+        except ValueError as problem:
+            raise BrokenConfig(_json_problem(text, problem)) from None
+
+
+def _json_problem(text: str, problem: ValueError) -> str:
+    """Where the JSON is broken: found in a text whose comments are blank, for taking them out moves all behind them."""
+    blanked = _STRING_OR_COMMENT.sub(lambda found: found[0] if found[0][0] == '"' else _blank(found[0]), text)
+    blanked = _STRING_OR_LAST_COMMA.sub(lambda found: found[0] if found[0][0] == '"' else " ", blanked)
+    try:
+        json.loads(blanked)
+    except json.JSONDecodeError as found:
+        why = next((words for said, words in _JSON_WORDS.items() if found.msg.startswith(said)), found.msg)
+        return f"it is not valid JSON, line {found.lineno}, column {found.colno}: {why}"
+    except ValueError:
+        pass
+    return f"it is not valid JSON: {type(problem).__name__}"
+
+
+def _blank(comment: str) -> str:
+    return "".join(char if char == "\n" else " " for char in comment)
+
+
+def _without_excerpt(why: str) -> str:
+    # Such as "Illegal character '\n'" or "Unescaped '\' in a string": a single character is no secret, a word may be.
+    return re.sub(r"'[^']{4,}'|\"[^\"]{4,}\"", "...", why)

@@ -1,0 +1,295 @@
+"""The sign-ins that are stored on this machine: listed, and ended.
+
+Signing out, in this order:
+
+| step | why |
+|---|---|
+| a login under way is ended | it would store what is about to be removed |
+| the history says so | copies that run open no tab by themselves |
+| under the record's lock: revoked, then removed | no copy renews the token meanwhile; what cannot be revoked goes too |
+| what the server said to one sign-in only is forgotten | it was for whoever was signed in |
+| the registration, if that is wanted | the next sign-in registers anew |
+| with it, which authorization server the client belongs to | else that outlasts any sign-out (`oauth.issuer_binding`) |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bridge.config import Settings
+from bridge.errors import BridgeError
+from bridge.inventory.server_names import KnownServer, known_from
+from bridge.oauth.record import Freshness, Record, client_key, decode, freshness
+from bridge.process.host_environment import keyring_variables
+from bridge.store.errors import StoreError
+from bridge.store.paths import is_key, platform_places
+from bridge.store.secret_store import SecretStore, StoreChoice, open_store
+from bridge.tokens.issuers_file import IssuersFile, check_issuer_of, drop_every
+from bridge.tokens.login_files import LoginFiles
+from bridge.tokens.login_order import login_of
+from bridge.tokens.logins import reach
+
+READ_SECONDS = 5.0
+"""How long reading one sign-in may take."""
+
+WHO_SECONDS = 3.0
+"""How long asking who is signed in may take."""
+
+_LOCK_SECONDS = 10.0
+_STOP_SECONDS = 3.0
+
+TOKENS = "tokens"
+CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A sign-in in the store. `problem` says why its record is not to be had, where it is not."""
+
+    store_key: str
+    place: str
+    record: Record | None = None
+    problem: str = ""
+    server: str = ""
+    """What is known without the record, such as from a login under way."""
+
+    @property
+    def known(self) -> KnownServer | None:
+        """What it tells of the run that made it."""
+        return None if self.record is None else known_from(self.store_key, self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """What became of a sign-in.
+
+    `kept_in` is where the tokens were, empty where there were none; `is_removed` tells that nothing of them is left.
+    `issuer_forgotten` is the authorization server that the user's client belonged to, where that was forgotten.
+    `problems` say what did not work.
+    """
+
+    login_ended: bool = False
+    kept_in: str = ""
+    is_removed: bool = True
+    is_revoked: bool = False
+    registration_forgotten: bool = False
+    issuer_forgotten: str = ""
+    problems: tuple[str, ...] = field(default=())
+
+
+async def stored_sign_ins(store: SecretStore, seconds: float = READ_SECONDS) -> list[Stored]:
+    """Every sign-in in the store, also those whose record cannot be read now. Raises `StoreError`."""
+    return list(await asyncio.gather(*(read_stored(store, store_key, seconds) for store_key in store.keys(TOKENS))))
+
+
+async def known_sign_ins(token_store: StoreChoice) -> list[KnownServer]:
+    """The servers that somebody signed in to; those whose record cannot be read now have no name."""
+    store = open_store(token_store, lambda _: None, keyring_variables)
+    return [known for stored in await stored_sign_ins(store) if (known := stored.known) is not None]
+
+
+async def read_stored(store: SecretStore, store_key: str, seconds: float = READ_SECONDS) -> Stored:
+    """The sign-in in `store_key`."""
+    place = store.place(store_key)
+    try:
+        async with asyncio.timeout(seconds):
+            data = await store.load(store_key)
+        place = store.place(store_key)  # It may have been taken over from where an earlier version kept it.
+    except TimeoutError:
+        return Stored(store_key, place, problem=f"{place} gave no answer within {seconds:g} seconds")
+    except BridgeError as problem:
+        return Stored(store_key, place, problem=str(problem))
+    record = decode(data) if data else None
+    return Stored(
+        store_key, place, record, "" if record else "it is damaged, or was written by a later version of the bridge"
+    )
+
+
+async def who(record: Record, settings: Settings | None = None, seconds: float = WHO_SECONDS) -> str:
+    """Who is signed in; empty where nobody says.
+
+    The ID token tells it, or else the server that issued the token, unless the token has ended. Never raises.
+    """
+    from bridge.oauth.identity import who_by_id_token
+
+    if known := who_by_id_token(record.id_token):
+        return known
+    is_good = bool(record.access_token) and freshness(record, time.time()) is not Freshness.EXPIRED
+    if record.userinfo_endpoint is None or not is_good:
+        return ""
+    from bridge.login.account import whoami
+    from bridge.tokens.sign_in_setup import open_web
+
+    try:
+        async with asyncio.timeout(seconds):
+            return await whoami(open_web(settings or settings_for(record), kept=record.reach), record)
+    except (BridgeError, TimeoutError):
+        return ""
+
+
+def settings_for(record: Record) -> Settings:
+    """Settings with which the servers of a sign-in can be reached; whatever else its run was told is not known."""
+    return Settings(url=record.server, allow_http=True)
+
+
+def open_signing_out(token_store: StoreChoice, add_secret: Callable[[str], None]) -> SigningOut:
+    """Signing out, from what is kept on this machine."""
+    from bridge.store.response_files import forget_private
+
+    store = open_store(token_store, lambda _: None, keyring_variables)
+    return SigningOut(store, LoginFiles(platform_places()), add_secret=add_secret, forget=forget_private)
+
+
+class SigningOut:
+    """Ends sign-ins. `add_secret` takes each secret before it is used.
+
+    `forget(server)` forgets the answers of a server that are kept for one sign-in only, None: of every server. It may
+    block, and returns what went wrong, in words.
+    """
+
+    def __init__(
+        self,
+        store: SecretStore,
+        files: LoginFiles,
+        *,
+        add_secret: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+        forget: Callable[[str | None], str] = lambda _: "",
+    ) -> None:
+        self._forget = forget
+        self._store = store
+        self._files = files
+        self._places = files.places
+        self._add_secret = add_secret
+        self._clock = clock
+
+    async def sign_out(self, store_key: str, settings: Settings | None = None, *, registration: bool) -> SignedOut:
+        """End the sign-in in `store_key`. `settings` say how its servers are reached, where that is known."""
+        ended = await self._end_login(store_key)
+        self._files.log_out(login_of(store_key), self._clock())
+        if not self._store.exists_hint(store_key):
+            left = await self._delete(store_key)  # A copy may have stayed in a keyring that was locked the last time.
+            kept = await self._forget_answers(settings.url) if settings else ()
+            issuer, unforgotten = await self._settle_issuer(None, settings, forget=registration)
+            told = (*left, *kept, *unforgotten)
+            return SignedOut(login_ended=ended, is_removed=not left, issuer_forgotten=issuer, problems=told)
+        async with contextlib.AsyncExitStack() as stack:
+            # Somebody who holds it for so long hangs, or there are no locks: that must not keep the tokens there.
+            with contextlib.suppress(StoreError):
+                await stack.enter_async_context(self._store.locked(store_key, _LOCK_SECONDS))
+            stored = await read_stored(self._store, store_key)
+            unrevoked = await self._revoke(stored, settings)
+            left = await self._delete(store_key)
+        known = stored.record.server if stored.record else settings.url if settings else None
+        problems = [*unrevoked, *left, *await self._forget_answers(known)]
+        forgotten = False
+        if registration and stored.record is not None:
+            client = client_key(stored.record.issuer, stored.record.client.redirect_uri)
+            forgotten = self._store.exists_hint(client)
+            problems += await self._delete(client)
+            forgotten = forgotten and not self._store.exists_hint(client)
+        issuer, unforgotten = await self._settle_issuer(stored.record, settings, forget=registration)
+        problems += unforgotten
+        return SignedOut(ended, stored.place, not left, not unrevoked, forgotten, issuer, tuple(problems))
+
+    async def every(self) -> list[Stored]:
+        """What there is to sign out of: what is stored, and what a login under way would store."""
+        stored = await stored_sign_ins(self._store)
+        keys = {one.store_key for one in stored}
+        under_way = [
+            Stored(store_key, "", server=notice.server)
+            for notice in self._files.notices()
+            if is_key(notice.store_key) and (store_key := f"{TOKENS}-{notice.store_key.partition('-')[2]}") not in keys
+        ]
+        return [*stored, *under_way]
+
+    async def forget_registrations(self) -> tuple[int, tuple[str, ...]]:
+        """Forget every registration; return how many were forgotten, and what went wrong."""
+        keys = self._store.keys(CLIENT)
+        problems = [problem for store_key in keys for problem in await self._delete(store_key)]
+        problems += drop_every(self._places)
+        return sum(not self._store.exists_hint(store_key) for store_key in keys), tuple(problems)
+
+    async def _settle_issuer(
+        self, record: Record | None, settings: Settings | None, *, forget: bool
+    ) -> tuple[str, tuple[str, ...]]:
+        """Forget which authorization server the client belongs to, or see to it that it is kept.
+
+        Returns the issuer that was forgotten, empty where there was none, and what went wrong.
+        """
+        if record is not None:
+            server, profile = record.server, record.profile
+            client_id = record.client.client_id if record.client.kind == "static" else None
+        elif settings is not None:
+            server, profile, client_id = settings.url, settings.sign_in.profile, settings.sign_in.client_id
+        else:
+            return "", ()
+        file = IssuersFile(self._places, server, profile)
+        if not forget:
+            if record is not None:
+                await file.remember(record)
+            return "", ()
+        try:
+            return await file.drop(client_id), ()
+        except BridgeError as problem:
+            return "", (str(problem),)
+
+    async def _end_login(self, store_key: str) -> bool:
+        notice = self._files.notice(login_of(store_key))
+        channel = await reach(notice) if notice else None
+        if channel is None:
+            return False
+        try:
+            # Until it is over it may still store what it got.
+            with contextlib.suppress(BridgeError, TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await channel.say("stop")
+                    while not (await channel.login_status()).is_last:
+                        pass
+        finally:
+            await channel.close()
+        return True
+
+    async def _revoke(self, stored: Stored, settings: Settings | None) -> tuple[str, ...]:
+        """Revoke the tokens at the server; say why they are not, if they are not."""
+        record = stored.record
+        if record is None:
+            return (f"The tokens were not revoked, for they cannot be read: {stored.problem}",)
+        from bridge.login.account import NO_REVOCATION, REVOKED, revoke
+        from bridge.tokens.sign_in_setup import open_web
+
+        try:
+            settings = settings or settings_for(record)
+        except BridgeError as problem:
+            return (f"The tokens could not be revoked: {problem}",)
+        if record.client.kind == "static":
+            try:
+                await check_issuer_of(record, settings, self._places)
+            except BridgeError as problem:
+                return (f"The tokens were not revoked: {problem}",)
+            # The user keeps that secret himself.
+            client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)
+            record = msgspec.structs.replace(record, client=client)
+        went = await revoke(open_web(settings, kept=record.reach), record, self._add_secret)
+        if went == REVOKED or not (record.access_token or record.refresh_token):
+            return ()
+        if went == NO_REVOCATION:
+            return ("The server offers no revocation, so it may accept the tokens until they expire.",)
+        return (f"The tokens {went}",)
+
+    async def _forget_answers(self, server: str | None) -> tuple[str, ...]:
+        problem = await asyncio.to_thread(self._forget, server)
+        return (problem,) if problem else ()
+
+    async def _delete(self, store_key: str) -> tuple[str, ...]:
+        try:
+            await self._store.delete(store_key)
+        except BridgeError as problem:
+            return (str(problem),)
+        return ()

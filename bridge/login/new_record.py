@@ -1,0 +1,64 @@
+"""What is kept of a sign-in that went well, and what a person is warned of."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+
+import msgspec
+
+from bridge.config import SignInSettings
+from bridge.oauth import scopes
+from bridge.oauth.client import Client
+from bridge.oauth.device import DeviceRequest
+from bridge.oauth.errors import SignInError
+from bridge.oauth.grants import Tokens
+from bridge.oauth.record import Record
+from bridge.oauth.request import AuthorizationRequest
+from bridge.protocol.sanitize import address
+
+_logger = logging.getLogger("bridge.login")
+
+
+def new_record(
+    server_url: str,
+    settings: SignInSettings,
+    asked: AuthorizationRequest | DeviceRequest,
+    tokens: Tokens,
+    previous: Record | None,
+) -> Record:
+    """The record of the tokens that `asked` brought. Raises `SignInError` where they are not what the user wants."""
+    server = asked.server
+    if remark := scopes.remark(asked.scope, tokens.scope):
+        _logger.warning("%s", remark)
+    if not tokens.refresh_token:
+        _logger.warning(
+            "%s gave no refresh token: you will be asked to sign in again when the token expires%s",
+            server.issuer,
+            f" in {tokens.expires_in:.0f} seconds" if tokens.expires_in else "",
+        )
+    if settings.use_id_token and not tokens.id_token:
+        raise SignInError(
+            f"{address(server.token_endpoint)} gave no ID token, which --use-id-token would send.",
+            hint="Ask for it with --scope 'openid ...'.",
+        )
+    empty = Record(
+        server=server_url,
+        profile=settings.profile,
+        resource=asked.resource,
+        issuer=server.issuer,
+        token_endpoint=server.token_endpoint,
+        revocation_endpoint=server.revocation_endpoint,
+        userinfo_endpoint=server.userinfo_endpoint,
+        client=_without_users_secret(asked.client),
+        asked=asked.scope,
+        generation=previous.generation if previous else 0,
+        sign_in=secrets.token_hex(16),
+    )
+    return empty.with_tokens(tokens, time.time())
+
+
+def _without_users_secret(client: Client) -> Client:
+    """What is kept of a client: a secret that the user keeps himself is not kept twice."""
+    return msgspec.structs.replace(client, secret="") if client.kind == "static" else client

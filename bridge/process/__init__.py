@@ -1,0 +1,1 @@
+"""Matters of the process itself: event loop, log, redaction, shutdown, suspend."""

@@ -1,0 +1,74 @@
+"""Modern clients on a legacy server: a session for each that the server could tell apart.
+
+A modern host says in each request who asks and what it can do; a legacy server is told once, by `initialize`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Request
+from bridge.protocol.writing import Members, members
+from bridge.session.probing import LEGACY
+from bridge.session.upstream import TranslatedUpstream
+from bridge.session.upstreams import Upstreams
+
+if TYPE_CHECKING:
+    from bridge.translate.downgrade.downgrade import Downgrade
+
+_MAX_LOOKS = 64
+
+
+class ClientSessions:
+    """Those there are, by what the server sees of them."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+        self._by_key: dict[bytes, TranslatedUpstream[Downgrade]] = {}
+        self._keys: dict[tuple[bytes, bytes], bytes] = {}
+
+    def upstream_for(self, request: Request) -> TranslatedUpstream[Downgrade] | None:
+        """The session for the client that a request is from, or that its `requestState` is from; None: too many."""
+        state, raw_meta = mcp.add_request_meta(request.params)
+        if len(state):
+            for upstream in self._by_key.values():
+                if upstream.translator.owns(state):
+                    return upstream
+        meta = members(raw_meta)
+        key = self._key(meta)
+        if key not in self._by_key and self._has_room():
+            self._by_key[key] = self._upstream(meta)
+        return self._by_key.get(key)
+
+    def retire(self) -> None:
+        """None of these sessions is worth anything any more; a subscription there would never hear a word."""
+        for upstream in self._by_key.values():
+            self._upstreams.retire(upstream)
+        self._by_key.clear()
+
+    def _key(self, meta: Members) -> bytes:
+        """What stands for a client. Most requests look as the one before; those need no long look."""
+        looks = bytes(meta.get(mcp.META_CLIENT, b"")), bytes(meta.get(mcp.META_CAPABILITIES, b""))
+        if looks not in self._keys:
+            from bridge.translate.request_meta import session_key
+
+            if len(self._keys) >= _MAX_LOOKS:
+                self._keys.clear()
+            self._keys[looks] = session_key(meta)
+        return self._keys[looks]
+
+    def _has_room(self) -> bool:
+        """Whether there is room for one more, if need be in place of one that nothing would be lost with."""
+        if not self._upstreams.is_full:
+            return True
+        for key, upstream in self._by_key.items():
+            if upstream.translator.is_idle and not upstream.busy:
+                self._upstreams.dismiss(self._by_key.pop(key))
+                return True
+        return False
+
+    def _upstream(self, meta: Members) -> TranslatedUpstream[Downgrade]:
+        from bridge.translate.downgrade.downgrade import Downgrade
+
+        return self._upstreams.translated(LEGACY, lambda port: Downgrade(port, self._upstreams.server_name, meta))

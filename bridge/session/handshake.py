@@ -1,0 +1,319 @@
+"""How a session is opened, and opened again without the host's knowing (MCP, Lifecycle; Session Management, 4).
+
+The host's own `initialize` and `notifications/initialized` are kept and replayed, then what it set up in the old
+session: the log level and the resource subscriptions. Until that is done, the gate is closed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from bridge.protocol import mcp
+from bridge.protocol.headers import request_headers
+from bridge.protocol.jsonrpc import Notification, Octets, Request, Response
+from bridge.protocol.sanitize import said
+from bridge.session import faults, response_kind
+from bridge.session.calls import Call
+from bridge.session.commands import Headers, Post
+from bridge.session.delivery import Delivery
+from bridge.session.events import (
+    BodyReceived,
+    Cause,
+    EventReceived,
+    ExchangeFailed,
+    ResponseStarted,
+    StreamClosed,
+)
+from bridge.session.gate import Gate
+from bridge.session.oneway import OneWayMessages
+from bridge.session.response_kind import ResponseKind
+from bridge.session.session_state import Exchange, SessionState, back_off
+
+_VERSION = re.compile(r"[\x21-\x7e]{1,64}")
+_MAX_SUBSCRIPTIONS = 10_000
+_INITIALIZED_SECONDS = 5.0
+
+
+class Handshake:
+    """Knows what opens a session. `opened(go)` is called whenever one is ready for the standing stream.
+
+    `go()` lets through what waits.
+    `is_answered`: the server has answered the host's `initialize`. `is_broken`: the session was lost, and the last try
+    to open it again failed.
+    """
+
+    def __init__(
+        self,
+        state: SessionState,
+        gate: Gate,
+        notes: OneWayMessages,
+        answers: Delivery,
+        retry_window: float,
+        opened: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self.state = state
+        self._gate = gate
+        self._oneway = notes
+        self._delivery = answers
+        self._retry_window = retry_window
+        self._opened = opened
+        self.is_answered = False
+        self.is_broken = False
+        self._initialize: Request | None = None
+        self._initialized: Notification | None = None
+        self._version: str | None = None
+        self._awaits_initialized = False
+        self._replay: Replay | None = None
+        self._set_level: Request | None = None
+        self._subscriptions: dict[str, Request] = {}
+        self._reopening = False
+        self._patience_ends = 0.0
+        self._attempts = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the host has said `notifications/initialized`."""
+        return self._initialized is not None
+
+    @property
+    def host_name(self) -> str:
+        """What the host calls itself; empty before it has."""
+        return mcp.client_name(self._initialize.params) if self._initialize else ""
+
+    def host_initialize(self, request: Request) -> None:
+        """The host opens a session; one that was there before is no more of interest."""
+        if self._reopening or self._awaits_initialized:
+            self.interrupt()
+            self._gate.refuse(faults.session_lost(self.state.url, "the host opened another one meanwhile"))
+        if self._initialize is not None:
+            self.state.session_id = self.state.version = None
+            self.state.generation += 1
+        self._initialize = request
+        self.is_answered = self.is_broken = False
+        self._initialized = self._set_level = None
+        self._subscriptions.clear()
+
+    @property
+    def restorable(self) -> list[Request]:
+        """The host's requests whose effect lasts as long as the session."""
+        return [*([self._set_level] if self._set_level else []), *self._subscriptions.values()]
+
+    def adopt(self, request: Request, note: Notification | None, restorable: list[Request]) -> None:
+        """A host that opened elsewhere, with these, goes on here; the session it needs is yet to be opened."""
+        self._initialize, self._initialized = request, note
+        self.is_answered = self.is_broken = True
+        for one in restorable:
+            self._keep(one)
+
+    def host_initialized(self, note: Notification) -> None:
+        """The host ends the handshake. What follows waits until the server has taken it, but for what may go early."""
+        self._initialized = note
+        if not self._reopening:  # Else it goes once the replay is answered.
+            self._post_initialized(note)
+
+    def on_answer(self, call: Call, response: Response) -> None:
+        """Learn from an answer to the host what a session is made of."""
+        request = call.request
+        if response.is_error:
+            return
+        if request.method == mcp.INITIALIZE:
+            self._adopt(call.session_id, response)
+        else:
+            self._keep(request)
+
+    def _keep(self, request: Request) -> None:
+        """What the server has granted is set up again in the next session, if it has an effect there."""
+        if request.method == mcp.SET_LEVEL:
+            self._set_level = request
+        elif request.method == mcp.SUBSCRIBE and len(self._subscriptions) < _MAX_SUBSCRIPTIONS:
+            self._subscriptions[mcp.resource_uri(request.params)] = request
+        elif request.method == mcp.UNSUBSCRIBE:
+            self._subscriptions.pop(mcp.resource_uri(request.params), None)
+
+    def reopen(self) -> None:
+        """Open the session again; everything waits meanwhile."""
+        if self._reopening or self._initialize is None:
+            return
+        self._reopening = True
+        self.is_broken = False
+        self._gate.close()
+        self._patience_ends = self.state.now + self._retry_window
+        self._attempts = 0
+        self.state.set_timer("replayed", 0, self._retry_window + _INITIALIZED_SECONDS)
+        self.state.report("info", f"{self.state.url} no longer knows the session; opening a new one")
+        self.replay()
+
+    def replay(self) -> None:
+        """Send the host's `initialize` again."""
+        if self._reopening and self._initialize is not None:
+            self._replay = Replay(self, self._initialize)
+            self.post(self._replay, self._initialize.line, headers_of(self._initialize))
+
+    def post(self, exchange: Exchange, line: Octets, more: Headers = ()) -> None:
+        """POST something of the handshake, past the gate."""
+        state = self.state
+        number = state.begin(exchange)
+        state.commands.append(Post(number, line, state.headers() + more, state.endpoint, urgent=True))
+
+    def replayed(self, session_id: bytes | None, response: Response) -> None:
+        """The server answered the replay."""
+        if not self._reopening:
+            return
+        if response.is_error or not self._adopt(session_id, response):
+            self.give_up(said(faults.server_words(response.line)) or "its answer to initialize cannot be understood")
+        elif self._initialized is None:
+            self._ready()
+        else:
+            self._post_initialized(self._initialized)
+
+    def again(self, reason: str, seconds: float | None = None) -> None:
+        """A replay did not get through; try once more while patience lasts."""
+        if not self._reopening:
+            return
+        self._attempts += 1
+        pause = back_off(self._attempts, longest=5.0) if seconds is None else seconds
+        if self.state.now + pause > self._patience_ends:
+            self.give_up(reason)
+        else:
+            self.state.set_timer("reopen", 0, pause, spread=0.5 if seconds is None else 0.0)
+
+    def give_up(self, reason: str, fault: faults.Fault | None = None) -> None:
+        """No new session. What waits is told so, or `fault`; the next message tries again."""
+        if self._reopening:
+            self.interrupt()
+            self.is_broken = True
+            self._gate.refuse(fault or faults.session_lost(self.state.url, reason))
+
+    def interrupt(self) -> None:
+        """Stop opening a session."""
+        self._reopening = False
+        self._awaits_initialized = False
+        self.state.abandon(self._replay)
+        self._replay = None
+        for timer in ("reopen", "replayed", "initialized"):
+            self.state.cancel_timer(timer, 0)
+
+    def on_late(self) -> None:
+        """The server takes its time over `notifications/initialized`; nothing says that the rest must wait longer."""
+        self._ready()
+
+    def take_stray(self, response: Response) -> bool:
+        """Take an answer that came on some stream, if it is the replay's."""
+        replay = self._replay
+        if replay is None or response.id != replay.request.id:
+            return False
+        replay.answer(response)
+        return True
+
+    def take(self, data: Octets, exchange: Replay) -> None:
+        """Read what the server sends while it answers the replay."""
+        for message in self._delivery.read(data):
+            if not isinstance(message, Response):
+                self._delivery.deliver(message)
+            elif message.id == exchange.request.id:
+                exchange.answer(message)
+
+    def _adopt(self, session_id: bytes | None, response: Response) -> bool:
+        result = mcp.initialize_result(response.result)
+        if result is None or not _VERSION.fullmatch(result.protocol_version):
+            return False
+        state, version = self.state, result.protocol_version
+        if self.is_answered and self._version not in {None, version}:
+            state.report("warning", f"{state.url} now speaks {version}, and spoke {self._version} before")
+        if not self.is_answered:
+            state.report("info", f"connected to {state.url} (MCP {version})")
+        state.session_id = session_id
+        state.version = self._version = version
+        self.is_answered = True
+        return True
+
+    def _post_initialized(self, note: Notification) -> None:
+        self._awaits_initialized = True
+        self._gate.close()
+        self._oneway.post_past_gate(note, self._ready)
+        self.state.set_timer("initialized", 0, _INITIALIZED_SECONDS)
+        if self.state.endpoint is None and not self._reopening:
+            self._gate.be_ajar()
+
+    def _ready(self) -> None:
+        if self._initialized is not None and not self._awaits_initialized:
+            return
+        self._awaits_initialized = False
+        self.state.cancel_timer("initialized", 0)
+        if self._reopening:
+            self._reopening = False
+            self._replay = None
+            self.state.cancel_timer("replayed", 0)
+            for request in self.restorable:
+                self.post(Restoration(self.state), request.line)
+        self._opened(self._gate.open)
+
+
+def headers_of(initialize: Request) -> Headers:
+    """What goes with an `initialize` that is stamped as modern requests are; nothing with another."""
+    version = mcp.meta_version(initialize.params)
+    return (request_headers(version, initialize.method, initialize.params) or ()) if version else ()
+
+
+class Replay(Exchange):
+    """The host's `initialize`, sent by the bridge."""
+
+    def __init__(self, opening: Handshake, request: Request) -> None:
+        self.request = request
+        self._handshake = opening
+        self._session_id: bytes | None = None
+        self._answered = False
+
+    def answer(self, response: Response) -> None:
+        """Take the answer, once."""
+        if not self._answered:
+            self._answered = True
+            self._handshake.replayed(self._session_id, response)
+
+    def on_started(self, event: ResponseStarted) -> None:
+        self._session_id = event.session_id
+
+    def on_event(self, event: EventReceived) -> None:
+        if event.event.data is not None:
+            self._handshake.take(event.event.data, self)
+
+    def on_closed(self, event: StreamClosed) -> None:
+        if not self._answered:
+            self._handshake.again(event.reason)
+
+    def on_body(self, event: BodyReceived) -> None:
+        opening = self._handshake
+        verdict = response_kind.judge(event, opening.state.url, (self.request.id,), in_session=False)
+        if verdict.kind is ResponseKind.Kind.LATER:
+            opening.again(verdict.fault.message, verdict.seconds)
+        elif verdict.kind is ResponseKind.Kind.READ:
+            opening.take(event.body, self)
+            if not self._answered:
+                opening.give_up("it did not answer initialize")
+        elif event.status >= 500:
+            opening.again(verdict.fault.message)
+        elif verdict.kind is not ResponseKind.Kind.EMPTY:
+            opening.give_up(verdict.fault.message)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
+            self._handshake.again(event.message)
+        elif event.cause is Cause.UNAUTHORIZED:
+            fault = faults.Fault(event.cause.value, event.message, event.hint)
+            self._handshake.give_up(event.message, fault)
+        else:
+            self._handshake.give_up(event.message)
+
+
+class Restoration(Exchange):
+    """Something the host had set up, sent again by the bridge; the host had its answer long ago."""
+
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
+        self._has_answer = False
+
+    def on_event(self, event: EventReceived) -> None:
+        if not self._has_answer and event.event.data is not None:
+            self._has_answer = True
+            self._state.settle(self)  # A stream that is left open would be nobody's.

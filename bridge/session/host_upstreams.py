@@ -1,0 +1,79 @@
+"""The upstreams that serve the hosts of a run, one of each era, and how a host moves from one to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.protocol.jsonrpc import Request, Response
+from bridge.session.client_sessions import ClientSessions
+from bridge.session.probing import LEGACY, MODERN, Eras
+from bridge.session.upstream import TranslatedUpstream, Upstream
+from bridge.session.upstreams import Upstreams
+
+if TYPE_CHECKING:
+    from bridge.translate.upgrade.upgrade import Upgrade
+
+
+class HostUpstreams:
+    """Knows them. `http_sse` and `modern` are None while there is no such host; `client_sessions` are those of a modern one.
+
+    `initialize` is what the legacy host opened with last, `is_initialized` whether it has said that it is ready.
+    `introduction`: what the server said of itself just now, in that host's name; good for the next upstream.
+    """
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+        self.legacy: Upstream | None = None
+        self.modern: Upstream | None = None
+        self.clients = ClientSessions(upstreams)
+        self.initialize: Request | None = None
+        self.is_initialized = False
+        self.introduction: Response | None = None
+
+    def legacy_on(self, era: str) -> Upstream:
+        """The upstream of the legacy host on a server of this era."""
+        if self.legacy is None or self.legacy.era != era:
+            if self.legacy is not None:
+                self._upstreams.retire(self.legacy)
+            self.legacy = self._upstreams.native(LEGACY) if era == LEGACY else self._upgraded()
+        return self.legacy
+
+    def modern_on_modern(self) -> Upstream:
+        """The upstream of the modern host on a modern server; on a legacy one each of its `client_sessions` has its own."""
+        self.modern = self.modern or self._upstreams.native(MODERN)
+        return self.modern
+
+    def retire(self, upstream: Upstream, eras: Eras, *, opens_again: bool) -> None:
+        """Use a upstream no more. A legacy host that has opened goes on in a new one as if it had opened that.
+
+        `eras` are the server's.
+        """
+        self._upstreams.retire(upstream)
+        if upstream.era == LEGACY:
+            # None of these sessions is worth anything any more; a subscription there would never hear a word.
+            self.clients.retire()
+        if upstream is self.modern:
+            self.modern = None
+        if upstream is self.legacy:
+            self.legacy = None
+            if self.initialize is not None and not opens_again:
+                self._take_over(self.initialize, upstream, eras)
+
+    def _take_over(self, initialize: Request, before: Upstream, eras: Eras) -> None:
+        initialized = self.is_initialized
+        restorable: list[Request] = (
+            before.translator.restorable if isinstance(before, TranslatedUpstream) else before.restorable
+        )
+        if LEGACY in eras:
+            self.legacy = self._upstreams.taking_over(
+                lambda session: session.adopt(initialize, restorable, is_initialized=initialized)
+            )
+        else:
+            upstream = self.legacy = self._upgraded()
+            upstream.translator.adopt(initialize, initialized, restorable)
+
+    def _upgraded(self) -> TranslatedUpstream[Upgrade]:
+        from bridge.translate.upgrade.upgrade import Upgrade
+
+        said, self.introduction = self.introduction, None
+        return self._upstreams.translated(MODERN, lambda port: Upgrade(port, self._upstreams.server_name, said))

@@ -1,0 +1,211 @@
+"""The transport before Streamable HTTP (MCP 2024-11-05, HTTP with SSE).
+
+One GET stream carries everything down; its first event, `endpoint`, names the URL that messages are POSTed to. The
+stream is the session: when it ends, the calls in flight are lost and a new one has to be opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urljoin, urlsplit
+
+from bridge.protocol.sanitize import address
+from bridge.session import reconnect_delay
+from bridge.session.commands import OpenStream
+from bridge.session.delivery import Delivery
+from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
+from bridge.session.faults import Fault, refused
+from bridge.session.session_state import Exchange, SessionState, back_off
+
+_ENDPOINT_SECONDS = 10.0
+_FIRST_PAUSE = 2
+"""After how many streams in a row that ended at once there is a pause."""
+_URL = re.compile(r"[\x21-\x7e]+")
+
+
+class HttpSse:
+    """Holds the stream.
+
+    `connected()` is told when there is an endpoint, `lost(reason)` when it is gone, `hopeless(fault)` when there will
+    be none. `is_connecting` is true from `connect` to one of these.
+    """
+
+    def __init__(
+        self,
+        state: SessionState,
+        answers: Delivery,
+        retry_window: float,
+        connected: Callable[[], None],
+        lost: Callable[[str], None],
+        hopeless: Callable[[Fault], None],
+    ) -> None:
+        self._state = state
+        self._delivery = answers
+        self._retry_window = retry_window
+        self._connected = connected
+        self._lost = lost
+        self._hopeless = hopeless
+        self._stream: HttpSseStream | None = None
+        self._fault: Fault | None = None
+        self._attempts = 0
+        self._patience_ends = 0.0
+        self._opened_at = 0.0
+        self._hasty = 0
+        self._wished: float | None = None
+        self.is_connecting = False
+
+    def connect(self, instead_of: Fault | None = None) -> None:
+        """Open the stream. `instead_of` is what to report when this is only a try after another transport failed."""
+        self._fault = instead_of
+        self.is_connecting = True
+        self._attempts = 0
+        self._patience_ends = self._state.now + self._retry_window
+        self.open()
+
+    def reconnect(self) -> None:
+        """Open the stream again, which had been there; after a pause, where such streams end at once (see `reconnect_delay`)."""
+        lasted = self._state.now - self._opened_at
+        self._hasty = 0 if lasted >= reconnect_delay.AT_ONCE else self._hasty + 1
+        pause = reconnect_delay.before_reconnecting(self._hasty, self._wished)
+        if not pause.seconds:
+            self.connect()
+            return
+        self._fault = None
+        self.is_connecting = True
+        self._attempts = 0
+        self._patience_ends = self._state.now + pause.seconds + self._retry_window
+        self._state.set_timer("legacy", 0, pause.seconds, pause.spread)
+        if self._hasty <= _FIRST_PAUSE:
+            self._state.report("info", f"the stream from {self._state.url} ended; it is opened {pause}")
+
+    def open(self) -> None:
+        """GET the stream."""
+        self._stream = HttpSseStream(self)
+        self._state.commands.append(OpenStream(self._state.begin(self._stream), self._state.headers()))
+        self._state.set_timer("endpoint", 0, _ENDPOINT_SECONDS)
+
+    def stop(self) -> None:
+        """Close the stream."""
+        self._state.cancel_timer("endpoint", 0)
+        self._state.abandon(self._stream)
+        self._stream = None
+
+    def on_late(self) -> None:
+        """No endpoint came in time."""
+        self.stop()
+        self._give_up(Fault("no-answer", f"{self._state.url} opened a stream but named no endpoint to post to."))
+
+    def take(self, event: EventReceived) -> None:
+        """Something came down the stream."""
+        if event.event.retry is not None:
+            self._wished = event.event.retry / 1000
+        if event.event.type == b"endpoint":
+            self._take_endpoint(bytes(event.event.data or b""))
+        elif event.event.data is not None and event.event.type == b"message":
+            self._delivery.take(event.event.data)
+
+    def ended(self, reason: str) -> None:
+        """The stream is over."""
+        self._state.cancel_timer("endpoint", 0)
+        self._stream = None
+        if self._state.endpoint is not None:
+            self._state.endpoint = None
+            self._lost(reason)
+        else:
+            self.again(Fault("unreachable", reason))
+
+    def again(self, fault: Fault) -> None:
+        """It did not open: try once more while patience lasts, unless it was a mere try."""
+        self._attempts += 1
+        pause = back_off(self._attempts, longest=5.0)
+        if self._fault is not None or self._state.now + pause > self._patience_ends:
+            self._give_up(fault)
+        else:
+            if self._attempts == 1:
+                self._state.report("warning", f"{fault.message} Trying again.")
+            self._state.set_timer("legacy", 0, pause, spread=0.5)
+
+    def refused(self, event: BodyReceived) -> None:
+        """The server answered, but with no stream."""
+        self._state.cancel_timer("endpoint", 0)
+        fault = refused(self._state.url, event.status, event.body)
+        if event.status >= 500 or event.status == 429:
+            self.again(fault)
+        else:
+            self._give_up(fault)
+
+    def failed(self, event: ExchangeFailed) -> None:
+        """There was no answer."""
+        self._state.cancel_timer("endpoint", 0)
+        kind = Cause.UNAUTHORIZED.value if event.cause is Cause.UNAUTHORIZED else "unreachable"
+        fault = Fault(kind, event.message, event.hint)
+        if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
+            self.again(fault)
+        else:
+            self._give_up(fault)
+
+    def _take_endpoint(self, data: bytes) -> None:
+        self._state.cancel_timer("endpoint", 0)
+        url = self._state.url
+        endpoint = _resolve(url, data)
+        if endpoint is None and self._state.endpoint is not None:
+            self.stop()
+            self.ended("the server named an endpoint of another origin")
+            return
+        if endpoint is None:
+            self.stop()
+            named = address(data.decode("utf-8", "replace"))
+            self._give_up(
+                Fault(
+                    "redirect",
+                    f"{url} wants messages to be posted to another origin, {named}, which is refused.",
+                    "The fault is the server's, or its own name for itself differs from the URL that you gave.",
+                )
+            )
+            return
+        first = self._state.endpoint is None
+        self._state.endpoint = endpoint
+        self._fault = None
+        self.is_connecting = False
+        self._opened_at = self._state.now
+        if first:
+            self._connected()
+
+    def _give_up(self, fault: Fault) -> None:
+        self.is_connecting = False
+        self._hopeless(self._fault or fault)
+
+
+class HttpSseStream(Exchange):
+    """The GET stream."""
+
+    def __init__(self, legacy: HttpSse) -> None:
+        self._legacy = legacy
+
+    def on_event(self, event: EventReceived) -> None:
+        self._legacy.take(event)
+
+    def on_closed(self, event: StreamClosed) -> None:
+        self._legacy.ended(event.reason)
+
+    def on_body(self, event: BodyReceived) -> None:
+        self._legacy.refused(event)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        self._legacy.failed(event)
+
+
+def _resolve(url: str, data: bytes) -> str | None:
+    """The URL that an `endpoint` event means, or None where it is not one of the same origin."""
+    try:
+        endpoint = urljoin(url, data.decode("ascii").strip())
+        same = _origin(endpoint) == _origin(url)
+    except ValueError:
+        return None
+    return endpoint if same and _URL.fullmatch(endpoint) else None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return (parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme))

@@ -1,0 +1,159 @@
+"""The host's notes on their way up: notifications, and its answers to requests of the server's. They want no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.protocol.jsonrpc import Notification, Response
+from bridge.session import response_kind
+from bridge.session.commands import Post
+from bridge.session.delivery import Delivery
+from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, ResponseStarted
+from bridge.session.faults import Fault
+from bridge.session.gate import Gate
+from bridge.session.response_kind import ResponseKind
+from bridge.session.session_state import Exchange, SessionState, back_off
+
+
+class OneWayMessages:
+    """Sends notes, and sends them again where that is right.
+
+    `session_gone(generation)` is told when the server no longer knows the session of that generation.
+    """
+
+    def __init__(
+        self,
+        state: SessionState,
+        gate: Gate,
+        answers: Delivery,
+        retry_window: float,
+        session_gone: Callable[[int], None],
+    ) -> None:
+        self.state = state
+        self.answers = answers
+        self.retry_window = retry_window
+        self.session_gone = session_gone
+        self._gate = gate
+        self._waiting: dict[int, OneWayMessage] = {}
+        self._last_number = 0
+
+    def submit(self, message: Notification | Response) -> None:
+        """Send a note as soon as the gate is open."""
+        self.resubmit(self._note(message, None))
+
+    def post_past_gate(self, message: Notification, then: Callable[[], None]) -> None:
+        """Send a note that opens the gate itself; `then` is called once, however that ends."""
+        self._note(message, then).go()
+
+    def resubmit(self, note: OneWayMessage) -> None:
+        """Send a note once more, as soon as the gate is open."""
+        self._gate.submit(note)
+
+    def retry(self, note: OneWayMessage, what: str, seconds: float | None) -> None:
+        """Try a note again after `seconds`, while there is patience; None gives it up."""
+        now = self.state.now
+        if note.patience_ends is None:
+            note.patience_ends = now + self.retry_window
+        note.attempts += 1
+        if seconds is None or now + seconds > note.patience_ends:
+            name = note.message.method if isinstance(note.message, Notification) else "an answer of the host's"
+            self.state.report("warning", f"{name} did not get through: {what}")
+            note.done()
+            return
+        self._waiting[note.number] = note
+        self.state.set_timer("note", note.number, seconds, spread=0.5)
+
+    def on_timer(self, number: int) -> None:
+        """The pause before a note's next try is over."""
+        note = self._waiting.pop(number, None)
+        if note is not None and note.opens_gate:
+            note.go()
+        elif note is not None:
+            self.resubmit(note)
+
+    def _note(self, message: Notification | Response, then: Callable[[], None] | None) -> OneWayMessage:
+        self._last_number += 1
+        return OneWayMessage(self, message, self._last_number, then)
+
+
+class OneWayMessage:
+    """One note. An answer is for the session it was given in, and for no other."""
+
+    __slots__ = ("_oneway", "_then", "attempts", "generation", "message", "number", "patience_ends")
+
+    def __init__(
+        self, notes: OneWayMessages, message: Notification | Response, number: int, then: Callable[[], None] | None
+    ) -> None:
+        self.message = message
+        self.number = number
+        self.generation = notes.state.generation
+        self.attempts = 0
+        self.patience_ends: float | None = None
+        self._oneway = notes
+        self._then = then
+
+    @property
+    def opens_gate(self) -> bool:
+        """Whether others wait for it."""
+        return self._then is not None
+
+    def go(self) -> None:
+        """POST it."""
+        state = self._oneway.state
+        if isinstance(self.message, Response) and self.generation != state.generation:
+            return
+        number = state.begin(OneWayExchange(self._oneway, self))
+        state.commands.append(Post(number, self.message.line, state.headers(), state.endpoint, urgent=True))
+
+    def goes_early(self) -> bool:
+        """Never: its place among the others means something."""
+        return False
+
+    def refuse(self, fault: Fault) -> None:
+        """Give it up; nobody waits for it but those behind the gate."""
+        self.done()
+
+    def done(self) -> None:
+        """It has arrived, or been given up."""
+        then, self._then = self._then, None
+        if then:
+            then()
+
+
+class OneWayExchange(Exchange):
+    """A note's POST."""
+
+    def __init__(self, notes: OneWayMessages, note: OneWayMessage) -> None:
+        self._oneway = notes
+        self._note = note
+
+    def on_started(self, event: ResponseStarted) -> None:
+        if event.streams:
+            self._note.done()
+
+    def on_event(self, event: EventReceived) -> None:
+        if event.event.data is not None:
+            self._oneway.answers.take(event.event.data)
+
+    def on_body(self, event: BodyReceived) -> None:
+        notes, note = self._oneway, self._note
+        if event.status < 300:
+            note.done()
+            return
+        state = notes.state
+        verdict = response_kind.judge(event, state.url, (), in_session=state.was_in_session(self))
+        if verdict.kind is ResponseKind.Kind.SESSION_GONE and not note.opens_gate:
+            notes.session_gone(self.generation)
+            if isinstance(note.message, Notification) and note.attempts == 0:
+                note.attempts += 1
+                notes.resubmit(note)
+        else:
+            later = verdict.kind is ResponseKind.Kind.LATER
+            notes.retry(note, verdict.fault.message, verdict.seconds if later else None)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        note = self._note
+        again = event.cause is Cause.UNREACHABLE or (
+            event.cause is Cause.LOST and (not event.sent or isinstance(note.message, Response))
+        )
+        self._oneway.retry(note, event.message, back_off(note.attempts + 1, longest=5.0) if again else None)

@@ -1,0 +1,317 @@
+"""The host's calls on their way up, each until it is answered: what a response means, and when to send again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Octets
+from bridge.session import faults, reconnect_delay, response_kind
+from bridge.session.calls import Call, Calls
+from bridge.session.commands import Headers, OpenStream, Post
+from bridge.session.deadlines import Deadlines
+from bridge.session.delivery import Delivery
+from bridge.session.events import (
+    BodyReceived,
+    Cause,
+    EventReceived,
+    ExchangeFailed,
+    ResponseStarted,
+    StreamClosed,
+)
+from bridge.session.faults import Fault
+from bridge.session.gate import EARLY_METHODS, Gate
+from bridge.session.response_kind import ResponseKind
+from bridge.session.session_state import Exchange, SessionState, back_off
+
+_MAX_RENEWALS = 1
+_MAX_CUTS = 6
+_LATE_SECONDS = 300.0
+_LONG_SECONDS = 5.0
+"""A pause that the user may wonder about."""
+
+_ACCEPTED = 202
+_LEAST_ERROR = 400
+_ERRORS = frozenset({ResponseKind.Kind.FAULT, ResponseKind.Kind.SESSION_GONE})
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A request as it goes on the wire."""
+
+    line: Octets
+    headers: Headers
+
+
+class Requests:
+    """Sends, judges what comes back, and sends again where that is right.
+
+    `outgoing(call)` says what goes on the wire for a call. `session_gone(generation)` is told when the server no longer
+    knows the session of that generation; `rescue(call, fault)` is asked whether it takes the call over from a `fault`.
+    """
+
+    def __init__(
+        self,
+        state: SessionState,
+        gate: Gate,
+        calls: Calls,
+        answers: Delivery,
+        deadlines: Deadlines,
+        retry_window: float,
+        outgoing: Callable[[Call], Outgoing],
+        session_gone: Callable[[int], None],
+        rescue: Callable[[Call, Fault], bool],
+        other_way: Callable[[], bool],
+    ) -> None:
+        self.state = state
+        self.calls = calls
+        self.answers = answers
+        self.deadlines = deadlines
+        self.session_gone = session_gone
+        self.rescue = rescue
+        self.other_way = other_way
+        self.retry_window = retry_window
+        self._gate = gate
+        self._outgoing = outgoing
+
+    def submit(self, call: Call) -> None:
+        """Send a call as soon as the gate is open."""
+        self._gate.submit(_Waiting(self, call))
+
+    def post(self, call: Call) -> None:
+        """POST a call now."""
+        state = self.state
+        call.sends += 1
+        call.sent_at = state.now
+        exchange = call.exchange = CallExchange(self, call)
+        number = state.begin(exchange)
+        outgoing = self._outgoing(call)
+        state.commands.append(Post(number, outgoing.line, outgoing.headers, state.endpoint))
+
+    def refused_early(self, call: Call) -> None:
+        """An early call met an error, which is not believed: it goes again as soon as the gate is open."""
+        self._gate.knows_early = False
+        self.state.report("debug", f"{self.state.url} refused {call.request.method} before it was told `initialized`")
+        call.is_early = False
+        call.cursor.rewind()
+        exchange, call.exchange = call.exchange, None
+        self.state.settle(exchange)
+        self.submit(call)
+
+    def resume(self, call: Call) -> None:
+        """Ask for the rest of a call's stream (MCP, Resumability and Redelivery)."""
+        state = self.state
+        call.sent_at = state.now
+        exchange = call.exchange = CallExchange(self, call, resumes=True)
+        state.commands.append(OpenStream(state.begin(exchange), state.headers(call.cursor.last_event_id)))
+
+    def on_late(self, number: int) -> None:
+        """The answer that should have come on another stream did not come."""
+        if call := self.calls.numbered(number):
+            self.answers.fail(call, faults.empty(self.state.url, 202))
+
+    def on_call_timer(self, number: int) -> None:
+        """The pause before a call's next try is over."""
+        call = self.calls.numbered(number)
+        if call is None:
+            return
+        if call.cursor.last_event_id is None:
+            self.submit(call)
+        elif call.exchange and call.exchange.generation != self.state.generation:
+            self.lost(call, "the session it ran in is gone")
+        else:
+            self.resume(call)
+
+    def stream_ended(self, call: Call, reason: str) -> None:
+        """A stream ended before the answer: resume it, or take the call for lost."""
+        cursor = call.cursor
+        if cursor.last_event_id is None:
+            self.lost(call, reason)
+            return
+        call.attempts += 1
+        pause = reconnect_delay.before_resuming(call.attempts, cursor.pause)
+        self.state.set_timer("call", call.number, pause.seconds, pause.spread)
+        if call.attempts == 1:
+            level = "info" if pause.seconds >= _LONG_SECONDS else "debug"
+            what = f"the stream that answers {call.request.method} ended ({reason})"
+            self.state.report(level, f"{self.state.url}: {what}; the rest of it is asked for {pause}")
+
+    def lost(self, call: Call, reason: str) -> None:
+        """The connection went and the server may have run the call: again if that does no harm, else say so."""
+        call.cursor.rewind()
+        url, method = self.state.url, call.request.method
+        if not self.calls.is_repeatable(call.request):
+            self.answers.fail(call, faults.outcome_unknown(url, method, reason))
+        elif call.cuts >= _MAX_CUTS or not self.is_patient(call):
+            self.answers.fail(call, faults.no_answer(url, method, reason))
+        else:
+            call.cuts += 1
+            call.trouble = reason
+            self._again(call, back_off(call.attempts + 1, longest=5.0))
+
+    def unreachable(self, call: Call, event: ExchangeFailed) -> None:
+        """The call never left: try until patience ends."""
+        now = self.state.now
+        if self.answers.makes_do(call, Fault("unreachable", event.message)):
+            return
+        if call.patience_ends is None:
+            self.state.report("warning", f"{event.message} Trying again.")
+        pause = back_off(call.attempts + 1, longest=5.0)
+        call.trouble = event.message
+        # A try that takes long, such as one that meets a firewall, must fit into the patience too.
+        took = now - call.sent_at
+        if not self.is_patient(call) or call.patience_ends is None or now + took > call.patience_ends:
+            self.answers.fail(call, Fault("unreachable", event.message, event.hint))
+        else:
+            self._again(call, min(pause, call.patience_ends - now))
+
+    def is_patient(self, call: Call) -> bool:
+        """Whether trying goes on; patience begins with the try that failed first."""
+        if call.patience_ends is None:
+            call.patience_ends = (call.sent_at or self.state.now) + self.retry_window
+        return self.state.now < call.patience_ends
+
+    def renew(self, call: Call, generation: int, said: str) -> None:
+        """The server forgot the session and did not run the call: send it in the next one."""
+        call.renewals += 1
+        if call.renewals > _MAX_RENEWALS:
+            self.answers.fail(call, faults.session_lost(self.state.url, said))
+            return
+        call.cursor.rewind()
+        self.session_gone(generation)
+        self.submit(call)
+
+    def wait(self, call: Call, seconds: float, fault: Fault) -> None:
+        """The server asked to come back later."""
+        if self.answers.makes_do(call, fault):
+            return
+        seconds = max(seconds, back_off(call.attempts + 1))
+        if seconds >= _LONG_SECONDS and not call.waited:
+            what = f"{call.request.method} is sent again in {seconds:g} s, for the server wishes it"
+            self.state.report("info", f"{self.state.url}: {what}: {fault.message}")
+        call.waited += seconds
+        call.trouble = fault.message
+        if call.waited > 2 * self.retry_window:
+            self.answers.fail(call, fault)
+        else:
+            self._again(call, seconds, spread=0.0)
+
+    def _again(self, call: Call, seconds: float, spread: float = 0.5) -> None:
+        call.attempts += 1
+        call.exchange = None
+        self.state.set_timer("call", call.number, seconds, spread)
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    """A call at the gate; the host may cancel it there."""
+
+    sending: Requests
+    call: Call
+
+    def go(self) -> None:
+        if self.sending.calls.numbered(self.call.number):
+            self.call.is_early = False
+            self.sending.post(self.call)
+
+    def goes_early(self) -> bool:
+        if self.call.request.method not in EARLY_METHODS:
+            return False
+        if self.sending.calls.numbered(self.call.number):
+            self.call.is_early = True
+            self.sending.post(self.call)
+        return True
+
+    def refuse(self, fault: Fault) -> None:
+        self.sending.answers.fail(self.call, fault)
+
+
+class CallExchange(Exchange):
+    """A call's POST, or the GET that resumes its stream."""
+
+    def __init__(self, sending: Requests, call: Call, *, resumes: bool = False) -> None:
+        self._requests = sending
+        self._call = call
+        self._resumes = resumes
+
+    def on_started(self, event: ResponseStarted) -> None:
+        call = self._call
+        if call.request.method == mcp.INITIALIZE and event.session_id:
+            call.session_id = event.session_id
+        if event.streams:
+            call.patience_ends = None
+
+    def on_event(self, event: EventReceived) -> None:
+        call = self._call
+        if call.exchange is self:
+            self._requests.deadlines.renew(call)
+        data = call.cursor.take(event.event)
+        if data is not None:
+            call.attempts = 0 if call.exchange is self else call.attempts
+            self._requests.answers.take(data, call)
+
+    def on_closed(self, event: StreamClosed) -> None:
+        call, sending = self._call, self._requests
+        if call.exchange is self:
+            if sending.state.now - call.sent_at >= reconnect_delay.AT_ONCE:
+                call.attempts = 0
+            sending.stream_ended(call, event.reason)
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        call, sending = self._call, self._requests
+        if call.exchange is not self:
+            return
+        if event.cause in {Cause.UNREACHABLE, Cause.LOST} and self._resumes:
+            (sending.stream_ended if sending.is_patient(call) else sending.lost)(call, event.message)
+        elif event.cause is Cause.UNREACHABLE or (event.cause is Cause.LOST and not event.sent):
+            sending.unreachable(call, event)
+        elif event.cause is Cause.LOST:
+            sending.lost(call, event.message)
+        elif event.cause is Cause.TRUNCATED and not sending.calls.is_repeatable(call.request):
+            method = call.request.method
+            sending.answers.fail(call, faults.outcome_unknown(sending.state.url, method, "its answer broke off"))
+        else:
+            kind = "unreachable" if event.cause is Cause.UNTRUSTED else event.cause.value
+            sending.answers.fail(call, Fault(kind, event.message, event.hint))
+
+    def on_body(self, event: BodyReceived) -> None:
+        call, sending = self._call, self._requests
+        if call.exchange is not self:
+            return  # It was answered, or is sent again, otherwise.
+        if sending.state.endpoint is not None and event.status < 300:
+            return  # The answer comes on the stream (MCP 2024-11-05).
+        verdict = response_kind.judge(event, sending.state.url, call.ids, in_session=self._in_session())
+        if self._resumes:
+            self._on_resumption_refused(event, verdict)
+        elif call.is_early and event.status >= _LEAST_ERROR and verdict.kind in _ERRORS:
+            sending.refused_early(call)
+        elif verdict.kind is ResponseKind.Kind.SESSION_GONE:
+            sending.renew(call, self.generation, verdict.fault.message)
+        elif verdict.kind is ResponseKind.Kind.LATER:
+            sending.wait(call, verdict.seconds, verdict.fault)
+        elif verdict.kind is ResponseKind.Kind.READ:
+            if fault := sending.answers.take_body(event.body, call):
+                sending.answers.fail(call, fault)
+        elif verdict.kind is ResponseKind.Kind.EMPTY and event.status == _ACCEPTED and sending.other_way():
+            # The answer comes on another stream: not by the standard, but some servers do it.
+            sending.state.set_timer("late", call.number, _LATE_SECONDS)
+        elif not sending.rescue(call, verdict.fault):
+            sending.answers.fail(call, verdict.fault)
+
+    def _on_resumption_refused(self, event: BodyReceived, verdict: ResponseKind) -> None:
+        """The rest of the stream was asked for, and no stream came."""
+        call, sending = self._call, self._requests
+        if verdict.kind is ResponseKind.Kind.SESSION_GONE:
+            sending.session_gone(self.generation)
+            sending.lost(call, verdict.fault.message)
+        elif verdict.kind is ResponseKind.Kind.READ:
+            if fault := sending.answers.take_body(event.body, call):
+                sending.lost(call, fault.message)
+        elif verdict.kind is ResponseKind.Kind.LATER and sending.is_patient(call):
+            sending.stream_ended(call, verdict.fault.message)
+        else:
+            sending.lost(call, verdict.fault.message)
+
+    def _in_session(self) -> bool:
+        """Whether the request carried a session id."""
+        return self._call.request.method != mcp.INITIALIZE and self._requests.state.was_in_session(self)

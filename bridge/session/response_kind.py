@@ -1,0 +1,86 @@
+"""What a response that is whole means for the request it answers.
+
+| status | body | verdict |
+|---|---|---|
+| 404 with a session id sent | any | `SESSION_GONE` (MCP, Session Management, 4) |
+| 400 with a session id sent | an error that speaks of the session | `SESSION_GONE`; many servers say it so |
+| any | holds the answer to the request | `READ` |
+| 2xx | JSON | `READ` |
+| 2xx | nothing; 202 with anything but JSON | `EMPTY` |
+| 2xx | anything else | `FAULT` |
+| 429, 503 with a short `Retry-After` | any | `LATER` |
+| any other | any | `FAULT` |
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from bridge.protocol import jsonrpc, mcp
+from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
+from bridge.session import faults
+from bridge.session.events import BodyReceived
+from bridge.session.faults import Fault
+
+LONGEST_RETRY_AFTER = 30.0
+"""Seconds that a host is kept waiting because a server asked for it."""
+
+
+class ResponseKind(msgspec.Struct, frozen=True):
+    """`fault` is what to tell the host where nothing better comes of it; `seconds` is for `LATER`."""
+
+    class Kind(enum.Enum):
+        """See the table above."""
+
+        READ = enum.auto()
+        EMPTY = enum.auto()
+        SESSION_GONE = enum.auto()
+        LATER = enum.auto()
+        FAULT = enum.auto()
+
+    kind: Kind
+    fault: Fault
+    seconds: float = 0.0
+
+
+_READ = ResponseKind(ResponseKind.Kind.READ, Fault("", ""))
+
+
+def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_session: bool) -> ResponseKind:
+    """Judge a response to a request with one of `ids`, none for a note. `in_session`: a session id was sent."""
+    status, body = event.status, event.body
+    if 200 <= status < 300:
+        first = bytes(body[:1] if body[:1].strip() else body.lstrip()[:1])
+        if first in {b"{", b"["} or body[:3] == b"\xef\xbb\xbf":
+            return _READ
+        if not first or status == 202:
+            return ResponseKind(ResponseKind.Kind.EMPTY, faults.empty(url, status))
+        return ResponseKind(ResponseKind.Kind.FAULT, faults.not_json(url, status, event.content_type, body))
+    fault = faults.refused(url, status, body)
+    if in_session and (status == 404 or (status == 400 and "session" in faults.server_words(body).lower())):
+        return ResponseKind(ResponseKind.Kind.SESSION_GONE, fault)
+    if ids and _delivery(body, ids):
+        return _READ
+    if event.retry_after is not None and status in {429, 503}:
+        if event.retry_after <= LONGEST_RETRY_AFTER:
+            return ResponseKind(ResponseKind.Kind.LATER, fault, event.retry_after)
+        return ResponseKind(ResponseKind.Kind.FAULT, faults.throttled(url, status, event.retry_after))
+    return ResponseKind(ResponseKind.Kind.FAULT, fault)
+
+
+def may_be_legacy(request: Request, status: int | None, code: int | None = None) -> bool:
+    """Whether the standard's rule for finding a 2024-11-05 server applies (Streamable HTTP, Backward Compatibility).
+
+    `code` is that of the JSON-RPC error that came: one of a modern server's is no such sign.
+    """
+    return request.method == mcp.INITIALIZE and status in {400, 404, 405} and code not in mcp.MODERN_ERRORS
+
+
+def _delivery(body: Octets, ids: tuple[RequestId, ...]) -> bool:
+    try:
+        message = jsonrpc.parse(jsonrpc.single_line(body))
+    except ValueError:
+        return False
+    return isinstance(message, Response) and message.id in ids

@@ -1,0 +1,385 @@
+"""Any host with any server: which era each speaks, and what stands between them (MCP 2026-07-28, Versioning).
+
+| host | server | what serves it |
+|---|---|---|
+| legacy | legacy | `Session` |
+| modern | modern | `Stateless` |
+| legacy | modern | `Upgrade` before `Stateless` |
+| modern | legacy | `Downgrade` before `Session`, one for each kind of client the server could tell apart |
+
+A host is served in its own era wherever the server speaks that too. Its era shows in each request: `initialize` opens
+the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's is known from before, or
+found by the host's first message or a question (see `server_era`); while a question is under way, everything the host
+says waits. An answer that makes doubtful which era the server speaks is held back until it has been asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
+from bridge.session import faults, probing
+from bridge.session.commands import Command, Deliver, SendToHost
+from bridge.session.era_queue import EraQueue
+from bridge.session.events import (
+    ConnectDelayed,
+    Connected,
+    ConnectFailed,
+    Event,
+    HostBatch,
+    HostClosed,
+    HostMessage,
+    NeverConnected,
+    SignInEnded,
+    SignInShown,
+    SignInStarted,
+    SystemResumed,
+    TimerFired,
+)
+from bridge.session.faults import Fault
+from bridge.session.first_contact import FirstContact
+from bridge.session.host_upstreams import HostUpstreams
+from bridge.session.probing import LEGACY, MODERN, Eras, ProbeResult
+from bridge.session.server_era import PROBE_TIMER, ServerEra
+from bridge.session.session import Transport
+from bridge.session.upstream import RouterContext, TranslatedUpstream, Upstream
+from bridge.session.upstreams import Upstreams
+
+_META_VERSION = mcp.META_VERSION.encode()
+
+
+class HostRouter:
+    """The state machine of the whole bridge. `retry_window` and `request_timeout` in seconds.
+
+    `eras`: what is known of the server from before; `is_fixed`: it is the user's word, and never doubted.
+    `keeps_responses`: what a modern server lets be kept is looked up before it is asked for. `fresh()` gives a text
+    that nobody can guess, `timestamp()` the time of day and the date, in UTC (RFC 3339).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        transport: Transport,
+        retry_window: float,
+        request_timeout: float | None,
+        redact: Callable[[str], str] = str,
+        *,
+        eras: Eras = frozenset(),
+        is_fixed: bool = False,
+        keeps_responses: bool = False,
+        fresh: Callable[[], str],
+        timestamp: Callable[[], str],
+    ) -> None:
+        if transport == "sse":
+            eras, is_fixed = frozenset({LEGACY}), True
+        self._context = context = RouterContext(url, fresh, timestamp)
+        self._upstreams = upstreams = Upstreams(
+            context, transport, retry_window, request_timeout, redact, self._receive, keeps_responses=keeps_responses
+        )
+        self._server = ServerEra(context, upstreams, eras, self._settled, is_fixed=is_fixed)
+        self._hosts = HostUpstreams(upstreams)
+        self._first_contact = FirstContact(
+            url,
+            retry_window,
+            do=context.do,
+            fail=self._never_connected,
+            waits=lambda: self.busy,
+            now=lambda: context.now,
+        )
+        self._undecided = EraQueue()
+        self._beside: Request | None = None
+        self._closed = False
+        self._stamped: dict[RequestId, Request] = {}
+        self._host_name = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for an answer."""
+        return len(self._undecided) > 0 or any(upstream.busy for upstream in self._upstreams)
+
+    @property
+    def host_name(self) -> str:
+        """What the host calls itself; empty before it has."""
+        return self._host_name
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether the host has no answer yet to a request with this id; a subscription has none until it ends."""
+        return self._lane_that_awaits(id_) is not None or self._undecided.awaits(id_)
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
+        context = self._context
+        context.now = now
+        first = self._first_contact
+        if first.is_over:
+            if not self._closed:
+                self._dispatch(event)
+        else:
+            self._dispatch(first.before(event))
+            first.after(event)
+        commands, context.commands = context.commands, []
+        return commands
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, HostMessage):
+            self._host_message(event.message)
+        elif isinstance(event, HostBatch):
+            self._host_batch(event)
+        elif isinstance(event, TimerFired):
+            if event.timer == PROBE_TIMER:
+                self._server.on_silence()
+            elif upstream := self._upstreams.of(event.timer[1]):
+                upstream.on(event)
+        elif isinstance(event, SignInStarted | SignInEnded | SystemResumed | HostClosed):
+            self._on_change(event)
+        elif isinstance(event, SignInShown | Connected | ConnectFailed | ConnectDelayed | NeverConnected):
+            pass  # What the user has to do, and how the first connection goes, is no matter of the machines'.
+        elif upstream := self._upstreams.of(event.exchange):
+            upstream.on(event)
+
+    def _never_connected(self, event: NeverConnected) -> None:
+        self._release(Fault("unreachable", event.message, event.hint))
+        for upstream in self._upstreams:
+            upstream.on(event)
+
+    def _on_change(self, event: SignInStarted | SignInEnded | SystemResumed | HostClosed) -> None:
+        if isinstance(event, HostClosed):
+            self._close()
+        elif not isinstance(event, SystemResumed):
+            self._server.signing_in(isinstance(event, SignInStarted))
+        for upstream in self._upstreams:
+            upstream.on(event)
+        self._closed = isinstance(event, HostClosed)
+
+    def _close(self) -> None:
+        """The run ends: what was held back is said, and what could not be asked is answered."""
+        self._server.close()
+        for upstream, deliver in self._undecided.take_doubted():
+            self._tell(upstream, deliver)
+        for message in self._undecided.take_held():
+            if isinstance(message, Request):
+                self._context.refuse(message, faults.shut_down(self._context.url, ""))
+        for upstream in self._upstreams:
+            upstream.close()
+
+    # -- the host
+
+    def _host_batch(self, event: HostBatch) -> None:
+        """Only a legacy host sends one (MCP 2025-03-26, Batching). A translator gets its members one by one."""
+        upstream = self._hosts.legacy
+        is_held = self._server.is_asked or self._undecided.opening is not None
+        if upstream is not None and not isinstance(upstream, TranslatedUpstream) and not is_held:
+            upstream.on(event)
+            return
+        for line in event.errors:
+            self._context.do(SendToHost(line))
+        for message in event.messages:
+            self._host_message(message)
+
+    def _host_message(self, message: Message) -> None:
+        is_held = self._server.is_asked or self._undecided.opening is not None
+        if is_held and isinstance(message, Notification) and message.method == mcp.CANCELLED:
+            self._cancel(message)
+        elif self._server.is_asked:
+            self._hold(message)
+        elif isinstance(message, Request) and is_modern(message):
+            self._modern_request(message)
+        elif self._undecided.opening is not None and not _is_of_opening(message):
+            self._hold(message, asks=False)
+        elif isinstance(message, Request):
+            self._legacy_request(message)
+        else:
+            self._note(message)
+
+    def _note(self, message: Message) -> None:
+        """An answer, or a notification; a modern host has only `notifications/cancelled` of these."""
+        upstream = self._hosts.legacy
+        if isinstance(message, Response):
+            upstream = next((other for other in self._upstreams if other.asks(message.id)), upstream)
+        elif isinstance(message, Notification):
+            if message.method == mcp.CANCELLED:
+                upstream = self._lane_that_awaits(mcp.cancelled_request(message.params)) or upstream
+            elif message.method == mcp.INITIALIZED:
+                self._hosts.is_initialized = True
+            else:
+                upstream = upstream or self._hosts.modern
+        if upstream is not None:
+            upstream.host(message)
+
+    def _cancel(self, note: Notification) -> None:
+        """While the server is asked: what waits for that is not sent any more, and only a subscription is answered."""
+        id_ = mcp.cancelled_request(note.params)
+        gone = self._undecided.reroute(id_)
+        if not gone and (upstream := self._lane_that_awaits(id_)):
+            upstream.host(note)
+            if id_ == self._undecided.opening:
+                self._opening_is_over()
+        elif not gone:
+            gone = self._undecided.withdraw(id_)
+        for request in gone:
+            if request.method == mcp.LISTEN:
+                self._context.do(SendToHost(writing.listen_ended(request.raw_id).line))
+
+    def _legacy_request(self, request: Request) -> None:
+        if request.method == mcp.INITIALIZE:
+            self._hosts.initialize = request
+            self._hosts.is_initialized = False
+            self._host_name = mcp.client_name(request.params)
+        elif self._hosts.legacy is not None:
+            self._hosts.legacy.host(request)
+            return
+        if not self._server.eras and request is self._hosts.initialize:
+            self._server.take_for_legacy()
+        elif not self._server.eras:
+            self._hold(request)
+            return
+        era = LEGACY if LEGACY in self._server.eras else MODERN
+        upstream = self._hosts.legacy_on(era)
+        if era == LEGACY and self._server.wants_request_meta and request is self._hosts.initialize:
+            self._stamped[request.id] = request
+            self._undecided.opening = None if self._server.is_assumed else request.id
+            request = probing.with_request_meta(request)
+        elif request is self._hosts.initialize:
+            self._stamped.pop(request.id, None)
+        upstream.host(request)
+
+    def _modern_request(self, request: Request) -> None:
+        if self._server.may_be_modern and request.method not in mcp.LIST_METHODS:
+            self._hold(request)
+            return
+        self._host_name = self._host_name or mcp.meta_client_name(request.params)
+        if self._server.may_be_modern:
+            # Run twice, should the server be a legacy one, it does no harm; so it need not wait for the answer.
+            self._beside = request
+            self._hosts.modern_on_modern().host(request)
+            self._server.ask(request)
+        elif MODERN in self._server.eras:
+            self._hosts.modern_on_modern().host(request)
+        elif upstream := self._hosts.clients.upstream_for(request):
+            upstream.host(request)
+        else:
+            fault = Fault("too-many", "Too many different clients ask at the same time.")
+            self._context.refuse(request, fault)
+
+    def _lane_that_awaits(self, id_: RequestId | None) -> Upstream | None:
+        if id_ is None:
+            return None
+        return next((upstream for upstream in self._upstreams if upstream.awaits(id_)), None)
+
+    # -- the server
+
+    def _receive(self, upstream: Upstream, deliver: Deliver) -> None:
+        if self._server.is_in_doubt(upstream, deliver):
+            self._undecided.doubt(upstream, deliver)
+            if not self._server.is_asked:
+                self._go_on(None)
+        else:
+            upstream.pass_on(deliver)
+            if deliver.request is not None and deliver.request.id == self._undecided.opening:
+                self._opening_is_over()
+
+    def _hold(self, message: Message, *, asks: bool = True) -> None:
+        if self._undecided.is_full:
+            if isinstance(message, Request):
+                self._context.refuse(message, faults.too_many(len(self._undecided)))
+            return
+        self._undecided.hold(message)
+        if asks and not self._server.is_asked:
+            self._server.ask(message if isinstance(message, Request) else None)
+
+    def _settled(self, verdict: ProbeResult, asked_by: Request | None, answer: Response | None) -> None:
+        """The server was asked, in the name of `asked_by`, which its answer may serve as well."""
+        if asked_by is not None and answer is not None and MODERN in self._server.eras:
+            if asked_by.method == mcp.INITIALIZE:
+                self._hosts.introduction = answer
+            elif probing.asks_the_same(asked_by) and self._undecided.discard(asked_by):
+                self._context.do(SendToHost(writing.answering(answer, asked_by.raw_id).line))
+        self._go_on(verdict.fault)
+        self._hosts.introduction = None
+
+    def _go_on(self, fault: Fault | None) -> None:
+        """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still.
+
+        An answer that made the verdict doubtful stands, or its request moves to another upstream.
+        """
+        beside, self._beside = self._beside, None
+        moving: list[tuple[Upstream, list[Request]]] = []
+        plain: list[Request] = []
+        for upstream, deliver in self._undecided.take_doubted():
+            if deliver.request is None:
+                self._tell(upstream, deliver)
+            elif self._server.may_be(upstream.era):
+                as_it_came = self._unstamped(deliver.request) if upstream is self._hosts.legacy else deliver.request
+                if as_it_came is deliver.request or fault is not None or not probing.is_request_meta_fault(deliver):
+                    self._tell(upstream, deliver)
+                elif as_it_came.id not in self._undecided.withdrawn:
+                    plain.append(as_it_came)
+            else:
+                moving.append((upstream, upstream.reroute(deliver.request)))
+        # Only now, for a upstream may go as soon as another is needed, and what is to move with it.
+        for upstream, requests in moving:
+            self._move(upstream, requests)
+        for request in plain:
+            self._host_message(request)
+        if beside is not None and not self._server.may_be(MODERN):
+            self._move_unanswered(beside)
+        self._undecided.withdrawn.clear()
+        self._release(fault)
+
+    def _opening_is_over(self) -> None:
+        """The legacy host's `initialize` has its answer, or wants none any more."""
+        self._undecided.opening = None
+        if not self._server.is_asked:
+            self._release(None)
+
+    def _release(self, fault: Fault | None) -> None:
+        """What was held goes on, or ends with `fault` where it is not known how."""
+        self._undecided.opening = None
+        for message in self._undecided.take_held():
+            if fault is None or not isinstance(message, Request) or self._is_placed(message):
+                self._host_message(message)
+            else:
+                self._context.refuse(message, fault)
+
+    def _is_placed(self, request: Request) -> bool:
+        """Whether it is known which upstream a request belongs to."""
+        return bool(self._server.eras) and not (is_modern(request) and self._server.may_be_modern)
+
+    def _move_unanswered(self, request: Request) -> None:
+        """The request that went up beside the question goes where it belongs, if it has no answer yet."""
+        upstream = self._hosts.modern
+        if upstream is not None and upstream.awaits(request.id):
+            upstream.host(writing.cancellation(request.raw_id))
+            self._hosts.retire(upstream, self._server.eras, opens_again=False)
+            self._host_message(request)
+
+    def _move(self, upstream: Upstream, depended: list[Request]) -> None:
+        """The host's requests that a doubted answer was about go where they should have gone."""
+        requests = [self._unstamped(request) for request in depended if request.id not in self._undecided.withdrawn]
+        self._hosts.retire(
+            upstream, self._server.eras, opens_again=any(request.method == mcp.INITIALIZE for request in requests)
+        )
+        for request in requests:
+            self._host_message(request)
+
+    def _unstamped(self, request: Request) -> Request:
+        """The host's own, where `initialize` went up with a stamp."""
+        return self._stamped.pop(request.id, request) if request.method == mcp.INITIALIZE else request
+
+    def _tell(self, upstream: Upstream, deliver: Deliver) -> None:
+        # A translator's requests have ids of its own, and it knows itself which the host took back.
+        if isinstance(upstream, TranslatedUpstream) or deliver.about not in self._undecided.withdrawn:
+            upstream.pass_on(deliver)
+
+
+def _is_of_opening(message: Message) -> bool:
+    """Whether a message of a legacy host's goes up though its `initialize` has no answer yet."""
+    return isinstance(message, Response) or message.method == mcp.INITIALIZE
+
+
+def is_modern(request: Request) -> bool:
+    """Whether a request says which revision it is in, or could not be of an older one."""
+    if _META_VERSION in request.line and mcp.has_request_meta(request.params):
+        return True
+    return request.method in {mcp.DISCOVER, mcp.LISTEN}

@@ -1,0 +1,176 @@
+"""What all parts of a session share: the commands they give, the exchanges under way, who the session is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.protocol import mcp
+from bridge.session.commands import Abandon, CancelTimer, Command, DrainStream, Headers, Report, SetTimer
+from bridge.session.events import (
+    BodyReceived,
+    Event,
+    EventReceived,
+    ExchangeFailed,
+    ResponseFound,
+    ResponseStarted,
+    StreamClosed,
+    TimerKey,
+)
+
+LANE = 10**9
+"""A upstream's numbers, of exchanges and of timers, begin at so many times its own."""
+
+_MAX_DELAY = 30.0
+
+
+class Exchange:
+    """One HTTP request under way, and what to do with what comes of it. Each purpose has a subclass.
+
+    Looking for a kept answer is one too, though it goes nowhere.
+
+    `number` is 0 until it has begun. `generation` is the session it was sent in.
+    """
+
+    number = 0
+    generation = 0
+
+    def on_started(self, event: ResponseStarted) -> None:
+        """Its response began."""
+
+    def on_event(self, event: EventReceived) -> None:
+        """An event came on its response."""
+
+    def on_body(self, event: BodyReceived) -> None:
+        """Its response is whole; the exchange is over."""
+
+    def on_closed(self, event: StreamClosed) -> None:
+        """Its response, which streamed, ended; the exchange is over."""
+
+    def on_failed(self, event: ExchangeFailed) -> None:
+        """It came to nothing; the exchange is over."""
+
+    def on_found(self, event: ResponseFound) -> None:
+        """What is kept was looked through; the exchange is over."""
+
+    def on_not_answered(self, event: ExchangeFailed | ResponseFound) -> None:
+        """It is over without a response."""
+        if isinstance(event, ResponseFound):
+            self.on_found(event)
+        else:
+            self.on_failed(event)
+
+
+class SessionState:
+    """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock.
+
+    `redact` takes secrets out of a text: a server may quote in an error what it was sent. Where several machines run
+    side by side, each has a `upstream` of its own, which shows in the numbers of its exchanges and timers.
+    """
+
+    def __init__(self, url: str, redact: Callable[[str], str] = str, upstream: int = 0) -> None:
+        self.url = url
+        self._upstream = upstream
+        self.redact = redact
+        self.now = 0.0
+        self.commands: list[Command] = []
+        self.exchanges: dict[int, Exchange] = {}
+        self.session_id: bytes | None = None
+        self.version: str | None = None
+        self.generation = 1
+        self.endpoint: str | None = None
+        self._last_exchange = 0
+        self._timers: set[TimerKey] = set()
+
+    def begin(self, exchange: Exchange) -> int:
+        """Enter an exchange and number it."""
+        self._last_exchange += 1
+        exchange.number = self._outer(self._last_exchange)
+        exchange.generation = self.generation
+        self.exchanges[exchange.number] = exchange
+        return exchange.number
+
+    def take(self, event: Event) -> bool:
+        """Hand an event of an exchange to that exchange; False for any other event."""
+        exchange: Exchange | None
+        if isinstance(event, EventReceived):
+            if exchange := self.exchanges.get(event.exchange):
+                exchange.on_event(event)
+        elif isinstance(event, ResponseStarted):
+            if exchange := self.exchanges.get(event.exchange):
+                exchange.on_started(event)
+        elif isinstance(event, BodyReceived):
+            if exchange := self.exchanges.pop(event.exchange, None):
+                exchange.on_body(event)
+        elif isinstance(event, StreamClosed):
+            if exchange := self.exchanges.pop(event.exchange, None):
+                exchange.on_closed(event)
+        elif isinstance(event, ExchangeFailed | ResponseFound):
+            if exchange := self.exchanges.pop(event.exchange, None):
+                exchange.on_not_answered(event)
+        else:
+            return False
+        return True
+
+    def abandon(self, exchange: Exchange | None) -> None:
+        """Stop an exchange, if it is still under way."""
+        if exchange and self.exchanges.pop(exchange.number, None):
+            self.commands.append(Abandon(exchange.number))
+
+    def settle(self, exchange: Exchange | None) -> None:
+        """Expect nothing more of an exchange, if it is still under way."""
+        if exchange and exchange.number in self.exchanges:
+            self.commands.append(DrainStream(exchange.number))
+
+    def was_in_session(self, exchange: Exchange) -> bool:
+        """Whether an exchange carried a session id, as what is sent within a session does."""
+        return self.session_id is not None or exchange.generation != self.generation
+
+    def headers(self, last_event_id: bytes | None = None) -> Headers:
+        """The MCP headers of a request in this session (MCP 2025-06-18, Streamable HTTP)."""
+        headers: list[tuple[bytes, bytes]] = []
+        if self.session_id is not None:
+            headers.append((mcp.SESSION_ID, self.session_id))
+        if self.version is not None:
+            headers.append((mcp.PROTOCOL_VERSION, self.version.encode()))
+        if last_event_id:
+            headers.append((mcp.LAST_EVENT_ID, last_event_id))
+        return tuple(headers)
+
+    def forget_session(self) -> None:
+        """Start a new generation: no session, no version, no endpoint."""
+        self.session_id = None
+        self.version = None
+        self.endpoint = None
+        self.generation += 1
+
+    def set_timer(self, purpose: str, number: int, seconds: float, spread: float = 0.0) -> None:
+        """Ask for a `TimerFired`."""
+        timer = (purpose, self._outer(number))
+        self._timers.add(timer)
+        self.commands.append(SetTimer(timer, seconds, spread))
+
+    def cancel_timer(self, purpose: str, number: int) -> None:
+        """Take it back, if it was asked for."""
+        timer = (purpose, self._outer(number))
+        if timer in self._timers:
+            self._timers.discard(timer)
+            self.commands.append(CancelTimer(timer))
+
+    def timer_fired(self, timer: TimerKey) -> TimerKey | None:
+        """Note that a timer is over, and return it as it was asked for; None where it had been taken back."""
+        if timer not in self._timers:
+            return None
+        self._timers.discard(timer)
+        return (timer[0], timer[1] % LANE)
+
+    def _outer(self, number: int) -> int:
+        return self._upstream * LANE + number
+
+    def report(self, level: str, text: str) -> None:
+        """Tell the log."""
+        self.commands.append(Report(level, text))
+
+
+def back_off(attempt: int, first: float = 0.1, longest: float = _MAX_DELAY) -> float:
+    """Seconds to wait before try `attempt` (1 is the first retry): `first`, doubled each time, up to `longest`."""
+    return float(min(longest, first * 2 ** min(attempt - 1, 16)))

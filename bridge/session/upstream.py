@@ -1,0 +1,244 @@
+"""Machines side by side: one upstream for each, and what stands between it and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from bridge.protocol import jsonrpc
+from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
+from bridge.session import faults
+from bridge.session.commands import CancelTimer, Command, Deliver, Report, SendToHost, SetTimer
+from bridge.session.events import Event, HostClosed, HostMessage, TimerFired
+from bridge.session.faults import Fault
+from bridge.session.session_state import LANE
+from bridge.translate.translator import Translator, TranslatorRefusal
+
+_TRANSLATOR = "era/"
+
+
+class Machine(Protocol):
+    """A server as a host of its own era sees it: `Session` or `Stateless`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is waited for."""
+
+    @property
+    def restorable(self) -> list[Request]:
+        """Requests of the host's whose effect lasts (the log level, subscriptions), to be had again elsewhere."""
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether a request with this id has no answer yet."""
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take an event at time `now` and return what to do, in order."""
+
+
+class RouterContext:
+    """What all upstreams share: the time of the event being handled, in seconds, and the commands it leads to.
+
+    `fresh()` gives a text that nobody can guess, `timestamp()` the time of day and the date.
+    """
+
+    def __init__(self, url: str, fresh: Callable[[], str], timestamp: Callable[[], str]) -> None:
+        self.url = url
+        self.fresh = fresh
+        self.timestamp = timestamp
+        self.now = 0.0
+        self.commands: list[Command] = []
+
+    def do(self, command: Command) -> None:
+        """Have something done."""
+        self.commands.append(command)
+
+    def refuse(self, request: Request, fault: Fault) -> None:
+        """Answer a request of the host's with an error of the bridge's own."""
+        level = "debug" if fault.kind == faults.SHUTDOWN else "warning"
+        self.do(Report(level, faults.unanswered(request, fault)))
+        self.do(SendToHost(fault.error_line(request.raw_id, self.url), is_own=True))
+
+
+class Upstream:
+    """One machine, of the server's `era`. `receive(upstream, deliver)` takes what it has for its host."""
+
+    def __init__(
+        self,
+        number: int,
+        era: str,
+        context: RouterContext,
+        machine: Machine,
+        receive: Callable[[Upstream, Deliver], None],
+    ) -> None:
+        self.number = number
+        self.era = era
+        self._context = context
+        self._machine = machine
+        self._receive = receive
+        self._is_over = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for an answer that comes through here."""
+        return self._machine.busy
+
+    @property
+    def restorable(self) -> list[Request]:
+        """See `Machine`."""
+        return self._machine.restorable
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether the host waits here for the answer to this request."""
+        return self._machine.awaits(id_)
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether this upstream itself asked the host something with this id, and has no answer."""
+        return False
+
+    def host(self, message: Message) -> None:
+        """The host sent a message that belongs here."""
+        self.on(HostMessage(message))
+
+    def on(self, event: Event) -> None:
+        """Anything happened that the machine has to know."""
+        commands = self._context.commands
+        for command in self._machine.handle(event, self._context.now):
+            if isinstance(command, Deliver):
+                self._receive(self, command)
+            elif not self._is_over:
+                commands.append(command)
+
+    def pass_on(self, deliver: Deliver) -> None:
+        """Tell the host what the machine has for it."""
+        self._context.do(SendToHost(deliver.line, is_own=deliver.fault is not None))
+
+    def reroute(self, request: Request) -> list[Request]:
+        """The host's requests that depended on `request`, which was answered with nothing the host shall see."""
+        return [request]
+
+    def close(self) -> None:
+        """The run ends: what the machine does not know of is answered."""
+
+    def dismiss(self) -> None:
+        """Tell whoever still waits that the bridge shuts down, and do no more.
+
+        That may come about by what the machine has just delivered; what else it wanted is no more wanted then.
+        """
+        self.close()
+        self.on(HostClosed())
+        self._is_over = True
+
+    def give_up(self) -> None:
+        """Let go of whatever is under way; nothing it has to say is of interest."""
+        commands = self._machine.handle(HostClosed(), self._context.now)
+        self._context.commands.extend(command for command in commands if not isinstance(command, Deliver | Report))
+
+
+T = TypeVar("T", bound=Translator)
+
+
+class TranslatedUpstream(Upstream, Generic[T]):
+    """A machine with a translator before it, to which this upstream is the port."""
+
+    def __init__(
+        self,
+        number: int,
+        era: str,
+        context: RouterContext,
+        machine: Machine,
+        receive: Callable[[Upstream, Deliver], None],
+        make: Callable[[TranslatedUpstream[T]], T],
+    ) -> None:
+        super().__init__(number, era, context, machine, receive)
+        self._timers: set[tuple[str, int]] = set()
+        self._passes_fault = False
+        self.translator: T = make(self)
+
+    @property
+    def busy(self) -> bool:
+        """See `Upstream`."""
+        return super().busy or self.translator.is_waiting
+
+    def awaits(self, id_: RequestId) -> bool:
+        """See `Upstream`."""
+        return self.translator.awaits(id_)
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """See `Upstream`."""
+        return self.translator.asks(id_)
+
+    def host(self, message: Message) -> None:
+        """See `Upstream`."""
+        self.translator.from_host(message)
+
+    def on(self, event: Event) -> None:
+        """See `Upstream`."""
+        if isinstance(event, TimerFired) and event.timer[0].startswith(_TRANSLATOR):
+            if event.timer in self._timers:
+                self._timers.discard(event.timer)
+                purpose, number = event.timer
+                self.translator.on_timer(purpose.removeprefix(_TRANSLATOR), number % LANE)
+        else:
+            super().on(event)
+
+    def pass_on(self, deliver: Deliver) -> None:
+        """See `Upstream`."""
+        self._passes_fault = deliver.fault is not None
+        self.translator.from_server(deliver.message or jsonrpc.parse(deliver.line), deliver.about)
+        self._passes_fault = False
+
+    def reroute(self, request: Request) -> list[Request]:
+        """See `Upstream`."""
+        return self.translator.reroute(request.id)
+
+    def close(self) -> None:
+        """See `Upstream`."""
+        self.translator.close()
+
+    # -- the translator's outlet
+
+    @property
+    def now(self) -> float:
+        """See `TranslatorPort`."""
+        return self._context.now
+
+    def up(self, message: Message) -> None:
+        """See `TranslatorPort`."""
+        super().on(HostMessage(message))
+
+    def down(self, line: Octets) -> None:
+        """See `TranslatorPort`."""
+        self._context.do(SendToHost(line, is_own=self._passes_fault))
+
+    def refuse(self, request: Request, refusal: TranslatorRefusal) -> None:
+        """See `TranslatorPort`."""
+        named = {"source": "mcp-remote-bridge", "kind": refusal.kind, "url": self._context.url}
+        self.down(jsonrpc.error_line(request.raw_id, refusal.code, refusal.message, refusal.data | named))
+
+    def wait(self, purpose: str, number: int, seconds: float) -> None:
+        """See `TranslatorPort`."""
+        timer = self._timer(purpose, number)
+        self._timers.add(timer)
+        self._context.do(SetTimer(timer, seconds))
+
+    def stop_waiting(self, purpose: str, number: int) -> None:
+        """See `TranslatorPort`."""
+        timer = self._timer(purpose, number)
+        if timer in self._timers:
+            self._timers.discard(timer)
+            self._context.do(CancelTimer(timer))
+
+    def timestamp(self) -> str:
+        """See `TranslatorPort`."""
+        return self._context.timestamp()
+
+    def fresh(self) -> str:
+        """See `TranslatorPort`."""
+        return self._context.fresh()
+
+    def report(self, level: str, text: str) -> None:
+        """See `TranslatorPort`."""
+        self._context.do(Report(level, text))
+
+    def _timer(self, purpose: str, number: int) -> tuple[str, int]:
+        return (_TRANSLATOR + purpose, self.number * LANE + number)

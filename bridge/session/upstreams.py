@@ -1,0 +1,153 @@
+"""The upstreams there are: who gets which number, and when one may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bridge.session.commands import Deliver
+from bridge.session.probing import LEGACY, MODERN
+from bridge.session.session import Session, Transport
+from bridge.session.session_state import LANE
+from bridge.session.upstream import Machine, RouterContext, T, TranslatedUpstream, Upstream
+
+if TYPE_CHECKING:
+    from bridge.session.response_cache import ResponseCache
+
+_MAX_LANES = 16
+_SPARE = 2
+"""Upstreams kept free for the probe and for the host's other era."""
+
+
+class Upstreams:
+    """Makes them. `receive(upstream, deliver)` takes what a machine has for its host.
+
+    `retry_window` and `request_timeout` in seconds. `keeps_responses`: modern servers' answers are kept. The machines and
+    translators of one era are imported when the first is made: most runs need only one.
+    """
+
+    def __init__(
+        self,
+        context: RouterContext,
+        transport: Transport,
+        retry_window: float,
+        request_timeout: float | None,
+        redact: Callable[[str], str],
+        receive: Callable[[Upstream, Deliver], None],
+        *,
+        keeps_responses: bool = False,
+    ) -> None:
+        self._context = context
+        self._keeps_responses = keeps_responses
+        self._cache: ResponseCache | None = None
+        self._transport = transport
+        self._retry_window = retry_window
+        self._request_timeout = request_timeout
+        self._redact = redact
+        self._receive = receive
+        self._by_number: dict[int, Upstream] = {}
+        self._retired: list[Upstream] = []
+        self._last_number = 0
+
+    def __iter__(self) -> Iterator[Upstream]:
+        return iter(list(self._by_number.values()))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would leave too few for other purposes."""
+        return len(self._by_number) + _SPARE >= _MAX_LANES
+
+    @property
+    def server_name(self) -> str:
+        """What to call a server that does not say its name."""
+        return urlsplit(self._context.url).hostname or self._context.url
+
+    def of(self, number: int) -> Upstream | None:
+        """The upstream that an exchange or a timer of this number belongs to."""
+        return self._by_number.get(number // LANE)
+
+    def native(self, era: str) -> Upstream:
+        """One that serves a host of the same era."""
+        number = self._new_number()
+        return self._enter(Upstream(number, era, self._context, self._machine(era, number), self._receive))
+
+    def probing(self, receive: Callable[[Upstream, Deliver], None]) -> Upstream:
+        """One for the bridge's own question to a server; `receive(upstream, deliver)` takes the answer."""
+        number = self._new_number()
+        return self._enter(Upstream(number, MODERN, self._context, self._stateless(number, is_own=True), receive))
+
+    def taking_over(self, session: Callable[[Session], None]) -> Upstream:
+        """One for a legacy host that opened elsewhere; `session` prepares its session."""
+        number = self._new_number()
+        machine = self._session(number)
+        session(machine)
+        return self._enter(Upstream(number, LEGACY, self._context, machine, self._receive))
+
+    def translated(self, era: str, make: Callable[[TranslatedUpstream[T]], T]) -> TranslatedUpstream[T]:
+        """One that serves a host of the other era."""
+        number = self._new_number()
+        machine = self._session(number, listens_first=True) if era == LEGACY else self._stateless(number)
+        upstream = TranslatedUpstream(number, era, self._context, machine, self._receive, make)
+        self._enter(upstream)
+        return upstream
+
+    def drop(self, upstream: Upstream) -> None:
+        """Forget a upstream that has said all it has to say."""
+        self._by_number.pop(upstream.number, None)
+
+    def dismiss(self, upstream: Upstream) -> None:
+        """End a upstream; whoever still waits there is told that the bridge shuts down."""
+        upstream.dismiss()
+        self.drop(upstream)
+
+    def retire(self, upstream: Upstream) -> None:
+        """Use a upstream no more; it stays while it has answers to give, and there is room."""
+        if upstream not in self._retired:
+            self._retired.append(upstream)
+
+    def _new_number(self) -> int:
+        """A number that no upstream had: what is still under way for an old one must not be taken for a new one's."""
+        idle = [upstream for upstream in self._retired if not upstream.busy]
+        crowded = self._retired if len(self._by_number) >= _MAX_LANES else []
+        for upstream in idle or crowded[:1]:
+            self._retired.remove(upstream)
+            self.dismiss(upstream)
+        self._last_number += 1
+        return self._last_number
+
+    def _enter(self, upstream: Upstream) -> Upstream:
+        self._by_number[upstream.number] = upstream
+        return upstream
+
+    def _machine(self, era: str, number: int) -> Machine:
+        return self._session(number) if era == LEGACY else self._stateless(number)
+
+    def _stateless(self, number: int, *, is_own: bool = False) -> Machine:
+        from bridge.session.stateless import Stateless
+
+        if self._keeps_responses and self._cache is None:
+            from bridge.session.response_cache import ResponseCache
+
+            self._cache = ResponseCache()
+        return Stateless(
+            self._context.url,
+            self._retry_window,
+            self._request_timeout,
+            self._redact,
+            number,
+            is_own=is_own,
+            cache=self._cache,
+        )
+
+    def _session(self, number: int, *, listens_first: bool = False) -> Session:
+        context = self._context
+        return Session(
+            context.url,
+            self._transport,
+            self._retry_window,
+            self._request_timeout,
+            self._redact,
+            number,
+            listens_first=listens_first,
+        )

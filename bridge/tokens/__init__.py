@@ -1,0 +1,1 @@
+"""The access token in use, and the login process that obtains one."""

@@ -1,0 +1,83 @@
+"""A redirect URL that a person copied from a browser, given to the login on this machine that it is the answer to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from bridge.errors import BridgeError
+from bridge.login.channel import Channel, ChannelLost
+from bridge.oauth.errors import SignInError
+from bridge.oauth.pasted_callback import query_of_pasted
+from bridge.store.paths import platform_places
+from bridge.tokens.login_files import LoginFiles, Notice
+from bridge.tokens.logins import reach
+
+_OUTCOME_SECONDS = 90.0
+
+
+class CallbackTaken(NamedTuple):
+    """The login that took it: to which server, in which profile."""
+
+    server: str
+    profile: str
+
+
+async def hand_over(text: str, files: LoginFiles | None = None, seconds: float = _OUTCOME_SECONDS) -> CallbackTaken:
+    """Give the URL, or its query, to each login under way until one takes it, and wait for how that ends.
+
+    Each compares the `state` with its own (RFC 6749 10.12). Raises `UsageError` for what is no redirect URL, and
+    `SignInError` where no login takes it or the sign-in fails.
+    """
+    query = query_of_pasted(text)
+    problems = []
+    for notice in (files or LoginFiles(platform_places())).notices():
+        channel = await reach(notice)
+        if channel is None:
+            continue
+        try:
+            problem = await channel.say("callback", query)
+            if not problem:
+                await _end_of(channel, notice, seconds)
+                return CallbackTaken(notice.server, notice.profile)
+            problems.append((notice, problem))
+        except ChannelLost as lost:
+            problems.append((notice, lost.message))
+        finally:
+            await channel.close()
+    raise _not_taken(problems)
+
+
+async def _end_of(channel: Channel, notice: Notice, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            while not (login_status := await channel.login_status()).is_last:
+                pass
+    except TimeoutError:
+        raise SignInError(
+            f"The sign-in to {notice.server} accepted the URL, but has not ended after {seconds:g} seconds.",
+            hint="mcp-remote-bridge status shows how it stands.",
+        ) from None
+    except ChannelLost:
+        raise SignInError(
+            f"The sign-in to {notice.server} accepted the URL, but its process ended without a result.",
+            hint="mcp-remote-bridge status shows whether it went through.",
+        ) from None
+    if login_status.failure:
+        raise SignInError(login_status.message, hint=login_status.hint)
+
+
+def _not_taken(problems: list[tuple[Notice, str]]) -> BridgeError:
+    if not problems:
+        return SignInError(
+            "No sign-in is under way on this machine, so this URL cannot be used.",
+            hint="It is valid only for the sign-in it came from. To start one, run: mcp-remote-bridge login URL",
+        )
+    if len(problems) == 1:
+        notice, problem = problems[0]
+        return SignInError(f"The sign-in to {notice.server} did not accept the URL: {problem}")
+    servers = ", ".join(notice.server for notice, _ in problems)
+    return SignInError(
+        f"None of the sign-ins under way accepted the URL ({servers}).",
+        hint="It may belong to one that is over. Open the link of the one you mean, and copy the address it ends at.",
+    )

@@ -1,0 +1,153 @@
+"""What signing in and refreshing are made of, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bridge.config import Settings, ascii_url
+from bridge.errors import BridgeError
+from bridge.inventory.server_names import login_command
+from bridge.login.address_guard import AddressGuard
+from bridge.login.auth_http import AuthHttpClient, ProxyAddress
+from bridge.login.failures import SERVER
+from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
+from bridge.oauth.errors import Unreachable
+from bridge.process.redact import Redactor
+from bridge.protocol import mcp
+from bridge.protocol.headers import request_headers
+from bridge.protocol.hosts import product_name
+from bridge.remote.lookups import Lookups
+from bridge.remote.proxy import proxy_for, unused_proxy
+from bridge.session.probing import probe
+from bridge.store.paths import platform_places
+from bridge.store.secret_store import SecretStore
+from bridge.tokens.issuers_file import issuers_file
+from bridge.tokens.login_order import Order
+
+if TYPE_CHECKING:
+    from bridge.login.prompt import Prompt
+    from bridge.login.sign_in import SignInFlow
+    from bridge.login.sign_in_reason import SignInReason
+
+_CHALLENGE_SECONDS = 10.0
+
+_logger = logging.getLogger("bridge.login")
+
+
+def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | None = None) -> AuthHttpClient:
+    """The wire to authorization servers. Asks nobody yet.
+
+    `refused_at` and `kept` say where the MCP server was reached, see `AddressGuard`.
+    """
+    lookups = Lookups(seconds=settings.connect_timeout)
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return [address[4][0] for address in await lookups.addresses(host, port)]
+
+    guard = AddressGuard(
+        settings.url,
+        resolve=resolve,
+        is_proxied=lambda url: _proxy_address(url) is not None,
+        allow_private=settings.sign_in.allow_private,
+        refused_at=refused_at,
+        kept=kept,
+    )
+    return AuthHttpClient(
+        guard,
+        tls=lambda own_origin: _tls(settings, own_origin),
+        proxy_for=_proxy_address,
+        connect_timeout=settings.connect_timeout,
+        unused_proxy=lambda url: unused_proxy(url, os.environ),
+    )
+
+
+def sign_in_flow(
+    settings: Settings, web: AuthHttpClient, store: SecretStore, person: Prompt, add_secret: Callable[[str], None]
+) -> SignInFlow:
+    """The flow that asks `person`; `add_secret` takes each secret before it is used."""
+    from bridge.login.sign_in import SignInFlow
+
+    issuers = issuers_file(settings, platform_places())
+    return SignInFlow(settings.url, settings.sign_in, web, store, issuers=issuers, person=person, add_secret=add_secret)
+
+
+async def ask_of(order: Order, web: AuthHttpClient) -> SignInReason:
+    """Why there is a sign-in. Where no request was refused yet, the server is asked for its challenge.
+
+    Raises `Unreachable` where there is no connection to the server.
+    """
+    from bridge.login.sign_in_reason import SignInReason
+
+    refusal = order.refusal
+    is_open = False
+    if refusal is not None:
+        status, challenges = refusal.status, refusal.challenges
+    else:
+        status, challenges, is_open = await _asked(order.settings, web)
+    challenge = bearer_challenge(parse_challenges(challenges))
+    return SignInReason(
+        resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
+        challenged=scopes_of(challenge) if challenge else (),
+        previous=order.previous,
+        widens=refusal is not None and refusal.lacks is not None,
+        said=refusal.said if refusal is not None else "",
+        status=status,
+        is_open=is_open,
+        back="the terminal" if refusal is None else product_name(order.host_name),
+        again=_again(order),
+    )
+
+
+def _again(order: Order) -> str:
+    """How to sign in once more, for the page of a sign-in that failed."""
+    settings = order.settings
+    command = Redactor()(login_command(settings))
+    host = product_name(order.host_name)
+    if order.refusal is None or settings.sign_in.answer_within is None or not host:
+        return f"To try again, run this in a terminal: {command}"
+    return f"To try again, call the tool sign_in in {host}, or run this in a terminal: {command}"
+
+
+async def _asked(settings: Settings, web: AuthHttpClient) -> tuple[int, tuple[str, ...], bool]:
+    """What the server answers to a request without a token: status, challenges, and whether it is an answer of MCP.
+
+    Opens no session.
+    """
+    question = probe(b"0", None)
+    headers = {
+        name.decode(): value.decode()
+        for name, value in request_headers(mcp.MODERN_VERSIONS[0], question.method, question.params) or ()
+    }
+    headers |= {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    try:
+        async with asyncio.timeout(_CHALLENGE_SECONDS):
+            reply = await web.post(ascii_url(settings.url), SERVER, bytes(question.line), headers)
+    except Unreachable:
+        raise  # Its metadata is on the same server.
+    except (BridgeError, TimeoutError) as problem:
+        _logger.info("%s gave no answer to a first request without a token: %s", settings.url, problem)
+        return 401, (), False  # Why not will show: the same server is asked for its metadata next.
+    # As JSON or as an event of a stream.
+    is_open = reply.status not in {401, 403} and b'"jsonrpc"' in reply.body
+    return reply.status, reply.challenges, is_open
+
+
+def _tls(settings: Settings, own_origin: bool) -> ssl.SSLContext:
+    from bridge.remote.tls import ssl_context
+
+    if not own_origin:
+        # The user's certificate is for the MCP server, and tells others who he is.
+        settings = msgspec.structs.replace(settings, client_cert=None, client_cert_key=None)
+    return ssl_context(settings)
+
+
+def _proxy_address(url: str) -> ProxyAddress | None:
+    proxy = proxy_for(url, os.environ)
+    return None if proxy is None else (proxy.url, proxy.auth)

@@ -1,0 +1,341 @@
+"""Refreshing, and having a person sign in, put together when the first of them is needed: most starts need neither."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from bridge.config import Settings, parse_seconds
+from bridge.errors import BridgeError
+from bridge.oauth.errors import SignInError
+from bridge.oauth.prompt_backoff import PAUSE, PromptHeldBack, PromptHistory, held_back
+from bridge.oauth.record import Record, decode
+from bridge.process.log import FORWARDED
+from bridge.protocol.sanitize import address, with_words
+from bridge.remote.credentials import AuthRefusal
+from bridge.session.events import SignInShown
+from bridge.tokens.authorization import TokenObtained
+
+if TYPE_CHECKING:
+    from bridge.login.auth_http import AuthHttpClient
+    from bridge.login.channel_messages import LoginStatus
+    from bridge.oauth.challenge import Challenge
+    from bridge.tokens.logins import Joined, Logins
+
+_TRIES = 3
+
+_BESIDES_THE_PERSON = 240.0
+
+PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
+
+_logger = logging.getLogger("bridge.authorization")
+_login_logger = logging.getLogger(FORWARDED)
+
+
+class TokenRenewer:
+    """`Renewal` with a person and the network.
+
+    `since` is when this run began (Unix seconds), `host_name` names the program that the person works with, `announce`
+    shows the user the URL to open, in words, a URL and the warnings about it; `show` tells the session of it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        since: float,
+        add_secret: Callable[[str], None],
+        announce: Callable[[str, str, tuple[str, ...]], None],
+        show: Callable[[SignInShown], None],
+        host_name: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._since = since
+        self._add_secret = add_secret
+        self._announce = announce
+        self._show = show
+        self._host_name = host_name
+        self._webs: dict[str, AuthHttpClient] = {}
+        self._kept_logins: Logins | None = None
+        self._joined: Joined | None = None
+        self._announced = ""
+        self._warned = ""
+        self._is_wished = False
+        self._unkept = PromptHistory()
+        self._shown: SignInShown | None = None
+
+    async def refresh(self, record: Record) -> Record:
+        """The record with new tokens."""
+        web = await self._web(record.reach)
+        from bridge.login.token_endpoint import TokenEndpoint
+        from bridge.store.paths import platform_places
+        from bridge.tokens.issuers_file import check_issuer_of
+
+        await check_issuer_of(record, self._settings, platform_places())
+        asking = record
+        if record.client.kind == "static":
+            # The user's secret stays where he keeps it, and may have changed there.
+            own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
+            asking = msgspec.structs.replace(record, client=own)
+        tokens = await TokenEndpoint(web, self._add_secret).refresh(asking)
+        return record.with_tokens(tokens, time.time())
+
+    # -- signing in
+
+    async def sign_in(
+        self,
+        refusal: AuthRefusal,
+        previous: Record | None,
+        *,
+        is_wished: bool,
+        is_needed: Callable[[], Awaitable[bool]],
+    ) -> TokenObtained | None:
+        """Wait for a person to sign in, in the login that is under way or a new one."""
+        from bridge.login.channel import ChannelLost
+        from bridge.tokens.login_order import make_order
+
+        order = make_order(self._settings, refusal, previous, self._host_name())
+        self._is_wished = is_wished
+
+        async def may_start() -> bool:
+            if not await is_needed():
+                return False
+            if not self._is_wished:
+                self._check_tabs()
+            return True
+
+        logins = self._logins()
+        for _ in range(_TRIES):
+            try:
+                joined = await logins.join_or_start(order, may_start)
+                return await self._follow(joined, refusal) if joined is not None else None
+            except ChannelLost:
+                # It was killed. What it had kept is found in the store; else another one may be begun.
+                _logger.info("the sign-in process for %s ended without an outcome", self._settings.url)
+        raise SignInError(
+            f"The sign-in process for {self._settings.url} was ended more than once before it could finish.",
+            hint="Something ends it, such as a security program; --log-file FILE shows how far it gets.",
+        )
+
+    async def open_browser(self) -> None:
+        """The user asks for it: open a browser for the sign-in that is under way. Raises nothing.
+
+        Where none is opened, what the user has to do is told once more: the answer may wait for it.
+        """
+        from bridge.login.channel import ChannelLost
+
+        self._is_wished = True  # Where there is none yet, it is begun with this.
+        if self._joined is None:
+            return
+        try:
+            if not self._settings.sign_in.no_browser and not await self._joined.channel.say("open"):
+                return
+        except ChannelLost:
+            _logger.debug("the sign-in is over")
+        else:
+            if self._shown is not None:
+                self._show(self._shown)
+
+    async def _follow(self, joined: Joined, refusal: AuthRefusal) -> TokenObtained:
+        """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
+        self._joined = joined
+        self._shown = None
+        # Beside the wait: one that is at its end has news, and no answer any more.
+        opening = asyncio.create_task(self.open_browser()) if self._is_wished else None
+        own = self._settings.sign_in
+        try:
+            async with asyncio.timeout(2 * own.login_timeout + _BESIDES_THE_PERSON):
+                return await self._wait(joined, widens=refusal.lacks is not None)
+        except TimeoutError:
+            raise SignInError(
+                f"The sign-in process {joined.pid or ''} for {self._settings.url} did not finish.".replace("  ", " "),
+                hint="End that process, then sign in again.",
+            ) from None
+        finally:
+            self._joined = None
+            if opening is not None:
+                opening.cancel()
+            await joined.channel.close()
+
+    async def _wait(self, joined: Joined, *, widens: bool) -> TokenObtained:
+        began = time.time()
+        heard = 0
+        while True:
+            login_status = await joined.channel.login_status()
+            heard = self._pass_on(login_status, heard)
+            if login_status.is_last and login_status.tab == "opened" and self._history().ended_at < began:
+                # The disk takes no history, so this run keeps one for itself.
+                self._unkept = self._unkept.tab_opened(began).ended(login_status.failure or "done", time.time())
+            if login_status.url:
+                self._tell(joined, login_status)
+            if login_status.phase == "done":
+                if (record := decode(bytes(login_status.record))) is None:
+                    raise SignInError("The sign-in returned tokens that cannot be read.", hint="Sign in again.")
+                return self._brought(record, is_kept=login_status.is_kept)
+            if login_status.phase == "failed":
+                raise SignInError(login_status.message, hint=login_status.hint)
+            if widens and login_status.tab == "unopened" and not self._is_wished:
+                # All else goes on meanwhile: this one request does not wait for what nobody may see.
+                raise SignInError(
+                    f"{self._settings.url} wants more scopes for this request, and no browser could be opened.",
+                    hint=f"Run this in a terminal, then try again: {_login_command(self._settings)}",
+                )
+
+    def _brought(self, record: Record, *, is_kept: bool) -> TokenObtained:
+        if is_kept and self._settings.sign_in.token_store == "memory":  # noqa: S105 - a place
+            # The login was begun by a copy that has a store. What is in there is for those that share it to spend.
+            return TokenObtained(msgspec.structs.replace(record, refresh_token=""), is_kept=False)
+        return TokenObtained(record, is_kept)
+
+    def _pass_on(self, login_status: LoginStatus, heard: int) -> int:
+        """Log what the login process logged since."""
+        for level, text in login_status.log_since(heard):
+            _login_logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
+        return login_status.logged
+
+    def _tell(self, joined: Joined, login_status: LoginStatus) -> None:
+        for state in parse_qs(urlsplit(login_status.url).query).get("state", []):
+            self._add_secret(state)
+        if login_status.url != self._announced:
+            self._announced = login_status.url
+            words = "Sign in at:"
+            if joined.was_under_way:
+                words = f"A sign-in is already under way (process {joined.pid}). Sign in at:"
+            if login_status.user_code:
+                words = f"{words.removesuffix(' at:')} with the code {login_status.user_code} at:"
+            self._announce(words, login_status.url, login_status.warnings)
+        if login_status.tab == "unopened" and login_status.message not in {"", self._warned}:
+            self._warned = login_status.message  # It is in all news from now on.
+            _logger.warning("%s", login_status.message)
+        is_open = login_status.tab != "unopened"
+        self._shown = SignInShown(
+            login_status.url,
+            login_status.user_code,
+            is_open=is_open,
+            ends_in=login_status.ends_at - time.time(),
+            warnings=login_status.warnings,
+        )
+        self._show(self._shown)
+
+    def _check_tabs(self) -> None:
+        """Raise `SignInError` where no browser may be opened before the user asks for it."""
+        pause = parse_seconds(os.environ.get(PAUSE_VARIABLE) or f"{PAUSE:g}", PAUSE_VARIABLE, zero_is_none=True) or 0.0
+        now = time.time()
+        if held := held_back(self._history(), now=now, since=self._since, pause=pause):
+            raise SignInError(_why_held_back(held, self._settings.url, now), hint=_how_to_sign_in(self._settings))
+
+    def _history(self) -> PromptHistory:
+        from bridge.tokens.login_order import login_key
+
+        kept = self._logins().files.history(login_key(self._settings))
+        return max(kept, self._unkept, key=lambda history: max(history.ended_at, history.logged_out_at))
+
+    # -- what is asked of a token that does not help
+
+    def still_refused(self, refusal: AuthRefusal, record: Record | None, now: float) -> BridgeError:
+        """Say why a token that was just given does not help, as far as it can be seen."""
+        from bridge.oauth import scopes
+        from bridge.oauth.claims import describe_claims
+
+        challenge = _challenge(refusal)
+        heard = (challenge.parameters.get("error_description", "") if challenge else "") or refusal.said
+        if refusal.lacks is not None:
+            lacking: tuple[str, ...] = ()
+            if record is not None:
+                lacking = scopes.missing(refusal.lacks, record.scope, record.asked)
+            named = scopes.named(lacking or refusal.lacks) or "one it does not name"
+            granted = scopes.split((record.scope if record.scope is not None else record.asked) if record else "")
+            what = (
+                f"{refusal.url} answered 403 insufficient_scope: the scope {named} was requested and not granted "
+                f"(granted: {scopes.named(granted) or 'none'})"
+            )
+            return SignInError(
+                with_words(what, heard),
+                hint="Your account may not be allowed this scope; ask the server's operator.",
+            )
+        self._note_refused_token(now)
+        token = (record.access_token if record else "") or ""
+        claims = describe_claims(token, now) if token else ""
+        of_token = f" Of the token, {claims}." if claims else ""
+        issuer = address(record.issuer) if record else "its authorization server"
+        return SignInError(
+            with_words(f"{refusal.url} answered {refusal.status} to the token that {issuer} has just issued", heard)
+            + of_token,
+            hint="The server does not accept tokens of its own authorization server: compare audience and issuer. "
+            "Some providers need --resource URL or --use-id-token.",
+        )
+
+    def _note_refused_token(self, now: float) -> None:
+        """Keep that the last sign-in was of no use: the next copy must not open the same tab at once."""
+        from bridge.tokens.login_order import login_key
+
+        history = self._history()
+        if history.outcome == "done":
+            self._unkept = history.ended("failed", now)
+            self._logins().files.put_history(login_key(self._settings), self._unkept)
+
+    # -- the parts
+
+    def _logins(self) -> Logins:
+        if self._kept_logins is None:
+            from bridge.store.paths import platform_places
+            from bridge.tokens.login_order import login_key
+            from bridge.tokens.logins import Logins
+
+            self._kept_logins = Logins(
+                login_key(self._settings), platform_places(), lambda text: _logger.warning("%s", text)
+            )
+        return self._kept_logins
+
+    async def _web(self, reach: str) -> AuthHttpClient:
+        """The wire for a record that says so of the server's reach."""
+        if reach not in self._webs:
+            # Its import takes long enough to hold up messages.
+            await asyncio.to_thread(importlib.import_module, "httpx")
+            from bridge.tokens.sign_in_setup import open_web
+
+            self._webs = {reach: open_web(self._settings, kept=reach)}
+        return self._webs[reach]
+
+
+def _challenge(refusal: AuthRefusal) -> Challenge | None:
+    from bridge.oauth.challenge import bearer_challenge, parse_challenges
+
+    return bearer_challenge(parse_challenges(refusal.challenges))
+
+
+_HELD_BACK = {
+    "refused": "the last sign-in was refused",
+    "timed-out": "the last sign-in was not finished in time",
+    "": "the last sign-in was interrupted",
+}
+
+
+def _why_held_back(held: PromptHeldBack, url: str, now: float) -> str:
+    """In words for the user."""
+    if held.until == float("inf"):
+        return f"You signed out of {url}, so the bridge opens no browser by itself."
+    why = _HELD_BACK.get(held.outcome, "the last sign-in failed")
+    seconds = f"{held.until - now:.0f} s"
+    return f"{url} needs you to sign in, but {why}, so the bridge opens no browser by itself for another {seconds}."
+
+
+def _how_to_sign_in(settings: Settings) -> str:
+    if settings.sign_in.answer_within is None:
+        return f"To sign in, run: {_login_command(settings)}"
+    return f"Call the tool sign_in where the host shows it, or run: {_login_command(settings)}"
+
+
+def _login_command(settings: Settings) -> str:
+    """What to type in a terminal for the very same sign-in: some options make it another."""
+    from bridge.inventory.server_names import login_command
+
+    return login_command(settings)

@@ -1,0 +1,319 @@
+"""A modern host on a legacy server (MCP 2026-07-28, Versioning, and what 2025-11-25 has in its place).
+
+| the host | becomes | part |
+|---|---|---|
+| its first request | `initialize`, `notifications/initialized` | `legacy_server` |
+| `server/discover` | answered from what `initialize` brought | `legacy_server` |
+| what each request says of itself | taken out of it; `logging/setLevel` | `request_meta`, `log_level` |
+| `subscriptions/listen` | `resources/subscribe`; served here | `subscriptions`, `resource_subscriptions` |
+| a retry with answers | those answers, to the server's own requests | `input_required` |
+| a call of a tool that wants to be a task | `tools/call`, then `tasks/result` | `tool_tasks` |
+
+| the server | becomes | part |
+|---|---|---|
+| a result, an error | one that is valid for the host | `results` |
+| a request of its own | `input_required` | `input_requests`, `input_required` |
+| progress, log messages | the same, for the request that waits for them | `calls` |
+| changes | the same, once for each listen that wants them | `subscriptions` |
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from msgspec import Raw
+
+from bridge.errors import INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
+from bridge.protocol import mcp, writing
+from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
+from bridge.protocol.writing import Json, Members, members
+from bridge.translate import request_meta
+from bridge.translate.downgrade import input_requests, log_level, results, tool_tasks
+from bridge.translate.downgrade.calls import ForwardedCall, ForwardedCalls
+from bridge.translate.downgrade.input_required import TIMER, InputRound, InputRounds
+from bridge.translate.downgrade.legacy_server import LegacyServer
+from bridge.translate.downgrade.log_level import LogLevel
+from bridge.translate.downgrade.subscriptions import CHANGES, ListenSubscriptions
+from bridge.translate.downgrade.tool_tasks import TASKS_RESULT, ToolTasks
+from bridge.translate.pending import PendingRequests
+from bridge.translate.request_meta import ModernRequest
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+
+_DROPPED = frozenset(
+    {
+        "notifications/elicitation/complete",
+        "notifications/tasks/status",
+        mcp.ACKNOWLEDGED,
+        mcp.INITIALIZED,
+    }
+)
+"""Notifications that a modern host does not know, or takes from nobody but the bridge."""
+_MESSAGE = "notifications/message"
+_IN_USE = TranslatorRefusal(INVALID_REQUEST, "id-in-use", "This id is in use by a request that has no answer yet.")
+_TOO_MANY = TranslatorRefusal(SERVER_ERROR, "too-many", "Too many requests are unanswered; send this one again later.")
+_DECLINED = TranslatorRefusal(
+    SERVER_ERROR, "declined", "The server requires a page to be opened first, and that was declined."
+)
+_SHUT_DOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the server had set the log level.")
+_TASK_LOST = TranslatorRefusal(
+    SERVER_ERROR, "outcome-unknown", "The tool runs, but the server cannot be asked how it ended."
+)
+_TAKEN_BACK = b'{"code":-32000,"message":"The server was never asked this: call it again, without requestState."}'
+_CANNOT_OPEN = TranslatorRefusal(
+    mcp.MISSING_CAPABILITY,
+    "not-declared",
+    "The server requires a page to be opened before it answers, and this host did not declare elicitation.url.",
+    {"requiredCapabilities": {"elicitation": {"url": {}}}},
+)
+
+
+class Downgrade:
+    """The translator for one legacy session.
+
+    `server_name` stands for a server that does not name itself. `client` is the `_meta` of the host's first request:
+    its client and capabilities are the session's, so all other requests must have the same `session_key`.
+    """
+
+    def __init__(self, port: TranslatorPort, server_name: str, client: Members) -> None:
+        said = request_meta.legacy_client(client)
+        self._declared = members(said["capabilities"])
+        self._port = port
+        self._waiting = PendingRequests(port)
+        self._server = LegacyServer(port, self._waiting, server_name, said)
+        self._calls = ForwardedCalls()
+        self._log_level = LogLevel(port, self._server)
+        self._stamps = request_meta.RequestMetaReader()
+        self._rounds = InputRounds(port, self._waiting, self._server, self._calls, self._declared)
+        self._listens = ListenSubscriptions(port, self._waiting, self._server)
+        self._tasks = ToolTasks(self._server)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether requests wait for the session to be open."""
+        return self._server.holds
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether a request of the host's with this id has no answer yet."""
+        return id_ in self._waiting
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """Nothing: a modern host is asked within an answer."""
+        return False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of the host's would be lost with the session: no request, subscription or round."""
+        return not self.is_waiting and self._listens.is_empty and self._rounds.is_empty
+
+    def owns(self, state: Raw | bytes) -> bool:
+        """Whether this `requestState`, as JSON, was given out here and may still come back."""
+        try:
+            return self._rounds.owns(msgspec.json.decode(state, type=str))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+
+    def on_timer(self, purpose: str, number: int) -> None:
+        """A `wait` is over."""
+        if purpose == TIMER:
+            self._rounds.on_timer(number)
+        elif purpose == log_level.TIMER:
+            self._log_level.on_late()
+
+    def close(self) -> None:
+        """The run ends: what was not sent yet fails, and the subscriptions end well."""
+        self._server.close()
+        for request in self._log_level.take_waiting():
+            self._waiting.refuse(request, _SHUT_DOWN)
+        self._listens.close()
+
+    def reroute(self, id_: RequestId) -> list[Request]:
+        """Forget what was sent upwards with this id, and return the host's requests that depended on it."""
+        depended = self._server.reroute(id_)
+        for request in depended:
+            self._waiting.forget(request)
+        return depended
+
+    # -- the host
+
+    def from_host(self, message: Message) -> None:
+        """The host sent a message. Of notifications, a modern host has only one; of answers, none."""
+        if isinstance(message, Request):
+            self._host_request(message)
+        elif isinstance(message, Notification) and message.method == mcp.CANCELLED:
+            reason = members(message.params).get("reason")
+            told = reason if reason is not None and request_meta.is_string(reason) else Raw()
+            self._waiting.cancelled(mcp.cancelled_request(message.params), told)
+
+    def _host_request(self, request: Request) -> None:
+        if request.id in self._waiting:
+            self._port.refuse(request, _IN_USE)
+            return
+        if self._waiting.is_full:
+            self._port.refuse(request, _TOO_MANY)
+            return
+        asked = request_meta.read(request, self._stamps)
+        if isinstance(asked, TranslatorRefusal):
+            self._port.refuse(request, asked)
+        elif asked.state is None:
+            self._server.when_open(asked.request, partial(self._serve, asked))
+        elif isinstance(ended := self._rounds.end(asked), TranslatorRefusal):
+            self._port.refuse(request, ended)
+        else:
+            self._resume(ended, asked)
+
+    def _serve(self, asked: ModernRequest) -> None:
+        self._waiting.enter(asked.request, lambda _reason: None)
+        if asked.method == mcp.DISCOVER:
+            self._waiting.result(asked.request, self._server.discover_result())
+        elif asked.method == mcp.LISTEN:
+            self._listens.open(asked)
+        else:
+            self._begin(asked)
+
+    # -- a call
+
+    def _begin(self, asked: ModernRequest) -> None:
+        call = ForwardedCall(asked)
+        self._waiting.enter(asked.request, partial(self._cancel, call))
+        if asked.level is None:
+            self._send(call, asked)
+        else:
+            self._log_level.reach(asked.level, asked.request, partial(self._send, call, asked))
+
+    def _send(self, call: ForwardedCall, asked: ModernRequest) -> None:
+        if call.is_over:
+            return
+        token = self._calls.enter(call, self._server.number())
+        params = asked.legacy_params(token, self._tasks.extra_params(call))
+        self._ask(call, call.method, params)
+
+    def _ask(self, call: ForwardedCall, method: str, params: bytes) -> None:
+        self._server.ask(call.upper, method, params, partial(self._answered, call), partial(self._taken_back, call))
+
+    def _taken_back(self, call: ForwardedCall) -> list[Request]:
+        self._calls.remove(call)
+        if (request := call.waiting) is None:
+            call.answer = writing.error(b"%d" % call.upper, _TAKEN_BACK)
+            return []
+        call.is_over = True
+        if call.task_id:
+            # Only the question for the result did not arrive: the tool is running, and must not be called twice.
+            self._waiting.refuse(request, _TASK_LOST)
+            return []
+        return [request]
+
+    def _answered(self, call: ForwardedCall, response: Response) -> None:
+        if self._tasks.was_created(call, response):
+            if call.is_over:
+                self._tasks.cancel(call)
+                return
+            self._calls.move(call, self._server.number())
+            self._ask(call, TASKS_RESULT, tool_tasks.named(call))
+        elif not call.is_over:
+            self._calls.remove(call)
+            call.answer = response
+            if call.method == mcp.TOOLS_LIST:
+                self._tasks.learn(response)
+            self._deliver(call)
+
+    def _deliver(self, call: ForwardedCall) -> None:
+        """Give the host the call's answer, if it is there and the host waits."""
+        request, response = call.waiting, call.answer
+        if request is None or response is None:
+            return
+        urls = results.wanted_urls(response.error) if response.is_error else []
+        if urls and call.method in mcp.NAMED_METHODS:
+            if input_requests.can_open_urls(self._declared):
+                self._rounds.ask_for_urls(call, urls)
+            else:
+                self._waiting.refuse(request, _CANNOT_OPEN)
+            return
+        self._waiting.line(request, results.answer_line(request.raw_id, call.method, response, self._server.info))
+
+    def _cancel(self, call: ForwardedCall, reason: Json) -> None:
+        call.is_over = True
+        if not call.upper and call.waiting is not None:
+            self._log_level.forget(call.waiting)
+            return
+        self._calls.remove(call)
+        if call.is_task and not call.task_id:
+            return  # It can only be cancelled by the id it is about to get.
+        self._server.cancel(call.upper, reason)
+        if call.is_task:
+            self._tasks.cancel(call)
+
+    def _resume(self, ended: InputRound, asked: ModernRequest) -> None:
+        """The host retries: it waits for the call from now on, with the answers it brings."""
+        call = ended.call
+        open_ = self._rounds.reply(ended, asked.responses)
+        self._waiting.enter(asked.request, partial(self._cancel, call))
+        call.waiting, call.level, call.token = asked.request, asked.level, bytes(asked.token)
+        for line in self._calls.caught_up(call):
+            self._port.down(line)
+        if asked.level is not None:
+            self._log_level.reach(asked.level, None, lambda: None)
+        if ended.sends_anew:
+            if open_:
+                self._rounds.put(call, open_, sends_anew=True)
+            elif all(_is_accepted(asked.responses[one.key]) for one in ended.asked):
+                self._begin(asked)
+            else:
+                self._waiting.refuse(asked.request, _DECLINED)
+        elif call.answer is not None:
+            self._rounds.drop(open_)
+            self._deliver(call)
+        elif open_:
+            self._rounds.put(call, open_)
+
+    # -- the server
+
+    def from_server(self, message: Message, about: RequestId | None) -> None:
+        """The server sent a message."""
+        if isinstance(message, Response):
+            self._server.take(message)
+        elif isinstance(message, Request):
+            self._server_request(message, about)
+        elif message.method in CHANGES:
+            self._listens.changed(message)
+        elif message.method == mcp.PROGRESS:
+            if line := self._calls.progress(message):
+                self._port.down(line)
+        elif message.method == mcp.CANCELLED:
+            self._rounds.withdraw(mcp.cancelled_request(message.params))
+        elif message.method == _MESSAGE:
+            if self._calls.wants_log(message, about):
+                self._port.down(message.line)
+        elif message.method not in _DROPPED:
+            self._port.down(message.line)
+
+    def _server_request(self, request: Request, about: RequestId | None) -> None:
+        if request.method == mcp.PING:
+            self._server.answer(request, b"{}")
+            return
+        call = self._call_asked_about(about)
+        if call is None:
+            message = "The host can only be asked while it waits for a tool, a prompt or a resource."
+            self._server.refuse(request, METHOD_NOT_FOUND, message)
+        else:
+            self._rounds.ask(call, request)
+
+    def _call_asked_about(self, about: RequestId | None) -> ForwardedCall | None:
+        """The call that a server's request belongs to.
+
+        Where its stream does not tell, the newest is meant, those first about which nothing else is asked.
+        """
+        if about is not None:
+            call = self._calls.get(about)
+            return call if call is not None and call.method in mcp.NAMED_METHODS else None
+        newest = None
+        for call in self._calls:
+            if call.method in mcp.NAMED_METHODS:
+                if call.waiting is not None:
+                    return call
+                newest = newest or call
+        return newest
+
+
+def _is_accepted(response: Raw) -> bool:
+    return bytes(members(response).get("action", Raw())) == b'"accept"'

@@ -1,0 +1,182 @@
+"""What a modern host is being asked, until its retry brings the answers (MCP 2026-07-28, Multi Round-Trip Requests).
+
+A round is what one `input_required` result asks. The server's requests stay unanswered while it is open; what else the
+server asks about the same call meanwhile is asked in the next round. A round ends when the host retries, once, with its
+`requestState`; or when it is too old, or too many are open: then the server is told that nobody answered.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.errors import INVALID_PARAMS, SERVER_ERROR
+from bridge.protocol.jsonrpc import Request, RequestId
+from bridge.protocol.writing import Members
+from bridge.translate.downgrade import input_requests
+from bridge.translate.downgrade.calls import ForwardedCall, ForwardedCalls
+from bridge.translate.downgrade.input_requests import InputRequest, NotAskable
+from bridge.translate.downgrade.legacy_server import LegacyServer
+from bridge.translate.pending import PendingRequests
+from bridge.translate.request_meta import ModernRequest, is_object
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+
+TIMER = "round"
+"""The purpose of the timers that end rounds."""
+
+_AGE = 1800.0
+_MOST_ROUNDS = 1000
+_MOST_ASKED = 64
+_CANCEL = b'{"action":"cancel"}'
+_UNKNOWN = "The requestState is unknown, used up or too old: call it again without one."
+_FOREIGN = "The requestState was given for another request: call it again without one."
+
+
+class InputRound(msgspec.Struct, eq=False):
+    """One round. `later` is for the next one; `sends_anew`: the retry is a new call for the server."""
+
+    number: int
+    state: str
+    call: ForwardedCall
+    asked: list[InputRequest]
+    sends_anew: bool
+    later: list[InputRequest] = []
+
+
+class InputRounds:
+    """Those that are open. `declared` are the host's capabilities."""
+
+    def __init__(
+        self,
+        port: TranslatorPort,
+        waiting: PendingRequests,
+        server: LegacyServer,
+        calls: ForwardedCalls,
+        declared: Members,
+    ) -> None:
+        self._port = port
+        self._waiting = waiting
+        self._server = server
+        self._calls = calls
+        self._declared = declared
+        self._by_state: dict[str, InputRound] = {}
+        self._by_number: dict[int, InputRound] = {}
+        self._by_call: dict[ForwardedCall, InputRound] = {}
+        self._unanswered: dict[RequestId, InputRequest] = {}
+        self._last_number = 0
+        self._last_key = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether none is open."""
+        return not self._by_state
+
+    def owns(self, state: str) -> bool:
+        """Whether an open round has this `requestState`."""
+        return state in self._by_state
+
+    # -- the server asks
+
+    def ask(self, call: ForwardedCall, request: Request) -> None:
+        """The server asks something about a call; what the host cannot be asked is answered with an error."""
+        round_ = self._by_call.get(call)
+        self.withdraw(request.id)
+        try:
+            if round_ is not None and len(round_.asked) + len(round_.later) >= _MOST_ASKED:
+                raise NotAskable(SERVER_ERROR, "Too many requests about one call are unanswered.")
+            asked = input_requests.from_request(request, self._key(), self._declared)
+        except NotAskable as problem:
+            self._server.refuse(request, problem.code, str(problem))
+            return
+        self._unanswered[request.id] = asked
+        if round_ is not None:
+            round_.later.append(asked)
+        else:
+            self.put(call, [asked])
+
+    def ask_for_urls(self, call: ForwardedCall, urls: list[Members]) -> None:
+        """The server refused a call until pages were opened: ask for that; the retry is sent to it anew."""
+        self.put(call, [input_requests.from_url(url, self._key()) for url in urls], sends_anew=True)
+
+    def withdraw(self, id_: RequestId | None) -> None:
+        """The server takes a request of its own back."""
+        asked = self._unanswered.pop(id_, None) if id_ is not None else None
+        if asked is not None:
+            asked.is_withdrawn = True
+
+    def put(self, call: ForwardedCall, asked: list[InputRequest], *, sends_anew: bool = False) -> None:
+        """Answer the host's request for this call, which must wait, by asking."""
+        request, call.waiting = call.waiting, None
+        if request is None:
+            return
+        self._last_number += 1
+        round_ = InputRound(self._last_number, self._port.fresh(), call, asked, sends_anew)
+        self._by_state[round_.state] = self._by_number[round_.number] = self._by_call[call] = round_
+        self._port.wait(TIMER, round_.number, _AGE)
+        self._waiting.result(request, input_requests.input_required(asked, round_.state))
+        if len(self._by_number) > _MOST_ROUNDS:
+            oldest = next(iter(self._by_number.values()))
+            self._port.stop_waiting(TIMER, oldest.number)
+            self._expire(oldest)
+
+    # -- the host comes back
+
+    def end(self, retry: ModernRequest) -> InputRound | TranslatorRefusal:
+        """End the round that a retry names, or say why that cannot be."""
+        round_ = self._by_state.get(retry.state or "")
+        if round_ is None:
+            return TranslatorRefusal(INVALID_PARAMS, "unknown-state", _UNKNOWN)
+        if (round_.call.method, round_.call.target) != (retry.method, retry.target):
+            return TranslatorRefusal(INVALID_PARAMS, "foreign-state", _FOREIGN)
+        self._port.stop_waiting(TIMER, round_.number)
+        self._forget(round_)
+        return round_
+
+    def reply(self, round_: InputRound, responses: Members) -> list[InputRequest]:
+        """Tell the server what the host answered; return what is to be asked yet.
+
+        That is what the host left out, and what the server asked meanwhile.
+        """
+        left_out: list[InputRequest] = []
+        for asked in round_.asked:
+            response = responses.get(asked.key)
+            if asked.is_withdrawn:
+                continue
+            if response is None or not is_object(response):
+                left_out.append(asked)
+            elif asked.request is not None:
+                self._unanswered.pop(asked.request.id, None)
+                self._server.answer(asked.request, response)
+        return [asked for asked in left_out + round_.later if not asked.is_withdrawn]
+
+    def drop(self, moot: list[InputRequest]) -> None:
+        """Forget what was to be asked about a call that has its answer."""
+        for asked in moot:
+            if asked.request is not None:
+                self._unanswered.pop(asked.request.id, None)
+
+    # -- nobody comes back
+
+    def on_timer(self, number: int) -> None:
+        """A round is too old."""
+        if round_ := self._by_number.get(number):
+            self._expire(round_)
+
+    def _expire(self, round_: InputRound) -> None:
+        self._forget(round_)
+        self._calls.remove(round_.call)
+        for asked in round_.asked + round_.later:
+            request = asked.request
+            if request is None or asked.is_withdrawn:
+                continue
+            self._unanswered.pop(request.id, None)
+            if asked.is_elicitation:
+                self._server.answer(request, _CANCEL)
+            else:
+                self._server.refuse(request, SERVER_ERROR, "The host was asked, and did not come back with an answer.")
+
+    def _forget(self, round_: InputRound) -> None:
+        del self._by_state[round_.state], self._by_number[round_.number], self._by_call[round_.call]
+
+    def _key(self) -> str:
+        self._last_key += 1
+        return f"input-{self._last_key}"

@@ -1,0 +1,88 @@
+"""The log level of a legacy session, kept at the most verbose that a request of the host's has asked for.
+
+A modern host says with each request what it wants to hear while that runs (MCP 2026-07-28, Logging); a legacy server
+is told once, for the session (MCP 2025-11-25, Logging). Levels are indices into `mcp.LOG_LEVELS`: low is verbose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from bridge.protocol import mcp
+from bridge.protocol.jsonrpc import Request, Response
+from bridge.translate.downgrade.legacy_server import LegacyServer
+from bridge.translate.translator import TranslatorPort
+
+TIMER = "log level"
+
+_SECONDS = 5.0
+"""How long a request waits for its level: it is worth more than what is said about it."""
+
+
+class LogLevel:
+    """Sets it. One `logging/setLevel` is under way at a time, so that the last one set is the last one asked for."""
+
+    def __init__(self, port: TranslatorPort, server: LegacyServer) -> None:
+        self._port = port
+        self._server = server
+        self._level = len(mcp.LOG_LEVELS)
+        self._is_asking = False
+        self._waiting: list[tuple[int, Request | None, Callable[[], None]]] = []
+
+    def reach(self, level: int, request: Request | None, then: Callable[[], None]) -> None:
+        """Call `then` once the session is at least as verbose as this, or cannot be made so.
+
+        `request` is what waits for that, None where nothing does.
+        """
+        if self._level <= level or not self._server.offers("logging"):
+            then()
+            return
+        self._waiting.append((level, request, then))
+        if not self._is_asking:
+            self._ask()
+
+    def forget(self, request: Request) -> None:
+        """It waits no more, for the host took it back."""
+        self._waiting = [waiter for waiter in self._waiting if waiter[1] is not request]
+
+    def take_waiting(self) -> list[Request]:
+        """Let what waits wait no more, and return it."""
+        waiting, self._waiting = self._waiting, []
+        return [request for _, request, _ in waiting if request is not None]
+
+    def on_late(self) -> None:
+        """The server takes its time over a level: what waits goes without."""
+        waiting, self._waiting = self._waiting, []
+        for _, _, then in waiting:
+            then()
+
+    def _ask(self) -> None:
+        self._is_asking = True
+        self._port.wait(TIMER, 0, _SECONDS)
+        level = min(level for level, _, _ in self._waiting)
+        params = msgspec.json.encode({"level": mcp.LOG_LEVELS[level]})
+        then = partial(self._answered, level)
+        self._server.ask(self._server.number(), mcp.SET_LEVEL, params, then, self._taken_back)
+
+    def _answered(self, level: int, _response: Response) -> None:
+        """A server that refuses is not asked for this again; what it logs is its own affair."""
+        self._stop_asking()
+        self._level = min(level, self._level)
+        waiting, self._waiting = self._waiting, []
+        self._waiting.extend(waiter for waiter in waiting if waiter[0] < level)
+        if self._waiting:
+            self._ask()
+        for wanted, _, then in waiting:
+            if wanted >= level:
+                then()
+
+    def _stop_asking(self) -> None:
+        self._is_asking = False
+        self._port.stop_waiting(TIMER, 0)
+
+    def _taken_back(self) -> list[Request]:
+        self._stop_asking()
+        return self.take_waiting()

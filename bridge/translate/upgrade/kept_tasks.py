@@ -1,0 +1,72 @@
+"""Results that a modern server gave at once where a legacy host had asked for a task.
+
+The host gets a task all the same (MCP 2025-11-25, Tasks, Result Retrieval, 1), which is over when it asks for the first
+time; its result is kept for it here. Only so many are kept, of only so many bytes, and each only for its time.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from bridge.protocol import mcp
+from bridge.protocol.writing import Members
+from bridge.translate.translator import TranslatorPort
+from bridge.translate.upgrade import results, task_states
+from bridge.translate.upgrade.task_states import TaskState
+from bridge.translate.upgrade.task_watch import related
+
+TIMER = "kept task"
+
+_MOST = 100
+_MOST_BYTES = 32 << 20
+_LONGEST = 600_000
+"""Milliseconds."""
+
+
+class KeptTask(msgspec.Struct, frozen=True):
+    """A task that is over. `result` is what `tasks/result` is answered with."""
+
+    number: int
+    state: TaskState
+    result: bytes
+
+
+class KeptTasks:
+    """A table by id."""
+
+    def __init__(self, port: TranslatorPort) -> None:
+        self._port = port
+        self._kept: dict[str, KeptTask] = {}
+
+    def keep(self, number: int, said: Members, wish: int | None) -> TaskState:
+        """Keep a tool's result of these members, and return how the task is doing; it gets `number` for its timer.
+
+        `wish`: for how long, in milliseconds.
+        """
+        id_, ttl = self._port.fresh(), min(_LONGEST if wish is None else wish, _LONGEST)
+        now = Raw(msgspec.json.encode(self._port.timestamp()))
+        state = TaskState(id_, task_states.result_status(said), None, (now, now), ttl, None)
+        result = results.tool_result(said, mcp.LEGACY_VERSIONS[0], related(id_))
+        self._kept[id_] = KeptTask(number, state, result)
+        self._port.wait(TIMER, number, ttl / 1000)
+        while len(self._kept) > 1 and (len(self._kept) > _MOST or self._size > _MOST_BYTES):
+            self._forget(next(iter(self._kept)))
+        return state
+
+    def get(self, id_: str) -> KeptTask | None:
+        """The task with this id, while it is kept."""
+        return self._kept.get(id_)
+
+    def on_timer(self, number: int) -> None:
+        """A task's time is over."""
+        id_ = next((id_ for id_, kept in self._kept.items() if kept.number == number), None)
+        if id_ is not None:
+            self._forget(id_)
+
+    @property
+    def _size(self) -> int:
+        return sum(len(kept.result) for kept in self._kept.values())
+
+    def _forget(self, id_: str) -> None:
+        self._port.stop_waiting(TIMER, self._kept.pop(id_).number)

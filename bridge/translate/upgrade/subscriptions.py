@@ -1,0 +1,334 @@
+"""What a legacy host wants to be told of, as one `subscriptions/listen` (MCP 2026-07-28, Subscriptions).
+
+The filter of a stream is settled when it is opened. So a change of interests opens another stream with the whole of
+them, and the one before is closed once that is acknowledged: nothing is missed, and nothing is told twice.
+
+| a stream | what follows |
+|---|---|
+| is acknowledged with a URI in it | the host's `resources/subscribe` for it is answered |
+| is acknowledged without it, ends before, or is not acknowledged in time | the request fails |
+| ends | it is opened again, after pauses that grow |
+| is answered "method not found" | no more is tried |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Raw
+
+from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, SERVER_ERROR
+from bridge.protocol import mcp, writing
+from bridge.protocol.headers import string
+from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
+from bridge.protocol.surrogates import replaced
+from bridge.protocol.writing import Members, members
+from bridge.translate.excerpt import excerpt
+from bridge.translate.pending import PendingRequests
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+from bridge.translate.upgrade.legacy_host import LegacyHost
+
+REOPEN = "listen"
+UNACKNOWLEDGED = "acknowledge"
+
+_MAX_URIS = 10_000
+_ACKNOWLEDGE_SECONDS = 60.0
+_STEADY_SECONDS = 30.0
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 300.0
+_LIST_FILTERS = {
+    "tools": "toolsListChanged",
+    "prompts": "promptsListChanged",
+    "resources": "resourcesListChanged",
+}
+
+
+class _Code(msgspec.Struct, frozen=True):
+    code: int
+
+
+class SubscriptionStream:
+    """One request to listen. `number` is its id upwards, `host_inquiries` are the host's requests that it will answer.
+
+    `wanted` is its filter, `agreed` are the URIs of it that the server acknowledged.
+    """
+
+    def __init__(self, number: int, wanted: bytes, asking: dict[RequestId, tuple[Request, str]]) -> None:
+        self.number = number
+        self.wanted = wanted
+        self.asking = asking
+        self.agreed: frozenset[str] = frozenset()
+        self.acknowledged_at = 0.0
+
+
+class HostSubscriptions:
+    """Keeps what the host subscribed to. `number()` gives an id for a request upwards, never given before."""
+
+    def __init__(
+        self, port: TranslatorPort, waiting: PendingRequests, host: LegacyHost, number: Callable[[], int]
+    ) -> None:
+        self._port = port
+        self._waiting = waiting
+        self._host = host
+        self._number = number
+        self._filters: list[str] = []
+        self._uris: dict[str, None] = {}
+        self._asking: dict[RequestId, tuple[Request, str]] = {}
+        self._current: SubscriptionStream | None = None
+        self._next: SubscriptionStream | None = None
+        self._is_changed = False
+        self._is_refused = False
+        self._pauses = 0
+
+    def __contains__(self, number: RequestId | None) -> bool:
+        """Whether a request upwards with this id is one to listen."""
+        return any(stream.number == number for stream in (self._current, self._next) if stream)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a request of the host's waits for a stream to be acknowledged."""
+        return bool(self._asking or (self._next and self._next.asking))
+
+    def listen(self, capabilities: Members) -> None:
+        """The host is ready: ask for what the server says it tells of (Tools, Prompts, Resources, Capabilities)."""
+        filters = [name for of, name in _LIST_FILTERS.items() if _tells_changes(capabilities.get(of, Raw()))]
+        if filters != self._filters or self._is_changed:
+            self._filters = filters
+            self._renew()
+
+    @property
+    def restorable(self) -> list[tuple[str, bytes]]:
+        """The methods and params that subscribe to the same at a legacy server."""
+        return [(mcp.SUBSCRIBE, msgspec.json.encode({"uri": uri})) for uri in self._uris]
+
+    def adopt(self, request: Request) -> None:
+        """The host has subscribed elsewhere, and been answered; `listen` is yet to come."""
+        uri = string(members(request.params).get("uri", Raw()))
+        if uri is not None and len(self._uris) < _MAX_URIS:
+            self._uris[uri] = None
+            self._is_changed = True
+
+    def subscribe(self, request: Request) -> None:
+        """Answer `resources/subscribe`, now or later."""
+        uri = string(members(request.params).get("uri", Raw()))
+        if uri is None:
+            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", "The uri is missing."))
+        elif self._is_refused:
+            self._port.refuse(request, _cannot_listen())
+        elif self._current and not self._next and uri in self._current.agreed and uri in self._uris:
+            self._port.down(writing.result(request.raw_id, b"{}").line)
+        elif uri not in self._uris and len(self._uris) >= _MAX_URIS:
+            what = f"{_MAX_URIS} resources are subscribed to already; unsubscribe from some first."
+            self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", what))
+        else:
+            self._uris[uri] = None
+            self._asking[request.id] = request, uri
+            self._waiting.enter(request, lambda _: self._forget(request))
+            self._renew()
+
+    def unsubscribe(self, request: Request) -> None:
+        """Answer `resources/unsubscribe`, and whatever request to subscribe it takes back."""
+        uri = string(members(request.params).get("uri", Raw()))
+        if uri is None:
+            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", "The uri is missing."))
+            return
+        for asking in (self._asking, self._next.asking if self._next else {}):
+            for asked in [request_ for request_, its_uri in asking.values() if its_uri == uri]:
+                del asking[asked.id]
+                self._waiting.result(asked, b"{}")
+        self._port.down(writing.result(request.raw_id, b"{}").line)
+        if uri in self._uris:
+            del self._uris[uri]
+            self._renew()
+
+    def notified(self, number: RequestId, note: Notification) -> None:
+        """Something came on a stream."""
+        if note.method == mcp.ACKNOWLEDGED:
+            self._acknowledged(number, note)
+        elif self._current and number == self._current.number and note.method != mcp.CANCELLED:
+            self._port.down(_unlabelled(note))
+
+    def ended(self, response: Response) -> None:
+        """A stream was answered, which ends it."""
+        is_unknown = _is_unknown_method(response)
+        stream = self._next
+        if stream and stream.number == response.id:
+            self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+            self._next = None
+            for request, _ in self._take(stream.asking):
+                if response.is_error and not is_unknown:
+                    self._waiting.line(request, writing.answering(response, request.raw_id).line)
+                else:
+                    self._waiting.refuse(request, _cannot_listen() if is_unknown else _ended_early())
+        else:
+            if self._current and self._port.now - self._current.acknowledged_at >= _STEADY_SECONDS:
+                self._pauses = 0
+            self._current = None
+        self._go_on(is_refused=is_unknown)
+
+    def on_timer(self, purpose: str, number: int) -> None:
+        """A pause is over, or the time in which a stream must be acknowledged."""
+        if purpose == REOPEN:
+            self._renew()
+        elif (stream := self._next) and stream.number == number:
+            self._next = None
+            for request, _ in self._take(stream.asking):
+                self._waiting.refuse(request, _not_acknowledged())
+            self._close(stream, "It was not acknowledged.")
+            self._go_on()
+
+    def reroute(self, number: RequestId) -> list[Request]:
+        """Forget a stream, and return the host's requests that it would have answered."""
+        stream = self._next
+        if stream is None or stream.number != number:
+            return []
+        self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+        self._next = None
+        return [request for request, _ in self._take(stream.asking) + self._take(self._asking)]
+
+    def end(self, refusal: TranslatorRefusal) -> None:
+        """There is no listener any more."""
+        self._port.stop_waiting(REOPEN, 0)
+        streams = [stream for stream in (self._current, self._next) if stream]
+        self._current = self._next = None
+        for stream in streams:
+            self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+            for request, _ in self._take(stream.asking):
+                self._waiting.refuse(request, refusal)
+        for request, _ in self._take(self._asking):
+            self._waiting.refuse(request, refusal)
+        for stream in streams:
+            self._close(stream, refusal.message)
+
+    def _renew(self) -> None:
+        """Open a stream for all that is wanted now; at most one is on its way."""
+        if self._next is not None:
+            self._is_changed = True
+            return
+        self._is_changed = False
+        self._port.stop_waiting(REOPEN, 0)
+        if self._is_refused:
+            return
+        if not self._wants_any:
+            current, self._current = self._current, None
+            if current:
+                self._close(current, "There is no listener any more.")
+            return
+        wanted = self._wanted()
+        params = self._host.with_request_meta(Raw(), added={"notifications": Raw(wanted)})
+        stream = self._next = SubscriptionStream(self._number(), wanted, self._asking)
+        self._asking = {}
+        self._port.wait(UNACKNOWLEDGED, stream.number, _ACKNOWLEDGE_SECONDS)
+        self._port.up(writing.request(b"%d" % stream.number, mcp.LISTEN, params))
+
+    def _acknowledged(self, number: RequestId, note: Notification) -> None:
+        stream = self._next
+        if stream is None or stream.number != number:
+            return
+        self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+        before, self._current, self._next = self._current, stream, None
+        stream.agreed = _agreed(note)
+        stream.acknowledged_at = self._port.now
+        if before:
+            self._close(before, "Another stream took its place.")
+        for request, uri in list(stream.asking.values()):
+            if uri in stream.agreed:
+                del stream.asking[request.id]
+                self._waiting.result(request, b"{}")
+        for request, uri in self._take(stream.asking):
+            self._waiting.refuse(request, _not_agreed(uri))
+        if self._is_changed or not self._wants_any:
+            self._renew()
+
+    def _go_on(self, *, is_refused: bool = False) -> None:
+        """A stream is gone."""
+        if is_refused and self._current is None and self._next is None:
+            self._is_refused = True
+            for request, _ in self._take(self._asking):
+                self._waiting.refuse(request, _cannot_listen())
+            self._port.report("debug", f"the server does not know {mcp.LISTEN}; the host will hear of no changes")
+        elif self._is_changed:
+            self._renew()
+        elif self._next is None and self._wants_any and not (self._current and self._current.wanted == self._wanted()):
+            self._port.wait(REOPEN, 0, min(_FIRST_PAUSE * 2.0 ** min(self._pauses, 20), _LONGEST_PAUSE))
+            self._pauses += 1
+
+    @property
+    def _wants_any(self) -> bool:
+        return bool(self._filters or self._uris)
+
+    def _wanted(self) -> bytes:
+        """The filter for everything (Subscriptions, Notification Filter)."""
+        wanted: dict[str, object] = dict.fromkeys(self._filters, True)
+        if self._uris:
+            wanted["resourceSubscriptions"] = list(self._uris)
+        return msgspec.json.encode(wanted)
+
+    def _take(self, asking: dict[RequestId, tuple[Request, str]]) -> list[tuple[Request, str]]:
+        """Those who asked, and will not get what they asked for: it is no longer wanted."""
+        asked = list(asking.values())
+        asking.clear()
+        for _, uri in asked:
+            if not (self._current and uri in self._current.agreed):
+                self._uris.pop(uri, None)
+        return asked
+
+    def _forget(self, request: Request) -> None:
+        for asking in (self._asking, self._next.asking if self._next else {}):
+            asking.pop(request.id, None)
+
+    def _close(self, stream: SubscriptionStream, reason: str) -> None:
+        self._port.up(writing.cancellation(b"%d" % stream.number, msgspec.json.encode(reason)))
+
+
+def _tells_changes(capability: Raw) -> bool:
+    return bytes(members(capability).get("listChanged", Raw())) == b"true"
+
+
+def _agreed(note: Notification) -> frozenset[str]:
+    """The URIs that the server will tell of (Subscriptions, Acknowledgment)."""
+    said = members(members(note.params).get("notifications", Raw()))
+    try:
+        return frozenset(msgspec.json.decode(said.get("resourceSubscriptions", Raw(b"[]")), type=list[str]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return frozenset()
+
+
+def _unlabelled(note: Notification) -> bytes:
+    """A notification as a legacy server would send it."""
+    said = members(note.params)
+    meta = members(said.pop("_meta", Raw()))
+    meta.pop(mcp.META_SUBSCRIPTION, None)
+    if meta:
+        said["_meta"] = Raw(msgspec.json.encode(meta))
+    return bytes(writing.notification(replaced(note.method), msgspec.json.encode(said) if said else b"").line)
+
+
+def _is_unknown_method(response: Response) -> bool:
+    try:
+        return msgspec.json.decode(response.error, type=_Code).code == METHOD_NOT_FOUND
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _cannot_listen() -> TranslatorRefusal:
+    return TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", "The server does not announce changes.")
+
+
+def _not_agreed(uri: str) -> TranslatorRefusal:
+    what = f"The server does not tell of changes to {excerpt(uri)}; read it again when you need it."
+    return TranslatorRefusal(INVALID_PARAMS, "not-subscribed", what)
+
+
+def _ended_early() -> TranslatorRefusal:
+    return TranslatorRefusal(
+        SERVER_ERROR, "not-subscribed", "The server ended the subscription before it began; try again later."
+    )
+
+
+def _not_acknowledged() -> TranslatorRefusal:
+    what = (
+        f"The server did not acknowledge the subscription within {_ACKNOWLEDGE_SECONDS:.0f} seconds; try again later."
+    )
+    return TranslatorRefusal(SERVER_ERROR, "not-subscribed", what)

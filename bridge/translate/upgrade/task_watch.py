@@ -1,0 +1,348 @@
+"""Tasks whose end somebody waits for (SEP-2663, Task Polling, Task Update Requests).
+
+| the server says of a task | what follows |
+|---|---|
+| `working` | it is asked again after its `pollIntervalMs`, within bounds; `statusMessage` is told as progress |
+| `input_required` | the same, and each of its questions goes to the host, once; the answers go up with `tasks/update` |
+| `completed`, `failed` | the result or the error is the answer to whoever waits |
+| `cancelled`, or that it knows no such task | an error is |
+| `working` for longer than `ttlMs` | an error is |
+| nothing, or that something is wrong inside it | it is asked again, five times in a row at the most |
+| anything else | that is the answer |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+from msgspec import Raw
+
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, SERVER_ERROR
+from bridge.protocol import mcp, sanitize, writing
+from bridge.protocol.jsonrpc import Request, RequestId, Response
+from bridge.protocol.writing import Members, members
+from bridge.translate.pending import PendingRequests
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+from bridge.translate.upgrade import results, task_states
+from bridge.translate.upgrade.bridge_requests import BridgeRequests
+from bridge.translate.upgrade.host_inquiries import HostInquiries, Inquiry, failed
+from bridge.translate.upgrade.input_requests import subject
+from bridge.translate.upgrade.legacy_host import LegacyHost
+from bridge.translate.upgrade.task_states import TaskState
+
+TIMER = "task"
+
+_MAX_FAILURES = 5
+_MAX_QUESTIONS = 256
+_SAFE = 2.0**53
+_PASSING = frozenset(("unreachable", "no-answer", "outcome-unknown", "timeout", "rate-limited"))
+"""Kinds of the bridge's own errors after which another try may go better."""
+
+
+class Task:
+    """A task of the server's. `request` is the call that it came of, or else the first that asked for its result.
+
+    `is_shown`: the host knows of it, and asks for it by its id; otherwise it is to look like any call.
+    """
+
+    def __init__(self, serial: int, id_: str, request: Request, host: LegacyHost, *, is_shown: bool) -> None:
+        self.serial = serial
+        self.id = id_
+        self.request = request
+        self.host = host
+        self.is_shown = is_shown
+        self.is_cancelled = False
+        self.waiting: list[Request] = []
+        self.number: int | None = None
+        self.since = 0.0
+        self.failures = 0
+        self.lost_updates = 0
+        self.keys: set[str] = set()
+        self.inquiries: list[Inquiry] = []
+        self.unsent: Members = {}
+        self.visited: list[str] = []
+        self.token = Raw()
+        self.progress = 0.0
+        self.told: str | None = None
+
+    @property
+    def named(self) -> Members:
+        """The params that name it."""
+        return {"taskId": Raw(msgspec.json.encode(self.id))}
+
+    @property
+    def related(self) -> Members:
+        """What says, in `_meta`, that a message is about it; nothing where the host does not know it."""
+        return related(self.id) if self.is_shown else {}
+
+
+class TaskWatch:
+    """Looks at tasks until they end. `closing(host, visited)` tells the host which pages it is done with."""
+
+    def __init__(
+        self,
+        port: TranslatorPort,
+        waiting: PendingRequests,
+        own: BridgeRequests,
+        closing: Callable[[LegacyHost, list[str]], None],
+    ) -> None:
+        self._port = port
+        self._waiting = waiting
+        self._own = own
+        self._closing = closing
+        self._asking = HostInquiries(port)
+        self._watched: dict[int, Task] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waits for a task."""
+        return not self._watched
+
+    def __contains__(self, task: Task) -> bool:
+        """Whether somebody waits for this one."""
+        return task.serial in self._watched
+
+    def begin(self, task: Task, request: Request, pause: float) -> None:
+        """A request is to be answered at the task's end; if none was yet, look after this many seconds."""
+        self._waiting.enter(request, lambda _: self._left(task, request))
+        task.waiting.append(request)
+        if task.serial not in self._watched:
+            self._watched[task.serial] = task
+            task.since = task.since or self._port.now
+            task.failures = task.lost_updates = 0
+            if pause:
+                self._port.wait(TIMER, task.serial, pause)
+            else:
+                self._look(task)
+
+    def on_timer(self, serial: int) -> None:
+        """It is time to look again."""
+        if (task := self._watched.get(serial)) and task.number is None:
+            self._look(task)
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether the host was asked something with this id, and has not answered."""
+        return id_ in self._asking
+
+    def take(self, response: Response) -> bool:
+        """The host answered; False where nobody waits for it."""
+        return self._asking.take(response)
+
+    def give_up(self, task: Task, refusal: TranslatorRefusal, *, is_known: bool = True) -> None:
+        """Fail whoever waits. `is_known`: the server may still have the task, which is of use to nobody."""
+        for request in self._stop(task, refusal.message):
+            self._waiting.refuse(request, refusal)
+        if is_known and not task.is_shown:
+            self._cancel(task)
+
+    def end(self, refusal: TranslatorRefusal) -> None:
+        """Fail whoever waits for any task."""
+        for task in list(self._watched.values()):
+            self.give_up(task, refusal)
+
+    # -- looking
+
+    def _look(self, task: Task) -> None:
+        task.number = self._own.ask(task.host, mcp.TASKS_GET, task.named, partial(self._looked, task))
+
+    def _looked(self, task: Task, response: Response | None) -> None:
+        task.number = None
+        if response is None or response.is_error:
+            self._not_told(task, response)
+            return
+        said = members(response.result)
+        state = task_states.read(said, self._port.timestamp())
+        if state is None:
+            what = f"The server answered {mcp.TASKS_GET} for {subject(task.request)} with something that is not a task."
+            self.give_up(task, failed("wrong-answer", what))
+            return
+        task.failures = 0
+        self._tell(task, state)
+        if state.is_over:
+            self._finish(task, state, said)
+            return
+        if state.status == task_states.INPUT_REQUIRED and (refusal := self._ask(task, said)):
+            self.give_up(task, refusal)
+        elif state.ttl is not None and self._port.now - task.since > state.ttl / 1000:
+            what = f"The task for {subject(task.request)} did not end in the {state.ttl / 1000:g} s that it had."
+            self.give_up(task, failed("task-expired", what))
+        elif task.serial in self._watched:
+            self._port.wait(TIMER, task.serial, state.pause)
+
+    def _not_told(self, task: Task, response: Response | None) -> None:
+        task.failures += 1
+        error = _read(response.error) if response is not None else None
+        if error and error.code == INVALID_PARAMS:
+            what = f"The server does not know the task for {subject(task.request)}, or no more; call the tool again."
+            code = INVALID_PARAMS if task.is_shown else INTERNAL_ERROR
+            self.give_up(task, TranslatorRefusal(code, "task-unknown", what), is_known=False)
+        elif response is not None and (not _may_pass(response.error) or task.failures > _MAX_FAILURES):
+            self._answer(task, lambda request: writing.answering(response, request.raw_id))
+        elif task.failures > _MAX_FAILURES:
+            what = f"The server does not report how the task for {subject(task.request)} is doing; call the tool again."
+            self.give_up(task, TranslatorRefusal(SERVER_ERROR, "no-answer", what))
+        else:
+            pause = min(2.0 ** (task.failures - 1), task_states.LONGEST_PAUSE)
+            self._port.wait(TIMER, task.serial, pause)
+
+    def _tell(self, task: Task, state: TaskState) -> None:
+        """Progress must increase, whatever the server told of it before there was a task (MCP 2025-11-25, Progress)."""
+        if not len(task.token) or not state.message or state.message == task.told or abs(task.progress) >= _SAFE:
+            return
+        task.told = state.message
+        task.progress = int(task.progress) + 1
+        said: dict[str, object] = {"progressToken": task.token, "progress": task.progress, "message": state.message}
+        if task.is_shown:
+            said["_meta"] = task.related
+        self._port.down(writing.notification(mcp.PROGRESS, msgspec.json.encode(said)).line)
+
+    # -- questions
+
+    def _ask(self, task: Task, said: Members) -> TranslatorRefusal | None:
+        """Ask what was not asked yet, and say again what did not arrive; or why that cannot be."""
+        asked = members(said.get("inputRequests", Raw()))
+        lost = {key: task.unsent.pop(key) for key in list(task.unsent) if key in asked}
+        if lost:
+            self._update(task, lost)
+        fresh = {key: value for key, value in asked.items() if key not in task.keys}
+        if not fresh:
+            return None
+        if len(task.keys) + len(fresh) > _MAX_QUESTIONS:
+            what = f"The server asked more than {_MAX_QUESTIONS} questions before {subject(task.request)}."
+            return failed("rounds", what)
+        inquiry = self._asking.ask(
+            task.request,
+            task.host,
+            fresh,
+            partial(self._answered, task),
+            partial(self.give_up, task),
+            task.related,
+        )
+        if isinstance(inquiry, TranslatorRefusal):
+            return inquiry
+        task.keys |= fresh.keys()
+        task.inquiries.append(inquiry)
+        return None
+
+    def _answered(self, task: Task, answers: Members) -> None:
+        for inquiry in [one for one in task.inquiries if not one.open]:
+            task.inquiries.remove(inquiry)
+            task.visited += inquiry.visited
+        self._update(task, answers)
+
+    def _update(self, task: Task, answers: Members) -> None:
+        params = {**task.named, "inputResponses": Raw(msgspec.json.encode(answers))}
+        self._own.ask(task.host, mcp.TASKS_UPDATE, params, partial(self._updated, task, answers))
+
+    def _updated(self, task: Task, answers: Members, response: Response | None) -> None:
+        if response is not None and not response.is_error:
+            return
+        task.unsent.update(answers)
+        task.lost_updates += 1
+        if task.serial not in self._watched:
+            return
+        if response is not None and (not _may_pass(response.error) or task.lost_updates > _MAX_FAILURES):
+            self._answer(task, lambda request: writing.answering(response, request.raw_id))
+
+    # -- the end
+
+    def _finish(self, task: Task, state: TaskState, said: Members) -> None:
+        if state.status == task_states.CANCELLED:
+            self.give_up(task, cancelled(task.request, state.message), is_known=False)
+        elif state.status == task_states.COMPLETED:
+            result = said.get("result", Raw())
+            found = members(result)
+            if results.result_type(result, found) != results.COMPLETE:
+                what = f"The task for {subject(task.request)} has a result that is not a tool's."
+                self.give_up(task, failed("wrong-answer", what), is_known=False)
+                return
+            encoded = results.tool_result(found, task.host.version, task.related)
+            self._answer(task, lambda request: writing.result(request.raw_id, encoded), is_known=False)
+        elif _read(error := said.get("error", Raw())):
+            self._answer(task, lambda request: writing.error(request.raw_id, error), is_known=False)
+        else:
+            heard = sanitize.said(state.message or "")
+            why = f"; {heard}" if heard else ", and the server does not say why"
+            refusal = failed("task-failed", f"The task for {subject(task.request)} failed{why}.")
+            self.give_up(task, refusal, is_known=False)
+
+    def _answer(self, task: Task, answer: Callable[[Request], Response], *, is_known: bool = True) -> None:
+        for request in self._stop(task, "The task is over."):
+            self._waiting.line(request, answer(request).line)
+        visited, task.visited = task.visited, []
+        self._closing(task.host, visited)
+        if is_known and not task.is_shown:
+            self._cancel(task)
+
+    def _left(self, task: Task, request: Request) -> None:
+        """The host takes back a request that waits for the task."""
+        task.waiting.remove(request)
+        if not task.waiting:
+            self._stop(task, "The call was cancelled.")
+            if not task.is_shown:
+                self._cancel(task)
+
+    def _cancel(self, task: Task) -> None:
+        """Tell the server that nobody wants the result; how it answers changes nothing (Task Cancellation)."""
+        self._own.ask(task.host, mcp.TASKS_CANCEL, task.named, lambda _: None)
+
+    def _stop(self, task: Task, reason: str) -> list[Request]:
+        """Look no more, and take back what the host was asked; return those that wait."""
+        self._watched.pop(task.serial, None)
+        self._port.stop_waiting(TIMER, task.serial)
+        self._own.cancel(task.number)
+        task.number = None
+        inquiries, task.inquiries = task.inquiries, []
+        for inquiry in inquiries:
+            task.keys -= inquiry.answers.keys()  # They have no answer, so whoever asks for the result next is asked.
+            self._asking.withdraw(inquiry, reason)
+        waiting, task.waiting = task.waiting, []
+        return waiting
+
+
+def related(id_: str) -> Members:
+    """What says, in `_meta`, that a message is about a task (MCP 2025-11-25, Tasks, Related Task Metadata)."""
+    return {mcp.META_TASK: Raw(msgspec.json.encode({"taskId": id_}))}
+
+
+def cancelled(request: Request, message: str | None = None) -> TranslatorRefusal:
+    """Why there is no result."""
+    heard = sanitize.said(message or "")
+    why = f"; {heard}" if heard else ""
+    return failed("task-cancelled", f"The task for {subject(request)} was cancelled{why}.")
+
+
+class _TaskErrorData(msgspec.Struct, frozen=True):
+    source: str
+    kind: str
+    status: int | None = None
+
+
+class _TaskError(msgspec.Struct, frozen=True):
+    data: _TaskErrorData
+
+
+class _TaskErrorBody(msgspec.Struct, frozen=True):
+    code: int
+    message: str = ""
+
+
+def _read(error: Raw) -> _TaskErrorBody | None:
+    try:
+        return msgspec.json.decode(error, type=_TaskErrorBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _may_pass(error: Raw) -> bool:
+    """Whether another try may go better."""
+    try:
+        data = msgspec.json.decode(error, type=_TaskError).data
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        data = None
+    if data is None or data.source != "mcp-remote-bridge":
+        found = _read(error)
+        return found is not None and found.code == INTERNAL_ERROR
+    return data.kind in _PASSING or (data.kind == "http-status" and (data.status or 0) >= 500)

@@ -1,0 +1,378 @@
+"""A legacy host on a modern server: its session is kept here, and each request goes up by itself (MCP 2026-07-28).
+
+| the host sends | what becomes of it |
+|---|---|
+| `initialize` | `server/discover`, unless the server was asked that just now in the host's name |
+| `ping` | answered |
+| `logging/setLevel` | answered, and said in each request from then on |
+| `resources/subscribe` and its opposite, `notifications/initialized` | one `subscriptions/listen` (`HostSubscriptions`) |
+| `notifications/cancelled` | said upwards, or questions to the host are taken back |
+| an answer | for a question that a server asked in the middle of a call (`InputRequired`) |
+| another request | goes up with what the host said of itself, and under another id |
+| `tasks/...` | what the server's tasks extension has for it (`Tasks`), if it has that; method not found if not |
+| what only modern hosts send | method not found |
+| another notification | nothing: modern servers take none |
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from msgspec import Raw
+
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
+from bridge.protocol import mcp, writing
+from bridge.protocol.headers import string
+from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
+from bridge.protocol.surrogates import replaced
+from bridge.protocol.writing import Json, Members, members
+from bridge.translate import request_meta
+from bridge.translate.excerpt import excerpt
+from bridge.translate.pending import PendingRequests
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+from bridge.translate.upgrade import discovery, results
+from bridge.translate.upgrade.host_session import HostSession
+from bridge.translate.upgrade.input_required import TIMER as ROUND
+from bridge.translate.upgrade.input_required import InputRequired, UpgradedCall
+from bridge.translate.upgrade.legacy_host import LegacyHost
+from bridge.translate.upgrade.subscriptions import HostSubscriptions
+from bridge.translate.upgrade.tasks import METHODS as TASK_METHODS
+from bridge.translate.upgrade.tasks import Tasks
+
+_ELICITATION_COMPLETE = "notifications/elicitation/complete"
+_MODERN_METHODS = frozenset((mcp.DISCOVER, mcp.LISTEN))
+_ROUND_TRIP = ("inputResponses", "requestState")
+_SHUTDOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the request was answered.")
+_REOPENED = TranslatorRefusal(
+    INVALID_REQUEST, "reopened", "The host opened a new session before the request was answered."
+)
+
+
+class Upgrade:
+    """The translator. `server_name`: what to call a server that does not say its name.
+
+    `discovery`: the server's answer to a `server/discover` that was just sent in the host's name; None: none was.
+    """
+
+    def __init__(self, port: TranslatorPort, server_name: str, introduction: Response | None = None) -> None:
+        self._port = port
+        self._server_name = server_name
+        self._introduction = introduction
+        self._waiting = PendingRequests(port)
+        self._session: HostSession | None = None
+        self._calls: dict[RequestId, UpgradedCall] = {}
+        self._rounds = InputRequired(
+            port, self._send, lambda call, refusal: self._waiting.refuse(call.request, refusal)
+        )
+        self._tasks = Tasks(port, self._waiting, self._number, self._cancel, self._close_pages)
+        self._last_number = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the host waits for an answer that nothing upwards is asked for just now."""
+        session = self._session
+        waits_elsewhere = not self._rounds.is_empty or self._tasks.is_waiting
+        return waits_elsewhere or bool(session and (session.held or session.interests.is_waiting))
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether a request of the host's with this id has no answer yet."""
+        return id_ in self._waiting
+
+    def asks(self, id_: RequestId | None) -> bool:
+        """Whether the host was asked something with this id, and has not answered."""
+        return self._rounds.asks(id_) or self._tasks.asks(id_)
+
+    @property
+    def restorable(self) -> list[Request]:
+        """What the host asked for and still has, the log level and subscriptions, as requests to a legacy server."""
+        session = self._session
+        asked = [] if session is None else [*session.host.restorable, *session.interests.restorable]
+        return [
+            writing.request(b'"mcp-remote-bridge/set-up/%d"' % number, method, params)
+            for number, (method, params) in enumerate(asked)
+        ]
+
+    def adopt(self, initialize: Request, initialized: bool, restorable: list[Request]) -> None:
+        """Begin as if the host had been answered already, also to `restorable`; `initialized`: it has said so itself."""
+        session = self._begin(initialize, is_answered=True)
+        session.is_initialized = initialized
+        for request in restorable:
+            if request.method == mcp.SUBSCRIBE:
+                session.interests.adopt(request)
+            elif (level := _level(request)) in mcp.LOG_LEVELS:
+                session.host.set_level(level)
+
+    def reroute(self, id_: RequestId) -> list[Request]:
+        """Forget the request upwards with this id, and return the host's requests that wait for its answer."""
+        session = self._session
+        requests: list[Request] = []
+        if call := self._calls.pop(id_, None):
+            call.number = None
+            requests = [call.request]
+        elif session and id_ == session.number:
+            requests = [*([session.initialize] if session.initialize else []), *session.held.values()]
+            session.number = session.initialize = None
+            session.held = {}
+        else:
+            requests = self._tasks.reroute(id_) or (session.interests.reroute(id_) if session else [])
+        for request in requests:
+            self._waiting.forget(request)
+        return requests
+
+    def close(self) -> None:
+        """The run ends: answer, with errors, what nothing upwards is asked for."""
+        self._rounds.end(_SHUTDOWN)
+        self._tasks.end(_SHUTDOWN)
+        if self._session:
+            self._fail_held(self._session, _SHUTDOWN)
+            self._session.interests.end(_SHUTDOWN)
+
+    # -- the host
+
+    def from_host(self, message: Message) -> None:
+        """The host sent a message."""
+        if isinstance(message, Request):
+            self._request(message)
+        elif isinstance(message, Response):
+            if not (self._rounds.take(message) or self._tasks.from_host(message)):
+                self._port.report("debug", "an answer of the host's to no open request was dropped")
+        elif message.method == mcp.CANCELLED:
+            self._cancelled(message)
+        elif message.method == mcp.INITIALIZED and self._session:
+            self._session.is_initialized = True
+            self._listen(self._session)
+
+    def on_timer(self, purpose: str, number: int) -> None:
+        """A `wait` is over."""
+        if purpose == ROUND:
+            self._rounds.on_timer(number)
+        elif not self._tasks.on_timer(purpose, number) and self._session:
+            self._session.interests.on_timer(purpose, number)
+
+    def _request(self, request: Request) -> None:
+        session = self._session
+        if request.id in self._waiting:
+            what = "This id is in use by a request that has no answer yet."
+            self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, "duplicate-id", what))
+        elif request.method == mcp.PING:
+            self._answer_empty(request)
+        elif self._waiting.is_full:
+            what = "Too many requests wait for answers; wait for some of them."
+            self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", what))
+        elif request.method == mcp.INITIALIZE:
+            self._begin(request, is_answered=False)
+        elif session is None:
+            what = f"The host has to open the session with initialize before {excerpt(request.method)}."
+            self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, "not-initialized", what))
+        elif session.number is not None:
+            session.held[request.id] = request
+            self._waiting.enter(request, lambda _: self._forget_held(session, request))
+        else:
+            self._route(session, request)
+
+    def _route(self, session: HostSession, request: Request) -> None:
+        method = request.method
+        if method == mcp.SET_LEVEL:
+            self._set_level(session, request)
+        elif method == mcp.SUBSCRIBE:
+            session.interests.subscribe(request)
+        elif method == mcp.UNSUBSCRIBE:
+            session.interests.unsubscribe(request)
+        elif method in TASK_METHODS and session.host.knows_tasks:
+            self._tasks.request(request, session.host)
+        elif method in _MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
+            what = f"{excerpt(method)} is not available in a session of MCP {session.host.version} with this server."
+            self._port.refuse(request, TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what))
+        elif not (request_meta.is_object(request.params) or bytes(request.params) in (b"", b"null")):
+            what = "The params must be an object."
+            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", what))
+        else:
+            self._last_number += 1
+            call = UpgradedCall(self._last_number, request, session.host)
+            self._waiting.enter(request, partial(self._take_back, call))
+            self._send(call, {})
+
+    def _set_level(self, session: HostSession, request: Request) -> None:
+        level = _level(request)
+        if session.capabilities is not None and "logging" not in session.capabilities:
+            refusal = TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", "The server sends no log messages.")
+            self._port.refuse(request, refusal)
+        elif level not in mcp.LOG_LEVELS:
+            what = f"The level must be one of {', '.join(mcp.LOG_LEVELS)}."
+            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", what))
+        else:
+            session.host.set_level(level)
+            self._answer_empty(request)
+
+    def _answer_empty(self, request: Request) -> None:
+        self._port.down(writing.result(request.raw_id, b"{}").line)
+
+    def _cancelled(self, note: Notification) -> None:
+        id_ = mcp.cancelled_request(note.params)
+        session = self._session
+        if session and session.initialize and session.initialize.id == id_:
+            return  # It must not be cancelled (MCP 2025-11-25, Cancellation, Behavior Requirements).
+        self._waiting.cancelled(id_, members(note.params).get("reason", Raw()))
+
+    def _take_back(self, call: UpgradedCall, reason: Json) -> None:
+        """The host cancelled a call, wherever that is just now."""
+        self._rounds.withdraw(call, "The call was cancelled.")
+        if call.number is not None:
+            self._cancel(call.number, reason)
+
+    # -- one session
+
+    def _begin(self, initialize: Request, *, is_answered: bool) -> HostSession:
+        self._end_session()
+        host = LegacyHost(initialize)
+        number = self._number()
+        interests = HostSubscriptions(self._port, self._waiting, host, self._number)
+        session = self._session = HostSession(host, interests, None if is_answered else initialize, number)
+        if not is_answered:
+            self._waiting.enter(initialize, lambda _: None)
+        introduction, self._introduction = self._introduction, None
+        if introduction is not None:
+            self._discovered(session, introduction)
+        else:
+            self._port.up(writing.request(b"%d" % number, mcp.DISCOVER, host.with_request_meta(Raw())))
+        return session
+
+    def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        self._rounds.end(_REOPENED)
+        self._tasks.end(_REOPENED)
+        session.interests.end(_REOPENED)
+        self._fail_held(session, _REOPENED)
+        if session.number is not None:
+            self._cancel(session.number, b"")
+        if session.initialize:
+            self._waiting.refuse(session.initialize, _REOPENED)
+
+    def _forget_held(self, session: HostSession, request: Request) -> None:
+        session.held.pop(request.id, None)
+
+    def _fail_held(self, session: HostSession, refusal: TranslatorRefusal) -> None:
+        held, session.held = session.held, {}
+        for request in held.values():
+            self._waiting.refuse(request, refusal)
+
+    def _discovered(self, session: HostSession, response: Response) -> None:
+        initialize, held = session.initialize, session.held
+        session.number, session.initialize, session.held = None, None, {}
+        said = None if response.is_error else discovery.read(response.result)
+        if said is not None:
+            session.capabilities = said.capabilities
+            if said.runs_tasks:
+                session.host.run_tasks()
+            if initialize:
+                host = session.host
+                result = discovery.initialize_result(
+                    said, host.version, self._server_name, offers_tasks=host.knows_tasks
+                )
+                self._waiting.result(initialize, result)
+        elif initialize:
+            self._session = None
+            self._fail_opening(response, [initialize, *held.values()])
+            return
+        else:
+            self._port.report("warning", "the server did not say what it offers; the host will hear of no changes")
+        for request in held.values():
+            self._waiting.forget(request)
+            self._route(session, request)
+        self._listen(session)
+
+    def _fail_opening(self, response: Response, requests: list[Request]) -> None:
+        for request in requests:
+            if response.is_error:
+                self._waiting.line(request, writing.answering(response, request.raw_id).line)
+            else:
+                what = f"The server answered {mcp.DISCOVER} with something else; it does not follow MCP."
+                self._waiting.refuse(request, TranslatorRefusal(INTERNAL_ERROR, "wrong-answer", what))
+
+    def _listen(self, session: HostSession) -> None:
+        if session.is_initialized and session.number is None and session.capabilities:
+            session.interests.listen(session.capabilities)
+
+    # -- up
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _send(self, call: UpgradedCall, added: Members) -> None:
+        """Send a call up, the first time or again."""
+        request = call.request
+        without = _ROUND_TRIP if request.method in mcp.NAMED_METHODS else ()
+        if request.method == mcp.TOOLS_CALL:
+            without = (*without, "task")
+        call.number = number = self._number()
+        self._calls[number] = call
+        params = call.host.with_request_meta(request.params, without, added)
+        self._port.up(writing.request(b"%d" % number, request.method, params))
+
+    def _cancel(self, number: int, reason: Json) -> None:
+        self._calls.pop(number, None)
+        self._port.up(writing.cancellation(b"%d" % number, reason))
+
+    # -- the server
+
+    def from_server(self, message: Message, about: RequestId | None) -> None:
+        """The server, or whatever speaks to it, sent one. `about`: the id upwards of the call it came with."""
+        if isinstance(message, Response):
+            self._response(message)
+        elif isinstance(message, Request):
+            self._port.report("warning", f"the server asked for {excerpt(message.method)}; it was dropped")
+        elif self._session and about is not None and about in self._session.interests:
+            self._session.interests.notified(about, message)
+        elif about in self._calls and message.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
+            if message.method == mcp.PROGRESS:
+                message = self._calls[about].progressed(message)
+            self._port.down(message.line)
+
+    def _response(self, response: Response) -> None:
+        session = self._session
+        call = self._calls.pop(response.id, None) if response.id is not None else None
+        if call:
+            call.number = None
+            self._answered(call, response)
+        elif self._tasks.from_server(response):
+            pass
+        elif session and response.id is not None and response.id == session.number:
+            self._discovered(session, response)
+        elif session and response.id in session.interests:
+            session.interests.ended(response)
+
+    def _answered(self, call: UpgradedCall, response: Response) -> None:
+        request = call.request
+        if response.is_error:
+            self._waiting.line(request, results.error(request, response.error).line)
+            return
+        said = members(response.result)
+        kind = results.result_type(response.result, said)
+        if kind == results.COMPLETE:
+            if not self._tasks.keep(call, said):
+                answer = results.complete(request, said, call.host.version, offers_tasks=call.host.knows_tasks)
+                self._waiting.line(request, answer.line)
+            self._close_pages(call.host, call.visited)
+        elif kind == results.INPUT_REQUIRED and request.method in mcp.NAMED_METHODS:
+            if refusal := self._rounds.begin(call, said):
+                self._waiting.refuse(request, refusal)
+        elif kind == results.TASK and request.method == mcp.TOOLS_CALL and call.host.runs_tasks:
+            if refusal := self._tasks.begin(call, said):
+                self._waiting.refuse(request, refusal)
+        else:
+            self._waiting.refuse(request, results.unknown(request, kind))
+
+    def _close_pages(self, host: LegacyHost, visited: list[str]) -> None:
+        """Tell the host that pages it opened are done with (MCP 2025-11-25, Elicitation, Completion Notifications)."""
+        if host.version == mcp.LEGACY_VERSIONS[0]:
+            for one in visited:
+                params = msgspec.json.encode({"elicitationId": one})
+                self._port.down(writing.notification(_ELICITATION_COMPLETE, params).line)
+
+
+def _level(request: Request) -> str:
+    return string(members(request.params).get("level", Raw())) or ""

@@ -1,0 +1,249 @@
+"""NAME_OR_URL: the same settings, and the same store key, as the run that is meant."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.login import login
+from bridge.cli.logout import logout
+from bridge.cli.targets import Target, host_entries, identity_of, target_of
+from bridge.config import Settings, SignInSettings
+from bridge.errors import UsageError
+from bridge.oauth.record import Record, encode, tokens_key
+from bridge.store.secret_store import open_store
+from bridge.tokens.login_order import tokens_key_of
+from tests.oauth.samples import client, record
+
+URL = "https://mcp.linear.app/mcp"
+
+
+class Desk:
+    """A person with files of hosts and stored sign-ins, who types a command."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def configure(self, name: str, *words: str, env: Mapping[str, str] | None = None, host: str = ".cursor") -> None:
+        file = self.home / host / ("settings.json" if host == ".gemini" else "mcp.json")
+        file.parent.mkdir(exist_ok=True)
+        entry = {"command": "mcp-remote-bridge", "args": list(words), "env": dict(env or {})}
+        file.write_text(json.dumps({"mcpServers": {name: entry}}))
+
+    def store(self, stored: Record, store_key: str) -> None:
+        asyncio.run(open_store("file", pytest.fail).save(store_key, encode(stored)))
+
+    def target(self, *words: str, command: str = "login") -> Target:
+        ctx = {"login": login, "logout": logout}[command].make_context(command, list(words))
+        options = {name: value for name, value in ctx.params.items() if name not in ("every", "registration")}
+        with ctx:
+            return target_of(ctx, options.pop("name"), options)
+
+    def refuses(self, *words: str) -> str:
+        with pytest.raises(UsageError) as raised:
+            self.target(*words)
+        return str(raised.value)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "CODEX_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return Desk(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["login", "logout"])
+def test_a_url_is_taken_with_the_options(desk: Desk, command: str) -> None:
+    words = (URL, "--profile", "work", "--client-id", "c", "--resource", "none")
+    target = desk.target(*words, command=command)
+    assert target.settings.url == URL
+    assert target.store_key == tokens_key(URL, "c", "none", "work")
+
+
+def test_an_entry_of_a_host_leads_to_the_slot_of_its_run(desk: Desk) -> None:
+    words = ("run", URL, "--client-id=c", "--header", "X-Key:${KEY}", "--transport", "http")
+    desk.configure("tasks", *words, env={"MCP_BRIDGE_PROFILE": "work", "KEY": "k", "MCP_BRIDGE_SCOPE": "a b"})
+    settings, store_key = desk.target("tasks")
+    assert settings == Settings(
+        url=URL,
+        transport="http",
+        headers=(("X-Key", "k"),),
+        sign_in=SignInSettings(client_id="c", profile="work", scope="a b"),
+    )
+    assert store_key == tokens_key(URL, "c", "", "work") == tokens_key_of(settings)
+
+
+def test_the_url_of_an_entry_may_stand_in_its_variables(desk: Desk) -> None:
+    desk.configure("tasks", env={"MCP_BRIDGE_URL": URL})
+    assert desk.target("tasks").settings.url == URL
+
+
+def test_what_is_typed_comes_before_the_entry(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_BRIDGE_PROFILE", "of-the-shell")
+    desk.configure("tasks", URL, "--profile", "work", "--login-timeout", "60")
+    assert desk.target("tasks").settings.sign_in.profile == "work"
+    own = desk.target("tasks", "--profile", "typed", "--no-browser").settings.sign_in
+    assert (own.profile, own.no_browser, own.login_timeout) == ("typed", True, 60.0)
+
+
+def test_one_name_in_two_hosts_is_one_server_where_it_is_the_same_sign_in(desk: Desk) -> None:
+    desk.configure("tasks", URL)
+    desk.configure("tasks", "--login-timeout", "9", URL, host=".gemini")
+    assert desk.target("tasks").settings.url == URL
+    desk.configure("tasks", URL, "--profile", "work", host=".gemini")
+    said = desk.refuses("tasks")
+    login = "mcp-remote-bridge login tasks --profile"
+    assert said.endswith(f"for the one you mean: {login} default (Cursor); {login} work (Gemini CLI).")
+
+
+def test_of_two_entries_of_a_name_the_one_with_the_typed_options_is_taken_whole(desk: Desk) -> None:
+    desk.configure("tasks", URL, "--login-timeout", "7")
+    desk.configure("tasks", URL, "--profile", "work", "--login-timeout", "9", host=".gemini")
+    for profile, seconds in (("default", 7.0), ("work", 9.0)):
+        own = desk.target("tasks", "--profile", profile).settings.sign_in
+        assert (own.profile, own.login_timeout) == (profile, seconds)
+
+
+def test_two_entries_that_no_option_tells_apart_are_told_with_their_urls(desk: Desk) -> None:
+    desk.configure("tasks", URL, "--profile", "work")
+    desk.configure("tasks", f"{URL}?a=1&b=2", "--profile", "work", host=".gemini")
+    said = desk.refuses("tasks")
+    assert f"mcp-remote-bridge login {URL} --profile work (Cursor)" in said
+    assert f'mcp-remote-bridge login "{URL}?a=1&b=2" --profile work (Gemini CLI)' in said
+
+
+def test_an_entry_for_another_program_is_told_as_what_it_is(desk: Desk) -> None:
+    desk.configure("mine", URL)
+    file = desk.home / ".cursor" / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"u": {"url": URL}, "m": {"command": "mcp-remote", "args": [URL]}}}))
+    assert "is a server that Cursor connects to itself" in desk.refuses("u")
+    assert "runs mcp-remote, not this bridge" in desk.refuses("m")
+    assert f"mcp-remote-bridge login {URL} ;" in desk.refuses("m")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("https://", "--nonsense"), "No such option"),
+        ((URL, "--header", "X:${PLANTED_MISSING}"), "PLANTED_MISSING"),
+        ((URL, "--profile", "!"), "profile"),
+        (("http://public.example/mcp",), "--allow-http"),
+    ],
+    ids=["option", "variable", "profile", "http"],
+)
+def test_an_entry_that_run_would_refuse_is_refused_with_where_it_stands(
+    desk: Desk, words: tuple[str, ...], says: str
+) -> None:
+    desk.configure("tasks", *words)
+    said = desk.refuses("tasks")
+    assert said.startswith("The entry 'tasks' of Cursor cannot be used")
+    assert says in said
+    assert "mcp.json" in said
+
+
+@pytest.mark.parametrize("command", ["login", "logout"])
+def test_a_stored_sign_in_is_found_by_a_label_of_its_host(desk: Desk, command: str) -> None:
+    store_key = tokens_key(URL, "c", "", "work")
+    desk.store(record(server=URL, profile="work", client=client(kind="static", client_id="c")), store_key)
+    settings, found = desk.target("linear", command=command)
+    assert (settings.url, settings.sign_in.profile, settings.sign_in.client_id) == (URL, "work", "c")
+    assert found == store_key
+
+
+def test_a_stored_sign_in_keeps_its_slot_whatever_made_it(desk: Desk) -> None:
+    # A server that took no client metadata document: what was given does not stand in the record.
+    store_key = tokens_key(URL, "https://app.example/client.json", "", "default")
+    desk.store(record(server=URL), store_key)
+    assert desk.target("linear", command="logout").store_key == store_key
+
+
+def test_another_profile_of_a_stored_server_may_be_named(desk: Desk) -> None:
+    desk.store(record(server=URL), tokens_key(URL, "", "", "default"))
+    target = desk.target("linear", "--profile", "new")
+    assert target.settings.sign_in.profile == "new"
+    assert target.store_key == tokens_key(URL, "", "", "new")
+
+
+def test_an_entry_comes_before_a_stored_sign_in(desk: Desk) -> None:
+    desk.store(record(server=URL), tokens_key(URL, "", "", "default"))
+    desk.configure("linear", "https://other.example/mcp")
+    assert desk.target("linear").settings.url == "https://other.example/mcp"
+
+
+def test_a_file_that_may_have_had_the_name_and_cannot_be_read_is_told(desk: Desk) -> None:
+    desk.configure("tasks", URL)
+    (desk.home / ".cursor" / "mcp.json").write_text('{"mcpServers": {"tasks": ')
+    said = desk.refuses("tasks")
+    assert "The configuration of Cursor cannot be read" in said
+    assert "mcp.json" in said
+
+
+def test_an_unknown_name_is_told_with_what_is_known(desk: Desk) -> None:
+    desk.configure("tasks", URL)
+    desk.store(record(server="https://mcp.notion.com/mcp"), tokens_key("x", "", "", "default"))
+    said = desk.refuses("nothing")
+    assert "tasks (Cursor)" in said
+    assert "mcp.notion.com" in said
+
+
+def test_an_address_without_its_scheme_is_told_with_it(desk: Desk) -> None:
+    assert f"Did you mean {URL} ?" in desk.refuses("mcp.linear.app/mcp")
+
+
+def test_a_user_without_a_home_has_no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    assert (host_entries().entries, host_entries().notes) == ((), ())
+
+
+def test_looking_for_a_name_changes_nothing(desk: Desk) -> None:
+    desk.configure("tasks", URL)
+    before = sorted(desk.home.rglob("*"))
+    desk.target("tasks")
+    desk.refuses("nothing")
+    assert sorted(desk.home.rglob("*")) == before
+
+
+# -- which sign-in a copy uses
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "expected"),
+    [
+        ((URL,), {}, ("", "", "default")),
+        (("--profile=work", URL, "--client-id", "c", "--resource", "none"), {}, ("c", "none", "work")),
+        ((URL,), {"MCP_BRIDGE_PROFILE": "work", "MCP_BRIDGE_CLIENT_ID": "c"}, ("c", "", "work")),
+        ((), {"MCP_BRIDGE_URL": URL}, ("", "", "default")),
+        (
+            (URL, "--client-metadata-url", "https://a.example/c", "--header", "A:${MISSING}"),
+            {},
+            ("https://a.example/c", "", "default"),
+        ),
+        ((URL, "--client-secret", "file:/nowhere", "--client-id", "c"), {}, ("c", "", "default")),
+    ],
+)
+def test_a_copys_words_tell_which_sign_in_it_uses(
+    words: tuple[str, ...], environ: dict[str, str], expected: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_BRIDGE_PROFILE", "of-this-process")
+    found = identity_of(words, environ)
+    assert found is not None
+    assert (found.server, found.profile) == (URL, expected[2])
+    assert found.store_key == tokens_key(URL, *expected)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *((), ("--nonsense", URL), ("--callback-port", "x", URL), ("linear",)),
+        ("--header", "Authorization:", "Bearer", "planted", URL),
+    ],
+)
+def test_words_that_are_no_runs_tell_nothing(words: tuple[str, ...]) -> None:
+    assert identity_of(words, {}) is None
