@@ -1,4 +1,4 @@
-"""`python -m bridge` is `mcp-remote-bridge`; with the one word `login-process` it is a login (`tokens/login_process`)."""
+"""`python -m bridge` is `mcp-remote-bridge`; with the one word `login-process` a login (`tokens/login_process`)."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """Tests on asyncio's Proactor loop, which Windows has, of each Python in the table (`tests/support/systems/proactor`).
 
-It is the loop of a whole environment: a `.pth` file in it loads `tests/support/systems/proactor_hook`, so each bridge and each
-login process that a test starts runs on it as well.
+It is the loop of a whole environment: a `.pth` file in it loads `tests/support/systems/proactor_hook`, so each bridge
+and each login process that a test starts runs on it as well.
 
 | Python | why |
 |---|---|

@@ -4,8 +4,8 @@ The Python is put together under `.work/wine`, once (`wine_python` says of what)
 runs there, with the `.exe` that pip would make, and what follows are its rows. This needs Linux on x86-64, and Debian's
 Wine and mingw-w64.
 
-What fails here may be a gap of Wine's: those that are known are rows of `tests/support/systems/wine_rows`. What holds here
-holds for CPython's code for Windows, and for Windows itself only as far as Wine imitates it.
+What fails here may be a gap of Wine's: those that are known are rows of `tests/support/systems/wine_rows`. What holds
+here holds for CPython's code for Windows, and for Windows itself only as far as Wine imitates it.
 """
 
 from __future__ import annotations

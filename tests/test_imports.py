@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "bridge"
 
-PURE = {"protocol", "era", "session", "reception", "oauth"}
+PURE = {"protocol", "translate", "session", "provisional", "oauth"}
 IO = {"host", "remote", "login", "store"}
 
 # Which rooms a room may import besides itself. Every one may import `errors`.
@@ -20,14 +20,17 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "config": set(),
     "protocol": set(),
-    "era": {"protocol"},
-    "session": {"era", "protocol"},
-    "reception": {"session", "era", "protocol"},
+    "translate": {"protocol"},
+    "session": {"translate", "protocol"},
+    "provisional": {"session", "translate", "protocol"},
     "oauth": {"protocol"},
     **{room: PURE | {"config"} for room in IO},
-    "app": PURE | IO | {"config"},
-    "cli": {"app", "config"} | PURE,
-    "__main__": {"cli", "app"},
+    "process": PURE | IO | {"config", "inventory"},
+    "tokens": PURE | IO | {"config", "process", "inventory"},
+    "inventory": PURE | IO | {"config", "process", "tokens"},
+    "app": PURE | IO | {"config", "process", "tokens", "inventory"},
+    "cli": {"app", "inventory", "tokens", "process", "config"} | PURE,
+    "__main__": {"cli", "tokens"},
     "__init__": set(),
 }
 
@@ -158,12 +161,12 @@ def test_every_room_is_known() -> None:
         ("bridge.login.a", "from bridge.store.secret_store import Vault", "login imports bridge.store"),
         ("bridge.store.a", "import bridge.login.auth_http", "store imports bridge.login"),
         ("bridge.config.signing_in", "from bridge.oauth.scopes import split", "config imports bridge.oauth"),
-        ("bridge.protocol.a", "from bridge.era import x", "protocol imports bridge.era"),
-        ("bridge.era.a", "def f():\n    import os.path", "era imports os.path"),
-        ("bridge.era.a", "from urllib import request", "era imports urllib.request"),
-        ("bridge.era.a", "from bridge.config import Settings", "era imports bridge.config"),
-        ("bridge.era.a", "import datetime\nx = datetime.datetime.now()", "reads the clock"),
-        ("bridge.era.a", "open('x')", "open in a pure room"),
+        ("bridge.protocol.a", "from bridge.translate import x", "protocol imports bridge.translate"),
+        ("bridge.translate.a", "def f():\n    import os.path", "translate imports os.path"),
+        ("bridge.translate.a", "from urllib import request", "translate imports urllib.request"),
+        ("bridge.translate.a", "from bridge.config import Settings", "translate imports bridge.config"),
+        ("bridge.translate.a", "import datetime\nx = datetime.datetime.now()", "reads the clock"),
+        ("bridge.translate.a", "open('x')", "open in a pure room"),
         ("bridge.remote.a", "from bridge import host", "remote imports bridge.host"),
         ("bridge.remote.a", "from bridge.process.log import Log", "remote imports bridge.process.log"),
         ("bridge.app.a", "from bridge.cli import main", "app imports bridge.cli"),
@@ -188,7 +191,7 @@ def test_a_broken_rule_is_found(module: str, source: str, says: str) -> None:
     [
         (
             "bridge.session.a",
-            "import msgspec, re\nfrom bridge.era import x\nfrom bridge.errors import BridgeError",
+            "import msgspec, re\nfrom bridge.translate import x\nfrom bridge.errors import BridgeError",
         ),
         ("bridge.session.a", "from . import b\nfrom .b import c"),
         ("bridge.oauth.a", "from authlib.oauth2.rfc6749.parameters import p\nimport hmac, hashlib, joserfc"),

@@ -12,7 +12,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 # The package cannot be imported where these run.
-ALONE = {"support/login_browser.py", "conformance/browser.py", "hosts/probe.py"}
+ALONE = {"support/oauth/browser_program.py", "conformance/browser.py", "hosts/probe.py"}
 # Functions that wait: the position of the deadline among their arguments.
 WAITING = {"asyncio.timeout": 0, "asyncio.wait_for": 1, "anyio.fail_after": 0, "anyio.move_on_after": 0}
 # Functions that wait as long as the argument `timeout` says.

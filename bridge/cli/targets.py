@@ -1,7 +1,7 @@
 """NAME_OR_URL on the command line: a URL, or the name of a server that is known here (`inventory/server_names`).
 
-The store key of a sign-in depends on options, so an entry of a host's configuration is read as `run` would read it. What
-the command itself is told on its own line comes before all that.
+The store key of a sign-in depends on options, so an entry of a host's configuration is read as `run` would read it.
+What the command itself is told on its own line comes before all that.
 """
 
 from __future__ import annotations

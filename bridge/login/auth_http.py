@@ -247,7 +247,7 @@ class AuthHttpClient:
                 body += decoder.decompress(chunk, MAX_BYTES + 1) if decoder else chunk
                 if len(body) > MAX_BYTES:
                     raise MetadataError(
-                        f"The {what} at {sanitize.address(url)} is larger than {MAX_BYTES // 1024} KB, which is refused."
+                        f"The {what} at {sanitize.address(url)} is larger than {MAX_BYTES // 1024} KB. That is refused."
                     )
         except zlib.error:
             raise Unavailable(f"The {what} at {sanitize.address(url)} cannot be decompressed.") from None

@@ -74,8 +74,8 @@ class CallbackRefused(Exception):
 def target_of(request: h11.Request, hosts: frozenset[str], is_ours: Callable[[bytes], bool]) -> tuple[bytes, str]:
     """Return the path of a request that is for us, and its query, "" where there is none.
 
-    `hosts` are the values of Host that name this listener, in lower case; `is_ours` knows the paths. Raises `CallbackRefused`;
-    see the table.
+    `hosts` are the values of Host that name this listener, in lower case; `is_ours` knows the paths. Raises
+    `CallbackRefused`; see the table.
     """
     named = [value for name, value in request.headers if name == b"host"]
     if len(named) != 1 or not request.target.startswith(b"/"):

@@ -1,6 +1,7 @@
 """The channel between a login process and those who wait for it: lines of JSON on 127.0.0.1, for who knows the key.
 
-Both ends prove the key first (`channel_auth`). From then on the login sends `LoginStatus` and `Reply`, the client `LoginCommand` (`channel_messages`).
+Both ends prove the key first (`channel_auth`). From then on the login sends `LoginStatus` and `Reply`, the client
+`LoginCommand` (`channel_messages`).
 
 News is a state, whole each time: who reads slowly gets the newest only, who connects late gets it at once.
 """

@@ -23,8 +23,8 @@ _logger = logging.getLogger("bridge.login")
 class DeviceSignIn:
     """Signs in by a code.
 
-    `add_secret` takes each secret before it is used; `warnings` are to be read before; `clock` is in seconds and only goes
-    on.
+    `add_secret` takes each secret before it is used; `warnings` are to be read before; `clock` is in seconds and only
+    goes on.
     """
 
     def __init__(

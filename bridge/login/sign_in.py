@@ -64,8 +64,8 @@ _logger = logging.getLogger("bridge.login")
 class SignInFlow:
     """Signs in to the MCP server at `server_url`.
 
-    `issuers` are those that the server and the profile were used with, `prompt` is who signs in, `add_secret` takes each
-    secret before it is used.
+    `issuers` are those that the server and the profile were used with, `person` is who signs in, `add_secret` takes
+    each secret before it is used.
     """
 
     def __init__(

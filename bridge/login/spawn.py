@@ -10,7 +10,8 @@ the job where the job lets it:
 | lets none go | it cannot be started so (ERROR_ACCESS_DENIED) | it is started in the job, and the log says so |
 | lets it go, but a job around it does not | it stays in that one, and nothing tells (Nested Jobs) | nothing |
 
-One that dies with its job leaves what any killed login leaves, and the next copy begins another (`oauth/prompt_backoff`).
+One that dies with its job leaves what any killed login leaves, and the next copy begins another
+(`oauth/prompt_backoff`).
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def options_of(settings: Settings) -> Iterator[str]:
 
 
 def _typed(name: str, value: object) -> Iterator[str]:
-    if name == "patience":
+    if name == "retry_window":
         yield f"{PATIENCE_VARIABLE}={value}"
         return
     option = f"--{name.removesuffix('s' if name in _NAMES_ONLY else '').replace('_', '-')}"

@@ -6,8 +6,8 @@
 | `Mcp-Method` | `method` | every message |
 | `Mcp-Name` | `params.name`, `params.uri` or `params.taskId` | the methods of `mcp.HEADED_METHODS` |
 
-`Mcp-Param-{Name}` is the subject of `translate/tool_headers`. Names are written in lower case, as HTTP/2 demands and HTTP/1.1
-does not mind; a server compares them without regard to case.
+`Mcp-Param-{Name}` is the subject of `translate/tool_headers`. Names are written in lower case, as HTTP/2 demands and
+HTTP/1.1 does not mind; a server compares them without regard to case.
 """
 
 from __future__ import annotations

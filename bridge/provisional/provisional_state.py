@@ -24,7 +24,8 @@ _TOOL = b'"%b"' % sign_in_tool.NAME.encode()
 class ProvisionalState:
     """Keeps that.
 
-    `host_state` is the legacy host, if there is one. `is_served`: the server itself has answered something with a result.
+    `host_state` is the legacy host, if there is one. `is_served`: the server itself has answered something with a
+    result.
     `gave_lists`: the host was told of lists that are not the server's. `shows_tool`: it knows of the tool `sign_in`,
     and the server has none of that name. `introductions` are what it introduced itself with, by method, where only the
     bridge has answered.

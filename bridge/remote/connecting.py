@@ -129,7 +129,7 @@ class Route:
     async def connect(self, seconds: float, begun: Begun | None = None) -> HttpConnection:
         """Open a connection within so many seconds. Raises `NotConnected`.
 
-        `early_connection` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
+        `begun` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
         """
         if begun is None and self._choose is not None and (proxy := self._choose()) != self.latest.proxy:
             self.latest = Route(self.origin, proxy, self.tls, self._lookups)

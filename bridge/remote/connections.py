@@ -17,8 +17,8 @@ that ended is replaced too, for as long as the next call is likely:
 
 `warm` counts as a call. Requests that are urgent (streams, notifications) do not count.
 
-Requests that hold a connection have a limit; beyond it a call waits in a queue for `_PLACE_SECONDS` (`NoFreeConnection`).
-Urgent ones, a cancellation among them, neither count nor wait.
+Requests that hold a connection have a limit; beyond it a call waits in a queue for `_PLACE_SECONDS`
+(`NoFreeConnection`). Urgent ones, a cancellation among them, neither count nor wait.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Connections:
     # -- lending
 
     async def take(self, *, urgent: bool) -> HttpConnection:
-        """Lend a connection. Raises `NotConnected`, and `NoFreeConnection` where too many are lent and it is not urgent."""
+        """Lend a connection. Raises `NotConnected`, or `NoFreeConnection` where too many are lent and it can wait."""
         if not urgent:
             if self._lent >= self._most or self._places:
                 await self._place()

@@ -36,7 +36,7 @@ async def open_wire(
     rebinding: RebindingGuard | None = None,
     begins: Callable[[Step], None] = lambda step: None,
 ) -> Wire:
-    """Look the name up and connect, or go on with the connection that was `early_connection`. Raises OSError and ValueError.
+    """Look the name up and connect, or go on with the connection that was `begun`. Raises OSError and ValueError.
 
     `rebinding` leaves out addresses, where it is given; `begins(step)` is told what is waited for from now on.
     """

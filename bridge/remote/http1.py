@@ -51,7 +51,8 @@ class NotHttp(h11.RemoteProtocolError):
 class HttpConnection:
     """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used.
 
-    `way` is the one by which `Route.connect` made it. `was_lent` tells whether there was a request on it; `sent` whether
+    `way` is the one by which `Route.connect` made it. `was_lent` tells whether there was a request on it; `sent`
+    whether
     all of the last was handed to the system, and the server may have got it; `was_slow` whether its body was too large
     to be handed over at once.
     """

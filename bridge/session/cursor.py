@@ -14,8 +14,8 @@ _MAX_ID_BYTES = 4096
 class Cursor:
     """The last event id of one stream, and the pause in seconds that its server wishes before it is resumed.
 
-    `reconnect_delay` says how much of that wish is granted. Not `resumable`: the stream's revision has no event ids (MCP
-    2026-07-28, Streamable HTTP), and what looks like one means nothing.
+    `reconnect_delay` says how much of that wish is granted. Not `resumable`: the stream's revision has no event ids
+    (MCP 2026-07-28, Streamable HTTP), and what looks like one means nothing.
     """
 
     __slots__ = ("_resumable", "_seen", "last_event_id", "pause")

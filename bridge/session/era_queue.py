@@ -14,7 +14,7 @@ Doubted = list[tuple[Upstream, Deliver]]
 class EraQueue:
     """Keeps them, in order. `withdrawn`: ids of requests that the host took back while their answers were in doubt.
 
-    `handshake`: the id of the legacy host's `initialize` whose answer will show the era; None: there is none.
+    `opening`: the id of the legacy host's `initialize` whose answer will show the era; None: there is none.
     """
 
     def __init__(self) -> None:

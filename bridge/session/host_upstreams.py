@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class HostUpstreams:
-    """Knows them. `http_sse` and `modern` are None while there is no such host; `client_sessions` are those of a modern one.
+    """Knows them. `legacy` and `modern` are None while there is no such host; `clients` are those of a modern one.
 
     `initialize` is what the legacy host opened with last, `is_initialized` whether it has said that it is ready.
     `introduction`: what the server said of itself just now, in that host's name; good for the next upstream.
@@ -39,7 +39,7 @@ class HostUpstreams:
         return self.legacy
 
     def modern_on_modern(self) -> Upstream:
-        """The upstream of the modern host on a modern server; on a legacy one each of its `client_sessions` has its own."""
+        """The upstream of the modern host on a modern server; on a legacy one each of its `clients` has its own."""
         self.modern = self.modern or self._upstreams.native(MODERN)
         return self.modern
 

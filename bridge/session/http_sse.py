@@ -64,7 +64,7 @@ class HttpSse:
         self.open()
 
     def reconnect(self) -> None:
-        """Open the stream again, which had been there; after a pause, where such streams end at once (see `reconnect_delay`)."""
+        """Open again a stream that was open; after a pause where such streams end at once (`reconnect_delay`)."""
         lasted = self._state.now - self._opened_at
         self._hasty = 0 if lasted >= reconnect_delay.AT_ONCE else self._hasty + 1
         pause = reconnect_delay.before_reconnecting(self._hasty, self._wished)

@@ -7,7 +7,7 @@ Every wait in this room has an owner and an end:
 | the first requests of a run | a connection | `FirstContact` | after 4 s, earlier for hosts that give up earlier |
 | what the host says, answers in doubt | the server's era | `ServerEra` | after 4 s without an answer |
 | a call that was sent | its answer | the host | when it cancels; `--request-timeout`; the connection's end |
-| a call | a connection, a throttling server | `Requests` | with patience (30 s), twice that where the server throttles |
+| a call | a connection, a throttling server | `Requests` | with patience (30 s), twice that if it throttles |
 | a call whose stream ended | the next try to resume it | `Requests` | after 30 s at most (`reconnect_delay`) |
 | a call that is resumed | a stream, then its answer | `Requests`, the host | with patience; as a call that was sent |
 | a call answered 202 | its answer on another stream | `Requests` | after 300 s |
@@ -15,11 +15,11 @@ Every wait in this room has an owner and an end:
 | the same | a session opened again | `Handshake` | 5 s after patience; then it is refused |
 | the same | the endpoint of HTTP+SSE | `HttpSse` | after 10 s; where the stream does not open, with patience |
 | a modern host's requests on a legacy server | the standing stream | `GetStream` | after 1 s |
-| the standing stream | what the server has to say | `GetStream` | with the session; its pauses after 60 s (`reconnect_delay`) |
+| the standing stream | what the server has to say | `GetStream` | with the session; pauses after 60 s |
 | a subscription | its acknowledgment | `Subscriptions` | with patience; if it had one, when the host cancels |
-| a note, what is set up again | being taken | `OneWayMessages`, `Handshake` | after 30 s of silence; goes again within patience |
+| a one-way message, what is restored | taken | `OneWayMessages`, `Handshake` | after 30 s of silence; sent again |
 | a stream that has said its all | its end | `SessionState.settle` | a second later |
-| a upstream no longer used | its last answers | `Upstreams` | when they are given, or its place is needed |
+| an upstream no longer used | its last answers | `Upstreams` | when they are given, or its place is needed |
 
 While a person is asked to sign in, none of these is late. What is being waited for when the run ends is answered.
 """

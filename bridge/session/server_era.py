@@ -10,7 +10,8 @@ Nothing is asked that the host's own first message asks anyway:
 | the same | anything else | `server/discover`; the message waits | its answer |
 | known | anything | it, as that era has it | an answer that speaks against it is held, and `server/discover` asked |
 
-The stamp (`probing.with_request_meta`) is what a modern server has to find in each request. Nearly all servers take no notice of
+The stamp (`probing.with_request_meta`) is what a modern server has to find in each request. Nearly all servers take no
+notice of
 it. Some do: they know no such version in a header, or take what is stamped for modern. So a stamped `initialize` that
 is refused goes once more as it came, unless the server turns out to be modern and nothing else.
 """
@@ -92,7 +93,7 @@ class ServerEra:
         self._probe.host(probing.probe(_PROBE_ID, asked_by))
 
     def is_in_doubt(self, upstream: Upstream, deliver: Deliver) -> bool:
-        """Learn from an answer of `upstream`; True where it must not go to the host before the server has been asked again.
+        """Learn from an answer of `upstream`; True where it must not go to the host before the server was asked again.
 
         Where `is_asked` is False then, that was not necessary: it is known already.
         """

@@ -64,7 +64,7 @@ class SessionState:
     """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock.
 
     `redact` takes secrets out of a text: a server may quote in an error what it was sent. Where several machines run
-    side by side, each has a `upstream` of its own, which shows in the numbers of its exchanges and timers.
+    side by side, each has an `upstream` of its own, which shows in the numbers of its exchanges and timers.
     """
 
     def __init__(self, url: str, redact: Callable[[str], str] = str, upstream: int = 0) -> None:

@@ -10,7 +10,8 @@ that do no harm, the closing of a stream where stdio has `notifications/cancelle
 | a `tools/list` with tools that break the rules of `x-mcp-header` | they are left out, with a warning |
 | anything else | it goes to the host |
 
-What may be kept is looked up before it is asked for (`cached_calls`), and the tools are asked for ahead (`tools_prefetch`).
+What may be kept is looked up before it is asked for (`cached_calls`), and the tools are asked for ahead
+(`tools_prefetch`).
 """
 
 from __future__ import annotations

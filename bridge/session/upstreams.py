@@ -23,8 +23,8 @@ _SPARE = 2
 class Upstreams:
     """Makes them. `receive(upstream, deliver)` takes what a machine has for its host.
 
-    `retry_window` and `request_timeout` in seconds. `keeps_responses`: modern servers' answers are kept. The machines and
-    translators of one era are imported when the first is made: most runs need only one.
+    `retry_window` and `request_timeout` in seconds. `keeps_responses`: modern servers' answers are kept. The machines
+    and translators of one era are imported when the first is made: most runs need only one.
     """
 
     def __init__(

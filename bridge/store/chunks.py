@@ -1,7 +1,8 @@
 """A value in a keyring, cut into pieces that every platform takes.
 
 Windows holds the least in one entry (the table in `bridge.store.system`): 2,560 bytes, which is 1,280 characters of
-UTF-16. So each piece has at most 1,200, in base64url, and lies under a name of its own: store key, generation, number. The
+UTF-16. So each piece has at most 1,200, in base64url, and lies under a name of its own: store key, generation, number.
+The
 first begins with how many there are and the SHA-256 of the whole, so that a value with a piece missing or foreign is
 known for what it is.
 

@@ -14,7 +14,7 @@ from bridge.store.secret_store import SecretStore
 
 
 class LazyStore(SecretStore):
-    """What `make` makes, which keeps its secrets in `paths`."""
+    """What `make` makes, which keeps its secrets in `places`."""
 
     def __init__(self, places: StorePaths, make: Callable[[], SecretStore]) -> None:
         self._folders = [StorePaths(root).credentials for root in (places.root, *places.former)]

@@ -1,7 +1,7 @@
-"""What earlier versions left in other folders (`store/roots`) is taken over, one store key at a time, when it is needed.
+"""What earlier versions left in other folders (`store/roots`) is taken over, key by key, when it is needed.
 
-There may be several such folders, and two of them may know of the same store key. What was written last wins, by the time
-of the file that decides: the marker's where the secret is in the keyring or gone, else the secret's. What is taken
+There may be several such folders, and two of them may know of the same store key. What was written last wins, by the
+time of the file that decides: the marker's where the secret is in the keyring or gone, else the secret's. What is taken
 over keeps its time, so a version of the bridge that still runs and writes to the old folder is told by a later one.
 
 | step, under the lock of a save | a reader, if it ends here |

@@ -1,8 +1,8 @@
 """What a server leads to, in a network of its own: servers at public and private addresses, a name service, a sign-in.
 
 The rules are in `tests/login/test_address_guard.py`; here it is shown that the relay, the login process and the
-commands keep them, each with the system's own resolver. The scenes of `tests/support/oauth/address_attacks.py` are played
-once, side by side.
+commands keep them, each with the system's own resolver. The scenes of `tests/support/oauth/address_attacks.py` are
+played once, side by side.
 """
 
 import asyncio

@@ -36,16 +36,20 @@ OWN = {
         " config.child_environment config.signing_in config.host_names"
     ),
     "what is begun while the rest is imported": (
-        "app app.start host.takeover remote remote.early_connection remote.known_addresses remote.rebinding remote.proxy"
+        "app app.start host.takeover remote"
+        " remote.early_connection remote.known_addresses remote.rebinding remote.proxy"
     ),
-    "the wiring, the event loop's side, the end": "app.main app.bridge process.shutdown process.event_loop process.suspend",
+    "the wiring, the event loop's side, the end": (
+        "app.main app.bridge process process.shutdown process.event_loop process.suspend"
+    ),
     "the log, and what keeps secrets out of it": "process.log process.log_stderr process.log_head process.redact",
     "the host's stdin and stdout, and its death": (
         "host host.stdio host.output host.parent host.parent_chain host.launchers"
     ),
     "whether a sign-in is stored, and the token if one is": (
-        "tokens.authorization tokens.stored_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
-        " remote.credentials store store.secret_store store.lazy store.paths store.roots process.host_environment tokens.login_order"
+        "tokens tokens.authorization tokens.stored_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
+        " remote.credentials store store.secret_store store.lazy store.paths store.roots"
+        " process.host_environment tokens.login_order"
     ),
     "what an earlier run found of the server": "store.era_cache store.file store.errors",
     "messages: framing, envelopes, names": (
@@ -60,17 +64,23 @@ OWN = {
     "which eras host and server speak": (
         "session session.router session.host_upstreams session.era_queue session.probing session.server_era"
         " session.first_contact session.client_sessions"
-        " session.upstreams session.upstream session.commands session.events session.host_input era translate.translator"
+        " session.upstreams session.upstream session.commands session.events session.host_input"
+        " translate translate.translator"
     ),
     "the session of a legacy server": (
-        "session.session session.machine session.session_state session.calls session.deadlines session.delivery session.gate"
-        " session.http_sse session.get_stream session.cursor session.reconnect_delay session.oneway session.handshake session.requests"
+        "session.session session.machine session.session_state session.calls session.deadlines"
+        " session.delivery session.gate session.http_sse session.get_stream session.cursor session.reconnect_delay"
+        " session.oneway"
+        " session.handshake session.requests"
         " session.response_kind session.faults"
     ),
     "answering the host in time, should somebody have to sign in": (
-        "reception provisional.provisional_server provisional.provisional_session provisional.provisional_subscriptions provisional.response_filter"
-        " provisional.provisional_results provisional.provisional_state provisional.sign_in_calls provisional.sign_in_tool"
-        " provisional.pending provisional.hold_queue translate.request_meta translate.downgrade.input_requests"
+        "provisional provisional.provisional_server provisional.provisional_session"
+        " provisional.provisional_subscriptions provisional.response_filter"
+        " provisional.provisional_results provisional.provisional_state"
+        " provisional.sign_in_calls provisional.sign_in_tool"
+        " provisional.pending provisional.hold_queue translate.request_meta"
+        " translate.downgrade translate.downgrade.input_requests"
     ),
 }
 """The project's own modules, without `bridge.`, by what they are needed for."""

@@ -53,7 +53,7 @@ def server_document(issuer: str = ISSUER, /, **members: object) -> AuthResponse:
 
 
 class FakeWeb:
-    """Stands for `AuthHttpClient`. `pages` holds answers by URL, several as a list; `asked` has (verb, URL) in order."""
+    """Stands for `AuthHttpClient`. `pages` has answers by URL, several as a list; `asked` has (verb, URL) in order."""
 
     def __init__(self, pages: Mapping[str, Answer | list[Answer]] | None = None) -> None:
         self.pages = dict(pages or {})

@@ -23,7 +23,7 @@ _UNHEARD = 32
 class ForwardedCall:
     """One call. `upper` is its id towards the server, 0 before it was sent.
 
-    `pending` is the host's request that waits for the answer; without one, `answer` keeps what came meanwhile. `level`
+    `waiting` is the host's request that waits for the answer; without one, `answer` keeps what came meanwhile. `level`
     and `token` are the log level and progress token (as JSON) of the host's last request for it; `server_token` is the
     token the server knows. `unheard` is the progress told while nobody waited. `is_task`: it was sent as one; `task_id`
     (as JSON) once the server has made it one.

@@ -32,7 +32,7 @@ from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
 from bridge.translate.excerpt import excerpt
 from bridge.translate.translator import TranslatorRefusal
-from bridge.translate.upgrade import content as content_module
+from bridge.translate.upgrade import content as older_content
 
 COMPLETE = "complete"
 INPUT_REQUIRED = "input_required"
@@ -69,7 +69,7 @@ def complete(request: Request, said: Members, version: str, *, offers_tasks: boo
     """
     if request.method == mcp.TOOLS_CALL:
         return writing.result(request.raw_id, tool_result(said, version))
-    content_module.lower(request.method, said, version)
+    older_content.lower(request.method, said, version)
     for name in _MODERN_MEMBERS:
         said.pop(name, None)
     if request.method == mcp.TOOLS_LIST and "tools" in said:
@@ -79,7 +79,7 @@ def complete(request: Request, said: Members, version: str, *, offers_tasks: boo
 
 def tool_result(said: Members, version: str, meta: Members | None = None) -> bytes:
     """The result of a tool, from the members of a complete one; with these members more in its `_meta`."""
-    content_module.lower(mcp.TOOLS_CALL, said, version)
+    older_content.lower(mcp.TOOLS_CALL, said, version)
     for name in _MODERN_MEMBERS:
         said.pop(name, None)
     _state_content(said)

@@ -48,7 +48,7 @@ _MOST_KNOWN = 1000
 
 
 class Tasks:
-    """All tasks of one server. `number()` and `cancel(number, reason)` as in `BridgeRequests`, `closing` as in `TaskWatch`."""
+    """All tasks of one server. `number()` and `cancel()` as in `BridgeRequests`, `closing` as in `TaskWatch`."""
 
     def __init__(
         self,

@@ -5,7 +5,7 @@
 | `initialize` | `server/discover`, unless the server was asked that just now in the host's name |
 | `ping` | answered |
 | `logging/setLevel` | answered, and said in each request from then on |
-| `resources/subscribe` and its opposite, `notifications/initialized` | one `subscriptions/listen` (`HostSubscriptions`) |
+| `resources/subscribe` and its opposite, `notifications/initialized` | `subscriptions/listen` (`HostSubscriptions`) |
 | `notifications/cancelled` | said upwards, or questions to the host are taken back |
 | an answer | for a question that a server asked in the middle of a call (`InputRequired`) |
 | another request | goes up with what the host said of itself, and under another id |
@@ -52,7 +52,7 @@ _REOPENED = TranslatorRefusal(
 class Upgrade:
     """The translator. `server_name`: what to call a server that does not say its name.
 
-    `discovery`: the server's answer to a `server/discover` that was just sent in the host's name; None: none was.
+    `introduction`: the server's answer to a `server/discover` that was just sent in the host's name; None: none was.
     """
 
     def __init__(self, port: TranslatorPort, server_name: str, introduction: Response | None = None) -> None:
@@ -94,7 +94,7 @@ class Upgrade:
         ]
 
     def adopt(self, initialize: Request, initialized: bool, restorable: list[Request]) -> None:
-        """Begin as if the host had been answered already, also to `restorable`; `initialized`: it has said so itself."""
+        """Begin as if the host had been answered already, also to `restorable`; `initialized`: it said so itself."""
         session = self._begin(initialize, is_answered=True)
         session.is_initialized = initialized
         for request in restorable:

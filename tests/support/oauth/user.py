@@ -19,7 +19,7 @@ from tests.support.waits import stretched
 
 Browser = Literal["follow", "record", "fail"]
 
-_SCRIPT = Path(__file__).with_name("login_browser.py")
+_SCRIPT = Path(__file__).with_name("browser_program.py")
 
 
 @dataclass(frozen=True)

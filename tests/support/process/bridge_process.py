@@ -21,7 +21,7 @@ from tests.support.revisions import Wire
 from tests.support.servers.fault_http import DEADLINE, Bell
 from tests.support.waits import stretched
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 CLIENT_INFO = {"name": "test-host", "version": "1.0"}
 

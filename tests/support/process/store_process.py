@@ -20,7 +20,7 @@ from bridge.process.host_environment import keyring_variables
 from bridge.store.secret_store import SecretStore, StoreChoice, open_store
 from tests.support.waits import stretched
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 def use_store(choice: str, *steps: str, variables: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.waits import stretched
 
 _PROBE_LIMIT = stretched(20.0)
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 def why_not(probe: Sequence[str], what: str) -> str:
