@@ -12,7 +12,7 @@ from bridge.translate import request_meta
 _TASKS = {"tasks": Raw(b'{"cancel":{},"requests":{"tools":{"call":{}}}}')}
 
 
-class Discovery(msgspec.Struct, frozen=True):
+class DiscoverAnswer(msgspec.Struct, frozen=True):
     """What a `server/discover` result says, as far as a legacy host can use it (MCP 2026-07-28, Discovery).
 
     `info` is the server's name and version, `instructions` a string; both as JSON, None where they are missing.
@@ -25,7 +25,7 @@ class Discovery(msgspec.Struct, frozen=True):
     runs_tasks: bool
 
 
-def read(result: Raw) -> Discovery | None:
+def read(result: Raw) -> DiscoverAnswer | None:
     """Read a `server/discover` result, or None where it is not one."""
     said = members(result)
     if not request_meta.is_object(result) or not said.keys() & {"supportedVersions", "capabilities"}:
@@ -46,10 +46,12 @@ def read(result: Raw) -> Discovery | None:
         (value.copy() for value in candidates if value is not None and request_meta.is_implementation(value)), None
     )
     instructions = said.get("instructions")
-    return Discovery(capabilities, info, instructions if request_meta.is_string(instructions) else None, runs_tasks)
+    return DiscoverAnswer(
+        capabilities, info, instructions if request_meta.is_string(instructions) else None, runs_tasks
+    )
 
 
-def initialize_result(introduction: Discovery, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
+def initialize_result(introduction: DiscoverAnswer, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
     """The same for a host that has to be answered in this version (MCP 2025-11-25, Lifecycle, Initialization)."""
     result: dict[str, object] = {
         "protocolVersion": version,
