@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def classes_of(source: str) -> Iterator[str]:
-    """The names of the classes at the head of a module. A class inside another is named after both, and cannot clash."""
+    """The names of the classes at the head of a module. A nested class has its owner's name too."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
             yield node.name
