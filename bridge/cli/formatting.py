@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 def clean(text: str) -> str:
     """`text` as one printable line without what looks like a secret: a URL may hold one, and a server's words too."""
-    from bridge.process.log import one_line
     from bridge.process.redact import Redactor
+    from bridge.protocol.sanitize import escaped
 
-    return one_line(Redactor()(text))
+    return escaped(Redactor()(text))
 
 
 def scopes_of(record: Record) -> str:

@@ -104,11 +104,11 @@ class Terminal:
 
     def link(self, url: str, code: str) -> None:
         """Show the link whole, on a line of its own, so that it can be copied."""
-        from bridge.process.log import one_line
+        from bridge.protocol.sanitize import escaped
 
         self._erase()
-        self._write(f"Open this link and enter the code {one_line(code)} there:\n" if code else "Sign in at:\n")
-        self._write(f"\n{one_line(url)}\n\n")
+        self._write(f"Open this link and enter the code {escaped(code)} there:\n" if code else "Sign in at:\n")
+        self._write(f"\n{escaped(url)}\n\n")
         if self._invites and not code:
             self._write("If you use a browser on another machine, paste here the address at which it ends.\n")
 

@@ -76,10 +76,10 @@ def _import_msgspec() -> None:
 
 def _complain(error: BridgeError) -> int:
     from bridge.cli.running import PROGRAM, write
-    from bridge.process.log import one_line
     from bridge.process.redact import Redactor
+    from bridge.protocol.sanitize import escaped
 
-    write(f"{PROGRAM}: error: {one_line(Redactor()(str(error)))}\n")
+    write(f"{PROGRAM}: error: {escaped(Redactor()(str(error)))}\n")
     return error.exit_code
 
 

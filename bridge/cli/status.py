@@ -69,13 +69,13 @@ def _uses() -> list[ServerInUse]:
 
 def lines_of(row: SignInRow, now: float) -> list[str]:
     """A row as lines for people, at `now` (Unix seconds)."""
-    from bridge.process.log import one_line
+    from bridge.protocol.sanitize import escaped
 
     head = named(row.server, row.profile) if row.server else "A sign-in that cannot be read"
     facts = (f"  {name.ljust(_WIDTH)}{clean(text)}" for name, text in _facts(row, now) if text)
     # Not through `clean`, which would take the state out of it: it is to be opened.
     link = (
-        [f"  {'link'.ljust(_WIDTH)}{one_line(row.login.login_status.url)}"]
+        [f"  {'link'.ljust(_WIDTH)}{escaped(row.login.login_status.url)}"]
         if row.login and row.login.login_status.url
         else []
     )

@@ -27,6 +27,7 @@ from bridge.login.openers import ARGUMENT, commands, environment, has_display, n
 from bridge.login.portal import NAME as PORTAL
 from bridge.login.portal import ask_portal
 from bridge.oauth.errors import SignInError
+from bridge.protocol.sanitize import quoted
 
 MOMENT = 1.0
 """How long an opener is watched, in seconds. One that runs on by then has opened, or is, the browser."""
@@ -61,13 +62,13 @@ def check_openable(url: str) -> None:
     except ValueError:
         raise _refusal("its host or port is malformed") from None
     if parts.scheme not in {"https", "http"} or not url.lower().startswith(f"{parts.scheme}://"):
-        raise _refusal(f"its scheme is {parts.scheme[:20]!r}, and only https is opened")
+        raise _refusal(f"its scheme is {quoted(parts.scheme, 20)}, and only https is opened")
     if "@" in parts.netloc:
         raise _refusal("it has a user name before its host")
     if not host or port == 0 or not _HOST.fullmatch(f"[{host}]" if ":" in host else host):
         raise _refusal("it names no host")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise _refusal(f"it would go to {host[:100]!r} over http, unprotected; https is needed")
+        raise _refusal(f"it would go to {quoted(host, 100)} over http, unprotected; https is needed")
 
 
 def _refusal(why: str) -> SignInError:

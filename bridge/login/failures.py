@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.protocol import tls_failures, unreachable
-from bridge.protocol.sanitize import address, shown
+from bridge.protocol.sanitize import address, problem_text
 from bridge.protocol.system_errors import numbers_of
 from bridge.protocol.unreachable import Advice, Reason
 
@@ -32,7 +32,7 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
         if isinstance(cause, ssl.SSLError):
             return _tls(cause, where)
     if isinstance(problem, httpx.ProxyError) and proxy:
-        return unreachable.proxy_refused(where, proxy, _plain(problem))
+        return unreachable.proxy_refused(where, proxy, problem_text(problem))
     if isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout):
         timed_out = isinstance(problem, httpx.ConnectTimeout)
         reason: Reason = "timed-out" if timed_out else _reason(causes)
@@ -40,11 +40,11 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
         host = urlsplit(proxy or url).hostname or ""
         if unreachable.kept_from_local_network(causes, host, sys.platform, platform.release()):
             reason = "local-network"
-        return unreachable.unreachable(reason, where, host, proxy=proxy or "", detail=_plain(causes[-1]))
+        return unreachable.unreachable(reason, where, host, proxy=proxy or "", detail=problem_text(causes[-1]))
     if isinstance(problem, httpx.TimeoutException):
         return Advice(f"{_capital(where)} did not answer in time.", "Try again later.")
     if isinstance(problem, httpx.RemoteProtocolError) and "disconnected" not in str(problem):
-        return unreachable.not_http(where, _plain(problem))
+        return unreachable.not_http(where, problem_text(problem))
     return Advice(f"{_capital(where)} closed the connection without an answer.", "Try again later.")
 
 
@@ -56,7 +56,7 @@ def _tls(problem: ssl.SSLError, where: str) -> Advice:
     if isinstance(problem, ssl.SSLCertVerificationError):
         return tls_failures.untrusted(where, *tls_failures.verdict_of(problem))
     reason = tls_failures.reason_of(getattr(problem, "reason", None), str(problem))
-    return tls_failures.failed(reason, where, _plain(problem)).told
+    return tls_failures.failed(reason, where, problem_text(problem)).told
 
 
 def _reason(causes: list[BaseException]) -> Reason:
@@ -79,11 +79,6 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions
         waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
-
-
-def _plain(problem: BaseException) -> str:
-    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    return shown(text, 200).rstrip(".")
 
 
 def _capital(phrase: str) -> str:

@@ -22,7 +22,6 @@ from bridge.protocol.sanitize import address, quoted, shown, with_words
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never stands in a header.
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _LONGEST_SCOPE = 4096
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 _PASSING = frozenset(("temporarily_unavailable", "server_error", "slow_down"))
@@ -184,7 +183,7 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
         access_token=access,
         expires_in=seconds_of(members.get("expires_in")),
         refresh_token=refresh if isinstance(refresh, str) and _REFRESH_TOKEN.fullmatch(refresh) else "",
-        scope=_UNSEEN.sub(" ", scope)[:_LONGEST_SCOPE].strip() if isinstance(scope, str) else None,
+        scope=shown(scope, _LONGEST_SCOPE) if isinstance(scope, str) else None,
         id_token=id_token if isinstance(id_token, str) and _TOKEN.fullmatch(id_token) else "",
     )
 

@@ -39,14 +39,6 @@ LONGEST_LINE = 500
 _LAST_SECONDS = 0.25
 
 
-def one_line(text: str, longest: int | None = None) -> str:
-    """Return `text` as one printable line: what is not seen, or would break or restyle it, is escaped; then cut."""
-    line = escaped(text)
-    if longest is not None and len(line) > longest:
-        line = line[: longest - 3] + "..."
-    return line
-
-
 _CHATTY = ("httpx", "httpcore", "filelock", "keyring")
 
 
@@ -72,8 +64,8 @@ class Log:
         may have to open it by hand. Without the verifier, which never leaves the process, it gives nobody a token.
         """
         for text in first if self._omits_warnings else ():
-            self._stderr.write(f"{PROGRAM}: warning: {one_line(self.redactor(text), LONGEST_LINE)}\n", is_kept=True)
-        self._stderr.write(f"{PROGRAM}: {one_line(words)} {one_line(url)}\n", is_kept=True)
+            self._stderr.write(f"{PROGRAM}: warning: {escaped(self.redactor(text), LONGEST_LINE)}\n", is_kept=True)
+        self._stderr.write(f"{PROGRAM}: {escaped(words)} {escaped(url)}\n", is_kept=True)
 
     def close(self) -> None:
         """Take this log's sinks off, write what waits for stderr, and give the interpreter its own hooks back."""
@@ -142,11 +134,11 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Mask first, then escape and cut: a secret cut in half would not be known any more."""
-        lines = [self.head(record) + one_line(self._redactor(record.getMessage()))]
+        lines = [self.head(record) + escaped(self._redactor(record.getMessage()))]
         if self._tracebacks and record.exc_info and record.exc_info[1] is not None:
             trace = self._redactor(self.formatException(record.exc_info))
-            lines += [f"    {one_line(line)}" for line in trace.split("\n")]
-        return "\n".join(one_line(line, self.longest) for line in lines)
+            lines += [f"    {escaped(line)}" for line in trace.split("\n")]
+        return "\n".join(escaped(line, self.longest) for line in lines)
 
 
 class FileFormatter(LineFormatter):

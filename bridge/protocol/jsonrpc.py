@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol.nesting import is_too_deep
-from bridge.protocol.surrogates import mended
+from bridge.protocol.surrogates import mended, replaced
 
 RequestId = int | float | str | bytes
 """A request's id as a dictionary key; `bytes` for a number that no Python number can hold."""
@@ -176,7 +176,7 @@ def request_id(raw_id: bytes) -> RequestId:
 def error_line(raw_id: bytes, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
     """An error response of the bridge's own (JSON-RPC 2.0, section 5.1)."""
     # A method's name may hold a lone surrogate, and be quoted in the message.
-    error: dict[str, Any] = {"code": code, "message": message.encode("utf-8", "replace").decode()}
+    error: dict[str, Any] = {"code": code, "message": replaced(message)}
     if data is not None:
         error["data"] = data
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (raw_id, msgspec.json.encode(error))

@@ -32,7 +32,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from bridge.protocol.sanitize import shown
+from bridge.protocol.sanitize import PROBLEM, shown
 from bridge.protocol.unreachable import CHECK_PORT, Advice
 
 _NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"))
@@ -138,7 +138,7 @@ def verdict_of(problem: OSError) -> tuple[str, int]:
     server's in part.
     """
     words = getattr(problem, "verify_message", "") or problem.strerror or " ".join(map(str, problem.args))
-    return shown(words, 200).rstrip("."), getattr(problem, "verify_code", 0)
+    return shown(words, PROBLEM).rstrip("."), getattr(problem, "verify_code", 0)
 
 
 def no_tls(where: str) -> Advice:

@@ -31,7 +31,7 @@ import h11
 
 from bridge.errors import BridgeError
 from bridge.protocol import mcp
-from bridge.protocol.sanitize import address
+from bridge.protocol.sanitize import address, excerpt
 from bridge.protocol.sse import EventStreamDecoder, EventTooLarge
 from bridge.remote import exchange_refused
 from bridge.remote.buffer_limit import BufferLimit
@@ -55,7 +55,6 @@ from bridge.session.events import (
     ResponseStarted,
     StreamClosed,
 )
-from bridge.session.faults import excerpt
 
 if TYPE_CHECKING:
     from bridge.remote.failures import Explanation

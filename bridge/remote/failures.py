@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import h11
 
 from bridge.protocol import tls_failures, unreachable
+from bridge.protocol.sanitize import problem_text
 from bridge.protocol.system_errors import numbers_of
 from bridge.protocol.unreachable import Advice, Reason
 from bridge.remote.connecting import NotConnected
@@ -45,7 +46,7 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
     if isinstance(problem, NotHttp) and (told := _other_protocol(problem.beginning, url)):
         return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
     if isinstance(problem, h11.RemoteProtocolError):
-        return Explanation(Cause.LOST, True, *unreachable.not_http(url, " ".join(str(problem).split())[:200]))
+        return Explanation(Cause.LOST, True, *unreachable.not_http(url, str(problem)))
     if isinstance(problem, h11.LocalProtocolError):
         return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be sent as HTTP ({problem}).", "")
     return Explanation(Cause.LOST, True, f"The connection to {url} was lost.", "Try again.")
@@ -98,8 +99,8 @@ def _detail(failure: NotConnected) -> str:
     if failure.step == "proxy" and isinstance(problem, Disconnected):
         return "it closed the connection without an answer"
     if failure.step == "handshake":
-        return f"the connection was lost during the TLS handshake ({_plain(problem)})"
-    return _plain(problem)
+        return f"the connection was lost during the TLS handshake ({problem_text(problem)})"
+    return problem_text(problem)
 
 
 def _reason(problem: Exception) -> Reason:
@@ -114,14 +115,9 @@ def _no_tls(problem: ssl.SSLError, where: str) -> Explanation:
     if isinstance(problem, ssl.SSLCertVerificationError):
         told = tls_failures.untrusted(where, *tls_failures.verdict_of(problem))
         return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
-    told, lasts = tls_failures.failed(_reason_of(problem), where, _plain(problem))
+    told, lasts = tls_failures.failed(_reason_of(problem), where, problem_text(problem))
     return Explanation(Cause.UNTRUSTED if lasts else Cause.UNREACHABLE, False, *told, definite=lasts)
 
 
 def _reason_of(problem: ssl.SSLError) -> str:
     return tls_failures.reason_of(getattr(problem, "reason", None), str(problem))
-
-
-def _plain(problem: BaseException) -> str:
-    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    return " ".join(text.split())[:200].rstrip(".")

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import h11
 
 from bridge.protocol import tls_failures
+from bridge.protocol.sanitize import excerpt
 from bridge.remote.http1 import Disconnected, Header, HttpConnection, NotHttp
 from bridge.remote.proxy import Proxy, ProxyRefused
 from bridge.remote.responses import Head, said_by
 from bridge.remote.wire import Wire
-from bridge.session.faults import excerpt
 
 if TYPE_CHECKING:
     from bridge.remote.connecting import Origin

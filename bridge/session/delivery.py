@@ -8,7 +8,7 @@ import msgspec
 
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Message, Notification, NotJson, Octets, Request, RequestId, Response
-from bridge.protocol.sanitize import quoted, said
+from bridge.protocol.sanitize import excerpt, quoted, said
 from bridge.session import faults
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Deliver, DrainStream
@@ -125,7 +125,7 @@ class Delivery:
             messages.extend(jsonrpc.parse(member) for member in members)
         except ValueError as problem:
             self._state.report(
-                "warning", f"{self._state.url} sent something that was dropped, for {problem}: {faults.excerpt(data)}"
+                "warning", f"{self._state.url} sent something that was dropped, for {problem}: {excerpt(data)}"
             )
         return messages
 
@@ -133,7 +133,7 @@ class Delivery:
         """Pass on what is no answer, as it came."""
         if isinstance(message, Request):
             if not self._server_asks:
-                what = f"{self._state.url} sent a request of its own, {faults.excerpt(message.method.encode(), 60)}"
+                what = f"{self._state.url} sent a request of its own, {excerpt(message.method.encode(), 60)}"
                 self._state.report("warning", f"{what}, which its revision forbids; it was dropped")
                 return
             self._server_requests[message.id] = self._state.generation
@@ -150,10 +150,8 @@ class Delivery:
             words = said(faults.server_words(response.line))
             what = f"answered {call.request.method} with an error" + (f"; {words}" if words else "")
             return faults.wrong_answer(self._state.url, what)
-        theirs = (
-            quoted(response.id, 60) if isinstance(response.id, str) else faults.excerpt(str(response.id).encode(), 60)
-        )
-        ours = faults.excerpt(call.request.raw_id, 60)
+        theirs = quoted(response.id, 60) if isinstance(response.id, str) else excerpt(str(response.id).encode(), 60)
+        ours = excerpt(call.request.raw_id, 60)
         what = f"answered {call.request.method} with another request's id ({theirs} instead of {ours})"
         return faults.wrong_answer(self._state.url, what)
 

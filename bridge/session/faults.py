@@ -11,13 +11,12 @@ import msgspec
 from bridge.errors import INVALID_REQUEST, SERVER_ERROR
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets, Request
-from bridge.protocol.sanitize import quoted, shown, with_words
+from bridge.protocol.sanitize import EXCERPT, excerpt, quoted, sentence, with_words
 
 SHUTDOWN = "shutdown"
 """The kind of what is told at the end of a run; the host wants no more then."""
 
 _SOURCE = "mcp-remote-bridge"
-_EXCERPT = 300
 _DETAIL = 2000
 _SLICE = 1 << 16
 _TITLE = rb"(?i)<title[^>]*>([^<]{1,200})"
@@ -131,11 +130,6 @@ def _error_body(body: Octets) -> _ErrorBody | None:
         return None
 
 
-def excerpt(body: Octets, length: int = _EXCERPT) -> str:
-    """The beginning of what a server sent, fit for one line of a log."""
-    return shown(body[: length * 4].decode("utf-8", "replace"), length)
-
-
 def media_type(content_type: bytes) -> str:
     """What a `Content-Type` says, for a sentence; in quotation marks where it is no media type (RFC 9110, 8.3.1)."""
     named = content_type.decode("latin-1").partition(";")[0].strip()
@@ -215,7 +209,7 @@ def empty(url: str, status: int) -> Fault:
 
 def not_parsed(url: str, status: int, body: Octets) -> Fault:
     """The body begins as JSON and is none: not UTF-8 (RFC 8259, 8.1), or ended within it."""
-    detail = f"it begins {excerpt(body)} and ends {excerpt(body[-_EXCERPT:])}"
+    detail = f"it begins {excerpt(body)} and ends {excerpt(body[-EXCERPT:])}"
     place = _not_utf8(body)
     if place is not None:
         return Fault(
@@ -253,7 +247,7 @@ def no_answer(url: str, method: str, reason: str) -> Fault:
     """The server was asked again and again, and never answered."""
     return Fault(
         "no-answer",
-        _sentence(f"{url} never answered {method}: {reason}"),
+        sentence(f"{url} never answered {method}: {reason}"),
         "Try again; if it happens again, the server or a proxy before it cuts connections off.",
     )
 
@@ -262,7 +256,7 @@ def session_lost(url: str, reason: str) -> Fault:
     """The server forgot the session and no new one could be opened."""
     return Fault(
         "session-lost",
-        _sentence(f"{url} no longer knows the session, and a new one could not be opened: {reason}"),
+        sentence(f"{url} no longer knows the session, and a new one could not be opened: {reason}"),
         "Try again; if it happens again, restart the server in the host.",
     )
 
@@ -294,10 +288,6 @@ def sign_in_needed(what_to_do: str) -> Fault:
 def shut_down(url: str, trouble: str) -> Fault:
     """The bridge ends; `trouble` is what kept the answer away, if anything is known."""
     return Fault(SHUTDOWN, f"The bridge to {url} is shutting down.", trouble)
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def _not_utf8(body: Octets) -> int | None:

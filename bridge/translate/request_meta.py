@@ -18,6 +18,8 @@ from msgspec import Raw
 from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
+from bridge.protocol.sanitize import quoted, shown
+from bridge.protocol.surrogates import replaced
 from bridge.protocol.writing import Members, members
 from bridge.translate.translator import TranslatorRefusal
 
@@ -101,8 +103,8 @@ def _stamp(value: Raw) -> RequestMeta | TranslatorRefusal:
         return TranslatorRefusal(
             mcp.UNSUPPORTED_VERSION,
             "unsupported-version",
-            f"Protocol version {version[:40]!r} is not supported here; use {supported}.",
-            {"supported": list(mcp.MODERN_VERSIONS), "requested": _encodable(version)},
+            f"Protocol version {quoted(version, 40)} is not supported here; use {supported}.",
+            {"supported": list(mcp.MODERN_VERSIONS), "requested": replaced(version[:200])},
         )
     if not is_object(meta.get(mcp.META_CAPABILITIES)):
         return _invalid(f"The request must carry its capabilities, an object, as _meta[{mcp.META_CAPABILITIES!r}].")
@@ -116,9 +118,8 @@ def read(request: Request, stamps: RequestMetaReader) -> ModernRequest | Transla
     """Check a request and read it, or say what is wrong with it."""
     method = request.method
     if method in _REMOVED or method.startswith("tasks/") or not method.isprintable():
-        return TranslatorRefusal(
-            METHOD_NOT_FOUND, "unknown-method", f"{method} is not a method of MCP {mcp.MODERN_VERSIONS[0]}."
-        )
+        what = f"{shown(method)} is not a method of MCP {mcp.MODERN_VERSIONS[0]}."
+        return TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what)
     params = members(request.params)
     stamp = stamps.read(params.pop("_meta", _EMPTY))
     if isinstance(stamp, TranslatorRefusal):
@@ -197,10 +198,6 @@ def text(value: Raw | None) -> str | None:
         return msgspec.json.decode(value, type=str) if value is not None else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()[:200]
 
 
 def _invalid(message: str) -> TranslatorRefusal:

@@ -27,6 +27,7 @@ from msgspec import Raw
 
 from bridge.protocol.headers import Headers, header_value, string
 from bridge.protocol.mcp import PARAM_PREFIX
+from bridge.protocol.sanitize import quoted
 from bridge.protocol.writing import Members, members
 
 _MARK = "x-mcp-header"
@@ -115,7 +116,7 @@ class ToolHeaders:
             try:
                 params = _read_marks(schema) if _has_mark(schema) else ()
             except _Broken as why:
-                left_out.append(LeftOut(_shown(name), str(why)))
+                left_out.append(LeftOut(_quoted(name), str(why)))
                 params = ()
             else:
                 kept.append(tool)
@@ -193,15 +194,15 @@ def _read_marks(schema: Raw) -> tuple[_Param, ...]:
         if chain is None or not is_reachable:
             raise _Broken("its inputSchema has an x-mcp-header at a place that `properties` alone do not lead to")
         header, path = node[_MARK], _path(chain)
-        where = _shown(".".join(path))
+        where = _quoted(".".join(path))
         if not isinstance(header, str):
             raise _Broken(f"the property {where} has an x-mcp-header that is not a string")
         if not _TOKEN.fullmatch(header):
-            raise _Broken(f"the property {where} has the x-mcp-header {_shown(header)}, which is not an HTTP token")
+            raise _Broken(f"the property {where} has the x-mcp-header {_quoted(header)}, which is not an HTTP token")
         if not isinstance(node.get("type"), str) or node["type"] not in _TYPES:
             raise _Broken(f"the property {where} has an x-mcp-header and is neither a string, an integer nor a boolean")
         if header.lower() in seen:
-            raise _Broken(f"the property {where} has the same x-mcp-header as another one, {_shown(header)}")
+            raise _Broken(f"the property {where} has the same x-mcp-header as another one, {_quoted(header)}")
         seen.add(header.lower())
         size += len(header) + sum(len(name) + 1 for name in path)
         if size > _MAX_NAMES:
@@ -261,6 +262,5 @@ def _rendered(value: Raw) -> bytes | None:
     return str(int(number) if number.is_integer() and abs(number) <= _SAFE_INTEGER else number).encode()
 
 
-def _shown(text: str) -> str:
-    """A server's word for a person to read: quoted, on one line, and not too long."""
-    return repr(text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")
+def _quoted(text: str) -> str:
+    return quoted(text, _EXCERPT) or '""'

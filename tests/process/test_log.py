@@ -17,7 +17,7 @@ import pytest
 
 from bridge.config import Settings
 from bridge.errors import UsageError
-from bridge.process.log import LONGEST_LINE, Log, configure, one_line
+from bridge.process.log import LONGEST_LINE, Log, configure
 from tests.support.waits import stretched
 
 LOGGER = logging.getLogger("bridge.test")
@@ -130,10 +130,6 @@ def test_one_event_is_one_capped_printable_line(
     assert line.endswith("xxx...\n")
     assert len(line) == LONGEST_LINE + 1
     assert "x" * 2000 in file.read_text()
-
-
-def test_one_line_keeps_ordinary_letters() -> None:
-    assert one_line("Grüße, 世界") == "Grüße, 世界"
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])

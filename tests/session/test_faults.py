@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from bridge.protocol.sanitize import excerpt
 from bridge.session import faults
-from bridge.session.faults import Fault, excerpt, server_words
+from bridge.session.faults import Fault, server_words
 from tests.session.playbook import URL, error
 
 

@@ -98,7 +98,7 @@ def test_tools_that_break_a_rule_are_left_out_with_a_warning() -> None:
     commands = book.answers(post.exchange, result("x", {"tools": [bad, good], "nextCursor": "2"}))
     assert commands == [SendToHost(result("x", {"tools": [good], "nextCursor": "2"}))]
     (warning,) = book.warnings()
-    assert "'bad'" in warning
+    assert '"bad"' in warning
     assert "tools/list" in warning
 
 

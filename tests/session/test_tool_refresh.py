@@ -194,7 +194,7 @@ def test_tools_that_break_a_rule_are_named_in_the_log_only() -> None:
     book = ModernPlaybook()
     page = mismatched(book)
     book.answers(page.exchange, result(body(page)["id"], tools("a b")))
-    assert any("'pay'" in warning for warning in book.warnings())
+    assert any('"pay"' in warning for warning in book.warnings())
 
 
 def test_the_hosts_own_list_tells_as_much() -> None:

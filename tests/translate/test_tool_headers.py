@@ -46,7 +46,7 @@ def headers(schema: Any, arguments: Any) -> dict[str, str]:
 
 def assert_left_out(schema: Any, reason: str) -> None:
     read = ToolHeaders().read_tools(listed(tool("bad", schema), tool("good", obj(region=REGION))))
-    assert left_out(read) == ["'bad'"]
+    assert left_out(read) == ['"bad"']
     assert reason in read.left_out[0].reason
     assert json.loads(bytes(read.result)) == {"tools": [tool("good", obj(region=REGION))], "nextCursor": "c"}
 
@@ -58,10 +58,10 @@ def assert_left_out(schema: Any, reason: str) -> None:
     ("property_schema", "reason"),
     [
         ({"type": "string", "x-mcp-header": ""}, "not an HTTP token"),
-        ({"type": "string", "x-mcp-header": "My Region"}, "'My Region'"),
+        ({"type": "string", "x-mcp-header": "My Region"}, '"My Region"'),
         ({"type": "string", "x-mcp-header": "Region:Primary"}, "not an HTTP token"),
         ({"type": "string", "x-mcp-header": "Région"}, "not an HTTP token"),
-        ({"type": "string", "x-mcp-header": "Region\t1"}, r"'Region\t1'"),
+        ({"type": "string", "x-mcp-header": "Region\t1"}, '"Region 1"'),
         ({"type": "string", "x-mcp-header": "Region\r\nHost: x"}, "not an HTTP token"),
         ({"type": "string", "x-mcp-header": "Region\n"}, "not an HTTP token"),
         ({"type": "string", "x-mcp-header": "\ud83d"}, "not an HTTP token"),
@@ -77,8 +77,8 @@ def assert_left_out(schema: Any, reason: str) -> None:
         ({"type": "String", "x-mcp-header": "Bad"}, "neither a string"),
         ({"x-mcp-header": "NoType"}, "neither a string"),
         ({"enum": ["a", "b"], "x-mcp-header": "NoType"}, "neither a string"),
-        (obj(r={"type": "string", "x-mcp-header": "bad name"}), "'a.r'"),
-        (obj(r={"type": "object", "x-mcp-header": "R"}), "'a.r'"),
+        (obj(r={"type": "string", "x-mcp-header": "bad name"}), '"a.r"'),
+        (obj(r={"type": "object", "x-mcp-header": "R"}), '"a.r"'),
     ],
     ids=ascii,
 )
@@ -86,7 +86,7 @@ def test_a_mark_that_is_no_header_leaves_its_tool_out(property_schema: Any, reas
     schema = json.dumps({"name": "bad", "inputSchema": obj(a=property_schema)})
     good = json.dumps(tool("good", obj(region=REGION)))
     read = ToolHeaders().read_tools(Raw(b'{"tools":[%b,%b]}' % (schema.encode(), good.encode())))
-    assert left_out(read) == ["'bad'"]
+    assert left_out(read) == ['"bad"']
     assert reason in read.left_out[0].reason
     assert [kept["name"] for kept in json.loads(bytes(read.result))["tools"]] == ["good"]
 
@@ -131,13 +131,13 @@ def test_a_mark_that_properties_alone_do_not_lead_to_leaves_its_tool_out(schema:
 def test_an_escaped_mark_is_a_mark() -> None:
     schema = rb'{"properties":{"a":{"type":"number","\u0078-mcp\u002dheader":"A"}}}'
     read = ToolHeaders().read_tools(Raw(b'{"tools":[{"name":"bad","inputSchema":%b}]}' % schema))
-    assert left_out(read) == ["'bad'"]
+    assert left_out(read) == ['"bad"']
 
 
 def test_a_mark_in_a_schema_that_cannot_be_read_leaves_its_tool_out() -> None:
     schema = b'{"title":"\xff","properties":{"a":{"type":"string","x-mcp-header":"A"}}}'
     read = ToolHeaders().read_tools(Raw(b'{"tools":[{"name":"bad","inputSchema":%b}]}' % schema))
-    assert [(tool.tool, "cannot be read" in tool.reason) for tool in read.left_out] == [("'bad'", True)]
+    assert [(tool.tool, "cannot be read" in tool.reason) for tool in read.left_out] == [('"bad"', True)]
     harmless = Raw(b'{"tools":[{"name":"x-mcp-header","inputSchema":{"title":"\xff"}}]}')
     assert ToolHeaders().read_tools(harmless).result is harmless
 
@@ -145,7 +145,7 @@ def test_a_mark_in_a_schema_that_cannot_be_read_leaves_its_tool_out() -> None:
 def test_a_mark_is_found_however_deep_it_is() -> None:
     schema = b'{"not":' * 500 + b'{"x-mcp-header":"A"}' + b"}" * 500
     read = ToolHeaders().read_tools(Raw(b'{"tools":[{"name":"bad","inputSchema":%b}]}' % schema))
-    assert left_out(read) == ["'bad'"]
+    assert left_out(read) == ['"bad"']
 
 
 def test_more_headers_than_a_server_takes_leave_a_tool_out() -> None:
@@ -325,7 +325,7 @@ def test_all_but_the_tools_left_out_stays_byte_for_byte() -> None:
     result = Raw(b'{"_meta": {"k": 1.0} ,"tools": [%b, %b,%b\t],"n\\u00e9":0.10,"ttlMs":5}' % (first, bad, last))
     read = ToolHeaders().read_tools(result)
     assert bytes(read.result) == b'{"_meta":{"k": 1.0},"tools":[%b,%b],"n\xc3\xa9":0.10,"ttlMs":5}' % (first, last)
-    assert left_out(read) == ["'bad'"]
+    assert left_out(read) == ['"bad"']
 
 
 def test_a_list_of_bad_tools_only_becomes_an_empty_one() -> None:
@@ -344,7 +344,7 @@ def test_a_lone_surrogate_in_one_tool_hides_no_mark() -> None:
     marked = json.dumps(tool("marked", obj(region=REGION))).encode()
     learnt = ToolHeaders()
     read = learnt.read_tools(Raw(b'{"tools":[%b,%b,%b]}' % (odd, bad, marked)))
-    assert left_out(read) == ["'bad'"]
+    assert left_out(read) == ['"bad"']
     assert [kept["name"] for kept in json.loads(bytes(read.result))["tools"]] == ["odd", "marked"]
     assert learnt.param_headers("marked", raw({"arguments": {"region": "x"}})) == ((b"mcp-param-region", b"x"),)
 
@@ -364,7 +364,7 @@ def test_the_pages_of_a_list_add_up_and_a_tool_listed_again_is_learnt_anew() -> 
 
 def test_a_tool_without_a_name_does_no_harm() -> None:
     read = ToolHeaders().read_tools(listed({"inputSchema": {"x-mcp-header": "A"}}, {"name": 5}, REGION, [REGION], "x"))
-    assert left_out(read) == ["''"]
+    assert left_out(read) == ['""']
     assert json.loads(bytes(read.result))["tools"] == [{"name": 5}, REGION, [REGION], "x"]
 
 

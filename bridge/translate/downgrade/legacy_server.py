@@ -12,6 +12,7 @@ from bridge.errors import SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.sanitize import quoted
+from bridge.protocol.surrogates import replaced
 from bridge.protocol.writing import Json, Members, members
 from bridge.translate import request_meta
 from bridge.translate.downgrade import results
@@ -170,7 +171,7 @@ class LegacyServer:
 
     def refuse(self, request: Request, code: int, message: str) -> None:
         """Answer a request of the server's own with an error."""
-        error = {"code": code, "message": message.encode("utf-8", "replace").decode()}
+        error = {"code": code, "message": replaced(message)}
         self._port.up(writing.error(request.raw_id, msgspec.json.encode(error)))
 
 

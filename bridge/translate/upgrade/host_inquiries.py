@@ -15,9 +15,9 @@ from bridge.errors import INTERNAL_ERROR
 from bridge.protocol import writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, RequestId, Response
+from bridge.protocol.sanitize import shown
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
-from bridge.translate.excerpt import excerpt
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 from bridge.translate.upgrade import input_requests
 from bridge.translate.upgrade.input_requests import HostQuestion, NoQuestion, NotDeclared, subject
@@ -143,7 +143,7 @@ def _with_meta(params: Raw, more: Members) -> bytes:
 
 def _unanswered(request: Request, question: HostQuestion, response: Response) -> TranslatorRefusal:
     said = members(response.error)
-    message = excerpt(string(said.get("message", Raw())) or "") if response.is_error else "no result at all"
+    message = shown(string(said.get("message", Raw())) or "") if response.is_error else "no result at all"
     return failed(
         "unanswered",
         f"The server needs an answer to {question.method} to go on with {subject(request)}, "

@@ -19,10 +19,9 @@ from bridge.errors import INTERNAL_ERROR
 from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request
-from bridge.protocol.sanitize import quoted
+from bridge.protocol.sanitize import quoted, shown
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
-from bridge.translate.excerpt import excerpt
 from bridge.translate.translator import TranslatorRefusal
 from bridge.translate.upgrade import content, results
 from bridge.translate.upgrade.legacy_host import LegacyHost
@@ -105,7 +104,7 @@ def _without_nulls(params: Raw) -> tuple[Raw, Members]:
 
 
 def _quoted(text: str) -> str:
-    return f'"{excerpt(text)}"'
+    return f'"{shown(text)}"'
 
 
 def _declares(host: LegacyHost, path: tuple[str, ...]) -> bool:

@@ -27,10 +27,9 @@ from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response
-from bridge.protocol.sanitize import quoted
+from bridge.protocol.sanitize import quoted, shown
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
-from bridge.translate.excerpt import excerpt
 from bridge.translate.translator import TranslatorRefusal
 from bridge.translate.upgrade import content as older_content
 
@@ -104,7 +103,7 @@ def error(request: Request, value: Raw) -> Response:
 def unknown(request: Request, kind: str | None) -> TranslatorRefusal:
     """Why a result cannot be passed on (MCP 2026-07-28, ResultType). `kind`: what it calls itself."""
     named = "without a valid resultType" if kind is None else f"of type {quoted(kind, 60)}"
-    what = f"The server answered {excerpt(request.method)} with a result {named}; MCP has no such answer to it."
+    what = f"The server answered {shown(request.method)} with a result {named}; MCP has no such answer to it."
     return TranslatorRefusal(INTERNAL_ERROR, "wrong-answer", what)
 
 

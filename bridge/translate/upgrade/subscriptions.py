@@ -22,9 +22,9 @@ from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, SERVER_ERROR
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
+from bridge.protocol.sanitize import shown
 from bridge.protocol.surrogates import replaced
 from bridge.protocol.writing import Members, members
-from bridge.translate.excerpt import excerpt
 from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 from bridge.translate.upgrade.legacy_host import LegacyHost
@@ -317,7 +317,7 @@ def _cannot_listen() -> TranslatorRefusal:
 
 
 def _not_agreed(uri: str) -> TranslatorRefusal:
-    what = f"The server does not tell of changes to {excerpt(uri)}; read it again when you need it."
+    what = f"The server does not tell of changes to {shown(uri)}; read it again when you need it."
     return TranslatorRefusal(INVALID_PARAMS, "not-subscribed", what)
 
 

@@ -25,10 +25,10 @@ from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHO
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
+from bridge.protocol.sanitize import shown
 from bridge.protocol.surrogates import replaced
 from bridge.protocol.writing import Json, Members, members
 from bridge.translate import request_meta
-from bridge.translate.excerpt import excerpt
 from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 from bridge.translate.upgrade import discovery, results
@@ -163,7 +163,7 @@ class Upgrade:
         elif request.method == mcp.INITIALIZE:
             self._begin(request, is_answered=False)
         elif session is None:
-            what = f"The host has to open the session with initialize before {excerpt(request.method)}."
+            what = f"The host has to open the session with initialize before {shown(request.method)}."
             self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, "not-initialized", what))
         elif session.number is not None:
             session.held[request.id] = request
@@ -182,7 +182,7 @@ class Upgrade:
         elif method in TASK_METHODS and session.host.knows_tasks:
             self._tasks.request(request, session.host)
         elif method in _MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
-            what = f"{excerpt(method)} is not available in a session of MCP {session.host.version} with this server."
+            what = f"{shown(method)} is not available in a session of MCP {session.host.version} with this server."
             self._port.refuse(request, TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what))
         elif not (request_meta.is_object(request.params) or bytes(request.params) in (b"", b"null")):
             what = "The params must be an object."
@@ -324,7 +324,7 @@ class Upgrade:
         if isinstance(message, Response):
             self._response(message)
         elif isinstance(message, Request):
-            self._port.report("warning", f"the server asked for {excerpt(message.method)}; it was dropped")
+            self._port.report("warning", f"the server asked for {shown(message.method)}; it was dropped")
         elif self._session and about is not None and about in self._session.interests:
             self._session.interests.notified(about, message)
         elif about in self._calls and message.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
