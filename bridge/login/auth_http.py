@@ -28,7 +28,7 @@ from bridge.login.separate_loop import may_block, on_separate_loop
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.document import MAX_BYTES
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable
-from bridge.protocol import sanitize
+from bridge.protocol import mcp, sanitize
 
 if TYPE_CHECKING:
     import httpx
@@ -100,7 +100,7 @@ class AuthHttpClient:
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
         # MCP 2025-03-26, Server Metadata Discovery Headers.
-        headers = {"Accept": "application/json", "MCP-Protocol-Version": "2025-11-25"}
+        headers = {"Accept": "application/json", "MCP-Protocol-Version": mcp.LATEST_LEGACY}
         reply, lifetime = await self._ask("GET", url, what, headers)
         if reply.status == 200 and len(self._cache) < _MAX_CACHED:
             self._cache[url] = (time.monotonic() + lifetime, reply)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from bridge.protocol import mcp
+from bridge.protocol import client_meta, mcp
 from bridge.protocol.sanitize import shown
 
 _LEAST_MARGIN = 0.5
@@ -143,7 +143,7 @@ def _decoded(params: Raw) -> _Client | None:
     try:
         if (client := msgspec.json.decode(params, type=_Params).client) is not None:
             return client
-        _, meta = mcp.add_request_meta(params)
+        _, meta = client_meta.state_and_meta(params)
         return msgspec.json.decode(meta, type=_Meta).client if len(meta) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge import __version__
-from bridge.protocol import mcp, writing
+from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Octets, Request
 from bridge.provisional import sign_in_tool
 from bridge.provisional.sign_in_tool import SignInStatus
@@ -50,7 +50,7 @@ class HostState:
         params = writing.members(request.params)
         declared = writing.members(params.get("capabilities", Raw()))
         self.request = request
-        self.program = mcp.client_program(request.params)
+        self.program = client_meta.client_program(request.params)
         self.asked_version = request_meta.text(params.get("protocolVersion")) or ""
         self.version = self.servers_version = ""
         self.is_initialized = False
@@ -76,12 +76,12 @@ class HostState:
     @property
     def can_open_urls(self) -> bool:
         """Whether it may be asked to open a page: it says so, in the one revision that has it."""
-        return self._declares_urls and self.version == mcp.LEGACY_VERSIONS[0]
+        return self._declares_urls and mcp.features(self.version).has_url_elicitation
 
 
 def can_open_urls(request: Request) -> bool:
     """Whether the modern host of this request may be asked to open a page."""
-    _, meta = mcp.add_request_meta(request.params)
+    _, meta = client_meta.state_and_meta(request.params)
     return input_requests.can_open_urls(writing.members(writing.members(meta).get(mcp.META_CAPABILITIES, Raw())))
 
 
@@ -96,7 +96,7 @@ def introduction(request: Request, status: SignInStatus) -> Octets:
 def version(initialize: Request) -> str:
     """The revision to answer in: the host's where it is a legacy one (MCP 2025-11-25, Version Negotiation)."""
     asked = request_meta.text(writing.members(initialize.params).get("protocolVersion"))
-    return asked if asked in mcp.LEGACY_VERSIONS else mcp.LEGACY_VERSIONS[0]
+    return asked if asked in mcp.LEGACY_VERSIONS else mcp.LATEST_LEGACY
 
 
 def sign_in_only(request: Request, status: SignInStatus, *, is_modern: bool) -> Octets:

@@ -30,7 +30,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from bridge.protocol import mcp
+from bridge.protocol import mcp, messages
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.provisional import provisional_results, sign_in_calls, sign_in_tool
 from bridge.provisional.provisional_session import LISTING_TIMER, ProvisionalSession
@@ -243,7 +243,7 @@ class ProvisionalServer:
         if isinstance(message, Response) and self._calls.take(message):
             return True
         if isinstance(message, Notification) and message.method == mcp.CANCELLED:
-            return self._cancel(mcp.cancelled_request(message.params))
+            return self._cancel(messages.cancelled_request(message.params))
         if self._session.told.is_at_door:
             self._session.room.hold(message)
         return self._session.told.is_at_door
@@ -327,7 +327,7 @@ class ProvisionalServer:
     def _is_sign_in(self, request: Request) -> bool:
         told = self._session.told
         is_known = self._session.is_on or told.shows_tool
-        return is_known and mcp.named(request.params) == sign_in_tool.NAME and told.may_answer(request)
+        return is_known and messages.named(request.params) == sign_in_tool.NAME and told.may_answer(request)
 
     def _sign_in(self, request: Request, modern: bool) -> None:
         status, told = self._status, self._session.told

@@ -6,7 +6,7 @@ A legacy host stands *at the door* while the bridge has answered its `initialize
 from __future__ import annotations
 
 from bridge.errors import METHOD_NOT_FOUND
-from bridge.protocol import mcp
+from bridge.protocol import client_meta, mcp, messages
 from bridge.protocol.hosts import Host, host_named, product_name
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
 from bridge.protocol.sanitize import shown
@@ -66,7 +66,7 @@ class ProvisionalState:
 
     def program_of(self, request: Request) -> str:
         """The `clientInfo.name` of the host that asks this."""
-        return mcp.asking_program(request.method, request.params) or (
+        return client_meta.asking_program(request.method, request.params) or (
             self.host_state.program if self.host_state else ""
         )
 
@@ -84,7 +84,7 @@ class ProvisionalState:
         Where `gives_up`, so is one that does not ask again: it waits no longer, and shows no error.
         """
         if is_modern(request):
-            is_known = mcp.meta_version(request.params) in mcp.MODERN_VERSIONS
+            is_known = client_meta.meta_version(request.params) in mcp.MODERN_VERSIONS
         else:
             is_known = self.host_state is not None
         return is_known and (self.gives_up or self.host_of(request).lists_again)
@@ -165,12 +165,12 @@ class ProvisionalState:
             self._listing.discard(response.id)
             self.shows_tool = self.shows_tool and (response.is_error or _TOOL not in response.line)
             if not response.is_error:
-                self._status.tools = mcp.tool_count(response.result)
+                self._status.tools = messages.tool_count(response.result)
         if response.is_error:
             return
         self.is_served = True
         if asked is not None and asked.method == mcp.INITIALIZE and self.host_state is not None:
-            said = mcp.initialize_result(response.result)
+            said = messages.initialize_result(response.result)
             self.host_state.version = said.protocol_version if said else ""
             self.host_state.is_received = True
             self.shows_tool = False
@@ -182,6 +182,6 @@ class ProvisionalState:
         if missing := provisional_results.missing(response.result):
             self._lacks[modern] = missing
         if not modern and self.host_state is not None:
-            said = mcp.initialize_result(response.result)
+            said = messages.initialize_result(response.result)
             self.host_state.is_received = True
             self.host_state.servers_version = said.protocol_version if said else ""

@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.errors import INVALID_PARAMS
-from bridge.protocol import mcp, writing
+from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
 from bridge.provisional import provisional_results, sign_in_tool
 from bridge.provisional.sign_in_tool import WAIT_SECONDS, SignInStatus
@@ -114,7 +114,7 @@ class SignInCalls:
     def begin(self, request: Request, *, is_modern: bool, asks: bool, seconds: float = WAIT_SECONDS) -> bool:
         """The host calls. `asks`: it may be asked to open a link. Whether the call waits now, so many `seconds`."""
         is_accepted, asked = False, None
-        if is_modern and len(state := mcp.add_request_meta(request.params)[0]):
+        if is_modern and len(state := client_meta.state_and_meta(request.params)[0]):
             asked = self._states.pop(request_meta.text(state) or "", None)
             if asked is None:
                 self._do(SendToHost(faults.bad_input(request.raw_id, _UNKNOWN, INVALID_PARAMS)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bridge.protocol import mcp
+from bridge.protocol import mcp, messages
 from bridge.protocol.jsonrpc import Octets, Request, RequestId
 from bridge.session.cursor import Cursor
 from bridge.session.session_state import Exchange
@@ -161,5 +161,5 @@ class Calls:
     def is_repeatable(self, request: Request) -> bool:
         """Whether a request may be sent again though it may have been run."""
         if request.method == mcp.TOOLS_CALL:
-            return self._repeatable_tools.get(mcp.named(request.params), False)
+            return self._repeatable_tools.get(messages.named(request.params), False)
         return request.method in mcp.IDEMPOTENT_METHODS

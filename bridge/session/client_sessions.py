@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.protocol import mcp
+from bridge.protocol import client_meta, mcp
 from bridge.protocol.jsonrpc import Request
 from bridge.protocol.writing import Members, members
 from bridge.session.probing import LEGACY
@@ -30,7 +30,7 @@ class ClientSessions:
 
     def upstream_for(self, request: Request) -> TranslatedUpstream[Downgrade] | None:
         """The session for the client that a request is from, or that its `requestState` is from; None: too many."""
-        state, raw_meta = mcp.add_request_meta(request.params)
+        state, raw_meta = client_meta.state_and_meta(request.params)
         if len(state):
             for upstream in self._by_key.values():
                 if upstream.translator.owns(state):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.protocol import mcp
+from bridge.protocol import messages
 from bridge.protocol.jsonrpc import Notification
 from bridge.session.calls import Call
 from bridge.session.session_state import SessionState
@@ -21,7 +21,7 @@ class Deadlines:
         if self.seconds is None:
             return
         self.renew(call)
-        if token := mcp.asked_progress_token(call.request.params):
+        if token := messages.asked_progress_token(call.request.params):
             call.progress_token = token
             self._by_token[token] = call
 
@@ -32,7 +32,7 @@ class Deadlines:
 
     def progress(self, notification: Notification) -> None:
         """Count anew for the call whose progress is told."""
-        if self._by_token and (call := self._by_token.get(mcp.told_progress_token(notification.params))):
+        if self._by_token and (call := self._by_token.get(messages.told_progress_token(notification.params))):
             self.renew(call)
 
     def stop(self, call: Call) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from bridge.protocol import mcp
+from bridge.protocol import client_meta
 from bridge.protocol.hosts import host_named
 from bridge.protocol.jsonrpc import Request
 from bridge.session.commands import CancelTimer, Command, Connect, Report, SetTimer
@@ -171,5 +171,5 @@ def _first_seconds(event: HostMessage | HostBatch) -> float:
     message = event.message if isinstance(event, HostMessage) else None
     if not isinstance(message, Request):
         return FIRST_SECONDS
-    host = host_named(mcp.asking_program(message.method, message.params))
+    host = host_named(client_meta.asking_program(message.method, message.params))
     return min(FIRST_SECONDS, host.answer_by or FIRST_SECONDS)

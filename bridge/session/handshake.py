@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bridge.protocol import mcp
+from bridge.protocol import client_meta, mcp, messages
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Notification, Octets, Request, Response
 from bridge.protocol.sanitize import said
@@ -79,7 +79,7 @@ class Handshake:
     @property
     def host_name(self) -> str:
         """What the host calls itself; empty before it has."""
-        return mcp.client_name(self._initialize.params) if self._initialize else ""
+        return client_meta.client_name(self._initialize.params) if self._initialize else ""
 
     def host_initialize(self, request: Request) -> None:
         """The host opens a session; one that was there before is no more of interest."""
@@ -127,9 +127,9 @@ class Handshake:
         if request.method == mcp.SET_LEVEL:
             self._set_level = request
         elif request.method == mcp.SUBSCRIBE and len(self._subscriptions) < _MAX_SUBSCRIPTIONS:
-            self._subscriptions[mcp.resource_uri(request.params)] = request
+            self._subscriptions[messages.resource_uri(request.params)] = request
         elif request.method == mcp.UNSUBSCRIBE:
-            self._subscriptions.pop(mcp.resource_uri(request.params), None)
+            self._subscriptions.pop(messages.resource_uri(request.params), None)
 
     def reopen(self) -> None:
         """Open the session again; everything waits meanwhile."""
@@ -215,7 +215,7 @@ class Handshake:
                 exchange.answer(message)
 
     def _adopt(self, session_id: bytes | None, response: Response) -> bool:
-        result = mcp.initialize_result(response.result)
+        result = messages.initialize_result(response.result)
         if result is None or not _VERSION.fullmatch(result.protocol_version):
             return False
         state, version = self.state, result.protocol_version
@@ -252,7 +252,7 @@ class Handshake:
 
 def headers_of(initialize: Request) -> Headers:
     """What goes with an `initialize` that is stamped as modern requests are; nothing with another."""
-    version = mcp.meta_version(initialize.params)
+    version = client_meta.meta_version(initialize.params)
     return (request_headers(version, initialize.method, initialize.params) or ()) if version else ()
 
 

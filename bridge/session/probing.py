@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.errors import INTERNAL_ERROR
-from bridge.protocol import mcp, writing
+from bridge.protocol import client_meta, mcp, messages, writing
 from bridge.protocol.jsonrpc import Request, Response
 from bridge.session import faults
 from bridge.session.commands import Deliver
@@ -66,14 +66,14 @@ def probe(raw_id: bytes, asked_by: Request | None) -> Request:
     if asked_by is not None:
         meta = writing.members(writing.members(asked_by.params).get("_meta", Raw()))
         meta.pop("progressToken", None)
-    meta[mcp.META_VERSION] = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
+    meta[mcp.META_VERSION] = Raw(msgspec.json.encode(mcp.LATEST_MODERN))
     meta.setdefault(mcp.META_CAPABILITIES, Raw(b"{}"))
     return writing.request(raw_id, mcp.DISCOVER, msgspec.json.encode({"_meta": meta}))
 
 
 def asks_the_same(request: Request) -> bool:
     """Whether a host asks for itself what `probe` asks in its name, so that one answer does for both."""
-    return request.method == mcp.DISCOVER and mcp.meta_version(request.params) == mcp.MODERN_VERSIONS[0]
+    return request.method == mcp.DISCOVER and client_meta.meta_version(request.params) == mcp.LATEST_MODERN
 
 
 def judge(answer: Deliver) -> ProbeResult:
@@ -84,7 +84,7 @@ def judge(answer: Deliver) -> ProbeResult:
         return FOR_NOW
     if answer.message.is_error:
         return _judge_error(faults.error_code(answer.line), answer.message.error)
-    versions = mcp.discovered_versions(answer.message.result)
+    versions = messages.discovered_versions(answer.message.result)
     return FOR_NOW if versions is None else ProbeResult(_eras(versions), is_kept=True)
 
 
@@ -125,7 +125,7 @@ def is_proof(deliver: Deliver, era: str) -> bool:
     if request is None or not isinstance(answer, Response) or answer.is_error:
         return False
     if era == MODERN:
-        return mcp.says_kind(answer.result)
+        return messages.has_result_type(answer.result)
     return request.method == mcp.INITIALIZE and _opened(answer)
 
 
@@ -157,7 +157,7 @@ def is_request_meta_fault(deliver: Deliver) -> bool:
 
 def _opened(answer: Response) -> bool:
     """Whether it is a session that was opened, and no modern server's kindness."""
-    result = None if answer.is_error else mcp.initialize_result(answer.result)
+    result = None if answer.is_error else messages.initialize_result(answer.result)
     return result is not None and result.protocol_version not in mcp.MODERN_VERSIONS
 
 
@@ -171,7 +171,7 @@ def _judge_fault(fault: Fault) -> ProbeResult:
 
 def _judge_error(code: int | None, error: Raw) -> ProbeResult:
     if code == mcp.UNSUPPORTED_VERSION:
-        return ProbeResult(_eras(mcp.supported_versions(error)), is_kept=True)
+        return ProbeResult(_eras(messages.supported_versions(error)), is_kept=True)
     if code == INTERNAL_ERROR:
         return FOR_NOW
     return ProbeResult(frozenset({MODERN if code in mcp.MODERN_ERRORS else LEGACY}), is_kept=True)

@@ -55,16 +55,16 @@ KINDS = {
     mcp.PROMPTS_LIST: "prompts",
     mcp.RESOURCES_LIST: "resources",
     mcp.TEMPLATES_LIST: "templates",
-    "resources/read": "read",
+    mcp.RESOURCES_READ: "read",
 }
 """A short name for each method whose results are kept."""
 
 TOOLS = ("tools",)
 
 _CHANGES = {
-    "notifications/tools/list_changed": TOOLS,
-    "notifications/prompts/list_changed": ("prompts",),
-    "notifications/resources/list_changed": ("resources", "templates"),
+    mcp.TOOLS_CHANGED: TOOLS,
+    mcp.PROMPTS_CHANGED: ("prompts",),
+    mcp.RESOURCES_CHANGED: ("resources", "templates"),
     mcp.RESOURCES_UPDATED: ("read",),
 }
 

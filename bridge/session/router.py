@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bridge.protocol import mcp, writing
+from bridge.protocol import client_meta, mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, probing
 from bridge.session.commands import Command, Deliver, SendToHost
@@ -199,7 +199,7 @@ class HostRouter:
             upstream = next((other for other in self._upstreams if other.asks(message.id)), upstream)
         elif isinstance(message, Notification):
             if message.method == mcp.CANCELLED:
-                upstream = self._lane_that_awaits(mcp.cancelled_request(message.params)) or upstream
+                upstream = self._lane_that_awaits(messages.cancelled_request(message.params)) or upstream
             elif message.method == mcp.INITIALIZED:
                 self._hosts.is_initialized = True
             else:
@@ -209,7 +209,7 @@ class HostRouter:
 
     def _cancel(self, note: Notification) -> None:
         """While the server is asked: what waits for that is not sent any more, and only a subscription is answered."""
-        id_ = mcp.cancelled_request(note.params)
+        id_ = messages.cancelled_request(note.params)
         gone = self._undecided.reroute(id_)
         if not gone and (upstream := self._lane_that_awaits(id_)):
             upstream.host(note)
@@ -225,7 +225,7 @@ class HostRouter:
         if request.method == mcp.INITIALIZE:
             self._hosts.initialize = request
             self._hosts.is_initialized = False
-            self._host_name = mcp.client_name(request.params)
+            self._host_name = client_meta.client_name(request.params)
         elif self._hosts.legacy is not None:
             self._hosts.legacy.host(request)
             return
@@ -248,7 +248,7 @@ class HostRouter:
         if self._server.may_be_modern and request.method not in mcp.LIST_METHODS:
             self._hold(request)
             return
-        self._host_name = self._host_name or mcp.meta_client_name(request.params)
+        self._host_name = self._host_name or client_meta.meta_client_name(request.params)
         if self._server.may_be_modern:
             # Run twice, should the server be a legacy one, it does no harm; so it need not wait for the answer.
             self._beside = request
@@ -380,6 +380,6 @@ def _is_of_opening(message: Message) -> bool:
 
 def is_modern(request: Request) -> bool:
     """Whether a request says which revision it is in, or could not be of an older one."""
-    if _META_VERSION in request.line and mcp.has_request_meta(request.params):
+    if _META_VERSION in request.line and client_meta.has_request_meta(request.params):
         return True
     return request.method in {mcp.DISCOVER, mcp.LISTEN}

@@ -21,7 +21,7 @@ from typing import Literal
 
 import msgspec
 
-from bridge.protocol import mcp, writing
+from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
 from bridge.session import faults, response_kind
 from bridge.session.calls import Batch, Call, Calls
@@ -163,7 +163,7 @@ class Session(ServerMachine):
             self._handshake.host_initialized(message)
         else:
             if message.method == mcp.CANCELLED:
-                call = self._calls.get(mcp.cancelled_request(message.params))
+                call = self._calls.get(messages.cancelled_request(message.params))
                 if call is not None:
                     self._delivery.withdraw(call)
             self._oneway.submit(message)
@@ -269,7 +269,7 @@ class Session(ServerMachine):
             self._requests.refused_early(call)
             return None
         if not response.is_error and call.request.method == mcp.TOOLS_LIST:
-            self._calls.learn_tools(mcp.repeatable_tools(response.result))
+            self._calls.learn_tools(messages.repeatable_tools(response.result))
         self._handshake.on_answer(call, response)
         return response
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from bridge.protocol import jsonrpc, mcp, writing
+from bridge.protocol import client_meta, jsonrpc, mcp, messages, writing
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Message, Notification, Request, Response
 from bridge.session import faults
@@ -201,7 +201,7 @@ class Stateless(ServerMachine):
 
     def _cancel(self, note: Notification) -> None:
         """Closing its stream is what cancels a request over HTTP (Streamable HTTP, Cancellation)."""
-        id_ = mcp.cancelled_request(note.params)
+        id_ = messages.cancelled_request(note.params)
         if id_ is not None and id_ in self._subscriptions:
             self._subscriptions.cancel(id_)
         elif call := self._calls.get(id_):
@@ -209,7 +209,7 @@ class Stateless(ServerMachine):
 
     def _post_note(self, note: Notification) -> None:
         """The core protocol has none to send; an extension may."""
-        headers = request_headers(mcp.meta_version(note.params) or mcp.MODERN_VERSIONS[0], note.method, note.params)
+        headers = request_headers(client_meta.meta_version(note.params) or mcp.LATEST_MODERN, note.method, note.params)
         if headers is not None:
             number = self._state.begin(Exchange())
             self._state.commands.append(Post(number, note.line, headers, urgent=True))
@@ -248,7 +248,7 @@ class Stateless(ServerMachine):
 
     def _version(self, request: Request) -> str:
         """The version a request is sent in: its own, or the one that a server wanted instead."""
-        version = mcp.meta_version(request.params) or mcp.MODERN_VERSIONS[0]
+        version = client_meta.meta_version(request.params) or mcp.LATEST_MODERN
         return self._other_versions.get(version, version)
 
     def _outgoing(self, call: Call) -> Outgoing:
@@ -259,7 +259,7 @@ class Stateless(ServerMachine):
             headers = request_headers(version, request.method, params) or ()
             params = Raw(_restamped(params, version))
         if request.method == mcp.TOOLS_CALL:
-            headers += self._tool_headers.param_headers(mcp.named(params), params)
+            headers += self._tool_headers.param_headers(messages.named(params), params)
         if call.sends == 1 and params is request.params:
             return Outgoing(request.line, headers)
         raw_id = request.raw_id
@@ -299,15 +299,15 @@ class Stateless(ServerMachine):
             self._tool_refresh.begin(call, self._version(call.request))
             return True
         if code == mcp.UNSUPPORTED_VERSION and (version := self._version_for(call.request, error)):
-            self._other_versions[mcp.meta_version(call.request.params) or mcp.MODERN_VERSIONS[0]] = version
+            self._other_versions[client_meta.meta_version(call.request.params) or mcp.LATEST_MODERN] = version
             self._again(call)
             return True
         return False
 
     def _version_for(self, request: Request, error: Raw) -> str | None:
         """A version that the error names and the bridge knows, and that was not tried (Versioning, Negotiation)."""
-        tried = {mcp.meta_version(request.params), self._version(request)}
-        named = mcp.supported_versions(error)
+        tried = {client_meta.meta_version(request.params), self._version(request)}
+        named = messages.supported_versions(error)
         return next((version for version in mcp.MODERN_VERSIONS if version in named and version not in tried), None)
 
     def _again(self, call: Call) -> None:
@@ -322,7 +322,7 @@ class Stateless(ServerMachine):
 
     def _learn_tools(self, result: Raw) -> Raw:
         """What of a list the host may see."""
-        self._calls.learn_tools(mcp.repeatable_tools(result))
+        self._calls.learn_tools(messages.repeatable_tools(result))
         tools = self._tool_headers.read_tools(result)
         for left_out in tools.left_out:
             self._state.report("warning", f"the tool {left_out.tool} was left out of tools/list: {left_out.reason}")

@@ -21,7 +21,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from bridge.protocol import mcp, writing
+from bridge.protocol import client_meta, mcp, messages, writing
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Octets, Request, Response
 from bridge.session import response_cache
@@ -68,7 +68,7 @@ class ToolsPrefetch:
         params = msgspec.json.encode({"_meta": meta})
         request = writing.request(self._fresh_id(), mcp.TOOLS_LIST, params)
         question = response_cache.cache_query_of(request)
-        version = mcp.meta_version(request.params)
+        version = client_meta.meta_version(request.params)
         headers = request_headers(version, request.method, request.params) if version else None
         if question is not None and headers is not None:
             page = self._page = PrefetchedPage(self, request, question, headers)
@@ -77,7 +77,7 @@ class ToolsPrefetch:
     def claims(self, call: Call, question: CacheQuery) -> bool:
         """Whether a call of the host's has its answer from here, now or later."""
         page = self._page
-        if page is None or page.question != question or mcp.asked_progress_token(call.request.params):
+        if page is None or page.question != question or messages.asked_progress_token(call.request.params):
             return False
         if page.answer is None:
             lookup = call.lookup = Lookup(self._cached, call, question)

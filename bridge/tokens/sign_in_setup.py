@@ -123,7 +123,7 @@ async def _asked(settings: Settings, web: AuthHttpClient) -> tuple[int, tuple[st
     question = probe(b"0", None)
     headers = {
         name.decode(): value.decode()
-        for name, value in request_headers(mcp.MODERN_VERSIONS[0], question.method, question.params) or ()
+        for name, value in request_headers(mcp.LATEST_MODERN, question.method, question.params) or ()
     }
     headers |= {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     try:

@@ -26,7 +26,6 @@ from bridge.translate.translator import TranslatorRefusal
 _FIELDS = frozenset((mcp.META_VERSION, mcp.META_CLIENT, mcp.META_CAPABILITIES, mcp.META_LOG_LEVEL))
 _ROUND_TRIP = frozenset(("inputResponses", "requestState", "task"))
 """Members of the params of `mcp.NAMED_METHODS` that a legacy server is not to see; to it, `task` is a wish."""
-_REMOVED = frozenset((mcp.INITIALIZE, mcp.PING, mcp.SET_LEVEL, mcp.SUBSCRIBE, mcp.UNSUBSCRIBE))
 _KEPT_CAPABILITIES = ("sampling", "elicitation", "experimental", "extensions")
 _UNNAMED = Raw(b'{"name":"mcp-remote-bridge","version":"unknown"}')
 _EMPTY = Raw(b"{}")
@@ -117,8 +116,8 @@ def _stamp(value: Raw) -> RequestMeta | TranslatorRefusal:
 def read(request: Request, stamps: RequestMetaReader) -> ModernRequest | TranslatorRefusal:
     """Check a request and read it, or say what is wrong with it."""
     method = request.method
-    if method in _REMOVED or method.startswith("tasks/") or not method.isprintable():
-        what = f"{shown(method)} is not a method of MCP {mcp.MODERN_VERSIONS[0]}."
+    if method in mcp.LEGACY_METHODS or method.startswith("tasks/") or not method.isprintable():
+        what = f"{shown(method)} is not a method of MCP {mcp.LATEST_MODERN}."
         return TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what)
     params = members(request.params)
     stamp = stamps.read(params.pop("_meta", _EMPTY))

@@ -53,8 +53,8 @@ OWN = {
     ),
     "what an earlier run found of the server": "store.era_cache store.file store.errors",
     "messages: framing, envelopes, names": (
-        "protocol protocol.framing protocol.jsonrpc protocol.nesting protocol.surrogates protocol.mcp protocol.hosts"
-        " protocol.sanitize protocol.headers protocol.writing protocol.sse"
+        "protocol protocol.framing protocol.jsonrpc protocol.nesting protocol.surrogates protocol.mcp protocol.messages"
+        " protocol.client_meta protocol.hosts protocol.sanitize protocol.headers protocol.writing protocol.sse"
     ),
     "HTTP: connections, requests, answers": (
         "remote.exchanges remote.connections remote.connecting remote.dialing remote.lookups remote.wire remote.http1"

@@ -5,7 +5,7 @@ import json
 import pytest
 from msgspec import Raw
 
-from bridge.protocol import mcp
+from bridge.protocol import client_meta, mcp
 from bridge.protocol.hosts import HOSTS, UNKNOWN, Host, described, host_named, product_name
 from tests.session.modern_playbook import META_CLIENT
 
@@ -47,11 +47,11 @@ def test_a_host_whose_patience_is_not_known_has_no_such_time() -> None:
 
 def test_a_host_is_known_by_its_name_and_not_by_its_title() -> None:
     client = b'{"name":"codex-mcp-client","title":"Codex","version":"1"}'
-    assert mcp.client_program(Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
+    assert client_meta.client_program(Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
     stamped = b'{"_meta":{"%b":%b}}' % (META_CLIENT.encode(), client)
-    assert mcp.meta_client_program(Raw(stamped)) == "codex-mcp-client"
-    assert mcp.asking_program("initialize", Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
-    assert mcp.asking_program("tools/list", Raw(stamped)) == "codex-mcp-client"
+    assert client_meta.meta_client_program(Raw(stamped)) == "codex-mcp-client"
+    assert client_meta.asking_program("initialize", Raw(b'{"clientInfo":%b}' % client)) == "codex-mcp-client"
+    assert client_meta.asking_program("tools/list", Raw(stamped)) == "codex-mcp-client"
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_a_host_is_known_by_its_name_and_not_by_its_title() -> None:
     [b"", b"{}", b"[]", b"5", b'{"clientInfo":5,"_meta":5}', b'{"clientInfo":{"name":5}}', b'{"_meta":{"x":1}}', b"{"],
 )
 def test_a_host_that_gives_no_name_has_none(params: bytes) -> None:
-    assert mcp.client_program(Raw(params)) == ""
-    assert mcp.meta_client_program(Raw(params)) == ""
+    assert client_meta.client_program(Raw(params)) == ""
+    assert client_meta.meta_client_program(Raw(params)) == ""
 
 
 # -- what it is called

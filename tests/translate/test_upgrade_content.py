@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.protocol import mcp
 from bridge.protocol.writing import members
 from bridge.translate.upgrade.content import lower
 from tests.translate.upgrade_book import Book
@@ -27,7 +28,7 @@ EMBEDDED = {
 
 def lowered(method: str, version: str, result: object) -> Any:
     said = members(msgspec.json.encode(result))
-    lower(method, said, version)
+    lower(method, said, mcp.features(version))
     return msgspec.json.decode(msgspec.json.encode(said))
 
 

@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.errors import INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
-from bridge.protocol import mcp, writing
+from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.protocol.writing import Json, Members, members
 from bridge.translate import request_meta
@@ -35,21 +35,13 @@ from bridge.translate.downgrade.input_required import TIMER, InputRound, InputRo
 from bridge.translate.downgrade.legacy_server import LegacyServer
 from bridge.translate.downgrade.log_level import LogLevel
 from bridge.translate.downgrade.subscriptions import CHANGES, ListenSubscriptions
-from bridge.translate.downgrade.tool_tasks import TASKS_RESULT, ToolTasks
+from bridge.translate.downgrade.tool_tasks import ToolTasks
 from bridge.translate.pending import PendingRequests
 from bridge.translate.request_meta import ModernRequest
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 
-_DROPPED = frozenset(
-    {
-        "notifications/elicitation/complete",
-        "notifications/tasks/status",
-        mcp.ACKNOWLEDGED,
-        mcp.INITIALIZED,
-    }
-)
+_DROPPED = frozenset({mcp.ELICITATION_COMPLETE, mcp.TASK_STATUS, mcp.ACKNOWLEDGED, mcp.INITIALIZED})
 """Notifications that a modern host does not know, or takes from nobody but the bridge."""
-_MESSAGE = "notifications/message"
 _IN_USE = TranslatorRefusal(INVALID_REQUEST, "id-in-use", "This id is in use by a request that has no answer yet.")
 _TOO_MANY = TranslatorRefusal(SERVER_ERROR, "too-many", "Too many requests are unanswered; send this one again later.")
 _DECLINED = TranslatorRefusal(
@@ -143,7 +135,7 @@ class Downgrade:
         elif isinstance(message, Notification) and message.method == mcp.CANCELLED:
             reason = members(message.params).get("reason")
             told = reason if reason is not None and request_meta.is_string(reason) else Raw()
-            self._waiting.cancelled(mcp.cancelled_request(message.params), told)
+            self._waiting.cancelled(messages.cancelled_request(message.params), told)
 
     def _host_request(self, request: Request) -> None:
         if request.id in self._waiting:
@@ -209,7 +201,7 @@ class Downgrade:
                 self._tasks.cancel(call)
                 return
             self._calls.move(call, self._server.number())
-            self._ask(call, TASKS_RESULT, tool_tasks.named(call))
+            self._ask(call, mcp.TASKS_RESULT, tool_tasks.named(call))
         elif not call.is_over:
             self._calls.remove(call)
             call.answer = response
@@ -280,8 +272,8 @@ class Downgrade:
             if line := self._calls.progress(message):
                 self._port.down(line)
         elif message.method == mcp.CANCELLED:
-            self._rounds.withdraw(mcp.cancelled_request(message.params))
-        elif message.method == _MESSAGE:
+            self._rounds.withdraw(messages.cancelled_request(message.params))
+        elif message.method == mcp.LOG_MESSAGE:
             if self._calls.wants_log(message, about):
                 self._port.down(message.line)
         elif message.method not in _DROPPED:

@@ -67,7 +67,7 @@ class LegacyServer:
 
     def _open(self) -> None:
         self._is_opening = True
-        params = {"protocolVersion": mcp.LEGACY_VERSIONS[0], **self._client}
+        params = {"protocolVersion": mcp.LATEST_LEGACY, **self._client}
         self.ask(self.number(), mcp.INITIALIZE, msgspec.json.encode(params), self._opened, self._not_opened)
 
     def _opened(self, response: Response) -> None:

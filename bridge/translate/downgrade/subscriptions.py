@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.errors import INVALID_PARAMS, SERVER_ERROR
-from bridge.protocol import mcp, writing
+from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Notification, Request, RequestId
 from bridge.protocol.writing import Json, members
 from bridge.translate.downgrade.legacy_server import LegacyServer
@@ -26,14 +26,8 @@ _MOST_LISTENS = 1000
 _MOST_RESOURCES = 10_000
 _MOST_PARENTS = 64
 
-_LIST_CHANGES = {
-    "notifications/tools/list_changed": ("toolsListChanged", "tools"),
-    "notifications/prompts/list_changed": ("promptsListChanged", "prompts"),
-    "notifications/resources/list_changed": ("resourcesListChanged", "resources"),
-}
-"""For each of these notifications the member of the filter that asks for it, and the capability it needs."""
-CHANGES = frozenset((*_LIST_CHANGES, mcp.RESOURCES_UPDATED))
-"""What a listen can bring."""
+CHANGES = frozenset((*mcp.LIST_CHANGES, mcp.RESOURCES_UPDATED))
+"""The notifications that a subscription can bring."""
 
 
 class ListenFilter(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -61,7 +55,7 @@ class OpenListen:
     def wants(self, method: str, uri: str) -> str | None:
         """The resource, or "" for a list, for which it wants this notification; None where it does not."""
         if method != mcp.RESOURCES_UPDATED:
-            return "" if _LIST_CHANGES[method][0] in self.kinds else None
+            return "" if mcp.LIST_CHANGES[method][1] in self.kinds else None
         return next((wanted for wanted in _resources_meant(uri) if wanted in self.resources), None)
 
 
@@ -106,7 +100,7 @@ class ListenSubscriptions:
 
     def changed(self, message: Notification) -> None:
         """The server tells of a change (`CHANGES`): pass it to each listen that asked for it."""
-        uri = mcp.resource_uri(message.params)
+        uri = messages.resource_uri(message.params)
         for listen in self._open.values():
             wanted = listen.wants(message.method, uri)
             if wanted is None:
@@ -127,7 +121,7 @@ class ListenSubscriptions:
         asked = msgspec.to_builtins(wanted)
         return frozenset(
             member
-            for member, capability in _LIST_CHANGES.values()
+            for capability, member in mcp.LIST_CHANGES.values()
             if asked.get(member) and self._server.offers(capability, "listChanged")
         )
 

@@ -15,9 +15,6 @@ from bridge.protocol.writing import Members
 from bridge.translate.downgrade.calls import ForwardedCall
 from bridge.translate.downgrade.legacy_server import LegacyServer
 
-TASKS_RESULT = "tasks/result"
-TASKS_CANCEL = "tasks/cancel"
-
 _MAX_TOOLS = 10_000
 
 
@@ -85,7 +82,7 @@ class ToolTasks:
 
     def cancel(self, call: ForwardedCall) -> None:
         """Tell the server that nobody wants the task's result; how it answers changes nothing."""
-        self._server.ask(self._server.number(), TASKS_CANCEL, named(call), lambda _answer: None)
+        self._server.ask(self._server.number(), mcp.TASKS_CANCEL, named(call), lambda _answer: None)
 
 
 def named(call: ForwardedCall) -> bytes:

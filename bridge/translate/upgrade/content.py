@@ -17,27 +17,25 @@ from msgspec import Raw
 
 from bridge.protocol import mcp
 from bridge.protocol.headers import string
+from bridge.protocol.mcp import Features
 from bridge.protocol.writing import Members, members
 
-_HAS_SEVERAL = "2025-11-25"
-_HAS_ALL = "2025-06-18"
-_HAS_AUDIO = "2025-03-26"
 _AUDIO_URI = "urn:mcp:audio"
 
 
-def lower(method: str, said: Members, version: str) -> None:
-    """Change, in the members of a result, what a host of this revision could not read."""
-    if version >= _HAS_ALL:
+def lower(method: str, said: Members, can: Features) -> None:
+    """Replace, in the members of a result, content that the host's revision does not have."""
+    if can.has_audio and can.has_resource_links:
         return
     if method == mcp.TOOLS_CALL and "content" in said:
-        said["content"] = _each(said["content"], version)
-    elif method == "prompts/get" and "messages" in said:
-        said["messages"] = _written([_message(message, version) for message in _values(said["messages"])])
+        said["content"] = _each(said["content"], can)
+    elif method == mcp.PROMPTS_GET and "messages" in said:
+        said["messages"] = _written([_message(message, can) for message in _values(said["messages"])])
 
 
-def sampling_params(params: Raw, version: str) -> Raw:
-    """The params of `sampling/createMessage`, for a host of this revision."""
-    if version >= _HAS_SEVERAL:
+def sampling_params(params: Raw, can: Features) -> Raw:
+    """The params of `sampling/createMessage`, for a host whose revision can do this."""
+    if can.has_content_lists:
         return params
     said = members(params)
     messages = _values(said.get("messages", Raw()))
@@ -58,24 +56,24 @@ def _blocks(message: Raw) -> list[Raw] | None:
     return _values(Raw(content)) if content[:1] == b"[" else None
 
 
-def _message(message: Raw, version: str) -> Raw:
+def _message(message: Raw, can: Features) -> Raw:
     said = members(message)
     if "content" not in said:
         return message
-    said["content"] = _block(said["content"], version)
+    said["content"] = _block(said["content"], can)
     return _written(said)
 
 
-def _each(content: Raw, version: str) -> Raw:
-    return _written([_block(block, version) for block in _values(content)])
+def _each(content: Raw, can: Features) -> Raw:
+    return _written([_block(block, can) for block in _values(content)])
 
 
-def _block(block: Raw, version: str) -> Raw:
+def _block(block: Raw, can: Features) -> Raw:
     said = members(block)
     kind = string(said.get("type", Raw()))
-    if kind == "resource_link":
+    if kind == "resource_link" and not can.has_resource_links:
         changed: dict[str, object] = {"type": "text", "text": _in_words(said)}
-    elif kind == "audio" and version < _HAS_AUDIO:
+    elif kind == "audio" and not can.has_audio:
         resource = {"uri": _AUDIO_URI, "mimeType": said.get("mimeType"), "blob": said.get("data", Raw(b'""'))}
         changed = {"type": "resource", "resource": {name: value for name, value in resource.items() if value}}
     else:

@@ -27,7 +27,7 @@ from bridge.translate.upgrade import content, results
 from bridge.translate.upgrade.legacy_host import LegacyHost
 
 _NULL = b"null"
-_KINDS = {mcp.TOOLS_CALL: "tool", "prompts/get": "prompt", "resources/read": "resource"}
+_KINDS = {mcp.TOOLS_CALL: "tool", mcp.PROMPTS_GET: "prompt", mcp.RESOURCES_READ: "resource"}
 
 
 class HostQuestion(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def read(value: Raw, host: LegacyHost, elicitation_id: str) -> HostQuestion | No
         return NoQuestion("with a request that has no params")
     elif method == mcp.SAMPLING:
         path = ("sampling", "tools") if given.keys() & {"tools", "toolChoice"} else ("sampling",)
-        params = content.sampling_params(results.sampling_params(params), host.version)
+        params = content.sampling_params(results.sampling_params(params), host.features)
     elif method == mcp.ELICITATION:
         mode = string(given["mode"]) if "mode" in given else "form"
         if mode not in ("form", "url"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from bridge.protocol import mcp
+from bridge.protocol.mcp import Features
 from bridge.protocol.writing import Members
 from bridge.translate.translator import TranslatorPort
 from bridge.translate.upgrade import results, task_states
@@ -39,7 +39,7 @@ class KeptTasks:
         self._port = port
         self._kept: dict[str, KeptTask] = {}
 
-    def keep(self, number: int, said: Members, wish: int | None) -> TaskState:
+    def keep(self, number: int, said: Members, wish: int | None, can: Features) -> TaskState:
         """Keep a tool's result of these members, and return how the task is doing; it gets `number` for its timer.
 
         `wish`: for how long, in milliseconds.
@@ -47,7 +47,7 @@ class KeptTasks:
         id_, ttl = self._port.fresh(), min(_LONGEST if wish is None else wish, _LONGEST)
         now = Raw(msgspec.json.encode(self._port.timestamp()))
         state = TaskState(id_, task_states.result_status(said), None, (now, now), ttl, None)
-        result = results.tool_result(said, mcp.LEGACY_VERSIONS[0], related(id_))
+        result = results.tool_result(said, can, related(id_))
         self._kept[id_] = KeptTask(number, state, result)
         self._port.wait(TIMER, number, ttl / 1000)
         while len(self._kept) > 1 and (len(self._kept) > _MOST or self._size > _MOST_BYTES):

@@ -22,19 +22,21 @@ from bridge.protocol.jsonrpc import Request
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
 
-_VERSION = Raw(msgspec.json.encode(mcp.MODERN_VERSIONS[0]))
+_VERSION = Raw(msgspec.json.encode(mcp.LATEST_MODERN))
 
 
 class LegacyHost:
-    """One host, from one `initialize` to the next. `version` is the revision that it is answered in.
+    """One host, from one `initialize` to the next.
 
+    `version` is the revision in which it is answered, and `features` what that can do.
     `runs_tasks`: its calls may become tasks on the server (SEP-2663).
     """
 
     def __init__(self, initialize: Request) -> None:
         said = members(initialize.params)
         wish = string(said.get("protocolVersion", Raw()))
-        self.version = wish if wish in mcp.LEGACY_VERSIONS else mcp.LEGACY_VERSIONS[0]
+        self.version = wish if wish in mcp.LEGACY_VERSIONS else mcp.LATEST_LEGACY
+        self.features = mcp.features(self.version)
         self.runs_tasks = False
         self._capabilities = _modern_capabilities(said.get("capabilities", Raw()))
         self._stamp: dict[str, Raw] = {
@@ -66,7 +68,7 @@ class LegacyHost:
     @property
     def knows_tasks(self) -> bool:
         """Whether it is offered tasks of its own revision; none before 2025-11-25 had them."""
-        return self.runs_tasks and self.version == mcp.LEGACY_VERSIONS[0]
+        return self.runs_tasks and self.features.has_tasks
 
     def declares(self, *path: str) -> bool:
         """Whether it declared this capability: `declares("sampling", "tools")`."""

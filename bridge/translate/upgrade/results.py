@@ -27,6 +27,7 @@ from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response
+from bridge.protocol.mcp import Features
 from bridge.protocol.sanitize import quoted, shown
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
@@ -61,14 +62,14 @@ def result_type(result: Raw, said: Members) -> str | None:
     return string(said["resultType"]) if "resultType" in said else COMPLETE
 
 
-def complete(request: Request, said: Members, version: str, *, offers_tasks: bool = False) -> Response:
-    """The answer to a request, from the members of a complete result, for a host of a revision.
+def complete(request: Request, said: Members, can: Features, *, offers_tasks: bool = False) -> Response:
+    """The answer to a request, from the members of a complete result, for a host whose revision can do this.
 
     `offers_tasks`: tools may run as tasks.
     """
     if request.method == mcp.TOOLS_CALL:
-        return writing.result(request.raw_id, tool_result(said, version))
-    older_content.lower(request.method, said, version)
+        return writing.result(request.raw_id, tool_result(said, can))
+    older_content.lower(request.method, said, can)
     for name in _MODERN_MEMBERS:
         said.pop(name, None)
     if request.method == mcp.TOOLS_LIST and "tools" in said:
@@ -76,9 +77,9 @@ def complete(request: Request, said: Members, version: str, *, offers_tasks: boo
     return writing.result(request.raw_id, msgspec.json.encode(said))
 
 
-def tool_result(said: Members, version: str, meta: Members | None = None) -> bytes:
+def tool_result(said: Members, can: Features, meta: Members | None = None) -> bytes:
     """The result of a tool, from the members of a complete one; with these members more in its `_meta`."""
-    older_content.lower(mcp.TOOLS_CALL, said, version)
+    older_content.lower(mcp.TOOLS_CALL, said, can)
     for name in _MODERN_MEMBERS:
         said.pop(name, None)
     _state_content(said)
@@ -89,7 +90,7 @@ def tool_result(said: Members, version: str, meta: Members | None = None) -> byt
 
 def error(request: Request, value: Raw) -> Response:
     """A bad answer."""
-    if request.method == "resources/read":
+    if request.method == mcp.RESOURCES_READ:
         try:
             is_missing = msgspec.json.decode(value, type=_NotFound).code == INVALID_PARAMS
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

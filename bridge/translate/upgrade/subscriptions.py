@@ -37,11 +37,6 @@ _ACKNOWLEDGE_SECONDS = 60.0
 _STEADY_SECONDS = 30.0
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 300.0
-_LIST_FILTERS = {
-    "tools": "toolsListChanged",
-    "prompts": "promptsListChanged",
-    "resources": "resourcesListChanged",
-}
 
 
 class _Code(msgspec.Struct, frozen=True):
@@ -92,7 +87,11 @@ class HostSubscriptions:
 
     def listen(self, capabilities: Members) -> None:
         """The host is ready: ask for what the server says it tells of (Tools, Prompts, Resources, Capabilities)."""
-        filters = [name for of, name in _LIST_FILTERS.items() if _tells_changes(capabilities.get(of, Raw()))]
+        filters = [
+            member
+            for capability, member in mcp.LIST_CHANGES.values()
+            if _announces_changes(capabilities.get(capability, Raw()))
+        ]
         if filters != self._filters or self._is_changed:
             self._filters = filters
             self._renew()
@@ -282,7 +281,7 @@ class HostSubscriptions:
         self._port.up(writing.cancellation(b"%d" % stream.number, msgspec.json.encode(reason)))
 
 
-def _tells_changes(capability: Raw) -> bool:
+def _announces_changes(capability: Raw) -> bool:
     return bytes(members(capability).get("listChanged", Raw())) == b"true"
 
 

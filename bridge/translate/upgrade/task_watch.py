@@ -258,7 +258,7 @@ class TaskWatch:
                 what = f"The task for {subject(task.request)} has a result that is not a tool's."
                 self.give_up(task, failed("wrong-answer", what), is_known=False)
                 return
-            encoded = results.tool_result(found, task.host.version, task.related)
+            encoded = results.tool_result(found, task.host.features, task.related)
             self._answer(task, lambda request: writing.result(request.raw_id, encoded), is_known=False)
         elif _read(error := said.get("error", Raw())):
             self._answer(task, lambda request: writing.error(request.raw_id, error), is_known=False)

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.errors import INVALID_PARAMS
-from bridge.protocol import mcp, writing
+from bridge.protocol import mcp, messages, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Json, Members, members
@@ -110,7 +110,7 @@ class Tasks:
         task = self._task(state.id, call.request, call.host, is_shown=is_shown)
         task.progress = call.progress or 0.0
         task.visited = list(call.visited)
-        token = Raw(mcp.asked_progress_token(call.request.params))
+        token = Raw(messages.asked_progress_token(call.request.params))
         if request_meta.is_string(token) or task_states.milliseconds(token) is not None:
             task.token = token
         if is_shown:
@@ -125,7 +125,7 @@ class Tasks:
         wish = _wish(call)
         if wish is None:
             return False
-        state = self._kept.keep(self._own.number(), said, task_states.milliseconds(wish.get("ttl")))
+        state = self._kept.keep(self._own.number(), said, task_states.milliseconds(wish.get("ttl")), call.host.features)
         self._created(call.request, state, {})
         return True
 

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
-from bridge.protocol import mcp, writing
+from bridge.protocol import mcp, messages, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.protocol.sanitize import shown
@@ -40,8 +40,6 @@ from bridge.translate.upgrade.subscriptions import HostSubscriptions
 from bridge.translate.upgrade.tasks import METHODS as TASK_METHODS
 from bridge.translate.upgrade.tasks import Tasks
 
-_ELICITATION_COMPLETE = "notifications/elicitation/complete"
-_MODERN_METHODS = frozenset((mcp.DISCOVER, mcp.LISTEN))
 _ROUND_TRIP = ("inputResponses", "requestState")
 _SHUTDOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the request was answered.")
 _REOPENED = TranslatorRefusal(
@@ -181,7 +179,7 @@ class Upgrade:
             session.interests.unsubscribe(request)
         elif method in TASK_METHODS and session.host.knows_tasks:
             self._tasks.request(request, session.host)
-        elif method in _MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
+        elif method in mcp.MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
             what = f"{shown(method)} is not available in a session of MCP {session.host.version} with this server."
             self._port.refuse(request, TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what))
         elif not (request_meta.is_object(request.params) or bytes(request.params) in (b"", b"null")):
@@ -209,7 +207,7 @@ class Upgrade:
         self._port.down(writing.result(request.raw_id, b"{}").line)
 
     def _cancelled(self, note: Notification) -> None:
-        id_ = mcp.cancelled_request(note.params)
+        id_ = messages.cancelled_request(note.params)
         session = self._session
         if session and session.initialize and session.initialize.id == id_:
             return  # It must not be cancelled (MCP 2025-11-25, Cancellation, Behavior Requirements).
@@ -354,7 +352,7 @@ class Upgrade:
         kind = results.result_type(response.result, said)
         if kind == results.COMPLETE:
             if not self._tasks.keep(call, said):
-                answer = results.complete(request, said, call.host.version, offers_tasks=call.host.knows_tasks)
+                answer = results.complete(request, said, call.host.features, offers_tasks=call.host.knows_tasks)
                 self._waiting.line(request, answer.line)
             self._close_pages(call.host, call.visited)
         elif kind == results.INPUT_REQUIRED and request.method in mcp.NAMED_METHODS:
@@ -368,10 +366,10 @@ class Upgrade:
 
     def _close_pages(self, host: LegacyHost, visited: list[str]) -> None:
         """Tell the host that pages it opened are done with (MCP 2025-11-25, Elicitation, Completion Notifications)."""
-        if host.version == mcp.LEGACY_VERSIONS[0]:
+        if host.features.has_elicitation_complete:
             for one in visited:
                 params = msgspec.json.encode({"elicitationId": one})
-                self._port.down(writing.notification(_ELICITATION_COMPLETE, params).line)
+                self._port.down(writing.notification(mcp.ELICITATION_COMPLETE, params).line)
 
 
 def _level(request: Request) -> str:
