@@ -9,7 +9,7 @@ from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.session import faults
 from bridge.session.commands import CancelTimer, Command, Deliver, Report, SendToHost, SetTimer
-from bridge.session.events import Event, HostClosed, HostMessage, TimerFired
+from bridge.session.events import Event, HostClosed, HostMessage, TimerFired, TimerKey
 from bridge.session.faults import Fault
 from bridge.session.session_state import LANE
 from bridge.translate.translator import Translator, TranslatorRefusal
@@ -137,6 +137,28 @@ class Upstream:
 T = TypeVar("T", bound=Translator)
 
 
+class LaneTimer:
+    """A translator's timer; `running` are those of its upstream."""
+
+    def __init__(
+        self, context: RouterContext, running: dict[TimerKey, LaneTimer], key: TimerKey, fired: Callable[[], None]
+    ) -> None:
+        self._context = context
+        self._running = running
+        self._key = key
+        self.fired = fired
+
+    def start(self, seconds: float) -> None:
+        """See `TranslatorTimer`."""
+        self._running[self._key] = self
+        self._context.do(SetTimer(self._key, seconds))
+
+    def stop(self) -> None:
+        """See `TranslatorTimer`."""
+        if self._running.pop(self._key, None):
+            self._context.do(CancelTimer(self._key))
+
+
 class TranslatedUpstream(Upstream, Generic[T]):
     """A machine with a translator before it, to which this upstream is the port."""
 
@@ -150,7 +172,8 @@ class TranslatedUpstream(Upstream, Generic[T]):
         make: Callable[[TranslatedUpstream[T]], T],
     ) -> None:
         super().__init__(number, era, context, machine, receive)
-        self._timers: set[tuple[str, int]] = set()
+        self._timers: dict[TimerKey, LaneTimer] = {}
+        self._last_timer = 0
         self._passes_fault = False
         self.translator: T = make(self)
 
@@ -174,10 +197,8 @@ class TranslatedUpstream(Upstream, Generic[T]):
     def on(self, event: Event) -> None:
         """See `Upstream`."""
         if isinstance(event, TimerFired) and event.timer[0].startswith(_TRANSLATOR):
-            if event.timer in self._timers:
-                self._timers.discard(event.timer)
-                purpose, number = event.timer
-                self.translator.on_timer(purpose.removeprefix(_TRANSLATOR), number % LANE)
+            if timer := self._timers.pop(event.timer, None):
+                timer.fired()
         else:
             super().on(event)
 
@@ -215,18 +236,12 @@ class TranslatedUpstream(Upstream, Generic[T]):
         named = {"source": "mcp-remote-bridge", "kind": refusal.kind, "url": self._context.url}
         self.down(jsonrpc.error_line(request.raw_id, refusal.code, refusal.message, refusal.data | named))
 
-    def wait(self, purpose: str, number: int, seconds: float) -> None:
+    def timer(self, purpose: str, fired: Callable[[], None]) -> LaneTimer:
         """See `TranslatorPort`."""
-        timer = self._timer(purpose, number)
-        self._timers.add(timer)
-        self._context.do(SetTimer(timer, seconds))
-
-    def stop_waiting(self, purpose: str, number: int) -> None:
-        """See `TranslatorPort`."""
-        timer = self._timer(purpose, number)
-        if timer in self._timers:
-            self._timers.discard(timer)
-            self._context.do(CancelTimer(timer))
+        self._last_timer += 1
+        return LaneTimer(
+            self._context, self._timers, (_TRANSLATOR + purpose, self.number * LANE + self._last_timer), fired
+        )
 
     def timestamp(self) -> str:
         """See `TranslatorPort`."""
@@ -239,6 +254,3 @@ class TranslatedUpstream(Upstream, Generic[T]):
     def report(self, level: str, text: str) -> None:
         """See `TranslatorPort`."""
         self._context.do(Report(level, text))
-
-    def _timer(self, purpose: str, number: int) -> tuple[str, int]:
-        return (_TRANSLATOR + purpose, self.number * LANE + number)

@@ -7,6 +7,7 @@ which it asks upwards.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -26,6 +27,16 @@ class TranslatorRefusal(msgspec.Struct, frozen=True):
     data: dict[str, object] = {}
 
 
+class TranslatorTimer(Protocol):
+    """One wait; `fired()`, which was given when it was made, is called when it is over."""
+
+    def start(self, seconds: float) -> None:
+        """Fire once after so many seconds. A timer that runs begins anew."""
+
+    def stop(self) -> None:
+        """Do not fire. Does nothing where the timer does not run."""
+
+
 class TranslatorPort(Protocol):
     """Where a translator's messages go. Each takes effect at once, in the order of the calls."""
 
@@ -42,11 +53,8 @@ class TranslatorPort(Protocol):
     def refuse(self, request: Request, refusal: TranslatorRefusal) -> None:
         """Answer a request of the host's with an error of the bridge's own."""
 
-    def wait(self, purpose: str, number: int, seconds: float) -> None:
-        """Ask for `on_timer(purpose, number)` after so many seconds; replaces one of the same key."""
-
-    def stop_waiting(self, purpose: str, number: int) -> None:
-        """Take that back, if it was asked for."""
+    def timer(self, purpose: str, fired: Callable[[], None]) -> TranslatorTimer:
+        """A timer that does not run yet; `purpose` says in the log what it is for."""
 
     def timestamp(self) -> str:
         """The time of day and the date, in UTC (RFC 3339)."""
@@ -82,9 +90,6 @@ class Translator(Protocol):
 
         The server never took it, for it is of another era than was thought. Nobody is answered.
         """
-
-    def on_timer(self, purpose: str, number: int) -> None:
-        """A `wait` is over."""
 
     def close(self) -> None:
         """The run ends: answer, with errors, what nothing upwards is asked for."""

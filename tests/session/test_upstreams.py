@@ -1,5 +1,6 @@
 """Machines side by side: their numbers, their timers, what stands between one and the host, and when one may go."""
 
+from functools import partial
 from typing import cast
 
 import pytest
@@ -51,9 +52,6 @@ class Echo:
 
     def reroute(self, id_: RequestId) -> list[Request]:
         return [self.made(id_)]
-
-    def on_timer(self, purpose: str, number: int) -> None:
-        self.seen.append((purpose, number))
 
     def close(self) -> None:
         self.seen.append("closed")
@@ -207,24 +205,26 @@ def test_a_request_is_taken_back_through_the_translator() -> None:
 def test_a_translators_timers_are_kept_apart() -> None:
     board = Board()
     upstream, echo = board.translated()
-    echo.port.wait("call", 3, 5.0)
-    (timer,) = board.commands()
-    assert timer == SetTimer(("era/call", LANE + 3), 5.0)
-    upstream.on(TimerFired(("era/call", LANE + 3)))
-    assert echo.seen == [("call", 3)]
-    upstream.on(TimerFired(("era/call", LANE + 3)))
-    upstream.on(TimerFired(("era/other", LANE + 3)))
-    assert echo.seen == [("call", 3)], "only what was asked for, and once"
+    for name in ("one", "other"):
+        echo.port.timer("call", partial(echo.seen.append, name)).start(5.0)
+    first, second = board.commands()
+    assert [first, second] == [SetTimer(("era/call", LANE + 1), 5.0), SetTimer(("era/call", LANE + 2), 5.0)]
+    upstream.on(TimerFired(("era/call", LANE + 2)))
+    assert echo.seen == ["other"]
+    upstream.on(TimerFired(("era/call", LANE + 2)))
+    upstream.on(TimerFired(("era/other", LANE + 1)))
+    assert echo.seen == ["other"], "only a timer that runs fires, and once"
 
 
 def test_a_translator_can_take_a_timer_back() -> None:
     board = Board()
     upstream, echo = board.translated()
-    echo.port.wait("a", 0, 5.0)
-    echo.port.stop_waiting("a", 0)
-    echo.port.stop_waiting("a", 0)
-    assert board.commands()[1:] == [CancelTimer(("era/a", LANE))]
-    upstream.on(TimerFired(("era/a", LANE)))
+    timer = echo.port.timer("a", partial(echo.seen.append, "fired"))
+    timer.start(5.0)
+    timer.stop()
+    timer.stop()
+    assert board.commands()[1:] == [CancelTimer(("era/a", LANE + 1))]
+    upstream.on(TimerFired(("era/a", LANE + 1)))
     assert echo.seen == []
 
 

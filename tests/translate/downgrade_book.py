@@ -7,6 +7,7 @@ passes is held against the revisions of both sides, and timers against those tha
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Self
 
 import msgspec
@@ -16,6 +17,7 @@ from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.protocol.writing import members
 from bridge.translate.downgrade.downgrade import Downgrade
 from bridge.translate.translator import TranslatorRefusal
+from tests.era.paper_timers import PaperTimer, PaperTimers
 from tests.support.revisions import Wire
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
@@ -59,7 +61,7 @@ class Book:
 
     def __init__(self, capabilities: object = ABLE, *, is_strict: bool = True) -> None:
         self.capabilities = capabilities
-        self.timers: dict[tuple[str, int], float] = {}
+        self.timers = PaperTimers()
         self.reports: list[tuple[str, str]] = []
         self.now = 0.0
         self._is_strict = is_strict
@@ -91,11 +93,8 @@ class Book:
         data = {"source": "mcp-remote-bridge", "kind": refusal.kind, **refusal.data}
         self.down(jsonrpc.error_line(request.raw_id, refusal.code, refusal.message, data))
 
-    def wait(self, purpose: str, number: int, seconds: float) -> None:
-        self.timers[purpose, number] = seconds
-
-    def stop_waiting(self, purpose: str, number: int) -> None:
-        self.timers.pop((purpose, number), None)
+    def timer(self, purpose: str, fired: Callable[[], None]) -> PaperTimer:
+        return self.timers.new(purpose, fired)
 
     def timestamp(self) -> str:
         return "2026-10-10T10:10:10Z"
@@ -156,10 +155,9 @@ class Book:
         said = {"params": params} if params is not None else {}
         return self.server_line(line(method=method, **said), about)
 
-    def fires(self, purpose: str, number: int) -> tuple[list[Json], list[Json]]:
-        """A timer runs out."""
-        del self.timers[purpose, number]
-        self.downgrade.on_timer(purpose, number)
+    def fires(self, purpose: str) -> tuple[list[Json], list[Json]]:
+        """The first running timer of this purpose fires."""
+        self.timers.fire(purpose)
         return self.taken()
 
     def taken(self) -> tuple[list[Json], list[Json]]:

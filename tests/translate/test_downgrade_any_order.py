@@ -98,7 +98,8 @@ class Count:
         elif message is not None:
             downgrade.from_server(message, number)
         elif number is not None and who == "timer":
-            downgrade.on_timer("round", number)
+            if timers := list(self.book.timers):
+                self.book.timers.fire(*timers[number % len(timers)])
         elif number is not None and who == "back":
             for request in downgrade.reroute(number):
                 self.asked[request.id] -= 1

@@ -66,8 +66,8 @@ def test_a_state_that_nobody_comes_back_with_grows_too_old() -> None:
     upper = book.calls(1)
     state, key = asked(book, upper)
     book.asks("r", "roots/list", None, upper)
-    ((purpose, number),) = book.timers
-    down, up = book.fires(purpose, number)
+    assert len(book.timers) == 1
+    down, up = book.fires("round")
     assert down == []
     assert up[0] == {"jsonrpc": "2.0", "id": "q", "result": GAVE_UP}
     assert (up[1]["id"], up[1]["error"]["code"]) == ("r", -32000)
@@ -79,8 +79,8 @@ def test_what_was_withdrawn_is_not_answered_when_it_is_too_old_either() -> None:
     book = Book().opened()
     asked(book, book.calls(1))
     book.tells("notifications/cancelled", {"requestId": "q"})
-    ((purpose, number),) = book.timers
-    assert book.fires(purpose, number) == ([], [])
+    assert len(book.timers) == 1
+    assert book.fires("round") == ([], [])
 
 
 def test_the_oldest_state_makes_room_for_the_1001st() -> None:
@@ -95,13 +95,11 @@ def test_the_oldest_state_makes_room_for_the_1001st() -> None:
     assert book.retries(2002, states[1][0], {states[1][1]: ACCEPTED})[1][0]["id"] == 2
 
 
-def test_an_expired_timer_of_a_round_that_is_over_does_nothing() -> None:
+def test_the_timer_of_a_round_stops_with_it() -> None:
     book = Book().opened()
     state, key = asked(book, book.calls(1))
     book.retries(2, state, {key: ACCEPTED})
-    book.downgrade.on_timer("round", 1)
-    book.downgrade.on_timer("other", 1)
-    assert book.taken() == ([], [])
+    assert book.timers == {}
 
 
 # -- pages to be opened first
@@ -166,5 +164,5 @@ def test_an_error_that_names_no_page_gets_a_code_that_hosts_may_see(data: object
 def test_an_old_round_of_pages_tells_the_server_nothing() -> None:
     book = Book().opened()
     refused(book, book.calls(1))
-    ((purpose, number),) = book.timers
-    assert book.fires(purpose, number) == ([], [])
+    assert len(book.timers) == 1
+    assert book.fires("round") == ([], [])

@@ -7,6 +7,7 @@ False, what goes up must be valid in 2026-07-28 and what goes down in the host's
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import mcp_types._v2025_11_25 as v2025
@@ -18,6 +19,7 @@ from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId, Response
 from bridge.translate.translator import TranslatorRefusal
 from bridge.translate.upgrade.upgrade import Upgrade
+from tests.era.paper_timers import PaperTimer, PaperTimers
 
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
@@ -105,7 +107,7 @@ class Book:
 
     def __init__(self, *, is_strict: bool = True) -> None:
         self.now = 1000.0
-        self.timers: dict[tuple[str, int], float] = {}
+        self.timers = PaperTimers()
         self.reports: list[tuple[str, str]] = []
         self.methods: dict[RequestId, str] = {}
         self.version = LEGACY
@@ -166,12 +168,8 @@ class Book:
             jsonrpc.error_line(request.raw_id, refusal.code, refusal.message, {**refusal.data, "kind": refusal.kind}),
         )
 
-    def wait(self, purpose: str, number: int, seconds: float) -> None:
-        assert seconds >= 0
-        self.timers[(purpose, number)] = seconds
-
-    def stop_waiting(self, purpose: str, number: int) -> None:
-        self.timers.pop((purpose, number), None)
+    def timer(self, purpose: str, fired: Callable[[], None]) -> PaperTimer:
+        return self.timers.new(purpose, fired)
 
     def timestamp(self) -> str:
         return "2026-10-10T10:10:10Z"
@@ -202,10 +200,9 @@ class Book:
         return self.take()
 
     def fires(self, purpose: str, number: int | None = None) -> list[Sent]:
-        """A timer is over."""
-        key = next(key for key in self.timers if key[0] == purpose and number in (None, key[1]))
-        self.now += self.timers.pop(key)
-        self.upgrade.on_timer(*key)
+        """The first running timer of this purpose, and number if one is given, fires."""
+        self.now += self.timers.seconds_of(purpose, number)
+        self.timers.fire(purpose, number)
         return self.take()
 
     def closes(self) -> list[Sent]:

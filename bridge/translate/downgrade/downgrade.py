@@ -29,9 +29,9 @@ from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.protocol.writing import Json, Members, members
 from bridge.translate import request_meta
-from bridge.translate.downgrade import input_requests, log_level, results, tool_tasks
+from bridge.translate.downgrade import input_requests, results, tool_tasks
 from bridge.translate.downgrade.calls import ForwardedCall, ForwardedCalls
-from bridge.translate.downgrade.input_required import TIMER, InputRound, InputRounds
+from bridge.translate.downgrade.input_required import InputRound, InputRounds
 from bridge.translate.downgrade.legacy_server import LegacyServer
 from bridge.translate.downgrade.log_level import LogLevel
 from bridge.translate.downgrade.subscriptions import CHANGES, ListenSubscriptions
@@ -104,13 +104,6 @@ class Downgrade:
             return self._rounds.owns(msgspec.json.decode(state, type=str))
         except (msgspec.DecodeError, UnicodeDecodeError):
             return False
-
-    def on_timer(self, purpose: str, number: int) -> None:
-        """A `wait` is over."""
-        if purpose == TIMER:
-            self._rounds.on_timer(number)
-        elif purpose == log_level.TIMER:
-            self._log_level.on_late()
 
     def close(self) -> None:
         """The run ends: what was not sent yet fails, and the subscriptions end well."""

@@ -7,6 +7,8 @@ server asks about the same call meanwhile is asked in the next round. A round en
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from bridge.errors import INVALID_PARAMS, SERVER_ERROR
@@ -18,10 +20,7 @@ from bridge.translate.downgrade.input_requests import InputRequest, NotAskable
 from bridge.translate.downgrade.legacy_server import LegacyServer
 from bridge.translate.pending import PendingRequests
 from bridge.translate.request_meta import ModernRequest, is_object
-from bridge.translate.translator import TranslatorPort, TranslatorRefusal
-
-TIMER = "round"
-"""The purpose of the timers that end rounds."""
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal, TranslatorTimer
 
 _AGE = 1800.0
 _MOST_ROUNDS = 1000
@@ -34,12 +33,12 @@ _FOREIGN = "The requestState was given for another request: call it again withou
 class InputRound(msgspec.Struct, eq=False):
     """One round. `later` is for the next one; `sends_anew`: the retry is a new call for the server."""
 
-    number: int
     state: str
     call: ForwardedCall
     asked: list[InputRequest]
     sends_anew: bool
     later: list[InputRequest] = []
+    expiry: TranslatorTimer | None = None
 
 
 class InputRounds:
@@ -59,10 +58,8 @@ class InputRounds:
         self._calls = calls
         self._declared = declared
         self._by_state: dict[str, InputRound] = {}
-        self._by_number: dict[int, InputRound] = {}
         self._by_call: dict[ForwardedCall, InputRound] = {}
         self._unanswered: dict[RequestId, InputRequest] = {}
-        self._last_number = 0
         self._last_key = 0
 
     @property
@@ -108,15 +105,13 @@ class InputRounds:
         request, call.waiting = call.waiting, None
         if request is None:
             return
-        self._last_number += 1
-        round_ = InputRound(self._last_number, self._port.fresh(), call, asked, sends_anew)
-        self._by_state[round_.state] = self._by_number[round_.number] = self._by_call[call] = round_
-        self._port.wait(TIMER, round_.number, _AGE)
+        round_ = InputRound(self._port.fresh(), call, asked, sends_anew)
+        self._by_state[round_.state] = self._by_call[call] = round_
+        round_.expiry = self._port.timer("round", partial(self._expire, round_))
+        round_.expiry.start(_AGE)
         self._waiting.result(request, input_requests.input_required(asked, round_.state))
-        if len(self._by_number) > _MOST_ROUNDS:
-            oldest = next(iter(self._by_number.values()))
-            self._port.stop_waiting(TIMER, oldest.number)
-            self._expire(oldest)
+        if len(self._by_state) > _MOST_ROUNDS:
+            self._expire(next(iter(self._by_state.values())))
 
     # -- the host comes back
 
@@ -127,7 +122,6 @@ class InputRounds:
             return TranslatorRefusal(INVALID_PARAMS, "unknown-state", _UNKNOWN)
         if (round_.call.method, round_.call.target) != (retry.method, retry.target):
             return TranslatorRefusal(INVALID_PARAMS, "foreign-state", _FOREIGN)
-        self._port.stop_waiting(TIMER, round_.number)
         self._forget(round_)
         return round_
 
@@ -156,11 +150,6 @@ class InputRounds:
 
     # -- nobody comes back
 
-    def on_timer(self, number: int) -> None:
-        """A round is too old."""
-        if round_ := self._by_number.get(number):
-            self._expire(round_)
-
     def _expire(self, round_: InputRound) -> None:
         self._forget(round_)
         self._calls.remove(round_.call)
@@ -175,7 +164,9 @@ class InputRounds:
                 self._server.refuse(request, SERVER_ERROR, "The host was asked, and did not come back with an answer.")
 
     def _forget(self, round_: InputRound) -> None:
-        del self._by_state[round_.state], self._by_number[round_.number], self._by_call[round_.call]
+        del self._by_state[round_.state], self._by_call[round_.call]
+        if round_.expiry is not None:
+            round_.expiry.stop()
 
     def _key(self) -> str:
         self._last_key += 1

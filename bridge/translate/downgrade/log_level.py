@@ -16,8 +16,6 @@ from bridge.protocol.jsonrpc import Request, Response
 from bridge.translate.downgrade.legacy_server import LegacyServer
 from bridge.translate.translator import TranslatorPort
 
-TIMER = "log level"
-
 _SECONDS = 5.0
 """How long a request waits for its level: it is worth more than what is said about it."""
 
@@ -26,11 +24,11 @@ class LogLevel:
     """Sets it. One `logging/setLevel` is under way at a time, so that the last one set is the last one asked for."""
 
     def __init__(self, port: TranslatorPort, server: LegacyServer) -> None:
-        self._port = port
         self._server = server
         self._level = len(mcp.LOG_LEVELS)
         self._is_asking = False
         self._waiting: list[tuple[int, Request | None, Callable[[], None]]] = []
+        self._limit = port.timer("log level", self._too_late)
 
     def reach(self, level: int, request: Request | None, then: Callable[[], None]) -> None:
         """Call `then` once the session is at least as verbose as this, or cannot be made so.
@@ -53,7 +51,7 @@ class LogLevel:
         waiting, self._waiting = self._waiting, []
         return [request for _, request, _ in waiting if request is not None]
 
-    def on_late(self) -> None:
+    def _too_late(self) -> None:
         """The server takes its time over a level: what waits goes without."""
         waiting, self._waiting = self._waiting, []
         for _, _, then in waiting:
@@ -61,7 +59,7 @@ class LogLevel:
 
     def _ask(self) -> None:
         self._is_asking = True
-        self._port.wait(TIMER, 0, _SECONDS)
+        self._limit.start(_SECONDS)
         level = min(level for level, _, _ in self._waiting)
         params = msgspec.json.encode({"level": mcp.LOG_LEVELS[level]})
         then = partial(self._answered, level)
@@ -81,7 +79,7 @@ class LogLevel:
 
     def _stop_asking(self) -> None:
         self._is_asking = False
-        self._port.stop_waiting(TIMER, 0)
+        self._limit.stop()
 
     def _taken_back(self) -> list[Request]:
         self._stop_asking()

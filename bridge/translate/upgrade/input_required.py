@@ -24,12 +24,10 @@ from bridge.protocol import writing
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
-from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal, TranslatorTimer
 from bridge.translate.upgrade.host_inquiries import HostInquiries, Inquiry, broken, failed
 from bridge.translate.upgrade.input_requests import subject
 from bridge.translate.upgrade.legacy_host import LegacyHost
-
-TIMER = "round"
 
 _MAX_ROUNDS = 32
 _FIRST_PAUSE = 0.25
@@ -44,10 +42,9 @@ class UpgradedCall:
     `progress` the last that the host was told, None before.
     """
 
-    __slots__ = ("host", "inquiry", "number", "pauses", "progress", "request", "rounds", "serial", "state", "visited")
+    __slots__ = ("host", "inquiry", "number", "pauses", "progress", "request", "rounds", "state", "visited")
 
-    def __init__(self, serial: int, request: Request, host: LegacyHost) -> None:
-        self.serial = serial
+    def __init__(self, request: Request, host: LegacyHost) -> None:
         self.request = request
         self.host = host
         self.number: int | None = None
@@ -91,7 +88,7 @@ class InputRequired:
         self._again = again
         self._fail = fail
         self._asking = HostInquiries(port)
-        self._pausing: dict[int, UpgradedCall] = {}
+        self._pausing: dict[UpgradedCall, TranslatorTimer] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -132,20 +129,15 @@ class InputRequired:
 
     def withdraw(self, call: UpgradedCall, reason: str) -> None:
         """Take back from the host what it was asked for a call, and let the call rest."""
-        if self._pausing.pop(call.serial, None):
-            self._port.stop_waiting(TIMER, call.serial)
+        if pause := self._pausing.pop(call, None):
+            pause.stop()
         if call.inquiry:
             self._asking.withdraw(call.inquiry, reason)
-
-    def on_timer(self, serial: int) -> None:
-        """The pause of a call is over."""
-        if call := self._pausing.pop(serial, None):
-            self._again(call, _state(call))
 
     def end(self, refusal: TranslatorRefusal) -> None:
         """Fail every call that waits for the host, or for time to pass."""
         self._asking.end(refusal)
-        for call in list(self._pausing.values()):
+        for call in list(self._pausing):
             self.withdraw(call, refusal.message)
             self._fail(call, refusal)
 
@@ -161,8 +153,12 @@ class InputRequired:
         if call.pauses == 1:
             self._again(call, _state(call))
             return
-        self._pausing[call.serial] = call
-        self._port.wait(TIMER, call.serial, min(_FIRST_PAUSE * 2.0 ** (call.pauses - 2), _LONGEST_PAUSE))
+        pause = self._pausing[call] = self._port.timer("round", partial(self._pause_over, call))
+        pause.start(min(_FIRST_PAUSE * 2.0 ** (call.pauses - 2), _LONGEST_PAUSE))
+
+    def _pause_over(self, call: UpgradedCall) -> None:
+        del self._pausing[call]
+        self._again(call, _state(call))
 
 
 def _state(call: UpgradedCall) -> Members:

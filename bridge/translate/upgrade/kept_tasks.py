@@ -6,17 +6,17 @@ time; its result is kept for it here. Only so many are kept, of only so many byt
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from msgspec import Raw
 
 from bridge.protocol.mcp import Features
 from bridge.protocol.writing import Members
-from bridge.translate.translator import TranslatorPort
+from bridge.translate.translator import TranslatorPort, TranslatorTimer
 from bridge.translate.upgrade import results, task_states
 from bridge.translate.upgrade.task_states import TaskState
 from bridge.translate.upgrade.task_watch import related
-
-TIMER = "kept task"
 
 _MOST = 100
 _MOST_BYTES = 32 << 20
@@ -25,11 +25,11 @@ _LONGEST = 600_000
 
 
 class KeptTask(msgspec.Struct, frozen=True):
-    """A task that is over. `result` is what `tasks/result` is answered with."""
+    """A task that has ended. `result` answers `tasks/result`; with `expiry` it is forgotten."""
 
-    number: int
     state: TaskState
     result: bytes
+    expiry: TranslatorTimer
 
 
 class KeptTasks:
@@ -39,8 +39,8 @@ class KeptTasks:
         self._port = port
         self._kept: dict[str, KeptTask] = {}
 
-    def keep(self, number: int, said: Members, wish: int | None, can: Features) -> TaskState:
-        """Keep a tool's result of these members, and return how the task is doing; it gets `number` for its timer.
+    def keep(self, said: Members, wish: int | None, can: Features) -> TaskState:
+        """Keep a tool's result of these members, and return how the task is doing.
 
         `wish`: for how long, in milliseconds.
         """
@@ -48,8 +48,9 @@ class KeptTasks:
         now = Raw(msgspec.json.encode(self._port.timestamp()))
         state = TaskState(id_, task_states.result_status(said), None, (now, now), ttl, None)
         result = results.tool_result(said, can, related(id_))
-        self._kept[id_] = KeptTask(number, state, result)
-        self._port.wait(TIMER, number, ttl / 1000)
+        expiry = self._port.timer("kept task", partial(self._forget, id_))
+        self._kept[id_] = KeptTask(state, result, expiry)
+        expiry.start(ttl / 1000)
         while len(self._kept) > 1 and (len(self._kept) > _MOST or self._size > _MOST_BYTES):
             self._forget(next(iter(self._kept)))
         return state
@@ -58,15 +59,9 @@ class KeptTasks:
         """The task with this id, while it is kept."""
         return self._kept.get(id_)
 
-    def on_timer(self, number: int) -> None:
-        """A task's time is over."""
-        id_ = next((id_ for id_, kept in self._kept.items() if kept.number == number), None)
-        if id_ is not None:
-            self._forget(id_)
-
     @property
     def _size(self) -> int:
         return sum(len(kept.result) for kept in self._kept.values())
 
     def _forget(self, id_: str) -> None:
-        self._port.stop_waiting(TIMER, self._kept.pop(id_).number)
+        self._kept.pop(id_).expiry.stop()

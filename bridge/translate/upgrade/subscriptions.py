@@ -14,6 +14,7 @@ them, and the one before is closed once that is acknowledged: nothing is missed,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from msgspec import Raw
@@ -26,11 +27,8 @@ from bridge.protocol.sanitize import shown
 from bridge.protocol.surrogates import replaced
 from bridge.protocol.writing import Members, members
 from bridge.translate.pending import PendingRequests
-from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal, TranslatorTimer
 from bridge.translate.upgrade.legacy_host import LegacyHost
-
-REOPEN = "listen"
-UNACKNOWLEDGED = "acknowledge"
 
 _MAX_URIS = 10_000
 _ACKNOWLEDGE_SECONDS = 60.0
@@ -46,8 +44,10 @@ class _Code(msgspec.Struct, frozen=True):
 class SubscriptionStream:
     """One request to listen. `number` is its id upwards, `host_inquiries` are the host's requests that it will answer.
 
-    `wanted` is its filter, `agreed` are the URIs of it that the server acknowledged.
+    `wanted` is its filter, `agreed` are the URIs of it that the server acknowledged; `limit` bounds the wait for that.
     """
+
+    limit: TranslatorTimer
 
     def __init__(self, number: int, wanted: bytes, asking: dict[RequestId, tuple[Request, str]]) -> None:
         self.number = number
@@ -75,6 +75,7 @@ class HostSubscriptions:
         self._is_changed = False
         self._is_refused = False
         self._pauses = 0
+        self._reopening = port.timer("listen", self._renew)
 
     def __contains__(self, number: RequestId | None) -> bool:
         """Whether a request upwards with this id is one to listen."""
@@ -153,7 +154,7 @@ class HostSubscriptions:
         is_unknown = _is_unknown_method(response)
         stream = self._next
         if stream and stream.number == response.id:
-            self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+            stream.limit.stop()
             self._next = None
             for request, _ in self._take(stream.asking):
                 if response.is_error and not is_unknown:
@@ -166,33 +167,22 @@ class HostSubscriptions:
             self._current = None
         self._go_on(is_refused=is_unknown)
 
-    def on_timer(self, purpose: str, number: int) -> None:
-        """A pause is over, or the time in which a stream must be acknowledged."""
-        if purpose == REOPEN:
-            self._renew()
-        elif (stream := self._next) and stream.number == number:
-            self._next = None
-            for request, _ in self._take(stream.asking):
-                self._waiting.refuse(request, _not_acknowledged())
-            self._close(stream, "It was not acknowledged.")
-            self._go_on()
-
     def reroute(self, number: RequestId) -> list[Request]:
         """Forget a stream, and return the host's requests that it would have answered."""
         stream = self._next
         if stream is None or stream.number != number:
             return []
-        self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+        stream.limit.stop()
         self._next = None
         return [request for request, _ in self._take(stream.asking) + self._take(self._asking)]
 
     def end(self, refusal: TranslatorRefusal) -> None:
         """There is no listener any more."""
-        self._port.stop_waiting(REOPEN, 0)
+        self._reopening.stop()
         streams = [stream for stream in (self._current, self._next) if stream]
         self._current = self._next = None
         for stream in streams:
-            self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+            stream.limit.stop()
             for request, _ in self._take(stream.asking):
                 self._waiting.refuse(request, refusal)
         for request, _ in self._take(self._asking):
@@ -206,7 +196,7 @@ class HostSubscriptions:
             self._is_changed = True
             return
         self._is_changed = False
-        self._port.stop_waiting(REOPEN, 0)
+        self._reopening.stop()
         if self._is_refused:
             return
         if not self._wants_any:
@@ -218,14 +208,15 @@ class HostSubscriptions:
         params = self._host.with_request_meta(Raw(), added={"notifications": Raw(wanted)})
         stream = self._next = SubscriptionStream(self._number(), wanted, self._asking)
         self._asking = {}
-        self._port.wait(UNACKNOWLEDGED, stream.number, _ACKNOWLEDGE_SECONDS)
+        stream.limit = self._port.timer("acknowledge", partial(self._not_acknowledged, stream))
+        stream.limit.start(_ACKNOWLEDGE_SECONDS)
         self._port.up(writing.request(b"%d" % stream.number, mcp.LISTEN, params))
 
     def _acknowledged(self, number: RequestId, note: Notification) -> None:
         stream = self._next
         if stream is None or stream.number != number:
             return
-        self._port.stop_waiting(UNACKNOWLEDGED, stream.number)
+        stream.limit.stop()
         before, self._current, self._next = self._current, stream, None
         stream.agreed = _agreed(note)
         stream.acknowledged_at = self._port.now
@@ -240,6 +231,14 @@ class HostSubscriptions:
         if self._is_changed or not self._wants_any:
             self._renew()
 
+    def _not_acknowledged(self, stream: SubscriptionStream) -> None:
+        """The server took too long to acknowledge a stream."""
+        self._next = None
+        for request, _ in self._take(stream.asking):
+            self._waiting.refuse(request, _acknowledged_too_late())
+        self._close(stream, "It was not acknowledged.")
+        self._go_on()
+
     def _go_on(self, *, is_refused: bool = False) -> None:
         """A stream is gone."""
         if is_refused and self._current is None and self._next is None:
@@ -250,7 +249,7 @@ class HostSubscriptions:
         elif self._is_changed:
             self._renew()
         elif self._next is None and self._wants_any and not (self._current and self._current.wanted == self._wanted()):
-            self._port.wait(REOPEN, 0, min(_FIRST_PAUSE * 2.0 ** min(self._pauses, 20), _LONGEST_PAUSE))
+            self._reopening.start(min(_FIRST_PAUSE * 2.0 ** min(self._pauses, 20), _LONGEST_PAUSE))
             self._pauses += 1
 
     @property
@@ -326,7 +325,7 @@ def _ended_early() -> TranslatorRefusal:
     )
 
 
-def _not_acknowledged() -> TranslatorRefusal:
+def _acknowledged_too_late() -> TranslatorRefusal:
     what = (
         f"The server did not acknowledge the subscription within {_ACKNOWLEDGE_SECONDS:.0f} seconds; try again later."
     )

@@ -24,15 +24,13 @@ from bridge.protocol import mcp, sanitize, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members, members
 from bridge.translate.pending import PendingRequests
-from bridge.translate.translator import TranslatorPort, TranslatorRefusal
+from bridge.translate.translator import TranslatorPort, TranslatorRefusal, TranslatorTimer
 from bridge.translate.upgrade import results, task_states
 from bridge.translate.upgrade.bridge_requests import BridgeRequests
 from bridge.translate.upgrade.host_inquiries import HostInquiries, Inquiry, failed
 from bridge.translate.upgrade.input_requests import subject
 from bridge.translate.upgrade.legacy_host import LegacyHost
 from bridge.translate.upgrade.task_states import TaskState
-
-TIMER = "task"
 
 _MAX_FAILURES = 5
 _MAX_QUESTIONS = 256
@@ -47,8 +45,7 @@ class Task:
     `is_shown`: the host knows of it, and asks for it by its id; otherwise it is to look like any call.
     """
 
-    def __init__(self, serial: int, id_: str, request: Request, host: LegacyHost, *, is_shown: bool) -> None:
-        self.serial = serial
+    def __init__(self, id_: str, request: Request, host: LegacyHost, *, is_shown: bool) -> None:
         self.id = id_
         self.request = request
         self.host = host
@@ -93,7 +90,7 @@ class TaskWatch:
         self._own = own
         self._closing = closing
         self._asking = HostInquiries(port)
-        self._watched: dict[int, Task] = {}
+        self._watched: dict[Task, TranslatorTimer] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -102,25 +99,20 @@ class TaskWatch:
 
     def __contains__(self, task: Task) -> bool:
         """Whether somebody waits for this one."""
-        return task.serial in self._watched
+        return task in self._watched
 
     def begin(self, task: Task, request: Request, pause: float) -> None:
         """A request is to be answered at the task's end; if none was yet, look after this many seconds."""
         self._waiting.enter(request, lambda _: self._left(task, request))
         task.waiting.append(request)
-        if task.serial not in self._watched:
-            self._watched[task.serial] = task
+        if task not in self._watched:
+            next_look = self._watched[task] = self._port.timer("task", partial(self._look, task))
             task.since = task.since or self._port.now
             task.failures = task.lost_updates = 0
             if pause:
-                self._port.wait(TIMER, task.serial, pause)
+                next_look.start(pause)
             else:
                 self._look(task)
-
-    def on_timer(self, serial: int) -> None:
-        """It is time to look again."""
-        if (task := self._watched.get(serial)) and task.number is None:
-            self._look(task)
 
     def asks(self, id_: RequestId | None) -> bool:
         """Whether the host was asked something with this id, and has not answered."""
@@ -139,7 +131,7 @@ class TaskWatch:
 
     def end(self, refusal: TranslatorRefusal) -> None:
         """Fail whoever waits for any task."""
-        for task in list(self._watched.values()):
+        for task in list(self._watched):
             self.give_up(task, refusal)
 
     # -- looking
@@ -168,8 +160,8 @@ class TaskWatch:
         elif state.ttl is not None and self._port.now - task.since > state.ttl / 1000:
             what = f"The task for {subject(task.request)} did not end in the {state.ttl / 1000:g} s that it had."
             self.give_up(task, failed("task-expired", what))
-        elif task.serial in self._watched:
-            self._port.wait(TIMER, task.serial, state.pause)
+        elif next_look := self._watched.get(task):
+            next_look.start(state.pause)
 
     def _not_told(self, task: Task, response: Response | None) -> None:
         task.failures += 1
@@ -184,8 +176,7 @@ class TaskWatch:
             what = f"The server does not report how the task for {subject(task.request)} is doing; call the tool again."
             self.give_up(task, TranslatorRefusal(SERVER_ERROR, "no-answer", what))
         else:
-            pause = min(2.0 ** (task.failures - 1), task_states.LONGEST_PAUSE)
-            self._port.wait(TIMER, task.serial, pause)
+            self._watched[task].start(min(2.0 ** (task.failures - 1), task_states.LONGEST_PAUSE))
 
     def _tell(self, task: Task, state: TaskState) -> None:
         """Progress must increase, whatever the server told of it before there was a task (MCP 2025-11-25, Progress)."""
@@ -241,7 +232,7 @@ class TaskWatch:
             return
         task.unsent.update(answers)
         task.lost_updates += 1
-        if task.serial not in self._watched:
+        if task not in self._watched:
             return
         if response is not None and (not _may_pass(response.error) or task.lost_updates > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
@@ -290,8 +281,8 @@ class TaskWatch:
 
     def _stop(self, task: Task, reason: str) -> list[Request]:
         """Look no more, and take back what the host was asked; return those that wait."""
-        self._watched.pop(task.serial, None)
-        self._port.stop_waiting(TIMER, task.serial)
+        if next_look := self._watched.pop(task, None):
+            next_look.stop()
         self._own.cancel(task.number)
         task.number = None
         inquiries, task.inquiries = task.inquiries, []

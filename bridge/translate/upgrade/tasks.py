@@ -34,11 +34,9 @@ from bridge.translate.upgrade.bridge_requests import BridgeRequests
 from bridge.translate.upgrade.host_inquiries import failed
 from bridge.translate.upgrade.input_requests import subject
 from bridge.translate.upgrade.input_required import UpgradedCall
-from bridge.translate.upgrade.kept_tasks import TIMER as KEPT
 from bridge.translate.upgrade.kept_tasks import KeptTasks
 from bridge.translate.upgrade.legacy_host import LegacyHost
 from bridge.translate.upgrade.task_states import TaskState
-from bridge.translate.upgrade.task_watch import TIMER as WATCH
 from bridge.translate.upgrade.task_watch import Task, TaskWatch, cancelled
 
 METHODS = frozenset((mcp.TASKS_GET, mcp.TASKS_RESULT, mcp.TASKS_CANCEL))
@@ -69,14 +67,6 @@ class Tasks:
     def is_waiting(self) -> bool:
         """Whether a request of the host's waits for a task to end."""
         return not self._watch.is_empty
-
-    def on_timer(self, purpose: str, number: int) -> bool:
-        """A `wait` is over; False where it was none of these."""
-        if purpose == WATCH:
-            self._watch.on_timer(number)
-        elif purpose == KEPT:
-            self._kept.on_timer(number)
-        return purpose in (WATCH, KEPT)
 
     def asks(self, id_: RequestId | None) -> bool:
         """Whether the host was asked something with this id, and has not answered."""
@@ -125,7 +115,7 @@ class Tasks:
         wish = _wish(call)
         if wish is None:
             return False
-        state = self._kept.keep(self._own.number(), said, task_states.milliseconds(wish.get("ttl")), call.host.features)
+        state = self._kept.keep(said, task_states.milliseconds(wish.get("ttl")), call.host.features)
         self._created(call.request, state, {})
         return True
 
@@ -139,8 +129,8 @@ class Tasks:
     def _task(self, id_: str, request: Request, host: LegacyHost, *, is_shown: bool) -> Task:
         """A task, new or, if the host knows of it, known."""
         if not is_shown:
-            return Task(self._own.number(), id_, request, host, is_shown=False)
-        task = self._known.pop(id_, None) or Task(self._own.number(), id_, _outline(request), host, is_shown=True)
+            return Task(id_, request, host, is_shown=False)
+        task = self._known.pop(id_, None) or Task(id_, _outline(request), host, is_shown=True)
         task.host = host  # It may have opened again since, and have declared something else.
         self._known[id_] = task
         if len(self._known) > _MOST_KNOWN:

@@ -33,7 +33,6 @@ from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 from bridge.translate.upgrade import discovery, results
 from bridge.translate.upgrade.host_session import HostSession
-from bridge.translate.upgrade.input_required import TIMER as ROUND
 from bridge.translate.upgrade.input_required import InputRequired, UpgradedCall
 from bridge.translate.upgrade.legacy_host import LegacyHost
 from bridge.translate.upgrade.subscriptions import HostSubscriptions
@@ -141,13 +140,6 @@ class Upgrade:
             self._session.is_initialized = True
             self._listen(self._session)
 
-    def on_timer(self, purpose: str, number: int) -> None:
-        """A `wait` is over."""
-        if purpose == ROUND:
-            self._rounds.on_timer(number)
-        elif not self._tasks.on_timer(purpose, number) and self._session:
-            self._session.interests.on_timer(purpose, number)
-
     def _request(self, request: Request) -> None:
         session = self._session
         if request.id in self._waiting:
@@ -186,8 +178,7 @@ class Upgrade:
             what = "The params must be an object."
             self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", what))
         else:
-            self._last_number += 1
-            call = UpgradedCall(self._last_number, request, session.host)
+            call = UpgradedCall(request, session.host)
             self._waiting.enter(request, partial(self._take_back, call))
             self._send(call, {})
 
