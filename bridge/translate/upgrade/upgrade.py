@@ -1,17 +1,18 @@
-"""A legacy host on a modern server: its session is kept here, and each request goes up by itself (MCP 2026-07-28).
+"""A legacy host on a modern server (MCP 2026-07-28): the bridge keeps the session, and the server gets single requests.
 
-| the host sends | what becomes of it |
+| the host sends | what the bridge does |
 |---|---|
-| `initialize` | `server/discover`, unless the server was asked that just now in the host's name |
-| `ping` | answered |
-| `logging/setLevel` | answered, and said in each request from then on |
-| `resources/subscribe` and its opposite, `notifications/initialized` | `subscriptions/listen` (`HostSubscriptions`) |
-| `notifications/cancelled` | said upwards, or questions to the host are taken back |
-| an answer | for a question that a server asked in the middle of a call (`InputRequired`) |
-| another request | goes up with what the host said of itself, and under another id |
-| `tasks/...` | what the server's tasks extension has for it (`Tasks`), if it has that; method not found if not |
-| what only modern hosts send | method not found |
-| another notification | nothing: modern servers take none |
+| `initialize` | asks `server/discover`, unless it has just done so for this host (`HostSession`) |
+| `ping` | answers it |
+| `logging/setLevel` | answers it, and puts the level into each later request |
+| `resources/subscribe`, `resources/unsubscribe` | keeps one `subscriptions/listen` for all (`HostSubscriptions`) |
+| `notifications/initialized` | subscribes to changes of the lists in the same way |
+| `notifications/cancelled` | tells the server, or withdraws the questions that the host was asked |
+| an answer | takes it for a question that a server asked during a call (`InputRequired`, `Tasks`) |
+| `tasks/...` | uses the server's tasks extension (`Tasks`); without that, method not found |
+| another request | sends it to the server under another id, with what the host declared |
+| what only modern hosts send | answers method not found |
+| another notification | nothing: modern servers accept none |
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
+from bridge.errors import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
@@ -31,11 +32,10 @@ from bridge.protocol.writing import Json, Members, members
 from bridge.translate import request_meta
 from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
-from bridge.translate.upgrade import discovery, results
+from bridge.translate.upgrade import results
 from bridge.translate.upgrade.host_session import HostSession
 from bridge.translate.upgrade.input_required import InputRequired, UpgradedCall
 from bridge.translate.upgrade.legacy_host import LegacyHost
-from bridge.translate.upgrade.subscriptions import HostSubscriptions
 from bridge.translate.upgrade.tasks import METHODS as TASK_METHODS
 from bridge.translate.upgrade.tasks import Tasks
 
@@ -67,10 +67,9 @@ class Upgrade:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the host waits for an answer that nothing upwards is asked for just now."""
-        session = self._session
+        """Whether the host waits for an answer, and the server has no request that brings it."""
         waits_elsewhere = not self._rounds.is_empty or self._tasks.is_waiting
-        return waits_elsewhere or bool(session and (session.held or session.interests.is_waiting))
+        return waits_elsewhere or (self._session is not None and self._session.is_waiting)
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether a request of the host's with this id has no answer yet."""
@@ -83,17 +82,19 @@ class Upgrade:
     @property
     def restorable(self) -> list[Request]:
         """What the host asked for and still has, the log level and subscriptions, as requests to a legacy server."""
-        session = self._session
-        asked = [] if session is None else [*session.host.restorable, *session.interests.restorable]
+        asked = self._session.restorable if self._session else []
         return [
             writing.request(b'"mcp-remote-bridge/set-up/%d"' % number, method, params)
             for number, (method, params) in enumerate(asked)
         ]
 
     def adopt(self, initialize: Request, initialized: bool, restorable: list[Request]) -> None:
-        """Begin as if the host had been answered already, also to `restorable`; `initialized`: it said so itself."""
+        """Take over a host whose `initialize` and `restorable` have been answered elsewhere.
+
+        `initialized`: it has sent `notifications/initialized`.
+        """
         session = self._begin(initialize, is_answered=True)
-        session.is_initialized = initialized
+        session.adopt(is_initialized=initialized)
         for request in restorable:
             if request.method == mcp.SUBSCRIBE:
                 session.interests.adopt(request)
@@ -101,63 +102,57 @@ class Upgrade:
                 session.host.set_level(level)
 
     def reroute(self, id_: RequestId) -> list[Request]:
-        """Forget the request upwards with this id, and return the host's requests that wait for its answer."""
-        session = self._session
-        requests: list[Request] = []
+        """Forget the request to the server with this id, and return the host's requests that wait for its answer."""
         if call := self._calls.pop(id_, None):
             call.number = None
             requests = [call.request]
-        elif session and id_ == session.number:
-            requests = [*([session.initialize] if session.initialize else []), *session.held.values()]
-            session.number = session.initialize = None
-            session.held = {}
         else:
-            requests = self._tasks.reroute(id_) or (session.interests.reroute(id_) if session else [])
+            requests = self._tasks.reroute(id_) or (self._session.reroute(id_) if self._session else [])
         for request in requests:
             self._waiting.forget(request)
         return requests
 
     def close(self) -> None:
-        """The run ends: answer, with errors, what nothing upwards is asked for."""
+        """The run ends: answer, with errors, what the server was not asked for."""
         self._rounds.end(_SHUTDOWN)
         self._tasks.end(_SHUTDOWN)
         if self._session:
-            self._fail_held(self._session, _SHUTDOWN)
+            self._session.fail_held(_SHUTDOWN)
             self._session.interests.end(_SHUTDOWN)
 
     # -- the host
 
     def from_host(self, message: Message) -> None:
         """The host sent a message."""
-        if isinstance(message, Request):
-            self._request(message)
-        elif isinstance(message, Response):
-            if not (self._rounds.take(message) or self._tasks.from_host(message)):
-                self._port.report("debug", "an answer of the host's to no open request was dropped")
-        elif message.method == mcp.CANCELLED:
-            self._cancelled(message)
-        elif message.method == mcp.INITIALIZED and self._session:
-            self._session.is_initialized = True
-            self._listen(self._session)
+        match message:
+            case Request():
+                self._request(message)
+            case Response():
+                if not (self._rounds.take(message) or self._tasks.from_host(message)):
+                    self._port.report("debug", "dropped a response from the host that matches no open request")
+            case Notification(method=mcp.CANCELLED):
+                self._cancelled(message)
+            case Notification(method=mcp.INITIALIZED):
+                if self._session:
+                    self._session.initialized()
 
     def _request(self, request: Request) -> None:
         session = self._session
         if request.id in self._waiting:
-            what = "This id is in use by a request that has no answer yet."
+            what = "This id belongs to a request that has not been answered yet."
             self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, "duplicate-id", what))
         elif request.method == mcp.PING:
             self._answer_empty(request)
         elif self._waiting.is_full:
-            what = "Too many requests wait for answers; wait for some of them."
+            what = "Too many requests are unanswered. Wait for some of them to be answered."
             self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", what))
         elif request.method == mcp.INITIALIZE:
             self._begin(request, is_answered=False)
         elif session is None:
-            what = f"The host has to open the session with initialize before {shown(request.method)}."
+            what = f"The host must send initialize before {shown(request.method)}."
             self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, "not-initialized", what))
-        elif session.number is not None:
-            session.held[request.id] = request
-            self._waiting.enter(request, lambda _: self._forget_held(session, request))
+        elif session.discover_id is not None:
+            session.hold(request)
         else:
             self._route(session, request)
 
@@ -200,7 +195,7 @@ class Upgrade:
     def _cancelled(self, note: Notification) -> None:
         id_ = messages.cancelled_request(note.params)
         session = self._session
-        if session and session.initialize and session.initialize.id == id_:
+        if session and session.opens_with(id_):
             return  # It must not be cancelled (MCP 2025-11-25, Cancellation, Behavior Requirements).
         self._waiting.cancelled(id_, members(note.params).get("reason", Raw()))
 
@@ -214,17 +209,20 @@ class Upgrade:
 
     def _begin(self, initialize: Request, *, is_answered: bool) -> HostSession:
         self._end_session()
-        host = LegacyHost(initialize)
-        number = self._number()
-        interests = HostSubscriptions(self._port, self._waiting, host, self._number)
-        session = self._session = HostSession(host, interests, None if is_answered else initialize, number)
-        if not is_answered:
-            self._waiting.enter(initialize, lambda _: None)
+        session = self._session = HostSession(
+            self._port,
+            self._waiting,
+            self._server_name,
+            initialize,
+            self._number,
+            self._route,
+            is_answered=is_answered,
+        )
         introduction, self._introduction = self._introduction, None
         if introduction is not None:
             self._discovered(session, introduction)
         else:
-            self._port.up(writing.request(b"%d" % number, mcp.DISCOVER, host.with_request_meta(Raw())))
+            session.discover()
         return session
 
     def _end_session(self) -> None:
@@ -234,56 +232,14 @@ class Upgrade:
         self._rounds.end(_REOPENED)
         self._tasks.end(_REOPENED)
         session.interests.end(_REOPENED)
-        self._fail_held(session, _REOPENED)
-        if session.number is not None:
-            self._cancel(session.number, b"")
-        if session.initialize:
-            self._waiting.refuse(session.initialize, _REOPENED)
-
-    def _forget_held(self, session: HostSession, request: Request) -> None:
-        session.held.pop(request.id, None)
-
-    def _fail_held(self, session: HostSession, refusal: TranslatorRefusal) -> None:
-        held, session.held = session.held, {}
-        for request in held.values():
-            self._waiting.refuse(request, refusal)
+        session.fail_held(_REOPENED)
+        if session.discover_id is not None:
+            self._cancel(session.discover_id, b"")
+        session.fail_initialize(_REOPENED)
 
     def _discovered(self, session: HostSession, response: Response) -> None:
-        initialize, held = session.initialize, session.held
-        session.number, session.initialize, session.held = None, None, {}
-        said = None if response.is_error else discovery.read(response.result)
-        if said is not None:
-            session.capabilities = said.capabilities
-            if said.runs_tasks:
-                session.host.run_tasks()
-            if initialize:
-                host = session.host
-                result = discovery.initialize_result(
-                    said, host.version, self._server_name, offers_tasks=host.knows_tasks
-                )
-                self._waiting.result(initialize, result)
-        elif initialize:
+        if not session.discovered(response):
             self._session = None
-            self._fail_opening(response, [initialize, *held.values()])
-            return
-        else:
-            self._port.report("warning", "the server did not say what it offers; the host will hear of no changes")
-        for request in held.values():
-            self._waiting.forget(request)
-            self._route(session, request)
-        self._listen(session)
-
-    def _fail_opening(self, response: Response, requests: list[Request]) -> None:
-        for request in requests:
-            if response.is_error:
-                self._waiting.line(request, writing.answering(response, request.raw_id).line)
-            else:
-                what = f"The server answered {mcp.DISCOVER} with something else; it does not follow MCP."
-                self._waiting.refuse(request, TranslatorRefusal(INTERNAL_ERROR, "wrong-answer", what))
-
-    def _listen(self, session: HostSession) -> None:
-        if session.is_initialized and session.number is None and session.capabilities:
-            session.interests.listen(session.capabilities)
 
     # -- up
 
@@ -309,17 +265,22 @@ class Upgrade:
     # -- the server
 
     def from_server(self, message: Message, about: RequestId | None) -> None:
-        """The server, or whatever speaks to it, sent one. `about`: the id upwards of the call it came with."""
-        if isinstance(message, Response):
-            self._response(message)
-        elif isinstance(message, Request):
-            self._port.report("warning", f"the server asked for {shown(message.method)}; it was dropped")
-        elif self._session and about is not None and about in self._session.interests:
-            self._session.interests.notified(about, message)
-        elif about in self._calls and message.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
-            if message.method == mcp.PROGRESS:
-                message = self._calls[about].progressed(message)
-            self._port.down(message.line)
+        """The server sent a message, with the answer to the request that it knows by the id `about`."""
+        match message:
+            case Response():
+                self._response(message)
+            case Request():
+                self._port.report("warning", f"the server asked for {shown(message.method)}; it was dropped")
+            case Notification():
+                self._notification(message, about)
+
+    def _notification(self, note: Notification, about: RequestId | None) -> None:
+        if self._session and about is not None and about in self._session.interests:
+            self._session.interests.notified(about, note)
+        elif about in self._calls and note.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
+            if note.method == mcp.PROGRESS:
+                note = self._calls[about].progressed(note)
+            self._port.down(note.line)
 
     def _response(self, response: Response) -> None:
         session = self._session
@@ -327,11 +288,11 @@ class Upgrade:
         if call:
             call.number = None
             self._answered(call, response)
-        elif self._tasks.from_server(response):
-            pass
-        elif session and response.id is not None and response.id == session.number:
+        elif self._tasks.from_server(response) or session is None:
+            return
+        elif response.id is not None and response.id == session.discover_id:
             self._discovered(session, response)
-        elif session and response.id in session.interests:
+        elif response.id in session.interests:
             session.interests.ended(response)
 
     def _answered(self, call: UpgradedCall, response: Response) -> None:
