@@ -1,4 +1,4 @@
-"""The host's requests that have no answer yet: each gets one, or none if the host takes it back."""
+"""The host's requests that have no answer yet. Each gets exactly one answer, or none if the host cancels it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bridge.protocol.writing import Json
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 
 OnCancel = Callable[[Json], None]
-"""What becomes of a request that the host cancels; it is given the host's reason, as JSON, empty without one."""
+"""What to do when the host cancels a request. It is given the host's reason, as JSON; empty where there is none."""
 
-_MOST = 4096
+_MAX_REQUESTS = 4096
 
 
 class PendingRequests:
-    """A table by id, with what is to be done where the host cancels."""
+    """A table by id, with what to do when the host cancels."""
 
     def __init__(self, port: TranslatorPort) -> None:
         self._port = port
@@ -28,11 +28,11 @@ class PendingRequests:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more can be taken."""
-        return len(self._requests) >= _MOST
+        """Whether no more can be accepted."""
+        return len(self._requests) >= _MAX_REQUESTS
 
     def enter(self, request: Request, on_cancel: OnCancel) -> None:
-        """A request waits; one that waits already has another thing to be done on cancellation."""
+        """Add a request. For one that is there already, replace what is done when the host cancels it."""
         self._requests[request.id] = on_cancel
 
     def result(self, request: Request, value: Json) -> None:
@@ -50,11 +50,11 @@ class PendingRequests:
             self._port.refuse(request, refusal)
 
     def forget(self, request: Request) -> None:
-        """It does not wait any more: somebody else answers it."""
+        """Remove a request without an answer from here."""
         self._requests.pop(request.id, None)
 
     def cancelled(self, id_: RequestId | None, reason: Json) -> None:
-        """The host takes a request back, and gets no more messages for it (MCP 2026-07-28, stdio, Cancellation)."""
+        """The host cancels a request, and gets no more messages about it (MCP 2026-07-28, stdio, Cancellation)."""
         on_cancel = self._requests.pop(id_, None) if id_ is not None else None
         if on_cancel is not None:
             on_cancel(reason)

@@ -1,8 +1,7 @@
-"""The two sides of a translator: what it is told, and where its own messages go.
+"""The interface of a translator, and what it may use.
 
-A translator stands between a host of one era and whatever speaks to a server of the other. To that it is a host of the
-server's era; to the host it is a server of the host's era. It keeps two tables of ids: the host's and its own, with
-which it asks upwards.
+A translator connects a host of one era to a server of the other. The host sees a server of its own era, and the server
+a host of its own era. A translator keeps two tables of ids: the host's, and those with which it asks the server.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 
 
 class TranslatorRefusal(msgspec.Struct, frozen=True):
-    """Why the translator itself answers a request with an error. `kind` is for programs, `message` for people.
+    """Why the translator itself answers a request with an error. `kind` is for programs, `message` for users.
 
-    `data` are members of the error's `data`, beside those that name the bridge.
+    `data` are members of the error's `data`, in addition to those that name the bridge.
     """
 
     code: int
@@ -38,17 +37,17 @@ class TranslatorTimer(Protocol):
 
 
 class TranslatorPort(Protocol):
-    """Where a translator's messages go. Each takes effect at once, in the order of the calls."""
+    """Where a translator's messages go. Each call takes effect at once, in the order of the calls."""
 
     @property
     def now(self) -> float:
-        """The time of what is being handled: seconds of a monotonic clock."""
+        """The time of the event that is being handled: seconds of a monotonic clock."""
 
     def up(self, message: Message) -> None:
-        """Towards the server, as a host of the server's era would send it."""
+        """Send a message to the server, as a host of the server's era would."""
 
     def down(self, line: Octets) -> None:
-        """One line to the host, as a server of the host's era would send it."""
+        """Send one line to the host, as a server of the host's era would."""
 
     def refuse(self, request: Request, refusal: TranslatorRefusal) -> None:
         """Answer a request of the host's with an error of the bridge's own."""
@@ -60,18 +59,18 @@ class TranslatorPort(Protocol):
         """The time of day and the date, in UTC (RFC 3339)."""
 
     def fresh(self) -> str:
-        """A text nobody can guess, new each time; visible ASCII."""
+        """A text that cannot be guessed, new each time; visible ASCII."""
 
     def report(self, level: str, text: str) -> None:
-        """Tell the log. `level` is a name of the standard library's logging levels, in lower case."""
+        """Write to the log. `level` is one of the standard library's logging levels, in lower case."""
 
 
 class Translator(Protocol):
-    """What every pairing of two eras offers."""
+    """What the translators for both pairs of eras offer."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the host waits for an answer that nothing upwards is asked for just now."""
+        """Whether the host waits for an answer, and the server has no request that brings it."""
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether a request of the host's with this id has no answer yet."""
@@ -83,13 +82,13 @@ class Translator(Protocol):
         """The host sent a message."""
 
     def from_server(self, message: Message, about: RequestId | None) -> None:
-        """The server, or what speaks to it, sent one. `about`: the id, as sent upwards, of the call it came with."""
+        """The server sent a message. `about`: the id that the server knows of the request with whose answer it came."""
 
     def reroute(self, id_: RequestId) -> list[Request]:
-        """Forget the request sent upwards with this id, and return, in order, the host's that depended on it.
+        """Forget the request that was sent to the server with this id; return the host's that depended on it, in order.
 
-        The server never took it, for it is of another era than was thought. Nobody is answered.
+        The server never accepted it, because it is of the other era. The host gets no answer from here.
         """
 
     def close(self) -> None:
-        """The run ends: answer, with errors, what nothing upwards is asked for."""
+        """The run ends: answer, with errors, the requests that the server does not have."""

@@ -174,7 +174,7 @@ def test_a_task_that_the_server_does_not_know_ends() -> None:
     book = opened()
     running(book)
     sent = book.fails(looks(book)["id"], -32602, "Task not found")
-    assert "call the tool again" in refused(sent, 1, "task-unknown")
+    assert "Call the tool again" in refused(sent, 1, "task-unknown")
     assert len(sent) == 1
     assert not book.waits()
 

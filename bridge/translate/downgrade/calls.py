@@ -21,7 +21,7 @@ _UNHEARD = 32
 
 
 class ForwardedCall:
-    """One call. `upper` is its id towards the server, 0 before it was sent.
+    """One call. `server_id` is its id towards the server, 0 before it was sent.
 
     `waiting` is the host's request that waits for the answer; without one, `answer` keeps what came meanwhile. `level`
     and `token` are the log level and progress token (as JSON) of the host's last request for it; `server_token` is the
@@ -35,19 +35,19 @@ class ForwardedCall:
         "is_task",
         "level",
         "method",
+        "server_id",
         "server_token",
         "target",
         "task_id",
         "token",
         "unheard",
-        "upper",
         "waiting",
     )
 
     def __init__(self, asked: ModernRequest) -> None:
         self.method = asked.method
         self.target = asked.target
-        self.upper = 0
+        self.server_id = 0
         self.waiting: Request | None = asked.request
         self.answer: Response | None = None
         self.is_over = False
@@ -74,32 +74,32 @@ class ForwardedCalls:
         """The call with this id towards the server."""
         return self._by_id.get(about)
 
-    def enter(self, call: ForwardedCall, upper: int) -> bytes:
+    def enter(self, call: ForwardedCall, server_id: int) -> bytes:
         """Take a call that is sent now; return the progress token to send it with, as JSON, empty for none.
 
         It is the host's own, unless a call whose host waits no more still has that.
         """
-        call.upper = upper
-        self._by_id[upper] = call
+        call.server_id = server_id
+        self._by_id[server_id] = call
         key, token = _token_key(call.token), call.token
         if key is None:
             return b""
         if key in self._by_token:
-            key = f"mcp-remote-bridge-{upper}"
+            key = f"mcp-remote-bridge-{server_id}"
             token = msgspec.json.encode(key)
         call.server_token = key
         self._by_token[key] = call
         return token
 
-    def move(self, call: ForwardedCall, upper: int) -> None:
+    def move(self, call: ForwardedCall, server_id: int) -> None:
         """The server goes on with a call under another id."""
-        self._by_id.pop(call.upper, None)
-        call.upper = upper
-        self._by_id[upper] = call
+        self._by_id.pop(call.server_id, None)
+        call.server_id = server_id
+        self._by_id[server_id] = call
 
     def remove(self, call: ForwardedCall) -> None:
         """The server has answered it, or nobody wants the answer any more."""
-        self._by_id.pop(call.upper, None)
+        self._by_id.pop(call.server_id, None)
         if call.server_token is not None:
             self._by_token.pop(call.server_token, None)
 

@@ -174,12 +174,12 @@ class Downgrade:
         self._ask(call, call.method, params)
 
     def _ask(self, call: ForwardedCall, method: str, params: bytes) -> None:
-        self._server.ask(call.upper, method, params, partial(self._answered, call), partial(self._taken_back, call))
+        self._server.ask(call.server_id, method, params, partial(self._answered, call), partial(self._taken_back, call))
 
     def _taken_back(self, call: ForwardedCall) -> list[Request]:
         self._calls.remove(call)
         if (request := call.waiting) is None:
-            call.answer = writing.error(b"%d" % call.upper, _TAKEN_BACK)
+            call.answer = writing.error(b"%d" % call.server_id, _TAKEN_BACK)
             return []
         call.is_over = True
         if call.task_id:
@@ -218,13 +218,13 @@ class Downgrade:
 
     def _cancel(self, call: ForwardedCall, reason: Json) -> None:
         call.is_over = True
-        if not call.upper and call.waiting is not None:
+        if not call.server_id and call.waiting is not None:
             self._log_level.forget(call.waiting)
             return
         self._calls.remove(call)
         if call.is_task and not call.task_id:
             return  # It can only be cancelled by the id it is about to get.
-        self._server.cancel(call.upper, reason)
+        self._server.cancel(call.server_id, reason)
         if call.is_task:
             self._tasks.cancel(call)
 

@@ -1,4 +1,4 @@
-"""Requests upwards that are not simply a host's passed on, each with what follows its answer."""
+"""The bridge's own requests to a modern server, each with what to do with its answer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bridge.translate.translator import TranslatorPort
 from bridge.translate.upgrade.legacy_host import LegacyHost
 
 Then = Callable[[Response | None], None]
-"""What follows the answer; None where the server never took the request."""
+"""What to do with the answer. It is given None where the server never accepted the request."""
 
 
 class BridgeRequests:
-    """A table by id. `number()` gives an id never given before; `cancel(number, reason)` takes a request back."""
+    """A table by id. `number()` gives an id that was never given before; `cancel(id, reason)` cancels a request."""
 
     def __init__(self, port: TranslatorPort, number: Callable[[], int], cancel: Callable[[int, Json], None]) -> None:
         self._port = port
@@ -24,14 +24,14 @@ class BridgeRequests:
         self._asked: dict[RequestId, tuple[Then, Request | None]] = {}
 
     def ask(self, host: LegacyHost, method: str, said: Members, then: Then, request: Request | None = None) -> int:
-        """Ask with these params, and return the id; `request` is the host's that this is all about, if there is one."""
+        """Send a request with these params, and return its id. `request`: the host's that is to be answered with it."""
         number = self.number()
         self._asked[number] = then, request
         self._port.up(writing.request(b"%d" % number, method, host.with_request_meta(said)))
         return number
 
     def take(self, response: Response) -> bool:
-        """The server answered; False where this is no answer to one of these."""
+        """The server answered; False where this answers none of these."""
         then, _ = self._asked.pop(response.id, (None, None)) if response.id is not None else (None, None)
         if then is None:
             return False
@@ -39,13 +39,13 @@ class BridgeRequests:
         return True
 
     def cancel(self, number: int | None, reason: Json = b"") -> None:
-        """Nobody wants that answer any more."""
+        """Cancel a request, if it has no answer yet."""
         if number is not None and number in self._asked:
             del self._asked[number]
             self._cancel(number, reason)
 
     def reroute(self, id_: RequestId) -> list[Request]:
-        """The server never took this one: return the host's that it is about, or go on without an answer."""
+        """The server never accepted this request: return the host's that depends on it, or call `then(None)`."""
         then, request = self._asked.pop(id_, (None, None))
         if request is None and then is not None:
             then(None)

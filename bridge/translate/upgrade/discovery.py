@@ -1,4 +1,4 @@
-"""How a modern server introduces itself, and how a legacy host hears it: `server/discover` and `initialize`."""
+"""The result of `server/discover`, and the result of `initialize` that a legacy host gets from it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bridge.translate import request_meta
 _TASKS = {"tasks": Raw(b'{"cancel":{},"requests":{"tools":{"call":{}}}}')}
 
 
-class DiscoverAnswer(msgspec.Struct, frozen=True):
-    """What a `server/discover` result says, as far as a legacy host can use it (MCP 2026-07-28, Discovery).
+class Discovery(msgspec.Struct, frozen=True):
+    """What a legacy host can use of a `server/discover` result (MCP 2026-07-28, Discovery).
 
     `info` is the server's name and version, `instructions` a string; both as JSON, None where they are missing.
     `runs_tasks`: it has the tasks extension.
@@ -33,14 +33,14 @@ def read(result: Raw) -> DiscoverAnswer | None:
     if bytes(said.get("resultType", Raw(b'"complete"'))) != b'"complete"':
         return None
     offered = members(said.get("capabilities", Raw()))
-    # The tasks of the two eras are not alike, so those that the host may be shown are offered by the bridge.
+    # The tasks of the two eras are different: the bridge itself offers a host those of 2025-11-25.
     capabilities = {
         name: value.copy() for name, value in offered.items() if name != "tasks" and request_meta.is_object(value)
     }
     extensions = members(capabilities.get("extensions", Raw()))
     runs_tasks = request_meta.is_object(extensions.get(mcp.TASKS_EXTENSION))
     request_meta.without_tasks_extension(capabilities)
-    # Before the standard was settled, servers gave their name beside the capabilities.
+    # Drafts of the revision had `serverInfo` beside the capabilities.
     candidates = (members(said.get("_meta", Raw())).get(mcp.META_SERVER), said.get("serverInfo"))
     info = next(
         (value.copy() for value in candidates if value is not None and request_meta.is_implementation(value)), None
@@ -51,8 +51,8 @@ def read(result: Raw) -> DiscoverAnswer | None:
     )
 
 
-def initialize_result(introduction: DiscoverAnswer, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
-    """The same for a host that has to be answered in this version (MCP 2025-11-25, Lifecycle, Initialization)."""
+def initialize_result(introduction: Discovery, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
+    """The result of `initialize`, in this revision (MCP 2025-11-25, Lifecycle, Initialization)."""
     result: dict[str, object] = {
         "protocolVersion": version,
         "capabilities": {**introduction.capabilities, **(_TASKS if offers_tasks else {})},

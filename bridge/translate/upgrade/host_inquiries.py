@@ -1,7 +1,7 @@
-"""Questions of a modern server's that are with the legacy host just now.
+"""A modern server's questions that a legacy host has not answered yet.
 
-Several go to the host at once, and their answers come back together, under the keys that the server gave them. The host
-may answer one with an error: then the others are taken back, and what needed the answers fails.
+Several are sent to the host at once, and the server gets their answers together, under the keys that it gave them. If
+the host answers one with an error, the others are withdrawn, and what needed the answers fails.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MAX_QUESTIONS = 64
 class Inquiry:
     """Questions that were asked together for one request of the host's.
 
-    `open` are those without an answer, by the id they have for the host. `visited` are the elicitations whose URL the
-    host opened. `done(answers)` and `fail(refusal)` are what follows.
+    `open` are those without an answer, by their id for the host. `visited` are the elicitations whose URL the host
+    opened. `done(answers)` is called with the last answer, or `fail(refusal)` where there will be none.
     """
 
     __slots__ = ("answers", "done", "fail", "open", "request", "visited")
@@ -52,7 +52,7 @@ class Inquiry:
 
 
 class HostInquiries:
-    """All inquiries of one kind."""
+    """The inquiries of calls, or of tasks."""
 
     def __init__(self, port: TranslatorPort) -> None:
         self._port = port
@@ -60,11 +60,11 @@ class HostInquiries:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the host has none of these questions."""
+        """Whether the host has answered all of these questions."""
         return not self._asked
 
     def __contains__(self, id_: RequestId | None) -> bool:
-        """Whether the host has a question with this id."""
+        """Whether a question with this id has no answer yet."""
         return id_ in self._asked
 
     def ask(
@@ -76,17 +76,19 @@ class HostInquiries:
         fail: Callable[[TranslatorRefusal], None],
         meta: Members | None = None,
     ) -> Inquiry | TranslatorRefusal:
-        """Ask the host what stands in `inputRequests`, or say why that cannot be; `meta` goes into each `_meta`."""
+        """Send the host the questions in `inputRequests`, or say why not; `meta` is added to the `_meta` of each."""
         if len(asked) > MAX_QUESTIONS:
-            return broken(request, f"with {len(asked)} questions at once, where {MAX_QUESTIONS} are the most")
+            return broken(request, f"with {len(asked)} questions at once (the maximum is {MAX_QUESTIONS})")
         inquiry = Inquiry(request, asked, done, fail)
         for key, value in asked.items():
             question = input_requests.read(value, host, self._port.fresh())
-            if isinstance(question, NotDeclared):
-                return input_requests.not_declared(request, question.path)
-            if isinstance(question, NoQuestion):
-                return broken(request, question.what)
-            inquiry.open[f"bridge-{self._port.fresh()}"] = key, question
+            match question:
+                case NotDeclared():
+                    return input_requests.not_declared(request, question.path)
+                case NoQuestion():
+                    return broken(request, question.what)
+                case HostQuestion():
+                    inquiry.open[f"bridge-{self._port.fresh()}"] = key, question
         self._asked.update(dict.fromkeys(inquiry.open, inquiry))
         for id_, (_, question) in inquiry.open.items():
             params = _with_meta(question.params, meta) if meta else question.params
@@ -94,13 +96,13 @@ class HostInquiries:
         return inquiry
 
     def take(self, response: Response) -> bool:
-        """The host answered; False where nobody waits for it."""
+        """The host answered; False where that answers none of these questions."""
         inquiry = self._asked.pop(response.id, None) if isinstance(response.id, str) else None
         if inquiry is None:
             return False
         key, question = inquiry.open.pop(str(response.id))
         if response.is_error or not request_meta.is_object(response.result):
-            self.withdraw(inquiry, "Another question of the same call was answered with an error.")
+            self.withdraw(inquiry, "Another question of the same call failed.")
             inquiry.fail(_unanswered(inquiry.request, question, response))
             return True
         inquiry.answers[key] = response.result
@@ -111,27 +113,27 @@ class HostInquiries:
         return True
 
     def withdraw(self, inquiry: Inquiry, reason: str) -> None:
-        """Take back from the host what it has not answered; nothing follows."""
+        """Withdraw what the host has not answered; neither `done` nor `fail` is called."""
         asked, inquiry.open = inquiry.open, {}
         for id_ in asked:
             del self._asked[id_]
             self._port.down(writing.cancellation(msgspec.json.encode(id_), msgspec.json.encode(reason)).line)
 
-    def end(self, refusal: TranslatorRefusal) -> None:
-        """Take everything back, and fail what needed it."""
+    def close(self, refusal: TranslatorRefusal) -> None:
+        """Withdraw all questions, and fail what needed their answers."""
         for inquiry in list(dict.fromkeys(self._asked.values())):
             self.withdraw(inquiry, refusal.message)
             inquiry.fail(refusal)
 
 
 def failed(kind: str, message: str) -> TranslatorRefusal:
-    """Why a call cannot go on."""
+    """Why a call cannot continue."""
     return TranslatorRefusal(INTERNAL_ERROR, kind, message)
 
 
 def broken(request: Request, what: str) -> TranslatorRefusal:
-    """Why a call cannot go on: the server asked in a way that MCP does not know. `what`: how."""
-    message = f"The server asked for input to {subject(request)} {what}, which MCP does not allow."
+    """Why a call cannot continue: the server asked in a way that MCP does not allow. `what`: how."""
+    message = f"While running {subject(request)}, the server asked for input {what}, which MCP does not allow."
     return failed("wrong-answer", message)
 
 
@@ -143,9 +145,9 @@ def _with_meta(params: Raw, more: Members) -> bytes:
 
 def _unanswered(request: Request, question: HostQuestion, response: Response) -> TranslatorRefusal:
     said = members(response.error)
-    message = shown(string(said.get("message", Raw())) or "") if response.is_error else "no result at all"
+    message = shown(string(said.get("message", Raw())) or "") if response.is_error else "without a result"
     return failed(
         "unanswered",
-        f"The server needs an answer to {question.method} to go on with {subject(request)}, "
-        f"and the host answered: {message or 'an error without a message'}.",
+        f"To continue with {subject(request)}, the server needs an answer to {question.method}, "
+        f"but the host answered: {message or 'an error without a message'}.",
     )

@@ -81,7 +81,7 @@ class HostSession:
         self._waiting.enter(request, lambda _reason: self._forget(request))
 
     def discovered(self, response: Response) -> bool:
-        """The server answered `server/discover`. Return whether the session is open; if not, its requests have failed."""
+        """The server answered `server/discover`. Return whether the session is open; if not, its requests failed."""
         initialize, held = self._initialize, self._held
         self._discover, self._initialize, self._held = None, None, {}
         said = None if response.is_error else discovery.read(response.result)

@@ -1,11 +1,11 @@
-"""What a modern server wants to know before it goes on, as the requests that a legacy host knows.
+"""The questions in a modern server's `inputRequests`, as requests to a legacy host.
 
-| in `inputRequests` | what the host must have declared |
+| request | the host must have declared |
 |---|---|
 | `roots/list` | `roots` |
 | `sampling/createMessage` | `sampling`; with `tools` or `toolChoice`, `sampling.tools` too |
-| `elicitation/create` | `elicitation`, which by itself means forms, or `elicitation.form` |
-| the same with `"mode": "url"` | `elicitation.url` |
+| `elicitation/create` in form mode | `elicitation`, empty or with `form` |
+| `elicitation/create` in URL mode | `elicitation.url` |
 
 (MCP 2026-07-28, Multi Round-Trip Requests, Supported Requests; Elicitation, Capabilities.)
 """
@@ -31,7 +31,7 @@ _KINDS = {mcp.TOOLS_CALL: "tool", mcp.PROMPTS_GET: "prompt", mcp.RESOURCES_READ:
 
 
 class HostQuestion(msgspec.Struct, frozen=True):
-    """One request for the host. `elicitation_id` names a visit to a URL, and is empty for anything else."""
+    """One request to the host. `elicitation_id` names the elicitation in URL mode, and is empty for anything else."""
 
     method: str
     params: Raw
@@ -39,19 +39,19 @@ class HostQuestion(msgspec.Struct, frozen=True):
 
 
 class NotDeclared(msgspec.Struct, frozen=True):
-    """The host never said that it can answer such a question. `path`: the capability."""
+    """The host did not declare the capability for such a question. `path`: its name, part by part."""
 
     path: tuple[str, ...]
 
 
 class NoQuestion(msgspec.Struct, frozen=True):
-    """The server broke the rules. `what`: how, as the end of a sentence."""
+    """The server asked in a way that MCP does not allow. `what`: how, as the end of a sentence."""
 
     what: str
 
 
 def read(value: Raw, host: LegacyHost, elicitation_id: str) -> HostQuestion | NotDeclared | NoQuestion:
-    """Read one of `inputRequests`. `elicitation_id`: the name for a visit to a URL, should it be one."""
+    """Read one of `inputRequests`. `elicitation_id`: the name to give an elicitation in URL mode."""
     said = members(value)
     method, params = string(said.get("method", Raw())), said.get("params", Raw())
     params, given = _without_nulls(params)
@@ -66,25 +66,25 @@ def read(value: Raw, host: LegacyHost, elicitation_id: str) -> HostQuestion | No
     elif method == mcp.ELICITATION:
         mode = string(given["mode"]) if "mode" in given else "form"
         if mode not in ("form", "url"):
-            return NoQuestion("in a way that MCP does not know")
+            return NoQuestion("in a form that MCP does not define")
         path = ("elicitation", mode)
         if mode == "url":
-            return _visit(given, elicitation_id) if host.declares(*path) else NotDeclared(path)
+            return _url_elicitation(given, elicitation_id) if host.declares(*path) else NotDeclared(path)
     else:
         return NoQuestion(f"with {quoted(method, 60)}" if method else "with something that is not a request")
     return HostQuestion(method, params) if _declares(host, path) else NotDeclared(path)
 
 
 def not_declared(request: Request, path: tuple[str, ...]) -> TranslatorRefusal:
-    """The call cannot go on: its host does not answer such questions."""
+    """Why a call cannot continue: its host does not answer such questions."""
     wanted: dict[str, object] = {}
     for name in reversed(path):
         wanted = {name: wanted}
     return TranslatorRefusal(
         INTERNAL_ERROR,
         "not-declared",
-        f"To go on with {subject(request)}, the server needs a host with the capability {'.'.join(path)}, "
-        "which this one did not declare; use a host that has it.",
+        f"To continue with {subject(request)}, the server needs a host with the capability {'.'.join(path)}, "
+        "which this host did not declare. Use a host that has it.",
         {"requiredCapabilities": wanted},
     )
 
@@ -97,7 +97,7 @@ def subject(request: Request) -> str:
 
 
 def _without_nulls(params: Raw) -> tuple[Raw, Members]:
-    """The params and their members; one that is null counts as absent, for many libraries write it so."""
+    """The params and their members; null counts as absent, because many libraries write it so."""
     said = members(params)
     given = {name: value for name, value in said.items() if len(value) != len(_NULL) or bytes(value) != _NULL}
     return params if len(given) == len(said) else Raw(msgspec.json.encode(given)), given
@@ -109,12 +109,12 @@ def _quoted(text: str) -> str:
 
 def _declares(host: LegacyHost, path: tuple[str, ...]) -> bool:
     if path == ("elicitation", "form"):
-        # Before there were two modes, there was nothing to say of one.
+        # Revisions before 2025-11-25 have only form mode, and an empty `elicitation` declares it.
         return host.declares(*path) or (host.declares("elicitation") and not host.declares("elicitation", "url"))
     return host.declares(*path)
 
 
-def _visit(given: Members, elicitation_id: str) -> HostQuestion:
-    """A page to open: legacy hosts want it named, so that they can be told when it is done with (MCP 2025-11-25)."""
+def _url_elicitation(given: Members, elicitation_id: str) -> HostQuestion:
+    """MCP 2025-11-25 requires an id, by which the host is told that the elicitation is complete."""
     named = {**given, "elicitationId": elicitation_id}
     return HostQuestion(mcp.ELICITATION, Raw(msgspec.json.encode(named)), elicitation_id)

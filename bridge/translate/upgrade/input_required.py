@@ -1,14 +1,16 @@
-"""Calls that a modern server goes on with once it knows more (MCP 2026-07-28, Multi Round-Trip Requests).
+"""Calls for which a modern server requires input from the host (MCP 2026-07-28, Multi Round-Trip Requests).
 
-| the server wants | what follows |
+A round is what one `input_required` result asks for.
+
+| the server asks for | what the bridge does |
 |---|---|
-| answers | all of its questions go to the host at once; with the last answer the call goes up again |
-| only to be asked again | the call goes up again: at once, then after pauses that grow |
-| what the host cannot answer | the call fails |
-| something for the 33rd time | the call fails |
+| answers | sends all of its questions to the host; with the last answer, sends the call again |
+| only another request | sends the call again: the first time at once, then after pauses that grow |
+| something that the host cannot answer | fails the call |
+| something for the 33rd time | fails the call |
 
-The host may answer one question with an error: then the others are taken back and the call fails. Each time the call
-goes up as it was, with the answers to the last questions only, and with the state that the server gave last, if any.
+If the host answers one question with an error, the other questions are withdrawn and the call fails. A call is sent
+again as it was, with the answers of this round only, and with the `requestState` of this round, if there is one.
 """
 
 from __future__ import annotations
@@ -38,16 +40,16 @@ _NULL = b"null"
 class UpgradedCall:
     """A request of the host's, from its arrival to its answer.
 
-    `number` is its id upwards while the server has it. `visited` are the elicitations whose URL the host opened,
-    `progress` the last that the host was told, None before.
+    `server_id` is its id for the server, None while the server does not have it. `visited` are the elicitations whose
+    URL the host opened, `progress` is the last value that the host was told, None before.
     """
 
-    __slots__ = ("host", "inquiry", "number", "pauses", "progress", "request", "rounds", "state", "visited")
+    __slots__ = ("host", "inquiry", "pauses", "progress", "request", "rounds", "server_id", "state", "visited")
 
     def __init__(self, request: Request, host: LegacyHost) -> None:
         self.request = request
         self.host = host
-        self.number: int | None = None
+        self.server_id: int | None = None
         self.rounds = 0
         self.pauses = 0
         self.state: Raw | None = None
@@ -56,10 +58,11 @@ class UpgradedCall:
         self.progress: float | None = None
 
     def progressed(self, note: Notification) -> Notification:
-        """What the host is to be told of `notifications/progress`.
+        """`notifications/progress` as the host gets it.
 
-        To the server each round is a request, whose progress begins anew; to the host it is one, whose progress must
-        increase (MCP 2025-11-25, Progress, Behavior Requirements), and stands all but still until it is caught up with.
+        For the server each round is a request of its own, whose progress begins anew. For the host they are one
+        request, whose progress must increase (MCP 2025-11-25, Progress, Behavior Requirements). So a value that does
+        not increase becomes one that is minimally larger than the last.
         """
         said = members(note.params)
         told, before = _number(said.get("progress", Raw())), self.progress
@@ -76,7 +79,10 @@ class UpgradedCall:
 
 
 class InputRequired:
-    """`again(call, added)` sends a call up with these members added to its params; `fail(call, refusal)` ends it."""
+    """The calls that wait for the host, or for time to pass.
+
+    `again(call, added)` sends a call with these members added to its params; `fail(call, refusal)` ends it.
+    """
 
     def __init__(
         self,
@@ -96,14 +102,14 @@ class InputRequired:
         return self._asking.is_empty and not self._pausing
 
     def begin(self, call: UpgradedCall, said: Members) -> TranslatorRefusal | None:
-        """The server answered a call with an input-required result of these members; or why it cannot go on."""
+        """Begin a round for a call whose result, `input_required`, has these members; or say why that is impossible."""
         call.rounds += 1
         if call.rounds > _MAX_ROUNDS:
             return failed("rounds", f"The server asked more than {_MAX_ROUNDS} times before {subject(call.request)}.")
         state, wanted = _given(said, "requestState"), _given(said, "inputRequests")
         call.state = None if state is None else state.copy()
         if wanted is None and state is None:
-            return broken(call.request, "without saying what for")
+            return broken(call.request, "without a question")
         if wanted is not None and not request_meta.is_object(wanted):
             return broken(call.request, "with something that is not an object")
         asked = members(wanted or b"")
@@ -124,19 +130,19 @@ class InputRequired:
         return id_ in self._asking
 
     def take(self, response: Response) -> bool:
-        """The host answered; False where nobody waits for it."""
+        """The host answered; False where that answers none of these questions."""
         return self._asking.take(response)
 
     def withdraw(self, call: UpgradedCall, reason: str) -> None:
-        """Take back from the host what it was asked for a call, and let the call rest."""
+        """Withdraw what the host was asked for a call, and do not send the call again."""
         if pause := self._pausing.pop(call, None):
             pause.stop()
         if call.inquiry:
             self._asking.withdraw(call.inquiry, reason)
 
-    def end(self, refusal: TranslatorRefusal) -> None:
+    def close(self, refusal: TranslatorRefusal) -> None:
         """Fail every call that waits for the host, or for time to pass."""
-        self._asking.end(refusal)
+        self._asking.close(refusal)
         for call in list(self._pausing):
             self.withdraw(call, refusal.message)
             self._fail(call, refusal)
@@ -148,7 +154,7 @@ class InputRequired:
         self._again(call, {"inputResponses": Raw(msgspec.json.encode(answers)), **_state(call)})
 
     def _pause(self, call: UpgradedCall) -> None:
-        """Nothing is asked, so time must make the difference (Client Requirements, 1)."""
+        """Nothing is asked, so the call is sent again after a pause (Client Requirements, 1)."""
         call.pauses += 1
         if call.pauses == 1:
             self._again(call, _state(call))
@@ -166,13 +172,13 @@ def _state(call: UpgradedCall) -> Members:
 
 
 def _given(said: Members, name: str) -> Raw | None:
-    """A member; one that is null counts as absent, for many libraries write it so."""
+    """A member; null counts as absent, because many libraries write it so."""
     value = said.get(name)
     return None if value is None or (len(value) == len(_NULL) and bytes(value) == _NULL) else value
 
 
 def _number(value: Raw) -> float | None:
-    """A number, as far as Python has it; None where it is none."""
+    """A number, infinite where Python cannot hold it; None where it is not a number."""
     try:
         return msgspec.json.decode(value, type=float)
     except (msgspec.DecodeError, UnicodeDecodeError):

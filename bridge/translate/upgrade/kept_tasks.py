@@ -1,7 +1,7 @@
-"""Results that a modern server gave at once where a legacy host had asked for a task.
+"""Results that a modern server gave at once although a legacy host wanted the call as a task.
 
-The host gets a task all the same (MCP 2025-11-25, Tasks, Result Retrieval, 1), which is over when it asks for the first
-time; its result is kept for it here. Only so many are kept, of only so many bytes, and each only for its time.
+The host must get a task (MCP 2025-11-25, Tasks, Result Retrieval, 1). It is answered with one that has ended, and its
+result is stored here for `tasks/result`. Number, size and storage time are limited.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from bridge.translate.upgrade import results, task_states
 from bridge.translate.upgrade.task_states import TaskState
 from bridge.translate.upgrade.task_watch import related
 
-_MOST = 100
-_MOST_BYTES = 32 << 20
-_LONGEST = 600_000
+_MAX_TASKS = 100
+_MAX_BYTES = 32 << 20
+_MAX_TTL = 600_000
 """Milliseconds."""
 
 
@@ -40,23 +40,23 @@ class KeptTasks:
         self._kept: dict[str, KeptTask] = {}
 
     def keep(self, said: Members, wish: int | None, can: Features) -> TaskState:
-        """Keep a tool's result of these members, and return how the task is doing.
+        """Keep a tool's result of these members, and return the state of the task.
 
         `wish`: for how long, in milliseconds.
         """
-        id_, ttl = self._port.fresh(), min(_LONGEST if wish is None else wish, _LONGEST)
+        id_, ttl = self._port.fresh(), min(_MAX_TTL if wish is None else wish, _MAX_TTL)
         now = Raw(msgspec.json.encode(self._port.timestamp()))
         state = TaskState(id_, task_states.result_status(said), None, (now, now), ttl, None)
         result = results.tool_result(said, can, related(id_))
         expiry = self._port.timer("kept task", partial(self._forget, id_))
         self._kept[id_] = KeptTask(state, result, expiry)
         expiry.start(ttl / 1000)
-        while len(self._kept) > 1 and (len(self._kept) > _MOST or self._size > _MOST_BYTES):
+        while len(self._kept) > 1 and (len(self._kept) > _MAX_TASKS or self._size > _MAX_BYTES):
             self._forget(next(iter(self._kept)))
         return state
 
     def get(self, id_: str) -> KeptTask | None:
-        """The task with this id, while it is kept."""
+        """The task with this id, while it is stored."""
         return self._kept.get(id_)
 
     @property

@@ -1,14 +1,14 @@
-"""What a legacy host wants to be told of, as one `subscriptions/listen` (MCP 2026-07-28, Subscriptions).
+"""All subscriptions of a legacy host as one `subscriptions/listen` (MCP 2026-07-28, Subscriptions).
 
-The filter of a stream is settled when it is opened. So a change of interests opens another stream with the whole of
-them, and the one before is closed once that is acknowledged: nothing is missed, and nothing is told twice.
+The filter of a stream cannot change. So when the host subscribes to something else, the bridge opens another stream for
+everything, and closes the earlier one when the new one is acknowledged: no notification is lost or sent twice.
 
-| a stream | what follows |
+| the server | what the bridge does |
 |---|---|
-| is acknowledged with a URI in it | the host's `resources/subscribe` for it is answered |
-| is acknowledged without it, ends before, or is not acknowledged in time | the request fails |
-| ends | it is opened again, after pauses that grow |
-| is answered "method not found" | no more is tried |
+| acknowledges a URI | answers the host's `resources/subscribe` for it |
+| acknowledges without that URI, ends the stream, or does not acknowledge in time | fails that request |
+| ends the stream | opens it again, after pauses that grow |
+| answers method not found | stops trying |
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ class _Code(msgspec.Struct, frozen=True):
 
 
 class SubscriptionStream:
-    """One request to listen. `number` is its id upwards, `host_inquiries` are the host's requests that it will answer.
+    """One `subscriptions/listen`. `server_id` is its id for the server, `wanted` its filter.
 
-    `wanted` is its filter, `agreed` are the URIs of it that the server acknowledged; `limit` bounds the wait for that.
+    `host_inquiries` are the host's requests that its acknowledgment answers. `agreed` are the URIs that the server
+    acknowledged; `limit` bounds the wait for that.
     """
 
     limit: TranslatorTimer
 
-    def __init__(self, number: int, wanted: bytes, asking: dict[RequestId, tuple[Request, str]]) -> None:
-        self.number = number
+    def __init__(self, server_id: int, wanted: bytes, asking: dict[RequestId, tuple[Request, str]]) -> None:
+        self.server_id = server_id
         self.wanted = wanted
         self.asking = asking
         self.agreed: frozenset[str] = frozenset()
@@ -58,7 +59,7 @@ class SubscriptionStream:
 
 
 class HostSubscriptions:
-    """Keeps what the host subscribed to. `number()` gives an id for a request upwards, never given before."""
+    """The host's subscriptions. `number()` gives an id for a request to the server that was never given before."""
 
     def __init__(
         self, port: TranslatorPort, waiting: PendingRequests, host: LegacyHost, number: Callable[[], int]
@@ -78,16 +79,16 @@ class HostSubscriptions:
         self._reopening = port.timer("listen", self._renew)
 
     def __contains__(self, number: RequestId | None) -> bool:
-        """Whether a request upwards with this id is one to listen."""
-        return any(stream.number == number for stream in (self._current, self._next) if stream)
+        """Whether the request to the server with this id is a `subscriptions/listen`."""
+        return any(stream.server_id == number for stream in (self._current, self._next) if stream)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a request of the host's waits for a stream to be acknowledged."""
+        """Whether a request of the host waits for a stream to be acknowledged."""
         return bool(self._asking or (self._next and self._next.asking))
 
     def listen(self, capabilities: Members) -> None:
-        """The host is ready: ask for what the server says it tells of (Tools, Prompts, Resources, Capabilities)."""
+        """The host is ready: subscribe to what the server announces (Tools, Prompts, Resources, Capabilities)."""
         filters = [
             member
             for capability, member in mcp.LIST_CHANGES.values()
@@ -99,11 +100,11 @@ class HostSubscriptions:
 
     @property
     def restorable(self) -> list[tuple[str, bytes]]:
-        """The methods and params that subscribe to the same at a legacy server."""
+        """The methods and params that subscribe to the same resources at a legacy server."""
         return [(mcp.SUBSCRIBE, msgspec.json.encode({"uri": uri})) for uri in self._uris]
 
     def adopt(self, request: Request) -> None:
-        """The host has subscribed elsewhere, and been answered; `listen` is yet to come."""
+        """The host subscribed elsewhere, and has been answered; `listen` will follow."""
         uri = string(members(request.params).get("uri", Raw()))
         if uri is not None and len(self._uris) < _MAX_URIS:
             self._uris[uri] = None
@@ -119,7 +120,7 @@ class HostSubscriptions:
         elif self._current and not self._next and uri in self._current.agreed and uri in self._uris:
             self._port.down(writing.result(request.raw_id, b"{}").line)
         elif uri not in self._uris and len(self._uris) >= _MAX_URIS:
-            what = f"{_MAX_URIS} resources are subscribed to already; unsubscribe from some first."
+            what = f"Already subscribed to {_MAX_URIS} resources, the maximum. Unsubscribe from some first."
             self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", what))
         else:
             self._uris[uri] = None
@@ -128,7 +129,7 @@ class HostSubscriptions:
             self._renew()
 
     def unsubscribe(self, request: Request) -> None:
-        """Answer `resources/unsubscribe`, and whatever request to subscribe it takes back."""
+        """Answer `resources/unsubscribe`, and the unanswered requests to subscribe to the same."""
         uri = string(members(request.params).get("uri", Raw()))
         if uri is None:
             self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", "The uri is missing."))
@@ -143,17 +144,17 @@ class HostSubscriptions:
             self._renew()
 
     def notified(self, number: RequestId, note: Notification) -> None:
-        """Something came on a stream."""
+        """A notification came on a stream."""
         if note.method == mcp.ACKNOWLEDGED:
             self._acknowledged(number, note)
-        elif self._current and number == self._current.number and note.method != mcp.CANCELLED:
+        elif self._current and number == self._current.server_id and note.method != mcp.CANCELLED:
             self._port.down(_unlabelled(note))
 
     def ended(self, response: Response) -> None:
-        """A stream was answered, which ends it."""
+        """The server answered `subscriptions/listen`, which ends that stream."""
         is_unknown = _is_unknown_method(response)
         stream = self._next
-        if stream and stream.number == response.id:
+        if stream and stream.server_id == response.id:
             stream.limit.stop()
             self._next = None
             for request, _ in self._take(stream.asking):
@@ -168,16 +169,16 @@ class HostSubscriptions:
         self._go_on(is_refused=is_unknown)
 
     def reroute(self, number: RequestId) -> list[Request]:
-        """Forget a stream, and return the host's requests that it would have answered."""
+        """Forget a stream, and return the host's requests that its acknowledgment would have answered."""
         stream = self._next
-        if stream is None or stream.number != number:
+        if stream is None or stream.server_id != number:
             return []
         stream.limit.stop()
         self._next = None
         return [request for request, _ in self._take(stream.asking) + self._take(self._asking)]
 
-    def end(self, refusal: TranslatorRefusal) -> None:
-        """There is no listener any more."""
+    def close(self, refusal: TranslatorRefusal) -> None:
+        """Fail the requests that wait, and close the streams."""
         self._reopening.stop()
         streams = [stream for stream in (self._current, self._next) if stream]
         self._current = self._next = None
@@ -191,7 +192,7 @@ class HostSubscriptions:
             self._close(stream, refusal.message)
 
     def _renew(self) -> None:
-        """Open a stream for all that is wanted now; at most one is on its way."""
+        """Open a stream for everything that is wanted now, unless one is waiting to be acknowledged."""
         if self._next is not None:
             self._is_changed = True
             return
@@ -202,7 +203,7 @@ class HostSubscriptions:
         if not self._wants_any:
             current, self._current = self._current, None
             if current:
-                self._close(current, "There is no listener any more.")
+                self._close(current, "There is no subscriber any more.")
             return
         wanted = self._wanted()
         params = self._host.with_request_meta(Raw(), added={"notifications": Raw(wanted)})
@@ -210,18 +211,18 @@ class HostSubscriptions:
         self._asking = {}
         stream.limit = self._port.timer("acknowledge", partial(self._not_acknowledged, stream))
         stream.limit.start(_ACKNOWLEDGE_SECONDS)
-        self._port.up(writing.request(b"%d" % stream.number, mcp.LISTEN, params))
+        self._port.up(writing.request(b"%d" % stream.server_id, mcp.LISTEN, params))
 
     def _acknowledged(self, number: RequestId, note: Notification) -> None:
         stream = self._next
-        if stream is None or stream.number != number:
+        if stream is None or stream.server_id != number:
             return
         stream.limit.stop()
         before, self._current, self._next = self._current, stream, None
         stream.agreed = _agreed(note)
         stream.acknowledged_at = self._port.now
         if before:
-            self._close(before, "Another stream took its place.")
+            self._close(before, "Another stream replaced it.")
         for request, uri in list(stream.asking.values()):
             if uri in stream.agreed:
                 del stream.asking[request.id]
@@ -240,12 +241,14 @@ class HostSubscriptions:
         self._go_on()
 
     def _go_on(self, *, is_refused: bool = False) -> None:
-        """A stream is gone."""
+        """A stream has ended."""
         if is_refused and self._current is None and self._next is None:
             self._is_refused = True
             for request, _ in self._take(self._asking):
                 self._waiting.refuse(request, _cannot_listen())
-            self._port.report("debug", f"the server does not know {mcp.LISTEN}; the host will hear of no changes")
+            self._port.report(
+                "debug", f"the server does not know {mcp.LISTEN}; the host will not be notified of changes"
+            )
         elif self._is_changed:
             self._renew()
         elif self._next is None and self._wants_any and not (self._current and self._current.wanted == self._wanted()):
@@ -264,7 +267,7 @@ class HostSubscriptions:
         return msgspec.json.encode(wanted)
 
     def _take(self, asking: dict[RequestId, tuple[Request, str]]) -> list[tuple[Request, str]]:
-        """Those who asked, and will not get what they asked for: it is no longer wanted."""
+        """Remove and return requests that will fail; their URIs are no longer wanted."""
         asked = list(asking.values())
         asking.clear()
         for _, uri in asked:
@@ -277,7 +280,7 @@ class HostSubscriptions:
             asking.pop(request.id, None)
 
     def _close(self, stream: SubscriptionStream, reason: str) -> None:
-        self._port.up(writing.cancellation(b"%d" % stream.number, msgspec.json.encode(reason)))
+        self._port.up(writing.cancellation(b"%d" % stream.server_id, msgspec.json.encode(reason)))
 
 
 def _announces_changes(capability: Raw) -> bool:
@@ -285,7 +288,7 @@ def _announces_changes(capability: Raw) -> bool:
 
 
 def _agreed(note: Notification) -> frozenset[str]:
-    """The URIs that the server will tell of (Subscriptions, Acknowledgment)."""
+    """The URIs that the server will announce changes of (Subscriptions, Acknowledgment)."""
     said = members(members(note.params).get("notifications", Raw()))
     try:
         return frozenset(msgspec.json.decode(said.get("resourceSubscriptions", Raw(b"[]")), type=list[str]))
@@ -315,18 +318,18 @@ def _cannot_listen() -> TranslatorRefusal:
 
 
 def _not_agreed(uri: str) -> TranslatorRefusal:
-    what = f"The server does not tell of changes to {shown(uri)}; read it again when you need it."
+    what = f"The server does not announce changes to {shown(uri)}. Read it again when you need it."
     return TranslatorRefusal(INVALID_PARAMS, "not-subscribed", what)
 
 
 def _ended_early() -> TranslatorRefusal:
     return TranslatorRefusal(
-        SERVER_ERROR, "not-subscribed", "The server ended the subscription before it began; try again later."
+        SERVER_ERROR, "not-subscribed", "The server ended the subscription before it began. Try again later."
     )
 
 
 def _acknowledged_too_late() -> TranslatorRefusal:
     what = (
-        f"The server did not acknowledge the subscription within {_ACKNOWLEDGE_SECONDS:.0f} seconds; try again later."
+        f"The server did not acknowledge the subscription within {_ACKNOWLEDGE_SECONDS:.0f} seconds. Try again later."
     )
     return TranslatorRefusal(SERVER_ERROR, "not-subscribed", what)

@@ -1,11 +1,11 @@
-"""How a task is doing, in the words of the two eras (SEP-2663, Tasks; MCP 2025-11-25, Tasks, Task).
+"""The state of a task, in the terms of both eras (SEP-2663, Tasks; MCP 2025-11-25, Tasks, Task).
 
 | the extension of 2026-07-28 | 2025-11-25 |
 |---|---|
-| `ttlMs`, `pollIntervalMs` | `ttl`, `pollInterval`; what is no number of milliseconds counts as not said |
-| `completed`, of a result that says `isError` | `failed` |
-| `inputRequests`, `result`, `error` | left out: `tasks/result` brings them |
-| no time of creation or of change, which must be there | the present |
+| `ttlMs`, `pollIntervalMs` | `ttl`, `pollInterval`; left out where they are not a number of milliseconds |
+| `completed`, with `isError` in the result | `failed` |
+| `inputRequests`, `result`, `error` | left out; `tasks/result` has them |
+| no `createdAt` or `lastUpdatedAt` | the present time |
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ FAILED = "failed"
 CANCELLED = "cancelled"
 
 _STATUSES = frozenset((WORKING, INPUT_REQUIRED, COMPLETED, FAILED, CANCELLED))
-_LONGEST_ID = 2048
-_MOST_MILLISECONDS = 2**53
+_MAX_ID = 2048
+_MAX_MILLISECONDS = 2**53
 
 _SHORTEST_PAUSE = 0.1
 _USUAL_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
-"""Seconds, at the most, between two looks at a task."""
+"""The longest time between two `tasks/get` for a task, in seconds."""
 
 
 class TaskState(msgspec.Struct, frozen=True):
-    """What a server said of a task. `times` are when it was made and when it changed last, as the server wrote them.
+    """What a server says of a task. `times` are `createdAt` and `lastUpdatedAt`, as the server wrote them.
 
-    `ttl` and `interval` are in milliseconds, None where they were not said; a `ttl` of None has no end.
+    `ttl` and `interval` are in milliseconds, None where the server does not say; a task without `ttl` does not expire.
     """
 
     id: str
@@ -48,17 +48,17 @@ class TaskState(msgspec.Struct, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether the status is a last one."""
+        """Whether the task has ended."""
         return self.status in (COMPLETED, FAILED, CANCELLED)
 
     @property
     def pause(self) -> float:
-        """The seconds until it is worth looking again."""
+        """The seconds until the status should be asked for again."""
         wished = _USUAL_PAUSE if self.interval is None else self.interval / 1000
         return min(max(wished, _SHORTEST_PAUSE), LONGEST_PAUSE)
 
     def legacy(self, status: str) -> dict[str, object]:
-        """The `Task` of 2025-11-25, with this status; what the server says of another would not fit it."""
+        """The `Task` of 2025-11-25 with this status; the server's message is left out where its status is another."""
         created, updated = self.times
         task: dict[str, object] = {"taskId": self.id, "status": status}
         if self.message is not None and status == self.status:
@@ -68,9 +68,9 @@ class TaskState(msgspec.Struct, frozen=True):
 
 
 def read(said: Members, now: str) -> TaskState | None:
-    """Read the task whose members these are, or None where it is not one. `now`: the time of day and the date."""
+    """Read a task from its members, or None where they are not those of a task. `now`: the date and time (RFC 3339)."""
     id_, status = string(said.get("taskId", Raw())), string(said.get("status", Raw()))
-    if id_ is None or len(id_) > _LONGEST_ID or status not in _STATUSES:
+    if id_ is None or len(id_) > _MAX_ID or status not in _STATUSES:
         return None
     present = Raw(msgspec.json.encode(now))
     created, updated = (said.get(name, present) for name in ("createdAt", "lastUpdatedAt"))
@@ -85,22 +85,22 @@ def read(said: Members, now: str) -> TaskState | None:
 
 
 def legacy_status(state: TaskState, said: Members) -> str:
-    """The status in 2025-11-25 of a task with these members."""
+    """The status that the task with these members has in 2025-11-25."""
     return result_status(members(said.get("result", Raw()))) if state.status == COMPLETED else state.status
 
 
 def result_status(result: Members) -> str:
-    """The status, in 2025-11-25, of a task whose tool has this result (Tasks, Task Execution Errors)."""
+    """The status in 2025-11-25 of a task with this tool result (Tasks, Task Execution Errors)."""
     return FAILED if bytes(result.get("isError", Raw())) == b"true" else COMPLETED
 
 
 def milliseconds(value: Raw | None) -> int | None:
-    """A duration; None where it is not one."""
+    """A number of milliseconds; None where it is not one."""
     try:
         number = msgspec.json.decode(value, type=int) if value is not None else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return number if number is not None and 0 <= number <= _MOST_MILLISECONDS else None
+    return number if number is not None and 0 <= number <= _MAX_MILLISECONDS else None
 
 
 def _text_or(value: Raw, other: Raw) -> Raw:

@@ -1,14 +1,14 @@
-"""Tasks whose end somebody waits for (SEP-2663, Task Polling, Task Update Requests).
+"""Tasks whose end a request of the host waits for (SEP-2663, Task Polling, Task Update Requests).
 
-| the server says of a task | what follows |
+| the server's answer to `tasks/get` | what the bridge does |
 |---|---|
-| `working` | it is asked again after its `pollIntervalMs`, within bounds; `statusMessage` is told as progress |
-| `input_required` | the same, and each of its questions goes to the host, once; the answers go up with `tasks/update` |
-| `completed`, `failed` | the result or the error is the answer to whoever waits |
-| `cancelled`, or that it knows no such task | an error is |
-| `working` for longer than `ttlMs` | an error is |
-| nothing, or that something is wrong inside it | it is asked again, five times in a row at the most |
-| anything else | that is the answer |
+| `working` | asks again after `pollIntervalMs`, within bounds; sends `statusMessage` to the host as progress |
+| `input_required` | the same, and sends each question to the host once, and the answers in `tasks/update` |
+| `completed`, `failed` | answers the requests that wait with the result or the error |
+| `cancelled`, or an unknown task | answers them with an error |
+| `working` for longer than `ttlMs` | answers them with an error |
+| no answer, or an internal error | asks again, at most five times in a row |
+| anything else | answers them with that |
 """
 
 from __future__ import annotations
@@ -35,14 +35,16 @@ from bridge.translate.upgrade.task_states import TaskState
 _MAX_FAILURES = 5
 _MAX_QUESTIONS = 256
 _SAFE = 2.0**53
-_PASSING = frozenset(("unreachable", "no-answer", "outcome-unknown", "timeout", "rate-limited"))
-"""Kinds of the bridge's own errors after which another try may go better."""
+_TRANSIENT = frozenset(("unreachable", "no-answer", "outcome-unknown", "timeout", "rate-limited"))
+"""Kinds of the bridge's own errors after which another attempt may succeed."""
 
 
 class Task:
-    """A task of the server's. `request` is the call that it came of, or else the first that asked for its result.
+    """A task on the server. `request` is the call that became it, or else the first request about it.
 
-    `is_shown`: the host knows of it, and asks for it by its id; otherwise it is to look like any call.
+    `is_shown`: the host knows the task by its id; otherwise the host sees an ordinary call. `pending` are the requests
+    that its end answers. `look_id` is the id of the `tasks/get` that has no answer yet. `unsent` are answers of the
+    host that the server has not accepted yet.
     """
 
     def __init__(self, id_: str, request: Request, host: LegacyHost, *, is_shown: bool) -> None:
@@ -52,7 +54,7 @@ class Task:
         self.is_shown = is_shown
         self.is_cancelled = False
         self.waiting: list[Request] = []
-        self.number: int | None = None
+        self.look_id: int | None = None
         self.since = 0.0
         self.failures = 0
         self.lost_updates = 0
@@ -71,12 +73,15 @@ class Task:
 
     @property
     def related(self) -> Members:
-        """What says, in `_meta`, that a message is about it; nothing where the host does not know it."""
+        """The member of `_meta` for messages about it; none where the host does not know it."""
         return related(self.id) if self.is_shown else {}
 
 
 class TaskWatch:
-    """Looks at tasks until they end. `closing(host, visited)` tells the host which pages it is done with."""
+    """Asks for the status of tasks until they end.
+
+    `closing(host, visited)` tells the host which URL elicitations are complete.
+    """
 
     def __init__(
         self,
@@ -94,15 +99,15 @@ class TaskWatch:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody waits for a task."""
+        """Whether no request waits for a task."""
         return not self._watched
 
     def __contains__(self, task: Task) -> bool:
-        """Whether somebody waits for this one."""
+        """Whether a request waits for this task."""
         return task in self._watched
 
     def begin(self, task: Task, request: Request, pause: float) -> None:
-        """A request is to be answered at the task's end; if none was yet, look after this many seconds."""
+        """Answer a request when the task ends. If it is the first, ask for the status after this many seconds."""
         self._waiting.enter(request, lambda _: self._left(task, request))
         task.waiting.append(request)
         if task not in self._watched:
@@ -119,30 +124,30 @@ class TaskWatch:
         return id_ in self._asking
 
     def take(self, response: Response) -> bool:
-        """The host answered; False where nobody waits for it."""
+        """The host answered; False where that answers none of these questions."""
         return self._asking.take(response)
 
     def give_up(self, task: Task, refusal: TranslatorRefusal, *, is_known: bool = True) -> None:
-        """Fail whoever waits. `is_known`: the server may still have the task, which is of use to nobody."""
+        """Fail the requests that wait. `is_known`: the server may still have the task; cancel it if it is not shown."""
         for request in self._stop(task, refusal.message):
             self._waiting.refuse(request, refusal)
         if is_known and not task.is_shown:
             self._cancel(task)
 
-    def end(self, refusal: TranslatorRefusal) -> None:
-        """Fail whoever waits for any task."""
+    def close(self, refusal: TranslatorRefusal) -> None:
+        """Fail the requests that wait for any task."""
         for task in list(self._watched):
             self.give_up(task, refusal)
 
     # -- looking
 
     def _look(self, task: Task) -> None:
-        task.number = self._own.ask(task.host, mcp.TASKS_GET, task.named, partial(self._looked, task))
+        task.look_id = self._own.ask(task.host, mcp.TASKS_GET, task.named, partial(self._looked, task))
 
     def _looked(self, task: Task, response: Response | None) -> None:
-        task.number = None
+        task.look_id = None
         if response is None or response.is_error:
-            self._not_told(task, response)
+            self._look_failed(task, response)
             return
         said = members(response.result)
         state = task_states.read(said, self._port.timestamp())
@@ -151,35 +156,38 @@ class TaskWatch:
             self.give_up(task, failed("wrong-answer", what))
             return
         task.failures = 0
-        self._tell(task, state)
+        self._report_progress(task, state)
         if state.is_over:
             self._finish(task, state, said)
             return
         if state.status == task_states.INPUT_REQUIRED and (refusal := self._ask(task, said)):
             self.give_up(task, refusal)
         elif state.ttl is not None and self._port.now - task.since > state.ttl / 1000:
-            what = f"The task for {subject(task.request)} did not end in the {state.ttl / 1000:g} s that it had."
+            what = f"The task for {subject(task.request)} did not finish within its {state.ttl / 1000:g} s."
             self.give_up(task, failed("task-expired", what))
         elif next_look := self._watched.get(task):
             next_look.start(state.pause)
 
-    def _not_told(self, task: Task, response: Response | None) -> None:
+    def _look_failed(self, task: Task, response: Response | None) -> None:
         task.failures += 1
         error = _read(response.error) if response is not None else None
         if error and error.code == INVALID_PARAMS:
-            what = f"The server does not know the task for {subject(task.request)}, or no more; call the tool again."
+            unknown = f"The server does not know the task for {subject(task.request)}, or no longer knows it."
+            what = f"{unknown} Call the tool again."
             code = INVALID_PARAMS if task.is_shown else INTERNAL_ERROR
             self.give_up(task, TranslatorRefusal(code, "task-unknown", what), is_known=False)
-        elif response is not None and (not _may_pass(response.error) or task.failures > _MAX_FAILURES):
+        elif response is not None and (not _is_transient(response.error) or task.failures > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
         elif task.failures > _MAX_FAILURES:
-            what = f"The server does not report how the task for {subject(task.request)} is doing; call the tool again."
+            what = (
+                f"The server does not report the status of the task for {subject(task.request)}. Call the tool again."
+            )
             self.give_up(task, TranslatorRefusal(SERVER_ERROR, "no-answer", what))
         else:
             self._watched[task].start(min(2.0 ** (task.failures - 1), task_states.LONGEST_PAUSE))
 
-    def _tell(self, task: Task, state: TaskState) -> None:
-        """Progress must increase, whatever the server told of it before there was a task (MCP 2025-11-25, Progress)."""
+    def _report_progress(self, task: Task, state: TaskState) -> None:
+        """Send the status message as progress, which must increase within one request (MCP 2025-11-25, Progress)."""
         if not len(task.token) or not state.message or state.message == task.told or abs(task.progress) >= _SAFE:
             return
         task.told = state.message
@@ -192,7 +200,7 @@ class TaskWatch:
     # -- questions
 
     def _ask(self, task: Task, said: Members) -> TranslatorRefusal | None:
-        """Ask what was not asked yet, and say again what did not arrive; or why that cannot be."""
+        """Send the host the new questions, and the server the answers that it lacks; or say why that is impossible."""
         asked = members(said.get("inputRequests", Raw()))
         lost = {key: task.unsent.pop(key) for key in list(task.unsent) if key in asked}
         if lost:
@@ -234,7 +242,7 @@ class TaskWatch:
         task.lost_updates += 1
         if task not in self._watched:
             return
-        if response is not None and (not _may_pass(response.error) or task.lost_updates > _MAX_FAILURES):
+        if response is not None and (not _is_transient(response.error) or task.lost_updates > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
 
     # -- the end
@@ -246,7 +254,7 @@ class TaskWatch:
             result = said.get("result", Raw())
             found = members(result)
             if results.result_type(result, found) != results.COMPLETE:
-                what = f"The task for {subject(task.request)} has a result that is not a tool's."
+                what = f"The result of the task for {subject(task.request)} is not a tool result."
                 self.give_up(task, failed("wrong-answer", what), is_known=False)
                 return
             encoded = results.tool_result(found, task.host.features, task.related)
@@ -260,7 +268,7 @@ class TaskWatch:
             self.give_up(task, refusal, is_known=False)
 
     def _answer(self, task: Task, answer: Callable[[Request], Response], *, is_known: bool = True) -> None:
-        for request in self._stop(task, "The task is over."):
+        for request in self._stop(task, "The task has ended."):
             self._waiting.line(request, answer(request).line)
         visited, task.visited = task.visited, []
         self._closing(task.host, visited)
@@ -268,7 +276,7 @@ class TaskWatch:
             self._cancel(task)
 
     def _left(self, task: Task, request: Request) -> None:
-        """The host takes back a request that waits for the task."""
+        """The host cancelled a request that waits for the task."""
         task.waiting.remove(request)
         if not task.waiting:
             self._stop(task, "The call was cancelled.")
@@ -276,30 +284,32 @@ class TaskWatch:
                 self._cancel(task)
 
     def _cancel(self, task: Task) -> None:
-        """Tell the server that nobody wants the result; how it answers changes nothing (Task Cancellation)."""
+        """Cancel the task on the server; its answer does not matter (Task Cancellation)."""
         self._own.ask(task.host, mcp.TASKS_CANCEL, task.named, lambda _: None)
 
     def _stop(self, task: Task, reason: str) -> list[Request]:
-        """Look no more, and take back what the host was asked; return those that wait."""
+        """Stop asking for the status, withdraw the questions, and return the requests that wait."""
         if next_look := self._watched.pop(task, None):
             next_look.stop()
-        self._own.cancel(task.number)
-        task.number = None
+        self._own.cancel(task.look_id)
+        task.look_id = None
         inquiries, task.inquiries = task.inquiries, []
         for inquiry in inquiries:
-            task.keys -= inquiry.answers.keys()  # They have no answer, so whoever asks for the result next is asked.
+            task.keys -= (
+                inquiry.answers.keys()
+            )  # They have no answer, so they are sent again with the next request for the result.
             self._asking.withdraw(inquiry, reason)
         waiting, task.waiting = task.waiting, []
         return waiting
 
 
 def related(id_: str) -> Members:
-    """What says, in `_meta`, that a message is about a task (MCP 2025-11-25, Tasks, Related Task Metadata)."""
+    """The member of `_meta` for messages about a task (MCP 2025-11-25, Tasks, Related Task Metadata)."""
     return {mcp.META_TASK: Raw(msgspec.json.encode({"taskId": id_}))}
 
 
 def cancelled(request: Request, message: str | None = None) -> TranslatorRefusal:
-    """Why there is no result."""
+    """Why a task has no result."""
     heard = sanitize.said(message or "")
     why = f"; {heard}" if heard else ""
     return failed("task-cancelled", f"The task for {subject(request)} was cancelled{why}.")
@@ -327,8 +337,8 @@ def _read(error: Raw) -> _TaskErrorBody | None:
         return None
 
 
-def _may_pass(error: Raw) -> bool:
-    """Whether another try may go better."""
+def _is_transient(error: Raw) -> bool:
+    """Whether another attempt may succeed."""
     try:
         data = msgspec.json.decode(error, type=_TaskError).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -336,4 +346,4 @@ def _may_pass(error: Raw) -> bool:
     if data is None or data.source != "mcp-remote-bridge":
         found = _read(error)
         return found is not None and found.code == INTERNAL_ERROR
-    return data.kind in _PASSING or (data.kind == "http-status" and (data.status or 0) >= 500)
+    return data.kind in _TRANSIENT or (data.kind == "http-status" and (data.status or 0) >= 500)

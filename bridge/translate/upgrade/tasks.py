@@ -1,16 +1,16 @@
-"""Tasks of a legacy host's on a modern server, where the server has the tasks extension (SEP-2663).
+"""A legacy host's tasks on a modern server that has the tasks extension (SEP-2663).
 
-| what comes | what becomes of it |
+| event | what the bridge does |
 |---|---|
-| a call becomes a task, and the host did not ask for one | the call is answered at the task's end (`TaskWatch`) |
-| a call becomes a task, as the host asked | the task, which begins as `working`; from then on the host asks |
-| a call is answered at once where the host asked for a task | a task that is over (`KeptTasks`) |
-| `tasks/get` | `tasks/get` |
-| `tasks/result` | answered at the task's end, with `related-task` in its `_meta` |
-| `tasks/cancel` | `tasks/get`; where that tells of no end, `tasks/cancel`: from then on it is cancelled |
-| `tasks/list` | method not found: the extension has no such list |
+| a call becomes a task, and the host did not ask for one | answers the call when the task ends (`TaskWatch`) |
+| a call becomes a task, as the host asked | answers with the task, as `working`; the host then asks for its status |
+| a call that the host wanted as a task is answered at once | answers with a task that has ended (`KeptTasks`) |
+| `tasks/get` | sends `tasks/get` |
+| `tasks/result` | answers when the task ends, with `related-task` in `_meta` |
+| `tasks/cancel` | sends `tasks/get` and, unless the task has ended, `tasks/cancel`; then shows it as cancelled |
+| `tasks/list` | answers method not found: the extension has no such list |
 
-Hosts of revisions before 2025-11-25 know of no tasks, and their calls are answered all the same.
+Hosts of revisions before 2025-11-25 do not know tasks; their calls are answered when the task ends.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from bridge.translate.upgrade.task_states import TaskState
 from bridge.translate.upgrade.task_watch import Task, TaskWatch, cancelled
 
 METHODS = frozenset((mcp.TASKS_GET, mcp.TASKS_RESULT, mcp.TASKS_CANCEL))
-"""What a host may ask for, where tasks are offered to it."""
+"""The requests about tasks that a host may send, where the bridge offers tasks to it."""
 
-_MOST_KNOWN = 1000
+_MAX_KNOWN = 1000
 
 
 class Tasks:
-    """All tasks of one server. `number()` and `cancel()` as in `BridgeRequests`, `closing` as in `TaskWatch`."""
+    """All tasks of one server. `number()` and `cancel(id, reason)` are for `BridgeRequests`, `closing` is for `TaskWatch`."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Tasks:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a request of the host's waits for a task to end."""
+        """Whether a request of the host waits for a task to end."""
         return not self._watch.is_empty
 
     def asks(self, id_: RequestId | None) -> bool:
@@ -77,21 +77,21 @@ class Tasks:
         return self._watch.take(response)
 
     def from_server(self, response: Response) -> bool:
-        """The server answered; False where this is about no task."""
+        """The server answered; False where that is not about a task."""
         return self._own.take(response)
 
     def reroute(self, id_: RequestId) -> list[Request]:
-        """Forget the request upwards with this id, and return the host's request that depended on it."""
+        """Forget the request to the server with this id, and return the host's request that depended on it."""
         return self._own.reroute(id_)
 
-    def end(self, refusal: TranslatorRefusal) -> None:
-        """Fail whoever waits for a task."""
-        self._watch.end(refusal)
+    def close(self, refusal: TranslatorRefusal) -> None:
+        """Fail the requests that wait for a task."""
+        self._watch.close(refusal)
 
     # -- calls
 
     def begin(self, call: UpgradedCall, said: Members) -> TranslatorRefusal | None:
-        """A call became a task with these members; or why it cannot be one."""
+        """The server made a call a task, with these members. Return a refusal where they are not valid."""
         state = task_states.read(said, self._port.timestamp())
         if state is None:
             what = f"The server answered {subject(call.request)} with a task that does not follow SEP-2663."
@@ -111,7 +111,7 @@ class Tasks:
         return None
 
     def keep(self, call: UpgradedCall, said: Members) -> bool:
-        """A call has a complete result of these members; whether its host asked for a task, and was given one."""
+        """If the host wanted this call as a task, answer with one that has ended; else return False."""
         wish = _wish(call)
         if wish is None:
             return False
@@ -127,13 +127,13 @@ class Tasks:
         self._waiting.result(request, msgspec.json.encode(result))
 
     def _task(self, id_: str, request: Request, host: LegacyHost, *, is_shown: bool) -> Task:
-        """A task, new or, if the host knows of it, known."""
+        """The task with this id. Where the host knows it, the one that is kept."""
         if not is_shown:
             return Task(id_, request, host, is_shown=False)
         task = self._known.pop(id_, None) or Task(id_, _outline(request), host, is_shown=True)
-        task.host = host  # It may have opened again since, and have declared something else.
+        task.host = host  # The host may have opened a new session, with other capabilities.
         self._known[id_] = task
-        if len(self._known) > _MOST_KNOWN:
+        if len(self._known) > _MAX_KNOWN:
             oldest = next((one for one in self._known.values() if one not in self._watch), task)
             del self._known[oldest.id]
         return task
@@ -141,18 +141,18 @@ class Tasks:
     # -- the host's own requests
 
     def request(self, request: Request, host: LegacyHost) -> None:
-        """The host asks for one of `METHODS`."""
+        """The host sent one of `METHODS`."""
         self._waiting.enter(request, lambda _: None)
         id_ = string(members(request.params).get("taskId", Raw()))
         if id_ is None:
-            self._refuse(request, "invalid-params", f"{request.method} must name a task: taskId, a string.")
+            self._refuse(request, "invalid-params", f"{request.method} must name a task with the string taskId.")
         elif kept := self._kept.get(id_):
             if request.method == mcp.TASKS_GET:
                 self._show(request, kept.state, kept.state.status)
             elif request.method == mcp.TASKS_RESULT:
                 self._waiting.result(request, kept.result)
             else:
-                self._refuse(request, "task-over", "The task cannot be cancelled: it is over.")
+                self._refuse(request, "task-over", "The task cannot be cancelled because it has ended.")
         elif request.method == mcp.TASKS_RESULT:
             self._result(self._task(id_, request, host, is_shown=True), request)
         else:
@@ -179,7 +179,7 @@ class Tasks:
                 request, state, task_states.CANCELLED if is_cancelled else task_states.legacy_status(state, said)
             )
         elif state.is_over or (task and task.is_cancelled):
-            self._refuse(request, "task-over", "The task cannot be cancelled: it is over.")
+            self._refuse(request, "task-over", "The task cannot be cancelled because it has ended.")
         else:
             self._ask(request, host, mcp.TASKS_CANCEL, id_, partial(self._cancelled, request, host, state))
 
@@ -193,7 +193,7 @@ class Tasks:
         self._show(request, state, task_states.CANCELLED)
 
     def _ask(self, request: Request, host: LegacyHost, method: str, id_: str, then: Callable[[Response], None]) -> None:
-        """Ask for the sake of a host's request, which the host may cancel."""
+        """Send the server a request that answers the host's, which the host may cancel."""
 
         def answered(response: Response | None) -> None:
             if response is not None:
@@ -201,7 +201,7 @@ class Tasks:
 
         params = {"taskId": Raw(msgspec.json.encode(id_))}
         number = self._own.ask(host, method, params, answered, request)
-        if request.id in self._waiting:  # It may have been refused on the spot.
+        if request.id in self._waiting:  # It may have failed at once.
             self._waiting.enter(request, lambda reason: self._own.cancel(number, reason))
 
     def _show(self, request: Request, state: TaskState, status: str) -> None:
@@ -212,7 +212,7 @@ class Tasks:
 
 
 def _wish(call: UpgradedCall) -> Members | None:
-    """What the host wants of a task (MCP 2025-11-25, `TaskMetadata`); None where it wants or knows none."""
+    """The host's wish for a task (MCP 2025-11-25, `TaskMetadata`); None where it has none, or does not know tasks."""
     request = call.request
     if request.method != mcp.TOOLS_CALL or not call.host.knows_tasks:
         return None
@@ -221,7 +221,7 @@ def _wish(call: UpgradedCall) -> Members | None:
 
 
 def _outline(request: Request) -> Request:
-    """What a sentence may say of a request: it is kept for longer than what it carries is wanted."""
+    """A request with only what a sentence may name: it is kept for long, and its arguments may be large."""
     name = members(request.params).get("name")
     params = b"" if name is None else msgspec.json.encode({"name": name})
     return writing.request(request.raw_id, request.method, params)

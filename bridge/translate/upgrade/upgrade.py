@@ -104,7 +104,7 @@ class Upgrade:
     def reroute(self, id_: RequestId) -> list[Request]:
         """Forget the request to the server with this id, and return the host's requests that wait for its answer."""
         if call := self._calls.pop(id_, None):
-            call.number = None
+            call.server_id = None
             requests = [call.request]
         else:
             requests = self._tasks.reroute(id_) or (self._session.reroute(id_) if self._session else [])
@@ -113,12 +113,12 @@ class Upgrade:
         return requests
 
     def close(self) -> None:
-        """The run ends: answer, with errors, what the server was not asked for."""
-        self._rounds.end(_SHUTDOWN)
-        self._tasks.end(_SHUTDOWN)
+        """The run ends: answer, with errors, the requests that the server does not have."""
+        self._rounds.close(_SHUTDOWN)
+        self._tasks.close(_SHUTDOWN)
         if self._session:
             self._session.fail_held(_SHUTDOWN)
-            self._session.interests.end(_SHUTDOWN)
+            self._session.interests.close(_SHUTDOWN)
 
     # -- the host
 
@@ -202,8 +202,8 @@ class Upgrade:
     def _take_back(self, call: UpgradedCall, reason: Json) -> None:
         """The host cancelled a call, wherever that is just now."""
         self._rounds.withdraw(call, "The call was cancelled.")
-        if call.number is not None:
-            self._cancel(call.number, reason)
+        if call.server_id is not None:
+            self._cancel(call.server_id, reason)
 
     # -- one session
 
@@ -229,9 +229,9 @@ class Upgrade:
         session, self._session = self._session, None
         if session is None:
             return
-        self._rounds.end(_REOPENED)
-        self._tasks.end(_REOPENED)
-        session.interests.end(_REOPENED)
+        self._rounds.close(_REOPENED)
+        self._tasks.close(_REOPENED)
+        session.interests.close(_REOPENED)
         session.fail_held(_REOPENED)
         if session.discover_id is not None:
             self._cancel(session.discover_id, b"")
@@ -253,7 +253,7 @@ class Upgrade:
         without = _ROUND_TRIP if request.method in mcp.NAMED_METHODS else ()
         if request.method == mcp.TOOLS_CALL:
             without = (*without, "task")
-        call.number = number = self._number()
+        call.server_id = number = self._number()
         self._calls[number] = call
         params = call.host.with_request_meta(request.params, without, added)
         self._port.up(writing.request(b"%d" % number, request.method, params))
@@ -286,7 +286,7 @@ class Upgrade:
         session = self._session
         call = self._calls.pop(response.id, None) if response.id is not None else None
         if call:
-            call.number = None
+            call.server_id = None
             self._answered(call, response)
         elif self._tasks.from_server(response) or session is None:
             return
