@@ -1,11 +1,11 @@
-"""What each request of a modern host says of itself (MCP 2026-07-28, Base Protocol, Per-request protocol fields).
+"""The `_meta` of a modern host's requests (MCP 2026-07-28, Base Protocol, Per-request protocol fields).
 
-| in `_meta` | what a legacy server gets of it |
+| in `_meta` | what a legacy server gets |
 |---|---|
-| `protocolVersion` | nothing: its version was settled with `initialize` |
-| `clientInfo`, `clientCapabilities` | once, with `initialize` |
-| `logLevel` | `logging/setLevel`, if it is not as verbose already |
-| anything else | that |
+| `protocolVersion` | nothing: `initialize` settled the session's revision |
+| `clientInfo`, `clientCapabilities` | the same, once, in `initialize` |
+| `logLevel` | `logging/setLevel`, unless its level is as verbose already |
+| anything else | the same |
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from bridge.translate.translator import TranslatorRefusal
 
 _FIELDS = frozenset((mcp.META_VERSION, mcp.META_CLIENT, mcp.META_CAPABILITIES, mcp.META_LOG_LEVEL))
 _ROUND_TRIP = frozenset(("inputResponses", "requestState", "task"))
-"""Members of the params of `mcp.NAMED_METHODS` that a legacy server is not to see; to it, `task` is a wish."""
+"""Members of the params of `mcp.NAMED_METHODS` that a legacy server must not get: there, `task` asks for a task."""
 _KEPT_CAPABILITIES = ("sampling", "elicitation", "experimental", "extensions")
 _UNNAMED = Raw(b'{"name":"mcp-remote-bridge","version":"unknown"}')
 _EMPTY = Raw(b"{}")
 
 
 class Implementation(msgspec.Struct, frozen=True, gc=False):
-    """What names a program: the members that must be there (MCP, `Implementation`)."""
+    """The members that must be there in `clientInfo` and `serverInfo` (MCP, `Implementation`)."""
 
     name: str
     version: str
 
 
 class ModernRequest(msgspec.Struct, frozen=True):
-    """A request of the host's that is in order.
+    """A valid request of the host.
 
-    `target` is the tool, prompt or resource it names; `params` what of its params is for a legacy server, without
-    `_meta`, of which `meta` is what is left. `level` is an index into `mcp.LOG_LEVELS`. `token` is the progress token,
-    as JSON, empty without one. `state` and `responses` are what a retry brings back.
+    `target` is the tool, prompt or resource that it names. `params` and `meta` are the members of its params and of
+    their `_meta` that a legacy server gets. `level` is an index into `mcp.LOG_LEVELS`. `token` is the progress token,
+    as JSON; empty for none. `state` and `responses` are the `requestState` and `inputResponses` of a retry.
     """
 
     request: Request
@@ -61,7 +61,7 @@ class ModernRequest(msgspec.Struct, frozen=True):
         return self.request.method
 
     def legacy_params(self, token: bytes = b"", more: Members | None = None) -> bytes:
-        """The params for the server: with this progress token instead of the host's, and with more members."""
+        """The params for the server, with this progress token instead of the host's, and with more members."""
         meta = {**self.meta, "progressToken": Raw(token)} if token else self.meta
         params = {**self.params, **(more or {})}
         if meta:
@@ -70,7 +70,7 @@ class ModernRequest(msgspec.Struct, frozen=True):
 
 
 class RequestMeta(msgspec.Struct, frozen=True):
-    """What the `_meta` of a request says; the members are those of `ModernRequest`."""
+    """What the `_meta` of a request says, as in `ModernRequest`."""
 
     meta: Members
     level: int | None
@@ -78,7 +78,7 @@ class RequestMeta(msgspec.Struct, frozen=True):
 
 
 class RequestMetaReader:
-    """Reads the `_meta` of requests. Most are like the one before, and are not read again."""
+    """Reads the `_meta` of requests. Most are the same as the one before, and are not read again."""
 
     def __init__(self) -> None:
         self._last = b""
@@ -86,17 +86,17 @@ class RequestMetaReader:
 
     def read(self, value: Raw) -> RequestMeta | TranslatorRefusal:
         """What it says, or what is wrong with it."""
-        looks = bytes(value)
-        if looks != self._last:
-            self._last, self._said = looks, _stamp(value)
+        octets = bytes(value)
+        if octets != self._last:
+            self._last, self._said = octets, _read_meta(value)
         return self._said
 
 
-def _stamp(value: Raw) -> RequestMeta | TranslatorRefusal:
+def _read_meta(value: Raw) -> RequestMeta | TranslatorRefusal:
     meta = members(value)
     version, level = text(meta.get(mcp.META_VERSION)), text(meta.get(mcp.META_LOG_LEVEL))
     if version is None:
-        return _invalid(f"The request must name its protocol version, a string, as _meta[{mcp.META_VERSION!r}].")
+        return _invalid(f"The request must give its protocol version as the string _meta[{mcp.META_VERSION!r}].")
     if version not in mcp.MODERN_VERSIONS:
         supported = ", ".join(mcp.MODERN_VERSIONS)
         return TranslatorRefusal(
@@ -106,7 +106,7 @@ def _stamp(value: Raw) -> RequestMeta | TranslatorRefusal:
             {"supported": list(mcp.MODERN_VERSIONS), "requested": replaced(version[:200])},
         )
     if not is_object(meta.get(mcp.META_CAPABILITIES)):
-        return _invalid(f"The request must carry its capabilities, an object, as _meta[{mcp.META_CAPABILITIES!r}].")
+        return _invalid(f"The request must give its capabilities as the object _meta[{mcp.META_CAPABILITIES!r}].")
     if mcp.META_LOG_LEVEL in meta and level not in mcp.LOG_LEVELS:
         return _invalid(f"The log level must be one of {', '.join(mcp.LOG_LEVELS)}.")
     index = mcp.LOG_LEVELS.index(level) if level is not None else None
@@ -125,7 +125,7 @@ def read(request: Request, stamps: RequestMetaReader) -> ModernRequest | Transla
         return stamp
     named = mcp.NAMED_METHODS.get(method)
     if named and "requestState" in params and text(params["requestState"]) is None:
-        return _invalid("The requestState must be the string that came with what was asked.")
+        return _invalid("The requestState must be the string that the server sent with its questions.")
     given, params = params, params if named is None else _without(params, _ROUND_TRIP)
     return ModernRequest(
         request=request,
@@ -142,7 +142,7 @@ def read(request: Request, stamps: RequestMetaReader) -> ModernRequest | Transla
 def legacy_client(meta: Members) -> Members:
     """The `capabilities` and `clientInfo` for `initialize`, from the `_meta` of a modern request.
 
-    `roots` loses what it may hold: it can only be `listChanged`, of which a modern host tells nothing.
+    `roots` becomes empty: its one member is `listChanged`, and a modern host sends no such notification.
     """
     declared = members(meta.get(mcp.META_CAPABILITIES, Raw()))
     capabilities = {name: declared[name] for name in _KEPT_CAPABILITIES if is_object(declared.get(name))}
@@ -157,23 +157,23 @@ def legacy_client(meta: Members) -> Members:
 
 
 def session_key(meta: Members) -> bytes:
-    """What a legacy server would see of a client with this `_meta`, as a dictionary key.
+    """What a legacy server would know of a client with this `_meta`, as a dictionary key.
 
-    Two requests of the same key can share a session: order of members and white space do not count.
+    Two requests with the same key can share a session. The order of members and white space do not matter.
     """
     client = legacy_client(meta)
     return b"%b %b" % (_canonical(client["capabilities"]), _canonical(client["clientInfo"]))
 
 
 def without_tasks_extension(capabilities: Members) -> None:
-    """Take back what nobody between a modern and a legacy peer can keep: the tasks of the two are not alike."""
+    """Remove the tasks extension from capabilities of the other era, whose tasks are different."""
     extensions = members(capabilities.get("extensions", Raw()))
     if extensions.pop(mcp.TASKS_EXTENSION, None) is not None:
         capabilities["extensions"] = Raw(msgspec.json.encode(extensions))
 
 
 def is_implementation(value: Raw) -> bool:
-    """Whether it names a program as the standard wants it."""
+    """Whether it is a valid `Implementation`."""
     try:
         msgspec.json.decode(value, type=Implementation)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -192,7 +192,7 @@ def is_string(value: Raw | None) -> bool:
 
 
 def text(value: Raw | None) -> str | None:
-    """The string it is; None where it is none, or not there."""
+    """The text of a JSON string; None where it is not a string, or absent."""
     try:
         return msgspec.json.decode(value, type=str) if value is not None else None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -211,10 +211,10 @@ def _canonical(value: Raw) -> bytes:
     try:
         return msgspec.json.encode(msgspec.json.decode(value), order="sorted")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # For a number that is too large, most likely, or half a character.
+        pass  # Most likely a number is too large, or a surrogate is alone.
     import json
 
-    number = partial(str.__add__, "\0")  # Here a number counts as it is written.
+    number = partial(str.__add__, "\0")  # Numbers are compared as they are written.
     try:
         read_ = json.loads(bytes(value), parse_int=number, parse_float=number, parse_constant=number)
         return json.dumps(read_, sort_keys=True, separators=(",", ":")).encode()

@@ -1,18 +1,18 @@
 """`x-mcp-header`: which arguments of a tool call are repeated in headers (MCP 2026-07-28, Streamable HTTP).
 
-A tool's `inputSchema` marks a property with `x-mcp-header: Name`, and a call then carries the argument in
-`Mcp-Param-Name` as well. A list of tools teaches the marks; a tool whose marks break a rule is left out of it:
+A tool's `inputSchema` marks a property with `x-mcp-header: Name`; a call then has that argument in the header
+`Mcp-Param-Name` as well. The bridge reads the marks in the lists of tools, and removes a tool whose marks break a rule:
 
-| rule | left out |
+| rule | broken by |
 |---|---|
-| the value is a token (RFC 9110, section 5.6.2) | empty, a space, a colon, not ASCII, not a string |
-| no two are the same, whatever their case | the second of them |
-| the property's `type` is `string`, `integer` or `boolean` | `number`, a list of types, none |
-| only `properties` lead to it from the root | the root; below `items`, `anyOf`, `$defs` and their like |
+| the value is a token (RFC 9110, section 5.6.2) | the empty string, a space, a colon, not ASCII, not a string |
+| no two values are the same, in any case of letters | the second one |
+| the property's `type` is `string`, `integer` or `boolean` | `number`, a list of types, no type |
+| only `properties` lead to it from the root | the root; below `items`, `anyOf`, `$defs` and similar keywords |
 
-What holds no schema holds no mark: `default`, `const`, `enum`, `examples`, keywords nobody knows, and the name of a
-property. `$ref` is not followed: what it points to in the same schema is met where it stands. The keywords are those of
-JSON Schema 2020-12, and the older ones they took the place of.
+Marks are looked for only where a schema can be, so not in `default`, `const`, `enum`, `examples`, unknown keywords or
+the name of a property. `$ref` is not followed, as its target in the same schema is read in its own place. The keywords
+are those of JSON Schema 2020-12 and the older ones that they replaced.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ _SCHEMA_KEYWORDS = frozenset(
         *("allOf", "anyOf", "oneOf", "not", "if", "then", "else"),
     }
 )
-"""Keywords that hold a schema or an array of schemas."""
+"""Keywords whose value is a schema or an array of schemas."""
 _NAMED_SCHEMAS_KEYWORDS = frozenset({"patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"})
-"""Keywords that hold an object of schemas."""
+"""Keywords whose value is an object of schemas."""
 
 _MAX_TOOLS = 10_000
-# Node takes 16 KB of headers in all, and most servers less than four times that.
+# Node accepts 16 KB of headers in all, and most servers less than four times that.
 _MAX_NAMES = 16_384
 _SAFE_INTEGER = 2**53 - 1
 _EXCERPT = 80
 
 _INTEGER = re.compile(rb"-?[0-9]+")
 _Chain = tuple["_Chain", str] | None
-"""The names that `properties` lead through, the last one first: a long way costs no more than a short one."""
+"""The names of the nested `properties`, the last one first, so that adding one costs the same at any depth."""
 
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
 
 
 def _no_number(_: str) -> int:
-    """Numbers say nothing about a mark, and some are too large for Python."""
+    """Numbers are not needed, and some are too large for Python."""
     return 0
 
 
@@ -73,14 +73,14 @@ def _decode_schema(text: str) -> Any:
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """A tool that was left out of a list, and why, in words for a person; both fit one line."""
+    """A tool that was removed from a list, quoted, and why, as the end of a sentence; each is one line."""
 
     tool: str
     reason: str
 
 
 class ToolList(msgspec.Struct, frozen=True):
-    """A `tools/list` result without the tools that were left out: the same object where that is none."""
+    """A `tools/list` result without the tools that were removed; the same object where none was."""
 
     result: Raw
     left_out: tuple[LeftOut, ...] = ()
@@ -92,19 +92,19 @@ class _Param(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Broken(Exception):
-    """A rule of the table above does not hold."""
+    """A rule of the table above is broken."""
 
 
 class ToolHeaders:
-    """What the lists of tools so far have said. The pages of a list add up; a tool listed again is learnt anew."""
+    """The marks in the lists of tools so far. Each page adds to them; a tool that is listed again replaces its own."""
 
     def __init__(self) -> None:
         self._params: dict[str, tuple[_Param, ...]] = {}
 
     def read_tools(self, result: Raw) -> ToolList:
-        """Learn from a `tools/list` result, and say what of it the host may see (Schema Extension).
+        """Read a `tools/list` result, and return what the host gets of it (Schema Extension).
 
-        A list without a single mark is not decoded, or only down to its names where older marks may have to go.
+        A list without any mark is not decoded; only its names are, where marks of an earlier list may have to go.
         """
         if not (self._params or _has_mark(result)):
             return ToolList(result)
@@ -126,17 +126,17 @@ class ToolHeaders:
     def param_headers(self, name: str, params: Raw) -> Headers:
         """The `Mcp-Param-{Name}` headers of a `tools/call` with these params (Client Behavior).
 
-        The argument decides what is written, and not the declared type: a server compares header and argument before
-        it checks the argument's type, and then its error is the one that helps.
+        The argument decides the form, not the declared type: a server compares the header with the argument before it
+        checks the argument's type, so the error that the host gets is about the type.
 
         | argument | value |
         |---|---|
         | absent, null | no header |
         | string | see `header_value` |
         | true, false | the same |
-        | an integer | its digits, also beyond the safe range: a server that takes it wants to see it |
+        | an integer | its digits, also beyond the safe range: a server that accepts it expects them |
         | another number | an integer's digits where it is one (`1.0`, `1e2`), else the shortest decimal form |
-        | object, array | no header: it has no form |
+        | object, array | no header: it has no form in one |
         """
         marked = self._params.get(name, ())
         if not marked:
@@ -156,7 +156,7 @@ class ToolHeaders:
 
 
 def _has_mark(value: Raw) -> bool:
-    """Whether the mark may occur in it; where this is False it does not."""
+    """Whether there may be a mark in it; False is certain."""
     octets = bytes(value)
     return _MARK_BYTES in octets or (b"\\u00" in octets and _MARK_ESCAPED.search(octets) is not None)
 
@@ -169,7 +169,7 @@ def _tools(fields: Members) -> list[Raw]:
 
 
 def _with_tools(fields: Members, kept: list[Raw]) -> Raw:
-    """The result with other tools; everything it holds stays the bytes it was."""
+    """The result with other tools; the bytes of all its values stay the same."""
     tools = b"[%b]" % b",".join(kept)
     parts = (b"%b:%b" % (msgspec.json.encode(key), tools if key == "tools" else raw) for key, raw in fields.items())
     return Raw(b"{%b}" % b",".join(parts))
@@ -184,7 +184,7 @@ def _read_marks(schema: Raw) -> tuple[_Param, ...]:
     try:
         root = _decode_schema(str(memoryview(schema), "utf-8"))
     except (ValueError, RecursionError):
-        raise _Broken("its inputSchema cannot be read, and may hold an x-mcp-header") from None
+        raise _Broken("its inputSchema cannot be read, and may have an x-mcp-header") from None
     params: list[_Param] = []
     seen: set[str] = set()
     size = 0
@@ -192,7 +192,9 @@ def _read_marks(schema: Raw) -> tuple[_Param, ...]:
         if _MARK not in node:
             continue
         if chain is None or not is_reachable:
-            raise _Broken("its inputSchema has an x-mcp-header at a place that `properties` alone do not lead to")
+            raise _Broken(
+                "its inputSchema has an x-mcp-header in a place that cannot be reached through `properties` alone"
+            )
         header, path = node[_MARK], _path(chain)
         where = _quoted(".".join(path))
         if not isinstance(header, str):
@@ -202,19 +204,19 @@ def _read_marks(schema: Raw) -> tuple[_Param, ...]:
         if not isinstance(node.get("type"), str) or node["type"] not in _TYPES:
             raise _Broken(f"the property {where} has an x-mcp-header and is neither a string, an integer nor a boolean")
         if header.lower() in seen:
-            raise _Broken(f"the property {where} has the same x-mcp-header as another one, {_quoted(header)}")
+            raise _Broken(f"the property {where} has the same x-mcp-header as another property, {_quoted(header)}")
         seen.add(header.lower())
         size += len(header) + sum(len(name) + 1 for name in path)
         if size > _MAX_NAMES:
             raise _Broken(
-                f"the names of its x-mcp-headers and of their properties are longer than {_MAX_NAMES} characters in all"
+                f"the names of its x-mcp-headers and of their properties have more than {_MAX_NAMES} characters in all"
             )
         params.append(_Param(PARAM_PREFIX + header.lower().encode(), path))
     return tuple(params)
 
 
 def _schemas(root: Any) -> Iterator[tuple[dict[str, Any], _Chain, bool]]:
-    """Every schema in a schema, by levels: its members, the names that lead to it, and whether these are all."""
+    """Every schema in a schema, level by level: its members, its path, and whether `properties` alone lead to it."""
     found: list[tuple[Any, _Chain, bool]] = [(root, None, True)]
     for node, chain, is_reachable in found:
         if not isinstance(node, dict):
@@ -238,7 +240,7 @@ def _path(chain: _Chain) -> tuple[str, ...]:
 
 
 def _at(path: tuple[str, ...], levels: dict[tuple[str, ...], Members]) -> Raw:
-    """The value at a path in the arguments, empty where there is none; `levels` keeps the objects read on the way."""
+    """The value at a path in the arguments, empty where there is none; `levels` has the objects read so far."""
     for depth in range(1, len(path)):
         if path[:depth] not in levels:
             levels[path[:depth]] = members(levels[path[: depth - 1]].get(path[depth - 1], Raw()))

@@ -142,8 +142,8 @@ def test_a_name_spelled_with_escapes_does_not_win() -> None:
         ({"code": 1.5, "message": "no", "data": 1}, -32603, "no"),
         ({"code": "x", "message": "no", "data": 1}, -32603, "no"),
         ({"message": "no", "data": 1}, -32603, "no"),
-        ({"code": -5, "message": 3, "data": 1}, -5, "The server answered with an error that says nothing."),
-        ({"code": -32002, "data": 1}, -32602, "The server answered with an error that says nothing."),
+        ({"code": -5, "message": 3, "data": 1}, -5, "The server answered with an error that has no message."),
+        ({"code": -32002, "data": 1}, -32602, "The server answered with an error that has no message."),
         ({"code": -5, "message": "cut \ud83d", "data": 1}, -5, "cut \ufffd"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_mark_that_is_no_header_leaves_its_tool_out(property_schema: Any, reas
     ids=["same-case", "other-case", "other-depth"],
 )
 def test_two_marks_of_one_name_leave_their_tool_out(schema: Any) -> None:
-    assert_left_out(schema, "the same x-mcp-header as another one")
+    assert_left_out(schema, "the same x-mcp-header as another property")
 
 
 NOT_REACHED: list[tuple[str, Any]] = [
@@ -125,7 +125,7 @@ NOT_REACHED: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize("schema", [case[1] for case in NOT_REACHED], ids=[case[0] for case in NOT_REACHED])
 def test_a_mark_that_properties_alone_do_not_lead_to_leaves_its_tool_out(schema: dict[str, Any]) -> None:
-    assert_left_out(schema, "at a place that `properties` alone do not lead to")
+    assert_left_out(schema, "in a place that cannot be reached through `properties` alone")
 
 
 def test_an_escaped_mark_is_a_mark() -> None:
@@ -150,7 +150,7 @@ def test_a_mark_is_found_however_deep_it_is() -> None:
 
 def test_more_headers_than_a_server_takes_leave_a_tool_out() -> None:
     schema = obj(**{f"p{n}": {"type": "string", "x-mcp-header": f"h{n}" + "x" * 100} for n in range(300)})
-    assert_left_out(schema, "longer than 16384 characters in all")
+    assert_left_out(schema, "more than 16384 characters in all")
 
 
 # -- which are not

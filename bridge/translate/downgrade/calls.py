@@ -1,7 +1,7 @@
-"""The calls a legacy server is at work on, and what of its notifications about them a modern host hears.
+"""The calls that a legacy server has not answered yet, and its notifications about them for a modern host.
 
-A call outlives the host's request that began it: where the server asks something back, the host's request ends with the
-question, and another, the retry, waits for the rest (MCP 2026-07-28, Multi Round-Trip Requests).
+A call may outlast the host's request that began it: where the server asks for input, the host's request is answered
+with the question, and the host's retry waits for the result (MCP 2026-07-28, Multi Round-Trip Requests).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Re
 from bridge.protocol.writing import members
 from bridge.translate.request_meta import ModernRequest
 
-_UNHEARD = 32
+_MAX_MISSED = 32
 
 
 class ForwardedCall:
-    """One call. `server_id` is its id towards the server, 0 before it was sent.
+    """A request of the host, from its arrival to its answer. `server_id` is its id for the server, 0 before it is sent.
 
-    `waiting` is the host's request that waits for the answer; without one, `answer` keeps what came meanwhile. `level`
-    and `token` are the log level and progress token (as JSON) of the host's last request for it; `server_token` is the
-    token the server knows. `unheard` is the progress told while nobody waited. `is_task`: it was sent as one; `task_id`
-    (as JSON) once the server has made it one.
+    `pending` is the host's request that waits for the answer; where there is none, `answer` stores an answer that came
+    meanwhile, and `missed` the last progress. `level` and `token` are the log level and the progress token (as JSON) of
+    the host's last request for it; `server_token` is the token that the server knows. `is_task`: it was sent as a task;
+    `task_id` (as JSON) is empty until the server has named the task.
     """
 
     __slots__ = (
@@ -35,12 +35,12 @@ class ForwardedCall:
         "is_task",
         "level",
         "method",
+        "missed",
         "server_id",
         "server_token",
         "target",
         "task_id",
         "token",
-        "unheard",
         "waiting",
     )
 
@@ -54,13 +54,13 @@ class ForwardedCall:
         self.level = asked.level
         self.token = bytes(asked.token)
         self.server_token: RequestId | None = None
-        self.unheard: deque[Notification] = deque(maxlen=_UNHEARD)
+        self.missed: deque[Notification] = deque(maxlen=_MAX_MISSED)
         self.is_task = False
         self.task_id = b""
 
 
 class ForwardedCalls:
-    """The table of those that were sent and are not answered."""
+    """A table of the calls that were sent and have no answer."""
 
     def __init__(self) -> None:
         self._by_id: dict[RequestId, ForwardedCall] = {}
@@ -71,13 +71,13 @@ class ForwardedCalls:
         return reversed(self._by_id.values())
 
     def get(self, about: RequestId) -> ForwardedCall | None:
-        """The call with this id towards the server."""
+        """The call with this id for the server."""
         return self._by_id.get(about)
 
     def enter(self, call: ForwardedCall, server_id: int) -> bytes:
-        """Take a call that is sent now; return the progress token to send it with, as JSON, empty for none.
+        """Add a call that is sent now. Return the progress token to send with it, as JSON; empty for none.
 
-        It is the host's own, unless a call whose host waits no more still has that.
+        It is the host's own token, unless another call still has that, for which the host does not wait any more.
         """
         call.server_id = server_id
         self._by_id[server_id] = call
@@ -92,38 +92,38 @@ class ForwardedCalls:
         return token
 
     def move(self, call: ForwardedCall, server_id: int) -> None:
-        """The server goes on with a call under another id."""
+        """The server knows a call by another id from now on."""
         self._by_id.pop(call.server_id, None)
         call.server_id = server_id
         self._by_id[server_id] = call
 
     def remove(self, call: ForwardedCall) -> None:
-        """The server has answered it, or nobody wants the answer any more."""
+        """The server answered a call, or its answer is not wanted any more."""
         self._by_id.pop(call.server_id, None)
         if call.server_token is not None:
             self._by_token.pop(call.server_token, None)
 
     def progress(self, message: Notification) -> Octets | None:
-        """What the host is told now of a `notifications/progress`: None where no request of its own is meant."""
+        """`notifications/progress` as the host gets it now; None where none of its unanswered requests is meant."""
         said = members(message.params)
         key = _token_key(bytes(said.get("progressToken", Raw())))
         call = self._by_token.get(key) if key is not None else None
         if call is None:
             return None
         if call.waiting is None:
-            call.unheard.append(message)
+            call.missed.append(message)
             return None
         return _progress_line(message, said, call.token)
 
-    def caught_up(self, call: ForwardedCall) -> Iterator[Octets]:
-        """What the host is told of the progress that was made while it did not wait, now that it does again."""
-        while call.unheard:
-            message = call.unheard.popleft()
+    def missed_progress(self, call: ForwardedCall) -> Iterator[Octets]:
+        """The progress that came while the host did not wait, as the host gets it now that it waits again."""
+        while call.missed:
+            message = call.missed.popleft()
             if line := _progress_line(message, members(message.params), call.token):
                 yield line
 
     def wants_log(self, message: Notification, about: RequestId | None) -> bool:
-        """Whether a request of the host's that waits asked to hear this log message."""
+        """Whether an unanswered request of the host asked for this log message."""
         try:
             said = members(message.params)
             level = mcp.LOG_LEVELS.index(msgspec.json.decode(said.get("level", Raw()), type=str))
@@ -134,7 +134,7 @@ class ForwardedCalls:
 
 
 def _progress_line(message: Notification, said: dict[str, Raw], token: bytes) -> Octets | None:
-    """The notification for a host that waits under this token; None where it asked for no progress."""
+    """The notification with the host's token; None where the host asked for no progress."""
     if not token:
         return None
     if bytes(said["progressToken"]) == token:
@@ -144,7 +144,7 @@ def _progress_line(message: Notification, said: dict[str, Raw], token: bytes) ->
 
 
 def _token_key(token: bytes) -> RequestId | None:
-    """Tokens are compared as ids are: by value, not by spelling."""
+    """Tokens are compared as ids are, by value: `1` and `1.0` are the same."""
     try:
         return jsonrpc.request_id(token) if token else None
     except jsonrpc.NotAMessage:

@@ -1,20 +1,20 @@
-"""A modern host on a legacy server (MCP 2026-07-28, Versioning, and what 2025-11-25 has in its place).
+"""A modern host on a legacy server: the bridge opens a session for the host's requests (MCP 2026-07-28, Versioning).
 
-| the host | becomes | part |
+| the host sends | the bridge sends the server | file |
 |---|---|---|
 | its first request | `initialize`, `notifications/initialized` | `legacy_server` |
-| `server/discover` | answered from what `initialize` brought | `legacy_server` |
-| what each request says of itself | taken out of it; `logging/setLevel` | `request_meta`, `log_level` |
-| `subscriptions/listen` | `resources/subscribe`; served here | `subscriptions`, `resource_subscriptions` |
+| `server/discover` | nothing: the result of `initialize` answers it | `legacy_server` |
+| the protocol fields in `_meta` | `logging/setLevel`, where a request asks for a level | `request_meta`, `log_level` |
+| `subscriptions/listen` | `resources/subscribe`, where no subscription has it yet | `subscriptions`, `resource_subscriptions` |
 | a retry with answers | those answers, to the server's own requests | `input_required` |
-| a call of a tool that wants to be a task | `tools/call`, then `tasks/result` | `tool_tasks` |
+| a call of a tool that runs only as a task | `tools/call`, then `tasks/result` | `tool_tasks` |
 
-| the server | becomes | part |
+| the server sends | the bridge sends the host | file |
 |---|---|---|
-| a result, an error | one that is valid for the host | `results` |
-| a request of its own | `input_required` | `input_requests`, `input_required` |
-| progress, log messages | the same, for the request that waits for them | `calls` |
-| changes | the same, once for each listen that wants them | `subscriptions` |
+| a result or an error | one that is valid in the host's revision | `results` |
+| a request of its own | a result of type `input_required` | `input_requests`, `input_required` |
+| progress, log messages | the same, where an unanswered request asked for them | `calls` |
+| notifications of changes | the same, once for each subscription that includes them | `subscriptions` |
 """
 
 from __future__ import annotations
@@ -41,21 +41,27 @@ from bridge.translate.request_meta import ModernRequest
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 
 _DROPPED = frozenset({mcp.ELICITATION_COMPLETE, mcp.TASK_STATUS, mcp.ACKNOWLEDGED, mcp.INITIALIZED})
-"""Notifications that a modern host does not know, or takes from nobody but the bridge."""
-_IN_USE = TranslatorRefusal(INVALID_REQUEST, "id-in-use", "This id is in use by a request that has no answer yet.")
-_TOO_MANY = TranslatorRefusal(SERVER_ERROR, "too-many", "Too many requests are unanswered; send this one again later.")
+"""Notifications that a modern host does not know, or that only the bridge sends it."""
+_IN_USE = TranslatorRefusal(
+    INVALID_REQUEST, "id-in-use", "This id belongs to a request that has not been answered yet."
+)
+_TOO_MANY = TranslatorRefusal(
+    SERVER_ERROR, "too-many", "Too many requests are unanswered. Wait for some of them to be answered."
+)
 _DECLINED = TranslatorRefusal(
-    SERVER_ERROR, "declined", "The server requires a page to be opened first, and that was declined."
+    SERVER_ERROR, "declined", "The server requires the user to open a page first, and the user declined."
 )
 _SHUT_DOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the server had set the log level.")
 _TASK_LOST = TranslatorRefusal(
-    SERVER_ERROR, "outcome-unknown", "The tool runs, but the server cannot be asked how it ended."
+    SERVER_ERROR, "outcome-unknown", "The tool is running, but the bridge cannot ask the server for its result."
 )
-_TAKEN_BACK = b'{"code":-32000,"message":"The server was never asked this: call it again, without requestState."}'
+_TAKEN_BACK = (
+    b'{"code":-32000,"message":"The server has not received this request. Send it again without requestState."}'
+)
 _CANNOT_OPEN = TranslatorRefusal(
     mcp.MISSING_CAPABILITY,
     "not-declared",
-    "The server requires a page to be opened before it answers, and this host did not declare elicitation.url.",
+    "The server requires the user to open a page first, and this host did not declare elicitation.url.",
     {"requiredCapabilities": {"elicitation": {"url": {}}}},
 )
 
@@ -64,7 +70,7 @@ class Downgrade:
     """The translator for one legacy session.
 
     `server_name` stands for a server that does not name itself. `client` is the `_meta` of the host's first request:
-    its client and capabilities are the session's, so all other requests must have the same `session_key`.
+    the session has its client and capabilities, so all other requests must have the same `session_key`.
     """
 
     def __init__(self, port: TranslatorPort, server_name: str, client: Members) -> None:
@@ -90,30 +96,30 @@ class Downgrade:
         return id_ in self._waiting
 
     def asks(self, id_: RequestId | None) -> bool:
-        """Nothing: a modern host is asked within an answer."""
+        """False: a modern host is asked in results, not by requests."""
         return False
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of the host's would be lost with the session: no request, subscription or round."""
+        """Whether the session can be ended without loss to the host: it has no request, subscription or round."""
         return not self.is_waiting and self._listens.is_empty and self._rounds.is_empty
 
     def owns(self, state: Raw | bytes) -> bool:
-        """Whether this `requestState`, as JSON, was given out here and may still come back."""
+        """Whether this `requestState`, as JSON, belongs to an open round of this session."""
         try:
             return self._rounds.owns(msgspec.json.decode(state, type=str))
         except (msgspec.DecodeError, UnicodeDecodeError):
             return False
 
     def close(self) -> None:
-        """The run ends: what was not sent yet fails, and the subscriptions end well."""
+        """The run ends: fail what the server does not have, and end the subscriptions gracefully."""
         self._server.close()
         for request in self._log_level.take_waiting():
             self._waiting.refuse(request, _SHUT_DOWN)
         self._listens.close()
 
     def reroute(self, id_: RequestId) -> list[Request]:
-        """Forget what was sent upwards with this id, and return the host's requests that depended on it."""
+        """Forget the request to the server with this id, and return the host's requests that depended on it."""
         depended = self._server.reroute(id_)
         for request in depended:
             self._waiting.forget(request)
@@ -122,13 +128,14 @@ class Downgrade:
     # -- the host
 
     def from_host(self, message: Message) -> None:
-        """The host sent a message. Of notifications, a modern host has only one; of answers, none."""
-        if isinstance(message, Request):
-            self._host_request(message)
-        elif isinstance(message, Notification) and message.method == mcp.CANCELLED:
-            reason = members(message.params).get("reason")
-            told = reason if reason is not None and request_meta.is_string(reason) else Raw()
-            self._waiting.cancelled(messages.cancelled_request(message.params), told)
+        """The host sent a message. A modern host has one kind of notification, and sends no answers."""
+        match message:
+            case Request():
+                self._host_request(message)
+            case Notification(method=mcp.CANCELLED):
+                reason = members(message.params).get("reason")
+                told = reason if reason is not None and request_meta.is_string(reason) else Raw()
+                self._waiting.cancelled(messages.cancelled_request(message.params), told)
 
     def _host_request(self, request: Request) -> None:
         if request.id in self._waiting:
@@ -142,10 +149,10 @@ class Downgrade:
             self._port.refuse(request, asked)
         elif asked.state is None:
             self._server.when_open(asked.request, partial(self._serve, asked))
-        elif isinstance(ended := self._rounds.end(asked), TranslatorRefusal):
-            self._port.refuse(request, ended)
+        elif isinstance(round_ := self._rounds.resume(asked), TranslatorRefusal):
+            self._port.refuse(request, round_)
         else:
-            self._resume(ended, asked)
+            self._retry(round_, asked)
 
     def _serve(self, asked: ModernRequest) -> None:
         self._waiting.enter(asked.request, lambda _reason: None)
@@ -183,7 +190,7 @@ class Downgrade:
             return []
         call.is_over = True
         if call.task_id:
-            # Only the question for the result did not arrive: the tool is running, and must not be called twice.
+            # Only `tasks/result` did not arrive: the tool is running, and must not be called twice.
             self._waiting.refuse(request, _TASK_LOST)
             return []
         return [request]
@@ -203,7 +210,7 @@ class Downgrade:
             self._deliver(call)
 
     def _deliver(self, call: ForwardedCall) -> None:
-        """Give the host the call's answer, if it is there and the host waits."""
+        """Answer the host's request with the server's answer, if there are both."""
         request, response = call.waiting, call.answer
         if request is None or response is None:
             return
@@ -223,25 +230,25 @@ class Downgrade:
             return
         self._calls.remove(call)
         if call.is_task and not call.task_id:
-            return  # It can only be cancelled by the id it is about to get.
+            return  # The server must name the task before it can be cancelled.
         self._server.cancel(call.server_id, reason)
         if call.is_task:
             self._tasks.cancel(call)
 
-    def _resume(self, ended: InputRound, asked: ModernRequest) -> None:
-        """The host retries: it waits for the call from now on, with the answers it brings."""
-        call = ended.call
-        open_ = self._rounds.reply(ended, asked.responses)
+    def _retry(self, round_: InputRound, asked: ModernRequest) -> None:
+        """The host sends a call again, with answers: from now on this request is the one that waits."""
+        call = round_.call
+        open_ = self._rounds.reply(round_, asked.responses)
         self._waiting.enter(asked.request, partial(self._cancel, call))
         call.waiting, call.level, call.token = asked.request, asked.level, bytes(asked.token)
-        for line in self._calls.caught_up(call):
+        for line in self._calls.missed_progress(call):
             self._port.down(line)
         if asked.level is not None:
             self._log_level.reach(asked.level, None, lambda: None)
-        if ended.sends_anew:
+        if round_.is_new_call:
             if open_:
-                self._rounds.put(call, open_, sends_anew=True)
-            elif all(_is_accepted(asked.responses[one.key]) for one in ended.asked):
+                self._rounds.put(call, open_, is_new_call=True)
+            elif all(_is_accepted(asked.responses[one.key]) for one in round_.asked):
                 self._begin(asked)
             else:
                 self._waiting.refuse(asked.request, _DECLINED)
@@ -255,22 +262,28 @@ class Downgrade:
 
     def from_server(self, message: Message, about: RequestId | None) -> None:
         """The server sent a message."""
-        if isinstance(message, Response):
-            self._server.take(message)
-        elif isinstance(message, Request):
-            self._server_request(message, about)
-        elif message.method in CHANGES:
-            self._listens.changed(message)
-        elif message.method == mcp.PROGRESS:
-            if line := self._calls.progress(message):
-                self._port.down(line)
-        elif message.method == mcp.CANCELLED:
-            self._rounds.withdraw(messages.cancelled_request(message.params))
-        elif message.method == mcp.LOG_MESSAGE:
-            if self._calls.wants_log(message, about):
-                self._port.down(message.line)
-        elif message.method not in _DROPPED:
-            self._port.down(message.line)
+        match message:
+            case Response():
+                self._server.take(message)
+            case Request():
+                self._server_request(message, about)
+            case Notification():
+                self._notification(message, about)
+
+    def _notification(self, note: Notification, about: RequestId | None) -> None:
+        match note.method:
+            case mcp.PROGRESS:
+                if line := self._calls.progress(note):
+                    self._port.down(line)
+            case mcp.LOG_MESSAGE:
+                if self._calls.wants_log(note, about):
+                    self._port.down(note.line)
+            case mcp.CANCELLED:
+                self._rounds.withdraw(messages.cancelled_request(note.params))
+            case method if method in CHANGES:
+                self._listens.changed(note)
+            case method if method not in _DROPPED:
+                self._port.down(note.line)
 
     def _server_request(self, request: Request, about: RequestId | None) -> None:
         if request.method == mcp.PING:
@@ -278,7 +291,7 @@ class Downgrade:
             return
         call = self._call_asked_about(about)
         if call is None:
-            message = "The host can only be asked while it waits for a tool, a prompt or a resource."
+            message = "The host can be asked only while it waits for a tool, a prompt or a resource."
             self._server.refuse(request, METHOD_NOT_FOUND, message)
         else:
             self._rounds.ask(call, request)
@@ -286,7 +299,8 @@ class Downgrade:
     def _call_asked_about(self, about: RequestId | None) -> ForwardedCall | None:
         """The call that a server's request belongs to.
 
-        Where its stream does not tell, the newest is meant, those first about which nothing else is asked.
+        Where its stream does not show that, it is the newest call about which the host is not being asked; if there is
+        none, the newest call.
         """
         if about is not None:
             call = self._calls.get(about)

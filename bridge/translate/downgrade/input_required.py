@@ -1,8 +1,9 @@
-"""What a modern host is being asked, until its retry brings the answers (MCP 2026-07-28, Multi Round-Trip Requests).
+"""Calls for which a legacy server requires input from a modern host (MCP 2026-07-28, Multi Round-Trip Requests).
 
-A round is what one `input_required` result asks. The server's requests stay unanswered while it is open; what else the
-server asks about the same call meanwhile is asked in the next round. A round ends when the host retries, once, with its
-`requestState`; or when it is too old, or too many are open: then the server is told that nobody answered.
+A round is what one `input_required` result asks for. The server's requests have no answer while it is open; what else
+the server asks about the same call meanwhile belongs to the next round. A round ends when the host sends the call again
+with its `requestState`. It also ends when it is too old, or too many are open: then the server's requests are cancelled
+or fail.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ from bridge.translate.pending import PendingRequests
 from bridge.translate.request_meta import ModernRequest, is_object
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal, TranslatorTimer
 
-_AGE = 1800.0
-_MOST_ROUNDS = 1000
-_MOST_ASKED = 64
+_ROUND_SECONDS = 1800.0
+_MAX_ROUNDS = 1000
+_MAX_QUESTIONS = 64
 _CANCEL = b'{"action":"cancel"}'
-_UNKNOWN = "The requestState is unknown, used up or too old: call it again without one."
-_FOREIGN = "The requestState was given for another request: call it again without one."
+_UNKNOWN = "The requestState is unknown, already used or expired. Send the request again without it."
+_FOREIGN = "The requestState belongs to another request. Send the request again without it."
 
 
 class InputRound(msgspec.Struct, eq=False):
-    """One round. `later` is for the next one; `sends_anew`: the retry is a new call for the server."""
+    """One round. `later` belongs to the next one; `is_new_call`: the retry is a new call for the server."""
 
     state: str
     call: ForwardedCall
     asked: list[InputRequest]
-    sends_anew: bool
+    is_new_call: bool
     later: list[InputRequest] = []
     expiry: TranslatorTimer | None = None
 
 
 class InputRounds:
-    """Those that are open. `declared` are the host's capabilities."""
+    """The open rounds. `declared` are the host's capabilities."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class InputRounds:
 
     @property
     def is_empty(self) -> bool:
-        """Whether none is open."""
+        """Whether no round is open."""
         return not self._by_state
 
     def owns(self, state: str) -> bool:
@@ -74,11 +75,11 @@ class InputRounds:
     # -- the server asks
 
     def ask(self, call: ForwardedCall, request: Request) -> None:
-        """The server asks something about a call; what the host cannot be asked is answered with an error."""
+        """The server asks something about a call. What the host cannot be asked is answered with an error."""
         round_ = self._by_call.get(call)
         self.withdraw(request.id)
         try:
-            if round_ is not None and len(round_.asked) + len(round_.later) >= _MOST_ASKED:
+            if round_ is not None and len(round_.asked) + len(round_.later) >= _MAX_QUESTIONS:
                 raise NotAskable(SERVER_ERROR, "Too many requests about one call are unanswered.")
             asked = input_requests.from_request(request, self._key(), self._declared)
         except NotAskable as problem:
@@ -91,32 +92,32 @@ class InputRounds:
             self.put(call, [asked])
 
     def ask_for_urls(self, call: ForwardedCall, urls: list[Members]) -> None:
-        """The server refused a call until pages were opened: ask for that; the retry is sent to it anew."""
-        self.put(call, [input_requests.from_url(url, self._key()) for url in urls], sends_anew=True)
+        """The server refuses a call until URLs have been opened: ask for that. The retry will be a new call."""
+        self.put(call, [input_requests.from_url(url, self._key()) for url in urls], is_new_call=True)
 
     def withdraw(self, id_: RequestId | None) -> None:
-        """The server takes a request of its own back."""
+        """The server cancelled a request of its own."""
         asked = self._unanswered.pop(id_, None) if id_ is not None else None
         if asked is not None:
             asked.is_withdrawn = True
 
-    def put(self, call: ForwardedCall, asked: list[InputRequest], *, sends_anew: bool = False) -> None:
-        """Answer the host's request for this call, which must wait, by asking."""
+    def put(self, call: ForwardedCall, asked: list[InputRequest], *, is_new_call: bool = False) -> None:
+        """Begin a round: answer the host's request for this call with questions."""
         request, call.waiting = call.waiting, None
         if request is None:
             return
-        round_ = InputRound(self._port.fresh(), call, asked, sends_anew)
+        round_ = InputRound(self._port.fresh(), call, asked, is_new_call)
         self._by_state[round_.state] = self._by_call[call] = round_
         round_.expiry = self._port.timer("round", partial(self._expire, round_))
-        round_.expiry.start(_AGE)
+        round_.expiry.start(_ROUND_SECONDS)
         self._waiting.result(request, input_requests.input_required(asked, round_.state))
-        if len(self._by_state) > _MOST_ROUNDS:
+        if len(self._by_state) > _MAX_ROUNDS:
             self._expire(next(iter(self._by_state.values())))
 
-    # -- the host comes back
+    # -- the host answers
 
-    def end(self, retry: ModernRequest) -> InputRound | TranslatorRefusal:
-        """End the round that a retry names, or say why that cannot be."""
+    def resume(self, retry: ModernRequest) -> InputRound | TranslatorRefusal:
+        """End the round whose `requestState` a retry has; or say why that is impossible."""
         round_ = self._by_state.get(retry.state or "")
         if round_ is None:
             return TranslatorRefusal(INVALID_PARAMS, "unknown-state", _UNKNOWN)
@@ -126,9 +127,9 @@ class InputRounds:
         return round_
 
     def reply(self, round_: InputRound, responses: Members) -> list[InputRequest]:
-        """Tell the server what the host answered; return what is to be asked yet.
+        """Send the server the host's answers; return what the next round has to ask.
 
-        That is what the host left out, and what the server asked meanwhile.
+        That is what the host did not answer, and what the server asked meanwhile.
         """
         left_out: list[InputRequest] = []
         for asked in round_.asked:
@@ -142,13 +143,13 @@ class InputRounds:
                 self._server.answer(asked.request, response)
         return [asked for asked in left_out + round_.later if not asked.is_withdrawn]
 
-    def drop(self, moot: list[InputRequest]) -> None:
-        """Forget what was to be asked about a call that has its answer."""
-        for asked in moot:
+    def drop(self, unasked: list[InputRequest]) -> None:
+        """Forget questions about a call that has been answered."""
+        for asked in unasked:
             if asked.request is not None:
                 self._unanswered.pop(asked.request.id, None)
 
-    # -- nobody comes back
+    # -- the host does not answer
 
     def _expire(self, round_: InputRound) -> None:
         self._forget(round_)
@@ -161,7 +162,7 @@ class InputRounds:
             if asked.is_elicitation:
                 self._server.answer(request, _CANCEL)
             else:
-                self._server.refuse(request, SERVER_ERROR, "The host was asked, and did not come back with an answer.")
+                self._server.refuse(request, SERVER_ERROR, "The host was asked for input but did not answer.")
 
     def _forget(self, round_: InputRound) -> None:
         del self._by_state[round_.state], self._by_call[round_.call]

@@ -1,4 +1,4 @@
-"""A legacy server as its host sees it: opened with `initialize` once needed (MCP 2025-11-25, Lifecycle), then asked."""
+"""The session with a legacy server: opened with the first request (MCP 2025-11-25, Lifecycle), then used for all."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 
 OnAnswer = Callable[[Response], None]
 OnTakenBack = Callable[[], list[Request]]
-"""What becomes of a request that never reached the server; it returns the host's requests that depended on it."""
+"""Called when the server never accepted a request; returns the host's requests that depended on it."""
 
 _SHUT_DOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the server's session was open.")
 _KEPT_CAPABILITIES = ("tools", "prompts", "resources", "completions", "logging", "experimental", "extensions")
 
 
 class LegacyServer:
-    """The session with one server. `client` are the `capabilities` and `clientInfo` it is opened with."""
+    """One session. `client` are the `capabilities` and `clientInfo` that open it."""
 
     def __init__(self, port: TranslatorPort, waiting: PendingRequests, server_name: str, client: Members) -> None:
         self._port = port
@@ -45,13 +45,13 @@ class LegacyServer:
 
     @property
     def holds(self) -> bool:
-        """Whether requests wait for the session to be open."""
+        """Whether requests wait until the session is open."""
         return bool(self._held)
 
     # -- opening
 
     def when_open(self, request: Request, then: Callable[[], None]) -> None:
-        """Call `then` once the session is open; if it cannot be opened, the request, which must wait, fails instead."""
+        """Call `then` once the session is open; if it cannot be opened, fail the request."""
         if self._is_open:
             then()
             return
@@ -61,7 +61,7 @@ class LegacyServer:
             self._open()
 
     def close(self) -> None:
-        """What waits for the session will not see it open."""
+        """Fail the requests that wait until the session is open."""
         for request, _ in self._take_held():
             self._waiting.refuse(request, _SHUT_DOWN)
 
@@ -109,10 +109,10 @@ class LegacyServer:
         instructions = result.get("instructions")
         self._instructions = instructions if request_meta.is_string(instructions) else None
 
-    # -- what it said of itself
+    # -- what the server declared
 
     def offers(self, *path: str) -> bool:
-        """Whether it declared this capability: an object, or true."""
+        """Whether the server declared this capability, as an object or true: `offers("resources", "subscribe")`."""
         value, found = Raw(), self._capabilities
         for name in path:
             value = found.get(name, Raw())
@@ -120,7 +120,7 @@ class LegacyServer:
         return request_meta.is_object(value) or bytes(value) == b"true"
 
     def discover_result(self) -> bytes:
-        """What a modern server would say of itself (MCP 2026-07-28, Discovery)."""
+        """The result of `server/discover` (MCP 2026-07-28, Discovery)."""
         declared = self._capabilities
         kept = {name: declared[name] for name in _KEPT_CAPABILITIES if request_meta.is_object(declared.get(name))}
         request_meta.without_tasks_extension(kept)
@@ -139,12 +139,12 @@ class LegacyServer:
     # -- asking and answering
 
     def number(self) -> int:
-        """An id for `ask`, never given before."""
+        """An id for `ask` that was never given before."""
         self._last_number += 1
         return self._last_number
 
     def ask(self, number: int, method: str, params: Json, then: OnAnswer, taken_back: OnTakenBack = list) -> None:
-        """Send a request; `then` is called with its answer, whatever that is."""
+        """Send a request; `then` is called with its answer, also with an error."""
         self._asked[number] = then, taken_back
         self._port.up(writing.request(b"%d" % number, method, params))
 
@@ -155,22 +155,22 @@ class LegacyServer:
             asked[0](response)
 
     def reroute(self, id_: RequestId) -> list[Request]:
-        """A request never reached the server: forget it, and return the host's that depended on it."""
+        """The server never accepted a request: forget it, and return the host's that depended on it."""
         asked = self._asked.pop(id_, None)
         return asked[1]() if asked is not None else []
 
     def cancel(self, number: int, reason: Json) -> None:
-        """Take a request back: its answer is not waited for (MCP, Cancellation)."""
+        """Cancel a request; its answer is ignored (MCP 2025-11-25, Cancellation)."""
         if self._asked.pop(number, None) is None:
             return
         self._port.up(writing.cancellation(b"%d" % number, reason))
 
     def answer(self, request: Request, result: Json) -> None:
-        """Answer a request of the server's own."""
+        """Answer a request of the server."""
         self._port.up(writing.result(request.raw_id, result))
 
     def refuse(self, request: Request, code: int, message: str) -> None:
-        """Answer a request of the server's own with an error."""
+        """Answer a request of the server with an error."""
         error = {"code": code, "message": replaced(message)}
         self._port.up(writing.error(request.raw_id, msgspec.json.encode(error)))
 

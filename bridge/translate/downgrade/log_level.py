@@ -1,7 +1,7 @@
-"""The log level of a legacy session, kept at the most verbose that a request of the host's has asked for.
+"""The log level of a legacy session: the most verbose that a request of the host has asked for.
 
-A modern host says with each request what it wants to hear while that runs (MCP 2026-07-28, Logging); a legacy server
-is told once, for the session (MCP 2025-11-25, Logging). Levels are indices into `mcp.LOG_LEVELS`: low is verbose.
+A modern host names the level in each request (MCP 2026-07-28, Logging); a legacy server has one for the session
+(MCP 2025-11-25, Logging). Levels are indices into `mcp.LOG_LEVELS`: a low one is verbose.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from bridge.translate.downgrade.legacy_server import LegacyServer
 from bridge.translate.translator import TranslatorPort
 
 _SECONDS = 5.0
-"""How long a request waits for its level: it is worth more than what is said about it."""
+"""How long a request waits until its level is set. Then it is sent without, because it matters more than the log."""
 
 
 class LogLevel:
-    """Sets it. One `logging/setLevel` is under way at a time, so that the last one set is the last one asked for."""
+    """Sets the level. Only one `logging/setLevel` is unanswered at a time, so the last one sent is in effect."""
 
     def __init__(self, port: TranslatorPort, server: LegacyServer) -> None:
         self._server = server
@@ -31,9 +31,9 @@ class LogLevel:
         self._limit = port.timer("log level", self._too_late)
 
     def reach(self, level: int, request: Request | None, then: Callable[[], None]) -> None:
-        """Call `then` once the session is at least as verbose as this, or cannot be made so.
+        """Call `then` once the session's level is at least as verbose as this, or cannot be set.
 
-        `request` is what waits for that, None where nothing does.
+        `request` is the host's that waits for that, None where none does.
         """
         if self._level <= level or not self._server.offers("logging"):
             then()
@@ -43,16 +43,16 @@ class LogLevel:
             self._ask()
 
     def forget(self, request: Request) -> None:
-        """It waits no more, for the host took it back."""
+        """The host cancelled a request: it does not wait any more."""
         self._waiting = [waiter for waiter in self._waiting if waiter[1] is not request]
 
     def take_waiting(self) -> list[Request]:
-        """Let what waits wait no more, and return it."""
+        """Remove and return the requests that wait."""
         waiting, self._waiting = self._waiting, []
         return [request for _, request, _ in waiting if request is not None]
 
     def _too_late(self) -> None:
-        """The server takes its time over a level: what waits goes without."""
+        """The server does not answer in time: send what waits without its level."""
         waiting, self._waiting = self._waiting, []
         for _, _, then in waiting:
             then()
@@ -66,7 +66,7 @@ class LogLevel:
         self._server.ask(self._server.number(), mcp.SET_LEVEL, params, then, self._taken_back)
 
     def _answered(self, level: int, _response: Response) -> None:
-        """A server that refuses is not asked for this again; what it logs is its own affair."""
+        """A level that the server rejects is not set again."""
         self._stop_asking()
         self._level = min(level, self._level)
         waiting, self._waiting = self._waiting, []

@@ -1,13 +1,13 @@
-"""The resources that a legacy server was asked to watch, counted over all who want them (MCP 2025-11-25, Resources).
+"""One `resources/subscribe` for all subscriptions to the same resource (MCP 2025-11-25, Resources, Subscriptions).
 
-| state | when somebody begins to want it | when the last wants it no more |
+| state | the first subscription begins | the last subscription ends |
 |---|---|---|
-| (not in the table) | `resources/subscribe` | |
-| joining: that is not answered | waits with the others | nothing, until it is answered |
-| joined | told at once | `resources/unsubscribe` |
-| leaving: that is not answered | subscribed again afterwards | |
+| not in the table | send `resources/subscribe` | |
+| `subscribing`: without an answer | wait with the others | do nothing until the answer |
+| `resource_subscriptions` | report success at once | send `resources/unsubscribe` |
+| `unsubscribing`: without an answer | subscribe again after the answer | |
 
-So the server never has a `subscribe` and an `unsubscribe` of one resource before it that could overtake each other.
+So the server never has both requests for one resource at the same time, in which one could overtake the other.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.translate.downgrade.legacy_server import LegacyServer
 
 OnSettled = Callable[[str, bool], None]
-"""Called with the resource's URI, and whether the server watches it."""
+"""Called with the resource's URI, and whether the server accepted the subscription."""
 
-_MOST_AT_ONCE = 16
+_MAX_AT_ONCE = 16
 
 
 class _Resource:
-    __slots__ = ("state", "untold", "wanted_by")
+    __slots__ = ("state", "unsettled", "wanted_by")
 
     def __init__(self) -> None:
-        self.state: Literal["joining", "joined", "leaving"] = "joining"
+        self.state: Literal["subscribing", "subscribed", "unsubscribing"] = "subscribing"
         self.wanted_by: set[RequestId] = set()
-        self.untold: dict[RequestId, OnSettled] = {}
+        self.unsettled: dict[RequestId, OnSettled] = {}
 
 
 class ResourceSubscriptions:
-    """The table of them. At most 16 requests are under way at once.
+    """A table by URI. At most 16 requests are without an answer at once.
 
-    `taken_back` is told, where a request never reached the server, who waited for any; nobody is called any more then.
+    `taken_back(pending)` is called when the server never accepted a request, with all who wait; `then` is not called.
     """
 
     def __init__(self, server: LegacyServer, taken_back: Callable[[set[RequestId]], list[Request]]) -> None:
@@ -53,84 +53,86 @@ class ResourceSubscriptions:
         self._is_asking = False
 
     def want(self, uri: str, who: RequestId, then: OnSettled) -> None:
-        """`who` wants to hear of this resource; `then` is called once the server has answered."""
+        """Subscribe `who` to this resource; `then` is called once the server has answered."""
         resource = self._resources.get(uri)
         if resource is None:
             resource = self._resources[uri] = _Resource()
             self._to_ask.append(uri)
         resource.wanted_by.add(who)
-        if resource.state == "joined":
+        if resource.state == "subscribed":
             then(uri, True)
         else:
-            resource.untold[who] = then
+            resource.unsettled[who] = then
             self._ask()
 
     def unwant(self, uri: str, who: RequestId) -> None:
-        """`who` does not want it any more, and is told nothing more of it."""
+        """End the subscription of `who`; its `then` is not called any more."""
         resource = self._resources.get(uri)
         if resource is None:
             return
         resource.wanted_by.discard(who)
-        resource.untold.pop(who, None)
-        if resource.state == "joined" and not resource.wanted_by:
-            self._leave(uri, resource)
+        resource.unsettled.pop(who, None)
+        if resource.state == "subscribed" and not resource.wanted_by:
+            self._unsubscribe(uri, resource)
 
-    def _leave(self, uri: str, resource: _Resource) -> None:
-        resource.state = "leaving"
+    def _unsubscribe(self, uri: str, resource: _Resource) -> None:
+        resource.state = "unsubscribing"
         self._to_ask.append(uri)
         self._ask()
 
     def _ask(self) -> None:
-        """Send what is due. An answer may come before `ask` returns, so this does not enter itself."""
+        """Send the next requests. An answer may come before `ask` returns, so this does not call itself."""
         if self._is_asking:
             return
         self._is_asking = True
-        while self._to_ask and self._asked < _MOST_AT_ONCE:
+        while self._to_ask and self._asked < _MAX_AT_ONCE:
             uri = self._to_ask.popleft()
             resource = self._resources[uri]
-            if resource.state == "joining" and not resource.wanted_by:
+            if resource.state == "subscribing" and not resource.wanted_by:
                 del self._resources[uri]
             else:
                 self._asked += 1
-                joins = resource.state == "joining"
-                method, then = (mcp.SUBSCRIBE, self._on_joined) if joins else (mcp.UNSUBSCRIBE, self._on_left)
+                subscribes = resource.state == "subscribing"
+                method, then = (
+                    (mcp.SUBSCRIBE, self._on_subscribed) if subscribes else (mcp.UNSUBSCRIBE, self._on_unsubscribed)
+                )
                 params = msgspec.json.encode({"uri": uri})
                 self._server.ask(self._server.number(), method, params, partial(then, uri, resource), self._taken_back)
         self._is_asking = False
 
-    def _on_joined(self, uri: str, resource: _Resource, response: Response) -> None:
+    def _on_subscribed(self, uri: str, resource: _Resource, response: Response) -> None:
         self._asked -= 1
         if response.is_error:
             self._resources.pop(uri, None)
-            self._tell(uri, resource, watched=False)
+            self._tell(uri, resource, subscribed=False)
         elif resource.wanted_by:
-            self._joined(uri, resource)
+            self._set_subscribed(uri, resource)
         else:
-            self._leave(uri, resource)
+            self._unsubscribe(uri, resource)
         self._ask()
 
-    def _on_left(self, uri: str, resource: _Resource, _response: Response) -> None:
+    def _on_unsubscribed(self, uri: str, resource: _Resource, _response: Response) -> None:
         self._asked -= 1
         if resource.wanted_by:
-            resource.state = "joining"
+            resource.state = "subscribing"
             self._to_ask.append(uri)
         else:
             self._resources.pop(uri, None)
         self._ask()
 
-    def _joined(self, uri: str, resource: _Resource) -> None:
-        resource.state = "joined"
-        self._tell(uri, resource, watched=True)
+    def _set_subscribed(self, uri: str, resource: _Resource) -> None:
+        resource.state = "subscribed"
+        self._tell(uri, resource, subscribed=True)
 
-    def _tell(self, uri: str, resource: _Resource, *, watched: bool) -> None:
-        untold, resource.untold = resource.untold, {}
-        for then in untold.values():
-            then(uri, watched)
+    def _tell(self, uri: str, resource: _Resource, *, subscribed: bool) -> None:
+        unsettled, resource.unsettled = resource.unsettled, {}
+        for then in unsettled.values():
+            then(uri, subscribed)
 
     def _taken_back(self) -> list[Request]:
-        waited = {who for resource in self._resources.values() for who in resource.untold}
+        waiting = {who for resource in self._resources.values() for who in resource.unsettled}
         for resource in self._resources.values():
-            resource.untold.clear()
+            resource.unsettled.clear()
             resource.wanted_by.clear()
         self._to_ask.clear()
-        return self._on_taken_back(waited)
+        return self._on_taken_back(waiting)

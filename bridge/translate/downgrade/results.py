@@ -1,20 +1,20 @@
 """A legacy server's answers, made valid for a modern host.
 
-| what is missing or no longer said | what becomes of it |
+| the server's answer | the host gets |
 |---|---|
-| `resultType` | "complete"; a member of that name is the server's own and means nothing |
-| `ttlMs`, `cacheScope` (MCP 2026-07-28, Caching) | 0 and "private", unless the server gave valid ones |
-| `_meta` with the server's name | added, where the result is small or has no `_meta` |
-| `execution` of tools | left out |
-| `content` of a tool's result | an empty list |
+| no `resultType` | "complete"; a member of that name has no meaning in the server's revision and is replaced |
+| no valid `ttlMs`, `cacheScope` (MCP 2026-07-28, Caching) | 0 and "private" |
+| no `serverInfo` in `_meta` | it, where the result is small or has no `_meta` |
+| `execution` of a tool | no `execution` |
+| a tool's result without `content` | an empty list |
 | error -32002, resource not found | -32602 (MCP 2026-07-28, Error Codes) |
-| error -32042, pages to be opened first | a question, where it can be one (`wanted_urls`), else -32603 |
-| an error without an integer code, or without a message | gets one |
+| error -32042, URLs must be opened first | a question, where that is possible (`wanted_urls`), else -32603 |
+| an error without an integer code, or without a message | one with both |
 
-A result is read only where it holds one of these names, or may lack what it must have; otherwise what is missing is
-put before its last brace.
-There it also counts for a reader that meets a name twice, however the other one is spelled. Two things that look odd
-are for speed, at 10 MB: names are searched from the end (4 times as fast), and the line is joined, not formatted (20).
+A result is decoded only where it has one of these names, or may lack one that it must have; otherwise the missing
+members are inserted before its last brace. There they also win in a reader that meets a name twice, however the other
+one is escaped. Two things are for speed at 10 MB: names are searched from the end (4 times as fast), and the line is
+joined, not formatted (20 times).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from bridge.translate import request_meta
 _SMALL = 16 * 1024
 _EMPTY_OBJECT = re.compile(rb"\{[ \t\r\n]*\}")
 _MAX_URLS = 64
-_MOST_DIGITS = 15
-_NO_MESSAGE = "The server answered with an error that says nothing."
+_MAX_DIGITS = 15
+_NO_MESSAGE = "The server answered with an error that has no message."
 _CODES = {mcp.RESOURCE_NOT_FOUND: INVALID_PARAMS, mcp.URL_ELICITATION_REQUIRED: INTERNAL_ERROR}
-"""Codes that must not be used any more, and what they have become."""
+"""Codes that a modern server must not use, and what takes their place."""
 
 _CONTENT = b'{"content":'
 _COMPLETE = Raw(b'"complete"')
-_STALE = Raw(b"0")
+_NO_TTL = Raw(b"0")
 _PRIVATE = Raw(b'"private"')
 
 
@@ -65,7 +65,7 @@ def answer_line(raw_id: bytes, method: str, response: Response, server_info: Raw
     value = response.result
     if not request_meta.is_object(value):
         return error_line(
-            raw_id, Raw(b'{"code":-32603,"message":"The server answered with a result that is no object."}')
+            raw_id, Raw(b'{"code":-32603,"message":"The server answered with a result that is not an object."}')
         )
     if _must_be_read(method, response.line, value) and (said := members(value)):
         return _line(raw_id, msgspec.json.encode(_completed(method, said, server_info)))
@@ -80,7 +80,7 @@ def answer_line(raw_id: bytes, method: str, response: Response, server_info: Raw
 
 
 def error_line(raw_id: bytes, value: Raw) -> bytes:
-    """The line of a bad answer, with what the revision changed of the codes."""
+    """The line of an error answer, with the codes of the modern revision."""
     try:
         read = msgspec.json.decode(value, type=_LegacyError)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -92,9 +92,9 @@ def error_line(raw_id: bytes, value: Raw) -> bytes:
 
 
 def wanted_urls(value: Raw) -> list[Members]:
-    """The pages that an error says must be opened first (MCP 2025-11-25, Elicitation, URL Elicitation Required Error).
+    """The URLs that an error says must be opened first (MCP 2025-11-25, Elicitation, URL Elicitation Required Error).
 
-    None are named by any other error.
+    Empty for any other error.
     """
     try:
         read = msgspec.json.decode(value, type=_UrlsError)
@@ -131,14 +131,14 @@ def _line(raw_id: bytes, *result: bytes | memoryview) -> bytes:
 def _added(method: str, server_info: Raw) -> Members:
     added = {"resultType": _COMPLETE, "_meta": _named(server_info)}
     if method in mcp.CACHED_METHODS:
-        added |= {"ttlMs": _STALE, "cacheScope": _PRIVATE}
+        added |= {"ttlMs": _NO_TTL, "cacheScope": _PRIVATE}
     if method == mcp.TOOLS_CALL:
         added["content"] = Raw(b"[]")
     return added
 
 
 def _completed(method: str, said: Members, server_info: Raw) -> Members:
-    """The result whose members were read; what is there stays in its place."""
+    """The result with the missing members; the others stay in their places."""
     added = _added(method, server_info)
     for name, is_valid in _VALID.items():
         if name in added and is_valid(said.get(name)):
@@ -157,7 +157,7 @@ def _completed(method: str, said: Members, server_info: Raw) -> Members:
 
 
 def _without_execution(tools: Raw) -> Raw:
-    """The tools without what only says whether they can be run as tasks (MCP 2025-11-25, Tasks)."""
+    """The tools without `execution`, which only says whether they can run as tasks (MCP 2025-11-25, Tasks)."""
     try:
         listed = msgspec.json.decode(tools, type=list[Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -176,7 +176,7 @@ def _named(server_info: Raw) -> Raw:
 
 
 def _made_valid(said: Members) -> dict[str, object]:
-    """An error object that a host can read, from whatever the server sent in its place."""
+    """A valid error object, from what the server sent in its place."""
     try:
         code = msgspec.json.decode(said.get("code", Raw(b"null")), type=int)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -190,7 +190,7 @@ def _made_valid(said: Members) -> dict[str, object]:
 
 
 def _is_duration(value: Raw | None) -> bool:
-    return value is not None and len(value) <= _MOST_DIGITS and bytes(value).isdigit()
+    return value is not None and len(value) <= _MAX_DIGITS and bytes(value).isdigit()
 
 
 def _is_scope(value: Raw | None) -> bool:

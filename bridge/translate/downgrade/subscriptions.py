@@ -1,7 +1,7 @@
-"""`subscriptions/listen` served to a modern host from what a legacy server says to all (MCP 2026-07-28, Subscriptions).
+"""The subscriptions of a modern host, from one session with a legacy server (MCP 2026-07-28, Subscriptions).
 
-A legacy server tells of changed lists unasked, and of a changed resource to whoever sent `resources/subscribe` for it.
-A listen is acknowledged once the server has answered for each of its resources; what changes before, is told then.
+A legacy server announces changed lists without being asked, and a changed resource after `resources/subscribe`. So
+`subscriptions/listen` is acknowledged when the server has answered for each resource; notifications before that wait.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from bridge.translate.pending import PendingRequests
 from bridge.translate.request_meta import ModernRequest
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 
-_MOST_LISTENS = 1000
-_MOST_RESOURCES = 10_000
-_MOST_PARENTS = 64
+_MAX_LISTENS = 1000
+_MAX_RESOURCES = 10_000
+_MAX_PARENTS = 64
 
 CHANGES = frozenset((*mcp.LIST_CHANGES, mcp.RESOURCES_UPDATED))
 """The notifications that a subscription can bring."""
 
 
 class ListenFilter(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a listen asks for, and what it is granted (MCP 2026-07-28, Notification Filter)."""
+    """What `subscriptions/listen` asks for (MCP 2026-07-28, Subscriptions, Notification Filter)."""
 
     tools_list_changed: bool = False
     prompts_list_changed: bool = False
@@ -40,7 +40,10 @@ class ListenFilter(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
 
 
 class OpenListen:
-    """One listen. `early` is what came before it was acknowledged, by method and resource."""
+    """One subscription. `kinds` are the lists that it includes, by their member of the filter.
+
+    `early` are the notifications that came before it was acknowledged, by method and resource.
+    """
 
     __slots__ = ("early", "is_acknowledged", "kinds", "request", "resources", "unanswered")
 
@@ -53,14 +56,14 @@ class OpenListen:
         self.early: dict[tuple[str, str], Notification] = {}
 
     def wants(self, method: str, uri: str) -> str | None:
-        """The resource, or "" for a list, for which it wants this notification; None where it does not."""
+        """The resource, or "" for a list, for which it includes this notification; None where it does not."""
         if method != mcp.RESOURCES_UPDATED:
             return "" if mcp.LIST_CHANGES[method][1] in self.kinds else None
         return next((wanted for wanted in _resources_meant(uri) if wanted in self.resources), None)
 
 
 class ListenSubscriptions:
-    """Those that are open."""
+    """The open subscriptions."""
 
     def __init__(self, port: TranslatorPort, waiting: PendingRequests, server: LegacyServer) -> None:
         self._port = port
@@ -72,23 +75,23 @@ class ListenSubscriptions:
 
     @property
     def is_empty(self) -> bool:
-        """Whether none is open."""
+        """Whether no subscription is open."""
         return not self._open
 
     def open(self, asked: ModernRequest) -> None:
-        """The host wants to listen."""
+        """The host sent `subscriptions/listen`."""
         request = asked.request
         try:
             wanted = msgspec.json.decode(asked.params.get("notifications", Raw()), type=ListenFilter)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            message = f"{mcp.LISTEN} needs notifications, an object that says by kind what is wanted."
+            message = f"{mcp.LISTEN} needs notifications, an object that lists the wanted kinds of notification."
             self._waiting.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-request", message))
             return
-        listen = OpenListen(request, self._granted(wanted), self._watchable(wanted))
+        listen = OpenListen(request, self._granted(wanted), self._subscribable(wanted))
         self._resources += len(listen.resources)
-        if len(self._open) >= _MOST_LISTENS or self._resources > _MOST_RESOURCES:
+        if len(self._open) >= _MAX_LISTENS or self._resources > _MAX_RESOURCES:
             self._resources -= len(listen.resources)
-            message = f"At most {_MOST_LISTENS} subscriptions can be open, to {_MOST_RESOURCES} resources in all."
+            message = f"At most {_MAX_LISTENS} subscriptions can be open, to {_MAX_RESOURCES} resources in all."
             self._waiting.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", message))
             return
         self._open[request.id] = listen
@@ -99,7 +102,7 @@ class ListenSubscriptions:
             self._subscribed.want(uri, request.id, partial(self._settled, listen))
 
     def changed(self, message: Notification) -> None:
-        """The server tells of a change (`CHANGES`): pass it to each listen that asked for it."""
+        """The server announced a change (`CHANGES`): send it for each subscription that includes it."""
         uri = messages.resource_uri(message.params)
         for listen in self._open.values():
             wanted = listen.wants(message.method, uri)
@@ -111,13 +114,13 @@ class ListenSubscriptions:
                 listen.early[message.method, wanted] = message
 
     def close(self) -> None:
-        """The run ends: each listen ends well (MCP 2026-07-28, Subscriptions, Graceful Closure)."""
+        """The run ends: end each subscription gracefully (MCP 2026-07-28, Subscriptions, Graceful Closure)."""
         for listen in list(self._open.values()):
             self._waiting.line(listen.request, writing.listen_ended(listen.request.raw_id).line)
         self._open.clear()
 
     def _granted(self, wanted: ListenFilter) -> frozenset[str]:
-        """The lists, by their member of the filter, whose changes were asked for and are told by this server."""
+        """The lists, by their member of the filter, that were asked for and whose changes this server announces."""
         asked = msgspec.to_builtins(wanted)
         return frozenset(
             member
@@ -125,14 +128,14 @@ class ListenSubscriptions:
             if asked.get(member) and self._server.offers(capability, "listChanged")
         )
 
-    def _watchable(self, wanted: ListenFilter) -> dict[str, None]:
-        can_watch = self._server.offers("resources", "subscribe")
-        return dict.fromkeys(wanted.resource_subscriptions) if can_watch else {}
+    def _subscribable(self, wanted: ListenFilter) -> dict[str, None]:
+        can_subscribe = self._server.offers("resources", "subscribe")
+        return dict.fromkeys(wanted.resource_subscriptions) if can_subscribe else {}
 
-    def _settled(self, listen: OpenListen, uri: str, watched: bool) -> None:
+    def _settled(self, listen: OpenListen, uri: str, subscribed: bool) -> None:
         if self._open.get(listen.request.id) is not listen:
             return  # It has ended.
-        if not watched:
+        if not subscribed:
             del listen.resources[uri]
             self._resources -= 1
         listen.unanswered -= 1
@@ -140,7 +143,7 @@ class ListenSubscriptions:
             self._acknowledge(listen)
 
     def _acknowledge(self, listen: OpenListen) -> None:
-        """Say what is granted: the first message of a subscription (MCP 2026-07-28, Acknowledgment)."""
+        """Send what is granted, the first message of a subscription (MCP 2026-07-28, Subscriptions, Acknowledgment)."""
         listen.is_acknowledged = True
         granted: dict[str, object] = dict.fromkeys(sorted(listen.kinds), True)
         if listen.resources:
@@ -159,16 +162,16 @@ class ListenSubscriptions:
             self._subscribed.unwant(uri, listen.request.id)
         self._port.down(writing.listen_ended(listen.request.raw_id).line)
 
-    def _taken_back(self, waited: set[RequestId]) -> list[Request]:
-        """The server never was asked: these listens are somebody else's, and nothing that it watched is watched."""
+    def _taken_back(self, waiting: set[RequestId]) -> list[Request]:
+        """The server never accepted a request: forget these subscriptions, and all that were made for them."""
         self._subscribed = ResourceSubscriptions(self._server, self._taken_back)
-        listens = [self._open.pop(who) for who in waited if who in self._open]
+        listens = [self._open.pop(who) for who in waiting if who in self._open]
         self._resources -= sum(len(listen.resources) for listen in listens)
         return [listen.request for listen in listens]
 
 
 def _tagged(listen: OpenListen, method: str, params: Raw) -> bytes:
-    """A notification that says which listen it belongs to."""
+    """A notification with the id of the subscription that it belongs to."""
     said = members(params)
     meta = {**members(said.get("_meta", Raw())), mcp.META_SUBSCRIPTION: Raw(listen.request.raw_id)}
     tagged = {**said, "_meta": Raw(msgspec.json.encode(meta))}
@@ -176,9 +179,9 @@ def _tagged(listen: OpenListen, method: str, params: Raw) -> bytes:
 
 
 def _resources_meant(uri: str) -> Iterator[str]:
-    """The resource itself, and those above it: a server may tell of a part (MCP 2025-11-25, ResourceUpdated)."""
+    """The resource and its parents: a server may announce a sub-resource (MCP 2025-11-25, ResourceUpdated)."""
     yield uri
-    for _ in range(_MOST_PARENTS):
+    for _ in range(_MAX_PARENTS):
         uri, slash, _part = uri.rpartition("/")
         if not slash:
             return

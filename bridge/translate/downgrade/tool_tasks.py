@@ -1,7 +1,7 @@
-"""Tools that only run as tasks (MCP 2025-11-25, Tasks): for a modern host they are tools like any other.
+"""A legacy server's tools that run only as tasks (MCP 2025-11-25, Tasks): a modern host calls them as any other tool.
 
-Such a tool is called with `task`; the server answers at once with the task's id, and `tasks/result`, which waits until
-the task has ended, brings what the host is told.
+The bridge calls such a tool with `task`. The server answers at once with the task's id; `tasks/result`, whose answer
+comes when the task has ended, has the tool's result.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class _TaskCreated(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolTasks:
-    """Which tools these are, as far as the server's lists have told."""
+    """Which tools these are, by the server's lists so far."""
 
     def __init__(self, server: LegacyServer) -> None:
         self._server = server
         self._names: set[str] = set()
 
     def learn(self, response: Response) -> None:
-        """Read a `tools/list` result; its pages add up."""
+        """Read a `tools/list` result. Each page adds to what the others said."""
         if response.is_error or (not self._names and b'"execution"' not in response.line):
             return
         try:
@@ -61,7 +61,7 @@ class ToolTasks:
                 self._names.add(tool.name)
 
     def extra_params(self, call: ForwardedCall) -> Members:
-        """What to send with a call: `task` for one of these tools, if the server takes it."""
+        """Members to add to the params of a call: `task` for one of these tools, if the server supports it."""
         call.is_task = (
             call.method == mcp.TOOLS_CALL
             and call.target in self._names
@@ -70,7 +70,7 @@ class ToolTasks:
         return {"task": Raw(b"{}")} if call.is_task else {}
 
     def was_created(self, call: ForwardedCall, response: Response) -> bool:
-        """Whether this answer means that the call became a task, whose result is to be asked for."""
+        """Whether the server made the call a task, so that its result has to be requested."""
         if not call.is_task or call.task_id or response.is_error:
             return False
         try:
@@ -81,7 +81,7 @@ class ToolTasks:
         return True
 
     def cancel(self, call: ForwardedCall) -> None:
-        """Tell the server that nobody wants the task's result; how it answers changes nothing."""
+        """Cancel a call's task; the server's answer does not matter."""
         self._server.ask(self._server.number(), mcp.TASKS_CANCEL, named(call), lambda _answer: None)
 
 

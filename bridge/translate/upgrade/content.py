@@ -1,12 +1,12 @@
-"""Content that an older host's revision does not have, as content that it has.
+"""Content that the revision of a legacy host does not have, as content that it has.
 
 | content | since | for a host of an older revision |
 |---|---|---|
 | `audio` | 2025-03-26 | an embedded resource with the same data |
-| `resource_link` | 2025-06-18 | text: its name and URI, and what it is |
-| several in one message to be sampled | 2025-11-25 | as many messages, one after the other |
+| `resource_link` | 2025-06-18 | text with its name, URI and description |
+| a list in one message to be sampled | 2025-11-25 | one message for each |
 
-Content stands in the results of `tools/call` (`content`) and `prompts/get` (`messages`), and in the params of
+Content is in the results of `tools/call` (`content`) and `prompts/get` (`messages`), and in the params of
 `sampling/createMessage` (`messages`).
 """
 
@@ -41,17 +41,17 @@ def sampling_params(params: Raw, can: Features) -> Raw:
     messages = _values(said.get("messages", Raw()))
     if all(_blocks(message) is None for message in messages):
         return params
-    said["messages"] = _written([one for message in messages for one in _apart(message)])
+    said["messages"] = _written([one for message in messages for one in _single_messages(message)])
     return _written(said)
 
 
-def _apart(message: Raw) -> list[Raw]:
+def _single_messages(message: Raw) -> list[Raw]:
     blocks = _blocks(message)
     return [message] if blocks is None else [_written({**members(message), "content": block}) for block in blocks]
 
 
 def _blocks(message: Raw) -> list[Raw] | None:
-    """What a message holds, if that is an array."""
+    """The content of a message, if that is a list."""
     content = bytes(members(message).get("content", Raw()))
     return _values(Raw(content)) if content[:1] == b"[" else None
 
@@ -72,7 +72,7 @@ def _block(block: Raw, can: Features) -> Raw:
     said = members(block)
     kind = string(said.get("type", Raw()))
     if kind == "resource_link" and not can.has_resource_links:
-        changed: dict[str, object] = {"type": "text", "text": _in_words(said)}
+        changed: dict[str, object] = {"type": "text", "text": _as_text(said)}
     elif kind == "audio" and not can.has_audio:
         resource = {"uri": _AUDIO_URI, "mimeType": said.get("mimeType"), "blob": said.get("data", Raw(b'""'))}
         changed = {"type": "resource", "resource": {name: value for name, value in resource.items() if value}}
@@ -83,7 +83,7 @@ def _block(block: Raw, can: Features) -> Raw:
     return _written(changed)
 
 
-def _in_words(link: Members) -> str:
+def _as_text(link: Members) -> str:
     name, uri, about = (string(link.get(key, Raw())) or "" for key in ("name", "uri", "description"))
     name = string(link.get("title", Raw())) or name
     return "\n".join(line for line in (f"{name}: {uri}" if name else uri, about) if line)

@@ -1,18 +1,18 @@
 """A modern server's answers, made valid for a legacy host.
 
-| what came | what becomes of it |
+| the server's answer has | the host gets |
 |---|---|
-| `resultType`, `ttlMs`, `cacheScope` | left out |
-| a tool's `outputSchema` whose `type` is not "object" | left out (MCP 2026-07-28, Changelog, 10) |
+| `resultType`, `ttlMs`, `cacheScope` | none of them |
+| a tool's `outputSchema` whose `type` is not "object" | no `outputSchema` (MCP 2026-07-28, Changelog, 10) |
 | `true` and `false` as schemas in `properties` | `{}` and `{"not":{}}` |
-| `structuredContent` that is no object | left out; `content` says the same, or gets it as text |
-| content that an older revision does not have | see `content` |
-| a tool's result without `content` | `content` says what `structuredContent` holds |
-| a tool that says nothing of running as a task | says that it may, if tasks are offered (MCP 2025-11-25, Tasks) |
+| `structuredContent` that is not an object | no `structuredContent`; it is in `content` as text, unless that says it |
+| content that the host's revision does not have | see `content` |
+| a tool's result without `content` | `structuredContent` as text in `content` |
+| a tool without `taskSupport` | "optional", if the host is offered tasks (MCP 2025-11-25, Tasks) |
 | -32602 of `resources/read` whose data names the URI | -32002 (Changelog, Minor changes, 6) |
 
-Everything else is as valid there as here. Only what stands in this table is looked into, so a large result costs one
-look at it and one copy.
+Everything else is valid in both eras. Only what is in this table is decoded, so a large result is read once and copied
+once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from bridge.translate.upgrade import content as older_content
 COMPLETE = "complete"
 INPUT_REQUIRED = "input_required"
 TASK = "task"
-"""SEP-2663's, to `tools/call`."""
+"""Of SEP-2663, for `tools/call`."""
 
 _MODERN_MEMBERS = ("resultType", "ttlMs", "cacheScope")
 _BOOLEAN_SCHEMAS = {b"true": Raw(b"{}"), b"false": Raw(b'{"not":{}}')}
@@ -53,9 +53,9 @@ class _NotFound(msgspec.Struct, frozen=True):
 
 
 def result_type(result: Raw, said: Members) -> str | None:
-    """What kind of result it is; a server of an older revision does not say (MCP 2026-07-28, ResultType).
+    """The `resultType`; a result without it is complete (MCP 2026-07-28, ResultType).
 
-    None where it is no object, or its `resultType` no string.
+    None where the result is not an object, or `resultType` is not a string.
     """
     if not request_meta.is_object(result):
         return None
@@ -78,18 +78,18 @@ def complete(request: Request, said: Members, can: Features, *, offers_tasks: bo
 
 
 def tool_result(said: Members, can: Features, meta: Members | None = None) -> bytes:
-    """The result of a tool, from the members of a complete one; with these members more in its `_meta`."""
+    """The result of a tool, from the members of a complete result; `meta` is added to its `_meta`."""
     older_content.lower(mcp.TOOLS_CALL, said, can)
     for name in _MODERN_MEMBERS:
         said.pop(name, None)
-    _state_content(said)
+    _complete_content(said)
     if meta:
         said["_meta"] = Raw(msgspec.json.encode({**members(said.get("_meta", Raw())), **meta}))
     return msgspec.json.encode(said)
 
 
 def error(request: Request, value: Raw) -> Response:
-    """A bad answer."""
+    """The answer to a request, from the server's error."""
     if request.method == mcp.RESOURCES_READ:
         try:
             is_missing = msgspec.json.decode(value, type=_NotFound).code == INVALID_PARAMS
@@ -102,14 +102,14 @@ def error(request: Request, value: Raw) -> Response:
 
 
 def unknown(request: Request, kind: str | None) -> TranslatorRefusal:
-    """Why a result cannot be passed on (MCP 2026-07-28, ResultType). `kind`: what it calls itself."""
+    """Why a result is not passed on (MCP 2026-07-28, ResultType). `kind`: its `resultType`."""
     named = "without a valid resultType" if kind is None else f"of type {quoted(kind, 60)}"
-    what = f"The server answered {shown(request.method)} with a result {named}; MCP has no such answer to it."
+    what = f"The server answered {shown(request.method)} with a result {named}, which MCP does not allow."
     return TranslatorRefusal(INTERNAL_ERROR, "wrong-answer", what)
 
 
 def sampling_params(params: Raw) -> Raw:
-    """The params of `sampling/createMessage`, whose messages may hold results of tools."""
+    """The params of `sampling/createMessage`, whose messages may have tool results."""
     if b'"structuredContent"' not in bytes(params):
         return params
     said = members(params)
@@ -117,8 +117,8 @@ def sampling_params(params: Raw) -> Raw:
     return Raw(msgspec.json.encode(said))
 
 
-def _state_content(said: Members) -> None:
-    """What the result of a tool must say in words, and may say in an object."""
+def _complete_content(said: Members) -> None:
+    """Give a tool's result the `content` that it must have, and no `structuredContent` that is not an object."""
     structured = said.get("structuredContent")
     if structured is not None and not request_meta.is_object(structured):
         del said["structuredContent"]
@@ -133,7 +133,7 @@ def _tool_result(block: Raw) -> Raw:
     said = members(block)
     if "structuredContent" not in said or request_meta.is_object(said["structuredContent"]):
         return block
-    _state_content(said)
+    _complete_content(said)
     return Raw(msgspec.json.encode(said))
 
 
@@ -161,7 +161,7 @@ def _legacy_tool(tool: Raw, *, offers_tasks: bool) -> Raw:
 
 
 def _legacy_schema(schema: Raw) -> Raw:
-    """A schema in whose `properties` each has an object (MCP 2025-11-25, `Tool`)."""
+    """A schema in which each of `properties` is an object (MCP 2025-11-25, `Tool`)."""
     said = members(schema)
     given = members(said.get("properties", Raw()))
     properties = {name: _BOOLEAN_SCHEMAS.get(bytes(value), value) for name, value in given.items()}
@@ -172,7 +172,7 @@ def _legacy_schema(schema: Raw) -> Raw:
 
 
 def _each(array: Raw, change: Callable[[Raw], Raw]) -> Raw:
-    """An array with each of its values changed; as it came where it is none, or where nothing was."""
+    """An array with each of its values changed; the same object where it is not an array, or nothing changed."""
     try:
         values = msgspec.json.decode(array, type=list[Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
