@@ -71,8 +71,8 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
     for connection in begun.connections:
         connections.expect(way.connect(settings.connect_timeout, connection.taken))
     router = _router(settings, logging_to)
-    waits = not settings.signs_in or settings.sign_in.answer_within is None
-    machine = router if waits else _received(router, settings, logging_to)
+    within = settings.sign_in.answer_within if settings.signs_in else None
+    machine = router if within is None else _received(router, within, settings, logging_to)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(machine, output, _remembering(settings.url))
     authorization = _authorization(settings, logging_to, bridge) if settings.signs_in else None
@@ -143,10 +143,9 @@ def _router(settings: Settings, logging_to: log.Log) -> HostRouter:
     )
 
 
-def _received(router: HostRouter, settings: Settings, logging_to: log.Log) -> ProvisionalServer:
+def _received(router: HostRouter, within: float, settings: Settings, logging_to: log.Log) -> ProvisionalServer:
     from bridge.provisional.provisional_server import ProvisionalServer
 
-    within = settings.sign_in.answer_within
     # The processor time used so far is the least that the host has waited for this process to start.
     started_at = time.monotonic() - time.process_time()
     return ProvisionalServer(

@@ -1,69 +1,72 @@
-"""The host's requests that may have no answer yet, with when they began.
+"""The host's requests that may have no answer yet, and when each was sent.
 
-Which of them have one is asked of whoever answers them, and only when it matters: so a message that passes costs one
-entry in a table, and no answer has to be read.
+Whether one has an answer is asked of `HostRouter`, and only when it matters. So a message that passes costs one entry in
+a table, and no answer has to be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 from bridge.protocol.jsonrpc import Request, RequestId
+from bridge.provisional.port import Awaiting
 
 _MOST = 64
 _MOST_BYTES = 1024 * 1024
 
 
 class PendingHostRequests:
-    """The table. `awaits(id)` tells whether a request has no answer yet, `awaits_any()` whether there is one.
+    """The table. Requests that have an answer are dropped from time to time.
 
-    What has an answer is dropped by and by.
+    `started_at`: when this process was started, in seconds by the clock of `enter`. The host waits for its first answer
+    from then on, so the first request counts as sent at that time.
     """
 
-    def __init__(self, awaits: Callable[[RequestId], bool], awaits_any: Callable[[], bool]) -> None:
-        self._awaits = awaits
-        self._awaits_any = awaits_any
-        self._began: dict[RequestId, tuple[Request, float, bool]] = {}
+    def __init__(self, awaiting: Awaiting, started_at: float = math.inf) -> None:
+        self._awaiting = awaiting
+        self._started_at = started_at
+        self._sent: dict[RequestId, tuple[Request, float, bool]] = {}
         self._bytes = 0
-        self._room = _MOST
-        self._room_bytes = _MOST_BYTES
+        self._limit = _MOST
+        self._limit_bytes = _MOST_BYTES
 
     def __contains__(self, id_: RequestId) -> bool:
-        return id_ in self._began
+        return id_ in self._sent
 
     def enter(self, request: Request, now: float, *, in_batch: bool = False) -> None:
-        """The host asks. `in_batch`: it waits for one answer to several requests."""
-        if len(self._began) >= self._room or self._bytes >= self._room_bytes:
+        """Add a request sent at `now`. `in_batch`: the host expects one answer to several requests."""
+        if len(self._sent) >= self._limit or self._bytes >= self._limit_bytes:
             self._clean()
-        if request.id in self._began:
+        if request.id in self._sent:
             self.pop(request.id)
-        self._began[request.id] = request, now, in_batch
+        self._sent[request.id] = request, min(now, self._started_at), in_batch
+        self._started_at = math.inf
         self._bytes += len(request.line)
 
     def pop(self, id_: RequestId | None) -> Request | None:
-        """The request of this id, which is answered now; None where it is not known."""
-        entry = self._began.pop(id_, None) if id_ is not None else None
+        """Remove and return the request with this id, which has its answer now; None where it is not known."""
+        entry = self._sent.pop(id_, None) if id_ is not None else None
         if entry is None:
             return None
         self._bytes -= len(entry[0].line)
         return entry[0]
 
     def awaited(self) -> list[Request]:
-        """Those that have no answer, the oldest first."""
-        return [request for request, _, _ in self._began.values() if self._awaits(request.id)]
+        """The requests without an answer, oldest first."""
+        return [request for request, _, _ in self._sent.values() if self._awaiting.awaits(request.id)]
 
     def single(self) -> list[Request]:
         """Those of them that are not part of a batch."""
-        return [request for request in self.awaited() if not self._began[request.id][2]]
+        return [request for request in self.awaited() if not self._sent[request.id][2]]
 
     def oldest(self) -> float | None:
-        """When the oldest that has no answer began; None where there is none."""
-        return next((began for request, began, _ in self._began.values() if self._awaits(request.id)), None)
+        """When the oldest request without an answer was sent; None where there is none."""
+        return next((sent for request, sent, _ in self._sent.values() if self._awaiting.awaits(request.id)), None)
 
     def _clean(self) -> None:
-        """Drop those that were answered; as much again may come before that is done the next time."""
-        is_waiting = self._awaits_any()
-        self._began = {id_: entry for id_, entry in self._began.items() if is_waiting and self._awaits(id_)}
-        self._bytes = sum(len(request.line) for request, _, _ in self._began.values())
-        self._room = max(_MOST, 2 * len(self._began))
-        self._room_bytes = max(_MOST_BYTES, 2 * self._bytes)
+        """Drop the requests that have an answer. The limit for the next time is twice what is left."""
+        is_busy = self._awaiting.busy
+        self._sent = {id_: entry for id_, entry in self._sent.items() if is_busy and self._awaiting.awaits(id_)}
+        self._bytes = sum(len(request.line) for request, _, _ in self._sent.values())
+        self._limit = max(_MOST, 2 * len(self._sent))
+        self._limit_bytes = max(_MOST_BYTES, 2 * self._bytes)

@@ -42,7 +42,7 @@ _NAME = "mcp-remote-bridge"
 class HostState:
     """A legacy host, as it introduced itself. `version` is the one it was answered in, empty before it was.
 
-    `program` is the name of its program. `is_initialized`: it has said `notifications/initialized`. `is_received`: the
+    `program` is the name of its program. `is_initialized`: it has said `notifications/initialized`. `is_confirmed`: the
     server itself has answered it, in `servers_version`.
     """
 
@@ -50,11 +50,10 @@ class HostState:
         params = writing.members(request.params)
         declared = writing.members(params.get("capabilities", Raw()))
         self.request = request
-        self.program = client_meta.client_program(request.params)
-        self.asked_version = request_meta.text(params.get("protocolVersion")) or ""
+        self.program = mcp.client_program(request.params)
         self.version = self.servers_version = ""
         self.is_initialized = False
-        self.is_received = False
+        self.is_confirmed = False
         self._missed: Sequence[str] = ()
         self._declares_urls = input_requests.can_open_urls(declared)
 

@@ -1,11 +1,12 @@
-"""A host's stay at the reception: how it begins, what is done meanwhile, and how it ends (see `provisional`).
+"""The time in which the bridge answers the host in the server's place, from its beginning to its end (see `provisional`).
 
-It ends when somebody has signed in and the server has answered a host at the door; or when the server answers anything
-with a result though somebody should have to sign in: then it does let the host in.
+It ends when the user has signed in and the server has answered the host's `initialize`, if only the bridge had. It also
+ends when the server answers anything with a result although a sign-in seems to be needed: the token is good after all.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -20,220 +21,199 @@ from bridge.provisional.provisional_subscriptions import ProvisionalSubscription
 from bridge.provisional.response_filter import ResponseFilter
 from bridge.provisional.sign_in_calls import SignInCalls
 from bridge.provisional.sign_in_tool import SignInStatus
+from bridge.provisional.port import ProvisionalPort
 from bridge.session import faults
-from bridge.session.commands import CancelTimer, Command, Report, SendToHost, SetTimer
-from bridge.session.events import Event, HostMessage
-from bridge.session.router import HostRouter
+from bridge.session.commands import Report
+from bridge.session.events import HostMessage
 
-LISTING_TIMER = ("reception/listing", 0)
 LISTING_SECONDS = 2.0
-"""How long the end of a sign-in is held back from the calls of `sign_in`, so that the host lists the tools first."""
+"""How long the results of `sign_in` are held back after the sign-in, so that the host lists the tools first."""
 
 
 class ProvisionalSession:
-    """Whether there is one, and whatever outlives it.
-
-    `router` knows which requests have no answer; `up(event)` hands it one; `do(command)` has something done. `redact`
-    takes secrets out of a text.
-    """
+    """Whether that time is on (`is_active`), and what is remembered after it."""
 
     def __init__(
-        self,
-        status: SignInStatus,
-        calls: SignInCalls,
-        router: HostRouter,
-        up: Callable[[Event], None],
-        do: Callable[[Command], None],
-        redact: Callable[[str], str],
+        self, status: SignInStatus, calls: SignInCalls, port: ProvisionalPort, *, started_at: float = math.inf
     ) -> None:
         self._status = status
         self._calls = calls
-        self._awaits = router.awaits
-        self._up = up
-        self._do = do
-        self._then: list[Callable[[], None]] = []
-        self.is_on = False
-        self._awaits_listing = False
-        self.told = ProvisionalState(status)
-        self.unanswered = PendingHostRequests(router.awaits, lambda: router.busy)
-        self.room = HoldQueue(status.server_url, self._tell)
-        self.listens = ProvisionalSubscriptions(router.awaits)
-        self.response_filter = ResponseFilter(status, self.told, self.unanswered, self.listens, self, redact)
+        self._port = port
+        self._next: list[Callable[[], None]] = []
+        self._listing = port.timers.make("provisional/listing", self._end_calls)
+        self.is_active = False
+        self.state = ProvisionalState(status)
+        self.pending = PendingHostRequests(port.awaiting, started_at)
+        self.held = HoldQueue(status.server_url, port)
+        self.listens = ProvisionalSubscriptions(port.awaiting)
+        self.filter = ResponseFilter(status, self.state, self.pending, self.listens, self, port)
 
     @property
-    def is_concerned(self) -> bool:
-        """Whether a message of the host's may be about what it was told in a stay."""
-        return self.is_on or self.told.is_concerned or self._calls.has_questions or self.response_filter.is_swallowing
+    def is_involved(self) -> bool:
+        """Whether a message of the host may be about what the bridge told it."""
+        return self.is_active or self.state.has_told_host or self._calls.has_questions or self.filter.is_suppressing
 
     @property
-    def is_listening(self) -> bool:
-        """Whether what the server's side says to the host may mean anything here."""
-        return self.is_on or self.response_filter.is_needed
+    def reads_answers(self) -> bool:
+        """Whether what the server's side sends to the host has to be read."""
+        return self.is_active or self.filter.is_needed
 
     @property
     def busy(self) -> bool | None:
         """Whether the host waits for an answer; None where that is not known here."""
-        if self._calls.is_busy or self.room.is_busy:
+        if self._calls.is_busy or self.held.is_busy:
             return True
-        return bool(self.unanswered.awaited()) if self.response_filter.is_swallowing else None
+        return bool(self.pending.awaited()) if self.filter.is_suppressing else None
 
-    def go_on(self) -> None:
-        """Do what follows from what was heard; not before all of it was heard."""
-        while self._then:
-            self._then.pop(0)()
+    def finish_event(self) -> None:
+        """Do what follows from the answers of this event, once all of them have been read."""
+        while self._next:
+            self._next.pop(0)()
 
     def begin(self) -> None:
-        """From now on the host is answered here."""
-        self.is_on = True
-        host_state = self.told.host_state
-        self.answer_waiting()
-        if host_state and host_state.is_received and self.told.may_answer(host_state.request):
-            self._tell(*host_state.changed(("tools",)))
-        self._tell(*self.listens.changed(("tools",)))
-        self._tell(*self.listens.acknowledge(self.told.may_answer))
+        """Answer the host from now on."""
+        self.is_active = True
+        host = self.state.host
+        self.answer_pending()
+        if host and host.is_confirmed and self.state.may_answer(host.request):
+            self._port.tell(*host.changed(("tools",)))
+        self._port.tell(*self.listens.changed(("tools",)))
+        self._port.tell(*self.listens.acknowledge(self.state.may_answer))
 
-    def answer_waiting(self) -> None:
-        """Answer whatever of the host's requests can be; a batch has its answer as a whole, from the server."""
-        for request in self.unanswered.single():
-            if (line := self.told.answer(request)) is not None:
-                self._tell(line)
-                self.response_filter.swallow(request)
-                self._take_back(request)
+    def answer_pending(self) -> None:
+        """Answer what can be answered. A batch is left to the server, for it has one answer as a whole."""
+        for request in self.pending.single():
+            if (line := self.state.answer(request)) is not None:
+                self._answer(request, line)
+                self._cancel_call(request)
 
-    def turn_away(self) -> None:
-        """Answer what waits of a host that gives up now, and never asks for its lists again, with the link."""
-        for request in self.unanswered.single():
-            if not self.told.may_answer(request):
-                self._tell(self.told.turned_away(request))
-                self.response_filter.swallow(request)
-                self._take_back(request)
+    def answer_with_link(self) -> None:
+        """Send the link, as an error, to a host that is about to give up and never asks for its lists again."""
+        for request in self.pending.single():
+            if not self.state.may_answer(request):
+                self._answer(request, self.state.link_error(request))
+                self._cancel_call(request)
 
-    def introduce(self, request: Request) -> None:
-        """A host introduces itself, to the server as well."""
-        if (line := self.told.answer(request)) is not None:
-            self._tell(line)
-            self.response_filter.swallow(request)
+    def answer_opening(self, request: Request) -> None:
+        """Answer an `initialize` or `server/discover` that has gone to the server as well."""
+        if (line := self.state.answer(request)) is not None:
+            self._answer(request, line)
 
-    def _take_back(self, request: Request) -> None:
-        """A tool whose call has its answer must not run once the user has signed in."""
+    def _answer(self, request: Request, line: Octets) -> None:
+        self._port.tell(line)
+        self.filter.suppress(request)
+
+    def _cancel_call(self, request: Request) -> None:
+        """A tool must not run after the sign-in if its call has been answered with an error."""
         if request.method == mcp.TOOLS_CALL:
             reason = msgspec.json.encode("it waits for a sign-in")
-            self._up(HostMessage(writing.cancellation(request.raw_id, reason)))
-            if not self._awaits(request.id):
-                self.response_filter.expect_no_more(request.id)
+            self._port.pass_on(HostMessage(writing.cancellation(request.raw_id, reason)))
+            if not self._port.awaiting.awaits(request.id):
+                self.filter.forget(request.id)
 
-    def open_anew(self, initialize: Request) -> None:
-        """A legacy host opens: whatever waits was about what it had before."""
-        self.room.answer(self.told.refusal)
-        self.told.begin(initialize)
+    def open_session(self, initialize: Request) -> None:
+        """A legacy host sends `initialize`. What is held back belongs to its session before, and is refused."""
+        self.held.answer(self.state.refusal)
+        self.state.begin(initialize)
 
-    def shown(self) -> None:
-        """It is known what a person has to do."""
-        self._calls.shown()
-        if self.is_on and self._status.needs_hands:
-            self.answer_waiting()
-            self.room.answer(self.told.answer)
+    def link_changed(self) -> None:
+        """It became known what the user has to do, or that changed."""
+        self._calls.link_changed()
+        if self.is_active and self._status.needs_user:
+            self.answer_pending()
+            self.held.answer(self.state.answer)
 
     def fail(self) -> None:
-        """Nobody is signed in, and nobody is asked; or the server took it and opened no session all the same."""
-        if self.is_on:
-            self.room.answer(self.told.refusal)
+        """The sign-in failed, or the server took the token and opened no session."""
+        if self.is_active:
+            self.held.answer(self.state.refusal)
             self._calls.end(sign_in_tool.failed(self._status), is_error=True)
 
-    def let_in(self) -> None:
-        """Somebody has signed in: the server is asked what was answered without it, and then the host is told."""
-        told, status = self.told, self._status
+    def hand_over(self) -> None:
+        """The user has signed in: ask the server what only the bridge has answered, and then tell the host."""
+        state, status = self.state, self._status
         if status.is_under_way:
             return
         status.problem = status.trouble = ""
-        for request in [*told.introductions.values(), *self.listens.lost()]:
-            if not self._awaits(request.id):
-                self._ask_again(request)
-        if told.is_at_door or not self.is_on:
+        for request in [*state.openings.values(), *self.listens.lost()]:
+            if not self._port.awaiting.awaits(request.id):
+                self._ask_server(request)
+        if state.is_provisional or not self.is_active:
             return
-        self.is_on = False
-        kinds = provisional_results.KINDS if told.gave_lists else ("tools",)
-        told.gave_lists, told.is_served, told.gives_up = False, True, False
-        changes = [*(told.host_state.changed(kinds) if told.host_state else ()), *self.listens.changed(kinds)]
-        self._tell(*changes)
+        self.is_active = False
+        kinds = provisional_results.KINDS if state.gave_lists else ("tools",)
+        state.gave_lists, state.is_served, state.is_out_of_time = False, True, False
+        changes = [*(state.host.changed(kinds) if state.host else ()), *self.listens.changed(kinds)]
+        self._port.tell(*changes)
         if changes and self._calls.is_busy:
-            # A host that has the result first would let the model go on with the old list.
-            self._awaits_listing = True
-            self._do(SetTimer(LISTING_TIMER, LISTING_SECONDS))
+            # If the host had the result first, the model would go on with the old list of tools.
+            self._listing.set(LISTING_SECONDS)
         else:
             self._end_calls()
 
-    def on_timer(self) -> None:
-        """The host takes its time over listing the tools, or does not."""
-        self._end_calls()
-
     def _end_calls(self) -> None:
-        self._awaits_listing = False
+        self._listing.cancel()
         if self._status.is_under_way:
-            return  # The token did not last: the calls wait for the next sign-in.
+            return  # The token did not last, so the calls wait for the next sign-in.
         self._calls.end(sign_in_tool.done(self._status), is_error=False)
 
     def close(self) -> None:
-        """The run ends: whoever waits for what nobody else knows of is told."""
+        """The run ends: answer what only this room knows of."""
         url = self._status.server_url
         fault = faults.shut_down(url, "")
-        self.room.answer(lambda request: fault.error_line(request.raw_id, url))
-        self._tell(*(fault.error_line(request.raw_id, url) for request in self.listens.lost()))
+        self.held.answer(lambda request: fault.error_line(request.raw_id, url))
+        self._port.tell(*(fault.error_line(request.raw_id, url) for request in self.listens.lost()))
         self._calls.close()
 
-    # -- what was heard (`ResponseListener`)
+    # -- what the server's answers mean (`AnswerObserver`)
 
     def on_result(self) -> None:
-        """See `ResponseListener`."""
-        self._then.append(self._heal)
+        """See `AnswerObserver`."""
+        self._next.append(self._recover)
 
     def on_opened(self) -> None:
-        """See `ResponseListener`."""
-        self._then.append(self._open)
+        """See `AnswerObserver`."""
+        self._next.append(self._release_held)
 
     def on_failed(self) -> None:
-        """See `ResponseListener`."""
+        """See `AnswerObserver`."""
         self.fail()
 
     def on_listed(self) -> None:
-        """See `ResponseListener`."""
-        if self._awaits_listing:
-            self._do(CancelTimer(LISTING_TIMER))
-            self._then.append(self._end_calls)
+        """See `AnswerObserver`."""
+        if self._listing.is_set:
+            self._listing.cancel()
+            self._next.append(self._end_calls)
 
-    def on_lacking(self, request: Request) -> Octets | None:
-        """See `ResponseListener`."""
-        line = self.told.answer(request)
+    def on_unauthorized(self, request: Request) -> Octets | None:
+        """See `AnswerObserver`."""
+        line = self.state.answer(request)
         if line is not None:
-            self._tell(line)
-        if not self.is_on and self.told.may_answer(request):
+            self._port.tell(line)
+        if not self.is_active and self.state.may_answer(request):
             self.begin()
         return line
 
-    def _heal(self) -> None:
+    def _recover(self) -> None:
         if self._status.has_failed:
-            self.let_in()
+            self.hand_over()
 
-    def _open(self) -> None:
-        """The server answered the host's `initialize`: what was held follows."""
-        host_state = self.told.host_state
-        if host_state and host_state.servers_version not in {"", host_state.version}:
-            words = f"speaks MCP {host_state.servers_version}; the host was told {host_state.version}"
-            self._do(Report("warning", f"{self._status.server_url} {words}"))
-        for message in self.room.empty():
+    def _release_held(self) -> None:
+        """The server has answered the host's `initialize`: send what was held back."""
+        host = self.state.host
+        if host and host.servers_version not in {"", host.version}:
+            words = f"speaks MCP {host.servers_version}; the host was told {host.version}"
+            self._port.do(Report("warning", f"{self._status.server_url} {words}"))
+        for message in self.held.empty():
             if isinstance(message, Request):
-                self.unanswered.enter(message, self._status.now)
-            self._up(HostMessage(message))
-        self.let_in()
+                self.pending.enter(message, self._status.now)
+            self._port.pass_on(HostMessage(message))
+        self.hand_over()
 
-    def _ask_again(self, request: Request) -> None:
+    def _ask_server(self, request: Request) -> None:
         if request.method != mcp.LISTEN:
-            self.response_filter.swallow(request)
-        host_state = self.told.host_state
-        if request.method == mcp.INITIALIZE and host_state and host_state.is_initialized:
-            self.room.admit(writing.notification(mcp.INITIALIZED))
-        self._up(HostMessage(request))
-
-    def _tell(self, *lines: Octets) -> None:
-        for line in lines:
-            self._do(SendToHost(line))
+            self.filter.suppress(request)
+        host = self.state.host
+        if request.method == mcp.INITIALIZE and host and host.is_initialized:
+            self.held.put_first(writing.notification(mcp.INITIALIZED))
+        self._port.pass_on(HostMessage(request))

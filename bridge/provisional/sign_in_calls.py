@@ -1,25 +1,23 @@
-"""The calls of the tool `sign_in` that wait for the outcome, and the question whether the host opens the link.
+"""The calls of the tool `sign_in` that wait for the end of a sign-in, and the question whether the host opens the link.
 
-| what is known | what a call gets |
+| state | what happens to a call |
 |---|---|
 | no link yet | it waits |
 | a browser shows the link, or is being opened | it waits, and the user is asked nothing |
-| no browser could be opened; the host offers to open links (MCP, Elicitation, URL mode) | the host is asked to, once |
-| no browser could be opened, and the link was not told yet | it is told the link at once |
+| no browser could be opened; the host can open links (MCP, Elicitation, URL mode) | the host is asked to, once |
+| no browser could be opened, and the host has not been told the link | its result is the link, at once |
 | any other link | it waits |
-| the user declines to have it opened | that, and the link in words |
-| the host declines within `ANSWERED_BY_HOST` seconds | that the user was not asked, and the link in words |
-| `WAIT_SECONDS` are over, or the host would give up | how it stands |
-| the end | the end |
+| the user declines to have the link opened | its result says so, with the link |
+| the host declines within `ANSWERED_BY_HOST` seconds | its result is that the user was not asked, with the link |
+| `WAIT_SECONDS` have passed, or the host is about to give up | its result is the state of the sign-in |
+| the sign-in ends | its result is the outcome |
 
-A legacy host is asked with a request; a modern one with the result, and its retry is the call that waits on. A host
-without a user at the screen, as in a script, answers the question itself: `claude -p` with `cancel`, Codex and Copilot
-with `decline`, each within 20 ms. It is not asked again about the same link.
+A legacy host is asked with a request. A modern host is asked with the result, and its retry is the call that waits.
+A host without a user at the screen, as in a script, answers the question itself: `claude -p` with `cancel`, Codex and
+Copilot with `decline`, each within 20 ms. It is not asked again about the same link.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import msgspec
 from msgspec import Raw
@@ -29,43 +27,41 @@ from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
 from bridge.provisional import provisional_results, sign_in_tool
 from bridge.provisional.sign_in_tool import WAIT_SECONDS, SignInStatus
+from bridge.provisional.host_timers import HostTimer
+from bridge.provisional.port import ProvisionalPort
 from bridge.session import faults
-from bridge.session.commands import CancelTimer, Command, SendToHost, SetTimer
 from bridge.translate import request_meta
 
-TIMER = "reception/call"
-"""The purpose of the timers that end the waiting of calls."""
-
 ANSWERED_BY_HOST = 1.0
-"""A question that is cancelled or declined within so many seconds was not read by a user."""
+"""Seconds. If the question is cancelled or declined sooner, the user has not read it."""
 
 _MOST = 64
 _KEY = "sign-in"
-_UNKNOWN = "The requestState is unknown, used up or too old: call it again without one."
+_UNKNOWN = "The requestState is unknown, used up or too old. Call the tool again without one."
 
 
 class _Call:
-    """One call. `asks`: its host may be asked to open the link."""
+    """One call. `asks`: its host may be asked to open the link. `timer` ends its wait."""
 
-    __slots__ = ("asks", "is_modern", "number", "request")
+    __slots__ = ("asks", "is_modern", "request", "timer")
 
-    def __init__(self, number: int, request: Request, *, is_modern: bool, asks: bool) -> None:
-        self.number = number
+    def __init__(self, request: Request, timer: HostTimer, *, is_modern: bool, asks: bool) -> None:
         self.request = request
+        self.timer = timer
         self.is_modern = is_modern
         self.asks = asks
 
 
 class _LinkQuestion:
-    """The request to a legacy host to open a link; `number` is the call's, `asked_at` in seconds.
+    """The request that asks a legacy host to open a link, because of `call`. `asked_at` is in seconds.
 
     `is_accepted`: the user agreed.
     """
 
-    __slots__ = ("asked_at", "elicitation", "is_accepted", "number", "raw_id", "url")
+    __slots__ = ("asked_at", "call", "elicitation", "is_accepted", "raw_id", "url")
 
-    def __init__(self, number: int, raw_id: bytes, elicitation: str, url: str, asked_at: float) -> None:
-        self.number = number
+    def __init__(self, call: _Call, raw_id: bytes, elicitation: str, url: str, asked_at: float) -> None:
+        self.call = call
         self.raw_id = raw_id
         self.elicitation = elicitation
         self.url = url
@@ -74,19 +70,18 @@ class _LinkQuestion:
 
 
 class _State(msgspec.Struct, frozen=True):
-    """What a `requestState` stands for: the link that a modern host was asked to open, and when, in seconds."""
+    """What a `requestState` stands for: the link that a modern host was asked to open, and when (seconds)."""
 
     url: str
     asked_at: float
 
 
 class SignInCalls:
-    """All of them. `do(command)` has something done; `fresh()` gives a text that nobody can guess."""
+    """All calls that wait."""
 
-    def __init__(self, status: SignInStatus, do: Callable[[Command], None], fresh: Callable[[], str]) -> None:
+    def __init__(self, status: SignInStatus, port: ProvisionalPort) -> None:
         self._status = status
-        self._do = do
-        self._fresh = fresh
+        self._port = port
         self._waiting: dict[RequestId, _Call] = {}
         self._questions: dict[RequestId, None] = {}
         self._question: _LinkQuestion | None = None
@@ -96,54 +91,65 @@ class SignInCalls:
         self._last_number = 0
 
     def __contains__(self, id_: RequestId | None) -> bool:
-        """Whether a call of this id waits."""
+        """Whether a call with this id waits."""
         return id_ in self._waiting
 
     @property
     def is_busy(self) -> bool:
-        """Whether the host waits for the result of one."""
+        """Whether the host waits for the result of a call."""
         return bool(self._waiting)
 
     @property
     def has_questions(self) -> bool:
-        """Whether the host may still answer one."""
+        """Whether the host may still answer a question."""
         return bool(self._questions)
 
     # -- the host
 
     def begin(self, request: Request, *, is_modern: bool, asks: bool, seconds: float = WAIT_SECONDS) -> bool:
-        """The host calls. `asks`: it may be asked to open a link. Whether the call waits now, so many `seconds`."""
+        """Take a call; return whether it waits now, for at most `seconds`.
+
+        `asks`: the host may be asked to open a link.
+        """
         is_accepted, asked = False, None
         if is_modern and len(state := client_meta.state_and_meta(request.params)[0]):
             asked = self._states.pop(request_meta.text(state) or "", None)
             if asked is None:
-                self._do(SendToHost(faults.bad_input(request.raw_id, _UNKNOWN, INVALID_PARAMS)))
+                self._port.tell(faults.bad_input(request.raw_id, _UNKNOWN, INVALID_PARAMS))
                 return False
             responses = writing.members(writing.members(request.params).get("inputResponses", Raw()))
             is_accepted = _is_accepted(responses.get(_KEY, Raw()))
             asks = asks and asked.url != self._status.url
+        if (text := self._result_at_once(asked, is_accepted=is_accepted)) is not None:
+            is_error = asked is not None and self._status.has_failed
+            self._port.tell(self._result(request, text, is_modern=is_modern, is_error=is_error))
+            return False
         self._last_number += 1
-        call = _Call(self._last_number, request, is_modern=is_modern, asks=asks)
-        if asked is not None and self._status.has_failed:
-            self._answer(call, sign_in_tool.failed(self._status), is_error=True)
-            return False
-        if asked is not None and not is_accepted:
-            self._answer(call, self._refused(asked.url, asked.asked_at))
-            return False
-        if len(self._waiting) >= _MOST:
-            self._answer(call, sign_in_tool.still_waiting(self._status))
-            return False
+        timer = self._port.timers.make("provisional/call", lambda: self._time_out(call), self._last_number)
+        call = _Call(request, timer, is_modern=is_modern, asks=asks)
         self._waiting[request.id] = call
-        self._do(SetTimer((TIMER, call.number), min(seconds, WAIT_SECONDS)))
+        timer.set(min(seconds, WAIT_SECONDS))
         return True
 
+    def _result_at_once(self, asked: _State | None, *, is_accepted: bool) -> str | None:
+        """The text of the result of a call that does not wait; None for one that does.
+
+        `asked` is the question that the call answers; `is_accepted`: the user agreed.
+        """
+        if asked is not None and self._status.has_failed:
+            return sign_in_tool.failed(self._status)
+        if asked is not None and not is_accepted:
+            return self._refused(asked.url, asked.asked_at)
+        if len(self._waiting) >= _MOST:
+            return sign_in_tool.still_waiting(self._status)
+        return None
+
     def cancel(self, id_: RequestId) -> None:
-        """The host takes a call back."""
-        call = self._waiting.pop(id_)
-        self._do(CancelTimer((TIMER, call.number)))
+        """Forget a call that the host cancelled."""
+        self._waiting.pop(id_).timer.cancel()
 
     def take(self, response: Response) -> bool:
-        """Take the host's answer to a question of the bridge's own; False where it is no such answer."""
+        """Take the host's answer to a question of the bridge; return False where it answers no such question."""
         if response.id is None or response.id not in self._questions:
             return False
         del self._questions[response.id]
@@ -155,13 +161,12 @@ class SignInCalls:
             return True
         self._question = None
         text = self._refused(question.url, question.asked_at)
-        for call in self._all():
-            if call.number == question.number:
-                self._finish(call, text)
+        if self._waiting.get(question.call.request.id) is question.call:
+            self._finish(question.call, text)
         return True
 
     def _refused(self, url: str, asked_at: float) -> str:
-        """The user, or the host in the user's place, did not have the link opened."""
+        """The text for a link that was not opened, because the user or the host declined."""
         if self._status.now - asked_at < ANSWERED_BY_HOST:
             self._unasked_url = url
             return sign_in_tool.not_asked(self._status)
@@ -169,48 +174,45 @@ class SignInCalls:
 
     # -- the sign-in
 
-    def shown(self) -> None:
-        """What is known of the link changed, or a call began."""
+    def link_changed(self) -> None:
+        """The link became known or changed, or a call began."""
         if self._status.url:
             for call in self._all():
-                self._tell(call)
+                self._show_link(call)
 
     def end(self, text: str, *, is_error: bool) -> None:
-        """There is an outcome."""
+        """The sign-in ended: `text` is the result of every call."""
         self._close_question()
         self._told_url = ""
         for call in self._all():
             self._finish(call, text, is_error=is_error)
 
-    def on_timer(self, number: int) -> None:
-        """A call has waited long enough."""
-        for call in self._all():
-            if call.number == number:
-                del self._waiting[call.request.id]
-                self._answer(call, sign_in_tool.still_waiting(self._status))
-
     def close(self) -> None:
         """The run ends."""
         url = self._status.server_url
         for call in self._all():
-            self._do(SendToHost(faults.shut_down(url, "").error_line(call.request.raw_id, url)))
+            self._port.tell(faults.shut_down(url, "").error_line(call.request.raw_id, url))
         self._waiting.clear()
 
     # -- one call
 
-    def _tell(self, call: _Call) -> None:
+    def _time_out(self, call: _Call) -> None:
+        """A call has waited long enough."""
+        self._finish(call, sign_in_tool.still_waiting(self._status))
+
+    def _show_link(self, call: _Call) -> None:
         status = self._status
         if status.is_open:
-            return  # The browser shows the page: there is nothing to ask or to tell.
+            return  # The browser shows the page, so there is nothing to ask or to show.
         is_asked = call.asks and status.url != self._unasked_url and not status.is_too_long
         if is_asked and sign_in_tool.is_safe_link(status.url):
             self._ask(call)
-        elif status.needs_hands and self._told_url != status.url:
+        elif status.needs_user and self._told_url != status.url:
             self._finish(call, sign_in_tool.still_waiting(status))
 
     def _ask(self, call: _Call) -> None:
         if call.is_modern:
-            state = self._fresh()
+            state = self._port.fresh()
             self._told_url = self._status.url
             self._states[state] = _State(self._status.url, self._status.now)
             if len(self._states) > _MOST:
@@ -218,9 +220,9 @@ class SignInCalls:
             self._finish_with(call, self._input_required(call, state))
         elif self._question is None or self._question.url != self._status.url:
             self._close_question()
-            number = self._fresh()
+            number = self._port.fresh()
             raw_id = msgspec.json.encode(f"mcp-remote-bridge/sign-in/{number}")
-            self._question = _LinkQuestion(call.number, raw_id, self._fresh(), self._status.url, self._status.now)
+            self._question = _LinkQuestion(call, raw_id, self._port.fresh(), self._status.url, self._status.now)
             self._questions[request_id(raw_id)] = None
             if len(self._questions) > _MOST:
                 del self._questions[next(iter(self._questions))]
@@ -236,7 +238,7 @@ class SignInCalls:
         return provisional_results.result(call.request, said, self._status, is_modern=True)
 
     def _close_question(self) -> None:
-        """Nothing depends on the host's answer any more (MCP 2025-11-25, Completion Notifications)."""
+        """Withdraw the question, or tell that it is settled (MCP 2025-11-25, Completion Notifications)."""
         question, self._question = self._question, None
         if question is None:
             return
@@ -246,24 +248,19 @@ class SignInCalls:
         self._say(writing.notification(mcp.ELICITATION_COMPLETE, named))
 
     def _finish(self, call: _Call, text: str, *, is_error: bool = False) -> None:
-        self._finish_with(call, self._result(call, text, is_error=is_error))
+        self._finish_with(call, self._result(call.request, text, is_modern=call.is_modern, is_error=is_error))
 
     def _finish_with(self, call: _Call, line: Octets) -> None:
         del self._waiting[call.request.id]
-        self._do(CancelTimer((TIMER, call.number)))
-        self._do(SendToHost(line))
+        call.timer.cancel()
+        self._port.tell(line)
 
-    def _answer(self, call: _Call, text: str, *, is_error: bool = False) -> None:
-        self._do(SendToHost(self._result(call, text, is_error=is_error)))
-
-    def _result(self, call: _Call, text: str, *, is_error: bool = False) -> Octets:
+    def _result(self, request: Request, text: str, *, is_modern: bool, is_error: bool = False) -> Octets:
         self._told_url = self._status.url
-        return provisional_results.tool_result(
-            call.request, text, self._status, is_modern=call.is_modern, is_error=is_error
-        )
+        return provisional_results.tool_result(request, text, self._status, is_modern=is_modern, is_error=is_error)
 
     def _say(self, message: Request | Notification) -> None:
-        self._do(SendToHost(message.line))
+        self._port.tell(message.line)
 
     def _all(self) -> list[_Call]:
         return list(self._waiting.values())

@@ -56,7 +56,7 @@ class SignInStatus:
         return len(self.url) > _LONGEST_LINK
 
     @property
-    def needs_hands(self) -> bool:
+    def needs_user(self) -> bool:
         """Whether waiting alone brings nothing: the link is known, and no browser shows it."""
         return bool(self.url) and not self.is_open
 

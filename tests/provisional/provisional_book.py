@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import count
 from typing import Any
 
 import msgspec
 
+from bridge.protocol.jsonrpc import RequestId
 from bridge.provisional.provisional_server import ProvisionalServer
 from bridge.session.commands import Command, EndSession, OpenSignIn, OpenStream, Post
 from bridge.session.events import (
@@ -79,9 +80,22 @@ class Host:
         return self.asks(id_, "tools/call", name=name, arguments={}, **params)
 
 
+class Unfinished:
+    """The requests without an answer, in place of a pairing. `busy`: there may be others."""
+
+    def __init__(self, ids: Collection[RequestId] | None = None, *, busy: bool = True) -> None:
+        self.ids = ids
+        self.busy = busy
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether this request has no answer yet."""
+        return self.ids is None or id_ in self.ids
+
+
 class ReceptionPlaybook(PairingPlaybook):
     """`who` is received; `heard` is everything it was told. The server speaks the host's era, or the one named.
 
+    `answer_within`: None for a host that waits for the sign-in, however long it takes; nothing stands before `HostRouter`.
     `started`: when the process started, in seconds from the beginning; by default that does not matter.
 
     `checks_host`, `checks_answers`: what the host sends, and what it is told, has to be valid.
@@ -101,14 +115,15 @@ class ReceptionPlaybook(PairingPlaybook):
         self.server_is_modern = server == "modern" if server else self.who.is_modern
         super().__init__(MODERN if self.server_is_modern else LEGACY, is_fixed=True)
         numbers = count(1)
-        self.session = self.provisional = ProvisionalServer(
-            self.router,
-            answer_within,
-            url=URL,
-            login_command=lambda: LOGIN,
-            fresh=lambda: f"unguessable-{next(numbers)}",
-            started_at=self.now + started,
-        )
+        if answer_within is not None:
+            self.session = self.provisional = ProvisionalServer(
+                self.router,
+                answer_within,
+                url=URL,
+                login_command=lambda: LOGIN,
+                fresh=lambda: f"unguessable-{next(numbers)}",
+                started_at=self.now + started,
+            )
         self.wire = Wire(revision)
         self.checks_host = self.checks_answers = True
         self.heard: list[dict[str, Any]] = []
@@ -200,7 +215,7 @@ class ReceptionPlaybook(PairingPlaybook):
 
     def waits(self) -> list[dict[str, Any]]:
         """The host has waited for long enough."""
-        return self.told_all(self.fires("reception"))
+        return self.told_all(self.fires("provisional"))
 
     def signed_in(self) -> list[dict[str, Any]]:
         """He has signed in."""

@@ -6,6 +6,7 @@ from bridge.protocol.jsonrpc import Request, RequestId
 from bridge.provisional.pending import PendingHostRequests
 from bridge.session.events import HostMessage
 from bridge.session.host_input import read_line
+from tests.provisional.provisional_book import Unfinished
 from tests.session.modern_playbook import BOTH, LEGACY, MODERN, PairingPlaybook, called, listening_to
 from tests.session.playbook import request, tool_call
 
@@ -20,7 +21,7 @@ def asked(id_: object, params: object = None) -> Request:
 
 def test_those_without_an_answer_are_told_from_the_rest() -> None:
     open_: set[RequestId] = {1, 3}
-    table = PendingHostRequests(open_.__contains__, lambda: bool(open_))
+    table = PendingHostRequests(Unfinished(open_))
     for number in range(1, 5):
         table.enter(asked(number), float(number))
     assert [one.id for one in table.awaited()] == [1, 3]
@@ -33,7 +34,7 @@ def test_those_without_an_answer_are_told_from_the_rest() -> None:
 
 
 def test_an_id_may_be_used_again() -> None:
-    table = PendingHostRequests(lambda _: True, lambda: True)
+    table = PendingHostRequests(Unfinished())
     table.enter(asked(1), 1.0)
     table.enter(asked(2), 2.0)
     table.enter(asked(1), 3.0)
@@ -43,10 +44,19 @@ def test_an_id_may_be_used_again() -> None:
     assert 1 not in table
 
 
+def test_the_first_request_waits_from_the_start_of_the_process() -> None:
+    table = PendingHostRequests(Unfinished(), started_at=1.0)
+    table.enter(asked(1), 3.0)
+    assert table.oldest() == 1.0
+    table.pop(1)
+    table.enter(asked(2), 4.0)
+    assert table.oldest() == 4.0
+
+
 @pytest.mark.parametrize("another_waits", [False, True])
 @pytest.mark.parametrize("size", [0, 200_000], ids=["small", "large"])
 def test_what_was_answered_is_not_kept(size: int, another_waits: bool) -> None:
-    table = PendingHostRequests(lambda _: False, lambda: another_waits)
+    table = PendingHostRequests(Unfinished((), busy=another_waits))
     for number in range(1, 2000):
         table.enter(asked(number, {"x": "x" * size}), 0.0)
         kept = [id_ for id_ in range(1, number + 1) if id_ in table] if number % 100 == 0 else []
@@ -54,7 +64,7 @@ def test_what_was_answered_is_not_kept(size: int, another_waits: bool) -> None:
 
 
 def test_what_waits_is_kept_however_much_it_is() -> None:
-    table = PendingHostRequests(lambda _: True, lambda: True)
+    table = PendingHostRequests(Unfinished())
     for number in range(1, 1000):
         table.enter(asked(number), 0.0)
     assert len(table.awaited()) == 999

@@ -11,7 +11,17 @@ from bridge.provisional.provisional_subscriptions import ProvisionalSubscription
 from bridge.session.commands import Post, SendToHost
 from bridge.session.events import HostMessage, SignInEnded, SignInShown
 from bridge.session.host_input import read_line
-from tests.provisional.provisional_book import KINDS, LINK, PROBLEM, TOOL, Host, ReceptionPlaybook, changes, methods
+from tests.provisional.provisional_book import (
+    KINDS,
+    LINK,
+    PROBLEM,
+    TOOL,
+    Host,
+    ReceptionPlaybook,
+    Unfinished,
+    changes,
+    methods,
+)
 from tests.session.modern_playbook import LEGACY, META_SUBSCRIPTION, MODERN_VERSION, PairingPlaybook, acknowledged
 from tests.session.playbook import INITIALIZED, cancelled, notification, request
 
@@ -112,7 +122,7 @@ def test_such_a_host_that_shows_no_error_gets_the_tool_before_it_gives_up(revisi
     book.signed_in()
     book.serve()
     if not book.who.is_modern:
-        book.fires("reception/listing")
+        book.fires("provisional/listing")
     assert f"at the latest after a restart of {host_named(name).product}" in book.text(2)
     book.calls(3, "pay")
     book.heard.clear()
@@ -309,7 +319,7 @@ def test_the_hosts_own_initialize_opens_the_session_and_what_was_held_follows(re
     book.asks(3, "tools/list")
     book.serve()
     assert book.answer(3)["result"]["tools"] == [TOOL]
-    assert not book.session.busy
+    assert not book.provisional.busy
 
 
 def test_a_modern_host_is_served_at_once_and_hears_of_it_where_it_listens() -> None:
@@ -540,7 +550,7 @@ def test_a_refused_sign_in_is_told_and_may_be_tried_again(revision: str) -> None
     book.lists_tools(5)
     assert "signed in to mcp.example" in book.text(4)
     assert book.seen == ["initialize", "notifications/initialized", "tools/list"]
-    assert not book.session.busy
+    assert not book.provisional.busy
 
 
 @every_revision
@@ -619,11 +629,11 @@ def test_at_the_end_all_that_waits_is_told(revision: str) -> None:
     book = ReceptionPlaybook(revision).received()
     book.asks(1, "vendor/thing")
     book.calls(2)
-    was_busy = book.session.busy
+    was_busy = book.provisional.busy
     told = book.told_all(book.host_closes())
     assert sorted(said["id"] for said in told) == [1, 2]
     assert {said["error"]["data"]["kind"] for said in told} == {"shutdown"}
-    assert (was_busy, book.session.busy) == (True, False)
+    assert (was_busy, book.provisional.busy) == (True, False)
     assert book.says(book.who.asks(3, "tools/list")) == []
 
 
@@ -631,9 +641,9 @@ def test_a_host_that_was_answered_is_not_waited_for() -> None:
     book = ReceptionPlaybook()
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
-    assert book.session.busy
+    assert book.provisional.busy
     book.waits()
-    assert not book.session.busy
+    assert not book.provisional.busy
 
 
 def test_a_batch_is_answered_member_by_member() -> None:
@@ -684,7 +694,7 @@ def test_what_comes_while_the_session_is_tried_again_is_held() -> None:
 
 
 def test_a_listen_that_the_server_has_acknowledged_needs_no_more_attention() -> None:
-    listens = ProvisionalSubscriptions(lambda _: True)
+    listens = ProvisionalSubscriptions(Unfinished())
     event = read_line(Host(MODERN_VERSION).asks(1, "subscriptions/listen", notifications={"toolsListChanged": True}))
     assert isinstance(event, HostMessage)
     assert isinstance(event.message, Request)

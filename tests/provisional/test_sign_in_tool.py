@@ -14,7 +14,7 @@ from tests.session.playbook import INITIALIZED, cancelled, error, request, resul
 REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN_VERSION]
 every_revision = pytest.mark.parametrize("revision", REVISIONS)
 OPENS_LINKS: dict[str, object] = {"elicitation": {"url": {}}}
-CALL_TIMER = "reception/call"
+CALL_TIMER = "provisional/call"
 
 
 def timer(book: ReceptionPlaybook) -> int:
@@ -280,7 +280,7 @@ def test_a_host_that_does_not_list_within_2_s_is_told_that_it_has_not(name: str,
     book.signed_in()
     book.serve()
     began = book.now
-    book.fires("reception/listing")
+    book.fires("provisional/listing")
     assert book.now - began == 2.0
     assert book.text(1).endswith(
         f"Its tools appear when {host} asks for them, at the latest after a restart of {host}."
@@ -298,7 +298,7 @@ def test_a_list_that_the_server_refuses_is_no_list() -> None:
     book.asks(2, "tools/list")
     book.breaks()
     assert [said for said in book.heard if said.get("id") == 1] == []
-    book.fires("reception/listing")
+    book.fires("provisional/listing")
     assert "Its tools appear when" in book.text(1)
 
 

@@ -1,0 +1,46 @@
+"""What every part of this room can do: speak to the host, pass events on to `HostRouter`, and set timers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.protocol.jsonrpc import Octets, RequestId
+from bridge.provisional.host_timers import HostTimers
+from bridge.session.commands import Command
+from bridge.session.events import Event
+
+
+class Awaiting(Protocol):
+    """Tells which requests of the host have no answer yet. `HostRouter` does."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for any answer."""
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether the request with this id has no answer yet."""
+
+
+class ProvisionalPort(Protocol):
+    """What a part of this room can do. `ProvisionalServer` implements it."""
+
+    timers: HostTimers
+
+    @property
+    def awaiting(self) -> Awaiting:
+        """Tells which requests have no answer yet."""
+
+    def do(self, command: Command) -> None:
+        """Issue a command."""
+
+    def tell(self, *lines: Octets) -> None:
+        """Send lines to the host."""
+
+    def pass_on(self, event: Event) -> None:
+        """Hand an event to `HostRouter`. What it answers goes to the host through `ResponseFilter`, while that is needed."""
+
+    def redact(self, text: str, /) -> str:
+        """Take secrets out of a text."""
+
+    def fresh(self) -> str:
+        """Return a text that cannot be guessed."""
