@@ -15,8 +15,9 @@ from bridge.process.suspend import SuspendDetector
 from bridge.protocol import hosts, jsonrpc, mcp
 from bridge.protocol.framing import Framed, HostFraming
 from bridge.protocol.jsonrpc import Request
-from bridge.remote.exchanges import MAX_MESSAGE_BYTES, Remote, RemoteRequest
+from bridge.remote.exchanges import Remote, RemoteRequest
 from bridge.remote.http1 import Header
+from bridge.remote.response_reader import MAX_MESSAGE_BYTES
 from bridge.session.commands import (
     Abandon,
     CancelTimer,

@@ -68,11 +68,6 @@ class HostOutput:
         if self._put - self._written > _HIGH_WATER:
             self._room.clear()
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether there is room for more."""
-        return self._room.is_set()
-
     async def drained(self) -> None:
         """Wait until there is room for more."""
         await self._room.wait()

@@ -68,11 +68,6 @@ class BufferLimit:
             if self._waiting:
                 self._host_was_slow_at = asyncio.get_running_loop().time()
 
-    @property
-    def total(self) -> int:
-        """Bytes that are held."""
-        return self._total
-
     def _leader(self) -> int:
         return next(iter(self._held))
 

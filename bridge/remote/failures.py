@@ -37,19 +37,21 @@ class Explanation(NamedTuple):
 
 def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
     """Say what happened on the way to `url`; `proxy` is the proxy's URL without credentials, where there is one."""
-    if isinstance(problem, NotConnected):
-        return _not_connected(problem, url, proxy)
-    if isinstance(problem, TimeoutError):
-        return Explanation(Cause.LOST, True, f"{url} did not answer in time.", "")
-    if isinstance(problem, ssl.SSLError) and (told := tls_failures.client_refused(_reason_of(problem), url)):
-        return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
-    if isinstance(problem, NotHttp) and (told := _other_protocol(problem.beginning, url)):
-        return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
-    if isinstance(problem, h11.RemoteProtocolError):
-        return Explanation(Cause.LOST, True, *unreachable.not_http(url, str(problem)))
-    if isinstance(problem, h11.LocalProtocolError):
-        return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be sent as HTTP ({problem}).", "")
-    return Explanation(Cause.LOST, True, f"The connection to {url} was lost.", "Try again.")
+    match problem:
+        case NotConnected():
+            return _not_connected(problem, url, proxy)
+        case TimeoutError():
+            return Explanation(Cause.LOST, True, f"{url} did not answer in time.", "")
+        case ssl.SSLError() if told := tls_failures.client_refused(_reason_of(problem), url):
+            return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
+        case NotHttp() if told := _other_protocol(problem.beginning, url):
+            return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
+        case h11.RemoteProtocolError():
+            return Explanation(Cause.LOST, True, *unreachable.not_http(url, " ".join(str(problem).split())[:200]))
+        case h11.LocalProtocolError():
+            return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be sent as HTTP ({problem}).", "")
+        case _:
+            return Explanation(Cause.LOST, True, f"The connection to {url} was lost.", "Try again.")
 
 
 def _other_protocol(beginning: bytes, url: str) -> Advice | None:

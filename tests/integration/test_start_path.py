@@ -58,7 +58,7 @@ OWN = {
     ),
     "HTTP: connections, requests, answers": (
         "remote.exchanges remote.connections remote.connecting remote.dialing remote.lookups remote.wire remote.http1"
-        " remote.responses remote.buffer_limit remote.cookies remote.reuse remote.redirects"
+        " remote.responses remote.response_reader remote.buffer_limit remote.cookies remote.reuse remote.redirects"
         " remote.exchange_refused remote.keep_alive"
     ),
     "which eras host and server speak": (

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.protocol.sse import ServerSentEvent
 from bridge.remote import buffer_limit as budget_module
-from bridge.remote import exchanges
+from bridge.remote import response_reader
 from bridge.remote.exchanges import RemoteRequest
 from bridge.session.events import (
     BodyReceived,
@@ -80,7 +80,7 @@ async def test_what_cannot_be_decompressed() -> None:
 
 
 async def test_a_body_that_unpacks_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchanges, "MAX_MESSAGE_BYTES", 3_000_000)
+    monkeypatch.setattr(response_reader, "MAX_MESSAGE_BYTES", 3_000_000)
     packed = gzip.compress(b"z" * 3_000_001)
     async with RawServer(Answers(response(packed, JSON, b"content-encoding: gzip"))) as server:
         at = Exchanging(server.origin)
@@ -93,7 +93,7 @@ async def test_a_body_that_unpacks_to_too_much(monkeypatch: pytest.MonkeyPatch) 
 async def test_a_body_beyond_the_limit(
     head: list[bytes], size: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchanges, "MAX_MESSAGE_BYTES", limit)
+    monkeypatch.setattr(response_reader, "MAX_MESSAGE_BYTES", limit)
     body = b"x" * size
     answer = response(body, *head)
     if CHUNKED in head:
@@ -123,7 +123,7 @@ async def test_a_body_that_announces_too_much_is_not_awaited() -> None:
 
 
 async def test_an_event_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchanges, "MAX_MESSAGE_BYTES", 500)
+    monkeypatch.setattr(response_reader, "MAX_MESSAGE_BYTES", 500)
     async with RawServer(Answers(response(b"data: small\n\ndata: " + b"x" * 600 + b"\n\n", SSE))) as server:
         at = Exchanging(server.origin)
         assert only(ExchangeFailed, await at.post()).cause is Cause.TOO_LARGE
@@ -149,7 +149,7 @@ async def test_a_large_page_that_tells_an_error_is_cut() -> None:
 
 @pytest.mark.parametrize("size", [1100, 300_000])
 async def test_unfinished_bodies_wait_for_the_first(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchanges, "_MAX_UNFINISHED_BYTES", 1000)
+    monkeypatch.setattr(response_reader, "_MAX_UNFINISHED_BYTES", 1000)
     second_sent, finish_first = asyncio.Event(), asyncio.Event()
 
     async def talk(peer: Peer) -> None:
@@ -164,13 +164,13 @@ async def test_unfinished_bodies_wait_for_the_first(size: int, monkeypatch: pyte
 
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
-        buffer_limit = at.remote._buffer_limit
+        buffer_limit = at.remote._reader._buffer_limit
         first = asyncio.create_task(at.remote.run(RemoteRequest(1, b"POST", (), b"first")))
-        while buffer_limit.total < 900:
+        while buffer_limit._total < 900:
             await asyncio.wait({first}, timeout=0.001)
         second = asyncio.create_task(at.remote.run(RemoteRequest(2, b"POST", (), b"second")))
         await second_sent.wait()
-        while buffer_limit.total <= 900 + 1000:
+        while buffer_limit._total <= 900 + 1000:
             await asyncio.wait({second}, timeout=0.001)
         assert not second.done()
         finish_first.set()
@@ -178,7 +178,7 @@ async def test_unfinished_bodies_wait_for_the_first(size: int, monkeypatch: pyte
         at.close()
     bodies = [(event.exchange, len(event.body)) for event in at.events if isinstance(event, BodyReceived)]
     assert bodies == [(1, 1800), (2, size)]
-    assert buffer_limit.total == 0
+    assert buffer_limit._total == 0
 
 
 # -- streams
@@ -258,7 +258,7 @@ async def test_a_body_that_announces_a_terabyte_is_told_as_too_large(extra: list
 
 
 async def test_an_error_whose_body_does_not_come_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchanges, "_ERROR_SECONDS", 0.05)
+    monkeypatch.setattr(response_reader, "_ERROR_SECONDS", 0.05)
 
     async def talk(peer: Peer) -> None:
         await peer.request()
@@ -271,7 +271,7 @@ async def test_an_error_whose_body_does_not_come_is_told_all_the_same(monkeypatc
 
 
 async def test_a_body_that_stands_still_while_others_wait_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchanges, "_MAX_UNFINISHED_BYTES", 1000)
+    monkeypatch.setattr(response_reader, "_MAX_UNFINISHED_BYTES", 1000)
     monkeypatch.setattr(budget_module, "_STALLED_SECONDS", 0.05)
 
     async def talk(peer: Peer) -> None:
@@ -284,7 +284,7 @@ async def test_a_body_that_stands_still_while_others_wait_is_ended(monkeypatch: 
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
         first = asyncio.create_task(at.remote.run(RemoteRequest(1, b"POST", (), b"first")))
-        while not at.remote._buffer_limit.total:
+        while not at.remote._reader._buffer_limit._total:
             await asyncio.wait({first}, timeout=0.001)
         assert only(BodyReceived, await at.run(RemoteRequest(2, b"POST", (), b"second")))
         await first
@@ -304,10 +304,10 @@ async def test_a_stream_within_a_large_event_counts_and_is_released() -> None:
 
     async with RawServer(talk) as server:
         at = Exchanging(server.origin)
-        buffer_limit = at.remote._buffer_limit
+        buffer_limit = at.remote._reader._buffer_limit
         running = asyncio.create_task(at.run(GET))
-        while buffer_limit.total < 5000:
+        while buffer_limit._total < 5000:
             await asyncio.wait({running}, timeout=0.001)
         finish.set()
         await running
-    assert buffer_limit.total == 0
+    assert buffer_limit._total == 0

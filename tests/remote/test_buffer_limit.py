@@ -54,7 +54,7 @@ async def test_nobody_waits_within_the_limit() -> None:
     async with asyncio.timeout(stretched(DEADLINE)):
         await shared.hold(1, 4)
         await shared.hold(2, 6)
-        assert shared.buffer_limit.total == 10
+        assert shared.buffer_limit._total == 10
 
 
 async def test_the_first_is_not_counted_and_the_others_share_the_limit() -> None:

@@ -240,7 +240,7 @@ async def test_a_cancelled_exchange_tells_nothing_and_gives_everything_back() ->
             await asyncio.wait({running})
             assert running.cancelled()
             assert at.events == [ResponseStarted(1, 200, None, False)]
-            assert at.remote._buffer_limit.total == 0
+            assert at.remote._reader._buffer_limit._total == 0
             await at.connections.take(urgent=True)
             assert len(at.connections._idle) == 0
             at.close()

@@ -267,4 +267,4 @@ async def test_a_budget_that_makes_many_wait_gives_each_the_right_body(
     async with RawServer(saying(response(BIG * 5), then=response()), server_tls) as server:
         async with asyncio.timeout(stretched(10)):
             await asyncio.gather(*(one(server, number) for number in range(12)))
-    assert buffer_limit.total == 0
+    assert buffer_limit._total == 0
