@@ -1,1 +1,1 @@
-"""Answers the host in time while somebody has to sign in. Pure."""
+"""Answers the host in the server's place while the user has to sign in. Pure."""

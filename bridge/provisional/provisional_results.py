@@ -1,12 +1,12 @@
-"""What can honestly be answered before anybody has signed in, in either era.
+"""The answers that the bridge can give before the user has signed in, in either era.
 
 | request | answer |
 |---|---|
-| `initialize` | the host's version where it is known; lists that change; instructions that say what is waited for |
+| `initialize` | the host's version if the bridge knows it; lists that may change; instructions about the sign-in |
 | `server/discover` | the same for a modern host |
 | `tools/list` | the tool `sign_in` |
-| the other lists | nothing |
-| `ping` | nothing |
+| the other lists | an empty list |
+| `ping` | an empty result |
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ LISTS = {
     mcp.RESOURCES_LIST: ("resources", "resources"),
     mcp.TEMPLATES_LIST: ("resources", "resourceTemplates"),
 }
-"""For each method that lists: the capability it belongs to, and the member of its result."""
+"""For each list method: its capability, and the member of its result."""
 
 KINDS = ("tools", "prompts", "resources")
-"""What a host is told to have: each may change."""
+"""The capabilities that the host is told of, each with `listChanged`."""
 
 _CAPABILITIES = {kind: {"listChanged": True} for kind in KINDS}
 _NAME = "mcp-remote-bridge"
 
 
 class HostState:
-    """A legacy host, as it introduced itself. `version` is the one it was answered in, empty before it was.
+    """A legacy host, known by its `initialize`. `version` is that of the answer it got, empty before that.
 
-    `program` is the name of its program. `is_initialized`: it has said `notifications/initialized`. `is_confirmed`: the
-    server itself has answered it, in `servers_version`.
+    `program` is its `clientInfo.name`. `is_initialized`: it has sent `notifications/initialized`. `is_confirmed`: the
+    server itself has answered its `initialize`, in `servers_version`.
     """
 
     def __init__(self, request: Request) -> None:
@@ -58,7 +58,7 @@ class HostState:
         self._declares_urls = input_requests.can_open_urls(declared)
 
     def changed(self, kinds: Sequence[str]) -> list[Octets]:
-        """What tells it that lists of these kinds changed; nothing before it listens, and then what it has missed."""
+        """The lines that tell it that lists of these kinds changed; before `is_initialized` they are kept for then."""
         if not self.version:
             return []
         if not self.is_initialized:
@@ -67,20 +67,20 @@ class HostState:
         return [writing.notification(f"notifications/{kind}/list_changed").line for kind in kinds]
 
     def initialized(self) -> list[Octets]:
-        """It said `notifications/initialized`; what it has missed."""
+        """It sent `notifications/initialized`: return the lines that were kept."""
         self.is_initialized = True
         missed, self._missed = self._missed, ()
         return self.changed(missed)
 
     @property
     def can_open_urls(self) -> bool:
-        """Whether it may be asked to open a page: it says so, in the one revision that has it."""
-        return self._declares_urls and mcp.features(self.version).has_url_elicitation
+        """Whether it may be asked to open a link: it declared that, in the one legacy revision that has it."""
+        return self._declares_urls and self.version == mcp.LEGACY_VERSIONS[0]
 
 
 def can_open_urls(request: Request) -> bool:
-    """Whether the modern host of this request may be asked to open a page."""
-    _, meta = client_meta.state_and_meta(request.params)
+    """Whether the modern host that sent this request may be asked to open a link."""
+    _, meta = mcp.add_request_meta(request.params)
     return input_requests.can_open_urls(writing.members(writing.members(meta).get(mcp.META_CAPABILITIES, Raw())))
 
 
@@ -93,18 +93,18 @@ def introduction(request: Request, status: SignInStatus) -> Octets:
 
 
 def version(initialize: Request) -> str:
-    """The revision to answer in: the host's where it is a legacy one (MCP 2025-11-25, Version Negotiation)."""
+    """The version to answer with: the host's if it is a legacy one (MCP 2025-11-25, Version Negotiation)."""
     asked = request_meta.text(writing.members(initialize.params).get("protocolVersion"))
     return asked if asked in mcp.LEGACY_VERSIONS else mcp.LATEST_LEGACY
 
 
 def sign_in_only(request: Request, status: SignInStatus, *, is_modern: bool) -> Octets:
-    """The list of tools in which there is but one."""
+    """The list of tools with `sign_in` alone."""
     return result(request, {"tools": [sign_in_tool.tool(status)]}, status, is_modern=is_modern)
 
 
 def empty(request: Request, status: SignInStatus, *, is_modern: bool) -> Octets:
-    """A list (`LISTS`) with nothing in it; for any other method, a result that says nothing."""
+    """An empty list (`LISTS`); for any other method, an empty result."""
     said: dict[str, object] = {LISTS[request.method][1]: []} if request.method in LISTS else {}
     return result(request, said, status, is_modern=is_modern)
 
@@ -112,13 +112,13 @@ def empty(request: Request, status: SignInStatus, *, is_modern: bool) -> Octets:
 def tool_result(
     request: Request, text: str, status: SignInStatus, *, is_modern: bool, is_error: bool = False
 ) -> Octets:
-    """The result of a tool's call: one text."""
+    """The result of a tool call, with one text."""
     said: dict[str, object] = {"content": [{"type": "text", "text": text}], "isError": is_error}
     return result(request, said, status, is_modern=is_modern)
 
 
 def result(request: Request, said: dict[str, object], status: SignInStatus, *, is_modern: bool = False) -> Octets:
-    """The line of a good answer; a modern one says more (MCP 2026-07-28, Result, CacheableResult)."""
+    """The line of a result. A modern one has more members (MCP 2026-07-28, Result, CacheableResult)."""
     if is_modern:
         said = {"resultType": "complete", **said, "_meta": {mcp.META_SERVER: _info(status)}}
         if request.method in mcp.CACHED_METHODS:
@@ -127,7 +127,7 @@ def result(request: Request, said: dict[str, object], status: SignInStatus, *, i
 
 
 def missing(result: Raw) -> frozenset[str]:
-    """The methods of `LISTS` that a server does not offer in its own introduction, though the host was told so."""
+    """The methods of `LISTS` that the host was told of, and that the server's own answer does not offer."""
     offered = writing.members(result).get("capabilities")
     if not request_meta.is_object(offered) or offered is None:
         return frozenset()

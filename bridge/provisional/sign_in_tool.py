@@ -1,4 +1,4 @@
-"""The tool `sign_in`, and what is said of a sign-in: one paragraph each time, which a model reads out to its user."""
+"""The tool `sign_in`, the state of a sign-in, and the texts about it, which a model reads and passes on to the user."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from bridge.session.events import SignInShown
 
 NAME = "sign_in"
 WAIT_SECONDS = 25.0
-"""How long one call of the tool waits; hosts give a call 60 s and more."""
+"""How long a call of the tool waits. Most hosts allow a call 60 s or more."""
 
-_MOST_REASON = 1000  # A server's words and addresses in it are cut before; what is left is the hint.
+_MOST_REASON = 1000  # Texts and addresses from a server are shortened earlier; the rest is the hint.
 _MOST_WARNING = 400
 _MOST_WARNINGS = 5
 _LONGEST_LINK = 4096
-"""Characters. A longer one is not put before a model: what an authorization server adds to it is any text."""
+"""Characters. A model is not shown a longer link, for an authorization server can put any text into it."""
 _LINK = r"[\x21-\x7e]+"
 _CODE = r"[0-9A-Za-z](?:[0-9A-Za-z -]{0,22}[0-9A-Za-z])?"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SignInStatus:
-    """How the sign-in to one server stands. `now` is the time, in seconds, of what is being handled.
+    """The state of the sign-in to one server. `now` is the time of the event being handled, in seconds.
 
     `login_command()` is what the user types in a terminal for the same sign-in.
-    `is_under_way`: the user is being asked. `url`, `user_code`, `is_open`, `warnings`: see `SignInShown`; `url` is
-    empty while it is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened no session,
-    though the user is signed in. `tools`: how many tools the server listed when the host asked last, None where it has
-    not asked. `product`: what the host is called.
+    `is_under_way`: the user is being asked to sign in. `url`, `user_code`, `is_open`, `warnings`: see `SignInShown`;
+    `url` is empty while the link is not known. `problem`: why the last sign-in failed. `trouble`: why the server opened
+    no session although the user is signed in. `tools`: how many tools the server listed when the host last asked, None
+    if the host has not asked. `product`: what users call the host.
     """
 
     def __init__(self, server_url: str, login_command: Callable[[], str]) -> None:
@@ -52,21 +52,21 @@ class SignInStatus:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether the link is longer than what is put before a model or handed to the host."""
+        """Whether the link is too long to be shown to a model or given to the host."""
         return len(self.url) > _LONGEST_LINK
 
     @property
     def needs_user(self) -> bool:
-        """Whether waiting alone brings nothing: the link is known, and no browser shows it."""
+        """Whether the user has to open the link: it is known, and no browser shows it."""
         return bool(self.url) and not self.is_open
 
     @property
     def has_failed(self) -> bool:
-        """Whether the last sign-in failed, and none is under way."""
+        """Whether the last sign-in failed, and no other is under way."""
         return not self.is_under_way and bool(self.problem or self.trouble)
 
     def begin(self) -> None:
-        """The user is asked."""
+        """A sign-in begins."""
         self.is_under_way = True
         self.tools = None
         self.url = self.user_code = self.problem = self.trouble = ""
@@ -74,7 +74,7 @@ class SignInStatus:
         self.warnings = ()
 
     def show(self, event: SignInShown) -> None:
-        """It is known what the user has to do. A link that no browser should be given is none."""
+        """Take what the user has to do. A link that is not http or https counts as none."""
         self.url = event.url if _is_web_link(event.url) else ""
         self.user_code = event.user_code if re.fullmatch(_CODE, event.user_code) else ""
         self.is_open = event.is_open
@@ -82,7 +82,7 @@ class SignInStatus:
         self._ends_at = self.now + max(0.0, event.ends_in)
 
     def end(self, problem: str) -> None:
-        """The user is not asked any more."""
+        """The sign-in has ended; `problem` says why it failed, empty where it did not."""
         self.is_under_way = self.is_open = False
         self.url = self.user_code = ""
         self.warnings = ()
@@ -91,7 +91,7 @@ class SignInStatus:
     # -- sentences
 
     def what_to_do(self) -> str:
-        """What the user has to do now, or what happened last."""
+        """What the user has to do now, or how the last sign-in ended."""
         if not self.is_under_way:
             if self.trouble:
                 return f"The user is signed in, but the server did not open a session: {sentence(self.trouble)}"
@@ -100,20 +100,20 @@ class SignInStatus:
             return "No sign-in is under way."
         warned = "".join(f"Tell the user first: {sentence(text)} " for text in self.warnings)
         if self.is_too_long:
-            opened = "A browser was opened on the sign-in page. " if self.is_open else ""
+            opened = "A browser was opened with the sign-in page. " if self.is_open else ""
             return (
-                f"{warned}{opened}The link is too long to be shown here; to see it, the user runs this in a terminal:\n"
+                f"{warned}{opened}The link is too long to show here. To see it, the user runs this in a terminal:\n"
                 f"{self._login_command()}\n"
             )
         if not self.url:
-            return "The sign-in is being prepared; there is no link yet."
+            return "The sign-in is being prepared. There is no link yet."
         code = f" and enters the code {self.user_code}" if self.user_code else ""
         left = self._ends_at - self.now
         time = f" ({_about(left)} left)" if left > 0 else ""
-        # On a line of its own, so that nothing beside it is taken for a part of it.
+        # On a line of its own, so that no text beside it is taken for part of it.
         link = f"opens this link in a browser{code}{time}:\n{self.url}\n"
         if self.is_open:
-            return f"{warned}A browser was opened on the sign-in page. If the page does not show, the user {link}"
+            return f"{warned}A browser was opened with the sign-in page. If the page does not appear, the user {link}"
         return f"{warned}To sign in, the user {link}"
 
 
@@ -124,13 +124,13 @@ def is_safe_link(url: str) -> bool:
 
 
 def tool(status: SignInStatus) -> dict[str, object]:
-    """The tool, as it stands in a list (MCP, Tools)."""
+    """The tool, as an entry of a list (MCP, Tools)."""
     return {
         "name": NAME,
         "title": f"Sign in to {status.server}",
         "description": (
             f"{status.server} offers its tools only after the user has signed in. Call this tool: it opens the "
-            "sign-in page in the user's browser and waits for the user to finish. Where no browser can be opened, it "
+            "sign-in page in the user's browser and waits for the user to finish. If no browser can be opened, it "
             "returns the link: show it to the user, and call this tool again to wait. After the sign-in, the server's "
             "own tools replace this one."
         ),
@@ -146,23 +146,23 @@ def tool(status: SignInStatus) -> dict[str, object]:
 
 
 def instructions(status: SignInStatus) -> str:
-    """What the host is told at first, in place of the server's own instructions."""
+    """The `instructions` that the host gets in place of the server's own."""
     return (
-        f"{status.server} can be used after the user has signed in. "
+        f"The user has to sign in to {status.server} before it can be used. "
         f"{status.what_to_do()} The tool {NAME} opens the sign-in page and waits for the user to finish. "
-        "Then the server's own tools, prompts and resources appear."
+        "After that, the server's own tools, prompts and resources appear."
     )
 
 
 def still_waiting(status: SignInStatus) -> str:
-    """The result of a call that has waited, or that has a link to tell."""
+    """The result of a call that has waited long enough, or that shows the link."""
     if status.is_under_way:
         return f"Waiting for the user to sign in to {status.server}. {status.what_to_do()} Then call {NAME} again."
     return f"The user is not signed in to {status.server} yet. {status.what_to_do()} Call {NAME} again."
 
 
 def declined(status: SignInStatus) -> str:
-    """The result where the user did not want the host to open the link."""
+    """The result after the user declined to have the host open the link."""
     return (
         f"The user declined to open the sign-in page, and is not signed in to {status.server}. "
         f"{status.what_to_do()} Then call {NAME} again."
@@ -170,40 +170,40 @@ def declined(status: SignInStatus) -> str:
 
 
 def not_asked(status: SignInStatus) -> str:
-    """The result where the host answered in the user's place, as hosts without a user at the screen do."""
+    """The result after the host answered without asking, as hosts without a user at the screen do."""
     return (
-        f"The user was not asked: {status.product} could not show the question. The user is not signed in to "
+        f"The user was not asked, because {status.product} could not show the question. The user is not signed in to "
         f"{status.server} yet. {status.what_to_do()} Then call {NAME} again."
     )
 
 
 def asking_in_words(status: SignInStatus, product: str) -> str:
-    """The error for a host that gives up waiting, and never asks for its lists again."""
+    """The error for a host that is about to give up and never asks for its lists again."""
     return (
         f"{status.server} needs the user to sign in first. {status.what_to_do()} "
-        f"After signing in, start this server again in {product}."
+        f"After the sign-in, restart this server in {product}."
     )
 
 
 def asking(status: SignInStatus) -> str:
-    """What the user is asked with when the host offers to open the link."""
+    """The question with which the host asks the user whether to open the link."""
     code = f" Enter the code {status.user_code} there." if status.user_code else ""
     warned = "".join(f"{sentence(text)} " for text in status.warnings)
     return f"{warned}Sign in to {status.server} to use its tools.{code}"
 
 
 def done(status: SignInStatus) -> str:
-    """The result of a call that saw the end of it."""
+    """The result of a call that waited for the end of the sign-in."""
     return f"The user is signed in to {status.server}. {_of_tools(status)}"
 
 
 def done_before(status: SignInStatus) -> str:
-    """The result of a call that came after the end of it."""
+    """The result of a call that came after the sign-in."""
     return f"The user is already signed in to {status.server}. {_of_tools(status)}"
 
 
 def _of_tools(status: SignInStatus) -> str:
-    """What the host has of the server's tools; only what is known is said."""
+    """What is known of the server's tools in the host."""
     if status.tools is None:
         host = status.product
         return f"Its tools appear when {host} asks for them, at the latest after a restart of {host}."
@@ -215,14 +215,14 @@ def _of_tools(status: SignInStatus) -> str:
 def failed(status: SignInStatus) -> str:
     """The result of a call whose sign-in failed."""
     if status.trouble:
-        why = f"{status.server} did not open a session: {sentence(status.trouble)}"
+        why = f"The user is signed in, but {status.server} did not open a session: {sentence(status.trouble)}"
     else:
         why = f"The sign-in to {status.server} failed: {sentence(status.problem)}"
     return f"{why} Call {NAME} again to retry."
 
 
 def unavailable(status: SignInStatus) -> str:
-    """The result of a call of any other tool, which was not sent."""
+    """The result of a call of another tool, which was not sent."""
     return (
         f"{status.server} needs the user to sign in, so this call was not sent. {status.what_to_do()} "
         f"Call {NAME}, which opens the sign-in page and waits for the user; then call this tool again."
@@ -230,7 +230,7 @@ def unavailable(status: SignInStatus) -> str:
 
 
 def unavailable_here(status: SignInStatus) -> str:
-    """The same for a host that was never shown the tool."""
+    """The same, for a host that does not know the tool `sign_in`."""
     return (
         f"{status.server} needs the user to sign in, so this call was not sent. {status.what_to_do()} "
         "Then call this tool again."
@@ -240,8 +240,8 @@ def unavailable_here(status: SignInStatus) -> str:
 def _about(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes >= 2:
-        return f"about {minutes} minutes are"
-    return "about a minute is" if seconds >= 45 else f"about {max(1, round(seconds))} s are"
+        return f"about {minutes} minutes"
+    return "about a minute" if seconds >= 45 else f"about {max(1, round(seconds))} s"
 
 
 def _is_web_link(url: str) -> bool:
@@ -249,7 +249,7 @@ def _is_web_link(url: str) -> bool:
 
 
 def _split(url: str) -> tuple[str, str] | None:
-    """Scheme and host of a link of the web; None for anything else."""
+    """Scheme and host of an http or https URL; None for anything else."""
     if not re.fullmatch(_LINK, url):
         return None
     try:

@@ -98,7 +98,7 @@ def test_a_host_that_never_lists_again_waits_and_gets_the_link_before_it_gives_u
     message = told["error"]["message"]
     assert LINK in message
     assert "A browser was opened" in message
-    assert message.endswith(f"start this server again in {host_named(name).product}.")
+    assert message.endswith(f"restart this server in {host_named(name).product}.")
     assert book.refused() == [], "it has its answer"
     assert not book.provisional.busy
 

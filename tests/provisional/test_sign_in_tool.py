@@ -334,7 +334,7 @@ def test_it_is_told_where_the_link_is_too_long_to_be_shown() -> None:
     book.calls(1)
     book.shows("https://as.example/in?" + 5000 * "x", warnings=("It moved",))
     text = book.text(1)
-    assert "Tell the user first: It moved. The link is too long to be shown here" in text
+    assert "Tell the user first: It moved. The link is too long to show here" in text
     assert f"\n{LOGIN}\n" in text
 
 
