@@ -86,7 +86,7 @@ class Trust:
         try:
             from bridge.remote.tls import ssl_context
 
-            self._context = ssl_context(self._settings, may_judge_late=True)
+            self._context = ssl_context(self._settings, may_verify_late=True)
         except Exception as problem:
             self._problem = problem
 

@@ -1,17 +1,18 @@
-"""TLS whose certificates the operating system judges (Windows, macOS), in a thread and not on the event loop.
+"""TLS with certificates verified by the operating system (Windows, macOS), in a thread instead of on the event loop.
 
-The system's verifier may go to the network, for an intermediate certificate or a list of revoked ones, and takes what
-time it likes (Windows: 15 s for one URL). truststore asks it within the handshake, which asyncio runs on the loop, and
-holds a lock meanwhile that every other handshake needs. Here it is asked after the handshake:
+The system's verifier may fetch an intermediate certificate or a revocation list from the network, which takes any time
+(Windows: 15 s for one URL). truststore calls it within the handshake, which asyncio runs on the loop, and meanwhile
+holds a lock that every other handshake needs. Here it is called after the handshake:
 
-| when | where | what |
+| step | where | what is done |
 |---|---|---|
-| handshake | loop | OpenSSL's; no certificate is judged, no name checked |
-| then | a thread | truststore's verifier judges the peer's certificates and the host's name, by a context of its own |
-| it accepts | loop | the connection may be written to |
-| it refuses, or takes too long | loop | `ssl.SSLCertVerificationError`, or who waits gives up; the connection ends |
+| handshake | loop | OpenSSL's; no certificate is verified, no name checked |
+| then | a thread | truststore's verifier checks the peer's certificates and the host's name, in its own context |
+| it accepts | loop | data can be sent on the connection |
+| it refuses | loop | `ssl.SSLCertVerificationError`; the connection ends |
+| it takes too long | loop | the caller's time limit ends the connection |
 
-Until then nothing can be sent: the TLS object itself refuses it, so a way here that forgets to judge sends nothing.
+Before that nothing can be sent: the TLS object refuses it, so code that forgets to verify sends nothing.
 
 Sources: truststore 0.10 (`_api.py`, `_windows.py`, `_macos.py`), CPython (`asyncio/sslproto.py`), Microsoft's
 CertGetCertificateChain, Apple's SecTrustEvaluateWithError ("don't call it on the main thread").
@@ -29,10 +30,10 @@ from typing import Any
 
 from bridge.remote.wire import AlertKeepingTls
 
-Judge = Callable[[ssl.SSLContext, list[bytes], str], None]
-"""Judges a peer's certificates, DER, its own first, for a host's name. Raises `ssl.SSLCertVerificationError`.
+Verifier = Callable[[ssl.SSLContext, list[bytes], str], None]
+"""Verifies a peer's certificates (DER, its own first) for a host name. Raises `ssl.SSLCertVerificationError`.
 
-The context says what is wanted (`check_hostname`, `verify_flags`), and which authorities are trusted beside the
+The context has the requirements (`check_hostname`, `verify_flags`), and authorities that are trusted beside the
 system's.
 """
 
@@ -40,77 +41,77 @@ _SYSTEMS_OWN = frozenset(("truststore._windows", "truststore._macos"))
 
 
 class SystemTrust(ssl.SSLContext):
-    """A client's context for a handshake that judges nobody; `accept` does it afterwards."""
+    """A client context whose handshake verifies nothing; `verify` does that afterwards."""
 
     sslobject_class: type[ssl.SSLObject]
-    _judging: ssl.SSLContext
-    _judge: Judge
+    _requirements: ssl.SSLContext
+    _verifier: Verifier
 
-    def __new__(cls, judge: Judge) -> SystemTrust:
+    def __new__(cls, verifier: Verifier) -> SystemTrust:
         made: SystemTrust = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
-        made._judging = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # No handshake uses it, so a thread may read it.
-        made._judge = judge
-        made.sslobject_class = _NotYetTrusted
+        made._requirements = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # No handshake uses it, so a thread may read it.
+        made._verifier = verifier
+        made.sslobject_class = _UnverifiedTls
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
         return made
 
-    def __init__(self, judge: Judge) -> None:
-        """`judge` is called in a thread."""
+    def __init__(self, verifier: Verifier) -> None:
+        """`verifier` is called in a thread."""
 
     def load_verify_locations(self, *args: Any, **named: Any) -> None:
-        self._judging.load_verify_locations(*args, **named)
+        self._requirements.load_verify_locations(*args, **named)
 
-    async def accept(self, connection: ssl.SSLObject, host: str) -> None:
-        """Have the peer judged, and let the connection be written to. Raises `ssl.SSLError`.
+    async def verify(self, connection: ssl.SSLObject, host: str) -> None:
+        """Verify the peer, then allow sending. Raises `ssl.SSLError`.
 
-        Who stops waiting leaves the thread behind; what it finds out then counts for nothing.
+        If the wait is cancelled, the thread goes on, and its result is ignored.
         """
-        if not isinstance(connection, _NotYetTrusted):
-            raise ssl.SSLError("the connection is not one whose peer is judged late")
+        if not isinstance(connection, _UnverifiedTls):
+            raise ssl.SSLError("the connection was not made with this context")
         loop = asyncio.get_running_loop()
-        judged: asyncio.Future[None] = loop.create_future()
+        verified: asyncio.Future[None] = loop.create_future()
         chain = _chain_of(connection)
-        judge, judging = self._judge, self._judging
+        verifier, requirements = self._verifier, self._requirements
 
         def run() -> None:
             problem: Exception | None = None
             try:
-                judge(judging, chain, host)
+                verifier(requirements, chain, host)
             except Exception as refusal:
                 problem = refusal if isinstance(refusal, ssl.SSLError) else ssl.SSLCertVerificationError(str(refusal))
             with contextlib.suppress(RuntimeError):  # The loop is closed: the bridge has ended.
-                loop.call_soon_threadsafe(_tell, judged, problem)
+                loop.call_soon_threadsafe(_settle, verified, problem)
 
         threading.Thread(target=run, name="certificates", daemon=True).start()
-        await judged
-        connection.is_trusted = True
+        await verified
+        connection.is_verified = True
 
 
 def system_trust() -> SystemTrust | None:
-    """A context whose judge is the operating system's; None where truststore has none here, or not where it was."""
+    """A context that the operating system verifies for; None if truststore has no verifier here, or has moved it."""
     from truststore import _api
 
-    judge: Any = getattr(_api, "_verify_peercerts_impl", None)
-    # On Linux it is OpenSSL that judges, within the handshake, and this one does nothing.
-    if getattr(judge, "__module__", "") not in _SYSTEMS_OWN:
+    verifier: Any = getattr(_api, "_verify_peercerts_impl", None)
+    # On Linux OpenSSL verifies within the handshake, and this function does nothing.
+    if getattr(verifier, "__module__", "") not in _SYSTEMS_OWN:
         return None
-    return SystemTrust(lambda context, chain, host: judge(context, chain, server_hostname=host))
+    return SystemTrust(lambda context, chain, host: verifier(context, chain, server_hostname=host))
 
 
-class _NotYetTrusted(AlertKeepingTls):
-    """The client's side of one connection. Nothing can be sent on it before `is_trusted`."""
+class _UnverifiedTls(AlertKeepingTls):
+    """The client's side of a connection. Nothing can be sent on it before `is_verified`."""
 
-    is_trusted = False
+    is_verified = False
 
     def write(self, data: Any) -> int:
-        if not self.is_trusted:
-            raise ssl.SSLError("the peer's certificate was not judged yet")
+        if not self.is_verified:
+            raise ssl.SSLError("the peer's certificate has not been verified yet")
         return super().write(data)
 
 
 def _chain_of(connection: ssl.SSLObject) -> list[bytes]:
-    """What the peer sent, DER, its own certificate first. Public from Python 3.13 on."""
+    """The peer's certificates as it sent them (DER), its own first. Public API from Python 3.13 on."""
     inner: Any = connection
     while not hasattr(inner, "get_unverified_chain"):
         inner = inner._sslobj
@@ -118,10 +119,10 @@ def _chain_of(connection: ssl.SSLObject) -> list[bytes]:
     return [one if isinstance(one, bytes) else one.public_bytes(_ssl.ENCODING_DER) for one in found]
 
 
-def _tell(judged: asyncio.Future[None], problem: Exception | None) -> None:
-    if judged.done():
+def _settle(verified: asyncio.Future[None], problem: Exception | None) -> None:
+    if verified.done():
         return
     if problem is not None:
-        judged.set_exception(problem)
+        verified.set_exception(problem)
     else:
-        judged.set_result(None)
+        verified.set_result(None)

@@ -1,8 +1,7 @@
-"""What TLS trusts, and who the bridge says it is.
+"""The TLS context: the certificates that are trusted, and the client certificate.
 
-Trust comes from `SSL_CERT_FILE` and `SSL_CERT_DIR` where either is set, else from the operating system's
-store; `--ca-file` adds to that. Verification cannot be switched off: a private authority is named with
-`--ca-file`.
+The trusted certificates are those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if either is set, else those of the operating
+system; `--ca-file` adds to them. Verification cannot be switched off: `--ca-file` is for a private authority.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ _HASHED = re.compile(r"[0-9a-fA-F]{8}\.[0-9]")
 
 
 class _EncryptedKeyError(Exception):
-    """Raised instead of letting OpenSSL ask for a password on the terminal, which the host owns."""
+    """The key has a password. OpenSSL would ask for it on the terminal, which belongs to the host."""
 
 
 def ssl_context(
-    settings: Settings, environ: Mapping[str, str] | None = None, *, may_judge_late: bool = False
+    settings: Settings, environ: Mapping[str, str] | None = None, *, may_verify_late: bool = False
 ) -> ssl.SSLContext:
-    """Return the context for connections to the remote server. It reads files.
+    """Return the context for connections to the remote server. Reads files.
 
-    `may_judge_late`: who uses it knows that a `SystemTrust` judges nobody by itself; else certificates are judged
-    within the handshake, however long that takes. Raises `UsageError` that names the option or variable and the file
-    that cannot be used.
+    `may_verify_late`: the result may be a `SystemTrust`, with which the caller verifies the certificates after the
+    handshake. Without it they are verified within the handshake, however long that takes. Raises `UsageError`, which
+    names the option or variable, and the file that cannot be used.
     """
-    context = _trusting(os.environ if environ is None else environ, may_judge_late=may_judge_late)
+    context = _trusting(os.environ if environ is None else environ, may_verify_late=may_verify_late)
     if settings.ca_file:
         _load_authorities(context, settings.ca_file, "--ca-file")
     if settings.client_cert:
@@ -43,16 +42,16 @@ def ssl_context(
     return context
 
 
-def _trusting(environ: Mapping[str, str], *, may_judge_late: bool) -> ssl.SSLContext:
+def _trusting(environ: Mapping[str, str], *, may_verify_late: bool) -> ssl.SSLContext:
     file = environ.get("SSL_CERT_FILE", "")
     folders = environ.get("SSL_CERT_DIR", "")
     if not file and not folders:
-        return _trusting_the_system(may_judge_late=may_judge_late)
+        return _trusting_the_system(may_verify_late=may_verify_late)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if file:
         _load_authorities(context, Path(file), "SSL_CERT_FILE")
     if folders:
-        # OpenSSL looks into these only while it verifies, so a wrong path would say nothing until then.
+        # OpenSSL reads these directories only while it verifies; a wrong path would not be noticed before.
         existing = [folder for folder in folders.split(os.pathsep) if Path(folder).is_dir()]
         if not existing:
             raise UsageError(f"SSL_CERT_DIR names no existing directory: {folders}.")
@@ -60,11 +59,11 @@ def _trusting(environ: Mapping[str, str], *, may_judge_late: bool) -> ssl.SSLCon
     return context
 
 
-def _trusting_the_system(*, may_judge_late: bool) -> ssl.SSLContext:
-    """What the system trusts, by truststore; Windows and macOS judge by themselves (`system_trust`).
+def _trusting_the_system(*, may_verify_late: bool) -> ssl.SSLContext:
+    """A context that trusts what the system trusts. Windows and macOS verify by themselves (`system_trust`).
 
-    Where that is a file or folder that OpenSSL finds by itself, which is nearly every Linux, truststore has it read
-    anew for each connection: 20 ms each. So there it is read here, once.
+    On nearly every Linux, OpenSSL finds the system's file or directory itself. truststore would read it again for each
+    connection, which takes 20 ms; so there it is read once, here.
     """
     if sys.platform not in ("win32", "darwin"):
         paths = ssl.get_default_verify_paths()
@@ -72,7 +71,7 @@ def _trusting_the_system(*, may_judge_late: bool) -> ssl.SSLContext:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.set_default_verify_paths()
             return context
-    elif may_judge_late:
+    elif may_verify_late:
         from bridge.remote.system_trust import system_trust
 
         if (late := system_trust()) is not None:
@@ -83,7 +82,7 @@ def _trusting_the_system(*, may_judge_late: bool) -> ssl.SSLContext:
 
 
 def _holds_authorities(folder: str) -> bool:
-    """Whether certificates are in a folder under the names that OpenSSL looks for."""
+    """Whether a directory has certificates under the names that OpenSSL looks for."""
     with suppress(OSError):
         return any(_HASHED.fullmatch(name) for name in os.listdir(folder))  # noqa: PTH208 - names are enough
     return False
@@ -95,7 +94,7 @@ def _load_authorities(context: ssl.SSLContext, file: Path, source: str) -> None:
         context.load_verify_locations(cafile=file)
     except ssl.SSLError:
         raise UsageError(
-            f"{source}: {file} holds no usable PEM certificate.",
+            f"{source}: {file} contains no usable PEM certificate.",
             hint="A PEM file contains a line -----BEGIN CERTIFICATE-----.",
         ) from None
 
@@ -109,7 +108,7 @@ def _load_identity(context: ssl.SSLContext, certificate: Path, key: Path | None)
         context.load_cert_chain(certificate, key, password=_refuse_password)
     except _EncryptedKeyError:
         raise UsageError(
-            f"The client key in {holder} is encrypted with a password, and the bridge cannot ask for it.",
+            f"The client key in {holder} is encrypted, and the bridge cannot ask for its password.",
             hint=f"Make a copy without a password: openssl pkey -in '{holder}' -out plain.key",
         ) from None
     except ssl.SSLError as error:
@@ -121,12 +120,12 @@ def _identity_error(error: ssl.SSLError, certificate: Path, key: Path | None, ho
         return UsageError(f"The client key in {holder} does not belong to the certificate in {certificate}.")
     if b"-----BEGIN CERTIFICATE" not in certificate.read_bytes():
         return UsageError(
-            f"--client-cert: {certificate} holds no PEM certificate.",
+            f"--client-cert: {certificate} contains no PEM certificate.",
             hint="Convert a .p12 or .pfx file with: openssl pkcs12 -in FILE -out client.pem -nodes",
         )
     if b"PRIVATE KEY-----" not in holder.read_bytes():
-        hint = "" if key else "Name the key's file with --client-cert-key."
-        return UsageError(f"{holder} holds no PEM private key.", hint=hint)
+        hint = "" if key else "Give the file of the key with --client-cert-key."
+        return UsageError(f"{holder} contains no PEM private key.", hint=hint)
     what = error.reason or "no reason given"
     return UsageError(f"The client certificate {certificate} with the key in {holder} cannot be used ({what}).")
 

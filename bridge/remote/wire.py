@@ -1,15 +1,14 @@
-"""One TCP connection, with TLS or without, straight on asyncio's transports.
+"""One TCP connection, with TLS or without, directly on asyncio's transports.
 
-Reading is paused only while more than `_HIGH_WATER` bytes wait here unread, and nobody is about to take them.
-`_govern_reading` alone decides it, after all that lets the buffer grow or empties it, so no way of reading can leave a
-connection paused.
+Reading is paused only while more than `_HIGH_WATER` unread bytes are held here and no task waits for them.
+`_govern_reading` alone decides that, after each change of the buffer, so no connection can stay paused by mistake.
 
-| loop | who takes what came from the system | how it is handed on |
+| loop | when data is read from the system | type |
 |---|---|---|
-| selector (POSIX) | the loop, when it is the connection's turn | `bytes` |
-| Proactor (Windows) | the system, ahead of the loop: a read is always under way | 3.11: `bytearray`; later `bytes` |
+| selector (POSIX) | when the loop comes to this connection | `bytes` |
+| Proactor (Windows) | ahead of the loop: a read is always under way | 3.11: `bytearray`; later `bytes` |
 
-So on a Proactor nobody can look whether anything came (`reads_ahead`); it has to be let come in first (`come_in`).
+So with a Proactor the bridge cannot see at once whether data has arrived (`reads_ahead`); `come_in` waits until it can.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ _NO_ALERT = (
 
 
 class Wire(asyncio.Protocol):
-    """Holds what the peer sent until it is read, up to a limit, and tells when what is written has gone.
+    """Holds received data until it is read, up to a limit, and tells when sent data has left.
 
-    `ended_unaware`: the peer closed the connection, and its end confirms less than was sent (RFC 9293, 3.10.7.4): it
-    closed before all of that had reached it. Only where the system tells (Linux, macOS).
+    `ended_unaware`: the peer closed the connection, and its last segment confirms less than was sent (RFC 9293,
+    3.10.7.4), so it closed before all of that had reached it. Known on Linux and macOS only.
 
-    `reads_ahead`: what came may be out of `has_news`' sight until it was let `come_in`.
+    `reads_ahead`: `has_news` may miss data that has arrived, until `come_in` was called.
     """
 
     def __init__(self) -> None:
@@ -57,7 +56,7 @@ class Wire(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._may_write = True
 
-    # -- what the transport tells
+    # -- called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
@@ -65,9 +64,9 @@ class Wire(asyncio.Protocol):
             self._layers.append(transport)
 
     def data_received(self, data: bytes) -> None:
-        self._received.append(bytes(data))  # No copy, but for a Proactor's `bytearray`.
+        self._received.append(bytes(data))  # No copy, except of a Proactor's `bytearray`.
         self._size += len(data)
-        # Whoever waits takes it before the event loop reads on.
+        # A task that waits takes it before the event loop reads more.
         if self._size > _HIGH_WATER and (self._waiter is None or self._waiter.done()):
             self._govern_reading()
         self._wake()
@@ -92,15 +91,14 @@ class Wire(asyncio.Protocol):
         self._may_write = True
         self._wake()
 
-    # -- how it stands
+    # -- state
 
     @property
     def has_news(self) -> bool:
-        """Whether anything came that was not read, or the connection is over; on an idle one that means the same.
+        """Whether unread data has arrived or the connection has ended; an idle connection is unusable after either.
 
-        Looked for wherever it may be: here, with TLS, and with the system, for what the system knows may not have come
-        through the event loop. Only of a TLS record that is not whole yet nobody tells; nor, where it `reads_ahead`,
-        of what came in this turn of the loop.
+        It looks here, in TLS and in the system, which may have data that the event loop has not read yet. It does not
+        see an incomplete TLS record; nor, where it `reads_ahead`, data that arrived in this turn of the loop.
         """
         if self._received or self._ended or self._is_paused or self.transport is None:
             return True
@@ -111,23 +109,23 @@ class Wire(asyncio.Protocol):
 
     @property
     def peer(self) -> str:
-        """The IP address of the other end, empty where it is not known."""
+        """The IP address of the other end; empty if it is not known."""
         name = self._layers[0].get_extra_info("peername") if self._layers else None
         return str(name[0]) if name else ""
 
     @property
     def is_full(self) -> bool:
-        """Whether what was sent should go before more is sent."""
+        """Whether the sender should wait before sending more."""
         return not self._may_write
 
     @property
     def has_received(self) -> bool:
-        """Whether something is there to be read, or the end, so that `read` returns at once."""
+        """Whether `read` returns at once, with data or at the end."""
         return bool(self._received) or self._ended
 
     @property
     def unsent(self) -> int:
-        """Bytes that were sent and have not left the process."""
+        """The number of sent bytes that have not left the process."""
         size = 0
         for layer in self._layers:
             size += layer.get_write_buffer_size()
@@ -135,16 +133,16 @@ class Wire(asyncio.Protocol):
 
     @property
     def not_taken(self) -> int:
-        """Bytes that were sent and that the peer has not confirmed, as far as this system tells (Linux, macOS)."""
+        """The number of sent bytes that the peer has not confirmed, as far as the system tells (Linux, macOS)."""
         sock = self.transport.get_extra_info("socket") if self.transport else None
         return self.unsent + (_in_the_system(sock) if sock is not None and sock.fileno() >= 0 else 0)
 
     # -- reading
 
     async def read(self) -> bytes:
-        """Return all that has come, or wait for some; empty at the end. Raises OSError."""
+        """Return all received data, or wait for some; empty at the end. Raises OSError."""
         while not self._received and not self._ended:
-            self._waiter = waiter = self._loop.create_future()  # As `change` does, at the cost of one step less.
+            self._waiter = waiter = self._loop.create_future()  # As in `change`, with one step less.
             try:
                 await waiter
             finally:
@@ -156,7 +154,7 @@ class Wire(asyncio.Protocol):
         return b""
 
     def received(self) -> bytes:
-        """Return what has come already; empty where nothing has."""
+        """Return the data received so far; empty without any."""
         received = self._received
         data = received[0] if len(received) == 1 else b"".join(received)
         received.clear()
@@ -166,7 +164,7 @@ class Wire(asyncio.Protocol):
         return data
 
     def _govern_reading(self) -> None:
-        """Pause reading or resume it: the one place that does."""
+        """Pause or resume reading. No other code does."""
         is_too_much = self._size > _HIGH_WATER
         if is_too_much is not self._is_paused and self.transport is not None and not self._ended:
             self._is_paused = is_too_much
@@ -178,7 +176,7 @@ class Wire(asyncio.Protocol):
     # -- writing
 
     def send(self, data: bytes | memoryview) -> None:
-        """Hand data to the system, or keep it until the system takes it. Raises OSError where that is known to fail."""
+        """Give data to the system, or keep it until the system takes it. Raises OSError if the connection has ended."""
         if self.transport is None or self._ended or self.transport.is_closing():
             raise self._error or ConnectionResetError("the connection is closed")
         self.transport.write(data)
@@ -186,7 +184,7 @@ class Wire(asyncio.Protocol):
             raise self._error or ConnectionResetError("the connection broke")
 
     async def write(self, data: bytes) -> None:
-        """Send, and wait where the peer is slow. Raises OSError."""
+        """Send, and wait if the peer is slow. Raises OSError."""
         self.send(data)
         while not self._may_write:
             await self.change()
@@ -194,17 +192,17 @@ class Wire(asyncio.Protocol):
             raise self._error
 
     async def come_in(self) -> None:
-        """Let come in what the system has or had: what a turn of the loop brings runs after a task that was ready."""
+        """Read what the system has or had: within a turn of the loop, ready tasks run before the data is delivered."""
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
     async def reason(self, problem: OSError) -> OSError:
-        """Why a write failed. What the peer said by TLS before it closed is told here a moment after that."""
+        """Why a write failed: the TLS alert that the peer sent before it closed, if any; it arrives a moment later."""
         await self.come_in()
         return self._error if isinstance(self._error, ssl.SSLError) else problem
 
     async def change(self) -> None:
-        """Wait until something comes, the connection ends, or more may be sent. One task at a time may wait."""
+        """Wait until data arrives, the connection ends, or more may be sent. Only one task at a time may wait."""
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
@@ -222,29 +220,29 @@ class Wire(asyncio.Protocol):
     # -- beginning and end
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Speak TLS from now on. Raises OSError, of which `ssl.SSLError` is one."""
+        """Switch to TLS. Raises OSError, such as `ssl.SSLError`."""
         if self.transport is None:
             raise ConnectionResetError("the connection is closed")
-        if getattr(context, "sslobject_class", None) is ssl.SSLObject:  # Not with truststore, which has its own.
+        if getattr(context, "sslobject_class", None) is ssl.SSLObject:  # truststore has a class of its own.
             context.sslobject_class = AlertKeepingTls
         self.transport = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
         if self.transport is None:
             raise ConnectionResetError("the connection was closed during the TLS handshake")
         self._layers.append(self.transport)
         limit = getattr(self.transport, "set_read_buffer_limits", None)
-        if limit is not None:  # What waits to be deciphered while reading is paused; 256 kB, where nothing is said.
+        if limit is not None:  # The limit for encrypted data while reading is paused; 256 kB by default.
             limit(_HIGH_WATER)
         self._tls = self.transport.get_extra_info("ssl_object")
         if type(context) is not ssl.SSLContext:
             from bridge.remote.system_trust import SystemTrust  # Windows and macOS only.
 
             if isinstance(context, SystemTrust) and self._tls is not None:
-                await context.accept(self._tls, host)
+                await context.verify(self._tls, host)
 
     def abort(self) -> None:
-        """Let go of the connection at once. Whoever still reads gets an error, for it is not the peer's end."""
+        """Close the connection at once. A pending `read` raises an error, because the peer did not end it."""
         if self._error is None:
-            self._error = ConnectionAbortedError("the connection was given up")
+            self._error = ConnectionAbortedError("the connection was closed by the bridge")
         if self.transport:
             self.transport.abort()
 
@@ -252,13 +250,13 @@ class Wire(asyncio.Protocol):
 class AlertKeepingTls(ssl.SSLObject):
     """One side of TLS that keeps the peer's `alert`.
 
-    The end or a reset comes right behind it. A Proactor's transport begins its next read, and is told of that, before
-    it hands the alert on; asyncio tells of what it was told first.
+    The end or a reset follows an alert at once. A Proactor's transport begins its next read before it delivers the
+    alert; if that read fails first, asyncio reports that failure instead.
     """
 
     alert: ssl.SSLError | None = None
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - as it is called there
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - the name in ssl
         try:
             return super().read(len, buffer)
         except _NO_ALERT:
@@ -279,7 +277,7 @@ def _is_readable(descriptor: int) -> bool:
 
 
 def _in_the_system(sock: socket.socket) -> int:
-    """Bytes in a socket's send queue; 0 where the system does not tell."""
+    """The number of bytes in a socket's send queue; 0 if the system does not tell."""
     size = 0
     with contextlib.suppress(OSError):
         if sys.platform == "linux":

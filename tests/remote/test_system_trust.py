@@ -1,4 +1,4 @@
-"""Certificates judged by the system: beside the event loop, within the time given, and before anything is sent."""
+"""Certificates verified by the system: beside the event loop, within the time given, and before anything is sent."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 HOST = "127.0.0.1"
 
 
-class Judge:
+class FakeVerifier:
     """Judges when it is let, and keeps what it was asked."""
 
     def __init__(self, *, refuses: Exception | None = None, at_once: bool = True) -> None:
@@ -79,8 +79,8 @@ def refusal() -> ssl.SSLCertVerificationError:
 async def test_the_system_is_asked_of_the_servers_certificates_and_its_name(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, authority: trustme.CA
 ) -> None:
-    judge = Judge()
-    context = SystemTrust(judge)
+    verifier = FakeVerifier()
+    context = SystemTrust(verifier)
     authority.configure_trust(context)
     async with RawServer(Answers(response(b"hi")), server_tls) as server:
         at = Exchanging(server.origin, tls=context)
@@ -90,57 +90,57 @@ async def test_the_system_is_asked_of_the_servers_certificates_and_its_name(
         writer.close()
         at.close()
     assert isinstance(answer, BodyReceived)
-    ((wanted, chain, host),) = judge.asked
+    ((wanted, chain, host),) = verifier.asked
     assert (chain[0], host) == (presented, HOST)
     assert (wanted.check_hostname, wanted.verify_mode) == (True, ssl.CERT_REQUIRED)
-    # What `--ca-file` adds is for the judge to count as well.
+    # What `--ca-file` adds is for the verifier to count as well.
     assert wanted.get_ca_certs(binary_form=True) == [ssl.PEM_cert_to_DER_cert(authority.cert_pem.bytes().decode())]
 
 
-async def test_the_loop_goes_on_while_the_system_judges(server_tls: ssl.SSLContext) -> None:
-    judge = Judge(at_once=False)
+async def test_the_loop_goes_on_while_the_system_verifies(server_tls: ssl.SSLContext) -> None:
+    verifier = FakeVerifier(at_once=False)
     async with (
         RawServer(Answers(response(b"secure")), server_tls) as slow,
         RawServer(Answers(response(b"beside"))) as other,
     ):
-        waiting, beside = Exchanging(slow.origin, tls=SystemTrust(judge)), Exchanging(other.origin)
+        waiting, beside = Exchanging(slow.origin, tls=SystemTrust(verifier)), Exchanging(other.origin)
         posting = asyncio.create_task(waiting.post())
-        await asyncio.to_thread(judge.begun.wait, stretched(DEADLINE))
+        await asyncio.to_thread(verifier.begun.wait, stretched(DEADLINE))
         answer = (await beside.post())[-1]
         assert isinstance(answer, BodyReceived)
         assert not posting.done()
-        judge.may_end.set()
+        verifier.may_end.set()
         answer = (await posting)[-1]
         waiting.close()
         beside.close()
     assert isinstance(answer, BodyReceived)
     assert answer.body == b"secure"
-    assert judge.was_let, "the loop stood still until the judge gave up"
+    assert verifier.was_let, "the loop stood still until the verifier gave up"
 
 
-async def test_two_connections_are_judged_at_the_same_time(server_tls: ssl.SSLContext) -> None:
-    judge = Judge(at_once=False)
-    context = SystemTrust(judge)
+async def test_two_connections_are_verified_at_the_same_time(server_tls: ssl.SSLContext) -> None:
+    verifier = FakeVerifier(at_once=False)
+    context = SystemTrust(verifier)
     async with RawServer(Answers(response(), response()), server_tls) as server:
         at = Exchanging(server.origin, tls=context)
         posting = [asyncio.create_task(at.post()) for _ in range(2)]
-        await asyncio.to_thread(judge.both.wait, stretched(DEADLINE))
-        judge.may_end.set()
+        await asyncio.to_thread(verifier.both.wait, stretched(DEADLINE))
+        verifier.may_end.set()
         await asyncio.gather(*posting)
         at.close()
-    assert judge.was_let
-    assert len(judge.asked) == 2
+    assert verifier.was_let
+    assert len(verifier.asked) == 2
 
 
 async def test_the_time_to_connect_holds_though_the_system_says_nothing(server_tls: ssl.SSLContext) -> None:
-    judge, talk = Judge(at_once=False), Hears()
+    verifier, talk = FakeVerifier(at_once=False), Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Route(origin_of(server.origin), None, SystemTrust(judge))
+        way = Route(origin_of(server.origin), None, SystemTrust(verifier))
         with pytest.raises(NotConnected) as failed:
             await way.connect(stretched(0.5))
         assert isinstance(failed.value.reason, TimeoutError)
         assert failed.value.step == "handshake"
-        judge.may_end.set()  # What it finds out now changes nothing.
+        verifier.may_end.set()  # What it finds out now changes nothing.
         assert await talk.heard() == b""
 
 
@@ -150,7 +150,7 @@ async def test_where_the_system_refuses_nothing_of_a_request_is_sent(
 ) -> None:
     talk = Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Route(origin_of(server.origin), None, SystemTrust(Judge(refuses=problem)))
+        way = Route(origin_of(server.origin), None, SystemTrust(FakeVerifier(refuses=problem)))
         with pytest.raises(NotConnected) as failed:
             await way.connect(stretched(DEADLINE))
         assert isinstance(failed.value.reason, ssl.SSLError)
@@ -159,7 +159,7 @@ async def test_where_the_system_refuses_nothing_of_a_request_is_sent(
 
 async def test_what_is_refused_is_told_in_the_systems_words(server_tls: ssl.SSLContext) -> None:
     async with RawServer(Answers(response()), server_tls) as server:
-        at = Exchanging(server.origin, tls=SystemTrust(Judge(refuses=refusal())))
+        at = Exchanging(server.origin, tls=SystemTrust(FakeVerifier(refuses=refusal())))
         failed = (await at.post())[-1]
         at.close()
     assert "certificate was not accepted (the system does not trust it)" in str(getattr(failed, "message", failed))
@@ -180,31 +180,31 @@ async def test_where_the_systems_verifier_itself_fails_it_is_told_as_what_it_is(
     problem: Exception, told: str, server_tls: ssl.SSLContext
 ) -> None:
     async with RawServer(Answers(response()), server_tls) as server:
-        at = Exchanging(server.origin, tls=SystemTrust(Judge(refuses=problem)))
+        at = Exchanging(server.origin, tls=SystemTrust(FakeVerifier(refuses=problem)))
         failed = (await at.post())[-1]
         at.close()
     assert told in str(getattr(failed, "message", failed))
 
 
-async def test_a_way_that_forgets_to_have_it_judged_cannot_send(server_tls: ssl.SSLContext) -> None:
-    judge, talk = Judge(), Hears()
+async def test_code_that_forgets_to_verify_cannot_send(server_tls: ssl.SSLContext) -> None:
+    verifier, talk = FakeVerifier(), Hears()
     async with RawServer(talk, server_tls) as server:
         loop = asyncio.get_running_loop()
         _, wire = await loop.create_connection(Wire, HOST, server.port)
         assert wire.transport is not None
-        secured = await loop.start_tls(wire.transport, wire, SystemTrust(judge), server_hostname=HOST)
+        secured = await loop.start_tls(wire.transport, wire, SystemTrust(verifier), server_hostname=HOST)
         assert secured is not None
         secured.write(b"POST / HTTP/1.1\r\n\r\n")
-        with pytest.raises(ssl.SSLError, match="not judged yet"):
+        with pytest.raises(ssl.SSLError, match="not been verified yet"):
             await wire.read()
         assert await talk.heard() == b""
-    assert judge.asked == []
+    assert verifier.asked == []
 
 
 async def test_only_a_connection_of_its_own_is_accepted() -> None:
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=HOST)
     with pytest.raises(ssl.SSLError):
-        await SystemTrust(Judge()).accept(plain, HOST)
+        await SystemTrust(FakeVerifier()).verify(plain, HOST)
 
 
 # -- where it is used
@@ -229,7 +229,7 @@ def verifier(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
 
 async def test_the_relay_asks_the_system_late(verifier: list[tuple[object, ...]], server_tls: ssl.SSLContext) -> None:
-    context = tls.ssl_context(settings(), {}, may_judge_late=True)
+    context = tls.ssl_context(settings(), {}, may_verify_late=True)
     async with RawServer(Answers(response(b"hi")), server_tls) as server:
         at = Exchanging(server.origin, tls=context)
         answer = (await at.post())[-1]
@@ -238,23 +238,23 @@ async def test_the_relay_asks_the_system_late(verifier: list[tuple[object, ...]]
     assert verifier == [(1, HOST, False)]
 
 
-def test_who_does_not_know_of_it_gets_a_context_that_judges_in_the_handshake(
+def test_by_default_the_context_verifies_in_the_handshake(
     verifier: list[tuple[object, ...]],
 ) -> None:
     assert isinstance(tls.ssl_context(settings(), {}), truststore.SSLContext)
 
 
-def test_where_truststore_has_no_verifier_of_the_system_nothing_is_judged_late(
+def test_where_truststore_has_no_verifier_of_the_system_nothing_is_verified_late(
     verifier: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(_api, "_verify_peercerts_impl")
-    assert isinstance(tls.ssl_context(settings(), {}, may_judge_late=True), truststore.SSLContext)
+    assert isinstance(tls.ssl_context(settings(), {}, may_verify_late=True), truststore.SSLContext)
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these systems have one")
-def test_where_openssl_judges_nothing_is_judged_late() -> None:
+def test_where_openssl_verifies_nothing_is_verified_late() -> None:
     assert system_trust() is None
-    assert type(tls.ssl_context(settings(), {}, may_judge_late=True)) is not SystemTrust
+    assert type(tls.ssl_context(settings(), {}, may_verify_late=True)) is not SystemTrust
 
 
 @pytest.mark.skipif(sys.platform not in ("win32", "darwin"), reason="the system has no verifier of its own")
@@ -264,7 +264,7 @@ def test_the_systems_own_verifier_is_where_it_is_looked_for() -> None:
 
 def test_the_chain_is_what_the_server_sent(authority: trustme.CA, server_tls: ssl.SSLContext) -> None:
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = SystemTrust(Judge()).wrap_bio(down, up, server_hostname=HOST)
+    ours = SystemTrust(FakeVerifier()).wrap_bio(down, up, server_hostname=HOST)
     theirs = server_tls.wrap_bio(up, down, server_side=True)
     for _ in range(3):
         for side in (ours, theirs):

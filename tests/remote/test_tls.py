@@ -205,7 +205,7 @@ def test_a_password_is_never_asked_for(client: trustme.LeafCert, tmp_path: Path)
     plain = serialization.load_pem_private_key(client.private_key_pem.bytes(), None)
     locked = serialization.BestAvailableEncryption(b"pw")
     key.write_bytes(plain.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
-    with pytest.raises(UsageError, match="encrypted with a password") as caught:
+    with pytest.raises(UsageError, match="is encrypted, and the bridge cannot ask") as caught:
         ssl_context(settings(client_cert=cert, client_cert_key=key), {})
     assert str(key) in str(caught.value)
 
