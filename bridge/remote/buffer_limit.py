@@ -1,15 +1,16 @@
-"""How many bytes of unfinished messages are held at once, lest many or hostile answers fill the memory.
+"""Limits the bytes of unfinished messages in memory, against many large or hostile answers.
 
-One account for all: bodies and events under way, counted after decoding.
+Bodies and events that are being received count, after decoding.
 
-| who | may hold |
+| exchange | may hold |
 |---|---|
-| the one that began first, the leader | what one message may hold (`MAX_MESSAGE_BYTES`) |
-| all others together | `limit` bytes; beyond it they wait, each with what it has |
-| whoever holds more than `limit` alone | no more before the host has taken what lies in the output |
+| the one that began first, the leader | one message (`MAX_MESSAGE_BYTES`) |
+| all others together | `limit` bytes; beyond that they stop reading and wait |
+| one that alone holds more than `limit` | no more until the host has read what is in the output |
 
-The leader always goes on, so nothing deadlocks. Whoever waits looks after the leader: one that brings nothing for
-`_STALLED_SECONDS`, though not held up by the host, is ended. A holder that is released or cancelled wakes the next.
+The leader always goes on, so there is no deadlock. The exchanges that wait watch the leader: if it receives nothing
+for `_STALLED_SECONDS`, and the host is not the cause, it is ended. An exchange that is released or cancelled wakes the
+next.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _STALLED_SECONDS = 30.0
 
 
 class BufferLimit:
-    """Shared by all who collect a message. `clear` is awaited while the host is slow."""
+    """Shared by all exchanges. `clear` is awaited while the host is slow."""
 
     def __init__(self, limit: int, clear: Callable[[], Awaitable[None]]) -> None:
         self._limit = limit
@@ -30,13 +31,13 @@ class BufferLimit:
         self._end: dict[int, Callable[[], None]] = {}
         self._total = 0
         self._waiting: dict[int, asyncio.Future[None]] = {}
-        self._held_up: set[int] = set()
+        self._waits_for_host: set[int] = set()
         self._host_was_slow_at = 0.0
 
     async def hold(self, holder: int, size: int, end: Callable[[], None]) -> None:
-        """Hold `size` bytes in all, and wait until it is this holder's turn to read on.
+        """Set the bytes that `holder` holds in all, and wait until it may read on.
 
-        `end` ends the holder, which then releases, where others wait for it and its server brings nothing.
+        `end` is called to end a holder whose server sends nothing while others wait for it; it then calls `release`.
         """
         before = self._held.get(holder)
         self._held[holder] = size
@@ -45,13 +46,13 @@ class BufferLimit:
             self._total += size
         else:
             self._total += size - before
-        if self._waiting:  # It may hold less than before.
+        if self._waiting:  # The size may have shrunk.
             self._wake()
         if self._total > self._limit:
             await self._turn(holder)
 
     def release(self, holder: int) -> None:
-        """Hold nothing any more."""
+        """Set the bytes of `holder` to none."""
         if (size := self._held.pop(holder, None)) is not None:
             self._total -= size
             del self._end[holder]
@@ -59,12 +60,12 @@ class BufferLimit:
                 self._wake()
 
     async def wait_for_host(self, holder: int) -> None:
-        """Wait until the host has room for more. Nobody blames the server for this time."""
-        self._held_up.add(holder)
+        """Wait until the host has read enough. This time does not count against the server."""
+        self._waits_for_host.add(holder)
         try:
             await self._clear()
         finally:
-            self._held_up.discard(holder)
+            self._waits_for_host.discard(holder)
             if self._waiting:
                 self._host_was_slow_at = asyncio.get_running_loop().time()
 
@@ -84,16 +85,16 @@ class BufferLimit:
                 async with asyncio.timeout(_STALLED_SECONDS):
                     await turn
             except TimeoutError:
-                self._judge(leader, before)
+                self._end_if_stalled(leader, before)
             finally:
                 del self._waiting[holder]
         if self._held[holder] > self._limit:
             await self.wait_for_host(holder)
 
-    def _judge(self, leader: int, before: int) -> None:
-        """End a leader that still holds what it held `_STALLED_SECONDS` ago, unless the host was in its way."""
+    def _end_if_stalled(self, leader: int, before: int) -> None:
+        """End a leader that has received nothing for `_STALLED_SECONDS`, unless the host delayed it."""
         host_was_slow = asyncio.get_running_loop().time() - self._host_was_slow_at < _STALLED_SECONDS
-        if self._held.get(leader) == before and leader not in self._held_up and not host_was_slow:
+        if self._held.get(leader) == before and leader not in self._waits_for_host and not host_was_slow:
             self._end[leader]()
 
     def _wake(self) -> None:

@@ -1,11 +1,11 @@
-"""The way to the server: directly or through a proxy, with TLS or without.
+"""The route to the server: directly or through a proxy, with TLS or without.
 
-| target | proxy | way |
+| target | proxy | route |
 |---|---|---|
-| any | none | straight |
-| http | http, https | the proxy is asked for the whole URL (RFC 9112, 3.2.2) |
-| https | http, https | a tunnel by CONNECT (RFC 9110, 9.3.6), then TLS in it |
-| any | socks5, socks5h | a tunnel by SOCKS (RFC 1928), the name resolved by the proxy |
+| any | none | direct |
+| http | http, https | requests to the proxy name the whole URL (RFC 9112, 3.2.2) |
+| https | http, https | a tunnel by CONNECT (RFC 9110, 9.3.6), with TLS in it |
+| any | socks5, socks5h | a tunnel by SOCKS (RFC 1928); the proxy looks up the name |
 """
 
 from __future__ import annotations
@@ -30,14 +30,13 @@ if TYPE_CHECKING:
     from bridge.protocol.unreachable import Step
 
 TELL_AFTER = 2.0
-"""After how many seconds of connecting it is told what is waited for: before a host gives up."""
+"""Seconds of connecting after which the delay is reported. Hosts give up later."""
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port of a URL (RFC 6454), lower case and with the scheme's port where none is named.
+    """Scheme, host and port of a URL (RFC 6454), in lower case, with the scheme's default port if it names none.
 
-    The host is as name services know it: in ASCII (IDNA), and with the dot at its end where the URL has one, which
-    tells them that no search domain is to be added.
+    The host is in ASCII (IDNA). It keeps a dot at its end, which tells the name service to add no search domain.
     """
 
     scheme: str
@@ -46,19 +45,19 @@ class Origin(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The host as certificates and servers know it: without a dot at its end (RFC 6066, 3)."""
+        """The host for certificates and servers: without a dot at its end (RFC 6066, 3)."""
         return self.host.removesuffix(".")
 
     @property
     def authority(self) -> bytes:
-        """What `Host` says: the port only where it is not the scheme's own."""
+        """The value of the `Host` header, with the port if it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.name
         own = self.port == (443 if self.scheme == "https" else 80)
         return (host if own else f"{host}:{self.port}").encode("ascii")
 
 
 def origin_of(url: str) -> Origin:
-    """The origin of an http or https URL. Raises ValueError for one that has none."""
+    """The origin of an http or https URL. Raises ValueError for any other text."""
     parts = urlsplit(url)
     scheme, host = parts.scheme, ascii_host(parts.hostname or "")
     if scheme not in {"http", "https"} or not host:
@@ -67,10 +66,10 @@ def origin_of(url: str) -> Origin:
 
 
 class NotConnected(Exception):
-    """No connection came about, for `reason`, while `step` was waited for, which had begun `seconds` before.
+    """Connecting failed with `reason` in `step`, `seconds` after the beginning of that step.
 
-    `at_proxy` tells whether it was the proxy that could not be reached or did not answer. `unused` says, as a clause,
-    why the system's own proxy was not used, where the way was direct and there seems to be one.
+    `at_proxy`: the proxy could not be reached or did not answer. `unused` is a clause that says why the system's proxy
+    was not used, where the route was direct and the system seems to have one.
     """
 
     def __init__(
@@ -85,13 +84,13 @@ class NotConnected(Exception):
 
 
 class Route:
-    """How to reach one origin. `tls` serves the origin, and a proxy that is itself reached over https.
+    """How to reach one origin. `tls` is for the origin, and for a proxy with an https URL.
 
-    `lookups` are shared by all connections that lead this way. `on_delay`, once set, is told where connecting takes
-    longer than `TELL_AFTER`: what it would end with, were the time over now.
+    All connections share `lookups`. `on_delay`, if it is set, is called when connecting takes longer than `TELL_AFTER`,
+    with the error that a timeout now would raise.
 
-    Where the proxy may change while the program runs, `choose` gives the one of the moment: a connection leads through
-    that one, and has the way through it as its `way`. `latest` is the way of the connection that was begun last.
+    Where the proxy may change while the program runs, `choose` returns the current one. Each connection goes through
+    the proxy of its time, and keeps that route as its `way`. `latest` is the route of the connection begun last.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class Route:
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether a proxy sees each request and wants the whole URL in it."""
+        """Whether a proxy forwards each request, which then names the whole URL."""
         return self.proxy is not None and self.proxy.scheme in {"http", "https"} and self.origin.scheme == "http"
 
     @property
@@ -127,13 +126,13 @@ class Route:
         return parts.hostname or "", parts.port or 0
 
     async def connect(self, seconds: float, begun: Begun | None = None) -> HttpConnection:
-        """Open a connection within so many seconds. Raises `NotConnected`.
+        """Open a connection within `seconds`. Raises `NotConnected`.
 
-        `begun` gives a socket that is connected to `first_hop` already; all that follows on it is as ever.
+        `early_connection` returns a socket that is connected to `first_hop` already; the next steps are the same.
         """
         if begun is None and self._choose is not None and (proxy := self._choose()) != self.latest.proxy:
             self.latest = Route(self.origin, proxy, self.tls, self._lookups)
-            self.latest._rebinding = self._rebinding  # The server's place does not change with the proxy.
+            self.latest._rebinding = self._rebinding  # What is known of the server's addresses stays.
         self.latest.on_delay = self.on_delay
         return await (self if begun is not None else self.latest)._connect(seconds, begun)
 
@@ -144,7 +143,7 @@ class Route:
         try:
             async with asyncio.timeout(seconds):
                 host, port = self.first_hop
-                rebinding = self._rebinding if self.proxy is None else None  # A proxy's name is the user's own.
+                rebinding = self._rebinding if self.proxy is None else None  # The user chose the proxy's name.
                 wire = await open_wire(
                     host, port, begun, lookups=self._lookups, rebinding=rebinding, begins=progress.begins
                 )
@@ -173,7 +172,7 @@ class Route:
             telling.cancel()
 
     def forward_headers(self) -> tuple[Header, ...]:
-        """The headers that a forwarding proxy wants on each request."""
+        """The headers for a forwarding proxy, on each request."""
         if self.proxy is None or self.proxy.auth is None or not self.is_forwarded:
             return ()
         from bridge.remote.tunnels import authorization
@@ -181,7 +180,7 @@ class Route:
         return authorization(self.proxy)
 
     async def _unused_proxy(self) -> str:
-        """Looked up once, where it is first needed."""
+        """The clause for `NotConnected.unused`. It is found once, when it is first needed."""
         if self.proxy is not None or sys.platform not in WITH_SETTINGS:
             return ""
         if self._unused is None:
@@ -195,7 +194,7 @@ class Route:
             self.on_delay(progress.failed(TimeoutError()))
 
     async def _through(self, proxy: Proxy, wire: Wire) -> None:
-        from bridge.remote.tunnels import ask_http, ask_socks  # Few need a proxy.
+        from bridge.remote.tunnels import ask_http, ask_socks  # Few users have a proxy.
 
         if proxy.scheme in {"socks5", "socks5h"}:
             await ask_socks(proxy, wire, self.origin)
@@ -204,7 +203,7 @@ class Route:
 
 
 class _Progress:
-    """What is being waited for, since when, and whether of the proxy."""
+    """The current step of connecting, when it began, and whether it concerns the proxy."""
 
     def __init__(self, *, at_proxy: bool) -> None:
         self.at_proxy = at_proxy

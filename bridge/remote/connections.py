@@ -1,24 +1,24 @@
-"""Connections to the one server, kept for the next request, and opened ahead while calls are frequent.
+"""The connections to the server: kept for the next request, and opened ahead while calls are frequent.
 
-A stack of idle connections costs nothing however many requests are in flight, and the one used last is the likeliest to
-be alive. Which may be used at all says `reuse`. Whoever finds none has one opened, and takes what comes first: that one
-or one that comes back. What was opened and is not needed any more serves the next, or stays idle.
+Idle connections are a stack, for the one used last is the most likely to be alive. `reuse` says which may be used. A
+request that finds none opens one, and takes whichever is free first: the new one, or one that another request returns.
+A new connection that is not needed any more serves the next request or stays idle.
 
-Servers close idle connections after a few seconds, so a connection is replaced before it is too old to be used, and one
-that ended is replaced too, for as long as the next call is likely:
+Servers close idle connections after a few seconds. So a connection is replaced before it is too old, and also after it
+was closed, for as long as another call is likely:
 
-| the last two calls were apart | a connection is kept ready, from the last call on, for |
+| time between the last two calls | a connection is kept ready after the last call for |
 |---|---|
-| less than a second: they belong together | as before |
-| up to 5 s; or there were no two | 10 s |
-| 5 to 30 s | twice as long |
+| less than 1 s: they count as one | as long as before |
+| up to 5 s, or there was only one call | 10 s |
+| 5 to 30 s | twice that time |
 | 30 to 60 s | 60 s |
 | more than 60 s | 10 s |
 
-`warm` counts as a call. Requests that are urgent (streams, notifications) do not count.
+`warm` counts as a call. Urgent requests (streams, notifications) do not count.
 
-Requests that hold a connection have a limit; beyond it a call waits in a queue for `_PLACE_SECONDS`
-(`NoFreeConnection`). Urgent ones, a cancellation among them, neither count nor wait.
+The number of requests with a connection is limited. A call beyond the limit waits in a queue for a place, at most
+`_PLACE_SECONDS` (`NoFreeConnection`). Urgent requests, such as a cancellation, neither count nor wait.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _LONGEST_WARMTH = 60.0
 
 
 class NoFreeConnection(Exception):
-    """As many requests as there may be are without an answer; none ended in the time that a call waits for a place."""
+    """The limit of requests without an answer was reached, and none ended while a call waited for a place."""
 
 
 class Connections:
-    """Lends connections that lead one way. `connect_timeout` in seconds."""
+    """Lends connections of one route. `connect_timeout` is in seconds."""
 
     def __init__(self, way: Route, connect_timeout: float) -> None:
         self.way = way
@@ -72,7 +72,7 @@ class Connections:
     # -- lending
 
     async def take(self, *, urgent: bool) -> HttpConnection:
-        """Lend a connection. Raises `NotConnected`, or `NoFreeConnection` where too many are lent and it can wait."""
+        """Lend a connection. Raises `NotConnected`; if it is not urgent and too many are lent, `NoFreeConnection`."""
         if not urgent:
             if self._lent >= self._most or self._places:
                 await self._place()
@@ -84,7 +84,7 @@ class Connections:
                     self._most = min(_MOST, room_for_connections(_MOST))
             self._on_call()
         try:
-            connection = await self._fit_one()
+            connection = await self._usable_one()
         except BaseException:
             if not urgent:
                 self._leave()
@@ -92,7 +92,7 @@ class Connections:
         return connection
 
     def give_back(self, connection: HttpConnection, response: h11.Response | None, *, urgent: bool) -> None:
-        """Take a connection back, to lend it again if it can still serve; `response` is the last it carried."""
+        """Take a connection back, and keep it if it can serve again. `response` is the last one on it."""
         if not urgent:
             self._leave()
         if response is not None and connection in self._trusted and connection.recycle():
@@ -100,14 +100,14 @@ class Connections:
             connection.expires = now + kept_seconds(response)
             self._offer(connection, now)
             return
-        self._let_go(connection)
+        self._close(connection)
         if response is not None and not urgent:
             self._refill()
 
     def drop_idle(self) -> None:
-        """Trust no connection made before now: close the idle ones, and the lent ones once they come back.
+        """Close all idle connections now, and each lent one when it comes back.
 
-        One that is being opened is opened anew where somebody waits for it.
+        A connection that is being opened is opened anew if a request waits for it.
         """
         idle, self._idle = self._idle, []
         opening, self._opening = self._opening, set()
@@ -125,9 +125,9 @@ class Connections:
     # -- opening ahead
 
     async def warm(self, count: int = 1) -> None:
-        """Have `count` connections ready until the first call, and one from then on. Raises `NotConnected`.
+        """Keep `count` connections ready until the first call, and one after it. Raises `NotConnected`.
 
-        Comes back when the first is ready; the others follow, and where they fail nobody is told.
+        Returns when the first is ready. The others follow; their failures are not reported.
         """
         self._on_call()
         self._wanted = count
@@ -136,11 +136,11 @@ class Connections:
             self._offer_again(await self._next_one())
 
     def expect(self, opening: Coroutine[Any, Any, HttpConnection]) -> None:
-        """Take over a connection that is being opened elsewhere, as if it were opened here."""
+        """Take over a connection that is being opened elsewhere."""
         self._track(asyncio.get_running_loop().create_task(opening))
 
     def rest(self) -> None:
-        """Open nothing ahead any more, for the run ends."""
+        """Open no connection ahead any more: the run ends."""
         self._is_resting = True
 
     def _on_call(self) -> None:
@@ -152,7 +152,7 @@ class Connections:
         self._wanted = 1
 
     def _refill(self) -> None:
-        """Open what should be ready and is not, while calls are frequent."""
+        """Open the connections that should be ready, while calls are frequent."""
         now = time.monotonic()
         if self._is_resting or self._called is None or now >= self._called + self._warmth:
             return
@@ -161,7 +161,7 @@ class Connections:
             self._open()
 
     def _watch(self, connection: HttpConnection, now: float) -> None:
-        """See to it that an idle connection is replaced `_AHEAD` of its end, and let go at its end."""
+        """Replace an idle connection `_AHEAD` seconds before it expires, and close it when it does."""
         left = connection.expires - now
         due = connection.expires - _AHEAD if left > _AHEAD else connection.expires
         if self._timer is None or due < self._due:
@@ -179,13 +179,13 @@ class Connections:
                 self._idle.append(connection)
                 self._watch(connection, now)
             else:
-                self._let_go(connection)
+                self._close(connection)
         self._refill()
 
     # -- one that comes back, or a new one
 
-    async def _fit_one(self) -> HttpConnection:
-        """An idle one, or the next; on a Proactor one that was used is looked at once more, when all has come in."""
+    async def _usable_one(self) -> HttpConnection:
+        """An idle one or the next. On a Proactor loop, a used one is checked again after pending data has come in."""
         while True:
             connection = self._idle_one()
             if connection is None:
@@ -201,7 +201,7 @@ class Connections:
                 raise
             if connection in self._trusted and connection.may_serve(time.monotonic()):
                 return connection
-            self._let_go(connection)
+            self._close(connection)
 
     def _idle_one(self) -> HttpConnection | None:
         if self._idle:
@@ -210,7 +210,7 @@ class Connections:
                 connection = self._idle.pop()
                 if connection.may_serve(now):
                     return connection
-                self._let_go(connection)
+                self._close(connection)
         return None
 
     async def _next_one(self) -> HttpConnection:
@@ -229,26 +229,26 @@ class Connections:
                 self._waiting.remove(waiter)
 
     def _offer(self, connection: HttpConnection, now: float) -> None:
-        """Give a connection to who waits longest, else keep it. Whether it may be used is asked when it is lent."""
+        """Give a connection to the oldest waiter, else keep it. It is checked when it is lent."""
         if not self._waiting:
             self._idle.append(connection)
             self._watch(connection, now)
         elif not connection.may_serve(now):
-            self._let_go(connection)
+            self._close(connection)
         elif waiter := self._first_waiter():
             waiter.set_result(connection)
         else:
             self._offer(connection, now)
 
     def _offer_again(self, connection: HttpConnection) -> None:
-        """Offer one that was lent for a moment; `drop_idle` may have come in between."""
+        """Offer a connection that was lent for a moment; `drop_idle` may have been called meanwhile."""
         if connection in self._trusted:
             self._offer(connection, time.monotonic())
         else:
-            self._let_go(connection)
+            self._close(connection)
 
     def _first_waiter(self, at_least: int = 1) -> asyncio.Future[HttpConnection] | None:
-        """Who waits longest, taken off the queue, where so many wait."""
+        """Remove and return the oldest waiter, if at least so many wait."""
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
         return self._waiting.popleft() if len(self._waiting) >= at_least else None
@@ -276,16 +276,16 @@ class Connections:
             connection.expires = now + KEPT_UNANNOUNCED
             self._trusted.add(connection)
             if waiter := self._first_waiter():
-                waiter.set_result(connection)  # Whatever the server has said already is its answer to who waits.
+                waiter.set_result(connection)  # Even if the server has sent data already: that is its answer.
             else:
                 self._offer(connection, now)
 
     def _tell(self, problem: BaseException) -> None:
-        """A connection did not come about: tell who waits longest, unless another is being opened for it."""
+        """A connection failed: tell the oldest waiter, unless another connection is being opened for it."""
         if waiter := self._first_waiter(at_least=len(self._opening) + 1):
             waiter.set_exception(problem)
 
-    def _let_go(self, connection: HttpConnection) -> None:
+    def _close(self, connection: HttpConnection) -> None:
         self._trusted.discard(connection)
         connection.abort()
 
@@ -309,7 +309,7 @@ class Connections:
                 self._places.remove(place)
 
     def _leave(self) -> None:
-        """Free a place, for who waits longest."""
+        """Free a place, for the oldest waiter."""
         while self._places:
             place = self._places.popleft()
             if not place.done():

@@ -1,6 +1,6 @@
-"""Cookies, in memory, for the one origin that the bridge talks to (RFC 6265; the Domain attribute is of no use here).
+"""Cookies of the server's origin, in memory (RFC 6265). There is one origin, so the Domain attribute is ignored.
 
-Load balancers tie a session to a backend with them. Nothing is kept across runs.
+Load balancers use them to tie a session to a backend. They are not kept across runs.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ class _Cookie(NamedTuple):
 
 
 class Cookies:
-    """What one origin set. `clock` tells wall-clock seconds."""
+    """The cookies that one origin has set. `clock` returns Unix time in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._cookies: dict[tuple[str, str], _Cookie] = {}
 
     def store(self, path: str, headers: Iterable[bytes]) -> None:
-        """Keep the `Set-Cookie` values of a response to a request for `path`."""
+        """Store the `Set-Cookie` values of a response to a request for `path`."""
         for header in headers:
             if len(header) <= _LONGEST:
                 self._store(path, header.decode("latin-1"))
 
     def header(self, path: str, *, secure: bool) -> str:
-        """The `Cookie` value for a request; empty where there is none. `secure` tells whether it goes over TLS."""
+        """The `Cookie` value for a request, empty if there are no cookies. `secure`: the request goes over TLS."""
         now = self._clock()
         for key in [
             key for key, cookie in self._cookies.items() if cookie.expires is not None and cookie.expires <= now
@@ -66,7 +66,7 @@ class Cookies:
             if "max-age" in named:
                 return self._clock() + int(named["max-age"][:12])
             if "expires" in named:
-                from email.utils import parsedate_to_datetime  # Dear to import, and not every run meets a cookie.
+                from email.utils import parsedate_to_datetime  # Slow to import, and many runs meet no cookie.
 
                 return parsedate_to_datetime(named["expires"]).timestamp()
         except (ValueError, OverflowError):

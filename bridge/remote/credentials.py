@@ -1,4 +1,4 @@
-"""What a request shows to be let in, and what is known when it was not."""
+"""The credential of a request, and the server's refusal of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class Credential(NamedTuple):
-    """The value of the `CredentialSource` header, None for none. Each change of it has a new `serial`."""
+    """The value of the `CredentialSource` header, None for none. Each new value has a new `serial`."""
 
     serial: int
     header: bytes | None
@@ -20,11 +20,11 @@ ANONYMOUS = Credential(0, None)
 
 
 class AuthRefusal(NamedTuple):
-    """A 401, or a 403 for want of scope (RFC 6750 3.1).
+    """A 401, or a 403 with `insufficient_scope` (RFC 6750 3.1).
 
-    `challenges` are the values of `WWW-Authenticate`; `said` is what the body says; `lacks` are the scopes of a 403,
-    None for a 401; `step_ups` counts how often this request asked for more scopes; `is_quiet` tells that nobody waits
-    for it; `peer` is the address that it came from, empty where a proxy stood between.
+    `challenges` are the values of `WWW-Authenticate`; `said` is the text of the body; `lacks` are the scopes that a 403
+    names, None for a 401; `step_ups` counts how often this request led to a request for more scopes; `is_quiet`: the
+    host does not wait for this request; `peer` is the server's IP address, empty if a proxy was used.
     """
 
     url: str
@@ -39,16 +39,16 @@ class AuthRefusal(NamedTuple):
 
 
 class CredentialSource(Protocol):
-    """Who gives credentials. Its errors are `BridgeError`s."""
+    """Provides credentials. Its methods raise `BridgeError`."""
 
     def ready(self) -> Credential | None:
-        """The credential to send, or None where it has to be waited for."""
+        """The credential to send now; None where `obtain` has to be awaited."""
 
     async def obtain(self) -> Credential:
-        """Wait for it."""
+        """Wait for a credential and return it."""
 
     def accepted(self, credential: Credential) -> None:
-        """The server took it."""
+        """The server accepted this credential."""
 
     async def refused(self, refusal: AuthRefusal) -> None:
-        """Come back when the request is worth sending again."""
+        """Obtain another credential; return when it makes sense to send the request again."""

@@ -1,15 +1,15 @@
-"""Content codings (RFC 9110, 8.4.1): a body as it was before the server compressed it.
+"""Content codings (RFC 9110, 8.4.1): decompresses a body.
 
-None is asked for; some servers compress all the same.
+The bridge asks for no compression, but some servers compress anyway.
 
-| `Content-Encoding` | taken as |
+| `Content-Encoding` | decoded as |
 |---|---|
-| none, `identity` | as it is |
-| `gzip`, `x-gzip` | gzip (RFC 1952), of one member or several; zlib's format too |
-| `deflate` | zlib's format (RFC 1950), or bare (RFC 1951), as some servers send it: the first two bytes tell |
-| any other | as it is |
+| none, `identity` | not at all |
+| `gzip`, `x-gzip` | gzip (RFC 1952), with one or more members; also zlib's format |
+| `deflate` | zlib's format (RFC 1950), or raw deflate (RFC 1951), which some servers send; the first two bytes tell |
+| any other | not at all |
 
-A body that ends within what was compressed is as incomplete as one that ends before its length.
+A body that ends within the compressed data is incomplete, like one that is shorter than its `Content-Length`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _DEFLATE_METHOD = 8
 
 
 async def decompressed(pieces: AsyncIterator[bytes], coding: bytes) -> AsyncIterator[bytes]:
-    """The pieces of a body compressed by `coding` (lower case), decoded, each at most 256 kB.
+    """Decompress a body. `coding` is in lower case; each piece that is yielded is at most 256 kB.
 
-    Raises `zlib.error`, `h11.RemoteProtocolError` where it broke off, and what `pieces` raises.
+    Raises `zlib.error`, `h11.RemoteProtocolError` for a body that is cut off, and what `pieces` raises.
     """
     decoder = _Deflate() if coding == b"deflate" else _Gzip()
     async for piece in pieces:
@@ -40,15 +40,15 @@ async def decompressed(pieces: AsyncIterator[bytes], coding: bytes) -> AsyncIter
             yield data
             if len(data) < _INFLATE_AT_ONCE:
                 break
-            # A small piece may inflate to a thousand times its size: others have their turn in between.
+            # A small piece may inflate to a thousand times its size, so other tasks get their turn in between.
             await asyncio.sleep(0)
             data = decoder.take(b"")
     if decoder.is_within:
-        raise h11.RemoteProtocolError("the compressed body broke off")
+        raise h11.RemoteProtocolError("the compressed body is cut off")
 
 
 class _Gzip:
-    """One gzip member after another (RFC 1952, 2.2); what follows them and is none is left alone."""
+    """Decodes gzip members (RFC 1952, 2.2); other data after them is ignored."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
@@ -57,7 +57,7 @@ class _Gzip:
         self._is_over = False
 
     def take(self, data: bytes) -> bytes:
-        """Take compressed bytes; return all that comes of them, or as much as is given at once, and then more comes.
+        """Take compressed bytes and return the decoded ones, at most `_INFLATE_AT_ONCE`: call again for more.
 
         Raises `zlib.error`.
         """
@@ -73,7 +73,7 @@ class _Gzip:
                     self._is_over = True
                     continue
                 self._member = zlib.decompressobj(wbits=_GZIP)
-            # Called without input, too: a piece of output that was full may have left some within zlib.
+            # Called without input too: zlib may hold more after a full piece of output.
             more = self._member.decompress(rest, _INFLATE_AT_ONCE - len(out))
             out = out + more if out else more
             rest = self._member.unconsumed_tail or self._member.unused_data
@@ -84,12 +84,12 @@ class _Gzip:
 
     @property
     def is_within(self) -> bool:
-        """Whether more has to come."""
+        """Whether the data is incomplete so far."""
         return bool(self._rest) or (self._began and not self._member.eof)
 
 
 class _Deflate:
-    """One stream, in zlib's format or without; what follows it is left alone."""
+    """Decodes one stream, in zlib's format or raw; data after it is ignored."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj()
@@ -112,10 +112,10 @@ class _Deflate:
 
     @property
     def is_within(self) -> bool:
-        """Whether more has to come."""
+        """Whether the data is incomplete so far."""
         return bool(self._rest) or (self._began and not self._stream.eof)
 
 
 def _has_zlib_head(data: bytes) -> bool:
-    """RFC 1950, 2.2. Deflate itself cannot begin so: it would be a stored block with bits set that are zero."""
+    """RFC 1950, 2.2. Raw deflate cannot begin so: it would be a stored block with wrong padding bits."""
     return data[0] & 0x0F == _DEFLATE_METHOD and (data[0] << 8 | data[1]) % 31 == 0

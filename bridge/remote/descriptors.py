@@ -1,4 +1,4 @@
-"""How many connections the process may have at once: each takes a file descriptor, and their number has a limit."""
+"""How many connections the process may have. Each uses a file descriptor, whose number the system limits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _FEWEST = 64
 
 
 def room_for_connections(wanted: int) -> int:
-    """How many connections fit, at most `wanted`. Raises the process's own limit where the system lets it.
+    """Return how many connections are possible, at most `wanted`. Raises the process's limit if the system allows it.
 
-    Programs that are started from the desktop of macOS get 256 descriptors. Windows has no such limit.
+    Programs started from the desktop of macOS get 256 descriptors. Windows has no such limit.
     """
     if sys.platform == "win32":
         return wanted

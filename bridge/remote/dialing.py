@@ -1,4 +1,4 @@
-"""One TCP connection: IPv6 and IPv4 raced, or taken over from whoever began it before the event loop ran."""
+"""Opens one TCP connection: races IPv6 and IPv4, or takes over the connection begun before the event loop."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from bridge.protocol.unreachable import Step
 
 Begun = Callable[[], Awaitable[socket.socket | None]]
-"""Gives the connected TCP socket of a connection that was begun earlier, or None where it came to nothing.
+"""Returns the connected TCP socket of a connection that was begun earlier, or None if it failed.
 
-Called at most once. Who takes the socket owns it; where the wait is cancelled, it stays with the giver, who closes it.
+It is called at most once. The caller owns the socket; if the call is cancelled, the callee closes it.
 """
 
 _HEAD_START = 0.25
@@ -36,9 +36,9 @@ async def open_wire(
     rebinding: RebindingGuard | None = None,
     begins: Callable[[Step], None] = lambda step: None,
 ) -> Wire:
-    """Look the name up and connect, or go on with the connection that was `begun`. Raises OSError and ValueError.
+    """Look up the name and connect, or take over the connection that was `early_connection`. Raises OSError and ValueError.
 
-    `rebinding` leaves out addresses, where it is given; `begins(step)` is told what is waited for from now on.
+    `rebinding`, if it is given, excludes addresses. `begins(step)` is called at the beginning of each step.
     """
     begins("connection")
     sock = await _taken(begun) if begun is not None else None
@@ -48,7 +48,7 @@ async def open_wire(
         begins("connection")
         sock = await _connected(rebinding.usable(addresses) if rebinding is not None else addresses)
     if rebinding is not None:
-        with contextlib.suppress(OSError):  # It may have ended already.
+        with contextlib.suppress(OSError):  # The connection may be closed already.
             rebinding.reached(sock.getpeername())
     watch_over(sock)
     _, wire = await asyncio.get_running_loop().create_connection(Wire, sock=sock)
@@ -56,9 +56,9 @@ async def open_wire(
 
 
 async def _connected(addresses: list[Address]) -> socket.socket:
-    """A socket connected to one of the addresses; where there are several, they are raced (RFC 8305)."""
+    """A socket connected to one of the addresses; several are raced (RFC 8305)."""
     if len(addresses) > 1:
-        from aiohappyeyeballs import start_connection  # Dear to import where there is nothing to race.
+        from aiohappyeyeballs import start_connection  # Slow to import, and one address needs no race.
 
         return await start_connection(addresses, happy_eyeballs_delay=_HEAD_START)
     family, kind, protocol, _, address = addresses[0]
@@ -73,7 +73,7 @@ async def _connected(addresses: list[Address]) -> socket.socket:
 
 
 async def _taken(begun: Begun) -> socket.socket | None:
-    """The socket that was begun, ready for the event loop, if there is one soon and its peer has not closed it."""
+    """The socket that was begun, for the event loop; None if it is not there soon or its peer has closed it."""
     try:
         async with asyncio.timeout(_BEGUN_SECONDS):
             sock = await begun()
@@ -83,7 +83,7 @@ async def _taken(begun: Begun) -> socket.socket | None:
         return None
     try:
         sock.setblocking(False)
-        # Nothing can have come yet, for the client speaks first: what is readable is the end.
+        # The client speaks first, so a readable socket is one that was closed.
         sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return sock

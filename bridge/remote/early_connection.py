@@ -1,18 +1,18 @@
-"""The first connection, begun before there is an event loop: while the rest of the program is imported.
+"""The first connection, begun before the event loop runs, while the rest of the program is imported.
 
-A thread looks the name up and connects; both are waiting, and let the importing go on. What comes of it is a connected
-TCP socket or nothing: TLS, proxies, limits and errors are the business of who takes the socket over (`connecting`), and
-so is dialling anew where nothing came. This module is imported first, so it imports little.
+A thread looks up the name and connects. It mostly waits, so the import goes on beside it. The result is a connected TCP
+socket or None; `connecting` takes the socket over, adds TLS, proxies, limits and errors, and connects anew after None.
+This module is imported first, so it imports little.
 
-| what happens | what becomes of it |
+| what happens | result |
 |---|---|
-| an address instead of a name, `localhost` | no name service is asked (`known_addresses`) |
-| the name has public addresses, and some of this machine | those of this machine are left out (`rebinding`) |
-| an address takes the connection | its socket is given to the first who asks for it |
-| an address takes none in `HEAD_START` seconds, or refuses | the next is tried (beside it), four in all (RFC 8305) |
-| no such name, refused, no network | None is given |
-| nobody asks, or who asked has gone | the socket is closed |
-| the process ends | nothing waits for the thread |
+| the host is an address or `localhost` | no name service is asked (`known_addresses`) |
+| the name has public addresses and addresses of this machine | the latter are ignored (`rebinding`) |
+| an address accepts the connection | the first caller of `taken` gets the socket |
+| an address refuses, or does not accept within `HEAD_START` seconds | the next is tried too, four in all (RFC 8305) |
+| no such name, refused, no network | None |
+| `taken` is not called, or its caller is cancelled | the socket is closed |
+| the process ends | it does not wait for the thread |
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HEAD_START = 0.25
-"""Seconds that an address has to itself."""
+"""Seconds before the next address is tried beside one that has not accepted yet."""
 
 _MOST_ADDRESSES = 4
 
 _Address = tuple[Any, ...]
-"""One of what `socket.getaddrinfo` returns: family, kind, protocol, canonical name, address."""
+"""An entry of `socket.getaddrinfo`: family, kind, protocol, canonical name, address."""
 
 
 class EarlyConnection:
-    """A connection to a host's port, begun when this is made. It is given up after so many seconds."""
+    """A connection to `host` and `port`, begun when this object is made, and given up after `seconds`."""
 
     def __init__(self, host: str, port: int, seconds: float) -> None:
         self._host = host
@@ -50,13 +50,13 @@ class EarlyConnection:
         self._socket: socket.socket | None = None
         self._is_over = self._is_closed = False
         self._waiter: asyncio.Future[socket.socket | None] | None = None
-        # A daemon: a name lookup cannot be ended, and the process may have to.
+        # A daemon thread: a name lookup cannot be cancelled, and must not delay the end of the process.
         threading.Thread(target=self._run, name="begun", daemon=True).start()
 
     async def taken(self) -> socket.socket | None:
-        """Take the connected socket over, once; None where the connection did not come about.
+        """Wait for the connected socket and return it, once; None where the connection failed.
 
-        Who is given the socket owns it. Where the wait is cancelled, it is closed when it comes.
+        The caller owns the socket. If the wait is cancelled, a socket that comes later is closed.
         """
         import asyncio
 
@@ -91,7 +91,7 @@ class EarlyConnection:
         try:
             sock = _connected(self._host, self._port, self._seconds)
         except (OSError, ValueError):
-            pass  # Who dials anew finds the same, and tells it.
+            pass  # `connecting` tries again, meets the same error and reports it.
         finally:
             self._end(sock)
 
@@ -120,24 +120,24 @@ def _give(waiter: asyncio.Future[socket.socket | None], sock: socket.socket | No
 
 
 def _connected(host: str, port: int, seconds: float) -> socket.socket | None:
-    """A socket connected to the first of the host's addresses that takes it. Raises OSError and ValueError."""
+    """A socket connected to the first address that accepts; None where none does. Raises OSError and ValueError."""
     found: Sequence[_Address] = known_addresses(host, port)
     if not found:
-        # As bytes: Python would load the tables of IDN for a str, and all hosts are ASCII by now.
+        # As bytes, for all hosts are ASCII here: for a str, Python would load its tables of IDN.
         found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     waiting = _alternating(not_this_machine(found))[:_MOST_ADDRESSES]
     ends = time.monotonic() + seconds
     trying: list[socket.socket] = []
     try:
         while waiting or trying:
-            if waiting and (sock := _dialled(waiting.pop(0))):
+            if waiting and (sock := _connecting(waiting.pop(0))):
                 trying.append(sock)
             left = ends - time.monotonic()
             if left <= 0:
                 return None
             if not trying:
                 continue
-            # Windows tells a failure by the third of the lists.
+            # Windows reports a failed connection in the third list.
             _, done, failed = select.select([], trying, trying, min(left, HEAD_START) if waiting else left)
             for sock in {*done, *failed}:
                 trying.remove(sock)
@@ -150,8 +150,8 @@ def _connected(host: str, port: int, seconds: float) -> socket.socket | None:
             sock.close()
 
 
-def _dialled(address: _Address) -> socket.socket | None:
-    """A socket that is being connected; None where that failed at once."""
+def _connecting(address: _Address) -> socket.socket | None:
+    """A socket that is connecting; None where that failed at once."""
     family, kind, protocol, _, place = address
     try:
         sock = socket.socket(family, kind, protocol)
@@ -169,7 +169,7 @@ def _dialled(address: _Address) -> socket.socket | None:
 
 
 def _alternating(found: Sequence[_Address]) -> list[_Address]:
-    """The addresses, the kinds in turn: where one kind leads nowhere, the other is next (RFC 8305, 4)."""
+    """The addresses with IPv6 and IPv4 in turn, so that one family that fails costs little (RFC 8305, 4)."""
     first = [address for address in found if address[0] == found[0][0]]
     other = [address for address in found if address[0] != found[0][0]]
     turns = [address for pair in zip(first, other, strict=False) for address in pair]

@@ -1,4 +1,4 @@
-"""Exceptions of the system, of TLS and of HTTP, told apart: what each means for trying again, and its words."""
+"""What an exception of the system, of TLS or of HTTP means: whether to try again, and the message for the user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bridge.remote.http1 import Disconnected, NotHttp
 from bridge.remote.proxy import ProxyRefused
 from bridge.session.events import Cause
 
-# A failure that says nothing of the name: no answer in time, a broken one, an error of this system.
+# These say nothing about the name: no answer in time, a broken answer, an error of this system.
 _NO_ANSWER = frozenset((socket.EAI_AGAIN, socket.EAI_FAIL, getattr(socket, "EAI_SYSTEM", socket.EAI_AGAIN)))
 _DEFINITE: frozenset[Reason] = frozenset(("unknown-name", "refused"))
 
@@ -36,7 +36,7 @@ class Explanation(NamedTuple):
 
 
 def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
-    """Say what happened on the way to `url`; `proxy` is the proxy's URL without credentials, where there is one."""
+    """Explain a failure on the route to `url`. `proxy` is the proxy's URL without credentials, None without one."""
     match problem:
         case NotConnected():
             return _not_connected(problem, url, proxy)
@@ -55,7 +55,7 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
 
 
 def _other_protocol(beginning: bytes, url: str) -> Advice | None:
-    """What answered instead of HTTP/1.1, where that is known; it understood no request then."""
+    """The message for a server that answered in a known protocol other than HTTP/1.1, and so ran nothing."""
     if tls_failures.answers_in_tls(beginning):
         return tls_failures.tls_only(url)
     if tls_failures.answers_in_http2(beginning):

@@ -1,7 +1,8 @@
-"""HTTP/1.1 on one connection: a request, the head of its response, its body, the next request. The grammar is h11's.
+"""HTTP/1.1 on one connection: a request, the head of its response, its body, the next request. h11 has the grammar.
 
-A body of known length from 256 kB on goes past h11, which would copy each byte three times more: it is the next so many
-bytes of the connection, and what follows them is given back to h11, where the rule for reuse (`reuse`) finds it.
+A body with a known length of 256 kB or more does not pass through h11, which would copy each byte three more times. It
+is read directly from the connection. Bytes after it are given back to h11, where the rule for reuse (`reuse`) finds
+them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Header = tuple[bytes, bytes]
 
 AT_ONCE = 64 * 1024
-"""A request's body up to this size is handed to the system at once."""
+"""A request body up to this size, in bytes, is given to the system in one piece."""
 
 _MAX_HEAD = 64 * 1024
 _LARGE = 256 * 1024
@@ -33,15 +34,15 @@ _BEGINNING_SECONDS = 0.5
 
 
 class Disconnected(ConnectionError):
-    """The server closed the connection instead of answering."""
+    """The server closed the connection without an answer."""
 
 
 class Stalled(ConnectionError):
-    """The server holds the connection and takes nothing of the request any more."""
+    """The server keeps the connection open but does not read the request any more."""
 
 
 class NotHttp(h11.RemoteProtocolError):
-    """What came instead of the head of a response is no HTTP/1; `beginning` is its first bytes, if they are known."""
+    """The server answered with something that is not HTTP/1. `beginning` is its first bytes, if they are known."""
 
     def __init__(self, problem: h11.RemoteProtocolError, beginning: bytes) -> None:
         super().__init__(str(problem), problem.error_status_hint)
@@ -49,12 +50,11 @@ class NotHttp(h11.RemoteProtocolError):
 
 
 class HttpConnection:
-    """A connection that serves one request after another; from `expires` (seconds, monotonic) on it is not used.
+    """A connection that serves one request after another. It is not used after `expires` (seconds, monotonic).
 
-    `way` is the one by which `Route.connect` made it. `was_lent` tells whether there was a request on it; `sent`
-    whether
-    all of the last was handed to the system, and the server may have got it; `was_slow` whether its body was too large
-    to be handed over at once.
+    `way` is the route that it was opened by. `was_lent`: it had a request before. `sent`: all of the last request was
+    given to the system, so the server may have it. `was_slow`: the body of that request was too large to be given to
+    the system in one piece.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -112,7 +112,7 @@ class HttpConnection:
         return response
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The response's body, in pieces as they come; several that came together are one. Raises as `request`."""
+        """Yield the body of the response in the pieces that arrive. Raises as `request`."""
         if self._left:
             async for piece in self._known_body():
                 yield piece
@@ -122,7 +122,7 @@ class HttpConnection:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError:
-                if pieces:  # What came well before is of use: the events of a stream.
+                if pieces:  # The data before the error is good: events of a stream.
                     yield b"".join(pieces)
                 raise
             if isinstance(event, h11.Data):
@@ -138,7 +138,7 @@ class HttpConnection:
                 return
 
     async def _known_body(self) -> AsyncIterator[bytes]:
-        """The next `_left` bytes; the grammar goes on after them."""
+        """Yield the next `_left` bytes; after them h11 goes on."""
         piece, _ = self._http.trailing_data
         while True:
             over = piece[self._left :]
@@ -158,7 +158,7 @@ class HttpConnection:
                 raise h11.RemoteProtocolError("the connection ended within a body")
 
     def recycle(self) -> bool:
-        """Make ready for the next request; False where one side is not done with this one."""
+        """Prepare for the next request; return False where a side has not finished this one."""
         if not self._went_out:
             return False
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
@@ -167,39 +167,39 @@ class HttpConnection:
         return self._http.our_state is h11.IDLE and not self._left
 
     def may_serve(self, now: float) -> bool:
-        """Whether the connection serves one more request (see `reuse`). `now` in seconds, monotonic."""
+        """Whether the connection may be used for another request (see `reuse`). `now` in seconds, monotonic."""
         return not self._left and may_serve(
             self._http, self._wire, went_out=self._went_out, expires=self.expires, now=now
         )
 
     @property
     def reads_ahead(self) -> bool:
-        """Whether `may_serve` knows all only after `come_in`."""
+        """Whether `may_serve` is only reliable after `come_in`."""
         return self._wire.reads_ahead
 
     async def come_in(self) -> None:
-        """Let come in what the system has."""
+        """Read the data that the system holds."""
         await self._wire.come_in()
 
     @property
     def peer(self) -> str:
-        """The IP address that this is connected to, a proxy's where one stands between; empty where it is not known."""
+        """The IP address of the other end: the server's, or the proxy's if one is used. Empty if it is not known."""
         return self._wire.peer
 
     @property
     def unread(self) -> bytes:
-        """What came and belongs to no response."""
+        """Bytes that were received and belong to no response."""
         return self._http.trailing_data[0]
 
     def abort(self) -> None:
-        """Let go of the connection at once; it serves no more."""
+        """Close the connection at once."""
         self._http.send_failed()
         self._wire.abort()
 
     # -- sending
 
     async def _upload(self, head: bytes, body: bytes) -> h11.Response:
-        from bridge.remote.uploading import Upload  # Few requests are so large.
+        from bridge.remote.uploading import Upload  # Few requests are large.
 
         self.was_slow = True
         upload = Upload(self._wire, self._head_in)
@@ -210,12 +210,12 @@ class HttpConnection:
         return response or await self._head()
 
     def _head_in(self, data: bytes) -> h11.Response | None:
-        """Take what was received; return the head of the response, once it is whole."""
+        """Take received bytes; return the head of the response once it is complete."""
         self._http.receive_data(data)
         return self._buffered_head()
 
     async def _received_head(self) -> h11.Response | None:
-        """The head of a response that came before the connection broke."""
+        """The head of a response that was received before the connection broke; None without one."""
         try:
             while self._wire.has_received and (data := await self._wire.read()):
                 if (response := self._head_in(data)) is not None:
@@ -232,7 +232,7 @@ class HttpConnection:
         return response
 
     def _buffered_head(self) -> h11.Response | None:
-        """The head of the response, where what was received holds it whole. Raises `h11.RemoteProtocolError`."""
+        """The head of the response, once it has been received. Raises `h11.RemoteProtocolError`."""
         while True:
             event = self._http.next_event()
             if isinstance(event, h11.Response):
@@ -244,7 +244,7 @@ class HttpConnection:
                 raise h11.RemoteProtocolError(f"more than {_MOST_INTERIM} interim responses and no final one")
 
     async def _beginning(self) -> bytes:
-        """What came instead of HTTP, as much as tells another protocol that is not text."""
+        """The first bytes of an answer that is not HTTP, enough to recognize a binary protocol."""
         data = self._http.trailing_data[0]
         with contextlib.suppress(OSError):
             async with asyncio.timeout(_BEGINNING_SECONDS):
@@ -268,7 +268,7 @@ class HttpConnection:
 
 @functools.lru_cache(maxsize=32)
 def _checked(method: bytes, target: bytes, headers: tuple[Header, ...]) -> h11.Request:
-    """A request's head, checked by h11; most are like one before. Raises `h11.LocalProtocolError`."""
+    """A request's head, checked by h11. Most are repeated, so they are cached. Raises `h11.LocalProtocolError`."""
     return h11.Request(method=method, target=target, headers=list(headers))
 
 
@@ -277,7 +277,7 @@ def _grammar() -> h11.Connection:
 
 
 def _known_length(response: h11.Response) -> int:
-    """The length in bytes of a large body, where the head tells it and the connection serves on after it; else 0."""
+    """The length in bytes of a large body, if the head gives it and the connection stays open after it; else 0."""
     length = 0
     for name, value in response.headers:
         if name in {b"transfer-encoding", b"connection"} and value.lower() != b"keep-alive":

@@ -1,8 +1,8 @@
-"""Socket options by which the system itself finds a dead peer within about a minute, without waking the process.
+"""Socket options that let the system find a dead peer within about a minute, without waking the process.
 
-Keep-alive finds one on an idle connection: asked after 30 s, then every 10 s, and given up after 3 questions. While
-something was sent and is not confirmed no system asks so, and sends it again for much longer (Linux: a quarter of an
-hour, `tcp_retries2`); each has another option for that.
+On an idle connection TCP keep-alive does it: probes after 30 s, then every 10 s, and the third without an answer ends
+the connection. While sent data is not confirmed, systems send no probes; they repeat the data for much longer (Linux: a
+quarter of an hour, `tcp_retries2`). Each system has another option for that case.
 
 | system | idle, interval, count | unconfirmed data | source |
 |---|---|---|---|
@@ -10,7 +10,7 @@ hour, `tcp_retries2`); each has another option for that.
 | macOS | TCP_KEEPALIVE, _KEEPINTVL, _KEEPCNT | TCP_RXT_CONNDROPTIME, seconds | xnu, `netinet/tcp.h`, `tcp_timer.c` |
 | Windows | TCP_KEEPIDLE, _KEEPINTVL, _KEEPCNT | TCP_MAXRT, seconds | `ws2ipdef.h`; IPPROTO_TCP Socket Options |
 
-The numbers are the systems' own, for Python knows only some of them. Any other system gets what Python knows of it.
+The numbers are from the systems' headers, for Python knows only some of them. Other systems get what Python knows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 
 class Option(NamedTuple):
-    """An option of IPPROTO_TCP, and the value it is given."""
+    """An option of IPPROTO_TCP, and its value."""
 
     name: str
     number: int
@@ -56,7 +56,7 @@ _NAMES = {"TCP_KEEPIDLE": _IDLE, "TCP_KEEPINTVL": _INTERVAL, "TCP_KEEPCNT": _COU
 
 
 def options(platform: str) -> tuple[Option, ...]:
-    """The options of a system, named as `sys.platform` names it."""
+    """The options for a system, named as in `sys.platform`."""
     known = _BY_SYSTEM.get(platform)
     if known is not None:
         return known
@@ -64,12 +64,12 @@ def options(platform: str) -> tuple[Option, ...]:
 
 
 def watch_over(sock: socket.socket, platform: str = sys.platform) -> None:
-    """Have the system find out when the peer is dead; and send at once what is to be sent (TCP_NODELAY).
+    """Let the system find a dead peer, and send data without delay (TCP_NODELAY).
 
-    An option that a system lacks, or forbids here, costs only speed in finding a dead peer.
+    Without an option that the system lacks or forbids, a dead peer is only found later.
     """
     wanted = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    wanted += [(socket.IPPROTO_TCP, option.number, option.value) for option in options(platform)]
-    for one in wanted:
+    wanted += [(socket.IPPROTO_TCP, tcp.number, tcp.value) for tcp in options(platform)]
+    for option in wanted:
         with contextlib.suppress(OSError):
-            sock.setsockopt(*one)
+            sock.setsockopt(*option)

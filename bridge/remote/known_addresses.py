@@ -1,6 +1,6 @@
-"""Addresses that are known without a name service: an address instead of a name, and `localhost` (RFC 6761, 6.3).
+"""Hosts whose addresses are known without a name service: IP addresses and `localhost` (RFC 6761, 6.3).
 
-Imported first in a run, so it imports little.
+This module is imported first in a run, so it imports little.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import socket
 from bridge.config import localhost_addresses
 
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
-"""One of what `socket.getaddrinfo` returns: family, kind, protocol, canonical name, address."""
+"""An entry of `socket.getaddrinfo`: family, kind, protocol, canonical name, address."""
 
 
 def known_addresses(host: str, port: int) -> list[Address]:
-    """The addresses of a host that needs no lookup; none for one that does."""
+    """The addresses of a host that needs no lookup; empty for a name that needs one."""
     return [address for known in localhost_addresses(host) or (host,) if (address := _literal(known, port))]
 
 

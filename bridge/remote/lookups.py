@@ -1,15 +1,15 @@
-"""Looking up names, where the name service may be silent.
+"""Name lookups, also where the name service does not answer.
 
-The system's lookup blocks, and cannot be cancelled. So each runs in a thread of its own that nothing waits for: not the
-end of the process (the event loop's own threads are few, and are joined at the end), and not the next lookup.
+The system's lookup blocks and cannot be cancelled. So each runs in a daemon thread: neither the next lookup nor the end
+of the process waits for it. (The event loop's own threads are few, and are joined at the end.)
 
 | what happens | what is done |
 |---|---|
-| an address instead of a name, `localhost`, a name below it | no lookup (`known_addresses`) |
-| the name service answers | so is everybody who asks for this name now |
-| it is silent for `LOOKUP_SECONDS` | that is told, and not that the server cannot be reached |
-| the name is asked for again after that | a new question goes out too: the network may be another now |
-| `MOST_UNANSWERED` questions have no answer | no more go out; an answer to any of them is taken |
+| the host is an address, `localhost` or a name below it | no lookup (`known_addresses`) |
+| the name service answers | all callers that wait for this name get the answer |
+| it does not answer for `LOOKUP_SECONDS` | the error says so, and not that the server cannot be reached |
+| the name is looked up again after that | another lookup begins too, for the network may have changed |
+| `MOST_UNANSWERED` lookups of a name have no answer | no other begins; an answer to any of them counts |
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from collections.abc import Callable
 from bridge.remote.known_addresses import Address, known_addresses
 
 LOOKUP_SECONDS = 2.0
-"""How long a lookup is waited for at a time: less than a host gives its first request, so that it can be told why."""
+"""How long a caller waits for a lookup: less than a host waits for its first answer, so that it gets the error."""
 
 MOST_UNANSWERED = 4
-"""How many questions for one name may be without an answer."""
+"""How many lookups of one name may be without an answer."""
 
 Resolve = Callable[[str, int], "list[Address]"]
-"""Looks a host's name up for a port, and blocks meanwhile. Raises OSError, ValueError for what cannot be a name."""
+"""Looks up a host and port, and blocks meanwhile. Raises OSError, and ValueError for a text that is no name."""
 
 
 class NameServiceSilent(TimeoutError):
-    """The name service has been silent for `seconds`, counted from the oldest question that has no answer."""
+    """The name service has not answered for `seconds`, counted from the oldest lookup that has no answer."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__("the name service did not answer")
@@ -41,13 +41,13 @@ class NameServiceSilent(TimeoutError):
 
 
 def system_lookup(host: str, port: int) -> list[Address]:
-    """The system's own lookup of a name in ASCII, of whatever kind it is set up for. Raises as `Resolve`."""
-    # As bytes: for text, Python loads the tables of IDNA 2003, though there is nothing left to do with them.
+    """The system's lookup of a name in ASCII. Raises as `Resolve`."""
+    # As bytes: for a str, Python would load its tables of IDNA 2003, which an ASCII name does not need.
     return socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
 
 
 class _Lookup:
-    """A lookup under way. `answer` becomes the addresses, or what the lookup raised."""
+    """A lookup under way. `answer` becomes the addresses, or the exception that the lookup raised."""
 
     def __init__(self, asked_at: float, answer: asyncio.Future[list[Address] | OSError | ValueError]) -> None:
         self.asked_at = asked_at
@@ -55,7 +55,7 @@ class _Lookup:
 
 
 class Lookups:
-    """The lookups of one event loop; those for the same name are one. Each is waited for so many seconds."""
+    """The lookups of one event loop; callers for the same name share one. A caller waits for at most `seconds`."""
 
     def __init__(self, resolve: Resolve = system_lookup, seconds: float = LOOKUP_SECONDS) -> None:
         self._seconds = seconds
@@ -76,7 +76,7 @@ class Lookups:
                 if isinstance(answer, list) and answer:
                     return answer
             if not open_ones:
-                # The last one asked knows the network best.
+                # The latest lookup shows the present state of the network.
                 raise answers[-1] if isinstance(answers[-1], Exception) else OSError("the name has no address")
             left = ends - loop.time()
             if left <= 0:
@@ -85,7 +85,7 @@ class Lookups:
             await asyncio.wait(open_ones, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     def _asked(self, host: str, port: int) -> list[_Lookup]:
-        """All questions for this name, among them one that was asked just now where that makes sense."""
+        """The lookups of this name under way, with a new one if none is recent."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         questions = self._questions.setdefault((host, port), [])
@@ -103,7 +103,7 @@ class Lookups:
                 answer = self._resolve(host, port)
             except (OSError, ValueError) as problem:
                 answer = problem
-            # The event loop may be over by now; then nobody wants to know.
+            # The event loop may be closed by now.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._answered, question, (host, port), answer)
 

@@ -1,18 +1,18 @@
-"""Which proxy, if any, the way to a URL leads through: by the environment's usual variables, else by the system.
+"""Which proxy, if any, is used for a URL: from the usual environment variables, else from the system's settings.
 
 | variable | meaning |
 |---|---|
 | `HTTPS_PROXY`, `HTTP_PROXY` | the proxy for https:// and for http:// URLs |
-| `ALL_PROXY` | the proxy for either, where the variable above is missing |
-| `NO_PROXY` | reached directly: hosts and all below, addresses, CIDR blocks, each also `:port`; or `*` |
+| `ALL_PROXY` | the proxy for either, if the variable above is missing |
+| `NO_PROXY` | reached directly: hosts with their subdomains, addresses, CIDR blocks, each also with `:port`; or `*` |
 
-Lower case wins over upper case, and an empty lower-case one switches the proxy off. `HTTP_PROXY` in upper
-case is ignored where `REQUEST_METHOD` is set: there a web client's `Proxy` header could have made it
-(CVE-2016-5385). The standard library has the same rules for `os.environ` only, without CIDR blocks, and its
-import is dear.
+A variable in lower case wins over upper case, and an empty one in lower case switches the proxy off. `HTTP_PROXY` in
+upper case is ignored if `REQUEST_METHOD` is set, because a web client's `Proxy` header could have set it
+(CVE-2016-5385). The standard library has the same rules, but only for `os.environ` and without CIDR blocks, and its
+import is slow.
 
-Where none of these variables is there, be it empty, the system's own setting counts on Windows and macOS
-(`system_proxy`). So `NO_PROXY=*` says: no proxy at all.
+If none of these variables exists, not even empty, the system's setting is used on Windows and macOS (`system_proxy`).
+So `NO_PROXY=*` means: no proxy at all.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from bridge.errors import UsageError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 WITH_SETTINGS = frozenset(("win32", "darwin"))
-"""The systems that have settings of their own, as `sys.platform`."""
+"""The systems with a proxy setting, as in `sys.platform`."""
 
 
 class Proxy(NamedTuple):
-    """A proxy: `url` is `scheme://host:port` without credentials; `auth` is user name and password."""
+    """A proxy. `url` is `scheme://host:port` without credentials; `auth` is the user name and password."""
 
     url: str
     auth: tuple[str, str] | None = None
@@ -45,16 +45,16 @@ class Proxy(NamedTuple):
 
     @property
     def scheme(self) -> str:
-        """One of http, https, socks5 and socks5h (the proxy resolves the name)."""
+        """One of http, https, socks5 and socks5h (with both, the proxy looks up the name)."""
         return self.url.partition(":")[0]
 
 
 class ProxyRefused(Exception):
-    """A proxy answered, and connects to nothing; the text says how, beginning with a status where it is HTTP's.
+    """A proxy answered that it does not connect. The text says why; of an HTTP proxy, it begins with the status.
 
-    `may_pass`: it speaks of the server, not of its own rules. `wants_sign_in`: it wants a user and password, or others
-    than it got. `schemes` are the ways to sign in that it offers, lower case; `signed_in` tells whether it got a user
-    and password.
+    `may_pass`: the reason is the server, not the proxy's rules, so it may pass. `wants_sign_in`: the proxy requires a
+    user and password, or others than it was given. `schemes` are the authentication schemes that it offers, in lower
+    case. `signed_in`: it was given a user and password.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class ProxyRefused(Exception):
 
 
 def proxy_for(url: str, environ: Mapping[str, str], platform: str | None = None) -> Proxy | None:
-    """Return the proxy for a checked http(s) URL, or None for the direct way.
+    """Return the proxy for a checked http(s) URL; None for a direct connection.
 
-    A loopback target is always reached directly. `platform` is `sys.platform` unless it is given. Raises `UsageError`
-    that names the variable, not its value.
+    A loopback target is always reached directly. `platform` is `sys.platform` by default. Raises `UsageError`, which
+    names the variable and not its value.
     """
     platform = platform or sys.platform
     variables = _proxy_variables(environ)
@@ -100,9 +100,9 @@ def proxy_for(url: str, environ: Mapping[str, str], platform: str | None = None)
 
 
 def unused_proxy(url: str, environ: Mapping[str, str], platform: str | None = None) -> str:
-    """Return why the system's proxy is not used on the direct way to a URL, as a clause; "" where there is none.
+    """Return why the system's proxy is not used for a URL that is reached directly, as a clause; "" without one.
 
-    For where that way leads nowhere. May block for some seconds.
+    It is asked for after the direct connection failed. May block for some seconds.
     """
     platform = platform or sys.platform
     if platform not in WITH_SETTINGS or _proxy_variables(environ):
@@ -113,12 +113,12 @@ def unused_proxy(url: str, environ: Mapping[str, str], platform: str | None = No
     from bridge.remote.system_proxy import system_proxy, unused_settings
 
     if (value := system_proxy(*target, platform)) and _readable(value) is None:
-        return "This system is set to a proxy whose address the bridge does not understand"
+        return "This system has a proxy set whose address the bridge does not understand"
     return unused_settings(platform)
 
 
 def may_change(environ: Mapping[str, str], platform: str | None = None) -> bool:
-    """Whether the system says which proxy it is, so that it may say otherwise while the program runs."""
+    """Whether the proxy comes from the system's settings, which may change while the program runs."""
     return (platform or sys.platform) in WITH_SETTINGS and not _proxy_variables(environ)
 
 
@@ -136,7 +136,7 @@ def _target(url: str) -> _ProxyTarget:
 
 
 def _readable(value: str) -> Proxy | None:
-    """The system's proxy; None for what is none that can be used: the user may never have seen that setting."""
+    """The system's proxy; None if it cannot be used. That is no error, for the user may not know that setting."""
     try:
         return _parse_proxy("", value)
     except UsageError:
@@ -145,7 +145,7 @@ def _readable(value: str) -> Proxy | None:
 
 def _proxy_variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Map each lower-case `*_proxy` to the name that was found and its value."""
-    # Walked rather than looked up: Windows finds any case, and only the spelling tells who set it.
+    # All names are compared: Windows would find any case, and the case matters here.
     found: dict[str, tuple[str, str]] = {}
     wanted = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     lower_first = sorted(environ.items(), key=lambda item: not item[0].islower())
@@ -174,7 +174,7 @@ def _matches(host: str, port: int, entry: str) -> bool:
         return False
     if network := _network(name.strip("[]")):
         return _is_in(host, network)
-    with suppress(ValueError):  # What cannot be a name is none that could match.
+    with suppress(ValueError):  # A text that is not a host name matches nothing.
         name = ascii_host(name.removeprefix("*").removeprefix(".")).removesuffix(".")
     return bool(name) and (host == name or host.endswith(f".{name}"))
 
@@ -198,23 +198,23 @@ def _parse_proxy(variable: str, value: str) -> Proxy:
     if not separator:
         scheme, value = "http", f"http://{value}"
     if scheme.lower() not in _DEFAULT_PORTS:
-        # What stands before "://" may be a mistyped password; only a word that cannot be one is shown.
+        # The text before "://" may be a mistyped password, so only known words are shown.
         shown = f" {scheme.lower()}" if re.fullmatch(r"(?i)socks\w{0,3}|ftp|wss?|quic|pac", scheme) else ""
         raise UsageError(
-            f"The proxy in the environment variable {variable} has a scheme{shown} that is not supported.",
+            f"The proxy in the environment variable {variable} has an unsupported scheme{shown}.",
             hint="Use http, https, socks5 or socks5h.",
         )
     scheme = scheme.lower()
     parts = urlsplit("//")
     host, port = None, 0
-    with suppress(ValueError):  # Malformed: reported below like a missing host.
+    with suppress(ValueError):  # A malformed URL is reported below, like a missing host.
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port or _DEFAULT_PORTS[scheme]
-    # A path is most likely the rest of a password that holds a plain "/".
+    # A path is most likely the rest of a password with a "/" in it.
     if not host or parts.path.strip("/") or parts.query or re.search(r"[^\x21-\x7e]", value):
         raise UsageError(
-            f"The environment variable {variable} does not hold a proxy's URL.",
-            hint="It should look like http://proxy.example:3128; percent-encode special characters.",
+            f"The environment variable {variable} does not contain the URL of a proxy.",
+            hint="Write it as http://proxy.example:3128, and percent-encode special characters.",
         )
     auth = None
     if parts.username is not None:

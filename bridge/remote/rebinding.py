@@ -1,17 +1,17 @@
-"""Where the server was reached: its name must not lead the relay to this machine later (DNS rebinding).
+"""Guards against DNS rebinding: the server's name must not lead the bridge to this machine later.
 
-Whoever owns a name writes its addresses: a public one, and one of this machine beside it or in its place. A server on
-this machine has no public address, so:
+The owner of a name decides its addresses, and may give an address of this machine beside a public one, or later in its
+place. A server on this machine has no public address, so:
 
-| the addresses of the server's name | those of this machine |
+| the addresses of the server's name | addresses of this machine are |
 |---|---|
-| some are public | are left out |
-| none is, and the server was reached at a public one before, in this run | are left out |
-| else | are as good as any |
+| some are public | ignored |
+| none is public, and the server was reached at a public one earlier in this run | ignored |
+| any other | used |
 
-Of this machine are loopback, the unspecified address, which systems connect to themselves, and 169.254/16, where a
-cloud's machines have their metadata. Other addresses are not judged here: a laptop comes home or a VPN comes up, and
-the same name leads into a private network.
+Addresses of this machine are loopback, the unspecified address, which systems connect to themselves, and 169.254/16,
+where cloud machines have their metadata. Private addresses are not ignored: when a laptop comes home or a VPN comes up,
+the same name may lead into a private network.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _Found = TypeVar("_Found", bound="tuple[Any, ...]")
 
 
 class Rebound(OSError):
-    """The name of a server that was reached at a public address leads to this machine now."""
+    """The server was reached at a public address, and its name leads to this machine now."""
 
     def __init__(self, address: str) -> None:
         super().__init__(
-            f"its name leads to this machine now ({address}), though it was reached at a public address; if that is "
-            "meant, start the bridge again"
+            f"its name leads to this machine now ({address}), although it was reached at a public address before; if "
+            "that is intended, restart the bridge"
         )
 
 
 def not_this_machine(addresses: Sequence[_Found]) -> list[_Found]:
-    """Of what `socket.getaddrinfo` found, all but those of this machine, where some are public; else all."""
+    """Without the addresses of this machine, if some are public. The entries are those of `socket.getaddrinfo`."""
     if any(_is_public(address) for address in addresses):
         return [address for address in addresses if not _is_here(address)]
     return list(addresses)
 
 
 class RebindingGuard:
-    """Where the server of one run was reached."""
+    """Remembers where the server was reached in this run."""
 
     def __init__(self) -> None:
         self._was_public = False
 
     def usable(self, addresses: Sequence[_Found]) -> list[_Found]:
-        """Those to connect to, at least one. Raises `Rebound`."""
+        """The addresses to connect to, at least one. Raises `Rebound`."""
         left = not_this_machine(addresses)
         if self._was_public:
             left = [address for address in left if not _is_here(address)]
@@ -56,7 +56,7 @@ class RebindingGuard:
         return left
 
     def reached(self, peer: tuple[Any, ...]) -> None:
-        """A connection came about to this end of a socket."""
+        """A connection to `peer`, the address of a socket, was made."""
         self._was_public = self._was_public or _ip(str(peer[0])).is_global
 
 
@@ -74,6 +74,6 @@ def _text(found: tuple[Any, ...]) -> str:
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The address, an IPv4 address where it stands for one that systems connect to in its place (RFC 4291 2.5.5.2)."""
+    """The address; of an IPv4-mapped one, the IPv4 address that systems connect to (RFC 4291 2.5.5.2)."""
     ip = ipaddress.ip_address(text.partition("%")[0])
     return (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip

@@ -1,7 +1,7 @@
-"""Redirects (RFC 9110, 15.4): where a response leads to, and whether to go there.
+"""Redirects (RFC 9110, 15.4): the URL that a response leads to, and whether to follow it.
 
-They are followed on the same origin only, for no header of the user's may reach another, and keep the method: a server
-that moved its endpoint wants the message, not a GET. A permanent one is remembered.
+A redirect is followed only within the origin, because the user's headers and tokens must not reach another. The method
+stays: a server that moved its endpoint wants the message, not a GET. Permanent redirects are remembered.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _REDIRECTS = {301, 302, _SEE_OTHER, 307, 308}
 
 
 class Redirects:
-    """Those of one server, at `origin`."""
+    """The redirects of the server at `origin`."""
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._moved: dict[str, str] = {}
 
     def moved(self, url: str) -> str:
-        """Where the URL is now, as far as a permanent redirect told."""
+        """The URL after permanent redirects."""
         return self._moved.get(url, url)
 
     def target(self, url: str, head: Head, named: str) -> str | None:
-        """The URL that a response leads to, or None; `named` is what `url` is called in messages.
+        """The URL that a response redirects to; None where it does not. `named` is `url` for messages.
 
-        Raises `Refused` for one that must not be followed.
+        Raises `Refused` for a redirect that must not be followed.
         """
         status = head.status
         if status not in _REDIRECTS or (location := head.first(b"location")) is None:

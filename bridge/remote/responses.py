@@ -1,4 +1,4 @@
-"""What is read off an HTTP response: its body, its headers, and what they mean."""
+"""The head and the body of an HTTP response, and what they mean."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.remote.reuse import NEVER_WITH_A_BODY
 from bridge.session.faults import server_words
 
 MAX_PAGE_BYTES = 64 * 1024
-"""As much as is read of a response that is not for the host: an error page, a redirect's body."""
+"""How many bytes are read of a body that is not for the host: an error page, a redirect's body."""
 
 _COMPRESSED = frozenset((b"gzip", b"x-gzip", b"deflate"))
 _REFUSAL_SECONDS = 5.0
@@ -23,7 +23,7 @@ _REDIRECT_SECONDS = 1.0
 
 
 class Head:
-    """The head of a response, its headers by name, in lower case; h11 would look through all of them each time."""
+    """The head of a response, with its headers by lower-case name; h11 would search all of them each time."""
 
     __slots__ = ("_first", "_headers", "status")
 
@@ -33,39 +33,39 @@ class Head:
         self._first = dict(reversed(self._headers))
 
     def first(self, name: bytes) -> bytes | None:
-        """The first header of this name."""
+        """The value of the first header with this name; None without one."""
         return self._first.get(name)
 
     def every(self, name: bytes) -> list[bytes]:
-        """All headers of this name."""
+        """The values of all headers with this name."""
         return [value for key, value in self._headers if key == name] if name in self._first else []
 
     @property
     def is_stream(self) -> bool:
-        """Whether events follow."""
+        """Whether the body is a stream of server-sent events."""
         content_type = (self.first(b"content-type") or b"").partition(b";")[0].strip().lower()
         return 200 <= self.status < 300 and content_type == mcp.EVENT_STREAM
 
     @property
     def length(self) -> int:
-        """The length in bytes that is told of the body; 0 where none is, or where it means nothing (RFC 9112, 6.3)."""
+        """The length of the body in bytes; 0 where the head gives none, or it does not count (RFC 9112, 6.3)."""
         if self.status in NEVER_WITH_A_BODY or self.first(b"transfer-encoding"):
             return 0
         return int(self.first(b"content-length") or 0)
 
 
 def decoded(head: Head, connection: HttpConnection) -> AsyncIterator[bytes]:
-    """The body without its content coding. Raises as `HttpConnection.body`, and `zlib.error`."""
+    """The decompressed body. Raises as `HttpConnection.body`, and `zlib.error`."""
     coding = (head.first(b"content-encoding") or b"").strip().lower()
     if coding not in _COMPRESSED:
         return connection.body()
-    from bridge.remote.decoding import decompressed  # None is asked for.
+    from bridge.remote.decoding import decompressed  # The bridge asks for no compression.
 
     return decompressed(connection.body(), coding)
 
 
 async def said_by(head: Head, connection: HttpConnection) -> str:
-    """What a refusal says, as far as it comes and is of use: its head alone is enough to go on with."""
+    """The text of a refusal's body, as far as it arrives in time; the head alone is enough to go on."""
     body = bytearray()
     with contextlib.suppress(OSError, h11.ProtocolError, zlib.error):
         async with asyncio.timeout(_REFUSAL_SECONDS):
@@ -77,9 +77,9 @@ async def said_by(head: Head, connection: HttpConnection) -> str:
 
 
 async def skip(connection: HttpConnection) -> None:
-    """Read a redirect's body, so that the connection can serve again.
+    """Read the body of a redirect, so that the connection can be used again.
 
-    One that is long, or does not come at once, is not worth it: the connection is closed then, for its rest is unread.
+    A body that is long or slow is not read to its end; the connection is closed then.
     """
     size = 0
     with contextlib.suppress(OSError, h11.ProtocolError):
@@ -91,13 +91,13 @@ async def skip(connection: HttpConnection) -> None:
 
 
 def retry_after(value: bytes | None, now: float) -> float | None:
-    """Seconds that a `Retry-After` means (RFC 9110, 10.2.3); None where there is none, or it means nothing."""
+    """The seconds of a `Retry-After` (RFC 9110, 10.2.3); None without one, or if it is not valid."""
     if value is None:
         return None
     text = value.decode("latin-1").strip()
     if text.isdecimal():
         return float(text[:9])
-    from email.utils import parsedate_to_datetime  # Dear to import, and a date is rare here.
+    from email.utils import parsedate_to_datetime  # Slow to import, and dates are rare here.
 
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)

@@ -1,24 +1,24 @@
-"""When a connection serves one more request: one rule.
+"""When a connection may be used for another request.
 
-It serves again where all of this holds:
+All of this must hold:
 
-| what | why |
+| condition | reason |
 |---|---|
-| the request went out whole | the server would take what is missing from the next one |
-| both sides of h11 are done with it (RFC 9112, 9.3) | neither asked to close, and the answer was read to its end |
-| nothing is left in h11, with the wire, with TLS, with the system | it would be read as the next answer |
+| the whole request was sent | the server would take the missing bytes from the next one |
+| both sides of h11 are done (RFC 9112, 9.3) | neither asked to close, and the answer was read to its end |
+| no bytes are left in h11, the wire, TLS or the system | they would be read as the next answer |
 | reading is not paused | the next answer would never come |
-| it is younger than the server keeps it | the server may close it under the request, and nobody knows what was run |
+| the server still keeps it | it might close it during the request, and what ran would not be known |
 
-A leftover may come later than its answer. So the rule is asked when the connection is about to be lent, of all that
-has come by then; where the system reads ahead of the loop (Proactor), once more when that has come in. What comes later
-still cannot be told from the next answer: therefore an answer that has no body by its status, and announces one all the
-same (a 204 with `Content-Length: 4`), ends its connection.
+Leftover bytes may arrive later than their answer. So the rule is applied when the connection is about to be lent, to
+everything that has arrived by then; where the system reads ahead of the loop (Proactor), once more after that data has
+come in. Bytes that arrive even later look like the next answer. Therefore an answer that has no body by its status, but
+announces one (a 204 with `Content-Length: 4`), ends its connection.
 
 | how long an idle connection is kept | seconds |
 |---|---|
 | the server says `Keep-Alive: timeout=N` | N - 1, at most 50 |
-| it says nothing, or no request was sent on it yet | 4: servers that announce nothing close after 5 or more |
+| it does not, or no request was sent yet | 4: servers that announce no time close after 5 or more |
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ import h11
 from bridge.remote.wire import Wire
 
 KEPT_UNANNOUNCED = 4.0
-"""Seconds that a connection is kept where the server does not say for how long."""
+"""How many seconds a connection is kept if the server names no time."""
 
 NEVER_WITH_A_BODY = frozenset((204, 304))
-"""Statuses whose responses have no body, whatever their headers say (RFC 9112, 6.3)."""
+"""Statuses whose responses have no body, whatever their headers are (RFC 9112, 6.3)."""
 
 _LONGEST = 50.0
 _TIMEOUT = rb"\btimeout\s*=\s*(\d{1,6})"
@@ -41,7 +41,7 @@ _BETWEEN_REQUESTS = (h11.DONE, h11.IDLE)
 
 
 def may_serve(http: h11.Connection, wire: Wire, *, went_out: bool, expires: float, now: float) -> bool:
-    """The rule. `went_out`: the request was sent to its end. `expires` and `now` are in seconds, monotonic."""
+    """Apply the rule. `went_out`: the whole request was sent. `expires` and `now` are in seconds, monotonic."""
     return (
         went_out
         and now < expires
@@ -54,7 +54,7 @@ def may_serve(http: h11.Connection, wire: Wire, *, went_out: bool, expires: floa
 
 
 def kept_seconds(response: h11.Response) -> float:
-    """How long the connection that carried this answer may stay idle."""
+    """How many seconds a connection may stay idle after this answer."""
     if response.status_code in NEVER_WITH_A_BODY and _announces_a_body(response):
         return 0.0
     for name, value in response.headers:

@@ -1,32 +1,32 @@
-"""The proxy that the user's system is set to: Windows' Internet Settings, the network settings of macOS.
+"""The proxy in the system's settings: the Internet Settings of Windows, the network settings of macOS.
 
-Hosts with a window have few variables to pass on, and the proxy that the browser uses is known to the system only.
+Desktop hosts pass on few environment variables, and only the system knows the proxy that the browser uses.
 
 | system | read from | proxies | exceptions |
 |---|---|---|---|
-| Windows | the registry, `_WINDOWS_KEY` of the user | `ProxyServer`, while `ProxyEnable` is not 0 | `ProxyOverride` |
+| Windows | the registry, `_WINDOWS_KEY` of the user | `ProxyServer`, if `ProxyEnable` is not 0 | `ProxyOverride` |
 | Windows, `ProxySettingsPerUser` is 0 in `_WINDOWS_POLICY` | that key of the machine | the same | the same |
-| macOS | `_scproxy`, which asks SCDynamicStoreCopyProxies | http's, https'; else SOCKS 5 | a list; simple names |
+| macOS | `_scproxy` (SCDynamicStoreCopyProxies) | for http and https; else SOCKS 5 | a list; simple names |
 
-| an exception of | means |
+| an exception on | has the form |
 |---|---|
-| Windows | names and addresses apart by `;`, with `*` and `?`; `<local>`: every name without a dot |
-| macOS | names with `*` and `?`; addresses by their beginning, `169.254`, or as a block, `10.0/16` |
+| Windows | names and addresses separated by `;`, with `*` and `?`; `<local>` means every name without a dot |
+| macOS | names with `*` and `?`; the beginning of an address, `169.254`; a block, `10.0/16` |
 
-The policy is Microsoft's (IEInternals, Understanding Web Proxy Configuration). But for it, `urllib.request`
-(`getproxies`, `proxy_bypass`) reads the same, and has the same rules in releases of Python since March 2024: an address
-among the exceptions counts for a host that is written as an address. Before, it looked each name up, as no browser
-does: the name service learned it, and where it was silent each connection waited for it (CPython gh-115197). Its import
-takes longer than all that is done here, so it is not used; tests hold the two against each other.
+The policy is documented by Microsoft (IEInternals, Understanding Web Proxy Configuration). Apart from it,
+`urllib.request` (`getproxies`, `proxy_bypass`) reads the same settings, and has had the same rules in Python releases
+since March 2024: an address among the exceptions counts for a host that is written as an address. Before that it looked
+up each name, as no browser does: the name service learned the name, and if it did not answer, each connection waited
+(CPython gh-115197). Importing it takes longer than all the work here, so it is not used; tests compare the two.
 
-| not supported | how it is noticed |
+| not supported | detected by |
 |---|---|
-| a script that finds the proxy (PAC), Windows | `AutoConfigURL` |
+| a script that selects the proxy (PAC), Windows | `AutoConfigURL` |
 | the same on macOS, or a search for one (WPAD) | `ProxyAutoConfigEnable`, `ProxyAutoDiscoveryEnable` of scutil(8) |
-| SOCKS 4: what Windows means by `socks=` | the entry |
+| SOCKS 4, which is the meaning of `socks=` on Windows | the entry |
 
-None of that is a reason not to connect: a script mostly lets some ways be direct. It is told where no connection comes
-about (`unused_settings`). Windows' own search for a script is on nearly everywhere, and tells nothing.
+The bridge connects all the same, for most scripts allow some direct connections. If the connection fails, the error
+names the setting (`unused_settings`). Windows' own search for a script is on nearly everywhere, so it is no sign.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 SCUTIL_SECONDS = 2.0
-"""How long `scutil` is given to answer."""
+"""How many seconds `scutil` may take."""
 
 _WINDOWS_KEY = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 _WINDOWS_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
 _MOST_EXCEPTIONS = 1000
 _PARTS = r"\*+|\?|[^*?]+"
-_SCRIPT = "This system finds its proxy by a script (PAC), which the bridge does not run"
-_SOCKS_4 = "This system is set to a SOCKS 4 proxy, which the bridge does not support"
+_SCRIPT = "This system selects its proxy by a script (PAC), which the bridge does not run"
+_SOCKS_4 = "This system has a SOCKS 4 proxy set, which the bridge does not support"
 
 
 class SystemSettings(NamedTuple):
-    """What a system is set to. `proxies` are URLs by the target's scheme; `simple`: names without a dot go directly.
+    """A system's settings. `proxies` are URLs by the target's scheme; `simple`: names without a dot are exceptions.
 
-    `unused` says what there is that is not supported, as a clause without its full stop.
+    `unused` is a clause about an unsupported setting, without a full stop; empty if there is none.
     """
 
     proxies: dict[str, str]
@@ -61,9 +61,9 @@ class SystemSettings(NamedTuple):
 
 
 def system_proxy(scheme: str, host: str, port: int, platform: str) -> str:
-    """Return the URL of the proxy for a target, "" for the direct way. `platform` as `sys.platform`.
+    """Return the URL of the proxy for a target; "" for a direct connection. `platform` is as in `sys.platform`.
 
-    `host` is as the name service knows it: ASCII, lower case, an IPv6 address without brackets. Raises nothing.
+    `host` is in ASCII and lower case, an IPv6 address without brackets. Raises nothing.
     """
     found = _settings(platform)
     proxy = found.proxies.get(scheme, "")
@@ -74,7 +74,7 @@ def system_proxy(scheme: str, host: str, port: int, platform: str) -> str:
 
 
 def unused_settings(platform: str) -> str:
-    """Return what the system is set to that is not supported, as a clause, "" where there is nothing of the kind.
+    """Return a clause about a setting of the system that is not supported; "" where there is none.
 
     May block for `SCUTIL_SECONDS`. Raises nothing.
     """
@@ -85,7 +85,7 @@ def unused_settings(platform: str) -> str:
 
 
 def _settings(platform: str) -> SystemSettings:
-    """Nothing where the system has no such settings, or they make no sense."""
+    """The system's settings; empty if there are none, or they cannot be read."""
     read = {"win32": _windows, "darwin": _macos}.get(platform)
     if read is not None:
         with suppress(ImportError, OSError, ValueError, TypeError, AttributeError):
@@ -131,7 +131,7 @@ def _macos() -> SystemSettings:
     if not found:
         return SystemSettings({})
     settings: dict[str, Any] = scproxy._get_proxy_settings() or {}
-    # The module writes http:// before each of them; CFNetwork speaks SOCKS 5 unless it is told otherwise.
+    # `_scproxy` writes http:// before each proxy. CFNetwork speaks SOCKS 5 by default.
     socks = re.sub(r"^http://", "socks5h://", found.get("socks", ""))
     proxies = {scheme: found.get(scheme) or socks for scheme in ("http", "https")}
     return SystemSettings(
@@ -163,7 +163,7 @@ def _has_script_on_macos() -> bool:
 
 
 def names_script(text: str) -> bool:
-    """Whether what `scutil --proxy` prints says that a script finds the proxy: `ProxyAutoConfigEnable : 1`."""
+    """Whether the output of `scutil --proxy` names a script: `ProxyAutoConfigEnable : 1`."""
     return re.search(r"^\s*ProxyAuto(?:Config|Discovery)Enable\s*:\s*[1-9]", text, re.MULTILINE) is not None
 
 
@@ -185,7 +185,7 @@ def _matches_on_macos(entry: str, host: str, _: int) -> bool:
     try:
         network = ipaddress.IPv4Network(f"{'.'.join([*numbers, '0', '0', '0'][:4])}/{length}", strict=False)
         return ipaddress.IPv4Address(host) in network
-    except ValueError:  # A name, or an entry that means nothing.
+    except ValueError:  # A name, or an invalid entry.
         return False
 
 

@@ -1,11 +1,11 @@
-"""Tunnels: asking a proxy by CONNECT (RFC 9110, 9.3.6) or SOCKS 5 (RFC 1928, 1929) for a connection to a server.
+"""Tunnels through a proxy, opened by CONNECT (RFC 9110, 9.3.6) or SOCKS 5 (RFC 1928, 1929).
 
-In a tunnel the bridge speaks first, with a TLS handshake or an HTTP request. Bytes that come with the proxy's answer,
-before anything was asked of the server, are therefore nobody's answer: a proxy that puts a page behind its 200, or a
-server of another kind. They would be taken for the answer to the first request, so such a tunnel is not used.
+In a tunnel the bridge speaks first, with a TLS handshake or an HTTP request. Bytes that arrive with the proxy's answer
+come from a proxy that adds a page to its 200, or from a server that is not an HTTP server. They would be taken for the
+answer to the first request, so such a tunnel is not used.
 
-SOCKS is spoken here and not by a library: replies come in any pieces, and the one at hand (socksio) takes whole ones
-only, and fails on lengths that its format cannot hold.
+SOCKS is implemented here, because replies may arrive in any pieces: the available library (socksio) accepts only
+complete messages, and fails on lengths that the format does not allow.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 _PAGE_SECONDS = 1.0
 _MAY_PASS = frozenset((502, 503, 504))
 _PROXY_AUTHENTICATE = b"proxy-authenticate"
-# What names the ways to sign in beside each status that wants one. It is the proxy that answers CONNECT, so 401 is its
-# own as well (Tinyproxy says so to a wrong password).
+# For each status that asks for a sign-in, the headers that name the schemes. The proxy answers CONNECT, so a 401 is its
+# answer too (Tinyproxy sends it for a wrong password).
 _WANTS_SIGN_IN = {407: (_PROXY_AUTHENTICATE,), 401: (_PROXY_AUTHENTICATE, b"www-authenticate")}
 
 _NO_SIGN_IN, _PASSWORD = 0, 2
 _LONGEST = 255
 _ADDRESS_LENGTHS = {1: 4, 4: 16}
 _DOMAIN = 3
-# What a SOCKS proxy says of the server may be otherwise in a minute; what it says of its own rules may not.
+# A refusal because of the server may pass; one because of the proxy's rules does not.
 _SOCKS_REFUSALS = {
     1: ("general server failure", True),
     2: ("connection not allowed by ruleset", False),
@@ -53,7 +53,7 @@ _SOCKS_REFUSALS = {
 
 
 def authorization(proxy: Proxy) -> tuple[Header, ...]:
-    """The header that signs in to an HTTP proxy (RFC 7617), where its URL has a user."""
+    """The header that signs in to an HTTP proxy (RFC 7617); empty if its URL has no user."""
     if proxy.auth is None:
         return ()
     credentials = base64.b64encode(":".join(proxy.auth).encode())
@@ -61,7 +61,7 @@ def authorization(proxy: Proxy) -> tuple[Header, ...]:
 
 
 async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
-    """Have an HTTP proxy connect `wire` with `origin`. Raises `ProxyRefused`, and OSError for a lost connection."""
+    """Ask an HTTP proxy to connect `wire` to `origin`. Raises `ProxyRefused`, and OSError for a lost connection."""
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     target = f"{host}:{origin.port}".encode("ascii")
     http = HttpConnection(wire)
@@ -73,7 +73,7 @@ async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
         raise ProxyRefused(what or f"its answer is not HTTP: {problem}") from problem
     status = response.status_code
     if 200 <= status < 300:
-        _check_silence(http.unread + wire.received())
+        _check_nothing_follows(http.unread + wire.received())
         return
     said = f"{status} {excerpt(response.reason, 80)}".strip()
     with contextlib.suppress(TimeoutError):
@@ -90,7 +90,7 @@ async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
 
 
 async def ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
-    """Have a SOCKS 5 proxy connect `wire` with `origin`; it looks the name up. Raises as `ask_http`."""
+    """Ask a SOCKS 5 proxy to connect `wire` to `origin`; the proxy looks up the name. Raises as `ask_http`."""
     replies = _Replies(wire)
     method = _PASSWORD if proxy.auth else _NO_SIGN_IN
     await wire.write(bytes((5, 1, method)))
@@ -98,13 +98,13 @@ async def ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
     if version != 5:
         raise ProxyRefused("it does not speak SOCKS 5")
     if chosen != method:
-        # Where it was offered no password, that is what it most likely wants.
+        # If it was offered no password, it most likely requires one.
         raise ProxyRefused("it requires another kind of authentication", wants_sign_in=proxy.auth is None)
     if proxy.auth:
         await wire.write(b"\1" + b"".join(_counted(part.encode(), "its user or password") for part in proxy.auth))
         _, refused = await replies.take(2)
         if refused:
-            raise ProxyRefused("it did not accept user and password", wants_sign_in=True, signed_in=True)
+            raise ProxyRefused("it did not accept the user and password", wants_sign_in=True, signed_in=True)
     await wire.write(b"\5\1\0" + _address(origin.host) + origin.port.to_bytes(2))
     version, code, _, kind = await replies.take(4)
     if version != 5:
@@ -115,12 +115,12 @@ async def ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
     length = (await replies.take(1))[0] if kind == _DOMAIN else _ADDRESS_LENGTHS.get(kind)
     if length is None:
         raise ProxyRefused("it does not speak SOCKS 5")
-    await replies.take(length + 2)  # The address that it connected from, which nobody needs.
-    _check_silence(replies.rest())
+    await replies.take(length + 2)  # The address that the proxy connected from; it is not needed.
+    _check_nothing_follows(replies.rest())
 
 
 class _Replies:
-    """What a SOCKS proxy says, in pieces of known length however it comes."""
+    """Reads the replies of a SOCKS proxy in pieces of a given length."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -139,13 +139,13 @@ class _Replies:
         return self._come + self._wire.received()
 
 
-def _check_silence(unasked: bytes) -> None:
-    if unasked:
-        raise ProxyRefused(f"with its answer came what nobody had asked for: {excerpt(unasked, 60)}")
+def _check_nothing_follows(rest: bytes) -> None:
+    if rest:
+        raise ProxyRefused(f"it sent more than its answer: {excerpt(rest, 60)}")
 
 
 def _schemes(response: h11.Response) -> tuple[str, ...]:
-    """The ways to sign in that a proxy offers where it wants one (RFC 9110, 11.7.1), lower case."""
+    """The authentication schemes that a proxy offers if it asks for a sign-in (RFC 9110, 11.7.1), in lower case."""
     names = _WANTS_SIGN_IN.get(response.status_code)
     if names is None:
         return ()

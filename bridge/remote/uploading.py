@@ -1,15 +1,15 @@
-"""A large request on its way up: sent in pieces, and the answer is looked for between them (RFC 9112, 9.5).
+"""Sends a large request in pieces, and looks for an answer between them (RFC 9112, 9.5).
 
-| while it is being sent | what is done |
+| during the upload | what is done |
 |---|---|
-| nothing comes, and the server takes bytes | the next piece |
-| an answer of 300 and above | it is the result; the rest is not sent, and the connection serves no more |
-| an answer below 300 | it is read, and the rest goes out beside it |
-| the connection breaks | what was received before counts; else `OSError` |
-| the server takes no byte for 30 s | `Stalled` |
+| no answer, and the server reads | the next piece is sent |
+| an answer with status 300 or above | it is the result; the rest is not sent, and the connection is not used again |
+| an answer below 300 | it is read, and the rest is sent meanwhile |
+| the connection breaks | an answer received before that counts; without one `OSError` is raised |
+| the server reads no byte for 30 s | `Stalled` is raised |
 
-What was taken is measured where it leaves the process, and where the system tells (Linux, macOS) by what the peer has
-confirmed: a slow link empties a large buffer of the system's for a long time before there is room for the next piece.
+Progress is measured by the bytes that leave the process and, where the system tells (Linux, macOS), by those that the
+peer has confirmed: on a slow link, the system's large buffer drains for a long time before there is room for a piece.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _STALLED_SECONDS = 30.0
 
 
 class Upload:
-    """One request's way up `wire`. `answer_in` takes what was received and returns the head of an answer, once whole.
+    """The upload of one request on `wire`. `answer_in` takes received bytes, and returns the head once it is complete.
 
-    `is_whole` tells whether all of the request was handed to the system.
+    `is_whole`: all of the request was given to the system.
     """
 
     def __init__(self, wire: Wire, answer_in: Callable[[bytes], h11.Response | None]) -> None:
@@ -40,7 +40,7 @@ class Upload:
         self._deadline = self._loop.time() + _STALLED_SECONDS
 
     async def send(self, head: bytes, body: bytes) -> h11.Response | None:
-        """Send it all, or until an answer comes; return that answer. Raises OSError, `Stalled` among it."""
+        """Send the request until an answer comes, and return that; None if all was sent. Raises OSError (`Stalled`)."""
         rest = memoryview(body)[AT_ONCE:]
         piece: bytes | memoryview = head + body[:AT_ONCE]
         while piece:
@@ -56,13 +56,13 @@ class Upload:
                     self.is_whole = True
                 return answer
         self.is_whole = True
-        # What is left with the transport must still be taken; only then may the server think as long as it likes.
+        # The transport may hold unsent bytes. Once they are gone, the server may take any time to answer.
         while self._wire.unsent and not self._wire.has_received:
             await self._change()
         return None
 
     async def _early_answer(self) -> h11.Response | None:
-        """Look for an answer before more is sent: written into a connection that was reset, it would be lost."""
+        """Look for an answer before sending more: a write to a connection that was reset would lose it."""
         if self._wire.has_news or self._wire.reads_ahead:
             await self._wire.come_in()
         return await self._received()
@@ -75,7 +75,7 @@ class Upload:
         return None
 
     async def _received(self) -> h11.Response | None:
-        """The answer, where what has come makes one. Raises OSError at the end of the connection."""
+        """The answer, once its head has been received. Raises OSError at the end of the connection."""
         while self._wire.has_received:
             data = await self._wire.read()
             if not data:
@@ -85,14 +85,14 @@ class Upload:
         return None
 
     async def _change(self) -> None:
-        """Wait for a change. Raises `Stalled` once nothing has been taken for too long, whatever else comes."""
+        """Wait for a change. Raises `Stalled` when the server has read nothing for too long."""
         while True:
             not_taken = self._wire.not_taken
-            if not_taken != self._not_taken:  # More was sent, for which there was room, or some was taken.
+            if not_taken != self._not_taken:  # More was sent, or the server read some.
                 self._not_taken = not_taken
                 self._deadline = self._loop.time() + _STALLED_SECONDS
             elif self._loop.time() >= self._deadline:
-                raise Stalled(f"nothing of the request was taken for {_STALLED_SECONDS:.0f} seconds")
+                raise Stalled(f"it read nothing for {_STALLED_SECONDS:.0f} seconds")
             try:
                 async with asyncio.timeout_at(self._deadline):
                     return await self._wire.change()

@@ -284,7 +284,7 @@ def test_what_was_waited_for_is_told(step: Step, at_proxy: bool, message: str) -
 def test_where_the_system_has_a_proxy_that_is_not_used_it_is_said_what_to_set(problem: Exception) -> None:
     failure = NotConnected(problem, at_proxy=False, seconds=2.0)
     before = explain(failure, URL, None)
-    failure.unused = "This system finds its proxy by a script (PAC), which the bridge does not run"
+    failure.unused = "This system selects its proxy by a script (PAC), which the bridge does not run"
     after = explain(failure, URL, None)
     assert after.hint.startswith(f"{before.hint} {failure.unused}: set HTTPS_PROXY to the proxy's URL")
     assert after._replace(hint="") == before._replace(hint="")

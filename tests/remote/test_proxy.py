@@ -97,14 +97,14 @@ def test_the_scheme_of_a_proxy() -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        (f"socks4://u:{SECRET}@proxy", "scheme socks4 that is not supported"),
-        (f"{SECRET}://proxy", "scheme that is not supported"),
-        (f"u:{SECRET}://proxy", "scheme that is not supported"),
-        (f"http://u:{SECRET}/x@proxy:1", "does not hold a proxy's URL"),
-        (f"http://u:12/{SECRET}@proxy:1", "does not hold a proxy's URL"),
-        (f"http://u:{SECRET}@proxy:99999", "does not hold a proxy's URL"),
-        (f"http://u:{SECRET}@:1", "does not hold a proxy's URL"),
-        (f"http://u:{SECRET} x@proxy:1", "does not hold a proxy's URL"),
+        (f"socks4://u:{SECRET}@proxy", "unsupported scheme socks4"),
+        (f"{SECRET}://proxy", "unsupported scheme"),
+        (f"u:{SECRET}://proxy", "unsupported scheme"),
+        (f"http://u:{SECRET}/x@proxy:1", "does not contain the URL of a proxy"),
+        (f"http://u:12/{SECRET}@proxy:1", "does not contain the URL of a proxy"),
+        (f"http://u:{SECRET}@proxy:99999", "does not contain the URL of a proxy"),
+        (f"http://u:{SECRET}@:1", "does not contain the URL of a proxy"),
+        (f"http://u:{SECRET} x@proxy:1", "does not contain the URL of a proxy"),
     ],
 )
 def test_a_bad_proxy_names_the_variable_and_shows_no_secret(value: str, says: str) -> None:

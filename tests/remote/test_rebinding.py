@@ -80,6 +80,6 @@ def test_the_connection_that_is_begun_first_does_not_either(monkeypatch: pytest.
     monkeypatch.setattr(
         "bridge.remote.early_connection.socket.getaddrinfo", lambda *_, **__: at("127.0.0.1", "8.8.8.8")
     )
-    monkeypatch.setattr(early_connection, "_dialled", dialled.append)
+    monkeypatch.setattr(early_connection, "_connecting", dialled.append)
     assert early_connection._connected("mcp.example", 80, stretched(DEADLINE)) is None
     assert dialled == at("8.8.8.8")

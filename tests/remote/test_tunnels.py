@@ -282,4 +282,4 @@ async def test_what_comes_with_a_proxys_yes_is_never_taken_for_the_servers_answe
     async with RawServer(TunnelProxy(answer=answer)) as front:
         failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
-        assert str(failure.reason).startswith("with its answer came what nobody had asked for: ")
+        assert str(failure.reason).startswith("it sent more than its answer: ")
