@@ -1,18 +1,18 @@
-"""Notices the death of the host that started this process, without asking again and again.
+"""Notices the end of the host that started this process, without polling.
 
-A host that dies closes our input, but not where another process holds the same pipe open. So the processes above this
-one are watched, from the parent to the first that is no launcher (`parent_chain`): a host that ends its child ends only
-a launcher, and a launcher that stays says nothing of the host.
+When the host ends, stdin is closed, unless another process holds the same pipe open. So the ancestors of this process
+are watched, from the parent to the first that is not a launcher (`parent_chain`): a host that kills its child may kill
+only a launcher, and a launcher may keep running after the host has ended.
 
-| system | what tells of a death | when the chain is read |
+| system | how the end of a process is noticed | when the ancestors are read |
 |---|---|---|
 | Linux | a pidfd for each process, on the event loop | at once |
-| macOS | a kqueue with NOTE_EXIT, on the event loop | after `LOOK_AFTER`, in a thread: psutil takes long to import |
-| Windows | a handle to each, waited for by a thread (WaitForMultipleObjects) | after `LOOK_AFTER`, in that thread |
+| macOS | a kqueue with NOTE_EXIT, on the event loop | after `LOOK_AFTER`, in a thread: psutil is slow to import |
+| Windows | a thread waits for a handle of each (WaitForMultipleObjects) | after `LOOK_AFTER`, in that thread |
 
-A number may be another process's by now. POSIX keeps a parent's number for as long as it is the parent; Windows gives
-it away, so there a parent that is younger than this process is none. The others are looked at again once they are
-watched. A wait that fails (WAIT_FAILED) tells of no death: it ends the watch.
+A process id may have been given to another process. POSIX keeps the id of a parent while it is the parent. Windows does
+not, so there a parent that is younger than this process does not count. The other ancestors are checked again after the
+watch on them has begun. A failed wait (WAIT_FAILED) is no sign of an end: it only stops the watch.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bridge.host.parent_chain import Relative, others_above
+from bridge.host.parent_chain import ParentProcess, others_above
 
 LOOK_AFTER = 3.0
-"""Seconds after the start, when it is busy no more."""
+"""Seconds after the start of the process, when it is less busy."""
 
 _SYNCHRONIZE = 0x00100000
 _PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
@@ -39,9 +39,9 @@ _WAIT_TIMEOUT = 0x102
 
 
 def watch_parent(on_death: Callable[[], None]) -> bool:
-    """Call `on_death` once, on the event loop, when the parent or the host above it is gone.
+    """Call `on_death` once, on the event loop, when the parent or the host above it has ended.
 
-    False where the system offers no way to know of the parent.
+    Return False if the system offers no way to watch the parent.
     """
     parent = os.getppid()
     loop = asyncio.get_running_loop()
@@ -49,7 +49,7 @@ def watch_parent(on_death: Callable[[], None]) -> bool:
         return _watch_handles(parent, lambda: _tell(loop, on_death))
     watch = _Watch(loop, on_death)
     descriptor = _descriptor_of(parent)
-    if os.getppid() != parent:  # It died while we looked.
+    if os.getppid() != parent:  # It has just ended.
         if descriptor is not None:
             os.close(descriptor)
         loop.call_soon(watch.died)
@@ -65,7 +65,7 @@ def watch_parent(on_death: Callable[[], None]) -> bool:
 
 
 class _Watch:
-    """Descriptors that become readable when a process ends; the first that does tells, and ends the watch."""
+    """Watches descriptors that become readable when a process ends; the first one ends the watch."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_death: Callable[[], None]) -> None:
         self._loop = loop
@@ -77,7 +77,7 @@ class _Watch:
         self._descriptors.append(descriptor)
         self._loop.add_reader(descriptor, self.died)
 
-    def add_others(self, others: Iterable[Relative]) -> None:
+    def add_others(self, others: Iterable[ParentProcess]) -> None:
         for one in others:
             if self._is_over:
                 return
@@ -107,7 +107,7 @@ class _Watch:
 
 def _descriptor_of(process: int) -> int | None:
     """A descriptor that becomes readable when the process ends."""
-    if process <= 0:  # It lives in a namespace that cannot be seen from here.
+    if process <= 0:  # It is in a namespace that is not visible from here.
         return None
     descriptor = None
     with contextlib.suppress(OSError):
@@ -120,7 +120,7 @@ def _descriptor_of(process: int) -> int | None:
 
 
 def _kqueue_of(process: int) -> int:
-    system: Any = select  # Whoever checks the types on another system finds no kqueue.
+    system: Any = select  # Type checkers on other systems know no kqueue.
     kqueue = system.kqueue()
     event = system.kevent(process, system.KQ_FILTER_PROC, system.KQ_EV_ADD, system.KQ_NOTE_EXIT)
     kqueue.control([event], 0)
@@ -141,7 +141,7 @@ def _watch_handles(parent: int, on_death: Callable[[], None]) -> bool:
         if ended is None:
             for one in others_above(parent, sys.platform):
                 other = system.of(one.pid)
-                if not one.is_there():  # While there is a handle, its number is given to no other.
+                if not one.is_there():  # While a handle is open, the id is not given to another process.
                     on_death()
                     return
                 if other is not None:
@@ -155,7 +155,7 @@ def _watch_handles(parent: int, on_death: Callable[[], None]) -> bool:
 
 
 class _Handles:
-    """What Windows tells of processes (processthreadsapi.h, synchapi.h)."""
+    """Functions of Windows for processes (processthreadsapi.h, synchapi.h)."""
 
     def __init__(self) -> None:
         import ctypes
@@ -172,17 +172,17 @@ class _Handles:
         kernel.WaitForMultipleObjects.restype = number
 
     def of(self, process: int) -> int | None:
-        """A handle to wait for and to ask by; None where there is no such process, or it is not to be had."""
+        """A handle of a process, to wait for; None if there is no such process, or access is denied."""
         handle = self._kernel.OpenProcess(_SYNCHRONIZE | _PROCESS_QUERY_LIMITED_INFORMATION, False, process)
         return int(handle) if handle else None
 
     def is_older(self, handle: int) -> bool:
-        """Whether a process was there before this one, as far as the system tells."""
+        """Whether a process was started before this one, as far as the system tells."""
         started, own = self._started(handle), self._started(self._kernel.GetCurrentProcess())
         return started is None or own is None or started <= own
 
     def wait(self, handles: list[int], seconds: float | None) -> bool | None:
-        """Whether one of the processes ended; False where that cannot be waited for, None after `seconds`."""
+        """Wait until one of the processes ends: True then, False if the wait fails, None after `seconds`."""
         several = (self._ctypes.c_void_p * len(handles))(*handles)
         milliseconds = _INFINITE if seconds is None else round(seconds * 1000)
         told = self._kernel.WaitForMultipleObjects(len(handles), several, False, milliseconds)
@@ -195,5 +195,5 @@ class _Handles:
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
-    with contextlib.suppress(RuntimeError):  # The loop is closed: the bridge has ended.
+    with contextlib.suppress(RuntimeError):  # The loop is closed, for the bridge has ended.
         loop.call_soon_threadsafe(what)

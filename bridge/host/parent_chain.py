@@ -1,12 +1,12 @@
-"""The processes above this one, up to the host: its launchers, nearest first, and the first that is none.
+"""The ancestors of this process up to the host: launchers, nearest first, then the first that is not a launcher.
 
-| system | where it is read | what tells that a number is another process's by now |
+| system | source | how a reused process id is noticed |
 |---|---|---|
-| Linux | `/proc/<pid>/stat`, `exe` and `cmdline` (proc(5)) | the start, in ticks since the system's |
-| macOS, Windows, others | psutil | the time of the start, which a clock that was set back may confuse |
+| Linux | `/proc/<pid>/stat`, `exe` and `cmdline` (proc(5)) | by the start time, in ticks since the system's start |
+| macOS, Windows, others | psutil | by the start time; a clock that was set back may confuse it |
 
-A process that is younger than its child is not its parent: the parent's number was given away. The chain ends there.
-Whose the processes are does not matter, for nothing of theirs is kept.
+A process that is younger than its child is not its parent: the id was reused, and the chain ends there. The owner of
+the processes does not matter, for none of their data is kept.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ import msgspec
 from bridge.host.launchers import is_launcher, owns_its_children
 
 MOST = 40
-"""How many processes are looked at."""
+"""How many ancestors are read."""
 
 _LONGEST_COMMAND = 64 * 1024
 # Fields of /proc/<pid>/stat, counted from the one after the name, which stands in parentheses.
 _PARENT, _STARTED = 1, 19
 
 
-class Relative(msgspec.Struct, frozen=True):
-    """A process above this one. `is_there` looks whether it still is, and not another with its number."""
+class ParentProcess(msgspec.Struct, frozen=True):
+    """An ancestor of this process. `is_there()` tells whether it still runs, and its id was not reused."""
 
     pid: int
     name: str
@@ -38,23 +38,23 @@ class Relative(msgspec.Struct, frozen=True):
     is_there: Callable[[], bool]
 
 
-def others_above(parent: int, platform: str = sys.platform) -> list[Relative]:
-    """The processes to watch beside the `parent`; none where it turns out to be the parent no more.
+def others_above(parent: int, platform: str = sys.platform) -> list[ParentProcess]:
+    """The ancestors to watch besides the `parent`; empty if it is not the parent any more.
 
-    Quick on Linux; elsewhere psutil is imported. Raises nothing: what cannot be read ends the chain.
+    Quick on Linux; elsewhere psutil is imported. Raises nothing: a process that cannot be read ends the chain.
     """
     above = from_proc(Path("/proc"), os.getpid()) if platform == "linux" else from_psutil()
     chain = up_to_host(above, sys.orig_argv)
     return chain[1:] if chain and chain[0].pid == parent else []
 
 
-def up_to_host(above: Iterable[Relative], own: Sequence[str]) -> list[Relative]:
-    """Of the processes `above`, nearest first, those to watch: each launcher, and the first that is none.
+def up_to_host(above: Iterable[ParentProcess], own: Sequence[str]) -> list[ParentProcess]:
+    """The processes to watch, of those `above`, nearest first: each launcher, and the first that is not one.
 
-    A host kills the one that it started, which may be the farthest; each of the others takes the bridge with it, too.
+    A host kills the process that it started, which may be the farthest launcher. The bridge ends with any of them.
     `own` are this process's arguments (`sys.orig_argv`).
     """
-    chain: list[Relative] = []
+    chain: list[ParentProcess] = []
     for one in above:
         if one.pid <= 1 or not owns_its_children(one.name, one.arguments):
             break
@@ -64,8 +64,8 @@ def up_to_host(above: Iterable[Relative], own: Sequence[str]) -> list[Relative]:
     return chain
 
 
-def from_proc(proc: Path, pid: int) -> Iterator[Relative]:
-    """Yield the processes above `pid`, as Linux shows them under `proc`."""
+def from_proc(proc: Path, pid: int) -> Iterator[ParentProcess]:
+    """Yield the ancestors of `pid`, from Linux's `proc`."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         _, parent, since = stat_of(proc / str(pid))
         for _ in range(MOST):
@@ -76,13 +76,13 @@ def from_proc(proc: Path, pid: int) -> Iterator[Relative]:
             if started > since:
                 return
             since = started
-            yield Relative(pid, program_of(folder) or name, _arguments(folder), _presence(folder, started))
+            yield ParentProcess(pid, program_of(folder) or name, _arguments(folder), _presence(folder, started))
 
 
 def stat_of(folder: Path) -> tuple[str, int, int]:
-    """The name, the parent and the time of the start, in ticks since the system's, from a folder of /proc.
+    """The name, the parent's id and the start time (ticks since the system's start), from a folder of /proc.
 
-    Raises OSError, ValueError or IndexError where it cannot be read.
+    Raises OSError, ValueError or IndexError if it cannot be read.
     """
     data = (folder / "stat").read_bytes()
     head, _, rest = data.rpartition(b")")
@@ -91,7 +91,7 @@ def stat_of(folder: Path) -> tuple[str, int, int]:
 
 
 def program_of(folder: Path) -> str:
-    """The name of the program's file: a process may call itself what it likes, and Node does ("MainThread")."""
+    """The name of the program's file; empty if unknown. A process may name itself anything (Node: "MainThread")."""
     with contextlib.suppress(OSError):
         return Path(os.readlink(folder / "exe")).name.removesuffix(" (deleted)")  # noqa: PTH115 - need not be a path
     return ""
@@ -112,19 +112,19 @@ def _presence(folder: Path, started: int) -> Callable[[], bool]:
     return is_there
 
 
-def from_psutil() -> Iterator[Relative]:
-    """Yield the processes above this one, as psutil shows them."""
+def from_psutil() -> Iterator[ParentProcess]:
+    """Yield the ancestors of this process, from psutil."""
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process()
         for _ in range(MOST):
-            # None where there is none any more: psutil compares when both were started.
+            # None if it has ended: psutil compares the start times.
             parent = process.parent()
             if parent is None:
                 return
             arguments: Sequence[str] = ()
-            with contextlib.suppress(psutil.Error, OSError):  # Those of a process with more rights are not told.
+            with contextlib.suppress(psutil.Error, OSError):  # Those of a process with more rights are hidden.
                 arguments = parent.cmdline()
-            yield Relative(parent.pid, parent.name(), arguments, parent.is_running)
+            yield ParentProcess(parent.pid, parent.name(), arguments, parent.is_running)
             process = parent

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bridge.host.parent import watch_parent
-from bridge.host.parent_chain import Relative
+from bridge.host.parent_chain import ParentProcess
 from tests.host.conftest import MakePipe
 from tests.support.process.bridge_process import ROOT
 from tests.support.waits import stretched
@@ -57,7 +57,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> System:
 
 WATCHER = """
 import asyncio
-from bridge.host.parent_chain import Relative
+from bridge.host.parent_chain import ParentProcess
 from bridge.host.parent import watch_parent
 async def main():
     dead = asyncio.Event()
@@ -259,9 +259,9 @@ class Above:
                 raise PermissionError
             return self.readers[pid]
 
-        def others_above(parent: int, platform: str) -> list[Relative]:
+        def others_above(parent: int, platform: str) -> list[ParentProcess]:
             assert (parent, platform) == (PARENT, "linux")
-            return [Relative(pid, "name", (), lambda pid=pid: pid not in gone) for pid in pids]  # type: ignore[misc]
+            return [ParentProcess(pid, "name", (), lambda pid=pid: pid not in gone) for pid in pids]  # type: ignore[misc]
 
         self._system.is_("linux", pidfd_open=pidfd_open)
         self._monkeypatch.setattr("bridge.host.parent.others_above", others_above)
@@ -322,9 +322,9 @@ async def test_macos_looks_at_those_above_later_and_in_a_thread(
     looked: list[int] = []
     dead = asyncio.Event()
 
-    def others_above(parent: int, platform: str) -> list[Relative]:
+    def others_above(parent: int, platform: str) -> list[ParentProcess]:
         looked.append(threading.get_ident())
-        return [Relative(10, "host", (), lambda: True)]
+        return [ParentProcess(10, "host", (), lambda: True)]
 
     system.is_("darwin")
     monkeypatch.setattr("bridge.host.parent._kqueue_of", {PARENT: readers[0], 10: readers[1]}.__getitem__)
@@ -444,7 +444,7 @@ def kernel(system: System, monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 
 def above_is(monkeypatch: pytest.MonkeyPatch, *pids: int, there: bool = True) -> None:
-    others = [Relative(pid, "name", (), lambda: there) for pid in pids]
+    others = [ParentProcess(pid, "name", (), lambda: there) for pid in pids]
     monkeypatch.setattr("bridge.host.parent.others_above", lambda parent, platform: others)
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import psutil
 import pytest
 
-from bridge.host.parent_chain import MOST, Relative, from_proc, from_psutil, others_above, up_to_host
+from bridge.host.parent_chain import MOST, ParentProcess, from_proc, from_psutil, others_above, up_to_host
 
 OWN = ["python", "bridge", "https://host/mcp"]
 
 
 def chain_of(*above: tuple[int, str]) -> list[int]:
-    relatives = [Relative(pid, name, (), lambda: True) for pid, name in above]
+    relatives = [ParentProcess(pid, name, (), lambda: True) for pid, name in above]
     return [one.pid for one in up_to_host(relatives, OWN)]
 
 
@@ -41,19 +41,19 @@ def test_the_chain_ends_with_the_first_that_is_no_launcher(above: list[tuple[int
 
 def test_the_python_of_a_virtual_environment_is_passed() -> None:
     above = [
-        Relative(50, "python.exe", ["C:\\venv\\Scripts\\python.exe", *OWN[1:]], lambda: True),
-        Relative(40, "mcp-remote-bridge.exe", (), lambda: True),
-        Relative(30, "Claude.exe", (), lambda: True),
-        Relative(20, "explorer.exe", (), lambda: True),
+        ParentProcess(50, "python.exe", ["C:\\venv\\Scripts\\python.exe", *OWN[1:]], lambda: True),
+        ParentProcess(40, "mcp-remote-bridge.exe", (), lambda: True),
+        ParentProcess(30, "Claude.exe", (), lambda: True),
+        ParentProcess(20, "explorer.exe", (), lambda: True),
     ]
     assert [one.pid for one in up_to_host(above, OWN)] == [50, 40, 30]
 
 
 def test_the_chain_ends_before_a_shell_that_is_typed_at() -> None:
     above = [
-        Relative(40, "bash", ["bash", "./agent.sh"], lambda: True),
-        Relative(30, "bash", ["-bash"], lambda: True),
-        Relative(20, "sshd", ["sshd"], lambda: True),
+        ParentProcess(40, "bash", ["bash", "./agent.sh"], lambda: True),
+        ParentProcess(30, "bash", ["-bash"], lambda: True),
+        ParentProcess(20, "sshd", ["sshd"], lambda: True),
     ]
     assert [one.pid for one in up_to_host(above, OWN)] == [40]
 
@@ -71,7 +71,7 @@ class Proc:
         (folder / "stat").write_text(f"{pid} ({name}) {' '.join(rest)}\n")
         (folder / "cmdline").write_bytes("".join(f"{argument}\0" for argument in arguments).encode())
 
-    def above(self, pid: int) -> list[Relative]:
+    def above(self, pid: int) -> list[ParentProcess]:
         return list(from_proc(self.root, pid))
 
 
