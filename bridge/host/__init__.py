@@ -1,1 +1,1 @@
-"""IO: the host's side: stdin, stdout, and whether the host still lives."""
+"""The host's side: stdin, stdout, the end of the host, and the desktop. IO."""

@@ -1,16 +1,16 @@
-"""The processes above this one that belong to the same user, nearest first, with a few named variables of each.
+"""The ancestors of this process that belong to the same user, nearest first, with some of their environment variables.
 
-Hosts pass on a short list of variables. What they keep back is still in the environment of the host itself, or of the
-terminal or the desktop that started it, and the system shows that to the same user.
+Hosts pass on only a few environment variables. The others are still in the environment of the host itself, or of the
+terminal or desktop that started it, and the system shows them to the same user.
 
-| system | where it is read |
+| system | source |
 |---|---|
 | Linux | `/proc/<pid>/stat`, `status` and `environ` (proc(5)) |
 | macOS, Windows, others | psutil, as far as the system allows it |
 
-A process of another user is passed over, not read: its parent may be this user's again (`sudo`). The search ends at a
-terminal multiplexer, whose own environment is that of the day it was started. An environment is what the process was
-started with, and some programs write over it, so each value has to be checked by whoever uses it.
+A process of another user is skipped, not read; its parent may belong to this user again (`sudo`). The search ends at a
+terminal multiplexer, whose environment may be from another day. An environment is what the process was started with,
+and some programs overwrite it, so the caller has to check each value.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bridge.host.parent_chain import MOST, program_of, stat_of
 from bridge.protocol.sanitize import shown
 
 LONGEST = 4 << 20
-"""How much of an environment is read, in bytes. Linux allows about 2 MB (execve(2))."""
+"""How many bytes of an environment are read. Linux allows about 2 MB (execve(2))."""
 
 _LONGEST_NAME = 40
 _MULTIPLEXERS = frozenset({"tmux", "tmux: server", "screen", "SCREEN", "zellij", "dtach", "abduco"})
@@ -34,7 +34,7 @@ _MULTIPLEXERS = frozenset({"tmux", "tmux: server", "screen", "SCREEN", "zellij",
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """A process above this one. `name` is fit for a line of text; `environ` has named variables only."""
+    """An ancestor of this process. `name` is printable; `environ` has only the variables asked for."""
 
     pid: int
     name: str
@@ -42,13 +42,13 @@ class Ancestor:
 
 
 def ancestors(names: Collection[str], platform: str = sys.platform) -> Iterator[Ancestor]:
-    """Yield the processes above this one that are this user's, nearest first, with the variables in `names`.
+    """Yield the ancestors of this process that belong to this user, nearest first, with the variables in `names`.
 
-    Quick, and reads each process only when it is asked for. Raises nothing: what cannot be read is left out.
+    Quick; each process is read only when it is yielded. Raises nothing: processes that cannot be read are skipped.
     """
     user = getattr(os, "geteuid", lambda: None)()
     if user != getattr(os, "getuid", lambda: None)():
-        return  # A program with borrowed rights believes no environment but its own.
+        return  # A set-user-ID program must trust no environment but its own.
     if platform == "linux" and user is not None:
         yield from from_proc(Path("/proc"), os.getpid(), user, names)
     else:
@@ -56,7 +56,7 @@ def ancestors(names: Collection[str], platform: str = sys.platform) -> Iterator[
 
 
 def from_proc(proc: Path, pid: int, user: int, names: Collection[str]) -> Iterator[Ancestor]:
-    """Yield the processes above `pid` that are of `user`, as Linux shows them under `proc`."""
+    """Yield the ancestors of `pid` that belong to `user`, from Linux's `proc`."""
     wanted = {os.fsencode(name): name for name in names}
     with contextlib.suppress(OSError, ValueError, IndexError):
         _, parent, since = stat_of(proc / str(pid))
@@ -66,7 +66,7 @@ def from_proc(proc: Path, pid: int, user: int, names: Collection[str]) -> Iterat
             folder = proc / str(parent)
             pid, (name, parent, started) = parent, stat_of(folder)
             if started > since or name in _MULTIPLEXERS:
-                return  # The number was given to a younger process meanwhile; or see the head of this file.
+                return  # The id was given to a younger process, or this is a terminal multiplexer.
             since = started
             if _is_of(folder, user):
                 with contextlib.suppress(OSError):
@@ -75,9 +75,9 @@ def from_proc(proc: Path, pid: int, user: int, names: Collection[str]) -> Iterat
 
 
 def _is_of(folder: Path, user: int) -> bool:
-    """Whether the process has no identity but the user's: real, effective, saved, for files."""
+    """Whether all user ids of the process are the user's: real, effective, saved, for files."""
     if folder.stat().st_uid != user:
-        return False  # Or it is not to be looked into (prctl(2), PR_SET_DUMPABLE).
+        return False  # Also a process that must not be inspected (prctl(2), PR_SET_DUMPABLE).
     for line in (folder / "status").read_bytes().splitlines():
         if line.startswith(b"Uid:"):
             return set(map(int, line.split()[1:])) == {user}
@@ -88,7 +88,7 @@ def _environ(folder: Path, wanted: Mapping[bytes, str]) -> dict[str, str]:
     with (folder / "environ").open("rb") as file:
         data = file.read(LONGEST)
     found: dict[str, str] = {}
-    whole, _, _ = data.rpartition(b"\0")  # What has no end was cut off.
+    whole, _, _ = data.rpartition(b"\0")  # An entry without an end was cut off.
     for entry in whole.split(b"\0"):
         name, equals, value = entry.partition(b"=")
         if equals and name in wanted:
@@ -97,7 +97,7 @@ def _environ(folder: Path, wanted: Mapping[bytes, str]) -> dict[str, str]:
 
 
 def from_psutil(names: Collection[str]) -> Iterator[Ancestor]:
-    """Yield the processes above this one that are this user's, as psutil shows them."""
+    """Yield the ancestors of this process that belong to this user, from psutil."""
     import psutil
 
     try:
@@ -121,6 +121,6 @@ def from_psutil(names: Collection[str]) -> Iterator[Ancestor]:
 
 
 def _user_of(process: object) -> object:
-    """Who the process is, in a form to compare: all its identities, or on Windows the account's name."""
+    """The user of a process, for comparison: all its user ids, or on Windows the account's name."""
     uids = getattr(process, "uids", None)
     return tuple(uids()) if uids is not None else process.username()  # type: ignore[attr-defined]

@@ -1,19 +1,19 @@
-"""The desktop of the user, found although the host hid it: the variables that lead to a browser and to the keyring.
+"""Finds the user's desktop: the environment variables that lead to a browser and to the keyring.
 
-Hosts start their children with a short list of variables, without `DISPLAY` and without the session's bus. Where a
-browser is to be opened or the keyring to be asked, what is missing is looked for, in this order:
+Many hosts start their child processes with only a few variables, without `DISPLAY` and without the session's bus. When
+a browser has to be opened or the keyring is needed, the missing variables are looked for in this order:
 
-| where | what is taken |
+| source | what is taken |
 |---|---|
-| our own environment | all that is there, even if it is empty: nothing is ever overridden |
-| processes above this one, of the same user, nearest first | what `_RULES` names and judges good |
-| the user's systemd manager, unless a display is known or this is an SSH session | the same, but no SSH session |
+| the own environment | every variable, even an empty one: none is ever overridden |
+| ancestors of this process with the same user, nearest first | the variables in `_RULES` that pass their rule |
+| the user's systemd manager, unless a display is known or this is an SSH session | the same, but no SSH variables |
 | the usual places | `/run/user/<uid>`, its `bus`, WSL's newest socket |
 
-The nearest process that has a display, or belongs to an SSH session, is the one that knows: beyond it nothing is asked.
-So a browser does not open on the screen of a machine that the user works on from afar.
+The search ends at the nearest process that has a display or belongs to an SSH session. So no browser opens on the
+screen of a machine on which the user works remotely.
 
-Nothing but the variables in `_RULES` is ever kept of another process, and of those only names are logged.
+Of another process, only the variables in `_RULES` are kept, and only their names are logged.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bridge.host.ancestors import Ancestor, ancestors
 from bridge.host.session_bus import bus_address, bus_in, runtime_folder, wayland_display, x_display
 
 MANAGER_SECONDS = 2.0
-"""How long the user's systemd manager is given to answer."""
+"""How many seconds the user's systemd manager may take to answer."""
 
 _LONGEST = 32 * 1024
 _LONGEST_COMMAND = 4096
@@ -49,39 +49,39 @@ _WSL_SOCKETS = Path("/run/WSL")
 
 @dataclass(frozen=True, slots=True)
 class Desktop:
-    """Variables that our own environment lacks, and where each was found: lines for the log, without any value."""
+    """Variables that the own environment lacks. `origins` says where each was found, for the log, without values."""
 
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     origins: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """In words: `DISPLAY and XAUTHORITY taken from process 123 (codex)`."""
+        """Such as `DISPLAY and XAUTHORITY taken from process 123 (codex)`."""
         return "; ".join(self.origins)
 
 
 class System(Protocol):
-    """What is asked of the system; see `ThisSystem`."""
+    """What the search needs from the system; `ThisSystem` implements it."""
 
     platform: str
     """As `sys.platform`."""
     user: int
-    """The number of the user; without meaning on Windows."""
+    """The user id; without meaning on Windows."""
 
     def ancestors(self) -> Iterable[Ancestor]:
-        """The processes above this one that are of the same user, nearest first."""
+        """The ancestors of this process with the same user, nearest first."""
 
     def manager(self, environ: Mapping[str, str]) -> Mapping[str, str]:
-        """The environment of the user's systemd manager, empty where there is none."""
+        """The environment of the user's systemd manager; empty without one."""
 
     def runtime(self) -> str:
-        """The user's runtime folder at its usual place; empty where there is none."""
+        """The user's runtime folder at its usual place; empty without one."""
 
     def wsl_socket(self) -> str:
-        """The newest socket by which WSL starts Windows' programs; empty elsewhere."""
+        """The newest socket with which WSL starts Windows programs; empty elsewhere."""
 
 
 class ThisSystem:
-    """The system that we run on."""
+    """The real system."""
 
     def __init__(self) -> None:
         self.platform = sys.platform
@@ -92,7 +92,7 @@ class ThisSystem:
         return ancestors(_RULES, self.platform)
 
     def manager(self, environ: Mapping[str, str]) -> Mapping[str, str]:
-        """See `System`. A process of its own, so it takes some hundredths of a second."""
+        """See `System`. Starts a process, which takes some hundredths of a second."""
         program = shutil.which("systemctl", path=environ.get("PATH"))
         if program is None:
             return {}
@@ -123,7 +123,7 @@ class ThisSystem:
 
 
 def find_desktop(environ: Mapping[str, str], system: System | None = None) -> Desktop:
-    """Find what a browser needs and `environ` lacks. May take some tenths of a second, `MANAGER_SECONDS` at worst."""
+    """Find the variables that a browser needs and `environ` lacks. Takes tenths of a second, or `MANAGER_SECONDS`."""
     search = _Search(environ, system or ThisSystem())
     search.ask_ancestors()
     if search.system.platform == "linux" and not search.is_off and not search.has(*_DISPLAYS, *_SSH):
@@ -133,9 +133,9 @@ def find_desktop(environ: Mapping[str, str], system: System | None = None) -> De
 
 
 def find_session(environ: Mapping[str, str], system: System | None = None) -> Desktop:
-    """Find what the keyring needs and `environ` lacks: the session's bus, and the desktop that decides which keyring.
+    """Find the variables that the keyring needs and `environ` lacks: the session's bus, and the kind of desktop.
 
-    Quick. Nothing is looked for on macOS and Windows, whose keyrings need no variable.
+    Quick. There is nothing to find on macOS and Windows, whose keyrings need no variable.
     """
     search = _Search(environ, system or ThisSystem())
     if search.system.platform in {"darwin", "win32"} or search.has_all(_BUS, "XDG_CURRENT_DESKTOP"):
@@ -146,25 +146,25 @@ def find_session(environ: Mapping[str, str], system: System | None = None) -> De
 
 
 class _Search:
-    """One search: what `environ` has, what was taken so far, and from where."""
+    """One search: the own `environ`, the variables taken so far, and where they were found."""
 
     def __init__(self, environ: Mapping[str, str], system: System) -> None:
         self.system = system
         self._own = environ
         self._taken: dict[str, tuple[str, str]] = {}
         self.is_off = any(name in environ for name in _DISPLAYS) and not any(environ.get(name) for name in _DISPLAYS)
-        """Whether the user says that no display is to be used: `DISPLAY` is there, and empty."""
+        """Whether the user wants no display to be used: `DISPLAY` is set, and empty."""
 
     def has(self, *names: str) -> bool:
-        """Whether any of these is known and not empty."""
+        """Whether any of these variables is known and not empty."""
         return any(self._value(name) for name in names)
 
     def has_all(self, *names: str) -> bool:
-        """Whether each of these is in our own environment, be it empty."""
+        """Whether all of these variables are in the own environment, even if they are empty."""
         return all(name in self._own for name in names)
 
     def ask_ancestors(self) -> None:
-        """Take what processes above this one have, up to the first that knows where the user is."""
+        """Take variables of the ancestors, up to the first that has a display or belongs to an SSH session."""
         for one in self.system.ancestors():
             taken = self._take(one.environ, f"process {one.pid} ({one.name})")
             if any(one.environ.get(name) for name in _SSH):
@@ -173,7 +173,7 @@ class _Search:
                 return
 
     def ask_manager(self) -> None:
-        """Take what the user's systemd manager has. Whoever is logged in at the desktop, it is the user."""
+        """Take variables of the user's systemd manager: it knows the desktop where the user is logged in."""
         environ = dict(self._own) | {name: value for name, (value, _) in self._taken.items()}
         if not environ.get(_RUNTIME) and (runtime := self.system.runtime()):
             environ[_RUNTIME] = runtime
@@ -181,7 +181,7 @@ class _Search:
         self._take({name: value for name, value in given.items() if name not in _SSH}, _MANAGER)
 
     def look_at_usual_places(self) -> None:
-        """Take what has one place on every system that has it at all."""
+        """Take what is at the same place on every system that has it."""
         system = self.system
         if system.platform in {"darwin", "win32"}:
             return
@@ -194,7 +194,7 @@ class _Search:
             self._taken["WSL_INTEROP"] = (wsl, _USUAL)
 
     def found(self, names: Iterable[str] | None = None) -> Desktop:
-        """What was taken, of these names if any are given."""
+        """The variables that were taken; only those in `names`, if it is given."""
         kept = {name: self._taken[name] for name in (names or self._taken) if name in self._taken}
         by_origin: dict[str, list[str]] = {}
         for name, (_, origin) in kept.items():
@@ -206,10 +206,10 @@ class _Search:
         return self._own.get(name) or self._taken.get(name, ("", ""))[0]
 
     def _take(self, given: Mapping[str, str], origin: str) -> set[str]:
-        """Take what is missing and good; return the names."""
+        """Take the variables that are missing and pass their rule; return their names."""
         own = self._own
         taken: set[str] = set()
-        # The host, or the user in its configuration, named another display: then that process tells of another place.
+        # The host, or the user in its configuration, chose another display: that process belongs to a different one.
         is_elsewhere = any(own.get(name) and given.get(name) not in {None, own[name]} for name in _DISPLAYS)
         for name, rule in _RULES.items():
             value = given.get(name, "")
@@ -220,9 +220,9 @@ class _Search:
             if (is_elsewhere and name in _WITH_DISPLAY) or (self.is_off and name in _DISPLAYS):
                 continue
             if name == _BUS and own.get(_RUNTIME) and given.get(_RUNTIME, own[_RUNTIME]) != own[_RUNTIME]:
-                continue  # That is another session's.
+                continue  # It belongs to another session.
             if name == "XAUTHORITY" and given.get("DISPLAY") != self._value("DISPLAY"):
-                continue  # It is the key to the display that the same process names.
+                continue  # It is the key for the display of that process.
             good = ""
             with contextlib.suppress(OSError, ValueError):
                 good = rule(value, self)
@@ -231,14 +231,14 @@ class _Search:
                 taken.add(name)
         return taken
 
-    # -- the rules: each returns the value, or what of it is good, or "" where nothing is; it may raise OSError
+    # -- the rules: each returns the value or the good part of it, "" if nothing is good; it may raise OSError
 
     def runtime(self, value: str) -> str:
-        """A folder of this user's, closed to others."""
+        """A folder of this user that others cannot open."""
         return runtime_folder(value, self.system.user)
 
     def bus(self, value: str) -> str:
-        """The address of a bus of this user's."""
+        """The address of a bus of this user."""
         return bus_address(value, self.system.user)
 
     def wayland(self, value: str) -> str:
@@ -246,18 +246,18 @@ class _Search:
         return wayland_display(value, self._value(_RUNTIME), self.system.user)
 
     def key_file(self, value: str) -> str:
-        """A file of this user's."""
+        """A file of this user."""
         found = os.stat(value)  # noqa: PTH116 - a string that has to stay one
         is_own = stat.S_ISREG(found.st_mode) and found.st_uid == self.system.user
         return value if is_own and Path(value).is_absolute() else ""
 
     def folders(self, value: str) -> str:
-        """The folders of a list that exist and are named in full: an empty name would mean wherever we happen to be."""
+        """The folders of a list that exist and are absolute paths: an empty one would mean the working folder."""
         mark = ";" if self.system.platform == "win32" else ":"
         return mark.join(one for one in value.split(mark) if Path(one).is_absolute() and os.path.isdir(one))  # noqa: PTH112
 
     def wsl_interop(self, value: str) -> str:
-        """WSL's socket, where WSL has it."""
+        """WSL's socket, at its usual place."""
         return value if re.fullmatch(r"/run/WSL/[0-9]{1,10}_interop", value) and Path(value).is_socket() else ""
 
 
@@ -265,7 +265,7 @@ _Rule = Callable[[str, _Search], str]
 
 
 def _like(pattern: str) -> _Rule:
-    """Good is what matches as a whole."""
+    """A rule: the whole value must match."""
     return lambda value, _: value if re.fullmatch(pattern, value) else ""
 
 
@@ -273,11 +273,11 @@ _WORD = _like(r"[A-Za-z0-9:;_. /-]{1,200}")
 
 
 def _mark(value: str, _: _Search) -> str:
-    """Good is whatever is there, for it is not the value that counts. What is odd is not repeated."""
+    """A rule: any value is good, for only its presence counts. An odd value is replaced."""
     return value if re.fullmatch(r"[A-Za-z0-9:%_. /-]{1,200}", value) else "yes"
 
 
-# Every variable that may be taken from elsewhere; the runtime folder before what is in it, a display before its key.
+# Every variable that may be taken. The runtime folder comes before its contents, a display before its key.
 _RULES: Mapping[str, _Rule] = {
     _RUNTIME: lambda value, search: search.runtime(value),
     _BUS: lambda value, search: search.bus(value),
@@ -285,9 +285,9 @@ _RULES: Mapping[str, _Rule] = {
     "WAYLAND_DISPLAY": lambda value, search: search.wayland(value),
     "XAUTHORITY": lambda value, search: search.key_file(value),
     "PATH": lambda value, search: search.folders(value),
-    # A command line, read and started by `login.browser` as the user's own would be.
+    # A command line, which `login.browser` treats like the user's own.
     "BROWSER": lambda value, _: value if len(value) <= _LONGEST_COMMAND else "",
-    # Which desktop it is, and where its programs are described: `xdg-open` and `gio` choose the browser by these, and
+    # The kind of desktop, and where its programs are described: `xdg-open` and `gio` choose the browser by these, and
     # the package keyring prefers KDE's wallet by the first.
     "XDG_CURRENT_DESKTOP": _WORD,
     "XDG_SESSION_TYPE": _WORD,
@@ -296,7 +296,7 @@ _RULES: Mapping[str, _Rule] = {
     "KDE_SESSION_VERSION": _WORD,
     "XDG_DATA_DIRS": lambda value, search: search.folders(value),
     "XDG_CONFIG_DIRS": lambda value, search: search.folders(value),
-    # Where the user is.
+    # Whether the user works remotely, or in a container.
     **dict.fromkeys(_SSH, _mark),
     **dict.fromkeys(("container", "KUBERNETES_SERVICE_HOST", "REMOTE_CONTAINERS", "CODESPACES", "DEVCONTAINER"), _WORD),
     "WSL_DISTRO_NAME": _WORD,
@@ -306,9 +306,9 @@ _WITH_DISPLAY = frozenset({*_DISPLAYS, *_SSH, "XAUTHORITY"})
 
 
 def read_environment(text: str) -> dict[str, str]:
-    """Read what `systemctl show-environment` prints: `NAME=value` a line, `NAME=$'value'` where a shell would stumble.
+    """Parse the output of `systemctl show-environment`: lines `NAME=value`, or `NAME=$'value'` if it needs quotes.
 
-    A value that needs more than its quotes taken off is left out.
+    A value with escape sequences is skipped.
     """
     found: dict[str, str] = {}
     for line in text.splitlines():

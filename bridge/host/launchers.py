@@ -1,17 +1,17 @@
-"""Which processes above this one are launchers: they start a program, wait for it, and are not the host.
+"""Which ancestors of this process are launchers: they start a program and wait for it, and are not the host.
 
-| kind | names, without `.exe` | why it stays while the bridge runs |
+| kind | names, without `.exe` | why it keeps running beside the bridge |
 |---|---|---|
-| shells | `sh`, `bash`, `cmd` ... | `cmd /c` always waits, `sh -c` where it cannot exec |
+| shells | `sh`, `bash`, `cmd` ... | `cmd /c` always waits, `sh -c` if it cannot exec |
 | Node's package runners | `npx`, `npm`, `pnpm` ... | Node has no exec |
-| Python's | `uv`, `uvx`, `pipx` ... | Windows has no exec; uv waits everywhere |
-| starters of Python on Windows | `py`, `mcp-remote-bridge` | the program in `Scripts` starts `python.exe` and waits |
-| what adds something | `sudo`, `timeout`, `op` ... | it adds rights, a limit or secrets to one program |
-| any with this process's own arguments | `python` ... | a virtual environment's starts the real one (PEP 405) |
+| Python's package runners | `uv`, `uvx`, `pipx` ... | Windows has no exec; uv always waits |
+| Python's launchers on Windows | `py`, `mcp-remote-bridge` | the program in `Scripts` starts `python.exe` and waits |
+| wrappers | `sudo`, `timeout`, `op` ... | it gives rights, a limit or secrets to one program |
+| any program with this process's arguments | `python` ... | a virtual environment's starts the real one (PEP 405) |
 
-Node and Python themselves are hosts as often, so of those the script's name decides; npm calls itself by its title.
-A desktop's or a system's own process starts programs and owns none of them, so nothing follows from its end. Nor does
-anything from the end of a shell that a person types at: what was started there with `nohup` is to go on.
+Node and Python may also be hosts, so for them the script's name decides; npm sets the title of its process.
+A process of the desktop or the system starts programs without owning them, so its end means nothing for the bridge. The
+same holds for an interactive shell: a program started there with `nohup` must go on.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _WRAPPERS |= {"op", "script", "stdbuf", "su", "sudo", "time", "timeout", "xvfb-r
 _LAUNCHERS = frozenset({"cmd"} | _SHELLS | _POWERSHELLS | _NODES | _PYTHONS | _STARTERS | _WRAPPERS)
 _OWNERS_OF_NOTHING = frozenset({"explorer", "init", "launchd", "services", "svchost", "systemd", "userinit"})
 _INTERPRETERS = frozenset({"node", "nodejs", "python", "pythonw"})
-# What a terminal adds to a shell that it shows, each with a value.
+# Options that a terminal adds to its interactive shell, each with a value.
 _INTERACTIVE_OPTIONS = frozenset({"--init-file", "--rcfile", "--init-command", "-C"})
 _ENDINGS = (".exe", ".js", ".cjs", ".mjs", ".py", ".cmd")
 
 
 def is_launcher(name: str, arguments: Sequence[str], own: Sequence[str]) -> bool:
-    """Whether the process of this name, with these arguments, only started another.
+    """Whether a process with this name and these arguments is a launcher.
 
-    `arguments` begin with the program, and are empty where the system does not tell them; `own` are this process's.
+    `arguments` begin with the program, and are empty if the system does not show them; `own` are this process's.
     """
     if len(own) > 1 and list(arguments[1:]) == list(own[1:]):
         return True
@@ -44,17 +44,17 @@ def is_launcher(name: str, arguments: Sequence[str], own: Sequence[str]) -> bool
     if program in _LAUNCHERS:
         return True
     is_interpreter = program.rstrip("0123456789.") in _INTERPRETERS
-    return is_interpreter and not _LAUNCHERS.isdisjoint(_said_to_be(arguments))
+    return is_interpreter and not _LAUNCHERS.isdisjoint(_programs_in(arguments))
 
 
 def owns_its_children(name: str, arguments: Sequence[str]) -> bool:
-    """Whether the end of a process means anything for what it started."""
+    """Whether the programs that a process started should end with it."""
     program = _plain(name)
-    return program not in _OWNERS_OF_NOTHING and not (arguments and _is_typed_at(program, arguments[1:]))
+    return program not in _OWNERS_OF_NOTHING and not (arguments and _is_interactive(program, arguments[1:]))
 
 
-def _is_typed_at(program: str, options: Sequence[str]) -> bool:
-    """Whether it is a shell that runs neither a command of its command line nor a script."""
+def _is_interactive(program: str, options: Sequence[str]) -> bool:
+    """Whether it is a shell that runs neither a command from its arguments nor a script."""
     if program == "cmd":
         return not any(option.lower().startswith("/c") for option in options)
     if program in _POWERSHELLS:
@@ -77,8 +77,8 @@ def _has_letter_c(option: str) -> bool:
     return option[:1] == "-" and option[1:].isalpha() and "c" in option
 
 
-def _said_to_be(arguments: Sequence[str]) -> set[str]:
-    """What an interpreter runs: by its title, which replaces the arguments, and by its script or module."""
+def _programs_in(arguments: Sequence[str]) -> set[str]:
+    """What an interpreter runs, by its process title, which replaces the arguments, and by its script or module."""
     title = arguments[0].split() if arguments else []
     rest = [argument for argument in arguments[1:] if argument == "-m" or not argument.startswith("-")]
     script = rest[1:2] if rest[:1] == ["-m"] else rest[:1]
@@ -86,7 +86,7 @@ def _said_to_be(arguments: Sequence[str]) -> set[str]:
 
 
 def _plain(name: str) -> str:
-    """The bare name of a program, as in the table: no folder, no ending, no sign of a login shell."""
+    """The name of a program as in the table: without folder, file extension, and the `-` of a login shell."""
     bare = name.replace("\\", "/").rpartition("/")[2].lower().removeprefix("-")
     for ending in _ENDINGS:
         bare = bare.removesuffix(ending)

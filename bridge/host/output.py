@@ -1,15 +1,15 @@
-"""The one writer of the host's output.
+"""Writes to the host. No other code does.
 
-A host that reads slowly blocks nobody: what cannot be written yet waits here, and whoever produces more is asked to
-wait (`drained`) while that is too much.
+A host that reads slowly blocks nothing: data that cannot be written yet is queued here, and while the queue is too
+long, its producers wait (`drained`).
 
-| what one turn of the event loop has to write | who writes it |
+| what one turn of the event loop has to write | written by |
 |---|---|
-| up to `select.PIPE_BUF` bytes, nothing is waiting, and the system says that the pipe or socket has room | the loop |
-| anything else, and everything on Windows | a thread of its own, which there is from the first time on |
+| up to `select.PIPE_BUF` bytes, if the queue is empty and the system says that the pipe or socket has room | the loop |
+| anything else, and everything on Windows | a thread, which is started when it is first needed |
 
-A pipe that is ready takes that many bytes without blocking (POSIX, write), so the short answers, which are most, are
-spared the way through another thread.
+A pipe that is ready takes `PIPE_BUF` bytes without blocking (POSIX, write), so most answers, which are short, need no
+switch to the thread.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _TAKEN_WHOLE = getattr(select, "PIPE_BUF", 0)  # Windows has none.
 
 
 class HostOutput:
-    """Writes lines to a descriptor. `on_broken` is called once, on the event loop, when the host reads no more.
+    """Writes lines to a descriptor. `on_broken` is called once, on the event loop, if the host has closed its end.
 
-    `has_headers`: the host expects a `Content-Length` header before each message instead of a newline after it.
+    `has_headers`: the host expects a `Content-Length` header before each message, and no newline after it.
     """
 
     def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:
@@ -58,7 +58,7 @@ class HostOutput:
         self._thread: threading.Thread | None = None
 
     def write(self, line: Octets) -> None:
-        """Take one line, which has no newline in it, to be written."""
+        """Write one line, which contains no newline."""
         if self.has_headers:
             line = header_for(len(line)) + line
         if not self._turn:
@@ -69,11 +69,11 @@ class HostOutput:
             self._room.clear()
 
     async def drained(self) -> None:
-        """Wait until there is room for more."""
+        """Wait until the queue is short enough for more."""
         await self._room.wait()
 
     async def close(self, seconds: float) -> None:
-        """Write what is left, for so long at the most."""
+        """Write the rest of the queue, for at most `seconds`."""
         self._flush()
         if self._thread is None:
             return
@@ -87,15 +87,15 @@ class HostOutput:
         return b"" if self.has_headers else b"\n"
 
     def _flush(self) -> None:
-        """Write what this turn of the loop brought, or hand it to the thread."""
+        """Write the lines of this turn of the loop, or hand them to the thread."""
         lines, self._turn = self._turn, []
         size = sum(map(len, lines)) + len(lines) * len(self._end)
         if 0 < size <= _TAKEN_WHOLE and self._put - self._written == size and self._has_room_now():
-            with contextlib.suppress(OSError):  # The thread meets it too, and tells.
+            with contextlib.suppress(OSError):  # The thread meets the same error, and reports it.
                 data = b"".join(line + self._end for line in lines)
                 written = os.write(self._descriptor, data)
                 self._written += written
-                # Whoever shares a socket and made it non-blocking leaves a rest.
+                # Another process may have made a shared socket non-blocking: then a rest remains.
                 lines = [data[written : size - len(self._end)]] if written < size else []
         for line in lines:
             self._hand_over(line)
@@ -110,13 +110,13 @@ class HostOutput:
         return self._poll is not None and self._poll.poll(0) == [(self._descriptor, select.POLLOUT)]
 
     def _run(self) -> None:
-        """Write until `None` comes: the thread's whole life."""
+        """Run the thread: write until `None` comes."""
         while not self._write_next():
             pass
         self._tell(self._ended.set)
 
     def _write_next(self) -> bool:
-        """Write what comes next; return whether it was the last. While more is waited for, what was written is free."""
+        """Write the next lines; return whether they were the last. They are freed before the thread waits for more."""
         batch, last = self._next()
         if not self._broken:
             try:
@@ -131,7 +131,7 @@ class HostOutput:
         return last
 
     def _next(self) -> tuple[list[Octets], bool]:
-        """Wait for a line and take with it what else is there: small lines joined, a large one as it is."""
+        """Wait for a line, and take the queued ones with it: small lines joined, a large one alone."""
         line = self._lines.get()
         end = self._end
         small: list[Octets] = []
@@ -154,16 +154,16 @@ class HostOutput:
         while view:
             try:
                 view = view[os.write(self._descriptor, view) :]
-            except BlockingIOError:  # Whoever shares the pipe made it non-blocking.
+            except BlockingIOError:  # Another process made the shared pipe non-blocking.
                 select.select([], [self._descriptor], [])
 
     def _tell(self, what: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: the bridge has ended.
+        with contextlib.suppress(RuntimeError):  # The loop is closed, for the bridge has ended.
             self._loop.call_soon_threadsafe(what)
 
 
 def _watched(descriptor: int) -> select.poll | None:
-    """What tells whether a pipe or socket has room; None where the system does not."""
+    """A poll object that tells whether a pipe or socket has room; None if the system has none for it."""
     if not hasattr(select, "poll") or not can_watch(descriptor):
         return None
     poll = select.poll()
@@ -172,7 +172,7 @@ def _watched(descriptor: int) -> select.poll | None:
 
 
 def _widen(descriptor: int) -> None:
-    """Let a pipe hold more than its 64 kB, where the system allows it: a large result then takes fewer turns."""
+    """Enlarge a pipe beyond 64 kB if the system allows it, so that a large result takes fewer writes."""
     if sys.platform == "linux":
         import fcntl
 

@@ -1,7 +1,7 @@
-"""The sockets of a user's session: the message bus, the displays, and the folder most of them are in.
+"""Checks the sockets of a user's session: the message bus, the displays, and the runtime folder.
 
-What another process names is believed only after a look at it: a socket that a stranger has put in place of the user's
-bus would be handed the user's secrets.
+A path or address from another process is used only after these checks: a socket that another user has put in place of
+the user's bus would receive the user's secrets.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import sys
 from pathlib import Path
 
 _SECONDS = 1.0
-# One address of one kind, with nothing in it that would have to be escaped (D-Bus Specification, "Server Addresses").
-# Other transports start programs (unixexec:) or leave the machine (tcp:).
+# One address of one transport, without escaped characters (D-Bus Specification, "Server Addresses").
+# Other transports start programs (unixexec:) or use the network (tcp:).
 _ADDRESS = r"unix:(path|abstract)=([A-Za-z0-9_/.*-]{1,100})(?:,guid=[0-9a-f]{32})?"
 _DISPLAY = r"([A-Za-z0-9.-]{0,253}):([0-9]{1,5})(?:\.[0-9]{1,3})?"
 _X_SOCKET = "/tmp/.X11-unix/X"  # noqa: S108 - where every X server has it
 
 
 def bus_address(value: str, user: int) -> str:
-    """Return `value` where it is the address of a message bus of `user` that takes connections; else "".
+    """Return `value` if it is the address of a message bus of `user` that accepts connections; else "".
 
-    A bus in the file system has to belong to the user; of any, Linux tells who listens there.
+    A socket in the file system must belong to the user. On Linux, the process that listens must belong to the user too.
     """
     found = re.fullmatch(_ADDRESS, value)
     if not found:
@@ -39,12 +39,12 @@ def bus_address(value: str, user: int) -> str:
 
 
 def bus_in(folder: str, user: int) -> str:
-    """The address of the user's bus in a runtime folder, where systemd has it; "" where there is none."""
+    """The address of the user's bus in a runtime folder, where systemd puts it; "" without one."""
     return bus_address(f"unix:path={folder}/bus", user)
 
 
 def runtime_folder(value: str, user: int) -> str:
-    """Return `value` where it is a folder of `user` that nobody else can look into (XDG Base Directory); else ""."""
+    """Return `value` if it is a folder of `user` that others cannot open (XDG Base Directory); else ""."""
     if not Path(value).is_absolute():
         return ""
     with contextlib.suppress(OSError, ValueError):
@@ -55,22 +55,22 @@ def runtime_folder(value: str, user: int) -> str:
 
 
 def x_display(value: str) -> str:
-    """Return `value` where it names an X display: one on this machine has to take connections; else ""."""
+    """Return `value` if it names an X display; one on this machine must accept connections. Else ""."""
     found = re.fullmatch(_DISPLAY, value)
     if not found:
         return ""
     if found[1]:
-        return value  # Another machine's, as SSH forwards it. Whether it answers shows when it is used.
+        return value  # On another machine, as with SSH forwarding; it is not tested here.
     path = f"{_X_SOCKET}{found[2]}"
-    return value if _takes_connections(path) or _takes_connections(f"\0{path}") else ""
+    return value if _accepts_connections(path) or _accepts_connections(f"\0{path}") else ""
 
 
 def wayland_display(value: str, runtime: str, user: int) -> str:
-    """Return `value` where it names a socket of `user` that takes connections, in the runtime folder; else ""."""
+    """Return `value` if it names a socket of `user`, in the runtime folder, that accepts connections; else ""."""
     if not re.fullmatch(r"[A-Za-z0-9._/-]{1,100}", value) or not (runtime or Path(value).is_absolute()):
         return ""
-    path = os.path.join(runtime, value)  # noqa: PTH118 - an absolute value stands for itself
-    return value if _is_own_socket(path, user) and _takes_connections(path) else ""
+    path = os.path.join(runtime, value)  # noqa: PTH118 - an absolute value replaces the folder
+    return value if _is_own_socket(path, user) and _accepts_connections(path) else ""
 
 
 def _is_own_socket(path: str, user: int) -> bool:
@@ -80,7 +80,7 @@ def _is_own_socket(path: str, user: int) -> bool:
     return False
 
 
-def _takes_connections(place: str) -> bool:
+def _accepts_connections(place: str) -> bool:
     try:
         with _connected(place):
             return True
@@ -89,7 +89,7 @@ def _takes_connections(place: str) -> bool:
 
 
 def _listener(place: str) -> int | None:
-    """The user who listens there; None where the system does not tell; -1 where nobody does."""
+    """The id of the user whose process listens; None if the system does not tell; -1 if none listens."""
     try:
         with _connected(place) as connection:
             if sys.platform != "linux":
@@ -101,7 +101,7 @@ def _listener(place: str) -> int | None:
 
 
 def _connected(place: str) -> socket.socket:
-    """A connection to a Unix socket; a name that begins with a zero byte is an abstract one. Raises OSError."""
+    """Connect to a Unix socket. A name that begins with a zero byte is an abstract socket. Raises OSError."""
     family = getattr(socket, "AF_UNIX", None)
     if family is None:
         raise OSError("this system has no Unix sockets")

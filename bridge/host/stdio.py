@@ -1,15 +1,15 @@
-"""The host's input, read as it comes, and the end of its output noticed.
+"""Reads the host's messages from stdin, and notices when the host closes its end of stdout.
 
-How a closed output shows when `poll` is asked, without a write:
+How `poll` shows a closed output, without a write:
 
-| system | what is told | source |
+| system | what `poll` returns | source |
 |---|---|---|
-| Linux | POLLERR of a pipe, POLLHUP of a socket, whatever was registered | poll(2) |
-| macOS | POLLHUP, where POLLIN was registered: its `poll` is kqueue, and no event is no filter | xnu, sys_generic.c |
-| Windows | nothing: it cannot watch pipes | Python's documentation of select |
+| Linux | POLLERR for a pipe, POLLHUP for a socket, for any registered events | poll(2) |
+| macOS | POLLHUP if POLLIN was registered: `poll` uses kqueue, where no event means no filter | xnu, sys_generic.c |
+| Windows | nothing: pipes cannot be watched | Python's documentation of select |
 
-POLLHUP as the only registered event did on macOS, and has not for sockets since 15.4 (NixOS/nix#13847). Nothing is ever
-to be read at the writing end of a pipe, so being readable tells of nothing else there; at a socket it may.
+On macOS it once was enough to register POLLHUP, but since 15.4 it is not for sockets (NixOS/nix#13847). The writing end
+of a pipe never has data to read, so readable means closed there; a socket may be readable for another reason.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _READ_SIZE = 1 << 18
 
 
 class HostInput:
-    """Reads the host's input. `on_data` gets what came, `on_end` is called once; both on the event loop.
+    """Reads the host's input. `on_data` gets the bytes, `on_end` is called once; both on the event loop.
 
-    A pipe is watched by the loop itself and read only when it has something, so it need not be made non-blocking, which
-    would show in every process that shares it. What a loop cannot watch (Windows, files) is read by a thread.
+    The loop watches a pipe and reads it only when it has data. So the pipe need not be non-blocking, which would affect
+    every process that shares it. A thread reads what the loop cannot watch (Windows, files).
     """
 
     def __init__(self, descriptor: int, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
@@ -41,7 +41,7 @@ class HostInput:
         self._watched = False
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         if can_watch(self._descriptor):
             with contextlib.suppress(NotImplementedError, OSError):
                 self._loop.add_reader(self._descriptor, self._read)
@@ -50,7 +50,7 @@ class HostInput:
         threading.Thread(target=self._read_in_thread, name="host-input", daemon=True).start()
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         if self._watched:
             self._watched = False
             self._loop.remove_reader(self._descriptor)
@@ -63,14 +63,14 @@ class HostInput:
             self._on_end()
 
     def _read_in_thread(self) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: the bridge has ended.
+        with contextlib.suppress(RuntimeError):  # The loop is closed, for the bridge has ended.
             while data := _read_some(self._descriptor):
                 self._loop.call_soon_threadsafe(self._on_data, data)
             self._loop.call_soon_threadsafe(self._on_end)
 
 
 def watch_hang_up(descriptor: int, on_hang_up: Callable[[], None]) -> None:
-    """Call back once the host closes its end of an output pipe, where the system can tell without writing."""
+    """Call `on_hang_up` once when the host closes its end of an output pipe, if the system tells without a write."""
     loop = asyncio.get_running_loop()
 
     def look() -> None:
@@ -86,7 +86,7 @@ def watch_hang_up(descriptor: int, on_hang_up: Callable[[], None]) -> None:
 
 
 def can_watch(descriptor: int) -> bool:
-    """Whether an event loop can tell when a descriptor is ready: pipes and sockets, not on Windows."""
+    """Whether an event loop can watch a descriptor: pipes and sockets, not on Windows."""
     if sys.platform == "win32":
         return False
     mode = os.fstat(descriptor).st_mode
@@ -96,5 +96,5 @@ def can_watch(descriptor: int) -> bool:
 def _read_some(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, _READ_SIZE)
-    except OSError:  # A terminal or pipe that broke is an end like any other.
+    except OSError:  # A broken terminal or pipe counts as the end.
         return b""
