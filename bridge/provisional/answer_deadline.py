@@ -29,12 +29,12 @@ class AnswerDeadline:
         self._answer_within = answer_within
         self._status = status
         self._session = session
-        self._timer = port.timers.make("provisional", self.watch)
+        self._timer = port.timers.new("provisional", self.watch)
 
     def watch(self) -> None:
         """Answer the host if its time is over; else set the timer, unless it is set."""
         session = self._session
-        if session.is_active or self._timer.is_set or not self._status.is_under_way:
+        if session.is_active or self._timer.is_running or not self._status.is_under_way:
             return
         awaited = session.pending.awaited()
         may_answer = any(map(session.state.may_answer, awaited))
@@ -44,7 +44,7 @@ class AnswerDeadline:
             return
         left = sent + limit - self._status.now
         if left > _SOON:
-            self._timer.set(left)
+            self._timer.start(left)
         elif may_answer:
             session.begin()
         elif self._hides_errors(awaited):
@@ -56,7 +56,7 @@ class AnswerDeadline:
 
     def sign_in_ended(self, problem: str) -> None:
         """Stop the timer. Where the sign-in failed and the host would hide the error, have it answered instead."""
-        self._timer.cancel()
+        self._timer.stop()
         if problem and self._hides_errors(self._session.pending.awaited()):
             self._session.state.is_out_of_time = True
 

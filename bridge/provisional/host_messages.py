@@ -15,7 +15,7 @@ from bridge.session.commands import OpenSignIn
 from bridge.session.events import HostMessage
 from bridge.session.router import is_modern
 
-_IN_USE = "This id is in use by a request that has no answer yet."
+_IN_USE = "This id belongs to a request that has not been answered yet."
 
 
 class HostMessages:

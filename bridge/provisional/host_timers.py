@@ -9,27 +9,27 @@ from bridge.session.events import TimerKey
 
 
 class HostTimer:
-    """One timer; `HostTimers.make` makes it. `on_fired` is called when its time is over."""
+    """One timer; `HostTimers.new` makes it. `fired()` is called when its time is over."""
 
-    __slots__ = ("_key", "_owner", "on_fired")
+    __slots__ = ("_key", "_owner", "fired")
 
-    def __init__(self, owner: HostTimers, key: TimerKey, on_fired: Callable[[], None]) -> None:
+    def __init__(self, owner: HostTimers, key: TimerKey, fired: Callable[[], None]) -> None:
         self._owner = owner
         self._key = key
-        self.on_fired = on_fired
+        self.fired = fired
 
     @property
-    def is_set(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it is running."""
         return self._key in self._owner.running
 
-    def set(self, seconds: float) -> None:
-        """Fire once after `seconds`; this replaces the time that it was set to before."""
+    def start(self, seconds: float) -> None:
+        """Fire once after `seconds`; a timer that is running starts anew."""
         self._owner.running[self._key] = self
         self._owner.do(SetTimer(self._key, seconds))
 
-    def cancel(self) -> None:
-        """Do not fire, if it is running."""
+    def stop(self) -> None:
+        """Do not fire. Does nothing if it is not running."""
         if self._owner.running.pop(self._key, None) is not None:
             self._owner.do(CancelTimer(self._key))
 
@@ -41,13 +41,13 @@ class HostTimers:
         self.do = do
         self.running: dict[TimerKey, HostTimer] = {}
 
-    def make(self, purpose: str, on_fired: Callable[[], None], number: int = 0) -> HostTimer:
+    def new(self, purpose: str, fired: Callable[[], None], number: int = 0) -> HostTimer:
         """Make a timer that is not running yet. `purpose` and `number` are its key."""
-        return HostTimer(self, (purpose, number), on_fired)
+        return HostTimer(self, (purpose, number), fired)
 
     def fire(self, key: TimerKey) -> bool:
         """Run the timer with this key; return False where none of this room has it."""
         timer = self.running.pop(key, None)
         if timer is not None:
-            timer.on_fired()
+            timer.fired()
         return timer is not None

@@ -40,7 +40,7 @@ class ProvisionalSession:
         self._calls = calls
         self._port = port
         self._next: list[Callable[[], None]] = []
-        self._listing = port.timers.make("provisional/listing", self._end_calls)
+        self._listing = port.timers.new("provisional/listing", self._end_calls)
         self.is_active = False
         self.state = ProvisionalState(status)
         self.pending = PendingHostRequests(port.awaiting, started_at)
@@ -106,7 +106,7 @@ class ProvisionalSession:
     def _cancel_call(self, request: Request) -> None:
         """A tool must not run after the sign-in if its call has been answered with an error."""
         if request.method == mcp.TOOLS_CALL:
-            reason = msgspec.json.encode("it waits for a sign-in")
+            reason = msgspec.json.encode("waiting for a sign-in")
             self._port.pass_on(HostMessage(writing.cancellation(request.raw_id, reason)))
             if not self._port.awaiting.awaits(request.id):
                 self.filter.forget(request.id)
@@ -147,12 +147,12 @@ class ProvisionalSession:
         self._port.tell(*changes)
         if changes and self._calls.is_busy:
             # If the host had the result first, the model would go on with the old list of tools.
-            self._listing.set(LISTING_SECONDS)
+            self._listing.start(LISTING_SECONDS)
         else:
             self._end_calls()
 
     def _end_calls(self) -> None:
-        self._listing.cancel()
+        self._listing.stop()
         if self._status.is_under_way:
             return  # The token did not last, so the calls wait for the next sign-in.
         self._calls.end(sign_in_tool.done(self._status), is_error=False)
@@ -181,8 +181,8 @@ class ProvisionalSession:
 
     def on_listed(self) -> None:
         """See `AnswerObserver`."""
-        if self._listing.is_set:
-            self._listing.cancel()
+        if self._listing.is_running:
+            self._listing.stop()
             self._next.append(self._end_calls)
 
     def on_unauthorized(self, request: Request) -> Octets | None:
@@ -202,7 +202,7 @@ class ProvisionalSession:
         """The server has answered the host's `initialize`: send what was held back."""
         host = self.state.host
         if host and host.servers_version not in {"", host.version}:
-            words = f"speaks MCP {host.servers_version}; the host was told {host.version}"
+            words = f"uses MCP {host.servers_version}, but the host was told {host.version}"
             self._port.do(Report("warning", f"{self._status.server_url} {words}"))
         for message in self.held.empty():
             if isinstance(message, Request):

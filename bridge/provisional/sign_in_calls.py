@@ -125,10 +125,10 @@ class SignInCalls:
             self._port.tell(self._result(request, text, is_modern=is_modern, is_error=is_error))
             return False
         self._last_number += 1
-        timer = self._port.timers.make("provisional/call", lambda: self._time_out(call), self._last_number)
+        timer = self._port.timers.new("provisional/call", lambda: self._time_out(call), self._last_number)
         call = _Call(request, timer, is_modern=is_modern, asks=asks)
         self._waiting[request.id] = call
-        timer.set(min(seconds, WAIT_SECONDS))
+        timer.start(min(seconds, WAIT_SECONDS))
         return True
 
     def _result_at_once(self, asked: _State | None, *, is_accepted: bool) -> str | None:
@@ -146,7 +146,7 @@ class SignInCalls:
 
     def cancel(self, id_: RequestId) -> None:
         """Forget a call that the host cancelled."""
-        self._waiting.pop(id_).timer.cancel()
+        self._waiting.pop(id_).timer.stop()
 
     def take(self, response: Response) -> bool:
         """Take the host's answer to a question of the bridge; return False where it answers no such question."""
@@ -252,7 +252,7 @@ class SignInCalls:
 
     def _finish_with(self, call: _Call, line: Octets) -> None:
         del self._waiting[call.request.id]
-        call.timer.cancel()
+        call.timer.stop()
         self._port.tell(line)
 
     def _result(self, request: Request, text: str, *, is_modern: bool, is_error: bool = False) -> Octets:

@@ -97,7 +97,7 @@ class SignInStatus:
                 return f"The user is signed in, but the server did not open a session: {sentence(self.trouble)}"
             if self.problem:
                 return f"The last sign-in failed: {sentence(self.problem)}"
-            return "No sign-in is under way."
+            return "No sign-in is in progress."
         warned = "".join(f"Tell the user first: {sentence(text)} " for text in self.warnings)
         if self.is_too_long:
             opened = "A browser was opened with the sign-in page. " if self.is_open else ""
@@ -206,7 +206,7 @@ def _of_tools(status: SignInStatus) -> str:
     """What is known of the server's tools in the host."""
     if status.tools is None:
         host = status.product
-        return f"Its tools appear when {host} asks for them, at the latest after a restart of {host}."
+        return f"Its tools appear when {host} asks for them again, at the latest after {host} is restarted."
     if status.tools == 0:
         return "The server lists no tools."
     return "Its tool is available now." if status.tools == 1 else f"Its {status.tools} tools are available now."

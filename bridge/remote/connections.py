@@ -267,7 +267,7 @@ class Connections:
             if not task.cancelled() and task.exception() is None:
                 task.result().abort()
         elif task.cancelled():
-            self._tell(NotConnected(ConnectionAbortedError("connecting was given up"), at_proxy=False))
+            self._tell(NotConnected(ConnectionAbortedError("the connection attempt was abandoned"), at_proxy=False))
         elif problem := task.exception():
             self._tell(problem)
         else:
@@ -299,7 +299,7 @@ class Connections:
                 await place
         except TimeoutError as problem:
             if place.cancelled():
-                raise NoFreeConnection(f"{self._lent} requests are without an answer") from problem
+                raise NoFreeConnection(f"{self._lent} requests have no response yet") from problem
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self._leave()

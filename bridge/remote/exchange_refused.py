@@ -6,7 +6,7 @@ from bridge.errors import BridgeError
 from bridge.protocol.sanitize import with_words
 from bridge.session.events import Cause
 
-_TELL_OPERATOR = "This is a fault of the server. Tell its operator."
+_TELL_OPERATOR = "This is a fault in the server. Tell its operator."
 
 
 class ExchangeRefused(Exception):
@@ -28,7 +28,7 @@ def no_place(url: str, why: Exception) -> ExchangeRefused:
     """Too many requests have no answer yet."""
     return ExchangeRefused(
         Cause.UNREACHABLE,
-        f"The request was not sent to {url}, because too many are waiting: {why}.",
+        f"The request was not sent to {url} because too many others are waiting: {why}.",
         "Cancel some of them, or restart the bridge.",
     )
 
@@ -38,7 +38,7 @@ def stalled(url: str, why: Exception) -> ExchangeRefused:
     return ExchangeRefused(
         Cause.UNREACHABLE,
         f"{url} stopped reading the request: {why}.",
-        "The server or a proxy in front of it hangs, or the network is very slow. Try again later.",
+        "The server, or a proxy in front of it, hangs, or the network is very slow. Try again later.",
     )
 
 
@@ -47,13 +47,13 @@ def broken_upload(url: str, size: int, times: int) -> ExchangeRefused:
     return ExchangeRefused(
         Cause.PROTOCOL,
         f"{url} closed the connection while a request of {size} bytes was being sent, {times} times.",
-        "The server or a proxy in front of it may limit the size of requests. Send less at a time.",
+        "The server, or a proxy in front of it, may limit the size of requests. Send less at a time.",
     )
 
 
 def too_large(url: str, why: Exception) -> ExchangeRefused:
     """The answer is larger than allowed."""
-    return ExchangeRefused(Cause.TOO_LARGE, f"{url} sent too large an answer: {why}.")
+    return ExchangeRefused(Cause.TOO_LARGE, f"{url} sent too large a response: {why}.")
 
 
 def not_decompressed(url: str) -> ExchangeRefused:
@@ -64,7 +64,9 @@ def not_decompressed(url: str) -> ExchangeRefused:
 def bad_session_id(url: str) -> ExchangeRefused:
     """The session id is not valid (MCP, Streamable HTTP, Session Management)."""
     return ExchangeRefused(
-        Cause.PROTOCOL, f"{url} sent a session id that is not visible ASCII, or too long.", _TELL_OPERATOR
+        Cause.PROTOCOL,
+        f"{url} sent a session id that is too long, or has characters other than visible ASCII.",
+        _TELL_OPERATOR,
     )
 
 
@@ -76,7 +78,7 @@ def circle(url: str) -> ExchangeRefused:
 def see_other(url: str) -> ExchangeRefused:
     """A redirect to a page for GET (RFC 9110, 15.4.4)."""
     return ExchangeRefused(
-        Cause.REDIRECTED, f"{url} answered 303 See Other, which is not a valid answer to an MCP message."
+        Cause.REDIRECTED, f"{url} answered 303 See Other, which is not a valid response to an MCP message."
     )
 
 
@@ -91,7 +93,7 @@ def other_origin(url: str, status: int, target: str) -> ExchangeRefused:
 
 def token_after_token(url: str, words: str) -> ExchangeRefused:
     """Several credentials were refused in a row; `words` are the server's."""
-    return ExchangeRefused(Cause.UNAUTHORIZED, with_words(f"{url} refused several tokens in a row", words))
+    return ExchangeRefused(Cause.UNAUTHORIZED, with_words(f"{url} rejected several tokens in a row", words))
 
 
 def no_token(problem: BridgeError) -> ExchangeRefused:

@@ -301,6 +301,6 @@ class Remote:
         elif head.status >= 300:
             self._emit(BodyReceived(request.exchange, head.status, b"", b""))
         else:
-            message = f"{named} answered with status {head.status}, but the answer ended before it was complete."
-            hint = "Try again. If it happens again, the fault is with the server or a proxy in front of it."
+            message = f"{named} answered with status {head.status}, but the response was cut off."
+            hint = "Try again. If it happens again, the server, or a proxy in front of it, is at fault."
             self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))

@@ -41,7 +41,7 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
         case NotConnected():
             return _not_connected(problem, url, proxy)
         case TimeoutError():
-            return Explanation(Cause.LOST, True, f"{url} did not answer in time.", "")
+            return Explanation(Cause.LOST, True, f"{url} did not respond in time.", "")
         case ssl.SSLError() if told := tls_failures.client_refused(_reason_of(problem), url):
             return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
         case NotHttp() if told := _other_protocol(problem.beginning, url):
@@ -99,7 +99,7 @@ def _without_proxy(told: Advice, failure: NotConnected, url: str) -> Advice:
 def _detail(failure: NotConnected) -> str:
     problem = failure.reason
     if failure.step == "proxy" and isinstance(problem, Disconnected):
-        return "it closed the connection without an answer"
+        return "it closed the connection without a response"
     if failure.step == "handshake":
         return f"the connection was lost during the TLS handshake ({problem_text(problem)})"
     return problem_text(problem)

@@ -262,7 +262,7 @@ class HttpConnection:
         data = await self._read()
         if not data and self._http.their_state is h11.SEND_RESPONSE:
             self.sent = self.sent and not self._wire.ended_unaware
-            raise Disconnected("the server closed the connection without an answer")
+            raise Disconnected("the server closed the connection without a response")
         self._http.receive_data(data)
 
 

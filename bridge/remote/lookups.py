@@ -36,7 +36,7 @@ class NameServiceSilent(TimeoutError):
     """The name service has not answered for `seconds`, counted from the oldest lookup that has no answer."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__("the name service did not answer")
+        super().__init__("DNS did not respond")
         self.seconds = seconds
 
 

@@ -113,7 +113,7 @@ def unused_proxy(url: str, environ: Mapping[str, str], platform: str | None = No
     from bridge.remote.system_proxy import system_proxy, unused_settings
 
     if (value := system_proxy(*target, platform)) and _readable(value) is None:
-        return "This system has a proxy set whose address the bridge does not understand"
+        return "This system is configured with a proxy whose address the bridge cannot read"
     return unused_settings(platform)
 
 

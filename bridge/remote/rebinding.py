@@ -28,8 +28,8 @@ class Rebound(OSError):
 
     def __init__(self, address: str) -> None:
         super().__init__(
-            f"its name leads to this machine now ({address}), although it was reached at a public address before; if "
-            "that is intended, restart the bridge"
+            f"its name now resolves to this computer ({address}), although it was reached at a public address before; "
+            "if this is intended, restart the bridge"
         )
 
 

@@ -44,8 +44,8 @@ _WINDOWS_KEY = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
 _WINDOWS_POLICY = r"SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings"
 _MOST_EXCEPTIONS = 1000
 _PARTS = r"\*+|\?|[^*?]+"
-_SCRIPT = "This system selects its proxy by a script (PAC), which the bridge does not run"
-_SOCKS_4 = "This system has a SOCKS 4 proxy set, which the bridge does not support"
+_SCRIPT = "This system uses a proxy script (PAC), which the bridge does not run"
+_SOCKS_4 = "This system is configured with a SOCKS 4 proxy, which the bridge does not support"
 
 
 class SystemSettings(NamedTuple):

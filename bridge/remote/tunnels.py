@@ -70,7 +70,7 @@ async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
     except h11.RemoteProtocolError as problem:
         beginning = problem.beginning if isinstance(problem, NotHttp) else b""
         what = "it speaks TLS: its URL should begin with https://" if tls_failures.answers_in_tls(beginning) else ""
-        raise ProxyRefused(what or f"its answer is not HTTP: {problem}") from problem
+        raise ProxyRefused(what or f"its response is not HTTP: {problem}") from problem
     status = response.status_code
     if 200 <= status < 300:
         _check_nothing_follows(http.unread + wire.received())
@@ -104,7 +104,7 @@ async def ask_socks(proxy: Proxy, wire: Wire, origin: Origin) -> None:
         await wire.write(b"\1" + b"".join(_counted(part.encode(), "its user or password") for part in proxy.auth))
         _, refused = await replies.take(2)
         if refused:
-            raise ProxyRefused("it did not accept the user and password", wants_sign_in=True, signed_in=True)
+            raise ProxyRefused("it rejected the user name and password", wants_sign_in=True, signed_in=True)
     await wire.write(b"\5\1\0" + _address(origin.host) + origin.port.to_bytes(2))
     version, code, _, kind = await replies.take(4)
     if version != 5:
@@ -130,7 +130,7 @@ class _Replies:
         while len(self._come) < length:
             data = await self._wire.read()
             if not data:
-                raise Disconnected("the proxy closed the connection without an answer")
+                raise Disconnected("the proxy closed the connection without a response")
             self._come += data
         taken, self._come = self._come[:length], self._come[length:]
         return taken
@@ -141,7 +141,7 @@ class _Replies:
 
 def _check_nothing_follows(rest: bytes) -> None:
     if rest:
-        raise ProxyRefused(f"it sent more than its answer: {excerpt(rest, 60)}")
+        raise ProxyRefused(f"it sent data after its response: {excerpt(rest, 60)}")
 
 
 def _schemes(response: h11.Response) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class Upload:
         while self._wire.has_received:
             data = await self._wire.read()
             if not data:
-                raise ConnectionResetError("the server closed the connection before it had the whole request")
+                raise ConnectionResetError("the server closed the connection before it had received the whole request")
             if (answer := self._answer_in(data)) is not None:
                 return answer
         return None

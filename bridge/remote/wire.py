@@ -242,7 +242,7 @@ class Wire(asyncio.Protocol):
     def abort(self) -> None:
         """Close the connection at once. A pending `read` raises an error, because the peer did not end it."""
         if self._error is None:
-            self._error = ConnectionAbortedError("the connection was closed by the bridge")
+            self._error = ConnectionAbortedError("the connection was abandoned")
         if self.transport:
             self.transport.abort()
 

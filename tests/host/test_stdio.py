@@ -1,4 +1,4 @@
-"""The host's pipes are nobody else's."""
+"""The host's pipes are reserved for the host."""
 
 import os
 import subprocess

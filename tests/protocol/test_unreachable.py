@@ -65,7 +65,7 @@ def test_what_to_do_about_it_is_told() -> None:
     told = unreachable.unreachable("local-network", "http://192.168.1.7/mcp", "192.168.1.7")
     assert told.message.startswith("Cannot reach http://192.168.1.7/mcp: macOS finds no route to it")
     assert "System Settings > Privacy & Security > Local Network" in told.hint
-    assert unreachable.without_proxy(told, "This system selects its proxy by a script", "http") == told
+    assert unreachable.without_proxy(told, "This system uses a proxy script", "http") == told
 
 
 @pytest.mark.parametrize(

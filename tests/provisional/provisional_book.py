@@ -1,4 +1,4 @@
-"""A host that is received while somebody has to sign in, on paper; every message to and from it is checked."""
+"""A script of a host that is answered while the user has to sign in; every message to and from it is checked."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Unfinished:
 
 
 class ReceptionPlaybook(PairingPlaybook):
-    """`who` is received; `heard` is everything it was told. The server speaks the host's era, or the one named.
+    """`who` is the host; `heard` is everything it was told. The server speaks the host's era, or the one named.
 
     `answer_within`: None for a host that waits for the sign-in, however long it takes; nothing stands before `HostRouter`.
     `started`: when the process started, in seconds from the beginning; by default that does not matter.
@@ -189,7 +189,7 @@ class ReceptionPlaybook(PairingPlaybook):
     # -- the sign-in
 
     def needs_more(self) -> list[dict[str, Any]]:
-        """A request needs more scopes than the token has, and a person is asked for them."""
+        """A request needs more scopes than the token has, and the user is asked for them."""
         return self.told_all(self.on(SignInStarted(widens=True)))
 
     def has_more(self, problem: str = "") -> list[dict[str, Any]]:
@@ -197,7 +197,7 @@ class ReceptionPlaybook(PairingPlaybook):
         return self.told_all(self.on(SignInEnded(problem, widened=True)))
 
     def needs_sign_in(self) -> list[dict[str, Any]]:
-        """A person is asked."""
+        """The user is asked to sign in."""
         return self.told_all(self.on(SignInStarted()))
 
     def shows(
@@ -218,11 +218,11 @@ class ReceptionPlaybook(PairingPlaybook):
         return self.told_all(self.fires("provisional"))
 
     def signed_in(self) -> list[dict[str, Any]]:
-        """He has signed in."""
+        """The user has signed in."""
         return self.told_all(self.on(SignInEnded()))
 
     def refused(self, problem: str = PROBLEM) -> list[dict[str, Any]]:
-        """He has not, and whatever needed it fails."""
+        """The sign-in failed, and so does everything that needed it."""
         told = self.told_all(self.on(SignInEnded(problem)))
         return told + self.no_token(problem)
 
@@ -236,7 +236,7 @@ class ReceptionPlaybook(PairingPlaybook):
 
     @staticmethod
     def wants_sign_in(commands: Iterable[Command]) -> int:
-        """How often the bridge wants somebody to be asked."""
+        """How often the bridge asks for a sign-in."""
         return sum(isinstance(command, OpenSignIn) for command in commands)
 
     # -- the server
@@ -300,7 +300,7 @@ class ReceptionPlaybook(PairingPlaybook):
     # -- chapters
 
     def received(self, *, is_open: bool = True) -> ReceptionPlaybook:
-        """The host has introduced itself, and was answered here after a while."""
+        """The host has opened, and the bridge has answered it after a while."""
         self.host(self.who.introduces_itself())
         self.needs_sign_in()
         self.shows(is_open=is_open)

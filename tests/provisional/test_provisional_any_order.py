@@ -1,4 +1,4 @@
-"""Somebody has to sign in, again and again, at any moment: each request has one answer, and all of it is valid."""
+"""The user has to sign in, again and again, at any moment: each request has one valid answer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
 
 
 class Chaos:
-    """A host, a server and a person that do anything, and a count of who waits for an answer.
+    """A host, a server and a user that do anything, and the requests that wait for an answer.
 
     `other`: the host speaks another revision as well.
     """
@@ -142,7 +142,7 @@ class Chaos:
         action = pick(["accept", "decline", "cancel"], how)
         return self.book.host(result(self.questions.pop(0), {"action": action}))
 
-    # -- the person
+    # -- the user
 
     def sign_in_starts(self, which: int, how: int) -> list[Command]:
         if self.is_asked:
@@ -202,7 +202,7 @@ class Chaos:
             for message in said if isinstance(said, list) else [said]:
                 self.told(message)
         waiting = [id_ for id_, method in self.waiting.items() if method != LISTEN]
-        assert self.book.session.busy or not waiting, f"{waiting} wait, and nobody knows"
+        assert self.book.session.busy or not waiting, f"{waiting} wait, and it is not busy"
         could_be_answered = self.book.exchanges or self.book.timers or self.is_asked
         assert could_be_answered or not waiting, "nothing could bring an answer"
 
@@ -229,7 +229,7 @@ class Chaos:
         assert self.book.host_closes() == []
 
     def is_well_again(self) -> None:
-        """Whatever happened: once somebody has signed in and the server answers, the host has the server's tools."""
+        """Whatever happened: once the user has signed in and the server answers, the host has the server's tools."""
         self.check(self.book.on(SignInStarted()))
         self.check(self.book.on(SignInEnded()))
         self.settle()

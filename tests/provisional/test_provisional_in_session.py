@@ -1,4 +1,4 @@
-"""A token dies for good in the middle of a session: the host hears of it, and goes on when somebody has signed in."""
+"""A token dies for good in the middle of a session: the host hears of it, and continues after the sign-in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host that begins while somebody has to sign in is answered in time, and served when he has."""
+"""A host that begins while the user has to sign in is answered in time, and served after the sign-in."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_such_a_host_that_shows_no_error_gets_the_tool_before_it_gives_up(revisi
     book.serve()
     if not book.who.is_modern:
         book.fires("provisional/listing")
-    assert f"at the latest after a restart of {host_named(name).product}" in book.text(2)
+    assert f"at the latest after {host_named(name).product} is restarted" in book.text(2)
     book.calls(3, "pay")
     book.heard.clear()
     book.needs_sign_in()
@@ -303,7 +303,7 @@ def test_what_was_asked_before_the_host_was_answered_is_answered_with_it(revisio
     assert methods(book.heard) == ([] if revision == MODERN_VERSION else changes(*KINDS))
 
 
-# -- when he has signed in
+# -- after the sign-in
 
 
 @every_legacy_revision
@@ -380,7 +380,7 @@ def test_another_version_than_the_host_was_told_is_worth_a_warning() -> None:
     book.version = "2025-03-26"
     book.signed_in()
     book.serve()
-    assert "speaks MCP 2025-03-26; the host was told 2025-11-25" in book.warnings()[-1]
+    assert "uses MCP 2025-03-26, but the host was told 2025-11-25" in book.warnings()[-1]
 
 
 # -- taking back, and limits
@@ -522,7 +522,7 @@ def test_a_host_that_begins_again_is_answered_again() -> None:
     assert book.seen[-1] == "notifications/initialized"
 
 
-# -- when he has not
+# -- after a sign-in that failed
 
 
 @every_legacy_revision
@@ -659,8 +659,8 @@ def test_what_a_person_is_shown_is_nothing_to_pairing() -> None:
 
 
 def test_a_host_is_called_what_it_calls_itself() -> None:
-    book = ReceptionPlaybook(name="somebody").received()
-    assert book.provisional.host_name == "somebody"
+    book = ReceptionPlaybook(name="a host").received()
+    assert book.provisional.host_name == "a host"
 
 
 def test_bytes_pass_as_they_came_when_nobody_has_to_sign_in() -> None:

@@ -283,7 +283,7 @@ def test_a_host_that_does_not_list_within_2_s_is_told_that_it_has_not(name: str,
     book.fires("provisional/listing")
     assert book.now - began == 2.0
     assert book.text(1).endswith(
-        f"Its tools appear when {host} asks for them, at the latest after a restart of {host}."
+        f"Its tools appear when {host} asks for them again, at the latest after {host} is restarted."
     )
     book.lists_tools(2)
     book.calls(3)

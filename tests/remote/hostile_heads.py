@@ -162,7 +162,7 @@ HEADERS: list[Hostile] = [
     kept("keep-alive that is none", with_header(b"keep-alive: ,;=timeout=\xff"), said()),
     kept("connection: close, and it stays", with_header(b"connection: close"), said()),
     kept("connection: keep-alive, close", with_header(b"connection: keep-alive, close"), said()),
-    kept("an upgrade that nobody asked for", with_header(b"connection: upgrade", b"upgrade: websocket"), said()),
+    kept("an upgrade that was not requested", with_header(b"connection: upgrade", b"upgrade: websocket"), said()),
     kept("a redirect's location without a redirect", with_header(b"location: http://127.0.0.1:9/"), said()),
     kept("a trailer announced, and none", with_header(b"trailer: expires"), said()),
 ]

@@ -206,7 +206,7 @@ def test_each_difference_is_there(difference: Difference) -> None:
         ("garbage after gzip", coded(b"gzip", gzip.compress(BODY, mtime=0) + b"garbage"), Verdict(200, BODY)),
         ("a coding that is not known", coded(b"br", BODY), Verdict(200, BODY)),
         ("two lengths that differ", response(BODY, JSON, b"content-length: 3"), FAILED),
-        ("an answer to nobody", response(BODY, JSON) + good(9), Verdict(200, BODY)),
+        ("an answer to no request", response(BODY, JSON) + good(9), Verdict(200, BODY)),
         ("an HTTP/1.0 answer", response(BODY, JSON).replace(b"HTTP/1.1", b"HTTP/1.0"), Verdict(200, BODY)),
     ],
 )

@@ -254,7 +254,7 @@ async def test_a_body_that_announces_a_terabyte_is_told_as_too_large(extra: list
     async with RawServer(talk) as server:
         failure = only(ExchangeFailed, await Exchanging(server.origin).post())
     assert failure.cause is Cause.TOO_LARGE
-    assert failure.message == f"{server.origin} sent too large an answer: a message is larger than 268435456 bytes."
+    assert failure.message == f"{server.origin} sent too large a response: a message is larger than 268435456 bytes."
 
 
 async def test_an_error_whose_body_does_not_come_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

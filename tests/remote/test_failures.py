@@ -1,4 +1,4 @@
-"""What a person is told: one sentence and a hint for each way to fail, and what it means for trying again."""
+"""What the user is told: a sentence and a hint for each kind of failure, and whether to try again."""
 
 import errno
 import socket
@@ -65,7 +65,7 @@ def tls_error(reason: str) -> ssl.SSLError:
         (OSError("Multiple exceptions: [WinError 1225] x, [WinError 1225] y"), "the connection was refused"),
         (socket.gaierror(-2, "unknown"), "the name mcp.example.com is not known to the name service"),
         (UnicodeError("label too long"), "the name mcp.example.com is not known to the name service"),
-        (Disconnected("the server closed the connection without an answer"), "the server closed the connection"),
+        (Disconnected("the server closed the connection without a response"), "the server closed the connection"),
         (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
         (OSError("two\nlines."), "two lines"),
         (OSError(), "OSError"),
@@ -206,7 +206,7 @@ def test_at_the_proxy_it_is_the_proxys_certificate() -> None:
 @pytest.mark.parametrize(
     ("problem", "cause", "sent", "message"),
     [
-        (TimeoutError(), Cause.LOST, True, f"{URL} did not answer in time."),
+        (TimeoutError(), Cause.LOST, True, f"{URL} did not respond in time."),
         (ConnectionResetError(), Cause.LOST, True, f"The connection to {URL} was lost."),
         (
             h11.RemoteProtocolError("illegal\n line"),
@@ -284,7 +284,7 @@ def test_what_was_waited_for_is_told(step: Step, at_proxy: bool, message: str) -
 def test_where_the_system_has_a_proxy_that_is_not_used_it_is_said_what_to_set(problem: Exception) -> None:
     failure = NotConnected(problem, at_proxy=False, seconds=2.0)
     before = explain(failure, URL, None)
-    failure.unused = "This system selects its proxy by a script (PAC), which the bridge does not run"
+    failure.unused = "This system uses a proxy script (PAC), which the bridge does not run"
     after = explain(failure, URL, None)
     assert after.hint.startswith(f"{before.hint} {failure.unused}: set HTTPS_PROXY to the proxy's URL")
     assert after._replace(hint="") == before._replace(hint="")

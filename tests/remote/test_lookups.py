@@ -155,7 +155,7 @@ async def test_a_silent_name_service_is_told_with_the_time_since_the_first_quest
 
 
 async def patiently(lookups: Lookups) -> list[Address]:
-    """Ask until there is an answer, as whoever wants to connect does."""
+    """Look up until there is an answer, as a caller that connects does."""
     while True:
         with contextlib.suppress(NameServiceSilent):
             return await lookups.addresses(NAME, 80)

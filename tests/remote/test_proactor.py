@@ -148,7 +148,7 @@ def test_surplus_after_a_large_body_is_seen_though_the_system_has_taken_it_ahead
         return may_serve, taken is http
 
     may_serve, is_lent_again = on_a_proactor(play())
-    assert may_serve, "this is to play the case in which nobody can see it yet"
+    assert may_serve, "this test is about data that is not visible yet"
     assert not is_lent_again
 
 

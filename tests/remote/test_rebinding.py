@@ -70,7 +70,7 @@ async def test_the_relay_does_not_follow_its_servers_name_here() -> None:
         assert len(server.peers) == 1
     told = explain(failure, "http://mcp.example/mcp", None)
     assert told.message.startswith(
-        "Cannot reach http://mcp.example/mcp: its name leads to this machine now (127.0.0.1)"
+        "Cannot reach http://mcp.example/mcp: its name now resolves to this computer (127.0.0.1)"
     )
     assert not told.definite
 

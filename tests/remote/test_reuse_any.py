@@ -2,7 +2,7 @@
 
 A run is a list of rounds; the calls of a round go out together, and the next round begins when all of them have ended
 and what the server does late has reached the client's system. Where calls go out together, what is left over and what
-is not announced comes late: nobody can know of it before. So whatever a server did is to be known, and:
+is not announced comes late: it cannot be known before. So whatever a server did is to be known, and:
 
 - a call that the server answers well gets its own answer, whatever came before it on any connection;
 - a call that it does not answer well fails, and is told as possibly run if and only if the server saw it;
@@ -258,7 +258,7 @@ def test_a_body_that_the_status_forbids_and_the_head_announces_may_still_come(st
             talk.seen.append(1)
             await peer.request()
             await peer.send(head)
-            await peer.request()  # Only now, when nobody can tell it from the answer to this.
+            await peer.request()  # Only now, when it looks like the answer to this.
             await peer.send(b"null", good(99))
             return None
 

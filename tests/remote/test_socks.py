@@ -126,7 +126,7 @@ async def test_socks_replies_come_in_any_pieces(bound: bytes) -> None:
 @pytest.mark.parametrize("bound", BOUND, ids=ADDRESSES)
 async def test_what_comes_with_a_socks_reply_is_never_taken_for_the_servers_answer(bound: bytes) -> None:
     wire = ScriptedWire(replies(to=bound) + b"HTTP/1.1 200 OK\r\n\r\n")
-    with pytest.raises(ProxyRefused, match="sent more than its answer: HTTP"):
+    with pytest.raises(ProxyRefused, match="sent data after its response: HTTP"):
         await ask_socks(Proxy("socks5://proxy.example:1080"), wire, PLAIN)
 
 

@@ -316,7 +316,7 @@ def test_socks_4_is_noticed(windows: Put) -> None:
 def test_an_address_that_is_none_is_noticed(windows: Put, server: str) -> None:
     windows(ProxyEnable=1, ProxyServer=server)
     assert found(URL, "win32") is None
-    assert "does not understand" in unused_proxy(URL, {}, "win32")
+    assert "cannot read" in unused_proxy(URL, {}, "win32")
 
 
 SCUTIL = """<dictionary> {

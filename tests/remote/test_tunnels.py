@@ -257,8 +257,8 @@ async def test_a_proxy_that_forbids_wants_no_sign_in(client_tls: ssl.SSLContext)
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "its answer is not HTTP"),
-        (b"\0\1\2\3\4\5\6\7\x08\x09", "its answer is not HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "its response is not HTTP"),
+        (b"\0\1\2\3\4\5\6\7\x08\x09", "its response is not HTTP"),
         (bytes.fromhex("15030300020246"), "https://"),
     ],
 )
@@ -282,4 +282,4 @@ async def test_what_comes_with_a_proxys_yes_is_never_taken_for_the_servers_answe
     async with RawServer(TunnelProxy(answer=answer)) as front:
         failure = await refusal(Route(SECURE, proxied("http", front), client_tls))
         assert isinstance(failure.reason, ProxyRefused)
-        assert str(failure.reason).startswith("it sent more than its answer: ")
+        assert str(failure.reason).startswith("it sent data after its response: ")

@@ -419,7 +419,7 @@ async def test_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch, way: SlowWay)
     for number in range(2):
         way.open(number)
     await asyncio.gather(*lent)
-    with pytest.raises(module.NoFreeConnection, match="2 requests are without an answer"):
+    with pytest.raises(module.NoFreeConnection, match="2 requests have no response yet"):
         await connections.take(urgent=False)
     urgent = taking(connections, urgent=True)
     await settle()
