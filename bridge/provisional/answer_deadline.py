@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
+from bridge.provisional.port import ProvisionalPort
 from bridge.provisional.provisional_session import ProvisionalSession
 from bridge.provisional.sign_in_tool import SignInStatus
-from bridge.provisional.port import ProvisionalPort
 
 _SOON = 0.001
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.protocol import mcp
+from bridge.protocol import mcp, messages
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
 from bridge.provisional import provisional_results, sign_in_tool
+from bridge.provisional.answer_deadline import AnswerDeadline
+from bridge.provisional.port import ProvisionalPort
 from bridge.provisional.provisional_session import ProvisionalSession
 from bridge.provisional.sign_in_calls import SignInCalls
 from bridge.provisional.sign_in_tool import SignInStatus
-from bridge.provisional.answer_deadline import AnswerDeadline
-from bridge.provisional.port import ProvisionalPort
 from bridge.session import faults
 from bridge.session.commands import OpenSignIn
 from bridge.session.events import HostMessage
@@ -58,7 +58,7 @@ class HostMessages:
             case Response() if self._calls.take(message):
                 return True
             case Notification(method=mcp.CANCELLED):
-                return self._cancel(mcp.cancelled_request(message.params))
+                return self._cancel(messages.cancelled_request(message.params))
         if self._session.state.is_provisional:
             self._session.held.hold(message)
         return self._session.state.is_provisional
@@ -141,7 +141,7 @@ class HostMessages:
     def _is_sign_in(self, request: Request) -> bool:
         state = self._session.state
         is_known = self._session.is_active or state.shows_tool
-        return is_known and mcp.named(request.params) == sign_in_tool.NAME and state.may_answer(request)
+        return is_known and messages.named(request.params) == sign_in_tool.NAME and state.may_answer(request)
 
     def _call_sign_in(self, request: Request, modern: bool) -> None:
         status, session, state = self._status, self._session, self._session.state

@@ -50,7 +50,7 @@ class HostState:
         params = writing.members(request.params)
         declared = writing.members(params.get("capabilities", Raw()))
         self.request = request
-        self.program = mcp.client_program(request.params)
+        self.program = client_meta.client_program(request.params)
         self.version = self.servers_version = ""
         self.is_initialized = False
         self.is_confirmed = False
@@ -75,12 +75,12 @@ class HostState:
     @property
     def can_open_urls(self) -> bool:
         """Whether it may be asked to open a link: it declared that, in the one legacy revision that has it."""
-        return self._declares_urls and self.version == mcp.LEGACY_VERSIONS[0]
+        return self._declares_urls and mcp.features(self.version).has_url_elicitation
 
 
 def can_open_urls(request: Request) -> bool:
     """Whether the modern host that sent this request may be asked to open a link."""
-    _, meta = mcp.add_request_meta(request.params)
+    _, meta = client_meta.state_and_meta(request.params)
     return input_requests.can_open_urls(writing.members(writing.members(meta).get(mcp.META_CAPABILITIES, Raw())))
 
 

@@ -40,12 +40,12 @@ from collections.abc import Callable
 
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets, Request, Response
-from bridge.provisional.provisional_session import ProvisionalSession
-from bridge.provisional.sign_in_calls import SignInCalls
-from bridge.provisional.sign_in_tool import SignInStatus
 from bridge.provisional.answer_deadline import AnswerDeadline
 from bridge.provisional.host_messages import HostMessages
 from bridge.provisional.host_timers import HostTimers
+from bridge.provisional.provisional_session import ProvisionalSession
+from bridge.provisional.sign_in_calls import SignInCalls
+from bridge.provisional.sign_in_tool import SignInStatus
 from bridge.session.commands import Command, SendToHost
 from bridge.session.events import (
     Event,

@@ -16,12 +16,12 @@ from bridge.protocol.jsonrpc import Octets, Request
 from bridge.provisional import provisional_results, sign_in_tool
 from bridge.provisional.hold_queue import HoldQueue
 from bridge.provisional.pending import PendingHostRequests
+from bridge.provisional.port import ProvisionalPort
 from bridge.provisional.provisional_state import ProvisionalState
 from bridge.provisional.provisional_subscriptions import ProvisionalSubscriptions
 from bridge.provisional.response_filter import ResponseFilter
 from bridge.provisional.sign_in_calls import SignInCalls
 from bridge.provisional.sign_in_tool import SignInStatus
-from bridge.provisional.port import ProvisionalPort
 from bridge.session import faults
 from bridge.session.commands import Report
 from bridge.session.events import HostMessage

@@ -66,7 +66,7 @@ class ProvisionalState:
 
     def program_of(self, request: Request) -> str:
         """The `clientInfo.name` of the host that sent this request."""
-        return mcp.asking_program(request.method, request.params) or (self.host.program if self.host else "")
+        return client_meta.asking_program(request.method, request.params) or (self.host.program if self.host else "")
 
     def quirks_of(self, request: Request) -> Host:
         """The row of `protocol/hosts` for the host that sent this request."""
@@ -168,7 +168,7 @@ class ProvisionalState:
             return
         self.is_served = True
         if asked is not None and asked.method == mcp.INITIALIZE and self.host is not None:
-            result = mcp.initialize_result(response.result)
+            result = messages.initialize_result(response.result)
             self.host.version = result.protocol_version if result else ""
             self.host.is_confirmed = True
             self.shows_tool = False
@@ -180,6 +180,6 @@ class ProvisionalState:
         if missing := provisional_results.missing(response.result):
             self._lacks[modern] = missing
         if not modern and self.host is not None:
-            result = mcp.initialize_result(response.result)
+            result = messages.initialize_result(response.result)
             self.host.is_confirmed = True
             self.host.servers_version = result.protocol_version if result else ""

@@ -18,10 +18,10 @@ from bridge.protocol import jsonrpc, mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.protocol.sanitize import said
 from bridge.provisional.pending import PendingHostRequests
+from bridge.provisional.port import ProvisionalPort
 from bridge.provisional.provisional_state import ProvisionalState
 from bridge.provisional.provisional_subscriptions import ProvisionalSubscriptions
 from bridge.provisional.sign_in_tool import SignInStatus
-from bridge.provisional.port import ProvisionalPort
 from bridge.session import faults
 
 _UNAUTHORIZED = "unauthorized"

@@ -26,9 +26,9 @@ from bridge.errors import INVALID_PARAMS
 from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
 from bridge.provisional import provisional_results, sign_in_tool
-from bridge.provisional.sign_in_tool import WAIT_SECONDS, SignInStatus
 from bridge.provisional.host_timers import HostTimer
 from bridge.provisional.port import ProvisionalPort
+from bridge.provisional.sign_in_tool import WAIT_SECONDS, SignInStatus
 from bridge.session import faults
 from bridge.translate import request_meta
 

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import h11
 
 from bridge.errors import BridgeError
-from bridge.protocol.sanitize import address
+from bridge.protocol.sanitize import address, excerpt
 from bridge.protocol.sse import EventTooLarge
 from bridge.remote import exchange_refused
 from bridge.remote.connecting import NotConnected, Route, origin_of

@@ -18,8 +18,8 @@ ALL = {"debootstrap", "unshare", "setpriv", "chroot", "mount"}
 
 
 def test_the_arguments_after_the_suite_are_pytests() -> None:
-    suite, folder, rest = debian.options(["trixie", "-x", "tests/era"])
-    assert (suite, folder.name, rest) == ("trixie", "debian", ["-x", "tests/era"])
+    suite, folder, rest = debian.options(["trixie", "-x", "tests/translate"])
+    assert (suite, folder.name, rest) == ("trixie", "debian", ["-x", "tests/translate"])
     assert debian.options(["forky", "--under", "/srv/systems", "-x"]) == ("forky", Path("/srv/systems"), ["-x"])
 
 

@@ -17,8 +17,8 @@ from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.protocol.writing import members
 from bridge.translate.downgrade.downgrade import Downgrade
 from bridge.translate.translator import TranslatorRefusal
-from tests.era.paper_timers import PaperTimer, PaperTimers
 from tests.support.revisions import Wire
+from tests.translate.paper_timers import PaperTimer, PaperTimers
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
 CLIENT = "io.modelcontextprotocol/clientInfo"

@@ -19,7 +19,7 @@ from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId, Response
 from bridge.translate.translator import TranslatorRefusal
 from bridge.translate.upgrade.upgrade import Upgrade
-from tests.era.paper_timers import PaperTimer, PaperTimers
+from tests.translate.paper_timers import PaperTimer, PaperTimers
 
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"

@@ -12,7 +12,7 @@ from bridge.translate import request_meta
 _TASKS = {"tasks": Raw(b'{"cancel":{},"requests":{"tools":{"call":{}}}}')}
 
 
-class Discovery(msgspec.Struct, frozen=True):
+class DiscoverAnswer(msgspec.Struct, frozen=True):
     """What a legacy host can use of a `server/discover` result (MCP 2026-07-28, Discovery).
 
     `info` is the server's name and version, `instructions` a string; both as JSON, None where they are missing.
