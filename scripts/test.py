@@ -45,6 +45,8 @@ _PROACTOR_HERE = "--proactor-on-this-python"
 _KEPT_OUT = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_OPTIONS"),
+    # Without bytecode files each worker compiles all 500 test files again, and each program the modules it imports.
+    "PYTHONDONTWRITEBYTECODE",
 }
 _DESKTOP = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
 """Empty for the tests: were they missing, the bridge would look for the real desktop among the processes above it."""

@@ -116,6 +116,10 @@ class TestTheTestsOwnWorld:
         # Set and empty: what is missing would be taken from the processes above.
         assert [variables[name] for name in (*desktop, "DBUS_SESSION_BUS_ADDRESS")] == [""] * 4
 
+    def test_bytecode_is_kept_for_the_next_worker_and_the_next_run(self, tmp_path: Path) -> None:
+        variables = test_script.private_variables({"PYTHONDONTWRITEBYTECODE": "1"}, tmp_path)
+        assert "PYTHONDONTWRITEBYTECODE" not in variables
+
     def test_pytest_arguments_and_exit_code_pass_through(self) -> None:
         leave = [sys.executable, "-c", "import sys; sys.exit(int(sys.argv[1]))", "5"]
         assert test_script.run_tests(leave, dict(os.environ)) == 5
