@@ -38,6 +38,9 @@ TEST_LIMIT = 300.0
 SUMMARY_PATIENCE = 60.0
 """Seconds that interrupted tests get to clean up and to say what failed."""
 
+WITH_PROGRESS = ["-p", "tests.progress", "-o", "console_output_style=classic"]
+"""pytest's options for lines that say where the run is, in the place of dots."""
+
 PROACTOR = "BRIDGE_TEST_PROACTOR"
 """Tells the tests that they run on the Proactor loop (`tests/support/systems/proactor_rows`)."""
 _PROACTOR_HERE = "--proactor-on-this-python"
@@ -83,7 +86,8 @@ def run_parallel(made: Environment, arguments: Sequence[str], more: Mapping[str,
         if slow > 1:
             print(f"Everything takes {slow:g} times as long here as it should; the tests wait accordingly.", flush=True)
         variables = private_variables(os.environ, Path(home)) | node | {VARIABLE: str(slow), **(more or {})}
-        command = [str(made.python), "-m", "pytest", "-n", str(workers), "--dist", "loadgroup", *limits(slow)]
+        spread = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
+        command = [str(made.python), "-m", "pytest", *spread, *WITH_PROGRESS, *limits(slow)]
         return run_tests([*command, *arguments], variables)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from scripts.desktop import how_to_run_the_skipped
+from tests import order
 from tests.support.systems import proactor_rows, wine_rows
 from tests.support.waits import stretched
 
@@ -38,10 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, by name, what a loop like Windows' or Wine cannot show, where the run is on one."""
+    """Skip, by name, what a loop like Windows' or Wine cannot show, where the run is on one; put all in order."""
     for rows in (proactor_rows, wine_rows):
         if rows.is_mode():
             leave_out(items, rows.REASONS)
+    items[:] = order.in_order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests may run in any worker, have those first that take long."""
+    return order.LongestFirst(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def pytest_collection_finish() -> None:
@@ -107,7 +115,8 @@ class NamesAtOnce:
         """Say it on a line of its own, unless every test is on one anyway."""
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if report.failed and terminal is not None and self._config.get_verbosity() <= 0:
-            terminal.line("")
+            if not self._config.pluginmanager.has_plugin("progress"):
+                terminal.line("")
             terminal.write_line(f"{'FAILED' if report.when == 'call' else 'ERROR'} {report.nodeid}", red=True)
 
 

@@ -1,0 +1,49 @@
+"""In which order the tests run, and which of them run in one process.
+
+Tests that start whole programs take a second and more each; one that runs in process takes a few milliseconds. So the
+former come first, each handed to whichever worker is free, and the latter follow a file at a time: at the end of a run
+no worker waits long for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from xdist.scheduler import LoadGroupScheduling
+
+STARTS_PROGRAMS = ("tests/integration/", "tests/conformance/", "tests/hosts/", "tests/wire/", "tests/scripts/")
+"""The folders of tests that start whole programs: the bridge, servers, other projects' hosts and proxies, scripts."""
+
+LONGEST = (
+    "tests/integration/test_soak.py",
+    "tests/integration/test_logins_",
+    "tests/integration/test_oauth_",
+    "tests/conformance/",
+)
+"""What the tests begin with that take longest, the longest first."""
+
+
+def starts_programs(nodeid: str) -> bool:
+    """Whether a test starts whole programs; `scripts/test.py --fast` leaves it out."""
+    return nodeid.startswith(STARTS_PROGRAMS)
+
+
+def place(nodeid: str) -> int:
+    """Where a test belongs in the run: the lower, the earlier."""
+    if not starts_programs(nodeid):
+        return len(LONGEST) + 1
+    return next((number for number, name in enumerate(LONGEST) if nodeid.startswith(name)), len(LONGEST))
+
+
+def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests, those that take longest first; what belongs together stays together."""
+    return sorted(items, key=lambda item: place(item.nodeid))
+
+
+class LongestFirst(LoadGroupScheduling):  # type: ignore[misc]  # xdist does not say that it is annotated.
+    """Hands a worker one test that starts programs, all tests of a group, or all other tests of a file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = str(super()._split_scope(nodeid))
+        return scope if starts_programs(nodeid) or scope != nodeid else nodeid.partition("::")[0]

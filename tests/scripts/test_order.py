@@ -1,0 +1,34 @@
+"""In which order the tests run, and what a run says of itself."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import order, progress
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_name_of_the_order_is_one_of_a_test() -> None:
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
+    for name in (*order.STARTS_PROGRAMS, *order.LONGEST):
+        assert any(file.startswith(name) for file in files), name
+
+
+def test_what_starts_programs_comes_before_what_runs_in_process() -> None:
+    places = [
+        order.place(f"tests/{name}::test_it[1]")
+        for name in ("integration/test_soak.py", "integration/test_fault_start.py", "oauth/test_scopes.py")
+    ]
+    assert places == sorted(set(places))
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["the-first", "later"])
+def test_a_line_says_what_has_run_and_what_is_left(at_once: bool) -> None:
+    total = {progress.PROGRAMS: 1200, progress.IN_PROCESS: 11_000}
+    done = {} if at_once else {progress.PROGRAMS: 1200, progress.IN_PROCESS: 1000}
+    said = progress.line(75.2, total, done, 0 if at_once else 2, [] if at_once else ["tests/a.py::test_b for 31 s"])
+    if at_once:
+        assert said == "  75 s: 0 of 1,200 tests that start programs, 0 of 11,000 tests in process, 12,200 left"
+    else:
+        assert said.endswith("1,000 of 11,000 tests in process, 10,000 left, 2 failed; tests/a.py::test_b for 31 s")
