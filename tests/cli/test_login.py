@@ -212,7 +212,7 @@ async def in_a_terminal(site: Site, *words: str) -> AsyncIterator[tuple[Console,
 
     near, far = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *command("")[:-1],
+        *command(),
         *words,
         stdin=far,
         stdout=asyncio.subprocess.PIPE,

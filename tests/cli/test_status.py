@@ -194,7 +194,7 @@ async def test_what_is_stored_what_waits_and_what_runs_is_listed() -> None:
             assert row["login"]["link"] in login.said.split()
             code, said = await run_command(site, "login", site.server.url)
             assert code == 0, said
-        async with site.bridge() as host:
+        async with site.bridge(as_program=True) as host:
             await site.begin(host)
             [row] = await servers(site)
             assert row["signed_in"] is True

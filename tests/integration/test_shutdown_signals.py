@@ -51,7 +51,7 @@ async def test_the_session_is_deleted(way: str) -> None:
 async def test_what_it_was_started_to_ignore_does_not_end_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `nohup` starts a host, and a script a host in its background; the host lives on, and needs its bridge."""
     ignoring = f"trap '' {name.removeprefix('SIG')}; exec \"$@\""
-    monkeypatch.setenv("MCP_BRIDGE_TEST_COMMAND", shlex.join(["sh", "-c", ignoring, "sh", *command("")[:-1]]))
+    monkeypatch.setenv("MCP_BRIDGE_TEST_COMMAND", shlex.join(["sh", "-c", ignoring, "sh", *command()]))
     async with FaultServer() as server, launch(server.url) as host:
         await host.initialize()
         end(host, name)

@@ -74,13 +74,15 @@ class Site:
         url: str | None = None,
         log: str = "debug",
         patience: float = 2,
+        as_program: bool = False,
     ) -> AsyncIterator[BridgeProcess]:
         """Run the bridge; all runs share the home. It logs everything, to stderr and to a file.
 
-        `patience` are the seconds for which it tries again what may pass.
+        `patience` are the seconds for which it tries again what may pass; `as_program` is `launch`'s.
         """
         extra = self.variables(log) | (env or {})
-        async with launch(url or self.server.url, *arguments, env=extra, patience=patience) as process:
+        started = launch(url or self.server.url, *arguments, env=extra, patience=patience, as_program=as_program)
+        async with started as process:
             with self.watched(process):
                 yield process
 

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
+from tests.support.fork_server import ForkedProcess
 from tests.support.oauth.site import Site
-from tests.support.process.bridge_process import ROOT, command, environment
+from tests.support.process.bridge_process import ROOT, command, environment, let_go_of, start_bridge
 from tests.support.servers.fault_http import DEADLINE, Bell
 from tests.support.waits import stretched
 
@@ -15,7 +16,7 @@ from tests.support.waits import stretched
 class Command:
     """A running command. Made by `start_command`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess) -> None:
         self.process = process
         self.out = ""
         self.err = ""
@@ -73,8 +74,7 @@ class Command:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if (transport := getattr(self.process, "_transport", None)) is not None:
-            transport.close()
+        let_go_of(self.process)
 
     async def _read(self, stream: asyncio.StreamReader, name: str) -> None:
         while data := await stream.read(1 << 16):
@@ -90,16 +90,15 @@ async def start_command(
     site: Site, *words: str, env: Mapping[str, str] | None = None, stdin: int = asyncio.subprocess.PIPE
 ) -> AsyncIterator[Command]:
     """Run `mcp-remote-bridge` with these words among the files of the site's person."""
-    program = command("")[:-1]
-    process = await asyncio.create_subprocess_exec(
-        *program,
-        *words,
-        stdin=stdin,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment(site.person.home, site.variables("info") | dict(env or {})),
-        cwd=ROOT,
-    )
+    own = environment(site.person.home, site.variables("info") | dict(env or {}))
+    process: asyncio.subprocess.Process | ForkedProcess
+    if stdin == asyncio.subprocess.PIPE:
+        process = await start_bridge(words, own)
+    else:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *command(*words), stdin=stdin, stdout=pipe, stderr=pipe, env=own, cwd=ROOT
+        )
     running = Command(process)
     try:
         yield running

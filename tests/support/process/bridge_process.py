@@ -12,16 +12,20 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.fork_server import ForkedProcess, can_fork, fork_server
 from tests.support.revisions import Wire
 from tests.support.servers.fault_http import DEADLINE, Bell
 from tests.support.waits import stretched
 
 ROOT = Path(__file__).resolve().parents[3]
+
+CREATE_NEW_PROCESS_GROUP = 0x00000200
+"""Windows' flag for a process that leads a group (winbase.h)."""
 
 CLIENT_INFO = {"name": "test-host", "version": "1.0"}
 
@@ -84,17 +88,17 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     return own | dict(extra or {})
 
 
-def command(url: str, *arguments: str) -> list[str]:
+def command(*words: str) -> list[str]:
     """What a host runs. MCP_BRIDGE_TEST_COMMAND puts another program in its place."""
     other = os.environ.get("MCP_BRIDGE_TEST_COMMAND")
     program = shlex.split(other) if other else [sys.executable, "-m", "bridge"]
-    return [*program, url, *arguments]
+    return [*program, *words]
 
 
 class BridgeProcess:
     """A running bridge. Made by `launch`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, wire: Wire | None = None) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess, wire: Wire | None = None) -> None:
         self.process = process
         self.wire = wire
         """What checks each line in both directions, where the host speaks one revision."""
@@ -313,9 +317,7 @@ class BridgeProcess:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        transport = getattr(self.process, "_transport", None)
-        if transport is not None:
-            transport.close()
+        let_go_of(self.process)
 
 
 def _answers(line: Line) -> str | None:
@@ -325,6 +327,39 @@ def _answers(line: Line) -> str | None:
     return id_key(value["id"])
 
 
+def let_go_of(process: asyncio.subprocess.Process | ForkedProcess) -> None:
+    """Close the pipes to a process that has ended."""
+    if isinstance(process, ForkedProcess):
+        process.close()
+    elif (transport := getattr(process, "_transport", None)) is not None:
+        transport.close()
+
+
+async def start_bridge(
+    words: Sequence[str], env: Mapping[str, str], *, own_session: bool = False, as_program: bool = False
+) -> asyncio.subprocess.Process | ForkedProcess:
+    """Start `mcp-remote-bridge` with these words and this environment, and pipes to it.
+
+    It is forked, which is quicker, where it may be, unless `as_program` says that the system has to show it as a
+    program of its own (`fork_server`).
+    """
+    if not as_program and can_fork(env, environment(Path())):
+        return await fork_server().start(words, env, ROOT, own_session=own_session)
+    more: dict[str, Any] = {}
+    if own_session:
+        is_windows = sys.platform == "win32"
+        more = {"creationflags": CREATE_NEW_PROCESS_GROUP} if is_windows else {"start_new_session": True}
+    return await asyncio.create_subprocess_exec(
+        *command(*words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=env,
+        cwd=ROOT,
+        **more,
+    )
+
+
 @contextlib.asynccontextmanager
 async def launch(
     url: str,
@@ -332,20 +367,17 @@ async def launch(
     env: Mapping[str, str] | None = None,
     patience: float | None = None,
     wire: Wire | None = None,
+    as_program: bool = False,
 ) -> AsyncIterator[BridgeProcess]:
-    """Run the bridge for one test; `patience` in seconds shortens its 30 s, `wire` checks what passes."""
+    """Run the bridge for one test; `patience` in seconds shortens its 30 s, `wire` checks what passes.
+
+    `as_program` is for what the system shows of a process (`fork_server`).
+    """
     extra = dict(env or {})
     if patience is not None:
         extra["MCP_BRIDGE_PATIENCE"] = str(patience)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        process = await asyncio.create_subprocess_exec(
-            *command(url, *arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment(Path(home), extra),
-            cwd=ROOT,
-        )
+        process = await start_bridge([url, *arguments], environment(Path(home), extra), as_program=as_program)
         bridge = BridgeProcess(process, wire)
         try:
             yield bridge

@@ -9,13 +9,12 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from tests.support.oauth.site import Site
-from tests.support.process.bridge_process import CLIENT_INFO, ROOT, BridgeProcess, Line, command, environment
+from tests.support.process.bridge_process import CLIENT_INFO, BridgeProcess, Line, environment, start_bridge
 from tests.support.revisions import Wire
 
 COPIES = 5
@@ -36,18 +35,15 @@ async def start_copy(
     url: str | None = None,
     env: Mapping[str, str] | None = None,
     wire: Wire | None = None,
+    as_program: bool = False,
 ) -> AsyncIterator[BridgeProcess]:
-    """Start one copy for the site's person, who is waited for as by default. `wire` checks what passes to its host."""
+    """Start one copy for the site's person, who is waited for as by default. `wire` checks what passes to its host.
+
+    `as_program` is for what the system shows of a process (`fork_server`).
+    """
     extra = site.variables() | {"MCP_BRIDGE_PATIENCE": "2", "MCP_BRIDGE_ANSWER_WITHIN": "8"} | dict(env or {})
-    process = await asyncio.create_subprocess_exec(
-        *command(url or site.server.url, *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment(site.person.home, extra),
-        cwd=ROOT,
-        **_own_group(),
-    )
+    own = environment(site.person.home, extra)
+    process = await start_bridge([url or site.server.url, *arguments], own, own_session=True, as_program=as_program)
     copy = BridgeProcess(process, wire)
     with site.watched(copy):
         try:
@@ -119,9 +115,3 @@ async def serves(copy: BridgeProcess, deadline: float = SLOW) -> None:
     assert "sign_in" not in names
     answer = await copy.call("echo", deadline=deadline, said="hello")
     assert "hello" in text_in(answer)
-
-
-def _own_group() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
