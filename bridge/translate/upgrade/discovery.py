@@ -51,7 +51,7 @@ def read(result: Raw) -> DiscoverAnswer | None:
     )
 
 
-def initialize_result(introduction: Discovery, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
+def initialize_result(introduction: DiscoverAnswer, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
     """The result of `initialize`, in this revision (MCP 2025-11-25, Lifecycle, Initialization)."""
     result: dict[str, object] = {
         "protocolVersion": version,
