@@ -18,6 +18,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
 PATIENCE = 120.0
@@ -35,7 +36,7 @@ def note(record: dict[str, object]) -> None:
         os.close(descriptor)
 
 
-def visit(url: str) -> None:
+def visit(url: str, note: Callable[[dict[str, object]], object] = note) -> None:
     """Get `url` and all it redirects to, and note the last page. A page of refusal is a page all the same."""
     try:
         for _ in range(MOST_REDIRECTS):

@@ -11,7 +11,7 @@ import contextlib
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +35,8 @@ SIGN_IN = re.compile(r"mcp-remote-bridge: (?:.*\. )?Sign in(?: with the code \S+
 class Site:
     """Use as an async context manager; `bridge` runs the bridge as often as a test likes."""
 
+    person_type = Person
+
     def __init__(self, authority: Authority | None = None, server: ProtectedServer | None = None) -> None:
         self.authority = authority or Authority()
         self.server = server or ProtectedServer(self.authority)
@@ -50,7 +52,7 @@ class Site:
     async def __aenter__(self) -> Self:
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         self.folder = Path(folder)
-        self.person = Person(self.folder)
+        self.person = self.person_type(self.folder)
         self.log_file = self.folder / "bridge.log"
         await self._stack.enter_async_context(self.authority)
         await self._stack.enter_async_context(self.server)
@@ -63,7 +65,7 @@ class Site:
             if kind is None:
                 self.check()
         finally:
-            end_logins(self.person)
+            self._end_logins()
             await self._stack.aclose()
 
     @contextlib.asynccontextmanager
@@ -81,10 +83,17 @@ class Site:
         `patience` are the seconds for which it tries again what may pass; `as_program` is `launch`'s.
         """
         extra = self.variables(log) | (env or {})
-        started = launch(url or self.server.url, *arguments, env=extra, patience=patience, as_program=as_program)
-        async with started as process:
+        async with self._launch(url or self.server.url, *arguments, env=extra, patience=patience) as process:
             with self.watched(process):
                 yield process
+
+    def _launch(
+        self, url: str, *arguments: str, env: Mapping[str, str], patience: float
+    ) -> contextlib.AbstractAsyncContextManager[BridgeProcess]:
+        return launch(url, *arguments, env=env, patience=patience)
+
+    def _end_logins(self) -> None:
+        end_logins(self.person)
 
     def variables(self, log: str = "debug") -> dict[str, str]:
         """What the environment of every bridge here holds on top of the usual."""
