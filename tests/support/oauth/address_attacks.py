@@ -228,7 +228,7 @@ async def mixed_authority(scene: Scene) -> Outcome:
 
 async def renewed(scene: Scene) -> Outcome:
     """A later run renews the token where the first one signed in."""
-    scene.site.authority.lifetime = 2.0
+    scene.site.authority.expires_in = 0.5
     await scene.signs_in()
     await scene.site.until_expired()
     outcome = await scene.signs_in()
