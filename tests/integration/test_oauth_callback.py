@@ -1,4 +1,7 @@
-"""The loopback callback: its address, what is refused there without ending the wait, and what ends it."""
+"""The loopback callback: its address, what is refused there without ending the wait, and what ends it.
+
+More cases, without processes, are in `tests/app/test_oauth_callback.py`.
+"""
 
 from urllib.parse import urlencode, urlsplit
 

@@ -1,4 +1,7 @@
-"""Tokens that wear out: renewed without anybody noticing, and kept whatever goes wrong for a while."""
+"""Tokens that wear out: renewed without anybody noticing, and kept whatever goes wrong for a while.
+
+More cases, without processes, are in `tests/app/test_oauth_refresh.py`.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""When it cannot work: the host's error says which step, which URL, what came, and what to do."""
+"""When it cannot work: the host's error says which step, which URL, what came, and what to do.
+
+More cases, without processes, are in `tests/app/test_oauth_refused.py`.
+"""
 
 import pytest
 

@@ -174,6 +174,7 @@ class _HostSide:
         self._is_closed = False
         self._turn = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = copy_context()
         self._on_data: Callable[[bytes], None]
         self._on_end: Callable[[], None]
 
@@ -193,6 +194,7 @@ class _HostSide:
     def read(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         """Called by the bridge, on its loop."""
         self._on_data, self._on_end = on_data, on_end
+        self._context = copy_context()
         with self._turn:
             self._loop = asyncio.get_running_loop()
         self._tell()
@@ -200,7 +202,7 @@ class _HostSide:
     def _tell(self) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # It has ended.
-                self._loop.call_soon_threadsafe(self._deliver)
+                self._loop.call_soon_threadsafe(self._deliver, context=self._context)
 
     def _deliver(self) -> None:
         with self._turn:
@@ -350,6 +352,7 @@ def _nowhere() -> int:
     return _NOWHERE
 
 
+_NO_KEYRING: Any = null.Keyring()  # type: ignore[no-untyped-call]
 _NOWHERE = os.open(os.devnull, os.O_RDWR)
 
 
@@ -393,7 +396,7 @@ class InProcess:
         with contextlib.ExitStack() as stack:
             for name, standin in patches.items():
                 stack.enter_context(mock.patch(name, standin))
-            stack.enter_context(mock.patch.object(keyring.core, "_keyring_backend", null.Keyring()))
+            stack.enter_context(mock.patch.object(keyring.core, "_keyring_backend", _NO_KEYRING))
             own = environment(self._person.home, self._person.environment())
             stack.enter_context(mock.patch.dict(os.environ, own, clear=True))
             stack.enter_context(_logging_as_before())

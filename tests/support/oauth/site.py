@@ -141,7 +141,8 @@ class Site:
         Until then each is good, however slow the machine is: only the client's clock runs.
         """
         seconds = self.authority.expires_in
-        assert isinstance(seconds, float) and seconds < 5, "this would take too long"
+        assert isinstance(seconds, float), "clients were told another life than tokens have"
+        assert seconds < 5, "this would take too long"
         end = time.time() + seconds  # The client has had it for a while.
         await until(lambda: time.time() > end, "the access token to expire")
         self.authority.ledger.expire_access()
