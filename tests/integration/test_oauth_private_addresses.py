@@ -2,6 +2,8 @@
 
 The server is public by its name; a proxy brings its name to this machine, and this machine's own addresses are
 reached directly, as they would be. What --allow-private opens is in `test_oauth_addresses`, in a network of its own.
+
+More cases, without processes, are in `tests/app/test_oauth_private_addresses.py`.
 """
 
 import contextlib
@@ -53,32 +55,6 @@ async def public() -> AsyncIterator[Public]:
         yield Public(site, proxy, trusted)
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]", "127.1", "2130706433", "[::ffff:127.0.0.1]"])
-async def test_an_authorization_server_on_this_machine_is_refused(name: str) -> None:
-    async with public() as it:
-        issuer = f"https://{name}:{it.site.authority.http.port}"
-        it.site.server.metadata_changes = {"authorization_servers": [issuer]}
-        async with it.bridge() as host:
-            answer = await it.site.failed(host)
-            assert issuer in answer.error["message"]
-            if name == "127.0.0.1":
-                assert "--allow-private" in answer.error["message"]
-        assert it.site.authority.http.connections == 0
-        assert not [head for head in it.proxy.heads if not head.startswith(f"CONNECT {NAME}")]
-        assert it.site.person.opened == []
-
-
-@pytest.mark.parametrize("address", ["169.254.169.254", "10.0.0.1", "192.168.1.1", "[fd00::1]", "100.64.0.1"])
-async def test_private_addresses_are_not_even_tried(address: str) -> None:
-    async with public() as it:
-        it.site.server.challenge = {"resource_metadata": f"https://{address}/latest/meta-data"}
-        it.site.server.metadata_changes = {"authorization_servers": [f"https://{address}"]}
-        async with it.bridge() as host:
-            answer = await it.site.failed(host)
-            assert address.strip("[]") in answer.error["message"]
-        assert not [head for head in it.proxy.heads if address.strip("[]") in head]
-
-
 async def test_metadata_on_this_machine_is_refused() -> None:
     async with public() as it:
         inside = f"https://127.0.0.1:{it.site.authority.http.port}/inside"
@@ -87,29 +63,3 @@ async def test_metadata_on_this_machine_is_refused() -> None:
         async with it.bridge() as host:
             await it.site.failed(host)
         assert it.site.authority.http.connections == 0
-
-
-@pytest.mark.parametrize("endpoint", ["token_endpoint", "registration_endpoint", "authorization_endpoint"])
-async def test_an_endpoint_on_this_machine_is_refused(endpoint: str) -> None:
-    async with public() as it:
-        it.site.server.share_origin()
-        it.site.person.browser = "record"
-        inside = f"https://127.0.0.1:{it.site.authority.http.port}/inside"
-        it.site.authority.metadata_changes = {endpoint: inside}
-        async with it.bridge("--login-timeout", "3") as host:
-            await it.site.failed(host)
-        assert it.site.authority.http.connections == 0
-
-
-async def test_this_machine_is_not_open_even_where_the_user_allows_private_addresses() -> None:
-    async with public() as it:
-        async with it.bridge("--allow-private") as host:
-            answer = await it.site.failed(host)
-            assert "--allow-private does not change that" in answer.error["message"]
-        assert it.site.authority.http.connections == 0
-        assert it.site.person.opened == []
-
-
-async def test_a_server_on_this_machine_needs_no_leave() -> None:
-    async with Site() as site:
-        await site.sign_in()
