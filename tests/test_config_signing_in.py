@@ -337,7 +337,8 @@ def test_what_the_flow_sets_is_not_the_users(name: str) -> None:
 
 def test_the_flow_owns_all_that_its_safety_rests_on() -> None:
     names = "response_type client_id redirect_uri state scope resource code_challenge code_challenge_method request"
-    assert set(names.split()) | {"request_uri", "response_mode"} <= OWNED_PARAMETERS
+    secrets = "client_secret code code_verifier grant_type"
+    assert {*names.split(), *secrets.split(), "request_uri", "response_mode"} <= OWNED_PARAMETERS
 
 
 @pytest.mark.parametrize("name", ["scope", "resource", "client_id"])

@@ -1,40 +1,14 @@
-"""What people may change of the requests: the resource, extra parameters, the ID token."""
+"""What people may change of the requests: the resource, extra parameters, the ID token.
+
+More cases, without processes, are in `tests/app/test_oauth_request.py`.
+"""
 
 import pytest
 
-from tests.support.oauth.answers import refuse
-from tests.support.oauth.grants import ENTRA
 from tests.support.oauth.site import Site
 from tests.support.oauth.user import asked
-from tests.support.servers.fault_http import Exchange
 
 pytestmark = pytest.mark.anyio
-
-OWNED = [
-    "client_id=x",
-    "client_secret=x",
-    "code=x",
-    "code_challenge=x",
-    "code_challenge_method=plain",
-    "code_verifier=x",
-    "grant_type=x",
-    "redirect_uri=http://evil.example/",
-    "resource=x",
-    "response_type=token",
-    "scope=x",
-    "state=x",
-]
-
-
-async def test_no_resource_where_none_is_wanted() -> None:
-    async with Site() as site, site.bridge("--resource", "none") as host:
-        await site.begin(host)
-        site.authority.ledger.expire_access()
-        assert (await host.call("echo")).result
-        assert "resource" not in asked(site.person.opened[0])
-        for grant in ("authorization_code", "refresh_token"):
-            (form,) = site.authority.forms(grant)
-            assert "resource" not in form
 
 
 async def test_another_resource_where_one_is_given() -> None:
@@ -47,76 +21,7 @@ async def test_another_resource_where_one_is_given() -> None:
             assert [form["resource"] for form in site.authority.forms(grant)] == ["api://1234-abcd"]
 
 
-async def test_tokens_of_one_resource_are_not_used_for_another() -> None:
-    async with Site() as site:
-        await site.sign_in("--resource", "https://one.example/")
-        await site.sign_in("--resource", "https://two.example/")
-        assert len(site.person.opened) == 2
-        await site.sign_in("--resource", "https://one.example/")
-        assert len(site.person.opened) == 2
-
-
-async def test_extra_parameters_go_along() -> None:
-    parameters = ("--authorize-param", "prompt=select_account", "--authorize-param", "access_type=off line&x=1")
-    async with Site() as site:
-        await site.sign_in(*parameters)
-        seen = asked(site.person.opened[0])
-        assert seen["prompt"] == "select_account"
-        assert seen["access_type"] == "off line&x=1"
-        assert "prompt" not in site.authority.forms("authorization_code")[0]
-
-
-@pytest.mark.parametrize("parameter", OWNED)
-async def test_what_the_flow_owns_cannot_be_given(parameter: str) -> None:
-    async with Site() as site, site.bridge("--authorize-param", parameter) as host:
+async def test_what_the_flow_owns_cannot_be_given() -> None:
+    async with Site() as site, site.bridge("--authorize-param", "state=x") as host:
         assert await host.wait(5) == 2
-        assert any(parameter.partition("=")[0] in line for line in host.stderr)
-
-
-@pytest.mark.parametrize("parameter", ["novalue", "=x"])
-async def test_a_parameter_has_a_name_and_a_value(parameter: str) -> None:
-    async with Site() as site, site.bridge("--authorize-param", parameter) as host:
-        assert await host.wait(5) == 2
-        assert any("--authorize-param" in line for line in host.stderr)
-
-
-@pytest.mark.parametrize("place", ["authorize", "token"])
-async def test_an_authority_that_refuses_the_resource_leads_to_the_option(place: str) -> None:
-    async with Site() as site:
-        if place == "authorize":
-            site.authority.refuses_resource = True
-        else:
-            site.authority.once("token", _entra)
-        async with site.bridge() as host:
-            answer = await site.failed(host)
-            assert "--resource none" in answer.error["message"]
-            assert "AADSTS9010010" in answer.error["message"]
-        site.authority.refuses_resource = True
-        await site.sign_in("--resource", "none")
-
-
-async def test_the_id_token_is_shown_where_that_is_wanted() -> None:
-    async with Site() as site, site.bridge("--use-id-token") as host:
-        site.authority.gives_id_token = True
-        site.server.wants = "id_token"
-        await site.begin(host)
-        assert (await host.call("echo")).result
-        assert set(site.server.tokens()[1:]) <= set(site.authority.ledger.identities)
-        assert len(site.person.opened) == 1
-
-
-async def test_the_id_token_is_not_shown_otherwise() -> None:
-    async with Site() as site:
-        site.authority.gives_id_token = True
-        await site.sign_in()
-        assert not set(site.server.tokens()) & set(site.authority.ledger.identities)
-
-
-async def test_an_id_token_that_is_wanted_and_missing_is_an_error() -> None:
-    async with Site() as site, site.bridge("--use-id-token") as host:
-        answer = await site.failed(host)
-        assert "ID token" in answer.error["message"]
-
-
-async def _entra(exchange: Exchange) -> None:
-    await refuse(exchange, 400, "invalid_target", ENTRA)
+        assert any("state" in line for line in host.stderr)
