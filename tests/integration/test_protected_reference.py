@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.oauth.protected_reference import ADMIN, USE, ProtectedProcess, protected_reference
 from tests.support.oauth.user import Person, asked, until
-from tests.support.process.signed_in_bridge import SIGN_IN_DEADLINE, bridge_of, greet, leave, run_once, works
+from tests.support.process.signed_in_bridge import SIGN_IN_DEADLINE, greet, leave, run_once, works
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ async def test_an_issuer_is_compared_with_its_slash(person: Person) -> None:
 
 
 async def test_a_refused_token_is_refreshed_with_rotation(server: ProtectedProcess, person: Person) -> None:
-    async with bridge_of(person, server.url) as bridge:
+    async with person.launch(server.url) as bridge:
         await greet(bridge)
         for _ in range(3):
             await server.refuse_tokens()
@@ -85,7 +85,7 @@ async def test_a_revoked_sign_in_asks_once_and_keeps_the_client(server: Protecte
 
 
 async def test_a_running_bridge_outlives_a_revocation(server: ProtectedProcess, person: Person) -> None:
-    async with bridge_of(person, server.url) as bridge:
+    async with person.launch(server.url) as bridge:
         await greet(bridge)
         await server.revoke_all()
         await works(bridge)
@@ -105,7 +105,7 @@ async def test_five_processes_start_on_one_expired_token(server: ProtectedProces
     await server.set_lifetime(3600)
     async with contextlib.AsyncExitStack() as bridges, anyio.create_task_group() as calls:
         for _ in range(5):
-            bridge = await bridges.enter_async_context(bridge_of(person, server.url))
+            bridge = await bridges.enter_async_context(person.launch(server.url))
             calls.start_soon(greet, bridge)
 
     told = await server.told()
@@ -132,7 +132,7 @@ async def test_a_server_that_forgot_everything_is_registered_with_once(
 async def test_a_server_restarted_under_a_running_bridge(person: Person) -> None:
     with contextlib.ExitStack() as running:
         server = running.enter_context(protected_reference())
-        async with bridge_of(person, server.url) as bridge:
+        async with person.launch(server.url) as bridge:
             await greet(bridge)
             running.close()
             server = running.enter_context(protected_reference(port=server.port))
@@ -154,7 +154,7 @@ async def test_scopes_are_those_of_the_metadata(person: Person) -> None:
 async def test_too_few_scopes_are_an_error_and_no_loop(person: Person) -> None:
     # The challenge of the package names no scopes, only its metadata does; and the person pinned fewer.
     with protected_reference(scopes=f"{USE} {ADMIN}") as server:
-        async with bridge_of(person, server.url, "--scope", USE) as bridge:
+        async with person.launch(server.url, "--scope", USE) as bridge:
             answer = await bridge.request("initialize", INITIALIZE, deadline=SIGN_IN_DEADLINE)
 
             assert answer.kind == "unauthorized"

@@ -19,7 +19,7 @@ from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import Person, visit
 from tests.support.process.bridge_process import BridgeProcess
 from tests.support.process.instances import INITIALIZE, SLOW, names_in, start_copy
-from tests.support.process.signed_in_bridge import bridge_of, leave, works
+from tests.support.process.signed_in_bridge import leave, works
 from tests.support.servers.everything import everything
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +69,7 @@ async def test_the_reference_packages_own_protected_server(tmp_path: Path) -> No
     person.browser = "record"
     env = {"MCP_BRIDGE_ANSWER_WITHIN": "1"}
     with protected_reference() as server:
-        async with bridge_of(person, server.url, env=env) as bridge:
+        async with person.launch(server.url, env=env) as bridge:
             await open_provisionally(bridge)
             assert (await visit(await person.until_opened(1, deadline=LOGIN))).status == 200
             await bridge.receive(CHANGED, SLOW)

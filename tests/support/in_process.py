@@ -27,6 +27,7 @@ import logging
 import os
 import ssl
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextvars import ContextVar, copy_context
 from pathlib import Path
@@ -46,6 +47,7 @@ from bridge.process.log import Log
 from bridge.protocol.jsonrpc import Octets
 from bridge.remote import tls
 from bridge.tokens import login_process
+from bridge.tokens.authorization import Authorization
 from bridge.tokens.login_order import Answer, Order, decode_order, encode_answer
 from bridge.tokens.login_session import LoginSession
 from tests.support.oauth.browser_program import visit
@@ -361,7 +363,13 @@ class Visitor(Person):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.in_process: InProcess
         self._seen: list[dict[str, Any]] = []
+
+    def launch(
+        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, patience: float | None = None
+    ) -> contextlib.AbstractAsyncContextManager[BridgeProcess]:
+        return self.in_process.bridge(url, *arguments, env=env, patience=patience)
 
     def _records(self) -> list[dict[str, Any]]:
         return list(self._seen)
@@ -377,11 +385,26 @@ class Visitor(Person):
         return ""
 
 
+def client_clock_ahead(seconds: float) -> contextlib.AbstractContextManager[object]:
+    """Let bridges that start meanwhile believe that it is later: what they do near a token's end, without the wait."""
+    defaults = Authorization.__init__.__kwdefaults__
+    return mock.patch.dict(defaults, clock=lambda: time.time() + seconds)
+
+
+@contextlib.asynccontextmanager
+async def visitor(folder: Path) -> AsyncIterator[Visitor]:
+    """A person for whom everything is in this process."""
+    person = Visitor(folder)
+    async with InProcess(person):
+        yield person
+
+
 class InProcess:
     """Where bridges, login processes and browsers of one person are threads; use as an async context manager."""
 
     def __init__(self, person: Visitor) -> None:
         self._person = person
+        person.in_process = self
         self._logins: list[_LoginProcess] = []
         self._stack = contextlib.ExitStack()
         self._loop: asyncio.AbstractEventLoop
@@ -398,6 +421,7 @@ class InProcess:
                 stack.enter_context(mock.patch(name, standin))
             stack.enter_context(mock.patch.object(keyring.core, "_keyring_backend", _NO_KEYRING))
             own = environment(self._person.home, self._person.environment())
+            own |= {name: value for name, value in os.environ.items() if name.startswith("MCP_BRIDGE_TEST_")}
             stack.enter_context(mock.patch.dict(os.environ, own, clear=True))
             stack.enter_context(_logging_as_before())
             self._stack = stack.pop_all()
@@ -448,13 +472,8 @@ class InProcessSite(Site):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
-        self._in_process = await self._stack.enter_async_context(InProcess(cast("Visitor", self.person)))
+        await self._stack.enter_async_context(InProcess(cast("Visitor", self.person)))
         return self
-
-    def _launch(
-        self, url: str, *arguments: str, env: Mapping[str, str], patience: float
-    ) -> contextlib.AbstractAsyncContextManager[BridgeProcess]:
-        return self._in_process.bridge(url, *arguments, env=env, patience=patience)
 
     def _end_logins(self) -> None:
         """They end with the rest."""

@@ -11,7 +11,7 @@ import contextlib
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ from typing import Any, Self
 from tests.support.oauth.authority import Authority
 from tests.support.oauth.protected_server import ProtectedServer
 from tests.support.oauth.user import Person, until
-from tests.support.process.bridge_process import BridgeProcess, Line, launch
+from tests.support.process.bridge_process import BridgeProcess, Line
 from tests.support.process.login_processes import end_logins
 from tests.support.servers.fault_http import Request
 
@@ -83,14 +83,9 @@ class Site:
         `patience` are the seconds for which it tries again what may pass; `as_program` is `launch`'s.
         """
         extra = self.variables(log) | (env or {})
-        async with self._launch(url or self.server.url, *arguments, env=extra, patience=patience) as process:
+        async with self.person.launch(url or self.server.url, *arguments, env=extra, patience=patience) as process:
             with self.watched(process):
                 yield process
-
-    def _launch(
-        self, url: str, *arguments: str, env: Mapping[str, str], patience: float
-    ) -> contextlib.AbstractAsyncContextManager[BridgeProcess]:
-        return launch(url, *arguments, env=env, patience=patience)
 
     def _end_logins(self) -> None:
         end_logins(self.person)

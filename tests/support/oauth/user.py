@@ -8,12 +8,14 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urljoin, urlsplit
 
+from tests.support.process.bridge_process import BridgeProcess, launch
 from tests.support.servers.fault_http import DEADLINE
 from tests.support.waits import stretched
 
@@ -59,6 +61,12 @@ class Person:
         if self.trusts:
             own["LOGIN_BROWSER_CA"] = str(self.trusts)
         return own
+
+    def launch(
+        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, patience: float | None = None
+    ) -> AbstractAsyncContextManager[BridgeProcess]:
+        """Run the bridge among this person's files and with this person's browser."""
+        return launch(url, *arguments, env=self.environment() | dict(env or {}), patience=patience)
 
     @property
     def opened(self) -> list[str]:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 from tests.support.oauth.user import Person
-from tests.support.process.bridge_process import BridgeProcess, launch
+from tests.support.process.bridge_process import BridgeProcess
 
 SIGN_IN_DEADLINE = 20.0
 """Seconds for an answer behind which a person signs in: a cold start of several programs on a busy machine."""
-
-
-@contextlib.asynccontextmanager
-async def bridge_of(
-    person: Person, url: str, *arguments: str, env: Mapping[str, str] | None = None
-) -> AsyncIterator[BridgeProcess]:
-    """Run the bridge among this person's files and with this person's browser; nothing was said to it yet."""
-    async with launch(url, *arguments, env=person.environment() | dict(env or {})) as bridge:
-        yield bridge
 
 
 async def greet(bridge: BridgeProcess) -> None:
@@ -42,7 +32,7 @@ async def leave(bridge: BridgeProcess) -> None:
 
 async def run_once(person: Person, url: str, *arguments: str, env: Mapping[str, str] | None = None) -> list[str]:
     """A bridge from its start to its end, with a call between; returns what it said on stderr."""
-    async with bridge_of(person, url, *arguments, env=env) as bridge:
+    async with person.launch(url, *arguments, env=env) as bridge:
         await greet(bridge)
         await leave(bridge)
         return bridge.stderr
