@@ -2,7 +2,7 @@
 
 The rules are in `tests/login/test_address_guard.py`; here it is shown that the relay, the login process and the
 commands keep them, each with the system's own resolver. The scenes of `tests/support/oauth/address_attacks.py` are
-played once, side by side.
+played once.
 """
 
 import asyncio

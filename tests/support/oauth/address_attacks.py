@@ -1,7 +1,7 @@
 """Servers at public and private addresses, and what they lead to: `python -m tests.support.oauth.address_attacks`.
 
-For a network of its own (`own_network`). Each scene has names of its own, so they are played side by side. Prints one
-JSON object: what came of each scene, see `Outcome`.
+For a network of its own (`own_network`). Each scene has names of its own, and most are played without processes. Prints
+one JSON object: what came of each scene, see `Outcome`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import trustme
 
+from tests.support.in_process import InProcessSite
 from tests.support.oauth.authority import Authority
 from tests.support.oauth.protected_server import ProtectedServer
 from tests.support.oauth.site import LOGIN, Site
@@ -30,6 +31,7 @@ from tests.support.systems.own_network import NameService, set_up
 PUBLIC, PUBLIC_TOO, NEAR, NEAR_TOO = "8.8.8.8", "9.9.9.9", "10.0.0.5", "192.168.7.7"
 METADATA = "169.254.169.254"
 LOOPBACK = "127.0.0.1"
+ALL_INSIDE = (LOOPBACK, NEAR, NEAR_TOO, METADATA)
 INSIDE = "the internal service's own words"
 """What a service says that nobody outside may ask."""
 
@@ -56,40 +58,45 @@ class Scene:
     Those listen on every address that is inside, at a port of their own and, once `cover` is called, at the server's.
     """
 
-    def __init__(self, name: str, records: dict[str, Any], at: str, authority_at: str) -> None:
+    def __init__(
+        self, name: str, records: dict[str, Any], at: str, authority_at: str, site_type: type[Site] = InProcessSite
+    ) -> None:
         self.host, self.authority_host = f"mcp.{name}.example", f"as.{name}.example"
         records[self.host], records[self.authority_host] = [at], [authority_at]
         self.records = records
         self._at, self._authority_at = at, authority_at
         self.ca = trustme.CA()
         self._inside: list[HttpServer] = []
+        self._reserved: list[dict[str, socket.socket]] = []
+        self._site_type = site_type
 
     @contextlib.asynccontextmanager
     async def played(self) -> AsyncIterator[Scene]:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         # The worst case: what is inside has certificates for all names as well.
-        addresses = (LOOPBACK, NEAR, NEAR_TOO, METADATA)
-        self.ca.issue_cert(self.host, self.authority_host, "localhost", *addresses).configure_cert(tls)
+        self.ca.issue_cert(self.host, self.authority_host, "localhost", *ALL_INSIDE).configure_cert(tls)
         authority = Authority(tls=tls)
         self.server = ProtectedServer(authority, tls=tls)
-        async with Site(authority, self.server) as site:
+        async with self._site_type(authority, self.server) as site:
             self.site = site
             trusted = site.folder / "ca.pem"
             self.ca.cert_pem.write_to_path(str(trusted))
             site.person.trusts = trusted
-            await _move(self.server.http, self._at)
-            await _move(authority.http, self._authority_at)
+            await self._move(self.server.http, self._at)
+            await self._move(authority.http, self._authority_at)
             self.server.base = f"https://{self.host}:{self.server.http.port}"
             authority.base = f"https://{self.authority_host}:{authority.http.port}"
             self._tls = tls
-            self._port = 0
-            for address in addresses:
-                self._port = await self._listen_inside(address, self._port)
+            for listener in _bound(*ALL_INSIDE).values():
+                self._port = await self._listen_inside(listener)
             try:
                 yield self
             finally:
                 for inside in self._inside:
                     await inside.stop()
+                for reserved in self._reserved:
+                    for listener in reserved.values():
+                        listener.close()
 
     def inside(self, address: str) -> str:
         """A URL of the service inside."""
@@ -97,12 +104,20 @@ class Scene:
 
     async def cover(self, address: str) -> None:
         """Let a service inside listen at this address where the server and its authority listen at theirs."""
-        await self._listen_inside(address, self.server.http.port)
-        await self._listen_inside(address, self.site.authority.http.port)
+        for reserved in self._reserved:
+            await self._listen_inside(reserved.pop(address))
 
-    async def _listen_inside(self, address: str, port: int) -> int:
+    async def _move(self, http: HttpServer, address: str) -> None:
+        """Let a server listen at another address; its port inside is kept for `cover`."""
+        await http.stop()
+        http.connections = 0
+        reserved = _bound(*dict.fromkeys((address, *ALL_INSIDE)))
+        await http.listen(reserved.pop(address))
+        self._reserved.append(reserved)
+
+    async def _listen_inside(self, listener: socket.socket) -> int:
         inside = HttpServer(_says_what_is_inside, self._tls)
-        await inside.listen(_bound(address, port))
+        await inside.listen(listener)
         self._inside.append(inside)
         return inside.port
 
@@ -144,18 +159,23 @@ async def _says_what_is_inside(exchange: Exchange) -> None:
     await exchange.respond(400, said, "application/json")
 
 
-def _bound(address: str, port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    return listener
-
-
-async def _move(http: HttpServer, address: str) -> None:
-    """Let a server listen at another address."""
-    await http.stop()
-    http.connections = 0
-    await http.listen(_bound(address, 0))
+def _bound(*addresses: str) -> dict[str, socket.socket]:
+    """A socket at each address, at one port that nobody else has at any of them."""
+    for _ in range(100):
+        with contextlib.ExitStack() as stack:
+            bound: dict[str, socket.socket] = {}
+            port = 0
+            try:
+                for address in addresses:
+                    bound[address] = listener = stack.enter_context(socket.socket())
+                    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    listener.bind((address, port))
+                    port = listener.getsockname()[1]
+            except OSError:
+                continue  # A connection has taken it as its own end.
+            stack.pop_all()
+            return bound
+    raise AssertionError("no port is free at all addresses")
 
 
 # -- the scenes
@@ -240,7 +260,7 @@ async def renewed(scene: Scene) -> Outcome:
 async def own_name_elsewhere(scene: Scene) -> Outcome:
     """The name service says that a name below `localhost` is elsewhere."""
     scene.records["app.localhost"] = [PUBLIC]
-    async with Site() as site:
+    async with InProcessSite() as site:
         scene.site = site
         site.server.base = f"http://app.localhost:{site.server.http.port}"
         await site.sign_in()
@@ -267,10 +287,15 @@ SCENES: dict[str, tuple[str, str, Play]] = {
 }
 
 
+PROCESSES = ("moves to loopback", "public")
+"""Scenes that are played with processes."""
+
+
 async def _play(number: int, name: str, records: dict[str, Any]) -> Outcome:
     at, authority_at, play = SCENES[name]
+    site_type = Site if name in PROCESSES else InProcessSite
     try:
-        async with Scene(f"scene{number}", records, at, authority_at).played() as scene:
+        async with Scene(f"scene{number}", records, at, authority_at, site_type).played() as scene:
             return await play(scene)
     except Exception:
         return Outcome("", 0, 0, traceback.format_exc()[-4000:])
@@ -280,14 +305,8 @@ async def main() -> None:
     set_up([PUBLIC, PUBLIC_TOO, NEAR, NEAR_TOO, METADATA])
     records: dict[str, Any] = {}
     await NameService(records.get).start()
-    turn = asyncio.Semaphore(2)
-
-    async def played(number: int, name: str) -> Outcome:
-        async with turn:
-            return await _play(number, name, records)
-
-    outcomes = await asyncio.gather(*(played(number, name) for number, name in enumerate(SCENES)))
-    sys.stdout.write(json.dumps({name: asdict(outcome) for name, outcome in zip(SCENES, outcomes, strict=True)}))
+    outcomes = {name: await _play(number, name, records) for number, name in enumerate(SCENES)}
+    sys.stdout.write(json.dumps({name: asdict(outcome) for name, outcome in outcomes.items()}))
 
 
 if __name__ == "__main__":
