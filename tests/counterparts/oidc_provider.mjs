@@ -34,7 +34,6 @@ const settings = {
   refreshTokenLifetime: 86400,
   deviceCodeLifetime: 600,
   deviceSays: {}, // what the answer with a device code says in place of what the package does, such as its interval
-  slowDown: 0, // how many of the next token requests are answered with slow_down (RFC 8628 3.5)
   clients: [], // * registered beforehand
   ...JSON.parse(given ?? "{}"),
 };
@@ -129,11 +128,7 @@ provider.use(async (ctx, next) => {
   }
   const entry = { event: "request", method: ctx.method, path: ctx.path, status: null };
   journal.push(entry);
-  if (ctx.path === "/token" && settings.slowDown > 0) {
-    settings.slowDown -= 1;
-    ctx.status = 400;
-    ctx.body = { error: "slow_down" };
-  } else if (!(settings.openidOnly && ctx.path === OAUTH_METADATA)) await next();
+  if (!(settings.openidOnly && ctx.path === OAUTH_METADATA)) await next();
   if (ctx.path === "/device/auth" && ctx.status === 200) Object.assign(ctx.body, settings.deviceSays);
   const parameters = ctx.oidc?.params ?? {};
   entry.status = ctx.status;

@@ -110,14 +110,6 @@ async def test_a_code_that_waits_is_asked_for_again(place: Place) -> None:
     assert polls[-1] is None
 
 
-async def test_slow_down_is_obeyed(place: Place) -> None:
-    await place.provider.set(slowDown=1)
-    started = asyncio.get_running_loop().time()
-    await place.sign_in(Somebody(place.provider.confirm))
-    assert await place.polls() == ["slow_down", None]
-    assert asyncio.get_running_loop().time() - started >= 1 + 6
-
-
 async def test_a_code_that_the_person_refuses(place: Place) -> None:
     with pytest.raises(SignInRefused, match="access_denied"):
         await place.sign_in(Somebody(place.provider.abort))
