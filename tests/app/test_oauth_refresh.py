@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.in_process import InProcessSite
+from tests.support.in_process.threads import InProcessSite
 from tests.support.oauth.answers import Answer, hangs, html, json_body, oauth_error, plain, redirect, resets
 from tests.support.oauth.site import KINDS, LOGIN
 from tests.support.oauth.user import until
@@ -58,7 +58,7 @@ async def test_nothing_waits_for_a_refresh_while_it_streams() -> None:
 
 @pytest.mark.parametrize("kind", ["503", "404", "400-html", "200-html"])
 async def test_a_passing_failure_keeps_the_tokens(kind: str) -> None:
-    async with InProcessSite() as site, site.bridge(retry_window=0.5) as host:
+    async with InProcessSite() as site, site.bridge(patience=0.5) as host:
         await site.begin(host)
         site.authority.always("token", PASSING[kind])
         site.authority.ledger.expire_access()
@@ -78,7 +78,7 @@ async def test_a_passing_failure_at_the_start_keeps_the_tokens(kind: str) -> Non
         await site.sign_in()
         await site.until_expired()
         site.authority.always("token", PASSING[kind])
-        async with site.bridge(retry_window=0.5) as host:
+        async with site.bridge(patience=0.5) as host:
             await site.failed(host, 40)
         async with site.bridge() as host:
             site.authority.always("token", None)

@@ -9,7 +9,7 @@ words to the sockets; what only a process has is replaced, and that is the table
 | its environment | this process's, for as long as the site is open; `env` of a bridge for as long as that bridge runs |
 | the log's sinks | one root logger, whose handlers hear their own thread only |
 | the login process | a thread, started with the order as it would come on stdin |
-| the browser | a thread, with `login_browser.visit` |
+| the browser | a thread, with `browser_program.visit` |
 | signals, the parent's death, the timer that ends a process | none |
 | the keyring | none, as in the environment of `bridge_process` |
 | the system's certificates | read once |
@@ -249,10 +249,11 @@ def _is_heard_by(standin: _Standin) -> Callable[[logging.LogRecord], bool]:
 
 class _Input:
     def __init__(self, descriptor: int, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
-        self._start = lambda: cast("_Bridge", _self()).stdin.read(on_data, on_end)
+        self._host = cast("_Bridge", _self()).stdin
+        self._on_data, self._on_end = on_data, on_end
 
     def start(self) -> None:
-        self._start()
+        self._host.read(self._on_data, self._on_end)
 
 
 class _Output:
@@ -337,7 +338,7 @@ _REPLACED: dict[str, object] = {
     "bridge.process.log.StderrLines": _StderrLines,
     "bridge.process.log._take_hooks": lambda: None,
     "bridge.process.log_head.log_head": lambda settings, what: None,
-    "bridge.tokens.login_process.Login": _login,
+    "bridge.tokens.login_process.LoginSession": _login,
     "bridge.tokens.login_process.log_head": lambda settings, what: None,
     "bridge.tokens.login_process.end_for_certain": lambda seconds, code: None,
     "bridge.tokens.login_process.run_on_loop": lambda work: _self().run_on_loop(work),
