@@ -310,15 +310,15 @@ def _login(*arguments: Any) -> LoginSession:
     return login
 
 
-def _ssl_context(settings: Settings, *, may_judge_late: bool = False) -> ssl.SSLContext:
+def _ssl_context(settings: Settings, *, may_verify_late: bool = False) -> ssl.SSLContext:
     if settings.ca_file or settings.client_cert:
-        return _REAL_SSL_CONTEXT(settings, may_judge_late=may_judge_late)
-    return _usual_ssl_context(may_judge_late)
+        return _REAL_SSL_CONTEXT(settings, may_verify_late=may_verify_late)
+    return _usual_ssl_context(may_verify_late)
 
 
 @functools.cache
-def _usual_ssl_context(may_judge_late: bool) -> ssl.SSLContext:
-    return _REAL_SSL_CONTEXT(Settings("https://mcp.example/mcp"), {}, may_judge_late=may_judge_late)
+def _usual_ssl_context(may_verify_late: bool) -> ssl.SSLContext:
+    return _REAL_SSL_CONTEXT(Settings("https://mcp.example/mcp"), {}, may_verify_late=may_verify_late)
 
 
 _REAL_CONFIGURE = log.configure
@@ -368,8 +368,14 @@ class Visitor(Person):
         self._seen: list[dict[str, Any]] = []
 
     def launch(
-        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, patience: float | None = None
+        self,
+        url: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        patience: float | None = None,
+        as_program: bool = False,
     ) -> contextlib.AbstractAsyncContextManager[BridgeProcess]:
+        assert not as_program, "A bridge in threads is not a program of its own."
         return self.in_process.bridge(url, *arguments, env=env, patience=patience)
 
     def _records(self) -> list[dict[str, Any]]:

@@ -83,7 +83,9 @@ class Site:
         `patience` are the seconds for which it tries again what may pass; `as_program` is `launch`'s.
         """
         extra = self.variables(log) | (env or {})
-        async with self.person.launch(url or self.server.url, *arguments, env=extra, patience=patience) as process:
+        async with self.person.launch(
+            url or self.server.url, *arguments, env=extra, patience=patience, as_program=as_program
+        ) as process:
             with self.watched(process):
                 yield process
 

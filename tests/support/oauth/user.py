@@ -63,10 +63,16 @@ class Person:
         return own
 
     def launch(
-        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, patience: float | None = None
+        self,
+        url: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        patience: float | None = None,
+        as_program: bool = False,
     ) -> AbstractAsyncContextManager[BridgeProcess]:
         """Run the bridge among this person's files and with this person's browser."""
-        return launch(url, *arguments, env=self.environment() | dict(env or {}), patience=patience)
+        own = self.environment() | dict(env or {})
+        return launch(url, *arguments, env=own, patience=patience, as_program=as_program)
 
     @property
     def opened(self) -> list[str]:
