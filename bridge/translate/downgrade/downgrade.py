@@ -5,7 +5,7 @@
 | its first request | `initialize`, `notifications/initialized` | `legacy_server` |
 | `server/discover` | nothing: the result of `initialize` answers it | `legacy_server` |
 | the protocol fields in `_meta` | `logging/setLevel`, where a request asks for a level | `request_meta`, `log_level` |
-| `subscriptions/listen` | `resources/subscribe`, where no subscription has it yet | `subscriptions`, `resource_subscriptions` |
+| `subscriptions/listen` | `resources/subscribe`, once for each resource | `subscriptions`, `resource_subscriptions` |
 | a retry with answers | those answers, to the server's own requests | `input_required` |
 | a call of a tool that runs only as a task | `tools/call`, then `tasks/result` | `tool_tasks` |
 

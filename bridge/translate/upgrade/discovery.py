@@ -51,13 +51,13 @@ def read(result: Raw) -> DiscoverAnswer | None:
     )
 
 
-def initialize_result(introduction: DiscoverAnswer, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
+def initialize_result(answer: DiscoverAnswer, version: str, server_name: str, *, offers_tasks: bool) -> bytes:
     """The result of `initialize`, in this revision (MCP 2025-11-25, Lifecycle, Initialization)."""
     result: dict[str, object] = {
         "protocolVersion": version,
-        "capabilities": {**introduction.capabilities, **(_TASKS if offers_tasks else {})},
-        "serverInfo": introduction.info or {"name": server_name, "version": "unknown"},
+        "capabilities": {**answer.capabilities, **(_TASKS if offers_tasks else {})},
+        "serverInfo": answer.info or {"name": server_name, "version": "unknown"},
     }
-    if introduction.instructions is not None:
-        result["instructions"] = introduction.instructions
+    if answer.instructions is not None:
+        result["instructions"] = answer.instructions
     return msgspec.json.encode(result)

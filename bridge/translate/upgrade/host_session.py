@@ -41,7 +41,7 @@ class HostSession:
         self._server_name = server_name
         self._route = route
         self.host = LegacyHost(initialize)
-        self.interests = HostSubscriptions(port, waiting, self.host, number)
+        self.subscriptions = HostSubscriptions(port, waiting, self.host, number)
         self.capabilities: Members | None = None
         """The server's; None where it did not state them."""
         self._discover: int | None = number()
@@ -59,12 +59,12 @@ class HostSession:
     @property
     def is_waiting(self) -> bool:
         """Whether the host waits for an answer, and the server has no request that brings it."""
-        return bool(self._held) or self.interests.is_waiting
+        return bool(self._held) or self.subscriptions.is_waiting
 
     @property
     def restorable(self) -> list[tuple[str, bytes]]:
         """The methods and params that would give a legacy server the log level and the subscriptions."""
-        return [*self.host.restorable, *self.interests.restorable]
+        return [*self.host.restorable, *self.subscriptions.restorable]
 
     def opens_with(self, id_: RequestId | None) -> bool:
         """Whether this is the id of the host's `initialize`, and that has no answer yet."""
@@ -119,7 +119,7 @@ class HostSession:
     def reroute(self, id_: RequestId) -> list[Request]:
         """Forget the request to the server with this id, and return the host's requests that wait for its answer."""
         if id_ != self._discover:
-            return self.interests.reroute(id_)
+            return self.subscriptions.reroute(id_)
         requests = [*([self._initialize] if self._initialize else []), *self._held.values()]
         self._discover, self._initialize, self._held = None, None, {}
         return requests
@@ -147,4 +147,4 @@ class HostSession:
 
     def _listen(self) -> None:
         if self._is_initialized and self._discover is None and self.capabilities:
-            self.interests.listen(self.capabilities)
+            self.subscriptions.listen(self.capabilities)

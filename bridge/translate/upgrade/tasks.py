@@ -46,7 +46,7 @@ _MAX_KNOWN = 1000
 
 
 class Tasks:
-    """All tasks of one server. `number()` and `cancel(id, reason)` are for `BridgeRequests`, `closing` is for `TaskWatch`."""
+    """All tasks of one server. `number()`, `cancel(id, reason)`: see `BridgeRequests`; `closing`: see `TaskWatch`."""
 
     def __init__(
         self,

@@ -49,13 +49,13 @@ _REOPENED = TranslatorRefusal(
 class Upgrade:
     """The translator. `server_name`: what to call a server that does not say its name.
 
-    `introduction`: the server's answer to a `server/discover` that was just sent in the host's name; None: none was.
+    `discovered` is the server's answer to `server/discover`, where the bridge has just asked for this host.
     """
 
-    def __init__(self, port: TranslatorPort, server_name: str, introduction: Response | None = None) -> None:
+    def __init__(self, port: TranslatorPort, server_name: str, discovered: Response | None = None) -> None:
         self._port = port
         self._server_name = server_name
-        self._introduction = introduction
+        self._discovery = discovered
         self._waiting = PendingRequests(port)
         self._session: HostSession | None = None
         self._calls: dict[RequestId, UpgradedCall] = {}
@@ -97,7 +97,7 @@ class Upgrade:
         session.adopt(is_initialized=initialized)
         for request in restorable:
             if request.method == mcp.SUBSCRIBE:
-                session.interests.adopt(request)
+                session.subscriptions.adopt(request)
             elif (level := _level(request)) in mcp.LOG_LEVELS:
                 session.host.set_level(level)
 
@@ -118,7 +118,7 @@ class Upgrade:
         self._tasks.close(_SHUTDOWN)
         if self._session:
             self._session.fail_held(_SHUTDOWN)
-            self._session.interests.close(_SHUTDOWN)
+            self._session.subscriptions.close(_SHUTDOWN)
 
     # -- the host
 
@@ -161,9 +161,9 @@ class Upgrade:
         if method == mcp.SET_LEVEL:
             self._set_level(session, request)
         elif method == mcp.SUBSCRIBE:
-            session.interests.subscribe(request)
+            session.subscriptions.subscribe(request)
         elif method == mcp.UNSUBSCRIBE:
-            session.interests.unsubscribe(request)
+            session.subscriptions.unsubscribe(request)
         elif method in TASK_METHODS and session.host.knows_tasks:
             self._tasks.request(request, session.host)
         elif method in mcp.MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
@@ -218,9 +218,9 @@ class Upgrade:
             self._route,
             is_answered=is_answered,
         )
-        introduction, self._introduction = self._introduction, None
-        if introduction is not None:
-            self._discovered(session, introduction)
+        discovered, self._discovery = self._discovery, None
+        if discovered is not None:
+            self._discovered(session, discovered)
         else:
             session.discover()
         return session
@@ -231,7 +231,7 @@ class Upgrade:
             return
         self._rounds.close(_REOPENED)
         self._tasks.close(_REOPENED)
-        session.interests.close(_REOPENED)
+        session.subscriptions.close(_REOPENED)
         session.fail_held(_REOPENED)
         if session.discover_id is not None:
             self._cancel(session.discover_id, b"")
@@ -275,8 +275,8 @@ class Upgrade:
                 self._notification(message, about)
 
     def _notification(self, note: Notification, about: RequestId | None) -> None:
-        if self._session and about is not None and about in self._session.interests:
-            self._session.interests.notified(about, note)
+        if self._session and about is not None and about in self._session.subscriptions:
+            self._session.subscriptions.notified(about, note)
         elif about in self._calls and note.method not in (mcp.CANCELLED, mcp.ACKNOWLEDGED):
             if note.method == mcp.PROGRESS:
                 note = self._calls[about].progressed(note)
@@ -292,8 +292,8 @@ class Upgrade:
             return
         elif response.id is not None and response.id == session.discover_id:
             self._discovered(session, response)
-        elif response.id in session.interests:
-            session.interests.ended(response)
+        elif response.id in session.subscriptions:
+            session.subscriptions.ended(response)
 
     def _answered(self, call: UpgradedCall, response: Response) -> None:
         request = call.request
