@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bridge.errors import ErrorKind
 from bridge.protocol import jsonrpc, mcp
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.protocol.sanitize import said
@@ -24,7 +25,7 @@ from bridge.provisional.provisional_subscriptions import ProvisionalSubscription
 from bridge.provisional.sign_in_tool import SignInStatus
 from bridge.session import faults
 
-_UNAUTHORIZED = "unauthorized"
+_UNAUTHORIZED = ErrorKind.UNAUTHORIZED
 
 
 class AnswerObserver(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bridge.errors import ErrorKind
 from bridge.protocol.jsonrpc import Message, Octets
 from bridge.protocol.sse import ServerSentEvent
 
@@ -68,24 +69,29 @@ class StreamClosed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Cause(enum.Enum):
-    """Why an exchange failed, as far as what follows differs."""
+    """Why an exchange failed, as far as what follows differs. The value is what the host is told, where it differs."""
 
-    UNREACHABLE = "unreachable"
+    UNREACHABLE = ErrorKind.UNREACHABLE
     """No connection: refused, no such name, no route, a proxy that is down. May pass."""
     UNTRUSTED = "untrusted"
     """The certificate or the handshake is wrong, or whatever else will not pass by itself."""
     LOST = "lost"
     """The connection broke before the response was whole."""
-    REDIRECTED = "redirect"
+    REDIRECTED = ErrorKind.REDIRECT
     """A redirect that must not be followed."""
-    TRUNCATED = "no-answer"
+    TRUNCATED = ErrorKind.NO_ANSWER
     """The response began, and its body broke off or cannot be decoded."""
-    PROTOCOL = "wrong-answer"
+    PROTOCOL = ErrorKind.WRONG_ANSWER
     """The response breaks a rule of MCP's transport."""
-    TOO_LARGE = "too-large"
+    TOO_LARGE = ErrorKind.TOO_LARGE
     """The response is larger than allowed."""
-    UNAUTHORIZED = "unauthorized"
-    """The server wants a token, and none that it takes is to be had."""
+    UNAUTHORIZED = ErrorKind.UNAUTHORIZED
+    """The server requires a token, and the bridge could not get one that it accepts."""
+
+    @property
+    def kind(self) -> ErrorKind:
+        """What the host is told."""
+        return self.value if isinstance(self.value, ErrorKind) else ErrorKind.UNREACHABLE
 
 
 class ExchangeFailed(msgspec.Struct, frozen=True, gc=False):

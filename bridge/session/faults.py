@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from bridge.errors import INVALID_REQUEST, SERVER_ERROR
+from bridge.errors import INVALID_REQUEST, SERVER_ERROR, ErrorKind
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets, Request
 from bridge.protocol.sanitize import EXCERPT, excerpt, quoted, sentence, with_words
 
-SHUTDOWN = "shutdown"
+SHUTDOWN = ErrorKind.SHUTDOWN
 """The kind of what is told at the end of a run; the host wants no more then."""
 
 _SOURCE = "mcp-remote-bridge"
@@ -45,7 +45,7 @@ class Fault(msgspec.Struct, frozen=True):
     `code` is the JSON-RPC error's, where the server's refusal held one.
     """
 
-    kind: str
+    kind: ErrorKind
     message: str
     hint: str = ""
     status: int | None = None
@@ -68,7 +68,7 @@ def unanswered(request: Request, fault: Fault) -> str:
 
 def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
     """The error for something of the host's that is no request, or cannot be one now."""
-    return jsonrpc.error_line(raw_id, code, why, {"source": _SOURCE, "kind": "bad-input"})
+    return jsonrpc.error_line(raw_id, code, why, {"source": _SOURCE, "kind": ErrorKind.BAD_INPUT})
 
 
 class _ErrorObject(msgspec.Struct, frozen=True):
@@ -151,7 +151,7 @@ def status_name(status: int) -> str:
 def not_connected(url: str, seconds: float) -> Fault:
     """The first connection hangs, and the host is told before it loses patience."""
     return Fault(
-        "unreachable",
+        ErrorKind.UNREACHABLE,
         f"Cannot reach {url}: no connection came about within {seconds:g} seconds.",
         "Check the URL, and whether the server is running. "
         "A firewall may be dropping the packets, or a proxy may be needed.",
@@ -166,7 +166,7 @@ def refused(url: str, status: int, body: Octets) -> Fault:
     if not hint and status >= 500:
         hint = "The fault is at the server, or at a gateway before it; try again later."
     return Fault(
-        "rate-limited" if status == 429 else "http-status",
+        ErrorKind.RATE_LIMITED if status == 429 else ErrorKind.HTTP_STATUS,
         with_words(f"{url} answered {status_name(status)}", server_words(body)),
         hint,
         status=status,
@@ -177,7 +177,7 @@ def refused(url: str, status: int, body: Octets) -> Fault:
 
 def throttled(url: str, status: int, seconds: float) -> Fault:
     """A `Retry-After` that is longer than a host would wait."""
-    kind = "rate-limited" if status == 429 else "http-status"
+    kind = ErrorKind.RATE_LIMITED if status == 429 else ErrorKind.HTTP_STATUS
     return Fault(
         kind,
         f"{url} answered {status_name(status)} and asks to wait {seconds:.0f} seconds.",
@@ -189,7 +189,7 @@ def throttled(url: str, status: int, seconds: float) -> Fault:
 def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
     """A successful status, but the body is not JSON: most often a sign-in or error page."""
     return Fault(
-        "not-json",
+        ErrorKind.NOT_JSON,
         with_words(f"{url} answered {media_type(content_type)} instead of JSON", server_words(body)),
         "Check that the URL is the server's MCP endpoint, and that no proxy or sign-in page stands before it.",
         status=status,
@@ -200,7 +200,7 @@ def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
 def empty(url: str, status: int) -> Fault:
     """A successful status and nothing more."""
     return Fault(
-        "no-answer",
+        ErrorKind.NO_ANSWER,
         f"{url} answered {status_name(status)} with no content, though a request requires an answer.",
         "Try again; if it happens again, the server does not follow MCP.",
         status=status,
@@ -213,14 +213,14 @@ def not_parsed(url: str, status: int, body: Octets) -> Fault:
     place = _not_utf8(body)
     if place is not None:
         return Fault(
-            "not-json",
+            ErrorKind.NOT_JSON,
             f"{url} answered with JSON that is not UTF-8 (byte {place + 1} of {len(body)} is none of that).",
             "The fault is the server's; tell its operator.",
             status=status,
             detail=detail,
         )
     return Fault(
-        "not-json",
+        ErrorKind.NOT_JSON,
         f"{url} answered with JSON that is cut off or broken ({len(body)} bytes were received).",
         "Try again; if it happens again, the server or a proxy before it is at fault.",
         status=status,
@@ -230,13 +230,13 @@ def not_parsed(url: str, status: int, body: Octets) -> Fault:
 
 def wrong_answer(url: str, what: str) -> Fault:
     """JSON, but not the answer to this request."""
-    return Fault("wrong-answer", f"{url} {what}.", "The fault is the server's; try again.")
+    return Fault(ErrorKind.WRONG_ANSWER, f"{url} {what}.", "The fault is the server's; try again.")
 
 
 def outcome_unknown(url: str, method: str, reason: str) -> Fault:
     """The connection went after the request was sent, and running it twice might do harm."""
     return Fault(
-        "outcome-unknown",
+        ErrorKind.OUTCOME_UNKNOWN,
         f"The connection to {url} was lost before {method} was answered ({reason.rstrip('.')}); "
         "the server may or may not have run it.",
         "Check what happened before you try it again.",
@@ -264,7 +264,7 @@ def session_lost(url: str, reason: str) -> Fault:
 def timed_out(url: str, method: str, seconds: float) -> Fault:
     """`--request-timeout` is over."""
     return Fault(
-        "timeout",
+        ErrorKind.TIMEOUT,
         f"{url} did not answer {method} within {seconds:g} seconds.",
         "Set --request-timeout higher if such calls take longer.",
     )
@@ -272,17 +272,19 @@ def timed_out(url: str, method: str, seconds: float) -> Fault:
 
 def too_many(limit: int) -> Fault:
     """More requests under way than are kept."""
-    return Fault("too-many", f"{limit} requests are waiting for answers already.", "Wait for some to be answered.")
+    return Fault(
+        ErrorKind.TOO_MANY, f"{limit} requests are waiting for answers already.", "Wait for some to be answered."
+    )
 
 
 def not_signed_in(url: str, why: str) -> Fault:
     """What waited for a sign-in that did not come about, or for a session that could not be opened after it."""
-    return Fault("unauthorized", f"Nothing was sent to {url}: {why}", "Call the tool sign_in to try again.")
+    return Fault(ErrorKind.UNAUTHORIZED, f"Nothing was sent to {url}: {why}", "Call the tool sign_in to try again.")
 
 
 def sign_in_needed(what_to_do: str) -> Fault:
     """The host would wait no longer for the user, who has the link in `what_to_do`."""
-    return Fault("unauthorized", what_to_do)
+    return Fault(ErrorKind.UNAUTHORIZED, what_to_do)
 
 
 def shut_down(url: str, trouble: str) -> Fault:

@@ -94,7 +94,7 @@ class FirstContact:
         elif isinstance(event, ConnectFailed):
             self._try_later(event)
         elif isinstance(event, ConnectDelayed):
-            self._failure = Fault("unreachable", event.message, event.hint)
+            self._failure = Fault(ErrorKind.UNREACHABLE, event.message, event.hint)
         elif isinstance(event, TimerFired) and event.timer == FIRST_TIMER:
             self._is_timed = False
             self._give_up()
@@ -134,7 +134,7 @@ class FirstContact:
 
     def _fail_with(self, event: ExchangeFailed | ConnectFailed) -> None:
         """Note why there is no connection, for who is asked while the clock runs."""
-        self._failure = Fault("unreachable", event.message, event.hint)
+        self._failure = Fault(ErrorKind.UNREACHABLE, event.message, event.hint)
         self._has_failed = True
 
     def _give_up(self) -> None:

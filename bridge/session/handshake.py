@@ -300,7 +300,7 @@ class Replay(Exchange):
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
             self._handshake.again(event.message)
         elif event.cause is Cause.UNAUTHORIZED:
-            fault = faults.Fault(event.cause.value, event.message, event.hint)
+            fault = faults.Fault(event.cause.kind, event.message, event.hint)
             self._handshake.give_up(event.message, fault)
         else:
             self._handshake.give_up(event.message)

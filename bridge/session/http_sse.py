@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
+from bridge.errors import ErrorKind
 from bridge.protocol.sanitize import address
 from bridge.session import reconnect_delay
 from bridge.session.commands import OpenStream
@@ -94,7 +95,9 @@ class HttpSse:
     def on_late(self) -> None:
         """No endpoint came in time."""
         self.stop()
-        self._give_up(Fault("no-answer", f"{self._state.url} opened a stream but named no endpoint to post to."))
+        self._give_up(
+            Fault(ErrorKind.NO_ANSWER, f"{self._state.url} opened a stream but named no endpoint to post to.")
+        )
 
     def take(self, event: EventReceived) -> None:
         """Something came down the stream."""
@@ -113,7 +116,7 @@ class HttpSse:
             self._state.endpoint = None
             self._lost(reason)
         else:
-            self.again(Fault("unreachable", reason))
+            self.again(Fault(ErrorKind.UNREACHABLE, reason))
 
     def again(self, fault: Fault) -> None:
         """It did not open: try once more while patience lasts, unless it was a mere try."""
@@ -138,7 +141,7 @@ class HttpSse:
     def failed(self, event: ExchangeFailed) -> None:
         """There was no answer."""
         self._state.cancel_timer("endpoint", 0)
-        kind = Cause.UNAUTHORIZED.value if event.cause is Cause.UNAUTHORIZED else "unreachable"
+        kind = ErrorKind.UNAUTHORIZED if event.cause is Cause.UNAUTHORIZED else ErrorKind.UNREACHABLE
         fault = Fault(kind, event.message, event.hint)
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
             self.again(fault)
@@ -158,7 +161,7 @@ class HttpSse:
             named = address(data.decode("utf-8", "replace"))
             self._give_up(
                 Fault(
-                    "redirect",
+                    ErrorKind.REDIRECT,
                     f"{url} wants messages to be posted to another origin, {named}, which is refused.",
                     "The fault is the server's, or its own name for itself differs from the URL that you gave.",
                 )

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import abc
 
+from bridge.errors import ErrorKind
 from bridge.session.calls import Calls
 from bridge.session.commands import Command
 from bridge.session.delivery import Delivery
@@ -67,7 +68,7 @@ class ServerMachine(abc.ABC):
         """Answer what waits: the host would not wait any longer. What was not sent yet is not sent any more."""
         for call in self._calls:
             exchange = call.exchange
-            answers.fail(call, Fault("unreachable", event.message, event.hint))
+            answers.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
             self._state.abandon(exchange)
 
     def _on_sign_in(self, event: SignInStarted | SignInEnded) -> None:

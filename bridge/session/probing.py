@@ -37,7 +37,15 @@ PROBE_SECONDS = 4.0
 _NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
 _NOT_THERE = frozenset({404, 405, 410})
 _FOR_THE_HOST = frozenset(
-    {"unreachable", "unauthorized", "redirect", "too-large", "rate-limited", "shutdown", "timeout"}
+    {
+        ErrorKind.UNREACHABLE,
+        ErrorKind.UNAUTHORIZED,
+        ErrorKind.REDIRECT,
+        ErrorKind.TOO_LARGE,
+        ErrorKind.RATE_LIMITED,
+        ErrorKind.SHUTDOWN,
+        ErrorKind.TIMEOUT,
+    }
 )
 
 
@@ -103,7 +111,7 @@ def is_doubtful(deliver: Deliver, era: str) -> bool:
         return answer.is_error and _is_foreign(answer, era, request.method)
     if era == LEGACY:
         is_modern = fault.code in mcp.MODERN_ERRORS
-        return fault.kind == "session-lost" or is_modern or (opens and _is_refusal(fault.status))
+        return fault.kind == ErrorKind.SESSION_LOST or is_modern or (opens and _is_refusal(fault.status))
     return _is_refusal(fault.status) and fault.code not in mcp.MODERN_ERRORS
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bridge.errors import ErrorKind
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Octets
 from bridge.session import faults, reconnect_delay, response_kind
@@ -153,7 +154,7 @@ class Requests:
     def unreachable(self, call: Call, event: ExchangeFailed) -> None:
         """The call never left: try until patience ends."""
         now = self.state.now
-        if self.answers.makes_do(call, Fault("unreachable", event.message)):
+        if self.answers.makes_do(call, Fault(ErrorKind.UNREACHABLE, event.message)):
             return
         if call.patience_ends is None:
             self.state.report("warning", f"{event.message} Trying again.")
@@ -162,7 +163,7 @@ class Requests:
         # A try that takes long, such as one that meets a firewall, must fit into the patience too.
         took = now - call.sent_at
         if not self.is_patient(call) or call.patience_ends is None or now + took > call.patience_ends:
-            self.answers.fail(call, Fault("unreachable", event.message, event.hint))
+            self.answers.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
         else:
             self._again(call, min(pause, call.patience_ends - now))
 
@@ -271,8 +272,7 @@ class CallExchange(Exchange):
             method = call.request.method
             sending.answers.fail(call, faults.outcome_unknown(sending.state.url, method, "its answer broke off"))
         else:
-            kind = "unreachable" if event.cause is Cause.UNTRUSTED else event.cause.value
-            sending.answers.fail(call, Fault(kind, event.message, event.hint))
+            sending.answers.fail(call, Fault(event.cause.kind, event.message, event.hint))
 
     def on_body(self, event: BodyReceived) -> None:
         call, sending = self._call, self._requests

@@ -35,7 +35,7 @@ import math
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND
+from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, ErrorKind
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Request, Response
 from bridge.session.faults import Fault
@@ -73,7 +73,7 @@ _SKEW = 1.0
 _UNKNOWN_TOOL = frozenset({METHOD_NOT_FOUND, INVALID_PARAMS})
 _OF_NO_ACCOUNT = ("progressToken", mcp.META_LOG_LEVEL, "traceparent", "tracestate", "baggage")
 _RETRIED = {"inputResponses", "requestState"}
-_MAY_PASS = frozenset({"unreachable", "no-answer", "timeout"})
+_MAY_PASS = frozenset({ErrorKind.UNREACHABLE, ErrorKind.NO_ANSWER, ErrorKind.TIMEOUT})
 
 
 class CacheQuery(msgspec.Struct, frozen=True):

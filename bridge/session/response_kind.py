@@ -18,6 +18,7 @@ import enum
 
 import msgspec
 
+from bridge.errors import ErrorKind
 from bridge.protocol import jsonrpc, mcp
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
 from bridge.session import faults
@@ -45,7 +46,7 @@ class ResponseKind(msgspec.Struct, frozen=True):
     seconds: float = 0.0
 
 
-_READ = ResponseKind(ResponseKind.Kind.READ, Fault("", ""))
+_READ = ResponseKind(ResponseKind.Kind.READ, Fault(ErrorKind.NO_ANSWER, ""))
 
 
 def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_session: bool) -> ResponseKind:

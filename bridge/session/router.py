@@ -139,7 +139,7 @@ class HostRouter:
             upstream.on(event)
 
     def _never_connected(self, event: NeverConnected) -> None:
-        self._release(Fault("unreachable", event.message, event.hint))
+        self._release(Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
         for upstream in self._upstreams:
             upstream.on(event)
 
@@ -259,7 +259,7 @@ class HostRouter:
         elif upstream := self._hosts.clients.upstream_for(request):
             upstream.host(request)
         else:
-            fault = Fault("too-many", "Too many different clients ask at the same time.")
+            fault = Fault(ErrorKind.TOO_MANY, "Too many different clients ask at the same time.")
             self._context.refuse(request, fault)
 
     def _lane_that_awaits(self, id_: RequestId | None) -> Upstream | None:

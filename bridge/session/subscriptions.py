@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 from msgspec import Raw
 
+from bridge.errors import ErrorKind
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
 from bridge.session import faults, reconnect_delay, response_kind
@@ -204,7 +205,7 @@ class ListenExchange(Exchange):
 
     def on_closed(self, event: StreamClosed) -> None:
         if not self._answered:
-            self._subscriptions.again(self._subscription, Fault("no-answer", event.reason))
+            self._subscriptions.again(self._subscription, Fault(ErrorKind.NO_ANSWER, event.reason))
 
     def on_body(self, event: BodyReceived) -> None:
         subscriptions, subscription = self._subscriptions, self._subscription
@@ -224,7 +225,7 @@ class ListenExchange(Exchange):
     def on_failed(self, event: ExchangeFailed) -> None:
         if self._answered:
             return
-        fault = Fault(event.cause.value, event.message, event.hint)
+        fault = Fault(event.cause.kind, event.message, event.hint)
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
             self._subscriptions.again(self._subscription, fault)
         else:

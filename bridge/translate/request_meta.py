@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND
+from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, ErrorKind
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
 from bridge.protocol.sanitize import quoted, shown
@@ -82,7 +82,7 @@ class RequestMetaReader:
 
     def __init__(self) -> None:
         self._last = b""
-        self._said: RequestMeta | TranslatorRefusal = TranslatorRefusal(INVALID_PARAMS, "invalid-request", "")
+        self._said: RequestMeta | TranslatorRefusal = TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_REQUEST, "")
 
     def read(self, value: Raw) -> RequestMeta | TranslatorRefusal:
         """What it says, or what is wrong with it."""
@@ -200,7 +200,7 @@ def text(value: Raw | None) -> str | None:
 
 
 def _invalid(message: str) -> TranslatorRefusal:
-    return TranslatorRefusal(INVALID_PARAMS, "invalid-request", message)
+    return TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_REQUEST, message)
 
 
 def _without(values: Members, names: frozenset[str]) -> Members:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from bridge.errors import ErrorKind
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 
 
@@ -21,7 +22,7 @@ class TranslatorRefusal(msgspec.Struct, frozen=True):
     """
 
     code: int
-    kind: str
+    kind: ErrorKind
     message: str
     data: dict[str, object] = {}
 

@@ -10,7 +10,7 @@ from tests.session.playbook import URL, error
 
 
 def test_the_error_for_one_request() -> None:
-    line = Fault("http-status", "It failed.", "Try again.", status=502).error_line(b'"a"', URL)
+    line = Fault(ErrorKind.HTTP_STATUS, "It failed.", "Try again.", status=502).error_line(b'"a"', URL)
     assert msgspec.json.decode(line) == {
         "jsonrpc": "2.0",
         "id": "a",
@@ -23,16 +23,16 @@ def test_the_error_for_one_request() -> None:
 
 
 def test_the_id_keeps_its_bytes() -> None:
-    assert Fault("k", "m").error_line(b"1E2", URL).startswith(b'{"jsonrpc":"2.0","id":1E2,')
+    assert Fault(ErrorKind.TIMEOUT, "m").error_line(b"1E2", URL).startswith(b'{"jsonrpc":"2.0","id":1E2,')
 
 
 def test_a_key_in_the_server_s_url_is_in_no_error() -> None:
-    line = Fault("timeout", "It broke.").error_line(b"1", "https://mcp.example/mcp?api_key=planted")
+    line = Fault(ErrorKind.TIMEOUT, "It broke.").error_line(b"1", "https://mcp.example/mcp?api_key=planted")
     assert msgspec.json.decode(line)["error"]["data"]["url"] == "https://mcp.example/mcp"
 
 
 def test_a_fault_without_status_or_hint_names_neither() -> None:
-    error_object = msgspec.json.decode(Fault("timeout", "Late.").error_line(b"0", URL))["error"]
+    error_object = msgspec.json.decode(Fault(ErrorKind.TIMEOUT, "Late.").error_line(b"0", URL))["error"]
     assert (error_object["message"], sorted(error_object["data"])) == ("Late.", ["kind", "source", "url"])
 
 
@@ -117,7 +117,7 @@ def test_an_unknown_outcome_warns_before_trying_again() -> None:
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        (Fault("timeout", "Late.").error_line(b"0", URL), "timeout"),
+        (Fault(ErrorKind.TIMEOUT, "Late.").error_line(b"0", URL), "timeout"),
         (error(1, "no tool"), ""),
         (b'{"error":{"data":{"source":"another","kind":"timeout"}}}', ""),
         (b'{"error":{"data":{"source":5}}}', ""),

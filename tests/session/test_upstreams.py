@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from bridge.errors import ErrorKind
 from bridge.protocol import jsonrpc, writing
 from bridge.protocol.jsonrpc import Message, Request, RequestId
 from bridge.session import faults
@@ -235,14 +236,15 @@ def test_the_outlet_writes_refuses_and_reports() -> None:
     port = echo.port
     port.down(b"{}")
     port.refuse(
-        cast("Request", jsonrpc.parse(request("x"))), TranslatorRefusal(-32602, "odd", "It is odd.", {"more": 1})
+        cast("Request", jsonrpc.parse(request("x"))),
+        TranslatorRefusal(-32602, ErrorKind.ROUNDS, "It is odd.", {"more": 1}),
     )
     port.report("debug", "So it is.")
     sent, refused, report = board.commands()
     assert (sent, report) == (SendToHost(b"{}"), Report("debug", "So it is."))
     told = fault(refused)
     assert (told["id"], told["code"], told["message"]) == ("x", -32602, "It is odd.")
-    assert (told["kind"], told["url"], told["more"]) == ("odd", URL, 1)
+    assert (told["kind"], told["url"], told["more"]) == ("rounds", URL, 1)
     assert (port.now, port.fresh()) == (7.0, "secret")
 
 

@@ -51,7 +51,6 @@ _TOO_MANY = TranslatorRefusal(
 _DECLINED = TranslatorRefusal(
     SERVER_ERROR, "declined", "The server requires the user to open a page first, and the user declined."
 )
-_SHUT_DOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the server had set the log level.")
 _TASK_LOST = TranslatorRefusal(
     SERVER_ERROR, "outcome-unknown", "The tool is running, but the bridge cannot ask the server for its result."
 )

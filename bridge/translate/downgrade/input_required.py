@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from bridge.errors import INVALID_PARAMS, SERVER_ERROR
+from bridge.errors import INVALID_PARAMS, SERVER_ERROR, ErrorKind
 from bridge.protocol.jsonrpc import Request, RequestId
 from bridge.protocol.writing import Members
 from bridge.translate.downgrade import input_requests
@@ -120,7 +120,7 @@ class InputRounds:
         """End the round whose `requestState` a retry has; or say why that is impossible."""
         round_ = self._by_state.get(retry.state or "")
         if round_ is None:
-            return TranslatorRefusal(INVALID_PARAMS, "unknown-state", _UNKNOWN)
+            return TranslatorRefusal(INVALID_PARAMS, ErrorKind.UNKNOWN_STATE, _UNKNOWN)
         if (round_.call.method, round_.call.target) != (retry.method, retry.target):
             return TranslatorRefusal(INVALID_PARAMS, "foreign-state", _FOREIGN)
         self._forget(round_)

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import SERVER_ERROR
+from bridge.errors import SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.sanitize import quoted
@@ -23,7 +23,9 @@ OnAnswer = Callable[[Response], None]
 OnTakenBack = Callable[[], list[Request]]
 """Called when the server never accepted a request; returns the host's requests that depended on it."""
 
-_SHUT_DOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the server's session was open.")
+_SHUT_DOWN = TranslatorRefusal(
+    SERVER_ERROR, ErrorKind.SHUTDOWN, "The bridge ended before the server's session was open."
+)
 _KEPT_CAPABILITIES = ("tools", "prompts", "resources", "completions", "logging", "experimental", "extensions")
 
 
@@ -179,5 +181,5 @@ def _wrong_version(version: str | None) -> TranslatorRefusal:
     said = "without a protocol version" if version is None else f"with the protocol version {quoted(version, 40)}"
     known = ", ".join(mcp.LEGACY_VERSIONS)
     return TranslatorRefusal(
-        SERVER_ERROR, "version", f"The server answered initialize {said}; the bridge understands {known}."
+        SERVER_ERROR, ErrorKind.VERSION, f"The server answered initialize {said}; the bridge understands {known}."
     )

@@ -15,7 +15,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INTERNAL_ERROR
+from bridge.errors import INTERNAL_ERROR, ErrorKind
 from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request

@@ -22,6 +22,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
+from bridge.errors import ErrorKind
 from bridge.protocol import writing
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
 from bridge.protocol.writing import Members, members
@@ -105,7 +106,9 @@ class InputRequired:
         """Begin a round for a call whose result, `input_required`, has these members; or say why that is impossible."""
         call.rounds += 1
         if call.rounds > _MAX_ROUNDS:
-            return failed("rounds", f"The server asked more than {_MAX_ROUNDS} times before {subject(call.request)}.")
+            return failed(
+                ErrorKind.ROUNDS, f"The server asked more than {_MAX_ROUNDS} times before {subject(call.request)}."
+            )
         state, wanted = _given(said, "requestState"), _given(said, "inputRequests")
         call.state = None if state is None else state.copy()
         if wanted is None and state is None:

@@ -23,7 +23,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, ErrorKind
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, Response

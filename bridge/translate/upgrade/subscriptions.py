@@ -19,7 +19,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, SERVER_ERROR
+from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
@@ -114,7 +114,9 @@ class HostSubscriptions:
         """Answer `resources/subscribe`, now or later."""
         uri = string(members(request.params).get("uri", Raw()))
         if uri is None:
-            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", "The uri is missing."))
+            self._port.refuse(
+                request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_PARAMS, "The uri is missing.")
+            )
         elif self._is_refused:
             self._port.refuse(request, _cannot_listen())
         elif self._current and not self._next and uri in self._current.agreed and uri in self._uris:
@@ -132,7 +134,9 @@ class HostSubscriptions:
         """Answer `resources/unsubscribe`, and the unanswered requests to subscribe to the same."""
         uri = string(members(request.params).get("uri", Raw()))
         if uri is None:
-            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", "The uri is missing."))
+            self._port.refuse(
+                request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_PARAMS, "The uri is missing.")
+            )
             return
         for asking in (self._asking, self._next.asking if self._next else {}):
             for asked in [request_ for request_, its_uri in asking.values() if its_uri == uri]:
@@ -314,7 +318,7 @@ def _is_unknown_method(response: Response) -> bool:
 
 
 def _cannot_listen() -> TranslatorRefusal:
-    return TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", "The server does not announce changes.")
+    return TranslatorRefusal(METHOD_NOT_FOUND, ErrorKind.UNKNOWN_METHOD, "The server does not announce changes.")
 
 
 def _not_agreed(uri: str) -> TranslatorRefusal:
@@ -332,4 +336,4 @@ def _acknowledged_too_late() -> TranslatorRefusal:
     what = (
         f"The server did not acknowledge the subscription within {_ACKNOWLEDGE_SECONDS:.0f} seconds. Try again later."
     )
-    return TranslatorRefusal(SERVER_ERROR, "not-subscribed", what)
+    return TranslatorRefusal(SERVER_ERROR, ErrorKind.NOT_SUBSCRIBED, what)

@@ -19,7 +19,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, SERVER_ERROR
+from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, sanitize, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members, members
@@ -153,7 +153,7 @@ class TaskWatch:
         state = task_states.read(said, self._port.timestamp())
         if state is None:
             what = f"The server answered {mcp.TASKS_GET} for {subject(task.request)} with something that is not a task."
-            self.give_up(task, failed("wrong-answer", what))
+            self.give_up(task, failed(ErrorKind.WRONG_ANSWER, what))
             return
         task.failures = 0
         self._report_progress(task, state)
@@ -210,7 +210,7 @@ class TaskWatch:
             return None
         if len(task.keys) + len(fresh) > _MAX_QUESTIONS:
             what = f"The server asked more than {_MAX_QUESTIONS} questions before {subject(task.request)}."
-            return failed("rounds", what)
+            return failed(ErrorKind.ROUNDS, what)
         inquiry = self._asking.ask(
             task.request,
             task.host,
@@ -264,7 +264,7 @@ class TaskWatch:
         else:
             heard = sanitize.said(state.message or "")
             why = f"; {heard}" if heard else ", and the server does not say why"
-            refusal = failed("task-failed", f"The task for {subject(task.request)} failed{why}.")
+            refusal = failed(ErrorKind.TASK_FAILED, f"The task for {subject(task.request)} failed{why}.")
             self.give_up(task, refusal, is_known=False)
 
     def _answer(self, task: Task, answer: Callable[[Request], Response], *, is_known: bool = True) -> None:
@@ -312,7 +312,7 @@ def cancelled(request: Request, message: str | None = None) -> TranslatorRefusal
     """Why a task has no result."""
     heard = sanitize.said(message or "")
     why = f"; {heard}" if heard else ""
-    return failed("task-cancelled", f"The task for {subject(request)} was cancelled{why}.")
+    return failed(ErrorKind.TASK_CANCELLED, f"The task for {subject(request)} was cancelled{why}.")
 
 
 class _TaskErrorData(msgspec.Struct, frozen=True):

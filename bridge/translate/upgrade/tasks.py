@@ -95,7 +95,7 @@ class Tasks:
         state = task_states.read(said, self._port.timestamp())
         if state is None:
             what = f"The server answered {subject(call.request)} with a task that does not follow SEP-2663."
-            return failed("wrong-answer", what)
+            return failed(ErrorKind.WRONG_ANSWER, what)
         is_shown = _wish(call) is not None
         task = self._task(state.id, call.request, call.host, is_shown=is_shown)
         task.progress = call.progress or 0.0
@@ -172,7 +172,7 @@ class Tasks:
             self._waiting.line(request, writing.answering(response, request.raw_id).line)
         elif state is None:
             what = f"The server answered {mcp.TASKS_GET} with something that is not a task."
-            self._waiting.refuse(request, failed("wrong-answer", what))
+            self._waiting.refuse(request, failed(ErrorKind.WRONG_ANSWER, what))
         elif request.method == mcp.TASKS_GET:
             is_cancelled = task is not None and task.is_cancelled
             self._show(
@@ -207,7 +207,7 @@ class Tasks:
     def _show(self, request: Request, state: TaskState, status: str) -> None:
         self._waiting.result(request, msgspec.json.encode(state.legacy(status)))
 
-    def _refuse(self, request: Request, kind: str, what: str) -> None:
+    def _refuse(self, request: Request, kind: ErrorKind, what: str) -> None:
         self._waiting.refuse(request, TranslatorRefusal(INVALID_PARAMS, kind, what))
 
 

@@ -40,9 +40,9 @@ from bridge.translate.upgrade.tasks import METHODS as TASK_METHODS
 from bridge.translate.upgrade.tasks import Tasks
 
 _ROUND_TRIP = ("inputResponses", "requestState")
-_SHUTDOWN = TranslatorRefusal(SERVER_ERROR, "shutdown", "The bridge ended before the request was answered.")
+_SHUTDOWN = TranslatorRefusal(SERVER_ERROR, ErrorKind.SHUTDOWN, "The bridge ended before the request was answered.")
 _REOPENED = TranslatorRefusal(
-    INVALID_REQUEST, "reopened", "The host opened a new session before the request was answered."
+    INVALID_REQUEST, ErrorKind.REOPENED, "The host opened a new session before the request was answered."
 )
 
 
@@ -171,7 +171,7 @@ class Upgrade:
             self._port.refuse(request, TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what))
         elif not (request_meta.is_object(request.params) or bytes(request.params) in (b"", b"null")):
             what = "The params must be an object."
-            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", what))
+            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_PARAMS, what))
         else:
             call = UpgradedCall(request, session.host)
             self._waiting.enter(request, partial(self._take_back, call))
@@ -180,11 +180,11 @@ class Upgrade:
     def _set_level(self, session: HostSession, request: Request) -> None:
         level = _level(request)
         if session.capabilities is not None and "logging" not in session.capabilities:
-            refusal = TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", "The server sends no log messages.")
+            refusal = TranslatorRefusal(METHOD_NOT_FOUND, ErrorKind.UNKNOWN_METHOD, "The server sends no log messages.")
             self._port.refuse(request, refusal)
         elif level not in mcp.LOG_LEVELS:
             what = f"The level must be one of {', '.join(mcp.LOG_LEVELS)}."
-            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-params", what))
+            self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_PARAMS, what))
         else:
             session.host.set_level(level)
             self._answer_empty(request)
