@@ -2,9 +2,11 @@
 
 import sys
 
+from bridge import PROGRAM
+
 
 def _stop(problem: str) -> None:
-    sys.stderr.write(f"mcp-remote-bridge: error: {problem}\n")
+    sys.stderr.write(f"{PROGRAM}: error: {problem}\n")
     sys.exit(1)
 
 

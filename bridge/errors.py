@@ -13,6 +13,8 @@ from __future__ import annotations
 import enum
 import sys
 
+from bridge import PROGRAM
+
 SERVER_ERROR = -32000
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -162,5 +164,5 @@ def missing_package(module: str | None) -> str:
     return (
         f"The Python package {package} is not installed for {sys.executable}. "
         "Install the bridge together with the packages it needs: run `pipx install .` in its folder, "
-        "then start it as mcp-remote-bridge."
+        f"then start it as {PROGRAM}."
     )

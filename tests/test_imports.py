@@ -88,8 +88,8 @@ def allowed(room: str, name: str) -> bool:
     top = name.partition(".")[0]
     if top == "bridge":
         target = room_of(name)
-        # `from bridge import __version__` names no room.
-        return target in ARROWS[room] | {room, "errors", "__init__", "__version__"}
+        # `from bridge import PROGRAM, __version__` names no room.
+        return target in ARROWS[room] | {room, "errors", "__init__", "PROGRAM", "__version__"}
     if room in PURE:
         return not any(name == bad or name.startswith(f"{bad}.") for bad in IMPURE)
     return True

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bridge import __version__
+from bridge import PROGRAM, __version__
 from bridge.app.bridge import Bridge
 from bridge.config import Settings
 from bridge.host.output import HostOutput
@@ -54,8 +54,8 @@ def run(settings: Settings, begun: EarlyStart) -> int:
 def _say_at_a_terminal(url: str) -> None:
     _logger.info(
         "This program is meant to be started by an MCP host, which talks to it on stdin and stdout. Here stdin is "
-        "a terminal: it waits for MCP messages, and Ctrl-C ends it. To sign in: mcp-remote-bridge login %s ; "
-        "to list your sign-ins: mcp-remote-bridge status ; for help: mcp-remote-bridge --help",
+        f"a terminal: it waits for MCP messages, and Ctrl-C ends it. To sign in: {PROGRAM} login %s ; "
+        f"to list your sign-ins: {PROGRAM} status ; for help: {PROGRAM} --help",
         url,
     )
 
@@ -243,5 +243,5 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> A
 def _headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:
     headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in settings.headers]
     if not any(name.lower() == b"user-agent" for name, _ in headers):
-        headers.append((b"user-agent", f"mcp-remote-bridge/{__version__}".encode()))
+        headers.append((b"user-agent", f"{PROGRAM}/{__version__}".encode()))
     return tuple(headers)

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.running import PROGRAM
+from bridge import PROGRAM
 from bridge.cli.settings import is_blank
 from bridge.errors import UsageError
 

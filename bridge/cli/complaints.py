@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from bridge import PROGRAM
 from bridge.cli.commands import NAME_OR_URL
 from bridge.cli.options import source_of
-from bridge.cli.running import PROGRAM
 
 
 def describe(error: click.ClickException) -> str:

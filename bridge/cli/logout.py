@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge import PROGRAM
 from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
 from bridge.cli.formatting import clean, named
 from bridge.cli.options import account_options
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from bridge.inventory.sign_ins import SignedOut, Stored
     from bridge.process.redact import Redactor
 
-PROGRAM = "mcp-remote-bridge"
 
 _MOST = 10
 
@@ -42,7 +42,7 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
     if every == (name is not None):
         raise UsageError(
             "Give the server to sign out of, or --all.",
-            hint="mcp-remote-bridge status lists what you are signed in to.",
+            hint=f"{PROGRAM} status lists what you are signed in to.",
         )
     if name is None:
         are_removed = run_on_loop(_every(options["token_store"], registration=registration))

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from bridge import PROGRAM
 from bridge.errors import BridgeError
 
 
@@ -84,7 +85,7 @@ def _complain(error: BridgeError) -> int:
 
 
 def _interrupted() -> int:
-    from bridge.cli.running import PROGRAM, write
+    from bridge.cli.running import write
 
     write(f"\n{PROGRAM}: interrupted\n")
     return 130

@@ -12,12 +12,11 @@ from typing import Any
 
 import click
 
-from bridge import __version__
+from bridge import PROGRAM, __version__
 from bridge.cli import running
 from bridge.cli.commands import Commands, OneCommand, WordArgument
 from bridge.cli.complaints import describe
 from bridge.cli.options import callback_options, run_options, settings_from
-from bridge.cli.running import PROGRAM
 from bridge.config import SignInSettings, check_metadata_url
 from bridge.errors import BridgeError
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     # It needs a package, and that one is missing may be what is to be told.
     from bridge.config import Settings
 
-PROGRAM = "mcp-remote-bridge"
 LEVEL_VARIABLE = "MCP_BRIDGE_LOG_LEVEL"
 
 _LAST_SECONDS = 1.0

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bridge import PROGRAM
 from bridge.cli.option_table import OPTIONS, PREFIX
 from bridge.config import (
     CLIENT_SECRET_VARIABLE,
@@ -132,7 +133,7 @@ def _url(words: Sequence[str], environ: Mapping[str, str]) -> str:
         if is_blank(url := environ.get(URL_VARIABLE, "")):
             raise UsageError(
                 "No URL was given.",
-                hint="Usage: mcp-remote-bridge [OPTIONS] URL; mcp-remote-bridge --help explains the options.",
+                hint=f"Usage: {PROGRAM} [OPTIONS] URL; {PROGRAM} --help explains the options.",
             )
         words, source = [url], URL_VARIABLE
     if len(words) > 1:
@@ -161,5 +162,5 @@ def _not_a_url(word: str, variable: str) -> UsageError:
         return UsageError(message, hint="A URL looks like https://example.com/mcp.")
     return UsageError(
         f"{f'{word!r}' if is_plain else 'The argument'} is neither a URL nor a command.",
-        hint="A URL looks like https://example.com/mcp; mcp-remote-bridge --help lists the commands.",
+        hint=f"A URL looks like https://example.com/mcp; {PROGRAM} --help lists the commands.",
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge import PROGRAM
 from bridge.cli.commands import OneCommand
 from bridge.cli.formatting import amount_of, clean, expiry_of, moment, named, scopes_of
 from bridge.cli.options import token_store_option
@@ -52,7 +53,7 @@ def status(as_json: bool, token_store: Any) -> None:
     if others:
         click.echo(f"Answers of {others} other server{'s' if others > 1 else ''} are kept: {_of_kept(kept, now)}.")
     for note in notes:
-        click.echo(f"mcp-remote-bridge: {clean(note)}", err=True)
+        click.echo(f"{PROGRAM}: {clean(note)}", err=True)
 
 
 def _uses() -> list[ServerInUse]:

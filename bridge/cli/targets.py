@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from bridge import PROGRAM
 from bridge.cli.options import run_options, settings_from
-from bridge.cli.running import PROGRAM
 from bridge.cli.settings import URL_VARIABLE
 from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bridge import PROGRAM
+
 _SHELLS = {"ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "nu", "sh", "tcsh", "zsh"}
 _POWERSHELLS = {"powershell", "pwsh"}
 _NODES = {"bunx", "corepack", "npm", "npm-cli", "npx", "npx-cli", "pnpm", "pnpx", "yarn", "yarnpkg"}
 _PYTHONS = {"conda", "hatch", "mamba", "micromamba", "pdm", "pipenv", "pipx", "pixi", "poetry", "rye", "uv", "uvx"}
-_STARTERS = {"py", "pyw", "mcp-remote-bridge"}
+_STARTERS = {"py", "pyw", PROGRAM}
 _WRAPPERS = {"dbus-run-session", "direnv", "doas", "doppler", "dotenv", "dotenvx", "env", "infisical", "mise", "nice"}
 _WRAPPERS |= {"op", "script", "stdbuf", "su", "sudo", "time", "timeout", "xvfb-run"}
 _LAUNCHERS = frozenset({"cmd"} | _SHELLS | _POWERSHELLS | _NODES | _PYTHONS | _STARTERS | _WRAPPERS)

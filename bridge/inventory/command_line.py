@@ -14,7 +14,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-PROGRAM = "mcp-remote-bridge"
+from bridge import PROGRAM
+
 MODULE = ("-m", "bridge")
 
 _FIRST_WORDS = 10

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from bridge import PROGRAM
 from bridge.config import Settings
 from bridge.errors import UsageError
 from bridge.inventory.host_entries import Entry, OtherEntry
@@ -29,7 +30,7 @@ SLOT_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 TYPED_OPTIONS = (*SLOT_OPTIONS, "issuer")
 """Those to be typed for the same sign-in once more: it must not go to another authorization server either."""
 
-LOGIN = "mcp-remote-bridge login"
+LOGIN = f"{PROGRAM} login"
 
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:@%+=,~-]+")
 _MOST = 20
@@ -125,7 +126,7 @@ def elsewhere(name: str, other: OtherEntry, command: str = LOGIN) -> UsageError:
     url = shown(other.url, _LONGEST)
     use = f"To use the bridge for it, run: {typed_for(command, url or 'URL', {})}"
     if url:
-        use += f" ; and give {other.host} the command mcp-remote-bridge with the argument {quoted(url)} in that entry."
+        use += f" ; and give {other.host} the command {PROGRAM} with the argument {quoted(url)} in that entry."
     if not other.program:
         return UsageError(f"{entry} is a server that {other.host} connects to itself, without this bridge.", hint=use)
     if not url:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from bridge import __version__
+from bridge import PROGRAM, __version__
 from bridge.config import localhost_addresses
 from bridge.login.address_guard import AddressGuard
 from bridge.login.failures import explain
@@ -201,7 +201,7 @@ class AuthHttpClient:
                     extensions=extensions,
                     timeout=limits if address is None or address == addresses[-1] else short,
                     headers={
-                        "User-Agent": f"mcp-remote-bridge/{__version__}",
+                        "User-Agent": f"{PROGRAM}/{__version__}",
                         "Accept-Encoding": "identity",
                         **headers,
                         "Host": _authority(parts),

@@ -18,13 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from bridge import PROGRAM
+
 SSH = "this is an SSH session, and a browser started here would open on the wrong machine"
 CONTAINER = "this is a container, and it was given neither a display nor a desktop portal to open a browser with"
 NO_DISPLAY = "neither a display nor a desktop portal was found here to open a browser with"
 
 _PASTE = (
     "open the link in any browser, and when it ends at a page that cannot be reached, run here: "
-    "mcp-remote-bridge callback 'ITS ADDRESS'"
+    f"{PROGRAM} callback 'ITS ADDRESS'"
 )
 _SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 _CONTAINER_VARIABLES = ("KUBERNETES_SERVICE_HOST", "REMOTE_CONTAINERS", "CODESPACES", "DEVCONTAINER")

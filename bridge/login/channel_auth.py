@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.errors import BridgeError
 from bridge.protocol.surrogates import replaced
 
@@ -110,5 +111,5 @@ def _mended(value: Any) -> Any:
 
 
 def _proof(key: bytes, side: Literal["client", "login"], port: int, asked: str, answered: str) -> str:
-    said = f"mcp-remote-bridge {side} {port} {asked} {answered}"
+    said = f"{PROGRAM} {side} {port} {asked} {answered}"
     return hmac.new(key, said.encode("ascii"), hashlib.sha256).hexdigest()

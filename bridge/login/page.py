@@ -13,6 +13,7 @@ import html
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from bridge import PROGRAM
 from bridge.protocol.sanitize import quoted, shown
 
 _LONGEST_NAME = 300
@@ -136,7 +137,7 @@ def _page(title: str, heading: str, rest: str, *, wrong: bool = False) -> bytes:
         f'<title>{html.escape(title)}</title>\n<link rel="icon" href="{icon}">\n<style>{_STYLE}</style>\n</head>\n'
         f"<body{' class=' + chr(34) + 'wrong' + chr(34) if wrong else ''}>\n<main>\n"
         f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{path}"/></svg>\n'
-        f"<h1>{heading}</h1>\n{rest}\n<footer>mcp-remote-bridge</footer>\n</main>\n</body>\n</html>\n"
+        f"<h1>{heading}</h1>\n{rest}\n<footer>{PROGRAM}</footer>\n</main>\n</body>\n</html>\n"
     ).encode("utf-8", "replace")
 
 

@@ -6,12 +6,12 @@ import os
 import re
 from typing import Any
 
+from bridge import PROGRAM
 from bridge.protocol.sanitize import shown
 
 UNKNOWN = "another program"
 
 _LONGEST_NAME = 60
-_OWN_NAME = "mcp-remote-bridge"
 
 
 def describe_port_owner(port: int) -> str:
@@ -57,8 +57,8 @@ def _describe(number: int) -> str:
     try:
         process = psutil.Process(number)
         name = shown(process.name(), _LONGEST_NAME)
-        if name != _OWN_NAME and _is_bridge(process):
-            name = f"{_OWN_NAME}, run by {name}"
+        if name != PROGRAM and _is_bridge(process):
+            name = f"{PROGRAM}, run by {name}"
     except psutil.Error:
         name = ""
     return f"{name or UNKNOWN} (process {number})"
@@ -72,5 +72,5 @@ def _is_bridge(process: Any) -> bool:
         words = process.cmdline()[:3]
     except psutil.Error:
         return False
-    named = any(re.split(r"[/\\]", word)[-1].removesuffix(".exe") == _OWN_NAME for word in words)
+    named = any(re.split(r"[/\\]", word)[-1].removesuffix(".exe") == PROGRAM for word in words)
     return named or words[1:3] == ["-m", "bridge"]

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from bridge import PROGRAM
 from bridge.config import child_environment
 from bridge.errors import BridgeError
 from bridge.login.browser import detachment
@@ -116,7 +117,7 @@ def _run(
         child = _start(command, environ)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        tell(CannotStart(f"{command[0]} could not be started: {why}.", hint="Reinstall mcp-remote-bridge."))
+        tell(CannotStart(f"{command[0]} could not be started: {why}.", hint=f"Reinstall {PROGRAM}."))
         return
     assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
     with contextlib.suppress(OSError), child.stdin:  # It may have ended, or not want to read.
@@ -135,7 +136,7 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Pop
     if better:
         _logger.warning(
             "The host lets no process leave its job, so the sign-in ends when the host ends this copy of the bridge; "
-            "the next copy begins it again. To sign in apart from the host, run in a terminal: mcp-remote-bridge login "
+            f"the next copy begins it again. To sign in apart from the host, run in a terminal: {PROGRAM} login "
             "URL"
         )
     return child

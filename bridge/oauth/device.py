@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.client import Client
 from bridge.oauth.errors import (
@@ -85,7 +86,7 @@ def device_endpoint(server: AuthorizationServer) -> str:
         raise SignInError(
             f"{address(server.issuer)} offers no sign-in by a code: its metadata names no usable "
             "device_authorization_endpoint, which --grant device-code needs.",
-            hint="Leave --grant out; a browser elsewhere can be used too, with mcp-remote-bridge callback 'URL'.",
+            hint=f"Leave --grant out; a browser elsewhere can be used too, with {PROGRAM} callback 'URL'.",
         )
     return server.device_authorization_endpoint
 

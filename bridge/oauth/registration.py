@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.oauth import client as clients
 from bridge.oauth.client import Client
 from bridge.oauth.device import DEVICE_GRANT
@@ -23,7 +24,6 @@ from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.scopes import split, union
 from bridge.protocol.sanitize import address, with_words
 
-NAME = "mcp-remote-bridge"
 UNUSED_REDIRECT_URI = "http://localhost/callback"
 """What a client of the device grant registers where it has to have one. Nothing ever comes there."""
 
@@ -56,7 +56,7 @@ def document(url: str, redirect_uris: list[str]) -> dict[str, Any]:
     """The Client ID Metadata Document to host at `url` (draft-ietf-oauth-client-id-metadata-document-00, 4)."""
     return {
         "client_id": url,
-        "client_name": NAME,
+        "client_name": PROGRAM,
         "application_type": "native",
         "redirect_uris": redirect_uris,
         "grant_types": ["authorization_code", "refresh_token"],
@@ -75,13 +75,13 @@ def registration_request(
     """
     grants = [DEVICE_GRANT] if by_code else []
     wanted: dict[str, Any] = {
-        "client_name": NAME,
+        "client_name": PROGRAM,
         "application_type": "native",
         "redirect_uris": [redirect_uri] if redirect_uri else [],
         "grant_types": [*grants, *(["authorization_code"] if redirect_uri else []), "refresh_token"],
         "response_types": ["code"] if redirect_uri else [],
         "token_endpoint_auth_method": clients.method_to_register(server.token_endpoint_auth_methods),
-        "software_id": NAME,
+        "software_id": PROGRAM,
         "software_version": version,
     }
     if scope:

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from bridge import PROGRAM
 from bridge.process.log_stderr import StderrLines
 from bridge.process.redact import Redactor
 from bridge.protocol.sanitize import escaped
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     # The command line's errors pass here, also that a package is missing which it needs.
     from bridge.config import Settings
 
-PROGRAM = "mcp-remote-bridge"
 FORWARDED = "bridge.login.forwarded"
 """The logger of what a login process logged: that writes to the log file itself."""
 LONGEST_LINE = 500

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bridge import __version__
+from bridge import PROGRAM, __version__
 from bridge.config import PATIENCE_VARIABLE, Settings, SignInSettings
 from bridge.errors import BridgeError
 
@@ -42,7 +42,7 @@ def log_head(settings: Settings, what: str) -> None:
 
     from bridge.inventory.running_instances import started_by
 
-    _logger.debug("%s: mcp-remote-bridge %s, Python %s (%s)", what, __version__, _python(), sys.executable)
+    _logger.debug("%s: %s %s, Python %s (%s)", what, PROGRAM, __version__, _python(), sys.executable)
     _logger.debug("system: %s", platform.platform())
     _logger.debug("libraries: %s", ", ".join(_versions()))
     _logger.debug("server: %s", settings.url)

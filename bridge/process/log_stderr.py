@@ -21,10 +21,10 @@ from collections import deque
 from contextlib import suppress
 from typing import TextIO
 
+from bridge import PROGRAM
+
 MOST_WAITING = 64 * 1024
 """How many bytes wait before more is dropped: as many again as a pipe holds."""
-
-_PROGRAM = "mcp-remote-bridge"
 
 
 class StderrLines:
@@ -84,7 +84,7 @@ class StderrLines:
     def _tell_of_dropped(self, descriptor: int) -> None:
         if self._dropped:
             lines = f"{self._dropped} lines" if self._dropped > 1 else "1 line"
-            text = f"{_PROGRAM}: warning: {lines} dropped, stderr was not read{os.linesep}"
+            text = f"{PROGRAM}: warning: {lines} dropped, stderr was not read{os.linesep}"
             self._dropped = 0
             self._add(descriptor, text.encode("ascii"))
 

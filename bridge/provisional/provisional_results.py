@@ -36,7 +36,6 @@ KINDS = ("tools", "prompts", "resources")
 """The capabilities that the host is told of, each with `listChanged`."""
 
 _CAPABILITIES = {kind: {"listChanged": True} for kind in KINDS}
-_NAME = "mcp-remote-bridge"
 
 
 class HostState:
@@ -136,4 +135,4 @@ def missing(result: Raw) -> frozenset[str]:
 
 
 def _info(status: SignInStatus) -> dict[str, str]:
-    return {"name": _NAME, "version": __version__, "title": f"{status.server} (sign-in needed)"}
+    return {"name": PROGRAM, "version": __version__, "title": f"{status.server} (sign-in needed)"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.errors import INVALID_REQUEST, SERVER_ERROR, ErrorKind
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Octets, Request
@@ -54,7 +55,7 @@ class Fault(msgspec.Struct, frozen=True):
 
     def error_line(self, raw_id: bytes, url: str) -> bytes:
         """The JSON-RPC error for one request. `url` is the server's; its query stays out, for it may hold a key."""
-        data: dict[str, Any] = {"source": _SOURCE, "kind": self.kind, "url": url.partition("?")[0]}
+        data: dict[str, Any] = {"source": PROGRAM, "kind": self.kind, "url": url.partition("?")[0]}
         if self.status is not None:
             data["status"] = self.status
         message = f"{self.message} {self.hint}" if self.hint else self.message
@@ -68,7 +69,7 @@ def unanswered(request: Request, fault: Fault) -> str:
 
 def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
     """The error for something of the host's that is no request, or cannot be one now."""
-    return jsonrpc.error_line(raw_id, code, why, {"source": _SOURCE, "kind": ErrorKind.BAD_INPUT})
+    return jsonrpc.error_line(raw_id, code, why, {"source": PROGRAM, "kind": ErrorKind.BAD_INPUT})
 
 
 class _ErrorObject(msgspec.Struct, frozen=True):
@@ -120,7 +121,7 @@ def own_kind(error: Octets | msgspec.Raw) -> str:
         data = msgspec.json.decode(error, type=_OwnError).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return data.kind if data and data.source == _SOURCE else ""
+    return data.kind if data and data.source == PROGRAM else ""
 
 
 def _error_body(body: Octets) -> _ErrorBody | None:

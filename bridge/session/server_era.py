@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bridge import PROGRAM
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Message, Request, Response
 from bridge.session import probing
@@ -33,7 +34,7 @@ PROBE_TIMER = ("probe", 0)
 Settled = Callable[[ProbeResult, Request | None, Response | None], None]
 
 _DOUBT_SECONDS = 30.0
-_PROBE_ID = b'"mcp-remote-bridge/probe"'
+_PROBE_ID = f'"{PROGRAM}/probe"'.encode()
 
 
 class ServerEra:

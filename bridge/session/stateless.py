@@ -52,6 +52,7 @@ from bridge.session.tool_refresh import ToolRefresh
 from bridge.session.tools_prefetch import ToolsPrefetch
 from bridge.translate.tool_headers import ToolHeaders
 
+_FRESH_ID = f'"{PROGRAM}/%d"'.encode()
 _WHILE_SIGNING_IN = 30.0
 
 
@@ -330,7 +331,7 @@ class Stateless(ServerMachine):
 
     def _fresh_id(self) -> bytes:
         self._last_id += 1
-        return b'"mcp-remote-bridge/%d"' % self._last_id
+        return _FRESH_ID % self._last_id
 
 
 def _restamped(params: Raw, version: str) -> bytes:

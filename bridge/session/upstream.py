@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from bridge import PROGRAM
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.session import faults
@@ -233,7 +234,7 @@ class TranslatedUpstream(Upstream, Generic[T]):
 
     def refuse(self, request: Request, refusal: TranslatorRefusal) -> None:
         """See `TranslatorPort`."""
-        named = {"source": "mcp-remote-bridge", "kind": refusal.kind, "url": self._context.url}
+        named = {"source": PROGRAM, "kind": refusal.kind, "url": self._context.url}
         self.down(jsonrpc.error_line(request.raw_id, refusal.code, refusal.message, refusal.data | named))
 
     def timer(self, purpose: str, fired: Callable[[], None]) -> LaneTimer:

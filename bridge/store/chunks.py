@@ -20,7 +20,7 @@ import secrets
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.store.roots import NAME
+from bridge import PROGRAM
 
 PIECE = 1200
 """Characters in one keyring entry."""
@@ -111,7 +111,7 @@ def drop_chunks(ring: KeyringBackend, key: str, generation: str, check: Callable
 def takes_new(ring: KeyringBackend, check: Callable[[], None]) -> bool:
     """Whether a new entry can be written and read: then the keyring is open, and what failed is about one entry."""
     name = f"probe.{secrets.token_hex(8)}"
-    names = (f"{NAME}:{name}", name)
+    names = (f"{PROGRAM}:{name}", name)
     try:
         check()
         ring.set_password(*names, name)
@@ -134,7 +134,7 @@ def _names(key: str, generation: str, number: int) -> tuple[str, str]:
     moves the first elsewhere in two steps.
     """
     name = f"{key}.{generation}.{number}"
-    return f"{NAME}:{name}", name
+    return f"{PROGRAM}:{name}", name
 
 
 def _cut(data: bytes) -> list[str]:

@@ -30,13 +30,13 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, TypeVar
 
+from bridge import PROGRAM
 from bridge.store.errors import EntryRefused, KeyringUnavailable, StoreError
 from bridge.store.file import PrivateFiles
 from bridge.store.locks import ProcessLocks
 from bridge.store.marker import Marker, read_marker
 from bridge.store.migration import FormerKeys
 from bridge.store.paths import StorePaths, check_key, is_key, marker_name, secret_name
-from bridge.store.roots import NAME
 from bridge.store.secret_store import SecretStore
 from bridge.store.system import KeyringEntries
 from bridge.store.worker import Worker
@@ -130,7 +130,7 @@ class DiskStore(SecretStore):
                 await self._mark(key, Marker("gone", remains=left))
                 hint = "Unlock the keyring, then run this again."
                 if isinstance(error, EntryRefused):
-                    hint = f"Remove in Keychain Access what begins with {NAME}:{key}."
+                    hint = f"Remove in Keychain Access what begins with {PROGRAM}:{key}."
                 raise StoreError(
                     f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
                     hint=hint,

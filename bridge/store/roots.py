@@ -34,7 +34,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-NAME = "mcp-remote-bridge"
+from bridge import PROGRAM
+
 """What the bridge's folders, and its entries in a keyring, are called."""
 
 # The packages that had a copy of earlier versions' files: how their folders' names begin, in `Packages` of AppData.
@@ -48,7 +49,7 @@ _LONGEST_PATH = 32768
 def data_root(system: str = sys.platform, environ: Mapping[str, str] = os.environ) -> Path:
     """The folder of what has to be kept; relative where the user has no home. `system` as in `sys.platform`."""
     if system == "win32":
-        return _profile(environ) / f".{NAME}"
+        return _profile(environ) / f".{PROGRAM}"
     return _plain_folder(system, environ, "XDG_DATA_HOME", ".local/share") or _platform_folder("user_data_path")
 
 
@@ -68,10 +69,10 @@ def former_roots(system: str = sys.platform, environ: Mapping[str, str] = os.env
         return ()
     home = _profile(environ) / "AppData" / "Local"
     bases = dict.fromkeys((Path(environ.get("LOCALAPPDATA") or home), home))
-    found = [base / NAME for base in bases]
+    found = [base / PROGRAM for base in bases]
     for base in bases:
         packages = base / "Packages"
-        found += [packages / name / "LocalCache" / "Local" / NAME for name in _packages(packages)]
+        found += [packages / name / "LocalCache" / "Local" / PROGRAM for name in _packages(packages)]
     return tuple(folder for folder in found if folder.is_absolute() and folder.is_dir())
 
 
@@ -107,7 +108,7 @@ def _profile_by_system() -> str:
 def _platform_folder(kind: str) -> Path:
     import platformdirs
 
-    folder = getattr(platformdirs, kind)(NAME, appauthor=False)
+    folder = getattr(platformdirs, kind)(PROGRAM, appauthor=False)
     return Path(folder)
 
 
@@ -120,5 +121,5 @@ def _plain_folder(system: str, environ: Mapping[str, str], variable: str, below_
     if system != "linux" or "ANDROID_DATA" in environ:
         return None
     if base.startswith("/"):
-        return Path(base, NAME)
-    return Path(home, below_home, NAME) if home.startswith("/") else None
+        return Path(base, PROGRAM)
+    return Path(home, below_home, PROGRAM) if home.startswith("/") else None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.inventory.server_names import SLOT_OPTIONS, typed_for
@@ -92,7 +93,7 @@ class IssuersFile:
 def issuers_file(settings: Settings, places: StorePaths) -> IssuersFile:
     """The file for a run with these settings."""
     options = {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
-    forget = f"{typed_for('mcp-remote-bridge logout', settings.url, options)} --registration"
+    forget = f"{typed_for(f'{PROGRAM} logout', settings.url, options)} --registration"
     return IssuersFile(places, settings.url, settings.sign_in.profile, forget)
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.config import child_environment
 from bridge.errors import BridgeError
 from bridge.login.channel import Channel, ChannelLost
@@ -134,7 +135,7 @@ class Logins:
         except ValueError:
             raise SignInError(
                 f"The process that is to sign in to {order.settings.url} was started, but ended without a result.",
-                hint="Run mcp-remote-bridge login with the same URL in a terminal; --log-file names a file for the "
+                hint=f"Run {PROGRAM} login with the same URL in a terminal; --log-file names a file for the "
                 "process to write to.",
             ) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+from bridge import PROGRAM
 from bridge.errors import BridgeError
 from bridge.login.channel import Channel, ChannelLost
 from bridge.oauth.errors import SignInError
@@ -56,12 +57,12 @@ async def _end_of(channel: Channel, notice: Notice, seconds: float) -> None:
     except TimeoutError:
         raise SignInError(
             f"The sign-in to {notice.server} accepted the URL, but has not ended after {seconds:g} seconds.",
-            hint="mcp-remote-bridge status shows how it stands.",
+            hint=f"{PROGRAM} status shows how it stands.",
         ) from None
     except ChannelLost:
         raise SignInError(
             f"The sign-in to {notice.server} accepted the URL, but its process ended without a result.",
-            hint="mcp-remote-bridge status shows whether it went through.",
+            hint=f"{PROGRAM} status shows whether it went through.",
         ) from None
     if login_status.failure:
         raise SignInError(login_status.message, hint=login_status.hint)
@@ -71,7 +72,7 @@ def _not_taken(problems: list[tuple[Notice, str]]) -> BridgeError:
     if not problems:
         return SignInError(
             "No sign-in is under way on this machine, so this URL cannot be used.",
-            hint="It is valid only for the sign-in it came from. To start one, run: mcp-remote-bridge login URL",
+            hint=f"It is valid only for the sign-in it came from. To start one, run: {PROGRAM} login URL",
         )
     if len(problems) == 1:
         notice, problem = problems[0]

@@ -15,6 +15,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
+from bridge import PROGRAM
 from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, ErrorKind
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Request
@@ -27,7 +28,7 @@ _FIELDS = frozenset((mcp.META_VERSION, mcp.META_CLIENT, mcp.META_CAPABILITIES, m
 _ROUND_TRIP = frozenset(("inputResponses", "requestState", "task"))
 """Members of the params of `mcp.NAMED_METHODS` that a legacy server must not get: there, `task` asks for a task."""
 _KEPT_CAPABILITIES = ("sampling", "elicitation", "experimental", "extensions")
-_UNNAMED = Raw(b'{"name":"mcp-remote-bridge","version":"unknown"}')
+_UNNAMED = Raw(f'{{"name":"{PROGRAM}","version":"unknown"}}'.encode())
 _EMPTY = Raw(b"{}")
 
 

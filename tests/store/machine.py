@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from bridge import PROGRAM
 from bridge.store.disk import DiskStore
 from bridge.store.errors import KeyringUnavailable
 from bridge.store.paths import StorePaths
-from bridge.store.roots import NAME, data_root, former_roots
+from bridge.store.roots import data_root, former_roots
 from bridge.store.system import KeyringEntries
 from tests.store.packaged import Profile, Rule, packaged
 from tests.store.rings import MemoryRing
@@ -26,7 +27,7 @@ class Machine:
         self.is_locked = False
 
     def earlier(self) -> DiskStore:
-        return self.open(StorePaths(self.profile.local / NAME))
+        return self.open(StorePaths(self.profile.local / PROGRAM))
 
     def now(self, choice: str = "auto") -> DiskStore:
         return self.open(self.places(), choice)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bridge import PROGRAM
 from bridge.oauth.prompt_backoff import PromptHistory
 from bridge.store import response_files
 from bridge.store.disk import DiskStore
@@ -14,7 +15,7 @@ from bridge.store.errors import StoreError
 from bridge.store.file import PrivateFiles
 from bridge.store.lazy import LazyStore
 from bridge.store.paths import StorePaths
-from bridge.store.roots import NAME, cache_root, former_roots
+from bridge.store.roots import cache_root, former_roots
 from bridge.tokens.login_files import LoginFiles
 from tests.store.machine import VIEWS, Machine, made_older, seen_from
 from tests.store.packaged import Rule, packaged
@@ -57,7 +58,7 @@ async def test_in_the_profile_there_is_one_store_for_all(machine: Machine, rule:
         with seen_from(machine, first, rule):
             assert await machine.now().load(SLOT) == b"by the second %d" % round_
     assert len(machine.ring.entries) == 1
-    assert not list(machine.profile.local.rglob(NAME))
+    assert not list(machine.profile.local.rglob(PROGRAM))
 
 
 async def test_locks_and_notices_and_answers_are_the_same_for_all(machine: Machine) -> None:
@@ -105,7 +106,7 @@ async def test_what_an_earlier_version_kept_is_taken_over(
 @pytest.mark.parametrize("kept_in", ["keyring", "file", "file, then keyring", "keyring, then file"])
 async def test_of_two_the_newest_is_taken(machine: Machine, newer: str, reader: str, kept_in: str) -> None:
     older = VIEWS[newer == VIEWS[0]]
-    places = {"a terminal": machine.profile.local / NAME, "the package": machine.profile.package / "Local" / NAME}
+    places = {"a terminal": machine.profile.local / PROGRAM, "the package": machine.profile.package / "Local" / PROGRAM}
     for where, data, is_locked in (
         (older, b"older", kept_in.startswith("file")),
         (newer, b"newer", kept_in.endswith("file")),
@@ -126,7 +127,7 @@ async def test_of_two_the_newest_is_taken(machine: Machine, newer: str, reader: 
 
 async def test_what_is_newer_here_is_not_written_over_and_the_old_goes(machine: Machine) -> None:
     await machine.earlier().save(SLOT, b"old")
-    kept = {path: path.read_bytes() for path in (machine.profile.local / NAME / "credentials").iterdir()}
+    kept = {path: path.read_bytes() for path in (machine.profile.local / PROGRAM / "credentials").iterdir()}
     times = {path: path.stat().st_mtime_ns for path in kept}
     await machine.now().load(SLOT)
     await machine.now().save(SLOT, b"new")
@@ -143,7 +144,7 @@ async def test_a_version_that_still_runs_is_followed(machine: Machine) -> None:
     """It keeps its new token where it always did, and removes from the keyring what today's marker names."""
     await machine.earlier().save(SLOT, b"one")
     still_running = machine.earlier()
-    credentials = machine.profile.local / NAME / "credentials"
+    credentials = machine.profile.local / PROGRAM / "credentials"
     marker = (credentials / f"{SLOT}.keyring").read_bytes()
     assert await machine.now().load(SLOT) == b"one"
     credentials.mkdir(parents=True, exist_ok=True)
@@ -158,7 +159,7 @@ async def test_what_it_writes_while_it_is_taken_over_is_not_removed(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await machine.earlier().save(SLOT, b"one")
-    old = PrivateFiles(machine.profile.local / NAME / "credentials")
+    old = PrivateFiles(machine.profile.local / PROGRAM / "credentials")
     real = PrivateFiles.write
     other = f"keyring {'7' * 16}\n".encode()
 
@@ -235,7 +236,7 @@ async def test_what_cannot_be_removed_is_not_taken_over_again(
 
 async def test_one_that_cannot_be_read_is_left_and_the_other_taken(machine: Machine) -> None:
     await machine.earlier().save(SLOT, b"good")
-    strange = machine.profile.package / "Local" / NAME / "credentials" / f"{SLOT}.secret"
+    strange = machine.profile.package / "Local" / PROGRAM / "credentials" / f"{SLOT}.secret"
     strange.mkdir(parents=True)
     assert await machine.now().load(SLOT) == b"good"
     assert strange.is_dir()
@@ -297,9 +298,9 @@ def test_the_newest_history_is_known_and_kept_here_from_then_on(machine: Machine
     key = f"login-{'0' * 40}"
     for where, failures in ((VIEWS[newer == VIEWS[0]], 3), (newer, 7)):
         folder = machine.profile.package / "Local" if where == "the package" else machine.profile.local
-        LoginFiles(StorePaths(folder / NAME)).put_history(key, PromptHistory(failures=failures))
+        LoginFiles(StorePaths(folder / PROGRAM)).put_history(key, PromptHistory(failures=failures))
         if where != newer:
-            made_older(folder / NAME)
+            made_older(folder / PROGRAM)
     files = LoginFiles(machine.places())
     assert files.history(key) == PromptHistory(failures=7)
     files.put_history(key, files.history(key).ended("done", 1.0))
@@ -309,7 +310,7 @@ def test_the_newest_history_is_known_and_kept_here_from_then_on(machine: Machine
 def test_answers_that_an_earlier_version_kept_do_not_outlive_a_sign_out(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = machine.profile.package / "Local" / NAME / "Cache" / "responses" / f"server-{'0' * 40}"
+    server = machine.profile.package / "Local" / PROGRAM / "Cache" / "responses" / f"server-{'0' * 40}"
     server.mkdir(parents=True)
     (server / f"private-tools-first-{'1' * 40}").write_bytes(b"a user's own")
     monkeypatch.setattr(response_files, "former_roots", lambda: former_roots("win32", machine.profile.environ))

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bridge import PROGRAM
 from bridge.oauth.record import encode, tokens_key
 from bridge.store.disk import DiskStore
 from bridge.store.file import PrivateFiles
 from bridge.store.paths import StorePaths
-from bridge.store.roots import NAME, data_root, former_roots
+from bridge.store.roots import data_root, former_roots
 from bridge.store.system import KeyringEntries
 from tests.oauth.samples import record
 from tests.store.machine import made_older
@@ -75,7 +76,7 @@ def test_the_commands_find_what_was_kept_wherever_they_are_run(tmp_path: Path) -
     profile = Profile(tmp_path)
     kept = record(userinfo_endpoint=None)
     key = tokens_key(kept.server, "", "", "default")
-    PrivateFiles(profile.package / "Local" / NAME / "credentials").write(f"{key}.secret", encode(kept))
+    PrivateFiles(profile.package / "Local" / PROGRAM / "credentials").write(f"{key}.secret", encode(kept))
     environ = {**os.environ, **profile.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def command(where: str, *words: str) -> str:
@@ -100,11 +101,11 @@ async def test_bridges_that_start_at_once_take_it_over_once_and_lose_nothing(tmp
     profile, ring = Profile(tmp_path / "home"), FolderRing(tmp_path / "ring")
     for folder, value in ((profile.local, b"older"), (profile.package / "Local", b"newer")):
         store = DiskStore(
-            "auto", StorePaths(folder / NAME), KeyringEntries(lambda: ring, lambda _: None), lambda _: None
+            "auto", StorePaths(folder / PROGRAM), KeyringEntries(lambda: ring, lambda _: None), lambda _: None
         )
         await store.save(SLOT, value)
         if value == b"older":
-            made_older(folder / NAME)
+            made_older(folder / PROGRAM)
     environ = {**os.environ, **profile.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with contextlib.ExitStack() as stack:
         started: list[subprocess.Popen[str]] = []

@@ -6,9 +6,9 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from bridge import PROGRAM
 from bridge.store.errors import StoreError
 from bridge.store.paths import StorePaths, check_key, make_private, platform_cache, platform_places
-from bridge.store.roots import NAME
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
@@ -37,8 +37,8 @@ def test_linux_has_the_folders_that_platformdirs_names(
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    assert platform_places().root == platformdirs.user_data_path(NAME, appauthor=False)
-    assert platform_cache() == platformdirs.user_cache_path(NAME, appauthor=False)
+    assert platform_places().root == platformdirs.user_data_path(PROGRAM, appauthor=False)
+    assert platform_cache() == platformdirs.user_cache_path(PROGRAM, appauthor=False)
 
 
 @pytest.mark.parametrize("store key", ["tokens-0123456789abcdef", "client-" + "a" * 64])

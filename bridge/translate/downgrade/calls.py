@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
+from bridge import PROGRAM
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.protocol.writing import members

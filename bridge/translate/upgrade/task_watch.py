@@ -19,6 +19,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
+from bridge import PROGRAM
 from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, sanitize, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
@@ -343,7 +344,7 @@ def _is_transient(error: Raw) -> bool:
         data = msgspec.json.decode(error, type=_TaskError).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         data = None
-    if data is None or data.source != "mcp-remote-bridge":
+    if data is None or data.source != PROGRAM:
         found = _read(error)
         return found is not None and found.code == INTERNAL_ERROR
     return data.kind in _TRANSIENT or (data.kind == "http-status" and (data.status or 0) >= 500)

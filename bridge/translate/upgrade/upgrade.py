@@ -84,7 +84,7 @@ class Upgrade:
         """What the host asked for and still has, the log level and subscriptions, as requests to a legacy server."""
         asked = self._session.restorable if self._session else []
         return [
-            writing.request(b'"mcp-remote-bridge/set-up/%d"' % number, method, params)
+            writing.request(f'"{PROGRAM}/set-up/{number}"'.encode(), method, params)
             for number, (method, params) in enumerate(asked)
         ]
 

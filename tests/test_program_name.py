@@ -1,0 +1,33 @@
+"""The program's name stands in one place, and everything else takes it from there."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge import PROGRAM
+
+ROOT = Path(__file__).resolve().parents[1] / "bridge"
+
+
+def written_out(source: str) -> Iterator[int]:
+    """The lines of strings that hold the name, apart from docstrings."""
+    tree = ast.parse(source)
+    texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in texts:
+            text = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
+            if isinstance(text, str) and PROGRAM in text:
+                yield node.lineno
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_module_writes_the_name_out(path: Path) -> None:
+    lines = list(written_out(path.read_text("utf-8")))
+    assert len(lines) == (1 if path == ROOT / "__init__.py" else 0), lines
+
+
+def test_a_name_that_is_written_out_is_found() -> None:
+    source = f'"""{PROGRAM}"""\na = "{PROGRAM} login"\nb = b"{PROGRAM}"\nc = f"{{a}} {PROGRAM}"\n'
+    assert list(written_out(source)) == [2, 3, 4]
