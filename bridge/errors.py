@@ -1,11 +1,11 @@
-"""The one error tree: what went wrong, in words for a person and codes for a program.
+"""What went wrong: the exceptions of every room, and what the host is told in a JSON-RPC error.
 
-An error holds no secret. Its `message` is one sentence that a host can show; `hint` says what to do next.
+No error holds a secret. An exception's `message` is one sentence that a host can show; its `hint` says what to do next.
 
-| type | at fault | JSON-RPC code | exit code |
-|---|---|---|---|
-| `UsageError` | the command line, the environment, a file named there | -32000 | 2 |
-| `RemoteError` | the remote server, or the way to it | -32000 | 1 |
+| exception | at fault | exit code |
+|---|---|---|
+| `UsageError` | the command line, the environment, or a file named there | 2 |
+| any other `BridgeError` | something else: the server, the system, the bridge | 1 |
 """
 
 from __future__ import annotations
@@ -125,7 +125,6 @@ class BridgeError(Exception):
     """Anything the bridge itself reports. `str()` of it is the message with the hint."""
 
     exit_code = 1
-    code = SERVER_ERROR
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -141,14 +140,6 @@ class UsageError(BridgeError):
     """What the user gave cannot be used: an option, a variable, a file."""
 
     exit_code = 2
-
-
-class RemoteError(BridgeError):
-    """The remote server, or the way to it, failed. `kind` is a kebab-case word for programs."""
-
-    def __init__(self, kind: str, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.kind = kind
 
 
 _DISTRIBUTIONS = {"jsonc": "json-with-comments"}

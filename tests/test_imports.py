@@ -5,7 +5,7 @@ The rules are functions of a module's source, so the last tests show that each o
 
 import ast
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,38 @@ def allowed(room: str, name: str) -> bool:
     return True
 
 
+def loaded_with(path: Path, modules: Mapping[str, Path]) -> set[str]:
+    """The project's modules that a module imports at its top level, for its types too."""
+    found: set[str] = set()
+    statements: list[ast.stmt] = list(ast.parse(path.read_text("utf-8")).body)
+    while statements:
+        node = statements.pop()
+        if isinstance(node, ast.If | ast.Try):
+            statements += [child for child in ast.walk(node) if isinstance(child, ast.Import | ast.ImportFrom)]
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            whole = (f"{node.module}.{alias.name}" for alias in node.names)
+            found.update(name if name in modules else str(node.module) for name in whole)
+    return found & modules.keys()
+
+
+def cycles(root: Path = ROOT) -> list[list[str]]:
+    """Modules that import one another, each cycle once, its members sorted."""
+    modules = {module_name(path, root): path for path in root.rglob("*.py")}
+    reached = {module: loaded_with(path, modules) - {module} for module, path in modules.items()}
+    for middle in modules:  # Warshall's algorithm: afterwards these are all the modules that one leads to.
+        for module in modules:
+            if middle in reached[module]:
+                reached[module] |= reached[middle]
+    found = {
+        frozenset(other for other in reached[module] if module in reached[other])
+        for module in modules
+        if module in reached[module]
+    }
+    return sorted(sorted(cycle) for cycle in found)
+
+
 def node_faults(room: str, node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Global):
         yield f"line {node.lineno}: global {', '.join(node.names)}"
@@ -132,6 +164,11 @@ def is_mutable_state(node: ast.stmt) -> bool:
 
 
 MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def test_no_modules_import_one_another() -> None:
+    # In `remote`, a connection names the type of the way that it was made by, and the way makes connections.
+    assert [cycle for cycle in cycles() if room_of(cycle[0]) != "remote"] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
@@ -211,3 +248,20 @@ def test_a_broken_rule_is_found(module: str, source: str, says: str) -> None:
 )
 def test_a_kept_rule_is_quiet(module: str, source: str) -> None:
     assert faults(module, textwrap.dedent(source)) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_cycle"),
+    [
+        ("from bridge.a import other", "import bridge.a.one", True),
+        ("if TYPE_CHECKING:\n    from bridge.a.other import x", "from bridge.a.one import y", True),
+        ("from bridge.a.other import x", "def f():\n    from bridge.a.one import y", False),
+        ("from bridge.a.other import x", "import os", False),
+    ],
+)
+def test_modules_that_import_one_another_are_found(one: str, other: str, is_cycle: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "bridge" / "a"
+    folder.mkdir(parents=True)
+    for name, source in (("__init__", ""), ("one", one), ("other", other)):
+        (folder / f"{name}.py").write_text(source)
+    assert cycles(tmp_path / "bridge") == ([["bridge.a.one", "bridge.a.other"]] if is_cycle else [])

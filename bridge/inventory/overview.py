@@ -7,14 +7,16 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bridge.config import TokenStore
 from bridge.errors import BridgeError
 from bridge.inventory.running_instances import RunningInstance
 from bridge.inventory.sign_ins import TOKENS, Stored, stored_sign_ins, who
 from bridge.login.channel_messages import LoginStatus
 from bridge.process.host_environment import keyring_variables
+from bridge.store.choice import open_vault
 from bridge.store.paths import platform_places
 from bridge.store.response_files import Summary, summary_of, summary_of_others
-from bridge.store.secret_store import SecretStore, StoreChoice, open_store
+from bridge.store.secret_store import SecretStore
 from bridge.tokens.login_files import LoginFiles, Notice
 from bridge.tokens.logins import reach
 
@@ -57,9 +59,9 @@ class SignInRow:
     """The answers of the server that are kept, whichever sign-in they are for."""
 
 
-async def overview_here(token_store: StoreChoice, uses: Callable[[], Sequence[ServerInUse]]) -> list[SignInRow]:
+async def overview_here(token_store: TokenStore, uses: Callable[[], Sequence[ServerInUse]]) -> list[SignInRow]:
     """The overview of this machine. `uses` lists the copies, and may take a while. Raises `StoreError`."""
-    store = open_store(token_store, lambda _: None, keyring_variables)
+    store = open_vault(token_store, lambda _: None, keyring_variables)
     rows = await overview(store, LoginFiles(platform_places()), await asyncio.to_thread(uses))
     for row in rows:
         row.kept = summary_of(row.server) if row.server else Summary()

@@ -22,14 +22,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from bridge.config import Settings
+from bridge.config import Settings, TokenStore
 from bridge.errors import BridgeError
 from bridge.inventory.server_names import KnownServer, known_from
 from bridge.oauth.record import Freshness, Record, client_key, decode, freshness
 from bridge.process.host_environment import keyring_variables
+from bridge.store.choice import open_vault
 from bridge.store.errors import StoreError
 from bridge.store.paths import is_key, platform_places
-from bridge.store.secret_store import SecretStore, StoreChoice, open_store
+from bridge.store.secret_store import SecretStore
 from bridge.tokens.issuers_file import IssuersFile, check_issuer_of, drop_every
 from bridge.tokens.login_files import LoginFiles
 from bridge.tokens.login_order import login_of
@@ -88,9 +89,9 @@ async def stored_sign_ins(store: SecretStore, seconds: float = READ_SECONDS) -> 
     return list(await asyncio.gather(*(read_stored(store, store_key, seconds) for store_key in store.keys(TOKENS))))
 
 
-async def known_sign_ins(token_store: StoreChoice) -> list[KnownServer]:
+async def known_sign_ins(token_store: TokenStore) -> list[KnownServer]:
     """The servers that somebody signed in to; those whose record cannot be read now have no name."""
-    store = open_store(token_store, lambda _: None, keyring_variables)
+    store = open_vault(token_store, lambda _: None, keyring_variables)
     return [known for stored in await stored_sign_ins(store) if (known := stored.known) is not None]
 
 
@@ -138,11 +139,11 @@ def settings_for(record: Record) -> Settings:
     return Settings(url=record.server, allow_http=True)
 
 
-def open_signing_out(token_store: StoreChoice, add_secret: Callable[[str], None]) -> SigningOut:
+def open_signing_out(token_store: TokenStore, add_secret: Callable[[str], None]) -> SigningOut:
     """Signing out, from what is kept on this machine."""
     from bridge.store.response_files import forget_private
 
-    store = open_store(token_store, lambda _: None, keyring_variables)
+    store = open_vault(token_store, lambda _: None, keyring_variables)
     return SigningOut(store, LoginFiles(platform_places()), add_secret=add_secret, forget=forget_private)
 
 

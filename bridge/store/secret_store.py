@@ -1,4 +1,4 @@
-"""The store's door: secrets by store key, wherever they are kept.
+"""What every store of secrets can do, wherever it keeps them.
 
 A store key is an opaque name, see `bridge.store.paths`. Values are bytes that mean nothing here.
 """
@@ -6,12 +6,7 @@ A store key is an opaque name, see `bridge.store.paths`. Values are bytes that m
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Literal
-
-StoreChoice = Literal["auto", "keyring", "file", "memory"]
-STORE_CHOICES: tuple[StoreChoice, ...] = ("auto", "keyring", "file", "memory")
 
 
 class SecretStore(abc.ABC):
@@ -61,32 +56,3 @@ class SecretStore(abc.ABC):
         Waits up to `timeout` seconds, then raises `StoreBusy`; `StoreError` where no lock can be made. It dies with
         its owner. Not reentrant. `load`, `save` and `delete` neither need it nor wait for it.
         """
-
-
-def open_store(
-    choice: StoreChoice, notice: Callable[[str], None], variables: Callable[[], Mapping[str, str]] = dict
-) -> SecretStore:
-    """The store for `--token-store`. Cheap: touches no disk and loads no keyring.
-
-    `notice` takes a sentence for the person, where secrets are kept elsewhere than one would think. `auto` prefers
-    the system keyring and falls back to a file; `keyring` and `file` use nothing else; `memory` forgets at the end.
-    `variables` finds what of the environment leads to the keyring and is missing in this process; it is asked in a
-    thread, when the keyring is first needed.
-    """
-    if choice == "memory":
-        from bridge.store.memory import MemoryStore
-
-        return MemoryStore()
-    from bridge.store.lazy import LazyStore
-    from bridge.store.paths import platform_places
-
-    places = platform_places()
-
-    def make() -> SecretStore:
-        from bridge.store.backend import find_ring
-        from bridge.store.disk import DiskStore
-        from bridge.store.system import KeyringEntries
-
-        return DiskStore(choice, places, KeyringEntries(lambda: find_ring(variables)), notice)
-
-    return LazyStore(places, make)

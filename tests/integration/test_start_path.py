@@ -48,7 +48,7 @@ OWN = {
     ),
     "whether a sign-in is stored, and the token if one is": (
         "tokens tokens.authorization tokens.stored_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
-        " remote.credentials store store.secret_store store.lazy store.paths store.roots"
+        " remote.credentials store store.choice store.secret_store store.lazy store.paths store.roots"
         " process.host_environment tokens.login_order"
     ),
     "what an earlier run found of the server": "store.era_cache store.file store.errors",

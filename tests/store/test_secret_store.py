@@ -4,19 +4,20 @@ from pathlib import Path
 
 import pytest
 
+from bridge.config import TOKEN_STORES, TokenStore
+from bridge.store.choice import open_vault
 from bridge.store.lazy import LazyStore
 from bridge.store.memory import MemoryStore
 from bridge.store.paths import StorePaths
-from bridge.store.secret_store import STORE_CHOICES, StoreChoice, open_store
 from tests.store.rings import SLOT
 from tests.support.process.store_process import use_store
 
 
-@pytest.mark.parametrize("choice", STORE_CHOICES)
-def test_opening_touches_no_disk(choice: StoreChoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("choice", TOKEN_STORES)
+def test_opening_touches_no_disk(choice: TokenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
-    store = open_store(choice, pytest.fail)
+    store = open_vault(choice, pytest.fail)
     assert isinstance(store, MemoryStore if choice == "memory" else LazyStore)
     assert not store.exists_hint(SLOT)
     assert not (tmp_path / "home").exists()
@@ -41,8 +42,8 @@ def test_a_vault_is_put_together_when_a_slot_has_something(tmp_path: Path) -> No
         store.exists_hint("../x")
 
 
-@pytest.mark.parametrize("choice", STORE_CHOICES)
-def test_an_unknown_slot_loads_no_keyring(choice: StoreChoice, private_home: dict[str, str]) -> None:
+@pytest.mark.parametrize("choice", TOKEN_STORES)
+def test_an_unknown_slot_loads_no_keyring(choice: TokenStore, private_home: dict[str, str]) -> None:
     used = use_store(choice, f"load:{SLOT}", variables=private_home)
     assert used == {"results": [None], "notices": [], "keyring": False}
 

@@ -15,9 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from bridge.config import TokenStore
 from bridge.errors import BridgeError
 from bridge.process.host_environment import keyring_variables
-from bridge.store.secret_store import SecretStore, StoreChoice, open_store
+from bridge.store.choice import open_vault
+from bridge.store.secret_store import SecretStore
 from tests.support.waits import stretched
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -54,9 +56,9 @@ async def step(store: SecretStore, what: str) -> str | None:
         return f"{type(error).__name__}: {error}"
 
 
-async def main(choice: StoreChoice, steps: list[str]) -> None:
+async def main(choice: TokenStore, steps: list[str]) -> None:
     notices: list[str] = []
-    store = open_store(choice, notices.append, keyring_variables)
+    store = open_vault(choice, notices.append, keyring_variables)
     results = [await step(store, what) for what in steps]
     sys.stdout.write(json.dumps({"results": results, "notices": notices, "keyring": "keyring" in sys.modules}))
     sys.stdout.flush()
@@ -64,4 +66,4 @@ async def main(choice: StoreChoice, steps: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(cast("StoreChoice", sys.argv[1]), sys.argv[2:]))
+    asyncio.run(main(cast("TokenStore", sys.argv[1]), sys.argv[2:]))
