@@ -1,8 +1,8 @@
-"""The token in use: carried by every request, renewed in time, replaced when the server refuses it.
+"""Gives each request its token: renews the token before it expires, and replaces it when the server refuses it.
 
-One piece of work at a time: whoever needs a token while one is being had waits for that, and nobody holds anything
-while a request is in flight. On the machine, an OS lock on the record sees to it that a refresh token is spent once;
-under it the record is read again, for another process may have been first.
+A run does one such piece of work at a time, and requests that need a token meanwhile wait for it. No lock is held while
+a request is in flight. A lock of the operating system keeps two processes from spending one refresh token: under the
+lock the record is read again, because another process may have renewed it.
 """
 
 from __future__ import annotations
@@ -10,35 +10,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
 
+from bridge.app.token_in_use import TokenInUse
 from bridge.errors import BridgeError
 from bridge.oauth.record import Freshness, Record, freshness
-from bridge.oauth.recovery import Step, TokenInUse, TokenSource, next_step
-from bridge.remote.credentials import ANONYMOUS, AuthRefusal, Credential
+from bridge.oauth.recovery import Step, TokenSource
+from bridge.remote.credentials import AuthRefusal, Credential
 from bridge.session.events import SignInEnded, SignInStarted
 from bridge.tokens.stored_record import RecordStore, StoredRecord
 
 _CLOSING_SECONDS = 1.0
 _PAUSE_SECONDS = 5.0
-_PAST_TOKENS = 8
 
 _logger = logging.getLogger("bridge.authorization")
 
 
 class TokenObtained(msgspec.Struct, frozen=True):
-    """What a sign-in brought, and whether the store has it."""
+    """The record that a sign-in gave, and whether it is in the store."""
 
     record: Record
     is_kept: bool
 
 
 class Renewal(Protocol):
-    """Signing in and refreshing; made only when one of them is needed."""
+    """Refreshes tokens and signs the user in. It is made when one of these is first needed."""
 
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens. Raises as `TokenEndpoint.refresh`."""
@@ -51,22 +50,22 @@ class Renewal(Protocol):
         is_wished: bool,
         is_needed: Callable[[], Awaitable[bool]],
     ) -> TokenObtained | None:
-        """Have a person sign in; who wishes it is not held back. Raises `SignInError`.
+        """Have the user sign in; None where `is_needed`, called before anything begins, says no. Raises `SignInError`.
 
-        None where `is_needed`, asked before anything is begun, says no.
+        `is_wished`: the user asked for it, so it is not put off after a sign-in that failed.
         """
 
     async def open_browser(self) -> None:
-        """Open one for the sign-in that is under way."""
+        """Open a browser for the sign-in that is under way."""
 
     def still_refused(self, refusal: AuthRefusal, record: Record | None, now: float) -> BridgeError:
-        """The error for a token that a sign-in just gave and the server does not take."""
+        """The error for a token that a sign-in has just given and that the server refuses."""
 
 
 class Authorization:
-    """Gives each request its credential, and makes good what the server refuses.
+    """Gives each request its credential, and replaces a token that the server refuses.
 
-    `add_secret` takes each secret before it is used. `tell` hears when a person is waited for, and when no more.
+    `add_secret` is given each secret before it is used. `tell` is told when a sign-in starts and when it ends.
     """
 
     def __init__(
@@ -83,122 +82,114 @@ class Authorization:
         self._kept = StoredRecord(store_key, keeping)
         self._make_renewal = make_renewal
         self._renewal: Renewal | None = None
-        self._use_id_token = use_id_token
-        self._add_secret = add_secret
         self._tell = tell
         self._clock = clock
-        self._record: Record | None = None
-        self._origin = TokenSource.STORE
-        self._accepted = False
-        self._credential = ANONYMOUS
+        self._used = TokenInUse(add_secret, use_id_token=use_id_token)
         self._is_loaded = not self._kept.may_exist
         self._work: asyncio.Task[None] | None = None
         self._is_asking = False
         self._asked = 0
-        self._past: deque[str] = deque(maxlen=_PAST_TOKENS)
         self._renews_ahead_from = 0.0
-        self._changed = asyncio.Event()
         self._last_refusal: AuthRefusal | None = None
         self._looks_again_at = 0.0
         self._opening: asyncio.Task[None] | None = None
-        self._identities = 0
 
     # -- what a request asks for
 
     def ready(self) -> Credential | None:
-        """The credential to send, or None where it has to be waited for (`obtain`)."""
-        record = self._record
+        """The credential to send; None where the caller has to wait for one (`obtain`)."""
+        used = self._used
+        record = used.record
         if record is None or not record.access_token:
-            return self._credential if self._is_loaded else None
+            return used.credential if self._is_loaded else None
         if self._is_signed_out():
-            self._adopt(None, TokenSource.STORE)
-            return self._credential
+            used.adopt(None, TokenSource.STORE)
+            return used.credential
         if record.expires_at is None:
-            return self._credential
+            return used.credential
         now = self._clock()
         state = freshness(record, now)
         if state is Freshness.FRESH or not record.refresh_token:
-            return self._credential
+            return used.credential
         if state is Freshness.EXPIRED:
             return None
         if self._work is None and now >= self._renews_ahead_from:
             self._renews_ahead_from = now + _PAUSE_SECONDS
             self._begin(self._renew(record)).add_done_callback(_say_why)
-        return self._credential
+        return used.credential
 
     async def obtain(self) -> Credential:
-        """Wait for a credential that is worth sending. Raises `BridgeError` where none can be had now."""
+        """Wait for a credential that is worth sending. Raises `BridgeError` where there is none now."""
         if not self._is_loaded:
             await self._join(self._load)
         while self.ready() is None:
             if self._is_asking:
-                await self._end_of_work()  # How it went is for those who asked for it.
+                await self._end_of_work()  # Its error is for the requests that asked for the sign-in.
                 continue
             await self._join(self._renew_in_use)
             break
-        return self._credential
+        return self._used.credential
 
     @property
     def identities(self) -> int:
-        """How often it was another that requests go out for, since the store was read."""
-        return self._identities
+        """How often the identity has changed since the store was read."""
+        return self._used.identities
 
     def known_identity(self) -> str | None:
-        """In whose name requests go out, see `Record.identity`; None where the store was not read yet."""
+        """In whose name requests go out (`Record.identity`); None before the store has been read."""
         if not self._is_loaded:
             return None
-        if self._record is not None and self._is_signed_out():
-            self._adopt(None, TokenSource.STORE)
-        return _identity(self._record)
+        if self._used.record is not None and self._is_signed_out():
+            self._used.adopt(None, TokenSource.STORE)
+        return self._used.identity
 
     async def identity(self) -> str:
-        """The same, once the store was read. Raises `BridgeError` where that is not to be had now."""
+        """The same; reads the store first where that is needed. Raises `BridgeError` where it cannot be read."""
         if not self._is_loaded:
             await self._join(self._load)
         return self.known_identity() or ""
 
     def accepted(self, credential: Credential) -> None:
-        """The server took it."""
-        if credential.serial == self._credential.serial:
-            self._accepted = True
+        """The server accepted a request with this credential."""
+        self._used.accepted(credential)
 
     async def refused(self, refusal: AuthRefusal) -> None:
-        """Come back when the request is worth sending again. Raises `BridgeError` when it is not."""
+        """Return when the request is worth sending again. Raises `BridgeError` where it is not."""
         while True:
-            if refusal.credential.serial != self._credential.serial:
+            if refusal.credential.serial != self._used.credential.serial:
                 return
             self._last_refusal = refusal
             if self._work is not None:
                 if refusal.is_quiet:
-                    await self._end_of_work()  # It has nobody to tell that a sign-in failed; there may be another.
+                    await self._end_of_work()  # A quiet request does not fail with it: another sign-in may follow.
                 else:
                     await asyncio.shield(self._work)
                 continue
             if refusal.is_quiet:
-                if await self._needs_a_person(refusal):
-                    # Nobody waits for it: not worth a tab. Somebody else's request will see to the sign-in.
-                    await self._changed.wait()
+                if await self._needs_user(refusal):
+                    # The host does not wait for this request, so it opens no tab. Another request will.
+                    await self._used.changed.wait()
                     return
                 if self._is_working():
-                    continue  # Somebody began while the store was read.
+                    continue  # Other work began while the store was read.
             await asyncio.shield(self._begin(self._recover(refusal)))
 
     def wish(self) -> None:
-        """A person wishes to sign in now: whatever held the bridge back from asking him does so no more."""
-        refusal = self._last_refusal
+        """The user asks to sign in now, so a sign-in that was put off is put off no longer."""
+        refusal, used = self._last_refusal, self._used
         if self._is_asking:
             self._opening = asyncio.create_task(self._make().open_browser())
         elif self._work is not None:
             asked = self._asked
-            # Whom that work asked himself, and who said no, is not asked once more.
+            # If that work asked the user itself, and the user refused, the user is not asked again.
             self._work.add_done_callback(lambda _: self.wish() if self._asked == asked else None)
-        elif refusal is None or (self._credential.header and refusal.credential.serial != self._credential.serial):
-            self._tell(SignInEnded())  # There is a token that was not refused, or none is wanted.
+        elif refusal is None or (used.credential.header and refusal.credential.serial != used.credential.serial):
+            self._tell(SignInEnded())  # There is a token that was not refused, or the server requires none.
         else:
             self._begin(self._sign_in(refusal, is_wished=True))
 
     async def close(self) -> None:
-        """End: a refresh under way may finish, for what it spends is lost otherwise; a sign-in may not."""
+        """Stop. A refresh under way may finish, because its refresh token may be spent already; a sign-in may not."""
         work, self._work = self._work, None
         if work is None:
             return
@@ -218,7 +209,7 @@ class Authorization:
         if self._work is task:
             self._work = None
         if not task.cancelled():
-            task.exception()  # Whoever waited has it; where nobody does, it is no defect.
+            task.exception()  # Retrieved, so that asyncio reports no defect where no request waits for it.
 
     async def _join(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.shield(self._work or self._begin(work()))
@@ -229,26 +220,6 @@ class Authorization:
     async def _end_of_work(self) -> None:
         if self._work is not None:
             await asyncio.wait([self._work])
-
-    def _adopt(self, record: Record | None, origin: TokenSource) -> None:
-        """Use this record from now on."""
-        for secret in record.secrets() if record else ():
-            self._add_secret(secret)
-        if self._record is not None and self._record.access_token:
-            self._past.append(self._record.access_token)
-        self._identities += _identity(record) != _identity(self._record)
-        self._record = record
-        self._origin = origin
-        self._accepted = False
-        self._credential = Credential(self._credential.serial + 1, self._header(record))
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def _header(self, record: Record | None) -> bytes | None:
-        if record is None or not record.access_token:
-            return None
-        token = (self._use_id_token and record.id_token) or record.access_token
-        return b"Bearer " + token.encode("ascii")
 
     # -- the record
 
@@ -261,8 +232,8 @@ class Authorization:
             record = None
         self._is_loaded = True
         if record is not None:
-            self._adopt(record, TokenSource.STORE)
-            self._identities = 0  # Nothing was sent before.
+            self._used.adopt(record, TokenSource.STORE)
+            self._used.identities = 0  # Nothing was sent before.
 
     # -- renewing
 
@@ -272,27 +243,27 @@ class Authorization:
         return self._renewal
 
     async def _renew_in_use(self) -> None:
-        assert self._record is not None  # noqa: S101 - it comes to this only with a token
-        await self._renew(self._record)
+        assert self._used.record is not None  # noqa: S101 - it comes to this only with a token
+        await self._renew(self._used.record)
 
     async def _renew(self, seen: Record) -> None:
-        """Refresh, unless somebody did. A reason that may pass is raised; any other means that a sign-in is needed.
+        """Refresh, unless another process has done so. Raises what may pass; anything else calls for a sign-in.
 
-        Only a refresh token that is refused itself is cleared in the store.
+        The store keeps the refresh token unless the authorization server refused that token itself.
         """
         from bridge.oauth.errors import GrantRejected, SignInError, Unavailable
 
         async with self._kept.locked():
             if self._is_removed():
-                self._adopt(None, TokenSource.STORE)  # Somebody signed out: what is left here is not to bring it back.
+                self._used.adopt(None, TokenSource.STORE)  # The user signed out: a refresh must not undo that.
                 return
             record = await self._kept.read_current() or seen
             if record.access_token != seen.access_token and record.access_token:
                 _logger.debug("another process renewed the token")
-                self._adopt(record, TokenSource.STORE)
+                self._used.adopt(record, TokenSource.STORE)
                 return
             if not record.refresh_token:
-                self._adopt(record, TokenSource.STORE)
+                self._used.adopt(record, TokenSource.STORE)
                 return
             try:
                 renewed = await self._make().refresh(record)
@@ -303,55 +274,44 @@ class Authorization:
                 cleared = record.without_tokens()
                 if isinstance(problem, GrantRejected) and not self._is_removed():
                     await self._kept.save(cleared)
-                self._adopt(cleared, TokenSource.STORE)
+                self._used.adopt(cleared, TokenSource.STORE)
                 return
             if self._is_removed():
-                self._adopt(
+                self._used.adopt(
                     None, TokenSource.STORE
-                )  # Who signed out waits for nobody's refresh any longer than he likes.
+                )  # The user signed out meanwhile; `logout` does not wait for us.
                 return
             await self._kept.save(renewed)
-        self._adopt(renewed, TokenSource.REFRESH)
+        self._used.adopt(renewed, TokenSource.REFRESH)
         _logger.debug("the token was renewed")
 
-    async def _needs_a_person(self, refusal: AuthRefusal) -> bool:
+    async def _needs_user(self, refusal: AuthRefusal) -> bool:
         stored = await self._kept.read_if_any()
-        return self._next(refusal, stored) in {Step.SIGN_IN, Step.GIVE_UP}
-
-    def _next(self, refusal: AuthRefusal, stored: Record | None) -> Step:
-        if stored is not None and stored.access_token in self._past:
-            stored = None  # What was in use here before is no news: it could not be replaced there.
-        record = self._record
-        # One that ended before it was ever used was not refused for what it is.
-        ended = record is not None and freshness(record, self._clock()) is Freshness.EXPIRED
-        held = TokenInUse(record, self._origin, self._accepted or ended)
-        in_use = refusal.credential.serial == self._credential.serial
-        return next_step(held, stored, in_use=in_use, lacks=refusal.lacks, step_ups=refusal.step_ups)
+        return self._used.next_step(refusal, stored, self._clock()) in {Step.SIGN_IN, Step.GIVE_UP}
 
     async def _recover(self, refusal: AuthRefusal) -> None:
-        """Do what the table of `oauth.recovery` says, until there is another token or none can be had."""
+        """Do what the table in `oauth.recovery` says, until there is another token or none can be obtained."""
         stored = await self._kept.read_if_any()
-        step = self._next(refusal, stored)
+        step = self._used.next_step(refusal, stored, self._clock())
         _logger.debug("status %d: %s", refusal.status, step.name)
-        if step is Step.RELOAD:
-            self._adopt(stored, TokenSource.STORE)
-        elif step is Step.REFRESH:
-            await self._renew_in_use()
-            if self._credential.header is not None:
-                return
-            if not refusal.is_quiet:
+        match step:
+            case Step.RELOAD:
+                self._used.adopt(stored, TokenSource.STORE)
+            case Step.REFRESH:
+                await self._renew_in_use()
+                if self._used.credential.header is None and not refusal.is_quiet:
+                    await self._sign_in(refusal)
+            case Step.SIGN_IN:
                 await self._sign_in(refusal)
-        elif step is Step.SIGN_IN:
-            await self._sign_in(refusal)
-        elif step is Step.GIVE_UP:
-            raise self._make().still_refused(refusal, self._record, self._clock())
+            case Step.GIVE_UP:
+                raise self._make().still_refused(refusal, self._used.record, self._clock())
 
     async def _sign_in(self, refusal: AuthRefusal, *, is_wished: bool = False) -> None:
         async def is_needed() -> bool:
             stored = await self._kept.read_if_any()
-            if self._next(refusal, stored) is not Step.RELOAD:
+            if self._used.next_step(refusal, stored, self._clock()) is not Step.RELOAD:
                 return True
-            self._adopt(stored, TokenSource.STORE)
+            self._used.adopt(stored, TokenSource.STORE)
             return False
 
         self._is_asking = True
@@ -360,10 +320,10 @@ class Authorization:
         self._tell(SignInStarted(widens))
         problem = ""
         try:
-            brought = await self._make().sign_in(refusal, self._record, is_wished=is_wished, is_needed=is_needed)
+            brought = await self._make().sign_in(refusal, self._used.record, is_wished=is_wished, is_needed=is_needed)
             if brought is not None:
                 self._kept.is_kept = brought.is_kept
-                self._adopt(brought.record, TokenSource.SIGN_IN)
+                self._used.adopt(brought.record, TokenSource.SIGN_IN)
         except BridgeError as error:
             problem = str(error)
             raise
@@ -372,7 +332,7 @@ class Authorization:
             self._tell(SignInEnded(problem, widens))
 
     def _is_signed_out(self) -> bool:
-        """Whether somebody removed the record from the store. It is looked at once a second, if at all."""
+        """Whether the record was removed from the store. Looks at most once a second."""
         now = self._clock()
         is_soon = now < self._looks_again_at <= now + 1.0  # A clock that was set back does not count.
         if is_soon or not self._kept.is_kept:
@@ -382,10 +342,6 @@ class Authorization:
 
     def _is_removed(self) -> bool:
         return self._kept.is_kept and not self._kept.may_exist
-
-
-def _identity(record: Record | None) -> str:
-    return record.identity if record is not None else ""
 
 
 def _say_why(task: asyncio.Future[None]) -> None:

@@ -1,4 +1,4 @@
-"""The one record of a sign-in in the store: read, kept, and locked against the other processes of the machine."""
+"""The record of a sign-in in the store: read, saved, and locked against the other processes of this machine."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _logger = logging.getLogger("bridge.authorization")
 
 
 class RecordStore(Protocol):
-    """Where the record is kept, as `bridge.store` keeps it."""
+    """What keeps the record: the part of `store.secret_store.SecretStore` that is needed here."""
 
     def exists_hint(self, store_key: str) -> bool:
-        """Whether anything may be kept there; quick."""
+        """Whether there may be anything in the store key; quick."""
 
     async def load(self, store_key: str) -> bytes | None:
-        """What is kept there, if anything."""
+        """What is in the store key, if anything."""
 
     async def save(self, store_key: str, data: bytes) -> None:
-        """Keep it."""
+        """Put it into the store key."""
 
     def locked(self, store_key: str, timeout: float) -> AbstractAsyncContextManager[None]:
-        """Keep everybody else on the machine from it."""
+        """Lock the store key against every other task and process on this machine."""
 
 
 class StoredRecord:
-    """What `store_key` holds.
+    """The record in `store_key`.
 
-    `is_kept`: the store has what is in use. What it has not is this process's own: neither read nor locked again.
+    `is_kept`: the store has the record in use. Otherwise only this process has it, and does not lock or read it again.
     """
 
     def __init__(self, store_key: str, keeping: RecordStore) -> None:
@@ -44,7 +44,7 @@ class StoredRecord:
 
     @property
     def may_exist(self) -> bool:
-        """Whether there may be one; quick."""
+        """Whether there may be a record; quick."""
         return self._keeping.exists_hint(self._store_key)
 
     async def read(self) -> Record | None:
@@ -52,11 +52,11 @@ class StoredRecord:
         data = await self._keeping.load(self._store_key)
         record = decode(data) if data else None
         if data and record is None:
-            _logger.warning("the stored sign-in cannot be read, for it is damaged; you will be asked to sign in again")
+            _logger.warning("the stored sign-in is damaged and cannot be read; you will be asked to sign in again")
         return record
 
     async def read_if_any(self) -> Record | None:
-        """The record, or None for whatever reason."""
+        """The record; None where there is none or it cannot be read."""
         try:
             return await self.read() if self.may_exist else None
         except BridgeError as problem:
@@ -64,11 +64,11 @@ class StoredRecord:
             return None
 
     async def read_current(self) -> Record | None:
-        """The record as it is now; None where it is this process's own. Call it under the lock; raises as `read`."""
+        """The stored record; None where only this process has one. Call it under the lock; raises as `read`."""
         return await self.read() if self.is_kept else None
 
     async def save(self, record: Record) -> None:
-        """Keep a record; call it under the lock. What cannot be kept is used all the same."""
+        """Save a record; call it under the lock. A record that cannot be saved is used all the same."""
         try:
             await self._keeping.save(self._store_key, encode(record))
             self.is_kept = True
@@ -76,7 +76,7 @@ class StoredRecord:
             self._not_kept(problem)
 
     async def replace(self, record: Record) -> None:
-        """Keep the record of a new sign-in, whatever was there."""
+        """Save the record of a new sign-in in place of what was there."""
         self.is_kept = True
         try:
             async with self.locked():
@@ -85,10 +85,10 @@ class StoredRecord:
             self._not_kept(problem)
 
     def locked(self) -> AbstractAsyncContextManager[None]:
-        """Keep the other processes from it. Raises `BridgeError` where that is not to be had in time."""
-        # A record that is nowhere but here is nobody else's to spend.
+        """Lock the record against other processes. Raises `BridgeError` where the lock is not free in time."""
+        # No other process can spend a record that only this one has.
         return self._keeping.locked(self._store_key, _LOCK_SECONDS) if self.is_kept else contextlib.nullcontext()
 
     def _not_kept(self, problem: BridgeError) -> None:
         self.is_kept = False
-        _logger.warning("the sign-in lasts only until the bridge ends, for it cannot be stored: %s", problem)
+        _logger.warning("the sign-in cannot be stored, so it lasts only until the bridge ends: %s", problem)

@@ -47,9 +47,9 @@ OWN = {
         "host host.stdio host.output host.parent host.parent_chain host.launchers"
     ),
     "whether a sign-in is stored, and the token if one is": (
-        "tokens tokens.authorization tokens.stored_record oauth oauth.record oauth.client oauth.errors oauth.recovery"
-        " remote.credentials store store.choice store.secret_store store.lazy store.paths store.roots"
-        " process.host_environment tokens.login_order"
+        "tokens tokens.authorization tokens.current_token tokens.stored_record oauth oauth.record oauth.client"
+        " oauth.errors oauth.recovery remote.credentials store store.choice store.secret_store store.lazy store.paths"
+        " store.roots process.host_environment tokens.login_order"
     ),
     "what an earlier run found of the server": "store.era_cache store.file store.errors",
     "messages: framing, envelopes, names": (
