@@ -49,8 +49,9 @@ def _as_run(**_: Any) -> None:
 
 def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Target:
     """What `name`, given to the command of `ctx` with these `options`, is about. Raises `UsageError`."""
+    from bridge.app.typed_command import SLOT_OPTIONS
     from bridge.inventory.command_line import is_url
-    from bridge.inventory.server_names import SLOT_OPTIONS, elsewhere, entries_named, known_named, unknown
+    from bridge.inventory.server_names import elsewhere, entries_named, known_named, unknown
     from bridge.tokens.login_order import tokens_key_of
 
     if is_url(name):
@@ -146,25 +147,24 @@ def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options
 
 def _with_options(several: Sequence[Settings], options: Mapping[str, Any]) -> list[Settings]:
     """Those of `several` that have the given ones of the options which make it another sign-in."""
-    from bridge.inventory.server_names import SLOT_OPTIONS
+    from bridge.app.typed_command import SLOT_OPTIONS, slot_options
 
     given = {option: options[option] for option in SLOT_OPTIONS if option in options}
-    return [one for one in several if all(getattr(one.sign_in, option) == text for option, text in given.items())]
+    return [one for one in several if given.items() <= slot_options(one).items()]
 
 
 def _command_for(command: str, name: str, settings: Settings, several: Sequence[Settings]) -> str:
     """What to type for just these settings: the name and options where they tell it from the others, else the URL."""
-    from bridge.inventory.server_names import SLOT_OPTIONS, quoted, typed_for
+    from bridge.app.typed_command import quoted, slot_options, spelled, typed_for
 
-    own = {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
+    own = slot_options(settings)
     telling = {
         option: text
         for option, text in own.items()
-        if text and any(getattr(other.sign_in, option) != text for other in several)
+        if text and any(slot_options(other)[option] != text for other in several)
     }
     if telling and _with_options(several, telling) == [settings]:
-        words = " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in telling.items())
-        return f"{command} {quoted(name)} {words}"
+        return f"{command} {quoted(name)} {spelled(telling)}"
     return typed_for(command, settings.url, own)
 
 

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bridge.app.stored_sign_in import Stored, who
 from bridge.config import TokenStore
 from bridge.errors import BridgeError
 from bridge.inventory.running_instances import RunningInstance
-from bridge.inventory.sign_ins import TOKENS, Stored, stored_sign_ins, who
+from bridge.inventory.sign_ins import TOKENS, stored_sign_ins
 from bridge.login.channel_messages import LoginStatus
 from bridge.process.host_environment import keyring_variables
 from bridge.store.choice import open_vault

@@ -1,45 +1,33 @@
-"""Which server a name means, where the user does not type its URL.
+"""Which server a name means, where the user does not type a URL.
 
 | the name is | it means |
 |---|---|
-| that of an entry in a host's configuration, exactly | what that entry runs |
-| the host name of a server that was signed in to, or a label of it (`linear` of `mcp.linear.app`) | that sign-in |
+| exactly that of an entry in a host's configuration | what that entry runs |
+| the host name of a server that the user signed in to, or a label of it (`linear` of `mcp.linear.app`) | that sign-in |
 
-A URL is none. Of several sign-ins the one with the given options counts, then the only one, then that in `default`.
+Of several sign-ins, the one with the given options is meant; else the only one; else the one in the profile `default`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bridge import PROGRAM
-from bridge.config import Settings
+from bridge.app.typed_command import DEFAULT_PROFILE, LOGIN, quoted, typed_for
 from bridge.errors import UsageError
 from bridge.inventory.host_entries import Entry, OtherEntry
 from bridge.oauth.record import Record, tokens_key
 from bridge.protocol.sanitize import shown
 
-DEFAULT_PROFILE = "default"
-
-SLOT_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
-"""The options of a run, as `cli` names them, that make it another sign-in to the same server."""
-
-TYPED_OPTIONS = (*SLOT_OPTIONS, "issuer")
-"""Those to be typed for the same sign-in once more: it must not go to another authorization server either."""
-
-LOGIN = f"{PROGRAM} login"
-
-_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:@%+=,~-]+")
 _MOST = 20
 _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class KnownServer:
-    """A server that was signed in to. `options` are those of a run that has this store key, as `cli` names them."""
+    """A server that the user signed in to. `options`, as `cli` names them, are those of a run with this store key."""
 
     store_key: str
     server: str
@@ -48,9 +36,9 @@ class KnownServer:
 
 
 def known_from(store_key: str, record: Record) -> KnownServer:
-    """What the record tells of the run that made it: its client, and the resource where it was an option.
+    """What a record tells of the run that made it: its client, and the resource where that was given as an option.
 
-    A resource is part of the store key only where it was given; which it was is found by trying.
+    The store key depends on the resource only where it was given, so the options are tried until one leads to the store key.
     """
     client = record.client
     options: dict[str, str | None] = {"profile": record.profile}
@@ -67,17 +55,17 @@ def known_from(store_key: str, record: Record) -> KnownServer:
 
 
 def entries_named(name: str, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries of exactly this name."""
+    """The entries with exactly this name."""
     return [entry for entry in entries if entry.name == name]
 
 
 def known_named(
     name: str, known: Sequence[KnownServer], given: Mapping[str, str | None], command: str = LOGIN
 ) -> KnownServer | None:
-    """The sign-in that `name` means; None where no server is called so.
+    """The sign-in that `name` means; None where no server has this name.
 
-    `given` are those of `SLOT_OPTIONS` that were given; `command` is what the user typed, up to the name. Raises
-    `UsageError` where several may be meant.
+    `given` are those of `typed_command.SLOT_OPTIONS` that the user gave; `command` is what the user typed, up to the
+    name. Raises `UsageError` where several sign-ins may be meant.
     """
     found = [one for one in known if _is_called(one.server, name)]
     for wanted in (given, {}, {"profile": DEFAULT_PROFILE}):
@@ -89,29 +77,6 @@ def known_named(
     raise ambiguous(name, [typed_for(command, one.server, one.options) for one in found])
 
 
-def spelled(options: Mapping[str, str | None]) -> str:
-    """The options of a sign-in as they are typed; empty for the usual ones."""
-    told = {option: options.get(option) for option in TYPED_OPTIONS}
-    if told["profile"] == DEFAULT_PROFILE:
-        del told["profile"]
-    return " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in told.items() if text)
-
-
-def typed_for(command: str, server: str, options: Mapping[str, str | None]) -> str:
-    """What to type for one server: `command`, its URL or name, and the options."""
-    return f"{command} {quoted(server)} {spelled(options)}".rstrip()
-
-
-def login_command(settings: Settings) -> str:
-    """What to type in a terminal for the very same sign-in as that of a run with these settings."""
-    return typed_for(LOGIN, settings.url, {option: getattr(settings.sign_in, option) for option in TYPED_OPTIONS})
-
-
-def quoted(word: str) -> str:
-    """A word as it is typed in any shell."""
-    return word if _NEEDS_NO_QUOTES.fullmatch(word) else f'"{word}"'
-
-
 def ambiguous(name: str, commands: Sequence[str]) -> UsageError:
     """The error for a name that several servers have. `commands` are what to type for each."""
     return UsageError(
@@ -121,21 +86,21 @@ def ambiguous(name: str, commands: Sequence[str]) -> UsageError:
 
 
 def elsewhere(name: str, other: OtherEntry, command: str = LOGIN) -> UsageError:
-    """The error for the name of an entry that does not run this bridge: what it is, and what to type instead."""
+    """The error for the name of an entry that does not run the bridge: what it runs, and what to type instead."""
     entry = f"{shown(name, _LONGEST)!r} in the configuration of {other.host} ({other.path})"
     url = shown(other.url, _LONGEST)
     use = f"To use the bridge for it, run: {typed_for(command, url or 'URL', {})}"
     if url:
-        use += f" ; and give {other.host} the command {PROGRAM} with the argument {quoted(url)} in that entry."
+        use += f" ; and in that entry of {other.host}, use the command {PROGRAM} with the argument {quoted(url)}."
     if not other.program:
-        return UsageError(f"{entry} is a server that {other.host} connects to itself, without this bridge.", hint=use)
+        return UsageError(f"{entry} is a server that {other.host} connects to directly, without this bridge.", hint=use)
     if not url:
         use = f"If it is for a remote server, give that server's URL: {command} URL"
     return UsageError(f"{entry} runs {shown(other.program, _LONGEST)}, not this bridge.", hint=use)
 
 
 def unknown(name: str, entries: Sequence[Entry], known: Sequence[KnownServer], notes: Sequence[str] = ()) -> UsageError:
-    """The error for a name that nothing has. `notes` tell of files that might have it and cannot be read."""
+    """The error for a name that no server has. `notes` are about files that may have it and cannot be read."""
     names = [f"{entry.name} ({entry.host})" for entry in entries]
     servers = [urlsplit(one.server).hostname or one.server for one in known]
     found = _listed([*dict.fromkeys(names), *dict.fromkeys(servers)])

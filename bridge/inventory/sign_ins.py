@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from bridge.app.stored_sign_in import READ_SECONDS, Stored, read_stored, settings_for
 from bridge.config import Settings, TokenStore
 from bridge.errors import BridgeError
 from bridge.inventory.server_names import KnownServer, known_from
-from bridge.oauth.record import Freshness, Record, client_key, decode, freshness
+from bridge.oauth.record import Record, client_key
 from bridge.process.host_environment import keyring_variables
 from bridge.store.choice import open_vault
 from bridge.store.errors import StoreError
@@ -36,34 +37,11 @@ from bridge.tokens.login_files import LoginFiles
 from bridge.tokens.login_order import login_of
 from bridge.tokens.logins import reach
 
-READ_SECONDS = 5.0
-"""How long reading one sign-in may take."""
-
-WHO_SECONDS = 3.0
-"""How long asking who is signed in may take."""
-
 _LOCK_SECONDS = 10.0
 _STOP_SECONDS = 3.0
 
 TOKENS = "tokens"
 CLIENT = "client"
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A sign-in in the store. `problem` says why its record is not to be had, where it is not."""
-
-    store_key: str
-    place: str
-    record: Record | None = None
-    problem: str = ""
-    server: str = ""
-    """What is known without the record, such as from a login under way."""
-
-    @property
-    def known(self) -> KnownServer | None:
-        """What it tells of the run that made it."""
-        return None if self.record is None else known_from(self.store_key, self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,51 +70,8 @@ async def stored_sign_ins(store: SecretStore, seconds: float = READ_SECONDS) -> 
 async def known_sign_ins(token_store: TokenStore) -> list[KnownServer]:
     """The servers that somebody signed in to; those whose record cannot be read now have no name."""
     store = open_vault(token_store, lambda _: None, keyring_variables)
-    return [known for stored in await stored_sign_ins(store) if (known := stored.known) is not None]
-
-
-async def read_stored(store: SecretStore, store_key: str, seconds: float = READ_SECONDS) -> Stored:
-    """The sign-in in `store_key`."""
-    place = store.place(store_key)
-    try:
-        async with asyncio.timeout(seconds):
-            data = await store.load(store_key)
-        place = store.place(store_key)  # It may have been taken over from where an earlier version kept it.
-    except TimeoutError:
-        return Stored(store_key, place, problem=f"{place} gave no answer within {seconds:g} seconds")
-    except BridgeError as problem:
-        return Stored(store_key, place, problem=str(problem))
-    record = decode(data) if data else None
-    return Stored(
-        store_key, place, record, "" if record else "it is damaged, or was written by a later version of the bridge"
-    )
-
-
-async def who(record: Record, settings: Settings | None = None, seconds: float = WHO_SECONDS) -> str:
-    """Who is signed in; empty where nobody says.
-
-    The ID token tells it, or else the server that issued the token, unless the token has ended. Never raises.
-    """
-    from bridge.oauth.identity import who_by_id_token
-
-    if known := who_by_id_token(record.id_token):
-        return known
-    is_good = bool(record.access_token) and freshness(record, time.time()) is not Freshness.EXPIRED
-    if record.userinfo_endpoint is None or not is_good:
-        return ""
-    from bridge.login.account import whoami
-    from bridge.tokens.sign_in_setup import open_web
-
-    try:
-        async with asyncio.timeout(seconds):
-            return await whoami(open_web(settings or settings_for(record), kept=record.reach), record)
-    except (BridgeError, TimeoutError):
-        return ""
-
-
-def settings_for(record: Record) -> Settings:
-    """Settings with which the servers of a sign-in can be reached; whatever else its run was told is not known."""
-    return Settings(url=record.server, allow_http=True)
+    stored = await stored_sign_ins(store)
+    return [known_from(one.store_key, one.record) for one in stored if one.record is not None]
 
 
 def open_signing_out(token_store: TokenStore, add_secret: Callable[[str], None]) -> SigningOut:

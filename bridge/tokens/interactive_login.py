@@ -19,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from bridge.app.stored_sign_in import read_stored, who
 from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError
-from bridge.inventory.sign_ins import read_stored, who
 from bridge.login.browser_available import why_not_here
 from bridge.login.channel import ChannelLost
 from bridge.login.channel_messages import LoginStatus

@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from bridge import PROGRAM
+from bridge.app.typed_command import forget_command
 from bridge.config import Settings
 from bridge.errors import BridgeError
-from bridge.inventory.server_names import SLOT_OPTIONS, typed_for
 from bridge.oauth.issuer_binding import Issuers, binding_of, decode_issuers, encode_issuers, held_back, issuers_key
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
@@ -92,9 +91,7 @@ class IssuersFile:
 
 def issuers_file(settings: Settings, places: StorePaths) -> IssuersFile:
     """The file for a run with these settings."""
-    options = {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
-    forget = f"{typed_for(f'{PROGRAM} logout', settings.url, options)} --registration"
-    return IssuersFile(places, settings.url, settings.sign_in.profile, forget)
+    return IssuersFile(places, settings.url, settings.sign_in.profile, forget_command(settings))
 
 
 async def check_issuer_of(record: Record, settings: Settings, places: StorePaths) -> None:

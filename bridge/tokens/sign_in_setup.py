@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bridge.app.typed_command import login_command
 from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
-from bridge.inventory.server_names import login_command
 from bridge.login.address_guard import AddressGuard
 from bridge.login.auth_http import AuthHttpClient, ProxyAddress
 from bridge.login.failures import SERVER

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.app.stored_sign_in import Stored
 from bridge.cli.status import as_object, lines_of
 from bridge.inventory.overview import SignInRow, UnderWay
 from bridge.inventory.running_instances import RunningInstance
-from bridge.inventory.sign_ins import Stored
 from bridge.login.channel_messages import LoginStatus
 from bridge.oauth.record import encode, tokens_key
 from bridge.store.file import PrivateFiles

@@ -120,7 +120,7 @@ def test_an_entry_for_another_program_is_told_as_what_it_is(desk: Desk) -> None:
     desk.configure("mine", URL)
     file = desk.home / ".cursor" / "mcp.json"
     file.write_text(json.dumps({"mcpServers": {"u": {"url": URL}, "m": {"command": "mcp-remote", "args": [URL]}}}))
-    assert "is a server that Cursor connects to itself" in desk.refuses("u")
+    assert "is a server that Cursor connects to directly" in desk.refuses("u")
     assert "runs mcp-remote, not this bridge" in desk.refuses("m")
     assert f"mcp-remote-bridge login {URL} ;" in desk.refuses("m")
 

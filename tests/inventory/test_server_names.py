@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.app.typed_command import spelled, typed_for
 from bridge.errors import UsageError
 from bridge.inventory.host_entries import Entry, OtherEntry
 from bridge.inventory.server_names import (
@@ -13,7 +14,6 @@ from bridge.inventory.server_names import (
     entries_named,
     known_from,
     known_named,
-    spelled,
     unknown,
 )
 from bridge.oauth.record import tokens_key
@@ -98,9 +98,10 @@ def test_sign_ins_that_differ_in_their_client_are_told_with_it_and_chosen_by_it(
 
 
 def test_options_are_spelled_as_they_are_typed() -> None:
-    assert spelled({"profile": "default", "client_id": None, "resource": None}) == ""
+    assert spelled({"profile": None, "client_id": None, "resource": None}) == ""
     assert spelled({"resource": "none", "profile": "work"}) == "--profile work --resource none"
-    assert spelled({"profile": "default", "client_id": "a&b"}) == '--client-id "a&b"'
+    assert spelled({"profile": "default", "client_id": "a&b"}) == '--profile default --client-id "a&b"'
+    assert typed_for("login", "a b", {"profile": "default", "client_id": "c"}) == 'login "a b" --client-id c'
     issuer = {"client_id": "mine", "issuer": "https://as.example/"}
     assert spelled(issuer) == "--client-id mine --issuer https://as.example/"
 
@@ -146,9 +147,9 @@ def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
             "",
             SERVER_URL,
             (
-                f"is a server that Cursor connects to itself, without this bridge. To use the bridge for it, run: "
-                f"mcp-remote-bridge login {SERVER_URL} ; and give Cursor the command mcp-remote-bridge with the "
-                f"argument {SERVER_URL} in that entry."
+                f"is a server that Cursor connects to directly, without this bridge. To use the bridge for it, run: "
+                f"mcp-remote-bridge login {SERVER_URL} ; and in that entry of Cursor, use the command "
+                f"mcp-remote-bridge with the argument {SERVER_URL}."
             ),
         ),
         (

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.app.stored_sign_in import read_stored, who
 from bridge.config import Settings, SignInSettings
-from bridge.inventory.sign_ins import SigningOut, read_stored, stored_sign_ins, who
+from bridge.inventory.sign_ins import SigningOut, stored_sign_ins
 from bridge.login.channel import ChannelServer
 from bridge.login.channel_messages import LoginCommand, LoginStatus
 from bridge.oauth.issuer_binding import Issuers
@@ -119,9 +120,9 @@ async def test_every_sign_in_is_listed_and_one_that_cannot_be_read_says_why(stor
     store.unreadable.add(other)
     found = {one.store_key: one for one in await stored_sign_ins(store)}
     assert found[SLOT].record == signed_in()
-    assert found[SLOT].known is not None
+    assert found[SLOT].problem == ""
     assert "it is locked" in found[other].problem
-    assert found[other].known is None
+    assert found[other].record is None
     assert found[third].problem
 
 

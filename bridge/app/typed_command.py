@@ -1,0 +1,59 @@
+"""What the user types in a terminal for one particular sign-in: the command, the server, and the options it needs.
+
+A sign-in is to one server, as one client, for one resource, in one profile. So a command that is to find the same
+sign-in has to name each of these that is not the usual one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from bridge import PROGRAM
+from bridge.config import Settings
+
+DEFAULT_PROFILE = "default"
+
+SLOT_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
+"""The options, as `cli` names them, that make another sign-in to the same server."""
+
+_LOGIN_OPTIONS = (*SLOT_OPTIONS, "issuer")
+"""Those of `login`: the sign-in must not go to another authorization server either."""
+
+LOGIN = f"{PROGRAM} login"
+
+_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:@%+=,~-]+")
+
+Options = Mapping[str, str | None]
+
+
+def slot_options(settings: Settings) -> dict[str, str | None]:
+    """The options of a run that tell its sign-in from others to the same server."""
+    return {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
+
+
+def login_command(settings: Settings) -> str:
+    """What to type for the same sign-in as that of a run with these settings."""
+    return typed_for(LOGIN, settings.url, {option: getattr(settings.sign_in, option) for option in _LOGIN_OPTIONS})
+
+
+def forget_command(settings: Settings) -> str:
+    """What to type to forget the sign-in, the registered client, and the authorization server that it belongs to."""
+    return f"{typed_for(f'{PROGRAM} logout', settings.url, slot_options(settings))} --registration"
+
+
+def typed_for(command: str, server: str, options: Options) -> str:
+    """`command` for one server, by its URL or name; the usual profile is left out."""
+    usual = {"profile": None} if options.get("profile") == DEFAULT_PROFILE else {}
+    return f"{command} {quoted(server)} {spelled({**options, **usual})}".rstrip()
+
+
+def spelled(options: Options) -> str:
+    """These options as they are typed."""
+    given = {option: text for option in _LOGIN_OPTIONS if (text := options.get(option))}
+    return " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in given.items())
+
+
+def quoted(word: str) -> str:
+    """A word as it is typed in any shell."""
+    return word if _NEEDS_NO_QUOTES.fullmatch(word) else f'"{word}"'
