@@ -62,12 +62,12 @@ def test_a_url_is_kept_byte_for_byte(url: str) -> None:
         ("https://bücher.example/ü", "U+00FC"),
         ("https://bücher.example/?ü", "U+00FC"),
         ("https://b\tücher.example/", "U+0009"),
-        ("https://\u2603.example/", "a host name that cannot be one: Codepoint U+2603"),
-        (f"https://{'ü' * 70}.example/", "a host name that cannot be one"),
-        ("https://bü\\cher.example/", "a host name that cannot be one"),
-        ("https://bü cher.example/", "a host name that cannot be one"),
-        ("https://ü..example/", "a host name that cannot be one"),
-        ("https://${env:SITE}/mcp", "${env:SITE}, which the host did not expand"),
+        ("https://\u2603.example/", "an invalid host name: Codepoint U+2603"),
+        (f"https://{'ü' * 70}.example/", "an invalid host name"),
+        ("https://bü\\cher.example/", "an invalid host name"),
+        ("https://bü cher.example/", "an invalid host name"),
+        ("https://ü..example/", "an invalid host name"),
+        ("https://${env:SITE}/mcp", "${env:SITE}, which the host did not replace"),
     ],
 )
 def test_a_url_that_cannot_be_fetched_as_written_is_refused(url: str, says: str) -> None:
@@ -104,7 +104,7 @@ def test_plain_http_to_another_host_needs_the_flag(host: str) -> None:
     url = f"http://{host}/mcp"
     with pytest.raises(UsageError, match="--allow-http") as caught:
         Settings(url=url)
-    assert "can be read on the way" in str(caught.value)
+    assert "can read every message" in str(caught.value)
     assert Settings(url=url, allow_http=True).url == url
 
 
@@ -188,23 +188,23 @@ def test_a_header_is_read(text: str, expected: tuple[str, str]) -> None:
         ("  ", "is empty"),
         (SECRET, "not of the form"),
         (f": {SECRET}", "not of the form"),
-        (f"X Y: {SECRET}", "name has a character"),
-        (f"Zoë: {SECRET}", "name has a character"),
-        (f"'Authorization: {SECRET}'", "quote character"),
+        (f"X Y: {SECRET}", "name of a header has a character"),
+        (f"Zoë: {SECRET}", "name of a header has a character"),
+        (f"'Authorization: {SECRET}'", "starts with a quotation mark"),
         (f"${{NAME}}: {SECRET}", "before its colon"),
         ("Authorization:", "Authorization has no value"),
-        ("Authorization: ", "break an argument at its spaces"),
-        (f"X-A: {SECRET}\nX-B: 1", "X-A holds U+000A"),
-        (f"X-A: {SECRET}\rb", "X-A holds U+000D"),
-        (f"X-A: {SECRET}\0b", "X-A holds U+0000"),
-        (f"X-A: {SECRET}\u201d", "X-A holds U+201D"),
-        ("X-A: ${LINES}", "X-A holds U+000A"),
+        ("Authorization: ", "split an argument at its spaces"),
+        (f"X-A: {SECRET}\nX-B: 1", "X-A contains U+000A"),
+        (f"X-A: {SECRET}\rb", "X-A contains U+000D"),
+        (f"X-A: {SECRET}\0b", "X-A contains U+0000"),
+        (f"X-A: {SECRET}\u201d", "X-A contains U+201D"),
+        ("X-A: ${LINES}", "X-A contains U+000A"),
         ("Authorization: Bearer ${MISSING}", "variable MISSING, which is not set"),
         ("Authorization: Bearer ${env:MISSING}", "variable MISSING, which is not set"),
         ("Authorization: Bearer ${EMPTY}", "variable EMPTY, which is empty"),
-        ("X-A: ${input:api-key}", "${input:api-key}, which the host did not expand"),
-        (f"X-A: ${{TOKEN:-{SECRET}}}", "${TOKEN...}, which the host did not expand"),
-        ("X-A: ${}", "${...}, which the host did not expand"),
+        ("X-A: ${input:api-key}", "${input:api-key}, which the host did not replace"),
+        (f"X-A: ${{TOKEN:-{SECRET}}}", "${TOKEN...}, which the host did not replace"),
+        ("X-A: ${}", "${...}, which the host did not replace"),
     ],
 )
 def test_a_bad_header_is_refused_without_its_value(text: str, says: str) -> None:
@@ -217,7 +217,7 @@ def test_a_bad_header_is_refused_without_its_value(text: str, says: str) -> None
 
 @pytest.mark.parametrize("name", [*sorted(OWNED_HEADERS), "mcp-param-", "mcp-param-region"])
 def test_a_header_the_bridge_sets_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="set by the bridge itself") as caught:
+    with pytest.raises(UsageError, match=r"The bridge sets the header|sets the authorize parameter") as caught:
         parse_header(f"{name.title()}: {SECRET}", {})
     assert SECRET not in str(caught.value)
 
@@ -241,7 +241,7 @@ def test_a_header_file_is_read(tmp_path: Path) -> None:
             "line 2: The header X-A needs the environment variable NOPE",
         ),
         (b"X-A: \xff", "not UTF-8"),
-        (f"Host: {SECRET}".encode(), "line 1: The header Host is set by the bridge"),
+        (f"Host: {SECRET}".encode(), "line 1: The bridge sets the header Host"),
     ],
 )
 def test_a_bad_header_file_is_named_with_its_line(tmp_path: Path, content: bytes, says: str) -> None:

@@ -1,1 +1,1 @@
-"""Talks to people: commands, options, exit codes. The only room that ends the process."""
+"""The command line: commands, options, exit codes. The only room that ends the process."""

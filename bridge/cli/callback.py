@@ -1,4 +1,4 @@
-"""The command `callback`: gives the address where a browser ended to the login that waits for it."""
+"""The command `callback`: gives the address at which a browser ended to the login that waits for it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LONGEST = 64 * 1024
 @click.command("callback", cls=OneCommand, short_help="Finish a sign-in whose browser is on another machine.")
 @click.argument("url", cls=WordArgument, required=False, metavar="'URL'")
 def callback(url: str | None) -> None:
-    """Finish a sign-in whose browser could not come back to this machine.
+    """Finish a sign-in whose browser could not return to this machine.
 
-    URL is the address at which the browser ended, in quotes. Without it, the address is read from stdin. It is given to
-    the sign-in under way on this machine that it belongs to.
+    URL is the address at which the browser ended, in quotes. Without URL, the address is read from stdin. The bridge
+    gives it to the sign-in under way on this machine that it belongs to.
     """
     from bridge.process.event_loop import run_on_loop
     from bridge.tokens.pasted_callbacks import hand_over
@@ -28,7 +28,7 @@ def callback(url: str | None) -> None:
 
 
 def _typed() -> str:
-    """One line of stdin, whatever is in it; empty where there is no stdin."""
+    """One line of stdin; empty where there is no stdin."""
     if sys.stdin is None:
         return ""
     if sys.stdin.isatty():

@@ -1,13 +1,13 @@
-"""Which command the words of a command line mean, and what to say of words that mean none.
+"""Which command the words of a command line mean, and the error for words that mean none.
 
 | the words | what they mean |
 |---|---|
 | a URL, with options before or after it; nothing | `run` |
 | a command, with options before or after it | that command, with these options |
 | `help`, `help COMMAND`, `version` | `--help`, `COMMAND --help`, `--version` |
-| a word that is nearly a command | an error that names the command |
+| a word that is close to the name of a command | an error that names the command |
 
-An empty word counts as not given, like an empty option.
+An empty word counts as not given, as an empty option does.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from bridge.cli.settings import is_blank
 from bridge.errors import UsageError
 
 NAME_OR_URL = "NAME_OR_URL"
-"""How an argument is shown that is a server's URL or name."""
+"""How help shows an argument that is a server's URL or name."""
 
-# Each is made by the module of its name when it is used: a run is to start without them.
+# Each is in the module of its name and imported when it is used, so that a run starts without them.
 _ELSEWHERE = ("callback", "login", "logout", "status")
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
@@ -37,32 +37,32 @@ class WordArgument(click.Argument):
     """An argument for which an empty word counts as not given."""
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, click.core.ParameterSource]:
-        """Look at the command line."""
+        """Take the value from the command line, unless it is blank."""
         if self.name is not None and is_blank(opts.get(self.name)):
             opts = {name: value for name, value in opts.items() if name != self.name}
         return super().consume_value(ctx, opts)
 
 
 class OneCommand(click.Command):
-    """A command that refuses words it has no use for without showing them: one may be a secret."""
+    """A command that refuses surplus arguments without showing them, because one may be a secret."""
 
     allow_extra_args = True
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the options and arguments. Raises `UsageError` for more arguments than there are."""
+        """Read the options and arguments. Raises `UsageError` for more arguments than the command takes."""
         super().parse_args(ctx, args)
         if count := sum(not is_blank(word) for word in ctx.args):
             own = sum(isinstance(param, click.Argument) for param in self.params)
             few = "no arguments" if own == 0 else f"only {own} argument{'s' if own > 1 else ''}"
             raise UsageError(
                 f"{self.name} takes {few}, and {count} more {'was' if count == 1 else 'were'} given.",
-                hint=f"{PROGRAM} {self.name} --help shows how to use it; put an argument with spaces in quotes.",
+                hint=f"{PROGRAM} {self.name} --help shows how to use it. Put an argument with spaces in quotes.",
             )
         return []
 
 
 class Commands(click.Group):
-    """A group whose first word may also be the URL or an option of `run`, which is the command `default`."""
+    """A group of commands; where the first word is none, it belongs to the command `default`, which is `run`."""
 
     default = "run"
 
@@ -71,26 +71,26 @@ class Commands(click.Group):
         return sorted((*self.commands, *_ELSEWHERE))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, imported if it is not there yet."""
+        """The command of this name, imported where that is needed."""
         if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         made = getattr(importlib.import_module(f"bridge.cli.{cmd_name}"), cmd_name)
         return made if isinstance(made, click.Command) else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command first, `run` where there is none. Raises `UsageError` for what is nearly a command."""
+        """Put the command first, `run` where there is none. Raises `UsageError` for a misspelled command."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
         if not (args and args[0] in own):
             args = command_first(args, self.list_commands(ctx), self._options_with_value(), self.default)
         return super().parse_args(ctx, args)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the short way first: it is what a host's configuration holds."""
+        """Show the form without a command first, because hosts' configurations use it."""
         formatter.write_usage(PROGRAM, "[OPTIONS] URL")
         formatter.write_usage(PROGRAM, "COMMAND ...", prefix="       ")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the commands, then the options of `run` as well as the group's own."""
+        """Show the commands, then the options of `run` and those of the group."""
         self.format_commands(ctx, formatter)
         params = [*self.commands[self.default].params, *self.get_params(ctx)]
         records = [param.get_help_record(ctx) for param in params if isinstance(param, click.Option)]
@@ -105,7 +105,7 @@ class Commands(click.Group):
 def command_first(words: Sequence[str], commands: Iterable[str], with_value: Iterable[str], default: str) -> list[str]:
     """`words` with the command first. `with_value` are the options whose value is the next word.
 
-    Raises `UsageError` where the first word that is no option is nearly a command's name.
+    Raises `UsageError` where the first word that is not an option is close to the name of a command.
     """
     commands, with_value = set(commands), set(with_value)
     place = 0
@@ -119,7 +119,7 @@ def command_first(words: Sequence[str], commands: Iterable[str], with_value: Ite
         return ["--version"]
     if word == "help":
         return _help(rest, commands)
-    # Nothing else is compared or shown: it may be a secret that lost its header.
+    # Other words are neither compared nor shown: one may be a secret from a header that was split at its spaces.
     is_plain = _PLAIN.fullmatch(word) is not None
     if is_plain and (near := difflib.get_close_matches(word, [*sorted(commands), "help", "version"], n=1)):
         raise UsageError(f"There is no command {word!r}.", hint=f"Did you mean {near[0]!r}?")
@@ -134,4 +134,4 @@ def _help(words: Sequence[str], commands: set[str]) -> list[str]:
         return [about[0], "--help"]
     near = difflib.get_close_matches(about[0], commands, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"{PROGRAM} --help lists the commands."
-    raise UsageError("There is no such command to explain.", hint=hint)
+    raise UsageError("There is no such command.", hint=hint)

@@ -1,4 +1,4 @@
-"""What is wrong with a command line, in one sentence: click's findings in the bridge's words. No value is shown."""
+"""The errors that click finds in a command line, in the bridge's words. They show no values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.cli.options import source_of
 
 
 def describe(error: click.ClickException) -> str:
-    """One sentence, and what to do."""
+    """What is wrong, and what to do."""
     if isinstance(error, click.NoSuchOption):
         return _no_such_option(error)
     if isinstance(error, click.MissingParameter) and error.param is not None and error.ctx is not None:

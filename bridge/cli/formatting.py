@@ -1,4 +1,4 @@
-"""What the commands say of a sign-in, in words for people. No secret is in them."""
+"""How the commands write servers, times, amounts and scopes. No secret is in any of them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def clean(text: str) -> str:
 
 
 def scopes_of(record: Record) -> str:
-    """The scopes that were granted; where the server did not say, those that were asked for (RFC 6749 5.1)."""
+    """The scopes that were granted; where the server did not say, those that were requested (RFC 6749, 5.1)."""
     return record.asked if record.scope is None else record.scope
 
 
 def expiry_of(record: Record, now: float) -> str:
-    """Until when the token is good, in words and as a time."""
+    """How long the token is valid, as a span and as a time."""
     from bridge.oauth.claims import span
 
     if not record.access_token:
-        return "ended"
+        return "has expired"
     renewed = ", renewed automatically" if record.refresh_token else ""
     if record.expires_at is None:
-        return f"has no known end{renewed}"
+        return f"has no known expiry{renewed}"
     left = record.expires_at - now
     when = f"({moment(record.expires_at)}){renewed}"
     return f"expires in {span(left)} {when}" if left > 0 else f"expired {span(-left)} ago {when}"
@@ -41,14 +41,14 @@ def moment(seconds: float) -> str:
     try:
         return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
     except (ValueError, OverflowError, OSError):
-        return "no time"
+        return "an unknown time"
 
 
 def amount_of(size: int) -> str:
-    """A number of bytes, in the unit that people read."""
+    """A number of bytes with its unit."""
     return f"{size} bytes" if size < 1000 else f"{size / 1000:.0f} kB" if size < 1_000_000 else f"{size / 1e6:.1f} MB"
 
 
 def named(server: str, profile: str) -> str:
-    """A server, with the profile where it is not the usual one."""
+    """A server, with the profile where that is not `default`."""
     return clean(server if profile == "default" else f"{server} (profile {profile})")

@@ -33,10 +33,10 @@ _LONGEST_LINE = 64 * 1024
 @login_options
 @click.pass_context
 def login(ctx: click.Context, /, name: str, **options: Any) -> None:
-    """Sign in to a server, in a browser here or on another machine.
+    """Sign in to a server, in a browser on this machine or another.
 
-    A browser is opened, and the link is shown. If you open the link on another machine, paste here the address at which
-    that browser ends, or give it to mcp-remote-bridge callback.
+    This opens a browser and shows the link. If you open the link on another machine, paste the address at which that
+    browser ends here, or give it to mcp-remote-bridge callback.
 
     NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
     to (linear for mcp.linear.app).
@@ -44,7 +44,7 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     settings = target_of(ctx, name, options).settings
     if not settings.signs_in:
         raise UsageError(
-            f"The bridge does not sign in to {name}, for an Authorization header is set for it.",
+            f"The bridge does not sign in to {name}, because you set an Authorization header for it.",
             hint="To sign in instead, leave that header out.",
         )
     signed_in = _sign_in(settings)
@@ -54,7 +54,7 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     about = (
         f"scopes {scopes}" if scopes else "no scopes",
         expiry_of(record, time.time()),
-        f"kept in {signed_in.place}",
+        f"stored in {signed_in.place}",
     )
     click.echo(f"Signed in to {named(record.server, record.profile)}{whom} ({', '.join(about)}).")
 
@@ -91,10 +91,10 @@ def _sign_in(settings: Settings) -> SignInResult:
 
 
 class Terminal:
-    """Shows a login on `stream`: sentences, and below them one line that is renewed in place where that can be."""
+    """Shows a login on `stream`: sentences, and below them, on a terminal, one line that is updated in place."""
 
     def __init__(self, stream: TextIO | None, *, invites: bool) -> None:
-        """`invites`: something can be pasted, and the user is told so."""
+        """`invites`: the user can paste an address here, and is told so."""
         self.is_live = _is_a_terminal(stream)
         self._stream = stream
         self._invites = invites
@@ -110,10 +110,10 @@ class Terminal:
         self._write(f"Open this link and enter the code {escaped(code)} there:\n" if code else "Sign in at:\n")
         self._write(f"\n{escaped(url)}\n\n")
         if self._invites and not code:
-            self._write("If you use a browser on another machine, paste here the address at which it ends.\n")
+            self._write("If your browser is on another machine, paste the address at which it ends here.\n")
 
     def waiting(self, text: str, left: str) -> None:
-        """Show what is waited for; the time left comes first, for the line is cut where the terminal ends."""
+        """Show what the login waits for. The time left comes first, because the line is cut at the terminal's width."""
         if self.is_live:
             import shutil
 
@@ -130,15 +130,15 @@ class Terminal:
         self._write(f"{clean(text)}\n")
 
     def signed_in_already(self, record: Record, who: str) -> None:
-        """Show who is signed in, until when, and what comes of signing in again."""
+        """Show who is signed in and until when, and what signing in again does."""
         whom = f" as {who}" if who else ""
         self.say(
             f"You are already signed in to {named(record.server, record.profile)}{whom}; the token "
-            f"{expiry_of(record, time.time())}. Signing in again replaces that; Ctrl-C keeps it."
+            f"{expiry_of(record, time.time())}. Signing in again replaces it; press Ctrl-C to keep it."
         )
 
     def end(self) -> None:
-        """Nothing more is waited for."""
+        """Remove the line that says what the login waits for."""
         self._erase()
 
     def _erase(self) -> None:
@@ -155,8 +155,8 @@ class Terminal:
 def read_lines(stream: TextIO | None, put: Callable[[str], None]) -> None:
     """Give each line of `stream` to `put`, from a daemon thread.
 
-    A thread on every system, for the event loop of Windows cannot wait for a console. It reads the descriptor itself:
-    one that waits inside `sys.stdin` would hold its lock when the interpreter ends.
+    It is a thread on every system, because the event loop of Windows cannot wait for a console. It reads the
+    descriptor, because a thread that waits inside `sys.stdin` would hold its lock when the interpreter ends.
     """
     try:
         descriptor = stream.fileno() if stream is not None else None

@@ -1,4 +1,4 @@
-"""The command `logout`: ends a sign-in, at the server where it lets one, and here in any case."""
+"""The command `logout`: ends a sign-in, on this machine and, where the server offers that, at the server."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _MOST = 10
 @click.command("logout", cls=OneCommand, short_help="Sign out of a server.")
 @click.argument("name", cls=WordArgument, required=False, metavar=NAME_OR_URL)
 @click.option("--all", "every", is_flag=True, help="Sign out of every server.")
-@click.option("--registration", is_flag=True, help="Forget its client and where that is registered, too.")
+@click.option("--registration", is_flag=True, help="Also forget the client, and where it is registered.")
 @account_options
 @click.pass_context
 def logout(ctx: click.Context, /, name: str | None, every: bool, registration: bool, **options: Any) -> None:
-    """Sign out of a server. Its tokens are revoked, if the server offers that, and removed from this machine.
+    """Sign out of a server. The tokens are revoked, if the server offers that, and removed from this machine.
 
-    So are the server's answers that were kept for you alone.
+    The server's answers that were stored for you alone are removed too.
 
     NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
     to (linear for mcp.linear.app).
@@ -70,9 +70,9 @@ async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
         same = [known for known in await known_sign_ins(token_store) if known.server == settings.url]
         for known in same[:_MOST]:
             typed = typed_for(f"{PROGRAM} logout", known.server, known.options)
-            click.echo(f"There is another sign-in to it; to sign out of that: {clean(typed)}")
+            click.echo(f"There is another sign-in to this server; to sign out of that one, run: {clean(typed)}")
     if registration and not done.kept_in and not done.issuer_forgotten:
-        click.echo("Without a sign-in it is not known which registration belongs to it; --all forgets every one.")
+        click.echo("Without a sign-in, the bridge cannot tell which registration to forget. --all forgets every one.")
     return done.is_removed
 
 
@@ -85,7 +85,7 @@ async def _every(token_store: Any, *, registration: bool) -> bool:
     redactor = Redactor()
     signing_out = open_signing_out(token_store, redactor.add)
     found = await signing_out.every()
-    # All at once, for each server, and the keyring, may take its time.
+    # All at once, because each server, and the keyring, may be slow.
     leaving = [asyncio.create_task(signing_out.sign_out(one.store_key, registration=registration)) for one in found]
     ended = [await task for task in leaving]
     for one, done in zip(found, ended, strict=True):
@@ -102,22 +102,22 @@ async def _every(token_store: Any, *, registration: bool) -> bool:
 
 
 def _name_of(one: Stored) -> str:
-    return named(one.record.server, one.record.profile) if one.record else one.server or "a server that is not known"
+    return named(one.record.server, one.record.profile) if one.record else one.server or "an unknown server"
 
 
 def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
-    """Say what became of one sign-in, on stdout; what did not work, on stderr."""
+    """Print what was done about one sign-in to stdout, and what failed to stderr."""
     if done.login_ended:
         click.echo(f"The sign-in to {name} that was under way was ended.")
     if done.kept_in and done.is_removed:
         too = ", and the client's registration was forgotten" if done.registration_forgotten else ""
-        what = "revoked and removed" if done.is_revoked else "removed"
-        click.echo(f"Signed out of {name}: the tokens were {what} from {done.kept_in}{too}.")
+        what = f"revoked, and removed from {done.kept_in}" if done.is_revoked else f"removed from {done.kept_in}"
+        click.echo(f"Signed out of {name}: the tokens were {what}{too}.")
     elif done.kept_in:
         revoked = ", but they were revoked" if done.is_revoked else ""
         click.echo(f"{PROGRAM}: error: The tokens for {name} could not all be removed{revoked}.", err=True)
     if done.issuer_forgotten:
-        click.echo(f"It was forgotten that the client belongs to {clean(done.issuer_forgotten)}.")
+        click.echo(f"The bridge forgot that the client belongs to {clean(done.issuer_forgotten)}.")
     _warn(done.problems, redactor)
 
 

@@ -2,14 +2,14 @@
 
 | exit code | when |
 |---|---|
-| 0 | the bridge ended as it should, or the command did what it is for |
-| 1 | something failed that the user did not write |
-| 2 | an option, a variable or a file named there cannot be used |
+| 0 | the bridge ended in order, or the command succeeded |
+| 1 | something other than the command line failed |
+| 2 | an option, a variable, or a file named by one, cannot be used |
 | 130 | interrupted before the bridge had started, or while a command waited |
 
-Stdout belongs to the protocol: only what bridges nothing writes to it, such as `--help`, `--version` and `status`.
+Stdout belongs to the protocol. Only what does not bridge writes to it, such as `--help`, `--version` and `status`.
 
-Most of a start is imports, so this module has none of its own: each is made when it is known to be needed.
+Most of the time of a start goes to imports, so each function here imports what it needs itself.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from bridge.errors import BridgeError
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line `args`, by default the process's own, and exit."""
-    # Given explicitly: left to itself, click expands variables and wildcards in arguments on Windows.
+    # Passed explicitly, because click would otherwise expand variables and wildcards in them on Windows.
     words = list(sys.argv[1:] if args is None else args)
-    # Imports make much that stays and nothing to collect: looking through it takes a fifteenth of the start.
+    # Imports create many objects that stay, and no garbage: collecting takes a fifteenth of the start.
     gc.disable()
     try:
         code = _carry_out(words)
@@ -62,13 +62,13 @@ def _carry_out(words: Sequence[str]) -> int:
 
 
 def _import_msgspec() -> None:
-    """Import it without typing_extensions, which costs 2 ms.
+    """Import msgspec without typing_extensions, which would cost 2 ms.
 
-    Where that package is installed, msgspec takes from it what the standard library has too from Python 3.11 on.
+    Where that package is installed, msgspec imports names from it that the standard library of Python 3.11 has too.
     """
     if "typing_extensions" in sys.modules:
         return
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # That is how an import is made to fail.
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # This makes its import fail.
     try:
         import msgspec  # noqa: F401
     finally:

@@ -1,6 +1,6 @@
-"""The options of a run, one row each: what click makes its options of, and what `plain` reads without click.
+"""The options of a run, one row each. `options` makes click's options of them; `plain` reads them without click.
 
-| kind | what stands there | what becomes of it |
+| kind | what the user writes | the value |
 |---|---|---|
 | `TEXT` | any text | the text |
 | `LINES` | any text, repeatable; in the variable each line is one | a tuple of texts |
@@ -11,7 +11,7 @@
 | `SECONDS_OR_NEVER` | a number; 0: no limit | a float, None for no limit |
 | `FLAG` | nothing; in the variable a word such as 1 or 0 | a bool |
 
-The default is what would have to be written to get the same; None: there is no value then.
+The default is what the user would have to write for the same effect; None means that there is no value.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SECONDS_OR_NEVER: Kind = "seconds or never"
 FLAG: Kind = "flag"
 
 PREFIX = VARIABLES_PREFIX
-"""How the variables' names begin."""
+"""How the names of the variables begin."""
 
 
 class OptionRow(msgspec.Struct, frozen=True):
-    """One option. `name` as it is written, `--connect-timeout`; `metavar` is what its help shows for the value."""
+    """One option. `name` is as the user writes it, `--connect-timeout`; `metavar` is how help shows the value."""
 
     name: str
     kind: Kind
@@ -54,24 +54,24 @@ class OptionRow(msgspec.Struct, frozen=True):
 
     @property
     def variable(self) -> str:
-        """The variable that sets it too, `MCP_BRIDGE_CONNECT_TIMEOUT`."""
+        """The variable that sets it as well, `MCP_BRIDGE_CONNECT_TIMEOUT`."""
         return f"{PREFIX}{self.key.upper()}"
 
 
 # fmt: off
 CALLBACK_OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--callback-port", INTEGER, metavar="PORT",
-            help="Listen for the browser's return on exactly this port. Default: the same free port every time."),
+            help="Listen for the browser's return on this port. Default: a free port, the same every time."),
     OptionRow("--callback-host", TEXT, default="localhost", metavar="HOST",
             help="The host name in the redirect URI: localhost, 127.0.0.1 or [::1]. Default: localhost."),
     OptionRow("--callback-path", TEXT, default="/callback", metavar="PATH",
             help="The path in the redirect URI. Default: /callback."),
 )
-"""What the redirect URI is."""
+"""The options that make the redirect URI."""
 
 OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--header", LINES, metavar="'NAME: VALUE'",
-            help="Send this header with every request. ${VAR} in the value is taken from the environment."
+            help="Send this header with every request. ${VAR} in the value is replaced from the environment."
                  " Repeatable."),
     OptionRow("--header-file", FILE, metavar="FILE", help="Read headers from FILE, one per line."),
     OptionRow("--transport", CHOICE, choices=TRANSPORTS, default="auto",
@@ -84,30 +84,30 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--request-timeout", SECONDS_OR_NEVER, default="0", metavar="SECONDS",
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
     OptionRow("--no-cache", FLAG,
-            help="Keep no answers of the server, and use none that were kept. Servers of MCP 2026-07-28 say which"
-                 " may be, and for how long."),
+            help="Store no answers of the server, and use no stored ones. Servers of MCP 2026-07-28 say which"
+                 " answers may be stored, and for how long."),
     OptionRow("--allow-http", FLAG,
             help="Allow plain http:// to another machine. Everything sent can be read on the way."),
     OptionRow("--ca-file", FILE, metavar="FILE",
-            help="Trust the certificate authorities in this PEM file too."),
+            help="Also trust the certificate authorities in this PEM file."),
     OptionRow("--client-cert", FILE, metavar="FILE", help="Present this PEM certificate to the server."),
     OptionRow("--client-cert-key", FILE, metavar="FILE",
-            help="The private key of --client-cert, if it is in a file of its own."),
+            help="The private key of --client-cert, if it is in a separate file."),
     OptionRow("--log-level", CHOICE, choices=LOG_LEVELS, default="info",
             metavar="LEVEL",
             help="How much to log on stderr and in the log file: error, warning, info or debug. Default: info."),
     OptionRow("--log-file", FILE, metavar="FILE",
-            help="Append the log, with times, to FILE. Its folder has to exist."),
+            help="Append the log, with times, to FILE. Its folder must exist."),
     OptionRow("--silent", FLAG, help="Log only errors on stderr."),
     OptionRow("--client-id", TEXT, metavar="ID",
             help="Sign in as this OAuth client, which you registered with the provider."),
     OptionRow("--client-secret", TEXT, metavar="env:NAME|file:PATH",
-            help="The secret of --client-id, in variable NAME or file PATH. Give --issuer with it."),
+            help="The secret of --client-id, in variable NAME or file PATH. Pass --issuer with it."),
     OptionRow("--client-metadata-url", TEXT, metavar="URL",
             help="Sign in as the OAuth client whose metadata document you host at URL (see client-metadata)."),
     OptionRow("--issuer", TEXT, metavar="URL",
             help="Sign in at this authorization server only: where --client-id is registered."),
-    OptionRow("--scope", TEXT, metavar="'A B'", help="Ask for these scopes. Default: those the server names."),
+    OptionRow("--scope", TEXT, metavar="'A B'", help="Request these scopes. Default: those the server names."),
     OptionRow("--resource", TEXT, metavar="URL|none",
             help="Send this resource indicator, or none. Default: the one the server names."),
     OptionRow("--authorize-param", LINES, metavar="NAME=VALUE",
@@ -116,7 +116,7 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--grant", CHOICE, choices=GRANTS, default="authorization-code",
             help="How to sign in. authorization-code: in a browser on this machine; device-code: in a browser"
                  " on any device, with a code. Default: authorization-code."),
-    OptionRow("--no-browser", FLAG, help="Show the link to sign in at, but open no browser."),
+    OptionRow("--no-browser", FLAG, help="Show the sign-in link, but open no browser."),
     OptionRow("--answer-within", SECONDS_OR_NEVER, default="2", metavar="SECONDS",
             help="While you have not signed in, answer the host after this time with the tool sign_in."
                  " Default: 2. 0: let the host wait."),
@@ -131,5 +131,5 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--profile", TEXT, default="default", metavar="NAME",
             help="Keep a separate sign-in to the same server under this name."),
 )
-"""All of them, in the order that help shows."""
+"""All options of a run, in the order of the help."""
 # fmt: on

@@ -1,11 +1,11 @@
-"""The options of a run and of the commands about sign-ins as click has them, made of the rows of `option_table`.
+"""The options of a run and of the commands about sign-ins, made for click from the rows of `option_table`.
 
-Each option has a variable, `MCP_BRIDGE_` and its name in capitals; the command line wins. Click reads the words,
-`settings` makes `Settings` of what it read. A context's `obj` may be another environment to look variables up in, as of
-a host's entry.
+Each option has a variable, `MCP_BRIDGE_` and its name in capitals; the command line takes precedence. Click reads the
+words, and `settings` makes `Settings` of the result. A context's `obj` may be another environment, such as that of a
+host's entry.
 
-An empty value counts as not given, in a variable and on the command line alike: hosts pass one for a setting that the
-user left blank (`user_config` of an MCPB bundle).
+An empty value counts as not given, in a variable and on the command line alike, because hosts pass one for a setting
+that the user left blank (`user_config` of an MCPB bundle).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bridge.cli.settings import is_blank
 from bridge.config import Settings, parse_seconds
 
 _EMPTY = "bridge.empty"
-"""Where a context keeps the names of the options that were given without a value."""
+"""The key under which a context has the names of the options that were given without a value."""
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -44,7 +44,7 @@ class VariableOption(click.Option):
     """An option with a variable."""
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, click.core.ParameterSource]:
-        """Look at the command line, then at the variable; an empty value on the command line counts as not given."""
+        """Look at the command line, then at the variable. An empty value on the command line counts as not given."""
         given = opts.get(self.name) if self.name is not None else None
         if is_blank(given) or (isinstance(given, list) and any(map(is_blank, given))):
             ctx.meta.setdefault(_EMPTY, []).append(self.opts[0])
@@ -70,7 +70,7 @@ class LinesOption(VariableOption):
 
 
 class HomePath(click.Path):
-    """The path of a file. A `~` at its beginning is the user's home: no shell is there to expand it for a host."""
+    """The path of a file. A `~` at its beginning is the user's home, because a host has no shell to expand it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Make a `Path` of it."""
@@ -82,7 +82,7 @@ class HomePath(click.Path):
 
 
 def source_of(param: click.Parameter | None, ctx: click.Context | None) -> str:
-    """Name what the user wrote to set `param`: the option, or the variable it was read from."""
+    """The option, or the variable, that set `param`."""
     if param is None:
         return "A value"
     if ctx is not None and param.name is not None:
@@ -103,12 +103,12 @@ def login_options(command: Decorated) -> Decorated:
 
 
 def account_options(command: Decorated) -> Decorated:
-    """Give a command the options that tell which stored sign-in is meant, and how its servers are reached."""
+    """Give a command the options that identify a stored sign-in, and those for reaching its servers."""
     return _decorated(command, [row for row in OPTIONS if row.name in _FOR_ACCOUNT])
 
 
 def callback_options(command: Decorated) -> Decorated:
-    """Give a command the options that say what the redirect URI is."""
+    """Give a command the options that make the redirect URI."""
     return _decorated(command, CALLBACK_OPTIONS)
 
 
@@ -118,7 +118,7 @@ def token_store_option(command: Decorated) -> Decorated:
 
 
 def settings_from(words: Sequence[str], options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """Make the settings of a run of what click has read. Raises `UsageError`."""
+    """Make the settings of a run from what click has read. Raises `UsageError`."""
     ctx = click.get_current_context(silent=True)
     from_variable = click.core.ParameterSource.ENVIRONMENT
     return settings.settings_of(

@@ -1,18 +1,18 @@
-"""A plain command line, read without click, whose import would be a seventh of the time until the host has its answer.
+"""Reads a plain command line, such as a host's entry has, without click.
 
-It is what a host's entry holds, and it is read from the same rows (`option_table`). Whatever is not as plain as this is
-left to click, with every complaint:
+Importing click would take a seventh of the time until the host has its answer. Both use the rows of `option_table`.
+This module leaves anything less plain to click, and every error:
 
 | plain | left to click |
 |---|---|
-| `URL`, `run URL`, or no word and MCP_BRIDGE_URL | a command, `help`, several words, a word that is no URL, `--` |
-| `--name VALUE`, `--name=VALUE` | an unknown or repeated option, a value missing, blank or beginning with `-` |
-| a variable with a value | one whose value is blank |
-| a choice in the table's own spelling | in capitals, or none of them |
-| a flag; its variable as 1, true, 0 or false | with a value; another word |
+| `URL`, `run URL`, or no word and MCP_BRIDGE_URL | a command, `help`, several words, a word that is not a URL, `--` |
+| `--name VALUE`, `--name=VALUE` | an unknown or repeated option; a value that is missing, blank or begins with `-` |
+| a variable with a value | a variable whose value is blank |
+| a choice as the table spells it | the same in capitals; any other word |
+| a flag; its variable as 1, true, 0 or false | a flag with a value; its variable as another word |
 | numbers and paths that can be used | any other |
 
-So both readings of the same words give the same values, or there is only click's.
+So where this module reads a command line at all, it returns the values that click would return.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class Plain(msgspec.Struct, frozen=True):
-    """What stands on a plain command line: the URL, if it is there, and a value for each option."""
+    """A plain command line: the URL, where it has one, and a value for each option."""
 
     words: tuple[str, ...]
     options: dict[str, Any]
@@ -40,11 +40,11 @@ class Plain(msgspec.Struct, frozen=True):
 
 
 class _NotPlain(Exception):
-    """Click is to read it."""
+    """The command line has to be read by click."""
 
 
 def read_plain(words: Sequence[str], environ: Mapping[str, str]) -> Plain | None:
-    """Read the words of a run; None where click has to."""
+    """Read the words of a run; None where click has to read them."""
     try:
         free, given = _split(words, {row.name: row for row in OPTIONS})
         if not free and is_blank(environ.get(URL_VARIABLE, "")):
@@ -56,7 +56,7 @@ def read_plain(words: Sequence[str], environ: Mapping[str, str]) -> Plain | None
 
 
 def _split(words: Sequence[str], rows: Mapping[str, OptionRow]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
-    """The free words without `run`, and what was given to each option."""
+    """The words that are not options, without `run`, and the values given to each option."""
     free: list[str] = []
     given: dict[str, list[str]] = {}
     rest = iter(words)
@@ -112,7 +112,7 @@ def _lines(text: str | None) -> Sequence[str]:
 
 
 def _converted(row: OptionRow, text: str) -> Any:
-    """Raises `_NotPlain`, `UsageError`, ValueError or RuntimeError for what click is to complain of."""
+    """Raises `_NotPlain`, `UsageError`, ValueError or RuntimeError for a value that click has to report."""
     if row.kind == CHOICE:
         if text not in row.choices:
             raise _NotPlain

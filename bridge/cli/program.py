@@ -1,4 +1,4 @@
-"""The commands as click has them, and click's part in running them. A plain run gets by without it (`plain`)."""
+"""The commands, made with click, and how click runs them. A plain run does not need this module (`plain`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class BadCommandLine(BridgeError):
-    """What click found wrong, in the bridge's words."""
+    """An error that click found, in the bridge's words."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -36,8 +36,8 @@ class BadCommandLine(BridgeError):
 def cli() -> None:
     """Connect an MCP host on stdin and stdout to the remote MCP server at URL.
 
-    An MCP host, such as Claude Desktop or Cursor, runs this from an entry in its configuration. In a terminal, use the
-    commands.
+    An MCP host, such as Claude Desktop or Cursor, runs this from an entry in its configuration. In a terminal, use one
+    of the commands.
 
     Each option can also be set by an environment variable: MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL.
     MCP_BRIDGE_URL sets the URL; MCP_BRIDGE_HEADER holds headers, one per line.
@@ -58,7 +58,7 @@ def run(url: Sequence[str], **options: Any) -> None:
 def client_metadata(url: str, callback_port: int | None, callback_host: str, callback_path: str) -> None:
     """Print the OAuth client metadata document for URL.
 
-    Host what is printed at URL, then run the bridge with --client-metadata-url URL: servers that accept such documents
+    Publish the output at URL, then run the bridge with --client-metadata-url URL. Servers that accept such documents
     need no registration. Where a server compares the redirect URI's port, pass the same --callback-port to both.
     """
     import json
@@ -85,20 +85,20 @@ def run_program(words: Sequence[str]) -> int:
     except OSError as error:
         if not _is_lost_stdout(error):
             raise
-        if not _is_closed_pipe(error):  # Whoever reads on, such as `head`, has what it wanted.
+        if not _is_closed_pipe(error):  # A reader that closes the pipe, such as `head`, has what it wanted.
             raise BridgeError(f"The output could not be written to stdout: {error.strerror or error}.") from None
         return 1
     return code if isinstance(code, int) else 0
 
 
 def _write_anything() -> None:
-    """A name that the code page of a pipe (Windows) has no letters for is written escaped, and stops nothing."""
+    """Escape characters that the code page of a pipe lacks (Windows), instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _is_lost_stdout(error: OSError) -> bool:
-    """Whether the error is that stdout could not be written. What is left to be written is given up then."""
+    """Whether the error came from writing to stdout. If so, what is still to be written is discarded."""
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
@@ -110,7 +110,7 @@ def _is_lost_stdout(error: OSError) -> bool:
     if stream is None or stream is not sys.stdout:
         return False
     with suppress(OSError, ValueError):
-        # The interpreter writes the rest when it ends, and would complain.
+        # The interpreter writes the rest when it ends, and would report the same error again.
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, stream.fileno())
         os.close(nothing)

@@ -1,4 +1,4 @@
-"""A run, once its settings are known; what is told when it, or a command, fails in a way that nobody foresaw."""
+"""Starts a run whose settings are known, and reports unexpected exceptions of a run or a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bridge.errors import BridgeError, missing_package
 
 if TYPE_CHECKING:
-    # It needs a package, and that one is missing may be what is to be told.
+    # It imports a package, and this module has to report it where that package is missing.
     from bridge.config import Settings
 
 LEVEL_VARIABLE = "MCP_BRIDGE_LOG_LEVEL"
@@ -19,7 +19,7 @@ _LAST_SECONDS = 1.0
 def run(settings: Settings) -> int:
     """Bridge until the host is done; return the exit code. Raises `BridgeError`."""
     try:
-        # The loop and the HTTP client are dear to import: not for --help, and not for a usage error.
+        # The loop and the HTTP client take long to import, and --help and usage errors do without them.
         from bridge.app.start import run_bridge
 
         return run_bridge(settings)
@@ -30,10 +30,10 @@ def run(settings: Settings) -> int:
 
 
 def defect(error: Exception, settings: Settings | None) -> BridgeError:
-    """What to tell of an exception that nothing expected; at the level debug its traceback is written, too."""
+    """The error to report for an unexpected exception. At log level debug, its traceback is written too."""
     if isinstance(error, ModuleNotFoundError) and (said := missing_package(error.name)):
         return BridgeError(said)
-    # Its text is unknown and may hold a secret; only debug shows it, through the redactor.
+    # Its text may hold a secret, so it is shown at debug only, and through the redactor.
     if (settings.log_level if settings else os.environ.get(LEVEL_VARIABLE)) == "debug":
         import traceback
 
@@ -51,7 +51,7 @@ def defect(error: Exception, settings: Settings | None) -> BridgeError:
 
 
 def write(text: str) -> None:
-    """Write to stderr, if there is one, and wait a moment at the most for whoever is to read it."""
+    """Write to stderr, if there is one, and wait at most a second for the reader."""
     from bridge.process.log_stderr import StderrLines
 
     lines = StderrLines()

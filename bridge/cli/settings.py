@@ -1,7 +1,7 @@
-"""How the values of a run's options become `Settings`: `bridge.config` judges them, whoever has read them.
+"""Makes `Settings` of the values of a run's options; `bridge.config` checks them.
 
-A message reads the same whether a value came from an option or a variable. Nothing here needs click: a run that a host
-starts gets by without it (`plain`).
+Errors are the same for options and variables. Nothing here needs click, because a run that a host starts does without
+it (`plain`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TAB_PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
 
 _TESTS_OWN = "MCP_BRIDGE_TEST_"
 _NO_OPTIONS = frozenset((URL_VARIABLE, PATIENCE_VARIABLE, TAB_PAUSE_VARIABLE))
-"""Variables that no option stands for."""
+"""Variables without an option."""
 
 _BARE_ADDRESS = r"(?P<host>[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(:\d{1,5})?([/?].*)?"
 
@@ -48,12 +48,12 @@ def settings_of(
     empty: Sequence[str] = (),
     secret_in_arguments: bool = True,
 ) -> Settings:
-    """Make the settings of a run from the command line's free words, its options and the environment.
+    """Make the settings of a run from the command line's words, its options and the environment.
 
     `options` has a value for each row of `option_table.OPTIONS`, or for some. `empty` are the options that were given
-    without one; `secret_in_arguments` tells whether the client's secret stands on the command line, not in a variable.
+    without a value. `secret_in_arguments`: the client's secret is on the command line, not in a variable.
 
-    Raises `UsageError`. Headers come first: one that was broken at its spaces leaves words behind.
+    Raises `UsageError`. Headers are checked first, because a header that was split at its spaces leaves words behind.
     """
     values = dict(options)
     noted = NotedEnvironment(environ)
@@ -73,17 +73,17 @@ def settings_of(
 
 
 def is_blank(value: object) -> bool:
-    """Whether a value that was given says nothing."""
+    """Whether a value is an empty text or only spaces."""
     return isinstance(value, str) and not value.strip()
 
 
 def is_url(word: str) -> bool:
-    """Whether a word is meant as a URL."""
+    """Whether a word looks like a URL."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", word) is not None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """A sentence for each variable that is named as if it was for the bridge, and is not."""
+    """A sentence for each variable that has the bridge's prefix but is not one of its settings."""
     named = [name for name in environ if name.upper().startswith(PREFIX) and environ[name]]
     strange = [name for name in named if name not in _NO_OPTIONS and not name.upper().startswith(_TESTS_OWN)]
     if not strange:
@@ -110,7 +110,7 @@ def _empty(names: Sequence[str]) -> tuple[str, ...]:
 def _sign_in(
     values: dict[str, Any], environ: Mapping[str, str], *, in_arguments: bool
 ) -> tuple[SignInSettings, tuple[str, ...]]:
-    """Take the options of signing in out of `values`; return them, and what to warn of."""
+    """Take the options for signing in out of `values`; return them, and warnings about them."""
     own = {name: values.pop(name) for name in SignInSettings.__struct_fields__ if name in values}
     params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
     remarks: tuple[str, ...] = ()
@@ -133,15 +133,14 @@ def _url(words: Sequence[str], environ: Mapping[str, str]) -> str:
         if is_blank(url := environ.get(URL_VARIABLE, "")):
             raise UsageError(
                 "No URL was given.",
-                hint=f"Usage: {PROGRAM} [OPTIONS] URL; {PROGRAM} --help explains the options.",
+                hint=f"Usage: {PROGRAM} [OPTIONS] URL. {PROGRAM} --help explains the options.",
             )
         words, source = [url], URL_VARIABLE
     if len(words) > 1:
-        # Not shown: these may be the rest of a header, with its secret, broken at a space.
+        # They are not shown: they may be parts of a header that was split at its spaces, with its secret.
         raise UsageError(
-            f"{len(words)} arguments stand where one URL belongs.",
-            hint="Options may come before or after it. Some hosts break an argument at its spaces: "
-            "write --header 'Name:${VAR}' without any.",
+            f"There are {len(words)} arguments besides the options, but only one, the URL, is expected.",
+            hint="Some hosts split an argument at its spaces: write --header 'Name:${VAR}' without any.",
         )
     if not is_url(words[0]):
         raise _not_a_url(words[0], source)
@@ -151,7 +150,7 @@ def _url(words: Sequence[str], environ: Mapping[str, str]) -> str:
 def _not_a_url(word: str, variable: str) -> UsageError:
     address = re.fullmatch(_BARE_ADDRESS, word)
     host = address["host"] if address else ""
-    # A longer or stranger word may be a token that lost its header; it is not shown.
+    # A longer or less plain word is not shown: it may be a token from a header that was split.
     is_plain = re.fullmatch(r"[A-Za-z][A-Za-z-]{0,19}", word) is not None
     if "." in host or host.startswith("[") or host.lower() == "localhost":
         scheme = "http" if is_loopback(host.strip("[]")) else "https"

@@ -1,4 +1,4 @@
-"""The command `status`: what the user is signed in to, what is under way, what runs."""
+"""The command `status`: what the user is signed in to, which sign-ins are under way, and which copies are running."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from bridge.inventory.overview import KeptAnswers, ServerInUse, SignInRow, UnderWay
     from bridge.inventory.running_instances import RunningInstance
 
-_WIDTH = 14
+_WIDTH = 16
 
 
 @click.command("status", cls=OneCommand, short_help="List your sign-ins and the running copies of the bridge.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @token_store_option
 def status(as_json: bool, token_store: Any) -> None:
     """List the servers you are signed in to, the sign-ins under way, and the running copies of the bridge.
 
-    It also says how many of the servers' answers are kept. No server is asked, except for the account's name where the
-    token does not hold it.
+    It also says how many of the servers' answers are stored here. It sends no requests, except to ask a server for the
+    name of your account where the token does not hold it.
     """
     import json
 
@@ -51,13 +51,13 @@ def status(as_json: bool, token_store: Any) -> None:
     if not rows:
         click.echo("You are not signed in to any server, and no copy of the bridge is running.")
     if others:
-        click.echo(f"Answers of {others} other server{'s' if others > 1 else ''} are kept: {_of_kept(kept, now)}.")
+        click.echo(f"Stored answers of {others} other server{'s' if others > 1 else ''}: {_of_kept(kept, now)}.")
     for note in notes:
         click.echo(f"{PROGRAM}: {clean(note)}", err=True)
 
 
 def _uses() -> list[ServerInUse]:
-    """The copies that run, with the sign-in that each uses. One whose words make no sense is left out."""
+    """The running copies, with the sign-in that each uses. A copy whose arguments cannot be read is left out."""
     from bridge.inventory.overview import ServerInUse
     from bridge.inventory.running_instances import running_instances
 
@@ -65,7 +65,7 @@ def _uses() -> list[ServerInUse]:
     return [ServerInUse(copy, *identity) for copy, identity in found if identity is not None]
 
 
-# -- for people
+# -- text
 
 
 def lines_of(row: SignInRow, now: float) -> list[str]:
@@ -74,7 +74,7 @@ def lines_of(row: SignInRow, now: float) -> list[str]:
 
     head = named(row.server, row.profile) if row.server else "A sign-in that cannot be read"
     facts = (f"  {name.ljust(_WIDTH)}{clean(text)}" for name, text in _facts(row, now) if text)
-    # Not through `clean`, which would take the state out of it: it is to be opened.
+    # Not through `clean`, which would remove the state: the user has to be able to open the link.
     link = (
         [f"  {'link'.ljust(_WIDTH)}{escaped(row.login.login_status.url)}"]
         if row.login and row.login.login_status.url
@@ -88,19 +88,19 @@ def _facts(row: SignInRow, now: float) -> list[tuple[str, str]]:
     if row.stored is None:
         facts.append(("signed in", "no"))
     elif (record := row.stored.record) is None:
-        facts += [("problem", row.stored.problem), ("kept in", row.stored.place)]
+        facts += [("problem", row.stored.problem), ("stored in", row.stored.place)]
     elif not record.access_token:
-        facts.append(("signed in", "no: the last token was refused, and the next use asks you to sign in"))
+        facts.append(("signed in", "no: the last token was refused, so you will be asked to sign in again"))
     else:
         facts += [
-            ("signed in as", row.who) if row.who else ("signed in", "yes (the server does not say as whom)"),
+            ("signed in as", row.who) if row.who else ("signed in", "yes (the server does not tell the account)"),
             ("scopes", scopes_of(record)),
             ("token", expiry_of(record, now)),
-            ("kept in", row.stored.place),
+            ("stored in", row.stored.place),
         ]
     if row.kept.results:
-        facts.append(("kept answers", _of_kept(row.kept, now)))
-    return [*facts, *_login_facts(row.login, now), *(("runs", _of_copy(copy)) for copy in row.copies)]
+        facts.append(("stored answers", _of_kept(row.kept, now)))
+    return [*facts, *_login_facts(row.login, now), *(("running", _of_copy(copy)) for copy in row.copies)]
 
 
 def _of_kept(kept: KeptAnswers, now: float) -> str:
@@ -134,11 +134,11 @@ def _login_facts(login: UnderWay | None, now: float) -> list[tuple[str, str]]:
     ]
 
 
-# -- for programs
+# -- JSON
 
 
 def as_object(row: SignInRow) -> dict[str, Any]:
-    """A row with names that stay. Times are Unix seconds; what is not known is null."""
+    """A row with names that do not change. Times are Unix seconds; what is not known is null."""
     stored, record = row.stored, row.stored.record if row.stored else None
     return {
         "server": clean(row.server) or None,

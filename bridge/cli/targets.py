@@ -1,7 +1,7 @@
-"""NAME_OR_URL on the command line: a URL, or the name of a server that is known here (`inventory/server_names`).
+"""NAME_OR_URL on the command line: a URL, or the name of a server (`inventory/server_names`).
 
 The store key of a sign-in depends on options, so an entry of a host's configuration is read as `run` would read it.
-What the command itself is told on its own line comes before all that.
+Options on the command's own line take precedence.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Target(NamedTuple):
-    """What a command is about: the settings as of a run, and the store key of its sign-in."""
+    """The sign-in that a command is about: its store key, and the settings of a run that uses it."""
 
     settings: Settings
     store_key: str
@@ -44,7 +44,7 @@ class Identity(NamedTuple):
 @click.argument("url", nargs=-1)
 @run_options
 def _as_run(**_: Any) -> None:
-    """Only parses."""
+    """Parse the options of a run, and nothing more."""
 
 
 def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Target:
@@ -70,7 +70,7 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
         if other := next((one for one in hosts.others if one.name == name), None):
             raise elsewhere(name, other, command)
         if "." in name or ":" in name:
-            settings_from([name], options, os.environ)  # Raises, and may know which URL was meant.
+            settings_from([name], options, os.environ)  # Raises an error that may suggest the URL.
         raise unknown(name, hosts.entries, known, hosts.notes)
     own = {option: text for option, text in found.options.items() if option in options}
     settings = settings_from([found.server], {**options, "allow_http": True, **own, **given}, os.environ)
@@ -84,13 +84,13 @@ def host_entries() -> HostEntries:
 
     try:
         home = Path.home()
-    except RuntimeError:  # A user without a home, as in some containers, has no hosts either.
+    except RuntimeError:  # A user without a home, as in some containers, has no hosts.
         return HostEntries((), ())
     return read_entries(host_files(sys.platform, os.environ, home))
 
 
 def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identity | None:
-    """The sign-in that a run with these words and variables uses; None where they cannot be read as a run's."""
+    """The sign-in that a run with these words and variables uses; None where they are not those of a run."""
     from bridge.inventory.command_line import is_url
     from bridge.oauth.record import tokens_key
 
@@ -100,7 +100,7 @@ def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identit
         return None
     words = params["url"] or [environ.get(URL_VARIABLE, "")]
     if len(words) > 1 or not is_url(words[0]):
-        return None  # The rest may be of a header that was broken at its spaces, with its secret.
+        return None  # The other words may be parts of a header that was split at its spaces, with its secret.
     client = params["client_id"] or params["client_metadata_url"] or ""
     store_key = tokens_key(words[0], client, params["resource"] or "", params["profile"])
     return Identity(store_key, words[0], params["profile"])
@@ -111,14 +111,14 @@ def _parse(arguments: Sequence[str], environ: Mapping[str, str]) -> click.Contex
 
 
 def _given(ctx: click.Context) -> set[str]:
-    """The options that were given, on the line or as a variable."""
+    """The options that were given, on the command line or by a variable."""
     written = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
     options = (param.name for param in ctx.command.params if isinstance(param, click.Option))
     return {name for name in options if name is not None and ctx.get_parameter_source(name) in written}
 
 
 def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options: Mapping[str, Any]) -> Settings:
-    """The settings of the entries of one name: of several that are not the same sign-in, the one with these options."""
+    """The settings of the entries with one name; where they are different sign-ins, those with these options."""
     from bridge.inventory.server_names import ambiguous
     from bridge.tokens.login_order import tokens_key_of
 
@@ -146,7 +146,7 @@ def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options
 
 
 def _with_options(several: Sequence[Settings], options: Mapping[str, Any]) -> list[Settings]:
-    """Those of `several` that have the given ones of the options which make it another sign-in."""
+    """Those of `several` that have the given options, as far as these tell sign-ins apart."""
     from bridge.app.typed_command import SLOT_OPTIONS, slot_options
 
     given = {option: options[option] for option in SLOT_OPTIONS if option in options}
@@ -154,7 +154,7 @@ def _with_options(several: Sequence[Settings], options: Mapping[str, Any]) -> li
 
 
 def _command_for(command: str, name: str, settings: Settings, several: Sequence[Settings]) -> str:
-    """What to type for just these settings: the name and options where they tell it from the others, else the URL."""
+    """What to type for these settings: the name, and the options that tell it from the others; else the URL."""
     from bridge.app.typed_command import quoted, slot_options, spelled, typed_for
 
     own = slot_options(settings)

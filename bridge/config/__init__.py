@@ -1,11 +1,11 @@
-"""What a run is told to do: frozen, validated settings, and the rules for reading their parts.
+"""The settings of a run: frozen and validated, with the rules for reading their parts.
 
 | file | subject |
 |---|---|
-| `settings` | the server, headers, times, log |
-| `host_names` | host names with letters beyond ASCII, and those of this machine |
-| `child_environment` | what other programs get of the environment |
-| `signing_in` | OAuth: the client, scopes, the callback, where tokens are kept |
+| `settings` | the server, headers, times, the log |
+| `host_names` | host names with letters beyond ASCII, and names of this machine |
+| `child_environment` | which environment variables other programs get |
+| `signing_in` | OAuth: the client, scopes, the callback, where tokens are stored |
 """
 
 from bridge.config.child_environment import VARIABLES_PREFIX, NotedEnvironment, child_environment

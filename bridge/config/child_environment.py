@@ -1,14 +1,14 @@
-"""What the programs that the bridge starts get of its environment: the opener, the browser, the sign-in, a helper.
+"""Which environment variables the programs that the bridge starts get: the browser, the login process, and helpers.
 
 | variable | passed on |
 |---|---|
-| `MCP_BRIDGE_*` | no: settings of the bridge, and some are secrets |
-| one that a header's `${NAME}` or `env:NAME` named | no: it was given to the bridge, and most hold a secret |
-| one of those that programs cannot run without (`_NEEDED`) | yes, even where a header names it |
+| `MCP_BRIDGE_*` | no: settings of the bridge, some of which are secrets |
+| one that a header's `${NAME}` or `env:NAME` names | no: it is meant for the bridge, and most hold a secret |
+| one that programs cannot run without (`_NEEDED`) | yes, even where a header names it |
 | any other | yes |
 
-A browser passes its environment on to its extensions' programs, and it stays readable to all of the user's processes
-for as long as it runs: days, mostly. So what a child does not need, it does not get.
+A browser passes its environment on to the programs of its extensions, and all processes of the user can read it while
+the browser runs, which is often for days. So a child gets no secret that it does not need.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 VARIABLES_PREFIX = "MCP_BRIDGE_"
 """How the names of the bridge's own variables begin."""
 
-# Without these a browser is not found, opens on no screen, or writes where it should not. None of them is a place for a
-# secret; a header that says who the user is may name one.
+# Without these a browser is not found, finds no screen, or writes to the wrong place. None of them holds a secret,
+# though a header may name one, to say who the user is.
 _NEEDED = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "SHELL"),
@@ -31,9 +31,9 @@ _NEEDED = frozenset(
 
 
 def child_environment(environ: Mapping[str, str], secret_variables: Iterable[str] = ()) -> dict[str, str]:
-    """Return what a child gets of `environ`; see the table. `secret_variables` are the names that settings named.
+    """Return the part of `environ` that a child gets; see the table. `secret_variables` are those that settings name.
 
-    Case does not count: Windows has one variable for every spelling.
+    Names are compared without regard to case, because Windows has one variable for all spellings.
     """
     secret = {name.upper() for name in secret_variables} - _NEEDED
     return {
@@ -44,7 +44,7 @@ def child_environment(environ: Mapping[str, str], secret_variables: Iterable[str
 
 
 class NotedEnvironment(Mapping[str, str]):
-    """An environment that notes which of its variables were read, in `read`."""
+    """An environment that notes in `read` which of its variables were read."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ

@@ -1,10 +1,10 @@
-"""Host names: letters beyond ASCII (IDNA 2008, RFC 5891), and the names that can only mean this machine.
+"""Host names with letters beyond ASCII (IDNA 2008, RFC 5891), and the names that always mean this machine.
 
-People write `bücher.example`; name services, TLS, HTTP and proxies know it as `xn--bcher-kva.example`, its A-label.
-What people are shown stays as they wrote it.
+A user writes `bücher.example`; name services, TLS, HTTP and proxies know the host as `xn--bcher-kva.example`, its
+A-label. Messages show the name as the user wrote it.
 
-`localhost` and all names below it are loopback, and no name service is asked for them (RFC 6761, 6.3): whoever answers
-there, or writes the system's table of hosts, could lead them elsewhere.
+`localhost` and all names below it are loopback, and the bridge never looks them up (RFC 6761, 6.3): a name service, or
+the system's hosts file, could point them elsewhere.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _LOCALHOST = ("127.0.0.1", "::1")
 
 
 def ascii_host(host: str) -> str:
-    """A host as the network knows it; a dot at its end stays. Raises ValueError for what cannot be a host name."""
+    """A host as the network knows it; a dot at its end stays. Raises ValueError where it cannot be a host name."""
     if host.isascii():
         return host
-    import idna  # Few hosts need it, and its tables are dear to load.
+    import idna  # Few hosts need it, and its tables take long to load.
 
     return idna.encode(host, uts46=True, std3_rules=True).decode("ascii")
 
 
 def ascii_url(url: str) -> str:
-    """A checked URL with its host as the network knows it, all else as it is. Raises as `ascii_host`."""
+    """A checked URL with its host as the network knows it, and the rest unchanged. Raises as `ascii_host`."""
     if url.isascii():
         return url
     netloc = urlsplit(url).netloc

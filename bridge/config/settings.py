@@ -1,7 +1,7 @@
-"""What a run is told to do: one frozen, validated `Settings`, and the rules for reading its parts.
+"""The settings of a run, frozen and validated, and the rules for reading their parts.
 
-Everything here is a function of its arguments. A variable of the environment is looked up only in the mapping
-that the caller passes. No message made here ever holds a header's value: it may be a secret.
+Everything here is a function of its arguments: environment variables are looked up only in the mapping that the caller
+passes. No message holds a header's value, because it may be a secret.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROTOCOLS = ("auto", "legacy", "modern")
 LOG_LEVELS = ("error", "warning", "info", "debug")
 PATIENCE_VARIABLE = "MCP_BRIDGE_PATIENCE"
 
-# Headers that describe this very request or connection. A fixed value would break the next request.
+# Headers that describe one request or connection. A fixed value would break the next request.
 OWNED_HEADERS = frozenset(
     (
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host"),
@@ -37,7 +37,8 @@ OWNED_HEADERS = frozenset(
         *("proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     )
 )
-# Each carries one argument of one tool call (MCP 2026-07-28, Streamable HTTP, Custom Headers from Tool Parameters).
+# Each such header carries one argument of a tool call (MCP 2026-07-28, Streamable HTTP, Custom Headers from Tool
+# Parameters).
 _OWNED_PREFIX = "mcp-param-"
 
 _FIELD_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 5.6.2
@@ -46,21 +47,21 @@ _BAD_IN_URL = r"[^\x21-\x7e]|[\\\"<>]"
 _PLACEHOLDER = r"\$\{([^}]*)\}"
 _NAME = r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)"
 _SPACES_HINT = (
-    "Some hosts break an argument at its spaces: write --header 'Authorization:${AUTH}' and "
+    "Some hosts split an argument at its spaces: write --header 'Authorization:${AUTH}', and "
     "set AUTH to the whole value in the entry's env."
 )
 
 
 class Settings(msgspec.Struct, frozen=True, eq=False):
-    """One run's settings. Making one checks them all; a bad one raises `UsageError`.
+    """The settings of one run. The constructor checks them all and raises `UsageError` for a bad one.
 
-    Times are in seconds. `request_timeout` None means no limit. `retry_window` is how long an unreachable
-    server is tried again before the host gets an error. `protocol` is the era in which the server is spoken to:
-    `modern` is MCP 2026-07-28, `legacy` every revision before it, `auto` whichever the server knows. `no_cache`: no
-    answer of the server's is kept, and none that was kept is used.
+    Times are in seconds. `request_timeout` None means no limit. `retry_window` is how long the bridge tries an unreachable
+    server before the host gets an error. `protocol` is the era of the server: `modern` is MCP 2026-07-28, `legacy` is
+    every revision before it, `auto` whichever the server supports. `no_cache`: the bridge stores none of the server's
+    answers and uses no stored ones.
     """
 
-    url: str  # As given, byte for byte: servers compare it with their own spelling.
+    url: str  # Byte for byte as the user gave it, because servers compare it with their own spelling.
     headers: tuple[Header, ...] = ()
     transport: Transport = "auto"
     protocol: EraChoice = "auto"
@@ -77,18 +78,18 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     no_cache: bool = False
     sign_in: SignInSettings = SignInSettings()
     remarks: tuple[str, ...] = ()
-    """What to warn of once there is a log."""
+    """Warnings to log once there is a log."""
     secret_variables: tuple[str, ...] = ()
-    """The variables that headers and the client's secret were taken from, by name: no child gets them. Not compared."""
+    """The names of the variables that headers and the client's secret came from; no child gets them. Not compared."""
     notes: tuple[str, ...] = ()
-    """What to log at info once there is a log. Not compared."""
+    """Lines to log at info once there is a log. Not compared."""
 
     def __repr__(self) -> str:
         """Without the headers, which may hold a secret."""
         return repr_without(self, "headers")
 
     def __eq__(self, other: object) -> bool:
-        """Whether a run would be the same."""
+        """Whether both settings make the same run."""
         return isinstance(other, Settings) and _compared(self) == _compared(other)
 
     def __hash__(self) -> int:
@@ -97,11 +98,11 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def signs_in(self) -> bool:
-        """Whether the bridge signs in where the server wants it; not where the user brings a credential."""
+        """Whether the bridge signs in where the server requires it; not where the user sets a credential."""
         return not any(name.lower() == "authorization" for name, _ in self.headers)
 
     def __post_init__(self) -> None:
-        """Check what can be checked without touching a disk or a network."""
+        """Check what can be checked without a disk or a network."""
         check_url(self.url, allow_http=self.allow_http)
         if self.transport not in TRANSPORTS:
             raise UsageError(f"Unknown transport {self.transport!r}: choose {_either(TRANSPORTS)}.")
@@ -109,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
             raise UsageError(f"Unknown protocol {self.protocol!r}: choose {_either(PROTOCOLS)}.")
         if self.transport == "sse" and self.protocol == "modern":
             raise UsageError(
-                "HTTP+SSE, the transport sse, carries only the legacy protocol, not the modern one.",
+                "--transport sse (HTTP+SSE) carries only the legacy protocol, not the modern one.",
                 hint="Leave out --transport or --protocol.",
             )
         if self.log_level not in LOG_LEVELS:
@@ -119,7 +120,9 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
         if self.request_timeout is not None:
             _check_seconds(self.request_timeout, "The request timeout")
         if self.client_cert_key and not self.client_cert:
-            raise UsageError("A client key was given without its certificate.", hint="Add --client-cert FILE.")
+            raise UsageError(
+                "--client-cert-key was given without the certificate it belongs to.", hint="Add --client-cert FILE."
+            )
 
 
 _NOT_COMPARED = frozenset(("secret_variables", "notes"))
@@ -130,16 +133,16 @@ def _compared(settings: Settings) -> tuple[object, ...]:
 
 
 def check_url(url: str, *, allow_http: bool = False) -> None:
-    """Raise `UsageError` unless `url` is an http(s) URL that can be fetched just as it is written."""
+    """Raise `UsageError` unless `url` is an http or https URL that can be requested as it is written."""
     if placeholder := re.search(_PLACEHOLDER, url):
-        raise UsageError(f"The URL holds {_shown(placeholder)}, which the host did not expand.")
+        raise UsageError(f"The URL contains {_shown(placeholder)}, which the host did not replace.")
     parts, port = _split(url)
     if parts.username is not None:
         raise UsageError(
-            "The URL carries a user name or password.",
-            hint="Leave it out and send it with --header 'Authorization:${AUTH}'.",
+            "The URL contains a user name or password.",
+            hint="Leave it out, and send it with --header 'Authorization:${AUTH}'.",
         )
-    # Only the host may have other letters: each of them has one form in ASCII, and nothing else in a URL does.
+    # Only the host may have letters beyond ASCII, because only there do they have exactly one form in ASCII.
     if bad := re.search(_BAD_IN_URL, url if parts.netloc.isascii() else url.replace(parts.netloc, "", 1)):
         code = f"U+{ord(bad[0]):04X}"
         raise UsageError(f"The URL has a character ({code}) that is not allowed in a URL.", hint="Percent-encode it.")
@@ -150,20 +153,20 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
     try:
         host = ascii_host(parts.hostname or "")
     except ValueError as problem:
-        raise UsageError(f"The URL has a host name that cannot be one: {str(problem)[:200]}.") from None
+        raise UsageError(f"The URL has an invalid host name: {str(problem)[:200]}.") from None
     if not host or port == 0:
         raise UsageError(f"The URL has no usable {'port' if host else 'host'}.")
     if "#" in url:
         raise UsageError("The URL has a fragment (#...), which is never sent.", hint="Leave it out.")
     if scheme == "http" and not allow_http and not is_loopback(host):
         raise UsageError(
-            f"Over plain http to {host}, every message, header and token can be read on the way.",
-            hint="Use https://, or allow it with --allow-http.",
+            f"With plain http to {host}, anyone on the way can read every message, header and token.",
+            hint="Use https://, or allow this with --allow-http.",
         )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address literal (without brackets) can only mean this machine (RFC 6761 6.3)."""
+    """Whether a host name or address literal (without brackets) always means this machine (RFC 6761, 6.3)."""
     if localhost_addresses(host):
         return True
     try:
@@ -175,34 +178,34 @@ def is_loopback(host: str) -> bool:
 def parse_header(text: str, environ: Mapping[str, str]) -> Header:
     """Read `Name: value` (the space is optional), with `${NAME}` in the value taken from `environ`.
 
-    `${env:NAME}`, the spelling of several hosts, means the same. Raises `UsageError`, without the value.
+    `${env:NAME}`, which several hosts use, means the same. Raises `UsageError`, without the value.
     """
     name, colon, value = text.partition(":")
     name = name.strip(" \t")
     if not text.strip():
         raise UsageError("A header is empty: the host may have left a variable unset.", hint=_SPACES_HINT)
     if name[:1] in ("'", '"'):
-        raise UsageError("A header starts with a quote character.", hint="Write it without inner quotes.")
+        raise UsageError("A header starts with a quotation mark.", hint="Write it without inner quotation marks.")
     if "${" in name:
-        raise UsageError("A header's ${...} stands before its colon.", hint="Only the value may hold one.")
+        raise UsageError("A header has ${...} before its colon.", hint="Use ${...} only in the value.")
     if not colon or not name:
         raise UsageError("A header is not of the form 'Name: value'.", hint=_SPACES_HINT)
     if not re.fullmatch(_FIELD_NAME, name):
-        raise UsageError("A header's name has a character that is not allowed in one.")
+        raise UsageError("The name of a header has a character that is not allowed there.")
     if name.lower() in OWNED_HEADERS or name.lower().startswith(_OWNED_PREFIX):
-        raise UsageError(f"The header {name} is set by the bridge itself and cannot be given.")
+        raise UsageError(f"The bridge sets the header {name} itself, so you cannot set it.", hint="Leave it out.")
     value = re.sub(_PLACEHOLDER, lambda found: _expanded(found, name, environ), value).strip(" \t\r\n")
     if not value:
         raise UsageError(f"The header {name} has no value.", hint=_SPACES_HINT)
     if bad := re.search(_BAD_IN_VALUE, value):
-        raise UsageError(f"The value of the header {name} holds U+{ord(bad[0]):04X}, which HTTP does not allow.")
+        raise UsageError(f"The value of the header {name} contains U+{ord(bad[0]):04X}, which HTTP does not allow.")
     return name, value
 
 
 def read_header_file(path: Path, environ: Mapping[str, str]) -> tuple[Header, ...]:
-    """Read a header a line; blank lines and lines starting with `#` are skipped.
+    """Read one header a line; blank lines and lines that begin with `#` are skipped.
 
-    Raises `UsageError` with the file, the line's number and the reason, never the line.
+    Raises `UsageError` with the file, the line's number and the reason, but never with the line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -222,21 +225,21 @@ def read_header_file(path: Path, environ: Mapping[str, str]) -> tuple[Header, ..
 
 
 def merge_headers(base: Iterable[Header], override: Iterable[Header]) -> tuple[Header, ...]:
-    """Both sets of headers; where a name is in both, only those of `override`."""
+    """Both sets of headers; where both have a name, only those of `override`."""
     override = tuple(override)
     replaced = {name.lower() for name, _ in override}
     return (*(header for header in base if header[0].lower() not in replaced), *override)
 
 
 def parse_seconds(text: str, source: str, *, zero_is_none: bool = False) -> float | None:
-    """Read a positive, finite number of seconds. `source`, an option or variable, is named in the error.
+    """Read a positive, finite number of seconds. The error names `source`, an option or a variable.
 
     With `zero_is_none`, zero means no limit and gives None.
     """
     try:
         value = float(text)
     except ValueError:
-        raise UsageError(f"{source} is a number of seconds such as 30, not {text!r}.") from None
+        raise UsageError(f"{source} must be a number of seconds such as 30, not {text!r}.") from None
     if zero_is_none and value == 0:
         return None
     _check_seconds(value, source, "0 seconds or more" if zero_is_none else "more than 0 seconds")
@@ -244,7 +247,7 @@ def parse_seconds(text: str, source: str, *, zero_is_none: bool = False) -> floa
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
-    # urlsplit strips tabs and newlines without a word; `check_url` refuses them in the text as it was given.
+    # urlsplit strips tabs and newlines silently; `check_url` refuses them in the text as the user gave it.
     try:
         parts = urlsplit(url)
         return parts, parts.port
@@ -256,8 +259,8 @@ def _expanded(found: re.Match[str], header: str, environ: Mapping[str, str]) -> 
     name = re.fullmatch(_NAME, found[1])
     if name is None:
         raise UsageError(
-            f"The header {header} holds {_shown(found)}, which the host did not expand.",
-            hint="The bridge itself expands only ${NAME}, from the environment.",
+            f"The header {header} contains {_shown(found)}, which the host did not replace.",
+            hint="The bridge replaces only ${NAME}, from the environment.",
         )
     if not (value := environ.get(name[1], "")):
         state = "empty" if name[1] in environ else "not set"
@@ -269,7 +272,7 @@ def _expanded(found: re.Match[str], header: str, environ: Mapping[str, str]) -> 
 
 
 def _shown(placeholder: re.Match[str]) -> str:
-    # Names are shown; a default, as in ${NAME:-value}, may be a secret.
+    # The name is shown; a default, as in ${NAME:-value}, may be a secret.
     if re.fullmatch(r"((env|input):)?[A-Za-z_][\w.-]*", placeholder[1]):
         return placeholder[0]
     word = re.match(r"[A-Za-z_]\w*", placeholder[1])

@@ -1,4 +1,4 @@
-"""How to sign in: the client, scopes, the callback, where tokens are kept. No message here ever holds a secret."""
+"""The settings for signing in: the client, scopes, the callback, where tokens are stored. No message holds a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN_STORES = ("auto", "keyring", "file", "memory")
 GRANTS = ("authorization-code", "device-code")
 CLIENT_SECRET_VARIABLE = "MCP_BRIDGE_CLIENT_SECRET"  # noqa: S105 - a name
 
-# Parameters of the authorization request that the flow sets itself; a fixed value would break it or its safety.
+# Parameters of the authorization request that the flow sets itself. A fixed value would break it or make it unsafe.
 OWNED_PARAMETERS = frozenset(
     (
         *("client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier"),
@@ -32,20 +32,20 @@ OWNED_PARAMETERS = frozenset(
 _VISIBLE = r"[\x21-\x7e]+"
 _SCOPE = r"[\x20\x21\x23-\x5b\x5d-\x7e]*"  # RFC 6749 3.3
 CALLBACK_HOST, CALLBACK_PATH = "localhost", "/callback"
-_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # No other address is listened on.
+_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # The bridge listens on no other address.
 _PATH = r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*"
 _PROFILE = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}"
 _SECRET_FILE_BYTES = 64 * 1024
 
 
 class SignInSettings(msgspec.Struct, frozen=True):
-    """Making one checks it all; a bad one raises `UsageError`.
+    """The settings for signing in. The constructor checks them all and raises `UsageError` for a bad one.
 
-    `issuer` None means that the server names its authorization server, and else that no other than this one will do.
-    `scope` None means that the server decides; `resource` None that it is discovered, and "none" that the parameter is
-    left out. `callback_port` None means an ephemeral one. `login_timeout` in seconds. `answer_within`: after how many
-    seconds the host is answered that a sign-in is waited for; None: it waits with the bridge. `no_browser`: the bridge
-    opens none.
+    `issuer` is the only authorization server to use; with None the MCP server names it. `scope` None means that the
+    server decides. `resource` None means that the bridge discovers it; "none" leaves the parameter out. `callback_port`
+    None means any free port. `login_timeout` is in seconds. `answer_within` is after how many seconds the host gets an
+    answer while the user has not signed in; with None the host waits for the sign-in. `no_browser`: the bridge opens no
+    browser.
     """
 
     client_id: str | None = None
@@ -68,17 +68,17 @@ class SignInSettings(msgspec.Struct, frozen=True):
     profile: str = "default"
 
     def __post_init__(self) -> None:
-        """Check what can be checked without touching a disk or a network."""
+        """Check what can be checked without a disk or a network."""
         if self.client_id is not None and not re.fullmatch(_VISIBLE, self.client_id):
-            raise UsageError("The client id is empty or has a character that is not allowed in one.")
+            raise UsageError("The client id is empty or has a character that is not allowed there.")
         if self.client_secret and self.client_id is None:
-            raise UsageError("A client secret was given without its client.", hint="Add --client-id ID.")
+            raise UsageError("A client secret was given without a client id.", hint="Add --client-id ID.")
         if self.client_metadata_url is not None:
             check_metadata_url(self.client_metadata_url)
         if self.issuer is not None:
             check_issuer(self.issuer)
         if self.scope is not None and not re.fullmatch(_SCOPE, self.scope):
-            raise UsageError("The scope has a character that is not allowed in one.", hint="Write --scope 'one two'.")
+            raise UsageError("The scope has a character that is not allowed there.", hint="Write --scope 'one two'.")
         if self.resource is not None and self.resource != "none":
             _check_resource(self.resource)
         self._check_callback()
@@ -92,16 +92,16 @@ class SignInSettings(msgspec.Struct, frozen=True):
             raise UsageError(f"Unknown token store {self.token_store!r}: choose {', '.join(TOKEN_STORES)}.")
         if not re.fullmatch(_PROFILE, self.profile):
             raise UsageError(
-                "A profile's name is up to 64 letters, digits and ._@+-, beginning with a letter or digit."
+                "The name of a profile must be up to 64 letters, digits or ._@+- and begin with a letter or digit."
             )
 
     def __repr__(self) -> str:
-        """Without what may be a secret."""
+        """Without the fields that may hold a secret."""
         return repr_without(self, "client_secret", "authorize_params")
 
     @property
     def has_own_callback(self) -> bool:
-        """Whether the user says where the answer comes to, for a server that wants exactly that."""
+        """Whether the user sets any part of the redirect URI, for a server that expects exactly that URI."""
         return (self.callback_port, self.callback_host, self.callback_path) != (None, CALLBACK_HOST, CALLBACK_PATH)
 
     def _check_callback(self) -> None:
@@ -110,23 +110,23 @@ class SignInSettings(msgspec.Struct, frozen=True):
         if self.callback_host not in _HOSTS:
             raise UsageError(
                 "The callback host must be this machine: localhost, 127.0.0.1 or [::1].",
-                hint="It is what the redirect URI names; both 127.0.0.1 and ::1 are listened on.",
+                hint="The redirect URI names it; the bridge listens on both 127.0.0.1 and ::1.",
             )
         if not re.fullmatch(_PATH, self.callback_path) or _has_dot_segments(self.callback_path):
             raise UsageError(
-                "The callback path must begin with / and hold no query, escape or dot segment.",
-                hint="Such as /callback.",
+                "The callback path must begin with / and contain no query, no escape and no dot segment.",
+                hint="An example: /callback.",
             )
 
 
 def repr_without(settings: msgspec.Struct, *hidden: str) -> str:
-    """The usual `repr`, without these fields."""
+    """The usual `repr` without the hidden fields."""
     shown = (name for name in settings.__struct_fields__ if name not in hidden)
     return f"{type(settings).__name__}({', '.join(f'{name}={getattr(settings, name)!r}' for name in shown)})"
 
 
 class ClientSecret(NamedTuple):
-    """A secret and, where it stood in the open, words to warn with."""
+    """A secret, and a warning where others can read it."""
 
     value: str
     warning: str = ""
@@ -135,24 +135,24 @@ class ClientSecret(NamedTuple):
 def read_client_secret(text: str, environ: Mapping[str, str], source: str, *, in_arguments: bool) -> ClientSecret:
     """Read `env:NAME`, `file:PATH` or the secret itself. Raises `UsageError`, never with the value.
 
-    `source` is the option or variable it came from. In the arguments anyone on the machine can read it.
+    `source` is the option or variable that it came from. In the arguments, everyone on the machine can read it.
     """
     kind, colon, rest = text.partition(":")
     if colon and kind == "env":
         if not (value := environ.get(rest, "").strip()):
             state = "empty" if rest in environ else "not set"
-            named = rest if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", rest) else "it names"
+            named = rest if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", rest) else "that it names"
             raise UsageError(f"{source} needs the environment variable {named}, which is {state}.")
         return ClientSecret(_checked(value, source))
     if colon and kind == "file":
         return ClientSecret(_checked(_content(Path(rest), source), source))
     if "${" in text:
-        raise UsageError(f"{source} holds a ${{...}} that the host did not expand.", hint="Write env:NAME instead.")
+        raise UsageError(f"{source} contains a ${{...}} that the host did not replace.", hint="Write env:NAME instead.")
     warning = ""
     if in_arguments:
         warning = (
-            f"{source} stands in the arguments, where other programs can read it; write {source} env:NAME "
-            "and put the secret into that variable, or file:PATH."
+            f"Other programs can read the secret of {source} in the arguments. Write {source} env:NAME and put the "
+            f"secret into that variable, or write {source} file:PATH and put it into that file."
         )
     return ClientSecret(_checked(text.strip(), source), warning)
 
@@ -163,13 +163,13 @@ def parse_authorize_param(text: str) -> tuple[str, str]:
     name = name.strip()
     if not equals or not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", name):
         hint = "Write --authorize-param name=value, such as audience=https://api.example."
-        raise UsageError("An authorize parameter is not of the form name=value.", hint=hint)
+        raise UsageError("The value of --authorize-param is not of the form name=value.", hint=hint)
     if name.lower() in OWNED_PARAMETERS:
         other = {"scope": "--scope", "resource": "--resource", "client_id": "--client-id"}.get(name.lower())
-        hint = f"Use {other}." if other else ""
-        raise UsageError(f"The authorize parameter {name} is set by the bridge itself and cannot be given.", hint=hint)
+        hint = f"Use {other}." if other else "Leave it out."
+        raise UsageError(f"The bridge sets the authorize parameter {name} itself, so you cannot set it.", hint=hint)
     if not value.isprintable():
-        raise UsageError(f"The value of the authorize parameter {name} holds a character that cannot be shown.")
+        raise UsageError(f"The value of the authorize parameter {name} has a control character.")
     return name, value
 
 
@@ -182,15 +182,15 @@ def check_metadata_url(url: str) -> None:
         usable = False
     path = parts.path if usable else ""
     if not usable or parts.scheme != "https" or not re.fullmatch(_VISIBLE, url) or parts.username is not None:
-        raise UsageError("The client metadata URL must be an https:// URL of the document you host.")
+        raise UsageError("The client metadata URL must be the https:// URL at which you publish the document.")
     if path in ("", "/") or "#" in url or _has_dot_segments(path):
-        raise UsageError("The client metadata URL needs a path, without fragment and dot segments.")
+        raise UsageError("The client metadata URL must have a path, and no fragment and no dot segments.")
 
 
 def check_issuer(url: str) -> None:
-    """Raise `UsageError` unless `url` can be an authorization server's issuer identifier (RFC 8414 2).
+    """Raise `UsageError` unless `url` can be an authorization server's issuer identifier (RFC 8414, 2).
 
-    That is https without query and fragment; or http to this machine, for a server that is being developed.
+    That is an https URL without query and fragment; or an http URL of this machine, for a server in development.
     """
     from bridge.config.settings import is_loopback
 
@@ -202,16 +202,16 @@ def check_issuer(url: str) -> None:
     if not usable or not re.fullmatch(_VISIBLE, url) or parts.scheme not in ("https", "http"):
         raise UsageError(
             "The issuer must be the https:// URL by which the authorization server names itself.",
-            hint="Such as https://login.example.com; it is the issuer in the server's metadata.",
+            hint="An example: https://login.example.com. It is the issuer in that server's metadata.",
         )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise UsageError("The issuer must be an https:// URL; http:// is for this machine only.")
+        raise UsageError("The issuer must be an https:// URL; http:// is allowed for this machine only.")
     if "?" in url or "#" in url:
-        raise UsageError("The issuer must have no query and no fragment (RFC 8414 2).")
+        raise UsageError("The issuer must have no query and no fragment (RFC 8414, 2).")
 
 
 def _has_dot_segments(path: str) -> bool:
-    # A browser takes them out (RFC 3986 5.2.4), and then asks for another path.
+    # A browser removes them (RFC 3986, 5.2.4) and then requests another path.
     return any(segment.lower().replace("%2e", ".") in (".", "..") for segment in path.split("/"))
 
 
@@ -221,7 +221,7 @@ def _check_resource(resource: str) -> None:
     except ValueError:
         parts = urlsplit("")
     if not parts.scheme or "#" in resource or not re.fullmatch(_VISIBLE, resource):
-        hint = "Such as https://example.com/mcp; 'none' leaves the parameter out."
+        hint = "An example: https://example.com/mcp. With 'none' the parameter is left out."
         raise UsageError("The resource must be an absolute URI without a fragment, or 'none'.", hint=hint)
 
 
@@ -239,7 +239,7 @@ def _content(path: Path, source: str) -> str:
 
 def _checked(value: str, source: str) -> str:
     if not value:
-        raise UsageError(f"{source} gives an empty secret.")
+        raise UsageError(f"The secret that {source} gives is empty.")
     if not re.fullmatch(r"[\x20-\x7e]+", value):  # RFC 6749 A.2
-        raise UsageError(f"The secret that {source} gives has a character that is not allowed in one.")
+        raise UsageError(f"The secret that {source} gives has a character that is not allowed there.")
     return value

@@ -106,7 +106,7 @@ def test_help_and_version_may_be_asked_for_as_commands(
         (("client-metadata",), "client-metadata needs URL. Usage: mcp-remote-bridge client-metadata [OPTIONS] URL"),
         (("status", SECRET), "status takes no arguments, and 1 more was given."),
         (("login", URL, SECRET, "x"), "login takes only 1 argument, and 2 more were given."),
-        (("help", SECRET), "There is no such command to explain. mcp-remote-bridge --help lists the commands."),
+        (("help", SECRET), "There is no such command. mcp-remote-bridge --help lists the commands."),
         (("",), "No URL was given."),
     ],
 )

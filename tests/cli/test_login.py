@@ -36,7 +36,7 @@ async def test_it_says_who_is_signed_in_on_stdout_and_the_link_on_stderr() -> No
         assert await login.wait(LOGIN) == 0, login.said
         [line] = login.out.splitlines()
         assert line.startswith(f"Signed in to {site.server.url} (scopes read, expires in ")
-        assert "kept in" in line
+        assert "stored in" in line
         said = login.err.splitlines()
         assert site.person.opened[0] in said, "the link, whole, on a line of its own"
         assert "The browser came back; checking its answer." in said
@@ -76,7 +76,7 @@ async def test_who_is_signed_in_is_told_so_and_signs_in_anew() -> None:
         code, said = await run_command(site, "login", site.server.url)
         assert code == 0, said
         assert f"You are already signed in to {site.server.url}; the token expires in " in said
-        assert "Signing in again replaces that; Ctrl-C keeps it." in said
+        assert "Signing in again replaces it; press Ctrl-C to keep it." in said
         assert len(site.person.opened) == 2
 
 
@@ -235,7 +235,7 @@ async def in_a_terminal(site: Site, *words: str) -> AsyncIterator[tuple[Console,
 @pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
 async def test_at_a_terminal_the_line_is_renewed_in_place_and_what_is_pasted_counts() -> None:
     async with Site() as site, in_a_terminal(site, "login", site.server.url, "--no-browser") as (console, process):
-        await console.shows("paste here the address at which it ends")
+        await console.shows("paste the address at which it ends here")
         await console.shows("\r0:29 left: Waiting for the browser to come back to")
         await console.shows("\r0:28 left")
         renewed = [line for line in console.shown.replace("\n", "\r").split("\r") if " left: " in line]
@@ -286,7 +286,7 @@ def test_the_link_stands_whole_on_a_line_of_its_own(invites: bool) -> None:
     stream = io.StringIO()
     Terminal(stream, invites=invites).link(LINK, "")
     assert f"\n{LINK}\n" in stream.getvalue()
-    assert ("paste here" in stream.getvalue()) is invites
+    assert ("paste the address" in stream.getvalue()) is invites
 
 
 def test_a_code_is_shown_with_the_link_and_nothing_is_to_be_pasted() -> None:

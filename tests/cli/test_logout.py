@@ -112,7 +112,7 @@ def test_where_a_client_belongs_is_forgotten_with_the_registration_only(desk: De
     assert issuers.read().clients == {"mine": ISSUER}
     code, out, err = desk.run(*words)
     assert (code, err) == (0, "")
-    assert f"It was forgotten that the client belongs to {ISSUER}." in out
+    assert f"The bridge forgot that the client belongs to {ISSUER}." in out
     assert "--all" not in out
     assert issuers.read().clients == {}
     asyncio.run(issuers.change(lambda kept: kept.bound("mine", ISSUER)))
@@ -125,7 +125,7 @@ def test_what_cannot_be_read_is_removed_with_the_rest(desk: Desk) -> None:
     PrivateFiles(platform_places().credentials).write(f"{tokens_key('x', '', '', 'y')}.secret", b"nonsense")
     code, out, err = desk.run("--all")
     assert code == 0
-    assert "a server that is not known" in out
+    assert "an unknown server" in out
     assert "cannot be read" in err
     assert desk.kept() == 0
 
@@ -186,12 +186,12 @@ def test_of_all_of_them_none_waits_for_another(desk: Desk, monkeypatch: pytest.M
     for profile in ("default", "home", "work"):
         desk.store(profile)
     code, out, _ = desk.run("--all")
-    assert (code, out.count("revoked and removed")) == (0, 3)
+    assert (code, out.count("revoked, and removed")) == (0, 3)
 
 
 def test_the_options_of_another_sign_in_to_the_server_are_told(desk: Desk) -> None:
     desk.store("work")
-    other = "There is another sign-in to it; to sign out of that:"
+    other = "There is another sign-in to this server; to sign out of that one, run:"
     assert desk.run(URL) == (
         0,
         f"You are not signed in to {URL}.\n{other} mcp-remote-bridge logout {URL} --profile work\n",

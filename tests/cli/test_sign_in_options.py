@@ -92,7 +92,7 @@ def test_authorize_parameters_add_up(runner: Runner) -> None:
     "parameter", [f"state={SECRET}", f"redirect_uri=https://{SECRET}/", f"Code_Challenge={SECRET}"]
 )
 def test_a_parameter_of_the_flow_is_refused(runner: Runner, capsys: pytest.CaptureFixture[str], parameter: str) -> None:
-    assert "set by the bridge itself" in failed(runner, capsys, "--authorize-param", parameter)
+    assert "so you cannot set it" in failed(runner, capsys, "--authorize-param", parameter)
 
 
 # -- the client's secret
@@ -141,7 +141,7 @@ def test_a_bare_secret_over_a_variable_is_warned_of(runner: Runner) -> None:
         (("--client-id", "c", "--client-secret", "env:NOT_THERE"), {}, "NOT_THERE"),
         (("--client-id", "c"), {CLIENT_SECRET_VARIABLE: "env:NOT_THERE"}, CLIENT_SECRET_VARIABLE),
         (("--client-id", "c"), {CLIENT_SECRET_VARIABLE: f"{SECRET}\n{SECRET}"}, CLIENT_SECRET_VARIABLE),
-        (("--client-id", "c", "--client-secret", "${input:secret}"), {}, "did not expand"),
+        (("--client-id", "c", "--client-secret", "${input:secret}"), {}, "did not replace"),
     ],
 )
 def test_a_secret_that_is_no_use_is_refused_unseen(

@@ -53,31 +53,31 @@ def test_a_link_comes_with_what_is_to_be_read_before_it() -> None:
     assert row.login is not None
     login_status = msgspec.structs.replace(row.login.login_status, warnings=("It moved.", "It is at another site."))
     lines = lines_of(dataclasses.replace(row, login=dataclasses.replace(row.login, login_status=login_status)), NOW)
-    told = [line[16:] for line in lines if line[:16].strip() == "warning"]
+    told = [line[18:] for line in lines if line[:18].strip() == "warning"]
     assert told == ["It moved.", "It is at another site."]
 
 
 def test_a_row_tells_a_person_all_there_is() -> None:
     head, *rest = lines_of(full(), NOW)
     assert head == f"{SERVER_URL} (profile work)"
-    facts = {line[:16].strip(): line[16:] for line in rest}
+    facts = {line[:18].strip(): line[18:] for line in rest}
     assert facts["signed in as"] == "anna@example.com"
     assert facts["scopes"] == "read write"
     assert facts["token"].startswith("expires in 2 hours (")
     assert facts["token"].endswith("renewed automatically")
-    assert facts["kept in"] == "the system keyring"
+    assert facts["stored in"] == "the system keyring"
     assert facts["signing in"] == "process 7, 1:30 left, code ABCD"
     assert facts["link"] == LINK
-    assert facts["runs"].startswith("process 4711, started by Claude, since ")
+    assert facts["running"].startswith("process 4711, started by Claude, since ")
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"expires_at": NOW - 60}, "expired 1 minute ago"),
-        ({"expires_at": None}, "has no known end, renewed automatically"),
+        ({"expires_at": None}, "has no known expiry, renewed automatically"),
         ({"expires_at": 1e300, "refresh_token": ""}, "expires in more than 100 years"),
-        ({"access_token": ""}, "signed in     no"),
+        ({"access_token": ""}, "signed in       no"),
         ({"scope": None, "asked": "asked for"}, "asked for"),
     ],
     ids=["expired", "open-ended", "far", "cleared", "scopes-asked"],
@@ -88,9 +88,9 @@ def test_the_state_of_the_token_is_told_in_words(changes: dict[str, Any], says: 
 
 def test_what_is_kept_of_a_servers_answers_is_counted() -> None:
     row = full()
-    assert not any("kept answers" in line for line in lines_of(row, NOW))
+    assert not any("stored answers" in line for line in lines_of(row, NOW))
     row.kept = Summary(12, 34_567, NOW - 7200, NOW - 60)
-    assert "  kept answers  12, 35 kB, from 2 hours to 1 minute ago" in lines_of(row, NOW)
+    assert "  stored answers  12, 35 kB, from 2 hours to 1 minute ago" in lines_of(row, NOW)
     assert as_object(row)["cache"] == {"results": 12, "bytes": 34_567, "oldest": NOW - 7200, "newest": NOW - 60}
     assert as_object(full())["cache"] == {"results": 0, "bytes": 0, "oldest": None, "newest": None}
 
@@ -99,7 +99,7 @@ def test_an_account_that_is_not_named_is_signed_in_all_the_same() -> None:
     row = full()
     row.who = ""
     said = lines_of(row, NOW)
-    assert "  signed in     yes (the server does not say as whom)" in said
+    assert "  signed in       yes (the server does not tell the account)" in said
     assert not any("signed in as" in line for line in said)
 
 

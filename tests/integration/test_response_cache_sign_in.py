@@ -92,7 +92,7 @@ async def test_signing_out_takes_it_away_and_the_next_user_gets_their_own() -> N
         assert "private-tools-first" in kept(site)
         code, said = await run_command(site, "status")
         assert code == 0
-        assert "kept answers" in said
+        assert "stored answers" in said
         code, said = await run_command(site, "logout", site.server.url)
         assert code == 0, said
         assert kept(site) == ["public-discover-first"]
