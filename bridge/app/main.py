@@ -160,7 +160,7 @@ def _received(router: HostRouter, within: float, settings: Settings, logging_to:
 
 
 def _login_command(settings: Settings, logging_to: log.Log) -> str:
-    from bridge.app.typed_command import login_command
+    from bridge.tokens.typed_command import login_command
 
     return logging_to.redactor(login_command(settings))
 

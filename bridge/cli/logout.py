@@ -16,9 +16,9 @@ from bridge.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bridge.app.stored_sign_in import Stored
     from bridge.inventory.sign_ins import SignedOut
     from bridge.process.redact import Redactor
+    from bridge.tokens.stored_sign_in import Stored
 
 
 _MOST = 10
@@ -55,9 +55,9 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
 
 
 async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
-    from bridge.app.typed_command import typed_for
     from bridge.inventory.sign_ins import known_sign_ins, open_signing_out
     from bridge.process.redact import Redactor
+    from bridge.tokens.typed_command import typed_for
 
     redactor = Redactor()
     settings, store_key = target

@@ -49,10 +49,10 @@ def _as_run(**_: Any) -> None:
 
 def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Target:
     """What `name`, given to the command of `ctx` with these `options`, is about. Raises `UsageError`."""
-    from bridge.app.typed_command import SLOT_OPTIONS
     from bridge.inventory.command_line import is_url
     from bridge.inventory.server_names import elsewhere, entries_named, known_named, unknown
     from bridge.tokens.login_order import tokens_key_of
+    from bridge.tokens.typed_command import IDENTITY_OPTIONS
 
     if is_url(name):
         settings = settings_from([name], options, os.environ)
@@ -63,7 +63,7 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
         return Target(settings, tokens_key_of(settings))
     known = _known(options)
     given = {option: options[option] for option in _given(ctx) & options.keys()}
-    telling = {option: given[option] for option in SLOT_OPTIONS if option in given}
+    telling = {option: given[option] for option in IDENTITY_OPTIONS if option in given}
     command = f"{PROGRAM} {ctx.info_name}"
     found = known_named(name, known, telling, command)
     if found is None:
@@ -147,21 +147,21 @@ def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options
 
 def _with_options(several: Sequence[Settings], options: Mapping[str, Any]) -> list[Settings]:
     """Those of `several` that have the given options, as far as these tell sign-ins apart."""
-    from bridge.app.typed_command import SLOT_OPTIONS, slot_options
+    from bridge.tokens.typed_command import IDENTITY_OPTIONS, identity_options
 
-    given = {option: options[option] for option in SLOT_OPTIONS if option in options}
-    return [one for one in several if given.items() <= slot_options(one).items()]
+    given = {option: options[option] for option in IDENTITY_OPTIONS if option in options}
+    return [one for one in several if given.items() <= identity_options(one).items()]
 
 
 def _command_for(command: str, name: str, settings: Settings, several: Sequence[Settings]) -> str:
     """What to type for these settings: the name, and the options that tell it from the others; else the URL."""
-    from bridge.app.typed_command import quoted, slot_options, spelled, typed_for
+    from bridge.tokens.typed_command import quoted, identity_options, spelled, typed_for
 
-    own = slot_options(settings)
+    own = identity_options(settings)
     telling = {
         option: text
         for option, text in own.items()
-        if text and any(slot_options(other)[option] != text for other in several)
+        if text and any(identity_options(other)[option] != text for other in several)
     }
     if telling and _with_options(several, telling) == [settings]:
         return f"{command} {quoted(name)} {spelled(telling)}"

@@ -55,10 +55,10 @@ _SPACES_HINT = (
 class Settings(msgspec.Struct, frozen=True, eq=False):
     """The settings of one run. The constructor checks them all and raises `UsageError` for a bad one.
 
-    Times are in seconds. `request_timeout` None means no limit. `retry_window` is how long the bridge tries an unreachable
-    server before the host gets an error. `protocol` is the era of the server: `modern` is MCP 2026-07-28, `legacy` is
-    every revision before it, `auto` whichever the server supports. `no_cache`: the bridge stores none of the server's
-    answers and uses no stored ones.
+    Times are in seconds. `request_timeout` None means no limit. `retry_window` is how long the bridge tries an
+    unreachable server before the host gets an error. `protocol` is the era of the server: `modern` is MCP 2026-07-28,
+    `legacy` is every revision before it, `auto` whichever the server supports. `no_cache`: the bridge stores none of
+    the server's answers and uses no stored ones.
     """
 
     url: str  # Byte for byte as the user gave it, because servers compare it with their own spelling.

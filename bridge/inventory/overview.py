@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bridge.app.stored_sign_in import Stored, who
 from bridge.config import TokenStore
 from bridge.errors import BridgeError
 from bridge.inventory.running_instances import RunningInstance
@@ -20,6 +19,7 @@ from bridge.store.response_files import Summary, summary_of, summary_of_others
 from bridge.store.secret_store import SecretStore
 from bridge.tokens.login_files import LoginFiles, Notice
 from bridge.tokens.logins import reach
+from bridge.tokens.stored_sign_in import Stored, who
 
 KeptAnswers = Summary
 """What is kept of a server's answers, or of several servers'."""

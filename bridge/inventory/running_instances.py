@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.app.parent_name import name_of_parent, number_of_parent
 from bridge.inventory.command_line import arguments_of
+from bridge.process.parent_name import name_of_parent, number_of_parent
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bridge import PROGRAM
-from bridge.app.typed_command import DEFAULT_PROFILE, LOGIN, quoted, typed_for
 from bridge.errors import UsageError
 from bridge.inventory.host_entries import Entry, OtherEntry
 from bridge.oauth.record import Record, tokens_key
 from bridge.protocol.sanitize import shown
+from bridge.tokens.typed_command import DEFAULT_PROFILE, LOGIN, quoted, typed_for
 
 _MOST = 20
 _LONGEST = 200
@@ -38,7 +38,7 @@ class KnownServer:
 def known_from(store_key: str, record: Record) -> KnownServer:
     """What a record tells of the run that made it: its client, and the resource where that was given as an option.
 
-    The store key depends on the resource only where it was given, so the options are tried until one leads to the store key.
+    The store key depends on the resource only where it was given, so each is tried until one leads to this key.
     """
     client = record.client
     options: dict[str, str | None] = {"profile": record.profile}
@@ -64,7 +64,7 @@ def known_named(
 ) -> KnownServer | None:
     """The sign-in that `name` means; None where no server has this name.
 
-    `given` are those of `typed_command.SLOT_OPTIONS` that the user gave; `command` is what the user typed, up to the
+    `given` are those of `typed_command.IDENTITY_OPTIONS` that the user gave; `command` is what the user typed, up to the
     name. Raises `UsageError` where several sign-ins may be meant.
     """
     found = [one for one in known if _is_called(one.server, name)]

@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from bridge.app.stored_sign_in import READ_SECONDS, Stored, read_stored, settings_for
 from bridge.config import Settings, TokenStore
 from bridge.errors import BridgeError
 from bridge.inventory.server_names import KnownServer, known_from
@@ -36,6 +35,7 @@ from bridge.tokens.issuers_file import IssuersFile, check_issuer_of, drop_every
 from bridge.tokens.login_files import LoginFiles
 from bridge.tokens.login_order import login_of
 from bridge.tokens.logins import reach
+from bridge.tokens.stored_sign_in import READ_SECONDS, Stored, read_stored, settings_for
 
 _LOCK_SECONDS = 10.0
 _STOP_SECONDS = 3.0

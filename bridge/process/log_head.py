@@ -40,7 +40,7 @@ def log_head(settings: Settings, what: str) -> None:
         return
     import platform
 
-    from bridge.app.parent_name import started_by
+    from bridge.process.parent_name import started_by
 
     _logger.debug("%s: %s %s, Python %s (%s)", what, PROGRAM, __version__, _python(), sys.executable)
     _logger.debug("system: %s", platform.platform())

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bridge.app.token_in_use import TokenInUse
 from bridge.errors import BridgeError
 from bridge.oauth.record import Freshness, Record, freshness
 from bridge.oauth.recovery import Step, TokenSource
 from bridge.remote.credentials import AuthRefusal, Credential
 from bridge.session.events import SignInEnded, SignInStarted
+from bridge.tokens.current_token import CurrentToken
 from bridge.tokens.stored_record import RecordStore, StoredRecord
 
 _CLOSING_SECONDS = 1.0
@@ -84,7 +84,7 @@ class Authorization:
         self._renewal: Renewal | None = None
         self._tell = tell
         self._clock = clock
-        self._used = TokenInUse(add_secret, use_id_token=use_id_token)
+        self._used = CurrentToken(add_secret, use_id_token=use_id_token)
         self._is_loaded = not self._kept.may_exist
         self._work: asyncio.Task[None] | None = None
         self._is_asking = False

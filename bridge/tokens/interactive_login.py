@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bridge.app.stored_sign_in import read_stored, who
 from bridge.config import Settings
 from bridge.errors import BridgeError, UsageError
 from bridge.login.browser_available import why_not_here
@@ -34,6 +33,7 @@ from bridge.store.choice import open_vault
 from bridge.store.paths import platform_places
 from bridge.tokens.login_order import login_key, make_order, tokens_key_of
 from bridge.tokens.logins import Joined, Logins
+from bridge.tokens.stored_sign_in import read_stored, who
 
 _TICK = 1.0
 _WHO_SECONDS = 1.0

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from bridge.app.typed_command import forget_command
 from bridge.config import Settings
 from bridge.errors import BridgeError
 from bridge.oauth.issuer_binding import Issuers, binding_of, decode_issuers, encode_issuers, held_back, issuers_key
@@ -20,6 +19,7 @@ from bridge.store.errors import StoreError
 from bridge.store.file import PrivateFiles
 from bridge.store.locks import ProcessLocks
 from bridge.store.paths import StorePaths
+from bridge.tokens.typed_command import forget_command
 
 _LOCK_SECONDS = 10.0
 _ENDING = ".issuers"

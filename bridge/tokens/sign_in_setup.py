@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bridge.app.typed_command import login_command
 from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
 from bridge.login.address_guard import AddressGuard
@@ -30,6 +29,7 @@ from bridge.store.paths import platform_places
 from bridge.store.secret_store import SecretStore
 from bridge.tokens.issuers_file import issuers_file
 from bridge.tokens.login_order import Order
+from bridge.tokens.typed_command import login_command
 
 if TYPE_CHECKING:
     from bridge.login.prompt import Prompt

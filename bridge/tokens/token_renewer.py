@@ -336,6 +336,6 @@ def _how_to_sign_in(settings: Settings) -> str:
 
 def _login_command(settings: Settings) -> str:
     """What to type in a terminal for the very same sign-in: some options make it another."""
-    from bridge.app.typed_command import login_command
+    from bridge.tokens.typed_command import login_command
 
     return login_command(settings)

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.app.stored_sign_in import Stored
 from bridge.cli.status import as_object, lines_of
 from bridge.inventory.overview import SignInRow, UnderWay
 from bridge.inventory.running_instances import RunningInstance
@@ -18,6 +17,7 @@ from bridge.oauth.record import encode, tokens_key
 from bridge.store.file import PrivateFiles
 from bridge.store.response_files import Summary
 from bridge.tokens.login_files import Notice
+from bridge.tokens.stored_sign_in import Stored
 from tests.oauth.samples import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SERVER_URL, client, record
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.process.bridge_command import run_command, start_command

@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from bridge.app.parent_name import UNKNOWN
 from bridge.inventory.running_instances import RunningInstance, instances_among, running_instances
+from bridge.process.parent_name import UNKNOWN
 from tests.support.process.bridge_process import environment
 
 URL = "https://mcp.example/mcp"

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bridge.app.typed_command import spelled, typed_for
 from bridge.errors import UsageError
 from bridge.inventory.host_entries import Entry, OtherEntry
 from bridge.inventory.server_names import (
@@ -17,6 +16,7 @@ from bridge.inventory.server_names import (
     unknown,
 )
 from bridge.oauth.record import tokens_key
+from bridge.tokens.typed_command import spelled, typed_for
 from tests.oauth.samples import SERVER_URL, client, record
 
 

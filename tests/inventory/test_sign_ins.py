@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.app.stored_sign_in import read_stored, who
 from bridge.config import Settings, SignInSettings
 from bridge.inventory.sign_ins import SigningOut, stored_sign_ins
 from bridge.login.channel import ChannelServer
@@ -21,6 +20,7 @@ from bridge.store.paths import StorePaths
 from bridge.tokens.issuers_file import issuers_file
 from bridge.tokens.login_files import LoginFiles, Notice
 from bridge.tokens.login_order import login_of
+from bridge.tokens.stored_sign_in import read_stored, who
 from tests.oauth.samples import (
     ACCESS_TOKEN,
     CLIENT_SECRET,

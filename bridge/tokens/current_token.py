@@ -13,11 +13,11 @@ from bridge.remote.credentials import ANONYMOUS, AuthRefusal, Credential
 _PAST_TOKENS = 8
 
 
-class TokenInUse:
+class CurrentToken:
     """One record at a time; none where requests go out without a token.
 
-    `add_secret` is given each secret before it is used. `identities` counts the changes of the identity, `changed` is set
-    when the next record takes the place of this one.
+    `add_secret` is given each secret before it is used. `identities` counts the changes of the identity; `changed` is
+    set when the next record takes the place of this one.
     """
 
     def __init__(self, add_secret: Callable[[str], None], *, use_id_token: bool) -> None:

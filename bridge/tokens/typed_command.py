@@ -14,10 +14,10 @@ from bridge.config import Settings
 
 DEFAULT_PROFILE = "default"
 
-SLOT_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
+IDENTITY_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 """The options, as `cli` names them, that make another sign-in to the same server."""
 
-_LOGIN_OPTIONS = (*SLOT_OPTIONS, "issuer")
+_LOGIN_OPTIONS = (*IDENTITY_OPTIONS, "issuer")
 """Those of `login`: the sign-in must not go to another authorization server either."""
 
 LOGIN = f"{PROGRAM} login"
@@ -27,9 +27,9 @@ _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:@%+=,~-]+")
 Options = Mapping[str, str | None]
 
 
-def slot_options(settings: Settings) -> dict[str, str | None]:
+def identity_options(settings: Settings) -> dict[str, str | None]:
     """The options of a run that tell its sign-in from others to the same server."""
-    return {option: getattr(settings.sign_in, option) for option in SLOT_OPTIONS}
+    return {option: getattr(settings.sign_in, option) for option in IDENTITY_OPTIONS}
 
 
 def login_command(settings: Settings) -> str:
@@ -39,7 +39,7 @@ def login_command(settings: Settings) -> str:
 
 def forget_command(settings: Settings) -> str:
     """What to type to forget the sign-in, the registered client, and the authorization server that it belongs to."""
-    return f"{typed_for(f'{PROGRAM} logout', settings.url, slot_options(settings))} --registration"
+    return f"{typed_for(f'{PROGRAM} logout', settings.url, identity_options(settings))} --registration"
 
 
 def typed_for(command: str, server: str, options: Options) -> str:
