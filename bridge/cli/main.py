@@ -76,7 +76,7 @@ def _import_msgspec() -> None:
 
 
 def _complain(error: BridgeError) -> int:
-    from bridge.cli.running import PROGRAM, write
+    from bridge.cli.running import write
     from bridge.process.redact import Redactor
     from bridge.protocol.sanitize import escaped
 

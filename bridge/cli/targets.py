@@ -155,7 +155,7 @@ def _with_options(several: Sequence[Settings], options: Mapping[str, Any]) -> li
 
 def _command_for(command: str, name: str, settings: Settings, several: Sequence[Settings]) -> str:
     """What to type for these settings: the name, and the options that tell it from the others; else the URL."""
-    from bridge.tokens.typed_command import quoted, identity_options, spelled, typed_for
+    from bridge.tokens.typed_command import identity_options, quoted, spelled, typed_for
 
     own = identity_options(settings)
     telling = {

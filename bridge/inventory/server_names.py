@@ -64,8 +64,8 @@ def known_named(
 ) -> KnownServer | None:
     """The sign-in that `name` means; None where no server has this name.
 
-    `given` are those of `typed_command.IDENTITY_OPTIONS` that the user gave; `command` is what the user typed, up to the
-    name. Raises `UsageError` where several sign-ins may be meant.
+    `given` are those of `typed_command.IDENTITY_OPTIONS` that the user gave; `command` is what the user typed, up to
+    the name. Raises `UsageError` where several sign-ins may be meant.
     """
     found = [one for one in known if _is_called(one.server, name)]
     for wanted in (given, {}, {"profile": DEFAULT_PROFILE}):

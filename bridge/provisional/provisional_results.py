@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
-from bridge import __version__
+from bridge import PROGRAM, __version__
 from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Octets, Request
 from bridge.provisional import sign_in_tool

@@ -22,7 +22,6 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from bridge import PROGRAM
 from bridge.errors import INVALID_PARAMS
 from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id

@@ -247,7 +247,7 @@ def outcome_unknown(url: str, method: str, reason: str) -> Fault:
 def no_answer(url: str, method: str, reason: str) -> Fault:
     """The server was asked again and again, and never answered."""
     return Fault(
-        "no-answer",
+        ErrorKind.NO_ANSWER,
         sentence(f"{url} never answered {method}: {reason}"),
         "Try again; if it happens again, the server or a proxy before it cuts connections off.",
     )
@@ -256,7 +256,7 @@ def no_answer(url: str, method: str, reason: str) -> Fault:
 def session_lost(url: str, reason: str) -> Fault:
     """The server forgot the session and no new one could be opened."""
     return Fault(
-        "session-lost",
+        ErrorKind.SESSION_LOST,
         sentence(f"{url} no longer knows the session, and a new one could not be opened: {reason}"),
         "Try again; if it happens again, restart the server in the host.",
     )

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from bridge.errors import ErrorKind
 from bridge.protocol import client_meta
 from bridge.protocol.hosts import host_named
 from bridge.protocol.jsonrpc import Request

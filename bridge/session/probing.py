@@ -17,7 +17,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INTERNAL_ERROR
+from bridge.errors import INTERNAL_ERROR, ErrorKind
 from bridge.protocol import client_meta, mcp, messages, writing
 from bridge.protocol.jsonrpc import Request, Response
 from bridge.session import faults

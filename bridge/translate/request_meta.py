@@ -102,7 +102,7 @@ def _read_meta(value: Raw) -> RequestMeta | TranslatorRefusal:
         supported = ", ".join(mcp.MODERN_VERSIONS)
         return TranslatorRefusal(
             mcp.UNSUPPORTED_VERSION,
-            "unsupported-version",
+            ErrorKind.UNSUPPORTED_VERSION,
             f"Protocol version {quoted(version, 40)} is not supported here; use {supported}.",
             {"supported": list(mcp.MODERN_VERSIONS), "requested": replaced(version[:200])},
         )
@@ -119,7 +119,7 @@ def read(request: Request, stamps: RequestMetaReader) -> ModernRequest | Transla
     method = request.method
     if method in mcp.LEGACY_METHODS or method.startswith("tasks/") or not method.isprintable():
         what = f"{shown(method)} is not a method of MCP {mcp.LATEST_MODERN}."
-        return TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what)
+        return TranslatorRefusal(METHOD_NOT_FOUND, ErrorKind.UNKNOWN_METHOD, what)
     params = members(request.params)
     stamp = stamps.read(params.pop("_meta", _EMPTY))
     if isinstance(stamp, TranslatorRefusal):

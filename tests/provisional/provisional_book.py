@@ -95,8 +95,8 @@ class Unfinished:
 class ReceptionPlaybook(PairingPlaybook):
     """`who` is the host; `heard` is everything it was told. The server speaks the host's era, or the one named.
 
-    `answer_within`: None for a host that waits for the sign-in, however long it takes; nothing stands before `HostRouter`.
-    `started`: when the process started, in seconds from the beginning; by default that does not matter.
+    `answer_within`: None for a host that waits for the sign-in, however long it takes; nothing stands before
+    `HostRouter`. `started`: when the process started, in seconds from the beginning; by default that does not matter.
 
     `checks_host`, `checks_answers`: what the host sends, and what it is told, has to be valid.
     """

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from bridge.errors import ErrorKind
 from bridge.protocol.sanitize import excerpt
 from bridge.session import faults
 from bridge.session.faults import Fault, server_words

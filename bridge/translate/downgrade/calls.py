@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
-from bridge import PROGRAM
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.protocol.writing import members

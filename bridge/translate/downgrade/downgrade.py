@@ -24,7 +24,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
+from bridge.errors import INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.protocol.writing import Json, Members, members
@@ -43,23 +43,26 @@ from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 _DROPPED = frozenset({mcp.ELICITATION_COMPLETE, mcp.TASK_STATUS, mcp.ACKNOWLEDGED, mcp.INITIALIZED})
 """Notifications that a modern host does not know, or that only the bridge sends it."""
 _IN_USE = TranslatorRefusal(
-    INVALID_REQUEST, "id-in-use", "This id belongs to a request that has not been answered yet."
+    INVALID_REQUEST, ErrorKind.DUPLICATE_ID, "This id belongs to a request that has not been answered yet."
 )
 _TOO_MANY = TranslatorRefusal(
-    SERVER_ERROR, "too-many", "Too many requests are unanswered. Wait for some of them to be answered."
+    SERVER_ERROR, ErrorKind.TOO_MANY, "Too many requests are unanswered. Wait for some of them to be answered."
 )
 _DECLINED = TranslatorRefusal(
-    SERVER_ERROR, "declined", "The server requires the user to open a page first, and the user declined."
+    SERVER_ERROR, ErrorKind.DECLINED, "The server requires the user to open a page first, and the user declined."
+)
+_SHUT_DOWN = TranslatorRefusal(
+    SERVER_ERROR, ErrorKind.SHUTDOWN, "The bridge ended before the server had set the log level."
 )
 _TASK_LOST = TranslatorRefusal(
-    SERVER_ERROR, "outcome-unknown", "The tool is running, but the bridge cannot ask the server for its result."
+    SERVER_ERROR, ErrorKind.OUTCOME_UNKNOWN, "The tool is running, but the bridge cannot ask the server for its result."
 )
 _TAKEN_BACK = (
     b'{"code":-32000,"message":"The server has not received this request. Send it again without requestState."}'
 )
 _CANNOT_OPEN = TranslatorRefusal(
     mcp.MISSING_CAPABILITY,
-    "not-declared",
+    ErrorKind.NOT_DECLARED,
     "The server requires the user to open a page first, and this host did not declare elicitation.url.",
     {"requiredCapabilities": {"elicitation": {"url": {}}}},
 )

@@ -122,7 +122,7 @@ class InputRounds:
         if round_ is None:
             return TranslatorRefusal(INVALID_PARAMS, ErrorKind.UNKNOWN_STATE, _UNKNOWN)
         if (round_.call.method, round_.call.target) != (retry.method, retry.target):
-            return TranslatorRefusal(INVALID_PARAMS, "foreign-state", _FOREIGN)
+            return TranslatorRefusal(INVALID_PARAMS, ErrorKind.FOREIGN_STATE, _FOREIGN)
         self._forget(round_)
         return round_
 

@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INVALID_PARAMS, SERVER_ERROR
+from bridge.errors import INVALID_PARAMS, SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Notification, Request, RequestId
 from bridge.protocol.writing import Json, members
@@ -85,14 +85,14 @@ class ListenSubscriptions:
             wanted = msgspec.json.decode(asked.params.get("notifications", Raw()), type=ListenFilter)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             message = f"{mcp.LISTEN} needs notifications, an object that lists the wanted kinds of notification."
-            self._waiting.refuse(request, TranslatorRefusal(INVALID_PARAMS, "invalid-request", message))
+            self._waiting.refuse(request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_REQUEST, message))
             return
         listen = OpenListen(request, self._granted(wanted), self._subscribable(wanted))
         self._resources += len(listen.resources)
         if len(self._open) >= _MAX_LISTENS or self._resources > _MAX_RESOURCES:
             self._resources -= len(listen.resources)
             message = f"At most {_MAX_LISTENS} subscriptions can be open, to {_MAX_RESOURCES} resources in all."
-            self._waiting.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", message))
+            self._waiting.refuse(request, TranslatorRefusal(SERVER_ERROR, ErrorKind.TOO_MANY, message))
             return
         self._open[request.id] = listen
         self._waiting.enter(request, partial(self._cancelled, listen))

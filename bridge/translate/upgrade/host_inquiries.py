@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INTERNAL_ERROR, ErrorKind
+from bridge.errors import INTERNAL_ERROR
 from bridge.protocol import writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, RequestId, Response
@@ -126,7 +126,7 @@ class HostInquiries:
             inquiry.fail(refusal)
 
 
-def failed(kind: str, message: str) -> TranslatorRefusal:
+def failed(kind: ErrorKind, message: str) -> TranslatorRefusal:
     """Why a call cannot continue."""
     return TranslatorRefusal(INTERNAL_ERROR, kind, message)
 

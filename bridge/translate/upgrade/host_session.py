@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bridge.errors import INTERNAL_ERROR
+from bridge.errors import INTERNAL_ERROR, ErrorKind
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members
@@ -143,7 +143,7 @@ class HostSession:
             self._waiting.line(request, writing.answering(response, request.raw_id).line)
         else:
             what = f"The server's response to {mcp.DISCOVER} is not valid, so it does not follow MCP."
-            self._waiting.refuse(request, TranslatorRefusal(INTERNAL_ERROR, "wrong-answer", what))
+            self._waiting.refuse(request, TranslatorRefusal(INTERNAL_ERROR, ErrorKind.WRONG_ANSWER, what))
 
     def _listen(self) -> None:
         if self._is_initialized and self._discover is None and self.capabilities:

@@ -82,7 +82,7 @@ def not_declared(request: Request, path: tuple[str, ...]) -> TranslatorRefusal:
         wanted = {name: wanted}
     return TranslatorRefusal(
         INTERNAL_ERROR,
-        "not-declared",
+        ErrorKind.NOT_DECLARED,
         f"To continue with {subject(request)}, the server needs a host with the capability {'.'.join(path)}, "
         "which this host did not declare. Use a host that has it.",
         {"requiredCapabilities": wanted},

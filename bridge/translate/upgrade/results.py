@@ -105,7 +105,7 @@ def unknown(request: Request, kind: str | None) -> TranslatorRefusal:
     """Why a result is not passed on (MCP 2026-07-28, ResultType). `kind`: its `resultType`."""
     named = "without a valid resultType" if kind is None else f"of type {quoted(kind, 60)}"
     what = f"The server answered {shown(request.method)} with a result {named}, which MCP does not allow."
-    return TranslatorRefusal(INTERNAL_ERROR, "wrong-answer", what)
+    return TranslatorRefusal(INTERNAL_ERROR, ErrorKind.WRONG_ANSWER, what)
 
 
 def sampling_params(params: Raw) -> Raw:

@@ -123,7 +123,7 @@ class HostSubscriptions:
             self._port.down(writing.result(request.raw_id, b"{}").line)
         elif uri not in self._uris and len(self._uris) >= _MAX_URIS:
             what = f"Already subscribed to {_MAX_URIS} resources, the maximum. Unsubscribe from some first."
-            self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", what))
+            self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, ErrorKind.TOO_MANY, what))
         else:
             self._uris[uri] = None
             self._asking[request.id] = request, uri
@@ -323,12 +323,12 @@ def _cannot_listen() -> TranslatorRefusal:
 
 def _not_agreed(uri: str) -> TranslatorRefusal:
     what = f"The server does not announce changes to {shown(uri)}. Read it again when you need it."
-    return TranslatorRefusal(INVALID_PARAMS, "not-subscribed", what)
+    return TranslatorRefusal(INVALID_PARAMS, ErrorKind.NOT_SUBSCRIBED, what)
 
 
 def _ended_early() -> TranslatorRefusal:
     return TranslatorRefusal(
-        SERVER_ERROR, "not-subscribed", "The server ended the subscription before it began. Try again later."
+        SERVER_ERROR, ErrorKind.NOT_SUBSCRIBED, "The server ended the subscription before it began. Try again later."
     )
 
 

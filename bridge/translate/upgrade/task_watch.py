@@ -176,14 +176,14 @@ class TaskWatch:
             unknown = f"The server does not know the task for {subject(task.request)}, or no longer knows it."
             what = f"{unknown} Call the tool again."
             code = INVALID_PARAMS if task.is_shown else INTERNAL_ERROR
-            self.give_up(task, TranslatorRefusal(code, "task-unknown", what), is_known=False)
+            self.give_up(task, TranslatorRefusal(code, ErrorKind.TASK_UNKNOWN, what), is_known=False)
         elif response is not None and (not _is_transient(response.error) or task.failures > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
         elif task.failures > _MAX_FAILURES:
             what = (
                 f"The server does not report the status of the task for {subject(task.request)}. Call the tool again."
             )
-            self.give_up(task, TranslatorRefusal(SERVER_ERROR, "no-answer", what))
+            self.give_up(task, TranslatorRefusal(SERVER_ERROR, ErrorKind.NO_ANSWER, what))
         else:
             self._watched[task].start(min(2.0 ** (task.failures - 1), task_states.LONGEST_PAUSE))
 

@@ -21,7 +21,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INVALID_PARAMS
+from bridge.errors import INVALID_PARAMS, ErrorKind
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, RequestId, Response
@@ -145,14 +145,16 @@ class Tasks:
         self._waiting.enter(request, lambda _: None)
         id_ = string(members(request.params).get("taskId", Raw()))
         if id_ is None:
-            self._refuse(request, "invalid-params", f"{request.method} must name a task with the string taskId.")
+            self._refuse(
+                request, ErrorKind.INVALID_PARAMS, f"{request.method} must name a task with the string taskId."
+            )
         elif kept := self._kept.get(id_):
             if request.method == mcp.TASKS_GET:
                 self._show(request, kept.state, kept.state.status)
             elif request.method == mcp.TASKS_RESULT:
                 self._waiting.result(request, kept.result)
             else:
-                self._refuse(request, "task-over", "The task cannot be cancelled because it has ended.")
+                self._refuse(request, ErrorKind.TASK_OVER, "The task cannot be cancelled because it has ended.")
         elif request.method == mcp.TASKS_RESULT:
             self._result(self._task(id_, request, host, is_shown=True), request)
         else:
@@ -179,7 +181,7 @@ class Tasks:
                 request, state, task_states.CANCELLED if is_cancelled else task_states.legacy_status(state, said)
             )
         elif state.is_over or (task and task.is_cancelled):
-            self._refuse(request, "task-over", "The task cannot be cancelled because it has ended.")
+            self._refuse(request, ErrorKind.TASK_OVER, "The task cannot be cancelled because it has ended.")
         else:
             self._ask(request, host, mcp.TASKS_CANCEL, id_, partial(self._cancelled, request, host, state))
 

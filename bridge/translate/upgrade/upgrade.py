@@ -22,7 +22,8 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR
+from bridge import PROGRAM
+from bridge.errors import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
@@ -140,17 +141,17 @@ class Upgrade:
         session = self._session
         if request.id in self._waiting:
             what = "This id belongs to a request that has not been answered yet."
-            self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, "duplicate-id", what))
+            self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, ErrorKind.DUPLICATE_ID, what))
         elif request.method == mcp.PING:
             self._answer_empty(request)
         elif self._waiting.is_full:
             what = "Too many requests are unanswered. Wait for some of them to be answered."
-            self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, "too-many", what))
+            self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, ErrorKind.TOO_MANY, what))
         elif request.method == mcp.INITIALIZE:
             self._begin(request, is_answered=False)
         elif session is None:
             what = f"The host must send initialize before {shown(request.method)}."
-            self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, "not-initialized", what))
+            self._port.refuse(request, TranslatorRefusal(INVALID_REQUEST, ErrorKind.NOT_INITIALIZED, what))
         elif session.discover_id is not None:
             session.hold(request)
         else:
@@ -168,7 +169,7 @@ class Upgrade:
             self._tasks.request(request, session.host)
         elif method in mcp.MODERN_METHODS or method.startswith("tasks/") or replaced(method) != method:
             what = f"{shown(method)} is not available in a session of MCP {session.host.version} with this server."
-            self._port.refuse(request, TranslatorRefusal(METHOD_NOT_FOUND, "unknown-method", what))
+            self._port.refuse(request, TranslatorRefusal(METHOD_NOT_FOUND, ErrorKind.UNKNOWN_METHOD, what))
         elif not (request_meta.is_object(request.params) or bytes(request.params) in (b"", b"null")):
             what = "The params must be an object."
             self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_PARAMS, what))
