@@ -12,7 +12,7 @@ Every wait in this room has an end. A cancellation by the host ends all of them.
 | the body of an error | `response_reader` | 10 s in all; then the status alone counts |
 | the body of a response that refuses a token | `responses` | 5 s; then the head alone counts |
 | the body of a redirect | `responses` | 1 s; then the connection is closed |
-| a turn to read on, while others hold much memory | `buffer_limit` | 30 s in which the first brings nothing: it is ended |
+| a turn to read on, while others hold much memory | `buffer_limit` | the first in turn ends after 30 s of silence |
 | the host to read its input | `buffer_limit` | the host, when it reads or closes its end |
 | a token | `credentials` | the end of the sign-in |
 """

@@ -36,7 +36,15 @@ from bridge.translate.upgrade.task_states import TaskState
 _MAX_FAILURES = 5
 _MAX_QUESTIONS = 256
 _SAFE = 2.0**53
-_TRANSIENT = frozenset(("unreachable", "no-answer", "outcome-unknown", "timeout", "rate-limited"))
+_TRANSIENT = frozenset(
+    {
+        ErrorKind.UNREACHABLE,
+        ErrorKind.NO_ANSWER,
+        ErrorKind.OUTCOME_UNKNOWN,
+        ErrorKind.TIMEOUT,
+        ErrorKind.RATE_LIMITED,
+    }
+)
 """Kinds of the bridge's own errors after which another attempt may succeed."""
 
 
@@ -347,4 +355,4 @@ def _is_transient(error: Raw) -> bool:
     if data is None or data.source != PROGRAM:
         found = _read(error)
         return found is not None and found.code == INTERNAL_ERROR
-    return data.kind in _TRANSIENT or (data.kind == "http-status" and (data.status or 0) >= 500)
+    return data.kind in _TRANSIENT or (data.kind == ErrorKind.HTTP_STATUS and (data.status or 0) >= 500)
