@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from bridge.errors import INTERNAL_ERROR
+from bridge.errors import INTERNAL_ERROR, ErrorKind
 from bridge.protocol import writing
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Request, RequestId, Response
