@@ -1,4 +1,4 @@
-"""What happens to each message of the host while the bridge answers it, and afterwards (see `provisional`)."""
+"""What happens to each message of the host while the bridge answers it, and afterwards (see `provisional_server`)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class HostMessages:
         return session.state.is_provisional and not self._port.awaiting.awaits(id_)
 
     def _route(self, request: Request) -> None:
-        """A request that comes while the bridge answers the host, or afterwards: the table in `provisional`."""
+        """A request that comes while the bridge answers the host, or afterwards: the table in `provisional_server`."""
         session, method, modern = self._session, request.method, is_modern(request)
         state, status = session.state, self._status
         is_opening = session.is_active and method in {mcp.INITIALIZE, mcp.DISCOVER}

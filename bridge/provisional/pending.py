@@ -1,7 +1,7 @@
 """The host's requests that may have no answer yet, and when each was sent.
 
-Whether one has an answer is asked of `HostRouter`, and only when it matters. So a message that passes costs one entry
-in a table, and no answer has to be read.
+`HostRouter` knows whether one has an answer, and is asked only when it matters. So a message that passes costs one
+entry in a table, and no answer has to be read.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class ProvisionalPort(Protocol):
         """Send lines to the host."""
 
     def pass_on(self, event: Event) -> None:
-        """Hand an event to `HostRouter`. Its answers pass `ResponseFilter` while that is needed."""
+        """Hand an event to `HostRouter`; its messages for the host pass `ResponseFilter`, while that is needed."""
 
     def redact(self, text: str, /) -> str:
         """Take secrets out of a text."""

@@ -1,4 +1,4 @@
-"""The time in which the bridge answers the host in the server's place, from beginning to end (see `provisional`).
+"""The time in which the bridge answers the host in the server's place, from its beginning to its end.
 
 It ends when the user has signed in and the server has answered the host's `initialize`, if only the bridge had. It also
 ends when the server answers anything with a result although a sign-in seems to be needed: the token is good after all.

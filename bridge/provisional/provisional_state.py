@@ -1,4 +1,4 @@
-"""What the host was told in the server's place, and what it can be told now (see `provisional`).
+"""What the host was told in the server's place, and what it can be told now (see `provisional_server`).
 
 An `initialize` is *provisional* while the bridge has answered it and the server has not.
 """

@@ -1,4 +1,4 @@
-"""Which messages from the server's side reach the host once the bridge has answered it (see `provisional`).
+"""Which messages from the server's side reach the host once the bridge has answered it (see `provisional_server`).
 
 | message | what happens |
 |---|---|

@@ -90,5 +90,5 @@ async def test_a_received_host_has_all_of_it(feature: Callable[..., Any], host: 
     await (feature(host, pair) if takes_pair else feature(host))
 
 
-async def test_nothing_is_left_of_the_reception(host: PairingHost) -> None:
+async def test_nothing_is_left_of_the_provisional_answers(host: PairingHost) -> None:
     assert "sign_in" not in await host.tool_names()

@@ -92,11 +92,11 @@ class Unfinished:
         return self.ids is None or id_ in self.ids
 
 
-class ReceptionPlaybook(PairingPlaybook):
+class ProvisionalPlaybook(PairingPlaybook):
     """`who` is the host; `heard` is everything it was told. The server speaks the host's era, or the one named.
 
-    `answer_within`: None for a host that waits for the sign-in, however long it takes; nothing stands before
-    `HostRouter`. `started`: when the process started, in seconds from the beginning; by default that does not matter.
+    `answer_within`: None for a host that waits for the sign-in, however long it takes: `HostRouter` alone serves it.
+    `started`: when the process started, in seconds from the beginning; by default that does not matter.
 
     `checks_host`, `checks_answers`: what the host sends, and what it is told, has to be valid.
     """
@@ -299,7 +299,7 @@ class ReceptionPlaybook(PairingPlaybook):
 
     # -- chapters
 
-    def received(self, *, is_open: bool = True) -> ReceptionPlaybook:
+    def received(self, *, is_open: bool = True) -> ProvisionalPlaybook:
         """The host has opened, and the bridge has answered it after a while."""
         self.host(self.who.introduces_itself())
         self.needs_sign_in()
@@ -309,7 +309,7 @@ class ReceptionPlaybook(PairingPlaybook):
             self.host(INITIALIZED)
         return self
 
-    def in_session(self) -> ReceptionPlaybook:
+    def in_session(self) -> ProvisionalPlaybook:
         """The host and the server know each other."""
         self.host(self.who.introduces_itself())
         self.serve()

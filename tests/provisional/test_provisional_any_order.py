@@ -21,7 +21,7 @@ from bridge.session.events import (
     SystemResumed,
 )
 from bridge.session.host_input import read_line
-from tests.provisional.provisional_book import LINK, PROBLEM, Host, ReceptionPlaybook
+from tests.provisional.provisional_book import LINK, PROBLEM, Host, ProvisionalPlaybook
 from tests.session.modern_playbook import MODERN_VERSION, body
 from tests.session.playbook import INITIALIZED, cancelled, error, result
 from tests.session.test_any_order import Step, pick
@@ -46,7 +46,7 @@ class Chaos:
     `other`: the host speaks another revision as well.
     """
 
-    def __init__(self, book: ReceptionPlaybook, other: str = "") -> None:
+    def __init__(self, book: ProvisionalPlaybook, other: str = "") -> None:
         self.book = book
         self.hosts = [book.who, Host(other, capabilities=OPENS_LINKS) if other else book.who]
         self.has_opened = False
@@ -249,7 +249,7 @@ class Chaos:
             while waiting := self.book.unserved():
                 self.check(self.book.answer_exchange(waiting[0]))
             for key in sorted(self.book.timers):
-                if key in self.book.timers and not key[0].startswith("reception"):
+                if key in self.book.timers and not key[0].startswith("provisional"):
                     self.check(self.book.fires(*key))
 
 
@@ -261,14 +261,16 @@ steps = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 7), st.integers(0,
 @settings(parent=unhurried, max_examples=150)
 @given(steps=steps, gets_well=st.booleans())
 def test_each_request_has_one_answer(revision: str, server: str, steps: list[Step], gets_well: bool) -> None:
-    go_through(Chaos(ReceptionPlaybook(revision, capabilities=OPENS_LINKS, server=server)), steps, gets_well=gets_well)
+    go_through(
+        Chaos(ProvisionalPlaybook(revision, capabilities=OPENS_LINKS, server=server)), steps, gets_well=gets_well
+    )
 
 
 @pytest.mark.parametrize("server", ["legacy", "modern"])
 @settings(parent=unhurried, max_examples=150)
 @given(steps=steps, gets_well=st.booleans())
 def test_each_request_of_a_host_of_both_eras_has_one_answer(server: str, steps: list[Step], gets_well: bool) -> None:
-    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS, server=server)
+    book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS, server=server)
     book.checks_host = book.checks_answers = False
     go_through(Chaos(book, MODERN_VERSION), steps, gets_well=gets_well)
 

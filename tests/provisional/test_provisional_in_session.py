@@ -9,7 +9,7 @@ import pytest
 
 from bridge.session.commands import Post
 from bridge.session.events import Cause, SignInEnded
-from tests.provisional.provisional_book import LINK, PROBLEM, TOOL, Host, ReceptionPlaybook, changes, methods
+from tests.provisional.provisional_book import LINK, PROBLEM, TOOL, Host, ProvisionalPlaybook, changes, methods
 from tests.session.modern_playbook import META_SUBSCRIPTION, MODERN_VERSION, body
 from tests.session.playbook import INITIALIZED, cancelled, request, result
 
@@ -17,9 +17,9 @@ REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN_VERS
 every_revision = pytest.mark.parametrize("revision", REVISIONS)
 
 
-def in_session(revision: str) -> ReceptionPlaybook:
+def in_session(revision: str) -> ProvisionalPlaybook:
     """A session; a modern host listens in it."""
-    book = ReceptionPlaybook(revision).in_session()
+    book = ProvisionalPlaybook(revision).in_session()
     if book.who.is_modern:
         book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
         book.serve()
@@ -192,7 +192,7 @@ def test_a_call_may_be_cancelled_while_it_waits(revision: str) -> None:
 
 
 def test_a_host_that_never_lists_again_is_shown_no_other_list_in_a_session() -> None:
-    book = ReceptionPlaybook(name="claude-ai").in_session()
+    book = ProvisionalPlaybook(name="claude-ai").in_session()
     book.calls(1, "pay")
     book.asks(2, "tools/list")
     book.needs_sign_in()
@@ -203,7 +203,7 @@ def test_a_host_that_never_lists_again_is_shown_no_other_list_in_a_session() -> 
 
 
 def test_a_batch_from_before_is_answered_as_one() -> None:
-    book = ReceptionPlaybook("2025-03-26").in_session()
+    book = ProvisionalPlaybook("2025-03-26").in_session()
     book.host(b"[" + book.who.calls(1, "pay") + b"," + book.who.calls(2, "pay") + b"]")
     book.needs_sign_in()
     book.shows(is_open=True)
@@ -270,7 +270,7 @@ def test_while_more_scopes_are_asked_for_the_tools_stay(revision: str) -> None:
     book.calls(1, "pay")
     assert book.needs_more() == []
     assert book.shows(is_open=True) == []
-    assert ("reception", 0) not in book.timers
+    assert ("provisional", 0) not in book.timers
     assert book.asks(2, "tools/list") == [], "the server is asked, which it still allows"
     assert book.has_more() == []
     book.serve()
@@ -295,7 +295,7 @@ def test_where_more_scopes_are_refused_the_call_alone_hears_of_it(revision: str)
 @pytest.mark.parametrize("server", ["legacy", "modern"])
 def test_a_host_that_is_answered_something_else_first_hears_of_it_all_the_same(server: str) -> None:
     """It pings while the server thinks about `initialize`, and has asked in the newer era before."""
-    book = ReceptionPlaybook("2025-11-25", server=server)
+    book = ProvisionalPlaybook("2025-11-25", server=server)
     book.checks_host = book.checks_answers = False
     book.host(Host(MODERN_VERSION).introduces_itself("probe"))
     book.host(book.who.introduces_itself())
@@ -310,7 +310,7 @@ def test_a_host_that_is_answered_something_else_first_hears_of_it_all_the_same(s
 
 
 def test_a_batch_from_before_the_session_was_open_is_known_to_wait() -> None:
-    book = ReceptionPlaybook("2025-03-26")
+    book = ProvisionalPlaybook("2025-03-26")
     book.host(book.who.introduces_itself())
     book.host(b'[{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a:1"}}]')
     book.needs_sign_in()

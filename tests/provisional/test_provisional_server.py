@@ -17,7 +17,7 @@ from tests.provisional.provisional_book import (
     PROBLEM,
     TOOL,
     Host,
-    ReceptionPlaybook,
+    ProvisionalPlaybook,
     Unfinished,
     changes,
     methods,
@@ -38,18 +38,18 @@ every_legacy_revision = pytest.mark.parametrize("revision", LEGACY_REVISIONS)
 
 @every_revision
 def test_nothing_is_said_before_the_host_has_waited_long_enough(revision: str) -> None:
-    book = ReceptionPlaybook(revision)
+    book = ProvisionalPlaybook(revision)
     book.host(book.who.introduces_itself())
     book.passes(3.0)
     assert book.needs_sign_in() == []
-    assert book.timers["reception", 0].seconds == pytest.approx(5.0)
+    assert book.timers["provisional", 0].seconds == pytest.approx(5.0)
     assert book.shows() == []
     assert [answer["id"] for answer in book.waits()] == [0]
 
 
 @every_revision
 def test_a_sign_in_that_is_quick_leaves_no_trace(revision: str) -> None:
-    book, plain = ReceptionPlaybook(revision), ReceptionPlaybook(revision, answer_within=None)
+    book, plain = ProvisionalPlaybook(revision), ProvisionalPlaybook(revision, answer_within=None)
     for one in (book, plain):
         one.host(one.who.introduces_itself())
         one.needs_sign_in()
@@ -59,26 +59,26 @@ def test_a_sign_in_that_is_quick_leaves_no_trace(revision: str) -> None:
         one.asks(1, "tools/list")
         one.serve()
     assert book.heard == plain.heard
-    assert ("reception", 0) not in book.timers
+    assert ("provisional", 0) not in book.timers
     assert book.answer(1)["result"]["tools"] == [TOOL]
 
 
 def test_a_host_that_begins_while_somebody_is_asked_waits_its_own_time() -> None:
-    book = ReceptionPlaybook()
+    book = ProvisionalPlaybook()
     book.needs_sign_in()
     assert book.timers == {}
     book.passes(60.0)
     book.host(book.who.introduces_itself())
-    assert book.timers["reception", 0].seconds == pytest.approx(8.0)
+    assert book.timers["provisional", 0].seconds == pytest.approx(8.0)
     assert [answer["id"] for answer in book.waits()] == [0]
 
 
 @every_revision
 def test_without_a_time_to_answer_within_the_host_waits_and_hears_the_error(revision: str) -> None:
-    book = ReceptionPlaybook(revision, answer_within=None)
+    book = ProvisionalPlaybook(revision, answer_within=None)
     book.host(book.who.introduces_itself())
     assert book.needs_sign_in() == book.shows() == []
-    assert ("reception", 0) not in book.timers
+    assert ("provisional", 0) not in book.timers
     (told,) = book.refused()
     assert told["error"]["data"]["kind"] == "unauthorized"
 
@@ -86,7 +86,7 @@ def test_without_a_time_to_answer_within_the_host_waits_and_hears_the_error(revi
 @pytest.mark.parametrize("name", ["claude-ai", "codex-mcp-client"])
 @every_revision
 def test_a_host_that_never_lists_again_waits_and_gets_the_link_before_it_gives_up(revision: str, name: str) -> None:
-    book = ReceptionPlaybook(revision, name=name)
+    book = ProvisionalPlaybook(revision, name=name)
     began = book.now
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
@@ -106,7 +106,7 @@ def test_a_host_that_never_lists_again_waits_and_gets_the_link_before_it_gives_u
 @every_revision
 @pytest.mark.parametrize("name", ["@cline/core", "qwen-cli-mcp-client-far"])
 def test_such_a_host_that_shows_no_error_gets_the_tool_before_it_gives_up(revision: str, name: str) -> None:
-    book = ReceptionPlaybook(revision, name=name)
+    book = ProvisionalPlaybook(revision, name=name)
     began = book.now
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
@@ -135,7 +135,7 @@ def test_such_a_host_that_shows_no_error_gets_the_tool_before_it_gives_up(revisi
 @every_revision
 @pytest.mark.parametrize("name", ["@cline/core", "qwen-cli-mcp-client-far"])
 def test_such_a_host_that_shows_no_error_gets_the_tool_where_the_user_refuses(revision: str, name: str) -> None:
-    book = ReceptionPlaybook(revision, name=name)
+    book = ProvisionalPlaybook(revision, name=name)
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.shows(is_open=True)
@@ -148,7 +148,7 @@ def test_such_a_host_that_shows_no_error_gets_the_tool_where_the_user_refuses(re
 
 @every_revision
 def test_such_a_host_gets_the_servers_own_answer_where_the_user_is_in_time(revision: str) -> None:
-    book = ReceptionPlaybook(revision, name="codex-mcp-client")
+    book = ProvisionalPlaybook(revision, name="codex-mcp-client")
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.shows(is_open=True)
@@ -162,7 +162,7 @@ def test_such_a_host_gets_the_servers_own_answer_where_the_user_is_in_time(revis
 
 @every_revision
 def test_such_a_host_that_asks_the_same_again_is_answered_by_the_server(revision: str) -> None:
-    book = ReceptionPlaybook(revision, name="codex-mcp-client")
+    book = ProvisionalPlaybook(revision, name="codex-mcp-client")
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.shows(is_open=True)
@@ -177,7 +177,7 @@ def test_such_a_host_that_asks_the_same_again_is_answered_by_the_server(revision
 
 @pytest.mark.parametrize("revision", ["2025-06-18", MODERN_VERSION])
 def test_such_a_host_in_a_session_gets_the_link_for_its_call(revision: str) -> None:
-    book = ReceptionPlaybook(revision, name="@cline/core").in_session()
+    book = ProvisionalPlaybook(revision, name="@cline/core").in_session()
     book.calls(1, "pay")
     book.needs_sign_in()
     book.shows(is_open=False)
@@ -191,21 +191,21 @@ def test_such_a_host_in_a_session_gets_the_link_for_its_call(revision: str) -> N
 
 
 def test_the_clock_of_the_first_request_starts_with_the_process() -> None:
-    book = ReceptionPlaybook(answer_within=2.0, started=-0.5)
+    book = ProvisionalPlaybook(answer_within=2.0, started=-0.5)
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
-    assert book.timers["reception", 0].seconds == pytest.approx(1.5)
+    assert book.timers["provisional", 0].seconds == pytest.approx(1.5)
     book.waits()
     book.host(INITIALIZED)
     book.signed_in()
     book.serve()
     book.asks(5, "prompts/list")
     book.needs_sign_in()
-    assert book.timers["reception", 0].seconds == pytest.approx(2.0)
+    assert book.timers["provisional", 0].seconds == pytest.approx(2.0)
 
 
 def test_what_such_a_host_calls_itself_for_people_does_not_matter() -> None:
-    book = ReceptionPlaybook(name="another")
+    book = ProvisionalPlaybook(name="another")
     said = {"protocolVersion": "2025-06-18", "clientInfo": {"name": "codex-mcp-client", "title": "Codex"}}
     book.checks_host = False
     book.host(request(0, "initialize", {**said, "capabilities": {}}))
@@ -215,7 +215,7 @@ def test_what_such_a_host_calls_itself_for_people_does_not_matter() -> None:
 
 
 def test_a_host_that_subscribes_to_nothing_is_led_to_initialize_where_it_hears_of_changes() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION, name="fastmcp")
+    book = ProvisionalPlaybook(MODERN_VERSION, name="fastmcp")
     book.host(book.who.introduces_itself("probe"))
     book.needs_sign_in()
     book.shows(is_open=True)
@@ -237,7 +237,7 @@ def test_a_host_that_subscribes_to_nothing_is_led_to_initialize_where_it_hears_o
 
 @every_legacy_revision
 def test_initialize_is_answered_with_what_can_be_said(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received(is_open=False)
+    book = ProvisionalPlaybook(revision).received(is_open=False)
     said = book.answer(0)["result"]
     assert said["protocolVersion"] == revision
     assert said["capabilities"] == {kind: {"listChanged": True} for kind in KINDS}
@@ -248,7 +248,7 @@ def test_initialize_is_answered_with_what_can_be_said(revision: str) -> None:
 
 
 def test_discover_is_answered_with_what_can_be_said() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).received(is_open=False)
+    book = ProvisionalPlaybook(MODERN_VERSION).received(is_open=False)
     said = book.answer(0)["result"]
     assert said["supportedVersions"] == [MODERN_VERSION]
     assert said["capabilities"] == {kind: {"listChanged": True} for kind in KINDS}
@@ -258,7 +258,7 @@ def test_discover_is_answered_with_what_can_be_said() -> None:
 
 @pytest.mark.parametrize("asked", ["1999-01-01", "2026-07-28", "", None, 7], ids=repr)
 def test_a_version_that_is_not_known_is_answered_with_the_newest(asked: object) -> None:
-    book = ReceptionPlaybook("2025-11-25")
+    book = ProvisionalPlaybook("2025-11-25")
     book.checks_host = book.checks_answers = False
     book.host(request(0, "initialize", {"protocolVersion": asked, "capabilities": {}}))
     book.needs_sign_in()
@@ -268,7 +268,7 @@ def test_a_version_that_is_not_known_is_answered_with_the_newest(asked: object) 
 
 @every_revision
 def test_there_is_one_tool_and_nothing_else(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     for id_, (method, member) in enumerate(
         [("tools/list", "tools"), ("prompts/list", "prompts"), ("resources/list", "resources")], 1
     ):
@@ -283,13 +283,13 @@ def test_there_is_one_tool_and_nothing_else(revision: str) -> None:
 
 @every_legacy_revision
 def test_a_ping_is_answered(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     assert book.asks(1, "ping") == [{"jsonrpc": "2.0", "id": 1, "result": {}}]
 
 
 @every_revision
 def test_what_was_asked_before_the_host_was_answered_is_answered_with_it(revision: str) -> None:
-    book = ReceptionPlaybook(revision)
+    book = ProvisionalPlaybook(revision)
     book.host(book.who.introduces_itself())
     if revision != MODERN_VERSION:
         book.host(INITIALIZED)
@@ -308,7 +308,7 @@ def test_what_was_asked_before_the_host_was_answered_is_answered_with_it(revisio
 
 @every_legacy_revision
 def test_the_hosts_own_initialize_opens_the_session_and_what_was_held_follows(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     assert book.asks(1, "logging/setLevel", level="debug") == []
     assert book.calls(2, "pay") == []
     told = book.signed_in() + book.serve()
@@ -323,7 +323,7 @@ def test_the_hosts_own_initialize_opens_the_session_and_what_was_held_follows(re
 
 
 def test_a_modern_host_is_served_at_once_and_hears_of_it_where_it_listens() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).received()
+    book = ProvisionalPlaybook(MODERN_VERSION).received()
     asked = {"toolsListChanged": True, "promptsListChanged": False, "resourceSubscriptions": ["a:1"]}
     (ack,) = book.asks("listen", "subscriptions/listen", notifications=asked)
     assert ack["params"]["notifications"] == {"toolsListChanged": True, "resourceSubscriptions": ["a:1"]}
@@ -339,7 +339,7 @@ def test_a_modern_host_is_served_at_once_and_hears_of_it_where_it_listens() -> N
 
 
 def test_a_listen_from_before_is_acknowledged_with_the_rest() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION)
+    book = ProvisionalPlaybook(MODERN_VERSION)
     book.host(book.who.introduces_itself())
     book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
     book.needs_sign_in()
@@ -350,7 +350,7 @@ def test_a_listen_from_before_is_acknowledged_with_the_rest() -> None:
 
 
 def test_nothing_is_said_of_lists_before_the_host_has_opened() -> None:
-    book = ReceptionPlaybook()
+    book = ProvisionalPlaybook()
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.waits()
@@ -363,7 +363,7 @@ def test_nothing_is_said_of_lists_before_the_host_has_opened() -> None:
 
 @every_revision
 def test_lists_that_the_server_does_not_have_stay_empty(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.offered = ("tools",)
     book.signed_in()
     book.serve()
@@ -376,7 +376,7 @@ def test_lists_that_the_server_does_not_have_stay_empty(revision: str) -> None:
 
 
 def test_another_version_than_the_host_was_told_is_worth_a_warning() -> None:
-    book = ReceptionPlaybook("2025-11-25").received()
+    book = ProvisionalPlaybook("2025-11-25").received()
     book.version = "2025-03-26"
     book.signed_in()
     book.serve()
@@ -387,7 +387,7 @@ def test_another_version_than_the_host_was_told_is_worth_a_warning() -> None:
 
 
 def test_what_is_cancelled_while_it_is_held_is_never_sent() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.asks(1, "completion/complete", ref={"type": "ref/prompt", "name": "p"}, argument={"name": "a", "value": ""})
     book.calls(2, "pay")
     assert book.says(cancelled(1)) == book.says(cancelled(0)) == book.says(cancelled("unknown")) == []
@@ -400,7 +400,7 @@ def test_what_is_cancelled_while_it_is_held_is_never_sent() -> None:
 
 @pytest.mark.parametrize("params", [None, {}, {"requestId": None}, {"requestId": []}, [1]], ids=repr)
 def test_a_cancellation_of_nothing_is_held_from_nobody(params: object) -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.checks_host = False
     assert book.says(notification("notifications/cancelled", params)) == []
     book.signed_in()
@@ -410,7 +410,7 @@ def test_a_cancellation_of_nothing_is_held_from_nobody(params: object) -> None:
 
 @pytest.mark.parametrize("lost", [False, True], ids=["asked for", "refused"])
 def test_a_listen_that_is_cancelled_ends_with_its_answer(lost: bool) -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).received()
+    book = ProvisionalPlaybook(MODERN_VERSION).received()
     book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
     if lost:
         assert book.refused() == []
@@ -423,7 +423,7 @@ def test_a_listen_that_is_cancelled_ends_with_its_answer(lost: bool) -> None:
 
 
 def test_a_listen_that_was_refused_is_asked_for_again() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).received()
+    book = ProvisionalPlaybook(MODERN_VERSION).received()
     book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
     assert book.refused() == []
     book.needs_sign_in()
@@ -433,7 +433,7 @@ def test_a_listen_that_was_refused_is_asked_for_again() -> None:
 
 
 def test_a_listen_of_a_session_outlives_a_token() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).in_session()
+    book = ProvisionalPlaybook(MODERN_VERSION).in_session()
     book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
     book.needs_sign_in()
     assert methods(book.refused()) == [ACKNOWLEDGED]
@@ -441,7 +441,7 @@ def test_a_listen_of_a_session_outlives_a_token() -> None:
         book.calls("call", "pay")
         book.needs_sign_in()
         book.shows(is_open=True)
-        if ("reception", 0) in book.timers:
+        if ("provisional", 0) in book.timers:
             assert methods(book.waits()) == changes("tools")
         assert methods(book.signed_in()) == changes("tools")
         assert methods(book.serve()) == []
@@ -450,7 +450,7 @@ def test_a_listen_of_a_session_outlives_a_token() -> None:
 
 
 def test_what_acknowledges_nothing_passes() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).in_session()
+    book = ProvisionalPlaybook(MODERN_VERSION).in_session()
     (post,) = book.posts(
         book.host(book.who.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True}))
     )
@@ -465,7 +465,7 @@ def test_what_acknowledges_nothing_passes() -> None:
 
 
 def test_a_host_may_listen_more_often_than_is_kept() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).in_session()
+    book = ProvisionalPlaybook(MODERN_VERSION).in_session()
     for number in range(1, 300):
         book.asks(number, "subscriptions/listen", notifications={"toolsListChanged": True})
         book.serve()
@@ -475,7 +475,7 @@ def test_a_host_may_listen_more_often_than_is_kept() -> None:
 
 
 def test_a_host_that_has_opened_already_is_not_forgotten_to_have() -> None:
-    book = ReceptionPlaybook()
+    book = ProvisionalPlaybook()
     book.host(book.who.introduces_itself())
     book.host(INITIALIZED)
     book.needs_sign_in()
@@ -489,7 +489,7 @@ def test_a_host_that_has_opened_already_is_not_forgotten_to_have() -> None:
 
 
 def test_only_so_much_is_held() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     for number in range(1, 4096):
         assert book.asks(number, "vendor/thing") == []
     (told,) = book.asks(5000, "vendor/thing")
@@ -501,7 +501,7 @@ def test_only_so_much_is_held() -> None:
 
 @every_revision
 def test_an_id_in_use_is_refused(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     (told,) = [said for said in book.asks(0, "prompts/list") if "error" in said]
     assert told["error"]["code"] == -32600
     book.calls(1)
@@ -510,7 +510,7 @@ def test_an_id_in_use_is_refused(revision: str) -> None:
 
 
 def test_a_host_that_begins_again_is_answered_again() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.asks(1, "completion/complete", ref={"type": "ref/prompt", "name": "p"}, argument={"name": "a", "value": ""})
     told = book.says(book.who.introduces_itself(2))
     assert [said["id"] for said in told] == [1, 2]
@@ -527,7 +527,7 @@ def test_a_host_that_begins_again_is_answered_again() -> None:
 
 @every_legacy_revision
 def test_a_refused_sign_in_is_told_and_may_be_tried_again(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.asks(1, "vendor/thing")
     book.calls(2, "pay")
     told = book.refused()
@@ -555,7 +555,7 @@ def test_a_refused_sign_in_is_told_and_may_be_tried_again(revision: str) -> None
 
 @every_revision
 def test_a_sign_in_that_is_held_back_is_told_at_once(revision: str) -> None:
-    book = ReceptionPlaybook(revision)
+    book = ProvisionalPlaybook(revision)
     book.host(book.who.introduces_itself())
     (told,) = book.refused("A tab was opened a minute ago.")
     assert "A tab was opened a minute ago." in told["result"]["instructions"]
@@ -565,7 +565,7 @@ def test_a_sign_in_that_is_held_back_is_told_at_once(revision: str) -> None:
 
 
 def test_a_server_that_is_down_after_the_sign_in_is_told_and_asked_again() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     book.signed_in()
     (told,) = book.breaks()
@@ -582,7 +582,7 @@ def test_a_server_that_is_down_after_the_sign_in_is_told_and_asked_again() -> No
 
 
 def test_a_server_that_feigns_an_error_of_the_bridge_is_quoted_all_the_same() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     book.signed_in()
     (exchange,) = book.unserved()
@@ -600,7 +600,7 @@ def test_a_server_that_feigns_an_error_of_the_bridge_is_quoted_all_the_same() ->
 
 
 def test_a_token_that_the_server_refuses_is_told_and_asks_for_another_sign_in() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     book.signed_in()
     told = book.no_token("The server refuses the new token.")
@@ -610,7 +610,7 @@ def test_a_token_that_the_server_refuses_is_told_and_asks_for_another_sign_in() 
 
 
 def test_a_server_that_lets_the_host_in_after_all_is_believed() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION).received()
+    book = ProvisionalPlaybook(MODERN_VERSION).received()
     book.refused()
     book.asks("listen", "subscriptions/listen", notifications={"toolsListChanged": True})
     book.asks(1, "resources/read", uri="a:1")
@@ -626,7 +626,7 @@ def test_a_server_that_lets_the_host_in_after_all_is_believed() -> None:
 
 @every_revision
 def test_at_the_end_all_that_waits_is_told(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.asks(1, "vendor/thing")
     book.calls(2)
     was_busy = book.provisional.busy
@@ -638,7 +638,7 @@ def test_at_the_end_all_that_waits_is_told(revision: str) -> None:
 
 
 def test_a_host_that_was_answered_is_not_waited_for() -> None:
-    book = ReceptionPlaybook()
+    book = ProvisionalPlaybook()
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     assert book.provisional.busy
@@ -647,7 +647,7 @@ def test_a_host_that_was_answered_is_not_waited_for() -> None:
 
 
 def test_a_batch_is_answered_member_by_member() -> None:
-    book = ReceptionPlaybook("2025-03-26").received()
+    book = ProvisionalPlaybook("2025-03-26").received()
     lines = [book.who.asks(1, "tools/list"), b"5", book.who.asks(2, "vendor/thing"), cancelled(2)]
     told = book.says(b"[" + b",".join(lines) + b"]")
     assert [said["id"] for said in told] == [None, 1]
@@ -659,12 +659,12 @@ def test_what_a_person_is_shown_is_nothing_to_pairing() -> None:
 
 
 def test_a_host_is_called_what_it_calls_itself() -> None:
-    book = ReceptionPlaybook(name="a host").received()
+    book = ProvisionalPlaybook(name="a host").received()
     assert book.provisional.host_name == "a host"
 
 
 def test_bytes_pass_as_they_came_when_nobody_has_to_sign_in() -> None:
-    book = ReceptionPlaybook().in_session()
+    book = ProvisionalPlaybook().in_session()
     line = b'{"id" : 7 , "jsonrpc":"2.0", "method":"tools/call","params":{"name":"sign_in","x":1e400}}'
     book.checks_host = book.checks_answers = False
     (post,) = book.posts(book.host(line))
@@ -674,7 +674,7 @@ def test_bytes_pass_as_they_came_when_nobody_has_to_sign_in() -> None:
 
 
 def test_what_comes_when_nobody_is_asked_is_refused_at_once() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.refused()
     (told,) = book.asks(1, "vendor/thing")
     assert PROBLEM in told["error"]["message"]
@@ -682,7 +682,7 @@ def test_what_comes_when_nobody_is_asked_is_refused_at_once() -> None:
 
 
 def test_what_comes_while_the_session_is_tried_again_is_held() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.signed_in()
     book.breaks()
     book.calls(1)

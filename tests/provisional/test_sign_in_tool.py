@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.session.events import SignInEnded
-from tests.provisional.provisional_book import KINDS, LINK, LOGIN, PROBLEM, ReceptionPlaybook, changes, methods
+from tests.provisional.provisional_book import KINDS, LINK, LOGIN, PROBLEM, ProvisionalPlaybook, changes, methods
 from tests.session.modern_playbook import MODERN_VERSION
 from tests.session.playbook import INITIALIZED, cancelled, error, request, result
 
@@ -17,7 +17,7 @@ OPENS_LINKS: dict[str, object] = {"elicitation": {"url": {}}}
 CALL_TIMER = "provisional/call"
 
 
-def timer(book: ReceptionPlaybook) -> int:
+def timer(book: ProvisionalPlaybook) -> int:
     """The number of the one call that waits."""
     return book.waits_for(CALL_TIMER)[1]
 
@@ -27,7 +27,7 @@ def timer(book: ReceptionPlaybook) -> int:
 
 @every_revision
 def test_a_link_that_stands_in_no_browser_is_told_at_once_and_then_waited_for(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received(is_open=False)
+    book = ProvisionalPlaybook(revision).received(is_open=False)
     commands = book.host(book.who.calls(1))
     assert book.wants_sign_in(commands) == 1
     assert book.told(commands) == [], "a browser may show it"
@@ -55,7 +55,7 @@ def test_a_link_that_stands_in_no_browser_is_told_at_once_and_then_waited_for(re
 
 @every_revision
 def test_a_link_that_stands_in_a_browser_is_told_after_a_while(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received(is_open=True)
+    book = ProvisionalPlaybook(revision).received(is_open=True)
     commands = book.host(book.who.calls(1))
     assert book.wants_sign_in(commands) == 0
     assert book.told(commands) == []
@@ -66,7 +66,7 @@ def test_a_link_that_stands_in_a_browser_is_told_after_a_while(revision: str) ->
 
 @every_revision
 def test_a_call_before_the_link_is_known_is_told_as_soon_as_it_is(revision: str) -> None:
-    book = ReceptionPlaybook(revision)
+    book = ProvisionalPlaybook(revision)
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.waits()
@@ -78,7 +78,7 @@ def test_a_call_before_the_link_is_known_is_told_as_soon_as_it_is(revision: str)
 
 @every_revision
 def test_another_link_is_told_too(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received(is_open=False)
+    book = ProvisionalPlaybook(revision).received(is_open=False)
     book.calls(1)
     book.calls(2)
     book.shows("https://as.example/other")
@@ -87,7 +87,7 @@ def test_another_link_is_told_too(revision: str) -> None:
 
 @every_revision
 def test_each_call_may_begin_a_sign_in_when_none_is_under_way(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.refused()
     for id_ in (1, 2):
         commands = book.host(book.who.calls(id_))
@@ -102,7 +102,7 @@ def test_each_call_may_begin_a_sign_in_when_none_is_under_way(revision: str) -> 
 
 @every_revision
 def test_a_call_before_the_refused_request_has_ended_begins_one_too(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.calls(1)
     book.on(SignInEnded(PROBLEM))
     assert PROBLEM in book.text(1)
@@ -117,7 +117,7 @@ def test_a_call_before_the_refused_request_has_ended_begins_one_too(revision: st
 
 @every_revision
 def test_calls_at_once_begin_one_sign_in(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.refused()
     assert [book.wants_sign_in(book.host(book.who.calls(id_))) for id_ in (1, 2, 3)] == [1, 0, 0]
     book.needs_sign_in()
@@ -127,7 +127,7 @@ def test_calls_at_once_begin_one_sign_in(revision: str) -> None:
 
 @every_revision
 def test_a_refusal_ends_the_calls_that_wait(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.calls(1)
     book.refused()
     assert book.answer(1)["result"]["isError"] is True
@@ -137,7 +137,7 @@ def test_a_refusal_ends_the_calls_that_wait(revision: str) -> None:
 
 @every_revision
 def test_a_call_may_be_taken_back(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.calls(1)
     assert book.says(cancelled(1)) == []
     assert CALL_TIMER not in {purpose for purpose, _ in book.timers}
@@ -147,7 +147,7 @@ def test_a_call_may_be_taken_back(revision: str) -> None:
 
 
 def test_only_so_many_calls_wait() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     for id_ in range(1, 65):
         assert book.calls(id_) == []
     (told,) = book.calls(65)
@@ -168,7 +168,7 @@ def test_only_so_many_calls_wait() -> None:
     ids=["none", "file", "script", "no host", "a space", "half an address", "a line"],
 )
 def test_what_is_no_link_of_the_web_is_not_told(link: str) -> None:
-    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS)
+    book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS)
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.shows(link)
@@ -180,7 +180,7 @@ def test_what_is_no_link_of_the_web_is_not_told(link: str) -> None:
 
 @pytest.mark.parametrize("is_open", [True, False])
 def test_a_link_that_could_hold_a_whole_text_is_not_told_but_how_to_see_it(is_open: bool) -> None:
-    book = ReceptionPlaybook()
+    book = ProvisionalPlaybook()
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.shows("https://as.example/" + "ignore-all-that-" * 300, is_open=is_open)
@@ -193,7 +193,7 @@ def test_a_link_that_could_hold_a_whole_text_is_not_told_but_how_to_see_it(is_op
 
 @pytest.mark.parametrize("code", ["A\x1b[31m", "Open evil.example", "A" * 25, " A", "A-"])
 def test_a_code_that_cannot_be_shown_is_not(code: str) -> None:
-    book = ReceptionPlaybook()
+    book = ProvisionalPlaybook()
     book.host(book.who.introduces_itself())
     book.needs_sign_in()
     book.shows(user_code=code)
@@ -206,14 +206,14 @@ def test_a_code_that_cannot_be_shown_is_not(code: str) -> None:
     [(290.0, "about 5 minutes"), (60.0, "about a minute"), (20.0, "about 20 s"), (0.0, "browser:\n")],
 )
 def test_the_time_that_is_left_is_told(seconds: float, words: str) -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     book.shows(is_open=False, ends_in=seconds)
     assert words in book.text(1)
 
 
 def test_a_reason_is_told_on_one_line() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     book.refused("It\n failed" + "x" * 5000)
     assert "It failed" in book.text(1)
@@ -221,7 +221,7 @@ def test_a_reason_is_told_on_one_line() -> None:
 
 
 def test_a_long_reason_keeps_what_to_do() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     words = f'the server said: "{240 * "x"}"'
     book.refused(f"It failed; {words}. It answered 400 at {160 * 'y'}. {240 * 'z'}. Try again later.")
@@ -229,7 +229,7 @@ def test_a_long_reason_keeps_what_to_do() -> None:
 
 
 def test_what_is_shown_while_nobody_is_asked_counts_for_nothing() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.refused()
     book.shows()
     book.calls(1)
@@ -239,7 +239,7 @@ def test_what_is_shown_while_nobody_is_asked_counts_for_nothing() -> None:
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
 def test_a_host_that_gives_a_call_5_s_is_answered_before(revision: str) -> None:
-    book = ReceptionPlaybook(revision, name="google-adk").received(is_open=True)
+    book = ProvisionalPlaybook(revision, name="google-adk").received(is_open=True)
     book.calls(1)
     began = book.now
     book.fires(CALL_TIMER, timer(book))
@@ -261,7 +261,7 @@ def test_a_host_that_gives_a_call_5_s_is_answered_before(revision: str) -> None:
 )
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
 def test_the_end_is_told_after_the_host_has_listed_and_says_what_it_has(revision: str, count: int, words: str) -> None:
-    book = ReceptionPlaybook(revision).received()
+    book = ProvisionalPlaybook(revision).received()
     book.tools = [{"name": f"tool-{number}", "inputSchema": {"type": "object"}} for number in range(count)]
     book.calls(1)
     told = book.signed_in() + book.serve()
@@ -275,7 +275,7 @@ def test_the_end_is_told_after_the_host_has_listed_and_says_what_it_has(revision
 
 @pytest.mark.parametrize(("name", "host"), [("gemini-cli-mcp-client", "Gemini CLI"), ("Some Host", "Some Host")])
 def test_a_host_that_does_not_list_within_2_s_is_told_that_it_has_not(name: str, host: str) -> None:
-    book = ReceptionPlaybook(name=name).received()
+    book = ProvisionalPlaybook(name=name).received()
     book.calls(1)
     book.signed_in()
     book.serve()
@@ -291,7 +291,7 @@ def test_a_host_that_does_not_list_within_2_s_is_told_that_it_has_not(name: str,
 
 
 def test_a_list_that_the_server_refuses_is_no_list() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     book.signed_in()
     book.serve()
@@ -303,7 +303,7 @@ def test_a_list_that_the_server_refuses_is_no_list() -> None:
 
 
 def test_a_call_that_is_taken_back_meanwhile_is_not_answered() -> None:
-    book = ReceptionPlaybook().received()
+    book = ProvisionalPlaybook().received()
     book.calls(1)
     book.signed_in()
     book.serve()
@@ -318,7 +318,7 @@ def test_a_call_that_is_taken_back_meanwhile_is_not_answered() -> None:
 @every_revision
 @pytest.mark.parametrize("is_open", [True, False], ids=["in-a-browser", "nowhere"])
 def test_what_is_to_be_read_first_stands_before_the_link(revision: str, is_open: bool) -> None:
-    book = ReceptionPlaybook(revision).received(is_open=False)
+    book = ProvisionalPlaybook(revision).received(is_open=False)
     book.calls(1)
     book.shows(is_open=is_open, warnings=("It moved", "A\nB " + 500 * "x"))
     if is_open:
@@ -330,7 +330,7 @@ def test_what_is_to_be_read_first_stands_before_the_link(revision: str, is_open:
 
 
 def test_it_is_told_where_the_link_is_too_long_to_be_shown() -> None:
-    book = ReceptionPlaybook().received(is_open=False)
+    book = ProvisionalPlaybook().received(is_open=False)
     book.calls(1)
     book.shows("https://as.example/in?" + 5000 * "x", warnings=("It moved",))
     text = book.text(1)
@@ -340,7 +340,7 @@ def test_it_is_told_where_the_link_is_too_long_to_be_shown() -> None:
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
 def test_a_host_that_opens_links_shows_it_with_its_question(revision: str) -> None:
-    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
     told = book.calls(1) + book.shows(warnings=("It moved",))
     if book.who.is_modern:
         (question,) = input_required(book, 1)["inputRequests"].values()
@@ -350,7 +350,7 @@ def test_a_host_that_opens_links_shows_it_with_its_question(revision: str) -> No
 
 
 def test_it_is_of_one_sign_in_only() -> None:
-    book = ReceptionPlaybook().received(is_open=False)
+    book = ProvisionalPlaybook().received(is_open=False)
     book.calls(1)
     book.shows(warnings=("It moved",))
     book.refused()
@@ -373,7 +373,7 @@ def asked(told: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_a_host_that_opens_links_is_asked_to_and_told_when_it_is_over() -> None:
-    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
     question = asked(book.calls_in_vain(1))
     assert question["params"]["url"] == LINK
     assert book.says(result(question["id"], {"action": "accept"})) == []
@@ -394,7 +394,7 @@ ANSWERS = [{"action": "decline"}, {"action": "cancel"}, {}, {"action": 5}, None]
 @pytest.mark.parametrize("seconds", [0.02, 5.0])
 @pytest.mark.parametrize("answer", ANSWERS, ids=repr)
 def test_a_user_who_declines_gets_the_link_in_words(answer: dict[str, object] | None, seconds: float) -> None:
-    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
     question = asked(book.calls_in_vain(1))
     book.checks_host = False
     book.passes(seconds)
@@ -408,13 +408,13 @@ def test_a_user_who_declines_gets_the_link_in_words(answer: dict[str, object] | 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
 def test_a_host_that_fails_at_the_question_is_not_asked(revision: str) -> None:
-    book = ReceptionPlaybook(revision, name="copilot-cli", capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(revision, name="copilot-cli", capabilities=OPENS_LINKS).received(is_open=False)
     assert methods(book.calls_in_vain(1)) == []
     assert LINK in book.text(1)
 
 
 def test_a_host_without_a_user_is_asked_once_for_each_link() -> None:
-    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
     question = asked(book.calls_in_vain(1))
     book.says(result(question["id"], {"action": "cancel"}))
     assert methods(book.calls_in_vain(2)) == []
@@ -424,9 +424,9 @@ def test_a_host_without_a_user_is_asked_once_for_each_link() -> None:
 
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
 def test_where_a_browser_was_opened_the_user_is_asked_nothing(revision: str) -> None:
-    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=True)
+    book = ProvisionalPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=True)
     assert book.calls(1) == []
-    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
     assert book.wants_sign_in(book.host(book.who.calls(1))) == 1
     assert book.shows(is_open=True) == []
     book.signed_in()
@@ -436,7 +436,7 @@ def test_where_a_browser_was_opened_the_user_is_asked_nothing(revision: str) -> 
 
 
 def test_a_question_without_an_answer_is_taken_back_at_the_end() -> None:
-    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
     question = asked(book.calls_in_vain(1))
     book.fires(CALL_TIMER, timer(book))
     assert LINK in book.text(1)
@@ -451,7 +451,7 @@ def test_a_question_without_an_answer_is_taken_back_at_the_end() -> None:
 
 
 def test_a_new_link_is_a_new_question() -> None:
-    book = ReceptionPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS).received(is_open=False)
     first = asked(book.calls_in_vain(1))
     told = book.shows("https://as.example/other")
     second = asked(told)
@@ -464,7 +464,7 @@ def test_a_new_link_is_a_new_question() -> None:
 
 @pytest.mark.parametrize("revision", ["2024-11-05", "2025-03-26", "2025-06-18"])
 def test_a_host_of_a_revision_without_that_is_not_asked(revision: str) -> None:
-    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
     assert methods(book.calls_in_vain(1)) == []
     assert LINK in book.text(1)
 
@@ -472,7 +472,7 @@ def test_a_host_of_a_revision_without_that_is_not_asked(revision: str) -> None:
 @pytest.mark.parametrize("capabilities", [{}, {"elicitation": {}}, {"elicitation": {"form": {}}}], ids=repr)
 @pytest.mark.parametrize("revision", ["2025-11-25", MODERN_VERSION])
 def test_a_host_that_does_not_offer_it_is_not_asked(revision: str, capabilities: object) -> None:
-    book = ReceptionPlaybook(revision, capabilities=capabilities).received(is_open=False)
+    book = ProvisionalPlaybook(revision, capabilities=capabilities).received(is_open=False)
     assert methods(book.calls_in_vain(1)) == []
     assert LINK in book.text(1)
 
@@ -488,7 +488,7 @@ def test_a_host_that_does_not_offer_it_is_not_asked(revision: str, capabilities:
     ],
 )
 def test_only_a_link_that_is_safe_is_to_be_opened(revision: str, link: str, asks: bool) -> None:
-    book = ReceptionPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(revision, capabilities=OPENS_LINKS).received(is_open=False)
     book.shows(link)
     told = book.calls_in_vain(1)
     is_asked = methods(told) == ["elicitation/create"] or "inputRequests" in told[0].get("result", {})
@@ -500,7 +500,7 @@ def test_only_a_link_that_is_safe_is_to_be_opened(revision: str, link: str, asks
 # -- a modern host opens the link
 
 
-def input_required(book: ReceptionPlaybook, id_: object) -> dict[str, Any]:
+def input_required(book: ProvisionalPlaybook, id_: object) -> dict[str, Any]:
     """What a modern host is asked in the result of its call."""
     said: dict[str, Any] = book.answer(id_)["result"]
     assert said["resultType"] == "input_required"
@@ -508,7 +508,7 @@ def input_required(book: ReceptionPlaybook, id_: object) -> dict[str, Any]:
 
 
 def test_a_modern_host_is_asked_with_the_result_and_its_retry_waits() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
     book.calls_in_vain(1)
     said = input_required(book, 1)
     ((key, question),) = said["inputRequests"].items()
@@ -524,7 +524,7 @@ def test_a_modern_host_is_asked_with_the_result_and_its_retry_waits() -> None:
 @pytest.mark.parametrize("seconds", [0.02, 5.0])
 @pytest.mark.parametrize("answer", [{"action": "decline"}, {"action": "cancel"}, {}, [], None], ids=repr)
 def test_a_modern_user_who_declines_gets_the_link_in_words(answer: object, seconds: float) -> None:
-    book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
     book.calls_in_vain(1)
     said = input_required(book, 1)
     (key,) = said["inputRequests"]
@@ -538,14 +538,14 @@ def test_a_modern_user_who_declines_gets_the_link_in_words(answer: object, secon
 
 @pytest.mark.parametrize("state", ["guessed", "", 5, None, {}], ids=repr)
 def test_a_state_that_was_not_given_is_refused(state: object) -> None:
-    book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
     book.checks_host = book.checks_answers = False
     (told,) = book.calls(1, requestState=state)
     assert told["error"]["code"] == -32602
 
 
 def test_a_state_is_used_once() -> None:
-    book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
+    book = ProvisionalPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
     book.calls_in_vain(1)
     said = input_required(book, 1)
     retry = {"requestState": said["requestState"], "inputResponses": {"sign-in": {"action": "accept"}}}
@@ -556,7 +556,7 @@ def test_a_state_is_used_once() -> None:
 
 def test_a_retry_after_the_end_hears_how_it_ended() -> None:
     for is_good in (True, False):
-        book = ReceptionPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
+        book = ProvisionalPlaybook(MODERN_VERSION, capabilities=OPENS_LINKS).received(is_open=False)
         book.calls_in_vain(1)
         said = input_required(book, 1)
         if is_good:
@@ -570,8 +570,8 @@ def test_a_retry_after_the_end_hears_how_it_ended() -> None:
 
 
 def test_a_host_that_asks_in_both_eras_is_answered_in_each() -> None:
-    book = ReceptionPlaybook("2025-06-18").received()
-    modern = ReceptionPlaybook(MODERN_VERSION).who
+    book = ProvisionalPlaybook("2025-06-18").received()
+    modern = ProvisionalPlaybook(MODERN_VERSION).who
     book.checks_host = book.checks_answers = False
     (told,) = book.says(modern.asks("m", "tools/list"))
     assert told["result"]["resultType"] == "complete"
@@ -581,7 +581,7 @@ def test_a_host_that_asks_in_both_eras_is_answered_in_each() -> None:
 
 @every_revision
 def test_in_each_sign_in_a_browser_is_wished_for_once(revision: str) -> None:
-    book = ReceptionPlaybook(revision).received(is_open=False)
+    book = ProvisionalPlaybook(revision).received(is_open=False)
     for id_ in (10, 20):
         assert book.wants_sign_in(book.host(book.who.calls(id_ + 1))) == 1
         assert book.wants_sign_in(book.host(book.who.calls(id_ + 2))) == 0
