@@ -66,10 +66,10 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
         logging_to.redactor.add(proxy.auth[1])
     # Before anything is read: a bad certificate file is an error of usage, told at once.
     tls = begun.trust.context() if begun.trust is not None else None
-    way = Route(origin_of(settings.url), proxy, tls, choose=_chooser(settings.url, logging_to))
-    connections = Connections(way, settings.connect_timeout)
+    route = Route(origin_of(settings.url), proxy, tls, choose=_chooser(settings.url, logging_to))
+    connections = Connections(route, settings.connect_timeout)
     for connection in begun.connections:
-        connections.expect(way.connect(settings.connect_timeout, connection.taken))
+        connections.expect(route.connect(settings.connect_timeout, connection.taken))
     router = _router(settings, logging_to)
     within = settings.sign_in.answer_within if settings.signs_in else None
     machine = router if within is None else _received(router, within, settings, logging_to)

@@ -1,1 +1,1 @@
-"""The way to the remote server: HTTP, its streams, TLS and proxies."""
+"""HTTP to the remote server: connections, streams, TLS and proxies. IO."""

@@ -90,7 +90,7 @@ class Route:
     with the error that a timeout now would raise.
 
     Where the proxy may change while the program runs, `choose` returns the current one. Each connection goes through
-    the proxy of its time, and keeps that route as its `way`. `latest` is the route of the connection begun last.
+    the proxy of its time, and keeps that route as its `route`. `latest` is the route of the connection begun last.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Route:
     async def connect(self, seconds: float, begun: Begun | None = None) -> HttpConnection:
         """Open a connection within `seconds`. Raises `NotConnected`.
 
-        `early_connection` returns a socket that is connected to `first_hop` already; the next steps are the same.
+        `begun` returns a socket that is connected to `first_hop` already; the next steps are the same.
         """
         if begun is None and self._choose is not None and (proxy := self._choose()) != self.latest.proxy:
             self.latest = Route(self.origin, proxy, self.tls, self._lookups)
@@ -158,7 +158,7 @@ class Route:
                     progress.begins("handshake")
                     await wire.secure(self.tls, self.origin.name)
             connection = HttpConnection(wire)
-            connection.way = self
+            connection.route = self
             return connection
         except BaseException as problem:
             if wire is not None:

@@ -52,8 +52,8 @@ class NoFreeConnection(Exception):
 class Connections:
     """Lends connections of one route. `connect_timeout` is in seconds."""
 
-    def __init__(self, way: Route, connect_timeout: float) -> None:
-        self.way = way
+    def __init__(self, route: Route, connect_timeout: float) -> None:
+        self.route = route
         self._connect_timeout = connect_timeout
         self._idle: list[HttpConnection] = []
         self._trusted: set[HttpConnection] = set()
@@ -254,7 +254,7 @@ class Connections:
         return self._waiting.popleft() if len(self._waiting) >= at_least else None
 
     def _open(self) -> None:
-        self._track(asyncio.get_running_loop().create_task(self.way.connect(self._connect_timeout)))
+        self._track(asyncio.get_running_loop().create_task(self.route.connect(self._connect_timeout)))
 
     def _track(self, task: asyncio.Task[HttpConnection]) -> None:
         self._opening.add(task)

@@ -36,7 +36,7 @@ async def open_wire(
     rebinding: RebindingGuard | None = None,
     begins: Callable[[Step], None] = lambda step: None,
 ) -> Wire:
-    """Look up the name and connect, or take over a connection that was `begun`. Raises OSError and ValueError.
+    """Look up the name and connect, or take over the connection that was `begun`. Raises OSError and ValueError.
 
     `rebinding`, if it is given, excludes addresses. `begins(step)` is called at the beginning of each step.
     """

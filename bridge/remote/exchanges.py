@@ -12,7 +12,7 @@ Every wait in this room has an end. A cancellation by the host ends all of them.
 | the body of an error | `response_reader` | 10 s in all; then the status alone counts |
 | the body of a response that refuses a token | `responses` | 5 s; then the head alone counts |
 | the body of a redirect | `responses` | 1 s; then the connection is closed |
-| a turn to read on, while others hold much memory | `buffer_limit` | the first in turn ends after 30 s of silence |
+| a turn to read on, while others hold much memory | `buffer_limit` | 30 s without data for the first, which ends |
 | the host to read its input | `buffer_limit` | the host, when it reads or closes its end |
 | a token | `credentials` | the end of the sign-in |
 """
@@ -112,7 +112,7 @@ class Remote:
         self._reader = ResponseReader(emit, clear)
         self._redirects = Redirects(self._origin)
         self._has_connected = False
-        connections.way.on_delay = self._delayed
+        connections.route.on_delay = self._delayed
 
     async def run(self, request: RemoteRequest) -> None:
         """Carry out an exchange and emit its events, the last of which ends it. Raises nothing but cancellation."""
@@ -163,7 +163,7 @@ class Remote:
     def _explained(self, problem: Exception, url: str) -> Explanation:
         from bridge.remote.failures import explain  # Only where something fails.
 
-        proxy = self._connections.way.latest.proxy
+        proxy = self._connections.route.latest.proxy
         return explain(problem, url, proxy.url if proxy else None)
 
     def _delayed(self, problem: NotConnected) -> None:
@@ -191,8 +191,8 @@ class Remote:
         response: h11.Response | None = None
         head: Head | None = None
         try:
-            way = connection.way or self._connections.way
-            target, headers = self._head(request, url, credential, way)
+            route = connection.route or self._connections.route
+            target, headers = self._head(request, url, credential, route)
             response = await connection.request(request.method, target, headers, request.body, request.read_timeout)
             head = Head(response)
             self._cookies.store(urlsplit(url).path or "/", head.every(b"set-cookie"))
@@ -202,7 +202,7 @@ class Remote:
                 return elsewhere
             refusal = self._refusal(request, url, head, credential, step_ups)
             if refusal is not None:
-                peer = connection.peer if way.proxy is None else ""
+                peer = connection.peer if route.proxy is None else ""
                 return refusal._replace(said=await said_by(head, connection), peer=peer)
             if _logger.isEnabledFor(logging.DEBUG):
                 kind = excerpt(head.first(b"content-type") or b"no content", 60)
@@ -270,13 +270,15 @@ class Remote:
                 raise exchange_refused.no_token(problem) from problem
         return credential
 
-    def _head(self, request: RemoteRequest, url: str, credential: Credential, way: Route) -> tuple[bytes, list[Header]]:
+    def _head(
+        self, request: RemoteRequest, url: str, credential: Credential, route: Route
+    ) -> tuple[bytes, list[Header]]:
         parts = urlsplit(url)
         path = parts.path or "/"
         target = path + (f"?{parts.query}" if parts.query else "")
-        if way.is_forwarded:
+        if route.is_forwarded:
             target = f"{self._origin.scheme}://{self._origin.authority.decode()}{target}"
-        headers = [(b"host", self._origin.authority), *request.headers, *way.forward_headers()]
+        headers = [(b"host", self._origin.authority), *request.headers, *route.forward_headers()]
         if request.body is not None:
             headers.append((b"content-length", b"%d" % len(request.body)))
         cookies = self._cookies.header(path, secure=parts.scheme == "https")

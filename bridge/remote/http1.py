@@ -52,14 +52,14 @@ class NotHttp(h11.RemoteProtocolError):
 class HttpConnection:
     """A connection that serves one request after another. It is not used after `expires` (seconds, monotonic).
 
-    `way` is the route that it was opened by. `was_lent`: it had a request before. `sent`: all of the last request was
+    `route` is the route that it was opened by. `was_lent`: it had a request before. `sent`: all of the last request was
     given to the system, so the server may have it. `was_slow`: the body of that request was too large to be given to
     the system in one piece.
     """
 
     def __init__(self, wire: Wire) -> None:
         self.expires = 0.0
-        self.way: Route | None = None
+        self.route: Route | None = None
         self.was_lent = False
         self.sent = False
         self.was_slow = False

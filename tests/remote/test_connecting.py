@@ -44,14 +44,14 @@ async def test_why_the_systems_proxy_is_not_used_is_asked_once_and_only_where_th
     monkeypatch.setattr(connecting, "WITH_SETTINGS", {sys.platform})
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    way = Route(Origin("http", "127.0.0.1", port), None, None)
+    route = Route(Origin("http", "127.0.0.1", port), None, None)
     for _ in range(2):
-        assert (await refusal(way)).unused == "There is one"
+        assert (await refusal(route)).unused == "There is one"
     assert asked == [(f"http://127.0.0.1:{port}/", False)]
     proxied = Route(Origin("http", "mcp.example.com", 80), Proxy(f"http://127.0.0.1:{port}"), None)
     assert (await refusal(proxied)).unused == ""
     monkeypatch.setattr(connecting, "WITH_SETTINGS", frozenset())
-    assert (await refusal(Route(way.origin, None, None))).unused == ""
+    assert (await refusal(Route(route.origin, None, None))).unused == ""
     assert len(asked) == 1
 
 
@@ -90,10 +90,10 @@ async def test_a_change_of_the_proxy_does_not_make_forget_that_the_server_was_el
         def resolve(host: str, port: int) -> list[Address]:
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-        way = Route(origin, None, None, Lookups(resolve), choose=lambda: proxies.pop(0))
-        way._rebinding.reached(("93.184.216.34", 80))
-        await refusal(way)
-        assert isinstance((await refusal(way)).reason, Rebound)
+        route = Route(origin, None, None, Lookups(resolve), choose=lambda: proxies.pop(0))
+        route._rebinding.reached(("93.184.216.34", 80))
+        await refusal(route)
+        assert isinstance((await refusal(route)).reason, Rebound)
 
 
 async def test_what_failed_is_told_of_the_proxy_that_was_tried() -> None:
@@ -151,10 +151,10 @@ def test_what_has_no_origin(url: str) -> None:
     ],
 )
 def test_who_sees_the_requests(origin: Origin, scheme: str | None, forwarded: bool) -> None:
-    way = Route(origin, Proxy(f"{scheme}://proxy.example:1", AUTH) if scheme else None, None)
-    assert way.is_forwarded == forwarded
+    route = Route(origin, Proxy(f"{scheme}://proxy.example:1", AUTH) if scheme else None, None)
+    assert route.is_forwarded == forwarded
     # Credentials go to the proxy that asks for them with each request, and never through a tunnel.
-    assert way.forward_headers() == (((b"proxy-authorization", BASIC),) if forwarded else ())
+    assert route.forward_headers() == (((b"proxy-authorization", BASIC),) if forwarded else ())
 
 
 def test_a_proxy_without_credentials_gets_none() -> None:
@@ -177,22 +177,22 @@ async def test_straight_with_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSL
 async def test_nobody_there() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        way = Route(Origin("http", "127.0.0.1", bound.getsockname()[1]), None, None)
-        failure = await refusal(way)
+        route = Route(Origin("http", "127.0.0.1", bound.getsockname()[1]), None, None)
+        failure = await refusal(route)
     assert isinstance(failure.reason, ConnectionRefusedError)
     assert not failure.at_proxy
 
 
 async def test_a_name_that_cannot_be_one() -> None:
-    way = Route(Origin("http", "a" * 64 + ".example", 80), None, None)
-    told = explain(await refusal(way), "http://a.example/", None)
+    route = Route(Origin("http", "a" * 64 + ".example", 80), None, None)
+    told = explain(await refusal(route), "http://a.example/", None)
     assert "is not known to the name service" in told.message
 
 
 async def test_a_handshake_that_never_ends_is_given_up(client_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone) as server:
-        way = Route(Origin("https", "127.0.0.1", server.port), None, client_tls)
-        failure = await refusal(way, HANGS)
+        route = Route(Origin("https", "127.0.0.1", server.port), None, client_tls)
+        failure = await refusal(route, HANGS)
         assert isinstance(failure.reason, TimeoutError)
         assert (failure.step, failure.at_proxy) == ("handshake", False)
         assert failure.seconds
@@ -205,9 +205,9 @@ async def test_what_takes_long_is_told_before_the_time_is_over(
     monkeypatch.setattr(connecting, "TELL_AFTER", 0.02)
     told: asyncio.Future[NotConnected] = asyncio.get_running_loop().create_future()
     async with RawServer(Peer.gone) as server:
-        way = Route(Origin("https", "127.0.0.1", server.port), None, client_tls)
-        way.on_delay = told.set_result
-        trying = asyncio.create_task(way.connect(stretched(DEADLINE)))
+        route = Route(Origin("https", "127.0.0.1", server.port), None, client_tls)
+        route.on_delay = told.set_result
+        trying = asyncio.create_task(route.connect(stretched(DEADLINE)))
         delay = await told
         assert isinstance(delay.reason, TimeoutError)
         assert delay.step in {"connection", "handshake"}
@@ -219,8 +219,8 @@ async def test_what_takes_long_is_told_before_the_time_is_over(
 async def test_a_connection_that_came_about_is_not_told_as_late() -> None:
     told: list[NotConnected] = []
     async with RawServer(Answers(response(b"hi"))) as server:
-        way = direct(server)
-        way.on_delay = told.append
+        route = direct(server)
+        route.on_delay = told.append
         timers: list[asyncio.TimerHandle] = []
         loop = asyncio.get_running_loop()
         call_later = loop.call_later
@@ -231,7 +231,7 @@ async def test_a_connection_that_came_about_is_not_told_as_late() -> None:
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(loop, "call_later", noted)
-            http = await way.connect(stretched(DEADLINE))
+            http = await route.connect(stretched(DEADLINE))
         assert await ask(http) == b"hi"
         assert timers
         assert all(timer.cancelled() for timer in timers)
@@ -393,8 +393,8 @@ async def test_a_name_as_a_proxy_knows_it(
         async with RawServer(Answers(response(b"{}")), named(authority, certified, asked)) as server:
             proxy = TunnelProxy(server.port) if scheme == "http" else SocksProxy(server.port)
             async with RawServer(proxy) as front:
-                way = Route(origin_of(f"https://{host}/"), Proxy(f"{scheme}://127.0.0.1:{front.port}"), client_tls)
-                (await way.connect(stretched(DEADLINE))).abort()
+                route = Route(origin_of(f"https://{host}/"), Proxy(f"{scheme}://127.0.0.1:{front.port}"), client_tls)
+                (await route.connect(stretched(DEADLINE))).abort()
         if isinstance(proxy, TunnelProxy):
             assert proxy.heads[0].startswith(f"CONNECT {looked_up}:443 HTTP/1.1\r\n".encode())
         else:

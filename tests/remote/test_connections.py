@@ -39,8 +39,8 @@ class FakeWay:
         return HttpConnection(self.wires[-1])
 
 
-def lending(way: object) -> Connections:
-    return Connections(cast("Route", way), 7.5)
+def lending(route: object) -> Connections:
+    return Connections(cast("Route", route), 7.5)
 
 
 @pytest.fixture
@@ -62,12 +62,12 @@ async def wait_a_moment(task: asyncio.Task[HttpConnection]) -> bool:
 
 
 async def test_a_connection_is_lent_again() -> None:
-    way = FakeWay()
-    connections = lending(way)
+    route = FakeWay()
+    connections = lending(route)
     first = await connections.take(urgent=False)
     connections.give_back(first, OK, urgent=False)
     assert await connections.take(urgent=False) is first
-    assert way.seconds == [7.5]
+    assert route.seconds == [7.5]
 
 
 async def test_the_one_used_last_is_lent_first() -> None:
@@ -84,32 +84,32 @@ async def test_a_lent_connection_is_not_lent_twice() -> None:
 
 
 async def test_a_connection_without_a_response_is_closed() -> None:
-    way = FakeWay()
-    connections = lending(way)
+    route = FakeWay()
+    connections = lending(route)
     connections.give_back(await connections.take(urgent=False), None, urgent=False)
-    assert way.wires[0].aborted
+    assert route.wires[0].aborted
     await connections.take(urgent=False)
-    assert len(way.wires) == 2
+    assert len(route.wires) == 2
 
 
 async def test_a_connection_that_was_not_read_to_the_end_is_closed() -> None:
-    way = FakeWay()
-    connections = lending(way)
+    route = FakeWay()
+    connections = lending(route)
     connection = await connections.take(urgent=False)
     unread = await connection.request(b"GET", b"/", [(b"host", b"x")], None, None)
     connections.give_back(connection, unread, urgent=False)
-    assert way.wires[0].aborted
+    assert route.wires[0].aborted
 
 
 async def test_an_idle_connection_with_news_is_closed_and_the_next_one_lent() -> None:
-    way = FakeWay()
-    connections = lending(way)
+    route = FakeWay()
+    connections = lending(route)
     older, newer = await connections.take(urgent=False), await connections.take(urgent=False)
     connections.give_back(older, OK, urgent=False)
     connections.give_back(newer, OK, urgent=False)
-    way.wires[1].login_status = True
+    route.wires[1].login_status = True
     assert await connections.take(urgent=False) is older
-    assert [wire.aborted for wire in way.wires] == [False, True]
+    assert [wire.aborted for wire in route.wires] == [False, True]
 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["through the loop", "only by the system"])
@@ -156,8 +156,8 @@ async def test_a_server_that_closes_an_idle_connection_is_noticed(heard: bool) -
     ],
 )
 async def test_an_idle_connection_is_kept(answer: h11.Response, seconds: float, clock: SimpleNamespace) -> None:
-    way = FakeWay()
-    connections = lending(way)
+    route = FakeWay()
+    connections = lending(route)
     first = await connections.take(urgent=False)
     connections.give_back(first, answer, urgent=False)
     clock.now += seconds - 0.01
@@ -165,7 +165,7 @@ async def test_an_idle_connection_is_kept(answer: h11.Response, seconds: float, 
     connections.give_back(first, answer, urgent=False)
     clock.now += seconds
     assert await connections.take(urgent=False) is not first
-    assert way.wires[0].aborted
+    assert route.wires[0].aborted
 
 
 @pytest.mark.parametrize("value", [b"timeout=0", b"timeout=1"])
@@ -245,25 +245,25 @@ async def test_giving_up_while_connecting_makes_room_again(monkeypatch: pytest.M
 
 
 async def test_idle_connections_are_dropped() -> None:
-    way = FakeWay()
-    connections = lending(way)
+    route = FakeWay()
+    connections = lending(route)
     first = await connections.take(urgent=False)
     connections.give_back(first, OK, urgent=False)
     connections.drop_idle()
-    assert way.wires[0].aborted
+    assert route.wires[0].aborted
     assert await connections.take(urgent=False) is not first
 
 
 async def test_lent_connections_are_dropped_when_they_come_back() -> None:
-    way = FakeWay()
-    connections = lending(way)
+    route = FakeWay()
+    connections = lending(route)
     before = await connections.take(urgent=False)
     connections.drop_idle()
-    assert not way.wires[0].aborted
+    assert not route.wires[0].aborted
     after = await connections.take(urgent=False)
     connections.give_back(before, OK, urgent=False)
     connections.give_back(after, OK, urgent=False)
-    assert [wire.aborted for wire in way.wires] == [True, False]
+    assert [wire.aborted for wire in route.wires] == [True, False]
     assert await connections.take(urgent=False) is after
 
 

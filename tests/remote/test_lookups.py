@@ -231,8 +231,8 @@ asyncio.run(main())
 
 
 async def test_a_silent_name_service_is_not_the_servers_fault(name_service: Serving) -> None:
-    way = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1")), SOON))
-    failure = await refusal(way)
+    route = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1")), SOON))
+    failure = await refusal(route)
     explained = explain(failure, f"https://{NAME}/mcp", None)
     assert explained.message.startswith(
         f"Cannot reach https://{NAME}/mcp: the name service did not answer for {NAME} within 0.0"
@@ -242,15 +242,15 @@ async def test_a_silent_name_service_is_not_the_servers_fault(name_service: Serv
 
 
 async def test_it_is_told_as_well_where_the_time_to_connect_is_shorter(name_service: Serving) -> None:
-    way = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1"))))
-    failure = await refusal(way, SOON)
+    route = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1"))))
+    failure = await refusal(route, SOON)
     assert "the name service did not answer" in explain(failure, f"https://{NAME}/mcp", None).message
 
 
 async def test_it_is_told_of_the_proxys_name(name_service: Serving) -> None:
     proxy = Proxy("http://proxy.example:3128")
-    way = Route(Origin("https", NAME, 443), proxy, None, Lookups(name_service(at("192.0.2.1")), SOON))
-    message = explain(await refusal(way), f"https://{NAME}/mcp", proxy.url).message
+    route = Route(Origin("https", NAME, 443), proxy, None, Lookups(name_service(at("192.0.2.1")), SOON))
+    message = explain(await refusal(route), f"https://{NAME}/mcp", proxy.url).message
     assert f"the proxy {proxy.url}: the name service did not answer for proxy.example within" in message
 
 
@@ -262,8 +262,8 @@ async def test_the_addresses_are_raced_until_one_takes_the_connection(name_servi
             alive = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))
             service = name_service([dead, alive])
             service.speak()
-            way = Route(Origin("http", NAME, server.port), None, None, Lookups(service))
-            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
+            route = Route(Origin("http", NAME, server.port), None, None, Lookups(service))
+            assert await ask(await route.connect(stretched(DEADLINE))) == b"hi"
     assert service.asked == [(NAME, server.port)]
 
 

@@ -78,8 +78,8 @@ def test_what_a_transport_hands_on_as_bytearray_becomes_bytes() -> None:
 def test_a_socks_proxy_is_understood() -> None:
     async def play() -> bytes:
         async with RawServer(Answers(response(b"hi"))) as server, RawServer(SocksProxy(server.port)) as front:
-            way = Route(PLAIN, Proxy(f"socks5://127.0.0.1:{front.port}", None), None)
-            return await ask(await way.connect(stretched(DEADLINE)))
+            route = Route(PLAIN, Proxy(f"socks5://127.0.0.1:{front.port}", None), None)
+            return await ask(await route.connect(stretched(DEADLINE)))
 
     assert on_a_proactor(play()) == b"hi"
 

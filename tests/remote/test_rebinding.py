@@ -62,11 +62,11 @@ def test_a_server_may_move_into_a_network_and_one_that_was_not_public_may_move_a
 async def test_the_relay_does_not_follow_its_servers_name_here() -> None:
     async with RawServer(Answers(response(b"hi"), response(b"inside"))) as server:
         name = Origin("http", "mcp.example", server.port)
-        way = Route(name, None, None, Lookups(lambda host, port: at("127.0.0.1", port=port)))
-        assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"  # It was here from the beginning.
-        assert way._rebinding is not None
-        way._rebinding.reached(("8.8.8.8", 443))
-        failure = await refusal(way)
+        route = Route(name, None, None, Lookups(lambda host, port: at("127.0.0.1", port=port)))
+        assert await ask(await route.connect(stretched(DEADLINE))) == b"hi"  # It was here from the beginning.
+        assert route._rebinding is not None
+        route._rebinding.reached(("8.8.8.8", 443))
+        failure = await refusal(route)
         assert len(server.peers) == 1
     told = explain(failure, "http://mcp.example/mcp", None)
     assert told.message.startswith(

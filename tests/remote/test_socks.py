@@ -35,8 +35,8 @@ async def test_socks_with_sign_in_and_tls(server_tls: ssl.SSLContext, client_tls
     async with RawServer(Answers(response(b"hi")), server_tls) as server:
         proxy = SocksProxy(server.port, password=AUTH[1].encode())
         async with RawServer(proxy) as front:
-            way = Route(SECURE, proxied("socks5", front, AUTH), client_tls)
-            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
+            route = Route(SECURE, proxied("socks5", front, AUTH), client_tls)
+            assert await ask(await route.connect(stretched(DEADLINE))) == b"hi"
     assert proxy.signed_in == [(AUTH[0].encode(), AUTH[1].encode())]
     assert proxy.asked == [(NAME.encode(), 443)]
 
@@ -46,8 +46,8 @@ async def test_socks_gets_an_address_as_one(host: str, packed: socket.AddressFam
     async with RawServer(Answers(response(b"hi"))) as server:
         proxy = SocksProxy(server.port)
         async with RawServer(proxy) as front:
-            way = Route(Origin("http", host, 8080), proxied("socks5", front), None)
-            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
+            route = Route(Origin("http", host, 8080), proxied("socks5", front), None)
+            assert await ask(await route.connect(stretched(DEADLINE))) == b"hi"
     assert proxy.asked == [(socket.inet_pton(packed, host), 8080)]
 
 

@@ -135,9 +135,9 @@ async def test_two_connections_are_verified_at_the_same_time(server_tls: ssl.SSL
 async def test_the_time_to_connect_holds_though_the_system_says_nothing(server_tls: ssl.SSLContext) -> None:
     verifier, talk = FakeVerifier(at_once=False), Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Route(origin_of(server.origin), None, SystemTrust(verifier))
+        route = Route(origin_of(server.origin), None, SystemTrust(verifier))
         with pytest.raises(NotConnected) as failed:
-            await way.connect(stretched(0.5))
+            await route.connect(stretched(0.5))
         assert isinstance(failed.value.reason, TimeoutError)
         assert failed.value.step == "handshake"
         verifier.may_end.set()  # What it finds out now changes nothing.
@@ -150,9 +150,9 @@ async def test_where_the_system_refuses_nothing_of_a_request_is_sent(
 ) -> None:
     talk = Hears()
     async with RawServer(talk, server_tls) as server:
-        way = Route(origin_of(server.origin), None, SystemTrust(FakeVerifier(refuses=problem)))
+        route = Route(origin_of(server.origin), None, SystemTrust(FakeVerifier(refuses=problem)))
         with pytest.raises(NotConnected) as failed:
-            await way.connect(stretched(DEADLINE))
+            await route.connect(stretched(DEADLINE))
         assert isinstance(failed.value.reason, ssl.SSLError)
         assert await talk.heard() == b""
 

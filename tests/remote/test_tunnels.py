@@ -35,8 +35,8 @@ async def test_tls_through_connect(
     async with RawServer(answers, server_tls) as server:
         proxy = TunnelProxy(server.port)
         async with RawServer(proxy) as front:
-            way = Route(SECURE, proxied("http", front, auth), client_tls)
-            assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
+            route = Route(SECURE, proxied("http", front, auth), client_tls)
+            assert await ask(await route.connect(stretched(DEADLINE))) == b"hi"
     sign_in = b"proxy-authorization: " + BASIC + b"\r\n" if auth else b""
     assert proxy.heads == [b"CONNECT mcp.example.com:443 HTTP/1.1\r\nhost: mcp.example.com:443\r\n" + sign_in + b"\r\n"]
     assert b"proxy" not in answers.requests[0].lower()
@@ -59,8 +59,8 @@ async def test_proxies_agree_in_many_ways(
         RawServer(Answers(response(b"hi")), server_tls) as server,
         RawServer(TunnelProxy(server.port, answer)) as front,
     ):
-        way = Route(SECURE, proxied("http", front), client_tls)
-        assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
+        route = Route(SECURE, proxied("http", front), client_tls)
+        assert await ask(await route.connect(stretched(DEADLINE))) == b"hi"
 
 
 async def test_an_ipv6_target_has_brackets(client_tls: ssl.SSLContext) -> None:
@@ -173,8 +173,8 @@ async def test_a_proxys_name_may_end_with_a_dot_too(authority: trustme.CA, clien
             assert name == "proxy.example."
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-        way = Route(PLAIN, Proxy(f"https://proxy.example.:{front.port}"), client_tls, Lookups(resolve))
-        assert await ask(await way.connect(stretched(DEADLINE))) == b"hi"
+        route = Route(PLAIN, Proxy(f"https://proxy.example.:{front.port}"), client_tls, Lookups(resolve))
+        assert await ask(await route.connect(stretched(DEADLINE))) == b"hi"
     assert asked == ["proxy.example"]
 
 
@@ -183,8 +183,8 @@ async def test_tls_in_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
         RawServer(Answers(response(b"hi" * 100_000)), server_tls) as server,
         RawServer(TunnelProxy(server.port), server_tls) as front,
     ):
-        way = Route(SECURE, proxied("https", front), client_tls)
-        assert await ask(await way.connect(stretched(DEADLINE))) == b"hi" * 100_000
+        route = Route(SECURE, proxied("https", front), client_tls)
+        assert await ask(await route.connect(stretched(DEADLINE))) == b"hi" * 100_000
 
 
 async def test_a_proxy_with_an_untrusted_certificate(server_tls: ssl.SSLContext) -> None:

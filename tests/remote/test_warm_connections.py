@@ -24,7 +24,7 @@ OK = h11.Response(status_code=200, headers=[])
 CLOSING = h11.Response(status_code=200, headers=[("Connection", "close")])
 
 
-class SlowWay:
+class SlowRoute:
     """Opens connections when it is told to; a problem comes instead of one."""
 
     def __init__(self) -> None:
@@ -70,12 +70,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def way() -> SlowWay:
-    return SlowWay()
+def route() -> SlowRoute:
+    return SlowRoute()
 
 
-def lending(way: SlowWay) -> Connections:
-    return Connections(cast("Route", way), 7.5)
+def lending(route: SlowRoute) -> Connections:
+    return Connections(cast("Route", route), 7.5)
 
 
 def taking(connections: Connections, *, urgent: bool = False) -> asyncio.Task[HttpConnection]:
@@ -90,11 +90,13 @@ async def settle() -> None:
 # -- who gets what
 
 
-async def test_who_waits_takes_one_that_comes_back_and_the_one_being_opened_stays_for_the_next(way: SlowWay) -> None:
-    connections = lending(way)
+async def test_a_waiter_takes_one_that_comes_back_and_the_one_being_opened_stays_for_later(
+    route: SlowRoute,
+) -> None:
+    connections = lending(route)
     first = taking(connections)
     await settle()
-    used = way.open(0)
+    used = route.open(0)
     assert await first is used
     second = taking(connections)
     await settle()
@@ -102,75 +104,79 @@ async def test_who_waits_takes_one_that_comes_back_and_the_one_being_opened_stay
     assert await second is used
     third = taking(connections)
     await settle()
-    assert len(way.begun) == 2, "the one that is being opened already is for the third"
-    new = way.open(1)
+    assert len(route.begun) == 2, "the one that is being opened already is for the third"
+    new = route.open(1)
     assert await third is new
 
 
-async def test_one_that_nobody_waits_for_any_more_stays_idle(way: SlowWay) -> None:
-    connections = lending(way)
+async def test_one_that_nobody_waits_for_any_more_stays_idle(route: SlowRoute) -> None:
+    connections = lending(route)
     first = taking(connections)
     await settle()
     first.cancel()
     await settle()
-    new = way.open(0)
+    new = route.open(0)
     await settle()
     assert await connections.take(urgent=False) is new
-    assert len(way.begun) == 1
+    assert len(route.begun) == 1
 
 
-async def test_twenty_at_once_use_what_was_opened_in_time(way: SlowWay) -> None:
-    connections = lending(way)
+async def test_twenty_at_once_use_what_was_opened_in_time(route: SlowRoute) -> None:
+    connections = lending(route)
     warming = asyncio.create_task(connections.warm(3))
     await settle()
-    assert len(way.begun) == 3
-    ready = way.open(0)
+    assert len(route.begun) == 3
+    ready = route.open(0)
     await warming
     calls = [taking(connections) for _ in range(20)]
     await settle()
-    assert len(way.begun) == 20, "as many as there are calls, those that were being opened among them"
-    opened = [way.open(number) for number in range(1, 20)]
+    assert len(route.begun) == 20, "as many as there are calls, those that were being opened among them"
+    opened = [route.open(number) for number in range(1, 20)]
     assert {id(await call) for call in calls} == {id(one) for one in [ready, *opened]}
 
 
-async def test_a_failure_is_told_to_who_waits_longest(way: SlowWay) -> None:
-    connections = lending(way)
+async def test_a_failure_is_told_to_who_waits_longest(route: SlowRoute) -> None:
+    connections = lending(route)
     first, second = taking(connections), taking(connections)
     await settle()
-    way.fail(1)
+    route.fail(1)
     await settle()
     assert (first.done(), second.done()) == (True, False)
     with pytest.raises(NotConnected):
         await first
-    new = way.open(0)
+    new = route.open(0)
     assert await second is new
 
 
-async def test_a_failure_that_concerns_nobody_is_told_to_nobody(way: SlowWay, caplog: pytest.LogCaptureFixture) -> None:
-    connections = lending(way)
+async def test_a_failure_that_no_call_waits_for_is_not_reported(
+    route: SlowRoute, caplog: pytest.LogCaptureFixture
+) -> None:
+    connections = lending(route)
     first = taking(connections)
     await settle()
     first.cancel()
     await settle()
-    way.fail(0)
+    route.fail(0)
     await settle()
     second = taking(connections)
     await settle()
-    new = way.open(1)
+    new = route.open(1)
     assert await second is new
     assert not caplog.records
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_call_that_is_cancelled_as_its_connection_comes_leaves_it_to_the_next(way: SlowWay, when: str) -> None:
-    connections = lending(way)
+async def test_a_call_that_is_cancelled_as_its_connection_comes_leaves_it_to_another(
+    route: SlowRoute, when: str
+) -> None:
+    connections = lending(route)
     first = taking(connections)
     await settle()
     if when == "before":
         first.cancel()
-        new = way.open(0)
+        new = route.open(0)
     else:
-        new = way.open(0)
+        new = route.open(0)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         first.cancel()
@@ -178,87 +184,87 @@ async def test_a_call_that_is_cancelled_as_its_connection_comes_leaves_it_to_the
     await settle()
     if first.cancelled():
         assert await connections.take(urgent=False) is new
-        assert len(way.begun) == 1
+        assert len(route.begun) == 1
     else:
         assert first.result() is new
 
 
-async def test_one_that_is_being_opened_when_the_machine_wakes_is_opened_anew(way: SlowWay) -> None:
-    connections = lending(way)
+async def test_one_that_is_being_opened_when_the_machine_wakes_is_opened_anew(route: SlowRoute) -> None:
+    connections = lending(route)
     first = taking(connections)
     await settle()
     connections.drop_idle()
     await settle()
-    assert (len(way.begun), way.given_up) == (2, 1)
-    new = way.open(1)
+    assert (len(route.begun), route.given_up) == (2, 1)
+    new = route.open(1)
     assert await first is new
 
 
-async def test_one_that_is_being_opened_ahead_when_the_machine_wakes_is_given_up(way: SlowWay) -> None:
-    connections = lending(way)
+async def test_one_that_is_being_opened_ahead_when_the_machine_wakes_is_given_up(route: SlowRoute) -> None:
+    connections = lending(route)
     warming = asyncio.create_task(connections.warm(2))
     await settle()
-    way.open(0)
+    route.open(0)
     await warming
     connections.drop_idle()
     await settle()
-    assert (len(way.begun), way.given_up) == (2, 1)
-    assert way.wires[0].aborted
+    assert (len(route.begun), route.given_up) == (2, 1)
+    assert route.wires[0].aborted
     assert connections._timer is None, "nothing is opened ahead before the next call"
 
 
-async def test_one_that_another_opens_is_lent_as_if_it_had_been_opened_here(way: SlowWay) -> None:
-    connections = lending(way)
-    connections.expect(way.connect(1.0))
+async def test_one_that_another_opens_is_lent_as_if_it_had_been_opened_here(route: SlowRoute) -> None:
+    connections = lending(route)
+    connections.expect(route.connect(1.0))
     first = taking(connections)
     await settle()
-    assert len(way.begun) == 1
-    new = way.open(0)
+    assert len(route.begun) == 1
+    new = route.open(0)
     assert await first is new
 
 
 # -- warming
 
 
-async def test_warming_comes_back_with_the_first_and_keeps_the_others(way: SlowWay) -> None:
-    connections = lending(way)
+async def test_warming_comes_back_with_the_first_and_keeps_the_others(route: SlowRoute) -> None:
+    connections = lending(route)
     warming = asyncio.create_task(connections.warm(2))
     await settle()
-    way.open(1)
+    route.open(1)
     await warming
-    way.open(0)
+    route.open(0)
     await settle()
     await connections.warm(2)
-    assert len(way.begun) == 2
+    assert len(route.begun) == 2
     await connections.take(urgent=True)
     await connections.take(urgent=False)
-    assert len(way.begun) == 2
+    assert len(route.begun) == 2
 
 
 async def test_warming_tells_why_it_failed_and_keeps_silent_of_the_others(
-    way: SlowWay, caplog: pytest.LogCaptureFixture
+    route: SlowRoute, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connections = lending(way)
+    connections = lending(route)
     warming = asyncio.create_task(connections.warm(2))
     await settle()
-    way.fail(0)
+    route.fail(0)
     await settle()
-    way.fail(1)
+    route.fail(1)
     with pytest.raises(NotConnected):
         await warming
     assert not caplog.records
 
 
-async def calls(connections: Connections, way: SlowWay, clock: Time, *gaps: float) -> None:
+async def calls(connections: Connections, route: SlowRoute, clock: Time, *gaps: float) -> None:
     """Calls with so many seconds between them, each on a connection of its own."""
     for gap in (0.0, *gaps):
         clock.now += gap
         call = taking(connections)
         await settle()
-        for future in way.begun:
+        for future in route.begun:
             if not future.done():
-                way.wires.append(ScriptedWire())
-                future.set_result(HttpConnection(way.wires[-1]))
+                route.wires.append(ScriptedWire())
+                future.set_result(HttpConnection(route.wires[-1]))
         connections.give_back(await call, OK, urgent=False)
 
 
@@ -278,84 +284,84 @@ async def calls(connections: Connections, way: SlowWay, clock: Time, *gaps: floa
     ],
 )
 async def test_how_long_a_connection_is_kept_ready_after_a_call(
-    gaps: tuple[float, ...], seconds: float, way: SlowWay, clock: Time
+    gaps: tuple[float, ...], seconds: float, route: SlowRoute, clock: Time
 ) -> None:
-    connections = lending(way)
-    await calls(connections, way, clock, *gaps)
+    connections = lending(route)
+    await calls(connections, route, clock, *gaps)
     last = clock.now
     # Each expires after 4 s, and is replaced half a second before, so that there is always one.
     while clock.now < last + seconds - 3.5:
         clock.now += 3.5
-        begun = len(way.begun)
+        begun = len(route.begun)
         connections._on_time()
         await settle()
-        assert len(way.begun) == begun + 1
-        way.open(-1)
+        assert len(route.begun) == begun + 1
+        route.open(-1)
         await settle()
         assert any(connection.may_serve(clock.now) for connection in connections._idle)
     while clock.now < last + seconds + 8:
         clock.now += 3.5
-        begun = len(way.begun)
+        begun = len(route.begun)
         connections._on_time()
         await settle()
         if clock.now >= last + seconds:
-            assert len(way.begun) == begun
-        elif len(way.begun) > begun:
-            way.open(-1)
+            assert len(route.begun) == begun
+        elif len(route.begun) > begun:
+            route.open(-1)
             await settle()
     clock.now += 4
     connections._on_time()
     assert connections._idle == []
-    assert all(wire.aborted for wire in way.wires)
+    assert all(wire.aborted for wire in route.wires)
 
 
 async def test_a_connection_that_the_server_ends_is_replaced_while_calls_are_frequent(
-    way: SlowWay, clock: Time
+    route: SlowRoute, clock: Time
 ) -> None:
-    connections = lending(way)
-    await calls(connections, way, clock)
-    way.wires[0].login_status = True
+    connections = lending(route)
+    await calls(connections, route, clock)
+    route.wires[0].login_status = True
     clock.now += 3.5
     connections._on_time()
     await settle()
-    assert way.wires[0].aborted
-    assert len(way.begun) == 2
+    assert route.wires[0].aborted
+    assert len(route.begun) == 2
 
 
-async def test_a_server_that_ends_every_connection_is_connected_to_ahead(way: SlowWay, clock: Time) -> None:
-    connections = lending(way)
+async def test_a_server_that_ends_every_connection_is_connected_to_ahead(route: SlowRoute, clock: Time) -> None:
+    connections = lending(route)
     first = taking(connections)
     await settle()
-    connection = way.open(0)
+    connection = route.open(0)
     await first
     connection._http.receive_data(b"")  # Neither side is done, as after `Connection: close`.
     connection._went_out = False
     connections.give_back(connection, CLOSING, urgent=False)
     await settle()
-    assert len(way.begun) == 2
-    new = way.open(1)
+    assert len(route.begun) == 2
+    new = route.open(1)
     assert await connections.take(urgent=False) is new
 
 
-async def test_nothing_is_opened_ahead_at_the_end_of_a_run(way: SlowWay, clock: Time) -> None:
-    connections = lending(way)
-    await calls(connections, way, clock)
+async def test_nothing_is_opened_ahead_at_the_end_of_a_run(route: SlowRoute, clock: Time) -> None:
+    connections = lending(route)
+    await calls(connections, route, clock)
     connections.rest()
     clock.now += 3.6
     connections._on_time()
     await settle()
-    assert len(way.begun) == 1
+    assert len(route.begun) == 1
 
 
-async def test_streams_keep_nothing_warm(way: SlowWay, clock: Time) -> None:
-    connections = lending(way)
+async def test_streams_keep_nothing_warm(route: SlowRoute, clock: Time) -> None:
+    connections = lending(route)
     stream = taking(connections, urgent=True)
     await settle()
-    connections.give_back(way.open(0) and await stream, OK, urgent=True)
+    connections.give_back(route.open(0) and await stream, OK, urgent=True)
     clock.now += 3.6
     connections._on_time()
     await settle()
-    assert len(way.begun) == 1
+    assert len(route.begun) == 1
 
 
 async def test_a_following_call_finds_a_connection_that_a_server_would_have_closed(
@@ -410,20 +416,20 @@ async def test_two_hundred_calls_without_an_answer_hold_up_neither_the_next_nor_
         at.close()
 
 
-async def test_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch, way: SlowWay) -> None:
+async def test_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch, route: SlowRoute) -> None:
     monkeypatch.setattr(module, "_MOST", 2)
     monkeypatch.setattr(module, "_PLACE_SECONDS", 0.02)
-    connections = lending(way)
+    connections = lending(route)
     lent = [taking(connections) for _ in range(2)]
     await settle()
     for number in range(2):
-        way.open(number)
+        route.open(number)
     await asyncio.gather(*lent)
     with pytest.raises(module.NoFreeConnection, match="2 requests have no response yet"):
         await connections.take(urgent=False)
     urgent = taking(connections, urgent=True)
     await settle()
-    way.open(2)
+    route.open(2)
     await urgent
     connections.give_back(await lent[0], OK, urgent=False)
     await connections.take(urgent=False)
@@ -431,14 +437,14 @@ async def test_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch, way: SlowWay)
 
 
 async def test_a_place_is_left_to_the_next_when_its_call_is_cancelled(
-    monkeypatch: pytest.MonkeyPatch, way: SlowWay
+    monkeypatch: pytest.MonkeyPatch, route: SlowRoute
 ) -> None:
     monkeypatch.setattr(module, "_MOST", 1)
     async with asyncio.timeout(stretched(DEADLINE)):
-        connections = lending(way)
+        connections = lending(route)
         lent = taking(connections)
         await settle()
-        way.open(0)
+        route.open(0)
         connection = await lent
         waiting = [taking(connections) for _ in range(3)]
         await settle()
@@ -464,8 +470,8 @@ async def test_over_real_sockets_what_is_opened_ahead_is_closed_in_time(monkeypa
             quiet.set()
 
     async with RawServer(talk) as server:
-        way = Route(Origin("http", "127.0.0.1", server.port), None, None)
-        connections = Connections(way, stretched(DEADLINE))
+        route = Route(Origin("http", "127.0.0.1", server.port), None, None)
+        connections = Connections(route, stretched(DEADLINE))
         await connections.warm(2)
         await quiet.wait()
         assert len(server.peers) > 4

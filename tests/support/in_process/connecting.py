@@ -30,7 +30,7 @@ async def ask(http: HttpConnection) -> bytes:
     return body
 
 
-async def refusal(way: Route, seconds: float = DEADLINE) -> NotConnected:
+async def refusal(route: Route, seconds: float = DEADLINE) -> NotConnected:
     with pytest.raises(NotConnected) as caught:
-        await way.connect(seconds)
+        await route.connect(seconds)
     return caught.value
