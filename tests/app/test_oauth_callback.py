@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.site import LOGIN
 from tests.support.oauth.user import asked, fetch, until, visit
 from tests.support.process.bridge_process import BridgeProcess

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import Answer, html, huge, json_body, plain, redirect, trickles
 from tests.support.oauth.authority import OAUTH, OIDC, Authority
 from tests.support.oauth.protected_server import WELL_KNOWN

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.authority import Authority
 from tests.support.oauth.site import LOGIN
 from tests.support.process.bridge_command import run_command

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.http_sse_server import ProtectedLegacyServer
 from tests.support.oauth.protected_server import bearer
 from tests.support.oauth.site import LOGIN

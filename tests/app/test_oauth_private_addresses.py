@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.authority import Authority
 from tests.support.oauth.protected_server import ProtectedServer
 from tests.support.process.bridge_process import BridgeProcess

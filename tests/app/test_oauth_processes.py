@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.authority import Authority
 from tests.support.oauth.protected_server import ProtectedServer
 from tests.support.oauth.site import LOGIN

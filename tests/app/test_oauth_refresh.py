@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import Answer, hangs, html, json_body, oauth_error, plain, redirect, resets
 from tests.support.oauth.site import KINDS, LOGIN
 from tests.support.oauth.user import until

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import Answer, html, json_body, oauth_error, plain, resets
 from tests.support.oauth.site import LOGIN
 

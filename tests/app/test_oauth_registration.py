@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import HTML, Answer, html, json_body, oauth_error, plain
 from tests.support.oauth.authority import Authority
 from tests.support.oauth.site import LOGIN

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import refuse
 from tests.support.oauth.grants import ENTRA
 from tests.support.oauth.user import asked

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import Answer, oauth_error, refuse
 from tests.support.oauth.authority import form
 from tests.support.oauth.protected_server import bearer

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.support.in_process.threads import InProcessSite
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.site import LOGIN
 from tests.support.oauth.user import asked
 

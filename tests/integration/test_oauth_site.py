@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 import sys
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.site import Site
 from tests.support.oauth.user import asked, fetch, visit
 from tests.support.process.bridge_process import ROOT, BridgeProcess, Line
@@ -136,3 +138,21 @@ async def test_a_token_at_the_wrong_address_is_found() -> None:
         with pytest.raises(AssertionError, match="credentials with a GET"):
             site.check()
         site.authority.requests.clear()
+
+
+async def test_a_bridge_in_threads_logs_what_one_in_processes_logs() -> None:
+    assert await logged_by(InProcessSite()) == await logged_by(Site())
+
+
+async def logged_by(site: Site) -> list[list[str]]:
+    """What three runs write to stderr and to the log file, without what differs from run to run."""
+    async with site:
+        await site.sign_in(log="info")
+        site.authority.ledger.expire_access()
+        await site.sign_in(log="info")
+        site.authority.ledger.revoke_all()
+        await site.sign_in(log="info")
+        file = [line.partition(" ")[2].partition(" ")[2] for line in site.log_file.read_text().splitlines()]
+        texts = [*(bridge.stderr for bridge in site.bridges), file]
+        changing = (re.escape(str(site.folder)), r":\d+", r"%3A\d+", r"-\d+&", r"(?<==)[\w-]{43}", r"[0-9a-f]{12,}")
+        return [sorted(re.sub("|".join(changing), "...", line) for line in lines) for lines in texts]

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.support.in_process.threads import client_clock_ahead, visitor
+from tests.support.in_process.site import client_clock_ahead, visitor
 from tests.support.oauth.oidc_provider import OidcProvider, oidc_provider
 from tests.support.oauth.protected_reference import USE, ProtectedProcess, protected_reference
 from tests.support.oauth.user import Person, asked, until
