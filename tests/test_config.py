@@ -10,7 +10,6 @@ from bridge.config import (
     OWNED_HEADERS,
     Settings,
     ascii_url,
-    is_loopback,
     merge_headers,
     parse_header,
     parse_seconds,
@@ -106,25 +105,6 @@ def test_plain_http_to_another_host_needs_the_flag(host: str) -> None:
         Settings(url=url)
     assert "can read every message" in str(caught.value)
     assert Settings(url=url, allow_http=True).url == url
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("LOCALHOST", True),
-        ("localhost.", True),
-        ("a.b.localhost", True),
-        ("127.0.0.1", True),
-        ("127.255.255.254", True),
-        ("::1", True),
-        ("notlocalhost", False),
-        ("0.0.0.0", False),
-        ("128.0.0.1", False),
-        ("", False),
-    ],
-)
-def test_loopback(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from bridge.config import (
     NotedEnvironment,
     Settings,
     SignInSettings,
-    is_loopback,
     merge_headers,
     parse_authorize_param,
     parse_header,
@@ -29,6 +28,7 @@ from bridge.config import (
     read_header_file,
 )
 from bridge.errors import UsageError
+from bridge.loopback import is_loopback
 
 URL_VARIABLE = "MCP_BRIDGE_URL"
 TAB_PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"

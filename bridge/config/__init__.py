@@ -9,7 +9,7 @@
 """
 
 from bridge.config.child_environment import VARIABLES_PREFIX, NotedEnvironment, child_environment
-from bridge.config.host_names import ascii_host, ascii_url, localhost_addresses
+from bridge.config.host_names import ascii_host, ascii_url
 from bridge.config.settings import (
     LOG_LEVELS,
     OWNED_HEADERS,
@@ -20,7 +20,7 @@ from bridge.config.settings import (
     Header,
     Settings,
     Transport,
-    is_loopback,
+    check_url,
     merge_headers,
     parse_header,
     parse_seconds,
@@ -62,8 +62,6 @@ __all__ = [
     "ascii_url",
     "check_metadata_url",
     "child_environment",
-    "is_loopback",
-    "localhost_addresses",
     "merge_headers",
     "parse_authorize_param",
     "parse_header",

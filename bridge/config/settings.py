@@ -6,7 +6,6 @@ passes. No message holds a header's value, because it may be a secret.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -16,9 +15,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from bridge.config.host_names import ascii_host, localhost_addresses
+from bridge.config.host_names import ascii_host
 from bridge.config.signing_in import SignInSettings, repr_without
 from bridge.errors import UsageError
+from bridge.loopback import is_loopback
 
 Transport = Literal["auto", "http", "sse"]
 EraChoice = Literal["auto", "legacy", "modern"]
@@ -163,16 +163,6 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
             f"With plain http to {host}, anyone on the way can read every message, header and token.",
             hint="Use https://, or allow this with --allow-http.",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address literal (without brackets) always means this machine (RFC 6761, 6.3)."""
-    if localhost_addresses(host):
-        return True
-    try:
-        return ipaddress.ip_address(host.removesuffix(".")).is_loopback
-    except ValueError:
-        return False
 
 
 def parse_header(text: str, environ: Mapping[str, str]) -> Header:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bridge.errors import UsageError
+from bridge.loopback import is_loopback
 
 TokenStore = Literal["auto", "keyring", "file", "memory"]
 Grant = Literal["authorization-code", "device-code"]
@@ -192,8 +193,6 @@ def check_issuer(url: str) -> None:
 
     That is an https URL without query and fragment; or an http URL of this machine, for a server in development.
     """
-    from bridge.config.settings import is_loopback
-
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc

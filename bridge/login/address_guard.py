@@ -28,8 +28,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import SplitResult, urlsplit
 
-from bridge.config import ascii_url, localhost_addresses
+from bridge.config import ascii_url
 from bridge.login.failures import SERVER
+from bridge.loopback import is_localhost, localhost_addresses
 from bridge.oauth.addresses import authorization_base
 from bridge.oauth.errors import MetadataError, SignInError, Unreachable
 from bridge.oauth.reach import (
@@ -198,6 +199,6 @@ def _host_of(parts: SplitResult) -> str:
 
 def _by_form(host: str, opens: frozenset[Reach]) -> bool:
     """Whether a host's form leaves it open. What a local name leads to shows only when it is looked up."""
-    if is_local_name(host) and not localhost_addresses(host):
+    if is_local_name(host) and not is_localhost(host):
         return bool(opens & ALLOWED)
     return reach_by_name(host) in opens

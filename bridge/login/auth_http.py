@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import PROGRAM, __version__
-from bridge.config import localhost_addresses
 from bridge.login.address_guard import AddressGuard
 from bridge.login.failures import explain
 from bridge.login.separate_loop import may_block, on_separate_loop
+from bridge.loopback import localhost_addresses
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.document import MAX_BYTES
 from bridge.oauth.errors import MetadataError, SignInError, Silent, Unavailable, Unreachable

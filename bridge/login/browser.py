@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import re
 import subprocess
@@ -26,6 +25,7 @@ from bridge.login.browser_available import is_over_ssh
 from bridge.login.openers import ARGUMENT, commands, environment, has_display, names_browser, passed
 from bridge.login.portal import NAME as PORTAL
 from bridge.login.portal import ask_portal
+from bridge.loopback import is_loopback
 from bridge.oauth.errors import SignInError
 from bridge.protocol.sanitize import quoted
 
@@ -67,7 +67,7 @@ def check_openable(url: str) -> None:
         raise _refusal("it has a user name before its host")
     if not host or port == 0 or not _HOST.fullmatch(f"[{host}]" if ":" in host else host):
         raise _refusal("it names no host")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise _refusal(f"it would go to {quoted(host, 100)} over http, unprotected; https is needed")
 
 
@@ -76,15 +76,6 @@ def _refusal(why: str) -> SignInError:
         f"The authorization server's sign-in page is not opened: {why}.",
         hint="The authorization_endpoint in the server's metadata is wrong; tell the server's operator.",
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def open_browser(

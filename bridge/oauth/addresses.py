@@ -9,6 +9,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from bridge.loopback import is_loopback
 from bridge.oauth.errors import MetadataError
 from bridge.oauth.reach import ends_in_number
 from bridge.protocol.sanitize import address
@@ -100,7 +101,7 @@ def _problem(url: str) -> str:
     if malformed := _malformed(url):
         return malformed
     parts = urlsplit(url)
-    if parts.scheme == "http" and not _is_loopback((parts.hostname or "").lower()):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "is plain http, which anyone on the way can read and change"
     return ""
 
@@ -134,16 +135,6 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
         return bool(named) and not bracketed
     # A zone (fe80::1%eth0) means something on one machine only.
     return (literal.version == 6) == bracketed and "%" not in host
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _port_suffix(parts: SplitResult) -> str:

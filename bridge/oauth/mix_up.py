@@ -44,6 +44,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from bridge.loopback import is_loopback
 from bridge.oauth.metadata import AuthorizationServer
 
 _KINDS = frozenset(("ac", "co", "com", "edu", "gob", "gov", "gouv", "id", "mil", "ne", "net", "nom", "or", "org"))
@@ -114,7 +115,7 @@ def same_site(issuer: str, host: str) -> bool:
 
 def _host(url: str) -> str:
     host = (urlsplit(url).hostname or "").lower().removesuffix(".")
-    return "localhost" if host in {"127.0.0.1", "::1"} else host
+    return "localhost" if is_loopback(host) else host
 
 
 def _named(host: str) -> str:

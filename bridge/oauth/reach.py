@@ -7,7 +7,7 @@ the name service counts.
 
 | reach | addresses |
 |---|---|
-| loopback | 127/8, ::1 (RFC 1122, RFC 4291); 0/8 and ::, which systems connect to themselves |
+| loopback | those that a connection to ends at this machine (`bridge/loopback`) |
 | link-local | 169.254/16, fe80::/10 (RFC 3927, RFC 4291); what else a cloud's machines have their metadata from |
 | private | 10/8, 172.16/12, 192.168/16 (RFC 1918), fc00::/7 (RFC 4193) |
 | shared | 100.64/10 (RFC 6598), which VPNs such as Tailscale use, and Tailscale's own part of fc00::/7 |
@@ -46,6 +46,8 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable
 
+from bridge.loopback import connects_to_this_machine, is_localhost
+
 
 class Reach(enum.StrEnum):
     """From where an address can be reached; the table above. The values are kept in records."""
@@ -69,7 +71,6 @@ _NEVER_BY_REACH = frozenset((Reach.LOOPBACK, Reach.LINK_LOCAL, Reach.NONE))
 _NETWORKS = tuple(
     (ipaddress.ip_network(network), reach)
     for reach, networks in (
-        (Reach.LOOPBACK, "127.0.0.0/8 0.0.0.0/8 ::1/128 ::/128"),
         (Reach.LINK_LOCAL, "169.254.0.0/16 fe80::/10"),
         # Metadata and credentials at EC2 and EKS, Google Cloud, Scaleway, Alibaba Cloud, Azure: by their documentation.
         (Reach.LINK_LOCAL, "fd00:ec2::/32 fd20:ce::254/128 fd00:42::42/128 100.100.100.200/32 168.63.129.16/32"),
@@ -114,8 +115,8 @@ def reach_by_name(host: str) -> Reach:
     if (reach := reach_of(host)) is not None:
         return reach
     name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return Reach.LOOPBACK  # RFC 6761 6.3
+    if is_localhost(name):
+        return Reach.LOOPBACK
     return Reach.PRIVATE if is_local_name(name) else Reach.PUBLIC
 
 
@@ -130,7 +131,7 @@ def is_local_name(host: str) -> bool:
     if ":" in name or ends_in_number(name):
         return False
     # No public host has a name of one label: such a name is completed from the resolver's search list.
-    return "." not in name or name.endswith((*_LOCAL_SUFFIXES, ".localhost"))
+    return "." not in name or name.endswith(_LOCAL_SUFFIXES) or is_localhost(name)
 
 
 def common_reach(addresses: Iterable[str]) -> Reach:
@@ -173,6 +174,8 @@ def _reach(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Reach:
     if isinstance(ip, ipaddress.IPv6Address) and (stands_for := _stands_for(ip)):
         reaches = [_reach(one) for one in stands_for]
         return next((reach for reach in reaches if reach is not Reach.PUBLIC), Reach.PUBLIC)
+    if connects_to_this_machine(ip):
+        return Reach.LOOPBACK
     known = next((reach for network, reach in _NETWORKS if ip in network), None)
     reach = known or (Reach.PUBLIC if ip.version == 4 else Reach.NONE)
     if reach is Reach.PUBLIC and ip.version == 6 and int(ip) >> 32 & 0xFFFFFFFF in _ISATAP:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from bridge.loopback import is_loopback
 from bridge.protocol.sanitize import sentence, shown
 from bridge.session.events import SignInShown
 
@@ -20,7 +21,6 @@ _LONGEST_LINK = 4096
 """Characters. A model is not shown a longer link, for an authorization server can put any text into it."""
 _LINK = r"[\x21-\x7e]+"
 _CODE = r"[0-9A-Za-z](?:[0-9A-Za-z -]{0,22}[0-9A-Za-z])?"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SignInStatus:
@@ -120,7 +120,7 @@ class SignInStatus:
 def is_safe_link(url: str) -> bool:
     """Whether a host may be asked to open it: https, or http on this machine (MCP, Elicitation, Safe URL Handling)."""
     parts = _split(url)
-    return parts is not None and (parts[0] == "https" or parts[1] in _LOOPBACK)
+    return parts is not None and (parts[0] == "https" or is_loopback(parts[1]))
 
 
 def tool(status: SignInStatus) -> dict[str, object]:

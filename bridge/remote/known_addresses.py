@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 
-from bridge.config import localhost_addresses
+from bridge.loopback import localhost_addresses
 
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
 """An entry of `socket.getaddrinfo`: family, kind, protocol, canonical name, address."""

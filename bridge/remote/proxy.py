@@ -25,8 +25,9 @@ from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from bridge.config import ascii_host, is_loopback
+from bridge.config import ascii_host
 from bridge.errors import UsageError
+from bridge.loopback import is_loopback
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 WITH_SETTINGS = frozenset(("win32", "darwin"))

@@ -20,6 +20,8 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from bridge.loopback import connects_to_this_machine, unmapped
+
 _Found = TypeVar("_Found", bound="tuple[Any, ...]")
 
 
@@ -66,7 +68,7 @@ def _is_public(found: tuple[Any, ...]) -> bool:
 
 def _is_here(found: tuple[Any, ...]) -> bool:
     ip = _ip(_text(found))
-    return ip.is_loopback or ip.is_unspecified or (ip.version == 4 and ip.is_link_local)
+    return connects_to_this_machine(ip) or (ip.version == 4 and ip.is_link_local)
 
 
 def _text(found: tuple[Any, ...]) -> str:
@@ -75,5 +77,4 @@ def _text(found: tuple[Any, ...]) -> str:
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The address; of an IPv4-mapped one, the IPv4 address that systems connect to (RFC 4291 2.5.5.2)."""
-    ip = ipaddress.ip_address(text.partition("%")[0])
-    return (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
+    return unmapped(ipaddress.ip_address(text.partition("%")[0]))

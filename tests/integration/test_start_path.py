@@ -33,7 +33,7 @@ KNOWN = ("--protocol", "legacy")
 OWN = {
     "the command line: a plain one is read without click": (
         "cli cli.main cli.plain cli.option_table cli.settings cli.running errors config config.settings"
-        " config.child_environment config.signing_in config.host_names"
+        " config.child_environment config.signing_in config.host_names loopback"
     ),
     "what is begun while the rest is imported": (
         "app app.start host.takeover remote"

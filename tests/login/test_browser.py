@@ -88,6 +88,8 @@ def programs(tmp_path: Path) -> Path:
         "https://[2001:db8::1]:443/x",
         "HTTPS://A.example/x",
         "http://localhost/x",
+        "http://localhost./x",
+        "http://as.localhost/x",
         "http://LOCALHOST:8080/x",
         "http://127.0.0.1:1/",
         "http://127.1.2.3/",
@@ -115,7 +117,7 @@ def test_a_web_page_is_openable(url: str) -> None:
         ),
         *("https:", "https:/a.example", "https:a.example", "https://", "https:///x", "https://:443/x", "https://?x"),
         *("http://a.example/x", "http://192.168.0.1/x", "http://0.0.0.0/x", "http://[::]/x", "http://127.1/x"),
-        *("http://localhost.evil.example/x", "http://127.0.0.1.evil.example/", "http://localhost./x", "http://0x7f.1/"),
+        *("http://localhost.evil.example/x", "http://127.0.0.1.evil.example/", "http://0x7f.1/"),
         *("https://user@a.example/", "https://user:word@a.example/", "https://a.example@evil.example/", "https://@a/"),
         *(
             "https://a.example/\n",
