@@ -19,7 +19,7 @@ import msgspec
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
 from bridge.login.discovery import DiscoveredServers
-from bridge.login.prompt import Warnings
+from bridge.login.user_warnings import Warnings
 from bridge.oauth.errors import SignInError
 from bridge.oauth.issuer_binding import Binding, Issuers, binding_of, first_use, in_order, moved, refusal, unreadable
 from bridge.oauth.record import Record

@@ -11,9 +11,9 @@ import msgspec
 from bridge.config import SignInSettings
 from bridge.oauth import scopes
 from bridge.oauth.client import Client
-from bridge.oauth.device import DeviceRequest
 from bridge.oauth.errors import SignInError
-from bridge.oauth.grants import Tokens
+from bridge.oauth.grants.device_code import DeviceRequest
+from bridge.oauth.grants.token_response import Tokens
 from bridge.oauth.record import Record
 from bridge.oauth.request import AuthorizationRequest
 from bridge.protocol.sanitize import address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -26,6 +26,7 @@ from bridge.oauth.errors import (
     SignInError,
     Unavailable,
 )
+from bridge.oauth.grants import GrantType
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import client_key, decode_client, encode_client
 from bridge.oauth.request import AuthorizationRequest, authorization_url
@@ -72,8 +73,34 @@ class Registrar:
         self._keeping = keeping
         self._add_secret = add_secret
 
+    async def as_client(
+        self,
+        server: AuthorizationServer,
+        grant: GrantType,
+        redirect_uris: Sequence[str],
+        wanted: tuple[str, ...],
+        sign_in: Callable[[Client, bool], Awaitable[None]],
+    ) -> None:
+        """Sign in as the client for this server; once more as a new client if the server has forgotten the kept one.
+
+        `sign_in` is told the client, and whether it is a registration from before. It raises `ClientUnknown` where the
+        server does not know the client.
+        """
+        client, is_kept = await self.client(server, grant, redirect_uris, wanted)
+        try:
+            await sign_in(client, is_kept)
+        except ClientUnknown as problem:
+            if not is_kept:
+                raise
+            _logger.info("%s no longer knows the client; registering again (%s)", server.issuer, problem.message)
+            # A server that forgot one has forgotten all; an earlier version may have left one with the plain URI.
+            for redirect_uri in {client.redirect_uri, *redirect_uris}:
+                await self.forget(server, redirect_uri)
+            client, _ = await self.client(server, grant, redirect_uris, wanted)
+            await sign_in(client, False)
+
     async def client(
-        self, server: AuthorizationServer, redirect_uris: Sequence[str], wanted: tuple[str, ...]
+        self, server: AuthorizationServer, grant: GrantType, redirect_uris: Sequence[str], wanted: tuple[str, ...]
     ) -> tuple[Client, bool]:
         """The client to be, and whether it is a registration from before; `wanted` are the scopes to be asked for.
 
@@ -98,7 +125,7 @@ class Registrar:
                 return client, True
             if client is not None:
                 outdated.append(redirect_uri)
-        client = await self._register_one(server, redirect_uris, " ".join(wanted))
+        client = await self._register_one(server, grant, redirect_uris, " ".join(wanted))
         self._add_secret(client.secret)
         _logger.info("registered as a client of %s", server.issuer)
         try:
@@ -151,36 +178,37 @@ class Registrar:
             return None
         return decode_client(kept) if kept else None
 
-    async def _register_one(self, server: AuthorizationServer, redirect_uris: Sequence[str], scope: str) -> Client:
+    async def _register_one(
+        self, server: AuthorizationServer, grant: GrantType, redirect_uris: Sequence[str], scope: str
+    ) -> Client:
         """Register with the first redirect URI that the server takes."""
         *others, plain = redirect_uris
         for redirect_uri in others:
             try:
-                return await self._register(server, redirect_uri, scope)
+                return await self._register(server, grant, redirect_uri, scope)
             except RedirectUriRefused as problem:
                 _logger.info("registering again, with the redirect URI %s: %s", plain, problem.message)
             except RegistrationFailed as problem:
                 # A client that the user registers instead has the plain one.
-                raise RegistrationFailed(problem.message, hint=registration.by_hand(server, plain)) from problem
-        return await self._register(server, plain, scope)
+                raise RegistrationFailed(problem.message, hint=registration.by_hand(server, grant, plain)) from problem
+        return await self._register(server, grant, plain, scope)
 
-    async def _register(self, server: AuthorizationServer, redirect_uri: str, scope: str) -> Client:
+    async def _register(self, server: AuthorizationServer, grant: GrantType, redirect_uri: str, scope: str) -> Client:
         url = server.registration_endpoint
         if url is None:
-            raise registration.no_way(server, redirect_uri)
-        by_code = not redirect_uri
-        request = partial(registration.registration_request, server, scope=scope, version=__version__, by_code=by_code)
+            raise registration.no_way(server, grant, redirect_uri)
+        request = partial(registration.registration_request, server, grant, scope=scope, version=__version__)
         reply = await self._ask(url, request(redirect_uri=redirect_uri))
-        if by_code and registration.wants_redirect_uri(reply.status, reply.body):
+        if not redirect_uri and registration.wants_redirect_uri(reply.status, reply.body):
             reply = await self._ask(url, request(redirect_uri=registration.UNUSED_REDIRECT_URI))
         try:
-            return registration.read_registration(reply.status, reply.body, url, server, redirect_uri, scope)
+            return registration.read_registration(reply.status, reply.body, url, server, grant, redirect_uri, scope)
         except RegistrationFailed:
             if not scope or not registration.is_about_metadata(reply.status, reply.body):
                 raise
         # Some servers need the scopes registered, others refuse any they do not list for clients.
         _logger.info("%s does not register the scopes '%s'; registering without any", server.issuer, scope)
-        return await self._register(server, redirect_uri, "")
+        return await self._register(server, grant, redirect_uri, "")
 
     async def _ask(self, url: str, body: bytes) -> AuthResponse:
         return await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})

@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 
 from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth.client import Client, authenticate
-from bridge.oauth.device import DeviceCode, DevicePoll, DeviceRequest, device_token_form
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable, Unreachable
-from bridge.oauth.grants import Tokens, code_form, read_tokens, refresh_form
+from bridge.oauth.grants.authorization_code import code_form
+from bridge.oauth.grants.device_code import DeviceCode, DevicePoll, DeviceRequest, device_token_form
+from bridge.oauth.grants.refresh_token import refresh_form
+from bridge.oauth.grants.token_response import Tokens, read_tokens
 from bridge.oauth.record import Record
 from bridge.oauth.request import AuthorizationRequest
 

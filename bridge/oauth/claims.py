@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 
 from bridge.oauth.document import json_object
+from bridge.oauth.providers import member_of
 from bridge.oauth.scopes import named, split
 from bridge.protocol.sanitize import address, quoted
 
@@ -28,8 +29,7 @@ def describe_claims(token: str, now: float) -> str:
         *_clause("audience", claims.get("aud")),
         *_clause("issuer", claims.get("iss")),
         *_end(claims.get("exp"), now),
-        # RFC 8693 4.2 has "scope"; large providers have "scp".
-        *_scopes(claims.get("scope") or claims.get("scp")),
+        *_scopes(member_of(claims, "scope")),  # RFC 8693 4.2
     ]
     return f"its claims say: {', '.join(said)}" if said else ""
 

@@ -30,7 +30,6 @@ class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     device_authorization_endpoint: str | None = None
     scopes_supported: tuple[str, ...] | None = None
     token_endpoint_auth_methods: tuple[str, ...] | None = None
-    grant_types: tuple[str, ...] | None = None
     iss_parameter_supported: bool = False
     client_id_metadata_document_supported: bool = False
     service_documentation: str = ""
@@ -65,7 +64,6 @@ def read_authorization_server(body: bytes, url: str, issuer: str, *, guessed: bo
         scopes_supported=document.texts("scopes_supported"),
         # An empty array says no more than none at all (RFC 8414 3.2).
         token_endpoint_auth_methods=document.texts("token_endpoint_auth_methods_supported") or None,
-        grant_types=document.texts("grant_types_supported") or None,
         iss_parameter_supported=document.is_true("authorization_response_iss_parameter_supported"),
         client_id_metadata_document_supported=document.is_true("client_id_metadata_document_supported"),
         service_documentation=document.endpoint("service_documentation") or "",

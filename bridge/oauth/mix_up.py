@@ -30,7 +30,7 @@ has the tokens, for it is asked for them: so the page's site is what is compared
 | the issuer's own, or below it | yes |
 | of the same registrable domain: the last two labels, three where the second is a kind (`co.uk`, `com.au`) | yes |
 | the same, below a name where anyone gets a name (`_SHARED`), or a host that is an address | no |
-| a pair that a provider documents (`_PAIRS`) | yes |
+| a host that the provider documents as its own (`providers`) | yes |
 | any other | no |
 
 The Public Suffix List is not consulted: it is large and changes weekly, and what is missing here costs a warning too
@@ -41,11 +41,11 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import re
 from urllib.parse import urlsplit
 
 from bridge.loopback import is_loopback
 from bridge.oauth.metadata import AuthorizationServer
+from bridge.oauth.providers import documents_site
 
 _KINDS = frozenset(("ac", "co", "com", "edu", "gob", "gov", "gouv", "id", "mil", "ne", "net", "nom", "or", "org"))
 # Where anyone may have a name: hosting, tunnels, and sign-in services with a name for each customer.
@@ -58,15 +58,6 @@ _SHARED = (
     *("workers.dev", "supabase.co", "ngrok.app", "ngrok.io", "ngrok-free.app", "trycloudflare.com", "ts.net"),
     *("auth0.com", "authkit.app", "clerk.accounts.dev", "kinde.com", "okta.com", "oktapreview.com", "descope.com"),
     *("fusionauth.io", "myshopify.com", "onelogin.com", "stytch.com", "zitadel.cloud"),
-)
-# Issuer and endpoint, as patterns of the whole host.
-_PAIRS = (
-    # https://accounts.google.com/.well-known/openid-configuration
-    (r"accounts\.google\.com", r"oauth2\.googleapis\.com"),
-    # Amazon Cognito, "User pool endpoints and managed login reference": AWS itself writes both documents.
-    (r"cognito-idp\.([a-z0-9-]+)\.amazonaws\.com", r"[a-z0-9-]+\.auth(-fips)?\.[a-z0-9-]+\.amazoncognito\.com"),
-    # Microsoft identity platform, "OAuth 2.0 device authorization grant flow": https://microsoft.com/devicelogin.
-    (r"login\.microsoftonline\.com", r"((www|login)\.)?microsoft\.com"),
 )
 _DIGITS = 12
 _LONGEST_HOST = 64
@@ -110,7 +101,7 @@ def same_site(issuer: str, host: str) -> bool:
         not shared and _registrable(host) == _registrable(issuer)
     ):
         return True
-    return any(re.fullmatch(one, issuer) and re.fullmatch(other, host) for one, other in _PAIRS)
+    return documents_site(issuer, host)
 
 
 def _host(url: str) -> str:

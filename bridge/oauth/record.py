@@ -15,7 +15,7 @@ import msgspec
 from bridge.oauth.client import Client
 
 if TYPE_CHECKING:
-    from bridge.oauth.grants import Tokens
+    from bridge.oauth.grants.token_response import Tokens
 
 _FORMAT = 1
 _LONGEST_MARGIN = 120.0

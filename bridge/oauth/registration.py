@@ -15,27 +15,19 @@ import msgspec
 from bridge import PROGRAM
 from bridge.oauth import client as clients
 from bridge.oauth.client import Client
-from bridge.oauth.device import DEVICE_GRANT
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, Unavailable
-from bridge.oauth.grants import heard_in
+from bridge.oauth.grants import AUTHORIZATION_CODE, REFRESH_TOKEN, GrantType
+from bridge.oauth.grants.token_response import heard_in
 from bridge.oauth.issuer_binding import typed
 from bridge.oauth.metadata import AuthorizationServer
+from bridge.oauth.providers import client_console
 from bridge.oauth.scopes import split, union
 from bridge.protocol.sanitize import address, with_words
 
 UNUSED_REDIRECT_URI = "http://localhost/callback"
 """What a client of the device grant registers where it has to have one. Nothing ever comes there."""
 
-_PAGES = {
-    "accounts.google.com": "https://console.cloud.google.com/apis/credentials",
-    "app.asana.com": "https://app.asana.com/0/my-apps",
-    "auth.atlassian.com": "https://developer.atlassian.com/console/myapps/",
-    "github.com": "https://github.com/settings/developers",
-    "gitlab.com": "https://gitlab.com/-/user_settings/applications",
-    "login.microsoftonline.com": "https://entra.microsoft.com (App registrations)",
-    "slack.com": "https://api.slack.com/apps",
-}
 _ID = 2048
 
 
@@ -59,26 +51,26 @@ def document(url: str, redirect_uris: list[str]) -> dict[str, Any]:
         "client_name": PROGRAM,
         "application_type": "native",
         "redirect_uris": redirect_uris,
-        "grant_types": ["authorization_code", "refresh_token"],
+        "grant_types": [AUTHORIZATION_CODE.value, REFRESH_TOKEN.value],
         "response_types": ["code"],
         "token_endpoint_auth_method": clients.NONE,
     }
 
 
 def registration_request(
-    server: AuthorizationServer, redirect_uri: str, scope: str, version: str, *, by_code: bool = False
+    server: AuthorizationServer, grant: GrantType, redirect_uri: str, scope: str, version: str
 ) -> bytes:
-    """The body of a dynamic registration (RFC 7591 3.1, OpenID Connect Registration 2).
+    """The body of a dynamic registration for one grant (RFC 7591 3.1, OpenID Connect Registration 2).
 
-    `by_code` registers for the device grant, which needs no redirect URI; one that is given is registered too, for
-    servers that take no client without.
+    A redirect URI means that the authorization code grant is registered as well. A grant that needs none may have one
+    all the same, for servers that accept no client without it.
     """
-    grants = [DEVICE_GRANT] if by_code else []
+    grants = [grant, *([AUTHORIZATION_CODE] if redirect_uri else []), REFRESH_TOKEN]
     wanted: dict[str, Any] = {
         "client_name": PROGRAM,
         "application_type": "native",
         "redirect_uris": [redirect_uri] if redirect_uri else [],
-        "grant_types": [*grants, *(["authorization_code"] if redirect_uri else []), "refresh_token"],
+        "grant_types": list(dict.fromkeys(one.value for one in grants)),
         "response_types": ["code"] if redirect_uri else [],
         "token_endpoint_auth_method": clients.method_to_register(server.token_endpoint_auth_methods),
         "software_id": PROGRAM,
@@ -90,7 +82,7 @@ def registration_request(
 
 
 def read_registration(
-    status: int, body: bytes, url: str, server: AuthorizationServer, redirect_uri: str, scope: str
+    status: int, body: bytes, url: str, server: AuthorizationServer, grant: GrantType, redirect_uri: str, scope: str
 ) -> Client:
     """The client that was registered (RFC 7591 3.2.1).
 
@@ -103,15 +95,17 @@ def read_registration(
     if status not in {200, 201}:
         kind = RedirectUriRefused if _is_about_redirect_uri(status, body) else RegistrationFailed
         what = with_words(f"{step}: it answered status {status}", heard_in(body))
-        raise kind(what, hint=by_hand(server, redirect_uri))
+        raise kind(what, hint=by_hand(server, grant, redirect_uri))
     made = json_object(body) or {}
     client_id, secret = made.get("client_id"), _text(made, "client_secret")
     if not isinstance(client_id, str):
         raise RegistrationFailed(
-            f"{step}: it answered status {status} without a client_id.", hint=by_hand(server, redirect_uri)
+            f"{step}: it answered status {status} without a client_id.", hint=by_hand(server, grant, redirect_uri)
         )
     if not (client_id.isascii() and client_id.isprintable() and 0 < len(client_id) <= _ID):
-        raise RegistrationFailed(f"{step}: its client_id is empty or unusable.", hint=by_hand(server, redirect_uri))
+        raise RegistrationFailed(
+            f"{step}: its client_id is empty or unusable.", hint=by_hand(server, grant, redirect_uri)
+        )
     method = _text(made, "token_endpoint_auth_method")
     if not secret:
         method = clients.NONE
@@ -169,22 +163,21 @@ def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float)
     return not client.scope or set(scopes) <= set(split(client.scope))
 
 
-def no_way(server: AuthorizationServer, redirect_uri: str) -> RegistrationFailed:
+def no_way(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> RegistrationFailed:
     """The server takes neither a metadata document of ours nor registrations."""
     return RegistrationFailed(
-        f"{address(server.issuer)} does not let clients register themselves.", hint=by_hand(server, redirect_uri)
+        f"{address(server.issuer)} does not let clients register themselves.", hint=by_hand(server, grant, redirect_uri)
     )
 
 
-def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
+def by_hand(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> str:
     """How a person registers a client: where, and which options then to pass. No redirect URI: for the device grant."""
-    host = (urlsplit(server.issuer).hostname or "").lower()
-    page = _PAGES.get(host) or _own_page(server, host)
+    page = client_console(server.issuer) or _own_page(server)
     where = f"at {page}" if page else f"at the provider of {address(server.issuer)}"
     or_else = ""
     if server.client_id_metadata_document_supported:
         or_else = " Or host a client metadata document and pass --client-metadata-url URL."
-    with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else "with the device authorization grant"
+    with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else f"with the {grant.name}"
     another = " --callback-port sets another port." if redirect_uri else ""
     return (
         f"Register one {where}, {with_what}, and pass --client-id ID --issuer {typed(server.issuer)} "
@@ -192,7 +185,7 @@ def by_hand(server: AuthorizationServer, redirect_uri: str) -> str:
     )
 
 
-def _own_page(server: AuthorizationServer, host: str) -> str:
+def _own_page(server: AuthorizationServer) -> str:
     """The page that the server names for developers; only on its own host, for the user is sent there."""
-    page = server.service_documentation
-    return address(page) if page and (urlsplit(page).hostname or "").lower() == host else ""
+    page, host = (urlsplit(url).hostname for url in (server.service_documentation, server.issuer))
+    return address(server.service_documentation) if page and page == host else ""

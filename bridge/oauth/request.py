@@ -9,8 +9,7 @@ import msgspec
 
 from bridge.oauth.client import Client
 from bridge.oauth.metadata import AuthorizationServer
-
-_GOOGLE = "https://accounts.google.com"
+from bridge.oauth.providers import authorization_parameters
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +50,8 @@ def authorization_url(pending: AuthorizationRequest, extra: Iterable[tuple[str, 
     owned.update(name for name, _ in chosen)
     endpoint = urlsplit(pending.server.authorization_endpoint)
     others = [pair for pair in parse_qsl(endpoint.query, keep_blank_values=True) if pair[0] not in owned] + chosen
-    if pending.server.issuer == _GOOGLE and all(name != "access_type" for name, _ in others):
-        others.append(("access_type", "offline"))  # Google gives a refresh token for nothing else.
+    named = {name for name, _ in others}
+    others += [(name, value) for name, value in authorization_parameters(pending.server.issuer) if name not in named]
     query = urlencode(others)
     url = prepare_grant_uri(urlunsplit(endpoint._replace(query=query)), pending.client.client_id, "code", **flow)
     return str(url)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bridge.oauth.document import json_object
-from bridge.oauth.grants import read_answer
+from bridge.oauth.grants.token_response import read_answer
 from bridge.oauth.record import Record
 from bridge.protocol.sanitize import address, shown
 

@@ -11,7 +11,9 @@ import pytest
 
 from bridge.config import SignInSettings
 from bridge.errors import BridgeError
-from bridge.login import sign_in as sign_in_module
+from bridge.login.grants import authorization_code
+from bridge.login.grants.authorization_code import AuthorizationCodeFlow
+from bridge.login.listener import CallbackListener
 from bridge.login.prompt import PromptShown
 from bridge.login.sign_in import SignInFlow
 from bridge.login.sign_in_reason import SignInReason
@@ -105,7 +107,7 @@ class Flow:
         self.keep_problem: BridgeError | None = None
         self.keep_gate: asyncio.Event | None = None  # The store takes until then.
         self._visits: list[asyncio.Task[None]] = []
-        monkeypatch.setattr(sign_in_module, "derived_ports", lambda server, profile: [self.port])
+        monkeypatch.setattr(authorization_code, "derived_ports", lambda server, profile: [self.port])
 
     async def run(self, **asked: Any) -> Record:
         """Sign in; the record that was kept."""
@@ -140,6 +142,12 @@ class Flow:
     def asked(self, tab: int = -1) -> Fields:
         """The authorization request of a tab."""
         return fields(urlsplit(self.opened[tab]).query)
+
+    @property
+    def listener(self) -> CallbackListener | None:
+        """The callback's, while the sign-in that runs has one."""
+        flow = self.flow and self.flow._flow
+        return flow._listener if isinstance(flow, AuthorizationCodeFlow) else None
 
     def forms(self) -> list[Fields]:
         """What the token endpoint was asked."""

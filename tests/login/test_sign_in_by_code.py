@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from bridge.login import sign_in as sign_in_module
-from bridge.login.device import DeviceSignIn
+from bridge.login.grants import device_code
+from bridge.login.grants.device_code import DeviceSignIn
 from bridge.login.listener import CallbackListener
-from bridge.oauth.device import DEVICE_GRANT
 from bridge.oauth.errors import ClientUnknown, RegistrationFailed, SignInError, SignInRefused, TimedOut
+from bridge.oauth.grants import DEVICE_CODE
 from bridge.oauth.record import client_key, decode_client
 from tests.login.fake_auth_http import ISSUER, SERVER, Answer, reply, resource_document, server_document
 from tests.login.signing_in import GRANT, OWN, PLACE, Flow, leaves
@@ -53,7 +53,7 @@ async def never(**_: object) -> CallbackListener:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(sign_in_module, "DeviceSignIn", partial(DeviceSignIn, clock=clock, sleep=clock.sleep))
+    monkeypatch.setattr(device_code, "DeviceSignIn", partial(DeviceSignIn, clock=clock, sleep=clock.sleep))
     monkeypatch.setattr(CallbackListener, "bind", never)
 
 
@@ -80,7 +80,7 @@ async def test_the_tokens_are_kept_as_after_any_sign_in(monkeypatch: pytest.Monk
     (asked,) = flow.asks
     assert (asked.url, asked.user_code, asked.redirect_uri) == (f"{ISSUER}/activate", "WDJB-MJHT", "")
     assert asked.seconds == flow.settings.login_timeout
-    assert [form["grant_type"] for form in flow.forms()] == [DEVICE_GRANT, DEVICE_GRANT]
+    assert [form["grant_type"] for form in flow.forms()] == [DEVICE_CODE.value, DEVICE_CODE.value]
     assert flow.answers == 1
     assert "planted-device-code" in flow.concealed
 
@@ -91,7 +91,7 @@ async def test_the_client_is_registered_for_the_grant_and_without_a_redirect_uri
     flow = begun(monkeypatch)
     await flow.run()
     (wanted,) = registered(flow)
-    assert wanted["grant_types"] == [DEVICE_GRANT, "refresh_token"]
+    assert wanted["grant_types"] == [DEVICE_CODE.value, "refresh_token"]
     assert (wanted["redirect_uris"], wanted["response_types"]) == ([], [])
 
 
@@ -102,7 +102,7 @@ async def test_a_server_that_wants_a_redirect_uri_gets_one(error: str, monkeypat
     assert (await flow.run()).client.redirect_uri == ""
     wanted = registered(flow)[1]
     assert wanted["redirect_uris"] == ["http://localhost/callback"]
-    assert wanted["grant_types"] == [DEVICE_GRANT, "authorization_code", "refresh_token"]
+    assert wanted["grant_types"] == [DEVICE_CODE.value, "authorization_code", "refresh_token"]
     assert wanted["response_types"] == ["code"]
 
 

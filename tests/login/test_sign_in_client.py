@@ -123,7 +123,7 @@ async def test_a_redirect_uri_that_changed_needs_a_registration_of_its_own(monke
     flow = await signed_in_before(monkeypatch)
     first = store_key(flow)
     flow.port = Flow(monkeypatch).port
-    monkeypatch.setattr("bridge.login.sign_in.derived_ports", lambda server, profile: [flow.port])
+    monkeypatch.setattr("bridge.login.grants.authorization_code.derived_ports", lambda server, profile: [flow.port])
     assert (await flow.run()).client.client_id == "made-2"
     assert await flow.store.load(first)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.oauth.grants import Tokens
+from bridge.oauth.grants.token_response import Tokens
 from bridge.oauth.record import (
     Freshness,
     Record,

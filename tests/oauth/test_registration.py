@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.oauth.client import BASIC, NONE, POST, Client
 from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, SignInError, Unavailable
+from bridge.oauth.grants import AUTHORIZATION_CODE
 from bridge.oauth.registration import (
     by_hand,
     document,
@@ -27,12 +28,14 @@ NOW = 1_000_000.0
 
 
 def read(members: object, status: int = 201, scope: str = "", **changes: Any) -> Client:
-    return read_registration(status, json.dumps(members).encode(), URL, server(**changes), REDIRECT_URI, scope)
+    return read_registration(
+        status, json.dumps(members).encode(), URL, server(**changes), AUTHORIZATION_CODE, REDIRECT_URI, scope
+    )
 
 
 def failure(status: int, body: bytes, **changes: Any) -> SignInError:
     with pytest.raises(SignInError) as caught:
-        read_registration(status, body, URL, server(**changes), REDIRECT_URI, "")
+        read_registration(status, body, URL, server(**changes), AUTHORIZATION_CODE, REDIRECT_URI, "")
     assert URL in caught.value.message
     return caught.value
 
@@ -84,7 +87,7 @@ def test_the_document_is_what_a_server_will_look_for() -> None:
 )
 def test_a_registration_asks_for_a_native_client_that_refreshes(methods: tuple[str, ...] | None, expected: str) -> None:
     asked = server(token_endpoint_auth_methods=methods)
-    wanted = json.loads(registration_request(asked, REDIRECT_URI, "a b", "1.2"))
+    wanted = json.loads(registration_request(asked, AUTHORIZATION_CODE, REDIRECT_URI, "a b", "1.2"))
     assert wanted["application_type"] == "native"
     assert wanted["redirect_uris"] == [REDIRECT_URI]
     assert set(wanted["grant_types"]) == {"authorization_code", "refresh_token"}
@@ -96,7 +99,7 @@ def test_a_registration_asks_for_a_native_client_that_refreshes(methods: tuple[s
 
 
 def test_a_registration_without_scopes_names_none() -> None:
-    assert "scope" not in json.loads(registration_request(server(), REDIRECT_URI, "", "1"))
+    assert "scope" not in json.loads(registration_request(server(), AUTHORIZATION_CODE, REDIRECT_URI, "", "1"))
 
 
 # -- what comes back
@@ -295,7 +298,7 @@ def test_a_registration_serves_for_the_scopes_it_was_made_for() -> None:
     ],
 )
 def test_the_providers_own_page_is_named(issuer: str, page: str) -> None:
-    problem = no_way(server(issuer=issuer), REDIRECT_URI)
+    problem = no_way(server(issuer=issuer), AUTHORIZATION_CODE, REDIRECT_URI)
     assert issuer in problem.message
     for part in (page, REDIRECT_URI, "--client-id", "--client-secret env:"):
         assert part in problem.hint
@@ -303,12 +306,12 @@ def test_the_providers_own_page_is_named(issuer: str, page: str) -> None:
 
 def test_the_servers_documentation_is_named_where_the_page_is_not_known() -> None:
     documented = server(service_documentation="https://as.example/apps?say=anything")
-    assert "Register one at https://as.example/apps..., with" in by_hand(documented, REDIRECT_URI)
+    assert "Register one at https://as.example/apps..., with" in by_hand(documented, AUTHORIZATION_CODE, REDIRECT_URI)
     elsewhere = server(service_documentation="https://docs.example/apps")
-    assert "docs.example" not in by_hand(elsewhere, REDIRECT_URI)
+    assert "docs.example" not in by_hand(elsewhere, AUTHORIZATION_CODE, REDIRECT_URI)
 
 
 @pytest.mark.parametrize("supported", [True, False])
 def test_the_metadata_document_is_offered_where_the_server_takes_one(supported: bool) -> None:
-    hint = by_hand(server(client_id_metadata_document_supported=supported), REDIRECT_URI)
+    hint = by_hand(server(client_id_metadata_document_supported=supported), AUTHORIZATION_CODE, REDIRECT_URI)
     assert ("--client-metadata-url" in hint) is supported

@@ -19,7 +19,7 @@ from bridge.login.channel import ChannelLost
 from bridge.login.channel_messages import LoginStatus
 from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
-from bridge.oauth.grants import Tokens
+from bridge.oauth.grants.token_response import Tokens
 from bridge.oauth.prompt_backoff import PromptHistory
 from bridge.oauth.record import Record, encode
 from bridge.process.log import FORWARDED

@@ -13,7 +13,7 @@ import msgspec
 from bridge.errors import BridgeError
 from bridge.oauth.client import Client
 from bridge.oauth.errors import GrantRejected, SignInError
-from bridge.oauth.grants import Tokens
+from bridge.oauth.grants.token_response import Tokens
 from bridge.oauth.record import Record, decode, encode
 from bridge.remote.credentials import AuthRefusal, Credential
 from bridge.session.events import SignInEnded, SignInStarted

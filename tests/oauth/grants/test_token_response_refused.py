@@ -6,9 +6,9 @@ import re
 import pytest
 
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError
-from bridge.oauth.grants import heard_in, read_tokens
+from bridge.oauth.grants.token_response import heard_in, read_tokens
+from tests.oauth.grants.test_token_response import HTML, failure, refused
 from tests.oauth.samples import TOKEN_URL
-from tests.oauth.test_grants import HTML, failure, refused
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 422])

@@ -32,11 +32,19 @@ from bridge.oauth.errors import (
     TimedOut,
     TokenEndpointUnavailable,
 )
-from bridge.oauth.grants import Tokens, heard_in, members_of, read_answer, read_tokens, seconds_of
+from bridge.oauth.grants import DEVICE_CODE
+from bridge.oauth.grants.token_response import (
+    Tokens,
+    error_of,
+    heard_in,
+    members_of,
+    read_answer,
+    read_tokens,
+    seconds_of,
+)
 from bridge.oauth.metadata import AuthorizationServer
+from bridge.oauth.providers import member_of
 from bridge.protocol.sanitize import address, with_words
-
-DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 _CODE = re.compile(r"[\x20-\x7e]{1,8192}")
 # What a user can read and type (RFC 8628 6.1), and no sentence that a model would take for one of the bridge's.
@@ -46,9 +54,6 @@ _INTERVAL, _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 5.0, 1.0, 300.0
 _SLOWER = 5.0
 _LONGEST_PAUSE = 60.0
 _LONGEST_LIFETIME = 86400.0
-# Microsoft and GitHub have names of their own beside the standard's.
-_DENIED = frozenset(("access_denied", "authorization_declined"))
-_EXPIRED = frozenset(("expired_token", "code_expired"))
 
 
 class DeviceRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +106,7 @@ def device_form(request: DeviceRequest) -> dict[str, str]:
 
 def device_token_form(request: DeviceRequest, code: DeviceCode) -> dict[str, str]:
     """The token request, but for the client (RFC 8628 3.4, RFC 8707 2.2)."""
-    form = {"grant_type": DEVICE_GRANT, "device_code": code.device_code}
+    form = {"grant_type": DEVICE_CODE.value, "device_code": code.device_code}
     if request.resource is not None:
         form["resource"] = request.resource
     return form
@@ -119,8 +124,7 @@ def read_device_code(status: int, content_type: str, body: bytes, url: str) -> D
         raise _unusable(endpoint, "device_code")
     if not isinstance(user_code, str) or not _USER_CODE.fullmatch(user_code):
         raise _unusable(endpoint, "user_code")
-    # Google still has the name of a draft.
-    page = members.get("verification_uri") or members.get("verification_url")
+    page = member_of(members, "verification_uri")
     if not isinstance(page, str):
         raise _unusable(endpoint, "verification_uri")
     if (expires_in := seconds_of(members.get("expires_in"))) is None:
@@ -136,7 +140,7 @@ def read_device_code(status: int, content_type: str, body: bytes, url: str) -> D
     )
 
 
-class PollDelay(NamedTuple):
+class Pause(NamedTuple):
     """How many seconds to wait now; then ask, or where it `is_last`, give up."""
 
     seconds: float
@@ -160,24 +164,24 @@ class DevicePoll:
         self._unanswered = 0
         self._trouble = ""
 
-    def pause(self, now: float) -> PollDelay:
+    def pause(self, now: float) -> Pause:
         """What to do next."""
         is_last = self._next >= self._ends
-        return PollDelay(max(0.0, (self._ends if is_last else self._next) - now), is_last)
+        return Pause(max(0.0, (self._ends if is_last else self._next) - now), is_last)
 
     def answered(self, status: int, content_type: str, body: bytes, now: float) -> Tokens | None:
         """Tokens, or None where it is to be asked again. Raises as the table above says."""
         url = self._request.server.token_endpoint
         members = members_of(content_type, body) or {}
-        error = members.get("error") if isinstance(members.get("error"), str) else ""
+        error = error_of(members)
         try:
             if error == "slow_down":
                 # GitHub says the new interval too.
                 named = seconds_of(members.get("interval")) or 0.0
                 self._interval = min(max(self._interval + _SLOWER, named), _LONGEST_INTERVAL)
-            elif error in _DENIED:
-                raise self._refused(heard_in(body) or str(error))
-            elif error in _EXPIRED:
+            elif error == "access_denied":
+                raise self._refused(heard_in(body) or error)
+            elif error == "expired_token":
                 raise self.timed_out()
             elif error != "authorization_pending":
                 return read_tokens(status, content_type, body, url)

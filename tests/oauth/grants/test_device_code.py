@@ -7,17 +7,6 @@ from typing import Any
 
 import pytest
 
-from bridge.oauth.device import (
-    DEVICE_GRANT,
-    DeviceCode,
-    DevicePoll,
-    DeviceRequest,
-    PollDelay,
-    device_endpoint,
-    device_form,
-    device_token_form,
-    read_device_code,
-)
 from bridge.oauth.errors import (
     ClientUnknown,
     GrantRejected,
@@ -27,7 +16,18 @@ from bridge.oauth.errors import (
     TimedOut,
     TokenEndpointUnavailable,
 )
-from bridge.oauth.grants import Tokens
+from bridge.oauth.grants import DEVICE_CODE
+from bridge.oauth.grants.device_code import (
+    DeviceCode,
+    DevicePoll,
+    DeviceRequest,
+    Pause,
+    device_endpoint,
+    device_form,
+    device_token_form,
+    read_device_code,
+)
+from bridge.oauth.grants.token_response import Tokens
 from tests.oauth.samples import ACCESS_TOKEN, ISSUER, SERVER_URL, client, server
 
 URL = f"{ISSUER}/device"
@@ -76,7 +76,7 @@ def test_the_request_names_scope_and_resource() -> None:
 
 
 def test_the_token_request_names_the_code_and_the_resource() -> None:
-    form = {"grant_type": DEVICE_GRANT, "device_code": SECRET}
+    form = {"grant_type": DEVICE_CODE.value, "device_code": SECRET}
     assert device_token_form(request(), read()) == form | {"resource": SERVER_URL}
     assert device_token_form(request(resource=None), read()) == form
 
@@ -217,16 +217,16 @@ def tokens(poll: DevicePoll, now: float) -> Tokens | None:
 
 
 def test_the_first_request_is_an_interval_away() -> None:
-    assert polling().pause(NOW) == PollDelay(5.0, is_last=False)
-    assert polling().pause(NOW + 2) == PollDelay(3.0, is_last=False)
-    assert polling().pause(NOW + 20) == PollDelay(0.0, is_last=False)
+    assert polling().pause(NOW) == Pause(5.0, is_last=False)
+    assert polling().pause(NOW + 2) == Pause(3.0, is_last=False)
+    assert polling().pause(NOW + 20) == Pause(0.0, is_last=False)
 
 
 def test_pending_is_asked_again_after_the_interval() -> None:
     poll = polling(interval=2)
     for now in (1002.0, 1004.5, 1007.0):
         assert answer(poll, "authorization_pending", now) is None
-        assert poll.pause(now) == PollDelay(2.0, is_last=False)
+        assert poll.pause(now) == Pause(2.0, is_last=False)
     taken = tokens(poll, 1010.0)
     assert taken is not None
     assert taken.access_token == ACCESS_TOKEN
@@ -332,8 +332,8 @@ def test_there_is_time_until_the_first_of_two_ends(seconds: float, expires_in: i
     assert poll.seconds == 60.0
     assert not poll.pause(NOW + 54).is_last
     answer(poll, "authorization_pending", NOW + 56)
-    assert poll.pause(NOW + 56) == PollDelay(4.0, is_last=True)
-    assert poll.pause(NOW + 99) == PollDelay(0.0, is_last=True)
+    assert poll.pause(NOW + 56) == Pause(4.0, is_last=True)
+    assert poll.pause(NOW + 99) == Pause(0.0, is_last=True)
 
 
 def test_the_option_is_named_where_it_would_help() -> None:

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
-from bridge.oauth.grants import Tokens, code_form, read_tokens, refresh_form
+from bridge.oauth.grants.authorization_code import code_form
+from bridge.oauth.grants.refresh_token import refresh_form
+from bridge.oauth.grants.token_response import Tokens, read_tokens
 from tests.oauth.samples import (
     ACCESS_TOKEN,
     ID_TOKEN,

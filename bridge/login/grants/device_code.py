@@ -1,4 +1,4 @@
-"""Signing in by a code: no callback and no browser on this machine (RFC 8628)."""
+"""Signing in by a code that the user enters on any device: no callback and no browser on this machine (RFC 8628)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,60 @@ from urllib.parse import urlencode
 
 from bridge.login.auth_http import AuthHttpClient
 from bridge.login.browser import check_openable
-from bridge.login.prompt import Prompt, PromptShown, Warnings
+from bridge.login.grants.flow import Attempt, Keep, Services
+from bridge.login.new_record import new_record
+from bridge.login.prompt import Prompt, PromptShown
 from bridge.login.token_endpoint import TokenEndpoint
+from bridge.login.user_warnings import Warnings
 from bridge.oauth import mix_up
-from bridge.oauth.client import authenticate
-from bridge.oauth.device import DeviceCode, DevicePoll, DeviceRequest, device_endpoint, device_form, read_device_code
-from bridge.oauth.grants import Tokens
+from bridge.oauth.client import Client, authenticate
+from bridge.oauth.grants import DEVICE_CODE
+from bridge.oauth.grants.device_code import (
+    DeviceCode,
+    DevicePoll,
+    DeviceRequest,
+    device_endpoint,
+    device_form,
+    read_device_code,
+)
+from bridge.oauth.grants.token_response import Tokens
 
 _logger = logging.getLogger("bridge.login")
+
+
+class DeviceCodeFlow:
+    """Signs in by a code; see `GrantFlow`."""
+
+    def __init__(self, services: Services) -> None:
+        self.has_asked = False
+        self._services = services
+
+    async def sign_in(self, attempt: Attempt, keep: Keep) -> None:
+        """Become a client, show the code, wait for the tokens."""
+        services, server = self._services, attempt.server
+        device_endpoint(server)  # Without it a registration would be of no use.
+
+        async def sign_in(client: Client, _: bool) -> None:
+            request = DeviceRequest(
+                server=server, client=client, scope=" ".join(attempt.scopes), resource=attempt.resource
+            )
+            device = DeviceSignIn(services.web, services.person, services.add_secret, warnings=services.warnings)
+            await services.bound.use(server.issuer)
+            try:
+                tokens = await device.run(request, services.settings.login_timeout)
+            finally:
+                self.has_asked = self.has_asked or device.has_asked
+            await keep(new_record(services.server_url, services.settings, request, tokens, attempt.ask.previous))
+
+        await services.registrar.as_client(server, DEVICE_CODE, ("",), attempt.scopes, sign_in)
+
+    def paste(self, query: str) -> str:
+        """As `GrantFlow` says."""
+        return "This sign-in uses a code, so no address can be pasted: open its link and enter the code there."
+
+    def short_address(self, url: str) -> str:
+        """As `GrantFlow` says."""
+        return url
 
 
 class DeviceSignIn:

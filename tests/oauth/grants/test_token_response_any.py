@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
-from bridge.oauth.grants import Tokens, read_tokens
+from bridge.oauth.grants.token_response import Tokens, read_tokens
 from tests.oauth.samples import TOKEN_URL
 from tests.support.cuts import unhurried
 

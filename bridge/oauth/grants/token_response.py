@@ -11,13 +11,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from bridge.oauth.document import json_object
 from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
-from bridge.oauth.request import AuthorizationRequest
+from bridge.oauth.providers import reason_in, standard_error
 from bridge.protocol.sanitize import address, quoted, shown, with_words
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
@@ -25,14 +26,7 @@ _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never
 _LONGEST_SCOPE = 4096
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 _PASSING = frozenset(("temporarily_unavailable", "server_error", "slow_down"))
-# GitHub has names of its own.
-_NO_GRANT = frozenset(("invalid_grant", "bad_verification_code", "bad_refresh_token"))
-_NO_CLIENT = frozenset(
-    (
-        *("invalid_client", "unauthorized_client", "invalid_client_metadata", "client_not_found"),
-        "incorrect_client_credentials",
-    )
-)
+_NO_CLIENT = frozenset(("invalid_client", "unauthorized_client", "invalid_client_metadata"))
 _ABOUT_THE_REQUEST = frozenset(("invalid_scope", "invalid_target", "unsupported_grant_type"))
 _CLIENT = r"client(?:[ _]id(?:entifier)?)?\b"
 _NO_CLIENT_WORDS = re.compile(
@@ -55,29 +49,6 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Without the tokens."""
         return "Tokens(...)"
-
-
-def code_form(pending: AuthorizationRequest, code: str) -> dict[str, str]:
-    """The exchange of a code (RFC 6749 4.1.3, RFC 7636 4.5, RFC 8707 2.2)."""
-    form = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": pending.redirect_uri,
-        "code_verifier": pending.verifier,
-    }
-    if pending.resource is not None:
-        form["resource"] = pending.resource
-    return form
-
-
-def refresh_form(refresh_token: str, scope: str, resource: str | None) -> dict[str, str]:
-    """A refresh (RFC 6749 6). The scope is repeated: without it some servers give less, or refuse."""
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    if scope:
-        form["scope"] = scope
-    if resource is not None:
-        form["resource"] = resource
-    return form
 
 
 def read_tokens(status: int, content_type: str, body: bytes, url: str) -> Tokens:
@@ -122,6 +93,12 @@ def members_of(content_type: str, body: bytes) -> dict[str, object] | None:
     return members
 
 
+def error_of(members: Mapping[str, object]) -> str:
+    """The OAuth error code of an answer, by the standard's name; empty where there is none (RFC 6749 5.2)."""
+    error = members.get("error")
+    return standard_error(error) if isinstance(error, str) else ""
+
+
 def _heard(members: dict[str, object] | None) -> str:
     if not members:
         return ""
@@ -135,17 +112,17 @@ def _heard(members: dict[str, object] | None) -> str:
 
 
 def _refusal(status: int, members: dict[str, object], endpoint: str) -> SignInError:
-    error = members.get("error") if isinstance(members.get("error"), str) else ""
+    error = error_of(members)
     heard = _heard(members)
     message = _answered(endpoint, status, heard)
     if error in _PASSING:
         return TokenEndpointUnavailable(message, hint="Try again later.")
-    if error in _NO_GRANT:
+    if error == "invalid_grant":
         return GrantRejected(message)
     told = error not in _ABOUT_THE_REQUEST and _NO_CLIENT_WORDS.search(heard)
     if error in _NO_CLIENT or told or (not error and status == 401):
         return ClientUnknown(message, hint="Check --client-id and --client-secret, if you gave them.")
-    return SignInError(message, hint=hint_for(str(error), heard))
+    return SignInError(message, hint=hint_for(error, heard))
 
 
 def _answered(endpoint: str, status: int, heard: str) -> str:
@@ -154,7 +131,7 @@ def _answered(endpoint: str, status: int, heard: str) -> str:
 
 def hint_for(error: str, heard: str) -> str:
     """What to change after an OAuth error with a known cause; empty for others."""
-    if error == "invalid_target" or "AADSTS9010010" in heard or "AADSTS901002" in heard:
+    if "invalid_target" in {error, reason_in(heard)}:
         return "The server does not accept the resource parameter: try --resource none, or --resource URL."
     if error == "invalid_scope":
         return "Pass scopes that it knows: --scope 'a b'."

@@ -8,12 +8,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from bridge.login.device import DeviceSignIn
+from bridge.login.grants.device_code import DeviceSignIn
 from bridge.login.prompt import PromptShown
 from bridge.oauth.client import Client
-from bridge.oauth.device import DEVICE_GRANT, DeviceRequest
 from bridge.oauth.errors import ClientUnknown, MetadataError, SignInError, SignInRefused, TimedOut, Unreachable
-from bridge.oauth.grants import Tokens
+from bridge.oauth.grants import DEVICE_CODE
+from bridge.oauth.grants.device_code import DeviceRequest
+from bridge.oauth.grants.token_response import Tokens
 from bridge.oauth.metadata import AuthorizationServer
 from tests.login.fake_auth_http import ISSUER, SERVER, Answer, FakeWeb, reply
 from tests.support.waits import stretched
@@ -98,7 +99,7 @@ async def test_the_person_is_shown_the_page_and_the_code_and_the_tokens_come() -
     assert flow.person.answers == 1
     assert flow.concealed == SECRETS
     assert flow.forms(DEVICE) == [{"client_id": "me", "scope": "one two", "resource": SERVER}]
-    token_form = {"grant_type": DEVICE_GRANT, "device_code": "planted-device-code", "resource": SERVER}
+    token_form = {"grant_type": DEVICE_CODE.value, "device_code": "planted-device-code", "resource": SERVER}
     assert flow.forms(COIN) == [token_form | {"client_id": "me"}] * 3
 
 
