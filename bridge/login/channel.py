@@ -316,12 +316,13 @@ class Channel:
     async def _hear(self) -> None:
         try:
             while True:
-                message = await read_line(self._reader, _from_login)
-                if isinstance(message, LoginStatus):
-                    self._login_status = message
-                    self._came.set()
-                elif (reply := self._replies.get(message.number)) and not reply.done():
-                    reply.set_result(message.problem)
+                match await read_line(self._reader, _from_login):
+                    case LoginStatus() as login_status:
+                        self._login_status = login_status
+                        self._came.set()
+                    case LoginReply(number=number, problem=problem):
+                        if (reply := self._replies.get(number)) and not reply.done():
+                            reply.set_result(problem)
         except ChannelLost as lost:
             self._lost = lost
         finally:

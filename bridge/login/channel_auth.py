@@ -100,13 +100,14 @@ async def prove_as_login(reader: asyncio.StreamReader, writer: asyncio.StreamWri
 
 
 def _mended(value: Any) -> Any:
-    if isinstance(value, str):
-        return replaced(value)
-    if isinstance(value, tuple):
-        return tuple(map(_mended, value))
-    if isinstance(value, msgspec.Struct):
-        fields = {name: _mended(field) for name, field in msgspec.structs.asdict(value).items()}
-        return msgspec.structs.replace(value, **fields)
+    match value:
+        case str():
+            return replaced(value)
+        case tuple():
+            return tuple(map(_mended, value))
+        case msgspec.Struct():
+            fields = {name: _mended(field) for name, field in msgspec.structs.asdict(value).items()}
+            return msgspec.structs.replace(value, **fields)
     return value
 
 

@@ -31,20 +31,20 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return _tls(cause, where)
-    if isinstance(problem, httpx.ProxyError) and proxy:
-        return unreachable.proxy_refused(where, proxy, problem_text(problem))
-    if isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout):
-        timed_out = isinstance(problem, httpx.ConnectTimeout)
-        reason: Reason = "timed-out" if timed_out else _reason(causes)
-        # Where there is a proxy, it is the proxy that is connected to.
-        host = urlsplit(proxy or url).hostname or ""
-        if unreachable.kept_from_local_network(causes, host, sys.platform, platform.release()):
-            reason = "local-network"
-        return unreachable.unreachable(reason, where, host, proxy=proxy or "", detail=problem_text(causes[-1]))
-    if isinstance(problem, httpx.TimeoutException):
-        return Advice(f"{_capital(where)} did not answer in time.", "Try again later.")
-    if isinstance(problem, httpx.RemoteProtocolError) and "disconnected" not in str(problem):
-        return unreachable.not_http(where, problem_text(problem))
+    match problem:
+        case httpx.ProxyError() if proxy:
+            return unreachable.proxy_refused(where, proxy, problem_text(problem))
+        case httpx.ConnectError() | httpx.ConnectTimeout():
+            reason: Reason = "timed-out" if isinstance(problem, httpx.ConnectTimeout) else _reason(causes)
+            # Where there is a proxy, it is the proxy that is connected to.
+            host = urlsplit(proxy or url).hostname or ""
+            if unreachable.kept_from_local_network(causes, host, sys.platform, platform.release()):
+                reason = "local-network"
+            return unreachable.unreachable(reason, where, host, proxy=proxy or "", detail=problem_text(causes[-1]))
+        case httpx.TimeoutException():
+            return Advice(f"{_capital(where)} did not answer in time.", "Try again later.")
+        case httpx.RemoteProtocolError() if "disconnected" not in str(problem):
+            return unreachable.not_http(where, problem_text(problem))
     return Advice(f"{_capital(where)} closed the connection without an answer.", "Try again later.")
 
 
