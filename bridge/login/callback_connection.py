@@ -32,7 +32,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 import h11
 
@@ -96,19 +96,27 @@ def _is_prefetch(request: h11.Request) -> bool:
     return any(name in _PURPOSE and b"prefetch" in value.lower() for name, value in request.headers)
 
 
-class CallbackConnection(asyncio.Protocol):
-    """A browser's connection. `on_query` is told of the one request that may be an answer, `on_end` of the end.
+class VisitHandler(Protocol):
+    """What is told about each connection."""
 
-    `offered` are pages by their path.
-    """
+    def visit_started(self, visit: CallbackConnection) -> None:
+        """A connection was accepted."""
+
+    def visit_asked(self, visit: CallbackConnection, query: str) -> None:
+        """Its request may be an answer to the sign-in. It waits for `refuse` or `answer`."""
+
+    def visit_ended(self, visit: CallbackConnection) -> None:
+        """The connection is closed."""
+
+
+class CallbackConnection(asyncio.Protocol):
+    """A browser's connection. `short` are the short addresses, `offered` the pages by their path."""
 
     def __init__(
         self,
         path: str,
         hosts: frozenset[str],
-        on_start: Callable[[CallbackConnection], None],
-        on_query: Callable[[CallbackConnection, str], None],
-        on_end: Callable[[CallbackConnection], None],
+        handler: VisitHandler,
         short: ShortAddresses | None = None,
         offered: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
@@ -116,9 +124,7 @@ class CallbackConnection(asyncio.Protocol):
         self._path = path.encode("utf-8", "surrogateescape")
         self._short = short or ShortAddresses("")
         self._hosts = hosts
-        self._on_start = on_start
-        self._on_query = on_query
-        self._on_end = on_end
+        self._handler = handler
         self._offered = offered
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._received = 0
@@ -130,7 +136,7 @@ class CallbackConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._timer = asyncio.get_running_loop().call_later(HEAD_TIMEOUT, self.abort)
-        self._on_start(self)
+        self._handler.visit_started(self)
 
     def data_received(self, data: bytes) -> None:
         if self.stage != "reading":
@@ -162,7 +168,7 @@ class CallbackConnection(asyncio.Protocol):
                 self.answer(page, 200)
             else:
                 self.stage = "waiting"
-                self._on_query(self, query)
+                self._handler.visit_asked(self, query)
 
     def _is_ours(self, path: bytes) -> bool:
         return path == self._path or path in self._short or path in self._offered
@@ -184,7 +190,7 @@ class CallbackConnection(asyncio.Protocol):
         self._stop_timer()
         self.stage = "answered"
         self._transport = None
-        self._on_end(self)
+        self._handler.visit_ended(self)
 
     def refuse(self, status: int) -> None:
         """Answer with the page of a refusal."""

@@ -248,17 +248,21 @@ class CallbackListener:
         await self.close()
 
     def _visit(self) -> CallbackConnection:
-        return CallbackConnection(
-            self._path, self._hosts, self._started, self._route, self._ended, short=self._short, offered=self._offered
-        )
+        return CallbackConnection(self._path, self._hosts, self, short=self._short, offered=self._offered)
 
-    def _started(self, visit: CallbackConnection) -> None:
+    def visit_started(self, visit: CallbackConnection) -> None:
+        """Count the connection. One too many costs another its place."""
         if len(self._visits) >= MAX_VISITS:
             self._make_room()
         self._visits.append(visit)
         self._empty.clear()
 
-    def _ended(self, visit: CallbackConnection) -> None:
+    def visit_asked(self, visit: CallbackConnection, query: str) -> None:
+        """See the table at the top."""
+        self._route(visit, query)
+
+    def visit_ended(self, visit: CallbackConnection) -> None:
+        """Forget the connection."""
         if visit in self._visits:
             self._visits.remove(visit)
         if not self._visits:
