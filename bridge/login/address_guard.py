@@ -25,11 +25,11 @@ the sign-in: there the origin may be at any address but those of this machine.
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
 from urllib.parse import SplitResult, urlsplit
 
 from bridge.config import ascii_url
 from bridge.login.failures import SERVER
+from bridge.login.network import Network
 from bridge.loopback import is_localhost, localhost_addresses
 from bridge.oauth.addresses import authorization_base
 from bridge.oauth.errors import MetadataError, SignInError, Unreachable
@@ -46,9 +46,6 @@ from bridge.oauth.reach import (
 )
 from bridge.protocol import sanitize
 from bridge.protocol.unreachable import Reason, unreachable
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Looks a host's name up for a port. Raises OSError (TimeoutError where the name service is silent) and ValueError."""
 
 _MOST_ADDRESSES = 6
 _THIS_MACHINE = frozenset((Reach.LOOPBACK, Reach.LINK_LOCAL))
@@ -67,16 +64,14 @@ class AddressGuard:
     """Judges the hosts that the MCP server at `server_url` leads to.
 
     `refused_at` is the address its refusal came from, empty where a proxy stood between, None where it refused nothing
-    yet. `kept` is what the record of a sign-in says of its reach, where this is no sign-in. `is_proxied` tells whether
-    the way to a URL leads through a proxy.
+    yet. `kept` is what the record of a sign-in says of its reach, where this is no sign-in.
     """
 
     def __init__(
         self,
         server_url: str,
+        network: Network,
         *,
-        resolve: Resolve,
-        is_proxied: Callable[[str], bool],
         allow_private: bool,
         refused_at: str | None = None,
         kept: str | None = None,
@@ -84,8 +79,7 @@ class AddressGuard:
         self._server = urlsplit(ascii_url(server_url))
         self._host = _host_of(self._server)
         self._origin = authorization_base(self._server.geturl())
-        self._resolve = resolve
-        self._is_proxied = is_proxied
+        self._network = network
         self._allow_private = allow_private
         self._kept = kept
         self._names_this_machine = reach_by_name(self._host) is Reach.LOOPBACK
@@ -115,7 +109,7 @@ class AddressGuard:
         host, is_own = _host_of(parts), self.is_own(parts)
         server = self._known_reach() or reach_by_name(self._host) if is_own else await self._server_reach()
         opens = opened(server, names_this_machine=self._names_this_machine, allow_private=self._allow_private)
-        if self._is_proxied(parts.geturl()):
+        if self._is_proxied(parts):
             if not is_own and not _by_form(host, opens):
                 raise self._refused(parts, host, server, what)
             return []
@@ -142,6 +136,9 @@ class AddressGuard:
             return opens | {self._reach}
         return frozenset(Reach) - (_THIS_MACHINE - {read_reach(self._kept or "")})
 
+    def _is_proxied(self, parts: SplitResult) -> bool:
+        return self._network.proxy_for(parts.geturl()) is not None
+
     def _known_reach(self) -> Reach | None:
         """The server's reach, as far as it is known without a lookup."""
         if self._names_this_machine:
@@ -152,7 +149,7 @@ class AddressGuard:
         if (known := self._known_reach()) is not None:
             return known
         by_name = reach_by_name(self._host)
-        if self._kept is None or self._is_proxied(self._server.geturl()):
+        if self._kept is None or self._is_proxied(self._server):
             return by_name
         try:
             return common_reach(await self._found(self._server, SERVER))
@@ -167,7 +164,7 @@ class AddressGuard:
         if known := localhost_addresses(host):
             return list(known)
         try:
-            found = await self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80))
+            found = await self._network.resolve(host, parts.port or (443 if parts.scheme == "https" else 80))
         except (OSError, ValueError) as problem:
             is_silent = isinstance(problem, TimeoutError) or getattr(problem, "errno", None) == socket.EAI_AGAIN
             reason: Reason = "silent-name-service" if is_silent else "unknown-name"

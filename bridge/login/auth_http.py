@@ -16,13 +16,14 @@ import logging
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bridge import PROGRAM, __version__
 from bridge.login.address_guard import AddressGuard
 from bridge.login.failures import explain
+from bridge.login.network import Network
 from bridge.login.separate_loop import may_block, on_separate_loop
 from bridge.loopback import localhost_addresses
 from bridge.oauth.addresses import check_endpoint
@@ -39,8 +40,6 @@ _SHORT = 2.0
 _SHORTEST_LIFETIME, _LIFETIME, _LONGEST_LIFETIME = 60.0, 600.0, 3600.0
 _MAX_CACHED = 50
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-
-ProxyAddress = tuple[str, tuple[str, str] | None]
 
 _logger = logging.getLogger("bridge.login")
 
@@ -61,28 +60,12 @@ class AuthResponse(NamedTuple):
 
 
 class AuthHttpClient:
-    """Asks. `tls` makes the context for the MCP server's own origin (True) or for others, on first use.
+    """Sends the requests of signing in. `guard` decides which addresses may be connected to."""
 
-    `guard` says which addresses are asked. `proxy_for` gives a proxy's URL and its user and password, None for the
-    direct way; `unused_proxy` says, as a clause, why the system's proxy is not used on that way, "" where there is
-    none. `connect_timeout` in seconds.
-    """
-
-    def __init__(
-        self,
-        guard: AddressGuard,
-        *,
-        tls: Callable[[bool], ssl.SSLContext],
-        proxy_for: Callable[[str], ProxyAddress | None],
-        connect_timeout: float,
-        unused_proxy: Callable[[str], str] | None = None,
-    ) -> None:
+    def __init__(self, guard: AddressGuard, network: Network) -> None:
         self._guard = guard
-        self._make_tls = tls
+        self._network = network
         self._tls: dict[bool, ssl.SSLContext] = {}
-        self._proxy_for = proxy_for
-        self._connect_timeout = connect_timeout
-        self._unused_proxy = unused_proxy
         self._answering: dict[str, str] = {}
         self._cache: dict[str, tuple[float, AuthResponse]] = {}
 
@@ -184,11 +167,11 @@ class AuthHttpClient:
         import httpx
 
         parts = urlsplit(url)
-        address_of = self._proxy_for(url)
+        address_of = self._network.proxy_for(url)
         proxy = None if address_of is None else httpx.Proxy(address_of[0], auth=address_of[1])
         extensions = {"sni_hostname": (parts.hostname or "").removesuffix(".")} if addresses else {}
-        limits = httpx.Timeout(_TOTAL_SECONDS, connect=self._connect_timeout)
-        short = httpx.Timeout(_TOTAL_SECONDS, connect=min(_SHORT, self._connect_timeout))
+        limits = httpx.Timeout(_TOTAL_SECONDS, connect=self._network.connect_timeout)
+        short = httpx.Timeout(_TOTAL_SECONDS, connect=min(_SHORT, self._network.connect_timeout))
         problem: httpx.HTTPError = httpx.ConnectError("there is no address to connect to")
         async with httpx.AsyncClient(
             verify=self._context(parts), proxy=_known(proxy), trust_env=False, timeout=limits, follow_redirects=False
@@ -226,11 +209,11 @@ class AuthHttpClient:
 
     async def _told_of_proxy(self, problem: Unreachable, url: str) -> Unreachable:
         """The same, with that as well where the way was direct."""
-        if self._unused_proxy is None or self._proxy_for(url) is not None:
+        if self._network.proxy_for(url) is not None:
             return problem
         from bridge.protocol.unreachable import Advice, without_proxy
 
-        unused = await asyncio.to_thread(self._unused_proxy, url)
+        unused = await asyncio.to_thread(self._network.unused_proxy, url)
         told = without_proxy(Advice(problem.message, problem.hint), unused, urlsplit(url).scheme)
         return Unreachable(told.message, hint=told.hint)
 
@@ -265,7 +248,7 @@ class AuthHttpClient:
         # Made once, for reading the system's certificates takes time. The user's own is for the server's origin.
         own = self._guard.is_own(parts)
         if own not in self._tls:
-            self._tls[own] = self._make_tls(own)
+            self._tls[own] = self._network.tls(own)
         return self._tls[own]
 
     def _best_first(self, parts: SplitResult, addresses: list[str]) -> list[str]:

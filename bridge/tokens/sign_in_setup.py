@@ -14,8 +14,9 @@ import msgspec
 from bridge.config import Settings, ascii_url
 from bridge.errors import BridgeError
 from bridge.login.address_guard import AddressGuard
-from bridge.login.auth_http import AuthHttpClient, ProxyAddress
+from bridge.login.auth_http import AuthHttpClient
 from bridge.login.failures import SERVER
+from bridge.login.network import ProxyAddress
 from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
 from bridge.oauth.errors import Unreachable
 from bridge.process.redact import Redactor
@@ -41,31 +42,52 @@ _CHALLENGE_SECONDS = 10.0
 _logger = logging.getLogger("bridge.login")
 
 
+class RelayNetwork:
+    """The network of a sign-in: names, proxies and TLS are those of the relay (`login.network.Network`)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.connect_timeout = settings.connect_timeout
+        self._settings = settings
+        self._lookups = Lookups(seconds=settings.connect_timeout)
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """As `Network` says."""
+        return [address[4][0] for address in await self._lookups.addresses(host, port)]
+
+    def proxy_for(self, url: str) -> ProxyAddress | None:
+        """As `Network` says."""
+        proxy = proxy_for(url, os.environ)
+        return None if proxy is None else (proxy.url, proxy.auth)
+
+    def unused_proxy(self, url: str) -> str:
+        """As `Network` says."""
+        return unused_proxy(url, os.environ)
+
+    def tls(self, own_origin: bool) -> ssl.SSLContext:
+        """As `Network` says."""
+        from bridge.remote.tls import ssl_context
+
+        settings = self._settings
+        if not own_origin:
+            # The user's certificate is for the MCP server, and tells others who the user is.
+            settings = msgspec.structs.replace(settings, client_cert=None, client_cert_key=None)
+        return ssl_context(settings)
+
+
 def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | None = None) -> AuthHttpClient:
     """The wire to authorization servers. Asks nobody yet.
 
     `refused_at` and `kept` say where the MCP server was reached, see `AddressGuard`.
     """
-    lookups = Lookups(seconds=settings.connect_timeout)
-
-    async def resolve(host: str, port: int) -> list[str]:
-        return [address[4][0] for address in await lookups.addresses(host, port)]
-
+    network = RelayNetwork(settings)
     guard = AddressGuard(
         settings.url,
-        resolve=resolve,
-        is_proxied=lambda url: _proxy_address(url) is not None,
+        network,
         allow_private=settings.sign_in.allow_private,
         refused_at=refused_at,
         kept=kept,
     )
-    return AuthHttpClient(
-        guard,
-        tls=lambda own_origin: _tls(settings, own_origin),
-        proxy_for=_proxy_address,
-        connect_timeout=settings.connect_timeout,
-        unused_proxy=lambda url: unused_proxy(url, os.environ),
-    )
+    return AuthHttpClient(guard, network)
 
 
 def sign_in_flow(
@@ -137,17 +159,3 @@ async def _asked(settings: Settings, web: AuthHttpClient) -> tuple[int, tuple[st
     # As JSON or as an event of a stream.
     is_open = reply.status not in {401, 403} and b'"jsonrpc"' in reply.body
     return reply.status, reply.challenges, is_open
-
-
-def _tls(settings: Settings, own_origin: bool) -> ssl.SSLContext:
-    from bridge.remote.tls import ssl_context
-
-    if not own_origin:
-        # The user's certificate is for the MCP server, and tells others who he is.
-        settings = msgspec.structs.replace(settings, client_cert=None, client_cert_key=None)
-    return ssl_context(settings)
-
-
-def _proxy_address(url: str) -> ProxyAddress | None:
-    proxy = proxy_for(url, os.environ)
-    return None if proxy is None else (proxy.url, proxy.auth)

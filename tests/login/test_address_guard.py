@@ -4,12 +4,14 @@
 """
 
 import socket
+import ssl
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import pytest
 
 from bridge.login.address_guard import AddressGuard
+from bridge.login.network import ProxyAddress
 from bridge.oauth.errors import MetadataError, Unreachable
 
 pytestmark = pytest.mark.anyio
@@ -94,19 +96,37 @@ SERVERS = {
 
 
 class NameService:
-    """Answers from a table; a name's answers come in turn, the last of them from then on."""
+    """A network that answers from a table; a name's answers come in turn, the last of them from then on.
+
+    `problem` is raised by each lookup instead. The hosts in `proxied` are reached through a proxy.
+    """
+
+    connect_timeout = 30.0
 
     def __init__(self, **changing: list[list[str]]) -> None:
         self.asked: list[str] = []
+        self.problem: Exception | None = None
+        self.proxied: frozenset[str | None] = frozenset()
         self._changing = {name.replace("_", "."): answers for name, answers in changing.items()}
 
-    async def __call__(self, host: str, port: int) -> list[str]:
+    async def resolve(self, host: str, port: int) -> list[str]:
         self.asked.append(host)
+        if self.problem:
+            raise self.problem
         if answers := self._changing.get(host):
             return answers.pop(0) if len(answers) > 1 else answers[0]
         if host not in NAMES:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return NAMES[host]
+
+    def proxy_for(self, url: str) -> ProxyAddress | None:
+        return ("http://proxy.example:3128", None) if urlsplit(url).hostname in self.proxied else None
+
+    def unused_proxy(self, url: str) -> str:
+        return ""
+
+    def tls(self, own_origin: bool) -> ssl.SSLContext:
+        raise AssertionError("the guard opens no connection")
 
 
 def guard_of(
@@ -118,14 +138,9 @@ def guard_of(
     allow_private: bool = False,
     kept: str | None = None,
 ) -> AddressGuard:
-    return AddressGuard(
-        url,
-        resolve=names or NameService(),
-        is_proxied=lambda asked: urlsplit(asked).hostname in proxied,
-        allow_private=allow_private,
-        refused_at=refused_at,
-        kept=kept,
-    )
+    network = names or NameService()
+    network.proxied = frozenset(proxied)
+    return AddressGuard(url, network, allow_private=allow_private, refused_at=refused_at, kept=kept)
 
 
 async def found(guard: AddressGuard, url: str) -> list[str]:
@@ -333,10 +348,9 @@ async def test_a_name_is_looked_up_once_and_all_of_its_addresses_are_judged() ->
     ],
 )
 async def test_a_name_that_cannot_be_looked_up(problem: Exception, says: str) -> None:
-    async def fails(host: str, port: int) -> list[str]:
-        raise problem
-
-    guard = AddressGuard(SERVER, resolve=fails, is_proxied=lambda _: False, allow_private=False, refused_at="8.8.8.8")
+    names = NameService()
+    names.problem = problem
+    guard = guard_of(names=names)
     with pytest.raises(Unreachable) as caught:
         await found(guard, "https://far.example/x")
     assert caught.value.message == f"Cannot reach the {WHAT} https://far.example/x: {says}."

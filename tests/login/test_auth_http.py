@@ -10,7 +10,8 @@ import pytest
 import trustme
 
 from bridge.login import auth_http as web_module
-from bridge.login.auth_http import AuthHttpClient, AuthResponse, ProxyAddress
+from bridge.login.auth_http import AuthHttpClient, AuthResponse
+from bridge.login.network import ProxyAddress
 from bridge.oauth.errors import MetadataError, Unavailable
 from tests.support.in_process.auth_http import web_at
 from tests.support.servers.raw_server import Answers, Peer, RawServer, Talk, response

@@ -17,6 +17,7 @@ from bridge.login import token_endpoint
 from bridge.login.auth_http import AuthHttpClient
 from bridge.login.channel import ChannelLost
 from bridge.login.channel_messages import LoginStatus
+from bridge.login.network import Network
 from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
 from bridge.oauth.grants.token_response import Tokens
@@ -74,7 +75,7 @@ class Built:
     """What the parts are made with, in place of the parts. `logins` are those that can be joined, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *logins: Joined, **settings: Any) -> None:
-        self.webs: list[dict[str, Any]] = []
+        self.webs: list[Network] = []
         self.guards: list[tuple[str, dict[str, Any]]] = []
         self.refreshed: list[Record] = []
         self.concealed: list[str] = []
@@ -86,13 +87,13 @@ class Built:
         ahead = list(logins)
 
         class FakeGuard:
-            def __init__(self, server_url: str, **details: Any) -> None:
+            def __init__(self, server_url: str, network: Network, **details: Any) -> None:
                 built.guards.append((server_url, details))
 
         class FakeWeb:
-            def __init__(self, guard: FakeGuard, **details: Any) -> None:
+            def __init__(self, guard: FakeGuard, network: Network) -> None:
                 assert isinstance(guard, FakeGuard)
-                built.webs.append(details)
+                built.webs.append(network)
 
         class FakeEndpoint:
             def __init__(self, web: AuthHttpClient, add_secret: Any) -> None:
@@ -425,13 +426,11 @@ async def test_the_web_is_made_once_and_with_the_users_settings(monkeypatch: pyt
     built = Built(monkeypatch, connect_timeout=7.0, sign_in=SignInSettings(allow_private=True))
     await built.renewal.refresh(record())
     await built.renewal.refresh(record())
-    (details,) = built.webs
+    (network,) = built.webs
     ((url, guarded),) = built.guards
-    assert (url, details["connect_timeout"], guarded["allow_private"]) == (URL, 7.0, True)
-    assert guarded["is_proxied"]("https://as.example/x")
-    assert not guarded["is_proxied"]("https://direct.example/x")
-    assert details["proxy_for"]("https://as.example/x") == ("http://proxy.example:3128", ("user", "word"))
-    assert details["proxy_for"]("https://direct.example/x") is None
+    assert (url, network.connect_timeout, guarded["allow_private"]) == (URL, 7.0, True)
+    assert network.proxy_for("https://as.example/x") == ("http://proxy.example:3128", ("user", "word"))
+    assert network.proxy_for("https://direct.example/x") is None
 
 
 async def test_it_is_made_for_where_the_server_was_reached_at_the_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,7 +454,7 @@ async def test_the_users_certificate_is_shown_to_his_server_only(monkeypatch: py
     monkeypatch.setattr("bridge.remote.tls.ssl_context", ssl_context)
     built = Built(monkeypatch, client_cert="me.pem", client_cert_key="me.key")
     await built.renewal.refresh(record())
-    tls = built.webs[0]["tls"]
+    tls = built.webs[0].tls
     tls(True)
     tls(False)
     assert [(str(given.client_cert), str(given.client_cert_key)) for given in seen] == [
