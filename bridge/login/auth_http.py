@@ -273,7 +273,7 @@ def _joined(url: str, location: str, what: str) -> str:
 def _no_url(url: str, what: str) -> SignInError:
     return MetadataError(
         f"The {what} at {sanitize.address(url)} redirects to something that is no URL.",
-        hint="The fault is the server's; tell its operator.",
+        hint="The server is at fault; tell its operator.",
     )
 
 

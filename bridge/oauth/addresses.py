@@ -1,6 +1,6 @@
-"""Addresses: which may be asked or opened by their form, and where metadata stands. Where they lead is in `reach`.
+"""URLs that servers name: which of them may be requested or opened, and where metadata is found.
 
-Everything here judges text; no name is resolved.
+Only the form of a URL is judged here, and no name is resolved. `reach` judges the addresses that a URL leads to.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ _RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 _SERVER_METADATA = "/.well-known/oauth-authorization-server"
 _OPENID_METADATA = "/.well-known/openid-configuration"
 
-# RFC 3986 2 knows visible ASCII only, and of that not these. Browsers take a backslash for a slash.
+# A URL holds visible ASCII only, without these characters (RFC 3986 2). Browsers read a backslash as a slash.
 _NOT_IN_URL = re.compile(r'[^\x21-\x7e]|["<>\\^`{|}]')
 _NAME = re.compile(r"(?!-)[0-9a-z_-]{1,63}(?:\.[0-9a-z_-]{1,63})*\.?")
 
 
 def check_endpoint(url: str, what: str) -> str:
-    """Return `url` as it is if it may be asked or opened, else raise `MetadataError`; `what` names it there.
+    """Return `url` unchanged if it may be requested or opened, else raise `MetadataError`.
 
-    It may be https, or http to this machine itself, with a host and without user name, password or fragment.
+    It must be https, or http to this machine. It must have a host, and no user name, password or fragment. `what` names
+    the URL in the message.
     """
     if problem := _problem(url):
         raise MetadataError(
@@ -40,7 +41,7 @@ def check_endpoint(url: str, what: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Whether `text` is an http or https URL with a usable host, and without user name, password or fragment."""
+    """Whether `text` is an http or https URL with a usable host and without user name, password or fragment."""
     return not _malformed(text)
 
 
@@ -53,9 +54,10 @@ def authorization_base(server_url: str) -> str:
 
 
 def protected_resource_urls(server_url: str, named: str | None) -> tuple[str, ...]:
-    """Where protected resource metadata may be, in order (RFC 9728 3.1, MCP).
+    """The URLs where protected resource metadata may be, in order (RFC 9728 3.1, MCP).
 
-    The URL a challenge named if it is usable, then the form with the server's path and query, then the root.
+    First the URL that the challenge named, if it is usable; then the one with the server's path and query; then the
+    root.
     """
     base, parts = authorization_base(server_url), urlsplit(server_url)
     query = f"?{parts.query}" if parts.query else ""
@@ -71,18 +73,18 @@ def protected_resource_urls(server_url: str, named: str | None) -> tuple[str, ..
 
 
 def authorization_server_urls(issuer: str) -> tuple[str, ...]:
-    """Where an authorization server's metadata may be, in MCP's order (RFC 8414 3.1 and 5, OIDC Discovery 4.1).
+    """The URLs where an authorization server's metadata may be, in MCP's order (RFC 8414 3.1, 5, OIDC Discovery 4.1).
 
-    | issuer | forms |
+    | issuer | URLs |
     |---|---|
-    | with a path | OAuth, OpenID with the path inserted; OpenID with the path before it |
-    | without | OAuth, OpenID |
+    | with a path | OAuth and OpenID before the path; OpenID after the path |
+    | without a path | OAuth, OpenID |
 
-    Raises `MetadataError` for an issuer with a query or fragment, which no issuer has (RFC 8414 2).
+    Raises `MetadataError` for an issuer with a query or fragment (RFC 8414 2 allows neither).
     """
     if "?" in issuer or "#" in issuer:
         raise MetadataError(
-            f"The authorization server {address(issuer)} was refused: an issuer has no query and no fragment.",
+            f"The authorization server {address(issuer)} was refused: an issuer must have no query and no fragment.",
             hint="Only the server's operator can fix that.",
         )
     parts = urlsplit(issuer)
@@ -97,12 +99,12 @@ def authorization_server_urls(issuer: str) -> tuple[str, ...]:
 
 
 def _problem(url: str) -> str:
-    """Why a URL may not be asked or opened, going on from it; empty where it may."""
+    """Why a URL must not be requested or opened, as a predicate; empty if it may be."""
     if malformed := _malformed(url):
         return malformed
     parts = urlsplit(url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        return "is plain http, which anyone on the way can read and change"
+        return "uses plain http, which anyone on the network can read and change"
     return ""
 
 
@@ -133,7 +135,7 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
     except ValueError:
         named = len(host) <= 253 and _NAME.fullmatch(host) and not ends_in_number(host)
         return bool(named) and not bracketed
-    # A zone (fe80::1%eth0) means something on one machine only.
+    # A zone (fe80::1%eth0) has a meaning on one machine only.
     return (literal.version == 6) == bracketed and "%" not in host
 
 

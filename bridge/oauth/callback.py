@@ -1,14 +1,14 @@
-"""The answer to an authorization request, as the browser brings it (RFC 6749 4.1.2, RFC 9207 2.4).
+"""The authorization response, as the browser brings it to the callback (RFC 6749 4.1.2, RFC 9207 2.4).
 
-Anyone on the machine, and any page in the browser, can send something to the callback. So first comes `state`: what
-does not bear this sign-in's is not its answer, and nothing else in it is looked at. Then the issuer (MCP 2026-07-28,
-Authorization Response Validation), before a code or an error is believed:
+Any program on the machine and any page in the browser can send a request to the callback. So `state` is checked first:
+a request without this sign-in's `state` is not its answer, and nothing else in it is read. The issuer is checked next,
+before a code or an error is believed (MCP 2026-07-28, Authorization Response Validation):
 
-| server says it sends `iss` | `iss` | |
+| metadata promises `iss` | `iss` in the answer | result |
 |---|---|---|
-| any | there | must be the issuer, character for character |
-| yes | not there | `IssuerMismatch` |
-| no | not there | goes on |
+| yes or no | present | must equal the issuer, character by character, else `IssuerMismatch` |
+| yes | absent | `IssuerMismatch` |
+| no | absent | accepted |
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bridge.protocol.sanitize import shown
 _MAX_QUERY = 16 * 1024
 _MAX_PARAMETERS = 50
 _ONCE = frozenset(("state", "iss", "code", "error", "error_description", "error_uri"))
-# RFC 6749, appendix A.11, allows the space too; a "+" that a server forgot to encode arrives as one.
+# RFC 6749 A.11 allows the space too. A "+" that a server did not encode arrives as a space.
 _CODE = re.compile(r"[\x20-\x7e]{1,4096}")
 
 
@@ -41,7 +41,7 @@ class Granted(msgspec.Struct, frozen=True):
 
 
 class Denied(msgspec.Struct, frozen=True):
-    """The server said no; all texts are fit to be shown. `uri` may be opened, and is empty where there is none."""
+    """Access was denied. All texts can be shown. `uri` can be opened; it is empty where there is none."""
 
     error: str
     description: str = ""
@@ -49,7 +49,7 @@ class Denied(msgspec.Struct, frozen=True):
 
 
 class IssuerMismatch(msgspec.Struct, frozen=True):
-    """The answer comes from another server than was asked, or does not say. `seen` is fit to be shown."""
+    """The answer names another issuer than the one that was asked, or none. `seen` can be shown."""
 
     expected: str
     seen: str | None
@@ -58,7 +58,7 @@ class IssuerMismatch(msgspec.Struct, frozen=True):
 def read_callback(
     query: str, *, state: str, issuer: str, iss_supported: bool
 ) -> Granted | Denied | IssuerMismatch | None:
-    """Judge a callback's query, which stands after the "?"; None for whatever is not the answer to this sign-in."""
+    """Read a callback's query (without the "?"); None if it is not the answer to this sign-in."""
     parameters = _parameters(query)
     if not state or not hmac.compare_digest(parameters.get("state", "").encode(), state.encode()):
         return None
@@ -76,7 +76,7 @@ def read_callback(
 
 
 def _parameters(query: str) -> dict[str, str]:
-    """The parameters that have a value (RFC 6749 3.1); none where the query is malformed or says a thing twice."""
+    """The parameters that have a value (RFC 6749 3.1); none if the query is malformed or repeats a parameter."""
     if len(query) > _MAX_QUERY or not query.isascii():
         return {}
     try:

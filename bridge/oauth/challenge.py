@@ -1,13 +1,14 @@
-"""Challenges: what `WWW-Authenticate` says (RFC 9110 11.6.1, RFC 6750 3, RFC 9728 5.1).
+"""Challenges: reading the header `WWW-Authenticate` (RFC 9110 11.6.1, RFC 6750 3, RFC 9728 5.1).
 
     WWW-Authenticate = #challenge
     challenge        = auth-scheme [ 1*SP ( token68 / #auth-param ) ]
     auth-param       = token BWS "=" BWS ( token / quoted-string )
 
-Commas part challenges as well as parameters, so a word after a comma is a scheme unless "=" follows it. Beyond the
-grammar, for the sake of servers there are: an unquoted value may hold anything up to a comma or space (a URL), commas
-between parameters may be missing, and a word that fits nowhere is passed over. At what is broken beyond that, such as
-a quote without an end, the field ends, and what was read before it holds.
+Commas separate challenges as well as parameters, so a word after a comma is a scheme unless "=" follows it.
+
+Some servers break the grammar, so more is accepted: an unquoted value ends at a comma or space (it may be a URL),
+commas between parameters may be missing, and a word that fits nowhere is skipped. Reading stops at any other error,
+such as a quote without an end; what was read before it counts.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _MAX_FIELD = 16 * 1024
 _MAX_CHALLENGES = 50
 _MAX_PARAMETERS = 50
 
-# No pattern gives back what it took, so each character is looked at a few times at most.
+# The quantifiers are possessive, so the time is linear.
 _BETWEEN = re.compile(r"[ \t\r\n,]*+")
 _WORD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")
 _EQUALS = re.compile(r"[ \t\r\n]*+=[ \t\r\n]*+")
@@ -36,7 +37,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Challenge(msgspec.Struct, frozen=True):
-    """One challenge. `scheme` and the names in `parameters` are lower case; a name that comes twice counts once."""
+    """One challenge. `scheme` and parameter names are in lower case; of a repeated parameter the first one counts."""
 
     scheme: str
     parameters: dict[str, str] = {}
@@ -44,29 +45,32 @@ class Challenge(msgspec.Struct, frozen=True):
 
 
 def parse_challenges(values: Iterable[str]) -> tuple[Challenge, ...]:
-    """The challenges of all `WWW-Authenticate` fields, in order. Never raises; the time grows as the input does."""
+    """The challenges of all `WWW-Authenticate` fields, in order. Never raises, and takes linear time."""
     found: list[Challenge] = []
     for value in islice(values, _MAX_FIELDS):
-        # A longer one is passed over whole: cut, its last value would be a wrong one.
+        # A longer field is skipped: if it were cut, its last value would be wrong.
         if len(value) <= _MAX_FIELD:
             _read_field(value, found)
     return tuple(found)
 
 
 def bearer_challenge(challenges: Iterable[Challenge]) -> Challenge | None:
-    """The Bearer challenge that says most, None where there is none. There are several where layers each add theirs."""
+    """The Bearer challenge with the most information; None if there is none.
+
+    There are several where a gateway and the server behind it each add one.
+    """
     bearers = [challenge for challenge in challenges if challenge.scheme == "bearer"]
     return max(bearers, key=_says, default=None)
 
 
 def is_insufficient_scope(status: int, challenges: Iterable[Challenge]) -> bool:
-    """Whether the token is good but lacks a scope (RFC 6750 3.1)."""
+    """Whether the server accepts the token but requires more scopes (RFC 6750 3.1)."""
     challenge = bearer_challenge(challenges)
     return status == 403 and challenge is not None and _lacks_scope(challenge)
 
 
 def scopes_of(challenge: Challenge) -> tuple[str, ...]:
-    """The scopes a challenge names, each once, in order (RFC 6750 3)."""
+    """The scopes that a challenge names, each once, in order (RFC 6750 3)."""
     return split(challenge.parameters.get("scope", ""))
 
 
@@ -87,7 +91,7 @@ def _read_field(field: str, found: list[Challenge]) -> None:
         after_comma = after_comma or comma
         word = _WORD.match(field, place)
         if word is None:
-            return  # The end, or something broken.
+            return  # The end, or a syntax error.
         place = word.end()
         equals = _EQUALS.match(field, place)
         if equals is not None:
@@ -113,7 +117,7 @@ def _skip_between(field: str, place: int) -> tuple[int, bool]:
 
 
 def _value(field: str, place: int) -> tuple[str | None, int]:
-    """The value that begins at `place`, None where it is broken, and where it ends."""
+    """The value that begins at `place` (None if it is malformed), and where it ends."""
     if field[place : place + 1] == '"':
         quoted = _QUOTED.match(field, place)
         return (None, place) if quoted is None else (_ESCAPE.sub(r"\1", quoted[1]), quoted.end())

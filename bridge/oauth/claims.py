@@ -1,7 +1,7 @@
-"""What a token says of itself (RFC 7519 4.1), for the message about one that a server refuses (RFC 9068 2.2).
+"""A token's claims (RFC 7519 4.1), for the message about a token that a server refuses (RFC 9068 2.2).
 
-Nothing is verified: that is for the server, and the token is only quoted. Its subject and all else about a person stay
-out of that message, and so does the signature.
+Nothing is verified here: the server does that, and the bridge only quotes the token. The message never contains the
+subject, any other claim about the user, or the signature.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LONG = 100 * 365 * 86400.0
 
 
 def describe_claims(token: str, now: float) -> str:
-    """One clause about a JWT's audience, issuer, end and scopes; empty for any other token. Never raises.
+    """One clause about a JWT's audience, issuer, expiry and scopes; empty for any other token. Never raises.
 
     `now` in seconds since the epoch.
     """
@@ -35,7 +35,7 @@ def describe_claims(token: str, now: float) -> str:
 
 
 def claims_of(token: str) -> dict[str, object]:
-    """A JWT's claims, not verified; none for any other token. Never raises."""
+    """A JWT's claims, unverified; none for any other token. Never raises."""
     parts = token.split(".", 3) if len(token) <= _LONGEST_TOKEN else []
     return _object(parts[1]) if len(parts) == 3 and "alg" in _object(parts[0]) else {}
 
@@ -76,7 +76,7 @@ def _end(value: object, now: float) -> list[str]:
 
 
 def span(seconds: float) -> str:
-    """A time in words, in the largest unit that it fills: `3 hours`."""
+    """A duration in words, in its largest whole unit: `3 hours`."""
     if seconds > _LONG:
         return "more than 100 years"
     for size, unit in _UNITS:

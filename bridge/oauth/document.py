@@ -1,11 +1,11 @@
-"""A metadata document: a JSON object from a stranger, read one member at a time (RFC 8414 3.2, RFC 9728 3.2).
+"""A metadata document: an untrusted JSON object, read one member at a time (RFC 8414 3.2, RFC 9728 3.2).
 
-| member | missing | of another type, or unusable |
+| member | missing | wrong type or unusable |
 |---|---|---|
 | required | `MetadataError` | `MetadataError` |
 | optional | None | None |
 
-What is not asked for is not decoded.
+Other members are not decoded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 
 def json_object(data: bytes) -> dict[str, object] | None:
-    """The members of a JSON object whole; None for anything else. For short answers, of which every word may count."""
+    """All members of a JSON object; None for anything else. For short answers whose members are all of interest."""
     if is_too_deep(data):
         return None
     try:
@@ -41,13 +41,13 @@ def json_object(data: bytes) -> dict[str, object] | None:
 
 
 class Document:
-    """The members of a document. `url` is where it came from, for messages; `what` says which document it is."""
+    """The members of a document. Messages name it by `what` it is and by the `url` it came from."""
 
     def __init__(self, body: bytes, what: str, url: str) -> None:
         """Raises `MetadataError` unless `body` is one JSON object of at most `MAX_BYTES`."""
         self.where = f"the {what} at {address(url)}"
         if len(body) > MAX_BYTES:
-            raise self.fault(f"holds {len(body)} bytes, and no more than {MAX_BYTES} are read")
+            raise self.fault(f"has {len(body)} bytes; the limit is {MAX_BYTES}")
         if is_too_deep(body):
             raise self.fault("is nested too deeply to be read")
         try:
@@ -56,7 +56,7 @@ class Document:
             raise self.fault("is not a JSON object") from None
 
     def fault(self, says: str, *, hint: str = _HINT) -> MetadataError:
-        """The error that this document earns; `says` goes on from its name."""
+        """The error for this document; `says` is a predicate."""
         return MetadataError(f"{self.where[0].upper()}{self.where[1:]} {says}.", hint=hint)
 
     def text(self, name: str) -> str | None:
@@ -71,7 +71,7 @@ class Document:
         return value
 
     def texts(self, name: str) -> tuple[str, ...] | None:
-        """An optional array of strings: each once, in order, without what is no visible ASCII."""
+        """An optional array of strings: each once, in order, without those that are not visible ASCII."""
         entries = self._member(name, list[msgspec.Raw])
         if entries is None:
             return None
@@ -80,18 +80,18 @@ class Document:
         return tuple(dict.fromkeys(kept))
 
     def is_true(self, name: str) -> bool:
-        """Whether an optional boolean is there and true."""
+        """Whether an optional boolean is present and true."""
         return self._member(name, bool) is True
 
     def endpoint(self, name: str) -> str | None:
-        """An optional URL that `check_endpoint` lets pass."""
+        """An optional URL that passes `check_endpoint`."""
         try:
             return self.required_endpoint(name)
         except MetadataError:
             return None
 
     def required_endpoint(self, name: str) -> str:
-        """A required URL that `check_endpoint` lets pass. Raises `MetadataError`."""
+        """A required URL that passes `check_endpoint`. Raises `MetadataError`."""
         value = self.text(name)
         if not value:
             raise self._lacks(name, "a URL")
@@ -99,7 +99,7 @@ class Document:
 
     def _lacks(self, name: str, expected: str) -> MetadataError:
         seen = "has no" if name not in self._members else "has an unusable"
-        return self.fault(f"{seen} '{name}', and {expected} was expected")
+        return self.fault(f"{seen} '{name}'; {expected} was expected")
 
     def _member(self, name: str, kind: type[_T]) -> _T | None:
         raw = self._members.get(name)

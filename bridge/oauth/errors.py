@@ -1,13 +1,13 @@
-"""What can go wrong on the way to a token, by what follows from it.
+"""The errors of signing in, by what the bridge does about them.
 
-| error | what follows |
+| error | what the bridge does |
 |---|---|
-| `MetadataError` | the next place where the metadata may be is tried |
-| `Unavailable` and those under it | the tokens are kept, and the same is tried later |
-| `ClientUnknown` | a dynamic registration is made anew, once |
-| `GrantRejected` | the stored tokens are cleared, or the person is asked again |
-| `SignInRefused`, `TimedOut` | the host is told, and no tab is opened by itself for a while |
-| any other `SignInError` | the host is told |
+| `MetadataError` | tries the next URL where the metadata may be |
+| `Unavailable` and its subclasses | keeps the tokens, and tries again later |
+| `ClientUnknown` | registers a new client, once, if the client was registered dynamically |
+| `GrantRejected` | clears the stored tokens, or asks the user to sign in again |
+| `SignInRefused`, `TimedOut` | tells the host, and opens no tab unasked for a while |
+| any other `SignInError` | tells the host |
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bridge.errors import BridgeError
 
 
 class SignInError(BridgeError):
-    """Signing in did not work. Its message names the step, the URL, what was expected and what came."""
+    """Signing in failed. The message names the step, the URL, what was expected and what came."""
 
 
 class MetadataError(SignInError):
@@ -24,7 +24,7 @@ class MetadataError(SignInError):
 
 
 class RegistrationFailed(SignInError):
-    """No client identifier is to be had (RFC 7591 3.2.2)."""
+    """No client identifier could be obtained (RFC 7591 3.2.2)."""
 
 
 class RedirectUriRefused(RegistrationFailed):
@@ -32,7 +32,7 @@ class RedirectUriRefused(RegistrationFailed):
 
 
 class ClientUnknown(SignInError):
-    """The authorization server does not know the client any more (`invalid_client`, RFC 6749 5.2)."""
+    """The authorization server does not know the client (`invalid_client`, RFC 6749 5.2)."""
 
 
 class GrantRejected(SignInError):
@@ -40,24 +40,24 @@ class GrantRejected(SignInError):
 
 
 class SignInRefused(SignInError):
-    """The person, or the authorization server, said no (RFC 6749 4.1.2.1, RFC 8628 3.5)."""
+    """The user or the authorization server denied access (RFC 6749 4.1.2.1, RFC 8628 3.5)."""
 
 
 class TimedOut(SignInError):
-    """Nobody finished signing in while there was time."""
+    """The user did not finish signing in within the time limit."""
 
 
 class Unavailable(SignInError):
-    """A server that is needed gave no usable answer, for a reason that may pass."""
+    """A server gave no usable answer, for a reason that may be temporary."""
 
 
 class Unreachable(Unavailable):
-    """No connection: what was to be sent never left."""
+    """No connection was made, so the request was not sent."""
 
 
 class Silent(Unavailable):
-    """No answer in the time that is given for one."""
+    """No answer came within the time limit."""
 
 
 class TokenEndpointUnavailable(Unavailable):
-    """The token endpoint gave no usable answer, for a reason that may pass. No token is lost by it."""
+    """The token endpoint gave no usable answer, for a reason that may be temporary. No token is lost."""

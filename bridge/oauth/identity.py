@@ -1,7 +1,7 @@
-"""Who is signed in, as far as the authorization server tells; only ever shown (OpenID Connect Core 2, 5.1, 5.3).
+"""Who is signed in, according to the authorization server (OpenID Connect Core 2, 5.1, 5.3).
 
-Nothing is verified, so nothing may be decided by it. The first of `email`, `preferred_username`, `name` and `sub`
-counts.
+The name is only shown. It is not verified, so no decision may depend on it. It is the first of the claims `email`,
+`preferred_username`, `name` and `sub`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST = 100
 
 
 def who(claims: Mapping[str, object]) -> str:
-    """The person whom these claims are about, on one line; empty where they do not tell."""
+    """The user whom these claims are about, on one line; empty if they do not say."""
     for name in _NAMES:
         value = claims.get(name)
         if isinstance(value, str) and (text := shown(value, _LONGEST)):
@@ -26,14 +26,14 @@ def who(claims: Mapping[str, object]) -> str:
 
 
 def who_by_id_token(token: str) -> str:
-    """The person whom an ID token is about; empty where it does not tell, or is none."""
+    """The user whom an ID token is about; empty if it does not say or is not an ID token."""
     return who(claims_of(token))
 
 
 def who_by_userinfo(status: int, content_type: str, body: bytes, id_token: str) -> str:
-    """The person whom an answer of the userinfo endpoint is about; empty where it does not tell.
+    """The user whom an answer of the userinfo endpoint is about; empty if it does not say.
 
-    One about somebody else than the ID token must not be used (5.3.2). A signed answer (a JWT) is not read.
+    An answer with another `sub` than the ID token must not be used (5.3.2). A signed answer (a JWT) is not read.
     """
     if status != 200 or content_type.partition(";")[0].strip().lower() != "application/json":
         return ""

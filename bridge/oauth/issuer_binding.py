@@ -1,4 +1,4 @@
-"""Which authorization server a client belongs to, and what follows where an MCP server names another.
+"""Which authorization server a client belongs to, and what happens when an MCP server names another one.
 
 MCP 2026-07-28, Client Registration, "Authorization Server Binding": clients with pre-registered credentials "MUST
 associate those credentials with the specific authorization server that issued them, keyed by the authorization server's
@@ -6,24 +6,24 @@ associate those credentials with the specific authorization server that issued t
 resource metadata indicates another one, "SHOULD surface an error rather than silently attempting to use mismatched
 credentials".
 
-What counts, the first that there is:
+The first row that applies decides:
 
-| who says it | whom it binds | any other issuer |
+| source | clients that it binds | if the server names another issuer |
 |---|---|---|
-| the user, with `--issuer` | every client | refused |
-| the first use of this client at this server, in this profile | a client of the user's | refused |
-| the record of the last sign-in, of a version that kept nothing else | a client of the user's | refused |
-| the last sign-in at this server, in this profile | nobody | a warning with both |
+| the user's `--issuer` | every client | refused |
+| the first use of this client with this server and profile | a client that the user registered | refused |
+| the record of the last sign-in, written by a version that kept no bindings | the same | refused |
+| the last sign-in with this server and profile | none | a warning that names both issuers |
 
-- A client of the user's is bound without a secret too. The section speaks of credentials, and "client identifiers are
-  unique to the authorization server that issued them" (Authorization Server Discovery; RFC 6749 2.2): elsewhere the
-  identifier is nobody's, or another's.
-- A Client ID Metadata Document is "portable across authorization servers", says the same section, and a dynamic
-  registration is kept under its issuer (`record.client_key`), so neither can go to another: those are only warned of.
-- Another client (`--client-id`) is bound anew. Signing out changes nothing; `logout --registration` forgets.
-- Issuers are compared as RFC 8414 3.3 and RFC 9207 2.4 do, as strings. A slash at the end makes another issuer: the
-  document that is believed has to name exactly this one, so what is kept is exact as well. Only the user may type it
-  wrong, and then the error shows the spelling that is wanted.
+- A client that the user registered is bound even without a secret. The section speaks of credentials, and "client
+  identifiers are unique to the authorization server that issued them" (Authorization Server Discovery; RFC 6749 2.2):
+  at another server the identifier is unknown, or belongs to another client.
+- A Client ID Metadata Document is "portable across authorization servers" (the same section), and a dynamic
+  registration is stored under its issuer (`record.client_key`). Neither can reach another authorization server, so
+  for these the user is only warned.
+- Another `--client-id` is bound anew. Signing out does not remove a binding; `logout --registration` does.
+- Issuers are compared as strings (RFC 8414 3.3, RFC 9207 2.4), so a slash at the end makes another issuer. If the user
+  types it wrong, the error shows the right spelling.
 """
 
 from __future__ import annotations
@@ -40,31 +40,32 @@ from bridge.protocol.sanitize import address
 
 _FORMAT = 1
 _LONGEST = 300
-_TYPED = r"[A-Za-z0-9_./:@%+=,~-]+"  # What no shell reads as anything else.
+_TYPED = r"[A-Za-z0-9_./:@%+=,~-]+"  # No shell gives these characters a meaning of its own.
 
 Source = Literal["", "option", "kept"]
 
 
 class Issuers(msgspec.Struct, frozen=True, kw_only=True):
-    """The issuers that were used at a server in a profile: by each client of the user's, and in the last sign-in."""
+    """The issuers used with a server and profile: by each client that the user registered, and in the last sign-in."""
 
     format: int = _FORMAT
     last: str = ""
     clients: dict[str, str] = {}
 
     def bound(self, client_id: str, issuer: str) -> Issuers:
-        """With a client of the user's that belongs to this issuer."""
+        """A copy in which this client belongs to this issuer."""
         return msgspec.structs.replace(self, clients={**self.clients, client_id: issuer})
 
     def without(self, client_id: str | None) -> Issuers:
-        """With neither this client's issuer nor the last sign-in's."""
+        """A copy without this client's issuer and without that of the last sign-in."""
         return Issuers(clients={own: issuer for own, issuer in self.clients.items() if own != client_id})
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for one sign-in: the issuer it is bound to, empty for none, and by what.
+    """The issuer that one sign-in is bound to (empty for none), and what bound it.
 
-    `before` is the issuer of the last sign-in, empty where none is known. `client_id` is a client of the user's.
+    `before` is the issuer of the last sign-in, empty if none is known. `client_id` is the client that the user
+    registered, None if there is none.
     """
 
     issuer: str = ""
@@ -74,17 +75,17 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def issuers_key(server: str, profile: str) -> str:
-    """Where the issuers of a server and a profile are kept."""
+    """The name under which the issuers of a server and a profile are stored."""
     return f"server-{hashlib.sha256(chr(0).join((server, profile)).encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
 def encode_issuers(issuers: Issuers) -> bytes:
-    """They as they are stored."""
+    """The issuers as they are stored."""
     return msgspec.json.encode(issuers)
 
 
 def decode_issuers(data: bytes) -> Issuers | None:
-    """Read what was stored; None where it is damaged, or of a later format."""
+    """Read stored issuers; None if they are damaged or have a later format."""
     try:
         issuers = msgspec.json.decode(data, type=Issuers)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -93,7 +94,7 @@ def decode_issuers(data: bytes) -> Issuers | None:
 
 
 def binding_of(option: str | None, client_id: str | None, issuers: Issuers, previous: Record | None) -> Binding:
-    """The binding by the table above. `option` is `--issuer`, `previous` what was kept of the last sign-in."""
+    """The binding by the table above. `option` is `--issuer`, `previous` the record of the last sign-in."""
     before = issuers.last or (previous.issuer if previous else "")
     if option is not None:
         return Binding(issuer=option, source="option", before=before, client_id=client_id)
@@ -106,9 +107,9 @@ def binding_of(option: str | None, client_id: str | None, issuers: Issuers, prev
 
 
 def in_order(binding: Binding, named: tuple[str, ...]) -> tuple[str, ...]:
-    """Which of the issuers that a server names are to be tried, in order; empty where it does not name the bound one.
+    """The issuers to try, in order, of those that a server names; empty if it does not name the bound one.
 
-    Where nothing is bound, the one of the last sign-in comes first: the user has signed in there before.
+    If there is no binding, the issuer of the last sign-in comes first: the user has signed in there before.
     """
     if binding.issuer:
         return (binding.issuer,) if binding.issuer in named else ()
@@ -116,63 +117,64 @@ def in_order(binding: Binding, named: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def refusal(binding: Binding, named: tuple[str, ...], server_url: str, forget: str) -> SignInError:
-    """The error where a server names other issuers than the bound one; `forget` is the command that forgets that."""
+    """The error for a server that does not name the bound issuer; `forget` is the command that removes the binding."""
     issuers = ", ".join(address(issuer) for issuer in named[:5])
     names = f"{server_url} names {issuers} as its authorization server"
     slash = " (the slash at the end counts)" if any(_differ_in_slash(one, binding.issuer) for one in named) else ""
     if binding.source == "option":
         return SignInError(
-            f"{names}, and --issuer allows only {address(binding.issuer)}{slash}, so nothing was sent there.",
+            f"{names}, but --issuer allows only {address(binding.issuer)}{slash}. Nothing was sent to it.",
             hint=f"If the server is right, pass --issuer {typed(named[0])} instead.",
         )
     return SignInError(
-        f"{names}, and the client {binding.client_id} belongs to {address(binding.issuer)}{slash}, where it was used "
-        "first. It was not shown to another.",
-        hint="Unless you know that the server has moved, tell its operator. If it has, and the client is known there, "
-        f"pass --issuer {typed(named[0])}, or forget the old one with: {forget}",
+        f"{names}, but the client {binding.client_id} belongs to {address(binding.issuer)}{slash}, where it was used "
+        "first. Nothing was sent to the other.",
+        hint="If you do not know why the server changed it, tell the server's operator. If you do, and the client is "
+        f"registered there, pass --issuer {typed(named[0])}, or forget the old one with: {forget}",
     )
 
 
 def first_use(binding: Binding, issuer: str, server_url: str, *, has_secret: bool) -> str:
-    """What is told where a client of the user's is about to be used at an issuer for the first time; else empty."""
+    """What the user is told when their client is about to be used at an issuer for the first time; else empty."""
     if binding.issuer or binding.client_id is None:
         return ""
     what = "The secret of the client" if has_secret else "The client"
     return (
-        f"{what} {binding.client_id} goes to {address(issuer)} for the first time, for {server_url} names that as its "
-        f"authorization server; from then on it goes to no other. --issuer {typed(issuer)} says so from the start."
+        f"{what} {binding.client_id} is sent to {address(issuer)} for the first time, because {server_url} names that "
+        f"as its authorization server. From now on it is sent to no other. To choose it yourself, pass --issuer "
+        f"{typed(issuer)}."
     )
 
 
 def moved(binding: Binding, issuer: str, server_url: str) -> str:
-    """The warning where a server names another authorization server than in the last sign-in; else empty.
+    """The warning for a server that names another authorization server than in the last sign-in; else empty.
 
-    Nothing is said of the bound issuer: the user knows it.
+    There is no warning about the bound issuer, because the user chose it.
     """
     if binding.issuer or binding.before in {"", issuer}:
         return ""
     return (
-        f"{server_url} now sends you to {address(issuer)} to sign in; the last time it was {address(binding.before)}. "
-        "Go on only if you know why."
+        f"{server_url} now sends you to {address(issuer)} to sign in. Last time it was {address(binding.before)}. "
+        "Continue only if you know why."
     )
 
 
 def held_back(binding: Binding, issuer: str) -> SignInError | None:
-    """The error where the tokens of an issuer are not to be renewed or revoked there, for it is not the bound one."""
+    """The error for tokens that must not be renewed or revoked, because another issuer is bound; else None."""
     if not binding.issuer or binding.issuer == issuer:
         return None
     by = "--issuer allows only" if binding.source == "option" else f"the client {binding.client_id} belongs to"
     return SignInError(
-        f"The tokens are from {address(issuer)}, and {by} {address(binding.issuer)}.", hint="Sign in again."
+        f"The tokens are from {address(issuer)}, but {by} {address(binding.issuer)}.", hint="Sign in again."
     )
 
 
 def unreadable(problem: str, client_id: str, forget: str) -> SignInError:
-    """The error where it cannot be read which issuer a client of the user's belongs to; `problem` is a sentence."""
+    """The error if the binding of the user's client cannot be read; `problem` is a sentence."""
     return SignInError(
-        f"It is not known any more which authorization server the client {client_id} belongs to, so it is shown to "
+        f"The authorization server that the client {client_id} belongs to could not be read, so the client is sent to "
         f"none: {problem}",
-        hint=f"Pass --issuer URL with the right one, or forget what is kept with: {forget}",
+        hint=f"Pass --issuer URL with the right one, or forget what is stored with: {forget}",
     )
 
 
@@ -181,5 +183,5 @@ def _differ_in_slash(one: str, other: str) -> bool:
 
 
 def typed(issuer: str) -> str:
-    """The issuer as it is typed in any shell: `URL` for one that a shell might read as a command."""
+    """The issuer as it can be typed in any shell; `URL` in place of one that a shell might interpret."""
     return issuer if re.fullmatch(_TYPED, issuer) and len(issuer) <= _LONGEST else "URL"

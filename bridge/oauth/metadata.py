@@ -1,7 +1,7 @@
-"""Authorization server metadata: where an authorization server asks to be asked, and what it can do.
+"""Authorization server metadata: an authorization server's endpoints and abilities.
 
-RFC 8414 2 and 3.3, OpenID Connect Discovery 3 and 4.3, RFC 9207 3, and what MCP wants of it: the issuer is the one that
-was asked for, and PKCE with S256 is said to be supported.
+RFC 8414 2 and 3.3, OpenID Connect Discovery 3 and 4.3, RFC 9207 3. MCP adds two requirements: the document must name
+exactly the issuer that was asked for, and it must say that PKCE with S256 is supported.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from bridge.protocol.sanitize import address, quoted
 class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an authorization server.
 
-    None, or an empty text, stands for what the document does not say. `discovered` is False where there is no document
-    and the endpoints are those that MCP 2025-03-26 assumes.
+    None or an empty text stands for what the document does not say. `discovered` is False if there is no document and
+    the endpoints are the defaults of MCP 2025-03-26.
     """
 
     issuer: str
@@ -39,11 +39,11 @@ class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
 def read_authorization_server(body: bytes, url: str, issuer: str, *, guessed: bool = False) -> AuthorizationServer:
     """Read the document that came from `url` for `issuer`.
 
-    `guessed` tells that nobody named the issuer and it is merely the MCP server's origin (MCP 2025-03-26): then the
-    origin with a slash is as good, since the same document stands for both, and the document's spelling is kept.
+    `guessed` means that no server named the issuer: it is the MCP server's own origin (MCP 2025-03-26). Then a document
+    that names the origin with a slash at the end is accepted too, and its spelling is kept.
 
-    Raises `MetadataError` where the document is malformed or must not be believed, or the server cannot do what is
-    needed.
+    Raises `MetadataError` if the document is malformed or must not be believed, or the server lacks an ability that is
+    required.
     """
     check_endpoint(issuer, "issuer")
     document = Document(body, "authorization server metadata", url)
@@ -62,7 +62,7 @@ def read_authorization_server(body: bytes, url: str, issuer: str, *, guessed: bo
         userinfo_endpoint=document.endpoint("userinfo_endpoint"),
         device_authorization_endpoint=document.endpoint("device_authorization_endpoint"),
         scopes_supported=document.texts("scopes_supported"),
-        # An empty array says no more than none at all (RFC 8414 3.2).
+        # An empty array means the same as none (RFC 8414 3.2).
         token_endpoint_auth_methods=document.texts("token_endpoint_auth_methods_supported") or None,
         iss_parameter_supported=document.is_true("authorization_response_iss_parameter_supported"),
         client_id_metadata_document_supported=document.is_true("client_id_metadata_document_supported"),
@@ -71,7 +71,7 @@ def read_authorization_server(body: bytes, url: str, issuer: str, *, guessed: bo
 
 
 def default_authorization_server(server_url: str) -> AuthorizationServer:
-    """The endpoints of a server without any metadata (MCP 2025-03-26, Fallbacks for Servers without Metadata)."""
+    """The default endpoints of a server without metadata (MCP 2025-03-26, Fallbacks for Servers without Metadata)."""
     base = authorization_base(server_url)
     return AuthorizationServer(
         issuer=base,
@@ -85,8 +85,8 @@ def default_authorization_server(server_url: str) -> AuthorizationServer:
 def _other_issuer(document: Document, named: str, issuer: str) -> MetadataError:
     only = " (they differ in the slash at the end)" if named.rstrip("/") == issuer.rstrip("/") else ""
     return document.fault(
-        f"names the issuer '{address(named)}', and exactly '{address(issuer)}' was expected{only}",
-        hint="The MCP server and its authorization server disagree about the issuer, or one poses as another; "
+        f"names the issuer '{address(named)}', but exactly '{address(issuer)}' was expected{only}",
+        hint="The MCP server and its authorization server disagree about the issuer, or one impersonates another; "
         "tell their operators.",
     )
 
@@ -94,13 +94,15 @@ def _other_issuer(document: Document, named: str, issuer: str) -> MetadataError:
 def _check_abilities(document: Document) -> None:
     responses = document.texts("response_types_supported")
     if responses and "code" not in responses:
-        raise document.fault(f"supports the response types {quoted(', '.join(responses))}, and 'code' is needed")
+        raise document.fault(f"supports the response types {quoted(', '.join(responses))}, but 'code' is required")
     methods = document.texts("code_challenge_methods_supported")
     if not methods:
         raise document.fault(
-            "does not name 'code_challenge_methods_supported', so the server is taken not to support PKCE, "
-            "without which MCP does not allow signing in",
-            hint='Its operator has to add ["S256"] there.',
+            "has no 'code_challenge_methods_supported', so the server does not say that it supports PKCE, which MCP "
+            "requires",
+            hint='The server\'s operator has to add "code_challenge_methods_supported": ["S256"] to it.',
         )
     if "S256" not in methods:
-        raise document.fault(f"supports the code challenge methods {quoted(', '.join(methods))}, and 'S256' is needed")
+        raise document.fault(
+            f"supports the code challenge methods {quoted(', '.join(methods))}, but 'S256' is required"
+        )

@@ -1,40 +1,43 @@
-"""Keeping authorization servers apart: mix-up (RFC 9700 4.4, RFC 9207 1, MCP 2026-07-28, Mix-Up Attacks).
+"""Guards against mix-up attacks (RFC 9700 4.4, RFC 9207 1, MCP 2026-07-28, Mix-Up Attacks).
 
-A hostile authorization server names the authorization endpoint of an honest one in its metadata, and a token endpoint
-of its own. The user signs in at the honest one, whose code, and with it the verifier, then go to the hostile one, which
-redeems them. What stands against it:
+In its metadata, a hostile authorization server names the authorization endpoint of an honest server and a token
+endpoint of its own. The user signs in at the honest server. The code and the verifier then go to the hostile server,
+which redeems them. The guards are:
 
-| guard | whom it helps |
+| guard | it works |
 |---|---|
-| `iss` in the answer is compared (`callback`; RFC 9207 2.4) | wherever the honest server sends it |
-| each issuer has a redirect URI of its own (RFC 9700 4.4.2.2) | where clients are registered dynamically |
-| the user is warned (`warning`) before the tab goes on | where endpoints are on other sites and no `iss` is promised |
-| the same, before the code is typed in | by a code (RFC 8628), where no `iss` ever comes |
+| `iss` in the answer is compared (`callback`; RFC 9207 2.4) | if the honest server sends it |
+| each issuer has a redirect URI of its own (RFC 9700 4.4.2.2) | if the client is registered dynamically |
+| the user is warned (`warning`) before the browser opens the sign-in page | if the metadata does not promise `iss` |
+| the user is warned before they enter a code | in the device authorization grant, which has no `iss` |
 
-**The redirect URI.** The path ends in a digest of the issuer, and the answer is taken at that path only. So a client
-that the bridge has at the honest server cannot be used in the name of another issuer: the honest server does not know
-that redirect URI for it. A client that the user registered, and a Client ID Metadata Document, have the redirect URIs
-that stand there, so theirs is the plain one. So it is where the user sets the port, the host or the path, which is done
-for a server that wants exactly that redirect URI. A server that does not register the longer path gets the plain one,
-and a registration from before goes on with the one that it has. It does not help where the hostile server names the
-honest one's registration endpoint too, or registers a client of its own there with the redirect URI of its issuer,
-which can be computed: then the honest server knows that redirect URI, and the warning stands alone.
+**The redirect URI.** Its path ends in a digest of the issuer, and the answer is accepted only at that path. So the
+bridge's client at the honest server cannot be used in the name of another issuer: the honest server has not registered
+that redirect URI for it. The plain redirect URI, without the digest, is used
 
-**By a code** nothing comes back to this machine. A hostile server shows the code and the page of the honest one, and
-has the tokens, for it is asked for them: so the page's site is what is compared.
+- for a client that the user registered, and for a Client ID Metadata Document, because their redirect URIs are fixed;
+- if the user sets the port, host or path, which is meant for a server that requires exactly that redirect URI;
+- if the server refuses to register the longer path;
+- for an earlier registration that has it.
 
-**The warning.** Endpoints on another site are no proof of anything, so nothing is refused: large providers do it.
+This guard fails if the hostile server names the registration endpoint of the honest server too, or registers a client
+there with the redirect URI of its own issuer (which can be computed). Then only the warning is left.
 
-| host of an endpoint | the issuer's site |
+**In the device authorization grant** no answer comes back to this machine. A hostile server can pass on the code and
+the page of an honest server, and then get the tokens itself. So the site of that page is compared with the issuer's.
+
+**The warning.** Endpoints on another site prove nothing, and large providers have them, so nothing is refused.
+
+| host of an endpoint | on the issuer's site |
 |---|---|
-| the issuer's own, or below it | yes |
-| of the same registrable domain: the last two labels, three where the second is a kind (`co.uk`, `com.au`) | yes |
-| the same, below a name where anyone gets a name (`_SHARED`), or a host that is an address | no |
+| the issuer's own host, or a subdomain of it | yes |
+| same registrable domain: the last two labels, or three if the second is a category (`co.uk`, `com.au`) | yes |
+| the same, but below a domain where customers get names (`_SHARED`), or the host is an IP address | no |
 | a host that the provider documents as its own (`providers`) | yes |
 | any other | no |
 
-The Public Suffix List is not consulted: it is large and changes weekly, and what is missing here costs a warning too
-many, or, for hosts of one provider of such names that is not listed, one too few.
+The Public Suffix List is not used: it is large and changes weekly. A missing category here causes a needless warning;
+a missing shared domain leaves out the warning between two customers of that domain.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.providers import documents_site
 
 _KINDS = frozenset(("ac", "co", "com", "edu", "gob", "gov", "gouv", "id", "mil", "ne", "net", "nom", "or", "org"))
-# Where anyone may have a name: hosting, tunnels, and sign-in services with a name for each customer.
+# Domains whose customers get names below them: hosting, tunnels, and sign-in services.
 _SHARED = (
     *("amazonaws.com", "amazoncognito.com", "awsapprunner.com", "cloudfront.net", "on.aws"),
     *("azurewebsites.net", "azure-api.net", "azurecontainerapps.io", "b2clogin.com", "ciamlogin.com", "windows.net"),
@@ -64,34 +67,34 @@ _LONGEST_HOST = 64
 
 
 def path_for(path: str, issuer: str) -> str:
-    """The path of the callback for one issuer, below the plain `path`."""
+    """The callback's path for one issuer, below the plain `path`."""
     digest = hashlib.sha256(issuer.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     return f"{path.rstrip('/')}/{digest}"
 
 
 def warning(server: AuthorizationServer, *, code_page: str = "") -> str:
-    """What the user has to know before signing in there; empty where there is nothing.
+    """The warning before the user signs in at this server; empty if there is none.
 
-    `code_page` is the page where a code is typed in (RFC 8628 3.3), empty where a browser brings the answer.
+    `code_page` is the page where the user enters a code (RFC 8628 3.3), empty if a browser brings the answer.
     """
     if server.iss_parameter_supported and not code_page:
         return ""
     issuer, page, tokens = map(
         _host, (server.issuer, code_page or server.authorization_endpoint, server.token_endpoint)
     )
-    # Where the page is another's, the issuer is who may be after what is allowed there.
+    # If the sign-in page is on another site, the issuer is the one that would receive the access.
     receiver = next((to for host, to in ((page, issuer), (tokens, tokens)) if not same_site(issuer, host)), "")
     if not receiver:
         return ""
-    unproven = "" if code_page else ", and the answer need not say who sent it (RFC 9207)"
+    unproven = "" if code_page else ", and the answer does not have to say which server sent it (RFC 9207)"
     return (
-        f"You are about to sign in at {_named(page)}, and what you allow there goes to {_named(receiver)}, another "
-        f"site{unproven}; go on only if you know that the two belong together."
+        f"You are about to sign in at {_named(page)}, but the access that you grant there goes to {_named(receiver)}, "
+        f"which is another site{unproven}. Continue only if you know that the two belong together."
     )
 
 
 def same_site(issuer: str, host: str) -> bool:
-    """Whether an endpoint's host is taken for the issuer's, by the table; both are hosts in lower case."""
+    """Whether an endpoint's host is on the issuer's site, by the table; both hosts are in lower case."""
     if host == issuer:
         return True
     if _is_address(issuer) or _is_address(host):
@@ -110,7 +113,7 @@ def _host(url: str) -> str:
 
 
 def _named(host: str) -> str:
-    """For a sentence: of a long one the end, which tells whose it is."""
+    """A host for a sentence. A long one is cut at its start, because its end says who owns it."""
     return host if len(host) <= _LONGEST_HOST else f"...{host[3 - _LONGEST_HOST :]}"
 
 

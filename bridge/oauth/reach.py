@@ -1,42 +1,41 @@
-"""From where an address can be reached, and which addresses an MCP server may lead to.
+"""Where an address can be reached from, and which addresses an MCP server may lead the bridge to.
 
-A server, and every server it names, says which URLs are asked and opened while the user signs in. What only this
-machine or its network can reach must not be asked for a server that is far away. So each address has a reach, and what
-a server opens follows from the reach of the address that its own refusal came from: nothing that its owner writes into
-the name service counts.
+While the user signs in, the MCP server and every server that it names choose URLs that the bridge requests and the user
+opens. A remote server must not make the bridge request something that only this machine or its network can reach. So
+each address has a reach. What a server may lead to follows from the reach of the address that its own refusal came
+from. What the server's owner writes into DNS does not count.
 
 | reach | addresses |
 |---|---|
-| loopback | those that a connection to ends at this machine (`bridge/loopback`) |
-| link-local | 169.254/16, fe80::/10 (RFC 3927, RFC 4291); what else a cloud's machines have their metadata from |
+| loopback | a connection to them ends at this machine (`bridge/loopback`) |
+| link-local | 169.254/16, fe80::/10 (RFC 3927, RFC 4291); other addresses of cloud metadata services |
 | private | 10/8, 172.16/12, 192.168/16 (RFC 1918), fc00::/7 (RFC 4193) |
 | shared | 100.64/10 (RFC 6598), which VPNs such as Tailscale use, and Tailscale's own part of fc00::/7 |
-| stand-in | 198.18/15, fc00::/18: by default what Clash, mihomo and sing-box ("fake IP") answer for any name |
-| none | all else that the registries of IANA call special: for documents, multicast, reserved, retired |
-| public | all else |
+| stand-in | 198.18/15, fc00::/18: the defaults of Clash, mihomo and sing-box for the "fake IP" of any name |
+| none | all others in IANA's special-purpose registries: documentation, multicast, reserved, retired |
+| public | all others |
 
-| the MCP server | opens |
+| the MCP server | may lead to |
 |---|---|
-| its URL names this machine (`localhost`, a name below it, a loopback address) | all but "none" |
-| was reached at a loopback or link-local address all the same | private, public |
+| its URL names this machine (`localhost`, a name below it, a loopback address) | all except "none" |
+| its URL does not, but it was reached at a loopback or link-local address | private, public |
 | was reached at a private, shared or stand-in address | addresses of the same reach, public |
-| was reached at a public address, or it is not known where | public |
+| was reached at a public address, or its address is not known | public |
 
-`--allow-private` opens private, shared and stand-in addresses to each of them, never loopback and link-local ones.
+`--allow-private` adds private, shared and stand-in addresses to each row, but never loopback and link-local ones.
 
-An IPv6 address that stands for an IPv4 address is judged by that one:
+An IPv6 address that contains an IPv4 address is judged by that IPv4 address:
 
-| form | where |
+| form | position of the IPv4 address |
 |---|---|
 | ::ffff:0:0/96 mapped, ::ffff:0:0:0/96 translated (RFC 4291, RFC 2765) | the last 32 bits |
 | 64:ff9b::/96 NAT64 (RFC 6052) | the last 32 bits |
-| 64:ff9b:1::/48 NAT64 of a network's own (RFC 8215) | after 48, 56, 64 or 96 bits, as RFC 6052 2.2 has it |
+| 64:ff9b:1::/48 local-use NAT64 (RFC 8215) | after 48, 56, 64 or 96 bits (RFC 6052 2.2) |
 | 2002::/16 6to4 (RFC 3056) | after 16 bits |
 | 2001::/32 Teredo (RFC 4380) | server: after 32 bits; client: the last 32, inverted |
 | interface identifier 0:5efe or 200:5efe, ISATAP (RFC 5214) | the last 32 bits |
 
-Where several readings are possible, the first that is not public counts. Everything here judges text; no name is
-resolved.
+If several readings are possible, the first one that is not public counts. No name is resolved here.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ from bridge.loopback import connects_to_this_machine, is_localhost
 
 
 class Reach(enum.StrEnum):
-    """From where an address can be reached; the table above. The values are kept in records."""
+    """Where an address can be reached from; see the table above. The values are stored in records."""
 
     LOOPBACK = "loopback"
     LINK_LOCAL = "link-local"
@@ -62,12 +61,12 @@ class Reach(enum.StrEnum):
 
 
 ALLOWED = frozenset((Reach.PRIVATE, Reach.SHARED, Reach.STAND_IN))
-"""What `--allow-private` opens."""
+"""What `--allow-private` adds."""
 
 _ALL = frozenset(Reach) - {Reach.NONE}
 _NEVER_BY_REACH = frozenset((Reach.LOOPBACK, Reach.LINK_LOCAL, Reach.NONE))
 
-# The first network that holds an address counts; the rest of IPv4 is public, the rest of IPv6 is not.
+# The first network that contains an address counts. The rest of IPv4 is public, the rest of IPv6 is not.
 _NETWORKS = tuple(
     (ipaddress.ip_network(network), reach)
     for reach, networks in (
@@ -80,7 +79,7 @@ _NETWORKS = tuple(
         # IANA's IPv4 and IPv6 Special-Purpose Address Registries, multicast and reserved.
         (Reach.NONE, "192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3"),
         (Reach.NONE, "2001::/23 2001:db8::/32 3fff::/20"),
-        # Of IPv6 only this is given out as public (RFC 4291 2.4).
+        # The only part of IPv6 that is allocated as public (RFC 4291 2.4).
         (Reach.PUBLIC, "2000::/3"),
     )
     for network in networks.split()
@@ -99,7 +98,7 @@ _LOCAL_SUFFIXES = (
 
 
 def reach_of(address: str) -> Reach | None:
-    """The reach of an IP address literal, in brackets or not, with a zone or not; None for what is no such literal."""
+    """The reach of an IP address literal, with or without brackets and zone; None for anything else."""
     try:
         ip = ipaddress.ip_address(address.removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:
@@ -108,9 +107,9 @@ def reach_of(address: str) -> Reach | None:
 
 
 def reach_by_name(host: str) -> Reach:
-    """The reach of a host by its form alone: a literal's own; that of a name which is local, or public, by its form.
+    """The reach of a host, judged by its form alone: an address literal, a local name or a public name.
 
-    Of a name that is local, and of one that is none of this machine's, more is known once it is looked up.
+    A lookup of the name may show another reach.
     """
     if (reach := reach_of(host)) is not None:
         return reach
@@ -121,23 +120,23 @@ def reach_by_name(host: str) -> Reach:
 
 
 def ends_in_number(host: str) -> bool:
-    """Whether browsers and resolvers read a host, in lower case, as an IPv4 address, such as 127.1 and 0x7f.1."""
+    """Whether browsers and resolvers read a host (in lower case) as an IPv4 address, such as 127.1 and 0x7f.1."""
     return _ENDS_IN_NUMBER.fullmatch(host) is not None
 
 
 def is_local_name(host: str) -> bool:
-    """Whether a host name, by its form alone, means this machine or something in its network; False for literals."""
+    """Whether a host name, judged by its form, means this machine or a host in its network; False for literals."""
     name = host.lower().removesuffix(".")
     if ":" in name or ends_in_number(name):
         return False
-    # No public host has a name of one label: such a name is completed from the resolver's search list.
+    # A name of one label is no public name: the resolver completes it from its search list.
     return "." not in name or name.endswith(_LOCAL_SUFFIXES) or is_localhost(name)
 
 
 def common_reach(addresses: Iterable[str]) -> Reach:
-    """The reach of a server of which only its name's addresses are known: theirs if they agree, else the public one.
+    """The reach of a server, judged by all addresses of its name: their common reach, or public if they differ.
 
-    Those of one machine and its network agree: such a server counts as private.
+    A mix of loopback, link-local and private addresses counts as private.
     """
     reaches = {reach_of(address) for address in addresses}
     if len(reaches) == 1:
@@ -147,9 +146,9 @@ def common_reach(addresses: Iterable[str]) -> Reach:
 
 
 def opened(server: Reach, *, names_this_machine: bool, allow_private: bool) -> frozenset[Reach]:
-    """Which addresses a server may lead to that was reached at such an address; the second table above.
+    """The addresses that a server may lead to, by the second table above. `server` is the reach of its own address.
 
-    `names_this_machine` tells that its configured URL does, `allow_private` that the user allows more.
+    `names_this_machine`: its configured URL names this machine. `allow_private`: the user set `--allow-private`.
     """
     if names_this_machine:
         return _ALL
@@ -158,12 +157,12 @@ def opened(server: Reach, *, names_this_machine: bool, allow_private: bool) -> f
 
 
 def first_outside(addresses: Iterable[str], opens: Collection[Reach]) -> str | None:
-    """The first address that is not open, None where all are. What is no address is not open."""
+    """The first address that must not be led to, None if there is none. Text that is no address must not be led to."""
     return next((address for address in addresses if reach_of(address) not in opens), None)
 
 
 def read_reach(text: str) -> Reach | None:
-    """A reach as it is kept; None where none is, or one of a later version."""
+    """Read a stored reach; None if there is none, or one of a later version."""
     try:
         return Reach(text)
     except ValueError:
@@ -184,7 +183,7 @@ def _reach(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Reach:
 
 
 def _stands_for(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """The IPv4 addresses that an IPv6 address may stand for; none where it stands for itself."""
+    """The IPv4 addresses that an IPv6 address may contain; none if it contains none."""
     number = int(ip)
     last = ipaddress.IPv4Address(number & 0xFFFFFFFF)
     if any(ip in network for network in _MAPPED):
@@ -199,9 +198,9 @@ def _stands_for(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
 
 
 def _translated(number: int, length: int) -> ipaddress.IPv4Address | None:
-    """The IPv4 address after a prefix of so many bits (RFC 6052 2.2); None where it is none of a host.
+    """The IPv4 address after a prefix of `length` bits (RFC 6052 2.2); None if it cannot be one.
 
-    Bits 64 to 71 are no part of it, and must be zero as what follows it must.
+    Bits 64 to 71 are not part of it. They must be zero, and so must all bits after it.
     """
     if length == 96:
         found = number & 0xFFFFFFFF

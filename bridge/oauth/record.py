@@ -1,7 +1,7 @@
-"""What is kept of a sign-in: one record per server, client, resource and profile; and how fresh it is.
+"""The stored result of a sign-in: one record per server, client, resource and profile; and how fresh its token is.
 
-A record holds all that a refresh needs, so that nothing is guessed or discovered for it. One whose tokens were cleared
-stays, without them: it still tells which authorization server the client belongs to.
+A record holds everything that a refresh needs, so a refresh discovers and guesses nothing. When its tokens are cleared,
+the record stays without them, because it says which authorization server the client belongs to.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _LONGEST_MARGIN = 120.0
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are Unix seconds. `asked` and `scope` are the scopes asked for and granted, as on the wire.
+    """One record. Times are Unix seconds. `asked` and `scope` are the requested and the granted scopes, as on the wire.
 
-    `sign_in` names the sign-in that brought it, and says nothing else; empty in a record of an earlier version.
-    `reach` is that of the MCP server's address then (`oauth.reach`); empty where none was known.
+    `sign_in` is a random name for the sign-in that made the record, empty in a record of an earlier version. `reach` is
+    the reach of the MCP server's address at that time (`oauth.reach`), empty if it was not known.
     """
 
     format: int = _FORMAT
@@ -53,7 +53,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return f"Record({self.server!r}, {self.issuer!r}, generation {self.generation})"
 
     def with_tokens(self, tokens: Tokens, now: float) -> Record:
-        """The record after a grant. A server that does not rotate sends no refresh token: the old one stays."""
+        """The record after a grant. Without a new refresh token the old one stays: not every server rotates them."""
         return msgspec.structs.replace(
             self,
             access_token=tokens.access_token,
@@ -78,10 +78,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> str:
-        """In whose name requests go out: an opaque text, another for each user, sign-in and scope; empty for nobody.
+        """An opaque text that differs for each user, sign-in and scope; empty if there is no access token.
 
-        A refresh leaves it as it is, for the grant is the same (RFC 6749 6). Where the sign-in has no name, each token
-        is taken for another user's.
+        A refresh does not change it, because the grant is the same (RFC 6749 6). If the sign-in has no name, each token
+        counts as another user's.
         """
         if not self.access_token:
             return ""
@@ -89,24 +89,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return _digest(*named, self.issuer, self.client.client_id, self.scope or "")
 
     def secrets(self) -> tuple[str, ...]:
-        """All that must never be shown."""
+        """Every secret in the record."""
         return tuple(filter(None, (self.access_token, self.refresh_token, self.id_token, self.client.secret)))
 
 
 class Freshness(enum.Enum):
-    """How good an access token still is, by the clock."""
+    """How fresh an access token is, by the clock."""
 
     FRESH = enum.auto()
     DUE = enum.auto()
-    """Good, and to be renewed while it is."""
+    """Still valid, and due for renewal."""
     EXPIRED = enum.auto()
-    """So near its end, or past it, that a request with it would be refused."""
+    """Expired, or so close to it that a request with it would be refused."""
 
 
 def freshness(record: Record, now: float) -> Freshness:
-    """Judge a record that has an access token. The margin suits the lifetime: a fifth of it, at most two minutes.
+    """Judge a record that has an access token. The margin is a fifth of the token's lifetime, at most two minutes.
 
-    A clock that was set back to before the token was issued says nothing; the server's 401 will.
+    If the clock was set back, an expired token counts as fresh; the server's 401 then causes a refresh.
     """
     if record.expires_at is None:
         return Freshness.FRESH
@@ -124,12 +124,12 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes) -> Record | None:
-    """Read a stored record; None where it is none, or of a later format."""
+    """Read a stored record; None if it is damaged or has a later format."""
     try:
         record = msgspec.json.decode(data, type=Record)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    # What is sent in a header has to be able to stand there.
+    # Tokens are sent in headers, which hold printable ASCII only.
     usable = all(secret.isascii() and secret.isprintable() for secret in record.secrets())
     return record if usable and record.format == _FORMAT else None
 
@@ -140,7 +140,7 @@ def encode_client(client: Client) -> bytes:
 
 
 def decode_client(data: bytes) -> Client | None:
-    """Read a stored registration; None where it is none."""
+    """Read a stored registration; None if it is damaged."""
     try:
         return msgspec.json.decode(data, type=Client)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -148,14 +148,14 @@ def decode_client(data: bytes) -> Client | None:
 
 
 def tokens_key(server: str, client: str, resource: str, profile: str) -> str:
-    """Where the record for these settings is kept. They are the user's: what was discovered may change."""
+    """The name under which the record is stored. It depends on settings only, since what is discovered may change."""
     return f"tokens-{_digest(server, client, resource, profile)}"
 
 
 def client_key(issuer: str, redirect_uri: str) -> str:
-    """Where a registration is kept: never shared between issuers, and each redirect URI has its own.
+    """The name under which a registration is stored. Each issuer and each redirect URI has its own.
 
-    So has a sign-in by a code, which has none: there it is empty.
+    `redirect_uri` is empty for a grant that needs none.
     """
     return f"client-{_digest(issuer, redirect_uri)}"
 

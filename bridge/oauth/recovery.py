@@ -1,15 +1,17 @@
-"""What to do about a request that was refused for want of the right token, as one table.
+"""What to do when a server refuses a request because of its token.
 
-| the refused token | status | what is done |
+The first row that applies decides:
+
+| the refused token | status | step |
 |---|---|---|
-| is not the one in use any more | any | `RETRY` with the one in use |
-| is not the one in the store | any | `RELOAD`: somebody signed in or refreshed elsewhere |
-| lacks a scope it never asked for | 403 | `SIGN_IN` with more scopes; a refresh cannot widen a grant |
-| lacks a scope that was asked for | 403 | `GIVE_UP` |
+| is no longer the one in use | any | `RETRY` with the one in use |
+| differs from the one in the store | any | `RELOAD`: another process signed in or refreshed |
+| lacks a scope that was not requested | 403 | `SIGN_IN` with more scopes, because a refresh cannot add any |
+| lacks a scope that was requested | 403 | `GIVE_UP` |
 | came from a sign-in and was never accepted | 401 | `GIVE_UP`: another sign-in would end the same way |
 | came from a refresh and was never accepted | 401 | `SIGN_IN` |
 | has a refresh token | 401 | `REFRESH` |
-| none, or without a refresh token | 401 | `SIGN_IN` |
+| has no refresh token, or there is no token | 401 | `SIGN_IN` |
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import msgspec
 from bridge.oauth.record import Record
 
 MAX_STEP_UPS = 3
-"""How often one request may ask for more scopes."""
+"""How many times one request may lead to a sign-in for more scopes."""
 
 
 class Step(enum.Enum):
@@ -44,7 +46,7 @@ class TokenSource(enum.Enum):
 
 
 class TokenInUse(msgspec.Struct, frozen=True):
-    """The token in use. `accepted` tells whether the server ever took it."""
+    """The token in use. `accepted` says whether the server ever accepted it."""
 
     record: Record | None
     origin: TokenSource
@@ -54,7 +56,11 @@ class TokenInUse(msgspec.Struct, frozen=True):
 def next_step(
     held: TokenInUse, stored: Record | None, *, in_use: bool, lacks: Sequence[str] | None, step_ups: int
 ) -> Step:
-    """Decide. `lacks` are the scopes that a 403 named, None for a 401; `step_ups` counts this request's so far."""
+    """Decide by the table above.
+
+    `lacks` are the scopes that a 403 named, None for a 401. `step_ups` counts the sign-ins for more scopes that this
+    request has led to so far.
+    """
     if not in_use:
         return Step.RETRY
     record = held.record
@@ -64,7 +70,7 @@ def next_step(
         from bridge.oauth.scopes import split
 
         asked = set(split(record.asked)) if record else set()
-        # A refusal that names no scope is worth one try: the metadata may name more than were asked for.
+        # A refusal that names no scope is tried once: the metadata may list more scopes than were requested.
         new = step_ups == 0 if not lacks else not set(lacks) <= asked
         return Step.SIGN_IN if new and step_ups < MAX_STEP_UPS else Step.GIVE_UP
     if record is None or not record.access_token:

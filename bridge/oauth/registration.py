@@ -1,7 +1,11 @@
 """How the bridge becomes a client of an authorization server (MCP, Client Registration; RFC 7591).
 
-In the standard's order: an identifier the user gave; the URL of a Client ID Metadata Document, where the server takes
-one; dynamic registration, where it offers it; else the user has to register a client and is told where.
+The bridge uses, in the standard's order:
+
+1. the client identifier that the user configured;
+2. the URL of a Client ID Metadata Document, if the server accepts one;
+3. dynamic registration, if the server offers it;
+4. otherwise an error tells the user where to register a client.
 """
 
 from __future__ import annotations
@@ -26,13 +30,16 @@ from bridge.oauth.scopes import split, union
 from bridge.protocol.sanitize import address, with_words
 
 UNUSED_REDIRECT_URI = "http://localhost/callback"
-"""What a client of the device grant registers where it has to have one. Nothing ever comes there."""
+"""The redirect URI that a client without one registers if the server requires one. It is never used."""
 
 _ID = 2048
 
 
 def static_client(client_id: str, secret: str, server: AuthorizationServer) -> Client:
-    """The client that the user registered. Raises `SignInError` where its secret cannot be shown in any known way."""
+    """The client that the user registered.
+
+    Raises `SignInError` if the server supports no authentication method for its secret that the bridge supports.
+    """
     method = clients.NONE
     if secret:
         method = clients.method_with_secret(server.token_endpoint_auth_methods, server.issuer)
@@ -62,8 +69,8 @@ def registration_request(
 ) -> bytes:
     """The body of a dynamic registration for one grant (RFC 7591 3.1, OpenID Connect Registration 2).
 
-    A redirect URI means that the authorization code grant is registered as well. A grant that needs none may have one
-    all the same, for servers that accept no client without it.
+    With a redirect URI, the authorization code grant is registered too. A grant that needs no redirect URI may have one
+    for servers that accept no client without it.
     """
     grants = [grant, *([AUTHORIZATION_CODE] if redirect_uri else []), REFRESH_TOKEN]
     wanted: dict[str, Any] = {
@@ -86,25 +93,25 @@ def read_registration(
 ) -> Client:
     """The client that was registered (RFC 7591 3.2.1).
 
-    Raises `RegistrationFailed` or `RedirectUriRefused` with what the server said, `Unavailable` where trying later may
-    help.
+    Raises `RegistrationFailed` or `RedirectUriRefused` with the server's words, `Unavailable` if it may work later.
     """
-    step = f"Registering a client at {address(url)} failed"
+    step = f"The registration of a client at {address(url)} failed"
     if status >= 500 or status in {408, 429}:
-        raise Unavailable(f"{step}: it answered status {status}.", hint="Try again later.")
+        raise Unavailable(f"{step}: the server answered status {status}.", hint="Try again later.")
     if status not in {200, 201}:
         kind = RedirectUriRefused if _is_about_redirect_uri(status, body) else RegistrationFailed
-        what = with_words(f"{step}: it answered status {status}", heard_in(body))
+        what = with_words(f"{step}: the server answered status {status}", heard_in(body))
         raise kind(what, hint=by_hand(server, grant, redirect_uri))
     made = json_object(body) or {}
     client_id, secret = made.get("client_id"), _text(made, "client_secret")
     if not isinstance(client_id, str):
         raise RegistrationFailed(
-            f"{step}: it answered status {status} without a client_id.", hint=by_hand(server, grant, redirect_uri)
+            f"{step}: the server answered status {status} without a client_id.",
+            hint=by_hand(server, grant, redirect_uri),
         )
     if not (client_id.isascii() and client_id.isprintable() and 0 < len(client_id) <= _ID):
         raise RegistrationFailed(
-            f"{step}: its client_id is empty or unusable.", hint=by_hand(server, grant, redirect_uri)
+            f"{step}: the client_id in the answer is empty or unusable.", hint=by_hand(server, grant, redirect_uri)
         )
     method = _text(made, "token_endpoint_auth_method")
     if not secret:
@@ -117,7 +124,7 @@ def read_registration(
         secret=secret,
         auth_method=method,
         redirect_uri=redirect_uri,
-        # What was asked for counts too: a server that registered less would not do otherwise the next time.
+        # The requested scopes count too: a server that registered fewer would do so again next time.
         scope=" ".join(union(split(scope), split(_text(made, "scope")))),
         secret_expires_at=_moment(made.get("client_secret_expires_at")),
     )
@@ -138,24 +145,24 @@ def _moment(value: object) -> float | None:
 
 
 def is_about_metadata(status: int, body: bytes) -> bool:
-    """Whether a registration was refused for something that was asked for, a scope perhaps (RFC 7591 3.2.2)."""
+    """Whether a registration was refused because of its metadata, such as its scopes (RFC 7591 3.2.2)."""
     return status == 400 and (json_object(body) or {}).get("error") == "invalid_client_metadata"
 
 
 def _is_about_redirect_uri(status: int, body: bytes) -> bool:
-    """Whether it was refused for its redirect URI; some say so in words only, under another error or none."""
+    """Whether it was refused because of its redirect URI. Some servers say so only in words."""
     return 400 <= status < 500 and re.search("redirect", heard_in(body), re.IGNORECASE) is not None
 
 
 def wants_redirect_uri(status: int, body: bytes) -> bool:
-    """Whether a registration for the device grant was refused in a way that the lack of a redirect URI explains."""
+    """Whether a registration may have been refused because it has no redirect URI."""
     return is_about_metadata(status, body) or (
         status == 400 and (json_object(body) or {}).get("error") in {"invalid_redirect_uri", "invalid_request"}
     )
 
 
 def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:
-    """Whether a stored dynamic registration can serve: its redirect URI, a secret that lasts, scopes it may ask for."""
+    """Whether a stored registration can be used: by its redirect URI, the expiry of its secret, and its scopes."""
     if client.redirect_uri != redirect_uri:
         return False
     if client.secret_expires_at is not None and client.secret_expires_at <= now + 60:
@@ -164,28 +171,34 @@ def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float)
 
 
 def no_way(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> RegistrationFailed:
-    """The server takes neither a metadata document of ours nor registrations."""
+    """The error for a server that accepts neither a metadata document nor registrations."""
     return RegistrationFailed(
-        f"{address(server.issuer)} does not let clients register themselves.", hint=by_hand(server, grant, redirect_uri)
+        f"{address(server.issuer)} does not offer dynamic client registration.",
+        hint=by_hand(server, grant, redirect_uri),
     )
 
 
 def by_hand(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> str:
-    """How a person registers a client: where, and which options then to pass. No redirect URI: for the device grant."""
+    """The hint that tells the user where to register a client, and which options to pass then.
+
+    `redirect_uri` is empty for a grant that needs none.
+    """
     page = client_console(server.issuer) or _own_page(server)
     where = f"at {page}" if page else f"at the provider of {address(server.issuer)}"
     or_else = ""
     if server.client_id_metadata_document_supported:
-        or_else = " Or host a client metadata document and pass --client-metadata-url URL."
+        or_else = (
+            " Or host at URL what mcp-remote-bridge client-metadata URL prints, and pass --client-metadata-url URL."
+        )
     with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else f"with the {grant.name}"
-    another = " --callback-port sets another port." if redirect_uri else ""
+    another = " To use another port, pass --callback-port." if redirect_uri else ""
     return (
-        f"Register one {where}, {with_what}, and pass --client-id ID --issuer {typed(server.issuer)} "
-        f"(and --client-secret env:NAME if it gets a secret).{another}{or_else}"
+        f"Register a client {where}, {with_what}, and pass --client-id ID --issuer {typed(server.issuer)} "
+        f"(and --client-secret env:NAME if the client has a secret).{another}{or_else}"
     )
 
 
 def _own_page(server: AuthorizationServer) -> str:
-    """The page that the server names for developers; only on its own host, for the user is sent there."""
+    """The page for developers that the server names; only if it is on the issuer's host, because the user opens it."""
     page, host = (urlsplit(url).hostname for url in (server.service_documentation, server.issuer))
     return address(server.service_documentation) if page and page == host else ""

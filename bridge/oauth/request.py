@@ -13,7 +13,7 @@ from bridge.oauth.providers import authorization_parameters
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One authorization request on its way: everything its answer is judged by. `verifier` and `state` are secrets."""
+    """An authorization request that waits for its answer. `verifier` and `state` are secrets."""
 
     server: AuthorizationServer
     client: Client
@@ -29,10 +29,10 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def authorization_url(pending: AuthorizationRequest, extra: Iterable[tuple[str, str]] = ()) -> str:
-    """The URL to open. `extra` are parameters of the user's, which never replace those of the flow.
+    """The URL to open. `extra` are the user's own parameters, which never replace those that are set here.
 
-    The endpoint's own query stays (RFC 6749 3.1), but for what is set here: of two parameters with one name the server
-    could take either.
+    The endpoint's own query stays (RFC 6749 3.1), except for parameters that are set here: a server could use either of
+    two parameters with the same name.
     """
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge

@@ -1,4 +1,4 @@
-"""Protected resource metadata: where an MCP server says who gives tokens for it (RFC 9728 2, 3.2, 3.3)."""
+"""Protected resource metadata: the MCP server names its authorization servers there (RFC 9728 2, 3.2, 3.3)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LONGEST_NAME = 100
 
 
 class ProtectedResource(msgspec.Struct, frozen=True, kw_only=True):
-    """What the metadata says.
+    """The metadata.
 
-    `resource` is sent as it stands, byte for byte (RFC 8707 2). No `authorization_servers` means that the server's own
-    origin is one (MCP 2025-03-26); `scopes_supported` is None where the document does not say.
+    `resource` is sent to authorization servers unchanged (RFC 8707 2). Without `authorization_servers` the server's own
+    origin is the authorization server (MCP 2025-03-26). `scopes_supported` is None if the document has none.
     """
 
     resource: str
@@ -33,21 +33,21 @@ class ProtectedResource(msgspec.Struct, frozen=True, kw_only=True):
 def read_protected_resource(body: bytes, url: str, server_url: str) -> ProtectedResource:
     """Read the document that came from `url` about the server at `server_url`.
 
-    Raises `MetadataError` where it is malformed or about another resource (RFC 9728 3.3).
+    Raises `MetadataError` if it is malformed or is about another resource (RFC 9728 3.3).
     """
     document = Document(body, "protected resource metadata", url)
     resource = document.required_text("resource")
     if not resource_matches(server_url, resource):
         raise document.fault(
-            f"is about '{address(resource)}', and the server's own URL {shown(server_url, 300)}, "
-            "or a part of its path, was expected as its 'resource'",
+            f"has the 'resource' '{address(resource)}', but the server's URL {shown(server_url, 300)} was expected, "
+            "or the same URL with a shorter path",
             hint="If the server has several URLs, use the one that it names; otherwise only its operator can fix that.",
         )
     named = document.texts("authorization_servers")
     servers = tuple(server for server in named or () if _is_issuer(server))[:MAX_SERVERS]
     if named and not servers:
         raise document.fault(
-            f"names '{address(named[0])}' as its authorization server, and an https URL without query or "
+            f"names '{address(named[0])}' as its authorization server, but an https URL without query or "
             "fragment was expected"
         )
     return ProtectedResource(
@@ -62,8 +62,8 @@ def read_protected_resource(body: bytes, url: str, server_url: str) -> Protected
 def resource_matches(server_url: str, resource: str) -> bool:
     """Whether a resource identifier is that of the server at `server_url` (RFC 9728 3.3, MCP Canonical Server URI).
 
-    The origins are the same, case and default port aside, and the resource's path is the server's or its beginning by
-    whole segments, a slash at the end aside. A resource with a query is the server's only with the same path and query.
+    The origins must be the same, except for case and default port. The resource's path must be the server's path or its
+    first segments, except for a slash at the end. If the resource has a query, path and query must both be the same.
     """
     if not is_url(resource) or authorization_base(resource) != authorization_base(server_url):
         return False

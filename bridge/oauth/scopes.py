@@ -1,11 +1,13 @@
-"""Scopes: which to ask for, and what to say of those that were granted (RFC 6749 3.3, MCP Scope Selection Strategy).
+"""Scopes: which to request, and what to report about those granted (RFC 6749 3.3, MCP Scope Selection Strategy).
 
-| asked for, the first that is there | |
+The first source that exists decides:
+
+| source | requested scopes |
 |---|---|
-| `--scope` | as it stands |
-| the challenge's `scope` | plus `offline_access` where the authorization server lists it |
+| `--scope` | exactly these |
+| the challenge's `scope` | these, and `offline_access` if the authorization server lists it |
 | the protected resource's `scopes_supported` | the same |
-| nothing | the parameter is left out |
+| none | the parameter is left out |
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ _MAX_SCOPES = 200
 
 
 def split(scope: str) -> tuple[str, ...]:
-    """The scopes of a space-delimited list, each once, in order; what no scope may hold is left out."""
+    """The scopes of a space-delimited list, each once, in order; invalid ones are left out."""
     return clean(scope.split(" "))
 
 
 def clean(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Those that are scopes by RFC 6749 3.3, each once, in order."""
+    """The valid scopes (RFC 6749 3.3), each once, in order."""
     return tuple(dict.fromkeys(scope for scope in scopes if re.fullmatch(_SCOPE, scope)))[:_MAX_SCOPES]
 
 
@@ -37,7 +39,7 @@ def union(*sets: Iterable[str]) -> tuple[str, ...]:
 
 
 def named(scopes: Iterable[str]) -> str:
-    """Scopes for a sentence, in quotation marks: any text can be written with them. Of a URL, only the last word."""
+    """Scopes for a sentence, in quotation marks because they can spell any text. A URL is cut to its last part."""
     return quoted(" ".join(f".../{scope.rpartition('/')[2]}" if "://" in scope else scope for scope in scopes))
 
 
@@ -47,23 +49,23 @@ def choose(
     resource_scopes: Sequence[str] | None,
     server_scopes: Sequence[str] | None,
 ) -> tuple[str, ...]:
-    """The scopes to ask for; empty means that the parameter is left out."""
+    """The scopes to request, by the table above; empty means that the parameter is left out."""
     if pinned is not None:
         return split(pinned)
     listed = OFFLINE in (server_scopes or ())
-    # A challenge's word is authoritative; of the rest, a refresh token is only the authorization server's business.
+    # A challenge is authoritative. `offline_access` from elsewhere counts only if the authorization server lists it.
     chosen = clean(challenged) or tuple(scope for scope in clean(resource_scopes or ()) if listed or scope != OFFLINE)
     return union(chosen, (OFFLINE,)) if chosen and listed else chosen
 
 
 def missing(wanted: Iterable[str], granted: str | None, asked: str) -> tuple[str, ...]:
-    """What was wanted and not granted. No `scope` in the answer means that all asked for was (RFC 6749 5.1)."""
+    """The scopes that were not granted. An answer without `scope` grants all that were requested (RFC 6749 5.1)."""
     had = set(split(asked if granted is None else granted))
     return tuple(scope for scope in clean(wanted) if scope not in had)
 
 
 def remark(asked: str, granted: str | None) -> str:
-    """What to say where scopes that were asked for are not granted, or not under their names; else nothing."""
+    """A sentence about requested scopes that were not granted, or have other names in the answer; else empty."""
     if granted is None or not asked:
         return ""
     wanted, had = set(split(asked)) - {OFFLINE}, set(split(granted))
@@ -72,15 +74,15 @@ def remark(asked: str, granted: str | None) -> str:
     parts = []
     if (apart := _other_delimiter(granted)) & (wanted - had):
         had |= apart
-        parts.append("separates scopes with something other than a space, and may see one unknown scope in them")
+        parts.append("separates scopes by something other than a space, and may read them as one unknown scope")
     lost = [scope for scope in split(asked) if scope in wanted - had]
     similar = {scope: other for scope in lost for other in sorted(had) if _alike(scope, other)}
     if similar:
         pairs = ", ".join(f"'{other}' for '{scope}'" for scope, other in similar.items())
-        parts.append(f"granted scopes under other names, {pairs}, and may not know them as the same")
+        parts.append(f"granted scopes under other names ({pairs}), and may not treat them as the same")
     if lost := [scope for scope in lost if scope not in similar]:
-        parts.append(f"did not grant {', '.join(lost)}, and what needs it may be refused")
-    return f"The server {'; it '.join(parts)} (asked for '{asked}', granted '{granted[:300]}')."
+        parts.append(f"did not grant {', '.join(lost)}, so requests that need it may be refused")
+    return f"The server {'; it '.join(parts)} (requested '{asked}', granted '{granted[:300]}')."
 
 
 def _other_delimiter(granted: str) -> set[str]:
@@ -92,5 +94,5 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _stem(scope: str) -> str:
-    # 'orgs:write' and 'org.write' have one: letters only, each word without its plural s.
+    # 'orgs:write' and 'org.write' have the same stem: letters only, each word without its plural s.
     return "".join(word.removesuffix("s") for word in re.split(r"[^a-z0-9]+", scope.lower()))

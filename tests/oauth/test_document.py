@@ -38,7 +38,7 @@ def test_nesting_is_read_up_to_the_limit_and_no_further(beyond: int) -> None:
 
 def test_a_document_has_a_limit() -> None:
     assert Document(b'{"a":"%s"}' % (b"x" * (MAX_BYTES - 8)), "metadata", URL).text("a")
-    with pytest.raises(MetadataError, match=f"no more than {MAX_BYTES}"):
+    with pytest.raises(MetadataError, match=f"limit is {MAX_BYTES}"):
         Document(b"{}" + b" " * (MAX_BYTES - 1), "metadata", URL)
 
 
@@ -58,7 +58,7 @@ def test_a_text_that_is_not_utf_8_is_absent() -> None:
 
 
 def test_a_required_text_that_is_missing() -> None:
-    with pytest.raises(MetadataError, match=r"has no 'a', and a string that is not empty was expected"):
+    with pytest.raises(MetadataError, match=r"has no 'a'; a string that is not empty was expected"):
         document().required_text("a")
     with pytest.raises(MetadataError, match="unusable 'a'"):
         document(a="").required_text("a")
@@ -89,5 +89,5 @@ def test_endpoints() -> None:
             document(a=bad).required_endpoint("a")
     with pytest.raises(MetadataError, match=r"The a in the metadata at https://h\.example/\.well-known/x was refused"):
         document(a="http://as.example/x").required_endpoint("a")
-    with pytest.raises(MetadataError, match="has no 'a', and a URL was expected"):
+    with pytest.raises(MetadataError, match="has no 'a'; a URL was expected"):
         document().required_endpoint("a")

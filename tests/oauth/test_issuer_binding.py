@@ -154,7 +154,7 @@ def test_a_long_issuer_pushes_nothing_out_of_a_warning() -> None:
         told = moved(Binding(before=before), issuer, SERVER)
         assert len(told) < 400
         assert ONE in told
-        assert told.endswith("Go on only if you know why.")
+        assert told.endswith("Continue only if you know why.")
 
 
 def test_an_issuer_in_a_refusal_is_short() -> None:

@@ -131,19 +131,19 @@ def test_an_endpoint_that_is_needed(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("methods", [..., None, "S256", {"S256": True}, []])
 def test_pkce_is_refused_where_it_is_not_named(methods: object) -> None:
-    with pytest.raises(MetadataError, match="does not name 'code_challenge_methods_supported'") as caught:
+    with pytest.raises(MetadataError, match="has no 'code_challenge_methods_supported'") as caught:
         read(code_challenge_methods_supported=methods)
     assert "S256" in caught.value.hint
 
 
 @pytest.mark.parametrize("methods", [["plain"], ["s256"], ["S512", "plain"]])
 def test_pkce_is_refused_without_s256(methods: list[str]) -> None:
-    with pytest.raises(MetadataError, match=f"code challenge methods \"{', '.join(methods)}\", and 'S256' is needed"):
+    with pytest.raises(MetadataError, match=f"code challenge methods \"{', '.join(methods)}\", but 'S256' is required"):
         read(code_challenge_methods_supported=methods)
 
 
 def test_the_code_response_type_is_needed() -> None:
-    with pytest.raises(MetadataError, match="response types \"id_token, token\", and 'code' is needed"):
+    with pytest.raises(MetadataError, match="response types \"id_token, token\", but 'code' is required"):
         read(response_types_supported=["id_token", "token"])
 
 

@@ -75,7 +75,7 @@ def test_a_code_that_is_typed_in_on_another_site_is_told_whatever_is_promised(
     page: str, tokens: str, receiver: str, iss: bool
 ) -> None:
     told = warning(server("evil.example", "evil.example", tokens, iss=iss), code_page=f"https://{page}/device")
-    assert f"sign in at {page}, and what you allow there goes to {receiver}, another site; go on" in told
+    assert f"sign in at {page}, but the access that you grant there goes to {receiver}, which is another site. " in told
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_ports_and_names_of_this_machine_are_one_site() -> None:
 
 def test_a_warning_is_short_and_shows_whose_a_long_host_is() -> None:
     told = warning(server("as.example", f"{'login.google.com.' * 12}evil.example", "as.example"))
-    assert ".evil.example, and" in told
+    assert ".evil.example, but" in told
     assert len(told) < 400
 
 

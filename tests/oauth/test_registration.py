@@ -306,7 +306,8 @@ def test_the_providers_own_page_is_named(issuer: str, page: str) -> None:
 
 def test_the_servers_documentation_is_named_where_the_page_is_not_known() -> None:
     documented = server(service_documentation="https://as.example/apps?say=anything")
-    assert "Register one at https://as.example/apps..., with" in by_hand(documented, AUTHORIZATION_CODE, REDIRECT_URI)
+    hint = by_hand(documented, AUTHORIZATION_CODE, REDIRECT_URI)
+    assert "Register a client at https://as.example/apps..., with" in hint
     elsewhere = server(service_documentation="https://docs.example/apps")
     assert "docs.example" not in by_hand(elsewhere, AUTHORIZATION_CODE, REDIRECT_URI)
 

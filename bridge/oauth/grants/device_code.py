@@ -1,17 +1,17 @@
-"""The device authorization grant: signing in by a code that is typed in on any device (RFC 8628).
+"""The device authorization grant: the user signs in on any device by entering a code there (RFC 8628).
 
-The bridge asks for a code, a person opens a page anywhere and confirms it there, and meanwhile the token endpoint is
-asked again and again. What its answers mean (3.5):
+The bridge requests a code. The user opens a page on any device and enters the code, or confirms it. Meanwhile the
+bridge polls the token endpoint (3.5):
 
-| answer | |
+| answer | what the bridge does |
 |---|---|
-| tokens | done |
-| `authorization_pending` | asked again after the interval |
-| `slow_down` | the same, and from now on the interval is 5 s longer |
-| none, or one that may pass (5xx, 429, no JSON) | the same, and the pause is doubled until an answer comes |
-| `access_denied` | `Refused` |
-| `expired_token`, or no time is left | `TimedOut` |
-| any other error | as `oauth/grants` says |
+| tokens | is done |
+| `authorization_pending` | polls again after the interval |
+| `slow_down` | the same, with an interval that is 5 s longer from now on |
+| none, or a temporary error (5xx, 429, no JSON) | the same, and doubles the pause until an answer comes |
+| `access_denied` | raises `Refused` |
+| `expired_token`, or the time is over | raises `TimedOut` |
+| any other error | raises as `token_response` says |
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from bridge.oauth.providers import member_of
 from bridge.protocol.sanitize import address, with_words
 
 _CODE = re.compile(r"[\x20-\x7e]{1,8192}")
-# What a user can read and type (RFC 8628 6.1), and no sentence that a model would take for one of the bridge's.
+# What a user can read and type (RFC 8628 6.1), and too short for a sentence that a model could take as the bridge's.
 _USER_CODE = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z -]{0,22}[0-9A-Za-z])?")
 _FRAGMENT = re.compile(r"[\x21-\x7e]{0,200}")
 _INTERVAL, _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 5.0, 1.0, 300.0
@@ -57,7 +57,7 @@ _LONGEST_LIFETIME = 86400.0
 
 
 class DeviceRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks which server for what. `scope` as on the wire, empty for none."""
+    """A request for a code. `scope` is as on the wire, empty for none."""
 
     server: AuthorizationServer
     client: Client
@@ -66,7 +66,10 @@ class DeviceRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceCode(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server gave (RFC 8628 3.2). `device_code` is a secret; `expires_in` and `interval` are in seconds."""
+    """The device authorization response (RFC 8628 3.2).
+
+    `device_code` is a secret. `expires_in` and `interval` are in seconds.
+    """
 
     device_code: str
     user_code: str
@@ -81,23 +84,24 @@ class DeviceCode(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        """The page to open: the one that knows the code already, where there is one."""
+        """The page to open: the one that already contains the code, if there is one."""
         return self.verification_uri_complete or self.verification_uri
 
 
 def device_endpoint(server: AuthorizationServer) -> str:
-    """Where a code is to be had. Raises `SignInError` for a server that gives none."""
+    """The device authorization endpoint. Raises `SignInError` for a server without one."""
     if server.device_authorization_endpoint is None:
         raise SignInError(
-            f"{address(server.issuer)} offers no sign-in by a code: its metadata names no usable "
-            "device_authorization_endpoint, which --grant device-code needs.",
-            hint=f"Leave --grant out; a browser elsewhere can be used too, with {PROGRAM} callback 'URL'.",
+            f"{address(server.issuer)} does not support --grant device-code: its metadata has no usable "
+            "device_authorization_endpoint.",
+            hint="Leave --grant out. A browser on another machine works too: when it ends at a page that cannot be opened, "
+            f"run here: {PROGRAM} callback 'ITS ADDRESS'",
         )
     return server.device_authorization_endpoint
 
 
 def device_form(request: DeviceRequest) -> dict[str, str]:
-    """The device authorization request, but for the client (RFC 8628 3.1, RFC 8707 2)."""
+    """The device authorization request, without the client (RFC 8628 3.1, RFC 8707 2)."""
     form = {"scope": request.scope} if request.scope else {}
     if request.resource is not None:
         form["resource"] = request.resource
@@ -105,7 +109,7 @@ def device_form(request: DeviceRequest) -> dict[str, str]:
 
 
 def device_token_form(request: DeviceRequest, code: DeviceCode) -> dict[str, str]:
-    """The token request, but for the client (RFC 8628 3.4, RFC 8707 2.2)."""
+    """The token request, without the client (RFC 8628 3.4, RFC 8707 2.2)."""
     form = {"grant_type": DEVICE_CODE.value, "device_code": code.device_code}
     if request.resource is not None:
         form["resource"] = request.resource
@@ -113,9 +117,9 @@ def device_token_form(request: DeviceRequest, code: DeviceCode) -> dict[str, str
 
 
 def read_device_code(status: int, content_type: str, body: bytes, url: str) -> DeviceCode:
-    """The answer of the device authorization endpoint `url` (RFC 8628 3.2).
+    """Read the answer of the device authorization endpoint `url` (RFC 8628 3.2).
 
-    Raises as the table of `oauth/grants` says; `MetadataError` for a page that may not be opened.
+    Raises as the table in `token_response` says, and `MetadataError` for a page that must not be opened.
     """
     endpoint = f"device authorization endpoint {address(url)}"
     members = read_answer(status, content_type, body, endpoint, "a device code")
@@ -141,21 +145,21 @@ def read_device_code(status: int, content_type: str, body: bytes, url: str) -> D
 
 
 class Pause(NamedTuple):
-    """How many seconds to wait now; then ask, or where it `is_last`, give up."""
+    """How many seconds to wait now. After that, poll again; give up if `is_last`."""
 
     seconds: float
     is_last: bool
 
 
 class DevicePoll:
-    """Asking for the tokens again and again. `now` is the time in seconds of any clock that only goes on.
+    """Polling the token endpoint. `now` is the time in seconds, by any monotonic clock.
 
-    A person has until the code ends, and at most `seconds`. `request` and `code` are for what is said to people.
+    The user has `seconds` to finish, or less if the code expires earlier.
     """
 
     def __init__(self, request: DeviceRequest, code: DeviceCode, seconds: float, now: float) -> None:
         self.seconds = min(seconds, code.expires_in)
-        """How long there is, from the beginning."""
+        """How many seconds the user has in all."""
         self._request = request
         self._is_codes_end = code.expires_in <= seconds
         self._ends = now + self.seconds
@@ -165,18 +169,18 @@ class DevicePoll:
         self._trouble = ""
 
     def pause(self, now: float) -> Pause:
-        """What to do next."""
+        """How long to wait before the next step."""
         is_last = self._next >= self._ends
         return Pause(max(0.0, (self._ends if is_last else self._next) - now), is_last)
 
     def answered(self, status: int, content_type: str, body: bytes, now: float) -> Tokens | None:
-        """Tokens, or None where it is to be asked again. Raises as the table above says."""
+        """Read an answer: the tokens, or None to poll again. Raises as the table above says."""
         url = self._request.server.token_endpoint
         members = members_of(content_type, body) or {}
         error = error_of(members)
         try:
             if error == "slow_down":
-                # GitHub says the new interval too.
+                # Some servers name the new interval; see `providers`.
                 named = seconds_of(members.get("interval")) or 0.0
                 self._interval = min(max(self._interval + _SLOWER, named), _LONGEST_INTERVAL)
             elif error == "access_denied":
@@ -191,25 +195,25 @@ class DevicePoll:
         except GrantRejected:
             if now + self._interval < self._ends:
                 raise
-            raise self.timed_out() from None  # It has forgotten the code by the time it ends.
+            raise self.timed_out() from None  # Servers forget a code when it expires.
         self._unanswered, self._trouble = 0, ""
         self._next = now + self._interval
         return None
 
     def unanswered(self, trouble: str, now: float) -> None:
-        """No answer came, or none that says anything; `trouble` says why in a sentence."""
+        """Note that no usable answer came; `trouble` is a sentence that says why."""
         self._unanswered += 1
         self._trouble = trouble
-        # The pause never grows shorter than the interval, however long that is.
+        # The pause is never shorter than the interval.
         longest = max(self._interval, _LONGEST_PAUSE)
         self._next = now + min(self._interval * 2.0 ** min(self._unanswered, 10), longest)
 
     def timed_out(self) -> TimedOut:
-        """There is no more time."""
-        more = "the server gives no more time for one code." if self._is_codes_end else "--login-timeout gives more."
+        """The error for a time limit that is over."""
+        more = "the server allows no more time." if self._is_codes_end else "--login-timeout allows more time."
         return TimedOut(
             f"The sign-in at {address(self._request.server.issuer)} was not finished within {self.seconds:g} seconds."
-            + (f" Last, {self._trouble[0].lower()}{self._trouble[1:]}" if self._trouble else ""),
+            + (f" The last problem was: {self._trouble}" if self._trouble else ""),
             hint=f"Try again; {more}",
         )
 
@@ -222,17 +226,18 @@ class DevicePoll:
 
 def _unusable(endpoint: str, name: str) -> SignInError:
     return SignInError(
-        f"The {endpoint} answered without a usable {name}.", hint="The fault is the server's; tell its operator."
+        f"The {endpoint} answered without a usable {name}.", hint="The server is at fault; tell its operator."
     )
 
 
 def _page(url: str) -> str:
-    # A page may have a fragment, and no other address that is judged there has one.
+    # This page may have a fragment; no other URL that `check_endpoint` checks has one.
     page, _, fragment = url.partition("#")
     check_endpoint(page, "verification_uri")
     if not _FRAGMENT.fullmatch(fragment):
         raise MetadataError(
-            f"The verification_uri {address(url)} was refused: its fragment is too long or holds what no URL does.",
+            f"The verification_uri {address(url)} was refused: its fragment is too long or has characters that are not "
+            "allowed in a URL.",
             hint="Only the server's operator can fix that.",
         )
     return url

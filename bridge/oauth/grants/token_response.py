@@ -1,11 +1,13 @@
-"""The token endpoint: what is sent to it, and what its answer means (RFC 6749 4.1.3, 5, 6).
+"""Reading the token endpoint's answer, for every grant (RFC 6749 5).
 
 | answer | error |
 |---|---|
-| 5xx, 408, 429, `temporarily_unavailable`, no JSON at all | `TokenEndpointUnavailable`: nothing is lost, try later |
+| 5xx, 408, 425, 429, `temporarily_unavailable`, neither JSON nor a form | `TokenEndpointUnavailable`: try again later |
 | `invalid_grant` | `GrantRejected` |
-| `invalid_client`, `unauthorized_client`, words to that effect, 401 without an OAuth error | `ClientUnknown` |
+| `invalid_client`, `unauthorized_client`, the same in words, 401 without an OAuth error | `ClientUnknown` |
 | any other error | `SignInError` |
+
+Error codes are first replaced by the standard's (`providers`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from bridge.oauth.providers import reason_in, standard_error
 from bridge.protocol.sanitize import address, quoted, shown, with_words
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
-_REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it never stands in a header.
+_REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it is never sent in a header.
 _LONGEST_SCOPE = 4096
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 _PASSING = frozenset(("temporarily_unavailable", "server_error", "slow_down"))
@@ -38,7 +40,7 @@ _NO_CLIENT_WORDS = re.compile(
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token endpoint gave. `expires_in` in seconds; `scope` None where the answer does not name it."""
+    """The tokens in an answer. `expires_in` is in seconds; `scope` is None if the answer has none."""
 
     access_token: str
     expires_in: float | None = None
@@ -52,14 +54,14 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_tokens(status: int, content_type: str, body: bytes, url: str) -> Tokens:
-    """The tokens in an answer; raises as the table above says."""
+    """The tokens in an answer. Raises as the table above says."""
     return _tokens(read_answer(status, content_type, body, f"token endpoint {address(url)}", "a token"), url)
 
 
 def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expected: str) -> dict[str, object]:
-    """The members of an answer that is no error; raises as the table above says.
+    """The members of an answer that is not an error. Raises as the table above says.
 
-    `endpoint` is its name and URL, `expected` what should have come: both are for messages.
+    Messages use `endpoint`, its name and URL, and `expected`, what the answer should hold.
     """
     members = members_of(content_type, body)
     if status >= 500 or status in {408, 425, 429}:
@@ -67,8 +69,8 @@ def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expe
     if members is None and status != 401:
         kind = quoted(content_type.partition(";")[0], 60) or "no content type"
         raise TokenEndpointUnavailable(
-            f"The {endpoint} answered status {status} with {kind}, and {expected} or an OAuth error was expected.",
-            hint="If it happens again, the URL is wrong, or a proxy or firewall answers in its place.",
+            f"The {endpoint} answered status {status} with {kind}, but {expected} or an OAuth error was expected.",
+            hint="If this happens again, the URL is wrong, or a proxy or firewall answers in place of the server.",
         )
     members = members or {}
     if status >= 300 or members.get("error"):
@@ -77,14 +79,14 @@ def read_answer(status: int, content_type: str, body: bytes, endpoint: str, expe
 
 
 def heard_in(body: bytes) -> str:
-    """What an error body says in words; empty where it says nothing. To be told, they pass `protocol.sanitize.said`."""
+    """The error code and description in a body; empty if it has none. Show them only as the server's words."""
     return _heard(members_of("application/json", body))
 
 
 def members_of(content_type: str, body: bytes) -> dict[str, object] | None:
-    """The members of an answer, good or bad; None where it is neither a JSON object nor a form."""
+    """The members of an answer or an error; None if it is neither a JSON object nor a form."""
     members = json_object(body)
-    # A form is not by the standard, but one large provider answers so.
+    # The standard allows only JSON; see `providers`.
     if members is None and content_type.lower().startswith("application/x-www-form-urlencoded"):
         try:
             return dict(parse_qsl(body.decode("ascii"), max_num_fields=50))
@@ -94,7 +96,7 @@ def members_of(content_type: str, body: bytes) -> dict[str, object] | None:
 
 
 def error_of(members: Mapping[str, object]) -> str:
-    """The OAuth error code of an answer, by the standard's name; empty where there is none (RFC 6749 5.2)."""
+    """The OAuth error code of an answer, by the standard's name; empty if there is none (RFC 6749 5.2)."""
     error = members.get("error")
     return standard_error(error) if isinstance(error, str) else ""
 
@@ -121,7 +123,7 @@ def _refusal(status: int, members: dict[str, object], endpoint: str) -> SignInEr
         return GrantRejected(message)
     told = error not in _ABOUT_THE_REQUEST and _NO_CLIENT_WORDS.search(heard)
     if error in _NO_CLIENT or told or (not error and status == 401):
-        return ClientUnknown(message, hint="Check --client-id and --client-secret, if you gave them.")
+        return ClientUnknown(message, hint="Check --client-id and --client-secret, if you set them.")
     return SignInError(message, hint=hint_for(error, heard))
 
 
@@ -130,13 +132,15 @@ def _answered(endpoint: str, status: int, heard: str) -> str:
 
 
 def hint_for(error: str, heard: str) -> str:
-    """What to change after an OAuth error with a known cause; empty for others."""
+    """The hint for an OAuth error with a known cause; empty for others."""
     if "invalid_target" in {error, reason_in(heard)}:
-        return "The server does not accept the resource parameter: try --resource none, or --resource URL."
+        return (
+            "The authorization server does not accept the resource parameter: try --resource none, or --resource URL."
+        )
     if error == "invalid_scope":
-        return "Pass scopes that it knows: --scope 'a b'."
+        return "Pass scopes that the authorization server knows: --scope 'a b'."
     if error == "unsupported_grant_type":
-        return "The server does not offer what the bridge needs; ask its operator."
+        return "The authorization server does not offer this grant to the client; ask its operator."
     return ""
 
 
@@ -146,12 +150,12 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
     if not isinstance(access, str) or not _TOKEN.fullmatch(access):
         raise TokenEndpointUnavailable(
             f"The token endpoint {address(url)} answered without a usable access_token.",
-            hint="The fault is the server's; tell its operator.",
+            hint="The server is at fault; tell its operator.",
         )
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        seen = quoted(kind, 30) if isinstance(kind, str) else "nonsense"
+        seen = quoted(kind, 30) if isinstance(kind, str) else "that is not text"
         raise SignInError(
-            f"The token endpoint {address(url)} gave a token of type {seen}, and the bridge supports only Bearer."
+            f"The token endpoint {address(url)} returned a token of a type {seen}, but the bridge supports only Bearer."
         )
     refresh, scope, id_token = (members.get(name) for name in ("refresh_token", "scope", "id_token"))
     if isinstance(scope, list):
@@ -166,7 +170,7 @@ def _tokens(members: dict[str, object], url: str) -> Tokens:
 
 
 def seconds_of(value: object) -> float | None:
-    """A time of more than 0 seconds, which some servers write as a string; None for anything else."""
+    """A duration of more than 0 seconds, which some servers send as a string; None for anything else."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,12}(\.\d{1,6})?", value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):

@@ -344,6 +344,7 @@ def test_the_option_is_named_where_it_would_help() -> None:
 def test_trouble_at_the_end_is_told() -> None:
     poll = polling()
     poll.answered(502, "text/html", b"", NOW)
-    assert "Last, the token endpoint https://as.example/token answered status 502." in poll.timed_out().message
+    told = "The last problem was: The token endpoint https://as.example/token answered status 502."
+    assert told in poll.timed_out().message
     answer(poll, "authorization_pending", NOW)
     assert "502" not in poll.timed_out().message
