@@ -1,4 +1,4 @@
-"""What is asked of an authorization server once somebody is signed in: who that is, and to take the tokens back."""
+"""Requests to an authorization server after a sign-in: who is signed in, and revoking the tokens."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _logger = logging.getLogger("bridge.login")
 
 
 async def revoke(web: AuthHttpClient, record: Record, add_secret: Callable[[str], None]) -> str:
-    """Take back the tokens of `record`, whose client has its secret; returns how it went, in words. Never raises.
+    """Revoke the tokens of `record` (RFC 7009); return the outcome in words. Never raises.
 
-    The words are one of those above, or "could not be revoked: " and a sentence (RFC 7009).
+    `record.client` must have its secret. The words are one of the constants above, or "could not be revoked: " and a
+    sentence.
     """
     for secret in record.secrets():
         add_secret(secret)
@@ -41,12 +42,12 @@ async def revoke(web: AuthHttpClient, record: Record, add_secret: Callable[[str]
         except BridgeError as failure:
             problem = problem or failure
             if isinstance(failure, Unavailable):
-                break  # Who does not answer is not waited for twice.
+                break  # A server that does not answer is not asked again.
     return REVOKED if problem is None else f"could not be revoked: {problem.message}"
 
 
 async def whoami(web: AuthHttpClient, record: Record) -> str:
-    """Who is signed in: by the ID token, else by the userinfo endpoint; empty where nobody says. Never raises."""
+    """Who is signed in, by the ID token or else the userinfo endpoint; empty if neither says. Never raises."""
     if known := who_by_id_token(record.id_token):
         return known
     if record.userinfo_endpoint is None or not record.access_token:
@@ -56,7 +57,7 @@ async def whoami(web: AuthHttpClient, record: Record) -> str:
             record.userinfo_endpoint, "userinfo endpoint", {"Authorization": f"Bearer {record.access_token}"}
         )
     except BridgeError as problem:
-        _logger.debug("it is not known who is signed in: %s", problem.message)
+        _logger.debug("the userinfo endpoint did not say who is signed in: %s", problem.message)
         return ""
     return who_by_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
 

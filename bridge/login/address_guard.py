@@ -1,25 +1,26 @@
-"""Which addresses a sign-in connects to: a host is looked up once, judged, and connected to as judged.
+"""The addresses that a sign-in connects to: each host is looked up once, and connected to at the addresses it passed.
 
-The rules are those of `oauth.reach`; what they need is found here. The MCP server's own reach is, in this order:
+`oauth.reach` has the rules, and this module finds what they need. The MCP server's own reach comes from the first row
+that applies:
 
-| what | when |
+| source | case |
 |---|---|
-| its URL names this machine | that is enough |
-| of the address that its refusal came from | a request of the relay was refused |
-| of the address that its first answer here came from | nothing was refused yet: the user signs in by a command |
-| what the record of its sign-in says | tokens are renewed or revoked |
-| what all addresses of its name have in common | the same, with a record of an earlier version |
-| by its URL's form | a proxy stands before it, or it has not answered yet |
+| its URL, if it names this machine | any |
+| the address that its refusal came from | the server refused a request of the relay |
+| the address that its first answer came from | nothing was refused yet, because the user runs a command |
+| the record of the sign-in | tokens are renewed or revoked |
+| all addresses of its name together | the same, with a record of an earlier version |
+| the form of its URL | a proxy connects to it, or it has not answered yet |
 
 | host | judged |
 |---|---|
-| one that a proxy is to look up | by its form: what the proxy reaches is its owner's business |
-| the MCP server's own | addresses that are not open are left out; those like its own are open at its own origin |
-| any other | one address that is not open refuses all of them |
+| one that a proxy looks up | by its form, because the bridge does not see the addresses |
+| the MCP server's own | addresses that it must not lead to are left out; its own origin may have the server's reach |
+| any other | one address that the server must not lead to refuses all of them |
 
-Before the server's reach is known, its own origin may be at any address, but at none of this machine where its name has
-a public one as well, as for the relay. Where tokens are renewed or revoked, the network may be another than it was at
-the sign-in: there the origin may be at any address but those of this machine.
+Until the server's reach is known, its own origin may be at any address. Addresses of this machine are left out if its
+name has a public address too, as in the relay. When tokens are renewed or revoked, this machine may be in another
+network than at the sign-in, so the origin may be at any address except those of this machine.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _WORDS = {
     Reach.PRIVATE: "a private address",
     Reach.SHARED: "a shared address (RFC 6598)",
     Reach.STAND_IN: "a stand-in address (198.18.0.0/15)",
-    Reach.NONE: "no host's address",
+    Reach.NONE: "not the address of a host",
     Reach.PUBLIC: "a public address",
 }
 
@@ -63,8 +64,8 @@ _WORDS = {
 class AddressGuard:
     """Judges the hosts that the MCP server at `server_url` leads to.
 
-    `refused_at` is the address its refusal came from, empty where a proxy stood between, None where it refused nothing
-    yet. `kept` is what the record of a sign-in says of its reach, where this is no sign-in.
+    `refused_at` is the address that its refusal came from, empty if a proxy was between, None if it refused nothing
+    yet. `kept` is the reach in the record of the sign-in; None during a sign-in.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class AddressGuard:
 
     @property
     def reach(self) -> str:
-        """The MCP server's reach, for the record of this sign-in; empty where no address is known for it."""
+        """The MCP server's reach, for the record of this sign-in; empty if its address is not known."""
         return self._reach or ""
 
     def is_own(self, parts: SplitResult) -> bool:
@@ -96,15 +97,15 @@ class AddressGuard:
         return authorization_base(parts.geturl()) == self._origin
 
     def answered(self, parts: SplitResult, address: str) -> None:
-        """An answer came from this address; empty where a proxy stood between."""
+        """Note the address that an answer came from; empty if a proxy was between."""
         if self._learns and self.is_own(parts):
             self._learns = False
             self._reach = reach_of(address)
 
     async def addresses(self, parts: SplitResult, what: str) -> list[str]:
-        """The addresses to connect to, at least one; none where a proxy is to look the name up.
+        """The addresses to connect to, at least one; none if a proxy looks the name up.
 
-        Raises `MetadataError` for a URL that must not be asked, `Unreachable` where its name cannot be looked up.
+        Raises `MetadataError` for a URL that must not be requested, `Unreachable` if its name cannot be looked up.
         """
         host, is_own = _host_of(parts), self.is_own(parts)
         server = self._known_reach() or reach_by_name(self._host) if is_own else await self._server_reach()
@@ -129,7 +130,7 @@ class AddressGuard:
         return usable[:_MOST_ADDRESSES]
 
     def _open_at_home(self, opens: frozenset[Reach]) -> frozenset[Reach]:
-        """What is open at the server's own origin."""
+        """The reaches that the server's own origin may have."""
         if self._names_this_machine or (self._reach is None and not self._kept):
             return frozenset(Reach)
         if self._reach is not None:
@@ -140,7 +141,7 @@ class AddressGuard:
         return self._network.proxy_for(parts.geturl()) is not None
 
     def _known_reach(self) -> Reach | None:
-        """The server's reach, as far as it is known without a lookup."""
+        """The server's reach, if it is known without a lookup."""
         if self._names_this_machine:
             return Reach.LOOPBACK
         return self._reach or read_reach(self._kept or "")
@@ -157,7 +158,7 @@ class AddressGuard:
             return by_name
 
     async def _found(self, parts: SplitResult, what: str) -> list[str]:
-        """All addresses of a host, in the order in which they are to be tried."""
+        """All addresses of a host, in the order in which to try them."""
         host = _host_of(parts)
         if reach_of(host) is not None:
             return [host]
@@ -175,17 +176,17 @@ class AddressGuard:
 
     def _refused(self, parts: SplitResult, address: str, server: Reach, what: str) -> SignInError:
         reach = reach_by_name(address)
-        hint = "No host has such an address; tell the server's operator."
+        hint = "A server cannot have such an address; tell the server's operator."
         if reach in ALLOWED:
-            hint = "If that is right for your network, pass --allow-private."
+            hint = "If this is right for your network, pass --allow-private."
         elif reach in _THIS_MACHINE:
             hint = (
                 "Only a server whose own URL names this machine, such as http://localhost:8000/mcp, may lead there; "
                 "--allow-private does not change that."
             )
         return MetadataError(
-            f"The {what} {sanitize.address(parts.geturl())} leads to {address}, which is {_WORDS[reach]}, "
-            f"though the MCP server is at {_WORDS[server]}; it was not asked.",
+            f"The {what} {sanitize.address(parts.geturl())} leads to {address}, which is {_WORDS[reach]}, but the MCP "
+            f"server is at {_WORDS[server]}. Nothing was sent there.",
             hint=hint,
         )
 
@@ -195,7 +196,7 @@ def _host_of(parts: SplitResult) -> str:
 
 
 def _by_form(host: str, opens: frozenset[Reach]) -> bool:
-    """Whether a host's form leaves it open. What a local name leads to shows only when it is looked up."""
+    """Whether a host passes by its form. The address of a local name is judged when it is looked up."""
     if is_local_name(host) and not is_localhost(host):
         return bool(opens & ALLOWED)
     return reach_by_name(host) in opens

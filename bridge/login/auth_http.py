@@ -1,12 +1,11 @@
-"""The wire of signing in: short GETs and POSTs to servers whose addresses somebody else named.
+"""The HTTP client of signing in: short GETs and POSTs to servers that other servers named.
 
-Each answer is limited in time and size. No cookie, token or header of the user's is sent. Every address is judged
-before it is asked (`address_guard`), at each redirect anew: without that, a server could have the bridge ask, or the
-user open, what only this machine can reach. What is refused is not asked at all, so nothing that it would say can be
-told.
+Each answer is limited in time and size. No cookie, token or header of the user's is sent. Every address is checked
+before a connection (`address_guard`), at each redirect again. Otherwise a server could make the bridge request
+something that only this machine can reach. Nothing is sent to an address that is refused.
 
-A host's addresses are tried in turn. All but the last have `_SHORT` seconds for a connection, and the one that answered
-last comes first the next time.
+A host's addresses are tried in turn. Each has `_SHORT` seconds for a connection, except the last one, which has the
+whole connect timeout. The address that answered last time comes first.
 """
 
 from __future__ import annotations
@@ -45,9 +44,9 @@ _logger = logging.getLogger("bridge.login")
 
 
 class AuthResponse(NamedTuple):
-    """An answer. `url` is where it came from in the end; `location` is that of a redirect which was not followed.
+    """An answer. `url` is where it came from after redirects. `location` is that of a redirect that was not followed.
 
-    `challenges` are the values of `WWW-Authenticate`; `retry_after` is that header as it stands.
+    `challenges` are the values of `WWW-Authenticate`. `retry_after` is the header `Retry-After`, unparsed.
     """
 
     url: str
@@ -71,13 +70,13 @@ class AuthHttpClient:
 
     @property
     def reach(self) -> str:
-        """The MCP server's reach, for the record of this sign-in; empty where no address is known for it."""
+        """The MCP server's reach, for the record of this sign-in; empty if its address is not known."""
         return self._guard.reach
 
     async def metadata(self, url: str, what: str) -> AuthResponse:
-        """GET a document, or take it from the cache while it lasts (its `max-age`, from a minute to an hour).
+        """GET a document, or take it from the cache (for its `max-age`, but between a minute and an hour).
 
-        Raises `MetadataError` for a URL or size that is refused, `Unavailable` when no answer comes.
+        Raises `MetadataError` for a URL or size that is refused, `Unavailable` if no answer comes.
         """
         kept = self._cache.get(url)
         if kept is not None and kept[0] > time.monotonic():
@@ -90,26 +89,26 @@ class AuthHttpClient:
         return reply
 
     def forget_metadata(self) -> None:
-        """Fetch every document anew: something in them did not work."""
+        """Clear the cache, because something in the documents did not work."""
         self._cache.clear()
 
     async def probe(self, url: str, what: str) -> AuthResponse:
-        """GET what a browser would open, without following where it leads. Raises as `metadata` does."""
+        """GET a URL as a browser would, without following redirects. Raises as `metadata` does."""
         return (await self._ask("GET", url, what, {"Accept": "text/html,*/*;q=0.8"}, follow=False))[0]
 
     async def get(self, url: str, what: str, headers: Mapping[str, str]) -> AuthResponse:
-        """GET JSON that is not kept; a redirect is not followed. Raises as `metadata` does."""
+        """GET JSON without the cache and without following redirects. Raises as `metadata` does."""
         return (await self._ask("GET", url, what, {"Accept": "application/json", **headers}, follow=False))[0]
 
     async def post(self, url: str, what: str, content: bytes, headers: Mapping[str, str]) -> AuthResponse:
-        """POST; a redirect is not followed. Raises as `metadata` does."""
+        """POST without following redirects. Raises as `metadata` does."""
         given = {"Accept": "application/json", **headers}
         return (await self._ask("POST", url, what, given, content=content, follow=False))[0]
 
     async def vet(self, url: str, what: str) -> None:
-        """Judge an address without asking there. Raises `MetadataError`, `Unavailable` where it cannot be resolved.
+        """Check a URL's addresses without a request. Raises `MetadataError`, or `Unavailable` if it cannot be resolved.
 
-        The MCP server's own origin is judged when it is asked.
+        The MCP server's own origin is checked when a request is sent to it.
         """
         check_endpoint(url, what)
         parts = urlsplit(url)
@@ -141,13 +140,13 @@ class AuthHttpClient:
                 hint="Try again later.",
             ) from None
         raise MetadataError(
-            f"The {what} redirects more than {_MAX_REDIRECTS} times, at last to {sanitize.address(url)}."
+            f"The {what} redirects more than {_MAX_REDIRECTS} times, the last time to {sanitize.address(url)}."
         )
 
     async def _exchange(
         self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None
     ) -> tuple[AuthResponse, float]:
-        """Judge where the URL leads, and ask there; on a separate loop where a handshake may block."""
+        """Check the URL's addresses and send the request, on a separate loop if the TLS handshake may block."""
         check_endpoint(url, what)
         parts = urlsplit(url)
         addresses = self._best_first(parts, await self._guard.addresses(parts, what))
@@ -197,7 +196,7 @@ class AuthHttpClient:
                 except httpx.HTTPError as error:
                     problem = error
                     break
-                except httpx.InvalidURL:  # It looks at a `Location` even when it is not to follow it.
+                except httpx.InvalidURL:  # httpx parses `Location` even if it must not follow it.
                     raise _no_url(url, what) from None
                 else:
                     self._answered(parts, address or "")
@@ -208,7 +207,7 @@ class AuthHttpClient:
         raise (Unreachable if never_left else Unavailable)(told.message, hint=told.hint) from problem
 
     async def _told_of_proxy(self, problem: Unreachable, url: str) -> Unreachable:
-        """The same, with that as well where the way was direct."""
+        """The same error, with the reason why the system's proxy was not used, if there is one."""
         if self._network.proxy_for(url) is not None:
             return problem
         from bridge.protocol.unreachable import Advice, without_proxy
@@ -230,7 +229,7 @@ class AuthHttpClient:
                 body += decoder.decompress(chunk, MAX_BYTES + 1) if decoder else chunk
                 if len(body) > MAX_BYTES:
                     raise MetadataError(
-                        f"The {what} at {sanitize.address(url)} is larger than {MAX_BYTES // 1024} KB. That is refused."
+                        f"The {what} at {sanitize.address(url)} is larger than the limit of {MAX_BYTES // 1024} KB."
                     )
         except zlib.error:
             raise Unavailable(f"The {what} at {sanitize.address(url)} cannot be decompressed.") from None
@@ -245,7 +244,7 @@ class AuthHttpClient:
         return reply, _lifetime(response.headers.get("cache-control", ""))
 
     def _context(self, parts: SplitResult) -> ssl.SSLContext:
-        # Made once, for reading the system's certificates takes time. The user's own is for the server's origin.
+        # Made once, because reading the system's certificates takes time.
         own = self._guard.is_own(parts)
         if own not in self._tls:
             self._tls[own] = self._network.tls(own)
@@ -261,7 +260,7 @@ class AuthHttpClient:
 
 
 def _joined(url: str, location: str, what: str) -> str:
-    """Where a redirect of `url` leads, if it may be asked."""
+    """The target of a redirect of `url`. Raises `MetadataError` if it must not be requested."""
     try:
         return check_endpoint(urljoin(url, location), what)
     except ValueError:
@@ -272,15 +271,15 @@ def _joined(url: str, location: str, what: str) -> str:
 
 def _no_url(url: str, what: str) -> SignInError:
     return MetadataError(
-        f"The {what} at {sanitize.address(url)} redirects to something that is no URL.",
+        f"The {what} at {sanitize.address(url)} redirects to something that is not a URL.",
         hint="The server is at fault; tell its operator.",
     )
 
 
 def _known(proxy: httpx.Proxy | None) -> httpx.Proxy | None:
-    """A proxy on this machine by its address: the name `localhost` is not looked up (RFC 6761 6.3).
+    """The proxy with an address in place of the name `localhost`, which must not be looked up (RFC 6761 6.3).
 
-    One that speaks TLS needs the name for that.
+    The name stays if the proxy uses TLS, which needs it.
     """
     if proxy is None or proxy.url.scheme == "https" or not (known := localhost_addresses(proxy.url.host)):
         return proxy

@@ -1,9 +1,9 @@
-"""Opens the authorization URL in the person's browser: no shell, no inherited stream, nothing but a web page.
+"""Opens the authorization URL in the user's browser: without a shell or inherited streams, and only web pages.
 
-The URL comes from a server that may be hostile (CVE-2025-6514): only https, or http on this machine, and only the
-characters of RFC 3986. It begins with its scheme, so no program takes it for an option.
+The URL comes from a server that may be hostile (CVE-2025-6514). It must be https, or http on this machine, and may have
+only the characters of RFC 3986. It begins with its scheme, so no program reads it as an option.
 
-Which programs there are is in `openers`.
+`openers` is the table of programs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bridge.oauth.errors import SignInError
 from bridge.protocol.sanitize import quoted
 
 MOMENT = 1.0
-"""How long an opener is watched, in seconds. One that runs on by then has opened, or is, the browser."""
+"""How long an opener is watched, in seconds. If it still runs then, it has opened the browser or is the browser."""
 
 _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986 2, and nothing else.
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
@@ -39,9 +39,10 @@ _CREATE_NEW_PROCESS_GROUP = 0x00000200
 
 
 class BrowserNotOpened(SignInError):
-    """No browser could be started; the person has to open the URL.
+    """No browser could be started, so the user has to open the URL.
 
-    `tried` says what was, and how it ended: `/usr/bin/xdg-open ended with status 3`. Empty where there was nothing.
+    `tried` lists the programs and how each ended: `/usr/bin/xdg-open ended with status 3`. It is empty if there was
+    nothing to try.
     """
 
     def __init__(self, message: str, *, hint: str, tried: tuple[str, ...] = ()) -> None:
@@ -50,30 +51,30 @@ class BrowserNotOpened(SignInError):
 
 
 def check_openable(url: str) -> None:
-    """Raise `SignInError` unless `url` is https with a host, or http with a loopback host, and nothing odd is in it.
+    """Raise `SignInError` unless `url` is a well-formed https URL, or an http URL with a loopback host.
 
-    The message shows the scheme and the host at most: the rest may hold `state`.
+    The message shows only the scheme and the host, because the rest may hold `state`.
     """
     if not _URL.fullmatch(url):
-        raise _refusal("it has characters that no URL may have (RFC 3986 2)")
+        raise _refusal("it has characters that are not allowed in a URL (RFC 3986 2)")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise _refusal("its host or port is malformed") from None
     if parts.scheme not in {"https", "http"} or not url.lower().startswith(f"{parts.scheme}://"):
-        raise _refusal(f"its scheme is {quoted(parts.scheme, 20)}, and only https is opened")
+        raise _refusal(f"its scheme is {quoted(parts.scheme, 20)}, but only https is opened")
     if "@" in parts.netloc:
         raise _refusal("it has a user name before its host")
     if not host or port == 0 or not _HOST.fullmatch(f"[{host}]" if ":" in host else host):
-        raise _refusal("it names no host")
+        raise _refusal("it has no usable host")
     if parts.scheme == "http" and not is_loopback(host):
-        raise _refusal(f"it would go to {quoted(host, 100)} over http, unprotected; https is needed")
+        raise _refusal(f"it leads to {quoted(host, 100)} over http, which is not protected; https is required")
 
 
 def _refusal(why: str) -> SignInError:
     return SignInError(
-        f"The authorization server's sign-in page is not opened: {why}.",
+        f"The authorization server's sign-in page was not opened: {why}.",
         hint="The authorization_endpoint in the server's metadata is wrong; tell the server's operator.",
     )
 
@@ -84,12 +85,12 @@ async def open_browser(
     on_start: Callable[[str], None] = lambda _: None,
     shorten: Callable[[str], str] | None = None,
 ) -> str:
-    """Open `url`, with the first opener that starts and does not fail within `MOMENT` seconds; return which it was.
+    """Open `url` with the first opener that starts and does not fail within `MOMENT` seconds; return its name.
 
-    `environ` says which there are (`BROWSER`, `PATH`, the display, the session's bus) and is what the browser gets,
-    without our own variables. `on_start` is told each opener before it is tried. `shorten` gives an address that leads
-    to `url`, for openers that do not take one of its length. Raises `SignInError` as `check_openable` does,
-    `BrowserNotOpened` where there is no opener or each one failed.
+    `environ` determines the openers (`BROWSER`, `PATH`, the display, the session bus), and the browser gets it without
+    our own variables. `on_start` is called with each opener before it is tried. `shorten` returns an address that leads
+    to `url`, for openers that do not accept a URL of its length. Raises `SignInError` as `check_openable` does, and
+    `BrowserNotOpened` if there is no opener or all of them failed.
     """
     check_openable(url)
     tried: list[str] = []
@@ -99,9 +100,9 @@ async def open_browser(
             return command[0]
         tried.append(f"{command[0]} {problem}")
     if names_browser(environ, sys.platform):
-        how = _listed(tried) if tried else "it names no program that can be found"
+        how = _listed(tried) if tried else "no such program was found"
         raise BrowserNotOpened(
-            f"The browser that the variable BROWSER names could not be started: {how}.",
+            f"The browser named by the environment variable BROWSER could not be started: {how}.",
             hint="Open the link yourself, or correct BROWSER.",
             tried=tuple(tried),
         )
@@ -112,7 +113,7 @@ async def open_browser(
             return PORTAL
         tried.append(f"{PORTAL} {problem}")
     raise BrowserNotOpened(
-        f"No browser could be opened: {_listed(tried)}." if tried else "There is no browser to start here.",
+        f"No browser could be opened: {_listed(tried)}." if tried else "No browser was found on this machine.",
         hint="Open the link in a browser on this machine.",
         tried=tuple(tried),
     )
@@ -123,7 +124,7 @@ def _listed(tried: list[str]) -> str:
 
 
 def _portal_bus(environ: Mapping[str, str], platform: str) -> str:
-    """The bus on which the portal is asked; "" where it is not: its browser is on the screen of this machine."""
+    """The bus of the portal; "" if it must not be called, because its browser opens on this machine's screen."""
     if platform in {"darwin", "win32"} or is_over_ssh(environ):
         return ""
     return environ.get("DBUS_SESSION_BUS_ADDRESS", "")
@@ -144,14 +145,14 @@ def _is_wsl(environ: Mapping[str, str]) -> bool:
 
 
 def detachment(platform: str) -> dict[str, Any]:
-    """Return the arguments of `Popen` that set a child apart: a Ctrl-C or our end is not the browser's."""
+    """Return the arguments of `Popen` that detach a child, so that neither Ctrl-C nor our exit ends it."""
     if platform == "win32":
         return {"creationflags": _DETACHED_PROCESS | _CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 async def _start(command: list[str], environ: Mapping[str, str]) -> str:
-    """Start the program; return "" where it starts and does not fail within a moment, else what it did."""
+    """Start the program; return "" if it starts and does not fail within `MOMENT`, else what it did."""
     given = environment(command, child_environment(environ), sys.platform)
     try:
         async with asyncio.timeout(MOMENT):
@@ -161,12 +162,12 @@ async def _start(command: list[str], environ: Mapping[str, str]) -> str:
 
 
 async def _through_portal(url: str, address: str, *, may_start: bool) -> str:
-    """As `_start`, through the desktop's portal."""
+    """Do the same through the desktop portal."""
     return await _in_thread(lambda tell: ask_portal(url, address, MOMENT, tell, may_start=may_start))
 
 
 async def _in_thread(work: Callable[[Callable[[str], None]], None]) -> str:
-    """What `work`, on a thread of its own, tells first."""
+    """Run `work` on a thread of its own; return the first thing that it tells."""
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[str] = loop.create_future()
 
@@ -175,7 +176,7 @@ async def _in_thread(work: Callable[[Callable[[str], None]], None]) -> str:
             outcome.set_result(problem)
 
     def tell(problem: str) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is interested any more.
+        with contextlib.suppress(RuntimeError):  # The loop is closed.
             loop.call_soon_threadsafe(settle, problem)
 
     # A daemon thread, not asyncio's subprocesses: those kill the browser when the loop ends.
@@ -184,7 +185,7 @@ async def _in_thread(work: Callable[[Callable[[str], None]], None]) -> str:
 
 
 def _run(command: list[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    """Start the program and wait for it, however long it stays, so that it leaves no zombie."""
+    """Start the program and wait until it ends, so that it leaves no zombie."""
     try:
         child = subprocess.Popen(  # noqa: S603 - an argument list; the URL is checked
             command,

@@ -1,28 +1,27 @@
-"""One connection to the callback port: read a request, say whether it may be an answer, write one page, close.
+"""One connection to the callback port: read one request, decide whether it may be an answer, write one page, close.
 
-A page that is offered at a path of its own is shown there, to a request that might be an answer at the callback's.
-
-What may be an answer to a sign-in, in the order in which it is looked at (the grammar is h11's):
+A request must pass these checks, in this order (h11 has the grammar):
 
 | request | status |
 |---|---|
-| not HTTP/1, no Host or two, a target that is no path | 400 |
+| not HTTP/1, no Host header or two, a target that is not a path | 400 |
 | a head of more than 16 KB | 431 |
-| a Host that is not ours: a name that was bent to this address (DNS rebinding) | 421 |
-| another path | 404 |
-| another method than GET: no form, no preflight | 405 |
-| an image, a frame, a script, a worker of some page (`Sec-Fetch-Dest`) | 403 |
+| a Host that is not ours, as in DNS rebinding | 421 |
+| a path that is not ours | 404 |
+| a method other than GET, such as a form or a preflight | 405 |
+| an image, frame, script or worker of a page (`Sec-Fetch-Dest`) | 403 |
 
-A short address of ours (`short_address`) is asked for under the same rules. Then it leads on:
+A request for the callback's path may then be an answer. A request for a page that the listener offers gets that page. A
+request for a short address (`short_address`) is redirected:
 
-| request | status |
+| request for a short address | status |
 |---|---|
-| a browser that fetches before the user wants it (`Sec-Purpose: prefetch`, Fetch) | 403, and the address stays good |
+| a prefetch (`Sec-Purpose: prefetch`, Fetch) | 403, and the address can still be used |
 | the first | 302 to the authorization URL |
 | any later one | 410 |
 
-`Origin` is not looked at. No plain navigation has one, but a consent page that fetches the callback by script does,
-and the page it came from gains nothing: no answer is readable across origins, and `state` alone decides.
+`Origin` is not checked. A consent page that fetches the callback by script sends one, although a navigation does not.
+Another page gains nothing by a request, because it cannot read the answer, and `state` decides.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ MAX_HEAD = 16 * 1024
 HEAD_TIMEOUT = 10.0
 """How long a connection may take to send its head, in seconds. Browsers open some and never use them."""
 LINGER = 2.0
-"""How long after the page the other side may take to close, in seconds: closing first could cost it the page."""
+"""How long the browser may take to close after the page, in seconds. If we closed first, it could lose the page."""
 
 Stage = Literal["reading", "waiting", "answered"]
 
@@ -64,7 +63,7 @@ _PURPOSE = frozenset((b"sec-purpose", b"purpose", b"x-moz"))  # The first is the
 
 
 class CallbackRefused(Exception):
-    """A request that is no answer to a sign-in; `status` is what it gets."""
+    """A request that is not an answer; `status` is the HTTP status for it."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -72,10 +71,10 @@ class CallbackRefused(Exception):
 
 
 def target_of(request: h11.Request, hosts: frozenset[str], is_ours: Callable[[bytes], bool]) -> tuple[bytes, str]:
-    """Return the path of a request that is for us, and its query, "" where there is none.
+    """Return the path and the query ("" if there is none) of a request that passes the checks of the first table.
 
-    `hosts` are the values of Host that name this listener, in lower case; `is_ours` knows the paths. Raises
-    `CallbackRefused`; see the table.
+    `hosts` are the values of Host that name this listener, in lower case. `is_ours` says whether a path is ours. Raises
+    `CallbackRefused`.
     """
     named = [value for name, value in request.headers if name == b"host"]
     if len(named) != 1 or not request.target.startswith(b"/"):
@@ -140,7 +139,7 @@ class CallbackConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.stage != "reading":
-            return  # One request a connection: a body, or another request, has no reader.
+            return  # Each connection serves one request. A body or another request is ignored.
         self._received += len(data)
         try:
             self._http.receive_data(data)
@@ -150,7 +149,7 @@ class CallbackConnection(asyncio.Protocol):
             if not isinstance(event, h11.Request):
                 raise CallbackRefused(400)
             self._head_only = event.method == b"HEAD"
-            # h11 measures only what it has to wait with; a long head that came in one piece would pass.
+            # h11 measures only an incomplete head; a long head in one piece would pass.
             if self._received - len(self._http.trailing_data[0]) > MAX_HEAD:
                 raise CallbackRefused(431)
             path, query = target_of(event, self._hosts, self._is_ours)
@@ -174,7 +173,7 @@ class CallbackConnection(asyncio.Protocol):
         return path == self._path or path in self._short or path in self._offered
 
     def _url_at(self, path: bytes, request: h11.Request) -> str:
-        """Where a short address leads. Raises `CallbackRefused`."""
+        """The URL for a short address. Raises `CallbackRefused`."""
         if _is_prefetch(request):
             raise CallbackRefused(403)
         if url := self._short.take(path):
@@ -182,7 +181,7 @@ class CallbackConnection(asyncio.Protocol):
         raise CallbackRefused(410)
 
     def eof_received(self) -> bool:
-        # The other side may have closed its half only, and still want its page.
+        # The browser may have closed only its half of the connection, and still reads.
         self._half_closed = True
         return self.stage == "waiting"
 
@@ -193,11 +192,11 @@ class CallbackConnection(asyncio.Protocol):
         self._handler.visit_ended(self)
 
     def refuse(self, status: int) -> None:
-        """Answer with the page of a refusal."""
+        """Answer with the page for this status."""
         self.answer(refused_page(status), status)
 
     def answer(self, page: bytes, status: int, location: str = "") -> None:
-        """Send the page and close. Does nothing where there is an answer already, or nobody any more."""
+        """Send the page and close. Does nothing if an answer was sent or the connection is closed."""
         if self._transport is None or self.stage == "answered":
             return
         self.stage = "answered"
@@ -206,7 +205,7 @@ class CallbackConnection(asyncio.Protocol):
             headers.append((b"Allow", b"GET"))
         if location:
             headers.append((b"Location", location.encode("ascii")))
-        # A grammar of its own, as the request's may have broken it off.
+        # A new h11 connection, because the request may have put the other one into an error state.
         head = h11.Connection(h11.SERVER)
         phrase = HTTPStatus(status).phrase.encode("ascii")
         written = head.send(h11.Response(status_code=status, headers=headers, reason=phrase)) or b""
@@ -220,7 +219,7 @@ class CallbackConnection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(LINGER, self.abort)
 
     def abort(self) -> None:
-        """Let go of the connection at once."""
+        """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -1,9 +1,9 @@
-"""The channel between a login process and those who wait for it: lines of JSON on 127.0.0.1, for who knows the key.
+"""The channel between the login process and its clients: lines of JSON over TCP on 127.0.0.1.
 
-Both ends prove the key first (`channel_auth`). From then on the login sends `LoginStatus` and `Reply`, the client
-`LoginCommand` (`channel_messages`).
+Client and login process authenticate each other with a key first (`channel_auth`). Then the login process sends
+`LoginStatus` and `Reply`, and the client sends `LoginCommand` (`channel_messages`).
 
-News is a state, whole each time: who reads slowly gets the newest only, who connects late gets it at once.
+Each `LoginStatus` is the whole state of the login. A slow client gets only the newest, and a late one gets it at once.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from bridge.login.channel_messages import LoginCommand, LoginReply, LoginStatus
 __all__ = ["Channel", "ChannelLost", "ChannelServer"]
 
 MAX_NEWS = 1024 * 1024
-"""The longest line from the login, in bytes: a record, whose tokens came in at most half of that, and a log."""
+"""The longest line from the login process, in bytes: a record (an answer is at most half of that) and a log."""
 MAX_WORD = 64 * 1024
-"""The longest line to the login, in bytes."""
+"""The longest line to the login process, in bytes."""
 MAX_WATCHERS = 64
-"""How many connections are kept at once; one more costs the oldest that has proved nothing its place."""
+"""The most connections at once. A further one replaces the oldest that has not authenticated."""
 HANDSHAKE_TIMEOUT = 5.0
-"""How long a connection may take to prove the key, in seconds."""
+"""How long a connection may take to authenticate, in seconds."""
 CLOSE_TIMEOUT = 1.0
-"""How long `ChannelServer.close` lets the others take what was said, in seconds."""
+"""How long `ChannelServer.close` waits for the clients to read everything, in seconds."""
 PATIENCE = 10.0
-"""How long one who reads nothing keeps its connection, in seconds."""
+"""How long a client that reads nothing keeps its connection, in seconds."""
 REPLY_TIMEOUT = 30.0
 """How long `Channel.say` waits for the reply, in seconds."""
 
@@ -45,7 +45,7 @@ _from_login: msgspec.json.Decoder[LoginStatus | LoginReply] = msgspec.json.Decod
 
 
 class _Watcher:
-    """The login's end of one connection. Nothing is told to it before `is_proven`."""
+    """The login process's end of one connection. Nothing is sent before `is_proven`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.is_proven = False
@@ -56,30 +56,30 @@ class _Watcher:
         self._is_answering = False
         self._is_ending = False
         self._wake = asyncio.Event()
-        # News that waits in a buffer could not be replaced by newer news.
+        # News in the transport's buffer could not be replaced by newer news.
         writer.transport.set_write_buffer_limits(high=0)
 
     def tell(self, login_status: bytes) -> None:
-        """Send this line next, instead of news that is not sent yet."""
+        """Send this line next, in place of news that is not sent yet."""
         self._login_status = login_status
         self._wake.set()
 
     def end(self) -> None:
-        """Close once everything is said and the other side has closed too: it has taken it then."""
+        """Close when everything is sent and the client has closed its side, which shows that it read it."""
         self._is_ending = True
         self._wake.set()
 
     def drop(self) -> None:
-        """Close at once, without a word."""
+        """Close at once, without sending anything."""
         self._writer.transport.abort()
 
     async def prove(self, key: bytes, port: int) -> None:
-        """Raise `ChannelLost` unless the other side knows the key."""
+        """Raise `ChannelLost` unless the client knows the key."""
         await prove_as_login(self._reader, self._writer, key, port)
         self.is_proven = True
 
     async def attend(self, on_word: Callable[[LoginCommand], Awaitable[str]]) -> None:
-        """Hear and tell until the other side closes. Raises `ChannelLost`."""
+        """Read and send until the client closes. Raises `ChannelLost`."""
         telling = asyncio.create_task(self._tell())
         try:
             while True:
@@ -112,7 +112,7 @@ class _Watcher:
 
 
 class ChannelServer:
-    """The login's end, for all who wait; made by `start`, ended by `close`."""
+    """The login process's end of the channel; made by `start`, ended by `close`."""
 
     def __init__(self, key: bytes, on_word: Callable[[LoginCommand], Awaitable[str]], handshake_seconds: float) -> None:
         self.port = 0
@@ -120,7 +120,7 @@ class ChannelServer:
         self._on_word = on_word
         self._handshake_seconds = handshake_seconds
         self._server: asyncio.Server | None = None
-        self._watchers: dict[_Watcher, asyncio.Task[None]] = {}  # Those who proved the key: in the order they did.
+        self._watchers: dict[_Watcher, asyncio.Task[None]] = {}  # Those that authenticated are in that order.
         self._login_status = b""
         self._for_first = b""
         self._is_taken = asyncio.Event()
@@ -132,8 +132,8 @@ class ChannelServer:
     ) -> ChannelServer:
         """Listen on a free port of 127.0.0.1, `port` from then on.
 
-        `on_word` does what one who waits wants, and returns why it could not, "" where it did (`Reply.problem`).
-        Raises `ChannelLost` where no port is to be had.
+        `on_word` does what a client wants, and returns "" or a sentence that says why it could not (`Reply.problem`).
+        Raises `ChannelLost` if it cannot listen.
         """
         channel = cls(key, on_word, handshake_seconds)
         try:
@@ -141,36 +141,36 @@ class ChannelServer:
         except OSError as error:
             raise ChannelLost(
                 f"The login process cannot listen on {_HOST}: {error.strerror or error}.",
-                hint="A firewall or a sandbox may keep programs from listening on this machine.",
+                hint="A firewall or a sandbox may forbid it.",
             ) from error
         channel.port = channel._server.sockets[0].getsockname()[1]
         return channel
 
     def publish(self, login_status: LoginStatus) -> None:
-        """Tell everybody, and whoever comes later."""
+        """Send this to all clients, and to those that connect later."""
         self._login_status = line_of(login_status)
         self._tell_all()
 
     def publish_last(self, first: LoginStatus, others: LoginStatus) -> None:
-        """Tell `first` to the one who has been there longest, `others` to everybody else and whoever comes later.
+        """Send `first` to the client that connected first, and `others` to all others and to those that connect later.
 
-        If nobody is there, `first` is for the first who comes.
+        If no client is connected, `first` is for the next one that connects.
         """
         self._for_first, self._login_status = line_of(first), line_of(others)
         self._tell_all()
 
     async def until_taken(self, seconds: float) -> None:
-        """Wait until somebody is there for the last news: a login may be over before who began it has connected."""
+        """Wait until a client got the last news: the login may be over before the process that began it connects."""
         try:
             async with asyncio.timeout(seconds):
                 await self._is_taken.wait()
         except TimeoutError:
-            _logger.debug("no process waits for this login any more")
+            _logger.debug("no process waits for this login")
 
     async def close(self) -> None:
-        """Close every connection, once what was said was taken: `CLOSE_TIMEOUT` seconds later at most.
+        """Close every connection when its client has read everything, or after `CLOSE_TIMEOUT` seconds.
 
-        Not to be called within `on_word`, whose reply it waits for.
+        Do not call it within `on_word`, because it waits for that reply.
         """
         self._is_closed = True
         if self._server is not None:
@@ -194,7 +194,7 @@ class ChannelServer:
                 self._tell(watcher)
 
     def _tell(self, watcher: _Watcher) -> None:
-        """Tell how it stands. What is for one only is told once."""
+        """Send the current state. What is for one client only is sent once."""
         if self._for_first:
             self._is_taken.set()
         login_status, self._for_first = self._for_first or self._login_status, b""
@@ -218,7 +218,10 @@ class ChannelServer:
                 await watcher.attend(self._on_word)
         except (ChannelLost, TimeoutError) as problem:
             if not watcher.is_proven:
-                _logger.debug("a connection to the login was dropped: %s", str(problem) or "it gave no proof in time")
+                _logger.debug(
+                    "a connection to the login process was closed: %s",
+                    str(problem) or "it did not authenticate in time",
+                )
         finally:
             self._watchers.pop(watcher, None)
             watcher.drop()
@@ -235,7 +238,7 @@ class ChannelServer:
 
 
 class Channel:
-    """The end of one who waits; made by `connect`, ended by `close`."""
+    """A client's end of the channel; made by `connect`, ended by `close`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -249,7 +252,7 @@ class Channel:
 
     @classmethod
     async def connect(cls, port: int, key: bytes, seconds: float) -> Channel:
-        """Connect to the login on `port` and have it prove that it knows `key`, within `seconds`.
+        """Connect to the login process on `port` and authenticate each other with `key`, within `seconds`.
 
         Raises `ChannelLost`.
         """
@@ -270,9 +273,9 @@ class Channel:
             raise
 
     async def login_status(self) -> LoginStatus:
-        """Wait for the next news; of several that came meanwhile it is the newest.
+        """Wait for the next news; if several came meanwhile, return the newest.
 
-        Raises `ChannelLost` once the login is gone.
+        Raises `ChannelLost` when the login process is gone.
         """
         while self._login_status is None:
             if self._lost is not None:
@@ -283,9 +286,9 @@ class Channel:
         return login_status
 
     async def say(self, want: Literal["callback", "open", "stop"], text: str = "") -> str:
-        """Tell the login to do something (`LoginCommand`); return why it did not, "" where it did.
+        """Ask the login process to do something (`LoginCommand`); return "", or a sentence that says why it did not.
 
-        Raises `ChannelLost`. Others may wait for news meanwhile.
+        Raises `ChannelLost`. `channel_messages` may be called meanwhile.
         """
         self._said += 1
         number = self._said
@@ -302,16 +305,16 @@ class Channel:
                 return problem
         except TimeoutError:
             raise ChannelLost(
-                f"The login process gave no answer within {REPLY_TIMEOUT:g} seconds.", hint="Sign in again."
+                f"The login process did not answer within {REPLY_TIMEOUT:g} seconds.", hint="Sign in again."
             ) from None
         finally:
             del self._replies[number]
 
     async def close(self) -> None:
-        """Let go of the login, which goes on."""
+        """Close this end. The login goes on."""
         self._hearing.cancel()
         await asyncio.wait([self._hearing])
-        self._writer.transport.abort()  # One that was cancelled before it began to hear has not done it.
+        self._writer.transport.abort()  # A task that was cancelled before it began has not done so.
 
     async def _hear(self) -> None:
         try:

@@ -1,17 +1,17 @@
-"""How the two ends of the channel prove to each other that they know its key, before anything is said; and its lines.
+"""How client and login process authenticate each other with the channel's key, and how lines are read and written.
 
-Any program and any page of a browser can connect to a port, and the port that a notice names may long be another's.
-So each side proves that it knows the key, the one who connects first:
+Any program and any page in a browser can connect to the port of the login process. And the port in an old notice file
+may belong to another program by now. So each side proves that it knows the key before it sends anything else:
 
-| who | line | says |
-|---|---|---|
-| client | `{"nonce": a}` | nothing |
-| login | `{"nonce": b}` | nothing |
-| client | `{"proof": HMAC-SHA256(key, "client", port, a, b)}` | that it knows the key |
-| login | `{"proof": HMAC-SHA256(key, "login", port, a, b)}` | the same, only to who has proved it |
+| sender | line |
+|---|---|
+| client | `{"nonce": a}` |
+| login process | `{"nonce": b}` |
+| client | `{"proof": HMAC-SHA256(key, "client", port, a, b)}` |
+| login process | `{"proof": HMAC-SHA256(key, "login", port, a, b)}`, only if the client's proof is right |
 
-The port is part of it, so that nobody can stand in between and pass the proofs on. Whatever else comes ends the
-connection without a word.
+The port is part of the proof, so a program on another port cannot relay the proofs. Any other line ends the connection
+without an answer.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _proofs = msgspec.json.Decoder(_Proof)
 
 
 class ChannelLost(BridgeError):
-    """The login process cannot be reached, is gone, or does not prove that it is the one."""
+    """The login process cannot be reached, is gone, or did not authenticate."""
 
 
 def line_of(message: msgspec.Struct) -> bytes:
-    """Return the line that says `message`, with U+FFFD for each lone surrogate in it."""
+    """Return the line for `message`, with U+FFFD in place of each lone surrogate."""
     try:
         return msgspec.json.encode(message) + b"\n"
     except UnicodeEncodeError:
@@ -58,44 +58,40 @@ def line_of(message: msgspec.Struct) -> bytes:
 
 
 async def read_line(reader: asyncio.StreamReader, decoder: msgspec.json.Decoder[T]) -> T:
-    """Return the next line, of no more bytes than the reader's limit.
+    """Return the next line, decoded. It may be as long as the reader's limit.
 
-    Raises `ChannelLost` at the end, and for whatever `decoder` does not take.
+    Raises `ChannelLost` at the end of the stream, and for a line that `decoder` does not accept.
     """
     try:
         return decoder.decode(await reader.readuntil(b"\n"))
     except (asyncio.IncompleteReadError, OSError):
-        raise ChannelLost(
-            "The login process has ended, or closed the connection to it.", hint="Sign in again."
-        ) from None
+        raise ChannelLost("The login process has ended or closed the connection.", hint="Sign in again.") from None
     except (asyncio.LimitOverrunError, msgspec.MsgspecError, UnicodeError):
         raise ChannelLost(
-            "What came from the other end of the login's channel cannot be understood.",
+            "The other end of the connection to the login process sent a line that is not understood.",
             hint="Sign in again.",
         ) from None
 
 
 async def prove_as_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes, port: int) -> None:
-    """Prove to the login on `port` that we know `key`, and have it prove the same. Raises `ChannelLost`."""
+    """Authenticate to the login process on `port` with `key`, and check its proof. Raises `ChannelLost`."""
     asked = secrets.token_hex(32)
     writer.write(line_of(_Nonce(asked)))
     answered = (await read_line(reader, _nonces)).nonce
     writer.write(line_of(_Proof(_proof(key, "client", port, asked, answered))))
     proof = (await read_line(reader, _proofs)).proof
     if not hmac.compare_digest(proof, _proof(key, "login", port, asked, answered)):
-        raise ChannelLost(
-            f"The program on port {port} is not the login process that was expected there.", hint="Sign in again."
-        )
+        raise ChannelLost(f"The program on port {port} is not the expected login process.", hint="Sign in again.")
 
 
 async def prove_as_login(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes, port: int) -> None:
-    """Have who came to `port` prove that it knows `key`, then prove the same. Raises `ChannelLost`."""
+    """Check the proof of the client that connected to `port`, then send our own. Raises `ChannelLost`."""
     asked = (await read_line(reader, _nonces)).nonce
     answered = secrets.token_hex(32)
     writer.write(line_of(_Nonce(answered)))
     proof = (await read_line(reader, _proofs)).proof
     if not hmac.compare_digest(proof, _proof(key, "client", port, asked, answered)):
-        raise ChannelLost("The program that connected to this login does not know its key.")
+        raise ChannelLost("The program that connected to the login process does not know its key.")
     writer.write(line_of(_Proof(_proof(key, "login", port, asked, answered))))
 
 

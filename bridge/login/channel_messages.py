@@ -1,4 +1,4 @@
-"""What a login tells those who wait for it, and what they may tell it: a line of JSON each on the channel between."""
+"""The messages between the login process and its clients: one line of JSON each (`channel`)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ Failure = Literal["", "refused", "timed-out", "stopped", "failed"]
 
 
 class LoginStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="news"):
-    """How a login stands, whole each time.
+    """The whole state of a login.
 
-    `preparing`: nobody can do anything yet. `waiting`: for a person, who reads `warnings`, then opens `url` (and types
-    in `user_code`, RFC 8628 3.3) until `ends_at` (Unix seconds). `finishing`: the person is done, the token is fetched.
-    `done` and `failed` are the last: `failure` is for programs, `message` and `hint` are for people. `tab` tells what
-    became of opening a browser. `log` has the last lines of the login's log, level and text, of `logged` in all.
-    `record` (`oauth/record`) comes with `done`; `is_kept` tells that the store has it too.
+    | `phase` | meaning |
+    |---|---|
+    | `preparing` | there is nothing to do for the user yet |
+    | `waiting` | the user reads `warnings`, opens `url` and, for RFC 8628 3.3, enters `user_code`, before `ends_at` |
+    | `finishing` | the user is done, and the token is being fetched |
+    | `done` | the last message; `record` (`oauth/record`) is the result, and `is_kept` says whether the store has it |
+    | `failed` | the last message; `failure` is for programs, `message` and `hint` are for people |
+
+    `ends_at` is in Unix seconds. `tab` says whether a browser was opened. `log` has the last lines of the log, as level
+    and text, and `logged` counts all its lines.
     """
 
     phase: Phase
@@ -42,7 +47,7 @@ class LoginStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
         return f"News({self.phase!r}, {self.failure!r}, {self.message!r})"
 
     def log_since(self, logged: int) -> tuple[tuple[str, str], ...]:
-        """The lines of the log that came after the first `logged`, as far as they are still there."""
+        """The lines of the log after the first `logged` ones, as far as `log` still has them."""
         return self.log[max(0, len(self.log) - (self.logged - logged)) :]
 
     @property
@@ -52,9 +57,9 @@ class LoginStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class LoginCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="word"):
-    """What one who waits wants; each gets a `LoginReply` with its number.
+    """A client's wish, which is answered by a `LoginReply` with the same number.
 
-    `callback`: `text` is the query of a redirect URL that a person pasted. `open`: open a browser now. `stop`: end
+    `callback`: take `text`, the query of a redirect URL that the user pasted. `open`: open a browser now. `stop`: end
     without a token.
     """
 
@@ -68,7 +73,7 @@ class LoginCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class LoginReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="reply"):
-    """The answer to a `LoginCommand`. `problem` says why it was not done, empty where it was."""
+    """The answer to a `LoginCommand`. `problem` says why it was not done; empty if it was."""
 
     number: int
     problem: str = ""

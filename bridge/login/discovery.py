@@ -1,13 +1,13 @@
-"""From a server that wants a token to the authorization servers that give it (RFC 9728 3, RFC 8414 3, MCP Discovery).
+"""Finding the authorization servers of an MCP server (RFC 9728 3, RFC 8414 3, MCP Discovery).
 
-| protected resource metadata | next |
+| protected resource metadata | next step |
 |---|---|
-| found | its authorization servers, in order; the server's own origin where it names none |
-| not there (4xx, or a page instead of JSON) at any of its places | the server's own origin, as in MCP 2025-03-26 |
-| there, but about another resource or broken | refused |
-| no answer | try later |
+| found | its authorization servers, in order; the MCP server's own origin if it names none |
+| at none of its URLs (4xx, or a page that is not JSON) | the MCP server's own origin, as in MCP 2025-03-26 |
+| found, but malformed or about another resource | an error |
+| no answer | an error; the user can try again later |
 
-At the server's own origin, default endpoints stand in where there is no authorization server metadata.
+If the MCP server's own origin has no authorization server metadata, the default endpoints are used.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _SERVER = "authorization server metadata"
 
 
 class DiscoveredServers(msgspec.Struct, frozen=True):
-    """Where to sign in. `resource` is None for a server without protected resource metadata."""
+    """The issuers where the user may sign in. `resource` is None if the server has no protected resource metadata."""
 
     resource: ProtectedResource | None
     issuers: tuple[str, ...]
 
     @property
     def is_guessed(self) -> bool:
-        """Whether nobody named the issuer, and it is merely the server's own origin (MCP 2025-03-26)."""
+        """Whether the server names no issuer, so the issuer is its own origin (MCP 2025-03-26)."""
         return self.resource is None or not self.resource.authorization_servers
 
 
 class Discovery:
-    """Finds, for the MCP server at `server_url`."""
+    """Finds the authorization servers of the MCP server at `server_url`."""
 
     def __init__(self, server_url: str, web: AuthHttpClient) -> None:
         self._server_url = server_url
@@ -56,10 +56,10 @@ class Discovery:
     async def find(self, named: str | None) -> DiscoveredServers:
         """Read the protected resource metadata; `named` is the challenge's `resource_metadata`.
 
-        Raises `MetadataError` for a document that must not be believed, `Unavailable` when it cannot be had now.
+        Raises `MetadataError` for a document that must not be believed, `Unavailable` if it cannot be fetched now.
         """
         late: Unavailable | None = None
-        silent: set[str] = set()  # Who does not answer is not asked for the next form as well.
+        silent: set[str] = set()  # An origin that does not answer is not asked for its other URLs.
         for url in protected_resource_urls(self._server_url, named):
             if authorization_base(url) in silent:
                 continue
@@ -86,7 +86,7 @@ class Discovery:
         return DiscoveredServers(None, (authorization_base(self._server_url),))
 
     async def server(self, issuer: str, found: DiscoveredServers) -> AuthorizationServer:
-        """Read an authorization server's metadata, and judge its endpoints' addresses.
+        """Read an authorization server's metadata, and check the addresses of its endpoints.
 
         Raises `MetadataError`, `Unavailable`.
         """
@@ -114,8 +114,8 @@ class Discovery:
         if found.resource is None:
             return default_authorization_server(self._server_url)
         raise MetadataError(
-            f"{address(issuer)}, which {self._server_url} names as its authorization server, has no metadata: "
-            f"asked {', '.join(map(address, tried))}, and no JSON document came.",
+            f"{address(issuer)}, which {self._server_url} names as its authorization server, has no metadata: there is "
+            f"no JSON document at {', '.join(map(address, tried))}.",
             hint="Only the server's operator can fix that.",
         )
 
@@ -126,5 +126,5 @@ class Discovery:
 
 
 def _is_document(reply: AuthResponse) -> bool:
-    # Many sites answer any path with a page and status 200; such a page is no metadata, and neither is it wrong.
+    # Many sites answer any path with a page and status 200. That means that there is no metadata; it is not malformed.
     return reply.status == 200 and reply.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"

@@ -1,6 +1,6 @@
-"""What httpx raises, told apart and put into words: why an authorization server, or the MCP server, gave no answer.
+"""Messages for the exceptions of httpx: why an authorization server, or the MCP server, gave no answer.
 
-httpx wraps what the system and TLS said in exceptions of its own, so the reason is looked for among their causes.
+httpx wraps the errors of the system and of TLS in its own exceptions, so the reason is found among their causes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) -> Advice:
-    """Say why `what` at `url` gave no answer; `proxy` is the proxy's URL without credentials, where there is one."""
+    """Say why `what` at `url` gave no answer; `proxy` is the proxy's URL without credentials, if there is one."""
     import httpx
 
     where = url if what == SERVER else f"the {what} {address(url)}"
@@ -36,7 +36,7 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
             return unreachable.proxy_refused(where, proxy, problem_text(problem))
         case httpx.ConnectError() | httpx.ConnectTimeout():
             reason: Reason = "timed-out" if isinstance(problem, httpx.ConnectTimeout) else _reason(causes)
-            # Where there is a proxy, it is the proxy that is connected to.
+            # With a proxy, the connection is to the proxy.
             host = urlsplit(proxy or url).hostname or ""
             if unreachable.kept_from_local_network(causes, host, sys.platform, platform.release()):
                 reason = "local-network"
@@ -49,7 +49,7 @@ def explain(problem: httpx.HTTPError, url: str, what: str, proxy: str | None) ->
 
 
 SERVER = "server"
-"""What the MCP server itself is called here: its URL says enough."""
+"""The value of `what` for the MCP server itself. Messages name it by its URL only."""
 
 
 def _tls(problem: ssl.SSLError, where: str) -> Advice:
@@ -68,7 +68,7 @@ def _reason(causes: list[BaseException]) -> Reason:
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:
-    """The problem and all that led to it, each once; the members of a group too, as where several addresses failed."""
+    """The problem and all its causes, each once; also the members of a group, such as one error for each address."""
     waiting, seen = [problem], set()
     while waiting:
         one = waiting.pop(0)

@@ -1,11 +1,11 @@
-"""Holding a sign-in to the authorization server that its client belongs to; the rules are `oauth.issuer_binding`'s.
+"""Keeping a client at the authorization server that it belongs to; `oauth.issuer_binding` has the rules.
 
-| when | what |
+| when | what happens |
 |---|---|
-| the server has named its authorization servers | those that may be tried; an error where the bound one is not named |
-| one of them has said who it is | an error where it is another; what is new about it is told, before a tab opens |
-| the client is about to be shown, with its secret | it is bound, under a lock: of two sign-ins at once one is first |
-| the tokens are kept | the issuer of the last sign-in is kept |
+| the server has named its authorization servers | those that may be tried are chosen; an error if none may be |
+| the metadata of one has been read | an error if it is not the bound issuer; a warning if it is new |
+| the client, and its secret, are about to be sent | the client is bound under a lock, so one of two sign-ins is first |
+| the tokens are stored | the issuer of the last sign-in is stored |
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _logger = logging.getLogger("bridge.login")
 
 
 class KeptIssuers(Protocol):
-    """Where the issuers of a server and a profile are kept."""
+    """The store for the issuers of a server and a profile."""
 
     forget: str
-    """The command that forgets them, as it is typed."""
+    """The command that removes them, as the user types it."""
 
     def read(self) -> Issuers:
-        """What is kept; quick. Raises `BridgeError` where it is damaged or not to be trusted."""
+        """The stored issuers; does not block. Raises `BridgeError` if they are damaged or not to be trusted."""
 
     async def change(self, change: Callable[[Issuers], Issuers]) -> None:
-        """Keep what `change` makes of it, alone on the machine.
+        """Store what `change` returns, under a lock that all processes share.
 
-        Raises `BridgeError` where it cannot be kept, or what is there not be read, and whatever `change` raises.
+        Raises `BridgeError` if the issuers cannot be read or stored, and whatever `change` raises.
         """
 
 
 class Bound:
-    """One sign-in to the server at `server_url`, held to one authorization server where its client belongs to one."""
+    """One sign-in to the server at `server_url`, and the authorization server that its client belongs to, if any."""
 
     def __init__(self, server_url: str, settings: SignInSettings, kept: KeptIssuers, warnings: Warnings) -> None:
         self._server_url = server_url
@@ -56,17 +56,17 @@ class Bound:
         self._binding = Binding()
 
     def begin(self, found: DiscoveredServers, previous: Record | None) -> tuple[str, ...]:
-        """The authorization servers to try, in order. Raises `SignInError` where none of them may be."""
+        """The authorization servers to try, in order. Raises `SignInError` if none may be tried."""
         self._binding = binding_of(self._option, self._client_id, self._read(), previous)
         if found.is_guessed:
-            return found.issuers  # Nobody named it: what it calls itself is checked.
+            return found.issuers  # The server named none. `check` compares the issuer in the metadata.
         issuers = in_order(self._binding, found.issuers)
         if not issuers:
             raise self._refusal(self._binding, *found.issuers)
         return issuers
 
     def check(self, issuer: str) -> None:
-        """Raise `SignInError` unless the client may be used at this issuer, and tell what is new about it."""
+        """Raise `SignInError` unless the client may be used at this issuer; warn if the issuer is new."""
         if self._binding.issuer not in {"", issuer}:
             raise self._refusal(self._binding, issuer)
         if warning := moved(self._binding, issuer, self._server_url):
@@ -75,9 +75,9 @@ class Bound:
             _logger.log(logging.WARNING if self._has_secret else logging.INFO, "%s", told)
 
     async def use(self, issuer: str) -> None:
-        """The client is about to be shown there: it belongs there from now on.
+        """Bind the client to this issuer, because it is about to be sent there.
 
-        Raises `SignInError` where another sign-in has bound it elsewhere meanwhile.
+        Raises `SignInError` if another sign-in has bound it to another issuer meanwhile.
         """
         client_id = self._client_id
         if client_id is None:
@@ -94,20 +94,20 @@ class Bound:
         except SignInError:
             raise
         except BridgeError as problem:
-            bind(self._read())  # Another sign-in may have bound it all the same.
+            bind(self._read())  # Another sign-in may have bound it meanwhile.
             _logger.warning(
-                "the bridge cannot remember that the client %s belongs to %s; pass --issuer to say so each time: %s",
+                "the bridge cannot store that the client %s belongs to %s; pass --issuer to be safe each time: %s",
                 client_id,
                 issuer,
                 problem,
             )
 
     async def signed_in(self, issuer: str) -> None:
-        """The user has signed in there."""
+        """Store that the user signed in there."""
         try:
             await self._kept.change(lambda issuers: msgspec.structs.replace(issuers, last=issuer))
         except BridgeError as problem:
-            _logger.debug("the authorization server of this sign-in cannot be kept: %s", problem)
+            _logger.debug("the authorization server of this sign-in cannot be stored: %s", problem)
 
     def _read(self) -> Issuers:
         try:
@@ -115,7 +115,9 @@ class Bound:
         except BridgeError as problem:
             if self._client_id is not None and self._option is None:
                 raise unreadable(problem.message, self._client_id, self._kept.forget) from problem
-            _logger.warning("it is not known where you signed in to %s the last time: %s", self._server_url, problem)
+            _logger.warning(
+                "the authorization server of the last sign-in to %s could not be read: %s", self._server_url, problem
+            )
             return Issuers()
 
     def _refusal(self, binding: Binding, *named: str) -> SignInError:

@@ -1,19 +1,21 @@
-"""The loopback listener that a sign-in's answer comes to (RFC 8252 7.3; RFC 6749 4.1.2).
+"""The loopback listener that receives the authorization response (RFC 8252 7.3; RFC 6749 4.1.2).
 
-It is bound before the authorization URL is built, so the redirect URI names a port that is ours. From then on
-every request is either refused at once (`callback_connection` has the table), or its query is shown to the judge:
+It is bound before the authorization URL is built, so the redirect URI has a port that is already ours. Each request is
+either refused at once (`callback_connection` has the table), or its query is passed to a function, the judge:
 
-| when | what becomes of a request that may be an answer |
+| when | what happens to a request that may be an answer |
 |---|---|
-| before anybody waits | it is kept, and judged when `receive` is called: a browser may be faster than we are |
-| while `receive` waits | None: refused, the wait goes on. A value: the wait is over. An exception: the same, page 500 |
-| after the answer, the same query | it gets the same page: a reload, or a browser that asks twice |
+| before `receive` is called | it is kept until then, because a browser may be faster |
+| while `receive` waits, the judge returns None | the request is refused, and the wait goes on |
+| while `receive` waits, the judge returns a value | the wait ends with this value |
+| while `receive` waits, the judge raises | the browser gets status 500, and `receive` raises the exception |
+| after the answer, the same query | it gets the same page: the user reloaded it, or the browser sent it twice |
 | after the answer, another query | 409 |
 
-A person may bring the query by hand instead (`submit`). It is judged as if it had come to the port, except that nothing
-is kept of it before anybody waits, and that whatever comes after the answer is told that there is one.
+The user can paste the query instead (`submit`). It is judged in the same way, but it is not kept before `receive` is
+called, and any query after the answer is told that there is one.
 
-Beside the callback it shows the pages that were offered (`offer`), each at an address that nobody can guess.
+The listener also serves pages that were given to `offer`, each at a path that cannot be guessed.
 """
 
 from __future__ import annotations
@@ -35,35 +37,35 @@ __all__ = ["Arrival", "CallbackListener", "CallbackPortTaken", "derived_ports"]
 T = TypeVar("T")
 
 MAX_VISITS = 32
-"""How many connections are kept at once; one more costs the oldest idle one its place."""
+"""The most connections at once. A further one replaces the oldest idle one."""
 CLOSE_TIMEOUT = 1.0
-"""How long `close` lets browsers fetch the page they were sent, in seconds."""
+"""How long `close` waits for browsers to read their last page, in seconds."""
 
 
 @dataclass(frozen=True)
 class Arrival(Generic[T]):
-    """The answer that the judge took. The browser waits until it is given a page."""
+    """The answer that the judge accepted. The browser waits for `respond`."""
 
     value: T
     _respond: Callable[[bytes, int], None]
 
     def respond(self, page: bytes, status: int = 200) -> None:
-        """Show `page` (UTF-8 HTML) in the browser. Only the first call counts; a browser that has gone is no error."""
+        """Show `page` (UTF-8 HTML) in the browser. Only the first call counts. A closed connection is no error."""
         self._respond(page, status)
 
 
 class CallbackClient(Protocol):
-    """Whoever brings a query and is told how it went: a browser's `CallbackConnection`, or a person by hand."""
+    """The source of a query, which is told the outcome: a browser's `CallbackConnection`, or text that the user pasted."""
 
     def refuse(self, status: int) -> None:
-        """Say that it is no answer, with the status of HTTP."""
+        """Tell it that this is not the answer, by an HTTP status."""
 
     def answer(self, page: bytes, status: int) -> None:
-        """Show how it went."""
+        """Tell it the outcome."""
 
 
 class _PastedClient:
-    """A guest who sees no page. `status` tells why the query was refused, 0 where it was not."""
+    """A pasted query, which gets no page. `status` says why it was refused; 0 if it was not."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -76,7 +78,7 @@ class _PastedClient:
 
 
 class _Outcome:
-    """The answered query of one wait, the guests who want its page, and the page once there is one."""
+    """The query that was accepted, the requests that wait for its page, and the page when there is one."""
 
     def __init__(self, query: str, guest: CallbackClient) -> None:
         self.sharing = [guest]
@@ -84,7 +86,7 @@ class _Outcome:
         self._page: tuple[bytes, int] | None = None
 
     def join(self, guest: CallbackClient, query: str) -> None:
-        """Let a later request have the same page, if it is the same request."""
+        """Give a later request the same page, if it has the same query."""
         if not hmac.compare_digest(self._query, query):
             guest.refuse(409)
         elif self._page is None:
@@ -93,7 +95,7 @@ class _Outcome:
             guest.answer(*self._page)
 
     def respond(self, page: bytes, status: int) -> None:
-        """Give all of them the page; later calls change nothing."""
+        """Send the page to all of them. Later calls change nothing."""
         if self._page is None:
             self._page = (page, status)
             for guest in self.sharing:
@@ -109,12 +111,12 @@ class CallbackListener:
         named = f"[{host}]" if ":" in host and not host.startswith("[") else host
         self._base = f"http://{named}:{port}"
         self._path = path
-        # Whatever the redirect URI names, this is where we are bound.
+        # The listener is bound here, whatever host the redirect URI names.
         self._origin = f"http://127.0.0.1:{port}"
         self._short = ShortAddresses(self._origin)
         self._offered: dict[bytes, bytes] = {}
         hosts = {name.lower() for name in (named, "127.0.0.1", "localhost", "[::1]")}
-        # A browser leaves the port out where it is HTTP's own.
+        # Browsers leave out port 80.
         self._hosts = frozenset({f"{name}:{port}" for name in hosts} | (hosts if port == 80 else set()))
         self._servers: list[asyncio.Server] = []
         self._visits: list[CallbackConnection] = []
@@ -126,10 +128,10 @@ class CallbackListener:
 
     @classmethod
     async def bind(cls, *, ports: Sequence[int], exact: bool, host: str, path: str) -> CallbackListener:
-        """Listen on the first of `ports` that is free on 127.0.0.1 and ::1; not `exact`: then on any that is.
+        """Listen on the first of `ports` that is free on both 127.0.0.1 and ::1.
 
-        `host` is what the redirect URI names, `path` its path ("/callback"). Raises `CallbackPortTaken` where the
-        port is `exact` and held, `SignInError` where no port can be had.
+        If none is free, any other free port is used, unless `exact`. `host` and `path` ("/callback") are those of the
+        redirect URI. Raises `CallbackPortTaken` if `exact` and the port is taken, `SignInError` if no port can be used.
         """
         sockets = await listen_on_loopback(ports, exact=exact)
         listener = cls(sockets[0].getsockname()[1], host, path)
@@ -146,32 +148,32 @@ class CallbackListener:
 
     @property
     def redirect_uri(self) -> str:
-        """Where the answer is taken."""
+        """The URL where the answer is accepted."""
         return self.redirect_uri_at(self._path)
 
     def redirect_uri_at(self, path: str) -> str:
-        """What `redirect_uri` would be at another path."""
+        """The redirect URI with another path."""
         return f"{self._base}{path}"
 
     def take_at(self, redirect_uri: str) -> None:
-        """Take the answer at this one of `redirect_uri_at`, and nowhere else. Before anybody can know of another."""
+        """Accept the answer only at this URL, which came from `redirect_uri_at`. Call it before the URL is used."""
         self._path = redirect_uri.removeprefix(self._base)
 
     def offer(self, page: bytes) -> str:
-        """Show `page` (UTF-8 HTML) at the address that is returned, until `close`; a request for it is no answer."""
+        """Serve `page` (UTF-8 HTML) at the returned address until `close`. A request for it is not an answer."""
         path = f"/{secrets.token_urlsafe(16)}"
         self._offered[path.encode("ascii")] = page
         return f"{self._origin}{path}"
 
     async def receive(self, judge: Callable[[str], T | None], timeout: float) -> Arrival[T]:  # noqa: ASYNC109
-        """Wait for the request whose query `judge` takes: it returns a value, or None for one that is not meant.
+        """Wait for the answer. `judge` gets each query and returns a value, or None if it is not the answer.
 
         `timeout` is in seconds. Raises TimeoutError after it, and whatever `judge` raises.
         """
         answer: asyncio.Future[Arrival[T]] = asyncio.get_running_loop().create_future()
 
         def consider(guest: CallbackClient, query: str) -> None:
-            if answer.done():  # Nobody waits any more; `receive` is about to return.
+            if answer.done():  # `receive` is about to return.
                 self._keep(guest, query)
                 return
             try:
@@ -201,29 +203,28 @@ class CallbackListener:
             answer.cancel()
 
     def submit(self, query: str) -> int:
-        """Take a query that a person brings by hand.
+        """Take a query that the user pasted.
 
-        Returns a status of HTTP: 202 it is the answer, 400 it is not, 409 there is an answer already, 425 nobody
-        waits for one, 500 the judge failed.
+        Returns an HTTP status: 202 if it is the answer, 400 if it is not, 409 if there is an answer already, 425 if
+        `receive` is not waiting, 500 if the judge failed.
         """
         if self._consider is None:
             return 425 if self._outcome is None else 409
         guest = _PastedClient()
         self._consider(guest, query)
         if self._outcome is None and not guest.status:
-            return 425  # The wait was just given up.
+            return 425  # `receive` has just stopped waiting.
         return guest.status or 202
 
     def short_address(self, url: str) -> str:
-        """Return an address of this listener that leads to `url`, once: for an opener that cuts long ones.
+        """Return an address of this listener that redirects to `url` once, for openers that cut long URLs.
 
-        `url` is one that may be opened (`browser.check_openable`). The address names 127.0.0.1, whatever the redirect
-        URI names: that is where the listener is bound.
+        `url` has passed `browser.check_openable`. The address has the host 127.0.0.1, where the listener is bound.
         """
         return self._short.add(url)
 
     async def close(self) -> None:
-        """Free the port. A page under way still has `CLOSE_TIMEOUT` seconds to arrive."""
+        """Free the port. Pages that are being sent have `CLOSE_TIMEOUT` seconds to arrive."""
         self._consider = None
         for server in self._servers:
             server.close()
@@ -269,7 +270,7 @@ class CallbackListener:
             self._empty.set()
 
     def _make_room(self) -> None:
-        """Drop the oldest connection that has not asked for anything, else the oldest that is of least worth."""
+        """Close the oldest connection that has sent no request, else one that was answered, else one that waits."""
         first = self._outcome.sharing[:1] if self._outcome else []
         others = [visit for visit in self._visits if visit not in first]
         for stage in ("reading", "answered", "waiting"):

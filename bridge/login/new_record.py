@@ -1,4 +1,4 @@
-"""What is kept of a sign-in that went well, and what a person is warned of."""
+"""The record of a successful sign-in, and warnings about it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def new_record(
     tokens: Tokens,
     previous: Record | None,
 ) -> Record:
-    """The record of the tokens that `asked` brought. Raises `SignInError` where they are not what the user wants."""
+    """The record of the tokens that `asked` led to. Raises `SignInError` if a token that the user wants is missing."""
     server = asked.server
     if remark := scopes.remark(asked.scope, tokens.scope):
         _logger.warning("%s", remark)
     if not tokens.refresh_token:
         _logger.warning(
-            "%s gave no refresh token: you will be asked to sign in again when the token expires%s",
+            "%s returned no refresh token, so you will have to sign in again when the access token expires%s",
             server.issuer,
             f" in {tokens.expires_in:.0f} seconds" if tokens.expires_in else "",
         )
     if settings.use_id_token and not tokens.id_token:
         raise SignInError(
-            f"{address(server.token_endpoint)} gave no ID token, which --use-id-token would send.",
-            hint="Ask for it with --scope 'openid ...'.",
+            f"{address(server.token_endpoint)} returned no ID token, but --use-id-token needs one.",
+            hint="Request one with --scope 'openid ...', together with the other scopes that the server needs.",
         )
     empty = Record(
         server=server_url,
@@ -60,5 +60,5 @@ def new_record(
 
 
 def _without_users_secret(client: Client) -> Client:
-    """What is kept of a client: a secret that the user keeps himself is not kept twice."""
+    """The client as it is stored: without a secret that the user configured, which need not be stored again."""
     return msgspec.structs.replace(client, secret="") if client.kind == "static" else client

@@ -1,8 +1,8 @@
-"""The pages a browser shows before and at the end of a sign-in: whole in themselves, no script, light and dark.
+"""The pages that a browser shows before and after a sign-in. They have no scripts and load nothing.
 
-Everything that came from a server is text here: escaped, freed of what could restyle a line, kept apart from its
-neighbours' writing direction, and cut. A server is named by the host of its URL, which the user configured. The name
-that it gives itself (RFC 9728 2, `resource_name`) comes after that, as its own word: anyone may call a server GitHub.
+Text from a server is escaped, cut, stripped of control characters, and isolated so that its writing direction does not
+affect the text around it. A page names a server by the host of its URL, which the user configured. The name that the
+server gives itself (RFC 9728 2, `resource_name`) comes second, in quotation marks: any server may call itself GitHub.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LONGEST_NAME = 300
 _LONGEST_OWN_NAME = 60
 _LONGEST_TEXT = 1200
 
-# Every pair of text and ground below stands at 4.5 to 1 or more (WCAG 2.2, 1.4.3).
+# Every pair of text and background has a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3).
 _STYLE = """
 :root { color-scheme: light dark; --ground: #f3f4f1; --card: #ffffff; --edge: #e0e3dc; --text: #1d2320;
   --soft: #59635d; --mark: #2c6e4f; --wash: #e4efe8; }
@@ -59,26 +59,27 @@ CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""What the pages may load: the one style sheet within them and their icon, nothing else (CSP Level 3)."""
+"""The pages may use only their own style sheet and icon (CSP Level 3)."""
 
 _REFUSALS = {
-    400: "This request is not the answer to the sign-in under way.",
-    403: "Only a browser tab can complete a sign-in.",
+    400: "This request is not the answer to the current sign-in.",
+    403: "Only a page that you open in a browser tab can complete a sign-in.",
     404: "There is no page at this address.",
     405: "This address accepts only GET requests.",
-    409: "This sign-in has already had its answer.",
-    410: "This address has already opened the sign-in page.",
-    421: "This request was meant for another host.",
+    409: "This sign-in already has its answer.",
+    410: "This address works only once, and has already been used.",
+    421: "This request is meant for another host.",
     431: "This request is too long.",
-    500: "The sign-in could not go on. The program that started it says why.",
-    503: "The sign-in that this address belonged to is over.",
+    500: "The sign-in failed. The program that started it shows the reason.",
+    503: "The sign-in that this address belongs to is over.",
 }
 
 
 def warned_page(server: str, warnings: Sequence[str], url: str, *, called: str = "") -> bytes:
-    """Return the page that the tab shows first, where there is something to know before signing in, in UTF-8.
+    """Return the page with the warnings that the tab shows before the sign-in page, in UTF-8.
 
-    `url` is where the sign-in goes on, and has been found to be openable (`browser.check_openable`).
+    `url` is the sign-in page, and has passed `browser.check_openable`. `server` and `called` are as in
+    `signed_in_page`.
     """
     told = "\n".join(f'<p class="what"><bdi>{_text(text)}</bdi></p>' for text in warnings)
     where = urlsplit(url).hostname or url
@@ -86,16 +87,16 @@ def warned_page(server: str, warnings: Sequence[str], url: str, *, called: str =
         f"Before you sign in to {shown(server, _LONGEST_NAME)}",
         f"Before you sign in to {_server(server, called)}:",
         f"{told}\n<p>If you did not expect this, close this tab.</p>\n"
-        f'<p><a id="go-on" href="{html.escape(url)}">Go on to <bdi>{_text(where)}</bdi></a></p>',
+        f'<p><a id="go-on" href="{html.escape(url)}">Continue to <bdi>{_text(where)}</bdi></a></p>',
         wrong=True,
     )
 
 
 def signed_in_page(server: str, back: str, *, called: str = "") -> bytes:
-    """Return the page for a login that went through: to which `server`, and where the user goes `back` to, in UTF-8.
+    """Return the page for a sign-in that succeeded, in UTF-8.
 
-    `server` is the host of its URL, `called` what it calls itself, "" where it does not say. `back` is the name of the
-    program that the user works with or "the terminal", and may be "".
+    `server` is the host of its URL, `called` what the server calls itself ("" if it does not say). `back` is where the
+    user goes next: the name of the host or "the terminal", "" if it is not known.
     """
     on = f" and go back to {_named(back)}" if back else ""
     return _page(
@@ -106,9 +107,9 @@ def signed_in_page(server: str, back: str, *, called: str = "") -> bytes:
 
 
 def failed_page(server: str, what: str, to_do: str, again: str = "", *, called: str = "") -> bytes:
-    """Return the page for a login that did not go through, in UTF-8.
+    """Return the page for a sign-in that failed, in UTF-8.
 
-    `what` went wrong, what `to_do` about it, and how to try `again`.
+    `what` went wrong, what `to_do` about it, and how to try `again` are sentences; the last two may be "".
     """
     told = "".join(f"\n<p><bdi>{_text(text)}</bdi></p>" for text in (to_do, again) if text.strip())
     return _page(
@@ -120,9 +121,9 @@ def failed_page(server: str, what: str, to_do: str, again: str = "", *, called: 
 
 
 def refused_page(status: int) -> bytes:
-    """Return the page that goes with an HTTP error `status`, for a request that is no part of the login, as UTF-8."""
+    """Return the page for an HTTP error `status`, for a request that does not belong to the sign-in, in UTF-8."""
     what = _REFUSALS.get(status, _REFUSALS[400])
-    return _page("Not a sign-in", what, "<p>If a sign-in is under way, it goes on in its own tab.</p>", wrong=True)
+    return _page("Not a sign-in", what, "<p>If you are signing in, go back to the tab where you began.</p>", wrong=True)
 
 
 def _page(title: str, heading: str, rest: str, *, wrong: bool = False) -> bytes:

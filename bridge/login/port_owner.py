@@ -1,4 +1,4 @@
-"""Who holds a port: a person told of a taken port wants to know what to end."""
+"""Which program listens on a port, so that the user knows what to end."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _LONGEST_NAME = 60
 
 
 def describe_port_owner(port: int) -> str:
-    """Return who listens on the TCP `port` of this machine, such as `python3 (process 4711)`.
+    """Return which program listens on the TCP `port` of this machine, such as `python3 (process 4711)`.
 
-    It is "another program" where the system does not tell. Asks the system and may take some tenths of a
-    second: call it in a thread. Raises nothing.
+    It is "another program" if the system does not say. The call may take some tenths of a second, so make it in a
+    thread. Raises nothing.
     """
     try:
         process = _listening_process(port)
         return UNKNOWN if process is None else _describe(process)
-    except Exception:  # psutil raises whatever the platform thinks of; the sentence is only the kinder for a name.
+    except Exception:  # psutil may raise anything; the message works without a name too.
         return UNKNOWN
 
 
@@ -39,7 +39,7 @@ def _listening_process(port: int) -> int | None:
             if connection.pid and listens(connection):
                 return int(connection.pid)
     except psutil.AccessDenied:
-        # macOS tells the whole table to root only, but each process of one's own to anybody.
+        # macOS gives the whole table only to root, but the user's own processes to the user.
         for process in psutil.process_iter():
             try:
                 if any(map(listens, process.net_connections(kind="tcp"))):
@@ -53,7 +53,7 @@ def _describe(number: int) -> str:
     import psutil
 
     if number == os.getpid():
-        return f"this very program (process {number})"
+        return f"this program (process {number})"
     try:
         process = psutil.Process(number)
         name = shown(process.name(), _LONGEST_NAME)
@@ -65,7 +65,7 @@ def _describe(number: int) -> str:
 
 
 def _is_bridge(process: Any) -> bool:
-    """Whether it is a bridge like this one. Only the words that name the program are looked at, none is shown."""
+    """Whether it is another copy of the bridge. Only the words that name the program are read, and none is shown."""
     import psutil
 
     try:

@@ -1,8 +1,8 @@
-"""Opening a web page through the desktop's portal: a service on the user's message bus, which knows the browser.
+"""Opening a web page through the desktop portal: a service on the user's message bus that starts the browser.
 
-It needs no display of ours, so it helps where the session's bus is all that can be found, and inside sandboxes. The
-call is `OpenURI` of `org.freedesktop.portal.OpenURI`; how it went comes later, as the signal `Response` of the request
-that the call made (XDG Desktop Portal, "OpenURI" and "Request").
+The caller needs no display. So it works where only the session bus is found, and inside sandboxes. The call is
+`OpenURI` of `org.freedesktop.portal.OpenURI`. The outcome comes later, as the signal `Response` of the request object
+that the call creates (XDG Desktop Portal, "OpenURI" and "Request").
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ _SERVICE = "org.freedesktop.portal.Desktop"
 _PATH = "/org/freedesktop/portal/desktop"
 _REPLY_SECONDS = 5.0
 _DIALOG_SECONDS = 300.0
-_OUTCOMES = {0: "", 1: "was cancelled", 2: "could not open it"}
+_OUTCOMES = {0: "", 1: "was cancelled by the user", 2: "could not open the link"}
 
 
 def ask_portal(url: str, address: str, seconds: float, tell: Callable[[str], None], *, may_start: bool) -> None:
-    """Have the portal on the bus at `address` open `url`; `tell` gets "" if it does, else what it did, as a predicate.
+    """Ask the portal on the bus at `address` to open `url`; `tell` gets "" if it does, else a predicate.
 
-    Blocks. A portal that has taken the call and says no more within `seconds` counts as one that opens: it asks the
-    user which browser to use. The connection is kept meanwhile, since the portal gives up the request of a client that
-    goes. `may_start`: whether the bus may start a portal that does not run. Raises nothing.
+    Blocks. A portal that accepts the call and sends no outcome within `seconds` counts as one that opens the page: it
+    may be asking the user which browser to use. The connection stays open meanwhile, because the portal cancels the
+    request of a client that disconnects. `may_start`: whether the bus may start a portal that is not running. Raises
+    nothing.
     """
     try:
         from jeepney.io.blocking import open_dbus_connection
@@ -36,9 +37,9 @@ def ask_portal(url: str, address: str, seconds: float, tell: Callable[[str], Non
         with open_dbus_connection(address) as bus:
             _ask(bus, url, seconds, tell, may_start=may_start)
     except TimeoutError:
-        tell("gave no answer")
-    except Exception as problem:  # Whatever a bus or its library may throw, the sign-in goes on without.
-        tell(f"could not be asked ({type(problem).__name__})")
+        tell("did not answer")
+    except Exception as problem:  # Whatever the bus or its library raises, the sign-in goes on without it.
+        tell(f"could not be called ({type(problem).__name__})")
 
 
 def _ask(bus: Any, url: str, seconds: float, tell: Callable[[str], None], *, may_start: bool) -> None:
@@ -72,5 +73,5 @@ def _outcome(response: Any) -> str:
 
 def _refusal(error: str) -> str:
     if error.endswith((".ServiceUnknown", ".NameHasNoOwner")):
-        return "does not run"
+        return "is not running"
     return f"refused ({error.rpartition('.')[2]})"

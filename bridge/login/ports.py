@@ -1,13 +1,13 @@
-"""The loopback port a sign-in's answer comes to, held on 127.0.0.1 and on ::1 at once (RFC 8252 7.3, 8.3).
+"""The loopback port of the callback, bound on both 127.0.0.1 and ::1 (RFC 8252 7.3, 8.3).
 
-A browser may take either address for `localhost`. Whoever held the other one could receive the code, so a port
-counts only where both are ours.
+A browser may use either address for `localhost`. A program that listens on the other one could receive the code, so a
+port is used only if both addresses can be bound.
 
-| system | option | why |
+| system | option | reason |
 |---|---|---|
-| Windows | `SO_EXCLUSIVEADDRUSE` | without it another program may bind the same port over ours |
-| Linux | `SO_REUSEADDR` | without it the port is refused for a minute after a login; it shares no listening port |
-| macOS, BSD | `SO_REUSEADDR`, after a look | the same, but it binds beside a program that listens on all addresses |
+| Windows | `SO_EXCLUSIVEADDRUSE` | without it, another program can bind the same port too |
+| Linux | `SO_REUSEADDR` | without it, a port is refused for a minute after a login; it shares no listening port |
+| macOS, BSD | `SO_REUSEADDR` after a test connection | the same, but it binds beside a listener on all addresses |
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from bridge.login.port_owner import describe_port_owner
 from bridge.oauth.errors import SignInError
 
-FIRST_DYNAMIC = 49152  # RFC 6335 6: the dynamic ports, which nobody is given.
+FIRST_DYNAMIC = 49152  # RFC 6335 6: dynamic ports, which are never assigned.
 LAST_DYNAMIC = 65535
 
 _DERIVED = 8
@@ -37,13 +37,13 @@ _FORBIDDEN = frozenset((errno.EACCES, errno.EPERM, 10013))
 
 
 class CallbackPortTaken(SignInError):
-    """The one port that the callback may come to cannot be listened on; the message says who holds it."""
+    """The configured callback port cannot be used; the message says which program listens on it."""
 
 
 def derived_ports(server: str, profile: str) -> list[int]:
-    """Return eight different dynamic ports that stay the same for a server URL and profile, on every machine.
+    """Return eight different dynamic ports, always the same ones for a server URL and profile.
 
-    Authorization servers that compare redirect URIs with their port go on knowing the client from run to run.
+    So a redirect URI stays the same from run to run, for authorization servers that compare its port.
     """
     found: list[int] = []
     for count in range(256):
@@ -57,10 +57,10 @@ def derived_ports(server: str, profile: str) -> list[int]:
 
 
 async def listen_on_loopback(ports: Sequence[int], *, exact: bool) -> list[socket.socket]:
-    """Return listening sockets on the first of `ports` that is free: 127.0.0.1's and, where there is one, ::1's.
+    """Return listening sockets on the first of `ports` that is free: on 127.0.0.1 and, if the machine has it, ::1.
 
-    Where none is free: with `exact` raises `CallbackPortTaken`, else any port the system gives is taken. Raises
-    `SignInError` where there is none at all.
+    If none is free, raises `CallbackPortTaken` if `exact`, else uses any port that the system chooses. Raises
+    `SignInError` if no port can be used.
     """
     failure: OSError | None = None
     for port in ports:
@@ -73,17 +73,17 @@ async def listen_on_loopback(ports: Sequence[int], *, exact: bool) -> list[socke
     for _ in range(_FREE_TRIES):
         try:
             return bind_pair(0)
-        except OSError as error:  # The port is free on one of the two addresses only: ask for another.
+        except OSError as error:  # The port is free on one of the two addresses only, so try another.
             failure = error
     raise SignInError(
-        "Cannot listen on any port of this machine for the browser's return"
+        "The bridge cannot listen on any port of this machine for the answer from the browser"
         f" ({failure.strerror if failure else 'none was free'}).",
-        hint="A security program or a sandbox may forbid it: allow it, or name a port with --callback-port.",
+        hint="A security program or a sandbox may forbid it: allow it, or choose a port with --callback-port.",
     )
 
 
 def bind_pair(port: int) -> list[socket.socket]:
-    """Listen on `port` of both loopback addresses (0: one of the system's choice). Raises OSError where one is held."""
+    """Listen on `port` of both loopback addresses (0: the system chooses). Raises OSError if one is taken."""
     bound: list[socket.socket] = []
     try:
         for family, address in _LOOPBACK:
@@ -91,7 +91,7 @@ def bind_pair(port: int) -> list[socket.socket]:
                 one = _listening(family, address, port)
             except OSError as error:
                 if family == socket.AF_INET6 and error.errno in _NO_SUCH_ADDRESS:
-                    continue  # This machine has no IPv6 loopback, so nobody else can listen there either.
+                    continue  # Without an IPv6 loopback address, no other program can listen there either.
                 raise
             bound.append(one)
             port = one.getsockname()[1]
@@ -135,7 +135,7 @@ def may_bind_beside(platform: str) -> bool:
 
 
 def _is_answered(family: socket.AddressFamily, address: str, port: int) -> bool:
-    """Whether someone takes connections there. The loopback tells at once; the limit is for the odd filter."""
+    """Whether a program accepts connections there. Loopback answers at once; the limit is for packet filters."""
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(0.2)
         return probe.connect_ex((address, port)) == 0
@@ -145,11 +145,11 @@ def _is_answered(family: socket.AddressFamily, address: str, port: int) -> bool:
 async def _taken(port: int, failure: OSError | None) -> CallbackPortTaken:
     if failure is not None and failure.errno in _FORBIDDEN:
         return CallbackPortTaken(
-            f"The system does not let this program listen on the callback port {port} ({failure.strerror}).",
-            hint="Give another one with --callback-port, above 1023, and register its redirect URI.",
+            f"The system does not allow the bridge to listen on the callback port {port} ({failure.strerror}).",
+            hint="Choose another port above 1023 with --callback-port, and register its redirect URI.",
         )
     port_owner = await asyncio.to_thread(describe_port_owner, port)
     return CallbackPortTaken(
         f"The callback port {port} is taken: {port_owner} listens on it.",
-        hint="End that program, or give another port with --callback-port and register its redirect URI.",
+        hint="End that program, or choose another port with --callback-port and register its redirect URI.",
     )

@@ -1,4 +1,4 @@
-"""Becoming a client of an authorization server, in the standard's order, and noticing that it forgot one."""
+"""Becoming a client of an authorization server, and noticing that the server has forgotten one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from bridge.oauth.request import AuthorizationRequest, authorization_url
 from bridge.protocol.sanitize import address
 
 NO_CLIENT = frozenset(("invalid_client", "unauthorized_client"))
-"""OAuth errors that say that the server does not know the client, or no more."""
+"""The OAuth errors that mean that the server does not know the client."""
 
 _NOT_ABOUT_THE_CLIENT = frozenset((405, 408, 429))
 
@@ -41,24 +41,24 @@ _logger = logging.getLogger("bridge.login")
 
 
 class RegistrationStore(Protocol):
-    """Where registrations are kept."""
+    """The store for registrations."""
 
     async def load(self, store_key: str) -> bytes | None:
-        """What is kept there, if anything."""
+        """The stored value, None if there is none."""
 
     async def save(self, store_key: str, data: bytes) -> None:
-        """Keep it."""
+        """Store a value."""
 
     async def delete(self, store_key: str) -> None:
-        """Keep it no longer."""
+        """Remove a value."""
 
 
 class Registrar:
-    """Knows who the bridge is to each authorization server.
+    """Finds or registers the client for an authorization server.
 
-    A registration is for one issuer and one redirect URI; where that is empty, for the device grant (RFC 8628). Of the
-    redirect URIs that are given, the first is wanted; the last is the plain one, which clients have that are not
-    registered here (`oauth.mix_up` says why). A registration from before keeps its own.
+    A registration is for one issuer and one redirect URI, which is empty for a grant that needs none. Of the given
+    redirect URIs the first is preferred. The last is the plain one, for clients that the bridge does not register
+    itself (`oauth.mix_up` says why). An earlier registration keeps its own redirect URI.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class Registrar:
     ) -> None:
         """Sign in as the client for this server; once more as a new client if the server has forgotten the kept one.
 
-        `sign_in` is told the client, and whether it is a registration from before. It raises `ClientUnknown` where the
-        server does not know the client.
+        `sign_in` gets the client, and whether it is an earlier registration. It raises `ClientUnknown` if the server
+        does not know the client.
         """
         client, is_kept = await self.client(server, grant, redirect_uris, wanted)
         try:
@@ -102,13 +102,13 @@ class Registrar:
     async def client(
         self, server: AuthorizationServer, grant: GrantType, redirect_uris: Sequence[str], wanted: tuple[str, ...]
     ) -> tuple[Client, bool]:
-        """The client to be, and whether it is a registration from before; `wanted` are the scopes to be asked for.
+        """The client, and whether it is an earlier registration; `wanted` are the scopes to be requested.
 
-        The redirect URI of a dynamic registration is the client's own; of any other client, the last of those given.
+        A dynamic registration has its own redirect URI. Any other client uses the last of the given ones.
 
-        Raises `RegistrationFailed` where there is no way, `Unavailable` where there may be one later, and another
-        `SignInError` for a new one whose secret cannot be kept: a secret that is lost cannot be had again (RFC 7591
-        3.2.1), so every sign-in would leave one more client behind that nobody can use or remove.
+        Raises `RegistrationFailed` if there is no way to become a client, `Unavailable` if there may be one later, and
+        another `SignInError` if the secret of a new registration cannot be stored. A lost secret cannot be fetched
+        again (RFC 7591 3.2.1), so every sign-in would leave behind one more client that cannot be used or removed.
         """
         settings = self._settings
         if settings.client_id is not None:
@@ -133,24 +133,24 @@ class Registrar:
         except BridgeError as problem:
             if client.secret:
                 raise _not_kept(server, problem) from problem
-            _logger.warning("the registration cannot be kept, the next sign-in makes another: %s", problem)
+            _logger.warning("the registration cannot be stored, so the next sign-in registers again: %s", problem)
         for redirect_uri in outdated:
             if redirect_uri != client.redirect_uri:
                 await self.forget(server, redirect_uri)
         return client, False
 
     async def forget(self, server: AuthorizationServer, redirect_uri: str) -> None:
-        """Register anew next time."""
+        """Remove a registration, so that the next sign-in registers again."""
         try:
             await self._keeping.delete(client_key(server.issuer, redirect_uri))
         except BridgeError as problem:
             _logger.warning("the registration of an earlier sign-in cannot be removed: %s", problem)
 
     async def probe(self, pending: AuthorizationRequest) -> None:
-        """Find out, before a person does, that a registration from before is not known any more.
+        """Check, before the user opens the sign-in page, that the server still knows an earlier registration.
 
-        The server would show an error page, and nothing would ever come back. Raises `ClientUnknown`. The request has
-        a state and a verifier of its own, so that no answer to it is of any use.
+        Otherwise the server would show the user an error page, and no answer would come back. Raises `ClientUnknown`.
+        The request has its own state and verifier, so an answer to it is of no use.
         """
         endpoint = pending.server.authorization_endpoint
         throwaway = msgspec.structs.replace(
@@ -160,15 +160,15 @@ class Registrar:
         url = authorization_url(throwaway, self._settings.authorize_params)
         try:
             reply = await self._web.probe(url, "authorization endpoint")
-        except (MetadataError, Unavailable) as problem:  # Such as a page that is larger than what is read here.
-            _logger.debug("the authorization endpoint was not probed: %s", problem.message)
+        except (MetadataError, Unavailable) as problem:  # For example a page that is too large.
+            _logger.debug("the authorization endpoint could not be checked: %s", problem.message)
             return
         refused = 400 <= reply.status < 500 and reply.status not in _NOT_ABOUT_THE_CLIENT
         if reply.location.startswith(f"{pending.redirect_uri}?"):
             answer = dict(parse_qsl(urlsplit(reply.location).query, max_num_fields=50))
             refused = answer.get("error") in NO_CLIENT
         if refused:
-            raise ClientUnknown(f"{endpoint} answered status {reply.status} to the client of an earlier sign-in.")
+            raise ClientUnknown(f"{endpoint} answered status {reply.status} for the client of an earlier sign-in.")
 
     async def _kept(self, store_key: str) -> Client | None:
         try:
@@ -181,15 +181,15 @@ class Registrar:
     async def _register_one(
         self, server: AuthorizationServer, grant: GrantType, redirect_uris: Sequence[str], scope: str
     ) -> Client:
-        """Register with the first redirect URI that the server takes."""
+        """Register with the first redirect URI that the server accepts."""
         *others, plain = redirect_uris
         for redirect_uri in others:
             try:
                 return await self._register(server, grant, redirect_uri, scope)
             except RedirectUriRefused as problem:
-                _logger.info("registering again, with the redirect URI %s: %s", plain, problem.message)
+                _logger.info("registering again with the redirect URI %s: %s", plain, problem.message)
             except RegistrationFailed as problem:
-                # A client that the user registers instead has the plain one.
+                # A client that the user registers by hand has the plain redirect URI.
                 raise RegistrationFailed(problem.message, hint=registration.by_hand(server, grant, plain)) from problem
         return await self._register(server, grant, plain, scope)
 
@@ -206,8 +206,8 @@ class Registrar:
         except RegistrationFailed:
             if not scope or not registration.is_about_metadata(reply.status, reply.body):
                 raise
-        # Some servers need the scopes registered, others refuse any they do not list for clients.
-        _logger.info("%s does not register the scopes '%s'; registering without any", server.issuer, scope)
+        # Some servers require the scopes in the registration, others refuse some of them.
+        _logger.info("%s refuses to register the scopes '%s'; registering without scopes", server.issuer, scope)
         return await self._register(server, grant, redirect_uri, "")
 
     async def _ask(self, url: str, body: bytes) -> AuthResponse:
@@ -215,12 +215,12 @@ class Registrar:
 
 
 def _not_kept(server: AuthorizationServer, problem: BridgeError) -> SignInError:
-    """The error for a registration whose secret the store does not take."""
+    """The error for a registration whose secret cannot be stored."""
     hint = problem.hint
     if "--token-store" not in hint:
-        hint = f"{hint} To keep nothing and sign in at each start, pass --token-store memory.".strip()
+        hint = f"{hint} To store nothing and sign in at each start, pass --token-store memory.".strip()
     return SignInError(
-        f"{address(server.issuer)} gave the bridge a client secret, and it cannot be stored, so the sign-in was not "
-        f"begun: {problem.message}",
+        f"{address(server.issuer)} issued a client secret, but it cannot be stored. So the sign-in was not started: "
+        f"{problem.message}",
         hint=hint,
     )

@@ -1,8 +1,8 @@
-"""Work on an event loop of its own, in a thread, for what would make the loop wait.
+"""Running work on a separate event loop, in a thread, because it may block.
 
-A TLS handshake is run by whichever loop its connection is on. Where the operating system judges the certificate within
-it (truststore, on Windows and macOS), it may go to the network for that, and everything else on that loop stands still:
-the callback, the channel, in a bridge every call. So such a request is made on a loop beside.
+asyncio runs a TLS handshake on the event loop of its connection. On Windows and macOS the operating system verifies the
+certificate (truststore), and may access the network for that. Until it is done, everything else on that loop stops: the
+callback, the channel, and in a relay every call. So such a request runs on a loop of its own.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ T = TypeVar("T")
 
 
 def may_block(context: ssl.SSLContext) -> bool:
-    """Whether a handshake may take long on the loop: any context that is not just OpenSSL's own."""
+    """Whether a handshake with this context may block: any context that is not OpenSSL's own."""
     return type(context) is not ssl.SSLContext
 
 
 async def on_separate_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Do `work` on a loop of its own; return what it returns, raise what it raises.
+    """Run `work` on a loop of its own; return what it returns, raise what it raises.
 
-    Who stops waiting stops the work too, at its next step; a thread in which the system hangs is left to the system.
+    A cancelled caller cancels the work too, at its next await. If the system blocks the thread, the thread is left
+    behind.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -44,7 +45,7 @@ async def on_separate_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
             result = asyncio.run(run())
         except BaseException as raised:
             problem = raised
-        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+        with contextlib.suppress(RuntimeError):  # The loop is closed.
             loop.call_soon_threadsafe(_tell, done, result, problem)
 
     threading.Thread(target=in_thread, name="request", daemon=True).start()
@@ -53,7 +54,7 @@ async def on_separate_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except asyncio.CancelledError:
         for its_loop, task in begun:
             if task is not None:
-                with contextlib.suppress(RuntimeError):  # It has just ended.
+                with contextlib.suppress(RuntimeError):  # The loop has just ended.
                     its_loop.call_soon_threadsafe(task.cancel)
         raise
 

@@ -1,17 +1,16 @@
-"""Starting a process that outlives us: told what to do by one line, answering with one line, then on its own.
+"""Starting a process that outlives this one: it reads one line, writes one line, and then runs on its own.
 
-Hosts kill what they started, with all its children: by process group, by terminal, by job (Windows). So the process
-gets a session of its own, none of our streams, no folder that somebody may want to remove, and on Windows it leaves
-the job where the job lets it:
+Hosts kill what they started with all its children: by process group, by terminal, or by job (Windows). So the process
+gets its own session, none of our streams, and a working folder that is always there. On Windows it leaves the host's
+job if the job allows it:
 
-| the host's job (Windows) | what becomes of the process | what is done |
+| the host's job (Windows) | what happens to the process | what the bridge does |
 |---|---|---|
-| none, or BREAKAWAY_OK or SILENT_BREAKAWAY_OK | it leaves | nothing |
-| lets none go | it cannot be started so (ERROR_ACCESS_DENIED) | it is started in the job, and the log says so |
-| lets it go, but a job around it does not | it stays in that one, and nothing tells (Nested Jobs) | nothing |
+| none, or one with BREAKAWAY_OK or SILENT_BREAKAWAY_OK | it leaves the job | nothing |
+| one that allows no process to leave | it cannot start outside (ERROR_ACCESS_DENIED) | starts it inside, and logs it |
+| one that allows it, inside a job that does not | it stays in the outer job (Nested Jobs) | nothing: it cannot know |
 
-One that dies with its job leaves what any killed login leaves, and the next copy begins another
-(`oauth/prompt_backoff`).
+If the job ends the login process, the next copy of the bridge begins another login (`oauth/prompt_backoff`).
 """
 
 from __future__ import annotations
@@ -45,23 +44,23 @@ _logger = logging.getLogger("bridge.login")
 
 
 class CannotStart(BridgeError):
-    """The system did not start the process."""
+    """The system could not start the process."""
 
 
 def surroundings_of(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for such a process: ours without `MCP_BRIDGE_*`.
 
-    Those are settings, which it gets in its order, and may be secrets. Its folder is another, so a relative path that
-    names certificates is made absolute.
+    Those variables are settings, which the process gets in its order, and may be secrets. Relative paths of
+    certificates are made absolute, because the process has another working folder.
     """
     kept = child_environment(environ)
     return kept | {name: str(Path(kept[name]).absolute()) for name in _CERTIFICATES if kept.get(name)}
 
 
 def detachments(platform: str) -> tuple[dict[str, Any], ...]:
-    """Return the arguments of `Popen` that set a process apart on a `platform` (as `sys.platform`), best first.
+    """Return the arguments of `Popen` that detach a process on a `platform` (as `sys.platform`), the best first.
 
-    The next is for where the system forbids the one before: not every job lets its processes go.
+    The second is used if the system forbids the first, because not every job lets its processes leave.
     """
     if platform != "win32":
         return (detachment(platform),)
@@ -70,7 +69,7 @@ def detachments(platform: str) -> tuple[dict[str, Any], ...]:
 
 
 def root(environ: Mapping[str, str], platform: str) -> str:
-    """Return a folder that is always there, and that nobody misses: the root of the system's drive."""
+    """Return a folder that always exists and is never removed: the root of the system's drive."""
     if platform != "win32":
         return "/"
     system = environ.get("SystemRoot") or environ.get("SYSTEMROOT") or ""
@@ -80,10 +79,10 @@ def root(environ: Mapping[str, str], platform: str) -> str:
 async def start_detached(
     command: Sequence[str], environ: Mapping[str, str], order: bytes, seconds: float
 ) -> bytes | None:
-    """Start `command` on its own, with `order` on its stdin; return the first line it writes to stdout.
+    """Start `command` detached, with `order` on its stdin; return the first line that it writes to stdout.
 
-    None if it ends or closes stdout without one. `order` is all that it reads. What it writes to stderr is thrown away.
-    Raises `BridgeError` where it cannot be started, `TimeoutError` after `seconds` without a line; it goes on then.
+    Returns None if it ends or closes stdout without a line. Its stderr is discarded. Raises `BridgeError` if it cannot
+    be started, and `TimeoutError` after `seconds` without a line; the process then goes on.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes | None] = loop.create_future()
@@ -97,7 +96,7 @@ async def start_detached(
             answer.set_result(outcome)
 
     def tell(outcome: bytes | BridgeError | None) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody is interested any more.
+        with contextlib.suppress(RuntimeError):  # The loop is closed.
             loop.call_soon_threadsafe(settle, outcome)
 
     # A daemon thread, not asyncio's subprocesses: those kill the process when the loop ends.
@@ -112,7 +111,7 @@ def _run(
     order: bytes,
     tell: Callable[[bytes | BridgeError | None], None],
 ) -> None:
-    """Start the process, and wait for it, however long it stays, so that it leaves no zombie."""
+    """Start the process and wait until it ends, so that it leaves no zombie."""
     try:
         child = _start(command, environ)
     except (OSError, ValueError) as error:
@@ -120,7 +119,7 @@ def _run(
         tell(CannotStart(f"{command[0]} could not be started: {why}.", hint=f"Reinstall {PROGRAM}."))
         return
     assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
-    with contextlib.suppress(OSError), child.stdin:  # It may have ended, or not want to read.
+    with contextlib.suppress(OSError), child.stdin:  # It may have ended, or closed its stdin.
         _write(child.stdin.fileno(), order)
     with child.stdout:
         tell(_first_line(child.stdout.fileno()))
@@ -135,9 +134,9 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Pop
     child = _popen(command, environ, last)
     if better:
         _logger.warning(
-            "The host lets no process leave its job, so the sign-in ends when the host ends this copy of the bridge; "
-            f"the next copy begins it again. To sign in apart from the host, run in a terminal: {PROGRAM} login "
-            "URL"
+            "The host allows no process to outlive it, so the sign-in ends when the host ends this copy of the bridge, "
+            "and the next copy begins it again. To sign in independently of the host, run in a terminal: "
+            f"{PROGRAM} login URL"
         )
     return child
 
@@ -148,7 +147,7 @@ def _popen(command: Sequence[str], environ: Mapping[str, str], how: dict[str, An
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        # A buffer's lock, held by a thread that waits, would be in the way of our own end.
+        # With a buffer, a thread that waits for a line would hold a lock that our exit needs.
         bufsize=0,
         close_fds=True,
         cwd=root(environ, sys.platform),
@@ -163,7 +162,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def _first_line(descriptor: int) -> bytes | None:
-    """What comes before the first newline; None where there is none, or more than `MAX_ANSWER` before it."""
+    """The text before the first newline; None if there is no newline within `MAX_ANSWER` bytes."""
     received = b""
     while len(received) <= MAX_ANSWER:
         try:

@@ -1,4 +1,4 @@
-"""Asking the token endpoint, for a code, a device code or a refresh token."""
+"""Requests to the token endpoint, for a code, a device code or a refresh token."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _CODE_PAUSE = 1.0
 
 
 class TokenEndpoint:
-    """Asks. Every secret that comes is told to `add_secret` before anything else is done with it."""
+    """Requests tokens. `add_secret` is called with every secret in an answer before anything else happens to it."""
 
     def __init__(self, web: AuthHttpClient, add_secret: Callable[[str], None]) -> None:
         self._web = web
         self._add_secret = add_secret
 
     async def exchange(self, pending: AuthorizationRequest, code: str) -> Tokens:
-        """Tokens for a code, which is sent once (RFC 6749 4.1.2): tried again is only what never left.
+        """Tokens for a code. The code is sent once (RFC 6749 4.1.2): only a request that was not sent is repeated.
 
         Raises `GrantRejected`, `ClientUnknown`, `TokenEndpointUnavailable` or another `SignInError`.
         """
@@ -43,7 +43,7 @@ class TokenEndpoint:
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     async def refresh(self, record: Record) -> Tokens:
-        """Tokens for a record's refresh token, at the endpoint it was made with. Raises as `exchange` does."""
+        """Tokens for a record's refresh token, from the token endpoint in the record. Raises as `exchange` does."""
         scope = record.scope if record.scope is not None else record.asked
         url, client = record.token_endpoint, record.client
         try:
@@ -51,13 +51,13 @@ class TokenEndpoint:
         except SignInError as problem:
             if not scope or "invalid_scope" not in problem.message:
                 raise
-        # It named the scopes itself, and does not know them: without them it gives what it gave before.
+        # The server does not know the scopes that it granted. Without them it grants the same again.
         return await self._ask(url, client, refresh_form(record.refresh_token, "", record.resource))
 
     async def poll(
         self, request: DeviceRequest, code: DeviceCode, poll: DevicePoll, clock: Callable[[], float]
     ) -> Tokens | None:
-        """Tokens for a device code, None where it is to be asked again; raises as `DevicePoll` does."""
+        """Tokens for a device code, None to poll again. Raises as `DevicePoll` does."""
         try:
             reply = await self._post(request.server.token_endpoint, request.client, device_token_form(request, code))
         except Unavailable as problem:

@@ -67,10 +67,10 @@ class DeviceCodeFlow:
 
 
 class DeviceSignIn:
-    """Signs in by a code.
+    """Requests a code, shows it, and polls for the tokens.
 
-    `add_secret` takes each secret before it is used; `warnings` are to be read before; `clock` is in seconds and only
-    goes on.
+    `add_secret` is called with each secret before it is used. The user reads `warnings` first. `clock` returns
+    monotonic seconds.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class DeviceSignIn:
         self._sleep = sleep
         self._token_endpoint = TokenEndpoint(web, add_secret)
         self.has_asked = False
-        """Whether a person was asked for anything."""
+        """Whether the user has been asked to do anything."""
 
     async def run(self, request: DeviceRequest, seconds: float) -> Tokens:
-        """Ask for a code, show it, and wait for the tokens up to `seconds`, or for as long as the code is good.
+        """Request a code, show it, and wait for the tokens: up to `seconds`, or until the code expires.
 
         Raises `Refused`, `TimedOut`, `ClientUnknown` or another `SignInError`.
         """
@@ -103,7 +103,7 @@ class DeviceSignIn:
             self._warnings.add(warning)
         poll = DevicePoll(request, code, seconds, self._clock())
         self.has_asked = True
-        # It may take its time to open a browser, and the code is being typed in meanwhile.
+        # Opening a browser may take long, and the user may enter the code meanwhile.
         asked = PromptShown(code.url, poll.seconds, code.user_code, warnings=self._warnings.texts)
         showing = asyncio.create_task(self._person.ask(asked))
         try:
@@ -130,9 +130,9 @@ class DeviceSignIn:
         reply = await self._web.post(url, "device authorization endpoint", urlencode(body).encode("ascii"), headers)
         code = read_device_code(reply.status, reply.content_type, reply.body, url)
         self._add_secret(code.device_code)
-        # A person opens it, so it is judged as the authorization endpoint is.
+        # The user opens it, so it is checked like the authorization endpoint.
         await self._web.vet(code.verification_uri.partition("#")[0], "verification_uri")
         await self._web.vet(code.url.partition("#")[0], "verification_uri")
         check_openable(code.url)
-        _logger.debug("%s gave a code for %g seconds, asked for every %g", url, code.expires_in, code.interval)
+        _logger.debug("%s returned a code for %g seconds; polling every %g", url, code.expires_in, code.interval)
         return code

@@ -94,8 +94,8 @@ def device_endpoint(server: AuthorizationServer) -> str:
         raise SignInError(
             f"{address(server.issuer)} does not support --grant device-code: its metadata has no usable "
             "device_authorization_endpoint.",
-            hint="Leave --grant out. A browser on another machine works too: when it ends at a page that cannot be opened, "
-            f"run here: {PROGRAM} callback 'ITS ADDRESS'",
+            hint="Leave --grant out. You can use a browser on another machine: when it ends at a page that cannot be "
+            f"opened, run here: {PROGRAM} callback 'ITS ADDRESS'",
         )
     return server.device_authorization_endpoint
 
