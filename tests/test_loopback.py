@@ -4,7 +4,8 @@ import ipaddress
 
 import pytest
 
-from bridge.config import Settings, check_issuer
+from bridge.config import Settings
+from bridge.config.signing_in import check_issuer
 from bridge.errors import UsageError
 from bridge.login.browser import check_openable
 from bridge.loopback import connects_to_this_machine, is_loopback, localhost_addresses

@@ -20,7 +20,6 @@ from bridge.config.settings import (
     Header,
     Settings,
     Transport,
-    check_url,
     merge_headers,
     parse_header,
     parse_seconds,

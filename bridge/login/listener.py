@@ -55,7 +55,7 @@ class Arrival(Generic[T]):
 
 
 class CallbackClient(Protocol):
-    """The source of a query, which is told the outcome: a browser's `CallbackConnection`, or text that the user pasted."""
+    """The source of a query, which is told the outcome: a browser's connection, or text that the user pasted."""
 
     def refuse(self, status: int) -> None:
         """Tell it that this is not the answer, by an HTTP status."""

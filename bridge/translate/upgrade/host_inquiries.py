@@ -134,7 +134,7 @@ def failed(kind: ErrorKind, message: str) -> TranslatorRefusal:
 def broken(request: Request, what: str) -> TranslatorRefusal:
     """Why a call cannot continue: the server asked in a way that MCP does not allow. `what`: how."""
     message = f"While running {subject(request)}, the server asked for input {what}, which MCP does not allow."
-    return failed("wrong-answer", message)
+    return failed(ErrorKind.WRONG_ANSWER, message)
 
 
 def _with_meta(params: Raw, more: Members) -> bytes:
@@ -147,7 +147,7 @@ def _unanswered(request: Request, question: HostQuestion, response: Response) ->
     said = members(response.error)
     message = shown(string(said.get("message", Raw())) or "") if response.is_error else "without a result"
     return failed(
-        "unanswered",
+        ErrorKind.UNANSWERED,
         f"To continue with {subject(request)}, the server needs an answer to {question.method}, "
         f"but the host answered: {message or 'an error without a message'}.",
     )

@@ -173,7 +173,7 @@ class TaskWatch:
             self.give_up(task, refusal)
         elif state.ttl is not None and self._port.now - task.since > state.ttl / 1000:
             what = f"The task for {subject(task.request)} did not finish within its {state.ttl / 1000:g} s."
-            self.give_up(task, failed("task-expired", what))
+            self.give_up(task, failed(ErrorKind.TASK_EXPIRED, what))
         elif next_look := self._watched.get(task):
             next_look.start(state.pause)
 
@@ -264,7 +264,7 @@ class TaskWatch:
             found = members(result)
             if results.result_type(result, found) != results.COMPLETE:
                 what = f"The result of the task for {subject(task.request)} is not a tool result."
-                self.give_up(task, failed("wrong-answer", what), is_known=False)
+                self.give_up(task, failed(ErrorKind.WRONG_ANSWER, what), is_known=False)
                 return
             encoded = results.tool_result(found, task.host.features, task.related)
             self._answer(task, lambda request: writing.result(request.raw_id, encoded), is_known=False)
