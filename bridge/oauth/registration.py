@@ -187,9 +187,7 @@ def by_hand(server: AuthorizationServer, grant: GrantType, redirect_uri: str) ->
     where = f"at {page}" if page else f"at the provider of {address(server.issuer)}"
     or_else = ""
     if server.client_id_metadata_document_supported:
-        or_else = (
-            " Or host at URL what mcp-remote-bridge client-metadata URL prints, and pass --client-metadata-url URL."
-        )
+        or_else = f" Or host at URL what {PROGRAM} client-metadata URL prints, and pass --client-metadata-url URL."
     with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else f"with the {grant.name}"
     another = " To use another port, pass --callback-port." if redirect_uri else ""
     return (

@@ -22,6 +22,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from bridge import PROGRAM
 from bridge.errors import INVALID_PARAMS
 from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
@@ -221,7 +222,7 @@ class SignInCalls:
         elif self._question is None or self._question.url != self._status.url:
             self._close_question()
             number = self._port.fresh()
-            raw_id = msgspec.json.encode(f"mcp-remote-bridge/sign-in/{number}")
+            raw_id = msgspec.json.encode(f"{PROGRAM}/sign-in/{number}")
             self._question = _LinkQuestion(call, raw_id, self._port.fresh(), self._status.url, self._status.now)
             self._questions[request_id(raw_id)] = None
             if len(self._questions) > _MOST:

@@ -17,7 +17,7 @@ from bridge.protocol.sanitize import EXCERPT, excerpt, quoted, sentence, with_wo
 SHUTDOWN = ErrorKind.SHUTDOWN
 """The kind of what is told at the end of a run; the host wants no more then."""
 
-_SOURCE = "mcp-remote-bridge"
+
 _DETAIL = 2000
 _SLICE = 1 << 16
 _TITLE = rb"(?i)<title[^>]*>([^<]{1,200})"

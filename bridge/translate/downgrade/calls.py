@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
+from bridge import PROGRAM
 from bridge.protocol import jsonrpc, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response
 from bridge.protocol.writing import members
@@ -85,7 +86,7 @@ class ForwardedCalls:
         if key is None:
             return b""
         if key in self._by_token:
-            key = f"mcp-remote-bridge-{server_id}"
+            key = f"{PROGRAM}-{server_id}"
             token = msgspec.json.encode(key)
         call.server_token = key
         self._by_token[key] = call
