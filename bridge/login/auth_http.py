@@ -140,7 +140,7 @@ class AuthHttpClient:
                 hint="Try again later.",
             ) from None
         raise MetadataError(
-            f"The {what} redirects more than {_MAX_REDIRECTS} times, the last time to {sanitize.address(url)}."
+            f"The {what} redirects more than {_MAX_REDIRECTS} times, last to {sanitize.address(url)}."
         )
 
     async def _exchange(

@@ -89,7 +89,7 @@ async def test_a_server_that_asks_for_no_sign_in_is_told_in_one_sentence() -> No
         asking, error = said.splitlines()
         assert asking == f"Asking {site.server.url} how to sign in."
         assert error.startswith(
-            f"mcp-remote-bridge: error: {site.server.url} does not ask for a sign-in: it answered a request without a "
+            f"mcp-remote-bridge: error: {site.server.url} does not require a sign-in: it answered a request without a "
             "token (server/discover) with "
         )
         assert site.authority.requests == []

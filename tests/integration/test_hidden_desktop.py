@@ -112,7 +112,7 @@ async def test_a_person_signs_in_with_the_browser_of_a_desktop_that_the_host_hid
                     r"Waiting up to 30 s for the browser to come back to http://localhost:\d+/callback/[0-9a-f]{12}$"
                 )
                 assert says(host, waits)
-                assert says(host, r"The browser came back; fetching the token$")
+                assert says(host, r"the browser brought the answer; fetching the token$")
             seen = [request.header("user-agent") or "" for request in site.authority.requests]
             assert any(" Chrome/" in agent and "Headless" not in agent for agent in seen)
 

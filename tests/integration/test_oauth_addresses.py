@@ -46,7 +46,7 @@ def test_nothing_inside_is_asked_or_opened_and_nothing_of_it_is_told(scene: str,
     outcome = outcomes[scene]
     assert not outcome.problem, outcome.problem
     assert REFUSED[scene] in outcome.message
-    assert "it was not asked" in outcome.message
+    assert "Nothing was sent there" in outcome.message
     assert (outcome.inside, outcome.opened, outcome.quoted) == (0, 0, False)
 
 

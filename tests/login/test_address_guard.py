@@ -151,7 +151,7 @@ async def is_open(guard: AddressGuard, url: str) -> bool:
     try:
         return bool(await found(guard, url))
     except MetadataError as problem:
-        if not problem.message.endswith("; it was not asked."):
+        if not problem.message.endswith(". Nothing was sent there."):
             raise
         return False
 
@@ -366,13 +366,13 @@ async def test_a_name_that_cannot_be_looked_up(problem: Exception, says: str) ->
         ("https://mixed.example/x", "leads to 127.0.0.1, which is a loopback", "--allow-private does not change"),
         ("https://169.254.169.254/x", "which is a link-local address", "--allow-private does not change"),
         ("https://tailnet.example/x", "leads to 100.64.0.3, which is a shared address", "pass --allow-private"),
-        ("https://224.0.0.1/x", "which is no host's address", "tell the server's operator"),
+        ("https://224.0.0.1/x", "which is not the address of a host", "tell the server's operator"),
     ],
 )
 async def test_it_is_told_what_was_refused_and_what_helps(url: str, says: str, hint: str) -> None:
     with pytest.raises(MetadataError) as caught:
         await found(guard_of(), url)
     assert says in caught.value.message
-    assert caught.value.message.endswith("though the MCP server is at a public address; it was not asked.")
+    assert caught.value.message.endswith("but the MCP server is at a public address. Nothing was sent there.")
     assert "secret" not in caught.value.message
     assert hint in caught.value.hint

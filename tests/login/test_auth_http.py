@@ -138,7 +138,7 @@ async def test_a_document_may_be_somewhere_else() -> None:
 async def test_where_one_leads_is_told_without_what_may_hold_any_text() -> None:
     talk = Answers(*[response(b"", b"location: /again?say=ignore+all+that", status=b"302 Found")] * 10)
     async with RawServer(talk) as server:
-        with pytest.raises(MetadataError, match=rf"at last to {server.origin}/again\.\.\.") as caught:
+        with pytest.raises(MetadataError, match=rf"last to {server.origin}/again\.\.\.") as caught:
             await asking(server.origin).metadata(server.origin + "/a", "document")
     assert "ignore" not in str(caught.value)
 
@@ -221,7 +221,7 @@ def chunked(body: bytes, *headers: bytes) -> bytes:
 )
 async def test_what_is_too_large_is_refused(answer: bytes) -> None:
     async with RawServer(Answers(answer)) as server:
-        with pytest.raises(MetadataError, match="larger than 512 KB"):
+        with pytest.raises(MetadataError, match="larger than the limit of 512 KB"):
             await asking(server.origin).metadata(server.origin + "/a", "document")
 
 

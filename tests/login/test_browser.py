@@ -263,7 +263,7 @@ def test_a_browser_that_stays_outlives_us(recorder: Recorder, monkeypatch: pytes
 @pytest.mark.skipif(sys.platform != "linux", reason="the others always have a display")
 async def test_without_a_display_there_is_none(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "_is_wsl", lambda environ: False)
-    with pytest.raises(BrowserNotOpened, match="no browser to start") as caught:
+    with pytest.raises(BrowserNotOpened, match="No browser was found") as caught:
         await open_browser(URL, {"PATH": os.environ["PATH"]})
     assert caught.value.tried == ()
 
@@ -310,7 +310,7 @@ class TestLinux:
         assert caught.value.tried == (
             f"{first} ended with status 4",
             f"{second} ended with status 1",
-            "the desktop portal could not be asked (FileNotFoundError)",
+            "the desktop portal could not be called (FileNotFoundError)",
         )
         assert caught.value.message == f"No browser could be opened: {'; '.join(caught.value.tried)}."
 

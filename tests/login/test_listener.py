@@ -59,7 +59,7 @@ def test_http_s_own_port_may_be_left_out() -> None:
 
 
 async def test_a_taken_exact_port_is_an_error(listener: CallbackListener) -> None:
-    with pytest.raises(CallbackPortTaken, match="this very program"):
+    with pytest.raises(CallbackPortTaken, match="this program"):
         await CallbackListener.bind(ports=[listener.port], exact=True, host="localhost", path="/callback")
 
 

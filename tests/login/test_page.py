@@ -110,7 +110,7 @@ def test_a_warning_stands_before_the_link_that_goes_on() -> None:
     assert page.title == "Before you sign in to mcp.example.com"
     told = "Before you sign in to mcp.example.com:\nIt moved.\nIf you did not expect this, close this tab.\n"
     assert told in page.text
-    assert "Go on to as.example\n" in page.text
+    assert "Continue to as.example\n" in page.text
     (link,) = [attributes for name, attributes in page.elements if name == "a"]
     assert link["href"] == "https://as.example/in?a=b&c=d"
 

@@ -47,7 +47,7 @@ def test_this_program_is_named() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
-        assert describe_port_owner(held.getsockname()[1]) == f"this very program (process {os.getpid()})"
+        assert describe_port_owner(held.getsockname()[1]) == f"this program (process {os.getpid()})"
 
 
 def test_a_port_that_nobody_listens_on_is_anybodys() -> None:

@@ -77,7 +77,9 @@ async def test_one_that_asks_the_user_which_browser_is_given_the_time(
     assert running.opened == [URL]
 
 
-@pytest.mark.parametrize(("outcome", "said"), [(1, "was cancelled"), (2, "could not open it"), (77, "failed")], ids=str)
+@pytest.mark.parametrize(
+    ("outcome", "said"), [(1, "was cancelled by the user"), (2, "could not open the link"), (77, "failed")], ids=str
+)
 async def test_one_that_does_not_open_it_says_so(
     bus: dict[str, str], outcome: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +94,7 @@ async def test_one_that_refuses_is_quoted_by_the_name_of_its_error(bus: dict[str
 
 
 async def test_a_bus_without_one_has_none(bus: dict[str, str]) -> None:
-    assert await problem(bus) == "the desktop portal does not run"
+    assert await problem(bus) == "the desktop portal is not running"
 
 
 @pytest.mark.parametrize("has_display", [False, True])
@@ -133,7 +135,7 @@ async def test_a_bus_that_says_nothing_does_not_hold_the_sign_in_up(
         silent.bind(f"{folder}/bus")
         silent.listen()
         environ = {"PATH": "/nowhere", "DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/bus"}
-        assert await problem(environ) == "the desktop portal gave no answer"
+        assert await problem(environ) == "the desktop portal did not answer"
 
 
 async def test_without_the_package_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,8 +162,8 @@ async def test_a_port_that_is_forbidden_is_told_from_one_that_is_taken(monkeypat
     monkeypatch.setattr(ports, "bind_pair", forbid)
     with pytest.raises(CallbackPortTaken) as caught:
         await listen_on_loopback([80], exact=True)
-    assert "does not let this program listen on the callback port 80" in caught.value.message
-    with pytest.raises(SignInError, match="Cannot listen on any port of this machine"):
+    assert "does not allow the bridge to listen on the callback port 80" in caught.value.message
+    with pytest.raises(SignInError, match="cannot listen on any port of this machine"):
         await listen_on_loopback([50000], exact=False)
 
 

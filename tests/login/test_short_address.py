@@ -47,7 +47,7 @@ async def test_it_leads_there_once(listener: CallbackListener) -> None:
     again = await visit(address)
     assert again.status == 410
     assert "location" not in again.headers
-    assert "already opened" in again.text
+    assert "already been used" in again.text
     assert "login.example" not in again.text
 
 

@@ -385,7 +385,7 @@ async def test_nothing_of_oauth_at_all_is_said_so(monkeypatch: pytest.MonkeyPatc
     flow = Flow(monkeypatch, FakeWeb())
     with pytest.raises(SignInError) as caught:
         await flow.run()
-    assert "requires a token and does not say where to get one" in caught.value.message
+    assert "requires a token but does not say where to get one" in caught.value.message
     assert "--header" in caught.value.hint
     assert flow.opened == []
 
@@ -395,13 +395,13 @@ async def test_nothing_of_oauth_at_all_is_said_so(monkeypatch: pytest.MonkeyPatc
     [
         (
             {"status": 200, "is_open": True},
-            f"{SERVER} does not ask for a sign-in: it answered a request without a token",
-            "as it is",
+            f"{SERVER} does not require a sign-in: it answered a request without a token",
+            "without signing in",
         ),
-        ({"status": 400, "is_open": True}, "(server/discover) with 400 Bad Request.", "as it is"),
-        ({"status": 200}, "with 200 OK, and what it sent is not MCP.", "Check that the URL"),
-        ({"status": 404}, "with 404 Not Found, not with 401, and names no authorization server.", "Check the URL"),
-        ({"status": 500}, "so it is not known whether it asks for a sign-in.", "try again later"),
+        ({"status": 400, "is_open": True}, "(server/discover) with 400 Bad Request.", "without signing in"),
+        ({"status": 200}, "with 200 OK, but its answer is not MCP.", "Check that the URL"),
+        ({"status": 404}, "with 404 Not Found instead of 401, and names no authorization server.", "Check the URL"),
+        ({"status": 500}, "so it is not known whether it requires a sign-in.", "try again later"),
     ],
 )
 async def test_a_server_that_never_asked_for_a_token_is_not_said_to_want_one(

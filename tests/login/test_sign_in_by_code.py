@@ -160,7 +160,7 @@ async def test_a_client_of_the_users_is_not_registered(monkeypatch: pytest.Monke
 async def test_a_server_without_the_endpoint_gets_no_registration(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch)
     flow.web.pages[ISSUER + PLACE] = server_document()
-    with pytest.raises(SignInError, match="--grant device-code needs"):
+    with pytest.raises(SignInError, match="does not support --grant device-code"):
         await flow.run()
     assert flow.web.posted == []
 

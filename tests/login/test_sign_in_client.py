@@ -346,7 +346,7 @@ async def test_an_endpoint_on_another_site_is_warned_of_before_the_tab_goes_on(
     (asked,) = flow.asks
     (warning,) = asked.warnings
     assert "sign in at login.honest.example" in warning
-    assert f"goes to {urlsplit(ISSUER).hostname}, another site" in warning
+    assert f"goes to {urlsplit(ISSUER).hostname}, which is another site" in warning
     assert warning in caplog.text
     assert asked.shown_first.startswith("http://")
     assert asked.url.startswith("https://login.honest.example/in?")

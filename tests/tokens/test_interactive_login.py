@@ -210,14 +210,14 @@ async def test_what_is_pasted_goes_to_the_login_and_the_wait_goes_on(text: str) 
 
 async def test_what_the_login_does_not_take_is_said_and_another_may_be_pasted() -> None:
     table = Table()
-    table.login.problem = "That is not the answer to this sign-in."
+    table.login.problem = "This is not the answer to this sign-in."
     table.typed.put_nowait("?code=c&state=wrong")
     await table.paper.bell.until(lambda: table.paper.said, "why it was not taken")
     table.login.problem = ""
     table.typed.put_nowait("?code=c&state=right")
     await table.login.bell.until(lambda: len(table.login.heard) == 2, "the second")
     await table.end()
-    assert table.paper.said == ["That is not the answer to this sign-in."]
+    assert table.paper.said == ["This is not the answer to this sign-in."]
 
 
 async def test_what_is_no_address_never_reaches_the_login() -> None:

@@ -268,8 +268,8 @@ def message_of(one: Played) -> str:
 @pytest.mark.parametrize(
     ("files", "begins", "tunnels"),
     [
-        ([], "Neither a display nor a desktop portal was found here to open a browser with", True),
-        (["/.dockerenv"], "This is a container, and it was given neither a display nor a desktop portal ", False),
+        ([], "No display and no desktop portal was found, so no browser can be opened here", True),
+        (["/.dockerenv"], "This is a container without a display or desktop portal", False),
     ],
     ids=["no-display", "container"],
 )
@@ -286,10 +286,10 @@ async def test_where_nothing_opens_it_the_place_and_what_was_tried_are_told(
     monkeypatch.setattr("os.path.exists", files.__contains__)
     for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "KUBERNETES_SERVICE_HOST", "container"):
         monkeypatch.setenv(name, "")
-    one.browser_problem = BrowserNotOpened("It did not.", hint="", tried=("the desktop portal does not run",))
+    one.browser_problem = BrowserNotOpened("It did not.", hint="", tried=("the desktop portal is not running",))
     await one.run(ask_and_end)
     assert message_of(one).startswith(begins)
-    assert "(the desktop portal does not run). Either " in message_of(one)
+    assert "(the desktop portal is not running). Either " in message_of(one)
     assert ("ssh -L 51234:localhost:51234" in message_of(one)) is tunnels
     assert "mcp-remote-bridge callback 'ITS ADDRESS'" in message_of(one)
     assert ("DEBUG", "No browser was opened; DISPLAY taken from process 12 (codex)") in said()

@@ -357,7 +357,7 @@ async def test_a_browser_that_cannot_be_opened_is_told_once_more(
     no_browser: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login = a_login(UNOPENED, None, was_under_way=True)
-    login.channel.problem = "There is no browser to start here."
+    login.channel.problem = "No browser was found on this machine."
     built = Built(monkeypatch, login, sign_in=SignInSettings(no_browser=no_browser))
     signing_in = asyncio.create_task(built.sign_in())
     for _ in range(20):

@@ -111,7 +111,7 @@ async def test_a_page_on_another_site_is_warned_of_before_the_code_is_typed_in(
     await flow.run()
     (asked,) = flow.person.saw
     (warning,) = asked.warnings
-    assert "sign in at honest.example, and what you allow there goes to" in warning
+    assert "sign in at honest.example, but the access that you grant there goes to" in warning
     assert warning in caplog.text
 
 
