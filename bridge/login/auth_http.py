@@ -139,9 +139,7 @@ class AuthHttpClient:
                 f"The {what} at {sanitize.address(url)} did not answer within {_TOTAL_SECONDS:g} seconds.",
                 hint="Try again later.",
             ) from None
-        raise MetadataError(
-            f"The {what} redirects more than {_MAX_REDIRECTS} times, last to {sanitize.address(url)}."
-        )
+        raise MetadataError(f"The {what} redirects more than {_MAX_REDIRECTS} times, last to {sanitize.address(url)}.")
 
     async def _exchange(
         self, method: str, url: str, what: str, headers: Mapping[str, str], content: bytes | None
