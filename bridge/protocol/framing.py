@@ -1,8 +1,8 @@
-"""Where a message of the host's begins and ends: bytes in, messages out, whatever the pieces they come in.
+"""Cuts the bytes from a host into messages, in whatever pieces they arrive.
 
-MCP's stdio transport delimits messages by newlines. Some hosts, Cline among them, start a second copy of a server that
-was slow and speak the framing of the Language Server Protocol to it: a `Content-Length` header, a blank line, the
-message. Which one a host speaks shows in its first bytes, and it is answered in the same.
+MCP's stdio transport delimits messages with newlines. When a server is slow, some hosts, Cline among them, start it a
+second time and use the framing of the Language Server Protocol: a `Content-Length` header, a blank line, the message.
+The first bytes show which framing a host uses; the bridge answers in the same.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _LONGEST_HEAD = 4096
 
 
 class Overlong:
-    """Stands for a line that was longer than allowed; its bytes were dropped as they came. `size` in bytes."""
+    """In place of a message that was longer than allowed. Its bytes were dropped as they came. `size` in bytes."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
 
 class LineSplitter:
-    """Cuts a byte stream into lines without their ends (LF or CRLF); blank lines are left out.
+    """Cuts a byte stream into lines, without LF or CRLF. Blank lines are left out.
 
-    The pieces of an unfinished line are kept apart until its end comes, so a 64 MB line costs one join.
+    The pieces of an unfinished line are joined when its end comes, so a line of 64 MB is copied once.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -36,7 +36,7 @@ class LineSplitter:
         self._dropping = False
 
     def feed(self, data: bytes) -> list[bytes | Overlong]:
-        """Take what was read and return the lines that are now whole, in order."""
+        """Take what was read, and return the lines that are complete now, in order."""
         first, newline, rest = data.partition(b"\n")
         self._take(first)
         if not newline:
@@ -51,7 +51,7 @@ class LineSplitter:
         return lines
 
     def end(self) -> list[bytes | Overlong]:
-        """Return the last line, which had no end."""
+        """Return the last line, which has no newline."""
         lines: list[bytes | Overlong] = []
         self._finish(lines)
         return lines
@@ -77,7 +77,7 @@ class LineSplitter:
 
 
 class Unframed:
-    """Stands for bytes where a `Content-Length` header was expected and none came. `size` in bytes."""
+    """In place of bytes that came where a `Content-Length` header was expected. `size` in bytes."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -93,7 +93,7 @@ class ContentLengthSplitter:
         self._to_skip = 0
 
     def feed(self, data: bytes) -> list[Framed]:
-        """Take what was read and return the messages that are now whole, in order."""
+        """Take what was read, and return the messages that are complete now, in order."""
         self._held += data
         messages: list[Framed] = []
         while self._take(messages):
@@ -101,11 +101,11 @@ class ContentLengthSplitter:
         return messages
 
     def end(self) -> list[Framed]:
-        """Return what is left, which is no whole message."""
+        """Return the rest, which is not a complete message."""
         return [Unframed(len(self._held))] if self._held.strip() else []
 
     def _take(self, messages: list[Framed]) -> bool:
-        """Take one head or one message; False where more has to come first."""
+        """Take one header or one message; False where it is not complete."""
         if self._to_skip:
             dropped = min(len(self._held), self._to_skip)
             del self._held[:dropped]
@@ -141,13 +141,13 @@ class ContentLengthSplitter:
 
 
 Framed = bytes | Overlong | Unframed
-"""A message of the host's, or what stands for one that cannot be read."""
+"""A message from the host, or what is in its place where it cannot be read."""
 
 
 class HostFraming:
-    """Cuts the host's bytes into messages; the first bytes show how it delimits them.
+    """Cuts the bytes from a host into messages; the first bytes show which framing it uses.
 
-    `has_headers`: it writes `Content-Length` headers, and expects them in what it reads.
+    `has_headers`: the host writes `Content-Length` headers, and expects them in what it reads.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -157,13 +157,13 @@ class HostFraming:
         self.has_headers = False
 
     def feed(self, data: bytes) -> Sequence[Framed]:
-        """Take what was read and return the messages that are now whole, in order."""
+        """Take what was read, and return the messages that are complete now, in order."""
         if self._splitter is not None:
             return self._splitter.feed(data)
         self._begun += data
         begins = self._begun.lstrip()[: len(_HEADER)].lower()
         if begins != _HEADER and _HEADER.startswith(begins):
-            return []  # It may be either.
+            return []  # Both are possible.
         self.has_headers = begins == _HEADER
         begun, self._begun = self._begun, b""
         if self.has_headers:
@@ -172,12 +172,12 @@ class HostFraming:
         return self._splitter.feed(begun)
 
     def end(self) -> Sequence[Framed]:
-        """Return what is left at the end of the input."""
+        """Return the rest at the end of the input."""
         if self._splitter is not None:
             return self._splitter.end()
         return [self._begun.strip()] if self._begun.strip() else []
 
 
 def header_for(size: int) -> bytes:
-    """The head of a message of so many bytes, for a host that expects one."""
+    """The header of a message of `size` bytes, for a host that expects one."""
     return b"Content-Length: %d\r\n\r\n" % size

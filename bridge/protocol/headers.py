@@ -1,13 +1,13 @@
-"""What of a message its HTTP headers say again (MCP 2026-07-28, Streamable HTTP, Request Metadata).
+"""The HTTP headers that repeat parts of a message (MCP 2026-07-28, Streamable HTTP, Request Metadata).
 
-| header | says | where |
+| header | value | in |
 |---|---|---|
 | `MCP-Protocol-Version` | `_meta`'s protocol version | every message |
 | `Mcp-Method` | `method` | every message |
 | `Mcp-Name` | `params.name`, `params.uri` or `params.taskId` | the methods of `mcp.HEADED_METHODS` |
 
-`Mcp-Param-{Name}` is the subject of `translate/tool_headers`. Names are written in lower case, as HTTP/2 demands and
-HTTP/1.1 does not mind; a server compares them without regard to case.
+`Mcp-Param-{Name}` is the subject of `translate/tool_headers`. Names are in lower case, which HTTP/2 requires and
+HTTP/1.1 allows; a server compares them without regard to case.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WRAPPING = ("=?base64?", "?=")
 
 
 class _NameTarget(msgspec.Struct, gc=False):
-    """What `Mcp-Name` may have to say, of any type; nothing else of the params is looked at."""
+    """The possible values of `Mcp-Name`, of any type; nothing else of the params is decoded."""
 
     name: Raw = Raw()
     uri: Raw = Raw()
@@ -46,10 +46,10 @@ _decode_string = msgspec.json.Decoder(str).decode
 
 
 def request_headers(version: str, method: str, params: Raw) -> Headers | None:
-    """The standard headers of a request or notification, or None where its version or method fits no header.
+    """The standard headers of a request or notification; None where a header cannot hold its version or method.
 
-    These two have no encoding to fall back on (Server Validation). A message whose params lack the name goes without
-    `Mcp-Name`: its server says better what is wrong with it.
+    There is no encoding for these two (Server Validation). A message without the name in its params gets no `Mcp-Name`:
+    the server's error will say what is missing.
     """
     if not (re.fullmatch(_PLAIN, version) and re.fullmatch(_PLAIN, method)):
         return None
@@ -70,9 +70,9 @@ def header_value(text: str) -> bytes:
     | the same, in the shape of an encoded value | encoded |
     | anything else | encoded |
 
-    Encoding is always allowed, so what is doubtful is encoded too. The empty text: some intermediaries drop empty
-    headers. A tab inside: the standard calls it safe, but the public conformance suite does not, and recipients may
-    turn it into a space. A lone surrogate has no UTF-8; U+FFFD stands for it, as a server that reads it at all does.
+    Encoding is always allowed, so two doubtful texts are encoded too: the empty one, because some intermediaries drop
+    empty headers, and one with a tab, which the standard allows but the public conformance suite does not, and which
+    recipients may turn into a space. A lone surrogate has no UTF-8; it becomes U+FFFD, as in servers that accept it.
     """
     before, after = _WRAPPING
     if re.fullmatch(_PLAIN, text) and not (text.startswith(before) and text.endswith(after)):
@@ -81,7 +81,7 @@ def header_value(text: str) -> bytes:
 
 
 def string(value: Raw) -> str | None:
-    """A JSON string's text, or None where it is another value, or none at all."""
+    """The text of a JSON string; None for another value, or none."""
     try:
         return _decode_string(value)
     except msgspec.ValidationError:
@@ -98,7 +98,7 @@ def _target(params: Raw) -> _NameTarget:
     try:
         return _decode_target(params)
     except msgspec.ValidationError:
-        return _NameTarget()  # They are no object.
+        return _NameTarget()  # They are not an object.
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:

@@ -1,8 +1,8 @@
-"""What hosts do that MCP does not tell, by the `clientInfo.name` that they send: one row for each host.
+"""How hosts behave where MCP leaves it open, by the `clientInfo.name` that they send: one row for each host.
 
 | column | meaning |
 |---|---|
-| `product` | what its users call it; empty for a library, whose name tells nothing of the program that uses it |
+| `product` | the product's name; empty for a library, whose name does not tell which program uses it |
 | `patience` | how many seconds its first request may take before it gives up; None where that is not known |
 | `call_patience` | how many seconds a tool's call may take before it gives up; None where that is a minute or more |
 | `lists_again` | whether it asks for its lists again when told that they changed |
@@ -10,9 +10,9 @@
 | `shows_errors` | whether its users see the sentence of an error to its first request |
 | `opens_links` | whether it takes the question to open a link (URL elicitation) that its capabilities offer to take |
 
-A host that never lists again keeps what it was shown first until it is restarted; only one that was shown to do so
-stands here as such. "seen": measured on Linux on 2026-11-30 with the release that `tests/hosts` pins. "list": the name
-stands in TianqiZhang/mcp-client-registry (clients.json), which is gathered from servers' logs.
+A host that never lists again uses its first lists until it is restarted; a row says so only where this was observed.
+"seen": measured on Linux on 2026-11-30 with the release that `tests/hosts` pins. "list": the name is in
+TianqiZhang/mcp-client-registry (clients.json), which is collected from servers' logs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Host(msgspec.Struct, frozen=True):
 
     @property
     def answer_by(self) -> float | None:
-        """After how many seconds it has to be answered, whatever the answer: a little before its patience ends."""
+        """The seconds after which it must have an answer of any kind: a little before it gives up."""
         return None if self.patience is None else _before(self.patience)
 
     @property
@@ -101,7 +101,7 @@ PREFIXES = {
     # seen: the server's name follows
     "qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False, shows_errors=False),
 }
-"""Rows of hosts that put more behind their name."""
+"""Rows of hosts whose name is followed by something else."""
 
 
 def host_named(name: str) -> Host:
@@ -113,7 +113,7 @@ def host_named(name: str) -> Host:
 
 
 def product_name(name: str) -> str:
-    """What people call the host that sends `name`: its own name where no row says, empty for a library."""
+    """The product's name for the host that sends `name`: `name` itself where it has no row, empty for a library."""
     host = host_named(name)
     return name if host is UNKNOWN else host.product
 
@@ -132,7 +132,7 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 def described(params: Raw) -> str:
-    """The name and version in the params of `initialize`, or of a modern request; empty where they are not there."""
+    """The name and version in the params of `initialize` or of a modern request; empty where there are none."""
     client = _decoded(params)
     if client is None:
         return ""

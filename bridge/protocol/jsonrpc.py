@@ -1,15 +1,15 @@
-"""JSON-RPC 2.0 envelopes, read without reading what they carry.
+"""JSON-RPC 2.0 envelopes, read without decoding what they carry.
 
 A message keeps the bytes it came in (`line`); `params`, `result` and `error` are views into them. So a 10 MB result is
-scanned once for validity and never becomes Python objects, and a number such as `1e400` leaves as it arrived.
+checked once for validity and never becomes Python objects, and a number such as `1e400` stays as it came.
 
-| what came | becomes |
+| JSON | result |
 |---|---|
 | an object with `method` and `id` | `Request` |
 | an object with `method` | `Notification` |
 | an object with `id` and one of `result`, `error` | `Response` |
 | any other JSON | `NotAMessage` is raised |
-| JSON that is nested too deeply (`nesting`), and anything else | `NotJson` is raised |
+| JSON that is nested too deeply (`nesting`), or anything that is not JSON | `NotJson` is raised |
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RequestId = int | float | str | bytes
 """A request's id as a dictionary key; `bytes` for a number that no Python number can hold."""
 
 Octets = bytes | bytearray
-"""A message as it came; a large one is a bytearray, for it was read into one, and is never changed."""
+"""A message as it came. A large one is a bytearray, because it was read into one; it is never changed."""
 
 _ABSENT = Raw()
 _UTF8_SLICE = 1 << 16
@@ -47,7 +47,7 @@ class NotAMessage(ValueError):
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """A call that wants an answer. `raw_id` is the id's own bytes."""
+    """A request. `raw_id` is the id as it came."""
 
     line: Octets
     id: RequestId
@@ -57,7 +57,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Notification(msgspec.Struct, frozen=True, gc=False):
-    """A call that wants none."""
+    """A notification."""
 
     line: Octets
     method: str
@@ -65,7 +65,7 @@ class Notification(msgspec.Struct, frozen=True, gc=False):
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    """An answer. `id` is None for an error whose request could not be told (JSON-RPC 2.0, section 5)."""
+    """A response. `id` is None for an error whose request is unknown (JSON-RPC 2.0, section 5)."""
 
     line: Octets
     id: RequestId | None
@@ -123,11 +123,11 @@ def parse(line: Octets) -> Message:
     if raw_id and (len(envelope.result) > 0) != _is_given(envelope.error):
         id_ = None if raw_id == b"null" else request_id(raw_id)
         return Response(line, id_, envelope.result, envelope.error)
-    raise NotAMessage("it has neither a method nor one answer", _answerable(raw_id))
+    raise NotAMessage("it has no method, and not exactly one of result and error", _answerable(raw_id))
 
 
 def is_batch(line: Octets) -> bool:
-    """Whether the line, which starts with no space, is an array: a batch, or not a message at all."""
+    """Whether the line, which does not begin with white space, is an array: a batch, or not a message."""
     return line[:1] == b"["
 
 
@@ -138,17 +138,17 @@ def batch_members(line: Octets) -> list[bytes]:
     try:
         return [bytes(member) for member in _decode_array(line)]
     except (msgspec.DecodeError, UnicodeDecodeError):
-        # Lone surrogates again (see `_decode_tolerantly`); here the members have to be written anew.
+        # Lone surrogates (see `_decode_tolerantly`): here the members have to be encoded again.
         return [_dumped(member) for member in _load_tolerantly(line)]
     except RecursionError:
         raise NotJson(_TOO_DEEP) from None
 
 
 def single_line(body: Octets) -> Octets:
-    """A JSON text that came pretty-printed, as one line.
+    """A JSON text, which may be pretty-printed, as one line.
 
-    Between tokens a newline and a space are the same. Within a string JSON forbids a raw newline; a server that sends
-    one gets a space there, which serves the user better than no answer.
+    Between tokens a newline and a space are the same. In a string JSON forbids a raw newline; where a server sends one,
+    it becomes a space, so that the host still gets the message.
     """
     if body[:3] == codecs.BOM_UTF8:
         body = body[3:]
@@ -174,8 +174,8 @@ def request_id(raw_id: bytes) -> RequestId:
 
 
 def error_line(raw_id: bytes, code: int, message: str, data: dict[str, Any] | None = None) -> bytes:
-    """An error response of the bridge's own (JSON-RPC 2.0, section 5.1)."""
-    # A method's name may hold a lone surrogate, and be quoted in the message.
+    """An error response from the bridge itself (JSON-RPC 2.0, section 5.1)."""
+    # The message may quote a method's name, which may have a lone surrogate.
     error: dict[str, Any] = {"code": code, "message": replaced(message)}
     if data is not None:
         error["data"] = data
@@ -183,7 +183,7 @@ def error_line(raw_id: bytes, code: int, message: str, data: dict[str, Any] | No
 
 
 def _refuse(line: Octets) -> NoReturn:
-    """JSON of the wrong shape: say so with the id it has, if it has one. msgspec stops before it reads to the end."""
+    """The JSON has the wrong shape: raise with its id, if it has one. msgspec stopped before the end of the text."""
     try:
         raw_id = bytes(_decode_id_only(line).id)
     except msgspec.ValidationError:
@@ -222,10 +222,10 @@ def _answerable(raw_id: bytes) -> bytes:
 
 
 def _decode_tolerantly(line: Octets) -> _Envelope:
-    r"""Ask the standard library where msgspec refuses: JSON allows an escaped lone surrogate, `"\ud83d"`.
+    r"""Use the standard library where msgspec fails: JSON allows an escaped lone surrogate, `"\ud83d"`.
 
-    Servers that cut strings by UTF-16 units send them. Only the envelope is made anew; `line` still passes as it came.
-    A number that Python cannot hold takes replacement characters for the surrogates, to stay what it is.
+    Servers that cut strings by UTF-16 units send them. Only the envelope is encoded again; `line` stays as it came.
+    A value with a number that Python cannot hold comes from the text with replacement characters, to keep the number.
     """
     value = _load_tolerantly(line)
     if not isinstance(value, dict):
@@ -248,7 +248,7 @@ def _decode_tolerantly(line: Octets) -> _Envelope:
 def _load_tolerantly(line: Octets) -> Any:
     if b"\\ud" not in line and b"\\uD" not in line:
         raise NotJson("it is not JSON")
-    import json  # Only what msgspec refuses needs it.
+    import json  # Only needed where msgspec fails.
 
     try:
         return json.loads(str(line, "utf-8"), parse_constant=_no_constant)
@@ -267,7 +267,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _check_utf8(line: Octets) -> None:
-    """Raise `NotJson` unless the line is UTF-8 (MCP, Transports), looking at a bounded slice at a time."""
+    """Raise `NotJson` unless the line is UTF-8 (MCP 2025-11-25, Transports); slice by slice, to bound the memory."""
     view = memoryview(line)
     start = 0
     try:

@@ -1,8 +1,8 @@
-"""How deeply JSON may be nested: as deeply on every Python.
+"""How deeply JSON may be nested: the same on every Python.
 
-Each interpreter stops a decoder at a depth of its own: about 960 levels on 3.11, 1,500 on 3.12, 10,000 on 3.13, over
-100,000 on 3.14. So the limit is set here, below all of them. Other readers of JSON stop sooner still: serde_json (Rust)
-at 128 levels, pydantic at 200.
+Each interpreter has a limit of its own for decoders: about 960 levels on 3.11, 1,500 on 3.12, 10,000 on 3.13, over
+100,000 on 3.14. The limit here is below all of them. Other JSON readers have lower ones: serde_json (Rust) 128 levels,
+pydantic 200.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 MAX_NESTING = 500
-"""Arrays and objects within one another, the outermost included."""
+"""Levels of arrays and objects, including the outermost."""
 
 _BRACKETS = b"[]{}"
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
@@ -23,12 +23,12 @@ _SLICE = 1 << 16
 
 
 def is_too_deep(text: bytes | bytearray) -> bool:
-    """Whether a JSON text is nested more than `MAX_NESTING` deep; of what is no JSON the answer means nothing.
+    """Whether a JSON text has more than `MAX_NESTING` levels. For what is not JSON the answer has no meaning.
 
-    Almost every message is cleared by its length or by having few brackets, in a fraction of the time decoding takes.
-    The others are counted through as if no bracket stood in a string, and only what then seems too deep is read
-    closely. So strings that close hundreds of brackets which they do not open can hide as much depth. Then the
-    decoder's own limit is all there is, and decoding may raise RecursionError.
+    Most messages are short or have few brackets, and pass in a fraction of the time that decoding takes. In the others
+    all brackets are counted first, also those in strings; strings are excluded only where that count is too high. So
+    strings with hundreds of closing brackets can hide as many levels. Then only the decoder's own limit applies, and
+    decoding may raise RecursionError.
     """
     if len(text) <= 2 * MAX_NESTING or not _opens_many(text):
         return False
@@ -36,10 +36,10 @@ def is_too_deep(text: bytes | bytearray) -> bool:
 
 
 def _opens_many(text: bytes | bytearray) -> bool:
-    """Whether there are more opening brackets than may be open at once."""
+    """Whether there are more opening brackets than levels are allowed."""
     if len(text) <= _SHORT:
         return text.count(b"{") + text.count(b"[") > MAX_NESTING
-    # Counting looks at byte after byte; finding does not, and is 20 times as fast in a long text with few brackets.
+    # In a long text with few brackets `find` is 20 times as fast as `count`, which looks at each byte.
     found = 0
     for bracket in (b"{", b"["):
         at = text.find(bracket)
@@ -52,14 +52,14 @@ def _opens_many(text: bytes | bytearray) -> bool:
 
 
 def _everywhere(text: bytes | bytearray) -> Iterator[bytes]:
-    """All brackets, piece by piece: whatever is small enough for the processor's cache goes twice as fast."""
+    """All brackets, in pieces that fit into the processor's cache, which is twice as fast."""
     view = memoryview(text)
     for start in range(0, len(view), _SLICE):
         yield bytes(view[start : start + _SLICE]).translate(_AS_SQUARE, _NO_BRACKET)
 
 
 def _outside_strings(text: bytes | bytearray) -> Iterator[bytes]:
-    """The brackets that are JSON's own, piece by piece."""
+    """The brackets that are not in strings, piece by piece."""
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     left = bytes(text.translate(_AS_SQUARE, _NO_BRACKET_NOR_QUOTE))
@@ -71,7 +71,7 @@ def _outside_strings(text: bytes | bytearray) -> Iterator[bytes]:
 
 
 def _goes_too_deep(pieces: Iterable[bytes]) -> bool:
-    """Whether these brackets, all of them square, are ever too many levels deep. Most blocks need only be counted."""
+    """Whether these brackets, all of them square, have too many levels anywhere. Most blocks are only counted."""
     depth = 0
     for piece in pieces:
         for start in range(0, len(piece), _BLOCK):

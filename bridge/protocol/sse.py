@@ -1,11 +1,12 @@
-"""Server-Sent Events, decoded as they come (WHATWG HTML, 9.2.6 Interpreting an event stream).
+"""Server-Sent Events, decoded as they arrive (WHATWG HTML, 9.2.6 Interpreting an event stream).
 
-Two departures, both for MCP: an event without data is still told when it carries an id or a retry time (a server primes
-resumption with them), and what is buffered has a limit. Values stay bytes: the data is JSON that is passed on as it is.
+Two differences from the standard, both for MCP: an event without data is also returned when it has an id or a retry
+time (servers send such events so that the stream can be resumed), and the buffer has a limit. Values stay bytes: the
+data is JSON, which is passed on as it is.
 
-A large event is held once. Its data is gathered in one buffer as soon as the field's name is known, line after line;
-that buffer is what the event carries. A line costs no more than its bytes: a million empty `data` lines are a million
-newlines.
+A large event is in memory once. As soon as the name of the field is known, its data goes line by line into one buffer,
+and that buffer becomes the event's data. A line costs no more than its bytes: a million empty `data` lines are a
+million newlines.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventStreamDecoder:
-    """Takes the bytes of one event stream in any pieces and returns its events."""
+    """Takes the bytes of one event stream, in any pieces, and returns its events."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -52,7 +53,7 @@ class EventStreamDecoder:
 
     @property
     def held(self) -> int:
-        """Bytes that are buffered for the event under way."""
+        """The number of bytes that are buffered for the unfinished event."""
         return len(self._tail) + len(self._data or b"") + len(self._type) + len(self._id or b"")
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
@@ -83,7 +84,7 @@ class EventStreamDecoder:
         return events
 
     def _with_plain_newlines(self, chunk: bytes) -> bytes:
-        """Turn CR and CRLF into LF; a CRLF may be cut between two chunks."""
+        """Turn CR and CRLF into LF. A CRLF may be split between two chunks."""
         if self._skip_newline and chunk:
             self._skip_newline = False
             chunk = chunk.removeprefix(b"\n")
@@ -93,7 +94,7 @@ class EventStreamDecoder:
         return chunk
 
     def _begin_line(self, part: bytes) -> None:
-        """A line came in part. Data is gathered where it will stay; any other line is held until it is whole."""
+        """A part of a line came. Data goes into its final buffer; any other line is buffered until it is complete."""
         if len(part) <= len(_DATA) or not part.startswith(_DATA):
             self._tail = bytearray(part)
             return
@@ -103,7 +104,7 @@ class EventStreamDecoder:
         self._is_in_data = True
 
     def _end_line(self, piece: bytes, *, is_whole: bool) -> bool:
-        """Go on with a line that came in part; return whether it is whole now."""
+        """Continue a line of which a part came. Return whether it is complete now."""
         if self._is_in_data:
             assert isinstance(self._data, bytearray)  # noqa: S101 - `_begin_line` made it one
             self._data += piece
@@ -123,7 +124,7 @@ class EventStreamDecoder:
         return is_whole
 
     def _open_data(self, value: bytes) -> None:
-        """Begin a `data` line. A single one stays what it is; several share a buffer."""
+        """Begin a `data` line. A single one stays as it is; several share a buffer."""
         if self._data is None:
             self._data = value
             return

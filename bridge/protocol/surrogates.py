@@ -1,7 +1,7 @@
-r"""Lone surrogates: JSON's grammar allows the escape `"\ud83d"` by itself, and it stands for no character.
+r"""Lone surrogates: JSON's grammar allows the escape `"\ud83d"` by itself, although it is not a character.
 
-RFC 8259, section 8.2, calls what a reader makes of it unpredictable; msgspec refuses the whole text. Programs that cut
-strings by UTF-16 units send them, so what must be read is read from a text in which each is a replacement character.
+RFC 8259, section 8.2, calls the result in a reader unpredictable; msgspec rejects the whole text. Programs that cut
+strings by UTF-16 units send them. So the bridge reads a text in which each has become a replacement character.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from msgspec import Raw
 
-# One escape at a time, or a backslash that is itself escaped would be taken for the start of one.
+# One escape at a time, so that an escaped backslash does not count as the start of one.
 _ESCAPE = (
     rb"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -24,7 +24,7 @@ def mended(value: bytes | bytearray | Raw) -> Raw:
 
 
 def replaced(text: str) -> str:
-    """The text with U+FFFD for each lone surrogate in it, so that it can be written as UTF-8."""
+    """The text with U+FFFD for each lone surrogate, so that it can be encoded as UTF-8."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

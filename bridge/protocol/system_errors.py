@@ -1,8 +1,8 @@
-"""The system's error numbers, read alike wherever they come from: an exception's `errno`, its `winerror`, its words.
+"""The system's error numbers, whether they are in an exception's `errno`, its `winerror` or its text.
 
-On Windows a connection fails with one of two numbers. Winsock's own (`connect`, `send`) are what `errno` knows. On the
-Proactor loop the kernel's come, for `ConnectEx` and `WSARecv` end as overlapped operations; `errno` is EINVAL for them
-(CPython, `PC/errmap.h`), so only `winerror` tells. Each has a number of Winsock's that says the same:
+On Windows a connection fails with one of two kinds of number. `connect` and `send` give Winsock's, which `errno` has.
+On the Proactor loop `ConnectEx` and `WSARecv` are overlapped operations and give the kernel's; for those `errno` is
+EINVAL (CPython, `PC/errmap.h`), and only `winerror` has the number. Each has an equivalent in Winsock:
 
 | kernel | | Winsock |
 |---|---|---|
@@ -14,9 +14,9 @@ Proactor loop the kernel's come, for `ConnectEx` and `WSARecv` end as overlapped
 | 1232 | ERROR_HOST_UNREACHABLE | 10065, no route to the host |
 | 1236 | ERROR_CONNECTION_ABORTED | 10053, aborted here |
 
-Sources: Microsoft's System Error Codes and Windows Sockets Error Codes; libuv's `src/win/error.c`, which reads them so
-too; CPython's `asyncio/windows_events.py` and `Modules/overlapped.c` for what comes of 64, 1225 and 1236. The kernel's
-numbers mean other things elsewhere (121 is EREMOTEIO on Linux), so they count only where they are said to be Windows'.
+Sources: Microsoft's System Error Codes and Windows Sockets Error Codes; libuv's `src/win/error.c`, which has the same
+equivalents; CPython's `asyncio/windows_events.py` and `Modules/overlapped.c` for 64, 1225 and 1236. On other systems
+the kernel's numbers have other meanings (121 is EREMOTEIO on Linux), so only a `WinError` is translated.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from __future__ import annotations
 import re
 
 _AS_WINSOCK = {64: 10054, 121: 10060, 1222: 10050, 1225: 10061, 1231: 10051, 1232: 10065, 1236: 10053}
-# Where several addresses failed, asyncio tells it in one text: "Multiple exceptions: [WinError 1225] a, [Errno 101] b".
-_IN_WORDS = r"\[(Errno|WinError) (\d{1,9})\]"
+# Where several addresses failed, asyncio has one text: "Multiple exceptions: [WinError 1225] a, [Errno 101] b".
+_IN_TEXT = r"\[(Errno|WinError) (\d{1,9})\]"
 
 
 def numbers_of(problem: BaseException) -> frozenset[int]:
-    """The numbers in an exception: POSIX' or Winsock's, never those of Windows' kernel."""
-    numbers = {int(number) for kind, number in re.findall(_IN_WORDS, str(problem)) if kind == "Errno"}
-    numbers |= {as_winsock(int(number)) for kind, number in re.findall(_IN_WORDS, str(problem)) if kind == "WinError"}
+    """The numbers in an exception: those of POSIX or Winsock, never those of the Windows kernel."""
+    numbers = {int(number) for kind, number in re.findall(_IN_TEXT, str(problem)) if kind == "Errno"}
+    numbers |= {as_winsock(int(number)) for kind, number in re.findall(_IN_TEXT, str(problem)) if kind == "WinError"}
     if isinstance(problem, OSError):
         numbers.add(problem.errno or 0)
-        numbers.add(as_winsock(getattr(problem, "winerror", None) or 0))  # There is no such attribute elsewhere.
+        numbers.add(as_winsock(getattr(problem, "winerror", None) or 0))  # Only Windows has this attribute.
     return frozenset(numbers - {0})
 
 
 def as_winsock(number: int) -> int:
-    """Winsock's number for one of Windows' kernel; any other as it is."""
+    """Winsock's equivalent of a number of the Windows kernel; any other number as it is."""
     return _AS_WINSOCK.get(number, number)

@@ -1,22 +1,22 @@
-"""Why TLS failed, told from the reason that OpenSSL names (`ssl.SSLError.reason`), in words and with what to do.
+"""Why TLS failed, by the reason that OpenSSL names (`ssl.SSLError.reason`): a sentence, and what to do.
 
-| reason | what it means | passes by itself |
+| reason | what it means | temporary |
 |---|---|---|
-| no TLS record came | something else answers there | no |
-| `..._CERTIFICATE_REQUIRED` | the server wants a client certificate; in TLS 1.3 it says so after the handshake | no |
-| alert of a bad, unknown, expired, revoked certificate, of access denied | it refuses the one it got, or none | no |
-| `..._HANDSHAKE_FAILURE` | TLS 1.2 says no more where a client certificate or a common cipher is missing | no |
-| `..._NO_APPLICATION_PROTOCOL` | the server has no HTTP/1.1 | no |
-| `..._PROTOCOL_VERSION`, `UNSUPPORTED_PROTOCOL` | the server has only TLS 1.1 or older | no |
-| weak keys, ciphers, renegotiation | refused by either side as no longer safe | no |
-| `..._UNRECOGNIZED_NAME` | nothing is served under this name (RFC 6066, 3) | no |
-| anything else | an accident of the network or the server | it may |
+| no TLS record came | the server there does not use TLS | no |
+| `..._CERTIFICATE_REQUIRED` | the server requires a client certificate; TLS 1.3: after the handshake | no |
+| alert of a bad, unknown, expired, revoked certificate, of access denied | it rejected the one it got, or none | no |
+| `..._HANDSHAKE_FAILURE` | in TLS 1.2: no client certificate, or no common cipher | no |
+| `..._NO_APPLICATION_PROTOCOL` | the server does not support HTTP/1.1 | no |
+| `..._PROTOCOL_VERSION`, `UNSUPPORTED_PROTOCOL` | the server supports only TLS 1.1 or older | no |
+| weak keys, ciphers, renegotiation | either side rejects them as no longer secure | no |
+| `..._UNRECOGNIZED_NAME` | the server does not serve this host name (RFC 6066, 3) | no |
+| anything else | a problem of the network or the server | possibly |
 
-The alerts are those of RFC 8446, 6; OpenSSL puts `SSLV3_ALERT_`, `TLSV1_ALERT_`, `TLSV1_` or `TLSV13_ALERT_` before
-them.
+The alerts are those of RFC 8446, 6; in OpenSSL they begin with `SSLV3_ALERT_`, `TLSV1_ALERT_`, `TLSV1_` or
+`TLSV13_ALERT_`.
 
-A certificate is judged by OpenSSL on Linux, by the system elsewhere, which says it in the user's language. So what to
-do goes by the number (`SSLCertVerificationError.verify_code`):
+OpenSSL verifies a certificate on Linux, the system elsewhere, whose text is in the user's language. So the hint depends
+on the number (`SSLCertVerificationError.verify_code`):
 
 | what is wrong | OpenSSL | Windows | macOS |
 |---|---|---|---|
@@ -24,7 +24,7 @@ do goes by the number (`SSLCertVerificationError.verify_code`):
 | no longer valid | 10 | 800B0101 | -67818 (errSecCertificateExpired) |
 | for another name | 62, 64 | 800B010F (CERT_E_CN_NO_MATCH) | -67602 (errSecHostNameMismatch) |
 
-Sources: OpenSSL's `x509_vfy.h`; Microsoft's CERT_CHAIN_POLICY_STATUS; Apple's `SecBase.h`. OpenSSL's words count too.
+Sources: OpenSSL's `x509_vfy.h`; Microsoft's CERT_CHAIN_POLICY_STATUS; Apple's `SecBase.h`. OpenSSL's text is used too.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ _PREFIXES = ("SSLV3_", "TLSV13_", "TLSV1_", "SSL_", "ALERT_")
 _WRONG_DATES = ("has expired", "not yet valid")
 _CODES_OF_WRONG_DATES = frozenset((9, 10, 0x800B0101, -67818, -67819))
 _CODES_OF_ANOTHER_NAME = frozenset((62, 64, 0x800B010F, -67602))
-_IN_WORDS = re.compile(r"\[[^\]]*\] ([a-z0-9 ]{1,80}) \(_ssl\.c")
+_IN_TEXT = re.compile(r"\[[^\]]*\] ([a-z0-9 ]{1,80}) \(_ssl\.c")
 _GIVE_ONE = "pass --client-cert FILE, and --client-cert-key FILE if the key is in a file of its own"
 _TELL_OPERATOR = "Tell the server's operator"
 
 
 class TlsFailure(NamedTuple):
-    """What to tell, and whether it stays so however often it is tried."""
+    """What to tell the user, and whether trying again cannot help (`lasts`)."""
 
     told: Advice
     lasts: bool
 
 
 def failed(reason: str, where: str, why: str) -> TlsFailure:
-    """A handshake with `where` that failed; `why` is what the library says of it, for a reason that is not known."""
+    """The handshake with `where` failed. `why`: the library's text, for an unknown reason."""
     if reason in _NO_TLS:
         return TlsFailure(no_tls(where), lasts=True)
     refused = client_refused(reason, where)
@@ -73,19 +73,19 @@ def failed(reason: str, where: str, why: str) -> TlsFailure:
         return TlsFailure(http2_only(where, named), lasts=True)
     if any(sign in reason for sign in _OLD):
         told = Advice(
-            f"Cannot reach {where}: it offers only TLS 1.1 or older, which is not safe any more ({named}).",
+            f"Cannot reach {where}: it offers only TLS 1.1 or older, which is no longer secure ({named}).",
             f"{_TELL_OPERATOR} to enable TLS 1.2 or 1.3.",
         )
         return TlsFailure(told, lasts=True)
     if any(sign in reason for sign in _WEAK):
         told = Advice(
-            f"Cannot reach {where}: it offers only encryption that is not safe any more ({named}).",
+            f"Cannot reach {where}: it offers only encryption that is no longer secure ({named}).",
             f"{_TELL_OPERATOR} to renew its TLS configuration.",
         )
         return TlsFailure(told, lasts=True)
     if "UNRECOGNIZED_NAME" in reason:
         told = Advice(
-            f"Cannot reach {where}: what answers there serves nothing under this host name ({named}).",
+            f"Cannot reach {where}: the server there does not serve this host name ({named}).",
             "Check the host name in the URL.",
         )
         return TlsFailure(told, lasts=True)
@@ -95,7 +95,7 @@ def failed(reason: str, where: str, why: str) -> TlsFailure:
 def client_refused(reason: str, where: str) -> Advice | None:
     """What an alert about the client's certificate means; None for any other reason.
 
-    It may come after the handshake, as the answer to the first request, which was not looked at then (RFC 8446, 4.4.2).
+    It may come after the handshake, in place of a response to the first request, which was not read (RFC 8446, 4.4.2).
     """
     named = _named(reason)
     if "CERTIFICATE_REQUIRED" in reason:
@@ -105,14 +105,14 @@ def client_refused(reason: str, where: str) -> Advice | None:
         )
     if any(alert in reason for alert in _CERTIFICATE_ALERTS):
         return Advice(
-            f"Cannot reach {where}: it does not accept the client certificate, or the lack of one ({named}).",
+            f"Cannot reach {where}: it rejected the client certificate, or requires one ({named}).",
             "If --client-cert is set, check that the certificate is valid today and from an authority that the server "
             f"trusts; if not, {_GIVE_ONE}.",
         )
     if "HANDSHAKE_FAILURE" in reason:
         return Advice(
             f"Cannot reach {where}: it ended the TLS handshake ({named}).",
-            f"It may require a client certificate: {_GIVE_ONE}. Or it has no cipher that is still safe.",
+            f"It may require a client certificate: {_GIVE_ONE}. Or it offers no secure cipher.",
         )
     return None
 
@@ -127,7 +127,7 @@ def untrusted(where: str, why: str, code: int = 0) -> Advice:
         hint = f"Check the clock of this computer; if it is right: {_TELL_OPERATOR[0].lower()}{_TELL_OPERATOR[1:]}."
     elif code in _CODES_OF_ANOTHER_NAME or "mismatch" in why:
         hint = "The certificate is for another name: check the host name in the URL."
-    return Advice(f"Cannot trust {where}: its certificate was not accepted ({why}).", hint)
+    return Advice(f"Cannot trust {where}: its certificate was rejected ({why}).", hint)
 
 
 def verdict_of(problem: OSError) -> tuple[str, int]:
@@ -142,20 +142,21 @@ def verdict_of(problem: OSError) -> tuple[str, int]:
 
 
 def no_tls(where: str) -> Advice:
-    """An answer to a TLS handshake that is no TLS."""
-    return Advice(f"Cannot reach {where}: what answers there does not speak TLS.", CHECK_PORT.format("http"))
+    """The answer to a TLS handshake is not TLS."""
+    return Advice(f"Cannot reach {where}: the server there does not use TLS.", CHECK_PORT.format("http"))
 
 
 def tls_only(where: str) -> Advice:
-    """An answer in TLS to a request without it."""
-    return Advice(f"Cannot reach {where}: what answers there speaks TLS.", "Begin the URL with https://.")
+    """The answer to a request without TLS is TLS."""
+    return Advice(f"Cannot reach {where}: the server there uses TLS.", "Begin the URL with https://.")
 
 
 def http2_only(where: str, how: str) -> Advice:
-    """A server that speaks HTTP/2 and nothing before it; `how` it was told."""
+    """The server supports only HTTP/2; `how`: what showed that."""
     return Advice(
-        f"Cannot reach {where}: it speaks only HTTP/2 ({how}); the bridge speaks HTTP/1.1.",
-        f"{_TELL_OPERATOR} to enable HTTP/1.1, or put a proxy before it that speaks both, such as caddy or haproxy.",
+        f"Cannot reach {where}: it supports only HTTP/2 ({how}), and the bridge uses HTTP/1.1.",
+        f"{_TELL_OPERATOR} to enable HTTP/1.1, or put a proxy in front of it that supports both, such as caddy or "
+        "haproxy.",
     )
 
 
@@ -170,11 +171,11 @@ def answers_in_http2(beginning: bytes) -> bool:
 
 
 def reason_of(reason: str | None, text: str) -> str:
-    """OpenSSL's name of a reason: as Python gives it, or from the exception's text where Python does not know it.
+    """OpenSSL's name of a reason: from Python, or from the exception's text where Python does not know it.
 
-    There it stands in words: `[SSL] tlsv1 alert no application protocol (_ssl.c:1006)`.
+    In the text it is in words: `[SSL] tlsv1 alert no application protocol (_ssl.c:1006)`.
     """
-    found = None if reason else _IN_WORDS.search(text)
+    found = None if reason else _IN_TEXT.search(text)
     return found[1].replace(" ", "_").upper() if found else reason or ""
 
 

@@ -1,17 +1,18 @@
-"""Why a server cannot be reached, told apart and put into words: the same for every connection the bridge makes.
+"""Why a server cannot be reached, and what the user can do: the same for every connection that the bridge makes.
 
-The rooms that connect say which numbers of the system and which step it was; what they mean, and what is said, stands
-here. What a TLS handshake failed for is in `tls_failures`.
+The rooms that connect give the system's error numbers and the step; their meaning and the sentences are here. The
+reasons why a TLS handshake failed are in `tls_failures`.
 
-macOS keeps programs from the local network until the user allows it to the app that they belong to, and then says
-EHOSTUNREACH though the network is up (Apple TN3179, Understanding local network privacy; Terminal and what is started
-from it, SSH sessions and root are free of it). That is told where all of this holds (`kept_from_local_network`):
+On macOS a program may use the local network only if the user allows it to the app that the program belongs to. Without
+that, connecting fails with EHOSTUNREACH although the network is up (Apple TN3179, Understanding local network privacy;
+exempt are Terminal and what is started from it, SSH sessions and root). The bridge assumes this reason where all of
+these are true (`kept_from_local_network`):
 
-| | |
+| condition | value |
 |---|---|
 | the system | macOS 15 or newer, which is Darwin 24 |
-| the number | EHOSTUNREACH, 65 there; not ENETUNREACH, which is what a machine without a network says |
-| the target | a private, link-local or multicast address; a name whose address is not known |
+| the error number | EHOSTUNREACH, 65 on macOS; not ENETUNREACH, which a computer without a network gives |
+| the target | a private, link-local or multicast address, or a name whose address is unknown |
 """
 
 from __future__ import annotations
@@ -27,48 +28,48 @@ from bridge.protocol.sanitize import quoted
 Reason = Literal["unknown-name", "silent-name-service", "refused", "timed-out", "no-route", "local-network", "other"]
 
 Step = Literal["name", "connection", "proxy", "handshake"]
-"""What is waited for on the way: the name service, TCP, the proxy's answer, TLS."""
+"""What the bridge waits for: DNS, TCP, the proxy's response, TLS."""
 
 CHECK_PROXY = (
     "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY; on Windows and macOS, where none of them is set, the system's proxy."
 )
 CHECK_PORT = "Check the port, and whether the URL should begin with {}://."
 
-# The system's own numbers, and Winsock's; those of Windows' kernel are made Winsock's before (`system_errors`).
+# The numbers of this system and of Winsock; those of the Windows kernel have been translated (`system_errors`).
 _NUMBERS: tuple[tuple[Reason, frozenset[int]], ...] = (
     ("timed-out", frozenset((errno.ETIMEDOUT, 10060))),
     ("refused", frozenset((errno.ECONNREFUSED, 10061))),
     ("no-route", frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, 10050, 10051, 10065))),
 )
 _WHY = {
-    "unknown-name": "the name {host} is not known to the name service",
-    "silent-name-service": "the name service did not answer for {host}",
+    "unknown-name": "the name {host} cannot be resolved",
+    "silent-name-service": "DNS did not respond for {host}",
     "refused": "the connection was refused",
-    "timed-out": "no answer in the time given to connect",
+    "timed-out": "it did not respond within the connect timeout",
     "no-route": "there is no network route to it",
-    "local-network": "macOS finds no route to it, as where an app is not allowed to use the local network",
+    "local-network": "macOS finds no route to it, which also happens when an app may not use the local network",
     "other": "{detail}",
 }
 _LATE: dict[Step, str] = {
-    "name": "the name service did not answer for {host} within {time}",
-    "connection": "no TCP connection to {host} came about within {time}",
-    "proxy": "it took the connection, but did not answer within {time}",
-    "handshake": "{host} took the connection, but did not finish the TLS handshake within {time}",
+    "name": "DNS did not respond for {host} within {time}",
+    "connection": "could not open a TCP connection to {host} within {time}",
+    "proxy": "it accepted the connection but did not respond within {time}",
+    "handshake": "{host} accepted the connection but did not finish the TLS handshake within {time}",
 }
 _SCHEMES = {"negotiate": "Negotiate", "kerberos": "Kerberos", "ntlm": "NTLM", "digest": "Digest", "bearer": "Bearer"}
-_MOST_SAID = 300
+_MAX_WORDS = 300
 _CHECK = "Check the URL, and whether the server is running."
 _NETWORK = "Check the network or VPN."
 _ALLOW = (
     "In System Settings > Privacy & Security > Local Network, allow the app that starts the bridge (Claude, for one), "
-    "then start that app anew. If it is allowed already: check the network or VPN."
+    "then restart that app. If it is allowed already: check the network or VPN."
 )
 _MACOS_EHOSTUNREACH = 65
 _FIRST_DARWIN = 24
 _ERRNO = r"\[Errno (\d+)\]"
-_ADDRESS = r"\('([0-9A-Fa-f:.]{2,45})(?:%[^']*)?', \d+"  # As asyncio writes where it could not connect to.
+_ADDRESS = r"\('([0-9A-Fa-f:.]{2,45})(?:%[^']*)?', \d+"  # In asyncio's text, the address that it could not connect to.
 _FIREWALL = "A firewall may be dropping the packets, or a proxy may be needed."
-_SCHEME = "Check whether the proxy's URL begins as it should: http://, https:// or socks5://."
+_SCHEME = "Check that the proxy's URL begins with http://, https:// or socks5://, as the proxy requires."
 
 
 class Advice(NamedTuple):
@@ -79,16 +80,16 @@ class Advice(NamedTuple):
 
 
 def reason_of(numbers: Iterable[int]) -> Reason:
-    """What the system's error numbers mean; several where several addresses failed."""
+    """What the system's error numbers mean. There are several where several addresses failed."""
     given = frozenset(numbers)
     return next((reason for reason, known in _NUMBERS if given & known), "other")
 
 
 def kept_from_local_network(problems: Iterable[BaseException], host: str, platform: str, release: str) -> bool:
-    """Whether macOS seems to keep this program from the local network; see the table at the top.
+    """Whether macOS seems not to allow this program to use the local network; see the table at the top.
 
-    `host` is what was to be connected to, a name or an address without brackets; `platform` is as `sys.platform`,
-    `release` the kernel's. The problems' texts may say which addresses were tried.
+    `host` is the target, a name or an address without brackets; `platform` is `sys.platform`, `release` the kernel's.
+    The texts of the problems may name the addresses that were tried.
     """
     if platform != "darwin" or not release.partition(".")[0].isdecimal():
         return False
@@ -113,9 +114,9 @@ def _literal(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detail: str = "") -> Advice:
-    """No connection to `where`, a URL or a phrase with one. `host` is the name that was looked up.
+    """No connection to `where`, a URL or a phrase with one, is possible. `host` is the name that was looked up.
 
-    `proxy` is the proxy's URL without credentials, where it was the proxy that could not be reached.
+    `proxy` is the proxy's URL without credentials, where the proxy could not be reached.
     """
     why = _WHY[reason].format(host=host, detail=detail.rstrip("."))
     check = CHECK_PROXY if proxy else _CHECK
@@ -132,7 +133,7 @@ def unreachable(reason: Reason, where: str, host: str, *, proxy: str = "", detai
 
 
 def too_late(step: Step, where: str, host: str, seconds: float, *, proxy: str = "") -> Advice:
-    """The time was over while `step` was waited for, which had begun `seconds` before; else as `unreachable`."""
+    """The time for connecting ended in `step`, which had begun `seconds` before. Otherwise as `unreachable`."""
     why = _LATE[step].format(host=host, time=duration(seconds))
     check = CHECK_PROXY if proxy else _CHECK
     hint = {
@@ -144,7 +145,7 @@ def too_late(step: Step, where: str, host: str, seconds: float, *, proxy: str = 
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, as exact as anybody needs: `10 seconds`, `0.5 seconds`."""
+    """Seconds in words, rounded: `10 seconds`, `0.5 seconds`."""
     shown = f"{seconds:.0f}" if seconds >= 9.5 else f"{seconds:.1g}"
     return f"{shown} second{'' if shown == '1' else 's'}"
 
@@ -154,9 +155,9 @@ def _told(where: str, proxy: str, why: str, hint: str) -> Advice:
 
 
 def without_proxy(told: Advice, unused: str, scheme: str) -> Advice:
-    """Add to a direct way that led nowhere why the system's own proxy was not used; `unused` is a clause, may be "".
+    """Add to the hint of a failed direct connection why the system's proxy was not used; `unused` is a clause, or "".
 
-    No proxy leads into the local network.
+    Not for the local network, where a proxy does not help.
     """
     if not unused or told.hint == _ALLOW:
         return told
@@ -177,31 +178,32 @@ def proxy_refused(
     schemes: tuple[str, ...] = (),
     signed_in: bool = False,
 ) -> Advice:
-    """A proxy that connects to nothing; `said` is its answer, and begins with its status where it has one.
+    """The proxy refused to connect. `said` is its response, which begins with the status if there is one.
 
-    `may_pass`: it speaks of the server, not of its own rules. `wants_sign_in`: it wants a user and password, or others
-    than it got, as one that says 407 does. `schemes` are the ways to sign in that it offers, lower case; `signed_in`
-    tells whether it got a user and password.
+    `may_pass`: the reason is the server, not the proxy's rules. `wants_sign_in`: it requires a user and password, or
+    rejected those that it got, as with status 407. `schemes` are the authentication schemes that it offers, in lower
+    case. `signed_in`: it got a user and password.
     """
-    shown = quoted(said, _MOST_SAID)[1:-1]  # The sentence says whose words they are; links go.
+    shown = quoted(said, _MAX_WORDS)[1:-1]  # Without the quotation marks: the sentence says whose words they are.
     if schemes and "basic" not in schemes:
         ways = " or ".join(_SCHEMES.get(scheme, scheme[:20]) for scheme in schemes[:4])
         return Advice(
-            f"Cannot reach {where}: the proxy {proxy} wants a sign-in by {ways}, which the bridge cannot do ({shown}).",
+            f"Cannot reach {where}: the proxy {proxy} requires authentication with {ways}, "
+            f"which the bridge does not support ({shown}).",
             "Run a local proxy that signs in for you, such as px (NTLM, Kerberos) or cntlm (NTLM), and set HTTPS_PROXY "
-            "to its address, http://127.0.0.1:3128 as either comes.",
+            "to its address (http://127.0.0.1:3128 by default).",
         )
     hint = _CHECK if may_pass else CHECK_PROXY
     if wants_sign_in or said.startswith("407"):
         hint = (
-            "The proxy requires a sign-in: put the user and password into the proxy's URL, as in "
+            "The proxy requires a user name and password: put them into the proxy's URL, as in "
             "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT."
         )
         if signed_in:
-            hint = "The proxy does not accept the user and password in the proxy's URL: check them."
+            hint = "The proxy rejected the user name and password in the proxy's URL: check them."
     return Advice(f"Cannot reach {where}: the proxy {proxy} refused to connect ({shown}).", hint)
 
 
 def not_http(where: str, said: str) -> Advice:
-    """An answer that is no HTTP; `said` is what the library makes of it, with a piece of the answer in it."""
-    return Advice(f"The answer of {where} is not HTTP ({quoted(said)}).", CHECK_PORT.format("https"))
+    """The response is not HTTP. `said` is the library's text, which has a part of the response."""
+    return Advice(f"The response from {where} is not HTTP ({quoted(said)}).", CHECK_PORT.format("https"))

@@ -1,4 +1,4 @@
-"""Messages of the bridge's own making. What they carry comes as JSON bytes and is not read."""
+"""Makes messages. What they carry is given as JSON and is not decoded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.protocol.surrogates import mended, replaced
 
 Members = dict[str, Raw]
 Json = Octets | Raw
-"""A JSON value, written."""
+"""An encoded JSON value."""
 
 _decode_members = msgspec.json.Decoder(Members).decode
 
@@ -31,37 +31,37 @@ def notification(method: str, params: Json = b"") -> Notification:
 
 
 def result(raw_id: bytes, value: Json) -> Response:
-    """A good answer."""
+    """A response with a result."""
     line = _joined(b'{"jsonrpc":"2.0","id":', raw_id, b',"result":', value, b"}")
     return Response(line, request_id(raw_id), Raw(value), Raw())
 
 
 def error(raw_id: bytes, value: Json) -> Response:
-    """A bad answer; `value` is JSON-RPC's error object."""
+    """A response with an error; `value` is the error object."""
     line = _joined(b'{"jsonrpc":"2.0","id":', raw_id, b',"error":', value, b"}")
     return Response(line, request_id(raw_id), Raw(), Raw(value))
 
 
 def answering(response: Response, raw_id: bytes) -> Response:
-    """The same answer to another request."""
+    """The same response to another request."""
     return error(raw_id, response.error) if response.is_error else result(raw_id, response.result)
 
 
 def cancellation(raw_id: bytes, reason: Json = b"") -> Notification:
-    """`notifications/cancelled` for a request (MCP, Cancellation); `reason` is a JSON string, empty without one."""
+    """`notifications/cancelled` for a request (MCP, Cancellation). `reason` is a JSON string; empty for none."""
     said = (b',"reason":', reason) if len(reason) else ()
     return notification(mcp.CANCELLED, _joined(b'{"requestId":', raw_id, *said, b"}"))
 
 
 def listen_ended(raw_id: bytes) -> Response:
-    """The answer to `subscriptions/listen` that says that it ended well (MCP 2026-07-28, Graceful Closure)."""
+    """The response that ends `subscriptions/listen` gracefully (MCP 2026-07-28, Graceful Closure)."""
     return result(raw_id, b'{"resultType":"complete","_meta":{"%b":%b}}' % (mcp.META_SUBSCRIPTION.encode(), raw_id))
 
 
 def members(value: Json) -> Members:
-    """The members of an object, each as JSON; empty where it is no object, or none at all.
+    """The members of an object, each as JSON; empty for another value, or none.
 
-    Where there are lone surrogates in it, replacement characters stand for them (see `surrogates`).
+    Lone surrogates become replacement characters (see `surrogates`).
     """
     if not len(value):
         return {}
@@ -89,5 +89,5 @@ def _params(params: Json) -> tuple[Json, ...]:
 
 
 def _joined(*parts: Json) -> bytes:
-    """Each part is copied once; a template would copy a `Raw` octet by octet."""
+    """Join the parts. Each is copied once; a template would copy a `Raw` byte by byte."""
     return b"".join(cast("tuple[bytes, ...]", parts))

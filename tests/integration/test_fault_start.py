@@ -103,14 +103,14 @@ async def test_a_server_that_is_down_is_told_at_once_though_patience_is_30_s() -
 async def test_a_connection_that_hangs_is_told_after_4_s() -> None:
     async with hanging() as listener:
         message = await told_within(6.0, url_of(listener))
-    assert re.search(r"no TCP connection to 127\.0\.0\.1 came about within \d seconds?\.", message), message
+    assert re.search(r"could not open a TCP connection to 127\.0\.0\.1 within \d seconds?\.", message), message
 
 
 async def test_a_proxy_that_takes_connections_and_says_nothing_is_told_after_4_s() -> None:
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         proxy_url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         message = await told_within(6.0, "https://mcp.example.com/mcp", env={"HTTPS_PROXY": proxy_url})
-    assert f"the proxy {proxy_url}: it took the connection, but did not answer within" in message
+    assert f"the proxy {proxy_url}: it accepted the connection but did not respond within" in message
 
 
 NAME_SERVICE = """
@@ -144,7 +144,7 @@ async def test_a_silent_name_service_is_told_and_asked_again_until_it_speaks(
         async with launch(url, "--allow-http", env=silent_name_service) as host:
             answer = await host.request("initialize", PARAMS, deadline=6.0)
             assert answer.kind == "unreachable"
-            assert "the name service did not answer for mcp.example.com within" in answer.error["message"]
+            assert "DNS did not respond for mcp.example.com within" in answer.error["message"]
             await asyncio.to_thread(Path(silent_name_service["NAME_SERVICE_IS_UP"]).touch)
             await host.stderr_says("can be reached now", deadline=20)
             assert (await host.initialize()).result

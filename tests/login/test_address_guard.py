@@ -341,10 +341,10 @@ async def test_a_name_is_looked_up_once_and_all_of_its_addresses_are_judged() ->
 @pytest.mark.parametrize(
     ("problem", "says"),
     [
-        (socket.gaierror(socket.EAI_NONAME, "no"), "the name far.example is not known to the name service"),
-        (UnicodeError("label too long"), "the name far.example is not known to the name service"),
-        (socket.gaierror(socket.EAI_AGAIN, "later"), "the name service did not answer for far.example"),
-        (TimeoutError("silent"), "the name service did not answer for far.example"),
+        (socket.gaierror(socket.EAI_NONAME, "no"), "the name far.example cannot be resolved"),
+        (UnicodeError("label too long"), "the name far.example cannot be resolved"),
+        (socket.gaierror(socket.EAI_AGAIN, "later"), "DNS did not respond for far.example"),
+        (TimeoutError("silent"), "DNS did not respond for far.example"),
     ],
 )
 async def test_a_name_that_cannot_be_looked_up(problem: Exception, says: str) -> None:

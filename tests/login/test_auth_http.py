@@ -304,7 +304,7 @@ async def test_a_server_that_is_not_there() -> None:
 
 async def test_a_certificate_that_is_not_trusted_is_named_as_the_reason(authority: trustme.CA) -> None:
     async with RawServer(silent, serving(authority, "127.0.0.1")) as server:
-        with pytest.raises(Unavailable, match="its certificate was not accepted") as caught:
+        with pytest.raises(Unavailable, match="its certificate was rejected") as caught:
             await asking(server.origin).metadata(server.origin + "/a", "document")
     assert "--ca-file" in caught.value.hint
 

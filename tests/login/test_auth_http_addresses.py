@@ -93,7 +93,7 @@ async def test_the_certificate_must_be_the_name_s_and_not_the_address_s(
 ) -> None:
     names(monkeypatch)
     async with RawServer(silent, serving(authority, "127.0.0.1", "other.example")) as server:
-        with pytest.raises(Unavailable, match="its certificate was not accepted"):
+        with pytest.raises(Unavailable, match="its certificate was rejected"):
             await public(authority=authority).metadata(f"https://as.example:{server.port}/a", "document")
 
 
@@ -135,7 +135,7 @@ async def test_the_servers_own_origin_needs_no_judging(monkeypatch: pytest.Monke
 
 async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, authority=[])
-    with pytest.raises(Unavailable, match=r"name as\.example is not known"):
+    with pytest.raises(Unavailable, match=r"name as\.example cannot be resolved"):
         await public().vet("https://as.example/authorize", "authorization endpoint")
 
 

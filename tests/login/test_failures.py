@@ -62,7 +62,7 @@ def test_what_macos_says_of_the_local_network_is_read_as_such(monkeypatch: pytes
     [
         (
             raised(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "Name or service not known")),
-            f"Cannot reach the token endpoint {URL}: the name as.example is not known to the name service.",
+            f"Cannot reach the token endpoint {URL}: the name as.example cannot be resolved.",
             "Check the spelling",
         ),
         (
@@ -82,7 +82,7 @@ def test_what_macos_says_of_the_local_network_is_read_as_such(monkeypatch: pytes
         ),
         (
             raised(httpx.ConnectError("x"), windows_error(121)),
-            f"Cannot reach the token endpoint {URL}: no answer in the time given to connect.",
+            f"Cannot reach the token endpoint {URL}: it did not respond within the connect timeout.",
             "A firewall may be dropping the packets",
         ),
         (
@@ -92,7 +92,7 @@ def test_what_macos_says_of_the_local_network_is_read_as_such(monkeypatch: pytes
         ),
         (
             raised(httpx.ConnectTimeout("x"), TimeoutError()),
-            f"Cannot reach the token endpoint {URL}: no answer in the time given to connect.",
+            f"Cannot reach the token endpoint {URL}: it did not respond within the connect timeout.",
             "A firewall may be dropping the packets",
         ),
         (
@@ -102,17 +102,17 @@ def test_what_macos_says_of_the_local_network_is_read_as_such(monkeypatch: pytes
         ),
         (
             raised(httpx.ConnectError("x"), refused_certificate()),
-            f"Cannot trust the token endpoint {URL}: its certificate was not accepted (self-signed certificate).",
+            f"Cannot trust the token endpoint {URL}: its certificate was rejected (self-signed certificate).",
             "--ca-file FILE",
         ),
         (
             raised(httpx.ConnectError("x"), ssl.SSLCertVerificationError("Peer sent no certificates")),
-            f"Cannot trust the token endpoint {URL}: its certificate was not accepted (Peer sent no certificates).",
+            f"Cannot trust the token endpoint {URL}: its certificate was rejected (Peer sent no certificates).",
             "--ca-file FILE",
         ),
         (
             raised(httpx.ConnectError("x"), tls_error("WRONG_VERSION_NUMBER")),
-            f"Cannot reach the token endpoint {URL}: what answers there does not speak TLS.",
+            f"Cannot reach the token endpoint {URL}: the server there does not use TLS.",
             "http://",
         ),
         (
@@ -123,7 +123,7 @@ def test_what_macos_says_of_the_local_network_is_read_as_such(monkeypatch: pytes
         (httpx.ReadTimeout("x"), f"The token endpoint {URL} did not answer in time.", "Try again"),
         (
             httpx.RemoteProtocolError("illegal status line"),
-            f'The answer of the token endpoint {URL} is not HTTP ("illegal status line").',
+            f'The response from the token endpoint {URL} is not HTTP ("illegal status line").',
             "https://",
         ),
         (
@@ -158,14 +158,14 @@ def test_the_mcp_server_is_called_by_its_url_alone() -> None:
     [
         (
             raised(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "x")),
-            f"the proxy {PROXY}: the name proxy.example is not known to the name service.",
+            f"the proxy {PROXY}: the name proxy.example cannot be resolved.",
             "HTTPS_PROXY",
         ),
         (raised(httpx.ConnectError("x"), REFUSED), f"the proxy {PROXY}: the connection was refused.", "HTTPS_PROXY"),
         (
             httpx.ProxyError("407 Proxy Authentication Required"),
             f"the proxy {PROXY} refused to connect (407 Proxy Authentication Required).",
-            "user and password",
+            "user name and password",
         ),
     ],
 )
@@ -205,7 +205,7 @@ async def test_a_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None
     url = "https://nope.invalid/mcp"
     with pytest.raises(Unreachable) as caught:
         await asking(url).get(url, SERVER, {})
-    assert caught.value.message == f"Cannot reach {url}: the name nope.invalid is not known to the name service."
+    assert caught.value.message == f"Cannot reach {url}: the name nope.invalid cannot be resolved."
 
 
 async def test_a_certificate_of_an_unknown_authority() -> None:
@@ -214,7 +214,7 @@ async def test_a_certificate_of_an_unknown_authority() -> None:
     async with RawServer(Peer.gone, context) as server:
         with pytest.raises(Unreachable) as caught:
             await asking(server.origin, trustme.CA()).get(server.origin, SERVER, {})
-    assert caught.value.message.startswith(f"Cannot trust {server.origin}: its certificate was not accepted (")
+    assert caught.value.message.startswith(f"Cannot trust {server.origin}: its certificate was rejected (")
 
 
 async def test_what_is_not_http() -> None:
@@ -226,4 +226,4 @@ async def test_what_is_not_http() -> None:
     async with RawServer(talk) as server:
         with pytest.raises(Unavailable) as caught:
             await asking(server.origin).get(server.origin, SERVER, {})
-    assert caught.value.message.startswith(f"The answer of {server.origin} is not HTTP (")
+    assert caught.value.message.startswith(f"The response from {server.origin} is not HTTP (")

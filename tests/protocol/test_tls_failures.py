@@ -64,7 +64,7 @@ def test_what_may_pass(reason: str) -> None:
 )
 def test_what_to_do_about_a_certificate_that_is_not_accepted(why: str, hint: str) -> None:
     told = tls_failures.untrusted(WHERE, why)
-    assert told.message == f"Cannot trust {WHERE}: its certificate was not accepted ({why})."
+    assert told.message == f"Cannot trust {WHERE}: its certificate was rejected ({why})."
     assert hint in told.hint
 
 

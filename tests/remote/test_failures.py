@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 URL = "https://mcp.example.com/mcp"
 PROXY = "http://proxy.example:3128"
 PUT_IN = (
-    "The proxy requires a sign-in: put the user and password into the proxy's URL, as in "
+    "The proxy requires a user name and password: put them into the proxy's URL, as in "
     "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT."
 )
 
@@ -55,16 +55,16 @@ def tls_error(reason: str) -> ssl.SSLError:
         (OSError(errno.ENETUNREACH, "x"), "there is no network route to it"),
         (OSError(errno.EHOSTUNREACH, "x"), "there is no network route to it"),
         (OSError("[WinError 10065] x"), "there is no network route to it"),
-        (TimeoutError(), "no answer in the time given to connect"),
-        (OSError(errno.ETIMEDOUT, "x"), "no answer in the time given to connect"),
-        (OSError("[WinError 10060] x"), "no answer in the time given to connect"),
-        (windows_error(121), "no answer in the time given to connect"),
+        (TimeoutError(), "it did not respond within the connect timeout"),
+        (OSError(errno.ETIMEDOUT, "x"), "it did not respond within the connect timeout"),
+        (OSError("[WinError 10060] x"), "it did not respond within the connect timeout"),
+        (windows_error(121), "it did not respond within the connect timeout"),
         (windows_error(1225), "the connection was refused"),
         (windows_error(1231), "there is no network route to it"),
         (windows_error(1232), "there is no network route to it"),
         (OSError("Multiple exceptions: [WinError 1225] x, [WinError 1225] y"), "the connection was refused"),
-        (socket.gaierror(-2, "unknown"), "the name mcp.example.com is not known to the name service"),
-        (UnicodeError("label too long"), "the name mcp.example.com is not known to the name service"),
+        (socket.gaierror(-2, "unknown"), "the name mcp.example.com cannot be resolved"),
+        (UnicodeError("label too long"), "the name mcp.example.com cannot be resolved"),
         (Disconnected("the server closed the connection without a response"), "the server closed the connection"),
         (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
         (OSError("two\nlines."), "two lines"),
@@ -85,8 +85,8 @@ def test_a_server_out_of_reach(problem: Exception, why: str) -> None:
     ("problem", "why"),
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "the connection was refused"),
-        (TimeoutError(), "no answer in the time given to connect"),
-        (socket.gaierror(-2, "unknown"), "the name proxy.example is not known to the name service"),
+        (TimeoutError(), "it did not respond within the connect timeout"),
+        (socket.gaierror(-2, "unknown"), "the name proxy.example cannot be resolved"),
     ],
 )
 def test_a_proxy_out_of_reach(problem: Exception, why: str) -> None:
@@ -110,7 +110,7 @@ def test_a_proxy_that_refuses(said: str, may_pass: bool) -> None:
     found, message, hint = connecting(ProxyRefused(said, may_pass=may_pass), proxy=PROXY)
     assert found is (Cause.UNREACHABLE if may_pass else Cause.UNTRUSTED)
     assert message == f"Cannot reach {URL}: the proxy {PROXY} refused to connect ({said})."
-    assert ("user and password" in hint) == said.startswith("407")
+    assert ("user name and password" in hint) == said.startswith("407")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,8 @@ def test_a_proxy_that_refuses(said: str, may_pass: bool) -> None:
 def test_a_proxy_with_a_sign_in_that_is_not_known(schemes: tuple[str, ...], ways: str) -> None:
     _, message, hint = connecting(ProxyRefused("407 No", schemes=schemes), proxy=PROXY)
     assert message == (
-        f"Cannot reach {URL}: the proxy {PROXY} wants a sign-in by {ways}, which the bridge cannot do (407 No)."
+        f"Cannot reach {URL}: the proxy {PROXY} requires authentication with {ways}, "
+        "which the bridge does not support (407 No)."
     )
     assert "px" in hint
     assert "HTTPS_PROXY" in hint
@@ -138,7 +139,7 @@ def test_a_proxy_that_does_not_accept_the_password_is_told_from_one_that_got_non
     }
     assert told == {
         PUT_IN,
-        "The proxy does not accept the user and password in the proxy's URL: check them.",
+        "The proxy rejected the user name and password in the proxy's URL: check them.",
     }
 
 
@@ -150,7 +151,7 @@ def test_a_proxy_that_wants_a_sign_in_without_saying_407_gets_the_same_hints() -
     }
     assert told == {
         another: PUT_IN,
-        "401 Unauthorized": "The proxy does not accept the user and password in the proxy's URL: check them.",
+        "401 Unauthorized": "The proxy rejected the user name and password in the proxy's URL: check them.",
     }
 
 
@@ -168,8 +169,8 @@ def test_what_a_proxy_says_is_cut() -> None:
 @pytest.mark.parametrize(
     ("reason", "cause", "message", "hint"),
     [
-        ("WRONG_VERSION_NUMBER", Cause.UNTRUSTED, "does not speak TLS", "http://"),
-        ("RECORD_LAYER_FAILURE", Cause.UNTRUSTED, "does not speak TLS", "http://"),
+        ("WRONG_VERSION_NUMBER", Cause.UNTRUSTED, "does not use TLS", "http://"),
+        ("RECORD_LAYER_FAILURE", Cause.UNTRUSTED, "does not use TLS", "http://"),
         ("SSLV3_ALERT_HANDSHAKE_FAILURE", Cause.UNTRUSTED, "ended the TLS handshake", "--client-cert"),
         ("TLSV13_ALERT_CERTIFICATE_REQUIRED", Cause.UNTRUSTED, "requires a client certificate", "--client-cert"),
         ("TLSV1_ALERT_UNKNOWN_CA", Cause.UNTRUSTED, "client certificate", "authority"),
@@ -178,8 +179,8 @@ def test_what_a_proxy_says_is_cut() -> None:
         ("TLSV1_ALERT_NO_APPLICATION_PROTOCOL", Cause.UNTRUSTED, "only HTTP/2", "HTTP/1.1"),
         ("TLSV1_ALERT_PROTOCOL_VERSION", Cause.UNTRUSTED, "TLS 1.1 or older", "TLS 1.2"),
         ("UNSUPPORTED_PROTOCOL", Cause.UNTRUSTED, "TLS 1.1 or older", "TLS 1.2"),
-        ("DH_KEY_TOO_SMALL", Cause.UNTRUSTED, "not safe any more (dh key too small)", "operator"),
-        ("TLSV1_UNRECOGNIZED_NAME", Cause.UNTRUSTED, "under this host name", "host name"),
+        ("DH_KEY_TOO_SMALL", Cause.UNTRUSTED, "no longer secure (dh key too small)", "operator"),
+        ("TLSV1_UNRECOGNIZED_NAME", Cause.UNTRUSTED, "does not serve this host name", "host name"),
         ("TLSV1_ALERT_INTERNAL_ERROR", Cause.UNREACHABLE, "TLS handshake failed", "again"),
         ("UNEXPECTED_EOF", Cause.UNREACHABLE, "TLS handshake failed", "again"),
     ],
@@ -199,7 +200,7 @@ def test_at_the_proxy_it_is_the_proxys_certificate() -> None:
     problem.verify_message = "self-signed certificate"
     cause, message, hint = connecting(problem, at_proxy=True, proxy=PROXY)
     assert cause is Cause.UNTRUSTED
-    assert message == (f"Cannot trust the proxy {PROXY}: its certificate was not accepted (self-signed certificate).")
+    assert message == (f"Cannot trust the proxy {PROXY}: its certificate was rejected (self-signed certificate).")
     assert "--ca-file" in hint
 
 
@@ -212,7 +213,7 @@ def test_at_the_proxy_it_is_the_proxys_certificate() -> None:
             h11.RemoteProtocolError("illegal\n line"),
             Cause.LOST,
             True,
-            f'The answer of {URL} is not HTTP ("illegal line").',
+            f'The response from {URL} is not HTTP ("illegal line").',
         ),
         (h11.LocalProtocolError("bad header"), Cause.PROTOCOL, False, "cannot be sent as HTTP (bad header)."),
     ],
@@ -247,27 +248,27 @@ def test_what_the_network_has_answered_is_definite(problem: Exception, definite:
 
 def test_a_silent_name_service_is_told_from_an_unknown_name() -> None:
     _, message, hint = connecting(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"))
-    assert message == f"Cannot reach {URL}: the name service did not answer for mcp.example.com."
+    assert message == f"Cannot reach {URL}: DNS did not respond for mcp.example.com."
     assert "network" in hint
 
 
 @pytest.mark.parametrize(
     ("step", "at_proxy", "message"),
     [
-        ("name", False, "the name service did not answer for mcp.example.com within"),
-        ("connection", False, "no TCP connection to mcp.example.com came about within"),
+        ("name", False, "DNS did not respond for mcp.example.com within"),
+        ("connection", False, "could not open a TCP connection to mcp.example.com within"),
         (
             "handshake",
             False,
-            "mcp.example.com took the connection, but did not finish the TLS handshake within",
+            "mcp.example.com accepted the connection but did not finish the TLS handshake within",
         ),
-        ("name", True, f"the proxy {PROXY}: the name service did not answer for proxy.example within"),
-        ("connection", True, f"the proxy {PROXY}: no TCP connection to proxy.example came about within"),
-        ("proxy", True, f"the proxy {PROXY}: it took the connection, but did not answer within"),
+        ("name", True, f"the proxy {PROXY}: DNS did not respond for proxy.example within"),
+        ("connection", True, f"the proxy {PROXY}: could not open a TCP connection to proxy.example within"),
+        ("proxy", True, f"the proxy {PROXY}: it accepted the connection but did not respond within"),
         (
             "handshake",
             True,
-            f"the proxy {PROXY}: proxy.example took the connection, but did not finish the TLS handshake within",
+            f"the proxy {PROXY}: proxy.example accepted the connection but did not finish the TLS handshake within",
         ),
     ],
 )
@@ -334,7 +335,7 @@ async def test_an_untrusted_certificate(server_tls: ssl.SSLContext) -> None:
     async with RawServer(Peer.gone, server_tls) as server:
         failed = await failure(Exchanging(server.origin, tls=stranger))
         assert failed.cause is Cause.UNTRUSTED
-        assert failed.message.startswith(f"Cannot trust {server.origin}: its certificate was not accepted (")
+        assert failed.message.startswith(f"Cannot trust {server.origin}: its certificate was rejected (")
 
 
 async def test_a_certificate_for_another_name(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
@@ -355,7 +356,7 @@ async def test_plain_http_where_tls_is_expected(client_tls: ssl.SSLContext) -> N
         url = server.origin.replace("http:", "https:")
         failed = await failure(Exchanging(url, tls=client_tls))
     assert failed.cause is Cause.UNTRUSTED
-    assert failed.message == f"Cannot reach {url}: what answers there does not speak TLS."
+    assert failed.message == f"Cannot reach {url}: the server there does not use TLS."
     assert "http://" in failed.hint
 
 
@@ -367,7 +368,7 @@ async def test_not_http_at_all() -> None:
     async with RawServer(talk) as server:
         failed = only(ExchangeFailed, await Exchanging(server.origin).post())
     assert (failed.cause, failed.sent) == (Cause.LOST, True)
-    assert failed.message.startswith(f"The answer of {server.origin} is not HTTP (")
+    assert failed.message.startswith(f"The response from {server.origin} is not HTTP (")
     assert "https://" in failed.hint
 
 

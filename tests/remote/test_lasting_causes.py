@@ -101,7 +101,7 @@ async def test_a_client_certificate_of_another_authority(
     trustme.CA().issue_cert("client@example.com").configure_cert(client_tls)
     async with TlsServer(exacting) as server:
         failed = await told_at_once(Exchanging(server.origin, tls=client_tls))
-    assert "does not accept the client certificate, or the lack of one (unknown ca)" in failed.message
+    assert "rejected the client certificate, or requires one (unknown ca)" in failed.message
     assert "authority that the server trusts" in failed.hint
 
 
@@ -166,7 +166,7 @@ async def test_no_cipher_in_common(authority: trustme.CA, client_tls: ssl.SSLCon
 async def test_http2_only_by_alpn(client_tls: ssl.SSLContext) -> None:
     async with RawServer(saying(NO_APPLICATION_PROTOCOL)) as server:
         failed = await told_at_once(Exchanging(server.origin.replace("http:", "https:"), tls=client_tls))
-    assert "it speaks only HTTP/2 (no application protocol)" in failed.message
+    assert "it supports only HTTP/2 (no application protocol)" in failed.message
     assert "enable HTTP/1.1" in failed.hint
 
 
@@ -177,7 +177,7 @@ async def test_http2_only_by_its_first_frame(
     for tls in (None, server_tls):
         async with RawServer(saying(said), tls) as server:
             failed = await told_at_once(Exchanging(server.origin, tls=client_tls if tls else None))
-        assert "it speaks only HTTP/2 (it answered with an HTTP/2 frame)" in failed.message
+        assert "it supports only HTTP/2 (it answered with an HTTP/2 frame)" in failed.message
 
 
 async def test_http2_only_by_a_first_frame_in_pieces() -> None:
@@ -190,7 +190,7 @@ async def test_http2_only_by_a_first_frame_in_pieces() -> None:
 
     async with RawServer(talk) as server:
         failed = await told_at_once(Exchanging(server.origin))
-    assert "it speaks only HTTP/2" in failed.message
+    assert "it supports only HTTP/2" in failed.message
 
 
 # -- TLS where none is expected
@@ -200,7 +200,7 @@ async def test_http2_only_by_a_first_frame_in_pieces() -> None:
 async def test_an_alert_as_the_answer_to_a_request_without_tls(alert: bytes) -> None:
     async with RawServer(saying(alert)) as server:
         failed = await told_at_once(Exchanging(server.origin))
-        assert failed.message == f"Cannot reach {server.origin}: what answers there speaks TLS."
+        assert failed.message == f"Cannot reach {server.origin}: the server there uses TLS."
     assert "https://" in failed.hint
 
 
@@ -208,4 +208,4 @@ async def test_other_bytes_than_http_are_still_an_unknown_outcome() -> None:
     async with RawServer(saying(b"\0\1\2\3 anything")) as server:
         failed = only(ExchangeFailed, await Exchanging(server.origin).post())
         assert (failed.cause, failed.sent) == (Cause.LOST, True)
-        assert failed.message.startswith(f"The answer of {server.origin} is not HTTP (")
+        assert failed.message.startswith(f"The response from {server.origin} is not HTTP (")

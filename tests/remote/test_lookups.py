@@ -234,9 +234,7 @@ async def test_a_silent_name_service_is_not_the_servers_fault(name_service: Serv
     route = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1")), SOON))
     failure = await refusal(route)
     explained = explain(failure, f"https://{NAME}/mcp", None)
-    assert explained.message.startswith(
-        f"Cannot reach https://{NAME}/mcp: the name service did not answer for {NAME} within 0.0"
-    )
+    assert explained.message.startswith(f"Cannot reach https://{NAME}/mcp: DNS did not respond for {NAME} within 0.0")
     assert explained.hint == "Check the network or VPN."
     assert not explained.definite
 
@@ -244,14 +242,14 @@ async def test_a_silent_name_service_is_not_the_servers_fault(name_service: Serv
 async def test_it_is_told_as_well_where_the_time_to_connect_is_shorter(name_service: Serving) -> None:
     route = Route(Origin("https", NAME, 443), None, None, Lookups(name_service(at("192.0.2.1"))))
     failure = await refusal(route, SOON)
-    assert "the name service did not answer" in explain(failure, f"https://{NAME}/mcp", None).message
+    assert "DNS did not respond" in explain(failure, f"https://{NAME}/mcp", None).message
 
 
 async def test_it_is_told_of_the_proxys_name(name_service: Serving) -> None:
     proxy = Proxy("http://proxy.example:3128")
     route = Route(Origin("https", NAME, 443), proxy, None, Lookups(name_service(at("192.0.2.1")), SOON))
     message = explain(await refusal(route), f"https://{NAME}/mcp", proxy.url).message
-    assert f"the proxy {proxy.url}: the name service did not answer for proxy.example within" in message
+    assert f"the proxy {proxy.url}: DNS did not respond for proxy.example within" in message
 
 
 async def test_the_addresses_are_raced_until_one_takes_the_connection(name_service: Serving) -> None:

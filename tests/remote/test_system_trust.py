@@ -162,7 +162,7 @@ async def test_what_is_refused_is_told_in_the_systems_words(server_tls: ssl.SSLC
         at = Exchanging(server.origin, tls=SystemTrust(FakeVerifier(refuses=refusal())))
         failed = (await at.post())[-1]
         at.close()
-    assert "certificate was not accepted (the system does not trust it)" in str(getattr(failed, "message", failed))
+    assert "certificate was rejected (the system does not trust it)" in str(getattr(failed, "message", failed))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_what_is_refused_is_told_in_the_systems_words(server_tls: ssl.SSLC
     [
         (
             OSError("[WinError 87] The parameter is incorrect"),
-            "not accepted ([WinError 87] The parameter is incorrect).",
+            "rejected ([WinError 87] The parameter is incorrect).",
         ),
         (ssl.SSLCertVerificationError("Peer sent no certificates to verify"), "(Peer sent no certificates to verify)."),
         (ssl.SSLError(1, "it is out of order"), "the TLS handshake failed (it is out of order)."),
