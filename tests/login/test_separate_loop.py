@@ -107,7 +107,7 @@ async def test_where_the_system_refuses_nothing_is_sent(authority: trustme.CA, s
 
     async with RawServer(talk, served) as server:
         web = asking(server, authority, refuse)
-        with pytest.raises(Unavailable, match=r"not accepted \(not trusted here\)"):
+        with pytest.raises(Unavailable, match=r"rejected \(not trusted here\)"):
             await web.post(f"{server.origin}/t", "token endpoint", b"secret", {})
     assert not b"".join(heard)
 

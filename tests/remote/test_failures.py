@@ -343,7 +343,7 @@ async def test_a_certificate_for_another_name(server_tls: ssl.SSLContext, client
         failed = await failure(Exchanging(URL, proxy=Proxy(front.origin), tls=client_tls))
     assert failed.cause is Cause.UNTRUSTED
     assert failed.message.startswith(f"Cannot trust {URL}: ")
-    assert "mcp.example.com" in failed.message.partition("accepted")[2]
+    assert "mcp.example.com" in failed.message.partition("rejected")[2]
 
 
 async def test_plain_http_where_tls_is_expected(client_tls: ssl.SSLContext) -> None:

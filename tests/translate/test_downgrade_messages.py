@@ -69,7 +69,7 @@ def test_a_call_goes_up_though_the_level_cannot_be_set() -> None:
 def test_a_call_goes_up_though_nobody_says_whether_the_level_is_set() -> None:
     book = Book().opened()
     _, (asked,) = book.host(1, "tools/call", {"name": "pay"}, **{LOG_LEVEL: "info"})
-    down, (call,) = book.fires("log level")
+    down, (call,) = book.fires("log-level")
     assert down == []
     assert call["method"] == "tools/call"
     assert book.answers(asked["id"], {}) == ([], [])

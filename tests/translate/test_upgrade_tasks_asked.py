@@ -395,7 +395,7 @@ def test_a_result_is_kept_for_its_time(ttl: object, told: int) -> None:
     task = kept(book, ttl=ttl)
     assert task["ttl"] == told
     assert list(book.timers.values()) == [told / 1000]
-    assert book.fires("kept task") == []
+    assert book.fires("kept-task") == []
     only(book.asks(2, "tasks/get", {"taskId": task["taskId"]}), "up", "tasks/get")
 
 

@@ -181,5 +181,5 @@ def _wrong_version(version: str | None) -> TranslatorRefusal:
     said = "without a protocol version" if version is None else f"with the protocol version {quoted(version, 40)}"
     known = ", ".join(mcp.LEGACY_VERSIONS)
     return TranslatorRefusal(
-        SERVER_ERROR, ErrorKind.VERSION, f"The server answered initialize {said}; the bridge understands {known}."
+        SERVER_ERROR, ErrorKind.VERSION, f"The server answered initialize {said}, but the bridge supports only {known}."
     )

@@ -28,7 +28,7 @@ class LogLevel:
         self._level = len(mcp.LOG_LEVELS)
         self._is_asking = False
         self._waiting: list[tuple[int, Request | None, Callable[[], None]]] = []
-        self._limit = port.timer("log level", self._too_late)
+        self._limit = port.timer("log-level", self._too_late)
 
     def reach(self, level: int, request: Request | None, then: Callable[[], None]) -> None:
         """Call `then` once the session's level is at least as verbose as this, or cannot be set.

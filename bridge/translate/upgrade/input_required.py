@@ -107,7 +107,8 @@ class InputRequired:
         call.rounds += 1
         if call.rounds > _MAX_ROUNDS:
             return failed(
-                ErrorKind.ROUNDS, f"The server asked more than {_MAX_ROUNDS} times before {subject(call.request)}."
+                ErrorKind.ROUNDS,
+                f"While running {subject(call.request)}, the server asked for input more than {_MAX_ROUNDS} times.",
             )
         state, wanted = _given(said, "requestState"), _given(said, "inputRequests")
         call.state = None if state is None else state.copy()

@@ -48,7 +48,7 @@ class KeptTasks:
         now = Raw(msgspec.json.encode(self._port.timestamp()))
         state = TaskState(id_, task_states.result_status(said), None, (now, now), ttl, None)
         result = results.tool_result(said, can, related(id_))
-        expiry = self._port.timer("kept task", partial(self._forget, id_))
+        expiry = self._port.timer("kept-task", partial(self._forget, id_))
         self._kept[id_] = KeptTask(state, result, expiry)
         expiry.start(ttl / 1000)
         while len(self._kept) > 1 and (len(self._kept) > _MAX_TASKS or self._size > _MAX_BYTES):

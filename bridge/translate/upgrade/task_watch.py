@@ -218,7 +218,7 @@ class TaskWatch:
         if not fresh:
             return None
         if len(task.keys) + len(fresh) > _MAX_QUESTIONS:
-            what = f"The server asked more than {_MAX_QUESTIONS} questions before {subject(task.request)}."
+            what = f"While running {subject(task.request)}, the server asked more than {_MAX_QUESTIONS} questions."
             return failed(ErrorKind.ROUNDS, what)
         inquiry = self._asking.ask(
             task.request,
