@@ -117,4 +117,5 @@ class Progress:
             text = line(now - self._began, self._total, self._done, len(self._failed), long)
             if not self._total:
                 text = f"{now - self._began:4.0f} s: collecting"
+        terminal.ensure_newline()
         terminal.write(text + "\n", flush=True)

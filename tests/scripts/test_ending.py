@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.test import WITH_PROGRESS
 from tests.support.waits import stretched
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +103,7 @@ def test_a_test_that_hangs_ends_and_is_named_and_the_others_run(tmp_path: Path) 
 
 
 def test_a_run_with_progress_lines_says_where_it_ended(tmp_path: Path) -> None:
-    with run_of(tmp_path, PASSING + FAILING, "-p", "tests.progress") as run:
+    with run_of(tmp_path, PASSING + FAILING, *WITH_PROGRESS) as run:
         said, _ = run.communicate(timeout=stretched(60))
     assert re.search(r"^ +\d+ s: 2 of 2 tests in process, 0 left, 1 failed$", said, re.MULTILINE), said
     assert FAILED.findall(said) == ["test_that_fails"] * 2, "when it fails, and at the end"

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
-from tests.support.fork_server import ForkedProcess
 from tests.support.oauth.site import Site
 from tests.support.process.bridge_process import ROOT, command, environment, let_go_of, start_bridge
+from tests.support.process.fork_server import ForkedProcess
 from tests.support.servers.fault_http import DEADLINE, Bell
 from tests.support.waits import stretched
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.fork_server import ForkedProcess, can_fork, fork_server
+from tests.support.process.fork_server import ForkedProcess, can_fork, fork_server
 from tests.support.revisions import Wire
 from tests.support.servers.fault_http import DEADLINE, Bell
 from tests.support.waits import stretched

@@ -5,10 +5,10 @@ it has the arguments, the environment and the descriptors that it is given, sign
 things differ, and who needs them starts a program of its own: `tests.integration.test_start_path` holds what a start
 imports, and the system shows the command line and the environment of the process that was forked.
 
-`python -m tests.support.fork_server DESCRIPTOR` is that process. It takes requests from the socket DESCRIPTOR: four
-bytes of length, with them the descriptors of stdin, stdout, stderr and of a pipe, then arguments, environment, folder
-and whether to lead a session, as JSON. It answers with the number of the new process, and writes the exit code to the
-pipe when that has ended.
+`python -m tests.support.process.fork_server DESCRIPTOR` is that process. It takes requests from the socket DESCRIPTOR:
+four bytes of length, with them the descriptors of stdin, stdout, stderr and of a pipe, then arguments, environment,
+folder and whether to lead a session, as JSON. It answers with the number of the new process, and writes the exit code
+to the pipe when that has ended.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class ForkServer:
             pipe = subprocess.PIPE
             own = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.support.process.fork_server", str(theirs.fileno())],
                 cwd=ROOT,
                 env=own | {"PYTHONPATH": str(ROOT)},
                 stdin=pipe,
