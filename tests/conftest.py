@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -24,6 +25,16 @@ ASKED_TWICE = 3.0
 ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`scripts/test.py` passes it on."""
+    parser.addoption("--fast", action="store_true", help="leave out the tests that start whole programs")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read nothing of what is left out."""
+    return True if config.getoption("fast") and order.is_left_out(collection_path) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """See to what the run inherited, and to what it leaves behind when it is ended."""
     # Of the 100,000 objects that a collection makes, none is garbage.
@@ -34,15 +45,17 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     let_children_be_interrupted()
     if not hasattr(config, "workerinput"):
-        end_with_a_summary()
+        config.pluginmanager.register(EndsWithASummary(), "ends-with-a-summary")
         config.pluginmanager.register(NamesAtOnce(config), "names-at-once")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Skip, by name, what a loop like Windows' or Wine cannot show, where the run is on one; put all in order."""
     for rows in (proactor_rows, wine_rows):
         if rows.is_mode():
             leave_out(items, rows.REASONS)
+    if config.getoption("fast"):
+        items[:] = [item for item in items if not order.starts_programs(item.nodeid)]
     items[:] = order.in_order(items)
 
 
@@ -80,22 +93,28 @@ def do_nothing(number: int, frame: FrameType | None) -> None:
     """Be a handler, which is not inherited."""
 
 
-def end_with_a_summary() -> None:
+class EndsWithASummary:
     """Whatever asks the run to end is taken as Ctrl-C is: pytest says what failed, and ends.
 
     It may be asked twice at once, by the terminal and by the script that started it; the second must not cut it short.
+    An exception that a signal raises is lost where Python is in a finalizer, so the next test raises it again.
     """
-    asked_at = -math.inf
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal asked_at
-        before, asked_at = asked_at, time.monotonic()
-        if asked_at - before > ASKED_TWICE:
+    def __init__(self) -> None:
+        self._asked_at = -math.inf
+        for number in (signal.SIGINT, *ENDING_SIGNALS):
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        before, self._asked_at = self._asked_at, time.monotonic()
+        if self._asked_at - before > ASKED_TWICE:
             raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, *ENDING_SIGNALS):
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, interrupt)
+    def pytest_runtest_logstart(self) -> None:
+        """Before each test."""
+        if self._asked_at > -math.inf:
+            raise KeyboardInterrupt
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,9 +8,12 @@ no worker waits long for another.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadGroupScheduling
+
+ROOT = Path(__file__).parents[1]
 
 STARTS_PROGRAMS = ("tests/integration/", "tests/conformance/", "tests/hosts/", "tests/wire/", "tests/scripts/")
 """The folders of tests that start whole programs: the bridge, servers, other projects' hosts and proxies, scripts."""
@@ -27,6 +30,12 @@ LONGEST = (
 def starts_programs(nodeid: str) -> bool:
     """Whether a test starts whole programs; `scripts/test.py --fast` leaves it out."""
     return nodeid.startswith(STARTS_PROGRAMS)
+
+
+def is_left_out(path: Path) -> bool:
+    """Whether `--fast` leaves out all that is in this file or folder, so that it need not be read."""
+    name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
+    return any(f"{name}/".startswith(start) or name == start for start in STARTS_PROGRAMS)
 
 
 def place(nodeid: str) -> int:

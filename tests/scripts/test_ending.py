@@ -25,7 +25,7 @@ import asyncio
 import pytest
 import tests.conftest
 
-tests.conftest.CLEANING_LIMIT = 0.2
+tests.conftest.CLEANING_LIMIT = 1.0
 
 @pytest.mark.anyio
 async def test_that_clings():
