@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.hosts.era_host import ModernHost, at_home, leave, legacy_host, modern_host, verdicts
-from tests.support.process.bridge_process import CLIENT_INFO, BridgeProcess, Line, launch
+from tests.support.process.bridge_process import CLIENT_INFO, TOOLS_CHANGED, BridgeProcess, Line, launch
 from tests.support.revisions import MODERN
 from tests.support.servers.fault_answers import Gate, page, plain, result, rpc_error
 from tests.support.servers.fault_era import EraServer, text
@@ -19,7 +19,6 @@ from tests.support.servers.fault_server import Answer, Call, notification
 pytestmark = pytest.mark.anyio
 
 ERAS = ["legacy", "modern"]
-CHANGED = "notifications/tools/list_changed"
 RIGHT = text({"n": 1})["content"]
 """What the call in `run` brings, whatever the era."""
 
@@ -168,10 +167,10 @@ async def test_a_server_may_change_its_era_while_the_host_is_there(
         assert (await host.call("echo", n=1)).result["content"] == RIGHT
         if isinstance(host, BridgeProcess):  # It hears of changes as before.
             if server_era == "legacy":
-                await (await server.stream()).event(notification(CHANGED))
+                await (await server.stream()).event(notification(TOOLS_CHANGED))
             else:
-                await (await server.listen()).tell(CHANGED)
-            await host.receive(CHANGED)
+                await (await server.listen()).tell(TOOLS_CHANGED)
+            await host.receive(TOOLS_CHANGED)
         await leave(host)
         assert knows(tmp_path, server_era)
 

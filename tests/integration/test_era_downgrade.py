@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.hosts.era_host import ELICITS, ModernHost, leave, modern_host
-from tests.support.process.bridge_process import CLIENT_INFO, Line
+from tests.support.process.bridge_process import CLIENT_INFO, TOOLS_CHANGED, Line
 from tests.support.revisions import MODERN
 from tests.support.servers.fault_answers import events, resets, result
 from tests.support.servers.fault_era import LEGACY, QUESTION, SERVER_INFO, SUBSCRIPTION, EraServer, Watched, text
@@ -16,7 +16,6 @@ from tests.support.servers.fault_server import Call, notification
 
 pytestmark = pytest.mark.anyio
 
-CHANGED = "notifications/tools/list_changed"
 UPDATED = "notifications/resources/updated"
 ANSWER = {"action": "accept", "content": {"name": "A\u00e9"}}
 
@@ -86,8 +85,8 @@ async def test_what_changes_is_told_to_whoever_listens() -> None:
         stream = await server.stream()
         await stream.event(notification(UPDATED, {"uri": "file:///a"}))
         assert await host.told(UPDATED) == {"uri": "file:///a", "_meta": {SUBSCRIPTION: both}}
-        await stream.event(notification(CHANGED))
-        told = [(await host.told(CHANGED))["_meta"][SUBSCRIPTION] for _ in range(2)]
+        await stream.event(notification(TOOLS_CHANGED))
+        told = [(await host.told(TOOLS_CHANGED))["_meta"][SUBSCRIPTION] for _ in range(2)]
         assert sorted(map(str, told)) == ["0", "0"]
         assert tools in told
         assert both in told

@@ -3,13 +3,13 @@
 import pytest
 
 from tests.support.hosts.era_host import leave, modern_host
+from tests.support.process.bridge_process import TOOLS_CHANGED
 from tests.support.servers.fault_answers import page, rpc_error
 from tests.support.servers.fault_era import SUBSCRIPTION, EraServer
 from tests.support.servers.fault_server import Call
 
 pytestmark = pytest.mark.anyio
 
-CHANGED = "notifications/tools/list_changed"
 UPDATED = "notifications/resources/updated"
 
 
@@ -21,8 +21,8 @@ async def test_what_changes_is_told_on_each_subscription_that_wants_it() -> None
         assert of_tools.wanted == {"toolsListChanged": True}
         await of_resources.tell(UPDATED, uri="file:///a", more=[1.0])
         assert await host.told(UPDATED) == {"uri": "file:///a", "more": [1.0], "_meta": {SUBSCRIPTION: resources}}
-        await of_tools.tell(CHANGED)
-        assert await host.told(CHANGED) == {"_meta": {SUBSCRIPTION: tools}}
+        await of_tools.tell(TOOLS_CHANGED)
+        assert await host.told(TOOLS_CHANGED) == {"_meta": {SUBSCRIPTION: tools}}
         assert (await host.call("echo")).result
 
 
@@ -41,8 +41,8 @@ async def test_a_subscription_that_is_lost_is_opened_again_and_the_host_sees_not
         again = await server.listen(2)
         assert again.call.id != subscription
         assert again.wanted == first.wanted
-        await again.tell(CHANGED)
-        assert await host.told(CHANGED) == {"_meta": {SUBSCRIPTION: subscription}}
+        await again.tell(TOOLS_CHANGED)
+        assert await host.told(TOOLS_CHANGED) == {"_meta": {SUBSCRIPTION: subscription}}
         await again.end()
         ended = await host.bridge.answer(subscription)
         assert ended.result == {"resultType": "complete", "_meta": {SUBSCRIPTION: subscription}}
@@ -93,11 +93,11 @@ async def test_what_does_not_belong_on_a_subscription_does_not_reach_the_host() 
         await listen.stream.event(b"<html>")
         await listen.stream.event({"jsonrpc": "2.0", "id": "somebody's", "result": {"resultType": "complete"}})
         await listen.acknowledge()
-        await listen.tell(CHANGED)
-        await host.told(CHANGED)
+        await listen.tell(TOOLS_CHANGED)
+        await host.told(TOOLS_CHANGED)
         assert [line.value["method"] for line in host.bridge.lines] == [
             "notifications/subscriptions/acknowledged",
-            CHANGED,
+            TOOLS_CHANGED,
         ]
         assert server.responses() == []
 
@@ -118,6 +118,6 @@ async def test_a_server_that_goes_down_and_stays_so_is_tried_in_vain_until_it_is
         server.once("subscriptions/listen", hold_back, page(502))
         (await server.listen()).stream.drop()
         again = await server.listen(2)
-        await again.tell(CHANGED)
-        assert (await host.told(CHANGED))["_meta"] == {SUBSCRIPTION: subscription}
+        await again.tell(TOOLS_CHANGED)
+        assert (await host.told(TOOLS_CHANGED))["_meta"] == {SUBSCRIPTION: subscription}
         assert len(server.seen("subscriptions/listen")) == 4

@@ -1,4 +1,4 @@
-"""Point 4: whatever comes instead of an answer, its request gets one error, and the session lives on."""
+"""Whatever comes instead of an answer, its request gets one error, and the session lives on."""
 
 import pytest
 

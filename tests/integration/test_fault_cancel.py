@@ -1,4 +1,4 @@
-"""Point 5: a cancellation goes up, and nothing of that request comes down afterwards."""
+"""A cancellation goes up, and nothing of that request comes down afterwards."""
 
 import asyncio
 

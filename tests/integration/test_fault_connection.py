@@ -1,4 +1,4 @@
-"""Point 4: a connection lost with no answer: asked again where that is safe, else the outcome is unknown."""
+"""A connection lost with no answer: asked again where that is safe, else the outcome is unknown."""
 
 import pytest
 

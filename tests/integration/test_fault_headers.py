@@ -1,4 +1,4 @@
-"""Point 2: what the bridge puts on the wire: headers, the standing stream, DELETE."""
+"""What the bridge puts on the wire: headers, the standing stream, DELETE."""
 
 import json
 

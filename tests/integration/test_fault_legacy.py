@@ -1,4 +1,4 @@
-"""Point 8: legacy HTTP+SSE servers are found by the standard's rule and served the same."""
+"""Legacy HTTP+SSE servers are found by the standard's rule and served the same."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Point 1: every message passes both ways as it was sent."""
+"""Every message passes both ways as it was sent."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Point 2: cookies, redirects and credentials stay with the exact origin."""
+"""Cookies, redirects and credentials stay with the exact origin."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Point 5: restarts, dead networks and sleep pass; one call that never returns holds up no other."""
+"""Restarts, dead networks and sleep pass; one call that never returns holds up no other."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Point 3: an event stream that ends before its answer is resumed, and nothing comes twice."""
+"""An event stream that ends before its answer is resumed, and nothing comes twice."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Point 4: a session the server no longer knows is opened again, unseen by the host."""
+"""A session the server no longer knows is opened again, unseen by the host."""
 
 import pytest
 

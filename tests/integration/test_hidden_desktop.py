@@ -23,7 +23,7 @@ from tests.support.hosts import hiding_host
 from tests.support.hosts.hiding_host import hiding_command
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import until, visit
-from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
 from tests.support.process.login_processes import data_folder, no_login_left
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="the desktops of Linux")]
@@ -222,10 +222,3 @@ async def test_the_keyring_that_a_host_hid_is_the_one_that_every_copy_uses(monke
 def test_the_host_here_hides_what_it_is_to_hide() -> None:
     hidden = ("PATH", "DISPLAY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XAUTHORITY")
     assert not [name for name in hidden if hiding_host.passed_on(name, "x")]
-
-
-INITIALIZE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "test-host", "version": "1.0"},
-}

@@ -18,8 +18,8 @@ from tests.support.oauth.answers import plain
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import fetch, until, visit
 from tests.support.process.bridge_command import run_command
-from tests.support.process.bridge_process import environment
-from tests.support.process.instances import INITIALIZE, SLOW, serves, start_copy, works
+from tests.support.process.bridge_process import INITIALIZE, environment
+from tests.support.process.instances import SLOW, serves, start_copy, works
 from tests.support.process.login_processes import data_folder, logins_of, no_login_left, notice_of, the_login
 
 pytestmark = pytest.mark.anyio

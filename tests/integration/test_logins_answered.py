@@ -20,8 +20,8 @@ from tests.support.oauth.answers import hangs
 from tests.support.oauth.era_site import era_site
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import Browser, visit
-from tests.support.process.bridge_process import BridgeProcess, Line
-from tests.support.process.instances import INITIALIZE, SLOW, names_in, serves, start_copy, text_in, works
+from tests.support.process.bridge_process import INITIALIZE, TOOLS_CHANGED, BridgeProcess, Line
+from tests.support.process.instances import SLOW, names_in, serves, start_copy, text_in, works
 from tests.support.process.login_processes import logins_of
 from tests.support.revisions import MODERN, Wire
 from tests.support.servers.fault_era import LEGACY, EraServer
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.anyio
 
 IN_TIME = 6.0
 ONE_SECOND = ("--answer-within", "1")
-CHANGED = "notifications/tools/list_changed"
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +72,7 @@ def assert_provisional(result: dict[str, object]) -> None:
 async def finish(site: Site, copy: BridgeProcess, tab: int = 1) -> None:
     """The person consents; the host is told, and has the server's tools."""
     assert (await visit(await site.person.until_opened(tab, deadline=LOGIN))).status == 200
-    await copy.receive(CHANGED, SLOW)
+    await copy.receive(TOOLS_CHANGED, SLOW)
     await serves(copy)
 
 
@@ -122,7 +121,7 @@ async def test_a_sign_in_that_is_quick_is_not_noticed_by_the_host() -> None:
         assert answer.result["serverInfo"]["name"] == "fault-server"
         await copy.notify("notifications/initialized")
         await serves(copy)
-        assert not copy.messages(CHANGED)
+        assert not copy.messages(TOOLS_CHANGED)
 
 
 @pytest.mark.parametrize("server_era", ["legacy", "modern"])
@@ -136,7 +135,7 @@ async def test_discover_is_answered_while_nobody_consents(server_era: str) -> No
             assert names_in(await host.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
             await host.listen(toolsListChanged=True)
             assert (await visit(await site.person.until_opened(1, deadline=LOGIN))).status == 200
-            await host.bridge.receive(CHANGED, SLOW)
+            await host.bridge.receive(TOOLS_CHANGED, SLOW)
             names = names_in(await host.request("tools/list", deadline=SLOW))
             assert "echo" in names
             assert "sign_in" not in names
@@ -177,11 +176,11 @@ async def test_a_sign_in_that_dies_in_the_midst_of_a_session(browser: Browser) -
             await copy.answer(opened, SLOW)
             await copy.notify("notifications/initialized")
             await serves(copy)
-            told = len(copy.messages(CHANGED))
+            told = len(copy.messages(TOOLS_CHANGED))
             site.authority.ledger.revoke_all()
             called = await copy.ask("tools/call", {"name": "echo", "arguments": {"said": "after"}})
-            while len(copy.messages(CHANGED)) == told:
-                await copy.receive(CHANGED, IN_TIME)
+            while len(copy.messages(TOOLS_CHANGED)) == told:
+                await copy.receive(TOOLS_CHANGED, IN_TIME)
             assert names_in(await copy.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
             if browser == "record":
                 assert not copy.answers(called), "it is in front of the person, so the call waits"
@@ -265,7 +264,7 @@ async def test_the_time_is_kept_by_every_copy_of_a_login() -> None:
             async with legacy_copy(site) as second:
                 await opened_provisionally(second)
                 assert (await visit(await site.person.until_opened(1, deadline=LOGIN))).status == 200
-                await asyncio.gather(*(copy.receive(CHANGED, SLOW) for copy in (first, second)))
+                await asyncio.gather(*(copy.receive(TOOLS_CHANGED, SLOW) for copy in (first, second)))
                 await asyncio.gather(serves(first), serves(second))
         assert len(site.person.opened) == 1
 

@@ -14,8 +14,8 @@ import pytest
 from tests.support.oauth.answers import Hold
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import until, visit
-from tests.support.process.bridge_process import BridgeProcess
-from tests.support.process.instances import ENDINGS, INITIALIZE, SLOW, end_copy, names_in, serves, start_copy, works
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
+from tests.support.process.instances import ENDINGS, SLOW, end_copy, names_in, serves, start_copy, works
 from tests.support.process.login_halts import POINTS, halted_at
 from tests.support.process.login_processes import (
     data_folder,

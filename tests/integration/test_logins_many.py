@@ -10,7 +10,8 @@ from tests.support.oauth.authority import Authority
 from tests.support.oauth.protected_server import ProtectedServer
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import asked, visit
-from tests.support.process.instances import INITIALIZE, SLOW, serves, start_copy, works
+from tests.support.process.bridge_process import INITIALIZE
+from tests.support.process.instances import SLOW, serves, start_copy, works
 from tests.support.process.login_processes import kill_login, logins_of, no_login_left
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ from tests.support.oauth.protected_server import ProtectedServer
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import fetch, visit
 from tests.support.process.bridge_command import run_command, start_command
-from tests.support.process.bridge_process import BridgeProcess
-from tests.support.process.instances import INITIALIZE, SLOW, serves, start_copy, works
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
+from tests.support.process.instances import SLOW, serves, start_copy, works
 from tests.support.process.login_processes import kill_login, no_login_left
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,8 @@ import pytest
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import until, visit
 from tests.support.process.bridge_command import run_command
-from tests.support.process.bridge_process import BridgeProcess
-from tests.support.process.instances import INITIALIZE, SLOW, names_in, serves, start_copy, text_in
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
+from tests.support.process.instances import SLOW, names_in, serves, start_copy, text_in
 from tests.support.process.login_processes import no_login_left
 
 pytestmark = pytest.mark.anyio

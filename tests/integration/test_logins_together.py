@@ -7,7 +7,8 @@ import pytest
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import visit
 from tests.support.process.bridge_command import run_command
-from tests.support.process.instances import INITIALIZE, SLOW, end_copy, serves, start_copies, start_copy, works
+from tests.support.process.bridge_process import INITIALIZE
+from tests.support.process.instances import SLOW, end_copy, serves, start_copies, start_copy, works
 from tests.support.process.login_processes import logins_of, no_login_left
 from tests.support.process.login_rounds import MANNERS, play_round
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.support.oauth.protected_reference import ADMIN, USE, ProtectedProcess, protected_reference
 from tests.support.oauth.user import Person, asked, until
+from tests.support.process.bridge_process import INITIALIZE
 from tests.support.process.signed_in_bridge import SIGN_IN_DEADLINE, greet, leave, run_once, works
 
 pytestmark = pytest.mark.anyio
 
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test-host", "version": "1"}}
 SIGNED_IN = [f"authorized {USE}", "exchanged"]
 
 

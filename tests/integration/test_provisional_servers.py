@@ -17,15 +17,14 @@ from tests.support.oauth.protected_reference import USE, protected_reference
 from tests.support.oauth.protecting_proxy import protecting
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import Person, visit
-from tests.support.process.bridge_process import BridgeProcess
-from tests.support.process.instances import INITIALIZE, SLOW, names_in, start_copy
+from tests.support.process.bridge_process import INITIALIZE, TOOLS_CHANGED, BridgeProcess
+from tests.support.process.instances import SLOW, names_in, start_copy
 from tests.support.process.signed_in_bridge import leave, works
 from tests.support.servers.everything import everything
 
 pytestmark = pytest.mark.anyio
 
 IN_TIME = 6.0
-CHANGED = "notifications/tools/list_changed"
 
 
 async def open_provisionally(bridge: BridgeProcess) -> None:
@@ -72,11 +71,11 @@ async def test_the_reference_packages_own_protected_server(tmp_path: Path) -> No
         async with person.launch(server.url, env=env) as bridge:
             await open_provisionally(bridge)
             assert (await visit(await person.until_opened(1, deadline=LOGIN))).status == 200
-            await bridge.receive(CHANGED, SLOW)
+            await bridge.receive(TOOLS_CHANGED, SLOW)
             await works(bridge)
             await server.revoke_all()
             called = await bridge.ask("tools/call", {"name": "echo", "arguments": {"n": 1}})
-            await bridge.receive(CHANGED, SLOW)
+            await bridge.receive(TOOLS_CHANGED, SLOW)
             assert names_in(await bridge.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
             assert (await visit(await person.until_opened(2, deadline=LOGIN))).status == 200
             assert (await bridge.answer(called, SLOW)).result["structuredContent"] == {"value": {"n": 1}}
@@ -98,12 +97,12 @@ async def test_a_server_of_http_and_sse(transport: str) -> None:
         async with start_copy(site, *options, url=server.url) as copy:
             await open_provisionally(copy)
             assert (await visit(await site.person.until_opened(1, deadline=LOGIN))).status == 200
-            await copy.receive(CHANGED, SLOW)
+            await copy.receive(TOOLS_CHANGED, SLOW)
             assert (await copy.call("echo", n=1, deadline=SLOW)).result
-            told = len(copy.messages(CHANGED))
+            told = len(copy.messages(TOOLS_CHANGED))
             site.authority.ledger.revoke_all()
             called = await copy.ask("tools/call", {"name": "echo", "arguments": {"n": 2}})
-            await copy.bell.until(lambda: len(copy.messages(CHANGED)) > told, CHANGED, SLOW)
+            await copy.bell.until(lambda: len(copy.messages(TOOLS_CHANGED)) > told, TOOLS_CHANGED, SLOW)
             assert names_in(await copy.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
             assert (await visit(await site.person.until_opened(2, deadline=LOGIN))).status == 200
             assert (await copy.answer(called, SLOW)).result["content"][0]["text"] == '{"n": 2}'

@@ -14,8 +14,8 @@ from tests.support.hosts.era_host import ModernHost
 from tests.support.oauth.era_site import era_site
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import visit
-from tests.support.process.bridge_process import BridgeProcess, Line
-from tests.support.process.instances import INITIALIZE, SLOW, names_in, serves, start_copy, text_in
+from tests.support.process.bridge_process import INITIALIZE, TOOLS_CHANGED, BridgeProcess, Line
+from tests.support.process.instances import SLOW, names_in, serves, start_copy, text_in
 from tests.support.revisions import MODERN, Wire
 from tests.support.servers.fault_era import LEGACY, EraServer, Watched, text
 from tests.support.waits import stretched
@@ -24,7 +24,6 @@ pytestmark = pytest.mark.anyio
 
 IN_TIME = 6.0
 ONE_SECOND = ("--answer-within", "1")
-CHANGED = "notifications/tools/list_changed"
 UPDATED = "notifications/resources/updated"
 NOTE = "file:///a"
 
@@ -74,7 +73,7 @@ async def test_a_host_that_opens_again_while_it_waits_is_answered_again() -> Non
         assert second.result["serverInfo"] == first.result["serverInfo"]
         assert "error" in (await copy.answer(held)).value
         await consent(site)
-        await copy.receive(CHANGED, SLOW)
+        await copy.receive(TOOLS_CHANGED, SLOW)
         await serves(copy)
         third = await opened(copy)
         assert third.result["serverInfo"]["name"] == "era-server"
@@ -94,7 +93,7 @@ async def test_a_host_that_probes_the_newer_era_first_is_answered_in_both(server
         called = await copy.ask("tools/call", {"name": "sign_in", "arguments": {}})
         await consent(site)
         assert "is signed in to" in text_in(await copy.answer(called, SLOW))
-        await copy.receive(CHANGED, SLOW)
+        await copy.receive(TOOLS_CHANGED, SLOW)
         await serves(copy)
 
 
@@ -105,7 +104,7 @@ async def test_a_host_that_asks_again_and_again_is_answered_each_time() -> None:
         answers = [await copy.answer(id_) for id_ in asked]
         assert all(names_in(answer) == ["sign_in"] for answer in answers)
         await consent(site)
-        await copy.receive(CHANGED, SLOW)
+        await copy.receive(TOOLS_CHANGED, SLOW)
         await serves(copy)
         assert not site.server.seen("tools/list")[1:], "what was answered is not asked of the server as well"
 
@@ -215,7 +214,7 @@ async def test_a_host_whose_time_is_over_before_there_is_a_link_is_told_it_as_so
             told = text_in(await copy.answer(called, SLOW))
             link = next(word for word in told.split() if word.startswith(site.authority.url("authorize")))
             assert (await visit(link)).status == 200
-            await copy.receive(CHANGED, SLOW)
+            await copy.receive(TOOLS_CHANGED, SLOW)
             await serves(copy)
 
 
@@ -257,8 +256,8 @@ async def test_a_host_that_ignores_changed_lists_is_waited_for(name: str) -> Non
             assert (await deaf.answer(asked, SLOW)).result["serverInfo"]["name"] == "era-server"
             await deaf.notify("notifications/initialized")
             await serves(deaf)
-            assert not deaf.messages(CHANGED)
-            assert other.messages(CHANGED) or await other.receive(CHANGED, SLOW)
+            assert not deaf.messages(TOOLS_CHANGED)
+            assert other.messages(TOOLS_CHANGED) or await other.receive(TOOLS_CHANGED, SLOW)
 
 
 @both_eras
@@ -286,7 +285,7 @@ async def test_what_is_open_outlives_a_token_that_dies(host_era: str, server_era
             under_way = await host.ask("tools/call", {"name": "read", "arguments": {"name": "one"}})
             await site.server.until(lambda: slow.calls, "the call")
 
-            told = len(copy.messages(CHANGED))
+            told = len(copy.messages(TOOLS_CHANGED))
             site.authority.ledger.revoke_all()
             if breaks:
                 before = site.server.http.connections
@@ -294,13 +293,13 @@ async def test_what_is_open_outlives_a_token_that_dies(host_era: str, server_era
                 # Of a call that is on its way to a connection just broken nobody knows what became.
                 await site.server.until(lambda: site.server.http.connections > before, "the bridge to notice", SLOW)
             called = await host.ask("tools/call", {"name": "echo", "arguments": {"said": "after"}})
-            await copy.bell.until(lambda: len(copy.messages(CHANGED)) > told, CHANGED, SLOW)
+            await copy.bell.until(lambda: len(copy.messages(TOOLS_CHANGED)) > told, TOOLS_CHANGED, SLOW)
             assert names_in(await host.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
             assert not copy.answers(called)
-            told = len(copy.messages(CHANGED))
+            told = len(copy.messages(TOOLS_CHANGED))
             await consent(site, tab=2)
             assert "after" in text_in(await copy.answer(called, SLOW))
-            await copy.bell.until(lambda: len(copy.messages(CHANGED)) > told, CHANGED, SLOW)
+            await copy.bell.until(lambda: len(copy.messages(TOOLS_CHANGED)) > told, TOOLS_CHANGED, SLOW)
             assert "echo" in names_in(await host.request("tools/list", deadline=SLOW))
             if breaks:
                 await site.server.until(lambda: len(slow.calls) > 1, "the call again", SLOW)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.hosts.era_host import handshake, leave, legacy_host, modern_host
+from tests.support.process.bridge_process import TOOLS_CHANGED
 from tests.support.servers.fault_era import EraServer
 from tests.support.servers.fault_server import TOOLS, Call
 
@@ -16,7 +17,6 @@ pytestmark = pytest.mark.anyio
 
 PUBLIC: dict[str, Any] = {"resultType": "complete", "ttlMs": 600_000, "cacheScope": "public"}
 PRIVATE = PUBLIC | {"cacheScope": "private"}
-CHANGED = "notifications/tools/list_changed"
 
 
 def kept(home: Path) -> list[str]:
@@ -94,8 +94,8 @@ async def test_a_change_counts_at_once_and_for_the_other_copies(tmp_path: Path) 
         stream = await server.listen()
         assert len((await host.request("tools/list")).result["tools"]) == len(TOOLS)
         tools.pop()
-        await stream.tell(CHANGED)
-        await host.told(CHANGED)
+        await stream.tell(TOOLS_CHANGED)
+        await host.told(TOOLS_CHANGED)
         assert len((await host.request("tools/list")).result["tools"]) == len(tools)
         assert len((await lists(server.url, tmp_path))["tools/list"]["tools"]) == len(tools)
 
@@ -199,8 +199,8 @@ async def test_answers_under_way_when_a_change_comes_are_not_kept(tmp_path: Path
         stream = await server.listen()
 
         async def listed(call: Call) -> None:
-            await stream.tell(CHANGED)
-            await host.told(CHANGED)
+            await stream.tell(TOOLS_CHANGED)
+            await host.told(TOOLS_CHANGED)
             await call.json(call.reply({"tools": TOOLS, **PUBLIC}))
 
         server.once("tools/list", listed)

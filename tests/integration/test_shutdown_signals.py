@@ -1,4 +1,4 @@
-"""Point 6: every way to end leaves within 2 s, with the session DELETEd and exit code 0."""
+"""Every way to end leaves within 2 s, with the session DELETEd and exit code 0."""
 
 import asyncio
 import json

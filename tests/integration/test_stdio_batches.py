@@ -1,4 +1,4 @@
-"""Point 6: batches of the host are answered as 2025-03-26 has it, with one array."""
+"""Batches of the host are answered as 2025-03-26 has it, with one array."""
 
 import json
 

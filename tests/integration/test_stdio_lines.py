@@ -1,4 +1,4 @@
-"""Point 6: what a host may write that is no message, and how the bridge stays upright."""
+"""What a host may write that is no message, and how the bridge stays upright."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Point 1: nothing but messages on stdout, and a slow host blocks nobody else while memory stays bounded."""
+"""Nothing but messages on stdout, and a slow host blocks nobody else while memory stays bounded."""
 
 import asyncio
 import json

@@ -28,6 +28,9 @@ CREATE_NEW_PROCESS_GROUP = 0x00000200
 """Windows' flag for a process that leads a group (winbase.h)."""
 
 CLIENT_INFO = {"name": "test-host", "version": "1.0"}
+INITIALIZE: dict[str, Any] = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT_INFO}
+"""The parameters of a legacy host's `initialize`, for a test that makes the handshake itself."""
+TOOLS_CHANGED = "notifications/tools/list_changed"
 
 _KEPT = (
     "PATH",

@@ -11,10 +11,9 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 from tests.support.oauth.site import Site
-from tests.support.process.bridge_process import CLIENT_INFO, BridgeProcess, Line, environment, start_bridge
+from tests.support.process.bridge_process import BridgeProcess, Line, environment, start_bridge
 from tests.support.revisions import Wire
 
 COPIES = 5
@@ -24,8 +23,6 @@ SLOW = 40.0
 """Seconds for what several processes do side by side on a small machine."""
 
 ENDINGS = ("closed-stdin", "terminated", "killed", *(() if sys.platform == "win32" else ("group-killed",)))
-
-INITIALIZE: dict[str, Any] = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT_INFO}
 
 
 @contextlib.asynccontextmanager

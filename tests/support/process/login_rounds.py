@@ -6,7 +6,8 @@ import asyncio
 
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import visit
-from tests.support.process.instances import COPIES, INITIALIZE, SLOW, serves, start_copies
+from tests.support.process.bridge_process import INITIALIZE
+from tests.support.process.instances import COPIES, SLOW, serves, start_copies
 from tests.support.process.login_processes import no_login_left
 
 MANNERS = ("at-once", "when-all-have-asked", "amid-their-start")
