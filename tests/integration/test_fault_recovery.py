@@ -13,6 +13,7 @@ from tests.support.process.bridge_process import ROOT, launch
 from tests.support.servers.fault_answers import Gate, events, hangs, hangs_streaming, page
 from tests.support.servers.fault_http import Request
 from tests.support.servers.fault_server import Call, FaultServer, event, notification
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -194,7 +195,7 @@ async def test_after_sleep_no_old_connection_is_trusted(tmp_path: Path) -> None:
 
 
 async def test_a_request_timeout_is_one_error_and_is_told_to_the_server() -> None:
-    async with FaultServer() as server, launch(server.url, "--request-timeout", "0.5") as host:
+    async with FaultServer() as server, launch(server.url, "--request-timeout", f"{stretched(0.5):g}") as host:
         await host.initialize()
         server.once("tools/call:echo", hangs)
         server.once("ping", hangs_streaming)
@@ -219,12 +220,12 @@ async def test_progress_keeps_a_long_call_within_its_timeout() -> None:
         began.append(call.request)
         stream = await call.stream()
         for n in range(8):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(stretched(0.2))
             await stream.event(notification("notifications/progress", {"progressToken": "p", "progress": n}))
         await stream.event(call.reply({"long": True}))
         await stream.finish()
 
-    async with FaultServer() as server, launch(server.url, "--request-timeout", "0.8") as host:
+    async with FaultServer() as server, launch(server.url, "--request-timeout", f"{stretched(0.8):g}") as host:
         await host.initialize()
         server.once("tools/call:echo", slow)
         params = {"name": "echo", "arguments": {}, "_meta": {"progressToken": "p"}}

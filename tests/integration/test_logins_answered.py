@@ -25,6 +25,7 @@ from tests.support.process.instances import SLOW, names_in, serves, start_copy, 
 from tests.support.process.login_processes import logins_of
 from tests.support.revisions import MODERN, Wire
 from tests.support.servers.fault_era import LEGACY, EraServer
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -105,7 +106,7 @@ async def test_zero_waits_for_the_person() -> None:
 async def test_a_host_that_gives_up_soon_is_answered_before_and_has_the_tools_after_a_restart() -> None:
     async with Site() as site:
         site.person.browser = "record"
-        async with start_copy(site, "--answer-within", "25", wire=Wire(LEGACY)) as copy:
+        async with start_copy(site, "--answer-within", f"{stretched(25):g}", wire=Wire(LEGACY)) as copy:
             cline = INITIALIZE | {"clientInfo": {"name": "@cline/core", "version": "3.0"}}
             assert_provisional((await copy.request("initialize", cline, deadline=IN_TIME)).result)
             url = await site.person.until_opened(1, deadline=LOGIN)

@@ -8,6 +8,7 @@ from tests.support.process.bridge_command import run_command
 from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
 from tests.support.process.instances import SLOW, names_in, serves, start_copy, text_in
 from tests.support.process.login_processes import no_login_left
+from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +39,7 @@ async def test_a_refusal_keeps_the_next_copies_from_opening_tabs() -> None:
         await refuse_once(site)
         for _ in range(2):
             # Long before that time is over: there is nothing to wait for.
-            async with start_copy(site, "--answer-within", "25", env=PAUSED) as copy:
+            async with start_copy(site, "--answer-within", f"{stretched(25):g}", env=PAUSED) as copy:
                 assert "refused" in await open_provisionally(copy)
         assert len(site.person.opened) == 1
         assert len(site.authority.seen("register")) == 1
@@ -85,13 +86,13 @@ async def test_the_command_line_opens_a_tab_whatever_was_refused() -> None:
 async def test_nobody_who_answers_is_asked_again_at_once() -> None:
     async with Site() as site:
         site.person.browser = "record"
-        impatient = PAUSED | {"MCP_BRIDGE_LOGIN_TIMEOUT": "1"}
+        impatient = PAUSED | {"MCP_BRIDGE_LOGIN_TIMEOUT": f"{stretched(1):g}"}
         async with start_copy(site, "--answer-within", "1", env=impatient) as copy:
             await open_provisionally(copy)
             await site.person.until_opened(1, deadline=LOGIN)
             await no_login_left(site.person)
         for _ in range(2):
-            async with start_copy(site, "--answer-within", "25", env=PAUSED) as copy:
+            async with start_copy(site, "--answer-within", f"{stretched(25):g}", env=PAUSED) as copy:
                 assert "not finished in time" in await open_provisionally(copy)
         assert len(site.person.opened) == 1
 

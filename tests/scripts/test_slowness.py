@@ -26,7 +26,15 @@ def test_a_round_is_measured_and_ends() -> None:
 
 def test_the_waits_grow_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert waits.VARIABLE == VARIABLE
+    monkeypatch.setattr(waits, "_load", lambda: 1.0)
     monkeypatch.setenv(VARIABLE, "3")
     assert waits.stretched(2) == 6
     monkeypatch.delenv(VARIABLE)
     assert waits.stretched(2) == 2
+
+
+def test_the_waits_grow_with_the_load_that_begins_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "1.5")
+    loads = iter([waits.ORDINARY_LOAD, 2 * waits.ORDINARY_LOAD])
+    monkeypatch.setattr(waits, "_load", lambda: next(loads))
+    assert [waits.stretched(2), waits.stretched(2)] == [3, 4]

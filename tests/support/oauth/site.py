@@ -22,6 +22,7 @@ from tests.support.oauth.user import Person, until
 from tests.support.process.bridge_process import BridgeProcess, Line
 from tests.support.process.login_processes import end_logins
 from tests.support.servers.fault_http import Request
+from tests.support.waits import stretched
 
 LOGIN = 25.0
 """Seconds that a test gives a whole sign-in."""
@@ -94,7 +95,11 @@ class Site:
 
     def variables(self, log: str = "debug") -> dict[str, str]:
         """What the environment of every bridge here holds on top of the usual."""
-        own = {"MCP_BRIDGE_LOG_LEVEL": log, "MCP_BRIDGE_LOG_FILE": str(self.log_file), "MCP_BRIDGE_LOGIN_TIMEOUT": "30"}
+        own = {
+            "MCP_BRIDGE_LOG_LEVEL": log,
+            "MCP_BRIDGE_LOG_FILE": str(self.log_file),
+            "MCP_BRIDGE_LOGIN_TIMEOUT": f"{stretched(30):g}",
+        }
         return self.person.environment() | own
 
     @contextlib.contextmanager

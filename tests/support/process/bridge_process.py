@@ -378,7 +378,7 @@ async def launch(
     """
     extra = dict(env or {})
     if patience is not None:
-        extra["MCP_BRIDGE_PATIENCE"] = str(patience)
+        extra["MCP_BRIDGE_PATIENCE"] = f"{stretched(patience):g}"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         process = await start_bridge([url, *arguments], environment(Path(home), extra), as_program=as_program)
         bridge = BridgeProcess(process, wire)

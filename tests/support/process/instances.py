@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from tests.support.oauth.site import Site
 from tests.support.process.bridge_process import BridgeProcess, Line, environment, start_bridge
 from tests.support.revisions import Wire
+from tests.support.waits import stretched
 
 COPIES = 5
 """How many a host starts for one server at most."""
@@ -38,7 +39,11 @@ async def start_copy(
 
     `as_program` is for what the system shows of a process (`fork_server`).
     """
-    extra = site.variables() | {"MCP_BRIDGE_PATIENCE": "2", "MCP_BRIDGE_ANSWER_WITHIN": "8"} | dict(env or {})
+    extra = (
+        site.variables()
+        | {"MCP_BRIDGE_PATIENCE": f"{stretched(2):g}", "MCP_BRIDGE_ANSWER_WITHIN": f"{stretched(8):g}"}
+        | dict(env or {})
+    )
     own = environment(site.person.home, extra)
     process = await start_bridge([url or site.server.url, *arguments], own, own_session=True, as_program=as_program)
     copy = BridgeProcess(process, wire)
