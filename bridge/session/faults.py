@@ -199,12 +199,22 @@ def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
 
 
 def empty(url: str, status: int) -> Fault:
-    """A successful status and nothing more."""
+    """A successful status, and no answer with it."""
     return Fault(
         ErrorKind.NO_ANSWER,
-        f"{url} answered {status_name(status)} with no content, though a request requires an answer.",
+        f"{url} answered {status_name(status)} without an answer in its body; MCP requires one to every request.",
         "Try again; if it happens again, the server does not follow MCP.",
         status=status,
+    )
+
+
+def accepted_only(url: str, method: str, seconds: float) -> Fault:
+    """A 202, and no answer on another stream in the time given for it."""
+    return Fault(
+        ErrorKind.NO_ANSWER,
+        f"{url} accepted {method} ({status_name(202)}) but sent no answer to it within {seconds:g} seconds.",
+        "Try again; if it happens again, the server does not follow MCP.",
+        status=202,
     )
 
 

@@ -284,6 +284,8 @@ class Replay(Exchange):
 
     def on_body(self, event: BodyReceived) -> None:
         opening = self._handshake
+        if opening.state.endpoint is not None and event.status < 300:
+            return  # The answer comes on the stream (MCP 2024-11-05).
         verdict = response_kind.judge(event, opening.state.url, (self.request.id,), in_session=False)
         if verdict.kind is ResponseKind.Kind.LATER:
             opening.again(verdict.fault.message, verdict.seconds)
@@ -293,7 +295,7 @@ class Replay(Exchange):
                 opening.give_up("it did not answer initialize")
         elif event.status >= 500:
             opening.again(verdict.fault.message)
-        elif verdict.kind is not ResponseKind.Kind.EMPTY:
+        elif verdict.kind is not ResponseKind.Kind.ACCEPTED:
             opening.give_up(verdict.fault.message)
 
     def on_failed(self, event: ExchangeFailed) -> None:

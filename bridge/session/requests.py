@@ -33,7 +33,6 @@ _LATE_SECONDS = 300.0
 _LONG_SECONDS = 5.0
 """A pause that the user may wonder about."""
 
-_ACCEPTED = 202
 _LEAST_ERROR = 400
 _ERRORS = frozenset({ResponseKind.Kind.FAULT, ResponseKind.Kind.SESSION_GONE})
 
@@ -110,7 +109,7 @@ class Requests:
     def on_late(self, number: int) -> None:
         """The answer that should have come on another stream did not come."""
         if call := self.calls.numbered(number):
-            self.answers.fail(call, faults.empty(self.state.url, 202))
+            self.answers.fail(call, faults.accepted_only(self.state.url, call.request.method, _LATE_SECONDS))
 
     def on_call_timer(self, number: int) -> None:
         """The pause before a call's next try is over."""
@@ -292,7 +291,7 @@ class CallExchange(Exchange):
         elif verdict.kind is ResponseKind.Kind.READ:
             if fault := sending.answers.take_body(event.body, call):
                 sending.answers.fail(call, fault)
-        elif verdict.kind is ResponseKind.Kind.EMPTY and event.status == _ACCEPTED and sending.other_way():
+        elif verdict.kind is ResponseKind.Kind.ACCEPTED and sending.other_way():
             # The answer comes on another stream: not by the standard, but some servers do it.
             sending.state.set_timer("late", call.number, _LATE_SECONDS)
         elif not sending.rescue(call, verdict.fault):

@@ -6,10 +6,16 @@
 | 400 with a session id sent | an error that speaks of the session | `SESSION_GONE`; many servers say it so |
 | any | holds the answer to the request | `READ` |
 | 2xx | JSON | `READ` |
-| 2xx | nothing; 202 with anything but JSON | `EMPTY` |
-| 2xx | anything else | `FAULT` |
+| 202 | anything but JSON | `ACCEPTED` |
+| any other 2xx | nothing, or anything but JSON | `FAULT` |
 | 429, 503 with a short `Retry-After` | any | `LATER` |
 | any other | any | `FAULT` |
+
+Only 202 says that an answer may follow elsewhere (RFC 9110, 15.3.3): some servers send it on the standing stream. A
+request that gets a 200 or a 204 with an empty body will get nothing more: MCP requires the answer in the response
+(2025-11-25, Streamable HTTP, Sending Messages to the Server, 5), and a 204 says that there is no content to send (RFC
+9110, 15.3.5). In HTTP+SSE (2024-11-05) the answer always comes on the stream and the POST may have any 2xx: SDKs send
+202 or 200. There the status of a POST is not judged here, but by its callers.
 """
 
 from __future__ import annotations
@@ -28,6 +34,8 @@ from bridge.session.faults import Fault
 LONGEST_RETRY_AFTER = 30.0
 """Seconds that a host is kept waiting because a server asked for it."""
 
+_ACCEPTED = 202
+
 
 class ResponseKind(msgspec.Struct, frozen=True):
     """`fault` is what to tell the host where nothing better comes of it; `seconds` is for `LATER`."""
@@ -36,7 +44,7 @@ class ResponseKind(msgspec.Struct, frozen=True):
         """See the table above."""
 
         READ = enum.auto()
-        EMPTY = enum.auto()
+        ACCEPTED = enum.auto()
         SESSION_GONE = enum.auto()
         LATER = enum.auto()
         FAULT = enum.auto()
@@ -56,8 +64,10 @@ def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_sessi
         first = bytes(body[:1] if body[:1].strip() else body.lstrip()[:1])
         if first in {b"{", b"["} or body[:3] == b"\xef\xbb\xbf":
             return _READ
-        if not first or status == 202:
-            return ResponseKind(ResponseKind.Kind.EMPTY, faults.empty(url, status))
+        if status == _ACCEPTED:
+            return ResponseKind(ResponseKind.Kind.ACCEPTED, faults.empty(url, status))
+        if not first:
+            return ResponseKind(ResponseKind.Kind.FAULT, faults.empty(url, status))
         return ResponseKind(ResponseKind.Kind.FAULT, faults.not_json(url, status, event.content_type, body))
     fault = faults.refused(url, status, body)
     if in_session and (status == 404 or (status == 400 and "session" in faults.server_words(body).lower())):

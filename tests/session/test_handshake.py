@@ -159,6 +159,15 @@ def test_what_the_server_asks_while_it_answers_the_replay_is_told() -> None:
     assert book.closes(replay) == []
 
 
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_replay_with_an_empty_answer_fails_at_once(status: int) -> None:
+    book = Playbook().opened()
+    (said,) = book.told(book.answers(lost(book, tool_call(1)), status=status))
+    assert (fault(said)["id"], fault(said)["kind"]) == (1, "session-lost")
+    assert f"answered {status}" in fault(said)["message"]
+    assert not book.timers
+
+
 def test_a_request_is_carried_over_once() -> None:
     book = Playbook().opened()
     replay = lost(book, tool_call(1))

@@ -232,6 +232,20 @@ def test_where_there_is_no_older_server_the_first_refusal_is_told(how: str) -> N
     assert post.endpoint is None, "the next try begins at the beginning"
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_the_status_of_a_post_is_no_answer_for_the_stream_brings_it(status: int) -> None:
+    book = Playbook("sse")
+    stream = opened(book)
+    (post,) = book.posts(book.host(tool_call(1)))
+    assert book.answers(post.exchange, status=status) == []
+    assert book.sends(stream, result(1)) == [SendToHost(result(1))]
+    (new,) = book.streams(book.closes(stream))
+    (replay,) = connected(book, new.exchange, 2)
+    assert book.answers(replay.exchange, status=status) == []
+    (note,) = book.posts(book.sends(new.exchange, WELCOME))
+    assert note.body == INITIALIZED
+
+
 # -- a stream that ends
 
 

@@ -242,11 +242,12 @@ def test_an_accepted_request_may_be_answered_on_the_standing_stream() -> None:
     assert not book.timers
 
 
+@pytest.mark.parametrize("line", [request(5), tool_call(5)], ids=["ping", "tools/call"])
 @pytest.mark.parametrize("status", [200, 201, 204])
-def test_an_empty_answer_that_is_not_202_is_an_error_at_once(status: int) -> None:
+def test_an_empty_answer_that_is_not_202_is_an_error_at_once(status: int, line: bytes) -> None:
     book = Playbook()
     book.listening()
-    post = only_post(book, request(5))
+    post = only_post(book, line)
     (said,) = book.told(book.answers(post.exchange, status=status))
     assert fault(said)["kind"] == "no-answer"
     assert not book.timers
@@ -259,6 +260,7 @@ def test_nobody_waits_for_the_standing_stream_for_ever() -> None:
     (late,) = [key for key in book.timers if key[0] == "late"]
     (said,) = book.fires(*late)
     assert (fault(said)["id"], fault(said)["kind"]) == (5, "no-answer")
+    assert "accepted ping (202 Accepted) but sent no answer to it within 300 seconds" in fault(said)["message"]
 
 
 # -- cancellation

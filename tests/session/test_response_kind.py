@@ -39,12 +39,19 @@ def test_json_with_a_good_status_is_read(body: bytes) -> None:
     assert verdict(200, body).kind is Kind.READ
 
 
-@pytest.mark.parametrize(
-    ("status", "body"), [(200, b""), (200, b" \r\n"), (204, b""), (202, b""), (202, b"Accepted"), (299, b" " * 100)]
-)
-def test_nothing_with_a_good_status_is_empty(status: int, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b" \n", b"Accepted"])
+def test_only_202_says_that_an_answer_may_come_elsewhere(body: bytes) -> None:
+    answer = verdict(202, body)
+    assert answer.kind is Kind.ACCEPTED
+    assert (answer.fault.kind, answer.fault.status) == ("no-answer", 202)
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b""), (200, b" \r\n"), (201, b""), (204, b""), (299, b" " * 100)])
+def test_an_empty_body_with_another_good_status_is_a_fault(status: int, body: bytes) -> None:
     answer = verdict(status, body)
-    assert answer.kind is Kind.EMPTY
+    assert answer.kind is Kind.FAULT
+    assert answer.fault.message.startswith(f"{URL} answered {status}")
+    assert "without an answer in its body" in answer.fault.message
     assert (answer.fault.kind, answer.fault.status) == ("no-answer", status)
 
 

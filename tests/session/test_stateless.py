@@ -137,6 +137,15 @@ def test_an_error_that_answers_is_passed_on_whatever_its_status(status: int) -> 
     assert book.answers(post.exchange, line, status=status) == [SendToHost(line)]
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_an_empty_answer_is_an_error_at_once_for_there_is_no_other_stream(status: int) -> None:
+    book = ModernPlaybook()
+    (said,) = book.told(book.answers(book.post(called(1)).exchange, status=status))
+    assert (fault(said)["id"], fault(said)["kind"], fault(said)["status"]) == (1, "no-answer", status)
+    assert "without an answer in its body" in fault(said)["message"]
+    assert not book.timers
+
+
 def test_what_comes_on_the_stream_is_passed_on() -> None:
     book = ModernPlaybook()
     post = book.post(called(1))
