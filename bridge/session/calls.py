@@ -8,6 +8,7 @@ from bridge.protocol import mcp, messages
 from bridge.protocol.jsonrpc import Octets, Request, RequestId
 from bridge.session.cursor import Cursor
 from bridge.session.session_state import Exchange
+from bridge.session.timers import Timer
 
 _MAX_TOOLS = 10_000
 _MAX_CALLS = 4096
@@ -41,7 +42,8 @@ class Call:
     `patience_ends` when to give up trying to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble`
     what went wrong last. `ids` are those an answer may bear: the host's, and the one it was sent with last, where that
     had to be another. `headers` are those that follow from the request itself. `lookup` is the look for a kept answer
-    to it, if there was one. `is_early`: it was sent last through a gate that was ajar.
+    to it, if there was one. `is_early`: it was sent last through a gate that was ajar. `deadline` is the timer of
+    `--request-timeout`, `timer` the one for the call's next try or for an answer on another stream.
     """
 
     __slots__ = (
@@ -49,6 +51,7 @@ class Call:
         "batch",
         "cursor",
         "cuts",
+        "deadline",
         "exchange",
         "headers",
         "ids",
@@ -62,6 +65,7 @@ class Call:
         "sends",
         "sent_at",
         "session_id",
+        "timer",
         "trouble",
         "waited",
     )
@@ -86,6 +90,8 @@ class Call:
         self.session_id: bytes | None = None
         self.progress_token = b""
         self.lookup: Exchange | None = None
+        self.timer: Timer | None = None
+        self.deadline: Timer | None = None
 
 
 class Calls:
@@ -97,7 +103,6 @@ class Calls:
     def __init__(self, *, resumable: bool = True) -> None:
         self._resumable = resumable
         self._by_id: dict[RequestId, Call] = {}
-        self._by_number: dict[int, Call] = {}
         self._by_alias: dict[RequestId, Call] = {}
         self._last_number = 0
         self._bytes = 0
@@ -122,7 +127,7 @@ class Calls:
         self._last_number += 1
         self._bytes += len(request.line)
         call = Call(self._last_number, request, batch, Cursor(resumable=self._resumable))
-        self._by_id[request.id] = self._by_number[call.number] = call
+        self._by_id[request.id] = call
         return call
 
     def get(self, id_: RequestId | None) -> Call | None:
@@ -139,13 +144,13 @@ class Calls:
         for id_ in call.ids[1:]:
             self._by_alias.pop(id_, None)
 
-    def numbered(self, number: int) -> Call | None:
-        """The call with this number."""
-        return self._by_number.get(number)
+    def is_open(self, call: Call) -> bool:
+        """Whether a call has no answer yet, and was not cancelled."""
+        return self._by_id.get(call.request.id) is call
 
     def remove(self, call: Call) -> bool:
         """End a call; False where it had ended before."""
-        if self._by_number.pop(call.number, None) is None:
+        if not self.is_open(call):
             return False
         del self._by_id[call.request.id]
         self._forget_alias(call)

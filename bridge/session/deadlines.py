@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from bridge.protocol import messages
 from bridge.protocol.jsonrpc import Notification
 from bridge.session.calls import Call
 from bridge.session.session_state import SessionState
+from bridge.session.timers import LIMIT_EXTENSION
 
 
 class Deadlines:
-    """Sets one timer a call, and sets it again on progress (MCP, Lifecycle, Timeouts). `seconds` None: no deadline."""
+    """Sets one timer a call, and sets it again on progress (MCP, Lifecycle, Timeouts). `seconds` None: no deadline.
 
-    def __init__(self, state: SessionState, seconds: float | None) -> None:
+    `expired(call, seconds)` is told when a call's time is over.
+    """
+
+    def __init__(self, state: SessionState, seconds: float | None, expired: Callable[[Call, float], None]) -> None:
         self.seconds = seconds
-        self._state = state
+        self._timers = state.timers
+        self._expired = expired
         self._by_token: dict[bytes, Call] = {}
 
     def start(self, call: Call) -> None:
         """Begin to count."""
         if self.seconds is None:
             return
+        call.deadline = self._timers.new(
+            "deadline", partial(self._expired, call, self.seconds), call.number, extension=LIMIT_EXTENSION
+        )
         self.renew(call)
         if token := messages.asked_progress_token(call.request.params):
             call.progress_token = token
@@ -27,8 +38,8 @@ class Deadlines:
 
     def renew(self, call: Call) -> None:
         """Count from now."""
-        if self.seconds is not None:
-            self._state.set_timer("deadline", call.number, self.seconds)
+        if self.seconds is not None and call.deadline is not None:
+            call.deadline.start(self.seconds)
 
     def progress(self, notification: Notification) -> None:
         """Count anew for the call whose progress is told."""
@@ -37,6 +48,6 @@ class Deadlines:
 
     def stop(self, call: Call) -> None:
         """The call is over."""
-        if self.seconds is not None:
-            self._state.cancel_timer("deadline", call.number)
+        if call.deadline is not None:
+            call.deadline.stop()
             self._by_token.pop(call.progress_token, None)

@@ -159,8 +159,8 @@ class Delivery:
         if not self._calls.remove(call):
             return
         self._deadlines.stop(call)
-        self._state.cancel_timer("call", call.number)
-        self._state.cancel_timer("late", call.number)
+        if call.timer is not None:
+            call.timer.stop()
         if call.batch:
             line = call.batch.add(answer.line if answer else None)
             answer = Deliver(line) if line is not None else None

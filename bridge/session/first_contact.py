@@ -16,7 +16,7 @@ happened since it asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -24,7 +24,7 @@ from bridge.errors import ErrorKind
 from bridge.protocol import client_meta
 from bridge.protocol.hosts import host_named
 from bridge.protocol.jsonrpc import Request
-from bridge.session.commands import CancelTimer, Command, Connect, Report, SetTimer
+from bridge.session.commands import Connect, Report
 from bridge.session.events import (
     BodyReceived,
     Cause,
@@ -39,50 +39,44 @@ from bridge.session.events import (
     NeverConnected,
     ResponseStarted,
     SignInStarted,
-    TimerFired,
 )
 from bridge.session.faults import Fault, not_connected
 from bridge.session.session_state import back_off
+from bridge.session.upstream import RouterContext
 
 FIRST_SECONDS = 4.0
 """How long the host's requests wait for the first connection; less where the host is known to give up before."""
-
-FIRST_TIMER = ("first-contact", 0)
-RETRY_TIMER = ("first-contact/retry", 0)
 
 _CONTACT = (Connected, ResponseStarted, BodyReceived, SignInStarted)
 _LONGEST_PAUSE = 5.0
 
 
+class Waiters(Protocol):
+    """What waits for the first connection."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for an answer."""
+
+    def never_connected(self, event: NeverConnected) -> None:
+        """Answer everything that waits with the fault that the event tells of."""
+
+
 class FirstContact:
-    """Watches the events of a run until a connection has come about; `is_over` from then on.
+    """Watches the events of a run until the first connection; `is_over` from then on. `retry_window` in seconds."""
 
-    `do(command)` has something done; `fail(event)` tells every machine to answer what waits with the event's fault;
-    `waits()` tells whether the host waits for an answer; `now()` is the time in seconds. `retry_window` in seconds.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        retry_window: float,
-        *,
-        do: Callable[[Command], None],
-        fail: Callable[[NeverConnected], None],
-        waits: Callable[[], bool],
-        now: Callable[[], float],
-    ) -> None:
+    def __init__(self, context: RouterContext, retry_window: float, waiters: Waiters) -> None:
         self.is_over = False
-        self._url = url
+        self._context = context
         self._retry_window = retry_window
-        self._do = do
-        self._fail = fail
-        self._waits = waits
-        self._now = now
+        self._waiters = waiters
+        self._limit = context.timers.new("first-contact", self._on_limit)
+        self._pause = context.timers.new("first-contact/retry", self._try_again)
         self._is_timed = False
         self._seconds = FIRST_SECONDS
         self._failure: Fault | None = None
         self._has_failed = False
-        self._is_trying = self._is_resting = False
+        self._is_trying = False
         self._attempts = 0
         self._tries_until = 0.0
 
@@ -96,33 +90,26 @@ class FirstContact:
             self._try_later(event)
         elif isinstance(event, ConnectDelayed):
             self._failure = Fault(ErrorKind.UNREACHABLE, event.message, event.hint)
-        elif isinstance(event, TimerFired) and event.timer == FIRST_TIMER:
-            self._is_timed = False
-            self._give_up()
-        elif isinstance(event, TimerFired) and event.timer == RETRY_TIMER:
-            self._is_resting = False
-            self._do(Connect())
         elif isinstance(event, HostClosed):
             self.is_over = True
         return event
 
     def after(self, event: Event) -> None:
         """Look at an event once the machines have had it: the clock runs while the host waits."""
-        if isinstance(event, HostMessage | HostBatch) and not self._is_timed and self._waits():
+        if isinstance(event, HostMessage | HostBatch) and not self._is_timed and self._waiters.busy:
             self._is_timed = True
             self._failure = None  # What an earlier try met may be over, and need not be why this one takes long.
             self._seconds = _first_seconds(event)
-            self._do(SetTimer(FIRST_TIMER, self._seconds))
-        elif self._is_timed and not self._waits():
+            self._limit.start(self._seconds)
+        elif self._is_timed and not self._waiters.busy:
             self._stop_clock()
 
     def _contact(self) -> None:
         self.is_over = True
         self._stop_clock()
-        if self._is_resting:
-            self._do(CancelTimer(RETRY_TIMER))
+        self._pause.stop()
         if self._has_failed:
-            self._do(Report("info", f"{self._url} can be reached now"))
+            self._context.do(Report("info", f"{self._context.url} can be reached now"))
 
     def _failed(self, event: ExchangeFailed) -> ExchangeFailed:
         if event.cause is Cause.UNREACHABLE:
@@ -138,33 +125,36 @@ class FirstContact:
         self._failure = Fault(ErrorKind.UNREACHABLE, event.message, event.hint)
         self._has_failed = True
 
-    def _give_up(self) -> None:
+    def _on_limit(self) -> None:
         """The host has waited long enough."""
-        fault = self._failure or not_connected(self._url, self._seconds)
+        self._is_timed = False
+        fault = self._failure or not_connected(self._context.url, self._seconds)
         self._has_failed = True
-        if self._waits():
-            self._fail(NeverConnected(fault.message, fault.hint))
+        if self._waiters.busy:
+            self._waiters.never_connected(NeverConnected(fault.message, fault.hint))
         if not self._is_trying:
             self._is_trying = True
             self._attempts = 0
-            self._tries_until = self._now() + self._retry_window
-            self._do(Connect())
+            self._tries_until = self._context.now + self._retry_window
+            self._context.do(Connect())
+
+    def _try_again(self) -> None:
+        self._context.do(Connect())
 
     def _try_later(self, event: ConnectFailed) -> None:
         """A connection of the bridge's own did not come about: again while patience lasts and trying can help."""
         self._fail_with(event)
         self._attempts += 1
         pause = back_off(self._attempts, first=0.5, longest=_LONGEST_PAUSE)
-        if event.definite or self._now() + pause > self._tries_until:
+        if event.definite or self._context.now + pause > self._tries_until:
             self._is_trying = False
         else:
-            self._is_resting = True
-            self._do(SetTimer(RETRY_TIMER, pause, spread=0.5))
+            self._pause.start(pause, spread=0.5)
 
     def _stop_clock(self) -> None:
         if self._is_timed:
             self._is_timed = False
-            self._do(CancelTimer(FIRST_TIMER))
+            self._limit.stop()
 
 
 def _first_seconds(event: HostMessage | HostBatch) -> float:

@@ -43,6 +43,8 @@ class GetStream:
         self._opened_at: float | None = None
         self._offered = False
         self._wanted = False
+        self._pause = state.timers.new("listen", self._open)
+        self._limit = state.timers.new("stream", self.go_on)
 
     @property
     def is_open(self) -> bool:
@@ -54,7 +56,7 @@ class GetStream:
         self.stop()
         if then is not None:
             self._then = then
-            self._state.set_timer("stream", 0, _SLOW_SECONDS)
+            self._limit.start(_SLOW_SECONDS)
         self._cursor = Cursor()
         self._attempts = self._hasty = 0
         self._is_told = False
@@ -66,7 +68,7 @@ class GetStream:
         """Listen no more."""
         self._wanted = False
         self._opened_at = None
-        self._state.cancel_timer("listen", 0)
+        self._pause.stop()
         self._state.abandon(self._exchange)
         self._exchange = None
         self.go_on()
@@ -75,25 +77,20 @@ class GetStream:
         """Keep nobody waiting any more."""
         then, self._then = self._then, None
         if then is not None:
-            self._state.cancel_timer("stream", 0)
+            self._limit.stop()
             then()
 
     def refresh(self) -> None:
         """The connection below cannot be trusted: open it anew."""
         if self._wanted and self._offered:
             self._opened_at = None
-            self._state.cancel_timer("listen", 0)
+            self._pause.stop()
             self._state.abandon(self._exchange)
             self._open()
 
-    def on_timer(self, purpose: str) -> None:
-        """The pause before the next try is over, or the stream takes long to come."""
-        if purpose == "stream":
-            self.go_on()
-        elif self._wanted:
-            self._open()
-
     def _open(self) -> None:
+        if not self._wanted:
+            return
         self._exchange = GetStreamExchange(self)
         number = self._state.begin(self._exchange)
         self._state.commands.append(OpenStream(number, self._state.headers(self._cursor.last_event_id), quiet=True))
@@ -124,7 +121,7 @@ class GetStream:
         self._attempts += 1
         self._hasty = 0 if lasted >= reconnect_delay.AT_ONCE else self._hasty + 1
         pause = reconnect_delay.before_listening(self._attempts, self._hasty, self._cursor.pause)
-        self._state.set_timer("listen", 0, pause.seconds, pause.spread)
+        self._pause.start(pause.seconds, pause.spread)
         if not self._is_told:
             self._is_told = True
             self._state.report("debug", f"the stream from {self._state.url} ended ({reason}); it is opened {pause}")

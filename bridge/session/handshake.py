@@ -29,6 +29,7 @@ from bridge.session.gate import Gate
 from bridge.session.oneway import OneWayMessages
 from bridge.session.response_kind import ResponseKind
 from bridge.session.session_state import Exchange, SessionState, back_off
+from bridge.session.timers import LIMIT_EXTENSION
 
 _VERSION = re.compile(r"[\x21-\x7e]{1,64}")
 _MAX_SUBSCRIPTIONS = 10_000
@@ -70,6 +71,11 @@ class Handshake:
         self._reopening = False
         self._patience_ends = 0.0
         self._attempts = 0
+        timers = state.timers
+        self._pause = timers.new("reopen", self.replay)
+        self._replay_limit = timers.new("replayed", self._replay_is_late, extension=LIMIT_EXTENSION)
+        # Nothing says that the rest must wait longer because the server takes its time over this notification.
+        self._initialized_limit = timers.new("initialized", self._ready, extension=LIMIT_EXTENSION)
 
     @property
     def is_complete(self) -> bool:
@@ -140,7 +146,7 @@ class Handshake:
         self._gate.close()
         self._patience_ends = self.state.now + self._retry_window
         self._attempts = 0
-        self.state.set_timer("replayed", 0, self._retry_window + _INITIALIZED_SECONDS)
+        self._replay_limit.start(self._retry_window + _INITIALIZED_SECONDS)
         self.state.report("info", f"{self.state.url} no longer knows the session; opening a new one")
         self.replay()
 
@@ -176,7 +182,7 @@ class Handshake:
         if self.state.now + pause > self._patience_ends:
             self.give_up(reason)
         else:
-            self.state.set_timer("reopen", 0, pause, spread=0.5 if seconds is None else 0.0)
+            self._pause.start(pause, spread=0.5 if seconds is None else 0.0)
 
     def give_up(self, reason: str, fault: faults.Fault | None = None) -> None:
         """No new session. What waits is told so, or `fault`; the next message tries again."""
@@ -191,12 +197,11 @@ class Handshake:
         self._awaits_initialized = False
         self.state.abandon(self._replay)
         self._replay = None
-        for timer in ("reopen", "replayed", "initialized"):
-            self.state.cancel_timer(timer, 0)
+        for timer in (self._pause, self._replay_limit, self._initialized_limit):
+            timer.stop()
 
-    def on_late(self) -> None:
-        """The server takes its time over `notifications/initialized`; nothing says that the rest must wait longer."""
-        self._ready()
+    def _replay_is_late(self) -> None:
+        self.give_up("it did not answer initialize in time")
 
     def take_stray(self, response: Response) -> bool:
         """Take an answer that came on some stream, if it is the replay's."""
@@ -232,7 +237,7 @@ class Handshake:
         self._awaits_initialized = True
         self._gate.close()
         self._oneway.post_past_gate(note, self._ready)
-        self.state.set_timer("initialized", 0, _INITIALIZED_SECONDS)
+        self._initialized_limit.start(_INITIALIZED_SECONDS)
         if self.state.endpoint is None and not self._reopening:
             self._gate.be_ajar()
 
@@ -240,11 +245,11 @@ class Handshake:
         if self._initialized is not None and not self._awaits_initialized:
             return
         self._awaits_initialized = False
-        self.state.cancel_timer("initialized", 0)
+        self._initialized_limit.stop()
         if self._reopening:
             self._reopening = False
             self._replay = None
-            self.state.cancel_timer("replayed", 0)
+            self._replay_limit.stop()
             for request in self.restorable:
                 self.post(Restoration(self.state), request.line)
         self._opened(self._gate.open)

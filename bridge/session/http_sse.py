@@ -18,6 +18,7 @@ from bridge.session.delivery import Delivery
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
 from bridge.session.faults import Fault, refused
 from bridge.session.session_state import Exchange, SessionState, back_off
+from bridge.session.timers import LIMIT_EXTENSION
 
 _ENDPOINT_SECONDS = 10.0
 _FIRST_PAUSE = 2
@@ -55,6 +56,8 @@ class HttpSse:
         self._hasty = 0
         self._wished: float | None = None
         self.is_connecting = False
+        self._pause = state.timers.new("legacy", self.open)
+        self._endpoint_limit = state.timers.new("endpoint", self._endpoint_is_late, extension=LIMIT_EXTENSION)
 
     def connect(self, instead_of: Fault | None = None) -> None:
         """Open the stream. `instead_of` is what to report when this is only a try after another transport failed."""
@@ -76,7 +79,7 @@ class HttpSse:
         self.is_connecting = True
         self._attempts = 0
         self._patience_ends = self._state.now + pause.seconds + self._retry_window
-        self._state.set_timer("legacy", 0, pause.seconds, pause.spread)
+        self._pause.start(pause.seconds, pause.spread)
         if self._hasty <= _FIRST_PAUSE:
             self._state.report("info", f"the stream from {self._state.url} ended; it is opened {pause}")
 
@@ -84,16 +87,15 @@ class HttpSse:
         """GET the stream."""
         self._stream = HttpSseStream(self)
         self._state.commands.append(OpenStream(self._state.begin(self._stream), self._state.headers()))
-        self._state.set_timer("endpoint", 0, _ENDPOINT_SECONDS)
+        self._endpoint_limit.start(_ENDPOINT_SECONDS)
 
     def stop(self) -> None:
         """Close the stream."""
-        self._state.cancel_timer("endpoint", 0)
+        self._endpoint_limit.stop()
         self._state.abandon(self._stream)
         self._stream = None
 
-    def on_late(self) -> None:
-        """No endpoint came in time."""
+    def _endpoint_is_late(self) -> None:
         self.stop()
         self._give_up(
             Fault(ErrorKind.NO_ANSWER, f"{self._state.url} opened a stream but named no endpoint to post to.")
@@ -110,7 +112,7 @@ class HttpSse:
 
     def ended(self, reason: str) -> None:
         """The stream is over."""
-        self._state.cancel_timer("endpoint", 0)
+        self._endpoint_limit.stop()
         self._stream = None
         if self._state.endpoint is not None:
             self._state.endpoint = None
@@ -127,11 +129,11 @@ class HttpSse:
         else:
             if self._attempts == 1:
                 self._state.report("warning", f"{fault.message} Trying again.")
-            self._state.set_timer("legacy", 0, pause, spread=0.5)
+            self._pause.start(pause, spread=0.5)
 
     def refused(self, event: BodyReceived) -> None:
         """The server answered, but with no stream."""
-        self._state.cancel_timer("endpoint", 0)
+        self._endpoint_limit.stop()
         fault = refused(self._state.url, event.status, event.body)
         if event.status >= 500 or event.status == 429:
             self.again(fault)
@@ -140,7 +142,7 @@ class HttpSse:
 
     def failed(self, event: ExchangeFailed) -> None:
         """There was no answer."""
-        self._state.cancel_timer("endpoint", 0)
+        self._endpoint_limit.stop()
         kind = ErrorKind.UNAUTHORIZED if event.cause is Cause.UNAUTHORIZED else ErrorKind.UNREACHABLE
         fault = Fault(kind, event.message, event.hint)
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
@@ -149,7 +151,7 @@ class HttpSse:
             self._give_up(fault)
 
     def _take_endpoint(self, data: bytes) -> None:
-        self._state.cancel_timer("endpoint", 0)
+        self._endpoint_limit.stop()
         url = self._state.url
         endpoint = _resolve(url, data)
         if endpoint is None and self._state.endpoint is not None:

@@ -29,7 +29,8 @@ from __future__ import annotations
 import abc
 
 from bridge.errors import ErrorKind
-from bridge.session.calls import Calls
+from bridge.session import faults
+from bridge.session.calls import Call, Calls
 from bridge.session.commands import Command
 from bridge.session.delivery import Delivery
 from bridge.session.events import Event, NeverConnected, SignInEnded, SignInStarted
@@ -38,13 +39,14 @@ from bridge.session.session_state import SessionState
 
 
 class ServerMachine(abc.ABC):
-    """Takes events until it is closed. `_signing_in`: a person is being asked, and nothing is given up meanwhile."""
+    """Takes events until it is closed."""
+
+    _delivery: Delivery
 
     def __init__(self, state: SessionState, calls: Calls) -> None:
         self._state = state
         self._calls = calls
         self._closed = False
-        self._signing_in = False
 
     @property
     def busy(self) -> bool:
@@ -64,14 +66,20 @@ class ServerMachine(abc.ABC):
     def _dispatch(self, event: Event) -> None:
         """Act on an event."""
 
-    def _on_never_connected(self, event: NeverConnected, answers: Delivery) -> None:
+    def _on_never_connected(self, event: NeverConnected) -> None:
         """Answer what waits: the host would not wait any longer. What was not sent yet is not sent any more."""
         for call in self._calls:
             exchange = call.exchange
-            answers.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
+            self._delivery.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
             self._state.abandon(exchange)
 
     def _on_sign_in(self, event: SignInStarted | SignInEnded) -> None:
-        self._signing_in = isinstance(event, SignInStarted)
+        self._state.timers.is_signing_in = isinstance(event, SignInStarted)
         for call in self._calls:
-            call.sent_at = self._state.now  # The person's time is not the server's.
+            call.sent_at = self._state.now  # The time that the user took is not the server's.
+
+    def _on_deadline(self, call: Call, seconds: float) -> None:
+        """`--request-timeout` is over: answer the call with an error and stop its exchange."""
+        exchange = call.exchange
+        self._delivery.fail(call, faults.timed_out(self._state.url, call.request.method, seconds))
+        self._state.abandon(exchange)

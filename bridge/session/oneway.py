@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bridge.protocol.jsonrpc import Notification, Response
 from bridge.session import response_kind
@@ -34,7 +35,6 @@ class OneWayMessages:
         self.retry_window = retry_window
         self.session_gone = session_gone
         self._gate = gate
-        self._waiting: dict[int, OneWayMessage] = {}
         self._last_number = 0
 
     def submit(self, message: Notification | Response) -> None:
@@ -60,15 +60,13 @@ class OneWayMessages:
             self.state.report("warning", f"{name} did not get through: {what}")
             note.done()
             return
-        self._waiting[note.number] = note
-        self.state.set_timer("note", note.number, seconds, spread=0.5)
+        self.state.timers.new("note", partial(self._try_again, note), note.number).start(seconds, spread=0.5)
 
-    def on_timer(self, number: int) -> None:
+    def _try_again(self, note: OneWayMessage) -> None:
         """The pause before a note's next try is over."""
-        note = self._waiting.pop(number, None)
-        if note is not None and note.opens_gate:
+        if note.opens_gate:
             note.go()
-        elif note is not None:
+        else:
             self.resubmit(note)
 
     def _note(self, message: Notification | Response, then: Callable[[], None] | None) -> OneWayMessage:

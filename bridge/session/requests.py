@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -106,15 +107,17 @@ class Requests:
         exchange = call.exchange = CallExchange(self, call, resumes=True)
         state.commands.append(OpenStream(state.begin(exchange), state.headers(call.cursor.last_event_id)))
 
-    def on_late(self, number: int) -> None:
-        """The answer that should have come on another stream did not come."""
-        if call := self.calls.numbered(number):
+    def await_elsewhere(self, call: Call) -> None:
+        """The answer to a call may come on another stream. The standard does not allow that, but some servers do it."""
+        self._wait(call, "late", self._not_answered_elsewhere, _LATE_SECONDS)
+
+    def _not_answered_elsewhere(self, call: Call) -> None:
+        if self.calls.is_open(call):
             self.answers.fail(call, faults.accepted_only(self.state.url, call.request.method, _LATE_SECONDS))
 
-    def on_call_timer(self, number: int) -> None:
+    def _try_again(self, call: Call) -> None:
         """The pause before a call's next try is over."""
-        call = self.calls.numbered(number)
-        if call is None:
+        if not self.calls.is_open(call):
             return
         if call.cursor.last_event_id is None:
             self.submit(call)
@@ -131,7 +134,7 @@ class Requests:
             return
         call.attempts += 1
         pause = reconnect_delay.before_resuming(call.attempts, cursor.pause)
-        self.state.set_timer("call", call.number, pause.seconds, pause.spread)
+        self._wait(call, "call", self._try_again, pause.seconds, pause.spread)
         if call.attempts == 1:
             level = "info" if pause.seconds >= _LONG_SECONDS else "debug"
             what = f"the stream that answers {call.request.method} ended ({reason})"
@@ -200,7 +203,15 @@ class Requests:
     def _again(self, call: Call, seconds: float, spread: float = 0.5) -> None:
         call.attempts += 1
         call.exchange = None
-        self.state.set_timer("call", call.number, seconds, spread)
+        self._wait(call, "call", self._try_again, seconds, spread)
+
+    def _wait(
+        self, call: Call, purpose: str, then: Callable[[Call], None], seconds: float, spread: float = 0.0
+    ) -> None:
+        if call.timer is not None:
+            call.timer.stop()
+        call.timer = self.state.timers.new(purpose, partial(then, call), call.number)
+        call.timer.start(seconds, spread)
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -210,14 +221,14 @@ class _Waiting(msgspec.Struct, frozen=True):
     call: Call
 
     def go(self) -> None:
-        if self.sending.calls.numbered(self.call.number):
+        if self.sending.calls.is_open(self.call):
             self.call.is_early = False
             self.sending.post(self.call)
 
     def goes_early(self) -> bool:
         if self.call.request.method not in EARLY_METHODS:
             return False
-        if self.sending.calls.numbered(self.call.number):
+        if self.sending.calls.is_open(self.call):
             self.call.is_early = True
             self.sending.post(self.call)
         return True
@@ -292,8 +303,7 @@ class CallExchange(Exchange):
             if fault := sending.answers.take_body(event.body, call):
                 sending.answers.fail(call, fault)
         elif verdict.kind is ResponseKind.Kind.ACCEPTED and sending.other_way():
-            # The answer comes on another stream: not by the standard, but some servers do it.
-            sending.state.set_timer("late", call.number, _LATE_SECONDS)
+            sending.await_elsewhere(call)
         elif not sending.rescue(call, verdict.fault):
             sending.answers.fail(call, verdict.fault)
 

@@ -42,7 +42,7 @@ from bridge.session.faults import Fault
 from bridge.session.first_contact import FirstContact
 from bridge.session.host_upstreams import HostUpstreams
 from bridge.session.probing import LEGACY, MODERN, Eras, ProbeResult
-from bridge.session.server_era import PROBE_TIMER, ServerEra
+from bridge.session.server_era import ServerEra
 from bridge.session.session import Transport
 from bridge.session.upstream import RouterContext, TranslatedUpstream, Upstream
 from bridge.session.upstreams import Upstreams
@@ -80,14 +80,7 @@ class HostRouter:
         )
         self._server = ServerEra(context, upstreams, eras, self._settled, is_fixed=is_fixed)
         self._hosts = HostUpstreams(upstreams)
-        self._first_contact = FirstContact(
-            url,
-            retry_window,
-            do=context.do,
-            fail=self._never_connected,
-            waits=lambda: self.busy,
-            now=lambda: context.now,
-        )
+        self._first_contact = FirstContact(context, retry_window, self)
         self._undecided = EraQueue()
         self._beside: Request | None = None
         self._closed = False
@@ -128,9 +121,7 @@ class HostRouter:
         elif isinstance(event, HostBatch):
             self._host_batch(event)
         elif isinstance(event, TimerFired):
-            if event.timer == PROBE_TIMER:
-                self._server.on_silence()
-            elif upstream := self._upstreams.of(event.timer[1]):
+            if not self._context.timers.fire(event.timer) and (upstream := self._upstreams.of(event.timer[1])):
                 upstream.on(event)
         elif isinstance(event, SignInStarted | SignInEnded | SystemResumed | HostClosed):
             self._on_change(event)
@@ -139,7 +130,8 @@ class HostRouter:
         elif upstream := self._upstreams.of(event.exchange):
             upstream.on(event)
 
-    def _never_connected(self, event: NeverConnected) -> None:
+    def never_connected(self, event: NeverConnected) -> None:
+        """See `first_contact.Waiters`."""
         self._release(Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
         for upstream in self._upstreams:
             upstream.on(event)
@@ -148,7 +140,7 @@ class HostRouter:
         if isinstance(event, HostClosed):
             self._close()
         elif not isinstance(event, SystemResumed):
-            self._server.signing_in(isinstance(event, SignInStarted))
+            self._context.timers.is_signing_in = isinstance(event, SignInStarted)
         for upstream in self._upstreams:
             upstream.on(event)
         self._closed = isinstance(event, HostClosed)

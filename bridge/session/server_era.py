@@ -24,12 +24,10 @@ from bridge import PROGRAM
 from bridge.protocol import mcp
 from bridge.protocol.jsonrpc import Message, Request, Response
 from bridge.session import probing
-from bridge.session.commands import CancelTimer, Deliver, SaveEras, SetTimer
+from bridge.session.commands import Deliver, SaveEras
 from bridge.session.probing import LEGACY, MODERN, PROBE_SECONDS, UNASKED, Eras, ProbeResult
 from bridge.session.upstream import RouterContext, Upstream
 from bridge.session.upstreams import Upstreams
-
-PROBE_TIMER = ("probe", 0)
 
 Settled = Callable[[ProbeResult, Request | None, Response | None], None]
 
@@ -60,7 +58,7 @@ class ServerEra:
         self._doubted_at: float | None = None
         self._probe: Upstream | None = None
         self._asked_by: Request | None = None
-        self._signing_in = False
+        self._limit = context.timers.new("probe", self._on_silence, extension=PROBE_SECONDS)
         self.eras = eras - {UNASKED}
 
     @property
@@ -90,7 +88,7 @@ class ServerEra:
         """Probe the server, in the name of the host that sent `asked_by`."""
         self._asked_by = asked_by
         self._probe = self._upstreams.probing(lambda _, deliver: self._take(deliver))
-        self._context.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
+        self._limit.start(PROBE_SECONDS)
         self._probe.host(probing.probe(_PROBE_ID, asked_by))
 
     def is_in_doubt(self, upstream: Upstream, deliver: Deliver) -> bool:
@@ -127,15 +125,9 @@ class ServerEra:
         opens = deliver.request is not None and deliver.request.method == mcp.INITIALIZE
         return opens and self._is_guess and self._is_modern_unasked and probing.is_request_meta_fault(deliver)
 
-    def signing_in(self, begins: bool) -> None:
-        """A person is asked to sign in, or no more: meanwhile nothing is late."""
-        self._signing_in = begins
-
-    def on_silence(self) -> None:
-        """The server takes its time."""
-        if self._signing_in:
-            self._context.do(SetTimer(PROBE_TIMER, PROBE_SECONDS))
-        elif self._probe is not None:
+    def _on_silence(self) -> None:
+        """The server did not answer the probe in time."""
+        if self._probe is not None:
             self._probe.give_up()
             self._settle(probing.FOR_NOW)
 
@@ -146,14 +138,14 @@ class ServerEra:
 
     def _take(self, deliver: Deliver) -> None:
         if deliver.request is not None and self._probe is not None:
-            self._context.do(CancelTimer(PROBE_TIMER))
+            self._limit.stop()
             self._settle(probing.judge(deliver), deliver.message)
 
     def _prove(self, era: str) -> None:
         """An answer to the host's has shown that the server speaks this era."""
         if era == MODERN and self.may_be_modern:
             if self._probe is not None:
-                self._context.do(CancelTimer(PROBE_TIMER))
+                self._limit.stop()
                 self._probe.give_up()
             self._settle(ProbeResult(frozenset({MODERN}), is_kept=True))
         elif era == LEGACY and (self._is_guess or self.is_assumed):

@@ -36,8 +36,6 @@ from bridge.session.events import (
     SignInEnded,
     SignInStarted,
     SystemResumed,
-    TimerFired,
-    TimerKey,
 )
 from bridge.session.faults import Fault
 from bridge.session.gate import Gate
@@ -50,9 +48,6 @@ from bridge.session.requests import Outgoing, Requests
 from bridge.session.session_state import Exchange, SessionState
 
 Transport = Literal["auto", "http", "sse"]
-
-_GIVING_UP = frozenset(("deadline", "replayed", "initialized", "endpoint"))
-_WHILE_SIGNING_IN = 30.0
 
 
 class Session(ServerMachine):
@@ -77,7 +72,7 @@ class Session(ServerMachine):
         self._listens_first = listens_first
         state = SessionState(url, redact, upstream)
         super().__init__(state, Calls())
-        self._deadlines = Deadlines(state, request_timeout)
+        self._deadlines = Deadlines(state, request_timeout, self._on_deadline)
         self._delivery = Delivery(state, self._calls, self._deadlines, self._on_answer, self._on_stray)
         self._gate = gate = Gate(knows_early=not listens_first)
         self._oneway = OneWayMessages(state, gate, self._delivery, retry_window, session_gone=self._session_gone)
@@ -130,16 +125,13 @@ class Session(ServerMachine):
             self._host_message(event.message, None)
         elif isinstance(event, HostBatch):
             self._host_batch(event)
-        elif isinstance(event, TimerFired):
-            if timer := self._state.timer_fired(event.timer):
-                self._on_timer(timer)
         elif isinstance(event, SignInStarted | SignInEnded):
             self._on_sign_in(event)
         elif isinstance(event, SystemResumed):
             self._state.commands.append(DropConnections())
             self._get_stream.refresh()
         elif isinstance(event, NeverConnected):
-            self._on_never_connected(event, self._delivery)
+            self._on_never_connected(event)
         else:
             self._close()
 
@@ -214,44 +206,10 @@ class Session(ServerMachine):
             goodbye = Exchange()
             state.commands.append(EndSession(state.begin(goodbye), state.headers()))
 
-    # -- time
-
-    def _on_timer(self, timer: TimerKey) -> None:
-        purpose, number = timer
-        if self._signing_in and purpose in _GIVING_UP:
-            # A person is at it: what waits for the server cannot be late.
-            self._state.set_timer(purpose, number, _WHILE_SIGNING_IN)
-            return
-        if purpose == "call":
-            self._requests.on_call_timer(number)
-        elif purpose == "note":
-            self._oneway.on_timer(number)
-        elif purpose == "late":
-            self._requests.on_late(number)
-        elif purpose == "deadline":
-            self._on_deadline(number)
-        elif purpose in {"listen", "stream"}:
-            self._get_stream.on_timer(purpose)
-        elif purpose == "reopen":
-            self._handshake.replay()
-        elif purpose == "replayed":
-            self._handshake.give_up("it did not answer initialize in time")
-        elif purpose == "initialized":
-            self._handshake.on_late()
-        elif purpose == "legacy":
-            self._legacy.open()
-        elif purpose == "endpoint":
-            self._legacy.on_late()
-
-    def _on_deadline(self, number: int) -> None:
+    def _on_deadline(self, call: Call, seconds: float) -> None:
         """Give a call up and tell the server so (MCP, Lifecycle, Timeouts)."""
-        call = self._calls.numbered(number)
-        if call is None or self._deadlines.seconds is None:
-            return
-        request, exchange = call.request, call.exchange
-        seconds = self._deadlines.seconds
-        self._delivery.fail(call, faults.timed_out(self._state.url, request.method, seconds))
-        self._state.abandon(exchange)
+        super()._on_deadline(call, seconds)
+        request = call.request
         if request.method != mcp.INITIALIZE:
             reason = msgspec.json.encode(f"no answer within {seconds:g} seconds")
             self._oneway.submit(writing.cancellation(request.raw_id, reason))

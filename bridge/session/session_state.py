@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge.protocol import mcp
-from bridge.session.commands import Abandon, CancelTimer, Command, DrainStream, Headers, Report, SetTimer
+from bridge.session.commands import Abandon, Command, DrainStream, Headers, Report
 from bridge.session.events import (
     BodyReceived,
     Event,
@@ -14,8 +14,9 @@ from bridge.session.events import (
     ResponseFound,
     ResponseStarted,
     StreamClosed,
-    TimerKey,
+    TimerFired,
 )
+from bridge.session.timers import Timers
 
 LANE = 10**9
 """A upstream's numbers, of exchanges and of timers, begin at so many times its own."""
@@ -79,7 +80,7 @@ class SessionState:
         self.generation = 1
         self.endpoint: str | None = None
         self._last_exchange = 0
-        self._timers: set[TimerKey] = set()
+        self.timers = Timers(self.do, upstream * LANE)
 
     def begin(self, exchange: Exchange) -> int:
         """Enter an exchange and number it."""
@@ -90,7 +91,7 @@ class SessionState:
         return exchange.number
 
     def take(self, event: Event) -> bool:
-        """Hand an event of an exchange to that exchange; False for any other event."""
+        """Hand the event of an exchange or a timer to that object; False for any other event."""
         exchange: Exchange | None
         if isinstance(event, EventReceived):
             if exchange := self.exchanges.get(event.exchange):
@@ -107,6 +108,8 @@ class SessionState:
         elif isinstance(event, ExchangeFailed | ResponseFound):
             if exchange := self.exchanges.pop(event.exchange, None):
                 exchange.on_not_answered(event)
+        elif isinstance(event, TimerFired):
+            self.timers.fire(event.timer)
         else:
             return False
         return True
@@ -143,25 +146,9 @@ class SessionState:
         self.endpoint = None
         self.generation += 1
 
-    def set_timer(self, purpose: str, number: int, seconds: float, spread: float = 0.0) -> None:
-        """Ask for a `TimerFired`."""
-        timer = (purpose, self._outer(number))
-        self._timers.add(timer)
-        self.commands.append(SetTimer(timer, seconds, spread))
-
-    def cancel_timer(self, purpose: str, number: int) -> None:
-        """Take it back, if it was asked for."""
-        timer = (purpose, self._outer(number))
-        if timer in self._timers:
-            self._timers.discard(timer)
-            self.commands.append(CancelTimer(timer))
-
-    def timer_fired(self, timer: TimerKey) -> TimerKey | None:
-        """Note that a timer is over, and return it as it was asked for; None where it had been taken back."""
-        if timer not in self._timers:
-            return None
-        self._timers.discard(timer)
-        return (timer[0], timer[1] % LANE)
+    def do(self, command: Command) -> None:
+        """Have something done."""
+        self.commands.append(command)
 
     def _outer(self, number: int) -> int:
         return self._upstream * LANE + number

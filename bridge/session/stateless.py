@@ -39,8 +39,6 @@ from bridge.session.events import (
     SignInEnded,
     SignInStarted,
     SystemResumed,
-    TimerFired,
-    TimerKey,
 )
 from bridge.session.faults import Fault
 from bridge.session.gate import Gate
@@ -54,7 +52,6 @@ from bridge.session.tools_prefetch import ToolsPrefetch
 from bridge.translate.tool_headers import ToolHeaders
 
 _FRESH_ID = f'"{PROGRAM}/%d"'.encode()
-_WHILE_SIGNING_IN = 30.0
 
 
 class Stateless(ServerMachine):
@@ -77,7 +74,7 @@ class Stateless(ServerMachine):
     ) -> None:
         state = SessionState(url, redact, upstream)
         super().__init__(state, Calls(resumable=False))
-        self._deadlines = Deadlines(state, request_timeout)
+        self._deadlines = Deadlines(state, request_timeout, self._on_deadline)
         self._delivery = Delivery(
             state,
             self._calls,
@@ -128,9 +125,6 @@ class Stateless(ServerMachine):
             return
         if isinstance(event, HostMessage):
             self._host_message(event.message)
-        elif isinstance(event, TimerFired):
-            if timer := self._state.timer_fired(event.timer):
-                self._on_timer(timer)
         elif isinstance(event, SignInStarted | SignInEnded):
             self._on_sign_in(event)
             self._subscriptions.be_patient()
@@ -140,7 +134,7 @@ class Stateless(ServerMachine):
             self._state.commands.append(DropConnections())
             self._subscriptions.refresh()
         elif isinstance(event, NeverConnected):
-            self._on_never_connected(event, self._delivery)
+            self._on_never_connected(event)
             if self._early is not None:
                 self._early.end()
         elif isinstance(event, HostClosed):
@@ -185,11 +179,11 @@ class Stateless(ServerMachine):
             return
         if self._early is None or not self._early.claims(call, question):
             self._cached.submit(call, question)
-        if self._early is not None and call.request.method == mcp.DISCOVER and not self._signing_in:
+        if self._early is not None and call.request.method == mcp.DISCOVER and not self._state.timers.is_signing_in:
             self._early.begin(call.request)
 
     def _is_awaited(self, call: Call) -> bool:
-        return self._calls.numbered(call.number) is not None
+        return self._calls.is_open(call)
 
     def _makes_do(self, call: Call, fault: Fault) -> bool:
         return self._cached is not None and self._cached.makes_do(call, fault)
@@ -228,23 +222,6 @@ class Stateless(ServerMachine):
         for exchange in list(state.exchanges.values()):
             if exchange not in goodbyes:
                 state.abandon(exchange)
-
-    # -- time
-
-    def _on_timer(self, timer: TimerKey) -> None:
-        purpose, number = timer
-        if purpose == "call":
-            self._requests.on_call_timer(number)
-        elif purpose == "subscription":
-            self._subscriptions.on_timer(number)
-        elif self._signing_in:
-            # A person is at it: what waits for the server cannot be late.
-            self._state.set_timer(purpose, number, _WHILE_SIGNING_IN)
-        elif (call := self._calls.numbered(number)) and self._deadlines.seconds is not None:
-            exchange = call.exchange
-            fault = faults.timed_out(self._state.url, call.request.method, self._deadlines.seconds)
-            self._delivery.fail(call, fault)
-            self._state.abandon(exchange)
 
     # -- the server
 
@@ -313,7 +290,7 @@ class Stateless(ServerMachine):
         return next((version for version in mcp.MODERN_VERSIONS if version in named and version not in tried), None)
 
     def _again(self, call: Call) -> None:
-        if self._calls.numbered(call.number):
+        if self._calls.is_open(call):
             call.cursor.rewind()
             self._let_go(call)
             self._requests.submit(call)

@@ -7,6 +7,7 @@ request with a new id; the host notices nothing, for what comes is relabelled wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 from msgspec import Raw
@@ -21,6 +22,7 @@ from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFa
 from bridge.session.faults import Fault
 from bridge.session.response_kind import ResponseKind
 from bridge.session.session_state import Exchange, SessionState
+from bridge.session.timers import Timer
 
 _STEADY_SECONDS = 30.0
 _LONGEST_RETRY_AFTER = 300.0
@@ -43,6 +45,7 @@ class Subscription:
         self.attempts = 0
         self.began_at = now
         self.opened_at: float | None = None
+        self.pause: Timer
 
 
 class Subscriptions:
@@ -62,14 +65,13 @@ class Subscriptions:
         self._fresh_id = fresh_id
         self._heard = heard
         self._by_id: dict[RequestId, Subscription] = {}
-        self._by_number: dict[int, Subscription] = {}
         self._last_number = 0
 
     def __contains__(self, id_: RequestId | None) -> bool:
         return id_ is not None and id_ in self._by_id
 
     def __iter__(self) -> Iterator[Subscription]:
-        return iter(list(self._by_number.values()))
+        return iter(list(self._by_id.values()))
 
     @property
     def url(self) -> str:
@@ -85,7 +87,10 @@ class Subscriptions:
         """The host listens; its id must not be in use."""
         self._last_number += 1
         subscription = Subscription(self._last_number, request, headers, self._state.now)
-        self._by_id[request.id] = self._by_number[subscription.number] = subscription
+        subscription.pause = self._state.timers.new(
+            "subscription", partial(self._post_again, subscription), subscription.number
+        )
+        self._by_id[request.id] = subscription
         self._post(subscription, request.line)
 
     def cancel(self, id_: RequestId) -> None:
@@ -97,7 +102,7 @@ class Subscriptions:
     def refresh(self) -> None:
         """No connection from before can be trusted: ask for every stream again."""
         for subscription in self:
-            self._state.cancel_timer("subscription", subscription.number)
+            subscription.pause.stop()
             self._state.abandon(subscription.exchange)
             self._post_again(subscription)
 
@@ -105,11 +110,6 @@ class Subscriptions:
         """Count patience from now: the time until now was not the server's."""
         for subscription in self:
             subscription.began_at = self._state.now
-
-    def on_timer(self, number: int) -> None:
-        """The pause before the next try is over."""
-        if subscription := self._by_number.get(number):
-            self._post_again(subscription)
 
     def fail_all(self, fault: Fault) -> None:
         """The run ends."""
@@ -142,7 +142,7 @@ class Subscriptions:
         pause = reconnect_delay.before_listening(
             subscription.attempts, subscription.attempts, seconds, _LONGEST_RETRY_AFTER
         )
-        self._state.set_timer("subscription", subscription.number, pause.seconds, pause.spread)
+        subscription.pause.start(pause.seconds, pause.spread)
         if subscription.attempts == 1:
             what = f"a subscription at {self._state.url} is asked for again {pause}"
             self._state.report("debug", f"{what}: {fault.message}")
@@ -185,9 +185,8 @@ class Subscriptions:
         self._state.settle(subscription.exchange)
 
     def _drop(self, subscription: Subscription) -> None:
-        self._state.cancel_timer("subscription", subscription.number)
+        subscription.pause.stop()
         del self._by_id[subscription.request.id]
-        del self._by_number[subscription.number]
 
 
 class ListenExchange(Exchange):

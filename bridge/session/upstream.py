@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from bridge import PROGRAM
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.session import faults
-from bridge.session.commands import CancelTimer, Command, Deliver, Report, SendToHost, SetTimer
-from bridge.session.events import Event, HostClosed, HostMessage, TimerFired, TimerKey
+from bridge.session.commands import Command, Deliver, Report, SendToHost
+from bridge.session.events import Event, HostClosed, HostMessage
 from bridge.session.faults import Fault
 from bridge.session.session_state import LANE
+from bridge.session.timers import Timer, Timers
 from bridge.translate.translator import Translator, TranslatorRefusal
 
 _TRANSLATOR = "era/"
@@ -48,6 +50,7 @@ class RouterContext:
         self.timestamp = timestamp
         self.now = 0.0
         self.commands: list[Command] = []
+        self.timers = Timers(self.do)
 
     def do(self, command: Command) -> None:
         """Have something done."""
@@ -138,28 +141,6 @@ class Upstream:
 T = TypeVar("T", bound=Translator)
 
 
-class LaneTimer:
-    """A translator's timer; `running` are those of its upstream."""
-
-    def __init__(
-        self, context: RouterContext, running: dict[TimerKey, LaneTimer], key: TimerKey, fired: Callable[[], None]
-    ) -> None:
-        self._context = context
-        self._running = running
-        self._key = key
-        self.fired = fired
-
-    def start(self, seconds: float) -> None:
-        """See `TranslatorTimer`."""
-        self._running[self._key] = self
-        self._context.do(SetTimer(self._key, seconds))
-
-    def stop(self) -> None:
-        """See `TranslatorTimer`."""
-        if self._running.pop(self._key, None):
-            self._context.do(CancelTimer(self._key))
-
-
 class TranslatedUpstream(Upstream, Generic[T]):
     """A machine with a translator before it, to which this upstream is the port."""
 
@@ -173,7 +154,6 @@ class TranslatedUpstream(Upstream, Generic[T]):
         make: Callable[[TranslatedUpstream[T]], T],
     ) -> None:
         super().__init__(number, era, context, machine, receive)
-        self._timers: dict[TimerKey, LaneTimer] = {}
         self._last_timer = 0
         self._passes_fault = False
         self.translator: T = make(self)
@@ -194,14 +174,6 @@ class TranslatedUpstream(Upstream, Generic[T]):
     def host(self, message: Message) -> None:
         """See `Upstream`."""
         self.translator.from_host(message)
-
-    def on(self, event: Event) -> None:
-        """See `Upstream`."""
-        if isinstance(event, TimerFired) and event.timer[0].startswith(_TRANSLATOR):
-            if timer := self._timers.pop(event.timer, None):
-                timer.fired()
-        else:
-            super().on(event)
 
     def pass_on(self, deliver: Deliver) -> None:
         """See `Upstream`."""
@@ -237,12 +209,11 @@ class TranslatedUpstream(Upstream, Generic[T]):
         named = {"source": PROGRAM, "kind": refusal.kind, "url": self._context.url}
         self.down(jsonrpc.error_line(request.raw_id, refusal.code, refusal.message, refusal.data | named))
 
-    def timer(self, purpose: str, fired: Callable[[], None]) -> LaneTimer:
+    def timer(self, purpose: str, fired: Callable[[], None]) -> Timer:
         """See `TranslatorPort`."""
         self._last_timer += 1
-        return LaneTimer(
-            self._context, self._timers, (_TRANSLATOR + purpose, self.number * LANE + self._last_timer), fired
-        )
+        number = self.number * LANE + self._last_timer
+        return self._context.timers.new(_TRANSLATOR + purpose, partial(self._on_timer, fired), number)
 
     def timestamp(self) -> str:
         """See `TranslatorPort`."""
@@ -255,3 +226,7 @@ class TranslatedUpstream(Upstream, Generic[T]):
     def report(self, level: str, text: str) -> None:
         """See `TranslatorPort`."""
         self._context.do(Report(level, text))
+
+    def _on_timer(self, fired: Callable[[], None]) -> None:
+        if not self._is_over:
+            fired()

@@ -19,11 +19,11 @@ def test_a_call_is_found_by_id_and_by_number_until_it_ends() -> None:
     zero, empty = calls.enter(parsed(request(0)), None), calls.enter(parsed(request("")), None)
     assert (calls.get(0), calls.get("")) == (zero, empty)
     assert (calls.get(None), calls.get("0")) == (None, None)
-    assert calls.numbered(zero.number) is zero
+    assert calls.is_open(zero)
     assert list(calls) == [zero, empty]
     assert calls.remove(zero)
     assert not calls.remove(zero)
-    assert (0 in calls, len(calls), calls.numbered(zero.number)) == (False, 1, None)
+    assert (0 in calls, len(calls), calls.is_open(zero)) == (False, 1, False)
 
 
 def test_an_ended_call_does_not_take_its_successor_with_it() -> None:

@@ -4,10 +4,12 @@ import pytest
 
 from bridge.session.commands import CancelTimer, Command, Connect, Post, SendToHost, SetTimer
 from bridge.session.events import Cause, ConnectDelayed, Connected, ConnectFailed, Event
-from bridge.session.first_contact import FIRST_SECONDS, FIRST_TIMER, RETRY_TIMER
+from bridge.session.first_contact import FIRST_SECONDS
 from tests.session.modern_playbook import LEGACY, MODERN, PairingPlaybook, asked, body, discovered
 from tests.session.playbook import INITIALIZE, fault, request, result, tool_call
 
+FIRST_TIMER = ("first-contact", 0)
+RETRY_TIMER = ("first-contact/retry", 0)
 REFUSED = "Cannot reach the server: the connection was refused."
 NO_NETWORK = "Cannot reach the server: there is no way to it in the network."
 

@@ -21,7 +21,7 @@ from bridge.session.commands import (
     SendToHost,
     SetTimer,
 )
-from bridge.session.events import BodyReceived, HostClosed, TimerFired
+from bridge.session.events import BodyReceived, HostClosed
 from bridge.session.probing import LEGACY, MODERN
 from bridge.session.session_state import LANE
 from bridge.session.upstream import RouterContext, TranslatedUpstream, Upstream
@@ -205,27 +205,36 @@ def test_a_request_is_taken_back_through_the_translator() -> None:
 
 def test_a_translators_timers_are_kept_apart() -> None:
     board = Board()
-    upstream, echo = board.translated()
+    _, echo = board.translated()
     for name in ("one", "other"):
         echo.port.timer("call", partial(echo.seen.append, name)).start(5.0)
     first, second = board.commands()
     assert [first, second] == [SetTimer(("era/call", LANE + 1), 5.0), SetTimer(("era/call", LANE + 2), 5.0)]
-    upstream.on(TimerFired(("era/call", LANE + 2)))
+    assert board.context.timers.fire(("era/call", LANE + 2))
     assert echo.seen == ["other"]
-    upstream.on(TimerFired(("era/call", LANE + 2)))
-    upstream.on(TimerFired(("era/other", LANE + 1)))
+    assert not board.context.timers.fire(("era/call", LANE + 2))
+    assert not board.context.timers.fire(("era/other", LANE + 1))
     assert echo.seen == ["other"], "only a timer that runs fires, and once"
+
+
+def test_the_translator_of_a_dismissed_lane_hears_of_no_timer() -> None:
+    board = Board()
+    upstream, echo = board.translated()
+    echo.port.timer("call", partial(echo.seen.append, "fired")).start(5.0)
+    board.upstreams.dismiss(upstream)
+    board.context.timers.fire(("era/call", LANE + 1))
+    assert "fired" not in echo.seen
 
 
 def test_a_translator_can_take_a_timer_back() -> None:
     board = Board()
-    upstream, echo = board.translated()
+    _, echo = board.translated()
     timer = echo.port.timer("a", partial(echo.seen.append, "fired"))
     timer.start(5.0)
     timer.stop()
     timer.stop()
     assert board.commands()[1:] == [CancelTimer(("era/a", LANE + 1))]
-    upstream.on(TimerFired(("era/a", LANE + 1)))
+    assert not board.context.timers.fire(("era/a", LANE + 1))
     assert echo.seen == []
 
 

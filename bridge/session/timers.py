@@ -1,0 +1,77 @@
+"""Timers: each is an object that knows what to do when its time is over.
+
+A machine keeps its running timers by key, as it keeps its exchanges by number. It finds the one that `TimerFired` names
+and calls it, so a new timer needs no branch anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.session.commands import CancelTimer, Command, SetTimer
+from bridge.session.events import TimerKey
+
+LIMIT_EXTENSION = 30.0
+"""Seconds by which a limit on the server's time is extended when it is reached while the user signs in."""
+
+
+class Timer:
+    """One wait: `fired()` is called when it is over. It may be started again, and then begins anew.
+
+    `extension`: when the timer fires while the user signs in, it starts again for so many seconds, because the time was
+    not the server's. With 0 it fires all the same.
+    """
+
+    __slots__ = ("_timers", "extension", "fired", "key")
+
+    def __init__(self, timers: Timers, key: TimerKey, fired: Callable[[], None], extension: float) -> None:
+        self._timers = timers
+        self.key = key
+        self.fired = fired
+        self.extension = extension
+
+    def start(self, seconds: float, spread: float = 0.0) -> None:
+        """Fire after `seconds`, or earlier by a random part of `spread` (0 to 1) of it."""
+        self._timers.start(self, seconds, spread)
+
+    def stop(self) -> None:
+        """Do not fire. Does nothing where the timer does not run."""
+        self._timers.stop(self.key)
+
+
+class Timers:
+    """The timers of one machine. `do(command)` has something done; `first` is added to every timer's number.
+
+    `is_signing_in`: the user was asked to sign in and has not finished.
+    """
+
+    def __init__(self, do: Callable[[Command], None], first: int = 0) -> None:
+        self.is_signing_in = False
+        self._do = do
+        self._first = first
+        self._running: dict[TimerKey, Timer] = {}
+
+    def new(self, purpose: str, fired: Callable[[], None], number: int = 0, *, extension: float = 0.0) -> Timer:
+        """A timer that does not run yet. `purpose` and `number` tell it apart from the machine's other timers."""
+        return Timer(self, (purpose, self._first + number), fired, extension)
+
+    def start(self, timer: Timer, seconds: float, spread: float = 0.0) -> None:
+        """Start a timer, in place of one with the same key."""
+        self._running[timer.key] = timer
+        self._do(SetTimer(timer.key, seconds, spread))
+
+    def stop(self, key: TimerKey) -> None:
+        """Stop the timer with this key, if it runs."""
+        if self._running.pop(key, None) is not None:
+            self._do(CancelTimer(key))
+
+    def fire(self, key: TimerKey) -> bool:
+        """The time of a timer is over. False where no such timer runs, for instance because it was stopped just now."""
+        timer = self._running.pop(key, None)
+        if timer is None:
+            return False
+        if timer.extension and self.is_signing_in:
+            timer.start(timer.extension)
+        else:
+            timer.fired()
+        return True
