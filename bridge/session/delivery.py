@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -19,37 +19,40 @@ from bridge.session.session_state import SessionState
 _MAX_SERVER_REQUESTS = 10_000
 
 
-class Delivery:
-    """Delivers, and sees to it that no call is answered twice.
+class AnswerPolicy(Protocol):
+    """What a machine decides about what its server sends.
 
-    `on_answer` is asked what to tell the host where the server answered a call: that answer most often, None where the
-    call goes on. `on_stray` is asked whether an answer to no call is for the bridge itself. `server_asks` tells whether
-    the server may send requests of its own, `failure_level` how much the log makes of a call that has no answer.
-    `makes_do` is asked whether it gave a call another answer than this fault; `heard` is told of notifications.
+    `server_asks`: the server may send requests of its own. `failure_level`: at which level the log is told of a call
+    that gets no answer.
     """
 
-    def __init__(
-        self,
-        state: SessionState,
-        calls: Calls,
-        deadlines: Deadlines,
-        on_answer: Callable[[Call, Response], Response | None],
-        on_stray: Callable[[Response], bool],
-        *,
-        server_asks: bool = True,
-        failure_level: str = "warning",
-        makes_do: Callable[[Call, Fault], bool] = lambda *_: False,
-        heard: Callable[[Notification], None] = lambda _: None,
-    ) -> None:
+    @property
+    def server_asks(self) -> bool: ...
+
+    @property
+    def failure_level(self) -> str: ...
+
+    def on_answer(self, call: Call, response: Response) -> Response | None:
+        """What to tell the host when the server answered a call: most often the same; None where the call goes on."""
+
+    def on_stray(self, response: Response) -> bool:
+        """Whether an answer to none of the host's calls is for the bridge itself."""
+
+    def makes_do(self, call: Call, fault: Fault) -> bool:
+        """Whether the call was given another answer in place of this fault."""
+
+    def heard(self, note: Notification) -> None:
+        """The server sent a notification."""
+
+
+class Delivery:
+    """Delivers, and sees to it that no call is answered twice."""
+
+    def __init__(self, state: SessionState, calls: Calls, deadlines: Deadlines, policy: AnswerPolicy) -> None:
         self._state = state
         self._calls = calls
         self._deadlines = deadlines
-        self._on_answer = on_answer
-        self._on_stray = on_stray
-        self._server_asks = server_asks
-        self._failure_level = failure_level
-        self.makes_do = makes_do
-        self._heard = heard
+        self._policy = policy
         self._server_requests: dict[RequestId, int] = {}
 
     def take(self, data: Octets, about: Call | None = None) -> None:
@@ -59,7 +62,7 @@ class Delivery:
                 self.deliver(message, about)
             elif call := self._calls.get(message.id):
                 self.finish(call, message)
-            elif not self._on_stray(message):
+            elif not self._policy.on_stray(message):
                 self._state.report("debug", f"{self._state.url} sent an answer to no open request; it was dropped")
 
     def take_body(self, body: Octets, call: Call) -> Fault | None:
@@ -87,7 +90,7 @@ class Delivery:
         """Pass the server's answer on, as it came, unless the call goes on."""
         if response.id != call.request.id:
             response = writing.answering(response, call.request.raw_id)
-        told = self._on_answer(call, response)
+        told = self._policy.on_answer(call, response)
         if told is not None:
             self._end(call, Deliver(told.line, told, call.request.id, None, call.request))
 
@@ -95,13 +98,17 @@ class Delivery:
         """Answer a call with an error of the bridge's own, and tell the log more; unless there is a better answer."""
         if self.makes_do(call, fault):
             return
-        level = "debug" if fault.kind == faults.SHUTDOWN else self._failure_level
+        level = "debug" if fault.kind == faults.SHUTDOWN else self._policy.failure_level
         self._state.report(level, faults.unanswered(call.request, fault))
         if fault.detail:
             self._state.report("debug", f"{call.request.method}: what came was: {fault.detail}")
         fault = msgspec.structs.replace(fault, message=self._state.redact(fault.message))
         line = fault.error_line(call.request.raw_id, self._state.url)
         self._end(call, Deliver(line, None, call.request.id, fault, call.request))
+
+    def makes_do(self, call: Call, fault: Fault) -> bool:
+        """Give a call that failed another answer, if there is one; whether there was."""
+        return self._policy.makes_do(call, fault)
 
     def withdraw(self, call: Call) -> None:
         """End a call that will get no answer, for the host cancelled it."""
@@ -132,7 +139,7 @@ class Delivery:
     def deliver(self, message: Request | Notification, about: Call | None = None) -> None:
         """Pass on what is no answer, as it came."""
         if isinstance(message, Request):
-            if not self._server_asks:
+            if not self._policy.server_asks:
                 what = f"{self._state.url} sent a request of its own, {excerpt(message.method.encode(), 60)}"
                 self._state.report("warning", f"{what}, which its revision forbids; it was dropped")
                 return
@@ -142,7 +149,7 @@ class Delivery:
         elif message.method == mcp.PROGRESS:
             self._deadlines.progress(message)
         else:
-            self._heard(message)
+            self._policy.heard(message)
         self._state.commands.append(Deliver(message.line, message, about.request.id if about else None))
 
     def _foreign(self, response: Response, call: Call) -> Fault:

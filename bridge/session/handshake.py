@@ -50,14 +50,12 @@ class Handshake:
         gate: Gate,
         notes: OneWayMessages,
         answers: Delivery,
-        retry_window: float,
         opened: Callable[[Callable[[], None]], None],
     ) -> None:
         self.state = state
         self._gate = gate
         self._oneway = notes
         self._delivery = answers
-        self._retry_window = retry_window
         self._opened = opened
         self.is_answered = False
         self.is_broken = False
@@ -144,9 +142,9 @@ class Handshake:
         self._reopening = True
         self.is_broken = False
         self._gate.close()
-        self._patience_ends = self.state.now + self._retry_window
+        self._patience_ends = self.state.now + self.state.retry_window
         self._attempts = 0
-        self._replay_limit.start(self._retry_window + _INITIALIZED_SECONDS)
+        self._replay_limit.start(self.state.retry_window + _INITIALIZED_SECONDS)
         self.state.report("info", f"{self.state.url} no longer knows the session; opening a new one")
         self.replay()
 

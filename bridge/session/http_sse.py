@@ -7,7 +7,7 @@ stream is the session: when it ends, the calls in flight are lost and a new one 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from bridge.errors import ErrorKind
@@ -26,28 +26,26 @@ _FIRST_PAUSE = 2
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
+class SseOwner(Protocol):
+    """Who is told how the stream fares."""
+
+    def sse_connected(self) -> None:
+        """There is an endpoint to post to."""
+
+    def sse_lost(self, reason: str) -> None:
+        """The stream ended, and with it the session."""
+
+    def sse_failed(self, fault: Fault) -> None:
+        """There will be no stream."""
+
+
 class HttpSse:
-    """Holds the stream.
+    """Holds the stream. `is_connecting`: it is being opened, and its owner will be told how that went."""
 
-    `connected()` is told when there is an endpoint, `lost(reason)` when it is gone, `hopeless(fault)` when there will
-    be none. `is_connecting` is true from `connect` to one of these.
-    """
-
-    def __init__(
-        self,
-        state: SessionState,
-        answers: Delivery,
-        retry_window: float,
-        connected: Callable[[], None],
-        lost: Callable[[str], None],
-        hopeless: Callable[[Fault], None],
-    ) -> None:
+    def __init__(self, state: SessionState, answers: Delivery, owner: SseOwner) -> None:
         self._state = state
         self._delivery = answers
-        self._retry_window = retry_window
-        self._connected = connected
-        self._lost = lost
-        self._hopeless = hopeless
+        self._owner = owner
         self._stream: HttpSseStream | None = None
         self._fault: Fault | None = None
         self._attempts = 0
@@ -64,7 +62,7 @@ class HttpSse:
         self._fault = instead_of
         self.is_connecting = True
         self._attempts = 0
-        self._patience_ends = self._state.now + self._retry_window
+        self._patience_ends = self._state.now + self._state.retry_window
         self.open()
 
     def reconnect(self) -> None:
@@ -78,7 +76,7 @@ class HttpSse:
         self._fault = None
         self.is_connecting = True
         self._attempts = 0
-        self._patience_ends = self._state.now + pause.seconds + self._retry_window
+        self._patience_ends = self._state.now + pause.seconds + self._state.retry_window
         self._pause.start(pause.seconds, pause.spread)
         if self._hasty <= _FIRST_PAUSE:
             self._state.report("info", f"the stream from {self._state.url} ended; it is opened {pause}")
@@ -116,7 +114,7 @@ class HttpSse:
         self._stream = None
         if self._state.endpoint is not None:
             self._state.endpoint = None
-            self._lost(reason)
+            self._owner.sse_lost(reason)
         else:
             self.again(Fault(ErrorKind.UNREACHABLE, reason))
 
@@ -175,11 +173,11 @@ class HttpSse:
         self.is_connecting = False
         self._opened_at = self._state.now
         if first:
-            self._connected()
+            self._owner.sse_connected()
 
     def _give_up(self, fault: Fault) -> None:
         self.is_connecting = False
-        self._hopeless(self._fault or fault)
+        self._owner.sse_failed(self._fault or fault)
 
 
 class HttpSseStream(Exchange):

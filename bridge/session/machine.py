@@ -29,18 +29,25 @@ from __future__ import annotations
 import abc
 
 from bridge.errors import ErrorKind
+from bridge.protocol.jsonrpc import Response
 from bridge.session import faults
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Command
 from bridge.session.delivery import Delivery
 from bridge.session.events import Event, NeverConnected, SignInEnded, SignInStarted
 from bridge.session.faults import Fault
+from bridge.session.requests import Outgoing
 from bridge.session.session_state import SessionState
 
 
 class ServerMachine(abc.ABC):
-    """Takes events until it is closed."""
+    """Takes events until it is closed. The public methods after `handle` are what its parts ask of it.
 
+    See `delivery.AnswerPolicy` and `requests.CallPolicy`.
+    """
+
+    server_asks = True
+    failure_level = "warning"
     _delivery: Delivery
 
     def __init__(self, state: SessionState, calls: Calls) -> None:
@@ -61,6 +68,30 @@ class ServerMachine(abc.ABC):
             self._dispatch(event)
         commands, state.commands = state.commands, []
         return commands
+
+    @abc.abstractmethod
+    def outgoing(self, call: Call) -> Outgoing:
+        """See `CallPolicy`."""
+
+    @abc.abstractmethod
+    def on_answer(self, call: Call, response: Response) -> Response | None:
+        """See `AnswerPolicy`."""
+
+    def rescue(self, call: Call, fault: Fault) -> bool:
+        """See `CallPolicy`."""
+        return False
+
+    def may_answer_elsewhere(self) -> bool:
+        """See `CallPolicy`."""
+        return False
+
+    def on_stray(self, response: Response) -> bool:
+        """See `AnswerPolicy`."""
+        return False
+
+    def makes_do(self, call: Call, fault: Fault) -> bool:
+        """See `AnswerPolicy`."""
+        return False
 
     @abc.abstractmethod
     def _dispatch(self, event: Event) -> None:

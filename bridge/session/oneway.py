@@ -22,17 +22,9 @@ class OneWayMessages:
     `session_gone(generation)` is told when the server no longer knows the session of that generation.
     """
 
-    def __init__(
-        self,
-        state: SessionState,
-        gate: Gate,
-        answers: Delivery,
-        retry_window: float,
-        session_gone: Callable[[int], None],
-    ) -> None:
+    def __init__(self, state: SessionState, gate: Gate, answers: Delivery, session_gone: Callable[[int], None]) -> None:
         self.state = state
         self.answers = answers
-        self.retry_window = retry_window
         self.session_gone = session_gone
         self._gate = gate
         self._last_number = 0
@@ -53,7 +45,7 @@ class OneWayMessages:
         """Try a note again after `seconds`, while there is patience; None gives it up."""
         now = self.state.now
         if note.patience_ends is None:
-            note.patience_ends = now + self.retry_window
+            note.patience_ends = now + self.state.retry_window
         note.attempts += 1
         if seconds is None or now + seconds > note.patience_ends:
             name = note.message.method if isinstance(note.message, Notification) else "an answer of the host's"

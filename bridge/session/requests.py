@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import msgspec
 
@@ -45,12 +46,24 @@ class Outgoing(msgspec.Struct, frozen=True):
     headers: Headers
 
 
-class Requests:
-    """Sends, judges what comes back, and sends again where that is right.
+class CallPolicy(Protocol):
+    """What a machine decides about the calls that are sent for it."""
 
-    `outgoing(call)` says what goes on the wire for a call. `session_gone(generation)` is told when the server no longer
-    knows the session of that generation; `rescue(call, fault)` is asked whether it takes the call over from a `fault`.
-    """
+    def outgoing(self, call: Call) -> Outgoing:
+        """What goes on the wire for a call."""
+
+    def session_gone(self, generation: int) -> None:
+        """The server no longer knows the session of this generation."""
+
+    def rescue(self, call: Call, fault: Fault) -> bool:
+        """Take over a call that failed with this fault; False where nothing else can be tried."""
+
+    def may_answer_elsewhere(self) -> bool:
+        """Whether a stream is open on which the server may answer a call that it accepted."""
+
+
+class Requests:
+    """Sends, judges what comes back, and sends again where that is right."""
 
     def __init__(
         self,
@@ -59,22 +72,14 @@ class Requests:
         calls: Calls,
         answers: Delivery,
         deadlines: Deadlines,
-        retry_window: float,
-        outgoing: Callable[[Call], Outgoing],
-        session_gone: Callable[[int], None],
-        rescue: Callable[[Call, Fault], bool],
-        other_way: Callable[[], bool],
+        policy: CallPolicy,
     ) -> None:
         self.state = state
         self.calls = calls
         self.answers = answers
         self.deadlines = deadlines
-        self.session_gone = session_gone
-        self.rescue = rescue
-        self.other_way = other_way
-        self.retry_window = retry_window
+        self.policy = policy
         self._gate = gate
-        self._outgoing = outgoing
 
     def submit(self, call: Call) -> None:
         """Send a call as soon as the gate is open."""
@@ -87,7 +92,7 @@ class Requests:
         call.sent_at = state.now
         exchange = call.exchange = CallExchange(self, call)
         number = state.begin(exchange)
-        outgoing = self._outgoing(call)
+        outgoing = self.policy.outgoing(call)
         state.commands.append(Post(number, outgoing.line, outgoing.headers, state.endpoint))
 
     def refused_early(self, call: Call) -> None:
@@ -172,7 +177,7 @@ class Requests:
     def is_patient(self, call: Call) -> bool:
         """Whether trying goes on; patience begins with the try that failed first."""
         if call.patience_ends is None:
-            call.patience_ends = (call.sent_at or self.state.now) + self.retry_window
+            call.patience_ends = (call.sent_at or self.state.now) + self.state.retry_window
         return self.state.now < call.patience_ends
 
     def renew(self, call: Call, generation: int, said: str) -> None:
@@ -182,7 +187,7 @@ class Requests:
             self.answers.fail(call, faults.session_lost(self.state.url, said))
             return
         call.cursor.rewind()
-        self.session_gone(generation)
+        self.policy.session_gone(generation)
         self.submit(call)
 
     def wait(self, call: Call, seconds: float, fault: Fault) -> None:
@@ -195,7 +200,7 @@ class Requests:
             self.state.report("info", f"{self.state.url}: {what}: {fault.message}")
         call.waited += seconds
         call.trouble = fault.message
-        if call.waited > 2 * self.retry_window:
+        if call.waited > 2 * self.state.retry_window:
             self.answers.fail(call, fault)
         else:
             self._again(call, seconds, spread=0.0)
@@ -302,16 +307,16 @@ class CallExchange(Exchange):
         elif verdict.kind is ResponseKind.Kind.READ:
             if fault := sending.answers.take_body(event.body, call):
                 sending.answers.fail(call, fault)
-        elif verdict.kind is ResponseKind.Kind.ACCEPTED and sending.other_way():
+        elif verdict.kind is ResponseKind.Kind.ACCEPTED and sending.policy.may_answer_elsewhere():
             sending.await_elsewhere(call)
-        elif not sending.rescue(call, verdict.fault):
+        elif not sending.policy.rescue(call, verdict.fault):
             sending.answers.fail(call, verdict.fault)
 
     def _on_resumption_refused(self, event: BodyReceived, verdict: ResponseKind) -> None:
         """The rest of the stream was asked for, and no stream came."""
         call, sending = self._call, self._requests
         if verdict.kind is ResponseKind.Kind.SESSION_GONE:
-            sending.session_gone(self.generation)
+            sending.policy.session_gone(self.generation)
             sending.lost(call, verdict.fault.message)
         elif verdict.kind is ResponseKind.Kind.READ:
             if fault := sending.answers.take_body(event.body, call):

@@ -22,7 +22,7 @@ from typing import Literal
 import msgspec
 
 from bridge.protocol import mcp, messages, writing
-from bridge.protocol.jsonrpc import Message, Request, RequestId, Response
+from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, response_kind
 from bridge.session.calls import Batch, Call, Calls
 from bridge.session.commands import Deliver, DropConnections, EndSession
@@ -70,34 +70,16 @@ class Session(ServerMachine):
     ) -> None:
         self._transport = transport
         self._listens_first = listens_first
-        state = SessionState(url, redact, upstream)
+        state = SessionState(url, retry_window, redact, upstream)
         super().__init__(state, Calls())
         self._deadlines = Deadlines(state, request_timeout, self._on_deadline)
-        self._delivery = Delivery(state, self._calls, self._deadlines, self._on_answer, self._on_stray)
+        self._delivery = Delivery(state, self._calls, self._deadlines, self)
         self._gate = gate = Gate(knows_early=not listens_first)
-        self._oneway = OneWayMessages(state, gate, self._delivery, retry_window, session_gone=self._session_gone)
-        self._requests = Requests(
-            state,
-            gate,
-            self._calls,
-            self._delivery,
-            self._deadlines,
-            retry_window,
-            outgoing=self._outgoing,
-            session_gone=self._session_gone,
-            rescue=self._try_legacy,
-            other_way=self._has_other_way,
-        )
-        self._handshake = Handshake(state, gate, self._oneway, self._delivery, retry_window, opened=self._opened)
-        self._get_stream = GetStream(state, self._delivery, session_gone=self._session_gone)
-        self._legacy = HttpSse(
-            state,
-            self._delivery,
-            retry_window,
-            connected=self._legacy_connected,
-            lost=self._legacy_lost,
-            hopeless=self._legacy_hopeless,
-        )
+        self._oneway = OneWayMessages(state, gate, self._delivery, self.session_gone)
+        self._requests = Requests(state, gate, self._calls, self._delivery, self._deadlines, self)
+        self._handshake = Handshake(state, gate, self._oneway, self._delivery, self._opened)
+        self._get_stream = GetStream(state, self._delivery, self.session_gone)
+        self._legacy = HttpSse(state, self._delivery, self)
 
     @property
     def restorable(self) -> list[Request]:
@@ -216,13 +198,15 @@ class Session(ServerMachine):
 
     # -- the session
 
-    def _outgoing(self, call: Call) -> Outgoing:
+    def outgoing(self, call: Call) -> Outgoing:
+        """See `CallPolicy`."""
         request = call.request
         if request.method != mcp.INITIALIZE:
             return Outgoing(request.line, self._state.headers())
         return Outgoing(request.line, headers_of(request))
 
-    def _on_answer(self, call: Call, response: Response) -> Response | None:
+    def on_answer(self, call: Call, response: Response) -> Response | None:
+        """See `AnswerPolicy`."""
         if response.is_error and call.is_early:
             self._requests.refused_early(call)
             return None
@@ -231,7 +215,11 @@ class Session(ServerMachine):
         self._handshake.on_answer(call, response)
         return response
 
-    def _on_stray(self, response: Response) -> bool:
+    def heard(self, note: Notification) -> None:
+        """See `AnswerPolicy`: nothing is kept that a notification could make invalid."""
+
+    def on_stray(self, response: Response) -> bool:
+        """See `AnswerPolicy`."""
         return self._handshake.take_stray(response)
 
     def _opened(self, go: Callable[[], None]) -> None:
@@ -243,7 +231,8 @@ class Session(ServerMachine):
         if listens:
             self._get_stream.start()
 
-    def _session_gone(self, generation: int) -> None:
+    def session_gone(self, generation: int) -> None:
+        """See `CallPolicy`."""
         if generation == self._state.generation:
             self._get_stream.stop()
             self._handshake.interrupt()
@@ -252,10 +241,12 @@ class Session(ServerMachine):
 
     # -- the older transport
 
-    def _has_other_way(self) -> bool:
+    def may_answer_elsewhere(self) -> bool:
+        """See `CallPolicy`."""
         return self._state.endpoint is not None or self._get_stream.is_open
 
-    def _try_legacy(self, call: Call, fault: Fault) -> bool:
+    def rescue(self, call: Call, fault: Fault) -> bool:
+        """See `CallPolicy`: the server may know only the older transport."""
         if self._transport != "auto" or not response_kind.may_be_legacy(call.request, fault.status, fault.code):
             return False
         self._gate.close()
@@ -263,14 +254,16 @@ class Session(ServerMachine):
         self._legacy.connect(instead_of=fault)
         return True
 
-    def _legacy_connected(self) -> None:
+    def sse_connected(self) -> None:
+        """See `http_sse.SseOwner`."""
         self._transport = "sse"
         if self._handshake.is_answered:
             self._handshake.reopen()
         else:
             self._gate.open()
 
-    def _legacy_lost(self, reason: str) -> None:
+    def sse_lost(self, reason: str) -> None:
+        """See `http_sse.SseOwner`."""
         lost = [call for call in self._calls if call.exchange is not None]
         self._handshake.interrupt()
         self._state.forget_session()
@@ -280,6 +273,7 @@ class Session(ServerMachine):
             self._requests.lost(call, reason)
         self._legacy.reconnect()
 
-    def _legacy_hopeless(self, fault: Fault) -> None:
+    def sse_failed(self, fault: Fault) -> None:
+        """See `http_sse.SseOwner`."""
         self._handshake.interrupt()
         self._gate.refuse(fault)

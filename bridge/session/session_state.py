@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bridge import PROGRAM
 from bridge.protocol import mcp
 from bridge.session.commands import Abandon, Command, DrainStream, Headers, Report
 from bridge.session.events import (
@@ -22,6 +23,7 @@ LANE = 10**9
 """A upstream's numbers, of exchanges and of timers, begin at so many times its own."""
 
 _MAX_DELAY = 30.0
+_FRESH_ID = f'"{PROGRAM}/%d"'.encode()
 
 
 class Exchange:
@@ -64,12 +66,14 @@ class Exchange:
 class SessionState:
     """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock.
 
+    `retry_window`: for how many seconds a server that cannot be reached is tried again.
     `redact` takes secrets out of a text: a server may quote in an error what it was sent. Where several machines run
     side by side, each has an `upstream` of its own, which shows in the numbers of its exchanges and timers.
     """
 
-    def __init__(self, url: str, redact: Callable[[str], str] = str, upstream: int = 0) -> None:
+    def __init__(self, url: str, retry_window: float, redact: Callable[[str], str] = str, upstream: int = 0) -> None:
         self.url = url
+        self.retry_window = retry_window
         self._upstream = upstream
         self.redact = redact
         self.now = 0.0
@@ -80,6 +84,7 @@ class SessionState:
         self.generation = 1
         self.endpoint: str | None = None
         self._last_exchange = 0
+        self._last_id = 0
         self.timers = Timers(self.do, upstream * LANE)
 
     def begin(self, exchange: Exchange) -> int:
@@ -145,6 +150,11 @@ class SessionState:
         self.version = None
         self.endpoint = None
         self.generation += 1
+
+    def fresh_id(self) -> bytes:
+        """An id, as JSON, for a request of the bridge's own; the machine has used it for no other."""
+        self._last_id += 1
+        return _FRESH_ID % self._last_id
 
     def do(self, command: Command) -> None:
         """Have something done."""

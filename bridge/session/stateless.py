@@ -51,8 +51,6 @@ from bridge.session.tool_refresh import ToolRefresh
 from bridge.session.tools_prefetch import ToolsPrefetch
 from bridge.translate.tool_headers import ToolHeaders
 
-_FRESH_ID = f'"{PROGRAM}/%d"'.encode()
-
 
 class Stateless(ServerMachine):
     """The state machine. `retry_window` and `request_timeout` in seconds; `request_timeout` None means no limit.
@@ -60,6 +58,8 @@ class Stateless(ServerMachine):
     `is_own`: it asks for the bridge itself, which wants the server's own answer, and for which none is no failure.
     `cache`: what is known of kept answers; None: none are kept.
     """
+
+    server_asks = False
 
     def __init__(
         self,
@@ -72,43 +72,22 @@ class Stateless(ServerMachine):
         is_own: bool = False,
         cache: ResponseCache | None = None,
     ) -> None:
-        state = SessionState(url, redact, upstream)
+        state = SessionState(url, retry_window, redact, upstream)
         super().__init__(state, Calls(resumable=False))
         self._deadlines = Deadlines(state, request_timeout, self._on_deadline)
-        self._delivery = Delivery(
-            state,
-            self._calls,
-            self._deadlines,
-            self._on_answer,
-            on_stray=lambda _: False,
-            server_asks=False,
-            failure_level="debug" if is_own else "warning",
-            makes_do=self._makes_do,
-            heard=self._heard,
-        )
-        self._requests = Requests(
-            state,
-            Gate(),
-            self._calls,
-            self._delivery,
-            self._deadlines,
-            retry_window,
-            outgoing=self._outgoing,
-            session_gone=lambda _: None,
-            rescue=self._rescue,
-            other_way=lambda: False,
-        )
-        self._subscriptions = Subscriptions(state, self._delivery, retry_window, self._fresh_id, self._heard)
-        self._tool_refresh = ToolRefresh(state, self._delivery, self._fresh_id, self._learn_tools, self._again)
+        self.failure_level = "debug" if is_own else "warning"
+        self._delivery = answers = Delivery(state, self._calls, self._deadlines, self)
+        self._requests = Requests(state, Gate(), self._calls, answers, self._deadlines, self)
+        self._subscriptions = Subscriptions(state, answers, self.heard)
+        self._tool_refresh = ToolRefresh(state, answers, self._learn_tools, self._again)
         self._tool_headers = ToolHeaders()
         self._other_versions: dict[str, str] = {}
-        self._last_id = 0
         self._cached: CachedCalls | None = None
         self._early: ToolsPrefetch | None = None
         if cache is not None:
-            self._cached = CachedCalls(state, self._delivery, cache, self._requests.submit, asks_anyway=is_own)
-        if cache is not None and self._cached is not None and not is_own:
-            self._early = ToolsPrefetch(state, self._delivery, cache, self._cached, self._fresh_id, self._is_awaited)
+            self._cached = CachedCalls(state, answers, cache, self._requests.submit, asks_anyway=is_own)
+            if not is_own:
+                self._early = ToolsPrefetch(state, self._calls, answers, cache, self._cached)
         self._is_connected = is_own  # Only what the host is connected to is told.
 
     @property
@@ -182,15 +161,17 @@ class Stateless(ServerMachine):
         if self._early is not None and call.request.method == mcp.DISCOVER and not self._state.timers.is_signing_in:
             self._early.begin(call.request)
 
-    def _is_awaited(self, call: Call) -> bool:
-        return self._calls.is_open(call)
-
-    def _makes_do(self, call: Call, fault: Fault) -> bool:
+    def makes_do(self, call: Call, fault: Fault) -> bool:
+        """See `AnswerPolicy`."""
         return self._cached is not None and self._cached.makes_do(call, fault)
 
-    def _heard(self, note: Notification) -> None:
+    def heard(self, note: Notification) -> None:
+        """See `AnswerPolicy`."""
         if self._cached is not None:
             self._cached.heard(note)
+
+    def session_gone(self, generation: int) -> None:
+        """See `CallPolicy`: this server keeps no sessions."""
 
     def _refuse(self, request: Request, why: str) -> None:
         self._state.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
@@ -230,7 +211,7 @@ class Stateless(ServerMachine):
         version = client_meta.meta_version(request.params) or mcp.LATEST_MODERN
         return self._other_versions.get(version, version)
 
-    def _outgoing(self, call: Call) -> Outgoing:
+    def outgoing(self, call: Call) -> Outgoing:
         """The first time as it came; again with a new id (Changelog, 9), for the id before may still be in work."""
         request, headers, params = call.request, call.headers, call.request.params
         if self._other_versions:
@@ -243,11 +224,12 @@ class Stateless(ServerMachine):
             return Outgoing(request.line, headers)
         raw_id = request.raw_id
         if call.sends > 1:
-            raw_id = self._fresh_id()
+            raw_id = self._state.fresh_id()
             self._calls.alias(call, jsonrpc.request_id(raw_id))
         return Outgoing(writing.request(raw_id, request.method, params).line, headers)
 
-    def _on_answer(self, call: Call, response: Response) -> Response | None:
+    def on_answer(self, call: Call, response: Response) -> Response | None:
+        """See `AnswerPolicy`."""
         if response.is_error:
             code = faults.error_code(response.line)
             if self._mends(call, code, response.error):
@@ -266,7 +248,7 @@ class Stateless(ServerMachine):
         shown = self._learn_tools(response.result)
         return response if shown is response.result else writing.result(call.request.raw_id, shown)
 
-    def _rescue(self, call: Call, fault: Fault) -> bool:
+    def rescue(self, call: Call, fault: Fault) -> bool:
         """A refusal that bears no id, as of a gateway, may still say what is wrong."""
         return self._mends(call, fault.code, Raw())
 
@@ -306,10 +288,6 @@ class Stateless(ServerMachine):
         for left_out in tools.left_out:
             self._state.report("warning", f"the tool {left_out.tool} was left out of tools/list: {left_out.reason}")
         return tools.result
-
-    def _fresh_id(self) -> bytes:
-        self._last_id += 1
-        return _FRESH_ID % self._last_id
 
 
 def _restamped(params: Raw, version: str) -> bytes:

@@ -49,20 +49,11 @@ class Subscription:
 
 
 class Subscriptions:
-    """Keeps them open. `fresh_id()` gives an id, as JSON, that no request has had; `heard` is told what comes."""
+    """Keeps them open. `heard(note)` is told of each notification that comes."""
 
-    def __init__(
-        self,
-        state: SessionState,
-        answers: Delivery,
-        retry_window: float,
-        fresh_id: Callable[[], bytes],
-        heard: Callable[[Notification], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, state: SessionState, answers: Delivery, heard: Callable[[Notification], None]) -> None:
         self._state = state
         self._delivery = answers
-        self._retry_window = retry_window
-        self._fresh_id = fresh_id
         self._heard = heard
         self._by_id: dict[RequestId, Subscription] = {}
         self._last_number = 0
@@ -133,9 +124,10 @@ class Subscriptions:
     def again(self, subscription: Subscription, fault: Fault, seconds: float | None = None) -> None:
         """The stream is gone: ask for it again after a pause, while there is patience if it never was there."""
         now = self._state.now
+        patience_ends = subscription.began_at + self._state.retry_window
         if subscription.opened_at is not None and now - subscription.opened_at >= _STEADY_SECONDS:
             subscription.attempts = 0
-        elif not subscription.is_acknowledged and now + (seconds or 0.0) - subscription.began_at > self._retry_window:
+        elif not subscription.is_acknowledged and now + (seconds or 0.0) > patience_ends:
             self.fail(subscription, fault)
             return
         subscription.attempts += 1
@@ -169,7 +161,7 @@ class Subscriptions:
         self._state.commands.append(Deliver(note.line, note, subscription.request.id))
 
     def _post_again(self, subscription: Subscription) -> None:
-        subscription.wire_id = self._fresh_id()
+        subscription.wire_id = self._state.fresh_id()
         request = subscription.request
         self._post(subscription, writing.request(subscription.wire_id, request.method, request.params).line)
 

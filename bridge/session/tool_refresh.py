@@ -30,13 +30,11 @@ class ToolRefresh:
         self,
         state: SessionState,
         answers: Delivery,
-        fresh_id: Callable[[], bytes],
         learn: Callable[[Raw], Raw],
         again: Callable[[Call], None],
     ) -> None:
         self._state = state
         self._delivery = answers
-        self._fresh_id = fresh_id
         self._learn = learn
         self._again = again
         self._waiting: list[Call] = []
@@ -78,7 +76,7 @@ class ToolRefresh:
 
     def _ask(self, cursor: Raw | None) -> None:
         params = {"_meta": self._meta} if cursor is None else {"_meta": self._meta, "cursor": cursor}
-        request = writing.request(self._fresh_id(), mcp.TOOLS_LIST, msgspec.json.encode(params))
+        request = writing.request(self._state.fresh_id(), mcp.TOOLS_LIST, msgspec.json.encode(params))
         number = self._state.begin(ToolsPage(self, request.raw_id))
         headers = request_headers(self._version, request.method, request.params) or ()
         self._state.commands.append(Post(number, request.line, headers, urgent=True))

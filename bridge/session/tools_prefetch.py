@@ -16,8 +16,6 @@ It is asked once in a run, and only where the opening request goes up in the nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 from msgspec import Raw
 
@@ -26,7 +24,7 @@ from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Octets, Request, Response
 from bridge.session import response_cache
 from bridge.session.cached_calls import CachedCalls, Lookup
-from bridge.session.calls import Call
+from bridge.session.calls import Call, Calls
 from bridge.session.commands import FindResponse, Post
 from bridge.session.delivery import Delivery
 from bridge.session.events import BodyReceived, EventReceived, ExchangeFailed, ResponseFound, StreamClosed
@@ -38,23 +36,21 @@ SECONDS = 10.0
 
 
 class ToolsPrefetch:
-    """Asks, and gives what came to whoever asks the same. `is_awaited(call)`: the host still waits for its answer."""
+    """Asks, and gives what came to the calls that ask the same."""
 
     def __init__(
         self,
         state: SessionState,
+        calls: Calls,
         answers: Delivery,
         cache: ResponseCache,
         cached: CachedCalls,
-        fresh_id: Callable[[], bytes],
-        is_awaited: Callable[[Call], bool],
     ) -> None:
         self._state = state
+        self._calls = calls
         self._delivery = answers
         self._cache = cache
         self._cached = cached
-        self._fresh_id = fresh_id
-        self._is_awaited = is_awaited
         self._page: PrefetchedPage | None = None
         self._waiting: list[Lookup] = []
 
@@ -66,7 +62,7 @@ class ToolsPrefetch:
         meta = writing.members(writing.members(opening.params).get("_meta", Raw()))
         meta.pop("progressToken", None)
         params = msgspec.json.encode({"_meta": meta})
-        request = writing.request(self._fresh_id(), mcp.TOOLS_LIST, params)
+        request = writing.request(self._state.fresh_id(), mcp.TOOLS_LIST, params)
         question = response_cache.cache_query_of(request)
         version = client_meta.meta_version(request.params)
         headers = request_headers(version, request.method, request.params) if version else None
@@ -139,7 +135,7 @@ class ToolsPrefetch:
         waiting, self._waiting = self._waiting, []
         for lookup in waiting:
             self._page = None  # It serves those who ask at the same time, and nobody later.
-            if self._is_awaited(lookup.call):
+            if self._calls.is_open(lookup.call):
                 self._give(lookup.call, answer, 0.0)
 
     def _give(self, call: Call, answer: Response, age: float) -> bool:
@@ -158,7 +154,7 @@ class ToolsPrefetch:
     def _release(self) -> None:
         waiting, self._waiting = self._waiting, []
         for lookup in waiting:
-            if self._is_awaited(lookup.call):
+            if self._calls.is_open(lookup.call):
                 self._cached.submit(lookup.call, lookup.question)
 
 
