@@ -193,15 +193,14 @@ class SystemResumed(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
+ExchangeEvent = ResponseStarted | EventReceived | BodyReceived | StreamClosed | ExchangeFailed | ResponseFound
+"""What happens to an exchange; the last four end it."""
+
 Event = (
     HostMessage
     | HostBatch
     | HostClosed
-    | ResponseStarted
-    | EventReceived
-    | BodyReceived
-    | StreamClosed
-    | ExchangeFailed
+    | ExchangeEvent
     | Connected
     | ConnectFailed
     | ConnectDelayed
@@ -210,6 +209,5 @@ Event = (
     | SignInStarted
     | SignInShown
     | SignInEnded
-    | ResponseFound
     | SystemResumed
 )

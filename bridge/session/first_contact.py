@@ -47,7 +47,6 @@ from bridge.session.upstream import RouterContext
 FIRST_SECONDS = 4.0
 """How long the host's requests wait for the first connection; less where the host is known to give up before."""
 
-_CONTACT = (Connected, ResponseStarted, BodyReceived, SignInStarted)
 _LONGEST_PAUSE = 5.0
 
 
@@ -82,16 +81,17 @@ class FirstContact:
 
     def before(self, event: Event) -> Event:
         """Look at an event before the machines have it; return what they are to take it for."""
-        if isinstance(event, _CONTACT):
-            self._contact()
-        elif isinstance(event, ExchangeFailed):
-            return self._failed(event)
-        elif isinstance(event, ConnectFailed):
-            self._try_later(event)
-        elif isinstance(event, ConnectDelayed):
-            self._failure = Fault(ErrorKind.UNREACHABLE, event.message, event.hint)
-        elif isinstance(event, HostClosed):
-            self.is_over = True
+        match event:
+            case ExchangeFailed():
+                return self._failed(event)
+            case Connected() | ResponseStarted() | BodyReceived() | SignInStarted():
+                self._contact()
+            case ConnectFailed():
+                self._try_later(event)
+            case ConnectDelayed():
+                self._failure = Fault(ErrorKind.UNREACHABLE, event.message, event.hint)
+            case HostClosed():
+                self.is_over = True
         return event
 
     def after(self, event: Event) -> None:

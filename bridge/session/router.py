@@ -116,19 +116,21 @@ class HostRouter:
         return commands
 
     def _dispatch(self, event: Event) -> None:
-        if isinstance(event, HostMessage):
-            self._host_message(event.message)
-        elif isinstance(event, HostBatch):
-            self._host_batch(event)
-        elif isinstance(event, TimerFired):
-            if not self._context.timers.fire(event.timer) and (upstream := self._upstreams.of(event.timer[1])):
-                upstream.on(event)
-        elif isinstance(event, SignInStarted | SignInEnded | SystemResumed | HostClosed):
-            self._on_change(event)
-        elif isinstance(event, SignInShown | Connected | ConnectFailed | ConnectDelayed | NeverConnected):
-            pass  # What the user has to do, and how the first connection goes, is no matter of the machines'.
-        elif upstream := self._upstreams.of(event.exchange):
-            upstream.on(event)
+        match event:
+            case HostMessage():
+                self._host_message(event.message)
+            case HostBatch():
+                self._host_batch(event)
+            case TimerFired():
+                if not self._context.timers.fire(event.timer) and (upstream := self._upstreams.of(event.timer[1])):
+                    upstream.on(event)
+            case SignInStarted() | SignInEnded() | SystemResumed() | HostClosed():
+                self._on_change(event)
+            case SignInShown() | Connected() | ConnectFailed() | ConnectDelayed() | NeverConnected():
+                pass  # The machines need not know what the user has to do, nor how the first connection goes.
+            case _:
+                if upstream := self._upstreams.of(event.exchange):
+                    upstream.on(event)
 
     def never_connected(self, event: NeverConnected) -> None:
         """See `first_contact.Waiters`."""
@@ -188,14 +190,14 @@ class HostRouter:
     def _note(self, message: Message) -> None:
         """An answer, or a notification; a modern host has only `notifications/cancelled` of these."""
         upstream = self._hosts.legacy
-        if isinstance(message, Response):
-            upstream = next((other for other in self._upstreams if other.asks(message.id)), upstream)
-        elif isinstance(message, Notification):
-            if message.method == mcp.CANCELLED:
+        match message:
+            case Response():
+                upstream = next((other for other in self._upstreams if other.asks(message.id)), upstream)
+            case Notification(method=mcp.CANCELLED):
                 upstream = self._lane_that_awaits(messages.cancelled_request(message.params)) or upstream
-            elif message.method == mcp.INITIALIZED:
+            case Notification(method=mcp.INITIALIZED):
                 self._hosts.is_initialized = True
-            else:
+            case Notification():
                 upstream = upstream or self._hosts.modern
         if upstream is not None:
             upstream.host(message)

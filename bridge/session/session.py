@@ -31,6 +31,7 @@ from bridge.session.delivery import Delivery
 from bridge.session.events import (
     Event,
     HostBatch,
+    HostClosed,
     HostMessage,
     NeverConnected,
     SignInEnded,
@@ -102,20 +103,21 @@ class Session(ServerMachine):
     def _dispatch(self, event: Event) -> None:
         if self._state.take(event):
             return
-        if isinstance(event, HostMessage):
-            self._prepare(event.message)
-            self._host_message(event.message, None)
-        elif isinstance(event, HostBatch):
-            self._host_batch(event)
-        elif isinstance(event, SignInStarted | SignInEnded):
-            self._on_sign_in(event)
-        elif isinstance(event, SystemResumed):
-            self._state.commands.append(DropConnections())
-            self._get_stream.refresh()
-        elif isinstance(event, NeverConnected):
-            self._on_never_connected(event)
-        else:
-            self._close()
+        match event:
+            case HostMessage():
+                self._prepare(event.message)
+                self._host_message(event.message, None)
+            case HostBatch():
+                self._host_batch(event)
+            case SignInStarted() | SignInEnded():
+                self._on_sign_in(event)
+            case SystemResumed():
+                self._state.commands.append(DropConnections())
+                self._get_stream.refresh()
+            case NeverConnected():
+                self._on_never_connected(event)
+            case HostClosed():
+                self._close()
 
     # -- the host
 
@@ -128,19 +130,18 @@ class Session(ServerMachine):
             self._handshake.reopen()
 
     def _host_message(self, message: Message, batch: Batch | None) -> None:
-        if isinstance(message, Request):
-            self._host_request(message, batch)
-        elif isinstance(message, Response):
-            if self._delivery.is_awaited(message):
-                self._oneway.submit(message)
-        elif message.method == mcp.INITIALIZED:
-            self._handshake.host_initialized(message)
-        else:
-            if message.method == mcp.CANCELLED:
-                call = self._calls.get(messages.cancelled_request(message.params))
-                if call is not None:
+        match message:
+            case Request():
+                self._host_request(message, batch)
+            case Response():
+                if self._delivery.is_awaited(message):
+                    self._oneway.submit(message)
+            case Notification(method=mcp.INITIALIZED):
+                self._handshake.host_initialized(message)
+            case Notification():
+                if message.method == mcp.CANCELLED and (call := self._calls.get(messages.cancelled_request(message.params))):
                     self._delivery.withdraw(call)
-            self._oneway.submit(message)
+                self._oneway.submit(message)
 
     def _host_request(self, request: Request, batch: Batch | None) -> None:
         refusal = None

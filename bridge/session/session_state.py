@@ -11,6 +11,7 @@ from bridge.session.events import (
     BodyReceived,
     Event,
     EventReceived,
+    ExchangeEvent,
     ExchangeFailed,
     ResponseFound,
     ResponseStarted,
@@ -37,6 +38,22 @@ class Exchange:
     number = 0
     generation = 0
 
+    def take(self, event: ExchangeEvent) -> None:
+        """Hand an event to the method for it."""
+        match event:
+            case EventReceived():
+                self.on_event(event)
+            case ResponseStarted():
+                self.on_started(event)
+            case BodyReceived():
+                self.on_body(event)
+            case StreamClosed():
+                self.on_closed(event)
+            case ExchangeFailed():
+                self.on_failed(event)
+            case ResponseFound():
+                self.on_found(event)
+
     def on_started(self, event: ResponseStarted) -> None:
         """Its response began."""
 
@@ -54,13 +71,6 @@ class Exchange:
 
     def on_found(self, event: ResponseFound) -> None:
         """What is kept was looked through; the exchange is over."""
-
-    def on_not_answered(self, event: ExchangeFailed | ResponseFound) -> None:
-        """It is over without a response."""
-        if isinstance(event, ResponseFound):
-            self.on_found(event)
-        else:
-            self.on_failed(event)
 
 
 class SessionState:
@@ -97,26 +107,18 @@ class SessionState:
 
     def take(self, event: Event) -> bool:
         """Hand the event of an exchange or a timer to that object; False for any other event."""
-        exchange: Exchange | None
-        if isinstance(event, EventReceived):
-            if exchange := self.exchanges.get(event.exchange):
-                exchange.on_event(event)
-        elif isinstance(event, ResponseStarted):
-            if exchange := self.exchanges.get(event.exchange):
-                exchange.on_started(event)
-        elif isinstance(event, BodyReceived):
-            if exchange := self.exchanges.pop(event.exchange, None):
-                exchange.on_body(event)
-        elif isinstance(event, StreamClosed):
-            if exchange := self.exchanges.pop(event.exchange, None):
-                exchange.on_closed(event)
-        elif isinstance(event, ExchangeFailed | ResponseFound):
-            if exchange := self.exchanges.pop(event.exchange, None):
-                exchange.on_not_answered(event)
-        elif isinstance(event, TimerFired):
-            self.timers.fire(event.timer)
-        else:
-            return False
+        match event:
+            case EventReceived() | ResponseStarted():
+                exchange = self.exchanges.get(event.exchange)
+            case BodyReceived() | StreamClosed() | ExchangeFailed() | ResponseFound():
+                exchange = self.exchanges.pop(event.exchange, None)
+            case TimerFired():
+                self.timers.fire(event.timer)
+                return True
+            case _:
+                return False
+        if exchange is not None:
+            exchange.take(event)
         return True
 
     def abandon(self, exchange: Exchange | None) -> None:

@@ -102,34 +102,39 @@ class Stateless(ServerMachine):
     def _dispatch(self, event: Event) -> None:
         if self._state.take(event):
             return
-        if isinstance(event, HostMessage):
-            self._host_message(event.message)
-        elif isinstance(event, SignInStarted | SignInEnded):
-            self._on_sign_in(event)
-            self._subscriptions.be_patient()
-            if self._early is not None and isinstance(event, SignInStarted):
-                self._early.end()
-        elif isinstance(event, SystemResumed):
-            self._state.commands.append(DropConnections())
-            self._subscriptions.refresh()
-        elif isinstance(event, NeverConnected):
-            self._on_never_connected(event)
-            if self._early is not None:
-                self._early.end()
-        elif isinstance(event, HostClosed):
-            self._close()
+        match event:
+            case HostMessage():
+                self._host_message(event.message)
+            case SignInStarted() | SignInEnded():
+                self._on_sign_in(event)
+                self._subscriptions.be_patient()
+                if isinstance(event, SignInStarted):
+                    self._end_early_list()
+            case SystemResumed():
+                self._state.commands.append(DropConnections())
+                self._subscriptions.refresh()
+            case NeverConnected():
+                self._on_never_connected(event)
+                self._end_early_list()
+            case HostClosed():
+                self._close()
+
+    def _end_early_list(self) -> None:
+        if self._early is not None:
+            self._early.end()
 
     # -- the host
 
     def _host_message(self, message: Message) -> None:
-        if isinstance(message, Request):
-            self._host_request(message)
-        elif isinstance(message, Response):
-            self._state.report("debug", "an answer of the host's was dropped: a stateless server asks nothing")
-        elif message.method == mcp.CANCELLED:
-            self._cancel(message)
-        else:
-            self._post_note(message)
+        match message:
+            case Request():
+                self._host_request(message)
+            case Response():
+                self._state.report("debug", "an answer of the host's was dropped: a stateless server asks nothing")
+            case Notification(method=mcp.CANCELLED):
+                self._cancel(message)
+            case Notification():
+                self._post_note(message)
 
     def _host_request(self, request: Request) -> None:
         headers = request_headers(self._version(request), request.method, request.params)
