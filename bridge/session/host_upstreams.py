@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.protocol.jsonrpc import Request, Response
-from bridge.session.client_sessions import ClientSessions
 from bridge.session.probing import LEGACY, MODERN, Eras
 from bridge.session.upstream import TranslatedUpstream, Upstream
 from bridge.session.upstreams import Upstreams
 
 if TYPE_CHECKING:
+    from bridge.session.client_sessions import ClientSessions
     from bridge.translate.upgrade.upgrade import Upgrade
 
 
@@ -25,10 +25,19 @@ class HostUpstreams:
         self._upstreams = upstreams
         self.legacy: Upstream | None = None
         self.modern: Upstream | None = None
-        self.clients = ClientSessions(upstreams)
+        self._clients: ClientSessions | None = None
         self.initialize: Request | None = None
         self.is_initialized = False
         self.introduction: Response | None = None
+
+    @property
+    def clients(self) -> ClientSessions:
+        """The modern host's clients on a legacy server."""
+        if self._clients is None:
+            from bridge.session.client_sessions import ClientSessions  # Only such a host on such a server needs them.
+
+            self._clients = ClientSessions(self._upstreams)
+        return self._clients
 
     def legacy_on(self, era: str) -> Upstream:
         """The upstream of the legacy host on a server of this era."""
@@ -49,9 +58,9 @@ class HostUpstreams:
         `eras` are the server's.
         """
         self._upstreams.retire(upstream)
-        if upstream.era == LEGACY:
-            # None of these sessions is worth anything any more; a subscription there would never hear a word.
-            self.clients.retire()
+        if upstream.era == LEGACY and self._clients is not None:
+            # The server is none of that era, so a subscription in one of these sessions would get no messages.
+            self._clients.retire()
         if upstream is self.modern:
             self.modern = None
         if upstream is self.legacy:

@@ -42,6 +42,7 @@ from bridge.session.faults import Fault
 from bridge.session.first_contact import FirstContact
 from bridge.session.host_upstreams import HostUpstreams
 from bridge.session.probing import LEGACY, MODERN, Eras, ProbeResult
+from bridge.session.rerouting import Rerouting
 from bridge.session.server_era import ServerEra
 from bridge.session.session import Transport
 from bridge.session.upstream import RouterContext, TranslatedUpstream, Upstream
@@ -82,9 +83,8 @@ class HostRouter:
         self._hosts = HostUpstreams(upstreams)
         self._first_contact = FirstContact(context, retry_window, self)
         self._undecided = EraQueue()
-        self._beside: Request | None = None
+        self._rerouting = Rerouting(self._hosts, self._server, self._undecided, self._host_message)
         self._closed = False
-        self._stamped: dict[RequestId, Request] = {}
         self._host_name = ""
 
     @property
@@ -151,7 +151,7 @@ class HostRouter:
         """The run ends: what was held back is said, and what could not be asked is answered."""
         self._server.close()
         for upstream, deliver in self._undecided.take_doubted():
-            self._tell(upstream, deliver)
+            self._rerouting.tell(upstream, deliver)
         for message in self._undecided.take_held():
             if isinstance(message, Request):
                 self._context.refuse(message, faults.shut_down(self._context.url, ""))
@@ -232,11 +232,10 @@ class HostRouter:
         era = LEGACY if LEGACY in self._server.eras else MODERN
         upstream = self._hosts.legacy_on(era)
         if era == LEGACY and self._server.wants_request_meta and request is self._hosts.initialize:
-            self._stamped[request.id] = request
             self._undecided.opening = None if self._server.is_assumed else request.id
-            request = probing.with_request_meta(request)
+            request = self._rerouting.stamp(request)
         elif request is self._hosts.initialize:
-            self._stamped.pop(request.id, None)
+            self._rerouting.forget_stamp(request)
         upstream.host(request)
 
     def _modern_request(self, request: Request) -> None:
@@ -246,7 +245,7 @@ class HostRouter:
         self._host_name = self._host_name or client_meta.meta_client_name(request.params)
         if self._server.may_be_modern:
             # Run twice, should the server be a legacy one, it does no harm; so it need not wait for the answer.
-            self._beside = request
+            self._rerouting.beside = request
             self._hosts.modern_on_modern().host(request)
             self._server.ask(request)
         elif MODERN in self._server.eras:
@@ -294,32 +293,8 @@ class HostRouter:
         self._hosts.introduction = None
 
     def _go_on(self, fault: Fault | None) -> None:
-        """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still.
-
-        An answer that made the verdict doubtful stands, or its request moves to another upstream.
-        """
-        beside, self._beside = self._beside, None
-        moving: list[tuple[Upstream, list[Request]]] = []
-        plain: list[Request] = []
-        for upstream, deliver in self._undecided.take_doubted():
-            if deliver.request is None:
-                self._tell(upstream, deliver)
-            elif self._server.may_be(upstream.era):
-                as_it_came = self._unstamped(deliver.request) if upstream is self._hosts.legacy else deliver.request
-                if as_it_came is deliver.request or fault is not None or not probing.is_request_meta_fault(deliver):
-                    self._tell(upstream, deliver)
-                elif as_it_came.id not in self._undecided.withdrawn:
-                    plain.append(as_it_came)
-            else:
-                moving.append((upstream, upstream.reroute(deliver.request)))
-        # Only now, for a upstream may go as soon as another is needed, and what is to move with it.
-        for upstream, requests in moving:
-            self._move(upstream, requests)
-        for request in plain:
-            self._host_message(request)
-        if beside is not None and not self._server.may_be(MODERN):
-            self._move_unanswered(beside)
-        self._undecided.withdrawn.clear()
+        """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still."""
+        self._rerouting.decide(fault)
         self._release(fault)
 
     def _opening_is_over(self) -> None:
@@ -340,32 +315,6 @@ class HostRouter:
     def _is_placed(self, request: Request) -> bool:
         """Whether it is known which upstream a request belongs to."""
         return bool(self._server.eras) and not (is_modern(request) and self._server.may_be_modern)
-
-    def _move_unanswered(self, request: Request) -> None:
-        """The request that went up beside the question goes where it belongs, if it has no answer yet."""
-        upstream = self._hosts.modern
-        if upstream is not None and upstream.awaits(request.id):
-            upstream.host(writing.cancellation(request.raw_id))
-            self._hosts.retire(upstream, self._server.eras, opens_again=False)
-            self._host_message(request)
-
-    def _move(self, upstream: Upstream, depended: list[Request]) -> None:
-        """The host's requests that a doubted answer was about go where they should have gone."""
-        requests = [self._unstamped(request) for request in depended if request.id not in self._undecided.withdrawn]
-        self._hosts.retire(
-            upstream, self._server.eras, opens_again=any(request.method == mcp.INITIALIZE for request in requests)
-        )
-        for request in requests:
-            self._host_message(request)
-
-    def _unstamped(self, request: Request) -> Request:
-        """The host's own, where `initialize` went up with a stamp."""
-        return self._stamped.pop(request.id, request) if request.method == mcp.INITIALIZE else request
-
-    def _tell(self, upstream: Upstream, deliver: Deliver) -> None:
-        # A translator's requests have ids of its own, and it knows itself which the host took back.
-        if isinstance(upstream, TranslatedUpstream) or deliver.about not in self._undecided.withdrawn:
-            upstream.pass_on(deliver)
 
 
 def _is_of_opening(message: Message) -> bool:

@@ -17,7 +17,7 @@ The parts, each with its own subject:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -42,11 +42,13 @@ from bridge.session.faults import Fault
 from bridge.session.gate import Gate
 from bridge.session.get_stream import GetStream
 from bridge.session.handshake import Handshake, headers_of
-from bridge.session.http_sse import HttpSse
 from bridge.session.machine import ServerMachine
 from bridge.session.oneway import OneWayMessages
 from bridge.session.requests import Outgoing, Requests
 from bridge.session.session_state import Exchange, SessionState
+
+if TYPE_CHECKING:
+    from bridge.session.http_sse import HttpSse
 
 Transport = Literal["auto", "http", "sse"]
 
@@ -80,7 +82,7 @@ class Session(ServerMachine):
         self._requests = Requests(state, gate, self._calls, self._delivery, self._deadlines, self)
         self._handshake = Handshake(state, gate, self._oneway, self._delivery, self._opened)
         self._get_stream = GetStream(state, self._delivery, self.session_gone)
-        self._legacy = HttpSse(state, self._delivery, self)
+        self._legacy: HttpSse | None = None
 
     @property
     def restorable(self) -> list[Request]:
@@ -123,9 +125,9 @@ class Session(ServerMachine):
 
     def _prepare(self, message: Message) -> None:
         """See to it that there is a way up before anything is sent on it."""
-        if self._transport == "sse" and self._state.endpoint is None and not self._legacy.is_connecting:
+        if self._transport == "sse" and self._state.endpoint is None and not self._older.is_connecting:
             self._gate.close()
-            self._legacy.connect()
+            self._older.connect()
         elif self._handshake.is_broken and not (isinstance(message, Request) and message.method == mcp.INITIALIZE):
             self._handshake.reopen()
 
@@ -242,6 +244,14 @@ class Session(ServerMachine):
 
     # -- the older transport
 
+    @property
+    def _older(self) -> HttpSse:
+        if self._legacy is None:
+            from bridge.session.http_sse import HttpSse  # Few servers need it.
+
+            self._legacy = HttpSse(self._state, self._delivery, self)
+        return self._legacy
+
     def may_answer_elsewhere(self) -> bool:
         """See `CallPolicy`."""
         return self._state.endpoint is not None or self._get_stream.is_open
@@ -252,7 +262,7 @@ class Session(ServerMachine):
             return False
         self._gate.close()
         self._requests.submit(call)
-        self._legacy.connect(instead_of=fault)
+        self._older.connect(instead_of=fault)
         return True
 
     def sse_connected(self) -> None:
@@ -272,7 +282,7 @@ class Session(ServerMachine):
         for call in lost:
             self._state.abandon(call.exchange)
             self._requests.lost(call, reason)
-        self._legacy.reconnect()
+        self._older.reconnect()
 
     def sse_failed(self, fault: Fault) -> None:
         """See `http_sse.SseOwner`."""

@@ -62,16 +62,14 @@ OWN = {
         " remote.exchange_refused remote.keep_alive"
     ),
     "which eras host and server speak": (
-        "session session.router session.host_upstreams session.era_queue session.probing session.server_era"
-        " session.first_contact session.client_sessions"
-        " session.upstreams session.upstream session.commands session.events session.host_input"
-        " translate translate.translator"
+        "session session.router session.rerouting session.host_upstreams session.era_queue session.probing"
+        " session.server_era session.first_contact session.upstreams session.upstream session.commands session.events"
+        " session.host_input translate translate.translator"
     ),
     "the session of a legacy server": (
-        "session.session session.machine session.session_state session.calls session.deadlines"
-        " session.delivery session.gate session.http_sse session.get_stream session.cursor session.reconnect_delay"
-        " session.oneway"
-        " session.handshake session.requests"
+        "session.session session.machine session.session_state session.timers session.calls session.deadlines"
+        " session.delivery session.gate session.get_stream session.cursor session.reconnect_delay"
+        " session.oneway session.handshake session.requests"
         " session.response_kind session.faults"
     ),
     "answering the host in time, should somebody have to sign in": (
