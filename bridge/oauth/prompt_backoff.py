@@ -19,6 +19,8 @@ from typing import Literal
 
 import msgspec
 
+from bridge.protocol.backoff import Backoff
+
 PAUSE = 60.0
 """Seconds between two tabs that are opened unasked."""
 
@@ -88,5 +90,5 @@ def held_back(history: PromptHistory, *, now: float, since: float, pause: float 
     if history.was_cut_off and not history.crashes:
         return None
     failures = max(0, min(history.failures + history.crashes, _MOST_FAILURES))
-    until = last + min(pause * 2**failures, max(pause, LONGEST_PAUSE))
+    until = last + Backoff(pause, max(pause, LONGEST_PAUSE)).before(failures + 1)
     return PromptHeldBack(until, history.outcome) if now < until else None

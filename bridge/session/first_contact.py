@@ -22,6 +22,7 @@ import msgspec
 
 from bridge.errors import ErrorKind
 from bridge.protocol import client_meta
+from bridge.protocol.backoff import Backoff
 from bridge.protocol.hosts import host_named
 from bridge.protocol.jsonrpc import Request
 from bridge.session.commands import Connect, Report
@@ -41,13 +42,12 @@ from bridge.session.events import (
     SignInStarted,
 )
 from bridge.session.faults import Fault, not_connected
-from bridge.session.session_state import back_off
 from bridge.session.upstream import RouterContext
 
 FIRST_SECONDS = 4.0
 """How long the host's requests wait for the first connection; less where the host is known to give up before."""
 
-_LONGEST_PAUSE = 5.0
+_PAUSES = Backoff(0.5, 5.0)
 
 
 class Waiters(Protocol):
@@ -145,7 +145,7 @@ class FirstContact:
         """A connection of the bridge's own did not come about: again while patience lasts and trying can help."""
         self._fail_with(event)
         self._attempts += 1
-        pause = back_off(self._attempts, first=0.5, longest=_LONGEST_PAUSE)
+        pause = _PAUSES.before(self._attempts)
         if event.definite or self._context.now + pause > self._tries_until:
             self._is_trying = False
         else:

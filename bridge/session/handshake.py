@@ -13,7 +13,7 @@ from bridge.protocol import client_meta, mcp, messages
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Notification, Octets, Request, Response
 from bridge.protocol.sanitize import said
-from bridge.session import faults, response_kind
+from bridge.session import faults, reconnect_delay, response_kind
 from bridge.session.calls import Call
 from bridge.session.commands import Headers, Post
 from bridge.session.delivery import Delivery
@@ -28,7 +28,7 @@ from bridge.session.events import (
 from bridge.session.gate import Gate
 from bridge.session.oneway import OneWayMessages
 from bridge.session.response_kind import ResponseKind
-from bridge.session.session_state import Exchange, SessionState, back_off
+from bridge.session.session_state import Exchange, SessionState
 from bridge.session.timers import LIMIT_EXTENSION
 
 _VERSION = re.compile(r"[\x21-\x7e]{1,64}")
@@ -176,7 +176,7 @@ class Handshake:
         if not self._reopening:
             return
         self._attempts += 1
-        pause = back_off(self._attempts, longest=5.0) if seconds is None else seconds
+        pause = reconnect_delay.UNANSWERED.before(self._attempts) if seconds is None else seconds
         if self.state.now + pause > self._patience_ends:
             self.give_up(reason)
         else:

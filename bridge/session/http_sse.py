@@ -17,7 +17,7 @@ from bridge.session.commands import OpenStream
 from bridge.session.delivery import Delivery
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, StreamClosed
 from bridge.session.faults import Fault, refused
-from bridge.session.session_state import Exchange, SessionState, back_off
+from bridge.session.session_state import Exchange, SessionState
 from bridge.session.timers import LIMIT_EXTENSION
 
 _ENDPOINT_SECONDS = 10.0
@@ -121,7 +121,7 @@ class HttpSse:
     def again(self, fault: Fault) -> None:
         """It did not open: try once more while patience lasts, unless it was a mere try."""
         self._attempts += 1
-        pause = back_off(self._attempts, longest=5.0)
+        pause = reconnect_delay.UNANSWERED.before(self._attempts)
         if self._fault is not None or self._state.now + pause > self._patience_ends:
             self._give_up(fault)
         else:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import partial
 
 from bridge.protocol.jsonrpc import Notification, Response
-from bridge.session import response_kind
+from bridge.session import reconnect_delay, response_kind
 from bridge.session.commands import Post
 from bridge.session.delivery import Delivery
 from bridge.session.events import BodyReceived, Cause, EventReceived, ExchangeFailed, ResponseStarted
 from bridge.session.faults import Fault
 from bridge.session.gate import Gate
 from bridge.session.response_kind import ResponseKind
-from bridge.session.session_state import Exchange, SessionState, back_off
+from bridge.session.session_state import Exchange, SessionState
 
 
 class OneWayMessages:
@@ -146,4 +146,4 @@ class OneWayExchange(Exchange):
         again = event.cause is Cause.UNREACHABLE or (
             event.cause is Cause.LOST and (not event.sent or isinstance(note.message, Response))
         )
-        self._oneway.retry(note, event.message, back_off(note.attempts + 1, longest=5.0) if again else None)
+        self._oneway.retry(note, event.message, reconnect_delay.UNANSWERED.before(note.attempts + 1) if again else None)

@@ -1,4 +1,9 @@
-"""How long before a stream that ended is asked for again.
+"""How long before a request is sent again, and before a stream that ended is asked for again.
+
+| what is tried again | first pause | doubled each time, up to |
+|---|---|---|
+| a request that did not reach the server, or whose connection was lost | 0.1 s | 5 s |
+| a request after `Retry-After`, where that is shorter | 0.1 s | 30 s |
 
 A server may name a time (`retry`, MCP 2025-03-26, Resumability; `Retry-After`). It is obeyed between two bounds: with
 none below, `retry: 0` is a storm of requests; with none above, a slip of the pen is silence for a day. A stream counts
@@ -17,7 +22,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bridge.session.session_state import back_off
+from bridge.protocol.backoff import Backoff
+
+UNANSWERED = Backoff(0.1, 5.0)
+THROTTLED = Backoff(0.1, 30.0)
+
+_STREAM = Backoff(0.5, 30.0)
+_NAMED_TIME = Backoff(0.1, 5.0)
 
 AT_ONCE = 1.0
 """Seconds."""
@@ -46,8 +57,8 @@ class ReconnectDelay(NamedTuple):
 def before_resuming(tries: int, wished: float | None) -> ReconnectDelay:
     """Before a call's stream is resumed; `tries` counts the vain ones in a row, this one included."""
     if wished is None:
-        return ReconnectDelay(back_off(tries, first=0.5), 0.5, None)
-    least = back_off(tries, first=0.1, longest=5.0)
+        return ReconnectDelay(_STREAM.before(tries), 0.5, None)
+    least = _NAMED_TIME.before(tries)
     return ReconnectDelay(min(max(wished, least), LONGEST_FOR_CALL), 0.0, wished)
 
 
@@ -56,13 +67,13 @@ def before_listening(
 ) -> ReconnectDelay:
     """Before a standing stream is opened again; of the vain `tries` in a row, the last `hasty` were hasty."""
     if wished is None:
-        return ReconnectDelay(back_off(tries, first=0.5), 0.5, None)
-    return ReconnectDelay(min(max(wished, back_off(max(hasty, 1), first=0.5)), longest), 0.0, wished)
+        return ReconnectDelay(_STREAM.before(tries), 0.5, None)
+    return ReconnectDelay(min(max(wished, _STREAM.before(max(hasty, 1))), longest), 0.0, wished)
 
 
 def before_reconnecting(hasty: int, wished: float | None) -> ReconnectDelay:
     """Before the stream of HTTP+SSE is opened again, without which there is no way up either."""
-    least = back_off(hasty - 1, first=0.5) if hasty > 1 else 0.0
+    least = _STREAM.before(hasty - 1) if hasty > 1 else 0.0
     if wished is None:
         return ReconnectDelay(least, 0.5, None)
     return ReconnectDelay(min(max(wished, least), LONGEST_FOR_CALL), 0.0, wished)

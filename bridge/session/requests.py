@@ -27,7 +27,7 @@ from bridge.session.events import (
 from bridge.session.faults import Fault
 from bridge.session.gate import EARLY_METHODS, Gate
 from bridge.session.response_kind import ResponseKind
-from bridge.session.session_state import Exchange, SessionState, back_off
+from bridge.session.session_state import Exchange, SessionState
 
 _MAX_RENEWALS = 1
 _MAX_CUTS = 6
@@ -156,7 +156,7 @@ class Requests:
         else:
             call.cuts += 1
             call.trouble = reason
-            self._again(call, back_off(call.attempts + 1, longest=5.0))
+            self._again(call, reconnect_delay.UNANSWERED.before(call.attempts + 1))
 
     def unreachable(self, call: Call, event: ExchangeFailed) -> None:
         """The call never left: try until patience ends."""
@@ -165,7 +165,7 @@ class Requests:
             return
         if call.patience_ends is None:
             self.state.report("warning", f"{event.message} Trying again.")
-        pause = back_off(call.attempts + 1, longest=5.0)
+        pause = reconnect_delay.UNANSWERED.before(call.attempts + 1)
         call.trouble = event.message
         # A try that takes long, such as one that meets a firewall, must fit into the patience too.
         took = now - call.sent_at
@@ -194,7 +194,7 @@ class Requests:
         """The server asked to come back later."""
         if self.answers.makes_do(call, fault):
             return
-        seconds = max(seconds, back_off(call.attempts + 1))
+        seconds = max(seconds, reconnect_delay.THROTTLED.before(call.attempts + 1))
         if seconds >= _LONG_SECONDS and not call.waited:
             what = f"{call.request.method} is sent again in {seconds:g} s, for the server wishes it"
             self.state.report("info", f"{self.state.url}: {what}: {fault.message}")

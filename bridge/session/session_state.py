@@ -23,7 +23,6 @@ from bridge.session.timers import Timers
 LANE = 10**9
 """A upstream's numbers, of exchanges and of timers, begin at so many times its own."""
 
-_MAX_DELAY = 30.0
 _FRESH_ID = f'"{PROGRAM}/%d"'.encode()
 
 
@@ -168,8 +167,3 @@ class SessionState:
     def report(self, level: str, text: str) -> None:
         """Tell the log."""
         self.commands.append(Report(level, text))
-
-
-def back_off(attempt: int, first: float = 0.1, longest: float = _MAX_DELAY) -> float:
-    """Seconds to wait before try `attempt` (1 is the first retry): `first`, doubled each time, up to `longest`."""
-    return float(min(longest, first * 2 ** min(attempt - 1, 16)))

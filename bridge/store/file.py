@@ -31,6 +31,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from bridge.protocol.backoff import Backoff
 from bridge.store.errors import StoreError
 from bridge.store.paths import is_foreign, make_private, reason_of
 
@@ -45,7 +46,7 @@ _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | ge
 _ON_WINDOWS = os.name == "nt"
 _PASSING = (5, 32, 33)  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _PATIENCE = 2.0
-_LONGEST_PAUSE = 0.02
+_PAUSES = Backoff(0.005, 0.02)
 _LEFTOVER_AGE = 3600.0
 _CHANGES = 50
 
@@ -194,15 +195,14 @@ def _sync_folder(folder: Path) -> None:
 def _patiently(work: Callable[[], _T]) -> _T:
     """Do it again for up to two seconds while Windows says that somebody has the file open."""
     deadline = time.monotonic() + _PATIENCE
-    pause = 0.005
+    pauses = _PAUSES.pauses()
     while True:
         try:
             return work()
         except PermissionError as error:
             if not _is_passing(error) or time.monotonic() >= deadline:
                 raise
-        time.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        time.sleep(next(pauses))
 
 
 def _is_passing(error: PermissionError) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.protocol.backoff import Backoff
 from bridge.store.errors import StoreBusy, StoreError
 from bridge.store.paths import make_private, reason_of
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 # What a file system answers that has no locks at all, as some network and container mounts do.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
-_FIRST_PAUSE = 0.01
-_LONGEST_PAUSE = 0.1
+_PAUSES = Backoff(0.01, 0.1)
 
 
 class TaskLocks:
@@ -83,7 +83,7 @@ class ProcessLocks:
         # A soft lock, one made of a file's existence, would outlive its owner: better none.
         path = self._folder / f"{name}.lock"
         lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
-        pause = _FIRST_PAUSE
+        pauses = _PAUSES.pauses()
         while True:
             try:
                 lock.acquire(blocking=False)
@@ -101,8 +101,7 @@ class ProcessLocks:
                 )
                 return None
             # Uneven pauses, so that many waiters do not try in step.
-            await asyncio.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(min(left, next(pauses) * random.uniform(0.5, 1.0)))  # noqa: S311
 
 
 def _busy(seconds: float) -> StoreBusy:

@@ -32,6 +32,7 @@ from bridge.login.channel import Channel, ChannelLost
 from bridge.login.spawn import start_detached, surroundings_of
 from bridge.oauth.errors import SignInError
 from bridge.process.host_environment import desktop_here
+from bridge.protocol.backoff import Backoff
 from bridge.store.locks import ProcessLocks
 from bridge.store.paths import StorePaths
 from bridge.tokens.login_files import LoginFiles, Notice
@@ -41,7 +42,7 @@ _CONNECT_SECONDS = 3.0
 _START_SECONDS = 15.0
 _TURN_SECONDS = 30.0
 _BUSY_SECONDS = 10.0
-_FIRST_PAUSE = 0.02
+_PAUSES = Backoff(0.02, 1.0)
 
 _logger = logging.getLogger("bridge.authorization")
 
@@ -79,7 +80,7 @@ class Logins:
             return joined
         async with self._turn():
             end = None
-            pause = _FIRST_PAUSE
+            pauses = _PAUSES.pauses()
             while True:
                 if joined := await self.join():
                     return joined
@@ -93,8 +94,7 @@ class Logins:
                 end = end or now + _BUSY_SECONDS
                 if now >= end:
                     raise self._stuck()
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 1.0)
+                await asyncio.sleep(next(pauses))
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -70,7 +70,7 @@ OWN = {
         "session.session session.machine session.session_state session.timers session.calls session.deadlines"
         " session.delivery session.gate session.get_stream session.cursor session.reconnect_delay"
         " session.oneway session.handshake session.requests"
-        " session.response_kind session.faults"
+        " session.response_kind session.faults protocol.backoff"
     ),
     "answering the host in time, should somebody have to sign in": (
         "provisional provisional.provisional_server provisional.provisional_session"

@@ -44,6 +44,7 @@ from bridge.oauth.grants.token_response import (
 )
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.providers import member_of
+from bridge.protocol.backoff import Backoff
 from bridge.protocol.sanitize import address, with_words
 
 _CODE = re.compile(r"[\x20-\x7e]{1,8192}")
@@ -205,8 +206,8 @@ class DevicePoll:
         self._unanswered += 1
         self._trouble = trouble
         # The pause is never shorter than the interval.
-        longest = max(self._interval, _LONGEST_PAUSE)
-        self._next = now + min(self._interval * 2.0 ** min(self._unanswered, 10), longest)
+        pauses = Backoff(self._interval, max(self._interval, _LONGEST_PAUSE))
+        self._next = now + pauses.before(self._unanswered + 1)
 
     def timed_out(self) -> TimedOut:
         """The error for a time limit that is over."""

@@ -24,6 +24,7 @@ from msgspec import Raw
 
 from bridge.errors import ErrorKind
 from bridge.protocol import writing
+from bridge.protocol.backoff import Backoff
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
@@ -33,8 +34,7 @@ from bridge.translate.upgrade.input_requests import subject
 from bridge.translate.upgrade.legacy_host import LegacyHost
 
 _MAX_ROUNDS = 32
-_FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 10.0
+_PAUSES = Backoff(0.25, 10.0)
 _NULL = b"null"
 
 
@@ -164,7 +164,7 @@ class InputRequired:
             self._again(call, _state(call))
             return
         pause = self._pausing[call] = self._port.timer("round", partial(self._pause_over, call))
-        pause.start(min(_FIRST_PAUSE * 2.0 ** (call.pauses - 2), _LONGEST_PAUSE))
+        pause.start(_PAUSES.before(call.pauses - 1))
 
     def _pause_over(self, call: UpgradedCall) -> None:
         del self._pausing[call]

@@ -21,6 +21,7 @@ from msgspec import Raw
 
 from bridge.errors import INVALID_PARAMS, METHOD_NOT_FOUND, SERVER_ERROR, ErrorKind
 from bridge.protocol import mcp, writing
+from bridge.protocol.backoff import Backoff
 from bridge.protocol.headers import string
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
 from bridge.protocol.sanitize import shown
@@ -33,8 +34,7 @@ from bridge.translate.upgrade.legacy_host import LegacyHost
 _MAX_URIS = 10_000
 _ACKNOWLEDGE_SECONDS = 60.0
 _STEADY_SECONDS = 30.0
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 300.0
+_PAUSES = Backoff(1.0, 300.0)
 
 
 class _Code(msgspec.Struct, frozen=True):
@@ -256,8 +256,8 @@ class HostSubscriptions:
         elif self._is_changed:
             self._renew()
         elif self._next is None and self._wants_any and not (self._current and self._current.wanted == self._wanted()):
-            self._reopening.start(min(_FIRST_PAUSE * 2.0 ** min(self._pauses, 20), _LONGEST_PAUSE))
             self._pauses += 1
+            self._reopening.start(_PAUSES.before(self._pauses))
 
     @property
     def _wants_any(self) -> bool:
