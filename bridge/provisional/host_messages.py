@@ -15,7 +15,6 @@ from bridge.session.commands import OpenSignIn
 from bridge.session.events import HostMessage
 from bridge.session.router import is_modern
 
-_IN_USE = "This id belongs to a request that has not been answered yet."
 
 
 class HostMessages:
@@ -88,7 +87,7 @@ class HostMessages:
             session.pending.enter(request, status.now)
             self._deadline.watch()
         elif request.id in self._calls or (request.id in session.filter and not is_opening):
-            self._port.tell(faults.bad_input(request.raw_id, _IN_USE))
+            self._port.tell(faults.duplicate_id(request.raw_id))
         elif method == mcp.TOOLS_CALL and self._is_sign_in(request):
             self._call_sign_in(request, modern)
         elif is_opening:

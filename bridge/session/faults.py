@@ -72,6 +72,12 @@ def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
     return jsonrpc.error_line(raw_id, code, why, {"source": PROGRAM, "kind": ErrorKind.BAD_INPUT})
 
 
+def duplicate_id(raw_id: bytes) -> bytes:
+    """The error for a request with the id of another that has no answer yet (MCP, Base Protocol, Requests)."""
+    why = "This id belongs to a request that has not been answered yet."
+    return jsonrpc.error_line(raw_id, INVALID_REQUEST, why, {"source": PROGRAM, "kind": ErrorKind.DUPLICATE_ID})
+
+
 class _ErrorObject(msgspec.Struct, frozen=True):
     code: Any = None
     message: str = ""

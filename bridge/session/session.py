@@ -146,17 +146,9 @@ class Session(ServerMachine):
                 self._oneway.submit(message)
 
     def _host_request(self, request: Request, batch: Batch | None) -> None:
-        refusal = None
-        if request.id in self._calls:
-            refusal = "This id is in use by a request that has no answer yet."
-        elif batch is not None and request.method == mcp.INITIALIZE:
-            refusal = "initialize must not be part of a batch."
+        refusal = self._refusal(request, is_in_batch=batch is not None)
         if refusal is not None:
-            self._refuse(faults.bad_input(request.raw_id, refusal), batch)
-            return
-        if self._calls.is_full:
-            line = faults.too_many(len(self._calls)).error_line(request.raw_id, self._state.url)
-            self._refuse(line, batch)
+            self._refuse(refusal, batch)
             return
         if request.method == mcp.INITIALIZE:
             self._get_stream.stop()
@@ -164,6 +156,16 @@ class Session(ServerMachine):
         call = self._calls.enter(request, batch)
         self._deadlines.start(call)
         self._requests.submit(call)
+
+    def _refusal(self, request: Request, *, is_in_batch: bool) -> bytes | None:
+        """The error for a request that cannot be sent; None for any other."""
+        if request.id in self._calls:
+            return faults.duplicate_id(request.raw_id)
+        if is_in_batch and request.method == mcp.INITIALIZE:
+            return faults.bad_input(request.raw_id, "initialize must not be part of a batch.")
+        if self._calls.is_full:
+            return faults.too_many(len(self._calls)).error_line(request.raw_id, self._state.url)
+        return None
 
     def _refuse(self, line: bytes, batch: Batch | None) -> None:
         whole = line if batch is None else batch.add(line)

@@ -140,9 +140,10 @@ class Stateless(ServerMachine):
         headers = request_headers(self._version(request), request.method, request.params)
         is_listening = request.method == mcp.LISTEN
         if self.awaits(request.id):
-            self._refuse(request, "This id is in use by a request that has no answer yet.")
+            self._state.commands.append(Deliver(faults.duplicate_id(request.raw_id)))
         elif headers is None:
-            self._refuse(request, "The method or protocol version cannot stand in an HTTP header.")
+            why = "The method or protocol version cannot stand in an HTTP header."
+            self._state.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
         elif self._calls.is_full or (is_listening and self._subscriptions.is_full):
             fault = faults.too_many(len(self._calls))
             self._state.commands.append(
@@ -177,9 +178,6 @@ class Stateless(ServerMachine):
 
     def session_gone(self, generation: int) -> None:
         """See `CallPolicy`: this server keeps no sessions."""
-
-    def _refuse(self, request: Request, why: str) -> None:
-        self._state.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
 
     def _cancel(self, note: Notification) -> None:
         """Closing its stream is what cancels a request over HTTP (Streamable HTTP, Cancellation)."""

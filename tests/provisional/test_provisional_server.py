@@ -507,6 +507,7 @@ def test_an_id_in_use_is_refused(revision: str) -> None:
     book.calls(1)
     (told,) = [said for said in book.calls(1) if "error" in said]
     assert told["error"]["code"] == -32600
+    assert told["error"]["data"]["kind"] == "duplicate-id"
 
 
 def test_a_host_that_begins_again_is_answered_again() -> None:

@@ -67,6 +67,7 @@ def test_an_id_in_use_is_refused_and_the_first_request_lives_on() -> None:
     (refusal,) = book.host(tool_call(5))
     assert isinstance(refusal, SendToHost)
     assert b'"id":5,"error":{"code":-32600' in refusal.line
+    assert b'"kind":"duplicate-id"' in refusal.line
     assert book.answers(post.exchange, result(5)) == [SendToHost(result(5))]
     assert len(book.posts(book.host(tool_call(5)))) == 1, "an answered id may come again"
 

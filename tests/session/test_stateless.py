@@ -221,6 +221,7 @@ def test_an_id_in_use_is_refused() -> None:
     for line in (called(1), listening_to(1)):
         (answer,) = book.told_all(book.host(line))
         assert (answer["id"], answer["error"]["code"]) == (1, -32600)
+        assert answer["error"]["data"]["kind"] == "duplicate-id"
     assert book.answers(post.exchange, result(1)) == [SendToHost(result(1))]
 
 

@@ -56,7 +56,7 @@ def test_errors_keep_their_code_but_the_one_that_changed(sent: int, told: int) -
 def test_an_id_in_use_is_refused_and_the_first_request_goes_on() -> None:
     book = Book(is_strict=False).opened()
     upper = book.calls(1)
-    fault(book.host(1, "tools/list")[0], 1, -32600)
+    fault(book.host(1, "tools/list")[0], 1, -32600, "duplicate-id")
     assert book.answers(upper, SAID)[0][0]["result"]["content"] == SAID["content"]
 
 
