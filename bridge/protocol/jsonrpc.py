@@ -65,17 +65,16 @@ class Notification(msgspec.Struct, frozen=True, gc=False):
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    """A response. `id` is None for an error whose request is unknown (JSON-RPC 2.0, section 5)."""
+    """A response. `id` is None for an error whose request is unknown (JSON-RPC 2.0, section 5).
+
+    `is_error`: it has `error`, not `result`.
+    """
 
     line: Octets
     id: RequestId | None
     result: Raw
     error: Raw
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it carries `error`, not `result`."""
-        return _is_given(self.error)
+    is_error: bool
 
 
 Message = Request | Notification | Response
@@ -120,10 +119,21 @@ def parse(line: Octets) -> Message:
         if not raw_id:
             return Notification(line, envelope.method, envelope.params)
         return Request(line, request_id(raw_id), raw_id, envelope.method, envelope.params)
-    if raw_id and (len(envelope.result) > 0) != _is_given(envelope.error):
+    is_error = _is_given(envelope.error)
+    if raw_id and (len(envelope.result) > 0) != is_error:
         id_ = None if raw_id == b"null" else request_id(raw_id)
-        return Response(line, id_, envelope.result, envelope.error)
+        return Response(line, id_, envelope.result, envelope.error, is_error)
     raise NotAMessage("it has no method, and not exactly one of result and error", _answerable(raw_id))
+
+
+def read(line: Octets) -> Message | list[bytes]:
+    """Read a line: a message, or the members of a batch. Raises as `parse`."""
+    return batch_members(line) if is_batch(line) else parse(line)
+
+
+def read_body(body: Octets) -> Message | list[bytes]:
+    """Read a JSON text that came in a response, in one line or more. Raises as `parse`."""
+    return read(single_line(body))
 
 
 def is_batch(line: Octets) -> bool:

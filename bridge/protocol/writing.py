@@ -33,13 +33,13 @@ def notification(method: str, params: Json = b"") -> Notification:
 def result(raw_id: bytes, value: Json) -> Response:
     """A response with a result."""
     line = _joined(b'{"jsonrpc":"2.0","id":', raw_id, b',"result":', value, b"}")
-    return Response(line, request_id(raw_id), Raw(value), Raw())
+    return Response(line, request_id(raw_id), Raw(value), Raw(), is_error=False)
 
 
 def error(raw_id: bytes, value: Json) -> Response:
     """A response with an error; `value` is the error object."""
     line = _joined(b'{"jsonrpc":"2.0","id":', raw_id, b',"error":', value, b"}")
-    return Response(line, request_id(raw_id), Raw(), Raw(value))
+    return Response(line, request_id(raw_id), Raw(), Raw(value), is_error=True)
 
 
 def answering(response: Response, raw_id: bytes) -> Response:

@@ -37,13 +37,24 @@ class Batch:
 class Call:
     """One request of the host's, from its arrival to its answer.
 
-    `cursor` is the place in the stream that answers it; `renewals` counts the new sessions it was sent in again;
-    `cuts` those whose connection was lost. `sends` and `sent_at` are how often and when last it was sent,
-    `patience_ends` when to give up trying to reach the server, `waited` for how long it obeyed `Retry-After`, `trouble`
-    what went wrong last. `ids` are those an answer may bear: the host's, and the one it was sent with last, where that
-    had to be another. `headers` are those that follow from the request itself. `lookup` is the look for a kept answer
-    to it, if there was one. `is_early`: it was sent last through a gate that was ajar. `deadline` is the timer of
-    `--request-timeout`, `timer` the one for the call's next try or for an answer on another stream.
+    | attribute | what it is |
+    |---|---|
+    | `ids` | the ids that an answer may carry: the host's, and the id it was last sent with if that is another |
+    | `version`, `headers` | the revision that the request names, and the headers that follow from the request itself |
+    | `exchange` | the HTTP request that is under way for it |
+    | `cursor` | the place in the stream that answers it |
+    | `session_id` | the session that the response to `initialize` named |
+    | `sends`, `sent_at` | how many times it was sent, and when it was sent last |
+    | `attempts` | the number of tries in a row that failed |
+    | `cuts` | how many times the connection was lost after it was sent |
+    | `renewals` | in how many new sessions it was sent again |
+    | `waited` | for how many seconds in all `Retry-After` was obeyed |
+    | `patience_ends` | when the bridge stops trying to reach the server |
+    | `trouble` | what went wrong last, as a sentence |
+    | `timer` | the timer for the next try, or for an answer on another stream |
+    | `deadline`, `progress_token` | the timer of `--request-timeout`, and the token whose progress restarts it |
+    | `lookup` | the look for a kept answer |
+    | `is_early` | it was last sent while the gate was ajar |
     """
 
     __slots__ = (
@@ -67,6 +78,7 @@ class Call:
         "session_id",
         "timer",
         "trouble",
+        "version",
         "waited",
     )
 
@@ -79,6 +91,7 @@ class Call:
         self.attempts = 0
         self.cuts = 0
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.version = ""
         self.is_early = False
         self.sends = 0
         self.sent_at = 0.0

@@ -67,10 +67,9 @@ class Delivery:
 
     def take_body(self, body: Octets, call: Call) -> Fault | None:
         """Deliver a JSON body that must hold the answer to `call`; say what is wrong where it does not."""
-        line = jsonrpc.single_line(body)
         try:
-            members = jsonrpc.batch_members(line) if jsonrpc.is_batch(line) else [line]
-            messages = [jsonrpc.parse(member) for member in members]
+            read = jsonrpc.read_body(body)
+            messages = [jsonrpc.parse(member) for member in read] if isinstance(read, list) else [read]
         except NotJson:
             return faults.not_parsed(self._state.url, 200, body)
         except jsonrpc.NotAMessage:
@@ -125,11 +124,12 @@ class Delivery:
 
     def read(self, data: Octets) -> list[Message]:
         """Read what the server sent: one message, or a batch of them; what is neither is dropped."""
-        line = jsonrpc.single_line(data)
         messages: list[Message] = []
         try:
-            members = jsonrpc.batch_members(line) if jsonrpc.is_batch(line) else [line]
-            messages.extend(jsonrpc.parse(member) for member in members)
+            read = jsonrpc.read_body(data)
+            if not isinstance(read, list):
+                return [read]
+            messages.extend(jsonrpc.parse(member) for member in read)
         except ValueError as problem:
             self._state.report(
                 "warning", f"{self._state.url} sent something that was dropped, for {problem}: {excerpt(data)}"

@@ -19,9 +19,10 @@ TimerKey = tuple[str, int]
 
 
 class HostMessage(msgspec.Struct, frozen=True, gc=False):
-    """The host sent a message."""
+    """The host sent a message. `version`: the revision that a modern request names, where it was read already."""
 
     message: Message
+    version: str = ""
 
 
 class HostBatch(msgspec.Struct, frozen=True, gc=False):

@@ -21,13 +21,12 @@ def read_line(line: Framed) -> HostMessage | HostBatch | bytes:
             PARSE_ERROR, f"A Content-Length header and a blank line were expected, not these {line.size} bytes."
         )
     try:
-        if jsonrpc.is_batch(line):
-            return _read_batch(jsonrpc.batch_members(line))
-        return HostMessage(jsonrpc.parse(line))
+        read = jsonrpc.read(line)
     except NotJson as problem:
         return _error(PARSE_ERROR, f"The line is not a JSON message: {problem}.")
     except NotAMessage as problem:
         return _not_a_request(problem)
+    return _read_batch(read) if isinstance(read, list) else HostMessage(read)
 
 
 def _read_batch(members: list[bytes]) -> HostBatch | bytes:

@@ -178,8 +178,8 @@ class HostRouter:
             self._cancel(message)
         elif self._server.is_asked:
             self._hold(message)
-        elif isinstance(message, Request) and is_modern(message):
-            self._modern_request(message)
+        elif isinstance(message, Request) and (version := modern_version(message)) is not None:
+            self._modern_request(message, version)
         elif self._undecided.opening is not None and not _is_of_opening(message):
             self._hold(message, asks=False)
         elif isinstance(message, Request):
@@ -238,7 +238,7 @@ class HostRouter:
             self._rerouting.forget_stamp(request)
         upstream.host(request)
 
-    def _modern_request(self, request: Request) -> None:
+    def _modern_request(self, request: Request, version: str) -> None:
         if self._server.may_be_modern and request.method not in mcp.LIST_METHODS:
             self._hold(request)
             return
@@ -246,10 +246,10 @@ class HostRouter:
         if self._server.may_be_modern:
             # Run twice, should the server be a legacy one, it does no harm; so it need not wait for the answer.
             self._rerouting.beside = request
-            self._hosts.modern_on_modern().host(request)
+            self._hosts.modern_on_modern().host(request, version)
             self._server.ask(request)
         elif MODERN in self._server.eras:
-            self._hosts.modern_on_modern().host(request)
+            self._hosts.modern_on_modern().host(request, version)
         elif upstream := self._hosts.clients.upstream_for(request):
             upstream.host(request)
         else:
@@ -324,6 +324,15 @@ def _is_of_opening(message: Message) -> bool:
 
 def is_modern(request: Request) -> bool:
     """Whether a request says which revision it is in, or could not be of an older one."""
-    if _META_VERSION in request.line and client_meta.has_request_meta(request.params):
-        return True
-    return request.method in {mcp.DISCOVER, mcp.LISTEN}
+    return modern_version(request) is not None
+
+
+def modern_version(request: Request) -> str | None:
+    """The revision that a modern request names, empty where it names none that can be read; None for a legacy one."""
+    if _META_VERSION in request.line:
+        version = client_meta.meta_version(request.params)
+        if version is not None:
+            return version
+        if client_meta.has_request_meta(request.params):
+            return ""
+    return "" if request.method in {mcp.DISCOVER, mcp.LISTEN} else None

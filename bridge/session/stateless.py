@@ -24,7 +24,7 @@ from msgspec import Raw
 from bridge import PROGRAM
 from bridge.protocol import client_meta, jsonrpc, mcp, messages, writing
 from bridge.protocol.headers import request_headers
-from bridge.protocol.jsonrpc import Message, Notification, Request, Response
+from bridge.protocol.jsonrpc import Notification, Request, Response
 from bridge.session import faults
 from bridge.session.cached_calls import CachedCalls, Lookup
 from bridge.session.calls import Call, Calls
@@ -104,7 +104,7 @@ class Stateless(ServerMachine):
             return
         match event:
             case HostMessage():
-                self._host_message(event.message)
+                self._host_message(event)
             case SignInStarted() | SignInEnded():
                 self._on_sign_in(event)
                 self._subscriptions.be_patient()
@@ -125,10 +125,10 @@ class Stateless(ServerMachine):
 
     # -- the host
 
-    def _host_message(self, message: Message) -> None:
-        match message:
+    def _host_message(self, event: HostMessage) -> None:
+        match message := event.message:
             case Request():
-                self._host_request(message)
+                self._host_request(message, event.version)
             case Response():
                 self._state.report("debug", "an answer of the host's was dropped: a stateless server asks nothing")
             case Notification(method=mcp.CANCELLED):
@@ -136,8 +136,9 @@ class Stateless(ServerMachine):
             case Notification():
                 self._post_note(message)
 
-    def _host_request(self, request: Request) -> None:
-        headers = request_headers(self._version(request), request.method, request.params)
+    def _host_request(self, request: Request, version: str) -> None:
+        version = version or client_meta.meta_version(request.params) or mcp.LATEST_MODERN
+        headers = request_headers(self._sent_as(version), request.method, request.params)
         is_listening = request.method == mcp.LISTEN
         if self.awaits(request.id):
             self._state.commands.append(Deliver(faults.duplicate_id(request.raw_id)))
@@ -154,6 +155,7 @@ class Stateless(ServerMachine):
         else:
             call = self._calls.enter(request, None)
             call.headers = headers
+            call.version = version
             self._deadlines.start(call)
             self._submit(call)
 
@@ -209,19 +211,18 @@ class Stateless(ServerMachine):
 
     # -- the server
 
-    def _version(self, request: Request) -> str:
-        """The version a request is sent in: its own, or the one that a server wanted instead."""
-        version = client_meta.meta_version(request.params) or mcp.LATEST_MODERN
+    def _sent_as(self, version: str) -> str:
+        """The revision in which requests of this one are sent: the same, or the one that the server wanted instead."""
         return self._other_versions.get(version, version)
 
     def outgoing(self, call: Call) -> Outgoing:
         """The first time as it came; again with a new id (Changelog, 9), for the id before may still be in work."""
         request, headers, params = call.request, call.headers, call.request.params
         if self._other_versions:
-            version = self._version(request)
+            version = self._sent_as(call.version)
             headers = request_headers(version, request.method, params) or ()
             params = Raw(_restamped(params, version))
-        if request.method == mcp.TOOLS_CALL:
+        if self._tool_headers.marked and request.method == mcp.TOOLS_CALL:
             headers += self._tool_headers.param_headers(messages.named(params), params)
         if call.sends == 1 and params is request.params:
             return Outgoing(request.line, headers)
@@ -245,7 +246,7 @@ class Stateless(ServerMachine):
             self._cached.answered(call, response)
         if not self._is_connected and not is_served:
             self._is_connected = True
-            self._state.report("info", f"connected to {self._state.url} (MCP {self._version(call.request)})")
+            self._state.report("info", f"connected to {self._state.url} (MCP {self._sent_as(call.version)})")
         if call.request.method != mcp.TOOLS_LIST:
             return response
         shown = self._learn_tools(response.result)
@@ -260,17 +261,17 @@ class Stateless(ServerMachine):
         if code == mcp.HEADER_MISMATCH and call.request.method == mcp.TOOLS_CALL and not call.renewals:
             call.renewals += 1
             self._let_go(call)
-            self._tool_refresh.begin(call, self._version(call.request))
+            self._tool_refresh.begin(call, self._sent_as(call.version))
             return True
-        if code == mcp.UNSUPPORTED_VERSION and (version := self._version_for(call.request, error)):
-            self._other_versions[client_meta.meta_version(call.request.params) or mcp.LATEST_MODERN] = version
+        if code == mcp.UNSUPPORTED_VERSION and (version := self._version_for(call, error)):
+            self._other_versions[call.version] = version
             self._again(call)
             return True
         return False
 
-    def _version_for(self, request: Request, error: Raw) -> str | None:
+    def _version_for(self, call: Call, error: Raw) -> str | None:
         """A version that the error names and the bridge knows, and that was not tried (Versioning, Negotiation)."""
-        tried = {client_meta.meta_version(request.params), self._version(request)}
+        tried = {call.version, self._sent_as(call.version)}
         named = messages.supported_versions(error)
         return next((version for version in mcp.MODERN_VERSIONS if version in named and version not in tried), None)
 

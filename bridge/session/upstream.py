@@ -99,9 +99,9 @@ class Upstream:
         """Whether this upstream itself asked the host something with this id, and has no answer."""
         return False
 
-    def host(self, message: Message) -> None:
-        """The host sent a message that belongs here."""
-        self.on(HostMessage(message))
+    def host(self, message: Message, version: str = "") -> None:
+        """The host sent a message that belongs here. `version`: see `HostMessage`."""
+        self.on(HostMessage(message, version))
 
     def on(self, event: Event) -> None:
         """Anything happened that the machine has to know."""
@@ -171,7 +171,7 @@ class TranslatedUpstream(Upstream, Generic[T]):
         """See `Upstream`."""
         return self.translator.asks(id_)
 
-    def host(self, message: Message) -> None:
+    def host(self, message: Message, version: str = "") -> None:
         """See `Upstream`."""
         self.translator.from_host(message)
 

@@ -96,17 +96,20 @@ class _Broken(Exception):
 
 
 class ToolHeaders:
-    """The marks in the lists of tools so far. Each page adds to them; a tool that is listed again replaces its own."""
+    """The marks in the lists of tools so far. Each page adds to them; a tool that is listed again replaces its own.
+
+    `marked`: the marked parameters of each tool that has any, by its name.
+    """
 
     def __init__(self) -> None:
-        self._params: dict[str, tuple[_Param, ...]] = {}
+        self.marked: dict[str, tuple[_Param, ...]] = {}
 
     def read_tools(self, result: Raw) -> ToolList:
         """Read a `tools/list` result, and return what the host gets of it (Schema Extension).
 
         A list without any mark is not decoded; only its names are, where marks of an earlier list may have to go.
         """
-        if not (self._params or _has_mark(result)):
+        if not (self.marked or _has_mark(result)):
             return ToolList(result)
         fields = members(result)
         kept, left_out = list[Raw](), list[LeftOut]()
@@ -138,7 +141,7 @@ class ToolHeaders:
         | another number | an integer's digits where it is one (`1.0`, `1e2`), else the shortest decimal form |
         | object, array | no header: it has no form in one |
         """
-        marked = self._params.get(name, ())
+        marked = self.marked.get(name, ())
         if not marked:
             return ()
         fields = members(params)
@@ -147,12 +150,12 @@ class ToolHeaders:
         return tuple((header, value) for header, value in values if value is not None)
 
     def _learn(self, name: str, params: tuple[_Param, ...]) -> None:
-        self._params.pop(name, None)
+        self.marked.pop(name, None)
         if not params:
             return
-        if len(self._params) >= _MAX_TOOLS:
-            del self._params[next(iter(self._params))]
-        self._params[name] = params
+        if len(self.marked) >= _MAX_TOOLS:
+            del self.marked[next(iter(self.marked))]
+        self.marked[name] = params
 
 
 def _has_mark(value: Raw) -> bool:

@@ -258,6 +258,25 @@ def test_the_members_of_a_batch_keep_their_bytes(line: bytes, members: list[byte
     assert jsonrpc.batch_members(line) == members
 
 
+def test_a_line_is_read_as_a_message_or_as_the_members_of_a_batch() -> None:
+    line = b'{"jsonrpc":"2.0","id":1,"result":{}}'
+    assert jsonrpc.read(line) == parse(line)
+    assert jsonrpc.read(b"[%b,1]" % line) == [line, b"1"]
+    assert jsonrpc.read_body(b"\xef\xbb\xbf \n[\n%b]\n" % line) == [line]
+    with pytest.raises(NotJson):
+        jsonrpc.read_body(b"\n{\n")
+
+
+@pytest.mark.parametrize(
+    ("members", "is_error"),
+    [(b'"result":{}', False), (b'"error":{}', True), (b'"result":{},"error":null', False), (b'"error":1', True)],
+)
+def test_whether_an_answer_is_an_error_is_read_once(members: bytes, is_error: bool) -> None:
+    answer = parse(b'{"jsonrpc":"2.0","id":1,%b}' % members)
+    assert isinstance(answer, Response)
+    assert answer.is_error is is_error
+
+
 def test_a_batch_may_hold_lone_surrogates() -> None:
     line = rb'[{"jsonrpc":"2.0","id":1,"method":"m","params":{"t":"\ud83d"}},{"jsonrpc":"2.0","method":"n"}]'
     first, second = map(parse, jsonrpc.batch_members(line))
