@@ -16,7 +16,6 @@ from bridge.session.events import HostMessage
 from bridge.session.router import is_modern
 
 
-
 class HostMessages:
     """Routes the messages. `can_ask`: no browser was asked for yet in this sign-in."""
 

@@ -141,9 +141,13 @@ class Session(ServerMachine):
             case Notification(method=mcp.INITIALIZED):
                 self._handshake.host_initialized(message)
             case Notification():
-                if message.method == mcp.CANCELLED and (call := self._calls.get(messages.cancelled_request(message.params))):
-                    self._delivery.withdraw(call)
+                if message.method == mcp.CANCELLED:
+                    self._cancel(messages.cancelled_request(message.params))
                 self._oneway.submit(message)
+
+    def _cancel(self, id_: RequestId | None) -> None:
+        if call := self._calls.get(id_):
+            self._delivery.withdraw(call)
 
     def _host_request(self, request: Request, batch: Batch | None) -> None:
         refusal = self._refusal(request, is_in_batch=batch is not None)

@@ -21,7 +21,6 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from bridge import PROGRAM
 from bridge.protocol import client_meta, jsonrpc, mcp, messages, writing
 from bridge.protocol.headers import request_headers
 from bridge.protocol.jsonrpc import Notification, Request, Response
