@@ -210,13 +210,13 @@ def _unguessable() -> str:
 
 def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> Authorization:
     from bridge.process.host_environment import keyring_variables
-    from bridge.store.choice import open_vault
+    from bridge.store.choice import open_store
     from bridge.tokens.login_order import tokens_key_of
 
     own = settings.sign_in
     since = time.time()
     logging_to.redactor.add(own.client_secret)
-    store = open_vault(own.token_store, lambda text: _logger.warning("%s", text), keyring_variables)
+    store = open_store(own.token_store, lambda text: _logger.warning("%s", text), keyring_variables)
 
     def make_renewal() -> TokenRenewer:
         from bridge.tokens.token_renewer import TokenRenewer

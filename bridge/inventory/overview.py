@@ -13,7 +13,7 @@ from bridge.inventory.running_instances import RunningInstance
 from bridge.inventory.sign_ins import TOKENS, stored_sign_ins
 from bridge.login.channel_messages import LoginStatus
 from bridge.process.host_environment import keyring_variables
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.store.paths import platform_places
 from bridge.store.response_files import Summary, summary_of, summary_of_others
 from bridge.store.secret_store import SecretStore
@@ -62,7 +62,7 @@ class SignInRow:
 
 async def overview_here(token_store: TokenStore, uses: Callable[[], Sequence[ServerInUse]]) -> list[SignInRow]:
     """The overview of this machine. `uses` lists the copies, and may take a while. Raises `StoreError`."""
-    store = open_vault(token_store, lambda _: None, keyring_variables)
+    store = open_store(token_store, lambda _: None, keyring_variables)
     rows = await overview(store, LoginFiles(platform_places()), await asyncio.to_thread(uses))
     for row in rows:
         row.kept = summary_of(row.server) if row.server else Summary()

@@ -27,7 +27,7 @@ from bridge.errors import BridgeError
 from bridge.inventory.server_names import KnownServer, known_from
 from bridge.oauth.record import Record, client_key
 from bridge.process.host_environment import keyring_variables
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.store.errors import StoreError
 from bridge.store.paths import is_key, platform_places
 from bridge.store.secret_store import SecretStore
@@ -69,7 +69,7 @@ async def stored_sign_ins(store: SecretStore, seconds: float = READ_SECONDS) -> 
 
 async def known_sign_ins(token_store: TokenStore) -> list[KnownServer]:
     """The servers that somebody signed in to; those whose record cannot be read now have no name."""
-    store = open_vault(token_store, lambda _: None, keyring_variables)
+    store = open_store(token_store, lambda _: None, keyring_variables)
     stored = await stored_sign_ins(store)
     return [known_from(one.store_key, one.record) for one in stored if one.record is not None]
 
@@ -78,7 +78,7 @@ def open_signing_out(token_store: TokenStore, add_secret: Callable[[str], None])
     """Signing out, from what is kept on this machine."""
     from bridge.store.response_files import forget_private
 
-    store = open_vault(token_store, lambda _: None, keyring_variables)
+    store = open_store(token_store, lambda _: None, keyring_variables)
     return SigningOut(store, LoginFiles(platform_places()), add_secret=add_secret, forget=forget_private)
 
 

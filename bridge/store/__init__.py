@@ -1,1 +1,1 @@
-"""IO: where secrets rest between runs: the system keyring, a file only its owner may read, or memory; and the locks."""
+"""IO: stores secrets between runs, in the system keyring, a private file or memory; and locks for all processes."""

@@ -1,9 +1,9 @@
-"""Which keyring of this machine is used, and that it asks nobody anything.
+"""Chooses the keyring of this machine, and makes sure that it shows no prompt.
 
-A bridge runs in the background: a window that asks for a password would come out of nowhere, and each call would
-wait behind it. So before each use the keyring is asked, by ways that never prompt, whether it is open.
+The bridge runs in the background. A window that asks for a password would surprise the user, and each call would wait
+for it. So before each use the bridge asks the keyring, in ways that never prompt, whether it is unlocked.
 
-Everything here blocks and loads the `keyring` package, so it runs in a worker's thread only.
+Everything here blocks and imports the `keyring` package, so it runs only in a worker's thread.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from bridge.store.errors import KeyringUnavailable
 
 _LOCKED = "it is locked"
 _WOULD_ASK = "it would have to ask you first"
-_NOT_HERE = "this session of Windows has none, such as one over SSH"
-_NONE = "this system offers none that is safe"
+_NOT_HERE = "this Windows session has no keyring; an SSH session, for example, has none"
+_NONE = "this system has no safe keyring"
 _SECURITY = "/System/Library/Frameworks/Security.framework/Security"
 
-# What macOS answers where it would have to ask, see the table in `bridge.store.system`: errSecInteractionNotAllowed,
+# What macOS answers where it would have to ask (see the table in `bridge.store.system`): errSecInteractionNotAllowed,
 # errSecInteractionRequired, errSecAuthFailed, errSecInvalidOwnerEdit, errSecUserCanceled.
 _INTERACTION = (-25308, -25315, -25293, -25244, -128)
 _NO_SESSION = 1312  # Windows: ERROR_NO_SUCH_LOGON_SESSION.
 
 
 def find_ring(variables: Callable[[], Mapping[str, str]] = dict) -> KeyringBackend:
-    """The backend the user configured, else the platform's own; raises `KeyringUnavailable`.
+    """The backend that the user configured, else the platform's own. Raises `KeyringUnavailable`.
 
-    Refused are those that keep nothing, keep plain text, or ask in a terminal: their priority is below 1. `variables`
-    finds what of the environment leads to the keyring and is missing here. It is put into ours before the package is
-    loaded, for it decides which backend is chosen: copies of the bridge use one keyring, whatever their hosts pass on.
+    Backends that store nothing, store plain text, or ask in a terminal have a priority below 1 and are refused.
+    `variables` returns environment variables that lead to the keyring and that this process lacks. They are set before
+    the package is imported, because its choice depends on them, and all copies of the bridge have to use one keyring.
     """
     try:
         for name, value in variables().items():
@@ -54,7 +54,7 @@ def find_ring(variables: Callable[[], Mapping[str, str]] = dict) -> KeyringBacke
 
 
 def require_open(ring: KeyringBackend) -> None:
-    """Raise `KeyringUnavailable` where using the keyring now would, or might, open a prompt."""
+    """Raise `KeyringUnavailable` where using the keyring now might show a prompt."""
     module = type(ring).__module__
     try:
         if module.endswith((".SecretService", ".libsecret")):
@@ -72,11 +72,11 @@ def require_open(ring: KeyringBackend) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """A clause about a foreign exception: never its own text, which may quote what was to be stored."""
+    """A clause about a foreign exception, without its text, which may quote the secret."""
     if isinstance(error, KeyringUnavailable):
         return error.reason
     if isinstance(error, NotKept):
-        return "it did not keep what was written to it"
+        return "it did not store what was written to it"
     if would_ask(error):
         return _WOULD_ASK
     if _NO_SESSION in _numbers(error):
@@ -87,32 +87,32 @@ def reason_of(error: BaseException) -> str:
     if "PromptDismissedException" in names:
         return _WOULD_ASK
     if names & {"NoKeyringError", "SecretServiceNotAvailableException"}:
-        return "none is running"
+        return "no keyring service is running"
     return f"it failed ({type(error).__name__})"
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether a backend's call that failed so may well succeed a moment later."""
+    """Whether a call that failed like this may succeed a moment later."""
     return reason_of(error) not in (_LOCKED, _WOULD_ASK, _NOT_HERE)
 
 
 def would_ask(error: BaseException) -> bool:
-    """Whether macOS failed a call for what it would otherwise have asked the user about."""
+    """Whether macOS refused a call about which it would otherwise have asked the user."""
     return bool(_numbers(error) & set(_INTERACTION))
 
 
 def _numbers(error: BaseException) -> set[int]:
-    """The system's numbers in a foreign exception: the `keyring` package has them in the cause of its own."""
+    """The system's error numbers in a foreign exception; the `keyring` package has them in the cause of its own."""
     chain = (error, error.__cause__, error.__context__)
     return {argument for link in chain if link for argument in link.args[:1] if isinstance(argument, int)}
 
 
 def _single(backend: Any) -> Any:
-    """One backend out of a chain: what is written to one member and read from another would be lost."""
+    """One backend of a chain, because what is written to one member and read from another would be lost."""
     if not type(backend).__module__.endswith(".chainer"):
         return backend
     members = [member for member in backend.backends if member.priority >= 1]
-    # The package's own come before plugins, some of which only read, for one package index.
+    # The package's own backends come before plugins, some of which only read, for one package index.
     own = [member for member in members if type(member).__module__.startswith("keyring.backends.")]
     for member in (*own, *members):
         return member
@@ -120,11 +120,11 @@ def _single(backend: Any) -> Any:
 
 
 def _secret_service_reason(ring: KeyringBackend) -> str:
-    """Why the freedesktop.org Secret Service is not open, empty where it is.
+    """Why the freedesktop.org Secret Service cannot be used; empty where it can.
 
-    The `keyring` package itself would unlock a locked collection and make a missing one, and either opens a prompt.
+    The `keyring` package would unlock a locked collection and create a missing one, and both show a prompt.
     """
-    secretstorage: Any = importlib.import_module("secretstorage")  # By name, for it exists on Linux only.
+    secretstorage: Any = importlib.import_module("secretstorage")  # By name, because it exists on Linux only.
     with contextlib.closing(secretstorage.dbus_init()) as bus:
         if not secretstorage.check_service_availability(bus):
             return "no Secret Service is running"
@@ -140,13 +140,13 @@ def _secret_service_reason(ring: KeyringBackend) -> str:
 
 
 def _kwallet_reason(ring: Any) -> str:
-    """Why KDE's wallet is not open, empty where it is."""
+    """Why KDE's wallet cannot be used; empty where it can."""
     dbus: Any = importlib.import_module("dbus")
     wallets = dbus.Interface(dbus.SessionBus().get_object(ring.bus_name, ring.object_path), "org.kde.KWallet")
     return "" if wallets.isOpen(str(wallets.networkWallet()), signature="s") else _LOCKED
 
 
 def _forbid_prompts() -> None:
-    """Make the macOS keychain refuse, in this process, what it would otherwise ask about."""
+    """Make the macOS keychain refuse calls in this process about which it would otherwise ask the user."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(_SECURITY).SecKeychainSetUserInteractionAllowed(ctypes.c_ubyte(0))

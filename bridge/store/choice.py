@@ -10,12 +10,12 @@ from bridge.store.paths import platform_places
 from bridge.store.secret_store import SecretStore
 
 
-def open_vault(
+def open_store(
     choice: TokenStore, notice: Callable[[str], None], variables: Callable[[], Mapping[str, str]] = dict
 ) -> SecretStore:
     """The store for `--token-store`. Cheap: it touches no disk and loads no keyring.
 
-    | choice | where secrets are kept |
+    | choice | where secrets are stored |
     |---|---|
     | `auto` | the system keyring, or a private file where no keyring can be used |
     | `keyring`, `file` | there, and nowhere else |

@@ -1,9 +1,9 @@
-"""A value in a keyring, cut into pieces that every platform takes.
+"""A value in a keyring, cut into chunks that every platform accepts.
 
 Windows holds the least in one entry (the table in `bridge.store.system`): 2,560 bytes, which is 1,280 characters of
-UTF-16. So each piece has at most 1,200, in base64url, and lies under a name of its own: store key, generation, number.
+UTF-16. So each chunk has at most 1,200, in base64url, and lies under a name of its own: store key, generation, number.
 The
-first begins with how many there are and the SHA-256 of the whole, so that a value with a piece missing or foreign is
+first begins with how many there are and the SHA-256 of the whole, so that a value with a chunk missing or foreign is
 known for what it is.
 
 A generation is never written twice. An old value stays whole until the marker points to the new one.
@@ -22,18 +22,18 @@ from typing import Protocol
 
 from bridge import PROGRAM
 
-PIECE = 1200
+CHUNK = 1200
 """Characters in one keyring entry."""
 LIMIT = 60_000
-"""Bytes in one value. A keyring is no place for more."""
+"""The most bytes in one value. A keyring is not meant for more."""
 
-_HEAD = 80  # The first piece's number and digest, with room to spare.
-_MOST = 100  # Pieces; more than `LIMIT` needs.
-_GAP = 2  # Names that must be free before the end of a generation is believed.
+_HEAD = 80  # The first chunk's number and digest, with room to spare.
+_MOST = 100  # Chunks; more than `LIMIT` needs.
+_GAP = 2  # So many names in a row must be free to mark the end of a generation.
 
 
 class KeyringBackend(Protocol):
-    """What is used of a backend of the `keyring` package. Each call may raise anything."""
+    """The part of a backend of the `keyring` package that is used here. Each call may raise any exception."""
 
     def get_password(self, service: str, username: str) -> str | None:
         """The entry's text, None where there is none."""
@@ -46,21 +46,21 @@ class KeyringBackend(Protocol):
 
 
 class NotKept(Exception):
-    """The keyring took a piece without a word and does not give it back."""
+    """The keyring accepted a chunk, but does not return it."""
 
 
 def save_chunks(ring: KeyringBackend, key: str, generation: str, data: bytes, check: Callable[[], None]) -> None:
-    """Write all pieces, then read them back. `check` raises between two calls when nobody waits any more.
+    """Write all chunks, then read them back. `check`, called between two calls, raises when the caller has given up.
 
-    Some backends swallow a write that failed, so only what was read back counts; raises `NotKept` otherwise.
+    Some backends hide that a write failed, so only what can be read back counts. Raises `NotKept` otherwise.
     """
-    pieces = _cut(data)
-    for number, piece in enumerate(pieces):
+    chunks = _cut(data)
+    for number, chunk in enumerate(chunks):
         check()
-        ring.set_password(*_names(key, generation, number), piece)
-    for number, piece in enumerate(pieces):
+        ring.set_password(*_names(key, generation, number), chunk)
+    for number, chunk in enumerate(chunks):
         check()
-        if ring.get_password(*_names(key, generation, number)) != piece:
+        if ring.get_password(*_names(key, generation, number)) != chunk:
             raise NotKept
 
 
@@ -74,10 +74,10 @@ def load_chunks(ring: KeyringBackend, key: str, generation: str, check: Callable
     texts = [text]
     for number in range(1, int(count)):
         check()
-        piece = ring.get_password(*_names(key, generation, number))
-        if piece is None:
+        chunk = ring.get_password(*_names(key, generation, number))
+        if chunk is None:
             return None
-        texts.append(piece)
+        texts.append(chunk)
     try:
         data = base64.b64decode("".join(texts).encode(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -87,7 +87,7 @@ def load_chunks(ring: KeyringBackend, key: str, generation: str, check: Callable
 
 
 def drop_chunks(ring: KeyringBackend, key: str, generation: str, check: Callable[[], None]) -> None:
-    """Remove every piece of a generation, the last first; what is not there is fine."""
+    """Remove every chunk of a generation that exists, the last one first."""
     there = []
     number = missing = 0
     while missing < _GAP and number < _MOST:
@@ -96,7 +96,7 @@ def drop_chunks(ring: KeyringBackend, key: str, generation: str, check: Callable
         try:
             is_there = ring.get_password(*names) is not None
         except Exception:
-            # macOS lets a newer Python remove what an older one stored, as a rule, but not read it without asking.
+            # macOS usually lets a newer Python remove what an older one stored, but does not let it read that silently.
             ring.delete_password(*names)
             missing = 0
         else:
@@ -109,7 +109,7 @@ def drop_chunks(ring: KeyringBackend, key: str, generation: str, check: Callable
 
 
 def takes_new(ring: KeyringBackend, check: Callable[[], None]) -> bool:
-    """Whether a new entry can be written and read: then the keyring is open, and what failed is about one entry."""
+    """Whether a new entry can be written and read. If so, the keyring is open, and only one entry was refused."""
     name = f"probe.{secrets.token_hex(8)}"
     names = (f"{PROGRAM}:{name}", name)
     try:
@@ -128,7 +128,7 @@ def takes_new(ring: KeyringBackend, check: Callable[[], None]) -> bool:
 
 
 def _names(key: str, generation: str, number: int) -> tuple[str, str]:
-    """The service and user name of a piece.
+    """The service and user name of a chunk.
 
     The service is different for each, for the Windows backend keeps one entry a service and, for a second one,
     moves the first elsewhere in two steps.
@@ -139,7 +139,7 @@ def _names(key: str, generation: str, number: int) -> tuple[str, str]:
 
 def _cut(data: bytes) -> list[str]:
     text = base64.urlsafe_b64encode(data).decode()
-    first = PIECE - _HEAD
-    pieces = [text[:first], *(text[start : start + PIECE] for start in range(first, len(text), PIECE))]
-    pieces[0] = f"{len(pieces)} {hashlib.sha256(data).hexdigest()} {pieces[0]}"
-    return pieces
+    first = CHUNK - _HEAD
+    chunks = [text[:first], *(text[start : start + CHUNK] for start in range(first, len(text), CHUNK))]
+    chunks[0] = f"{len(chunks)} {hashlib.sha256(data).hexdigest()} {chunks[0]}"
+    return chunks

@@ -1,17 +1,18 @@
-"""Secrets that outlive the process: in the system keyring, else in a private file; the marker says in which.
+"""Secrets that outlive the process: in the system keyring, or in a private file; the marker says in which.
 
-A save into the keyring, and what a reader sees if it is cut short after each step:
+A save into the keyring, and what a reader gets if the save is cut short after each step:
 
 | step | reader |
 |---|---|
 | the marker lists the new generation among the remains | old value |
-| the pieces are written, and read back | old value |
+| the chunks are written, and read back | old value |
 | the marker points to the new generation | new value |
 | the file is removed; older generations are removed from the keyring and from the marker | new value |
 
-A save into the file writes the file, which no reader looks at while the marker points to the keyring, then the marker.
+A save into the file first writes the file, which no reader looks at while the marker points to the keyring, and then
+the marker.
 
-Where the keyring has no longer what the marker names, that is no sign-out. A reader looks on, in this order:
+Where the keyring lacks what the marker names, the user has not signed out. A reader then looks at these, in this order:
 
 | where | why it may be there |
 |---|---|
@@ -41,10 +42,10 @@ from bridge.store.secret_store import SecretStore
 from bridge.store.system import KeyringEntries
 from bridge.store.worker import Worker
 
-_CHANGES = 5  # How often a reader starts again because the value moved while it was read.
+_CHANGES = 5  # How often a reader starts again because the value was moved while it was read.
 _SAVE_TURN = 30.0  # Seconds to wait for another process that saves the same store key.
-_MANY_REMAINS = 16  # Generations to be removed before another is begun; a marker has room for more.
-_DISK = 30.0  # Seconds for a disk, which may be another machine's.
+_MANY_REMAINS = 16  # So many old generations are removed before another is begun; a marker has room for more.
+_DISK = 30.0  # Seconds for a disk, which may be in another machine.
 
 _T = TypeVar("_T")
 
@@ -52,7 +53,7 @@ _logger = logging.getLogger("bridge.store")
 
 
 class DiskStore(SecretStore):
-    """`auto`, `keyring` and `file`: one layout, so that each finds what another left where it may look."""
+    """The store for `auto`, `keyring` and `file`. They share one layout, so each finds what another has stored."""
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class DiskStore(SecretStore):
         try:
             marker = self._marker(key)
         except StoreError:
-            return True  # `load` says what is wrong with it.
+            return True  # `load` tells what is wrong with it.
         return self._source(key, marker) != "gone"
 
     def keys(self, kind: str) -> list[str]:
@@ -95,7 +96,7 @@ class DiskStore(SecretStore):
             data = await self._from_keyring(key, marker.current)
             if data is not None:
                 return data
-            # Another process may have saved, and removed what this one was about to read.
+            # Another process may have saved a new value and removed the one that this process was about to read.
             await self._take_over(key)
             before, marker = marker, await self._on_disk(lambda: self._marker(key))
             if marker == before:
@@ -130,17 +131,17 @@ class DiskStore(SecretStore):
                 await self._mark(key, Marker("gone", remains=left))
                 hint = "Unlock the keyring, then run this again."
                 if isinstance(error, EntryRefused):
-                    hint = f"Remove in Keychain Access what begins with {PROGRAM}:{key}."
+                    hint = f"In Keychain Access, remove the entries that begin with {PROGRAM}:{key}."
                 raise StoreError(
-                    f"The sign-in is forgotten, but a copy of it stays in the system keyring, for {error.reason}.",
+                    f"The bridge forgot the sign-in, but a copy of it stays in the system keyring ({error.reason}).",
                     hint=hint,
                 )
             if self._former.has(key):
-                # What cannot be removed there must not be taken over later.
+                # The marker keeps a later run from taking over what cannot be removed there.
                 await self._mark(key, Marker("gone"))
                 raise StoreError(
-                    "The sign-in is forgotten, but what an earlier version of the bridge kept of it cannot be removed.",
-                    hint="End every bridge that still runs, then run this again.",
+                    "The bridge forgot the sign-in, but cannot remove a copy that an earlier version of it stored.",
+                    hint="End every copy of the bridge that is running, then run this again.",
                 )
             await self._on_disk(lambda: self._files.delete(marker_name(key)))
 
@@ -157,27 +158,27 @@ class DiskStore(SecretStore):
         return self._locks.hold(check_key(key), timeout)
 
     def _saving(self, key: str) -> AbstractAsyncContextManager[None]:
-        """A lock of its own, for a caller may hold the store key's."""
+        """A lock separate from the store key's, which the caller may hold."""
         return self._locks.hold(f"{key}.save", _SAVE_TURN)
 
     def _marker(self, key: str) -> Marker | None:
         return read_marker(self._files.read(marker_name(check_key(key))))
 
     def _source(self, key: str, marker: Marker | None) -> Literal["keyring", "file", "gone"]:
-        """Where the value is to be read, as far as the choice allows."""
+        """Where to read the value, as far as the choice allows."""
         if marker is not None and marker.holds != "file":
             return "gone" if marker.holds == "keyring" and self._choice == "file" else marker.holds
         return "file" if self._choice != "keyring" and self._files.exists(secret_name(key)) else "gone"
 
     async def _take_over(self, key: str) -> None:
-        """Take over what an earlier version kept elsewhere, if it did."""
+        """Take over what an earlier version stored elsewhere, if it did."""
         if self._former.has(key):
             async with self._saving(key):
                 await self._on_disk(lambda: self._former.take_over(key))
 
     async def _left_over(self, key: str, marker: Marker) -> bytes | None:
-        """What is there beside the generation that is missing."""
-        _logger.debug("the keyring has no longer what was kept there last; looking for what else there is")
+        """A value other than the generation that is missing, if there is one."""
+        _logger.debug("the keyring has lost what was stored there last; looking for other copies")
         for generation in reversed(marker.remains):
             if (data := await self._from_keyring(key, generation)) is not None:
                 return data
@@ -195,19 +196,19 @@ class DiskStore(SecretStore):
         await self._keyring.ready()
         old = await self._on_disk(lambda: self._marker(key)) or Marker("file")
         if len(old.remains) >= _MANY_REMAINS:
-            # Runs that were ended before they could tidy up. First that, or the list would outgrow the marker.
+            # Earlier runs ended before they could remove these. They go first, or the list would outgrow the marker.
             left, error = await self._sweep(key, old.remains)
             if isinstance(error, EntryRefused):
-                # What earlier Pythons stored may stay there for good. That is no reason not to keep anything new.
+                # What earlier Pythons stored may stay there for good, and must not keep new secrets from being stored.
                 left = left[-_MANY_REMAINS // 2 :]
             old = Marker(old.holds, old.current, left)
             if len(old.remains) >= _MANY_REMAINS:
-                raise KeyringUnavailable("old copies in it cannot be removed")
+                raise KeyringUnavailable("it does not let old copies be removed")
         generation = secrets.token_hex(8)
         await self._mark(key, Marker(old.holds, old.current, (*old.remains, generation)))
         await self._keyring.save(key, generation, data)
         await self._mark(key, Marker("keyring", generation, old.generations))
-        # From here on the value is saved; what fails now only leaves old copies behind, to be removed by the next save.
+        # The value is saved now. A failure from here on only leaves old copies behind, which the next save removes.
         with contextlib.suppress(StoreError):
             await self._on_disk(lambda: self._files.delete(secret_name(key)))
             left, _ = await self._sweep(key, old.generations)
@@ -215,7 +216,7 @@ class DiskStore(SecretStore):
                 await self._mark(key, Marker("keyring", generation, left))
 
     async def _sweep(self, key: str, generations: tuple[str, ...]) -> tuple[tuple[str, ...], KeyringUnavailable | None]:
-        """Remove these from the keyring; return those of which something may be left, and why."""
+        """Remove these from the keyring; return those that may be left in part, and why."""
         left, why = [], None
         for generation in generations:
             try:
@@ -234,7 +235,7 @@ class DiskStore(SecretStore):
         if reason is not None and not known and not self._said:
             self._said = True
             self._notice(
-                f"The system keyring cannot be used ({reason.reason}), so the sign-in is kept in "
+                f"The system keyring cannot be used ({reason.reason}), so the sign-in is stored in "
                 f"{self._files.path(secret_name(key))}, which only you can read. {reason.hint}".rstrip()
             )
 
@@ -245,11 +246,11 @@ class DiskStore(SecretStore):
         try:
             return await self._disk.run(lambda _job: work(), _DISK)
         except TimeoutError:
-            raise StoreError(f"The disk gave no answer within {_DISK:g} s.") from None
+            raise StoreError(f"The disk did not answer within {_DISK:g} s.", hint="Try again.") from None
 
 
 def _explained(error: KeyringUnavailable) -> KeyringUnavailable:
     if isinstance(error, EntryRefused):
         return error
-    hint = "Unlock the keyring, or keep tokens in a file that only you can read with --token-store file."
+    hint = "Unlock the keyring; or pass --token-store file, which stores tokens in a file that only you can read."
     return KeyringUnavailable(error.reason, hint=f"{error.hint} {hint}".strip())

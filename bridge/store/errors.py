@@ -1,11 +1,11 @@
-"""What can go wrong where secrets are kept, by what follows from it.
+"""What can go wrong in a store of secrets.
 
 | error | what follows |
 |---|---|
-| `KeyringUnavailable` | with `auto`, what is to be saved goes to a file; what only the keyring has stays there |
-| `EntryRefused` | as that; but a new entry is taken, so signing in once more mends it |
-| `StoreBusy` | another process is at work on the same secret; the same may be tried later |
-| any other `StoreError` | the person is told |
+| `KeyringUnavailable` | with `auto`, a secret is saved to a file instead; one that only the keyring has stays there |
+| `EntryRefused` | the same; the keyring accepts new entries, so signing in again solves it |
+| `StoreBusy` | another process is working on the same secret; trying again later may succeed |
+| any other `StoreError` | the user is told |
 
 No message holds a stored value, nor the text of a foreign exception, which might quote one.
 """
@@ -16,11 +16,11 @@ from bridge.errors import BridgeError
 
 
 class StoreError(BridgeError):
-    """A secret cannot be read, written or removed where it is kept. What was stored before is still there."""
+    """A secret cannot be read, written or removed. What was stored before is still there."""
 
 
 class KeyringUnavailable(StoreError):
-    """The system keyring is missing, locked, silent, or refused. `reason` is the clause after the colon."""
+    """The system keyring is missing or locked, does not answer, or refuses. `reason` is the clause after the colon."""
 
     def __init__(self, reason: str, *, hint: str = "") -> None:
         super().__init__(f"The system keyring cannot be used: {reason}.", hint=hint)
@@ -28,12 +28,14 @@ class KeyringUnavailable(StoreError):
 
 
 class EntryRefused(KeyringUnavailable):
-    """The keyring is open, but keeps an entry from this program: on macOS another one stored it, an earlier Python."""
+    """The keyring is open but refuses an entry to this program: on macOS, one that an earlier Python stored."""
 
     def __init__(self) -> None:
-        super().__init__("it keeps from this Python what another one stored", hint="Sign in once more.")
-        self.message = "Python was probably updated, and the system keyring keeps from it what the one before stored."
+        super().__init__("it refuses this Python an entry that another Python stored", hint="Sign in again.")
+        self.message = (
+            "Python was probably updated, and the system keyring refuses it the entry that the earlier Python stored."
+        )
 
 
 class StoreBusy(StoreError):
-    """A lock was not free in time: another process is at work on the same secret."""
+    """A lock was not free in time, because another process is working on the same secret."""

@@ -1,22 +1,22 @@
-"""Small private files: made for their owner alone, replaced as a whole or not at all, never read through a link.
+"""Small private files: only their owner may read them; each is replaced as a whole, and none is read through a link.
 
 | what is found | what follows |
 |---|---|
 | no file | None |
 | a link, a device, a folder, another user's file | refused |
-| others may write to it | refused: what it says may not be ours |
-| others may read it | closed to them, then read |
+| others may write to it | refused: they may have changed it |
+| others may read it | that permission is removed, then it is read |
 | more than a megabyte | refused |
 
-On Windows a file that a virus scanner or another reader has open can be neither opened, replaced nor removed for a
-moment. How Python says so depends on who was asked, so both are tried again, for two seconds:
+On Windows a file that a virus scanner or another reader has open cannot be opened, replaced or removed for a moment.
+Python reports this in two ways, depending on the call, so both are tried again for two seconds:
 
 | call | goes through | what an `OSError` carries | source |
 |---|---|---|---|
 | `os.replace`, `os.unlink`, `os.stat` | Win32 | `winerror` 5, 32 or 33 | CPython, `posixmodule.c`: `path_error` |
 | `os.open` | the C runtime's `_wopen` | `errno` EACCES, and no `winerror` | CPython, `os_open_impl` |
 
-The C runtime makes EACCES of Win32's 5 and of all from 19 to 36. Where access is denied for good, that costs the two
+The C runtime makes EACCES of Win32's 5 and of all from 19 to 36. Where access is denied for good, this costs two
 seconds.
 """
 
@@ -52,17 +52,17 @@ _CHANGES = 50
 
 
 class PrivateFiles:
-    """The files of one folder, by name. Every method blocks; none keeps anything between calls."""
+    """The files of one folder, by name. Every method blocks; nothing is cached between calls."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, name: str) -> Path:
-        """Where the file of this name is, or would be."""
+        """The path of the file with this name, whether or not it exists."""
         return self._folder / name
 
     def names(self) -> list[str]:
-        """The names in the folder, in no order; none where there is no folder. Raises `StoreError`."""
+        """The names in the folder, in no order; none where the folder does not exist. Raises `StoreError`."""
         try:
             return [path.name for path in self._folder.iterdir()]
         except FileNotFoundError:
@@ -71,11 +71,11 @@ class PrivateFiles:
             raise StoreError(f"The folder {self._folder} cannot be read: {reason_of(error)}.") from None
 
     def exists(self, name: str) -> bool:
-        """Whether something bears this name."""
+        """Whether there is a file, folder or link with this name."""
         return os.path.lexists(self.path(name))
 
     def read(self, name: str) -> bytes | None:
-        """The file's bytes as they are, None where there is none; raises `StoreError` for one not to be trusted."""
+        """The file's bytes; None where there is no file. Raises `StoreError` for a file that cannot be trusted."""
         path = self.path(name)
         try:
             return _patiently(lambda: _read(path))
@@ -85,17 +85,17 @@ class PrivateFiles:
             raise StoreError(f"{path} cannot be read: {reason_of(error)}.") from None
 
     def write(self, name: str, data: bytes, *, is_lasting: bool = True, at: int | None = None) -> None:
-        """Replace the file's content; raises `StoreError`, and then the old content is still there.
+        """Replace the file's content. Raises `StoreError`, and then the old content is still there.
 
-        Where it need not outlive a power cut, it is not `is_lasting`, and the disk is not waited for. `at`: when it
-        was written first (nanoseconds since 1970), where that is not now.
+        `is_lasting`: wait for the disk, so that the file survives a power cut. `at` is the time of the file
+        (nanoseconds since 1970), where that is not now.
         """
         path = self.path(name)
         if len(data) > LIMIT:
             raise StoreError(f"{path} would be larger than {LIMIT} bytes, so it was not written.")
         make_private(self._folder)
         self._sweep(name)
-        # The name begins with a dot and ends in a way no store key does, so it can never be taken for a stored one.
+        # The name begins with a dot and ends as no store key does, so no reader mistakes it for a stored secret.
         draft = self.path(f".{name}.{os.urandom(8).hex()}.tmp")
         try:
             try:
@@ -112,11 +112,11 @@ class PrivateFiles:
         except OSError as error:
             raise StoreError(
                 f"{path} cannot be written: {reason_of(error)}.",
-                hint="Make room or allow writing there, or keep tokens for this run only with --token-store memory.",
+                hint="Make room, or allow writing there; or keep tokens for this run only, with --token-store memory.",
             ) from None
 
     def delete(self, name: str) -> None:
-        """Remove the file; one that is not there is fine. Raises `StoreError`."""
+        """Remove the file, if it exists. Raises `StoreError`."""
         path = self.path(name)
         try:
             _patiently(lambda: path.unlink(missing_ok=True))
@@ -125,7 +125,7 @@ class PrivateFiles:
         self._sweep(name, age=0.0)
 
     def _sweep(self, name: str, age: float = _LEFTOVER_AGE) -> None:
-        """Remove what a process that was killed while writing left behind: it holds secrets too."""
+        """Remove drafts of processes that were killed while writing, because they hold secrets too."""
         before = time.time() - age
         with contextlib.suppress(OSError):
             for found in self._folder.glob(f".{name}.*.tmp"):
@@ -139,35 +139,37 @@ def _read(path: Path) -> bytes:
         named = path.lstat()
         if not stat.S_ISREG(named.st_mode):
             hint = "Remove it, and sign in again."
-            raise StoreError(f"{path} is a link or no plain file, so it is not read.", hint=hint)
+            raise StoreError(f"{path} is a link or not a plain file, so the bridge does not read it.", hint=hint)
         descriptor = os.open(path, _READ)
         with os.fdopen(descriptor, "rb") as file:
             opened = os.fstat(descriptor)
-            # Another file than the one just looked at: a save, or somebody's link, took its place. Not on Windows:
-            # the two ways of asking need not give the same numbers there, and making a link takes an administrator.
+            # A save, or another program's link, may have replaced the file since `lstat`. This is not checked on
+            # Windows, where the two calls need not give the same numbers, and only an administrator can make links.
             if os.name == "posix" and not os.path.samestat(named, opened):
                 continue
             _check_access(path, opened, descriptor)
             data = file.read(LIMIT + 1)
         if len(data) > LIMIT:
-            raise StoreError(f"{path} is larger than {LIMIT} bytes, so it is not read.", hint="Remove it.")
+            raise StoreError(f"{path} is larger than {LIMIT} bytes, so the bridge does not read it.", hint="Remove it.")
         return data
-    raise StoreError(f"{path} changed again and again while it was opened, so it is not read.")
+    raise StoreError(f"{path} was replaced again and again while the bridge opened it.", hint="Try again.")
 
 
 def _check_access(path: Path, found: os.stat_result, descriptor: int) -> None:
     if is_foreign(found):
-        raise StoreError(f"{path} belongs to another user, so it is not read.", hint="Remove it, and sign in again.")
+        raise StoreError(
+            f"{path} belongs to another user, so the bridge does not read it.", hint="Remove it, and sign in again."
+        )
     if os.name != "posix":
         return
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o022:
         raise StoreError(
-            f"Other users can write to {path}, so it is not trusted.",
-            hint=f"If it is as you left it: chmod 600 '{path}'. If not, remove it and sign in again.",
+            f"Other users can write to {path}, so the bridge does not trust it.",
+            hint=f"If you are sure that its content is yours, run: chmod 600 '{path}' ; otherwise remove it.",
         )
     if mode & 0o055:
-        # By name, for it is a function that Windows lacks.
+        # By name, because Windows lacks this function.
         getattr(os, "fchmod")(descriptor, 0o600)  # noqa: B009
 
 
@@ -181,7 +183,7 @@ def _write_whole(path: Path, data: bytes, *, is_lasting: bool) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name outlive a power cut, where folders can be synced at all."""
+    """Make the new name survive a power cut, where folders can be synced."""
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):
@@ -193,7 +195,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _patiently(work: Callable[[], _T]) -> _T:
-    """Do it again for up to two seconds while Windows says that somebody has the file open."""
+    """Try again for up to two seconds while another program has the file open (Windows)."""
     deadline = time.monotonic() + _PATIENCE
     pauses = _PAUSES.pauses()
     while True:
@@ -206,7 +208,7 @@ def _patiently(work: Callable[[], _T]) -> _T:
 
 
 def _is_passing(error: PermissionError) -> bool:
-    """Whether it may only mean that another program has the file open, by the table above."""
+    """Whether the error may only mean that another program has the file open; see the table above."""
     number = getattr(error, "winerror", None)
     if number is not None:
         return number in _PASSING

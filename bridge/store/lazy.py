@@ -1,6 +1,7 @@
-"""A store that is put together when something of it is needed.
+"""A store that is made when it is first needed.
 
-Most starts only ask whether anything is kept at all, and nothing is: for that a look at two names is enough.
+Most starts only ask whether anything is stored, and nothing is; to answer that, it is enough to look for two file
+names.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bridge.store.secret_store import SecretStore
 
 
 class LazyStore(SecretStore):
-    """What `make` makes, which keeps its secrets in `places`."""
+    """The store that `make` returns, whose files are in `places`."""
 
     def __init__(self, places: StorePaths, make: Callable[[], SecretStore]) -> None:
         self._folders = [StorePaths(root).credentials for root in (places.root, *places.former)]

@@ -1,8 +1,8 @@
 """Locks by name: among the tasks of this process, and among the processes of this machine.
 
-The second kind is the operating system's own (flock, LockFileEx) on an empty file that is never removed, so a lock
-dies with its owner, whatever ended it. The system offers no way to wait for one without a thread, so it is tried again
-and again; the tasks of one process wait in line and only the first of them tries.
+The second kind is the operating system's own (flock, LockFileEx) on an empty file that is never removed, so a lock ends
+with its owner, however that ends. Systems offer no way to wait for one without a thread, so the first waiting task of
+each process tries again and again, and its other tasks wait for that task.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from bridge.store.paths import make_private, reason_of
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-# What a file system answers that has no locks at all, as some network and container mounts do.
+# What a file system without locks answers; some network and container mounts are such.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _PAUSES = Backoff(0.01, 0.1)
 
 
 class TaskLocks:
-    """Locks among the tasks of one event loop. Whoever waits longest is next."""
+    """Locks among the tasks of one event loop. The task that has waited longest is next."""
 
     def __init__(self) -> None:
         self._locks: dict[str, asyncio.Lock] = {}
@@ -59,9 +59,9 @@ class ProcessLocks:
 
     @contextlib.asynccontextmanager
     async def hold(self, name: str, seconds: float) -> AsyncIterator[None]:
-        """Hold the lock; raises `StoreBusy` after `seconds`, `StoreError` where the lock's file cannot be made.
+        """Hold the lock. Raises `StoreBusy` after `seconds`, and `StoreError` where the lock's file cannot be created.
 
-        On a file system without locks only the tasks of this process exclude one another, and a notice says so.
+        On a file system without locks, only the tasks of this process exclude one another, and a notice says so.
         """
         end = asyncio.get_running_loop().time() + seconds
         async with self._tasks.hold(name, seconds):
@@ -74,13 +74,13 @@ class ProcessLocks:
                         lock.release()
 
     async def _acquire(self, name: str, seconds: float, end: float) -> BaseFileLock | None:
-        """Try until `end`; None where there are no locks to be had."""
+        """Try until `end`; None where the file system has no locks."""
         if self._without:
             return None
         from filelock import FileLock, Timeout
 
         make_private(self._folder)
-        # A soft lock, one made of a file's existence, would outlive its owner: better none.
+        # No soft lock, which is made of a file's existence: it would outlive its owner.
         path = self._folder / f"{name}.lock"
         lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
         pauses = _PAUSES.pauses()
@@ -93,19 +93,19 @@ class ProcessLocks:
                     raise _busy(seconds) from None
             except OSError as error:
                 if error.errno not in _NO_LOCKS:
-                    raise StoreError(f"The lock {path} cannot be taken: {reason_of(error)}.") from None
+                    raise StoreError(f"The lock file {path} cannot be locked: {reason_of(error)}.") from None
                 self._without = True
                 self._notice(
-                    f"The file system of {self._folder} has no locks, so bridges that run side by side "
-                    "may ask for a sign-in more often than needed."
+                    f"The file system of {self._folder} supports no locks, so copies of the bridge that run at the "
+                    "same time may ask you to sign in more often than needed."
                 )
                 return None
-            # Uneven pauses, so that many waiters do not try in step.
+            # The pauses are random, so that many waiting processes do not try at the same time.
             await asyncio.sleep(min(left, next(pauses) * random.uniform(0.5, 1.0)))  # noqa: S311
 
 
 def _busy(seconds: float) -> StoreBusy:
     return StoreBusy(
-        f"Another bridge has been at work on the same sign-in for {seconds:g} s.",
-        hint="Wait until it is done, or end it.",
+        f"Another copy of the bridge has been working on the same sign-in for {seconds:g} s.",
+        hint="Wait until it is done, or end that copy.",
     )

@@ -1,4 +1,4 @@
-"""Secrets that end with the process."""
+"""A store that forgets its secrets when the process ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.store.secret_store import SecretStore
 
 
 class MemoryStore(SecretStore):
-    """Keeps values in this process only; its locks exclude this process's tasks from one another."""
+    """Values in this process only. Its locks are between the tasks of this process."""
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}

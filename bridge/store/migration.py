@@ -1,20 +1,19 @@
-"""What earlier versions left in other folders (`store/roots`) is taken over, key by key, when it is needed.
+"""Takes over what earlier versions left in other folders (`store/roots`), key by key, when it is needed.
 
-There may be several such folders, and two of them may know of the same store key. What was written last wins, by the
-time of the file that decides: the marker's where the secret is in the keyring or gone, else the secret's. What is taken
-over keeps its time, so a version of the bridge that still runs and writes to the old folder is told by a later one.
+There may be several such folders, and two of them may have the same store key. The newest value wins, by the time of
+the file that decides: the marker's where the secret is in the keyring or gone, else the secret's. What is taken over
+keeps its time, so a later write of an older version that still runs wins over it.
 
 | step, under the lock of a save | a reader, if it ends here |
 |---|---|
-| the secret's file is written, if the newest is one | the value of before; the old folders are looked at again |
-| the marker is written, with the generations of all | the newest value; the same |
+| the secret's file is written, where the newest value is in a file | the old value; it looks at the old folders again |
+| the marker is written, with the generations of all | the newest value; it looks at the old folders again |
 | the files in the old folders are removed | the newest value |
 
-So nothing is lost, wherever it is cut short, and doing it again changes nothing. What has been removed may have hidden
-another file: a packaged app on Windows sees its own copy of a file in place of the real one. So it is looked again.
+So nothing is lost, wherever this is cut short, and doing it again changes nothing. A removed file may have hidden
+another one, because a packaged app on Windows sees its own copy of a file in place of the real one. So it looks again.
 
-The caches are not taken over but removed: an answer of a server that was for one user only must not outlive a
-sign-out.
+The caches are removed and not taken over, because an answer for one user only must not outlive a sign-out.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _logger = logging.getLogger("bridge.store")
 
 
 class _Kept(NamedTuple):
-    """One value of a store key, or that it is gone; and since when (nanoseconds)."""
+    """One value of a store key, or that it is gone, and the time of that (nanoseconds)."""
 
     files: PrivateFiles
     marker: Marker
@@ -46,19 +45,19 @@ class _Kept(NamedTuple):
 
 
 class FormerKeys:
-    """The store keys that are in the old folders still. Every method blocks; quick where there are no such folders."""
+    """The store keys that are still in the old folders. Every method blocks; all are quick without such folders."""
 
     def __init__(self, places: StorePaths) -> None:
         self._folders = [PrivateFiles(root / "credentials") for root in places.former]
         self._files = PrivateFiles(places.credentials)
 
     def has(self, key: str) -> bool:
-        """Whether anything of this store key is there."""
+        """Whether the old folders have anything of this store key."""
         names = (secret_name(key), marker_name(key))
         return any(files.exists(name) for files in self._folders for name in names)
 
     def names(self) -> list[str]:
-        """The names of the files that are there; of a folder that cannot be read none."""
+        """The names of the files in the old folders; a folder that cannot be read counts as empty."""
         found: list[str] = []
         for files in self._folders:
             with contextlib.suppress(StoreError):
@@ -66,7 +65,7 @@ class FormerKeys:
         return found
 
     def take_over(self, key: str) -> None:
-        """Keep the newest value in today's folder, and remove the old files. Call it under the lock of a save.
+        """Save the newest value in today's folder, and remove the old files. Call it under the lock of a save.
 
         Raises `StoreError` where today's folder cannot be read or written; then the old files are still there.
         """
@@ -76,10 +75,10 @@ class FormerKeys:
                 return
             here = _look(self._files, key)[:1]
             candidates = [*here, *(kept for each in found.values() for kept in each)]
-            newest = max(candidates, key=lambda kept: kept.at)  # Of those that are as old, the first.
+            newest = max(candidates, key=lambda kept: kept.at)  # The first of those with the same time.
             self._keep(key, newest, _merged(newest.marker, [kept.marker for kept in candidates]), here)
             folders = ", ".join(str(files.path("")) for files in found)
-            _logger.info("what an earlier version kept in %s was taken over", folders)
+            _logger.info("took over the sign-ins that an earlier version stored in %s", folders)
             were_removed = [_removed(files, key, kept) for files, kept in found.items()]
             if not all(were_removed):
                 return
@@ -93,7 +92,7 @@ class FormerKeys:
 
 
 def forget_caches(roots: Iterable[Path]) -> bool:
-    """Remove what earlier versions kept of servers' answers; whether nothing of it is left."""
+    """Remove the servers' answers that earlier versions stored; return whether all are gone."""
     folders = [root / "Cache" / kind for root in roots for kind in _CACHES]
     for folder in folders:
         if folder.is_dir():
@@ -104,9 +103,9 @@ def forget_caches(roots: Iterable[Path]) -> bool:
 
 
 def newest_of(roots: Iterable[Path], below: str, name: str) -> bytes | None:
-    """The content of the file `name` that was written last, in the folders `below` the old ones; None: there is none.
+    """The content of the newest file `name` in the folders `below` the old ones; None where there is none.
 
-    What cannot be read counts as not there.
+    A file that cannot be read counts as missing.
     """
     found: list[tuple[int, bytes]] = []
     for root in roots:
@@ -118,16 +117,16 @@ def newest_of(roots: Iterable[Path], below: str, name: str) -> bytes | None:
 
 
 def _look(files: PrivateFiles, key: str) -> list[_Kept]:
-    """What is there; first what a reader finds. Raises `StoreError`.
+    """The values in a folder; the first is the one that a reader gets. Raises `StoreError`.
 
-    A file beside a marker that does not name it is the older one, or from a save that was cut short, or it is in
-    another folder really, which the marker's hides: so it counts by its own time.
+    A file beside a marker that does not name it is older, or from a save that was cut short, or really in another
+    folder that the marker's folder hides. So it counts with its own time.
     """
     marker = read_marker(files.read(marker_name(key)))
     secret = files.read(secret_name(key))
     found = []
     if marker is not None and (marker.holds != "file" or secret is None):
-        # One that names a file which is not there says only what else the keyring may hold.
+        # A marker that names a missing file only tells what else the keyring may have.
         at = _time_of(files, marker_name(key)) if marker.holds != "file" else 0
         found.append(_Kept(files, marker, None, at))
     if secret is not None:
@@ -137,25 +136,25 @@ def _look(files: PrivateFiles, key: str) -> list[_Kept]:
 
 
 def _look_at_former(files: PrivateFiles, key: str) -> list[_Kept]:
-    """The same of an old folder; nothing also where it cannot be read."""
+    """The same for an old folder; empty where it cannot be read."""
     try:
         return _look(files, key)
     except StoreError as problem:
-        _logger.debug("what an earlier version kept of %s cannot be read: %s", key, problem)
+        _logger.debug("what an earlier version stored of %s cannot be read: %s", key, problem)
         return []
 
 
 def _merged(newest: Marker, everything: list[Marker]) -> Marker:
-    """The newest marker, with every generation of which the keyring may hold something: the newest's own last."""
+    """The newest marker, with every generation of which the keyring may have chunks; its own come last."""
     generations = [generation for marker in (*everything, newest) for generation in marker.generations]
     remains = dict.fromkeys(one for one in reversed(generations) if one != newest.current)
     return Marker(newest.holds, newest.current, tuple(reversed(list(remains)[:MOST_REMAINS])))
 
 
 def _removed(files: PrivateFiles, key: str, kept: list[_Kept]) -> bool:
-    """Remove a store key's old files; whether that went well.
+    """Remove a store key's old files; return whether that succeeded.
 
-    A version that still runs may have written to them meanwhile: then they stay, and are looked at again.
+    Files that a version which still runs has written meanwhile stay, and are looked at again.
     """
     if _look_at_former(files, key) != kept:
         return True
@@ -163,12 +162,12 @@ def _removed(files: PrivateFiles, key: str, kept: list[_Kept]) -> bool:
         files.delete(secret_name(key))
         files.delete(marker_name(key))
     except StoreError as problem:
-        _logger.debug("what an earlier version kept cannot be removed: %s", problem)
+        _logger.debug("what an earlier version stored cannot be removed: %s", problem)
         return False
     root = files.path("").parent
     for folder in (root / "locks", root / "credentials", root / "logins", root):
         with contextlib.suppress(OSError):
-            folder.rmdir()  # Only one that is empty can be removed.
+            folder.rmdir()  # It fails for a folder that is not empty.
     return True
 
 

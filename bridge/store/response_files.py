@@ -1,23 +1,24 @@
-"""Answers of MCP servers that may be kept (MCP 2026-07-28, Caching): on disk, for all copies and later runs.
+"""Stores cacheable answers of MCP servers (MCP 2026-07-28, Caching) on disk, for all copies and later runs.
 
-They are the server's data: no token and no header is in them, and no name of a file tells a URL, a header or a user.
-What is missing, damaged or strange counts as not kept, and what cannot be kept is not kept. `session/response_cache`
-says what may be kept, and when it is fresh.
+They are the server's data: they hold no token and no header, and no file name reveals a URL, a header or a user. A file
+that is missing or damaged counts as no answer, and a failed write is ignored. `session/response_cache` says which
+answers may be stored and when they are fresh.
 
 In the platform's cache folder:
 
 | file | what it is |
 |---|---|
-| `response_files/key` | 32 random bytes, for the digests |
-| `response_files/server-<digest of the URL>/` | one server's answers |
-| `.../public-tools-first-<digest>` | an answer for every sign-in: its kind, whether the list goes on here |
+| `responses/key` | 32 random bytes, for the digests |
+| `responses/server-<digest of the URL>/` | one server's answers |
+| `.../public-tools-first-<digest>` | an answer for every sign-in: its kind, and whether it is a list's first page |
 | `.../private-read-first-<digest>` | an answer for the sign-in that is in the digest |
 
-A digest is of all that makes an answer what it is: the URL, the user's headers, the client's certificate, the request,
-and for a private one the sign-in. It is keyed (HMAC), so that a header which can be guessed cannot be confirmed.
+A digest covers everything on which an answer depends: the URL, the user's headers, the client's certificate, the
+request, and for a private answer the sign-in. It is keyed (HMAC), so that a guess of a header cannot be confirmed.
 
-A file is replaced as a whole. Its text: `response 1`, when it was received and for how long it is fresh in
-milliseconds, its length in bytes; then the result. Each folder has a limit, and so have all together: the oldest go.
+A file is replaced as a whole. It holds `response 1`, the time of receipt and how long the answer is fresh (both in
+milliseconds), the length in bytes, and then the result. Each folder has a limit, and so have all of them together; the
+oldest answers are removed first.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ from bridge.store.migration import forget_caches
 from bridge.store.roots import former_roots
 
 SERVER_BYTES = 4 * 1024 * 1024
-"""The most that is kept of one server."""
+"""The most that is stored of one server."""
 
 SERVER_FILES = 256
-"""The most answers that are kept of one server."""
+"""The most answers that are stored of one server."""
 
 ALL_BYTES = 32 * 1024 * 1024
-"""The most that is kept of all servers."""
+"""The most that is stored of all servers."""
 
 _KEY_BYTES = 32
 _KEY = "key"
@@ -60,7 +61,7 @@ _logger = logging.getLogger("bridge.store")
 
 
 class Summary(NamedTuple):
-    """What is kept of one server, or of several: how many answers, their size, and when (Unix seconds)."""
+    """The stored answers of one server or several: how many, their size, and their times (Unix seconds)."""
 
     results: int = 0
     bytes: int = 0
@@ -69,14 +70,14 @@ class Summary(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """The folder of all servers' answers, beside that of their eras."""
+    """The folder of all servers' answers, next to that of their eras."""
     return era_cache.cache_folder().parent / "responses"
 
 
 class ResponseFiles:
-    """The kept answers of the server at `url`; `sent` is what else goes with each request and may change the answer.
+    """The stored answers of the server at `url`; `sent` is what goes with each request and may change the answer.
 
-    Nothing is kept between calls, so what another copy keeps or forgets is seen at once. No method fails.
+    Nothing is held in memory between calls, so changes by other copies of the bridge are seen at once. No method fails.
     """
 
     def __init__(self, url: str, sent: Iterable[bytes] = ()) -> None:
@@ -86,9 +87,9 @@ class ResponseFiles:
         self._files = PrivateFiles(self._folder)
 
     def load(self, question: CacheQuery, signed_in_as: str | None) -> CachedResult | None:
-        """What is kept of the answer to `question`; None for `signed_in_as`: among those for every sign-in.
+        """The stored answer to `question`; with None for `signed_in_as`, only one that is for every sign-in.
 
-        Quick: two small files are opened at most. Raises nothing.
+        Quick: it opens at most two small files. Raises nothing.
         """
         try:
             key = _read_key()
@@ -96,18 +97,18 @@ class ResponseFiles:
                 return None
             data = self._files.read(_name(key, self._sent, question, signed_in_as))
         except (BridgeError, OSError, RuntimeError) as problem:
-            _logger.debug("a kept answer cannot be read: %s", problem)
+            _logger.debug("a stored answer cannot be read: %s", problem)
             return None
         return _read(data, is_private=signed_in_as is not None) if data is not None else None
 
     def has_private(self, kind: str) -> bool:
-        """Whether there is any answer of this kind that is for one sign-in only."""
+        """Whether any answer of this kind is for one sign-in only."""
         return _has(self._folder, f"private-{kind}-")
 
     def save(self, question: CacheQuery, kept: CachedResult | None, signed_in_as: str, *, starts_anew: bool) -> None:
-        """Keep an answer in place of any before, or keep none any more. Blocks.
+        """Store an answer in place of an earlier one; with None, remove the earlier one. Blocks.
 
-        `starts_anew`: forget the pages that follow, but not this.
+        `starts_anew`: remove the pages that follow this one.
         """
         try:
             key = _read_key()
@@ -132,10 +133,10 @@ class ResponseFiles:
             if kept is not None:
                 _keep_within_limits(self._folder, kept.received_at)
         except (BridgeError, OSError, RuntimeError) as problem:
-            _logger.debug("an answer cannot be kept: %s", problem)
+            _logger.debug("an answer cannot be stored: %s", problem)
 
     def drop(self, kinds: Iterable[str]) -> None:
-        """Forget every answer of these kinds, whoever it is for. Blocks."""
+        """Remove every answer of these kinds, for all sign-ins. Blocks."""
         wanted = set(kinds)
         for name in _names(self._folder):
             if (found := _NAME.fullmatch(name)) and found[2] in wanted:
@@ -143,34 +144,34 @@ class ResponseFiles:
 
 
 def folder_of(url: str) -> Path:
-    """Where the answers of the server at `url` are."""
+    """The folder of the answers of the server at `url`."""
     return cache_folder() / era_cache.name_of(url)
 
 
 def forget(url: str) -> None:
-    """Forget all that is kept of a server. Blocks; raises nothing."""
+    """Remove all answers of a server. Blocks; raises nothing."""
     with contextlib.suppress(RuntimeError):
         _empty(folder_of(url), "")
 
 
 def forget_private(url: str | None) -> str:
-    """Forget what is kept of a server for one sign-in only, whosever; None: of every server.
+    """Remove the answers of a server that are for one sign-in only; with None, those of every server.
 
-    Blocks, and raises nothing: returns what went wrong, in words, or nothing.
+    Blocks, and raises nothing. Returns a sentence where it failed, else an empty text.
     """
     try:
         for folder in _folders() if url is None else [folder_of(url)]:
             _empty(folder, "private-")
     except RuntimeError:
-        return ""  # Without a home folder nothing was ever kept.
+        return ""  # Without a home folder, nothing was ever stored.
     if not forget_caches(former_roots()):
-        return "Answers of the server that an earlier version of the bridge kept could not all be removed."
+        return "Some answers of the server that an earlier version of the bridge stored could not be removed."
     left = [folder for folder in (_folders() if url is None else [folder_of(url)]) if _has(folder, "private-")]
-    return f"Answers of the server that were kept in {left[0]} could not all be removed." if left else ""
+    return f"Some stored answers of the server could not be removed from {left[0]}." if left else ""
 
 
 def summary_of(url: str) -> Summary:
-    """What is kept of one server."""
+    """The stored answers of one server."""
     try:
         return _summary(_entries(folder_of(url)))
     except (OSError, RuntimeError):
@@ -178,7 +179,7 @@ def summary_of(url: str) -> Summary:
 
 
 def summary_of_others(urls: Iterable[str]) -> tuple[int, Summary]:
-    """How many other servers something is kept of, and what."""
+    """How many other servers have stored answers, and a summary of them."""
     try:
         known = {folder_of(url) for url in urls}
         found = [entries for folder in _folders() if folder not in known and (entries := _entries(folder))]
@@ -207,7 +208,7 @@ def _read_key() -> bytes | None:
 def _make_key() -> bytes:
     files = PrivateFiles(cache_folder())
     files.write(_KEY, secrets.token_bytes(_KEY_BYTES))
-    return files.read(_KEY) or b""  # Another copy may have made one at the same time: the last one counts.
+    return files.read(_KEY) or b""  # Another copy may have made one at the same time; the last one counts.
 
 
 def _text(kept: CachedResult) -> bytes:
@@ -263,7 +264,7 @@ def _summary(entries: list[_Entry]) -> Summary:
 
 
 def _keep_within_limits(folder: Path, now: float) -> None:
-    """Remove the oldest answers until no limit is passed, and what is too old or was left half written."""
+    """Remove the oldest answers until no limit is exceeded, and answers that are too old or were half written."""
     forget_caches(former_roots())
     _trim(_entries(folder), SERVER_BYTES, SERVER_FILES)
     everything = [entry for one in _folders() for entry in _entries(one, leftovers=True)]
@@ -275,7 +276,7 @@ def _keep_within_limits(folder: Path, now: float) -> None:
     for one in _folders():
         if one != folder:
             with contextlib.suppress(OSError):
-                one.rmdir()  # Only one that is empty can be removed.
+                one.rmdir()  # It fails for a folder that is not empty.
 
 
 def _trim(entries: list[_Entry], most_bytes: int, most: int | None) -> None:

@@ -1,29 +1,30 @@
-"""The system keyring, off the event loop and with a deadline.
+"""The system keyring, used off the event loop and with a deadline.
 
-What it is on each system:
+It is this on each system:
 
-| system | keyring | one entry holds | closed | source |
+| system | keyring | size of an entry | how it tells that it is locked | source |
 |---|---|---|---|---|
-| Linux | a Secret Service: GNOME's, KDE's, KeePassXC | no limit is known | it says `Locked`; asked first | [1] |
-| Linux with KDE | KWallet, by D-Bus | no limit is known | `isOpen` says no; asked first | `keyring`, `kwallet.py` |
-| macOS | the login keychain | no limit is known | an OSStatus, below | [2] |
+| Linux | a Secret Service: GNOME's, KDE's, KeePassXC | no known limit | `Locked`, which is read first | [1] |
+| Linux with KDE | KWallet, by D-Bus | no known limit | `isOpen`, which is called first | `keyring`, `kwallet.py` |
+| macOS | the login keychain | no known limit | an OSStatus, below | [2] |
 | Windows | Credential Manager | 2,560 bytes, as UTF-16 | 1312, ERROR_NO_SUCH_LOGON_SESSION | [3] |
 
 [1] freedesktop.org, Secret Service API. [2] Apple, `SecBase.h`; `keyring`, `macOS/api.py`, whose exceptions have the
 number as first argument. [3] Microsoft, `wincred.h`: CRED_MAX_CREDENTIAL_BLOB_SIZE, CredRead, CredWrite.
 
-On macOS each entry names the program that made it, by the signature of its file. Another one, and so a Python that was
-updated, is let in only after the user was asked. A bridge forbids that in its process, so the call fails instead:
+On macOS each entry names the program that made it, by the signature of its file. macOS asks the user before it gives
+the entry to another program, and an updated Python is one. The bridge forbids prompts in its process, so the call
+fails:
 
 | OSStatus | name | where |
 |---|---|---|
-| -25308, -25315 | errSecInteractionNotAllowed, -Required | any call, of a locked keychain too |
-| -25293 | errSecAuthFailed | reading another program's entry; what one gets differs from release to release |
+| -25308, -25315 | errSecInteractionNotAllowed, -Required | any call, also where the keychain is locked |
+| -25293 | errSecAuthFailed | reading another program's entry; releases of macOS differ in this |
 | -25244 | errSecInvalidOwnerEdit | removing or replacing another program's entry, where that is not allowed |
-| -128 | errSecUserCanceled | the user said no, where asking was not forbidden |
+| -128 | errSecUserCanceled | the user refused, where prompts were not forbidden |
 
-What tells one entry from a locked keychain is whether a new entry can be written and read. If so, `EntryRefused` is
-raised. Signing in once more helps then, for a save uses new names and never replaces an entry.
+If a new entry can be written and read, the keychain is not locked, and `EntryRefused` is raised. Signing in again helps
+then, because a save uses new names and never replaces an entry.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ DEADLINE = 10.0
 
 _T = TypeVar("_T")
 
-# Real keyrings fail now and then when several processes use them at once: a Secret Service that lists an entry which
-# another client is just removing answers that the entry does not exist.
+# Keyrings sometimes fail when several processes use them at once: a Secret Service lists an entry that another client
+# is removing, and then answers that the entry does not exist.
 _PAUSES = (0.05, 0.2)
 
 
 class _PatientRing:
-    """A backend whose calls are tried up to three times."""
+    """A backend that tries each call up to three times."""
 
     def __init__(self, ring: KeyringBackend, check: Callable[[], None]) -> None:
         self._ring = ring
@@ -78,8 +79,8 @@ class _PatientRing:
 class KeyringEntries:
     """Values in the system keyring by store key and generation.
 
-    Every method raises `KeyringUnavailable`, and nothing else that a keyring might throw. One that does not answer
-    in time counts as unavailable; so it stays for as long as that call hangs.
+    Every method raises `KeyringUnavailable`, and no other exception of a keyring. A keyring that does not answer in
+    time counts as unavailable for as long as that call hangs.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class KeyringEntries:
         require: Callable[[KeyringBackend], None] = require_open,
         deadline: float = DEADLINE,
     ) -> None:
-        """`find` chooses the backend and `require` refuses one that would prompt; both run in the worker."""
+        """`find` chooses the backend, and `require` refuses one that would prompt; both run in the worker."""
         self._find = find
         self._require = require
         self._deadline = deadline
@@ -96,11 +97,11 @@ class KeyringEntries:
         self._ring: KeyringBackend | None = None
 
     async def ready(self) -> None:
-        """Return if the keyring can be used now."""
+        """Return where the keyring can be used now; raise otherwise."""
         await self._use(lambda _ring, _job: None)
 
     async def load(self, key: str, generation: str) -> bytes | None:
-        """The value, None where the keyring has it no longer or not as a whole."""
+        """The value; None where the keyring does not have all of it."""
         return await self._use(lambda ring, job: load_chunks(ring, key, generation, job.check))
 
     async def save(self, key: str, generation: str, data: bytes) -> None:
@@ -134,8 +135,8 @@ class KeyringEntries:
             raise
         except TimeoutError:
             raise KeyringUnavailable(
-                f"it gave no answer within {self._deadline:g} s",
-                hint="A prompt of the system may be waiting for you.",
+                f"it did not answer within {self._deadline:g} s",
+                hint="Check whether the system shows a prompt that waits for you.",
             ) from None
         except Exception as error:
             raise KeyringUnavailable(reason_of(error)) from None

@@ -1,4 +1,4 @@
-"""Blocking calls off the event loop, with a deadline, in threads that never keep the process alive."""
+"""Runs blocking calls off the event loop, with a deadline, in threads that do not keep the process alive."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _T = TypeVar("_T")
 
 
 class Abandoned(Exception):
-    """Nobody waits for this job any more."""
+    """The caller no longer waits for this job."""
 
 
 class Job:
-    """One call, as its thread sees it. A job of several steps asks `check` between them."""
+    """One call, as its thread sees it. A job of several steps calls `check` between them."""
 
     def __init__(self) -> None:
         self.abandoned = False
         self.finished = False
 
     def check(self) -> None:
-        """Raise `Abandoned` once the deadline has passed: what would still be done comes too late."""
+        """Raise `Abandoned` after the deadline, so that the job does nothing more."""
         if self.abandoned:
             raise Abandoned
 
 
 class Worker:
-    """Does jobs one after another. While one hangs, the next are refused at once instead of waiting as well."""
+    """Runs one job after another. While one hangs, further jobs are refused at once instead of waiting too."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -55,7 +55,7 @@ class Worker:
                     result = work(job)
                     settle = lambda: outcome.set_result(result)  # noqa: E731
                 except BaseException as error:
-                    # A name of its own, for Python takes `error` back at the end of this block.
+                    # Another name, because Python deletes `error` at the end of this block.
                     failure = error
                     settle = lambda: outcome.set_exception(failure)  # noqa: E731
                 job.finished = True

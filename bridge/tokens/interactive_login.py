@@ -29,7 +29,7 @@ from bridge.oauth.errors import SignInError
 from bridge.oauth.pasted_callback import query_of_pasted
 from bridge.oauth.record import Freshness, Record, decode, freshness
 from bridge.process.host_environment import keyring_variables
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.store.paths import platform_places
 from bridge.tokens.login_order import login_key, make_order, tokens_key_of
 from bridge.tokens.logins import Joined, Logins
@@ -89,7 +89,7 @@ async def log_in(
     `typed` gives the lines that come from the keyboard; `notice` takes a sentence about where secrets are kept. One
     that is cancelled ends the login it started; one that was under way goes on. Raises `BridgeError`.
     """
-    store = open_vault(settings.sign_in.token_store, notice, keyring_variables)
+    store = open_store(settings.sign_in.token_store, notice, keyring_variables)
     store_key = tokens_key_of(settings)
     previous = (await read_stored(store, store_key)).record if store.exists_hint(store_key) else None
     logins = Logins(login_key(settings), platform_places(), notice)

@@ -26,7 +26,7 @@ from bridge.oauth.record import Record, encode
 from bridge.process import log
 from bridge.process.host_environment import keyring_variables
 from bridge.process.shutdown import stop_on_signals
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.tokens.login_files import LoginFiles
 from bridge.tokens.login_order import Order, login_key, tokens_key_of
 from bridge.tokens.sign_in_setup import ask_of, open_web, sign_in_flow
@@ -56,7 +56,7 @@ class LoginSession:
         self._record: Record | None = None
         self._is_kept = False
         self._web = open_web(self._settings, refused_at=order.refusal.peer if order.refusal else None)
-        self._store = open_vault(
+        self._store = open_store(
             self._settings.sign_in.token_store, lambda text: _logger.warning("%s", text), keyring_variables
         )
         self._flow = sign_in_flow(self._settings, self._web, self._store, self, self._add_secret)

@@ -13,7 +13,7 @@ from bridge.cli.targets import Target, host_entries, identity_of, target_of
 from bridge.config import Settings, SignInSettings
 from bridge.errors import UsageError
 from bridge.oauth.record import Record, encode, tokens_key
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.tokens.login_order import tokens_key_of
 from tests.oauth.samples import client, record
 
@@ -33,7 +33,7 @@ class Desk:
         file.write_text(json.dumps({"mcpServers": {name: entry}}))
 
     def store(self, stored: Record, store_key: str) -> None:
-        asyncio.run(open_vault("file", pytest.fail).save(store_key, encode(stored)))
+        asyncio.run(open_store("file", pytest.fail).save(store_key, encode(stored)))
 
     def target(self, *words: str, command: str = "login") -> Target:
         ctx = {"login": login, "logout": logout}[command].make_context(command, list(words))

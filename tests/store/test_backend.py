@@ -45,13 +45,13 @@ def test_backends_that_keep_nothing_are_refused(configured: Any, name: str) -> N
     import importlib
 
     configured(importlib.import_module(f"keyring.backends.{name}").Keyring())
-    with pytest.raises(KeyringUnavailable, match="none that is safe"):
+    with pytest.raises(KeyringUnavailable, match="no safe keyring"):
         find_ring()
 
 
 def test_a_plain_text_backend_is_refused(configured: Any) -> None:
     configured(of_module("keyrings.alt.file", priority=0.5))
-    with pytest.raises(KeyringUnavailable, match="none that is safe"):
+    with pytest.raises(KeyringUnavailable, match="no safe keyring"):
         find_ring()
 
 
@@ -83,8 +83,8 @@ class Kind(Exception):
         ("KeyringLocked", "it is locked"),
         ("LockedException", "it is locked"),
         ("PromptDismissedException", "it would have to ask you first"),
-        ("NoKeyringError", "none is running"),
-        ("SecretServiceNotAvailableException", "none is running"),
+        ("NoKeyringError", "no keyring service is running"),
+        ("SecretServiceNotAvailableException", "no keyring service is running"),
         ("PasswordSetError", "it failed (PasswordSetError)"),
     ],
 )
@@ -110,7 +110,7 @@ def test_what_macos_refuses_is_not_tried_again_whatever_it_is_called(name: str, 
 
 def test_a_session_of_windows_that_has_no_credentials_is_said_to_be_one() -> None:
     error = type("error", (Kind,), {})(1312, "CredWrite", "A specified logon session does not exist.")
-    assert reason_of(error) == "this session of Windows has none, such as one over SSH"
+    assert reason_of(error) == "this Windows session has no keyring; an SSH session, for example, has none"
     assert not is_passing(error)
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.store.chunks import LIMIT, PIECE, drop_chunks, load_chunks, save_chunks
+from bridge.store.chunks import CHUNK, LIMIT, drop_chunks, load_chunks, save_chunks
 from tests.store.rings import OTHER, SLOT, WindowsRing
 from tests.support.cuts import unhurried
 
@@ -26,7 +26,7 @@ def stored(data: bytes) -> WindowsRing:
 def test_any_bytes_come_back(data: bytes) -> None:
     ring = stored(data)
     assert load_chunks(ring, SLOT, GENERATION, check) == data
-    assert all(len(piece) <= PIECE for piece in ring.entries.values())
+    assert all(len(piece) <= CHUNK for piece in ring.entries.values())
     drop_chunks(ring, SLOT, GENERATION, check)
     assert ring.entries == {}
 

@@ -99,8 +99,8 @@ async def test_what_was_saved_in_the_file_last_wins_over_the_keyring(home: Home)
 
 
 async def test_the_keyring_alone_says_why_it_cannot_be_used_and_what_else_there_is(home: Home) -> None:
-    home.locked = "none is running"
-    with pytest.raises(KeyringUnavailable, match=r"none is running.*--token-store file"):
+    home.locked = "no keyring service is running"
+    with pytest.raises(KeyringUnavailable, match=r"no keyring service is running.*--token-store file"):
         await home.open("keyring").save(SLOT, b"x")
     assert home.names() == []
 

@@ -27,7 +27,7 @@ async def test_a_hanging_keyring_costs_its_deadline_once(home: Home) -> None:
             await store.save(SLOT, b"two")
         assert not ring.asked.is_set()
         assert await store.load(SLOT) == b"two"
-        assert "A prompt" in home.notices[0]
+        assert "a prompt" in home.notices[0]
     finally:
         ring.answer.set()
 
@@ -47,7 +47,7 @@ async def test_what_a_hanging_keyring_does_at_last_changes_nothing(home: Home) -
 async def test_a_keyring_that_keeps_nothing_is_found_out(home: Home) -> None:
     home.ring = ForgetfulRing()
     await home.open().save(SLOT, b"one")
-    assert "did not keep" in home.notices[0]
+    assert "did not store" in home.notices[0]
     assert await home.open().load(SLOT) == b"one"
 
 
@@ -182,4 +182,4 @@ async def test_a_keyring_that_gives_up_nothing_is_not_filled_for_ever(home: Home
         await home.open().save(SLOT, b"%d" % number)
     assert await home.open().load(SLOT) == b"29"
     assert len(home.ring.entries) < 20
-    assert "cannot be removed" in home.notices[0]
+    assert "does not let old copies be removed" in home.notices[0]

@@ -42,7 +42,7 @@ async def test_after_an_update_of_python_it_says_so_and_to_sign_in_once_more(
     with pytest.raises(EntryRefused) as error:
         await mac.open().load(SLOT)
     assert "Python was probably updated" in str(error.value)
-    assert str(error.value).endswith("Sign in once more.")
+    assert str(error.value).endswith("Sign in again.")
     assert "nlock" not in str(error.value)
     assert "hunter2" not in str(error.value)
     assert len(mac.generations()) == 1  # What was written to find that out is gone.
@@ -101,7 +101,7 @@ async def test_signing_out_says_what_stays_and_what_to_do(mac: Mac, foreign: tup
     else:
         with pytest.raises(StoreError, match="a copy of it stays in the system keyring") as error:
             await mac.open().delete(SLOT)
-        assert error.value.hint == f"Remove in Keychain Access what begins with mcp-remote-bridge:{SLOT}."
+        assert error.value.hint == f"In Keychain Access, remove the entries that begin with mcp-remote-bridge:{SLOT}."
     assert not mac.open().exists_hint(SLOT)
     assert await mac.open().load(SLOT) is None
 

@@ -167,7 +167,7 @@ def test_where_nothing_can_be_written_nothing_is_kept(
         assert load(URL, NOW) is None
     assert blocked.read_text() == "a file stands where the folder belongs"
     assert {record.levelno for record in caplog.records} == {logging.DEBUG}
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
     assert URL not in caplog.text
 
 
@@ -194,12 +194,12 @@ def test_a_home_that_is_not_to_be_found_is_no_obstacle(monkeypatch: pytest.Monke
 _WRITER = """
 import sys
 from pathlib import Path
-from bridge.store import verdicts
-verdicts.cache_folder = lambda: Path(sys.argv[1])
+from bridge.store import era_cache
+era_cache.cache_folder = lambda: Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(200):
-    verdicts.save(sys.argv[2], frozenset(sys.argv[3].split()), float(sys.argv[4]))
+    era_cache.save(sys.argv[2], frozenset(sys.argv[3].split()), float(sys.argv[4]))
 """
 
 

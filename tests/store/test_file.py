@@ -114,7 +114,7 @@ def test_a_readable_file_and_folder_are_closed(files: PrivateFiles) -> None:
 def test_a_file_others_can_write_is_not_believed(files: PrivateFiles, loose: int) -> None:
     files.write(NAME, b"hunter2")
     files.path(NAME).chmod(loose)
-    with pytest.raises(StoreError, match="not trusted") as error:
+    with pytest.raises(StoreError, match="does not trust it") as error:
         files.read(NAME)
     assert "hunter2" not in str(error.value)
     assert mode(files.path(NAME)) == loose
@@ -181,7 +181,7 @@ def test_a_folder_that_is_a_link_is_refused(files: PrivateFiles, tmp_path: Path)
 def test_a_pipe_in_the_files_place_does_not_hang_the_reader(files: PrivateFiles) -> None:
     files.write("other", b"x")
     os.mkfifo(files.path(NAME), 0o600)
-    with pytest.raises(StoreError, match="no plain file"):
+    with pytest.raises(StoreError, match="not a plain file"):
         files.read(NAME)
 
 
@@ -320,7 +320,7 @@ def test_too_much_is_neither_written_nor_read(files: PrivateFiles) -> None:
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"a file where a folder should be")
     files = PrivateFiles(tmp_path / "data" / "credentials")
-    with pytest.raises(StoreError, match=r"cannot be made.*--token-store memory"):
+    with pytest.raises(StoreError, match=r"cannot be created.*--token-store memory"):
         files.write(NAME, b"x")
 
 

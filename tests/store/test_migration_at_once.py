@@ -32,12 +32,12 @@ from tests.store.rings import SLOT, FolderRing
 from bridge.oauth.record import encode, tokens_slot
 from bridge.store.disk import DiskStore
 from bridge.store.file import PrivateFiles
-from bridge.store.paths import Places
+from bridge.store.paths import StorePaths
 from bridge.store.roots import data_root, former_roots
 from bridge.store.system import KeyringEntries
 
 async def main(work):
-    places = Places(data_root("win32", os.environ), former_roots("win32", os.environ))
+    places = StorePaths(data_root("win32", os.environ), former_roots("win32", os.environ))
     ring = FolderRing(Path(work["ring"]))
     store = DiskStore("auto", places, KeyringEntries(lambda: ring, lambda _: None), lambda _: None)
     print("ready", flush=True)

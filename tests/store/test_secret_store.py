@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bridge.config import TOKEN_STORES, TokenStore
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.store.lazy import LazyStore
 from bridge.store.memory import MemoryStore
 from bridge.store.paths import StorePaths
@@ -17,7 +17,7 @@ from tests.support.process.store_process import use_store
 def test_opening_touches_no_disk(choice: TokenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
-    store = open_vault(choice, pytest.fail)
+    store = open_store(choice, pytest.fail)
     assert isinstance(store, MemoryStore if choice == "memory" else LazyStore)
     assert not store.exists_hint(SLOT)
     assert not (tmp_path / "home").exists()
@@ -60,6 +60,6 @@ def test_a_real_keyring_package_with_a_null_backend(private_home: dict[str, str]
     variables = private_home | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
     used = use_store("auto", f"save:{SLOT}:x", f"load:{SLOT}", variables=variables)
     assert used["results"] == [None, "x"]
-    assert "none that is safe" in used["notices"][0]
+    assert "no safe keyring" in used["notices"][0]
     alone = use_store("keyring", f"save:{SLOT}:x", variables=variables)
-    assert "none that is safe" in alone["results"][0]
+    assert "no safe keyring" in alone["results"][0]

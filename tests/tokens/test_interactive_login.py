@@ -13,7 +13,7 @@ from bridge.config import Settings, SignInSettings
 from bridge.login.channel import Channel, ChannelLost
 from bridge.login.channel_messages import LoginStatus
 from bridge.oauth.record import Record, encode, tokens_key
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.store.paths import StorePaths
 from bridge.tokens.interactive_login import attend, left_of, log_in, stop
 from bridge.tokens.logins import Joined
@@ -257,7 +257,7 @@ async def test_who_is_signed_in_already_is_told_so_before_the_link(
     monkeypatch.setattr("bridge.tokens.interactive_login.Logins", Logins)
     settings = Settings(url=SERVER_URL, sign_in=SignInSettings(token_store="file"))
     kept = record(**{"expires_at": time.time() + 900, **changes})
-    await open_vault("file", pytest.fail).save(tokens_key(SERVER_URL, "", "", "default"), encode(kept))
+    await open_store("file", pytest.fail).save(tokens_key(SERVER_URL, "", "", "default"), encode(kept))
 
     async def who(*_: object) -> str:
         return "42"

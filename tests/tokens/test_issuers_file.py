@@ -71,7 +71,7 @@ async def test_nobody_else_can_read_or_write_it(places: StorePaths) -> None:
     await file(places).change(lambda issuers: issuers.bound("mine", ISSUER))
     assert path(places).stat().st_mode & 0o077 == 0
     path(places).chmod(0o622)
-    with pytest.raises(StoreError, match="not trusted"):
+    with pytest.raises(StoreError, match="does not trust it"):
         file(places).read()
 
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 from bridge.config import TokenStore
 from bridge.errors import BridgeError
 from bridge.process.host_environment import keyring_variables
-from bridge.store.choice import open_vault
+from bridge.store.choice import open_store
 from bridge.store.secret_store import SecretStore
 from tests.support.waits import stretched
 
@@ -58,7 +58,7 @@ async def step(store: SecretStore, what: str) -> str | None:
 
 async def main(choice: TokenStore, steps: list[str]) -> None:
     notices: list[str] = []
-    store = open_vault(choice, notices.append, keyring_variables)
+    store = open_store(choice, notices.append, keyring_variables)
     results = [await step(store, what) for what in steps]
     sys.stdout.write(json.dumps({"results": results, "notices": notices, "keyring": "keyring" in sys.modules}))
     sys.stdout.flush()
