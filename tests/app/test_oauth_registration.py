@@ -96,7 +96,7 @@ async def test_without_a_registration_endpoint_the_error_names_the_way() -> None
         }
         message = (await site.failed(host)).error["message"]
         assert "--client-id" in message
-        assert f"Register one at {site.authority.issuer}/apps, with" in message
+        assert f"Register a client at {site.authority.issuer}/apps, with" in message
         assert site.person.opened == []
 
 
