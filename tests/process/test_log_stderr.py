@@ -213,7 +213,7 @@ def test_a_thread_that_is_stuck_does_not_keep_the_interpreter_from_ending() -> N
     program = textwrap.dedent(
         """
         import logging, sys, types
-        from bridge.app import log, log_stderr
+        from bridge.process import log, log_stderr
         from bridge.config import Settings
         log_stderr.sys = types.SimpleNamespace(platform="win32", stderr=sys.stderr)
         with log.configure(Settings(url="https://h/")):

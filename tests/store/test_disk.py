@@ -221,9 +221,7 @@ async def test_a_marker_that_makes_no_sense_is_no_marker(home: Home, marker: byt
     assert await home.open().load(SLOT) == b"x"
 
 
-@pytest.mark.parametrize(
-    "store key", ["", "tokens", "tokens-12", "../tokens-0123456789abcdef", "tokens-0123456789ABCDEF"]
-)
+@pytest.mark.parametrize("key", ["", "tokens", "tokens-12", "../tokens-0123456789abcdef", "tokens-0123456789ABCDEF"])
 async def test_a_malformed_slot_is_refused(home: Home, key: str) -> None:
     store = home.open()
     for call in (store.load(key), store.save(key, b""), store.delete(key)):
