@@ -15,14 +15,25 @@ from xdist.scheduler import LoadGroupScheduling
 
 ROOT = Path(__file__).parents[1]
 
-STARTS_PROGRAMS = ("tests/integration/", "tests/conformance/", "tests/hosts/", "tests/wire/", "tests/scripts/")
-"""The folders of tests that start whole programs: the bridge, servers, other projects' hosts and proxies, scripts."""
+STARTS_PROGRAMS = (
+    *("tests/integration/", "tests/conformance/", "tests/hosts/", "tests/wire/", "tests/scripts/"),
+    *(f"tests/cli/test_{name}.py" for name in ("callback", "commands", "login", "logout", "main", "status")),
+    *(
+        "tests/host/test_parent.py",
+        "tests/host/test_stdio.py",
+        "tests/login/test_spawn.py",
+        "tests/remote/test_memory.py",
+    ),
+    *("tests/store/test_locks.py", "tests/store/test_migration_at_once.py"),
+)
+"""The folders and files of tests that start programs: the bridge, servers, others' hosts and proxies, scripts."""
 
 LONGEST = (
     "tests/integration/test_soak.py",
     "tests/integration/test_logins_",
     "tests/integration/test_oauth_",
     "tests/conformance/",
+    "tests/remote/test_memory.py",
 )
 """What the tests begin with that take longest, the longest first."""
 
