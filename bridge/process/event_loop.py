@@ -1,14 +1,14 @@
-"""The event loop of a process of ours: asyncio's own, told what it does not know of itself on Windows.
+"""The event loop of a process of the bridge: asyncio's own, without two harmless errors that it reports on Windows.
 
-Its Proactor loop has two errors of its own, which it tells its exception handler with a traceback (CPython 3.11 to
+The Proactor loop gives its exception handler two errors of its own, each with a traceback (CPython 3.11 to
 3.14, `proactor_events`). Nothing went wrong, so each is a line of the debug log:
 
 | in the callback | what | why nothing is lost |
 |---|---|---|
-| `_call_connection_lost` | a socket is shut down that its peer has reset | who uses it has been told of the reset |
-| `_start_serving` | a connection came in while its server was closed | it is closed, as it would have been |
+| `_call_connection_lost` | a socket is shut down that its peer has reset | its user was told of the reset |
+| `_start_serving` | a connection came in while its server was being closed | the connection is closed too |
 
-asyncpg leaves the first out of its tests as well (MagicStack/asyncpg#1190).
+asyncpg ignores the first in its tests too (MagicStack/asyncpg#1190).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _logger = logging.getLogger("bridge.app")
 
 
 def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` on a loop of this process, as `asyncio.run`, and return or raise what it does."""
+    """Run `work` on a new event loop, as `asyncio.run` does, and return its result."""
 
     async def prepared() -> T:
         asyncio.get_running_loop().set_exception_handler(on_problem)
@@ -39,7 +39,7 @@ def run_on_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 def on_problem(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Tell of what nobody caught, as the loop itself would; of what is harmless in the debug log only."""
+    """Report an uncaught exception as the loop itself would, but a harmless one only at debug."""
     problem = context.get("exception")
     for where, kind, words in _HARMLESS:
         if isinstance(problem, kind) and where in str(context.get("message", "")):

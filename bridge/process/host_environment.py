@@ -1,6 +1,6 @@
-"""What the host kept back of the user's environment, found where it is needed and handed to the rooms that need it.
+"""Finds the parts of the user's environment that the host did not pass on, for the rooms that need them.
 
-The rooms that act do not know one another: `host` finds, `login` opens browsers, `store` asks the keyring. Nothing here
+The IO rooms do not import one another: `host` finds, `login` opens browsers, `store` uses the keyring. Nothing here
 is called on the way to a start that neither signs in nor reads a stored sign-in.
 """
 
@@ -19,7 +19,7 @@ _logger = logging.getLogger("bridge.host")
 
 
 def keyring_variables() -> Mapping[str, str]:
-    """The variables that lead to the user's keyring and that this process lacks. Quick, blocks, raises nothing."""
+    """The variables that lead to the user's keyring and that this process lacks. Blocks briefly, raises nothing."""
     from bridge.host.desktop import find_session
 
     found = find_session(os.environ)

@@ -1,12 +1,12 @@
-"""The log: one line an event on stderr, the same with time and detail in `--log-file`.
+"""The log: one line for each event on stderr, and the same with time and detail in `--log-file`.
 
 | sink | level | line | traceback |
 |---|---|---|---|
 | stderr | `--log-level`, error if `--silent` | `mcp-remote-bridge: warning: text`, cut at 500 | at debug |
 | file | `--log-level` | `2026-01-31T12:00:00.000+01:00 4711 warning bridge.remote: text` | at debug |
 
-Loggers are named `bridge.<room>`; those of libraries are heard only at debug. Every line passes the redactor.
-A sink that fails, blocks or is closed loses its line, and nothing else happens: logging never stops a run. `log_stderr`
+Loggers are named `bridge.<room>`; those of libraries are shown only at debug. Every line passes the redactor. Where a
+sink fails, blocks or is closed, the line is lost and nothing else happens: logging never stops a run. `log_stderr`
 writes to stderr, `log_file` to the file.
 """
 
@@ -29,11 +29,11 @@ from bridge.process.redact import Redactor
 from bridge.protocol.sanitize import escaped
 
 if TYPE_CHECKING:
-    # The command line's errors pass here, also that a package is missing which it needs.
+    # The command line's errors pass through here, even where a package that `config` imports is missing.
     from bridge.config import Settings
 
 FORWARDED = "bridge.login.forwarded"
-"""The logger of what a login process logged: that writes to the log file itself."""
+"""The logger for lines of a login process, which has written them to the log file itself."""
 LONGEST_LINE = 500
 
 _LAST_SECONDS = 0.25
@@ -43,7 +43,7 @@ _CHATTY = ("httpx", "httpcore", "filelock", "keyring")
 
 
 class Log:
-    """The configured log of one run: close it at the end, hand secrets to its `redactor` on the way."""
+    """The configured log of one run. Close it at the end, and give its `redactor` each secret."""
 
     def __init__(
         self, redactor: Redactor, handlers: list[logging.Handler], stderr: StderrLines, *, omits_warnings: bool
@@ -56,19 +56,19 @@ class Log:
         self._levels = [(logger, logger.level) for logger in (logging.getLogger(), logging.getLogger("bridge"))]
 
     def announce(self, words: str, url: str, first: Sequence[str] = ()) -> None:
-        """Show a person the URL to open, whole, once and on stderr only.
+        """Show the user the URL to open: whole, once, and on stderr only.
 
-        `first` are warnings to be read before. Where the level leaves warnings out, they are shown here.
+        `first` are warnings to read before. Where the log level leaves warnings out, they are shown here.
 
-        It is the one thing that bypasses redactor and cut: an authorization request holds a `state`, and the person
-        may have to open it by hand. Without the verifier, which never leaves the process, it gives nobody a token.
+        Only this text is neither redacted nor cut: an authorization request holds a `state`, and the user may have to
+        open it by hand. Without the verifier, which never leaves the process, the URL gives no one a token.
         """
         for text in first if self._omits_warnings else ():
             self._stderr.write(f"{PROGRAM}: warning: {escaped(self.redactor(text), LONGEST_LINE)}\n", is_kept=True)
         self._stderr.write(f"{PROGRAM}: {escaped(words)} {escaped(url)}\n", is_kept=True)
 
     def close(self) -> None:
-        """Take this log's sinks off, write what waits for stderr, and give the interpreter its own hooks back."""
+        """Remove this log's sinks, write what waits for stderr, and restore the interpreter's hooks."""
         for handler in self._handlers:
             logging.getLogger().removeHandler(handler)
             handler.close()
@@ -107,18 +107,18 @@ def configure(settings: Settings) -> Log:
         if not debug:
             handler.addFilter(_is_own)
         logging.getLogger().addHandler(handler)
-    # Libraries stop at the root's level before they build a record; "bridge" goes by its own.
+    # Libraries compare with the root's level before they build a record; "bridge" has a level of its own.
     logging.getLogger().setLevel(level if debug else logging.CRITICAL)
     logging.getLogger("bridge").setLevel(level)
     for name in _CHATTY:
-        # They tell of each request with its URL, and of each byte: what matters of it is told here.
+        # They log each request with its URL, or each byte; the bridge logs what matters of it.
         logging.getLogger(name).setLevel(logging.WARNING)
     _take_hooks()
     return log
 
 
 class LineFormatter(logging.Formatter):
-    """One capped line a record, named after the program; tracebacks below it where they are wanted."""
+    """One line for each record, cut and named after the program, with the traceback below it where that is wanted."""
 
     longest: int | None = LONGEST_LINE
 
@@ -128,12 +128,12 @@ class LineFormatter(logging.Formatter):
         self._tracebacks = tracebacks
 
     def head(self, record: logging.LogRecord) -> str:
-        """Return what stands before the text."""
+        """Return what comes before the text."""
         word = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
         return f"{PROGRAM}: {word}"
 
     def format(self, record: logging.LogRecord) -> str:
-        """Mask first, then escape and cut: a secret cut in half would not be known any more."""
+        """Mask first, then escape and cut, because a secret that is cut in half would not be recognized."""
         lines = [self.head(record) + escaped(self._redactor(record.getMessage()))]
         if self._tracebacks and record.exc_info and record.exc_info[1] is not None:
             trace = self._redactor(self.formatException(record.exc_info))
@@ -147,7 +147,7 @@ class FileFormatter(LineFormatter):
     longest = None
 
     def head(self, record: logging.LogRecord) -> str:
-        """Return local time with its offset, and the process: several bridges may write one file."""
+        """Return the local time with its offset, and the process, because several copies may write to one file."""
         when = time.localtime(record.created)
         zone = time.strftime("%z", when)
         stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', when)}.{int(record.msecs):03d}{zone[:3]}:{zone[3:]}"
@@ -155,7 +155,7 @@ class FileFormatter(LineFormatter):
 
 
 class StderrHandler(logging.Handler):
-    """Hands each line of a record to the writer of stderr."""
+    """Gives each line of a record to the writer of stderr."""
 
     def __init__(self, lines: StderrLines, level: int) -> None:
         super().__init__(level)
@@ -169,7 +169,7 @@ class StderrHandler(logging.Handler):
 
 
 class FileHandler(logging.Handler):
-    """Appends to the log file, one write a record. Raises `UsageError` where that is not to be had."""
+    """Appends to the log file, with one write for each record. Raises `UsageError` where it cannot be opened."""
 
     def __init__(self, path: Path, level: int) -> None:
         from bridge.process.log_file import LogFile
@@ -193,7 +193,7 @@ def _is_own(record: logging.LogRecord) -> bool:
 
 
 def _take_hooks() -> None:
-    """Lead what the interpreter itself would print on stderr into the log, at debug."""
+    """Log at debug what the interpreter would otherwise print on stderr."""
     logger = logging.getLogger("bridge.python")
 
     def warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:

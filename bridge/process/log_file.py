@@ -1,23 +1,23 @@
-"""The file of `--log-file`: what several copies write follows line by line, and nobody else decides where it goes.
+"""The file of `--log-file`: several copies append whole lines to it, and no other user can choose which file it is.
 
-| system | how a line comes to the end of the file | source |
+| system | how a line is appended | source |
 |---|---|---|
-| POSIX | O_APPEND: nothing comes between finding the end and writing there | write(2) |
-| Windows | a handle with FILE_APPEND_DATA and not FILE_WRITE_DATA: it writes at the end only | NtCreateFile |
+| POSIX | O_APPEND: finding the end and writing there are one step | write(2) |
+| Windows | a handle with FILE_APPEND_DATA and without FILE_WRITE_DATA: it writes at the end only | NtCreateFile |
 
-The C runtime of Windows makes two steps of O_APPEND, so of lines that copies write at once some are lost
-(python/cpython#86772); a descriptor for such a handle, without O_APPEND, makes one. On network file systems there may
-be two anywhere.
+The C runtime of Windows makes two steps of O_APPEND, so some lines that copies write at the same time are lost
+(python/cpython#86772). A descriptor for such a handle, without O_APPEND, makes one step. On network file systems there
+may be two steps anywhere.
 
-| what bears the name | what follows |
+| what has the name | what follows |
 |---|---|
-| nothing | it is made, for this user alone |
-| a plain file of this user | appended to |
-| a link, or a file with another name besides | refused: who made it decides what is written to |
-| another user's file | refused: they may read it, or be made to; on Windows its protection is its folder's |
-| a device, a pipe, a folder | refused: a pipe would be waited for; stderr has the log anyway |
+| nothing | the file is created, for this user alone |
+| a plain file of this user | it is appended to |
+| a link, or a file with another name too | refused: its owner would choose which file is written to |
+| another user's file | refused: that user may read it; on Windows the folder protects it |
+| a device, a pipe, a folder | refused: a pipe would block; stderr has the log anyway |
 
-What leads to the file's folder may be links. Others may read, rename and remove the file while it is written to.
+The path of the folder may contain links. Other programs may read, rename and remove the file during a run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bridge.errors import UsageError
 from bridge.store.paths import is_foreign, reason_of
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-# Neither waits for a pipe's reader, nor takes a terminal for its own.
+# These neither wait for a pipe's reader nor make a terminal the process's own.
 _FLAGS |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 _FILE_APPEND_DATA, _FILE_READ_ATTRIBUTES, _SYNCHRONIZE = 0x4, 0x80, 0x100000
@@ -46,11 +46,11 @@ _FILE_ATTRIBUTE_TAG_INFO = 9
 # A tag with this bit names another file (IsReparseTagNameSurrogate): links and mount points, not files kept in a cloud.
 _NAME_SURROGATE = 0x20000000
 
-_OTHER = "Give another file with --log-file; one that is not there yet is made for you alone."
+_OTHER = "Name another file with --log-file; a new file is created so that only you can read it."
 
 
 class LogFile:
-    """An open log file. Raises `UsageError` where it cannot be opened, or is not to be written to."""
+    """An open log file. Raises `UsageError` where it cannot be opened, or must not be written to."""
 
     def __init__(self, path: Path) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -58,15 +58,15 @@ class LogFile:
         try:
             self._file = _open_on_windows(path) if sys.platform == "win32" else os.open(path, _FLAGS, 0o600)
         except FileNotFoundError:
-            # Not made: a path with a mistake in it would leave folders nobody wanted, and its log would not be found.
+            # The folder is not created: a misspelled path would leave unwanted folders, and the log would be elsewhere.
             raise UsageError(
                 f"The log file {path} cannot be opened: the folder {path.absolute().parent} does not exist.",
-                hint="Make that folder, or give another file with --log-file.",
+                hint="Create that folder, or name another file with --log-file.",
             ) from None
         except OSError as error:
             raise _cannot(path, error) from None
         try:
-            _check(path, os.fstat(self._file))  # Another may have taken its place.
+            _check(path, os.fstat(self._file))  # Another file may have replaced it since.
         except UsageError:
             self.close()
             raise
@@ -76,7 +76,7 @@ class LogFile:
         os.write(self._file, data)
 
     def close(self) -> None:
-        """Close the file. Closing twice does no harm."""
+        """Close the file. Closing it twice is allowed."""
         file, self._file = self._file, -1
         if file >= 0:
             with suppress(OSError):
@@ -99,28 +99,30 @@ def _check(path: Path, found: os.stat_result) -> None:
         raise UsageError(f"The log file {path} cannot be opened: it is a folder.", hint="Name a file in it.")
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(
-            f"The log file {path} is a device or a pipe, not a plain file, so it is not written to.",
+            f"The log file {path} is a device or a pipe, not a plain file, so the bridge does not write to it.",
             hint="Name a plain file, or leave --log-file out: the log is on stderr too.",
         )
     if is_foreign(found):
-        raise UsageError(f"The log file {path} belongs to another user, so it is not written to.", hint=_OTHER)
+        raise UsageError(
+            f"The log file {path} belongs to another user, so the bridge does not write to it.", hint=_OTHER
+        )
     if found.st_nlink > 1:
         raise UsageError(
-            f"The log file {path} has another name besides (a hard link), so it is not written to.", hint=_OTHER
+            f"The log file {path} also has another name (a hard link), so the bridge does not write to it.", hint=_OTHER
         )
 
 
 def _is_link(path: Path) -> UsageError:
     return UsageError(
-        f"The log file {path} is a link, so it is not written to: whoever made it would decide which file grows.",
+        f"The log file {path} is a link, so the bridge does not write to it: the link's owner would choose the file.",
         hint="Name the file itself with --log-file.",
     )
 
 
 def _cannot(path: Path, error: OSError) -> UsageError:
-    if path.is_symlink():  # O_NOFOLLOW says so with another number on each system.
+    if path.is_symlink():  # O_NOFOLLOW fails with a different error on each system.
         return _is_link(path)
-    hint = "Give another file with --log-file."
+    hint = "Name another file with --log-file."
     return UsageError(f"The log file {path} cannot be opened: {reason_of(error)}.", hint=hint)
 
 
@@ -129,7 +131,7 @@ def _open_on_windows(path: Path) -> int:
     import ctypes
     import msvcrt
 
-    system: Any = ctypes  # Whoever checks the types on another system finds none of this.
+    system: Any = ctypes  # A type checker on another system finds none of its members.
     kernel = system.WinDLL("kernel32", use_last_error=True)
     number, handle = ctypes.c_uint32, ctypes.c_void_p
     kernel.CreateFileW.argtypes = (ctypes.c_wchar_p, number, number, handle, number, number, handle)

@@ -1,6 +1,6 @@
-"""What a log at debug begins with: versions, the system, the options, and who started the process. No secret is in it.
+"""The head of a log at debug: versions, the system, the options, and the program that started the process.
 
-Whoever is sent a log has to ask for nothing that stands here.
+It holds no secret. A developer who receives a log does not have to ask for any of this.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _logger = logging.getLogger("bridge.app")
 
 
 def begin_log(settings: Settings, what: str) -> None:
-    """Log the head at debug, and what there is to say of the settings themselves."""
+    """Log the head at debug, and the warnings and notes about the settings."""
     log_head(settings, what)
     for remark in settings.remarks:
         _logger.warning("%s", remark)
@@ -35,7 +35,7 @@ def begin_log(settings: Settings, what: str) -> None:
 
 
 def log_head(settings: Settings, what: str) -> None:
-    """Log it, where debug is logged. `what` says which of the bridge's processes this is."""
+    """Log the head, where debug is logged. `what` says which of the bridge's processes this is."""
     if not _logger.isEnabledFor(logging.DEBUG):
         return
     import platform
@@ -63,7 +63,7 @@ def _proxy(url: str) -> str:
 
 
 def options_of(settings: Settings) -> Iterator[str]:
-    """The options that differ from their defaults, as they are typed; of headers and parameters only the names."""
+    """The options that differ from their defaults, as the user types them; of headers and parameters only the names."""
     for given, usual in ((settings, Settings(settings.url)), (settings.sign_in, SignInSettings())):
         for name in given.__struct_fields__:
             value = getattr(given, name)

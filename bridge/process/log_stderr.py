@@ -1,14 +1,14 @@
-"""Text for stderr, which a host may not read: nobody waits for it, and what cannot be kept is counted.
+"""Writes text to stderr without waiting for the host, which may not read it; lines that must be dropped are counted.
 
 | stderr | who writes |
 |---|---|
 | is ready, and takes a text of that length whole (POSIX: `PIPE_BUF`, 4096 bytes on Linux, 512 on macOS) | the caller |
 | is not ready; the text is longer; a pipe or file on Windows, where select takes sockets only | a thread |
-| a console of Windows; a stream without a descriptor | the caller: a person reads it, or there is nothing to wait for |
+| a console of Windows; a stream without a descriptor | the caller: the user reads it, or nothing can block |
 
-The thread is there from the first text on that needs it. Where `MOST_WAITING` bytes wait, what comes is dropped until
-half of them are written; then a line tells how many. The thread writes to the descriptor and not to the stream, whose
-lock the interpreter takes when it ends: one that is never read would keep it from ending.
+The thread starts with the first text that needs it. While `MOST_WAITING` bytes wait, new lines are dropped until half
+of them are written; then a line tells how many. The thread writes to the descriptor and not to the stream, because the
+interpreter takes the stream's lock when it ends, and would wait for a stderr that is never read.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from typing import TextIO
 from bridge import PROGRAM
 
 MOST_WAITING = 64 * 1024
-"""How many bytes wait before more is dropped: as many again as a pipe holds."""
+"""How many bytes may wait before lines are dropped: as many as a pipe holds."""
 
 
 class StderrLines:
-    """The writer to the stderr of the moment. Each method may be called by any thread, and none raises anything."""
+    """Writes to the current `sys.stderr`. Any thread may call each method, and none raises anything."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        # The first is the one that is being written, until it is.
+        # The first one stays here while it is being written.
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._size = 0
         self._dropped = 0
@@ -41,11 +41,11 @@ class StderrLines:
         self._thread: threading.Thread | None = None
 
     def write(self, text: str, *, is_kept: bool = False) -> None:
-        """Take whole lines to be written. Those that are `is_kept` are not dropped, however much waits."""
+        """Write whole lines. Those that are `is_kept` are never dropped, however much waits."""
         stream = sys.stderr
         if stream is None:  # A Windows program without a console has none.
             return
-        # It may be closed, or broken; then it is lost, and nothing else happens.
+        # It may be closed or broken; then the text is lost, and nothing else happens.
         with suppress(Exception), self._changed:
             descriptor = _descriptor_of(stream)
             if descriptor is None:
@@ -55,7 +55,7 @@ class StderrLines:
             data = _encoded(text, stream)
             if not self._waiting and _takes_at_once(descriptor, len(data)):
                 data = data[os.write(descriptor, data) :]
-                if data:  # Whoever shares it made it non-blocking.
+                if data:  # Another process that shares the descriptor made it non-blocking.
                     self._add(descriptor, data)
             elif (self._is_full or self._size + len(data) > MOST_WAITING) and not is_kept:
                 self._is_full = True
@@ -65,7 +65,7 @@ class StderrLines:
                 self._add(descriptor, data)
 
     def close(self, seconds: float) -> None:
-        """Wait until all is written, for so long at the most; a thread that still writes then is left alone."""
+        """Wait until all is written, but at most so long; a thread that is still writing then is left running."""
         with self._changed:
             self._is_closed = True
             if self._waiting:
@@ -84,7 +84,7 @@ class StderrLines:
     def _tell_of_dropped(self, descriptor: int) -> None:
         if self._dropped:
             lines = f"{self._dropped} lines" if self._dropped > 1 else "1 line"
-            text = f"{PROGRAM}: warning: {lines} dropped, stderr was not read{os.linesep}"
+            text = f"{PROGRAM}: warning: {lines} dropped because stderr was not read{os.linesep}"
             self._dropped = 0
             self._add(descriptor, text.encode("ascii"))
 
@@ -107,12 +107,12 @@ class StderrLines:
 
 
 def _descriptor_of(stream: TextIO) -> int | None:
-    """Where to write; None where the stream itself is to be written to."""
+    """The descriptor to write to; None where the stream itself has to be used."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
         return None
-    # A console takes letters, not bytes, and the stream knows how.
+    # A console takes characters, not bytes, and the stream writes those.
     return None if sys.platform == "win32" and stream.isatty() else descriptor
 
 
@@ -121,7 +121,7 @@ def _encoded(text: str, stream: TextIO) -> bytes:
 
 
 def _takes_at_once(descriptor: int, size: int) -> bool:
-    """Whether a text of this size is written without waiting (POSIX, write and select). Raises OSError."""
+    """Whether a text of this size can be written without waiting (POSIX, write and select). Raises OSError."""
     if sys.platform == "win32" or size > select.PIPE_BUF:
         return False
     return bool(select.select([], [descriptor], [], 0)[1])

@@ -1,8 +1,8 @@
-"""Keeps secrets out of every line the bridge logs.
+"""Keeps secrets out of every line that the bridge logs, in two ways.
 
-Two nets. Values known to be secret (header values, the proxy's password, tokens) are registered and replaced
-wherever they turn up, also percent-encoded or escaped. Shapes that carry secrets (`Authorization: ...`,
-`Bearer ...`, `?code=...`) are replaced even where nobody registered the value.
+Values known to be secret (header values, the proxy's password, tokens) are registered, and replaced wherever they
+appear, also percent-encoded or escaped. Patterns that contain secrets (`Authorization: ...`, `Bearer ...`,
+`?code=...`) are replaced even where the value was not registered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
-# Shorter values are mostly words such as "on", and masking them would make a log unreadable.
+# Most shorter values are words such as "on", and masking those would make a log unreadable.
 _SHORTEST = 4
 _HARMLESS = frozenset(
     ("accept-language", "cache-control", "dnt", "origin", "pragma", "priority", "referer", "user-agent")
@@ -35,7 +35,7 @@ _PROSE = "tokens?|auth|authentication|authorization|challenges?|credentials?|hea
 
 
 class Redactor:
-    """Replaces secrets in text. One serves every sink of a run; `add` may be called at any time."""
+    """Replaces secrets in text. One redactor serves every sink of a run; `add` may be called at any time."""
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
@@ -47,7 +47,7 @@ class Redactor:
         spellings = (value, quote(value, safe=""), quote_plus(value), escaped)
         self._secrets.update(spelling for spelling in spellings if len(spelling) >= _SHORTEST)
         if self._secrets:
-            # Longest first: a secret that holds another one disappears whole.
+            # Longest first, so that a secret that contains another one is masked whole.
             longest_first = sorted(self._secrets, key=len, reverse=True)
             self._known = re.compile("|".join(map(re.escape, longest_first)))
 
@@ -67,7 +67,7 @@ class Redactor:
                 self.add(_basic_password(credentials))
 
     def __call__(self, text: str) -> str:
-        """Return `text` with every known secret, and every shape that holds one, masked."""
+        """Return `text` with every known secret, and every pattern that contains one, masked."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
         for pattern, replacement in _shapes():
@@ -84,7 +84,7 @@ def _basic_password(credentials: str) -> str:
 
 @functools.cache
 def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
-    # Compiled for the first line that is logged, not for every start.
+    # Compiled for the first line that is logged, because not every start logs one.
     return tuple(
         (re.compile(pattern, re.IGNORECASE), replacement)
         for pattern, replacement in (

@@ -1,4 +1,4 @@
-"""How a process of ours is made to end: in good order when somebody asks, and for certain when something hangs."""
+"""Ends a process of the bridge: in order when a signal asks for it, and in any case when something hangs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 
 def stop_on_signals(stop: Callable[[str], object]) -> None:
-    """Have `stop` called, on the running loop, with the name of whatever signal asks this process to end.
+    """Call `stop` on the running loop, with the name of the signal, when a signal asks this process to end.
 
-    A process that was started with an interrupt or a hangup ignored goes on ignoring it, as programs do: a shell starts
-    what a script runs in the background so, for Ctrl-C is not meant for it, and `nohup` everything. asyncio's own
-    handlers are not there on Windows.
+    A process that was started with an interrupt or a hangup ignored goes on ignoring it, as is usual: a shell starts
+    the background commands of a script like this, because Ctrl-C is not meant for them, and so does `nohup`. asyncio's
+    own handlers do not exist on Windows.
     """
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
@@ -25,7 +25,7 @@ def stop_on_signals(stop: Callable[[str], object]) -> None:
 
 
 def end_for_certain(seconds: float, code: int) -> threading.Timer:
-    """Exit with `code` after `seconds`, whatever hangs: a name lookup in a thread, a dead disk under the log."""
+    """Exit with `code` after `seconds`, even where something hangs, such as a name lookup in a thread or a disk."""
     timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), os._exit, (code,))
     timer.daemon = True
     timer.start()

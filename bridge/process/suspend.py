@@ -1,4 +1,4 @@
-"""Tells how long the machine slept, by comparing a clock that stops in sleep with one that does not."""
+"""Tells how long the machine was suspended, by comparing a clock that stops during that with one that does not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Clock = Callable[[], float]
 
 
 def clock_that_stops() -> Clock:
-    """A clock that does not count sleep. Python's monotonic one does on Windows."""
+    """A clock that does not count suspended time. Python's monotonic clock does so on Windows."""
     if sys.platform == "win32":
         import ctypes
 
@@ -28,7 +28,7 @@ def clock_that_stops() -> Clock:
 
 
 def clock_that_runs_on() -> Clock:
-    """A clock that counts sleep: CLOCK_BOOTTIME on Linux, CLOCK_MONOTONIC_RAW on macOS, else the wall clock."""
+    """A clock that counts suspended time: CLOCK_BOOTTIME (Linux), CLOCK_MONOTONIC_RAW (macOS), or the wall clock."""
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW"):
         number = getattr(time, name, None)
         if number is not None:
@@ -37,7 +37,7 @@ def clock_that_runs_on() -> Clock:
 
 
 class SuspendDetector:
-    """Asked now and then, says how many seconds of sleep have passed since it was asked last; 0 for a wink."""
+    """Tells for how many seconds the machine was suspended since the last call; 0 for a short time."""
 
     def __init__(self, runs_on: Clock | None = None, stops: Clock | None = None) -> None:
         self._runs_on = runs_on or clock_that_runs_on()
@@ -45,7 +45,7 @@ class SuspendDetector:
         self._gap = self._measure()
 
     def slept(self) -> float:
-        """Seconds slept since the last call."""
+        """Seconds suspended since the last call."""
         before, self._gap = self._gap, self._measure()
         seconds = self._gap - before
         return seconds if seconds >= _NOTEWORTHY else 0.0
