@@ -199,7 +199,7 @@ def login() -> None:
 def _launch(statements: str) -> float:
     """Seconds of the processor that a new interpreter takes for them, its own start included."""
     command = [sys.executable, "-c", f"{statements}\nimport time\nprint(time.process_time())"]
-    return float(subprocess.check_output(command, stdin=subprocess.DEVNULL))  # noqa: S603
+    return float(subprocess.check_output(command, stdin=subprocess.DEVNULL))
 
 
 def channel() -> None:

@@ -29,7 +29,7 @@ def test_every_page_is_in_the_index() -> None:
 
 
 def test_a_name_that_is_not_known_is_told_with_those_that_are() -> None:
-    with pytest.raises(SetupError, match="http | sse"):
+    with pytest.raises(SetupError, match=r"http \| sse"):
         main(["speed"])
 
 
