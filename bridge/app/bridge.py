@@ -52,7 +52,7 @@ from bridge.session.router import HostRouter
 
 if TYPE_CHECKING:
     from bridge.app.response_cache import KeptResponses
-    from bridge.provisional.provisional_server import ProvisionalServer
+    from bridge.provisional.standby import Standby
 
 _NOTE_SECONDS = 30.0
 _SETTLE_SECONDS = 1.0
@@ -82,7 +82,7 @@ class Bridge:
     """
 
     def __init__(
-        self, machine: HostRouter | ProvisionalServer, output: HostOutput, remember: Callable[[frozenset[str]], None]
+        self, machine: HostRouter | Standby, output: HostOutput, remember: Callable[[frozenset[str]], None]
     ) -> None:
         self._machine = machine
         self._output = output

@@ -32,7 +32,9 @@ from bridge.tokens.authorization import Authorization
 if TYPE_CHECKING:
     from bridge.app.response_cache import KeptResponses
     from bridge.app.start import EarlyStart
+    from bridge.provisional.host_state import HostMemory
     from bridge.provisional.provisional_server import ProvisionalServer
+    from bridge.provisional.standby import Standby
     from bridge.tokens.token_renewer import TokenRenewer
 
 _LAST_MOMENT = 1.9
@@ -72,7 +74,7 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
         connections.expect(route.connect(settings.connect_timeout, connection.taken))
     router = _router(settings, logging_to)
     within = settings.sign_in.answer_within if settings.signs_in else None
-    machine = router if within is None else _received(router, within, settings, logging_to)
+    machine = router if within is None else _standby(router, within, settings, logging_to)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(machine, output, _remembering(settings.url))
     authorization = _authorization(settings, logging_to, bridge) if settings.signs_in else None
@@ -143,20 +145,25 @@ def _router(settings: Settings, logging_to: log.Log) -> HostRouter:
     )
 
 
-def _received(router: HostRouter, within: float, settings: Settings, logging_to: log.Log) -> ProvisionalServer:
-    from bridge.provisional.provisional_server import ProvisionalServer
+def _standby(router: HostRouter, within: float, settings: Settings, logging_to: log.Log) -> Standby:
+    from bridge.provisional.standby import Standby
+
+    def load(memory: HostMemory) -> ProvisionalServer:
+        from bridge.provisional.provisional_server import ProvisionalServer
+
+        return ProvisionalServer(
+            router,
+            memory,
+            within,
+            logging_to.redactor,
+            url=settings.url,
+            login_command=lambda: _login_command(settings, logging_to),
+            fresh=_unguessable,
+        )
 
     # The processor time used so far is the least that the host has waited for this process to start.
     started_at = time.monotonic() - time.process_time()
-    return ProvisionalServer(
-        router,
-        within,
-        logging_to.redactor,
-        url=settings.url,
-        login_command=lambda: _login_command(settings, logging_to),
-        fresh=_unguessable,
-        started_at=started_at,
-    )
+    return Standby(router, load, started_at)
 
 
 def _login_command(settings: Settings, logging_to: log.Log) -> str:

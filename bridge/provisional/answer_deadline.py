@@ -21,7 +21,10 @@ _SOON = 0.001
 
 
 class AnswerDeadline:
-    """Watches the oldest request without an answer, and begins the `session` in time. `answer_within` is in seconds."""
+    """Watches the oldest request without an answer, and begins the provisional session in time.
+
+    `answer_within` is in seconds.
+    """
 
     def __init__(
         self, answer_within: float, status: SignInStatus, session: ProvisionalSession, port: ProvisionalPort

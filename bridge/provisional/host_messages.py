@@ -154,7 +154,7 @@ class HostMessages:
         asks = (
             provisional_results.can_open_urls(request)
             if modern
-            else state.host is not None and state.host.can_open_urls
+            else state.host is not None and provisional_results.host_can_open_urls(state.host)
         )
         quirks = state.quirks_of(request)
         seconds = quirks.answer_call_by or sign_in_tool.WAIT_SECONDS

@@ -7,12 +7,23 @@ entry in a table, and no answer has to be read.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from bridge.protocol.jsonrpc import Request, RequestId
-from bridge.provisional.port import Awaiting
 
 _MOST = 64
 _MOST_BYTES = 1024 * 1024
+
+
+class Awaiting(Protocol):
+    """Tells which requests of the host have no answer yet. `HostRouter` does."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether the host waits for any answer."""
+
+    def awaits(self, id_: RequestId) -> bool:
+        """Whether the request with this id has no answer yet."""
 
 
 class PendingHostRequests:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bridge.protocol.jsonrpc import Octets, RequestId
+from bridge.protocol.jsonrpc import Octets
 from bridge.provisional.host_timers import HostTimers
+from bridge.provisional.pending import Awaiting
 from bridge.session.commands import Command
 from bridge.session.events import Event
-
-
-class Awaiting(Protocol):
-    """Tells which requests of the host have no answer yet. `HostRouter` does."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether the host waits for any answer."""
-
-    def awaits(self, id_: RequestId) -> bool:
-        """Whether the request with this id has no answer yet."""
 
 
 class ProvisionalPort(Protocol):

@@ -11,8 +11,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 from msgspec import Raw
 
@@ -20,6 +18,7 @@ from bridge import PROGRAM, __version__
 from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Octets, Request
 from bridge.provisional import sign_in_tool
+from bridge.provisional.host_state import HostState
 from bridge.provisional.sign_in_tool import SignInStatus
 from bridge.translate import request_meta
 from bridge.translate.downgrade import input_requests
@@ -38,43 +37,9 @@ KINDS = ("tools", "prompts", "resources")
 _CAPABILITIES = {kind: {"listChanged": True} for kind in KINDS}
 
 
-class HostState:
-    """A legacy host, known by its `initialize`. `version` is that of the answer it got, empty before that.
-
-    `program` is its `clientInfo.name`. `is_initialized`: it has sent `notifications/initialized`. `is_confirmed`: the
-    server itself has answered its `initialize`, in `servers_version`.
-    """
-
-    def __init__(self, request: Request) -> None:
-        params = writing.members(request.params)
-        declared = writing.members(params.get("capabilities", Raw()))
-        self.request = request
-        self.program = client_meta.client_program(request.params)
-        self.version = self.servers_version = ""
-        self.is_initialized = False
-        self.is_confirmed = False
-        self._missed: Sequence[str] = ()
-        self._declares_urls = input_requests.can_open_urls(declared)
-
-    def changed(self, kinds: Sequence[str]) -> list[Octets]:
-        """The lines that tell it that lists of these kinds changed; before `is_initialized` they are kept for then."""
-        if not self.version:
-            return []
-        if not self.is_initialized:
-            self._missed = kinds
-            return []
-        return [writing.notification(f"notifications/{kind}/list_changed").line for kind in kinds]
-
-    def initialized(self) -> list[Octets]:
-        """It sent `notifications/initialized`: return the lines that were kept."""
-        self.is_initialized = True
-        missed, self._missed = self._missed, ()
-        return self.changed(missed)
-
-    @property
-    def can_open_urls(self) -> bool:
-        """Whether it may be asked to open a link: it declared that, in the one legacy revision that has it."""
-        return self._declares_urls and mcp.features(self.version).has_url_elicitation
+def host_can_open_urls(host: HostState) -> bool:
+    """Whether a legacy host may be asked to open a link: it declared that, in the one revision that has it."""
+    return input_requests.can_open_urls(host.declared) and mcp.features(host.version).has_url_elicitation
 
 
 def can_open_urls(request: Request) -> bool:

@@ -1,8 +1,7 @@
 """Answers the host in the server's place while the user has to sign in. It stands between the host and `HostRouter`.
 
-Most of the time it passes everything on, and only remembers what the host asked, and when. Once a request has waited
-for `answer_within` seconds because the user has to sign in, or no sign-in is under way although one is needed, the
-bridge answers the host itself until the server does:
+Once a request has waited for `answer_within` seconds because the user has to sign in, or no sign-in is under way
+although one is needed, the bridge answers the host itself until the server does:
 
 | the host sends | before the server has answered `initialize` | in the middle of a session |
 |---|---|---|
@@ -27,21 +26,21 @@ tool `sign_in` tells them more than silence.
 
 | file | subject |
 |---|---|
+| `standby` | before a sign-in is needed: everything is passed on, and what matters is remembered (`host_state`) |
 | `answer_deadline` | when the host must be answered |
 | `host_messages` | what happens to each message of the host |
-| `session` | the time in which the bridge answers, from beginning to end |
+| `provisional_session` | the time in which the bridge answers, from beginning to end |
 | `response_filter` | which of the server's messages the host gets |
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from bridge.protocol import mcp
-from bridge.protocol.jsonrpc import Octets, Request, Response
+from bridge.protocol.jsonrpc import Octets
 from bridge.provisional.answer_deadline import AnswerDeadline
 from bridge.provisional.host_messages import HostMessages
+from bridge.provisional.host_state import HostMemory
 from bridge.provisional.host_timers import HostTimers
 from bridge.provisional.provisional_session import ProvisionalSession
 from bridge.provisional.sign_in_calls import SignInCalls
@@ -59,28 +58,25 @@ from bridge.session.events import (
 )
 from bridge.session.router import HostRouter
 
-_NEVER_PASSED_BY = frozenset((HostClosed, SignInStarted, SignInShown, SignInEnded))
-_SHOW_THE_HOST = frozenset((mcp.INITIALIZE, mcp.INITIALIZED, mcp.LISTEN))
-
 
 class ProvisionalServer:
     """Takes the events that `HostRouter` would take, and returns commands as it does. It is a `ProvisionalPort`.
 
-    `answer_within` is in seconds. `redact` takes secrets out of a text, `fresh()` returns one that cannot be guessed.
-    `url` is the server's; `login_command()` is what the user types to sign in there. `started_at` is when this process
-    was started, by the clock of the events: the host waits for its first answer from then on.
+    `memory` is what is remembered of the host. `answer_within` is in seconds. `redact` takes secrets out of a text,
+    `fresh()` returns one that cannot be guessed. `url` is the server's; `login_command()` is what the user types to
+    sign in there.
     """
 
     def __init__(
         self,
         router: HostRouter,
+        memory: HostMemory,
         answer_within: float,
         redact: Callable[[str], str] = str,
         *,
         url: str,
         login_command: Callable[[], str],
         fresh: Callable[[], str],
-        started_at: float = math.inf,
     ) -> None:
         self._router = self.awaiting = router
         self.redact = redact
@@ -89,11 +85,9 @@ class ProvisionalServer:
         self._commands: list[Command] = []
         self._status = SignInStatus(url, login_command)
         self._calls = SignInCalls(self._status, self)
-        self._session = ProvisionalSession(self._status, self._calls, self, started_at=started_at)
+        self._session = ProvisionalSession(self._status, self._calls, memory, self)
         self._deadline = AnswerDeadline(answer_within, self._status, self._session, self)
         self._messages = HostMessages(self._status, self._calls, self._session, self._deadline, self)
-        self._is_idle = False
-        self._is_closed = False
 
     @property
     def busy(self) -> bool:
@@ -101,40 +95,24 @@ class ProvisionalServer:
         busy = self._session.busy
         return self._router.busy if busy is None else busy
 
-    @property
-    def host_name(self) -> str:
-        """What the host calls itself; empty before it has."""
-        return self._router.host_name
-
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
-        if self._is_closed or (self._is_idle and self._passes_by(event, now)):
-            return self._router.handle(event, now)
         self._status.now = now
         self._take(event)
         self._session.finish_event()
-        self._is_idle = not (self._status.is_under_way or self._session.is_involved or self._session.reads_answers)
         commands = self._commands[:]
         self._commands.clear()
         return commands
 
-    def _passes_by(self, event: Event, now: float) -> bool:
-        """Whether an event only has to be passed on while no sign-in is needed. A request is remembered."""
-        if isinstance(event, HostBatch):
-            for member in event.messages:
-                if isinstance(member, Request):
-                    self._session.pending.enter(member, now, in_batch=True)
-            return True
-        if type(event) is not HostMessage:
-            return type(event) not in _NEVER_PASSED_BY
-        message = event.message
-        if isinstance(message, Response):
-            return True
-        if message.method in _SHOW_THE_HOST:
-            return False
-        if isinstance(message, Request):
-            self._session.pending.enter(message, now)
-        return True
+    @property
+    def is_needed(self) -> bool:
+        """Whether events have to pass here: a sign-in is needed, or messages may be about what the bridge answered."""
+        session = self._session
+        return self._status.is_under_way or session.is_involved or self._status.has_failed or session.listens.has_early
+
+    def passes(self, command: SendToHost) -> bool:
+        """Whether the host is to have this line."""
+        return self._session.filter.passes(command.line, is_own=command.is_own)
 
     def _take(self, event: Event) -> None:
         match event:
@@ -158,7 +136,6 @@ class ProvisionalServer:
             case HostClosed():
                 self.pass_on(event)
                 self._session.close()
-                self._is_closed = True
             case _:
                 self.pass_on(event)
 
@@ -201,9 +178,7 @@ class ProvisionalServer:
         commands = self._router.handle(event, self._status.now)
         if self._session.reads_answers:
             for command in commands:
-                if not isinstance(command, SendToHost) or self._session.filter.passes(
-                    command.line, is_own=command.is_own
-                ):
+                if not isinstance(command, SendToHost) or self.passes(command):
                     self.do(command)
         else:
             self._commands += commands

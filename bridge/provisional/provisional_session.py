@@ -6,7 +6,6 @@ ends when the server answers anything with a result although a sign-in seems to 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import msgspec
@@ -15,10 +14,9 @@ from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Octets, Request
 from bridge.provisional import provisional_results, sign_in_tool
 from bridge.provisional.hold_queue import HoldQueue
-from bridge.provisional.pending import PendingHostRequests
+from bridge.provisional.host_state import HostMemory
 from bridge.provisional.port import ProvisionalPort
 from bridge.provisional.provisional_state import ProvisionalState
-from bridge.provisional.provisional_subscriptions import ProvisionalSubscriptions
 from bridge.provisional.response_filter import ResponseFilter
 from bridge.provisional.sign_in_calls import SignInCalls
 from bridge.provisional.sign_in_tool import SignInStatus
@@ -33,19 +31,17 @@ LISTING_SECONDS = 2.0
 class ProvisionalSession:
     """Whether that time is on (`is_active`), and what is remembered after it."""
 
-    def __init__(
-        self, status: SignInStatus, calls: SignInCalls, port: ProvisionalPort, *, started_at: float = math.inf
-    ) -> None:
+    def __init__(self, status: SignInStatus, calls: SignInCalls, memory: HostMemory, port: ProvisionalPort) -> None:
         self._status = status
         self._calls = calls
         self._port = port
         self._next: list[Callable[[], None]] = []
         self._listing = port.timers.new("provisional/listing", self._end_calls)
         self.is_active = False
-        self.state = ProvisionalState(status)
-        self.pending = PendingHostRequests(port.awaiting, started_at)
+        self.state = ProvisionalState(status, memory)
+        self.pending = memory.pending
         self.held = HoldQueue(status.server_url, port)
-        self.listens = ProvisionalSubscriptions(port.awaiting)
+        self.listens = memory.subscriptions
         self.filter = ResponseFilter(status, self.state, self.pending, self.listens, self, port)
 
     @property
@@ -142,7 +138,8 @@ class ProvisionalSession:
             return
         self.is_active = False
         kinds = provisional_results.KINDS if state.gave_lists else ("tools",)
-        state.gave_lists, state.is_served, state.is_out_of_time = False, True, False
+        state.gave_lists = state.is_out_of_time = False
+        state.memory.is_served = True
         changes = [*(state.host.changed(kinds) if state.host else ()), *self.listens.changed(kinds)]
         self._port.tell(*changes)
         if changes and self._calls.is_busy:

@@ -11,7 +11,7 @@ from bridge.protocol.hosts import Host, host_named, product_name
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
 from bridge.protocol.sanitize import shown
 from bridge.provisional import provisional_results, sign_in_tool
-from bridge.provisional.provisional_results import HostState
+from bridge.provisional.host_state import HostMemory, HostState
 from bridge.provisional.sign_in_tool import SignInStatus
 from bridge.session import faults
 from bridge.session.router import is_modern
@@ -24,23 +24,26 @@ _TOOL = b'"%b"' % sign_in_tool.NAME.encode()
 class ProvisionalState:
     """The state.
 
-    `host` is the legacy host, None before it sent `initialize`. `is_served`: the server itself has answered a request
-    with a result. `gave_lists`: the host was told of lists that are not the server's. `shows_tool`: the host knows the
-    tool `sign_in`, and the server has no tool of that name. `is_out_of_time`: the host gives up now, and is answered
-    although it never asks for its lists again. `openings` holds, by method, the `initialize` and `server/discover` that
-    only the bridge has answered.
+    `memory` is what is remembered of the host. `gave_lists`: the host was told of lists that are not the server's.
+    `shows_tool`: the host knows the tool `sign_in`, and the server has no tool of that name. `is_out_of_time`: the host
+    gives up now, and is answered although it never asks for its lists again. `openings` holds, by method, the
+    `initialize` and `server/discover` that only the bridge has answered.
     """
 
-    def __init__(self, status: SignInStatus) -> None:
+    def __init__(self, status: SignInStatus, memory: HostMemory) -> None:
         self._status = status
-        self.host: HostState | None = None
-        self.is_served = False
+        self.memory = memory
         self.gave_lists = False
         self.shows_tool = False
         self.is_out_of_time = False
         self.openings: dict[str, Request] = {}
         self._lacks: dict[bool, frozenset[str]] = {}
         self._listing: set[RequestId] = set()
+
+    @property
+    def host(self) -> HostState | None:
+        """The legacy host, None before it sent `initialize`."""
+        return self.memory.host
 
     @property
     def is_provisional(self) -> bool:
@@ -55,12 +58,11 @@ class ProvisionalState:
     @property
     def needs_answers(self) -> bool:
         """Whether the server's answers have to be read."""
-        is_opening = self.host is not None and not self.host.is_confirmed
-        return not self.is_served or is_opening or bool(self._listing)
+        return self.memory.needs_answers or bool(self._listing)
 
     def is_connected(self, *, modern: bool) -> bool:
         """Whether the server has answered the host of this era."""
-        return self.is_served if modern else not self.is_provisional
+        return self.memory.is_served if modern else not self.is_provisional
 
     # -- answers
 
@@ -148,8 +150,7 @@ class ProvisionalState:
 
     def begin(self, initialize: Request) -> None:
         """A legacy host opens a session; what it was told before does not count any more."""
-        self.host = HostState(initialize)
-        self.is_served = False
+        self.memory.begin(initialize)
         self._lacks.pop(False, None)
 
     def ask_server(self, request: Request) -> None:
@@ -164,13 +165,8 @@ class ProvisionalState:
             self.shows_tool = self.shows_tool and (response.is_error or _TOOL not in response.line)
             if not response.is_error:
                 self._status.tools = messages.tool_count(response.result)
-        if response.is_error:
-            return
-        self.is_served = True
-        if asked is not None and asked.method == mcp.INITIALIZE and self.host is not None:
-            result = messages.initialize_result(response.result)
-            self.host.version = result.protocol_version if result else ""
-            self.host.is_confirmed = True
+        self.memory.learn(asked, response)
+        if not response.is_error and asked is not None and asked.method == mcp.INITIALIZE:
             self.shows_tool = False
 
     def confirm(self, request: Request, response: Response) -> None:

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import NotAMessage, Notification, Octets, Request, RequestId, request_id
-from bridge.provisional.port import Awaiting
+from bridge.provisional.pending import Awaiting
 
 _MOST = 256
 
@@ -61,6 +61,11 @@ class ProvisionalSubscriptions:
     def is_unsettled(self) -> bool:
         """Whether an answer or an acknowledgment of the server may be about one of these."""
         return any(listen.granted is None or listen.is_early for listen in self._open.values())
+
+    @property
+    def has_early(self) -> bool:
+        """Whether the bridge keeps any of them open without the server."""
+        return any(listen.is_early for listen in self._open.values())
 
     def open(self, request: Request) -> None:
         """Add a subscription. Beyond 256 open ones it is not added: the host then hears only what the server says."""

@@ -72,13 +72,9 @@ OWN = {
         " session.oneway session.handshake session.requests"
         " session.response_kind session.faults protocol.backoff"
     ),
-    "answering the host in time, should somebody have to sign in": (
-        "provisional provisional.provisional_server provisional.provisional_session"
-        " provisional.provisional_subscriptions provisional.response_filter"
-        " provisional.provisional_results provisional.provisional_state provisional.sign_in_calls"
-        " provisional.sign_in_tool provisional.pending provisional.hold_queue translate.request_meta"
-        " translate.downgrade translate.downgrade.input_requests provisional.answer_deadline"
-        " provisional.host_messages provisional.host_timers provisional.port"
+    "what is remembered of the host, should the user have to sign in": (
+        "provisional provisional.standby provisional.host_state provisional.pending"
+        " provisional.provisional_subscriptions"
     ),
 }
 """The project's own modules, without `bridge.`, by what they are needed for."""

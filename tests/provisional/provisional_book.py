@@ -11,6 +11,7 @@ import msgspec
 
 from bridge.protocol.jsonrpc import RequestId
 from bridge.provisional.provisional_server import ProvisionalServer
+from bridge.provisional.standby import Standby
 from bridge.session.commands import Command, EndSession, OpenSignIn, OpenStream, Post
 from bridge.session.events import (
     Cause,
@@ -116,13 +117,17 @@ class ProvisionalPlaybook(PairingPlaybook):
         super().__init__(MODERN if self.server_is_modern else LEGACY, is_fixed=True)
         numbers = count(1)
         if answer_within is not None:
-            self.session = self.provisional = ProvisionalServer(
+            self.session = self.provisional = Standby(
                 self.router,
-                answer_within,
-                url=URL,
-                login_command=lambda: LOGIN,
-                fresh=lambda: f"unguessable-{next(numbers)}",
-                started_at=self.now + started,
+                lambda memory: ProvisionalServer(
+                    self.router,
+                    memory,
+                    answer_within,
+                    url=URL,
+                    login_command=lambda: LOGIN,
+                    fresh=lambda: f"unguessable-{next(numbers)}",
+                ),
+                self.now + started,
             )
         self.wire = Wire(revision)
         self.checks_host = self.checks_answers = True
