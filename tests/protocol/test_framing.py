@@ -1,4 +1,4 @@
-"""Lines out of bytes, whatever the pieces they come in."""
+"""Bytes cut into messages, in whatever pieces they arrive."""
 
 import tracemalloc
 

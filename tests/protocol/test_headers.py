@@ -1,4 +1,4 @@
-"""What of a message its HTTP headers say again, and that any text can be a value."""
+"""The HTTP headers that repeat parts of a message, and that any text can be a value."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What is known of hosts, and by what name they are known."""
+"""What is known of hosts, and the names that identify them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""JSON-RPC envelopes: what is what, what passes untouched, what is refused."""
+"""JSON-RPC envelopes: which kind a message is, that its bytes stay the same, what is rejected."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Whatever bytes come, they are what the table says, and nothing else than two errors is ever raised."""
+"""Any bytes are what the table says, and only two errors are ever raised."""
 
 import json
 import math

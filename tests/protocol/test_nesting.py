@@ -1,4 +1,4 @@
-"""How deeply JSON may be nested: exactly as deeply as is said, whatever stands in its strings."""
+"""How deeply JSON may be nested: exactly to the limit, whatever is in its strings."""
 
 import json
 from collections.abc import Iterator

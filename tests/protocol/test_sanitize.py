@@ -1,4 +1,4 @@
-"""What others wrote, made fit to be shown."""
+"""Text from others, made printable."""
 
 import unicodedata
 
@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.protocol.sanitize import ADDRESS, WORDS, address, escaped, quoted, said, shown
+from bridge.protocol.sanitize import (
+    ADDRESS,
+    PROBLEM,
+    WORDS,
+    address,
+    escaped,
+    excerpt,
+    problem_text,
+    quoted,
+    said,
+    sentence,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +41,35 @@ def test_one_printable_line(text: str, expected: str) -> None:
 def test_it_is_cut_where_it_is_long() -> None:
     assert shown("a" * 10, 10) == "a" * 10
     assert shown("a" * 11, 10) == "aaaaaaa..."
+
+
+def test_bytes_are_shown_also_where_they_are_not_utf8() -> None:
+    assert excerpt(b"a\xff b\n") == "a\ufffd b"
+    assert excerpt(bytearray(b"a" * 2000), 10) == "aaaaaaa..."
+    assert len(excerpt(b"a" * 2000)) == 300
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (OSError(5, "Not\nnow."), "Not now"),
+        (ValueError("a\u202eb"), "ab"),
+        (ValueError(), "ValueError"),
+        (ValueError("a" * 500), f"{'a' * (PROBLEM - 3)}"),
+    ],
+)
+def test_an_exception_is_told_in_one_clause(problem: BaseException, text: str) -> None:
+    assert problem_text(problem) == text
+
+
+def test_a_line_of_a_log_is_cut_after_it_was_escaped() -> None:
+    assert escaped("a\nb", 5) == "a\\nb"
+    assert escaped("a\nbcd", 5) == "a\\..."
+
+
+@pytest.mark.parametrize(("text", "full"), [("a", "a."), ("a.", "a."), ("a!", "a!"), ("a?", "a?")])
+def test_a_sentence_has_one_end(text: str, full: str) -> None:
+    assert sentence(text) == full
 
 
 @given(st.text(st.characters()), st.integers(3, 50))

@@ -9,7 +9,7 @@ The bridge's events are those of the standard, but for these:
 | an event with a type and no more | not told | not told | told | nothing is in it |
 | the id of an event that names none | none | the last one | the last one | the cursor is the session's |
 | no digits as a time: `-1`, ` 5`, `5_0`, `+5` | ignored | ignored | taken | as the standard has it |
-| a time of more than 18 digits | its last 18 | all | all, up to 4300 | nobody waits so long |
+| a time of more than 18 digits | its last 18 | all | all, up to 4300 | no client waits so long |
 | bytes that are no UTF-8 | kept | replaced | replaced | whether they are JSON is judged later |
 | a byte order mark at the start | skipped | skipped | part of the first line | as the standard has it |
 | a CR at the end of a piece | ends the line at once | at once | waits for the next piece | an event is not to wait |

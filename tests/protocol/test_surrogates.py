@@ -1,4 +1,4 @@
-"""Lone surrogates are replaced where something must be read, and nothing else is."""
+"""Lone surrogates are replaced where a text must be decoded, and nothing else is."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The system's error numbers: what Windows' mean, and that nothing else is taken for them."""
+"""The system's error numbers: the meaning of those of Windows, and that no other number counts as one."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""What TLS failed for, from the name that OpenSSL has for it."""
+"""Why TLS failed, by the reason that OpenSSL names."""
 
 import ssl
 

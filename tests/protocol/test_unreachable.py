@@ -1,4 +1,4 @@
-"""Why a server cannot be reached, in words."""
+"""Why a server cannot be reached, as sentences."""
 
 import errno
 

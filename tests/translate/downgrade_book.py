@@ -1,4 +1,4 @@
-"""A `Downgrade` on paper: say what the host and the server send, look at what each of them gets.
+"""A `Downgrade` without IO: a test says what the host and the server send, and looks at what each of them gets.
 
 A step returns what it caused, as decoded messages, in order: those for the host and those for the server apart. What
 passes is held against the revisions of both sides, and timers against those that were asked for.
@@ -169,7 +169,7 @@ class Book:
     # -- beginnings
 
     def opened(self, offers: Json | None = None, **result: object) -> Self:
-        """The session is open, and nothing is under way. The host's id 0 and the bridge's 1 were used."""
+        """The session is open, and nothing is unanswered. The host has used the id 0, the bridge the id 1."""
         _, (asked,) = self.host(0, "server/discover")
         assert asked["method"] == "initialize"
         offered = OFFERS if offers is None else offers
@@ -178,7 +178,7 @@ class Book:
         return self
 
     def calls(self, id_: object, name: str = "pay", **meta: object) -> int:
-        """The host calls a tool, and the call goes up; returns its id there."""
+        """The host calls a tool, and the call is sent to the server; return its id there."""
         down, (asked,) = self.host(id_, "tools/call", {"name": name, "arguments": {"sum": 3}}, **meta)
         assert down == []
         assert asked["method"] == "tools/call"

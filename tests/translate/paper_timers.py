@@ -1,4 +1,4 @@
-"""Timers on paper: which run, and for how many seconds. A test lets them fire."""
+"""Timers without a clock: which run, and for how many seconds. A test lets them fire."""
 
 from __future__ import annotations
 

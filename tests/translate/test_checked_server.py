@@ -1,4 +1,4 @@
-"""The middleware that checks a server's traffic: it sees each message, however it is cut, and changes nothing."""
+"""The middleware that checks a server's traffic: it sees each message, in any pieces, and changes nothing."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Whatever host and server send, in whatever order: nothing raises, and no request is answered twice."""
+"""Any messages from host and server in any order: nothing raises, and no request is answered twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A modern host's calls on a legacy server: on their way up, answered, cancelled, given back."""
+"""A modern host's calls on a legacy server: sent, answered, cancelled, rerouted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else a legacy server sends: progress, log messages, notifications, requests that nobody waits for."""
+"""What else a legacy server sends: progress, log messages, notifications, requests that belong to no call."""
 
 from __future__ import annotations
 

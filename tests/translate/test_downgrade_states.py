@@ -1,4 +1,4 @@
-"""How long a modern host may take to come back with its answers, and to what; pages to be opened first."""
+"""For how long, and for which request, a `requestState` is valid; URLs that must be opened first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`subscriptions/listen` on a legacy server: what is granted, what it brings, how it ends."""
+"""`subscriptions/listen` on a legacy server: what is granted, which notifications it brings, how it ends."""
 
 from __future__ import annotations
 

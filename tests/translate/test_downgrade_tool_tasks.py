@@ -1,4 +1,4 @@
-"""Tools that only run as tasks: for a modern host they are tools like any other."""
+"""A legacy server's tools that run only as tasks: a modern host calls them as any other tool."""
 
 from __future__ import annotations
 

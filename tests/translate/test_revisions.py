@@ -264,7 +264,7 @@ INVALID: dict[str, tuple[str, list[Step], str]] = {
     "progress-unasked": (
         LEGACY,
         [down(note("notifications/progress", progressToken="p", progress=1))],
-        "nobody asked for progress",
+        "no request asked for progress",
     ),
     "token-boolean": (LEGACY, [up(request("x/y", _meta={"progressToken": True}))], "a progress token is"),
     "code-text": (LEGACY, [up(request("ping")), down(error("-32603"))], "code"),

@@ -1,4 +1,4 @@
-"""Whatever a host and a server send in whatever order: nothing fails, and each request has one answer or none yet."""
+"""Any messages from host and server in any order: nothing raises, and each request has at most one answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A modern server's answers as a legacy host gets them; the book checks them with the reference models."""
+"""A modern server's answers as a legacy host gets them; the book checks them against the reference models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a legacy host wants to be told of, as one stream of a modern server (MCP 2026-07-28, Subscriptions)."""
+"""A legacy host's subscriptions as one stream of a modern server (MCP 2026-07-28, Subscriptions)."""
 
 from __future__ import annotations
 

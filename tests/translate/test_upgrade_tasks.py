@@ -1,4 +1,4 @@
-"""Calls that a modern server makes tasks of (SEP-2663), for a legacy host that asked for none."""
+"""Calls that a modern server makes tasks (SEP-2663), for a legacy host that asked for none."""
 
 from __future__ import annotations
 
@@ -431,10 +431,10 @@ def test_a_question_that_the_host_refuses_ends_the_task() -> None:
     book = opened()
     running(book)
     (question, other) = asked(book, {"k": FORM, "r": ROOTS})
-    sent = book.host(line(id=question["id"], error={"code": -1, "message": "nobody there"}))
+    sent = book.host(line(id=question["id"], error={"code": -1, "message": "no user"}))
     withdrawn, answer, cancel = sent
     assert withdrawn["params"]["requestId"] == other["id"]
-    assert "nobody there" in refused([answer], 1, "unanswered")
+    assert "no user" in refused([answer], 1, "unanswered")
     only([cancel], "up", "tasks/cancel")
 
 

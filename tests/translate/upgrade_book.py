@@ -1,7 +1,8 @@
-"""A legacy host and a modern server on paper, with `Upgrade` between them.
+"""A legacy host and a modern server without IO, with `Upgrade` between them.
 
 A step returns what it caused, in order: messages as dictionaries, marked with where they go. Unless `is_strict` is
-False, what goes up must be valid in 2026-07-28 and what goes down in the host's revision, by the reference models.
+False, what the server gets must be valid in 2026-07-28, and what the host gets in its revision, by the reference
+models.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _TASK_RESULTS: dict[str, type[BaseModel]] = {
 
 
 class Sent(msgspec.Struct):
-    """One message that left, upwards or downwards."""
+    """One message, to the server (`up`) or to the host (`down`)."""
 
     way: Literal["up", "down"]
     line: bytes
@@ -118,7 +119,7 @@ class Book:
         self.upgrade = Upgrade(self, "mcp.example")
 
     def waits(self) -> bool:
-        """Whether the host waits for what nothing upwards is asked for."""
+        """Whether the host waits for an answer, and the server has no request that brings it."""
         return self.upgrade.is_waiting
 
     # -- the port
@@ -226,7 +227,7 @@ class Book:
         return self.host(line(id=id_, method=method) if params is None else line(id=id_, method=method, params=params))
 
     def goes_up(self, id_: object, method: str, params: object = None) -> Sent:
-        """The same, where all that comes of it is one request upwards."""
+        """The same, where the only effect is one request to the server."""
         return self.goes_up_first(id_, method, params, method)
 
     def goes_up_first(self, id_: object, method: str, params: object, first: str) -> Sent:
@@ -241,7 +242,7 @@ class Book:
         return self.host(line(method=method) if params is None else line(method=method, params=params))
 
     def answers(self, id_: object, result: object) -> list[Sent]:
-        """The server answers a request of this id upwards."""
+        """The server answers the request that it knows by this id."""
         return self.server(line(id=id_, result=result))
 
     def fails(self, id_: object, code: int = -32603, message: str = "no", **error: object) -> list[Sent]:
