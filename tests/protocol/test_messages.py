@@ -78,7 +78,7 @@ def test_every_tool_is_told_and_silence_means_no() -> None:
         None,
     ],
 )
-def test_no_tool_is_told_of_what_is_no_list_of_tools(value: Any) -> None:
+def test_what_is_not_a_list_of_tools_names_none(value: Any) -> None:
     assert messages.repeatable_tools(raw(value)) == {}
 
 

@@ -104,7 +104,9 @@ def with_attributes() -> ssl.SSLCertVerificationError:
         (ssl.SSLCertVerificationError(), ("", 0)),
     ],
 )
-def test_a_verdict_is_read_whoever_raised_it(problem: ssl.SSLCertVerificationError, verdict: tuple[str, int]) -> None:
+def test_a_verification_error_is_read_also_where_python_code_raised_it(
+    problem: ssl.SSLCertVerificationError, verdict: tuple[str, int]
+) -> None:
     words, code = tls_failures.verdict_of(problem)
     assert (words, code) == (verdict[0].rstrip("."), verdict[1])
 

@@ -32,7 +32,7 @@ def initialize_result(**more: object) -> dict[str, object]:
 # -- opening
 
 
-def test_the_first_request_opens_the_session_and_goes_up_after_it() -> None:
+def test_the_first_request_opens_the_session_and_is_sent_after_that() -> None:
     book = Book()
     down, (asked,) = book.host(1, "tools/list")
     assert down == []

@@ -10,7 +10,7 @@ from tests.translate.downgrade_book import ABLE, LOG_LEVEL, SAID, SERVER, SERVER
 # -- up and down
 
 
-def test_a_call_goes_up_without_what_only_modern_servers_read_and_else_byte_for_byte() -> None:
+def test_a_call_is_sent_without_what_only_modern_servers_read_and_otherwise_byte_for_byte() -> None:
     book = Book(is_strict=False).opened()
     meta = stamp(ABLE, traceparent="00-1", progressToken="p")
     arguments = b'{ "big" : 1e400, "a":1, "a":2, "long": 12345678901234567890123 }'
@@ -98,7 +98,7 @@ def test_a_cancelled_call_is_cancelled_upwards_and_not_answered() -> None:
 
 
 @pytest.mark.parametrize("id_", ["b", 1, None, {}, 1.5])
-def test_cancelling_what_is_not_under_way_does_nothing(id_: object) -> None:
+def test_cancelling_what_is_not_running_does_nothing(id_: object) -> None:
     book = Book(is_strict=False).opened()
     book.calls("a")
     assert book.cancels(id_) == ([], [])

@@ -59,14 +59,14 @@ def test_a_level_is_set_before_the_call_that_wants_it_and_not_again() -> None:
     assert again["params"] == {"level": "debug"}
 
 
-def test_a_call_goes_up_though_the_level_cannot_be_set() -> None:
+def test_a_call_is_sent_although_the_level_cannot_be_set() -> None:
     book = Book().opened()
     _, (asked,) = book.host(1, "tools/call", {"name": "pay"}, **{LOG_LEVEL: "info"})
     _, (call,) = book.fails(asked["id"], -32601)
     assert call["method"] == "tools/call"
 
 
-def test_a_call_goes_up_though_nobody_says_whether_the_level_is_set() -> None:
+def test_a_call_is_sent_although_the_server_does_not_answer_about_the_level() -> None:
     book = Book().opened()
     _, (asked,) = book.host(1, "tools/call", {"name": "pay"}, **{LOG_LEVEL: "info"})
     down, (call,) = book.fires("log-level")
@@ -176,7 +176,7 @@ def test_a_ping_of_the_servers_is_answered() -> None:
 
 
 @pytest.mark.parametrize("method", ["roots/list", "sampling/createMessage", "tasks/list", "acme/do"])
-def test_a_request_of_the_servers_while_nothing_is_under_way_is_refused(method: str) -> None:
+def test_a_request_of_the_server_that_belongs_to_no_call_is_refused(method: str) -> None:
     down, (answer,) = Book(is_strict=False).opened().asks(0, method, {})
     assert down == []
     assert answer["id"] == 0

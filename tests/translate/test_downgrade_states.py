@@ -44,7 +44,7 @@ def test_a_state_is_good_for_one_retry_of_the_same_request() -> None:
 
 
 @pytest.mark.parametrize("state", [b'"made up"', b"null", b"1", b"", b'"', b"{}", rb'"\ud83d"'])
-def test_a_made_up_state_is_nobodys(state: bytes) -> None:
+def test_an_invented_state_belongs_to_no_round(state: bytes) -> None:
     book = Book().opened()
     asked(book, book.calls(1))
     assert not book.downgrade.owns(state)
@@ -61,7 +61,7 @@ def test_a_state_that_is_no_string_does_not_run_the_tool_again(state: object) ->
     assert up == []
 
 
-def test_a_state_that_nobody_comes_back_with_grows_too_old() -> None:
+def test_a_state_that_the_host_does_not_send_back_expires() -> None:
     book = Book().opened()
     upper = book.calls(1)
     state, key = asked(book, upper)

@@ -136,7 +136,7 @@ def test_what_changes_before_the_acknowledgment_is_told_after_it() -> None:
     assert [sent["method"] for sent in down[1:]] == [TOOLS, UPDATED]
 
 
-def test_a_part_of_a_resource_is_told_to_whoever_watches_the_whole() -> None:
+def test_a_change_of_a_part_is_announced_to_the_subscribers_of_the_whole() -> None:
     book = Book(is_strict=False).opened()
     watching(book, 1, "a://b/c")
     watching(book, 2, "a://b/")

@@ -438,7 +438,7 @@ def test_a_probe_of_the_other_era_passes_where_it_may() -> None:
         play(LEGACY, discover, down(result(COMPLETE)), probes=True)
 
 
-def test_the_end_tells_of_faults_that_nobody_saw() -> None:
+def test_the_end_reports_faults_that_were_not_seen() -> None:
     wire = play(LEGACY, up(request("ping")), down(result({})))
     wire.check()
     with pytest.raises(AssertionError):

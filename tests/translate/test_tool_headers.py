@@ -368,7 +368,7 @@ def test_a_tool_without_a_name_does_no_harm() -> None:
     assert json.loads(bytes(read.result))["tools"] == [{"name": 5}, REGION, [REGION], "x"]
 
 
-def test_what_a_person_reads_of_a_server_is_short_and_on_one_line() -> None:
+def test_the_words_of_a_server_are_short_and_on_one_line() -> None:
     name, header = "bad\n\x1b[2J" + "n" * 500, "h\r\n" + "h" * 500
     schema = obj(**{"p\u2028" * 300: {"type": "string", "x-mcp-header": header}})
     (tool_left_out,) = ToolHeaders().read_tools(listed(tool(name, schema))).left_out

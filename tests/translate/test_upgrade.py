@@ -87,7 +87,7 @@ def test_a_host_that_does_not_name_itself_goes_without_a_name(info: object) -> N
     assert META_CLIENT not in discover.meta
 
 
-def test_the_name_of_the_host_goes_up_as_it_came() -> None:
+def test_the_name_of_the_host_is_sent_as_it_came() -> None:
     info = '{"name" : "n\\u00e9", "version":"1", "x":1e400}'
     text = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"%s","clientInfo":%s}}'
     (discover,) = Book().host((text % (LEGACY, info)).encode())
@@ -242,7 +242,7 @@ def test_an_initialize_that_has_no_answer_yet_is_refused_when_another_comes() ->
 # -- requests
 
 
-def test_a_request_goes_up_with_what_the_host_said_of_itself() -> None:
+def test_a_request_is_sent_with_what_the_host_declared() -> None:
     book = Book().opened()
     book.asks(1, "logging/setLevel", {"level": "warning"})
     params = {
@@ -273,7 +273,7 @@ def test_a_host_cannot_say_of_one_request_what_it_did_not_say_of_itself() -> Non
 
 
 @pytest.mark.parametrize("arguments", ['{"a":1e400,"b":[ 1 , 2 ],"c":"\\u00e9\\/"}', '{"a":"\\ud83d\\ude00"}'])
-def test_arguments_go_up_as_they_came(arguments: str) -> None:
+def test_arguments_are_sent_as_they_came(arguments: str) -> None:
     text = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":%b}}' % arguments.encode()
     (sent,) = Book().opened().host(text)
     assert arguments.encode() in sent.line
@@ -316,7 +316,7 @@ def test_a_method_that_cannot_be_written_is_unknown() -> None:
     refused(Book().opened().host(rb'{"jsonrpc":"2.0","id":0,"method":"x\ud800"}'), 0, -32601)
 
 
-def test_a_method_of_an_extension_goes_up() -> None:
+def test_a_method_of_an_extension_is_sent() -> None:
     assert Book().opened().goes_up(1, "vendor/thing", {"a": 1})["params"]["a"] == 1
 
 
@@ -394,7 +394,7 @@ def test_an_error_passes_as_it_is(error: object) -> None:
         ("complete", "without a valid resultType"),
     ],
 )
-def test_a_result_of_a_type_nobody_knows_is_an_error(result: object, says: str) -> None:
+def test_a_result_of_an_unknown_type_is_an_error(result: object, says: str) -> None:
     book = Book().opened()
     call = book.goes_up(1, "tools/call", {"name": "a"})
     assert says in refused(book.answers(call["id"], result), 1, -32603)
@@ -423,7 +423,7 @@ def test_a_request_of_the_servers_is_dropped() -> None:
     assert "roots/list" in book.reports[-1][1]
 
 
-def test_an_answer_of_the_hosts_that_nobody_waits_for_is_dropped() -> None:
+def test_a_response_of_the_host_that_matches_no_request_is_dropped() -> None:
     book = Book().opened()
     for id_ in (1, "a", None, 1.5):
         assert book.host(line(id=id_, error={"code": 1, "message": "x"})) == []

@@ -211,7 +211,7 @@ class Ends:
 
 @given(st.booleans(), st.sampled_from([FULL_SERVER, TASK_SERVER]), st.lists(steps, max_size=40))
 @unhurried
-def test_nothing_fails_and_nobody_is_answered_more_often_than_he_asked(
+def test_nothing_fails_and_no_request_is_answered_twice(
     is_open: bool, server: dict[str, Any], said: list[tuple[str, Any, Any, Any]]
 ) -> None:
     ends = Ends()

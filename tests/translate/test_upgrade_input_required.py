@@ -198,7 +198,7 @@ def test_the_state_is_that_of_the_last_answer_only() -> None:
     assert again["params"]["inputResponses"] == {"l": LISTED}
 
 
-def test_what_a_host_says_of_rounds_itself_does_not_go_up() -> None:
+def test_members_of_rounds_that_a_host_sends_itself_are_left_out() -> None:
     book = Book().opened()
     call = book.goes_up(1, "tools/call", {**CALL, "requestState": "mine", "inputResponses": {}})
     assert call["params"] == {**CALL, "_meta": call.meta}
@@ -304,7 +304,7 @@ def test_a_server_that_asks_for_nothing_with_nothing_gets_no_answer(said: dict[s
 
 
 @pytest.mark.parametrize("requests", [None, {}])
-def test_a_call_without_questions_goes_up_again_at_once_and_then_after_pauses_that_grow(requests: Any) -> None:
+def test_a_call_without_questions_is_sent_again_at_once_and_then_after_pauses_that_grow(requests: Any) -> None:
     book = Book().opened()
     call = book.goes_up(1, "tools/call", CALL)
     (call,) = book.answers(call["id"], wants(requests, requestState="0"))

@@ -109,7 +109,7 @@ def test_a_host_may_be_ready_before_the_server_has_answered() -> None:
         ({"uri": "a:1", "_meta": 5}, {"uri": "a:1"}),
     ],
 )
-def test_what_is_told_of_a_resource_passes_without_the_name_of_the_stream(params: Any, passed: object) -> None:
+def test_a_notification_of_a_resource_passes_without_the_subscription_id(params: Any, passed: object) -> None:
     book, listen = listening()
     (note,) = told(book, listen, "notifications/resources/updated", **params)
     assert note["params"] == passed

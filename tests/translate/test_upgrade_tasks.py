@@ -310,7 +310,7 @@ def test_cancelling_the_call_cancels_the_task() -> None:
     assert book.answers(cancel["id"], {"resultType": "complete"}) == []
 
 
-def test_cancelling_takes_back_the_look_under_way_and_the_questions() -> None:
+def test_cancelling_also_cancels_the_tasks_get_and_the_questions() -> None:
     book = opened()
     running(book)
     (question,) = book.answers(looks(book)["id"], state("input_required", inputRequests={"k": FORM}))
@@ -407,7 +407,7 @@ def test_rounds_come_before_the_task() -> None:
     assert other["id"] != question["id"]
 
 
-def test_questions_are_taken_back_when_the_task_ends_without_them() -> None:
+def test_questions_are_withdrawn_when_the_task_ends_without_them() -> None:
     book = opened()
     running(book)
     (question,) = asked(book, {"k": FORM})
@@ -527,7 +527,7 @@ def test_what_a_task_says_of_itself_is_told_as_progress_that_increases() -> None
     ]
 
 
-def test_nobody_is_told_of_progress_who_did_not_ask() -> None:
+def test_a_request_that_did_not_ask_for_progress_gets_none() -> None:
     for params in (CALL, {**CALL, "_meta": {"progressToken": [1]}}, {**CALL, "_meta": {"progressToken": None}}):
         book = opened(is_strict=False)
         running(book, params=params)

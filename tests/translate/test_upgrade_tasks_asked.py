@@ -231,7 +231,7 @@ def test_the_error_of_a_task_is_its_result() -> None:
     assert (answer["id"], answer["error"]) == (2, {"code": 7, "message": "a"})
 
 
-def test_the_result_of_a_task_nobody_knows_is_an_error() -> None:
+def test_the_result_of_an_unknown_task_is_an_error() -> None:
     book = opened()
     look = only(book.asks(2, "tasks/result", {"taskId": "x"}), "up", "tasks/get")
     sent = book.fails(look["id"], -32602)
@@ -239,7 +239,7 @@ def test_the_result_of_a_task_nobody_knows_is_an_error() -> None:
     assert len(sent) == 1
 
 
-def test_who_waits_no_more_for_a_result_leaves_the_task_alone() -> None:
+def test_cancelling_the_wait_for_a_result_does_not_cancel_the_task() -> None:
     book = made()
     look = only(book.asks(2, "tasks/result", NAMED), "up", "tasks/get")
     stopped = only(book.says("notifications/cancelled", {"requestId": 2}), "up", "notifications/cancelled")
@@ -248,7 +248,7 @@ def test_who_waits_no_more_for_a_result_leaves_the_task_alone() -> None:
     assert book.timers == {}
 
 
-def test_a_look_that_the_host_takes_back_is_taken_back() -> None:
+def test_a_tasks_get_that_the_host_cancels_is_cancelled() -> None:
     book = made()
     look = book.goes_up(2, "tasks/get", NAMED)
     stopped = only(book.says("notifications/cancelled", {"requestId": 2}), "up", "notifications/cancelled")

@@ -53,7 +53,7 @@ def test_a_server_that_is_away_for_long_is_asked_again() -> None:
     assert answer["result"] == RESULT
 
 
-def test_at_the_end_the_server_still_hears_that_nobody_waits_for_a_task() -> None:
+def test_at_the_end_a_task_without_a_waiting_request_is_cancelled() -> None:
     book = PairingPlaybook(MODERN)
     (post,) = book.posts(book.host(OPEN))
     offered = {**discovered(), "capabilities": {"tools": {}, "extensions": {TASKS: {}}}}
