@@ -28,6 +28,16 @@ STARTS_PROGRAMS = (
 )
 """The folders and files of tests that start programs: the bridge, servers, others' hosts and proxies, scripts."""
 
+TOGETHER = (
+    *("tests/integration/test_oauth_addresses.py", "tests/integration/test_oidc_"),
+    *("tests/integration/test_protected_reference.py", "tests/integration/test_provisional_features.py"),
+    *("tests/integration/test_router_everything.py", "tests/integration/test_router_reference.py"),
+)
+"""Files whose tests share what takes seconds to start, so that one worker runs them.
+
+The mark `xdist_group` of pytest-xdist 3.8 has no effect: it adds to an identifier that pytest 9.2 makes anew.
+"""
+
 LONGEST = (
     "tests/integration/test_soak.py",
     "tests/integration/test_logins_",
@@ -62,8 +72,7 @@ def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 
 
 class LongestFirst(LoadGroupScheduling):  # type: ignore[misc]  # xdist does not say that it is annotated.
-    """Hands a worker one test that starts programs, all tests of a group, or all other tests of a file."""
+    """Hands a worker one test that starts programs, or all tests of a file where those are quick or belong together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        scope = str(super()._split_scope(nodeid))
-        return scope if starts_programs(nodeid) or scope != nodeid else nodeid.partition("::")[0]
+        return nodeid if starts_programs(nodeid) and not nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]

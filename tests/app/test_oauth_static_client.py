@@ -52,7 +52,7 @@ async def test_the_secret_comes_by_reference(reference: str, method: str) -> Non
         assert site.authority.refreshed == 1
         assert site.authority.seen("register") == []
         assert len(site.person.opened) == 1
-        warned = [line for line in site.bridges[0].stderr if "warning: --client-secret" in line]
+        warned = [line for line in site.bridges[0].stderr if "can read the secret of --client-secret" in line]
         assert bool(warned) == (reference == "bare")
 
 

@@ -13,8 +13,6 @@ import pytest
 from tests.support.oauth.address_attacks import SCENES, Outcome
 from tests.support.systems.own_network import run_within
 
-pytestmark = pytest.mark.xdist_group("oauth-addresses")
-
 LIMIT = 120.0
 
 LOOPBACK, LINK_LOCAL, PRIVATE = "is a loopback address", "is a link-local address", "is a private address"

@@ -30,7 +30,7 @@ async def test_options_may_be_variables() -> None:
         env = {"MCP_BRIDGE_CLIENT_ID": "given-id", "MCP_BRIDGE_CLIENT_SECRET": "planted-client-secret"}
         await site.sign_in(env=env)
         assert asked(site.person.opened[0])["client_id"] == "given-id"
-        assert not any("others can read" in line for line in site.bridges[0].stderr)
+        assert not any("can read the secret" in line for line in site.bridges[0].stderr)
 
 
 async def test_no_program_that_the_bridge_starts_gets_the_variables_that_hold_its_secrets(tmp_path: Path) -> None:

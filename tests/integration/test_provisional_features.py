@@ -20,7 +20,7 @@ from tests.support.oauth.site import LOGIN
 from tests.support.oauth.user import visit
 
 # The pairs are connected once: in one worker, not in each.
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("received-features")]
+pytestmark = pytest.mark.anyio
 
 # Those in which host and server are of different eras: whatever is lost on the way is lost there first.
 PAIRS = [Pair("legacy", "modern"), Pair("modern", "legacy")]

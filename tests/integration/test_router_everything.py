@@ -17,7 +17,7 @@ from tests.support.servers.everything import Transport
 from tests.support.waits import stretched
 
 # The pairs are connected once: in one worker, not in each.
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("pairing-everything")]
+pytestmark = pytest.mark.anyio
 _logger = logging.getLogger(__name__)
 URI = "demo://resource/dynamic/text/1"
 

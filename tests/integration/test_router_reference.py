@@ -33,7 +33,7 @@ from tests.support.servers.two_era_features import (
 from tests.support.waits import stretched
 
 # The pairs are connected once: in one worker, not in each.
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("pairing-reference")]
+pytestmark = pytest.mark.anyio
 _logger = logging.getLogger(__name__)
 Connect = Callable[..., AbstractAsyncContextManager[PairingHost]]
 
