@@ -47,6 +47,10 @@ def _round(workers: int) -> float:
     return time.monotonic() - began
 
 
-def default_workers() -> int:
-    """Return how many workers run the tests: most of a test's time is a process that starts or waits."""
-    return (os.cpu_count() or 1) + 2
+def default_workers(*, in_process: bool = False) -> int:
+    """Return how many workers run the tests.
+
+    Most of the time of a test that starts programs is one that starts or waits, so there are more workers than
+    processors. Each of them reads all test files, which is of no use to tests that run `in_process`.
+    """
+    return (os.cpu_count() or 1) + (0 if in_process else 2)

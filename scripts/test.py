@@ -84,8 +84,8 @@ def run_parallel(made: Environment, arguments: Sequence[str], more: Mapping[str,
     if told := install_desktop_programs(timeout=PACKAGES_LIMIT):
         print(told, flush=True)
     with tempfile.TemporaryDirectory(prefix="bridge-test-home-", ignore_cleanup_errors=True) as home:
-        workers = default_workers()
-        slow = slowness(workers, os.environ)
+        workers = default_workers(in_process="--fast" in arguments)
+        slow = slowness(default_workers(), os.environ)
         if slow > 1:
             print(f"Everything takes {slow:g} times as long here as it should; the tests wait accordingly.", flush=True)
         variables = private_variables(os.environ, Path(home)) | node | {VARIABLE: str(slow), **(more or {})}

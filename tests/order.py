@@ -15,6 +15,13 @@ from xdist.scheduler import LoadGroupScheduling
 
 ROOT = Path(__file__).parents[1]
 
+MANY_EXAMPLES = (
+    "tests/remote/test_against_httpx.py",
+    "tests/remote/test_hostile.py",
+    "tests/remote/test_large_bodies.py",
+)
+"""Files of tests that run in process, on many examples; those with `_any` in their names are others."""
+
 STARTS_PROGRAMS = (
     *("tests/integration/", "tests/conformance/", "tests/hosts/", "tests/wire/", "tests/scripts/"),
     *(f"tests/cli/test_{name}.py" for name in ("callback", "commands", "login", "logout", "main", "status")),
@@ -60,9 +67,9 @@ def is_left_out(path: Path) -> bool:
 
 
 def place(nodeid: str) -> int:
-    """Where a test belongs in the run: the lower, the earlier."""
+    """Where a test belongs in the run: the lower, the earlier. In process, those on many examples take longest."""
     if not starts_programs(nodeid):
-        return len(LONGEST) + 1
+        return len(LONGEST) + (1 if "_any" in nodeid or nodeid.startswith(MANY_EXAMPLES) else 2)
     return next((number for number, name in enumerate(LONGEST) if nodeid.startswith(name)), len(LONGEST))
 
 

@@ -11,14 +11,17 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_name_of_the_order_is_one_of_a_test() -> None:
     files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
-    for name in (*order.STARTS_PROGRAMS, *order.TOGETHER, *order.LONGEST):
+    for name in (*order.STARTS_PROGRAMS, *order.TOGETHER, *order.LONGEST, *order.MANY_EXAMPLES):
         assert any(file.startswith(name) for file in files), name
 
 
 def test_what_starts_programs_comes_before_what_runs_in_process() -> None:
     places = [
         order.place(f"tests/{name}::test_it[1]")
-        for name in ("integration/test_soak.py", "integration/test_fault_start.py", "oauth/test_scopes.py")
+        for name in (
+            *("integration/test_soak.py", "integration/test_fault_start.py"),
+            *("protocol/test_sse_any.py", "oauth/test_scopes.py"),
+        )
     ]
     assert places == sorted(set(places))
 

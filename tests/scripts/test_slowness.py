@@ -38,3 +38,8 @@ def test_the_waits_grow_with_the_load_that_begins_later(monkeypatch: pytest.Monk
     loads = iter([waits.ORDINARY_LOAD, 2 * waits.ORDINARY_LOAD])
     monkeypatch.setattr(waits, "_load", lambda: next(loads))
     assert [waits.stretched(2), waits.stretched(2)] == [3, 4]
+
+
+def test_tests_in_process_have_a_worker_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert (measuring.default_workers(), measuring.default_workers(in_process=True)) == (10, 8)
