@@ -43,12 +43,20 @@ def test_the_build_script_can_be_executed() -> None:
 def test_the_workflow_runs_the_same_scripts_and_trusts_no_tag() -> None:
     text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
     run = set(re.findall(r"python (scripts/\w+\.py)", text))
-    assert run == {"scripts/demo.py", "scripts/test.py", "scripts/smoke.py"}
+    assert run == {"scripts/check.py", "scripts/demo.py", "scripts/test.py", "scripts/smoke.py"}
     assert "run: .ci/run" in text
     actions = re.findall(r"uses: (\S+)", text)
     assert actions
     assert [action for action in actions if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action)] == []
     assert "permissions:\n  contents: read\n" in text
+
+
+def test_the_workflow_runs_every_python_on_every_system() -> None:
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    versions = re.findall(r"Programming Language :: Python :: (3\.\d+)", pyproject)
+    assert f"python: {json.dumps(versions)}" in text
+    assert {"ubuntu", "windows", "macos"} <= set(re.findall(r"[a-z]+(?=-[\d.]+[,\]])", text))
 
 
 def test_the_readme_names_the_systems_of_the_workflow() -> None:
