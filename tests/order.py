@@ -40,19 +40,26 @@ TOGETHER = (
     *("tests/integration/test_protected_reference.py", "tests/integration/test_provisional_features.py"),
     *("tests/integration/test_router_everything.py", "tests/integration/test_router_reference.py"),
 )
-"""Files whose tests share what takes seconds to start, so that one worker runs them.
+"""Files whose tests share what takes seconds to start, so that one worker runs each file."""
 
-The mark `xdist_group` of pytest-xdist 3.8 has no effect: it adds to an identifier that pytest 9.2 makes anew.
-"""
+SHARED_SERVERS = {
+    "tests/integration/test_reference_calls.py": "reference servers",
+    "tests/integration/test_reference_two_way.py": "reference servers",
+    "tests/integration/test_everything_paths.py": "server-everything",
+}
+"""Files whose tests share servers that take a second to start: one worker runs them all, and starts each one once."""
 
 LONGEST = (
+    "tests/integration/test_router_",
     "tests/integration/test_soak.py",
+    "tests/integration/test_provisional_features.py",
+    *SHARED_SERVERS,
     "tests/integration/test_logins_",
     "tests/integration/test_oauth_",
     "tests/conformance/",
     "tests/remote/test_memory.py",
 )
-"""What the tests begin with that take longest, the longest first."""
+"""What the tests begin with that take longest, alone or together, the longest first."""
 
 
 def starts_programs(nodeid: str) -> bool:
@@ -82,4 +89,9 @@ class LongestFirst(LoadGroupScheduling):  # type: ignore[misc]  # xdist does not
     """Hands a worker one test that starts programs, or all tests of a file where those are quick or belong together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if starts_programs(nodeid) and not nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+        scope = str(super()._split_scope(nodeid))
+        file = nodeid.partition("::")[0]
+        if scope != nodeid:
+            return scope
+        is_alone = starts_programs(nodeid) and not nodeid.startswith(TOGETHER)
+        return SHARED_SERVERS.get(file) or (nodeid if is_alone else file)

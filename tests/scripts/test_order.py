@@ -35,3 +35,13 @@ def test_a_line_says_what_has_run_and_what_is_left(at_once: bool) -> None:
         assert said == "  75 s: 0 of 1,200 tests that start programs, 0 of 11,000 tests in process, 12,200 left"
     else:
         assert said.endswith("1,000 of 11,000 tests in process, 10,000 left, 2 failed; tests/a.py::test_b for 31 s")
+
+
+def test_a_worker_is_handed_what_belongs_together() -> None:
+    scope_of = order.LongestFirst._split_scope
+    scheduler = order.LongestFirst.__new__(order.LongestFirst)
+    assert scope_of(scheduler, "tests/oauth/test_scopes.py::test_a[x]") == "tests/oauth/test_scopes.py"
+    assert scope_of(scheduler, "tests/integration/test_soak.py::test_a") == "tests/integration/test_soak.py::test_a"
+    assert scope_of(scheduler, "tests/integration/test_router_reference.py::test_a@router") == "router"
+    (servers,) = {scope_of(scheduler, f"tests/integration/test_reference_{n}.py::test_a") for n in ("calls", "two_way")}
+    assert servers == "reference servers"
