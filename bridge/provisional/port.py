@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from bridge.protocol.jsonrpc import Octets
-from bridge.provisional.host_timers import HostTimers
 from bridge.provisional.pending import Awaiting
 from bridge.session.commands import Command
 from bridge.session.events import Event
+from bridge.session.timers import Timers
 
 
 class ProvisionalPort(Protocol):
     """What a part of this room can do. `ProvisionalServer` implements it."""
 
-    timers: HostTimers
+    timers: Timers
 
     @property
     def awaiting(self) -> Awaiting:

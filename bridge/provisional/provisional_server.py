@@ -41,7 +41,6 @@ from bridge.protocol.jsonrpc import Octets
 from bridge.provisional.answer_deadline import AnswerDeadline
 from bridge.provisional.host_messages import HostMessages
 from bridge.provisional.host_state import HostMemory
-from bridge.provisional.host_timers import HostTimers
 from bridge.provisional.provisional_session import ProvisionalSession
 from bridge.provisional.sign_in_calls import SignInCalls
 from bridge.provisional.sign_in_tool import SignInStatus
@@ -57,6 +56,7 @@ from bridge.session.events import (
     TimerFired,
 )
 from bridge.session.router import HostRouter
+from bridge.session.timers import Timers
 
 
 class ProvisionalServer:
@@ -81,7 +81,7 @@ class ProvisionalServer:
         self._router = self.awaiting = router
         self.redact = redact
         self.fresh = fresh
-        self.timers = HostTimers(self.do)
+        self.timers = Timers(self.do)
         self._commands: list[Command] = []
         self._status = SignInStatus(url, login_command)
         self._calls = SignInCalls(self._status, self)

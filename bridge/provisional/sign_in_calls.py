@@ -27,10 +27,10 @@ from bridge.errors import INVALID_PARAMS
 from bridge.protocol import client_meta, mcp, writing
 from bridge.protocol.jsonrpc import Notification, Octets, Request, RequestId, Response, request_id
 from bridge.provisional import provisional_results, sign_in_tool
-from bridge.provisional.host_timers import HostTimer
 from bridge.provisional.port import ProvisionalPort
 from bridge.provisional.sign_in_tool import WAIT_SECONDS, SignInStatus
 from bridge.session import faults
+from bridge.session.timers import Timer
 from bridge.translate import request_meta
 
 ANSWERED_BY_HOST = 1.0
@@ -46,7 +46,7 @@ class _Call:
 
     __slots__ = ("asks", "is_modern", "request", "timer")
 
-    def __init__(self, request: Request, timer: HostTimer, *, is_modern: bool, asks: bool) -> None:
+    def __init__(self, request: Request, timer: Timer, *, is_modern: bool, asks: bool) -> None:
         self.request = request
         self.timer = timer
         self.is_modern = is_modern

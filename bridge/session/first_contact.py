@@ -71,7 +71,6 @@ class FirstContact:
         self._waiters = waiters
         self._limit = context.timers.new("first-contact", self._on_limit)
         self._pause = context.timers.new("first-contact/retry", self._try_again)
-        self._is_timed = False
         self._seconds = FIRST_SECONDS
         self._failure: Fault | None = None
         self._has_failed = False
@@ -96,17 +95,16 @@ class FirstContact:
 
     def after(self, event: Event) -> None:
         """Look at an event once the machines have had it: the clock runs while the host waits."""
-        if isinstance(event, HostMessage | HostBatch) and not self._is_timed and self._waiters.busy:
-            self._is_timed = True
+        if isinstance(event, HostMessage | HostBatch) and not self._limit.is_running and self._waiters.busy:
             self._failure = None  # What an earlier try met may be over, and need not be why this one takes long.
             self._seconds = _first_seconds(event)
             self._limit.start(self._seconds)
-        elif self._is_timed and not self._waiters.busy:
-            self._stop_clock()
+        elif not self._waiters.busy:
+            self._limit.stop()
 
     def _contact(self) -> None:
         self.is_over = True
-        self._stop_clock()
+        self._limit.stop()
         self._pause.stop()
         if self._has_failed:
             self._context.do(Report("info", f"{self._context.url} can be reached now"))
@@ -127,7 +125,6 @@ class FirstContact:
 
     def _on_limit(self) -> None:
         """The host has waited long enough."""
-        self._is_timed = False
         fault = self._failure or not_connected(self._context.url, self._seconds)
         self._has_failed = True
         if self._waiters.busy:
@@ -150,11 +147,6 @@ class FirstContact:
             self._is_trying = False
         else:
             self._pause.start(pause, spread=0.5)
-
-    def _stop_clock(self) -> None:
-        if self._is_timed:
-            self._is_timed = False
-            self._limit.stop()
 
 
 def _first_seconds(event: HostMessage | HostBatch) -> float:

@@ -80,11 +80,6 @@ class Handshake:
         """Whether the host has said `notifications/initialized`."""
         return self._initialized is not None
 
-    @property
-    def host_name(self) -> str:
-        """What the host calls itself; empty before it has."""
-        return client_meta.client_name(self._initialize.params) if self._initialize else ""
-
     def host_initialize(self, request: Request) -> None:
         """The host opens a session; one that was there before is no more of interest."""
         if self._reopening or self._awaits_initialized:

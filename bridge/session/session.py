@@ -97,11 +97,6 @@ class Session(ServerMachine):
         """Whether a request of the host's with this id has no answer yet."""
         return id_ in self._calls
 
-    @property
-    def host_name(self) -> str:
-        """What the host calls itself; empty before it has."""
-        return self._handshake.host_name
-
     def _dispatch(self, event: Event) -> None:
         if self._state.take(event):
             return

@@ -16,7 +16,7 @@ LIMIT_EXTENSION = 30.0
 
 
 class Timer:
-    """One wait: `fired()` is called when it is over. It may be started again, and then begins anew.
+    """One wait: `fired()` is called when it is over. A timer that is started while it runs begins anew.
 
     `extension`: when the timer fires while the user signs in, it starts again for so many seconds, because the time was
     not the server's. With 0 it fires all the same.
@@ -29,6 +29,11 @@ class Timer:
         self.key = key
         self.fired = fired
         self.extension = extension
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has neither fired nor been stopped."""
+        return self._timers.runs(self)
 
     def start(self, seconds: float, spread: float = 0.0) -> None:
         """Fire after `seconds`, or earlier by a random part of `spread` (0 to 1) of it."""
@@ -54,6 +59,10 @@ class Timers:
     def new(self, purpose: str, fired: Callable[[], None], number: int = 0, *, extension: float = 0.0) -> Timer:
         """A timer that does not run yet. `purpose` and `number` tell it apart from the machine's other timers."""
         return Timer(self, (purpose, self._first + number), fired, extension)
+
+    def runs(self, timer: Timer) -> bool:
+        """Whether this timer is running."""
+        return self._running.get(timer.key) is timer
 
     def start(self, timer: Timer, seconds: float, spread: float = 0.0) -> None:
         """Start a timer, in place of one with the same key."""

@@ -18,10 +18,22 @@ def test_a_timer_fires_once() -> None:
     timer = clock.timers.new("call", lambda: clock.fired.append("call"), 3)
     assert not clock.commands, "it does not run before it is started"
     timer.start(5.0, 0.5)
+    assert timer.is_running
     assert clock.commands == [SetTimer(("call", 7003), 5.0, 0.5)]
     assert clock.timers.fire(("call", 7003))
     assert not clock.timers.fire(("call", 7003))
     assert clock.fired == ["call"]
+
+
+def test_whether_a_timer_is_running() -> None:
+    clock = Clock()
+    timer = clock.timers.new("call", lambda: None)
+    seen = [timer.is_running]
+    timer.start(5.0)
+    seen.append(timer.is_running)
+    clock.timers.fire(("call", 0))
+    seen.append(timer.is_running)
+    assert seen == [False, True, False]
 
 
 def test_a_stopped_timer_does_not_fire_though_its_event_was_on_its_way() -> None:
