@@ -63,8 +63,9 @@ class CachedCalls:
         if not self._serve(call, kept, 0.0):
             return False
         minutes = max(lookup.age, 0.0) / 60
-        what = f"{call.request.method} was answered with what {self._state.url} said {minutes:.0f} minutes ago"
-        self._state.report(self._cache.level(), f"{what}, for it gives no answer now: {fault.message}")
+        said = f"a response that {self._state.url} gave {minutes:.0f} minutes ago, because it does not respond now"
+        text = f"{call.request.method} was answered from the cache with {said}: {fault.message}"
+        self._state.report(self._cache.level(), text)
         return True
 
     def answered(self, call: Call, response: Response) -> None:

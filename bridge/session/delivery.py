@@ -63,7 +63,7 @@ class Delivery:
             elif call := self._calls.get(message.id):
                 self.finish(call, message)
             elif not self._policy.on_stray(message):
-                self._state.report("debug", f"{self._state.url} sent an answer to no open request; it was dropped")
+                self._state.report("debug", f"dropped a response from {self._state.url} that matches no open request")
 
     def take_body(self, body: Octets, call: Call) -> Fault | None:
         """Deliver a JSON body that must hold the answer to `call`; say what is wrong where it does not."""
@@ -74,7 +74,7 @@ class Delivery:
             return faults.not_parsed(self._state.url, 200, body)
         except jsonrpc.NotAMessage:
             return faults.wrong_answer(self._state.url, "answered with JSON that is not JSON-RPC 2.0")
-        fault: Fault | None = faults.wrong_answer(self._state.url, "answered with messages but without the answer")
+        fault: Fault | None = faults.wrong_answer(self._state.url, "answered with messages but without the response")
         for message in messages:
             if not isinstance(message, Response):
                 self.deliver(message, call)
@@ -132,7 +132,7 @@ class Delivery:
             messages.extend(jsonrpc.parse(member) for member in read)
         except ValueError as problem:
             self._state.report(
-                "warning", f"{self._state.url} sent something that was dropped, for {problem}: {excerpt(data)}"
+                "warning", f"dropped an invalid message from {self._state.url} ({problem}): {excerpt(data)}"
             )
         return messages
 

@@ -32,7 +32,7 @@ _STATUS_HINTS = {
     404: "Check the path of the URL: the server has no MCP endpoint there.",
     405: "Check the path of the URL: what is there does not accept MCP requests.",
     406: "Check the URL: the server does not offer MCP there.",
-    407: "The proxy requires a sign-in: put the user and password into the proxy's URL.",
+    407: "The proxy requires a user name and password: put them into the proxy's URL.",
     413: "The request is larger than the server accepts.",
     415: "Check the URL: the server does not offer MCP there.",
     429: "Too many requests; try again later.",
@@ -64,7 +64,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 def unanswered(request: Request, fault: Fault) -> str:
     """What the log is told of a request that gets an error of the bridge's own."""
-    return f"{request.method} (id {excerpt(request.raw_id, 60)}) has no answer: {fault.message}"
+    return f"{request.method} (id {excerpt(request.raw_id, 60)}) failed: {fault.message}"
 
 
 def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
@@ -159,7 +159,7 @@ def not_connected(url: str, seconds: float) -> Fault:
     """The first connection hangs, and the host is told before it loses patience."""
     return Fault(
         ErrorKind.UNREACHABLE,
-        f"Cannot reach {url}: no connection came about within {seconds:g} seconds.",
+        f"Cannot reach {url}: no connection could be opened within {seconds:g} seconds.",
         "Check the URL, and whether the server is running. "
         "A firewall may be dropping the packets, or a proxy may be needed.",
     )
@@ -169,9 +169,9 @@ def refused(url: str, status: int, body: Octets) -> Fault:
     """A status of 400 or more, or another that answers nothing."""
     hint = _STATUS_HINTS.get(status, "")
     if status == 400 and re.search(_TLS_ONLY, body[:20_000]):
-        hint = "What answers there speaks TLS: begin the URL with https://."
+        hint = "The server there uses TLS: begin the URL with https://."
     if not hint and status >= 500:
-        hint = "The fault is at the server, or at a gateway before it; try again later."
+        hint = "This is a fault in the server, or in a gateway in front of it; try again later."
     return Fault(
         ErrorKind.RATE_LIMITED if status == 429 else ErrorKind.HTTP_STATUS,
         with_words(f"{url} answered {status_name(status)}", server_words(body)),
@@ -198,7 +198,7 @@ def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
     return Fault(
         ErrorKind.NOT_JSON,
         with_words(f"{url} answered {media_type(content_type)} instead of JSON", server_words(body)),
-        "Check that the URL is the server's MCP endpoint, and that no proxy or sign-in page stands before it.",
+        "Check that the URL is the server's MCP endpoint, and that no proxy or sign-in page is in front of it.",
         status=status,
         detail=excerpt(body, _DETAIL),
     )
@@ -231,15 +231,15 @@ def not_parsed(url: str, status: int, body: Octets) -> Fault:
     if place is not None:
         return Fault(
             ErrorKind.NOT_JSON,
-            f"{url} answered with JSON that is not UTF-8 (byte {place + 1} of {len(body)} is none of that).",
-            "The fault is the server's; tell its operator.",
+            f"{url} answered with JSON that is not UTF-8 (byte {place + 1} of {len(body)} is invalid).",
+            "This is a fault in the server; tell its operator.",
             status=status,
             detail=detail,
         )
     return Fault(
         ErrorKind.NOT_JSON,
         f"{url} answered with JSON that is cut off or broken ({len(body)} bytes were received).",
-        "Try again; if it happens again, the server or a proxy before it is at fault.",
+        "Try again; if it happens again, the fault is in the server or in a proxy in front of it.",
         status=status,
         detail=detail,
     )
@@ -247,7 +247,7 @@ def not_parsed(url: str, status: int, body: Octets) -> Fault:
 
 def wrong_answer(url: str, what: str) -> Fault:
     """JSON, but not the answer to this request."""
-    return Fault(ErrorKind.WRONG_ANSWER, f"{url} {what}.", "The fault is the server's; try again.")
+    return Fault(ErrorKind.WRONG_ANSWER, f"{url} {what}.", "This is a fault in the server; try again.")
 
 
 def outcome_unknown(url: str, method: str, reason: str) -> Fault:
@@ -256,7 +256,7 @@ def outcome_unknown(url: str, method: str, reason: str) -> Fault:
         ErrorKind.OUTCOME_UNKNOWN,
         f"The connection to {url} was lost before {method} was answered ({reason.rstrip('.')}); "
         "the server may or may not have run it.",
-        "Check what happened before you try it again.",
+        "Check whether it ran before you try it again.",
     )
 
 
@@ -265,7 +265,7 @@ def no_answer(url: str, method: str, reason: str) -> Fault:
     return Fault(
         ErrorKind.NO_ANSWER,
         sentence(f"{url} never answered {method}: {reason}"),
-        "Try again; if it happens again, the server or a proxy before it cuts connections off.",
+        "Try again; if it happens again, the server or a proxy in front of it closes connections too early.",
     )
 
 
@@ -290,7 +290,7 @@ def timed_out(url: str, method: str, seconds: float) -> Fault:
 def too_many(limit: int) -> Fault:
     """More requests under way than are kept."""
     return Fault(
-        ErrorKind.TOO_MANY, f"{limit} requests are waiting for answers already.", "Wait for some to be answered."
+        ErrorKind.TOO_MANY, f"{limit} requests are already waiting for a response.", "Wait until some are answered."
     )
 
 

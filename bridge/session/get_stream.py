@@ -124,7 +124,7 @@ class GetStream:
         self._pause.start(pause.seconds, pause.spread)
         if not self._is_told:
             self._is_told = True
-            self._state.report("debug", f"the stream from {self._state.url} ended ({reason}); it is opened {pause}")
+            self._state.report("debug", f"the stream from {self._state.url} ended ({reason}); reopening it {pause}")
         self.go_on()
 
     def refused(self, event: BodyReceived, generation: int) -> None:

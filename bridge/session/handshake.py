@@ -84,7 +84,7 @@ class Handshake:
         """The host opens a session; one that was there before is no more of interest."""
         if self._reopening or self._awaits_initialized:
             self.interrupt()
-            self._gate.refuse(faults.session_lost(self.state.url, "the host opened another one meanwhile"))
+            self._gate.refuse(faults.session_lost(self.state.url, "the host opened another session in the meantime"))
         if self._initialize is not None:
             self.state.session_id = self.state.version = None
             self.state.generation += 1
@@ -160,7 +160,7 @@ class Handshake:
         if not self._reopening:
             return
         if response.is_error or not self._adopt(session_id, response):
-            self.give_up(said(faults.server_words(response.line)) or "its answer to initialize cannot be understood")
+            self.give_up(said(faults.server_words(response.line)) or "its response to initialize is invalid")
         elif self._initialized is None:
             self._ready()
         else:
@@ -218,7 +218,7 @@ class Handshake:
             return False
         state, version = self.state, result.protocol_version
         if self.is_answered and self._version not in {None, version}:
-            state.report("warning", f"{state.url} now speaks {version}, and spoke {self._version} before")
+            state.report("warning", f"{state.url} now uses MCP {version}; before it used {self._version}")
         if not self.is_answered:
             state.report("info", f"connected to {state.url} (MCP {version})")
         state.session_id = session_id

@@ -79,7 +79,7 @@ class HttpSse:
         self._patience_ends = self._state.now + pause.seconds + self._state.retry_window
         self._pause.start(pause.seconds, pause.spread)
         if self._hasty <= _FIRST_PAUSE:
-            self._state.report("info", f"the stream from {self._state.url} ended; it is opened {pause}")
+            self._state.report("info", f"the stream from {self._state.url} ended; reopening it {pause}")
 
     def open(self) -> None:
         """GET the stream."""
@@ -162,8 +162,8 @@ class HttpSse:
             self._give_up(
                 Fault(
                     ErrorKind.REDIRECT,
-                    f"{url} wants messages to be posted to another origin, {named}, which is refused.",
-                    "The fault is the server's, or its own name for itself differs from the URL that you gave.",
+                    f"{url} asks for messages to be sent to another origin, {named}, which the bridge does not allow.",
+                    "This is a fault in the server, or the server knows itself by another URL than the one you gave.",
                 )
             )
             return

@@ -48,8 +48,8 @@ class OneWayMessages:
             note.patience_ends = now + self.state.retry_window
         note.attempts += 1
         if seconds is None or now + seconds > note.patience_ends:
-            name = note.message.method if isinstance(note.message, Notification) else "an answer of the host's"
-            self.state.report("warning", f"{name} did not get through: {what}")
+            name = note.message.method if isinstance(note.message, Notification) else "a response from the host"
+            self.state.report("warning", f"{name} could not be delivered: {what}")
             note.done()
             return
         self.state.timers.new("note", partial(self._try_again, note), note.number).start(seconds, spread=0.5)

@@ -51,7 +51,7 @@ class ReconnectDelay(NamedTuple):
         """The pause in words."""
         if self.wished is None or self.wished == self.seconds:
             return f"in {self.seconds:g} s"
-        return f"in {self.seconds:g} s (the server wishes {self.wished:g} s)"
+        return f"in {self.seconds:g} s (the server asked for {self.wished:g} s)"
 
 
 def before_resuming(tries: int, wished: float | None) -> ReconnectDelay:

@@ -127,7 +127,7 @@ class Requests:
         if call.cursor.last_event_id is None:
             self.submit(call)
         elif call.exchange and call.exchange.generation != self.state.generation:
-            self.lost(call, "the session it ran in is gone")
+            self.lost(call, "the session it was sent in no longer exists")
         else:
             self.resume(call)
 
@@ -142,8 +142,8 @@ class Requests:
         self._wait(call, "call", self._try_again, pause.seconds, pause.spread)
         if call.attempts == 1:
             level = "info" if pause.seconds >= _LONG_SECONDS else "debug"
-            what = f"the stream that answers {call.request.method} ended ({reason})"
-            self.state.report(level, f"{self.state.url}: {what}; the rest of it is asked for {pause}")
+            what = f"the stream with the response to {call.request.method} ended ({reason})"
+            self.state.report(level, f"{self.state.url}: {what}; resuming it {pause}")
 
     def lost(self, call: Call, reason: str) -> None:
         """The connection went and the server may have run the call: again if that does no harm, else say so."""
@@ -196,7 +196,7 @@ class Requests:
             return
         seconds = max(seconds, reconnect_delay.THROTTLED.before(call.attempts + 1))
         if seconds >= _LONG_SECONDS and not call.waited:
-            what = f"{call.request.method} is sent again in {seconds:g} s, for the server wishes it"
+            what = f"{call.request.method} is sent again in {seconds:g} s, as the server asked"
             self.state.report("info", f"{self.state.url}: {what}: {fault.message}")
         call.waited += seconds
         call.trouble = fault.message
@@ -285,7 +285,7 @@ class CallExchange(Exchange):
             sending.lost(call, event.message)
         elif event.cause is Cause.TRUNCATED and not sending.calls.is_repeatable(call.request):
             method = call.request.method
-            sending.answers.fail(call, faults.outcome_unknown(sending.state.url, method, "its answer broke off"))
+            sending.answers.fail(call, faults.outcome_unknown(sending.state.url, method, "its response was cut off"))
         else:
             sending.answers.fail(call, Fault(event.cause.kind, event.message, event.hint))
 

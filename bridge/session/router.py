@@ -253,7 +253,7 @@ class HostRouter:
         elif upstream := self._hosts.clients.upstream_for(request):
             upstream.host(request)
         else:
-            fault = Fault(ErrorKind.TOO_MANY, "Too many different clients ask at the same time.")
+            fault = Fault(ErrorKind.TOO_MANY, "Too many different clients are connected at the same time.")
             self._context.refuse(request, fault)
 
     def _lane_that_awaits(self, id_: RequestId | None) -> Upstream | None:

@@ -129,7 +129,7 @@ class Stateless(ServerMachine):
             case Request():
                 self._host_request(message, event.version)
             case Response():
-                self._state.report("debug", "an answer of the host's was dropped: a stateless server asks nothing")
+                self._state.report("debug", "dropped a response from the host: the server sends no requests")
             case Notification(method=mcp.CANCELLED):
                 self._cancel(message)
             case Notification():
@@ -142,7 +142,7 @@ class Stateless(ServerMachine):
         if self.awaits(request.id):
             self._state.commands.append(Deliver(faults.duplicate_id(request.raw_id)))
         elif headers is None:
-            why = "The method or protocol version cannot stand in an HTTP header."
+            why = "The method or protocol version contains characters that an HTTP header cannot carry."
             self._state.commands.append(Deliver(faults.bad_input(request.raw_id, why)))
         elif self._calls.is_full or (is_listening and self._subscriptions.is_full):
             fault = faults.too_many(len(self._calls))

@@ -136,13 +136,13 @@ class Subscriptions:
         )
         subscription.pause.start(pause.seconds, pause.spread)
         if subscription.attempts == 1:
-            what = f"a subscription at {self._state.url} is asked for again {pause}"
+            what = f"a subscription at {self._state.url} ended; subscribing again {pause}"
             self._state.report("debug", f"{what}: {fault.message}")
 
     def fail(self, subscription: Subscription, fault: Fault) -> None:
         """It will not come about."""
         raw_id = subscription.request.raw_id
-        self._state.report("warning", f"{mcp.LISTEN} has no answer: {fault.message}")
+        self._state.report("warning", f"{mcp.LISTEN} failed: {fault.message}")
         fault = msgspec.structs.replace(fault, message=self._state.redact(fault.message))
         line = fault.error_line(raw_id, self._state.url)
         self._drop(subscription)
@@ -206,7 +206,7 @@ class ListenExchange(Exchange):
             subscriptions.again(subscription, verdict.fault, verdict.seconds)
         elif verdict.kind is ResponseKind.Kind.READ:
             if not subscriptions.take(subscription, event.body):
-                what = f"answered {mcp.LISTEN} with something else"
+                what = f"answered {mcp.LISTEN} with an invalid response"
                 subscriptions.fail(subscription, faults.wrong_answer(subscriptions.url, what))
         elif event.status >= 500 or event.status == 429:
             subscriptions.again(subscription, verdict.fault, event.retry_after)

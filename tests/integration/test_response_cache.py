@@ -111,7 +111,7 @@ async def test_what_is_stale_serves_where_the_server_cannot_be_reached(tmp_path:
         assert (await host.call("echo")).kind == "unreachable"
         told = [line for line in host.bridge.stderr if "minutes ago" in line]
         assert len(told) == 1, told
-        assert "server/discover was answered with what" in told[0]
+        assert "server/discover was answered from the cache" in told[0]
 
 
 async def test_a_refusal_is_no_reason_for_a_stale_answer(tmp_path: Path) -> None:

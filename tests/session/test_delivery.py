@@ -78,7 +78,7 @@ def test_a_second_answer_is_dropped_and_noted() -> None:
     book.starts(post.exchange)
     assert book.sends(post.exchange, result(5)) == [SendToHost(result(5)), DrainStream(post.exchange)]
     assert book.sends(post.exchange, result(5)) == []
-    assert "to no open request" in book.reports[-1].text
+    assert "matches no open request" in book.reports[-1].text
     assert book.closes(post.exchange) == []
 
 
@@ -159,7 +159,7 @@ def test_an_answer_that_is_not_utf8_is_not_told_as_cut_off(bad: bytes) -> None:
     said = fault(book.answers(post.exchange, body)[-1])
     assert said["kind"] == "not-json"
     place = body.index(bad.lstrip(b"cafx")) + 1
-    assert f"answered with JSON that is not UTF-8 (byte {place} of {len(body)} is none of that)" in said["message"]
+    assert f"answered with JSON that is not UTF-8 (byte {place} of {len(body)} is invalid)" in said["message"]
     assert "cut off" not in said["message"]
 
 

@@ -111,7 +111,7 @@ def test_the_servers_pause_has_bounds(retry: int, lasts: float, pauses: list[flo
         assert book.closes(stream) == [SetTimer(("listen", 0), pause, 0.0)]
         stream = book.streams(book.fires("listen"))[0].exchange
         book.starts(stream)
-    said = [report.text for report in book.reports if "it is opened" in report.text]
+    said = [report.text for report in book.reports if "reopening it" in report.text]
     assert len(said) == 1, "once, and not for each try"
 
 

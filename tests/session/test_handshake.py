@@ -260,7 +260,7 @@ def test_a_changed_version_is_used_and_noted() -> None:
     answer = result(0, {"protocolVersion": "2025-03-26"})
     (note,) = book.posts(book.answers(replay, answer, session_id=TWO))
     assert note.headers == session_headers(TWO, "2025-03-26")
-    assert [report.level for report in book.reports if "now speaks" in report.text] == ["warning"]
+    assert [report.level for report in book.reports if "now uses MCP" in report.text] == ["warning"]
 
 
 # -- a replay that fails

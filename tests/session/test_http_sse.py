@@ -326,7 +326,7 @@ def test_streams_that_end_at_once_are_no_storm() -> None:
     book = Playbook("sse")
     assert reconnections(book, opened(book), 9) == [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     said = [report.text for report in book.reports if report.level == "info" and "ended" in report.text]
-    assert said == [f"the stream from {URL} ended; it is opened in 0.5 s"]
+    assert said == [f"the stream from {URL} ended; reopening it in 0.5 s"]
 
 
 def test_a_stream_that_was_there_a_while_is_opened_again_at_once() -> None:

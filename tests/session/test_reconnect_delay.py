@@ -26,4 +26,4 @@ def test_no_pause_of_the_servers_is_shortened_by_chance() -> None:
 def test_a_pause_says_how_long_it_is_and_what_was_wished() -> None:
     assert str(ReconnectDelay(0.5, 0.5, None)) == "in 0.5 s"
     assert str(ReconnectDelay(4.0, 0.0, 4.0)) == "in 4 s"
-    assert str(ReconnectDelay(30.0, 0.0, 99999.0)) == "in 30 s (the server wishes 99999 s)"
+    assert str(ReconnectDelay(30.0, 0.0, 99999.0)) == "in 30 s (the server asked for 99999 s)"

@@ -88,8 +88,8 @@ def test_a_pause_without_end_has_one_and_the_log_says_once_what_is_waited_for() 
     book.reports.clear()
     assert pauses_of(book, exchange, 3) == [30.0, 30.0, 30.0]
     (said,) = [report.text for report in book.reports if report.level == "info"]
-    assert "the stream that answers tools/call ended" in said
-    assert said.endswith("the rest of it is asked for in 30 s (the server wishes 100000 s)")
+    assert "the stream with the response to tools/call ended" in said
+    assert said.endswith("resuming it in 30 s (the server asked for 100000 s)")
 
 
 def test_a_resumed_stream_repeats_nothing_to_the_host() -> None:

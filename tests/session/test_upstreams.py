@@ -335,5 +335,5 @@ def test_the_desk_refuses_in_the_bridges_name() -> None:
     board.context.refuse(asked, faults.shut_down(URL, ""))
     reported, refused = board.commands()
     assert isinstance(reported, Report)
-    assert reported.text == f"ping (id 3) has no answer: The bridge to {URL} is shutting down."
+    assert reported.text == f"ping (id 3) failed: The bridge to {URL} is shutting down."
     assert (fault(refused)["id"], fault(refused)["kind"]) == (3, "shutdown")
