@@ -160,7 +160,7 @@ class Wire:
         method, params = message["method"], message.get("params", {})
         _conform(_shape(sender.notifications, method, self.revision, (sender, other)), message)
         if method == "notifications/progress":
-            _must(_key(params["progressToken"]) in other.tokens, "nobody asked for progress under this token")
+            _must(_key(params["progressToken"]) in other.tokens, "no request asked for progress under this token")
         if self._is_modern and sender.name == "server":
             _must(method != "notifications/message" or self._logs, "no request asked for log messages")
             self._on_subscription(method, params)
