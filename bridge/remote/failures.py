@@ -47,7 +47,7 @@ def explain(problem: Exception, url: str, proxy: str | None) -> Explanation:
         case NotHttp() if told := _other_protocol(problem.beginning, url):
             return Explanation(Cause.UNTRUSTED, False, *told, definite=True)
         case h11.RemoteProtocolError():
-            return Explanation(Cause.LOST, True, *unreachable.not_http(url, " ".join(str(problem).split())[:200]))
+            return Explanation(Cause.LOST, True, *unreachable.not_http(url, str(problem)))
         case h11.LocalProtocolError():
             return Explanation(Cause.PROTOCOL, False, f"The request to {url} cannot be sent as HTTP ({problem}).", "")
         case _:

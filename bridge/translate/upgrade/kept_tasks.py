@@ -16,7 +16,6 @@ from bridge.protocol.writing import Members
 from bridge.translate.translator import TranslatorPort, TranslatorTimer
 from bridge.translate.upgrade import results, task_states
 from bridge.translate.upgrade.task_states import TaskState
-from bridge.translate.upgrade.task_watch import related
 
 _MAX_TASKS = 100
 _MAX_BYTES = 32 << 20
@@ -47,7 +46,7 @@ class KeptTasks:
         id_, ttl = self._port.fresh(), min(_MAX_TTL if wish is None else wish, _MAX_TTL)
         now = Raw(msgspec.json.encode(self._port.timestamp()))
         state = TaskState(id_, task_states.result_status(said), None, (now, now), ttl, None)
-        result = results.tool_result(said, can, related(id_))
+        result = results.tool_result(said, can, task_states.related(id_))
         expiry = self._port.timer("kept-task", partial(self._forget, id_))
         self._kept[id_] = KeptTask(state, result, expiry)
         expiry.start(ttl / 1000)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from bridge.protocol import mcp
 from bridge.protocol.headers import string
 from bridge.protocol.writing import Members, members
 from bridge.translate import request_meta
@@ -82,6 +83,11 @@ def read(said: Members, now: str) -> TaskState | None:
         ttl=milliseconds(said.get("ttlMs")),
         interval=milliseconds(said.get("pollIntervalMs")),
     )
+
+
+def related(id_: str) -> Members:
+    """The member of `_meta` for messages about a task (MCP 2025-11-25, Tasks, Related Task Metadata)."""
+    return {mcp.META_TASK: Raw(msgspec.json.encode({"taskId": id_}))}
 
 
 def legacy_status(state: TaskState, said: Members) -> str:

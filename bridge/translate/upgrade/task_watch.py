@@ -19,14 +19,13 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge import PROGRAM
 from bridge.errors import INTERNAL_ERROR, INVALID_PARAMS, SERVER_ERROR, ErrorKind
-from bridge.protocol import mcp, sanitize, writing
+from bridge.protocol import mcp, writing
 from bridge.protocol.jsonrpc import Request, RequestId, Response
 from bridge.protocol.writing import Members, members
 from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal, TranslatorTimer
-from bridge.translate.upgrade import results, task_states
+from bridge.translate.upgrade import results, task_errors, task_states
 from bridge.translate.upgrade.bridge_requests import BridgeRequests
 from bridge.translate.upgrade.host_inquiries import HostInquiries, Inquiry, failed
 from bridge.translate.upgrade.input_requests import subject
@@ -36,22 +35,12 @@ from bridge.translate.upgrade.task_states import TaskState
 _MAX_FAILURES = 5
 _MAX_QUESTIONS = 256
 _SAFE = 2.0**53
-_TRANSIENT = frozenset(
-    {
-        ErrorKind.UNREACHABLE,
-        ErrorKind.NO_ANSWER,
-        ErrorKind.OUTCOME_UNKNOWN,
-        ErrorKind.TIMEOUT,
-        ErrorKind.RATE_LIMITED,
-    }
-)
-"""Kinds of the bridge's own errors after which another attempt may succeed."""
 
 
 class Task:
     """A task on the server. `request` is the call that became it, or else the first request about it.
 
-    `is_shown`: the host knows the task by its id; otherwise the host sees an ordinary call. `pending` are the requests
+    `is_shown`: the host knows the task by its id; otherwise the host sees an ordinary call. `waiting` are the requests
     that its end answers. `look_id` is the id of the `tasks/get` that has no answer yet. `unsent` are answers of the
     host that the server has not accepted yet.
     """
@@ -83,7 +72,7 @@ class Task:
     @property
     def related(self) -> Members:
         """The member of `_meta` for messages about it; none where the host does not know it."""
-        return related(self.id) if self.is_shown else {}
+        return task_states.related(self.id) if self.is_shown else {}
 
 
 class TaskWatch:
@@ -179,13 +168,13 @@ class TaskWatch:
 
     def _look_failed(self, task: Task, response: Response | None) -> None:
         task.failures += 1
-        error = _read(response.error) if response is not None else None
+        error = task_errors.read(response.error) if response is not None else None
         if error and error.code == INVALID_PARAMS:
             unknown = f"The server does not know the task for {subject(task.request)}, or no longer knows it."
             what = f"{unknown} Call the tool again."
             code = INVALID_PARAMS if task.is_shown else INTERNAL_ERROR
             self.give_up(task, TranslatorRefusal(code, ErrorKind.TASK_UNKNOWN, what), is_known=False)
-        elif response is not None and (not _is_transient(response.error) or task.failures > _MAX_FAILURES):
+        elif response is not None and (not task_errors.is_transient(response.error) or task.failures > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
         elif task.failures > _MAX_FAILURES:
             what = (
@@ -251,14 +240,14 @@ class TaskWatch:
         task.lost_updates += 1
         if task not in self._watched:
             return
-        if response is not None and (not _is_transient(response.error) or task.lost_updates > _MAX_FAILURES):
+        if response is not None and (not task_errors.is_transient(response.error) or task.lost_updates > _MAX_FAILURES):
             self._answer(task, lambda request: writing.answering(response, request.raw_id))
 
     # -- the end
 
     def _finish(self, task: Task, state: TaskState, said: Members) -> None:
         if state.status == task_states.CANCELLED:
-            self.give_up(task, cancelled(task.request, state.message), is_known=False)
+            self.give_up(task, task_errors.cancelled(task.request, state.message), is_known=False)
         elif state.status == task_states.COMPLETED:
             result = said.get("result", Raw())
             found = members(result)
@@ -268,13 +257,10 @@ class TaskWatch:
                 return
             encoded = results.tool_result(found, task.host.features, task.related)
             self._answer(task, lambda request: writing.result(request.raw_id, encoded), is_known=False)
-        elif _read(error := said.get("error", Raw())):
+        elif task_errors.read(error := said.get("error", Raw())):
             self._answer(task, lambda request: writing.error(request.raw_id, error), is_known=False)
         else:
-            heard = sanitize.said(state.message or "")
-            why = f"; {heard}" if heard else ", and the server does not say why"
-            refusal = failed(ErrorKind.TASK_FAILED, f"The task for {subject(task.request)} failed{why}.")
-            self.give_up(task, refusal, is_known=False)
+            self.give_up(task, task_errors.without_reason(task.request, state.message), is_known=False)
 
     def _answer(self, task: Task, answer: Callable[[Request], Response], *, is_known: bool = True) -> None:
         for request in self._stop(task, "The task has ended."):
@@ -304,55 +290,8 @@ class TaskWatch:
         task.look_id = None
         inquiries, task.inquiries = task.inquiries, []
         for inquiry in inquiries:
-            task.keys -= (
-                inquiry.answers.keys()
-            )  # They have no answer, so they are sent again with the next request for the result.
+            # These questions have no answer, so the host is asked them again with its next request for the result.
+            task.keys -= inquiry.answers.keys()
             self._asking.withdraw(inquiry, reason)
         waiting, task.waiting = task.waiting, []
         return waiting
-
-
-def related(id_: str) -> Members:
-    """The member of `_meta` for messages about a task (MCP 2025-11-25, Tasks, Related Task Metadata)."""
-    return {mcp.META_TASK: Raw(msgspec.json.encode({"taskId": id_}))}
-
-
-def cancelled(request: Request, message: str | None = None) -> TranslatorRefusal:
-    """Why a task has no result."""
-    heard = sanitize.said(message or "")
-    why = f"; {heard}" if heard else ""
-    return failed(ErrorKind.TASK_CANCELLED, f"The task for {subject(request)} was cancelled{why}.")
-
-
-class _TaskErrorData(msgspec.Struct, frozen=True):
-    source: str
-    kind: str
-    status: int | None = None
-
-
-class _TaskError(msgspec.Struct, frozen=True):
-    data: _TaskErrorData
-
-
-class _TaskErrorBody(msgspec.Struct, frozen=True):
-    code: int
-    message: str = ""
-
-
-def _read(error: Raw) -> _TaskErrorBody | None:
-    try:
-        return msgspec.json.decode(error, type=_TaskErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _is_transient(error: Raw) -> bool:
-    """Whether another attempt may succeed."""
-    try:
-        data = msgspec.json.decode(error, type=_TaskError).data
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        data = None
-    if data is None or data.source != PROGRAM:
-        found = _read(error)
-        return found is not None and found.code == INTERNAL_ERROR
-    return data.kind in _TRANSIENT or (data.kind == ErrorKind.HTTP_STATUS and (data.status or 0) >= 500)

@@ -29,7 +29,7 @@ from bridge.protocol.writing import Json, Members, members
 from bridge.translate import request_meta
 from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
-from bridge.translate.upgrade import task_states
+from bridge.translate.upgrade import task_errors, task_states
 from bridge.translate.upgrade.bridge_requests import BridgeRequests
 from bridge.translate.upgrade.host_inquiries import failed
 from bridge.translate.upgrade.input_requests import subject
@@ -37,7 +37,7 @@ from bridge.translate.upgrade.input_required import UpgradedCall
 from bridge.translate.upgrade.kept_tasks import KeptTasks
 from bridge.translate.upgrade.legacy_host import LegacyHost
 from bridge.translate.upgrade.task_states import TaskState
-from bridge.translate.upgrade.task_watch import Task, TaskWatch, cancelled
+from bridge.translate.upgrade.task_watch import Task, TaskWatch
 
 METHODS = frozenset((mcp.TASKS_GET, mcp.TASKS_RESULT, mcp.TASKS_CANCEL))
 """The requests about tasks that a host may send, where the bridge offers tasks to it."""
@@ -162,7 +162,7 @@ class Tasks:
 
     def _result(self, task: Task, request: Request) -> None:
         if task.is_cancelled:
-            self._waiting.refuse(request, cancelled(task.request))
+            self._waiting.refuse(request, task_errors.cancelled(task.request))
         else:
             self._watch.begin(task, request, 0.0)
 
@@ -191,7 +191,7 @@ class Tasks:
             return
         task = self._task(state.id, request, host, is_shown=True)
         task.is_cancelled = True
-        self._watch.give_up(task, cancelled(task.request))
+        self._watch.give_up(task, task_errors.cancelled(task.request))
         self._show(request, state, task_states.CANCELLED)
 
     def _ask(self, request: Request, host: LegacyHost, method: str, id_: str, then: Callable[[Response], None]) -> None:
