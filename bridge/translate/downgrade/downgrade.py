@@ -57,7 +57,7 @@ _SHUT_DOWN = TranslatorRefusal(
 _TASK_LOST = TranslatorRefusal(
     SERVER_ERROR, ErrorKind.OUTCOME_UNKNOWN, "The tool is running, but the bridge cannot ask the server for its result."
 )
-_TAKEN_BACK = (
+_NOT_RECEIVED = (
     b'{"code":-32000,"message":"The server has not received this request. Send it again without requestState."}'
 )
 _CANNOT_OPEN = TranslatorRefusal(
@@ -183,12 +183,12 @@ class Downgrade:
         self._ask(call, call.method, params)
 
     def _ask(self, call: ForwardedCall, method: str, params: bytes) -> None:
-        self._server.ask(call.server_id, method, params, partial(self._answered, call), partial(self._taken_back, call))
+        self._server.ask(call.server_id, method, params, partial(self._answered, call), partial(self._rerouted, call))
 
-    def _taken_back(self, call: ForwardedCall) -> list[Request]:
+    def _rerouted(self, call: ForwardedCall) -> list[Request]:
         self._calls.remove(call)
         if (request := call.waiting) is None:
-            call.answer = writing.error(b"%d" % call.server_id, _TAKEN_BACK)
+            call.answer = writing.error(b"%d" % call.server_id, _NOT_RECEIVED)
             return []
         call.is_over = True
         if call.task_id:
@@ -249,7 +249,7 @@ class Downgrade:
             self._log_level.reach(asked.level, None, lambda: None)
         if round_.is_new_call:
             if open_:
-                self._rounds.put(call, open_, is_new_call=True)
+                self._rounds.begin(call, open_, is_new_call=True)
             elif all(_is_accepted(asked.responses[one.key]) for one in round_.asked):
                 self._begin(asked)
             else:
@@ -258,7 +258,7 @@ class Downgrade:
             self._rounds.drop(open_)
             self._deliver(call)
         elif open_:
-            self._rounds.put(call, open_)
+            self._rounds.begin(call, open_)
 
     # -- the server
 

@@ -89,11 +89,11 @@ class InputRounds:
         if round_ is not None:
             round_.later.append(asked)
         else:
-            self.put(call, [asked])
+            self.begin(call, [asked])
 
     def ask_for_urls(self, call: ForwardedCall, urls: list[Members]) -> None:
         """The server refuses a call until URLs have been opened: ask for that. The retry will be a new call."""
-        self.put(call, [input_requests.from_url(url, self._key()) for url in urls], is_new_call=True)
+        self.begin(call, [input_requests.from_url(url, self._key()) for url in urls], is_new_call=True)
 
     def withdraw(self, id_: RequestId | None) -> None:
         """The server cancelled a request of its own."""
@@ -101,7 +101,7 @@ class InputRounds:
         if asked is not None:
             asked.is_withdrawn = True
 
-    def put(self, call: ForwardedCall, asked: list[InputRequest], *, is_new_call: bool = False) -> None:
+    def begin(self, call: ForwardedCall, asked: list[InputRequest], *, is_new_call: bool = False) -> None:
         """Begin a round: answer the host's request for this call with questions."""
         request, call.waiting = call.waiting, None
         if request is None:

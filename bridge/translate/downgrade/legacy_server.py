@@ -20,7 +20,7 @@ from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
 
 OnAnswer = Callable[[Response], None]
-OnTakenBack = Callable[[], list[Request]]
+OnRerouted = Callable[[], list[Request]]
 """Called when the server never accepted a request; returns the host's requests that depended on it."""
 
 _SHUT_DOWN = TranslatorRefusal(
@@ -36,7 +36,7 @@ class LegacyServer:
         self._port = port
         self._waiting = waiting
         self._client = client
-        self._asked: dict[RequestId, tuple[OnAnswer, OnTakenBack]] = {}
+        self._asked: dict[RequestId, tuple[OnAnswer, OnRerouted]] = {}
         self._last_number = 0
         self._held: dict[RequestId, tuple[Request, Callable[[], None]]] = {}
         self._is_opening = False
@@ -145,9 +145,9 @@ class LegacyServer:
         self._last_number += 1
         return self._last_number
 
-    def ask(self, number: int, method: str, params: Json, then: OnAnswer, taken_back: OnTakenBack = list) -> None:
+    def ask(self, number: int, method: str, params: Json, then: OnAnswer, rerouted: OnRerouted = list) -> None:
         """Send a request; `then` is called with its answer, also with an error."""
-        self._asked[number] = then, taken_back
+        self._asked[number] = then, rerouted
         self._port.up(writing.request(b"%d" % number, method, params))
 
     def take(self, response: Response) -> None:

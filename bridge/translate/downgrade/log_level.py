@@ -63,7 +63,7 @@ class LogLevel:
         level = min(level for level, _, _ in self._waiting)
         params = msgspec.json.encode({"level": mcp.LOG_LEVELS[level]})
         then = partial(self._answered, level)
-        self._server.ask(self._server.number(), mcp.SET_LEVEL, params, then, self._taken_back)
+        self._server.ask(self._server.number(), mcp.SET_LEVEL, params, then, self._rerouted)
 
     def _answered(self, level: int, _response: Response) -> None:
         """A level that the server rejects is not set again."""
@@ -81,6 +81,6 @@ class LogLevel:
         self._is_asking = False
         self._limit.stop()
 
-    def _taken_back(self) -> list[Request]:
+    def _rerouted(self) -> list[Request]:
         self._stop_asking()
         return self.take_waiting()

@@ -41,12 +41,12 @@ class _Resource:
 class ResourceSubscriptions:
     """A table by URI. At most 16 requests are without an answer at once.
 
-    `taken_back(pending)` is called when the server never accepted a request, with all who wait; `then` is not called.
+    `rerouted(pending)` is called when the server never accepted a request, with all who wait; `then` is not called.
     """
 
-    def __init__(self, server: LegacyServer, taken_back: Callable[[set[RequestId]], list[Request]]) -> None:
+    def __init__(self, server: LegacyServer, rerouted: Callable[[set[RequestId]], list[Request]]) -> None:
         self._server = server
-        self._on_taken_back = taken_back
+        self._on_rerouted = rerouted
         self._resources: dict[str, _Resource] = {}
         self._to_ask: deque[str] = deque()
         self._asked = 0
@@ -97,7 +97,7 @@ class ResourceSubscriptions:
                     (mcp.SUBSCRIBE, self._on_subscribed) if subscribes else (mcp.UNSUBSCRIBE, self._on_unsubscribed)
                 )
                 params = msgspec.json.encode({"uri": uri})
-                self._server.ask(self._server.number(), method, params, partial(then, uri, resource), self._taken_back)
+                self._server.ask(self._server.number(), method, params, partial(then, uri, resource), self._rerouted)
         self._is_asking = False
 
     def _on_subscribed(self, uri: str, resource: _Resource, response: Response) -> None:
@@ -129,10 +129,10 @@ class ResourceSubscriptions:
         for then in unsettled.values():
             then(uri, subscribed)
 
-    def _taken_back(self) -> list[Request]:
+    def _rerouted(self) -> list[Request]:
         waiting = {who for resource in self._resources.values() for who in resource.unsettled}
         for resource in self._resources.values():
             resource.unsettled.clear()
             resource.wanted_by.clear()
         self._to_ask.clear()
-        return self._on_taken_back(waiting)
+        return self._on_rerouted(waiting)

@@ -69,7 +69,7 @@ class ListenSubscriptions:
         self._port = port
         self._waiting = waiting
         self._server = server
-        self._subscribed = ResourceSubscriptions(server, self._taken_back)
+        self._subscribed = ResourceSubscriptions(server, self._rerouted)
         self._open: dict[RequestId, OpenListen] = {}
         self._resources = 0
 
@@ -109,7 +109,7 @@ class ListenSubscriptions:
             if wanted is None:
                 continue
             if listen.is_acknowledged:
-                self._port.down(_tagged(listen, message.method, message.params))
+                self._port.down(_with_subscription_id(listen, message.method, message.params))
             else:
                 listen.early[message.method, wanted] = message
 
@@ -149,11 +149,11 @@ class ListenSubscriptions:
         if listen.resources:
             granted["resourceSubscriptions"] = list(listen.resources)
         params = Raw(msgspec.json.encode({"notifications": granted}))
-        self._port.down(_tagged(listen, mcp.ACKNOWLEDGED, params))
+        self._port.down(_with_subscription_id(listen, mcp.ACKNOWLEDGED, params))
         early, listen.early = listen.early, {}
         for (method, wanted), message in early.items():
             if method != mcp.RESOURCES_UPDATED or wanted in listen.resources:
-                self._port.down(_tagged(listen, method, message.params))
+                self._port.down(_with_subscription_id(listen, method, message.params))
 
     def _cancelled(self, listen: OpenListen, _reason: Json) -> None:
         del self._open[listen.request.id]
@@ -162,15 +162,15 @@ class ListenSubscriptions:
             self._subscribed.unwant(uri, listen.request.id)
         self._port.down(writing.listen_ended(listen.request.raw_id).line)
 
-    def _taken_back(self, waiting: set[RequestId]) -> list[Request]:
+    def _rerouted(self, waiting: set[RequestId]) -> list[Request]:
         """The server never accepted a request: forget these subscriptions, and all that were made for them."""
-        self._subscribed = ResourceSubscriptions(self._server, self._taken_back)
+        self._subscribed = ResourceSubscriptions(self._server, self._rerouted)
         listens = [self._open.pop(who) for who in waiting if who in self._open]
         self._resources -= sum(len(listen.resources) for listen in listens)
         return [listen.request for listen in listens]
 
 
-def _tagged(listen: OpenListen, method: str, params: Raw) -> bytes:
+def _with_subscription_id(listen: OpenListen, method: str, params: Raw) -> bytes:
     """A notification with the id of the subscription that it belongs to."""
     said = members(params)
     meta = {**members(said.get("_meta", Raw())), mcp.META_SUBSCRIPTION: Raw(listen.request.raw_id)}

@@ -94,13 +94,13 @@ class InputRequired:
         self._port = port
         self._again = again
         self._fail = fail
-        self._asking = HostInquiries(port)
+        self._inquiries = HostInquiries(port)
         self._pausing: dict[UpgradedCall, TranslatorTimer] = {}
 
     @property
     def is_empty(self) -> bool:
         """Whether no call waits for the host, or for time to pass."""
-        return self._asking.is_empty and not self._pausing
+        return self._inquiries.is_empty and not self._pausing
 
     def begin(self, call: UpgradedCall, said: Members) -> TranslatorRefusal | None:
         """Begin a round for a call whose result, `input_required`, has these members; or say why that is impossible."""
@@ -121,7 +121,7 @@ class InputRequired:
             self._pause(call)
             return None
         call.pauses = 0
-        begun = self._asking.ask(
+        begun = self._inquiries.ask(
             call.request, call.host, asked, partial(self._answered, call), partial(self._fail, call)
         )
         if isinstance(begun, TranslatorRefusal):
@@ -131,22 +131,22 @@ class InputRequired:
 
     def asks(self, id_: RequestId | None) -> bool:
         """Whether the host was asked something with this id, and has not answered."""
-        return id_ in self._asking
+        return id_ in self._inquiries
 
     def take(self, response: Response) -> bool:
         """The host answered; False where that answers none of these questions."""
-        return self._asking.take(response)
+        return self._inquiries.take(response)
 
     def withdraw(self, call: UpgradedCall, reason: str) -> None:
         """Withdraw what the host was asked for a call, and do not send the call again."""
         if pause := self._pausing.pop(call, None):
             pause.stop()
         if call.inquiry:
-            self._asking.withdraw(call.inquiry, reason)
+            self._inquiries.withdraw(call.inquiry, reason)
 
     def close(self, refusal: TranslatorRefusal) -> None:
         """Fail every call that waits for the host, or for time to pass."""
-        self._asking.close(refusal)
+        self._inquiries.close(refusal)
         for call in list(self._pausing):
             self.withdraw(call, refusal.message)
             self._fail(call, refusal)

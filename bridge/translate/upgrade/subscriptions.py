@@ -31,7 +31,7 @@ from bridge.translate.pending import PendingRequests
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal, TranslatorTimer
 from bridge.translate.upgrade.legacy_host import LegacyHost
 
-_MAX_URIS = 10_000
+_MAX_RESOURCES = 10_000
 _ACKNOWLEDGE_SECONDS = 60.0
 _STEADY_SECONDS = 30.0
 _PAUSES = Backoff(1.0, 300.0)
@@ -50,10 +50,10 @@ class SubscriptionStream:
 
     limit: TranslatorTimer
 
-    def __init__(self, server_id: int, wanted: bytes, asking: dict[RequestId, tuple[Request, str]]) -> None:
+    def __init__(self, server_id: int, wanted: bytes, unanswered: dict[RequestId, tuple[Request, str]]) -> None:
         self.server_id = server_id
         self.wanted = wanted
-        self.asking = asking
+        self.unanswered = unanswered
         self.agreed: frozenset[str] = frozenset()
         self.acknowledged_at = 0.0
 
@@ -70,7 +70,7 @@ class HostSubscriptions:
         self._number = number
         self._filters: list[str] = []
         self._uris: dict[str, None] = {}
-        self._asking: dict[RequestId, tuple[Request, str]] = {}
+        self._unanswered: dict[RequestId, tuple[Request, str]] = {}
         self._current: SubscriptionStream | None = None
         self._next: SubscriptionStream | None = None
         self._is_changed = False
@@ -85,7 +85,7 @@ class HostSubscriptions:
     @property
     def is_waiting(self) -> bool:
         """Whether a request of the host waits for a stream to be acknowledged."""
-        return bool(self._asking or (self._next and self._next.asking))
+        return bool(self._unanswered or (self._next and self._next.unanswered))
 
     def listen(self, capabilities: Members) -> None:
         """The host is ready: subscribe to what the server announces (Tools, Prompts, Resources, Capabilities)."""
@@ -106,7 +106,7 @@ class HostSubscriptions:
     def adopt(self, request: Request) -> None:
         """The host subscribed elsewhere, and has been answered; `listen` will follow."""
         uri = string(members(request.params).get("uri", Raw()))
-        if uri is not None and len(self._uris) < _MAX_URIS:
+        if uri is not None and len(self._uris) < _MAX_RESOURCES:
             self._uris[uri] = None
             self._is_changed = True
 
@@ -121,12 +121,12 @@ class HostSubscriptions:
             self._port.refuse(request, _cannot_listen())
         elif self._current and not self._next and uri in self._current.agreed and uri in self._uris:
             self._port.down(writing.result(request.raw_id, b"{}").line)
-        elif uri not in self._uris and len(self._uris) >= _MAX_URIS:
-            what = f"Already subscribed to {_MAX_URIS} resources, the maximum. Unsubscribe from some first."
+        elif uri not in self._uris and len(self._uris) >= _MAX_RESOURCES:
+            what = f"Already subscribed to {_MAX_RESOURCES} resources, the maximum. Unsubscribe from some first."
             self._port.refuse(request, TranslatorRefusal(SERVER_ERROR, ErrorKind.TOO_MANY, what))
         else:
             self._uris[uri] = None
-            self._asking[request.id] = request, uri
+            self._unanswered[request.id] = request, uri
             self._waiting.enter(request, lambda _: self._forget(request))
             self._renew()
 
@@ -138,9 +138,9 @@ class HostSubscriptions:
                 request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_PARAMS, "The uri is missing.")
             )
             return
-        for asking in (self._asking, self._next.asking if self._next else {}):
-            for asked in [request_ for request_, its_uri in asking.values() if its_uri == uri]:
-                del asking[asked.id]
+        for unanswered in (self._unanswered, self._next.unanswered if self._next else {}):
+            for asked in [request_ for request_, its_uri in unanswered.values() if its_uri == uri]:
+                del unanswered[asked.id]
                 self._waiting.result(asked, b"{}")
         self._port.down(writing.result(request.raw_id, b"{}").line)
         if uri in self._uris:
@@ -152,7 +152,7 @@ class HostSubscriptions:
         if note.method == mcp.ACKNOWLEDGED:
             self._acknowledged(number, note)
         elif self._current and number == self._current.server_id and note.method != mcp.CANCELLED:
-            self._port.down(_unlabelled(note))
+            self._port.down(_without_subscription_id(note))
 
     def ended(self, response: Response) -> None:
         """The server answered `subscriptions/listen`, which ends that stream."""
@@ -161,7 +161,7 @@ class HostSubscriptions:
         if stream and stream.server_id == response.id:
             stream.limit.stop()
             self._next = None
-            for request, _ in self._take(stream.asking):
+            for request, _ in self._take(stream.unanswered):
                 if response.is_error and not is_unknown:
                     self._waiting.line(request, writing.answering(response, request.raw_id).line)
                 else:
@@ -179,7 +179,7 @@ class HostSubscriptions:
             return []
         stream.limit.stop()
         self._next = None
-        return [request for request, _ in self._take(stream.asking) + self._take(self._asking)]
+        return [request for request, _ in self._take(stream.unanswered) + self._take(self._unanswered)]
 
     def close(self, refusal: TranslatorRefusal) -> None:
         """Fail the requests that wait, and close the streams."""
@@ -188,9 +188,9 @@ class HostSubscriptions:
         self._current = self._next = None
         for stream in streams:
             stream.limit.stop()
-            for request, _ in self._take(stream.asking):
+            for request, _ in self._take(stream.unanswered):
                 self._waiting.refuse(request, refusal)
-        for request, _ in self._take(self._asking):
+        for request, _ in self._take(self._unanswered):
             self._waiting.refuse(request, refusal)
         for stream in streams:
             self._close(stream, refusal.message)
@@ -211,8 +211,8 @@ class HostSubscriptions:
             return
         wanted = self._wanted()
         params = self._host.with_request_meta(Raw(), added={"notifications": Raw(wanted)})
-        stream = self._next = SubscriptionStream(self._number(), wanted, self._asking)
-        self._asking = {}
+        stream = self._next = SubscriptionStream(self._number(), wanted, self._unanswered)
+        self._unanswered = {}
         stream.limit = self._port.timer("acknowledge", partial(self._not_acknowledged, stream))
         stream.limit.start(_ACKNOWLEDGE_SECONDS)
         self._port.up(writing.request(b"%d" % stream.server_id, mcp.LISTEN, params))
@@ -227,11 +227,11 @@ class HostSubscriptions:
         stream.acknowledged_at = self._port.now
         if before:
             self._close(before, "Another stream replaced it.")
-        for request, uri in list(stream.asking.values()):
+        for request, uri in list(stream.unanswered.values()):
             if uri in stream.agreed:
-                del stream.asking[request.id]
+                del stream.unanswered[request.id]
                 self._waiting.result(request, b"{}")
-        for request, uri in self._take(stream.asking):
+        for request, uri in self._take(stream.unanswered):
             self._waiting.refuse(request, _not_agreed(uri))
         if self._is_changed or not self._wants_any:
             self._renew()
@@ -239,7 +239,7 @@ class HostSubscriptions:
     def _not_acknowledged(self, stream: SubscriptionStream) -> None:
         """The server took too long to acknowledge a stream."""
         self._next = None
-        for request, _ in self._take(stream.asking):
+        for request, _ in self._take(stream.unanswered):
             self._waiting.refuse(request, _acknowledged_too_late())
         self._close(stream, "It was not acknowledged.")
         self._go_on()
@@ -248,7 +248,7 @@ class HostSubscriptions:
         """A stream has ended."""
         if is_refused and self._current is None and self._next is None:
             self._is_refused = True
-            for request, _ in self._take(self._asking):
+            for request, _ in self._take(self._unanswered):
                 self._waiting.refuse(request, _cannot_listen())
             self._port.report(
                 "debug", f"the server does not know {mcp.LISTEN}; the host will not be notified of changes"
@@ -270,18 +270,18 @@ class HostSubscriptions:
             wanted["resourceSubscriptions"] = list(self._uris)
         return msgspec.json.encode(wanted)
 
-    def _take(self, asking: dict[RequestId, tuple[Request, str]]) -> list[tuple[Request, str]]:
+    def _take(self, unanswered: dict[RequestId, tuple[Request, str]]) -> list[tuple[Request, str]]:
         """Remove and return requests that will fail; their URIs are no longer wanted."""
-        asked = list(asking.values())
-        asking.clear()
+        asked = list(unanswered.values())
+        unanswered.clear()
         for _, uri in asked:
             if not (self._current and uri in self._current.agreed):
                 self._uris.pop(uri, None)
         return asked
 
     def _forget(self, request: Request) -> None:
-        for asking in (self._asking, self._next.asking if self._next else {}):
-            asking.pop(request.id, None)
+        for unanswered in (self._unanswered, self._next.unanswered if self._next else {}):
+            unanswered.pop(request.id, None)
 
     def _close(self, stream: SubscriptionStream, reason: str) -> None:
         self._port.up(writing.cancellation(b"%d" % stream.server_id, msgspec.json.encode(reason)))
@@ -300,7 +300,7 @@ def _agreed(note: Notification) -> frozenset[str]:
         return frozenset()
 
 
-def _unlabelled(note: Notification) -> bytes:
+def _without_subscription_id(note: Notification) -> bytes:
     """A notification as a legacy server would send it."""
     said = members(note.params)
     meta = members(said.pop("_meta", Raw()))

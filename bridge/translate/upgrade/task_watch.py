@@ -78,21 +78,21 @@ class Task:
 class TaskWatch:
     """Asks for the status of tasks until they end.
 
-    `closing(host, visited)` tells the host which URL elicitations are complete.
+    `complete_elicitations(host, visited)` tells the host which URL elicitations are complete.
     """
 
     def __init__(
         self,
         port: TranslatorPort,
         waiting: PendingRequests,
-        own: BridgeRequests,
-        closing: Callable[[LegacyHost, list[str]], None],
+        requests: BridgeRequests,
+        complete_elicitations: Callable[[LegacyHost, list[str]], None],
     ) -> None:
         self._port = port
         self._waiting = waiting
-        self._own = own
-        self._closing = closing
-        self._asking = HostInquiries(port)
+        self._requests = requests
+        self._complete_elicitations = complete_elicitations
+        self._inquiries = HostInquiries(port)
         self._watched: dict[Task, TranslatorTimer] = {}
 
     @property
@@ -119,11 +119,11 @@ class TaskWatch:
 
     def asks(self, id_: RequestId | None) -> bool:
         """Whether the host was asked something with this id, and has not answered."""
-        return id_ in self._asking
+        return id_ in self._inquiries
 
     def take(self, response: Response) -> bool:
         """The host answered; False where that answers none of these questions."""
-        return self._asking.take(response)
+        return self._inquiries.take(response)
 
     def give_up(self, task: Task, refusal: TranslatorRefusal, *, is_known: bool = True) -> None:
         """Fail the requests that wait. `is_known`: the server may still have the task; cancel it if it is not shown."""
@@ -140,7 +140,7 @@ class TaskWatch:
     # -- looking
 
     def _look(self, task: Task) -> None:
-        task.look_id = self._own.ask(task.host, mcp.TASKS_GET, task.named, partial(self._looked, task))
+        task.look_id = self._requests.ask(task.host, mcp.TASKS_GET, task.named, partial(self._looked, task))
 
     def _looked(self, task: Task, response: Response | None) -> None:
         task.look_id = None
@@ -209,7 +209,7 @@ class TaskWatch:
         if len(task.keys) + len(fresh) > _MAX_QUESTIONS:
             what = f"While running {subject(task.request)}, the server asked more than {_MAX_QUESTIONS} questions."
             return failed(ErrorKind.ROUNDS, what)
-        inquiry = self._asking.ask(
+        inquiry = self._inquiries.ask(
             task.request,
             task.host,
             fresh,
@@ -231,7 +231,7 @@ class TaskWatch:
 
     def _update(self, task: Task, answers: Members) -> None:
         params = {**task.named, "inputResponses": Raw(msgspec.json.encode(answers))}
-        self._own.ask(task.host, mcp.TASKS_UPDATE, params, partial(self._updated, task, answers))
+        self._requests.ask(task.host, mcp.TASKS_UPDATE, params, partial(self._updated, task, answers))
 
     def _updated(self, task: Task, answers: Members, response: Response | None) -> None:
         if response is not None and not response.is_error:
@@ -266,7 +266,7 @@ class TaskWatch:
         for request in self._stop(task, "The task has ended."):
             self._waiting.line(request, answer(request).line)
         visited, task.visited = task.visited, []
-        self._closing(task.host, visited)
+        self._complete_elicitations(task.host, visited)
         if is_known and not task.is_shown:
             self._cancel(task)
 
@@ -280,18 +280,18 @@ class TaskWatch:
 
     def _cancel(self, task: Task) -> None:
         """Cancel the task on the server; its answer does not matter (Task Cancellation)."""
-        self._own.ask(task.host, mcp.TASKS_CANCEL, task.named, lambda _: None)
+        self._requests.ask(task.host, mcp.TASKS_CANCEL, task.named, lambda _: None)
 
     def _stop(self, task: Task, reason: str) -> list[Request]:
         """Stop asking for the status, withdraw the questions, and return the requests that wait."""
         if next_look := self._watched.pop(task, None):
             next_look.stop()
-        self._own.cancel(task.look_id)
+        self._requests.cancel(task.look_id)
         task.look_id = None
         inquiries, task.inquiries = task.inquiries, []
         for inquiry in inquiries:
             # These questions have no answer, so the host is asked them again with its next request for the result.
             task.keys -= inquiry.answers.keys()
-            self._asking.withdraw(inquiry, reason)
+            self._inquiries.withdraw(inquiry, reason)
         waiting, task.waiting = task.waiting, []
         return waiting

@@ -46,7 +46,10 @@ _MAX_KNOWN = 1000
 
 
 class Tasks:
-    """All tasks of one server. `number()`, `cancel(id, reason)`: see `BridgeRequests`; `closing`: see `TaskWatch`."""
+    """All tasks of one server.
+
+    `number()`, `cancel(id, reason)`: see `BridgeRequests`; `complete_elicitations(host, visited)`: see `TaskWatch`.
+    """
 
     def __init__(
         self,
@@ -54,12 +57,12 @@ class Tasks:
         waiting: PendingRequests,
         number: Callable[[], int],
         cancel: Callable[[int, Json], None],
-        closing: Callable[[LegacyHost, list[str]], None],
+        complete_elicitations: Callable[[LegacyHost, list[str]], None],
     ) -> None:
         self._port = port
         self._waiting = waiting
-        self._own = BridgeRequests(port, number, cancel)
-        self._watch = TaskWatch(port, waiting, self._own, closing)
+        self._requests = BridgeRequests(port, number, cancel)
+        self._watch = TaskWatch(port, waiting, self._requests, complete_elicitations)
         self._kept = KeptTasks(port)
         self._known: dict[str, Task] = {}
 
@@ -78,11 +81,11 @@ class Tasks:
 
     def from_server(self, response: Response) -> bool:
         """The server answered; False where that is not about a task."""
-        return self._own.take(response)
+        return self._requests.take(response)
 
     def reroute(self, id_: RequestId) -> list[Request]:
         """Forget the request to the server with this id, and return the host's request that depended on it."""
-        return self._own.reroute(id_)
+        return self._requests.reroute(id_)
 
     def close(self, refusal: TranslatorRefusal) -> None:
         """Fail the requests that wait for a task."""
@@ -202,9 +205,9 @@ class Tasks:
                 then(response)
 
         params = {"taskId": Raw(msgspec.json.encode(id_))}
-        number = self._own.ask(host, method, params, answered, request)
+        number = self._requests.ask(host, method, params, answered, request)
         if request.id in self._waiting:  # It may have failed at once.
-            self._waiting.enter(request, lambda reason: self._own.cancel(number, reason))
+            self._waiting.enter(request, lambda reason: self._requests.cancel(number, reason))
 
     def _show(self, request: Request, state: TaskState, status: str) -> None:
         self._waiting.result(request, msgspec.json.encode(state.legacy(status)))

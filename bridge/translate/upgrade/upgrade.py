@@ -63,7 +63,7 @@ class Upgrade:
         self._rounds = InputRequired(
             port, self._send, lambda call, refusal: self._waiting.refuse(call.request, refusal)
         )
-        self._tasks = Tasks(port, self._waiting, self._number, self._cancel, self._close_pages)
+        self._tasks = Tasks(port, self._waiting, self._number, self._cancel, self._complete_elicitations)
         self._last_number = 0
 
     @property
@@ -307,7 +307,7 @@ class Upgrade:
             if not self._tasks.keep(call, said):
                 answer = results.complete(request, said, call.host.features, offers_tasks=call.host.knows_tasks)
                 self._waiting.line(request, answer.line)
-            self._close_pages(call.host, call.visited)
+            self._complete_elicitations(call.host, call.visited)
         elif kind == results.INPUT_REQUIRED and request.method in mcp.NAMED_METHODS:
             if refusal := self._rounds.begin(call, said):
                 self._waiting.refuse(request, refusal)
@@ -317,8 +317,8 @@ class Upgrade:
         else:
             self._waiting.refuse(request, results.unknown(request, kind))
 
-    def _close_pages(self, host: LegacyHost, visited: list[str]) -> None:
-        """Tell the host that pages it opened are done with (MCP 2025-11-25, Elicitation, Completion Notifications)."""
+    def _complete_elicitations(self, host: LegacyHost, visited: list[str]) -> None:
+        """Tell the host that URL elicitations are complete (MCP 2025-11-25, Elicitation, Completion Notifications)."""
         if host.features.has_elicitation_complete:
             for one in visited:
                 params = msgspec.json.encode({"elicitationId": one})
