@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -66,9 +67,10 @@ class _VersionsError(msgspec.Struct, frozen=True, gc=False):
 _decode_initialize = msgspec.json.Decoder(InitializeResult).decode
 _decode_tools = msgspec.json.Decoder(_ToolsListResult).decode
 _decode_params = msgspec.json.Decoder(_AnyParams).decode
-_decode_discover = msgspec.json.Decoder(_DiscoverResult).decode
-_decode_result_type = msgspec.json.Decoder(_ResultType).decode
-_decode_versions_error = msgspec.json.Decoder(_VersionsError).decode
+# These are rare, and a decoder costs time at the start.
+_decode_discover = partial(msgspec.json.decode, type=_DiscoverResult)
+_decode_result_type = partial(msgspec.json.decode, type=_ResultType)
+_decode_versions_error = partial(msgspec.json.decode, type=_VersionsError)
 _NO_PARAMS = _AnyParams()
 
 
@@ -147,7 +149,11 @@ def _tools(result: Raw) -> list[_Tool]:
 
 
 def _params(params: Raw) -> _AnyParams:
-    return _decoded(_decode_params, params) or _NO_PARAMS
+    """Read the params of a message. Not by `_decoded`, because this is done for every call."""
+    try:
+        return _decode_params(params) if len(params) else _NO_PARAMS
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NO_PARAMS
 
 
 def _decoded(decode: Callable[[Raw], T], value: Raw) -> T | None:

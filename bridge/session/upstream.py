@@ -189,7 +189,7 @@ class TranslatedUpstream(Upstream, Generic[T]):
         """See `Upstream`."""
         self.translator.close()
 
-    # -- the translator's outlet
+    # -- the translator's port
 
     @property
     def now(self) -> float:

@@ -1,1 +1,1 @@
-"""What a host and a server of different eras say to each other, translated (MCP 2026-07-28, Versioning)."""
+"""Translates between a host and a server of different eras (MCP 2026-07-28, Versioning)."""

@@ -114,16 +114,16 @@ def _read_meta(value: Raw) -> RequestMeta | TranslatorRefusal:
     return RequestMeta(_without(meta, _FIELDS), index, meta.get("progressToken", Raw()))
 
 
-def read(request: Request, stamps: RequestMetaReader) -> ModernRequest | TranslatorRefusal:
+def read(request: Request, reader: RequestMetaReader) -> ModernRequest | TranslatorRefusal:
     """Check a request and read it, or say what is wrong with it."""
     method = request.method
     if method in mcp.LEGACY_METHODS or method.startswith("tasks/") or not method.isprintable():
         what = f"{shown(method)} is not a method of MCP {mcp.LATEST_MODERN}."
         return TranslatorRefusal(METHOD_NOT_FOUND, ErrorKind.UNKNOWN_METHOD, what)
     params = members(request.params)
-    stamp = stamps.read(params.pop("_meta", _EMPTY))
-    if isinstance(stamp, TranslatorRefusal):
-        return stamp
+    said = reader.read(params.pop("_meta", _EMPTY))
+    if isinstance(said, TranslatorRefusal):
+        return said
     named = mcp.NAMED_METHODS.get(method)
     if named and "requestState" in params and text(params["requestState"]) is None:
         return _invalid("The requestState must be the string that the server sent with its questions.")
@@ -132,9 +132,9 @@ def read(request: Request, stamps: RequestMetaReader) -> ModernRequest | Transla
         request=request,
         target=(text(params.get(named)) or "") if named else "",
         params=params,
-        meta=stamp.meta,
-        level=stamp.level,
-        token=stamp.token,
+        meta=said.meta,
+        level=said.level,
+        token=said.token,
         state=text(given.get("requestState")) if named else None,
         responses=members(given.get("inputResponses", Raw())) if named else {},
     )

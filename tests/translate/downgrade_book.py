@@ -40,7 +40,7 @@ OFFERS: dict[str, Any] = {
 Json = dict[str, Any]
 
 
-def stamp(capabilities: object = ABLE, **more: object) -> Json:
+def modern_meta(capabilities: object = ABLE, **more: object) -> Json:
     """The `_meta` of a modern request."""
     return {VERSION: "2026-07-28", CLIENT: HOST, CAPABILITIES: capabilities, **more}
 
@@ -57,7 +57,7 @@ ACCEPTED = {"action": "accept", "content": {"name": "Ada"}}
 
 
 class Book:
-    """One `Downgrade` and its outlet. `is_strict`: every message is held against its revision."""
+    """One `Downgrade` and its port. `is_strict`: every message is checked against its revision."""
 
     def __init__(self, capabilities: object = ABLE, *, is_strict: bool = True) -> None:
         self.capabilities = capabilities
@@ -71,7 +71,7 @@ class Book:
         self.lines: list[bytes] = []
         self.sent: list[bytes] = []
         self._fresh = 0
-        meta = members(msgspec.json.encode(stamp(capabilities)))
+        meta = members(msgspec.json.encode(modern_meta(capabilities)))
         self.downgrade = Downgrade(self, "server.example", meta)
 
     # -- the port
@@ -119,7 +119,7 @@ class Book:
         self, id_: object, method: str, params: Json | None = None, **meta: object
     ) -> tuple[list[Json], list[Json]]:
         """The host sends a request as a modern host does."""
-        with_request_meta = {**(params or {}), "_meta": stamp(self.capabilities, **meta)}
+        with_request_meta = {**(params or {}), "_meta": modern_meta(self.capabilities, **meta)}
         return self.host_line(line(id=id_, method=method, params=with_request_meta))
 
     def cancels(self, id_: object, **more: object) -> tuple[list[Json], list[Json]]:

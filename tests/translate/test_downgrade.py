@@ -19,7 +19,7 @@ from tests.translate.downgrade_book import (
     Book,
     fault,
     line,
-    stamp,
+    modern_meta,
 )
 
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -111,7 +111,7 @@ def test_closing_fails_what_waits_for_the_session() -> None:
     "info", [None, {"name": "x"}, "x", {"name": 1, "version": "1"}], ids=["no", "half", "text", "odd"]
 )
 def test_a_host_that_does_not_name_itself_well_is_named_for_it(info: object) -> None:
-    meta = members(msgspec.json.encode({**stamp({}), CLIENT: info}))
+    meta = members(msgspec.json.encode({**modern_meta({}), CLIENT: info}))
     said = request_meta.legacy_client(meta)
     assert msgspec.json.decode(said["clientInfo"]) == {"name": "mcp-remote-bridge", "version": "unknown"}
 
@@ -170,7 +170,7 @@ def test_methods_that_are_gone_are_unknown(method: str) -> None:
 
 def test_a_method_that_cannot_be_written_is_unknown() -> None:
     book = Book(is_strict=False).opened()
-    said = rb'{"jsonrpc":"2.0","id":1,"method":"\ud83d","params":{"_meta":%b}}' % msgspec.json.encode(stamp())
+    said = rb'{"jsonrpc":"2.0","id":1,"method":"\ud83d","params":{"_meta":%b}}' % msgspec.json.encode(modern_meta())
     fault(book.host_line(said)[0], 1, -32601)
 
 

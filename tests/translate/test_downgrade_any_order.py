@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, RequestId, Response
-from tests.translate.downgrade_book import LOG_LEVEL, OFFERS, Book, stamp
+from tests.translate.downgrade_book import LOG_LEVEL, OFFERS, Book, modern_meta
 
 NAMES = [
     *("_meta", "name", "uri", "level", "progressToken", "requestId", "requestState", "inputResponses", "input-1"),
@@ -43,7 +43,9 @@ answers = st.dictionaries(
     st.sampled_from(["input-1", "input-2", "input-3"]), st.just({"action": "accept"}) | odd, max_size=3
 )
 filters = st.just({"toolsListChanged": True}) | st.just({"resourceSubscriptions": ["a:1"]}) | odd
-stamps = st.sampled_from([stamp(), stamp(**{LOG_LEVEL: "info"}), stamp(progressToken=1), stamp(progressToken={})])
+stamps = st.sampled_from(
+    [modern_meta(), modern_meta(**{LOG_LEVEL: "info"}), modern_meta(progressToken=1), modern_meta(progressToken={})]
+)
 modern_params = st.fixed_dictionaries(
     {"name": st.just("pay"), "uri": st.just("a:1"), "_meta": stamps},
     optional={"requestState": states, "inputResponses": answers, "notifications": filters},

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.translate.downgrade_book import ABLE, LOG_LEVEL, SAID, SERVER, SERVER_INFO, Book, fault, stamp
+from tests.translate.downgrade_book import ABLE, LOG_LEVEL, SAID, SERVER, SERVER_INFO, Book, fault, modern_meta
 
 # -- up and down
 
 
 def test_a_call_is_sent_without_what_only_modern_servers_read_and_otherwise_byte_for_byte() -> None:
     book = Book(is_strict=False).opened()
-    meta = stamp(ABLE, traceparent="00-1", progressToken="p")
+    meta = modern_meta(ABLE, traceparent="00-1", progressToken="p")
     arguments = b'{ "big" : 1e400, "a":1, "a":2, "long": 12345678901234567890123 }'
     book.host_line(
         b'{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"pay","arguments":%b,"inputResponses":{},'
@@ -73,7 +73,7 @@ def test_text_that_was_cut_within_a_character_does_not_hide_the_call() -> None:
     book = Book(is_strict=False).opened()
     _, (asked,) = book.host_line(
         rb'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"a":"x\ud83d"},"_meta":%b}}'
-        % msgspec.json.encode(stamp())
+        % msgspec.json.encode(modern_meta())
     )
     assert asked["params"] == {"name": "pay", "arguments": {"a": "x\ufffd"}}
 

@@ -83,7 +83,7 @@ class Downgrade:
         self._server = LegacyServer(port, self._waiting, server_name, said)
         self._calls = ForwardedCalls()
         self._log_level = LogLevel(port, self._server)
-        self._stamps = request_meta.RequestMetaReader()
+        self._meta_reader = request_meta.RequestMetaReader()
         self._rounds = InputRounds(port, self._waiting, self._server, self._calls, self._declared)
         self._listens = ListenSubscriptions(port, self._waiting, self._server)
         self._tasks = ToolTasks(self._server)
@@ -146,7 +146,7 @@ class Downgrade:
         if self._waiting.is_full:
             self._port.refuse(request, _TOO_MANY)
             return
-        asked = request_meta.read(request, self._stamps)
+        asked = request_meta.read(request, self._meta_reader)
         if isinstance(asked, TranslatorRefusal):
             self._port.refuse(request, asked)
         elif asked.state is None:
