@@ -11,7 +11,7 @@ from bridge.errors import BridgeError
 from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth.client import authenticate
 from bridge.oauth.errors import Unavailable
-from bridge.oauth.identity import who_by_id_token, who_by_userinfo
+from bridge.oauth.identity import user_of_id_token, user_of_userinfo
 from bridge.oauth.record import Record
 from bridge.oauth.revocation import Revocation, check_revoked, is_unsupported, retry_after, revocations
 
@@ -48,7 +48,7 @@ async def revoke(web: AuthHttpClient, record: Record, add_secret: Callable[[str]
 
 async def whoami(web: AuthHttpClient, record: Record) -> str:
     """Who is signed in, by the ID token or else the userinfo endpoint; empty if neither says. Never raises."""
-    if known := who_by_id_token(record.id_token):
+    if known := user_of_id_token(record.id_token):
         return known
     if record.userinfo_endpoint is None or not record.access_token:
         return ""
@@ -59,7 +59,7 @@ async def whoami(web: AuthHttpClient, record: Record) -> str:
     except BridgeError as problem:
         _logger.debug("the userinfo endpoint did not say who is signed in: %s", problem.message)
         return ""
-    return who_by_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
+    return user_of_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
 
 
 async def _revoke(web: AuthHttpClient, record: Record, url: str, revocation: Revocation, *, is_first: bool) -> None:

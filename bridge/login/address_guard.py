@@ -37,10 +37,10 @@ from bridge.oauth.errors import MetadataError, SignInError, Unreachable
 from bridge.oauth.reach import (
     ALLOWED,
     Reach,
+    allowed_reaches,
     common_reach,
-    first_outside,
+    first_not_allowed,
     is_local_name,
-    opened,
     reach_by_name,
     reach_of,
     read_reach,
@@ -109,7 +109,7 @@ class AddressGuard:
         """
         host, is_own = _host_of(parts), self.is_own(parts)
         server = self._known_reach() or reach_by_name(self._host) if is_own else await self._server_reach()
-        opens = opened(server, names_this_machine=self._names_this_machine, allow_private=self._allow_private)
+        opens = allowed_reaches(server, names_this_machine=self._names_this_machine, allow_private=self._allow_private)
         if self._is_proxied(parts):
             if not is_own and not _by_form(host, opens):
                 raise self._refused(parts, host, server, what)
@@ -124,9 +124,9 @@ class AddressGuard:
                 opens -= _THIS_MACHINE
             usable = [address for address in found if reach_of(address) in opens]
         else:
-            usable = [] if first_outside(found, opens) else found
+            usable = [] if first_not_allowed(found, opens) else found
         if not usable:
-            raise self._refused(parts, first_outside(found, opens) or host, server, what)
+            raise self._refused(parts, first_not_allowed(found, opens) or host, server, what)
         return usable[:_MOST_ADDRESSES]
 
     def _open_at_home(self, opens: frozenset[Reach]) -> frozenset[Reach]:

@@ -21,7 +21,16 @@ from bridge.errors import BridgeError
 from bridge.login.discovery import DiscoveredServers
 from bridge.login.user_warnings import Warnings
 from bridge.oauth.errors import SignInError
-from bridge.oauth.issuer_binding import Binding, Issuers, binding_of, first_use, in_order, moved, refusal, unreadable
+from bridge.oauth.issuer_binding import (
+    Binding,
+    Issuers,
+    binding_error,
+    binding_of,
+    first_use_notice,
+    issuers_to_try,
+    new_issuer_warning,
+    unreadable_binding,
+)
 from bridge.oauth.record import Record
 
 _logger = logging.getLogger("bridge.login")
@@ -60,7 +69,7 @@ class Bound:
         self._binding = binding_of(self._option, self._client_id, self._read(), previous)
         if found.is_guessed:
             return found.issuers  # The server named none. `check` compares the issuer in the metadata.
-        issuers = in_order(self._binding, found.issuers)
+        issuers = issuers_to_try(self._binding, found.issuers)
         if not issuers:
             raise self._refusal(self._binding, *found.issuers)
         return issuers
@@ -69,9 +78,9 @@ class Bound:
         """Raise `SignInError` unless the client may be used at this issuer; warn if the issuer is new."""
         if self._binding.issuer not in {"", issuer}:
             raise self._refusal(self._binding, issuer)
-        if warning := moved(self._binding, issuer, self._server_url):
+        if warning := new_issuer_warning(self._binding, issuer, self._server_url):
             self._warnings.add(warning)
-        if told := first_use(self._binding, issuer, self._server_url, has_secret=self._has_secret):
+        if told := first_use_notice(self._binding, issuer, self._server_url, has_secret=self._has_secret):
             _logger.log(logging.WARNING if self._has_secret else logging.INFO, "%s", told)
 
     async def use(self, issuer: str) -> None:
@@ -114,11 +123,11 @@ class Bound:
             return self._kept.read()
         except BridgeError as problem:
             if self._client_id is not None and self._option is None:
-                raise unreadable(problem.message, self._client_id, self._kept.forget) from problem
+                raise unreadable_binding(problem.message, self._client_id, self._kept.forget) from problem
             _logger.warning(
                 "the authorization server of the last sign-in to %s could not be read: %s", self._server_url, problem
             )
             return Issuers()
 
     def _refusal(self, binding: Binding, *named: str) -> SignInError:
-        return refusal(binding, named, self._server_url, self._kept.forget)
+        return binding_error(binding, named, self._server_url, self._kept.forget)

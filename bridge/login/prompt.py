@@ -8,11 +8,11 @@ import msgspec
 
 
 class PromptShown(msgspec.Struct, frozen=True):
-    """What the user has to do: open `url`, and enter `user_code` where there is one (RFC 8628 3.3), within `seconds`.
+    """What the user has to do: open `url`, and enter `user_code` if there is one (RFC 8628 3.3), within `seconds`.
 
-    `redirect_uri` is where the browser brings the answer; empty where it brings none. `warnings` are sentences that
+    `redirect_uri` is where the browser brings the answer; empty if it brings none. `warnings` are sentences that
     the user has to read first (`user_warnings`). `shown_first` is a page on this machine that shows them and leads on
-    to `url`: a browser that is opened here gets it instead of `url`. It is empty where there is no such page.
+    to `url`: a browser that is opened here gets it instead of `url`. It is empty if there is no such page.
     """
 
     url: str
@@ -24,7 +24,7 @@ class PromptShown(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Without the URL, which holds `state`."""
-        return f"Asked({self.redirect_uri!r})"
+        return f"PromptShown({self.redirect_uri!r})"
 
 
 class Prompt(Protocol):

@@ -120,7 +120,7 @@ class Registrar:
         outdated = []
         for redirect_uri in redirect_uris:
             client = await self._kept(client_key(server.issuer, redirect_uri))
-            if client is not None and registration.fits(client, redirect_uri, wanted, time.time()):
+            if client is not None and registration.is_usable(client, redirect_uri, wanted, time.time()):
                 self._add_secret(client.secret)
                 return client, True
             if client is not None:
@@ -190,21 +190,23 @@ class Registrar:
                 _logger.info("registering again with the redirect URI %s: %s", plain, problem.message)
             except RegistrationFailed as problem:
                 # A client that the user registers by hand has the plain redirect URI.
-                raise RegistrationFailed(problem.message, hint=registration.by_hand(server, grant, plain)) from problem
+                raise RegistrationFailed(
+                    problem.message, hint=registration.registration_hint(server, grant, plain)
+                ) from problem
         return await self._register(server, grant, plain, scope)
 
     async def _register(self, server: AuthorizationServer, grant: GrantType, redirect_uri: str, scope: str) -> Client:
         url = server.registration_endpoint
         if url is None:
-            raise registration.no_way(server, grant, redirect_uri)
+            raise registration.registration_not_offered(server, grant, redirect_uri)
         request = partial(registration.registration_request, server, grant, scope=scope, version=__version__)
         reply = await self._ask(url, request(redirect_uri=redirect_uri))
-        if not redirect_uri and registration.wants_redirect_uri(reply.status, reply.body):
+        if not redirect_uri and registration.may_need_redirect_uri(reply.status, reply.body):
             reply = await self._ask(url, request(redirect_uri=registration.UNUSED_REDIRECT_URI))
         try:
             return registration.read_registration(reply.status, reply.body, url, server, grant, redirect_uri, scope)
         except RegistrationFailed:
-            if not scope or not registration.is_about_metadata(reply.status, reply.body):
+            if not scope or not registration.is_metadata_refused(reply.status, reply.body):
                 raise
         # Some servers require the scopes in the registration, others refuse some of them.
         _logger.info("%s refuses to register the scopes '%s'; registering without scopes", server.issuer, scope)

@@ -22,7 +22,7 @@ from bridge.login.grants.flow import Attempt, Keep, Services
 from bridge.login.issuer_binding import Bound, KeptIssuers
 from bridge.login.prompt import Prompt
 from bridge.login.registering import Registrar, RegistrationStore
-from bridge.login.sign_in_reason import WANTS_TOKEN, SignInReason, asks_for_none, says_nowhere
+from bridge.login.sign_in_reason import WANTS_TOKEN, SignInReason, no_authorization_server, sign_in_not_required
 from bridge.login.token_endpoint import TokenEndpoint
 from bridge.login.user_warnings import Warnings
 from bridge.oauth import scopes
@@ -48,7 +48,7 @@ class SignInFlow:
         keeping: RegistrationStore,
         *,
         issuers: KeptIssuers,
-        person: Prompt,
+        prompt: Prompt,
         add_secret: Callable[[str], None],
     ) -> None:
         self._server_url = server_url
@@ -65,7 +65,7 @@ class SignInFlow:
                 web=web,
                 registrar=Registrar(settings, web, keeping, add_secret),
                 token_endpoint=TokenEndpoint(web, add_secret),
-                person=person,
+                prompt=prompt,
                 warnings=self._warnings,
                 bound=self._bound,
                 add_secret=add_secret,
@@ -113,7 +113,7 @@ class SignInFlow:
             try:
                 server = await self._discovery.server(issuer, found)
                 if ask.status not in WANTS_TOKEN and server == default_authorization_server(self._uri):
-                    raise asks_for_none(self._server_url, ask)
+                    raise sign_in_not_required(self._server_url, ask)
                 self._bound.check(server.issuer)
                 await self._flow.sign_in(self._attempt(server, found, ask), keep)
             except (MetadataError, Unavailable, RegistrationFailed) as failure:
@@ -125,8 +125,8 @@ class SignInFlow:
                 return
         if problem is not None and found.resource is None and not isinstance(problem, Unavailable):
             if ask.status not in WANTS_TOKEN:
-                raise asks_for_none(self._server_url, ask) from problem
-            raise says_nowhere(self._server_url, ask, problem) from problem
+                raise sign_in_not_required(self._server_url, ask) from problem
+            raise no_authorization_server(self._server_url, ask, problem) from problem
         assert problem is not None  # noqa: S101 - there is always an issuer
         raise problem
 

@@ -38,7 +38,7 @@ class SignInReason(msgspec.Struct, frozen=True):
     again: str = ""
 
 
-def asks_for_none(server_url: str, ask: SignInReason) -> SignInError:
+def sign_in_not_required(server_url: str, ask: SignInReason) -> SignInError:
     """The error for a server that does not seem to require a token."""
     came = f"a request without a token (server/discover) with {status_name(ask.status)}"
     if ask.is_open:
@@ -63,7 +63,7 @@ def asks_for_none(server_url: str, ask: SignInReason) -> SignInError:
     )
 
 
-def says_nowhere(server_url: str, ask: SignInReason, problem: SignInError) -> SignInError:
+def no_authorization_server(server_url: str, ask: SignInReason, problem: SignInError) -> SignInError:
     """The error for a server that requires a token but names no authorization server.
 
     `problem` is what went wrong at the server's own origin.

@@ -16,7 +16,7 @@ _NAMES = ("email", "preferred_username", "name", "sub")
 _LONGEST = 100
 
 
-def who(claims: Mapping[str, object]) -> str:
+def user_of_claims(claims: Mapping[str, object]) -> str:
     """The user whom these claims are about, on one line; empty if they do not say."""
     for name in _NAMES:
         value = claims.get(name)
@@ -25,12 +25,12 @@ def who(claims: Mapping[str, object]) -> str:
     return ""
 
 
-def who_by_id_token(token: str) -> str:
+def user_of_id_token(token: str) -> str:
     """The user whom an ID token is about; empty if it does not say or is not an ID token."""
-    return who(claims_of(token))
+    return user_of_claims(claims_of(token))
 
 
-def who_by_userinfo(status: int, content_type: str, body: bytes, id_token: str) -> str:
+def user_of_userinfo(status: int, content_type: str, body: bytes, id_token: str) -> str:
     """The user whom an answer of the userinfo endpoint is about; empty if it does not say.
 
     An answer with another `sub` than the ID token must not be used (5.3.2). A signed answer (a JWT) is not read.
@@ -41,4 +41,4 @@ def who_by_userinfo(status: int, content_type: str, body: bytes, id_token: str) 
     subject = claims_of(id_token).get("sub")
     if subject is not None and claims.get("sub") != subject:
         return ""
-    return who(claims)
+    return user_of_claims(claims)

@@ -106,7 +106,7 @@ def binding_of(option: str | None, client_id: str | None, issuers: Issuers, prev
     return Binding(issuer=kept, source="kept" if kept else "", before=before, client_id=client_id)
 
 
-def in_order(binding: Binding, named: tuple[str, ...]) -> tuple[str, ...]:
+def issuers_to_try(binding: Binding, named: tuple[str, ...]) -> tuple[str, ...]:
     """The issuers to try, in order, of those that a server names; empty if it does not name the bound one.
 
     If there is no binding, the issuer of the last sign-in comes first: the user has signed in there before.
@@ -116,7 +116,7 @@ def in_order(binding: Binding, named: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(named, key=lambda issuer: issuer != binding.before))
 
 
-def refusal(binding: Binding, named: tuple[str, ...], server_url: str, forget: str) -> SignInError:
+def binding_error(binding: Binding, named: tuple[str, ...], server_url: str, forget: str) -> SignInError:
     """The error for a server that does not name the bound issuer; `forget` is the command that removes the binding."""
     issuers = ", ".join(address(issuer) for issuer in named[:5])
     names = f"{server_url} names {issuers} as its authorization server"
@@ -124,17 +124,17 @@ def refusal(binding: Binding, named: tuple[str, ...], server_url: str, forget: s
     if binding.source == "option":
         return SignInError(
             f"{names}, but --issuer allows only {address(binding.issuer)}{slash}. Nothing was sent to it.",
-            hint=f"If the server is right, pass --issuer {typed(named[0])} instead.",
+            hint=f"If the server is right, pass --issuer {shell_safe(named[0])} instead.",
         )
     return SignInError(
         f"{names}, but the client {binding.client_id} belongs to {address(binding.issuer)}{slash}, where it was used "
         "first. Nothing was sent to the other.",
         hint="If you do not know why the server changed it, tell the server's operator. If you do, and the client is "
-        f"registered there, pass --issuer {typed(named[0])}, or forget the old one with: {forget}",
+        f"registered there, pass --issuer {shell_safe(named[0])}, or forget the old one with: {forget}",
     )
 
 
-def first_use(binding: Binding, issuer: str, server_url: str, *, has_secret: bool) -> str:
+def first_use_notice(binding: Binding, issuer: str, server_url: str, *, has_secret: bool) -> str:
     """What the user is told when their client is about to be used at an issuer for the first time; else empty."""
     if binding.issuer or binding.client_id is None:
         return ""
@@ -142,11 +142,11 @@ def first_use(binding: Binding, issuer: str, server_url: str, *, has_secret: boo
     return (
         f"{what} {binding.client_id} is sent to {address(issuer)} for the first time, because {server_url} names that "
         f"as its authorization server. From now on it is sent to no other. To choose it yourself, pass --issuer "
-        f"{typed(issuer)}."
+        f"{shell_safe(issuer)}."
     )
 
 
-def moved(binding: Binding, issuer: str, server_url: str) -> str:
+def new_issuer_warning(binding: Binding, issuer: str, server_url: str) -> str:
     """The warning for a server that names another authorization server than in the last sign-in; else empty.
 
     There is no warning about the bound issuer, because the user chose it.
@@ -159,7 +159,7 @@ def moved(binding: Binding, issuer: str, server_url: str) -> str:
     )
 
 
-def held_back(binding: Binding, issuer: str) -> SignInError | None:
+def wrong_issuer(binding: Binding, issuer: str) -> SignInError | None:
     """The error for tokens that must not be renewed or revoked, because another issuer is bound; else None."""
     if not binding.issuer or binding.issuer == issuer:
         return None
@@ -169,7 +169,7 @@ def held_back(binding: Binding, issuer: str) -> SignInError | None:
     )
 
 
-def unreadable(problem: str, client_id: str, forget: str) -> SignInError:
+def unreadable_binding(problem: str, client_id: str, forget: str) -> SignInError:
     """The error if the binding of the user's client cannot be read; `problem` is a sentence."""
     return SignInError(
         f"The authorization server that the client {client_id} belongs to could not be read, so the client is sent to "
@@ -182,6 +182,6 @@ def _differ_in_slash(one: str, other: str) -> bool:
     return one != other and one.rstrip("/") == other.rstrip("/")
 
 
-def typed(issuer: str) -> str:
+def shell_safe(issuer: str) -> str:
     """The issuer as it can be typed in any shell; `URL` in place of one that a shell might interpret."""
     return issuer if re.fullmatch(_TYPED, issuer) and len(issuer) <= _LONGEST else "URL"

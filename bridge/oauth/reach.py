@@ -145,7 +145,7 @@ def common_reach(addresses: Iterable[str]) -> Reach:
     return Reach.PRIVATE if at_home else Reach.PUBLIC
 
 
-def opened(server: Reach, *, names_this_machine: bool, allow_private: bool) -> frozenset[Reach]:
+def allowed_reaches(server: Reach, *, names_this_machine: bool, allow_private: bool) -> frozenset[Reach]:
     """The addresses that a server may lead to, by the second table above. `server` is the reach of its own address.
 
     `names_this_machine`: its configured URL names this machine. `allow_private`: the user set `--allow-private`.
@@ -156,7 +156,7 @@ def opened(server: Reach, *, names_this_machine: bool, allow_private: bool) -> f
     return (frozenset((own, Reach.PUBLIC)) | (ALLOWED if allow_private else frozenset())) - _NEVER_BY_REACH
 
 
-def first_outside(addresses: Iterable[str], opens: Collection[Reach]) -> str | None:
+def first_not_allowed(addresses: Iterable[str], opens: Collection[Reach]) -> str | None:
     """The first address that must not be led to, None if there is none. Text that is no address must not be led to."""
     return next((address for address in addresses if reach_of(address) not in opens), None)
 

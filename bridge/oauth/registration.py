@@ -23,7 +23,7 @@ from bridge.oauth.document import json_object
 from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, Unavailable
 from bridge.oauth.grants import AUTHORIZATION_CODE, REFRESH_TOKEN, GrantType
 from bridge.oauth.grants.token_response import heard_in
-from bridge.oauth.issuer_binding import typed
+from bridge.oauth.issuer_binding import shell_safe
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.providers import client_console
 from bridge.oauth.scopes import split, union
@@ -99,19 +99,20 @@ def read_registration(
     if status >= 500 or status in {408, 429}:
         raise Unavailable(f"{step}: the server answered status {status}.", hint="Try again later.")
     if status not in {200, 201}:
-        kind = RedirectUriRefused if _is_about_redirect_uri(status, body) else RegistrationFailed
+        kind = RedirectUriRefused if _is_redirect_uri_refused(status, body) else RegistrationFailed
         what = with_words(f"{step}: the server answered status {status}", heard_in(body))
-        raise kind(what, hint=by_hand(server, grant, redirect_uri))
+        raise kind(what, hint=registration_hint(server, grant, redirect_uri))
     made = json_object(body) or {}
     client_id, secret = made.get("client_id"), _text(made, "client_secret")
     if not isinstance(client_id, str):
         raise RegistrationFailed(
             f"{step}: the server answered status {status} without a client_id.",
-            hint=by_hand(server, grant, redirect_uri),
+            hint=registration_hint(server, grant, redirect_uri),
         )
     if not (client_id.isascii() and client_id.isprintable() and 0 < len(client_id) <= _ID):
         raise RegistrationFailed(
-            f"{step}: the client_id in the answer is empty or unusable.", hint=by_hand(server, grant, redirect_uri)
+            f"{step}: its client_id is empty or unusable.",
+            hint=registration_hint(server, grant, redirect_uri),
         )
     method = _text(made, "token_endpoint_auth_method")
     if not secret:
@@ -144,24 +145,24 @@ def _moment(value: object) -> float | None:
     return float(value)
 
 
-def is_about_metadata(status: int, body: bytes) -> bool:
+def is_metadata_refused(status: int, body: bytes) -> bool:
     """Whether a registration was refused because of its metadata, such as its scopes (RFC 7591 3.2.2)."""
     return status == 400 and (json_object(body) or {}).get("error") == "invalid_client_metadata"
 
 
-def _is_about_redirect_uri(status: int, body: bytes) -> bool:
+def _is_redirect_uri_refused(status: int, body: bytes) -> bool:
     """Whether it was refused because of its redirect URI. Some servers say so only in words."""
     return 400 <= status < 500 and re.search("redirect", heard_in(body), re.IGNORECASE) is not None
 
 
-def wants_redirect_uri(status: int, body: bytes) -> bool:
+def may_need_redirect_uri(status: int, body: bytes) -> bool:
     """Whether a registration may have been refused because it has no redirect URI."""
-    return is_about_metadata(status, body) or (
+    return is_metadata_refused(status, body) or (
         status == 400 and (json_object(body) or {}).get("error") in {"invalid_redirect_uri", "invalid_request"}
     )
 
 
-def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:
+def is_usable(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:
     """Whether a stored registration can be used: by its redirect URI, the expiry of its secret, and its scopes."""
     if client.redirect_uri != redirect_uri:
         return False
@@ -170,15 +171,15 @@ def fits(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float)
     return not client.scope or set(scopes) <= set(split(client.scope))
 
 
-def no_way(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> RegistrationFailed:
+def registration_not_offered(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> RegistrationFailed:
     """The error for a server that accepts neither a metadata document nor registrations."""
     return RegistrationFailed(
         f"{address(server.issuer)} does not offer dynamic client registration.",
-        hint=by_hand(server, grant, redirect_uri),
+        hint=registration_hint(server, grant, redirect_uri),
     )
 
 
-def by_hand(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> str:
+def registration_hint(server: AuthorizationServer, grant: GrantType, redirect_uri: str) -> str:
     """The hint that tells the user where to register a client, and which options to pass then.
 
     `redirect_uri` is empty for a grant that needs none.
@@ -191,7 +192,7 @@ def by_hand(server: AuthorizationServer, grant: GrantType, redirect_uri: str) ->
     with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else f"with the {grant.name}"
     another = " To use another port, pass --callback-port." if redirect_uri else ""
     return (
-        f"Register a client {where}, {with_what}, and pass --client-id ID --issuer {typed(server.issuer)} "
+        f"Register a client {where}, {with_what}, and pass --client-id ID --issuer {shell_safe(server.issuer)} "
         f"(and --client-secret env:NAME if the client has a secret).{another}{or_else}"
     )
 

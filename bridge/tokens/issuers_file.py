@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.config import Settings
 from bridge.errors import BridgeError
-from bridge.oauth.issuer_binding import Issuers, binding_of, decode_issuers, encode_issuers, held_back, issuers_key
+from bridge.oauth.issuer_binding import Issuers, binding_of, decode_issuers, encode_issuers, issuers_key, wrong_issuer
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
 from bridge.store.file import PrivateFiles
@@ -106,7 +106,7 @@ async def check_issuer_of(record: Record, settings: Settings, places: StorePaths
     except StoreError as problem:
         _logger.debug("%s", problem)
         issuers = Issuers()
-    refused = held_back(binding_of(own.issuer, own.client_id, issuers, record), record.issuer)
+    refused = wrong_issuer(binding_of(own.issuer, own.client_id, issuers, record), record.issuer)
     if refused is not None:
         raise refused
     await file.remember(record)

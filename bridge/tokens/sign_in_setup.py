@@ -91,13 +91,13 @@ def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | N
 
 
 def sign_in_flow(
-    settings: Settings, web: AuthHttpClient, store: SecretStore, person: Prompt, add_secret: Callable[[str], None]
+    settings: Settings, web: AuthHttpClient, store: SecretStore, prompt: Prompt, add_secret: Callable[[str], None]
 ) -> SignInFlow:
-    """The flow that asks `person`; `add_secret` takes each secret before it is used."""
+    """The sign-in that asks the user through `prompt`; `add_secret` is called with each secret before it is used."""
     from bridge.login.sign_in import SignInFlow
 
     issuers = issuers_file(settings, platform_places())
-    return SignInFlow(settings.url, settings.sign_in, web, store, issuers=issuers, person=person, add_secret=add_secret)
+    return SignInFlow(settings.url, settings.sign_in, web, store, issuers=issuers, prompt=prompt, add_secret=add_secret)
 
 
 async def ask_of(order: Order, web: AuthHttpClient) -> SignInReason:

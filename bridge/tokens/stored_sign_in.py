@@ -52,9 +52,9 @@ async def who(record: Record, settings: Settings | None = None, seconds: float =
 
     The ID token has it; else the server that issued the token is asked, unless the token has expired.
     """
-    from bridge.oauth.identity import who_by_id_token
+    from bridge.oauth.identity import user_of_id_token
 
-    if known := who_by_id_token(record.id_token):
+    if known := user_of_id_token(record.id_token):
         return known
     is_good = bool(record.access_token) and freshness(record, time.time()) is not Freshness.EXPIRED
     if record.userinfo_endpoint is None or not is_good:

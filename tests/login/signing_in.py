@@ -117,7 +117,7 @@ class Flow:
             self.web.as_web,
             self.store,
             issuers=self.issuers,
-            person=self,
+            prompt=self,
             add_secret=self.concealed.append,
         )
         try:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.oauth.identity import who, who_by_id_token, who_by_userinfo
+from bridge.oauth.identity import user_of_claims, user_of_id_token, user_of_userinfo
 from tests.oauth.test_claims import token
 
 JSON = "application/json"
@@ -29,20 +29,20 @@ JSON = "application/json"
     ids=range(10),
 )
 def test_the_first_name_that_is_there_is_shown_on_one_line(claims: dict[str, object], person: str) -> None:
-    assert who(claims) == person
+    assert user_of_claims(claims) == person
 
 
 @pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "a.b.c.d", "...", "x" * 70_000])
 def test_what_is_no_id_token_tells_nobody(text: str) -> None:
-    assert who_by_id_token(text) == ""
+    assert user_of_id_token(text) == ""
 
 
 def test_an_id_token_tells() -> None:
-    assert who_by_id_token(token(email="a@b.example", sub="1")) == "a@b.example"
+    assert user_of_id_token(token(email="a@b.example", sub="1")) == "a@b.example"
 
 
 def userinfo(claims: object, status: int = 200, kind: str = JSON, id_token: str = "") -> str:
-    return who_by_userinfo(status, kind, json.dumps(claims).encode(), id_token)
+    return user_of_userinfo(status, kind, json.dumps(claims).encode(), id_token)
 
 
 def test_the_userinfo_endpoint_tells() -> None:

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from bridge.oauth.issuer_binding import (
     Binding,
     Issuers,
+    binding_error,
     binding_of,
     decode_issuers,
     encode_issuers,
-    first_use,
-    held_back,
-    in_order,
+    first_use_notice,
     issuers_key,
-    moved,
-    refusal,
-    typed,
+    issuers_to_try,
+    new_issuer_warning,
+    shell_safe,
+    wrong_issuer,
 )
 from tests.oauth.samples import client, record
 
@@ -55,32 +55,32 @@ def test_the_record_of_another_client_binds_nothing() -> None:
 
 
 def test_the_bound_one_is_tried_wherever_it_stands_and_no_other() -> None:
-    assert in_order(bound(TWO), (ONE, TWO, NEW)) == (TWO,)
-    assert in_order(bound(TWO), (ONE, NEW)) == ()
+    assert issuers_to_try(bound(TWO), (ONE, TWO, NEW)) == (TWO,)
+    assert issuers_to_try(bound(TWO), (ONE, NEW)) == ()
 
 
 def test_where_nothing_is_bound_the_last_one_comes_first() -> None:
-    assert in_order(Binding(before=TWO), (ONE, TWO, NEW)) == (TWO, ONE, NEW)
-    assert in_order(Binding(before="https://gone.example"), (ONE, TWO)) == (ONE, TWO)
-    assert in_order(Binding(), (ONE, TWO)) == (ONE, TWO)
+    assert issuers_to_try(Binding(before=TWO), (ONE, TWO, NEW)) == (TWO, ONE, NEW)
+    assert issuers_to_try(Binding(before="https://gone.example"), (ONE, TWO)) == (ONE, TWO)
+    assert issuers_to_try(Binding(), (ONE, TWO)) == (ONE, TWO)
 
 
 @pytest.mark.parametrize("other", [f"{ONE}/", "https://ONE.example", f"{ONE}:443", "http://one.example", f"{ONE}/a"])
 def test_issuers_are_compared_as_strings(other: str) -> None:
-    assert in_order(bound(), (other,)) == ()
-    assert held_back(bound(), other) is not None
-    said = refusal(bound(), (other,), SERVER, FORGET).message
+    assert issuers_to_try(bound(), (other,)) == ()
+    assert wrong_issuer(bound(), other) is not None
+    said = binding_error(bound(), (other,), SERVER, FORGET).message
     assert other in said
     assert ("the slash at the end counts" in said) == (other == f"{ONE}/")
 
 
 def test_the_refusal_names_both_and_what_to_type() -> None:
-    kept = refusal(bound(), (NEW, TWO), SERVER, FORGET)
+    kept = binding_error(bound(), (NEW, TWO), SERVER, FORGET)
     for words in (SERVER, ONE, NEW, TWO, "mine"):
         assert words in kept.message
     assert f"--issuer {NEW}" in kept.hint
     assert FORGET in kept.hint
-    option = refusal(binding_of(ONE, "mine", Issuers(), None), (NEW,), SERVER, FORGET)
+    option = binding_error(binding_of(ONE, "mine", Issuers(), None), (NEW,), SERVER, FORGET)
     for words in (SERVER, ONE, NEW, "--issuer"):
         assert words in option.message
     assert f"--issuer {NEW}" in option.hint
@@ -89,44 +89,44 @@ def test_the_refusal_names_both_and_what_to_type() -> None:
 
 @pytest.mark.parametrize("hostile", [f"https://x.example/{end}" for end in ("$(id)", "`id`", ";id", "a b", "'", "|")])
 def test_what_a_shell_might_run_is_not_offered_to_be_typed(hostile: str) -> None:
-    assert typed(hostile) == "URL"
-    assert f"--issuer {hostile}" not in refusal(bound(), (hostile,), SERVER, FORGET).hint
+    assert shell_safe(hostile) == "URL"
+    assert f"--issuer {hostile}" not in binding_error(bound(), (hostile,), SERVER, FORGET).hint
 
 
 def test_a_long_issuer_does_not_fill_the_message() -> None:
     long = f"https://x.example/{'y' * 100_000}"
-    assert len(str(refusal(bound(), (long,) * 50, SERVER, FORGET))) < 2500
-    assert len(moved(Binding(before=ONE), long, SERVER)) < 700
+    assert len(str(binding_error(bound(), (long,) * 50, SERVER, FORGET))) < 2500
+    assert len(new_issuer_warning(Binding(before=ONE), long, SERVER)) < 700
 
 
 def test_a_move_is_told_with_both() -> None:
-    told = moved(Binding(before=ONE), TWO, SERVER)
+    told = new_issuer_warning(Binding(before=ONE), TWO, SERVER)
     for words in (SERVER, ONE, TWO):
         assert words in told
-    assert moved(Binding(before=ONE), ONE, SERVER) == ""
-    assert moved(Binding(), ONE, SERVER) == ""
+    assert new_issuer_warning(Binding(before=ONE), ONE, SERVER) == ""
+    assert new_issuer_warning(Binding(), ONE, SERVER) == ""
 
 
 def test_a_move_that_the_user_ordered_is_not_told() -> None:
-    assert moved(binding_of(TWO, None, Issuers(last=ONE), None), TWO, SERVER) == ""
+    assert new_issuer_warning(binding_of(TWO, None, Issuers(last=ONE), None), TWO, SERVER) == ""
 
 
 def test_the_first_use_of_a_client_is_told_and_only_that() -> None:
     first = Binding(client_id="mine")
     for words in ("The secret of the client mine", ONE, SERVER, f"--issuer {ONE}"):
-        assert words in first_use(first, ONE, SERVER, has_secret=True)
-    assert "secret" not in first_use(first, ONE, SERVER, has_secret=False)
-    assert first_use(bound(), ONE, SERVER, has_secret=True) == ""
-    assert first_use(Binding(), ONE, SERVER, has_secret=False) == ""
+        assert words in first_use_notice(first, ONE, SERVER, has_secret=True)
+    assert "secret" not in first_use_notice(first, ONE, SERVER, has_secret=False)
+    assert first_use_notice(bound(), ONE, SERVER, has_secret=True) == ""
+    assert first_use_notice(Binding(), ONE, SERVER, has_secret=False) == ""
 
 
 def test_tokens_of_another_issuer_are_held_back() -> None:
-    problem = held_back(bound(TWO), ONE)
+    problem = wrong_issuer(bound(TWO), ONE)
     assert problem is not None
     for words in (ONE, TWO, "mine"):
         assert words in problem.message
-    assert held_back(bound(ONE), ONE) is None
-    assert held_back(Binding(before=TWO), ONE) is None
+    assert wrong_issuer(bound(ONE), ONE) is None
+    assert wrong_issuer(Binding(before=TWO), ONE) is None
 
 
 def test_what_is_kept_is_read_again() -> None:
@@ -151,7 +151,7 @@ def test_each_server_and_profile_has_its_own_place(server: str, profile: str) ->
 def test_a_long_issuer_pushes_nothing_out_of_a_warning() -> None:
     long = f"{NEW}/{'a' * 2000}"
     for issuer, before in ((long, ONE), (ONE, long)):
-        told = moved(Binding(before=before), issuer, SERVER)
+        told = new_issuer_warning(Binding(before=before), issuer, SERVER)
         assert len(told) < 400
         assert ONE in told
         assert told.endswith("Continue only if you know why.")
@@ -159,6 +159,6 @@ def test_a_long_issuer_pushes_nothing_out_of_a_warning() -> None:
 
 def test_an_issuer_in_a_refusal_is_short() -> None:
     long = f"{NEW}/{'a' * 2000}"
-    problem = refusal(bound(), (long,) * 5, SERVER, FORGET)
+    problem = binding_error(bound(), (long,) * 5, SERVER, FORGET)
     assert len(problem.message) < 1200
     assert f"--issuer URL, or forget the old one with: {FORGET}" in problem.hint

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from bridge.oauth.reach import (
     ALLOWED,
     Reach,
+    allowed_reaches,
     common_reach,
-    first_outside,
+    first_not_allowed,
     is_local_name,
-    opened,
     reach_by_name,
     reach_of,
     read_reach,
@@ -58,7 +58,7 @@ def test_the_reach_of_an_address(reach: Reach, address: str) -> None:
 @pytest.mark.parametrize("text", ["as.example", "localhost", "", "127.1", "not an address", "10.0.0.1/8"])
 def test_what_is_no_address_has_none(text: str) -> None:
     assert reach_of(text) is None
-    assert first_outside([text], frozenset(Reach)) == text
+    assert first_not_allowed([text], frozenset(Reach)) == text
 
 
 def stands_for_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -150,7 +150,10 @@ def test_what_is_kept_of_it_is_read() -> None:
 
 
 def test_a_server_opens_what_is_like_itself_and_public() -> None:
-    table = {server: opened(server, names_this_machine=False, allow_private=False) - {Reach.PUBLIC} for server in Reach}
+    table = {
+        server: allowed_reaches(server, names_this_machine=False, allow_private=False) - {Reach.PUBLIC}
+        for server in Reach
+    }
     assert table == {
         Reach.LOOPBACK: {Reach.PRIVATE},
         Reach.LINK_LOCAL: {Reach.PRIVATE},
@@ -164,19 +167,19 @@ def test_a_server_opens_what_is_like_itself_and_public() -> None:
 
 @pytest.mark.parametrize("server", list(Reach))
 def test_what_the_user_allows_is_never_this_machine(server: Reach) -> None:
-    opens = opened(server, names_this_machine=False, allow_private=True)
+    opens = allowed_reaches(server, names_this_machine=False, allow_private=True)
     assert opens == ALLOWED | {Reach.PUBLIC}
 
 
 @pytest.mark.parametrize("allow_private", [True, False])
 def test_all_is_open_to_a_server_whose_url_names_this_machine(allow_private: bool) -> None:
-    opens = opened(Reach.LOOPBACK, names_this_machine=True, allow_private=allow_private)
+    opens = allowed_reaches(Reach.LOOPBACK, names_this_machine=True, allow_private=allow_private)
     assert opens == set(Reach) - {Reach.NONE}
 
 
 def test_every_address_of_a_name_counts() -> None:
-    assert first_outside(["8.8.8.8", "10.0.0.1", "127.0.0.1"], {Reach.PUBLIC, Reach.PRIVATE}) == "127.0.0.1"
-    assert first_outside(["8.8.8.8", "10.0.0.1"], {Reach.PUBLIC, Reach.PRIVATE}) is None
+    assert first_not_allowed(["8.8.8.8", "10.0.0.1", "127.0.0.1"], {Reach.PUBLIC, Reach.PRIVATE}) == "127.0.0.1"
+    assert first_not_allowed(["8.8.8.8", "10.0.0.1"], {Reach.PUBLIC, Reach.PRIVATE}) is None
 
 
 # -- is_local_name

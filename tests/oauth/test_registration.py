@@ -11,12 +11,12 @@ from bridge.oauth.client import BASIC, NONE, POST, Client
 from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, SignInError, Unavailable
 from bridge.oauth.grants import AUTHORIZATION_CODE
 from bridge.oauth.registration import (
-    by_hand,
     document,
     document_client,
-    fits,
-    no_way,
+    is_usable,
     read_registration,
+    registration_hint,
+    registration_not_offered,
     registration_request,
     static_client,
 )
@@ -269,17 +269,17 @@ def test_any_answer_is_a_client_or_an_error_of_ours(status: int, members: dict[s
     ],
 )
 def test_a_kept_registration_serves_or_not(changes: dict[str, Any], expected: bool) -> None:
-    assert fits(client(**{"redirect_uri": REDIRECT_URI, **changes}), REDIRECT_URI, ("a", "b"), NOW) is expected
+    assert is_usable(client(**{"redirect_uri": REDIRECT_URI, **changes}), REDIRECT_URI, ("a", "b"), NOW) is expected
 
 
 def test_a_registration_serves_for_the_scopes_it_was_made_for() -> None:
     """Else a server that registers less than was asked for would get a new client at every sign-in."""
     made = read({"client_id": "abc", "scope": "a"}, scope="a offline_access")
-    assert fits(made, REDIRECT_URI, ("a", "offline_access"), NOW)
-    assert not fits(made, REDIRECT_URI, ("a", "b"), NOW)
-    assert fits(read({"client_id": "abc", "scope": "a b"}, scope="a"), REDIRECT_URI, ("b",), NOW)
-    assert fits(read({"client_id": "abc"}), REDIRECT_URI, ("a", "b"), NOW)
-    assert not fits(read({"client_id": "abc", "scope": "a"}), REDIRECT_URI, ("b",), NOW)
+    assert is_usable(made, REDIRECT_URI, ("a", "offline_access"), NOW)
+    assert not is_usable(made, REDIRECT_URI, ("a", "b"), NOW)
+    assert is_usable(read({"client_id": "abc", "scope": "a b"}, scope="a"), REDIRECT_URI, ("b",), NOW)
+    assert is_usable(read({"client_id": "abc"}), REDIRECT_URI, ("a", "b"), NOW)
+    assert not is_usable(read({"client_id": "abc", "scope": "a"}), REDIRECT_URI, ("b",), NOW)
 
 
 # -- the way by hand
@@ -298,7 +298,7 @@ def test_a_registration_serves_for_the_scopes_it_was_made_for() -> None:
     ],
 )
 def test_the_providers_own_page_is_named(issuer: str, page: str) -> None:
-    problem = no_way(server(issuer=issuer), AUTHORIZATION_CODE, REDIRECT_URI)
+    problem = registration_not_offered(server(issuer=issuer), AUTHORIZATION_CODE, REDIRECT_URI)
     assert issuer in problem.message
     for part in (page, REDIRECT_URI, "--client-id", "--client-secret env:"):
         assert part in problem.hint
@@ -306,13 +306,13 @@ def test_the_providers_own_page_is_named(issuer: str, page: str) -> None:
 
 def test_the_servers_documentation_is_named_where_the_page_is_not_known() -> None:
     documented = server(service_documentation="https://as.example/apps?say=anything")
-    hint = by_hand(documented, AUTHORIZATION_CODE, REDIRECT_URI)
+    hint = registration_hint(documented, AUTHORIZATION_CODE, REDIRECT_URI)
     assert "Register a client at https://as.example/apps..., with" in hint
     elsewhere = server(service_documentation="https://docs.example/apps")
-    assert "docs.example" not in by_hand(elsewhere, AUTHORIZATION_CODE, REDIRECT_URI)
+    assert "docs.example" not in registration_hint(elsewhere, AUTHORIZATION_CODE, REDIRECT_URI)
 
 
 @pytest.mark.parametrize("supported", [True, False])
 def test_the_metadata_document_is_offered_where_the_server_takes_one(supported: bool) -> None:
-    hint = by_hand(server(client_id_metadata_document_supported=supported), AUTHORIZATION_CODE, REDIRECT_URI)
+    hint = registration_hint(server(client_id_metadata_document_supported=supported), AUTHORIZATION_CODE, REDIRECT_URI)
     assert ("--client-metadata-url" in hint) is supported

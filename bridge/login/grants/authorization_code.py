@@ -116,7 +116,7 @@ class AuthorizationCodeFlow:
         ask, name = attempt.ask, urlsplit(self._services.server_url).netloc
         called = attempt.resource_name
         arrival = await self._answer(listener, pending, attempt, is_kept=is_kept)
-        self._services.person.answered()
+        self._services.prompt.answered()
         try:
             await keep(await self._complete(pending, arrival.value, attempt))
         except BridgeError as problem:
@@ -149,7 +149,7 @@ class AuthorizationCodeFlow:
         waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
         # Beside the wait: an opener is watched for a moment, and the answer may come before that is over.
         asked = PromptShown(url, seconds, redirect_uri=pending.redirect_uri, warnings=warnings, shown_first=shown_first)
-        asking = asyncio.create_task(services.person.ask(asked))
+        asking = asyncio.create_task(services.prompt.ask(asked))
         try:
             return await waiting
         except TimeoutError:

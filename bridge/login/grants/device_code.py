@@ -47,7 +47,7 @@ class DeviceCodeFlow:
             request = DeviceRequest(
                 server=server, client=client, scope=" ".join(attempt.scopes), resource=attempt.resource
             )
-            device = DeviceSignIn(services.web, services.person, services.add_secret, warnings=services.warnings)
+            device = DeviceSignIn(services.web, services.prompt, services.add_secret, warnings=services.warnings)
             await services.bound.use(server.issuer)
             try:
                 tokens = await device.run(request, services.settings.login_timeout)
@@ -76,7 +76,7 @@ class DeviceSignIn:
     def __init__(
         self,
         web: AuthHttpClient,
-        person: Prompt,
+        prompt: Prompt,
         add_secret: Callable[[str], None],
         *,
         warnings: Warnings | None = None,
@@ -84,7 +84,7 @@ class DeviceSignIn:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._web = web
-        self._person = person
+        self._prompt = prompt
         self._add_secret = add_secret
         self._warnings = warnings or Warnings()
         self._clock = clock
@@ -105,12 +105,12 @@ class DeviceSignIn:
         self.has_asked = True
         # Opening a browser may take long, and the user may enter the code meanwhile.
         asked = PromptShown(code.url, poll.seconds, code.user_code, warnings=self._warnings.texts)
-        showing = asyncio.create_task(self._person.ask(asked))
+        showing = asyncio.create_task(self._prompt.ask(asked))
         try:
             tokens = await self._wait(request, code, poll)
         finally:
             showing.cancel()
-        self._person.answered()
+        self._prompt.answered()
         return tokens
 
     async def _wait(self, request: DeviceRequest, code: DeviceCode, poll: DevicePoll) -> Tokens:

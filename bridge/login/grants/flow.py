@@ -31,7 +31,7 @@ class Services:
     web: AuthHttpClient
     registrar: Registrar
     token_endpoint: TokenEndpoint
-    person: Prompt
+    prompt: Prompt
     warnings: Warnings
     bound: Bound
     add_secret: Callable[[str], None]

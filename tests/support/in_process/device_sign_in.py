@@ -32,7 +32,7 @@ class ByCode:
         """What is kept of it."""
         given = SignInSettings(**{"grant": "device-code", "login_timeout": stretched(DEADLINE), **settings})
         flow = SignInFlow(
-            self.url, given, self.web, self.store, issuers=IssuersOnPaper(), person=person, add_secret=add_secret
+            self.url, given, self.web, self.store, issuers=IssuersOnPaper(), prompt=person, add_secret=add_secret
         )
         async with asyncio.timeout(stretched(DEADLINE * 2)):
             await flow.run(SignInReason(), self._keep)
