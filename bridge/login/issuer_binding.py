@@ -105,7 +105,7 @@ class Bound:
         except BridgeError as problem:
             bind(self._read())  # Another sign-in may have bound it meanwhile.
             _logger.warning(
-                "the bridge cannot store that the client %s belongs to %s; pass --issuer to be safe each time: %s",
+                "the bridge cannot store that the client %s belongs to %s; pass --issuer each time to make sure: %s",
                 client_id,
                 issuer,
                 problem,

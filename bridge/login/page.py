@@ -63,7 +63,7 @@ CONTENT_SECURITY_POLICY = (
 
 _REFUSALS = {
     400: "This request is not the answer to the current sign-in.",
-    403: "Only a page that you open in a browser tab can complete a sign-in.",
+    403: "Only a request from a browser tab can complete a sign-in.",
     404: "There is no page at this address.",
     405: "This address accepts only GET requests.",
     409: "This sign-in already has its answer.",

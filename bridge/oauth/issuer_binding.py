@@ -123,12 +123,12 @@ def binding_error(binding: Binding, named: tuple[str, ...], server_url: str, for
     slash = " (the slash at the end counts)" if any(_differ_in_slash(one, binding.issuer) for one in named) else ""
     if binding.source == "option":
         return SignInError(
-            f"{names}, but --issuer allows only {address(binding.issuer)}{slash}. Nothing was sent to it.",
+            f"{names}, but --issuer allows only {address(binding.issuer)}{slash}. The sign-in was not started.",
             hint=f"If the server is right, pass --issuer {shell_safe(named[0])} instead.",
         )
     return SignInError(
         f"{names}, but the client {binding.client_id} belongs to {address(binding.issuer)}{slash}, where it was used "
-        "first. Nothing was sent to the other.",
+        "first. So the client was not sent to another server.",
         hint="If you do not know why the server changed it, tell the server's operator. If you do, and the client is "
         f"registered there, pass --issuer {shell_safe(named[0])}, or forget the old one with: {forget}",
     )

@@ -190,7 +190,7 @@ def registration_hint(server: AuthorizationServer, grant: GrantType, redirect_ur
     if server.client_id_metadata_document_supported:
         or_else = f" Or host at URL what {PROGRAM} client-metadata URL prints, and pass --client-metadata-url URL."
     with_what = f"with the redirect URI {redirect_uri}" if redirect_uri else f"with the {grant.name}"
-    another = " To use another port, pass --callback-port." if redirect_uri else ""
+    another = " For another port, pass --callback-port PORT." if redirect_uri else ""
     return (
         f"Register a client {where}, {with_what}, and pass --client-id ID --issuer {shell_safe(server.issuer)} "
         f"(and --client-secret env:NAME if the client has a secret).{another}{or_else}"

@@ -1,4 +1,4 @@
-"""A sign-in with a web on paper, a real callback on a free port, and a person whom a test tells what to do."""
+"""A sign-in with a fake HTTP client, a real callback on a free port, and a user who does what the test says."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def fields(text: str | bytes) -> Fields:
 
 
 def agrees(asked: Fields) -> Fields:
-    """The person signs in."""
+    """The user signs in."""
     return {"code": "the-code", "state": asked["state"]}
 
 
 def refuses(error: str, description: str = "") -> Deed:
-    """The authorization server, or the person, says no."""
+    """The authorization server or the user denies access."""
     return lambda asked: {"error": error, "error_description": description, "state": asked["state"]}
 
 
 def leaves(asked: Fields) -> None:
-    """The person closes the tab."""
+    """The user closes the tab."""
 
 
 def site(issuer: str = ISSUER) -> dict[str, Any]:

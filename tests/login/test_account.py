@@ -1,4 +1,4 @@
-"""Asking who is signed in, and taking tokens back."""
+"""Asking who is signed in, and revoking tokens."""
 
 from __future__ import annotations
 

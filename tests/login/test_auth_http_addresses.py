@@ -34,8 +34,7 @@ def server_tls(authority: trustme.CA) -> ssl.SSLContext:
 class Names:
     """The name service: `addresses` by name, in place of the system's. `asked` are those that it was asked for.
 
-    All that tests can connect to is loopback, so 127.0.0.1 counts as public here, and so does ::2,
-    where nobody is.
+    Tests can connect only to loopback, so 127.0.0.1 counts as public here. So does ::2, where nothing listens.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, addresses: dict[str, list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""Where a browser that is started would be seen by nobody, and what a person is told to do there."""
+"""Where the user would not see a browser that is started, and what the user is told to do there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The channel between a login and those who wait for it, over real sockets."""
+"""The channel between the login process and its clients, over real sockets."""
 
 import asyncio
 import contextlib

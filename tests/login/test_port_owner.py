@@ -1,4 +1,4 @@
-"""Who holds a port, in words."""
+"""Which program listens on a port."""
 
 import os
 import socket

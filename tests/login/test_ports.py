@@ -49,7 +49,7 @@ def pair() -> Iterator[list[socket.socket]]:
 
 
 def test_derived_ports_stay_the_same() -> None:
-    # Written down, for a new release must not move anybody's port either.
+    # Written down, because a new release must not change the ports of existing users.
     assert derived_ports("https://mcp.example.com/mcp", "default") == [
         64397,
         52334,

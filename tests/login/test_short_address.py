@@ -1,4 +1,4 @@
-"""Short addresses: one redirect each, to nobody who does not know the token, and nothing that stays."""
+"""Short addresses: one redirect each, only for a request that knows the token, and nothing is left behind."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""One sign-in from the challenge to the record: what is asked, what is believed, what the person is shown."""
+"""One sign-in from the challenge to the record: the requests, the answers that are believed, and what the user sees."""
 
 import asyncio
 import contextlib

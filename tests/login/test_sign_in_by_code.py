@@ -33,7 +33,7 @@ UNKNOWN = reply({"error": "invalid_client"}, 401)
 
 
 class Clock:
-    """Time that passes when somebody sleeps."""
+    """A clock that advances when a task sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""Who the bridge is in a sign-in: a registration is kept, tried first, and made anew once where it is not known."""
+"""The client in a sign-in: a registration is stored, tried first, and replaced once if the server forgot it."""
 
 import json
 from typing import Any

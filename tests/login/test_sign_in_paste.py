@@ -1,4 +1,4 @@
-"""An answer that a person brings by hand, beside the browser that may bring it too."""
+"""An answer that the user pastes, while the browser may bring it too."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def waiting(monkeypatch: pytest.MonkeyPatch) -> "tuple[Flow, asyncio.Task[object]]":
-    """A sign-in whose tab is open, and nobody answers in it."""
+    """A sign-in whose tab is open, and in which the user does not answer."""
     flow = Flow(monkeypatch)
     flow.deeds = [leaves]
     running: asyncio.Task[object] = asyncio.create_task(flow.run())

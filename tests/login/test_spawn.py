@@ -78,7 +78,7 @@ def writes(file: Path, expression: str) -> str:
 
 
 async def test_one_that_is_silent_is_not_waited_for_and_goes_on(tmp_path: Path) -> None:
-    """And what it says later is in nobody's way."""
+    """What it writes later is discarded."""
     gate = tmp_path / "gate"
     program = (
         f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"

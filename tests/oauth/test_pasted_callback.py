@@ -1,4 +1,4 @@
-"""What a person pastes, and what of it goes on to be judged."""
+"""Text that the user pastes: which query is found in it, and what is refused."""
 
 from __future__ import annotations
 

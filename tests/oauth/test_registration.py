@@ -1,4 +1,4 @@
-"""How the bridge becomes a client: what it sends, what an answer makes of it, and what a person is told (RFC 7591)."""
+"""How the bridge becomes a client: what it sends, how it reads the answer, and the hints for the user (RFC 7591)."""
 
 import json
 from typing import Any

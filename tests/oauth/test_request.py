@@ -1,4 +1,4 @@
-"""The authorization request: what is in its URL, and who may put something there (RFC 6749 4.1.1, 7636, 8707)."""
+"""The authorization request: what is in its URL, and which parameters the user may add (RFC 6749 4.1.1, 7636, 8707)."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

@@ -122,7 +122,7 @@ class AuthorizationCodeFlow:
         except BridgeError as problem:
             to_do, again = problem.hint, ask.again
             if is_kept and isinstance(problem, ClientUnknown):
-                to_do, again = "Sign in again: another tab opens for it.", ""
+                to_do, again = "Another tab opens: sign in again there.", ""
             arrival.respond(failed_page(name, problem.message, to_do, again, called=called), 400)
             raise
         arrival.respond(signed_in_page(name, ask.back, called=called))

@@ -231,7 +231,7 @@ def test_a_passing_status_is_passing_whatever_its_body_says(status: int, body: b
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 400, 403, 404, 405, 418, 422])
 @pytest.mark.parametrize("body", [b"", HTML, b"[]", b"null", b'"x"', b'{"access_token":', b"\xff\xfe", b"[" * 100_000])
 def test_no_object_at_all_is_passing(status: int, body: bytes) -> None:
-    """A 404 or a page of some gateway must not cost anybody the refresh token (field notes, 2)."""
+    """A 404 or a page of a gateway must not clear the refresh token."""
     with pytest.raises(TokenEndpointUnavailable) as caught:
         read_tokens(status, "text/html; charset=utf-8", body, TOKEN_URL)
     assert f"status {status}" in caught.value.message

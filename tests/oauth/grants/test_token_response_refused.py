@@ -1,4 +1,4 @@
-"""Which error each refusal of the token endpoint is, and what a person is told of it (RFC 6749 5.2)."""
+"""Which error each refusal of the token endpoint is, and what its message says (RFC 6749 5.2)."""
 
 import json
 import re
