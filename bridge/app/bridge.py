@@ -1,4 +1,4 @@
-"""The event loop's side of a pairing: what happens becomes events, commands become IO; both meet only here."""
+"""Runs a router on the event loop: turns what happens into events, and commands into IO. Only this module does both."""
 
 from __future__ import annotations
 
@@ -70,15 +70,15 @@ _STREAM_HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
 )
 
-_DEFECT = "A defect of the bridge kept it from handling this request; with --log-level debug its log shows where."
+_DEFECT = "A defect of the bridge kept it from handling this request. With --log-level debug, the log shows where."
 
 _logger = logging.getLogger("bridge.session")
 
 
 class Bridge:
-    """Runs one pairing until it is told to stop. Everything in here happens on the event loop's thread.
+    """Runs one router until it is told to stop. Everything here runs on the event loop's thread.
 
-    `remember(eras)` keeps, for later runs, what the server was found to speak.
+    `remember(eras)` stores, for later runs, which eras the server supports.
     """
 
     def __init__(
@@ -119,18 +119,18 @@ class Bridge:
         }
 
     def connect(self, remote: Remote, drop_idle: Callable[[], None], wish: Callable[[], None] = lambda: None) -> None:
-        """Say where exchanges are carried out, how idle connections are dropped, and who hears a wish to sign in."""
+        """Set what carries out exchanges, drops idle connections, and is called when the user asks to sign in."""
         self._remote = remote
         self._drop_idle = drop_idle
         self._wish = wish
 
     def use_kept_responses(self, responses: Callable[[], KeptResponses]) -> None:
-        """Say what keeps answers; it is asked for when the first is looked for, which the machine has to be told."""
+        """Set what makes the store of answers, when the machine first asks for one."""
         self._responses = responses
 
     @property
     def host_name(self) -> str:
-        """What the host calls itself; empty before it has."""
+        """The host's name for itself; empty until it has given one."""
         return self._machine.host_name
 
     # -- what happens
@@ -138,7 +138,7 @@ class Bridge:
     def on_input(self, data: bytes) -> None:
         """The host sent something."""
         if slept := self._sleep.slept():
-            _logger.info("the machine slept for %.0f seconds; connections are opened again", slept)
+            _logger.info("the machine was suspended for %.0f seconds; the bridge reconnects", slept)
             self.take(SystemResumed(slept))
         self._take_all(self._framing.feed(data))
 
@@ -157,7 +157,7 @@ class Bridge:
                 self.take(event)
 
     def take(self, event: Event) -> None:
-        """Hand an event to the session and do what it says."""
+        """Give an event to the machine, and carry out its commands."""
         if not self._is_host_told and isinstance(event, HostMessage) and isinstance(event.message, Request):
             self._tell_host(event.message)
         try:
@@ -169,7 +169,7 @@ class Bridge:
             return
         for command in commands:
             if type(command) is Report:
-                # After what the host is told in this turn of the loop: the first line of a log costs milliseconds.
+                # After the messages to the host in this turn of the loop: the first line of a log takes milliseconds.
                 self._loop.call_soon(self._loop.call_soon, self._report, command)
             else:
                 self._act[type(command)](command)
@@ -182,14 +182,14 @@ class Bridge:
             _logger.debug("host: %s", host)
 
     def stop(self, why: str) -> None:
-        """End the run, for the first reason that is given."""
+        """End the run. The first reason that is given counts."""
         if not self._stop.done():
             self._stop.set_result(why)
 
     # -- the run
 
     async def run(self, on_stop: Callable[[], None]) -> None:
-        """Work until stopped, then end the session within two seconds. `on_stop` is called between the two."""
+        """Run until `stop` is called, then call `on_stop` and end the session within two seconds."""
         why = await self._stop
         on_stop()
         _logger.debug("stopping: %s", why)
@@ -238,7 +238,7 @@ class Bridge:
 
     def _begin(self, request: RemoteRequest) -> None:
         task = self._exchanges[request.exchange] = self._loop.create_task(self._carry_out(request))
-        # Not a `finally` in the task: one that is cancelled before it begins never gets there.
+        # Not a `finally` in the task, because a task that is cancelled before it begins never reaches it.
         task.add_done_callback(lambda _: self._exchanges.pop(request.exchange, None))
 
     async def _carry_out(self, request: RemoteRequest) -> None:
@@ -258,7 +258,7 @@ class Bridge:
 
     def _set_timer(self, command: SetTimer) -> None:
         self._cancel_timer(command)
-        # Spread out so that many bridges do not come back to a server at the same moment.
+        # Random, so that many bridges do not return to a server at the same moment.
         seconds = command.seconds * (1 - command.spread * _chance()) if command.spread else command.seconds
         self._timers[command.timer] = self._loop.call_later(seconds, self._fire, command.timer)
 
@@ -277,7 +277,7 @@ class Bridge:
         self._connecting = self._loop.create_task(self._remote.connect())
 
     def _sign_in(self, _: Command) -> None:
-        self._loop.call_soon(self._wish)  # What comes of it comes after what else was said.
+        self._loop.call_soon(self._wish)  # After the other commands.
 
     def _report(self, command: Report) -> None:
         _logger.log(logging.getLevelNamesMapping()[command.level.upper()], "%s", command.text)

@@ -1,4 +1,4 @@
-"""The wiring: the one place that names concrete classes and starts the event loop."""
+"""The wiring: the only module that makes the concrete objects of a run and starts the event loop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _logger = logging.getLogger("bridge.app")
 
 
 def run(settings: Settings, begun: EarlyStart) -> int:
-    """Bridge until the host is done, with what `start` has begun; return the exit code. Raises `BridgeError`."""
+    """Bridge until the host ends, with what `start` has begun; return the exit code. Raises `BridgeError`."""
     stdin, stdout = begun.descriptors
     with log.configure(settings) as logging_to:
         begin_log(settings, "a run of the bridge")
@@ -55,8 +55,8 @@ def run(settings: Settings, begun: EarlyStart) -> int:
 
 def _say_at_a_terminal(url: str) -> None:
     _logger.info(
-        "This program is meant to be started by an MCP host, which talks to it on stdin and stdout. Here stdin is "
-        f"a terminal: it waits for MCP messages, and Ctrl-C ends it. To sign in: {PROGRAM} login %s ; "
+        "An MCP host starts this program and talks to it on stdin and stdout. Here stdin is a terminal, so the program "
+        f"waits for MCP messages that you type; Ctrl-C ends it. To sign in, run: {PROGRAM} login %s ; "
         f"to list your sign-ins: {PROGRAM} status ; for help: {PROGRAM} --help",
         url,
     )
@@ -66,7 +66,7 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
     proxy = begun.proxy
     if proxy and proxy.auth:
         logging_to.redactor.add(proxy.auth[1])
-    # Before anything is read: a bad certificate file is an error of usage, told at once.
+    # Before any input is read, because a bad certificate file is reported at once.
     tls = begun.trust.context() if begun.trust is not None else None
     route = Route(origin_of(settings.url), proxy, tls, choose=_chooser(settings.url, logging_to))
     connections = Connections(route, settings.connect_timeout)
@@ -101,7 +101,7 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
         end_for_certain(_LAST_MOMENT, 0)
         connections.rest()
         if authorization is not None:
-            # Beside the rest: a refresh under way needs what time there is.
+            # At the same time as the rest, because a refresh under way needs the time that is left.
             closing.append(asyncio.create_task(authorization.close()))
 
     _collect_again()
@@ -110,7 +110,7 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
 
 
 def _chooser(url: str, logging_to: log.Log) -> Callable[[], Proxy | None] | None:
-    """What says which proxy to take for a new connection; None where that is settled for the run."""
+    """A function that chooses the proxy for each new connection; None where it is the same for the whole run."""
     if not may_change(os.environ):
         return None
 
@@ -124,7 +124,7 @@ def _chooser(url: str, logging_to: log.Log) -> Callable[[], Proxy | None] | None
 
 
 def _collect_again() -> None:
-    """Collect garbage from now on, but do not look through what the start has made: nearly all of it stays."""
+    """Collect garbage from now on, but ignore the objects that the start has made, because nearly all of them stay."""
     gc.freeze()
     gc.enable()
 
@@ -161,7 +161,7 @@ def _standby(router: HostRouter, within: float, settings: Settings, logging_to: 
             fresh=_unguessable,
         )
 
-    # The processor time used so far is the least that the host has waited for this process to start.
+    # The host has waited for this process at least as long as the processor time that it has used.
     started_at = time.monotonic() - time.process_time()
     return Standby(router, load, started_at)
 
@@ -173,7 +173,7 @@ def _login_command(settings: Settings, logging_to: log.Log) -> str:
 
 
 def _remembering(url: str) -> Callable[[frozenset[str]], None]:
-    """Keeps verdicts, off the loop, the last one last."""
+    """Stores the server's eras, in a thread, in the order in which they were found."""
     writers: list[threading.Thread] = []
 
     def remember(eras: frozenset[str]) -> None:
@@ -186,7 +186,7 @@ def _remembering(url: str) -> Callable[[frozenset[str]], None]:
             if "modern" not in eras:
                 from bridge.store import response_files
 
-                response_files.forget(url)  # They were a modern server's.
+                response_files.forget(url)  # They were the answers of a modern server.
 
         writers[:] = [threading.Thread(target=write, name="remember")]
         writers[0].start()

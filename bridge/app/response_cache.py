@@ -1,13 +1,12 @@
-"""The kept answers of one run's server: which files, in whose name, and when the disk is written.
+"""The stored answers of a run's server: which files they are in, for which sign-in, and when the disk is written.
 
 | what | where |
 |---|---|
-| a look | on the loop: one or two small files; the sign-in is read first where an answer may be for one only |
-| keeping and forgetting | in a thread, in order |
+| finding an answer | on the loop: one or two small files; where the answer may be private, the sign-in is read first |
+| storing and removing | in a thread, in order |
 
-Whose answer it is: the user's own headers and the client's certificate are in every digest. Beyond that a private
-answer belongs to the sign-in in use. Where that is another when the answer comes than when it was asked for, it is not
-kept: the user signed in or out meanwhile.
+Every digest covers the user's headers and the client's certificate. A private answer also belongs to the sign-in in
+use. Where the user signed in or out between a request and its answer, that answer is not stored.
 """
 
 from __future__ import annotations
@@ -39,21 +38,21 @@ _logger = logging.getLogger("bridge.app")
 
 
 class IdentitySource(Protocol):
-    """In whose name requests go out, as `Authorization` tells: an opaque text, empty where nobody is signed in."""
+    """The identity for which requests go out, as `Authorization` knows it: an opaque text, empty without a sign-in."""
 
     @property
     def identities(self) -> int:
-        """How often that changed."""
+        """How often the identity has changed."""
 
     def known_identity(self) -> str | None:
-        """The text; None where the store was not read yet."""
+        """The identity; None where the store has not been read yet."""
 
     async def identity(self) -> str:
-        """The text. Raises `BridgeError` where it is not to be had now."""
+        """The identity. Raises `BridgeError` where the store cannot be read now."""
 
 
 class KeptResponses:
-    """Acts on the commands. `take(event)` hears what was found; `signed_in`: None where nobody ever signs in."""
+    """Carries out the commands. `take(event)` gets what was found. `signed_in` is None where a run never signs in."""
 
     def __init__(
         self, settings: Settings, signed_in: IdentitySource | None, take: Callable[[ResponseFound], None]
@@ -66,7 +65,7 @@ class KeptResponses:
         self._looking: set[asyncio.Task[None]] = set()
 
     def find(self, command: FindResponse) -> None:
-        """Look for an answer; what there is comes as an event."""
+        """Look for an answer; the result is an event."""
         kept = self._responses.load(command.question, None)
         if kept is not None or not self._responses.has_private(command.question.kind):
             self._loop.call_soon(self._tell, command, kept)
@@ -76,7 +75,7 @@ class KeptResponses:
             task.add_done_callback(self._looking.discard)
 
     def keep(self, command: KeepResponse) -> None:
-        """Keep an answer, or none any more."""
+        """Store an answer, or remove the stored one."""
         identity = "" if self._signed_in is None else self._signed_in.known_identity()
         if identity is None or command.asked_as != self._identities:
             return
@@ -88,7 +87,7 @@ class KeptResponses:
         )
 
     def drop(self, command: DropResponses) -> None:
-        """Forget answers."""
+        """Remove answers."""
         self._disk.drop(command.kinds, partial(self._responses.drop, command.kinds))
 
     @property
@@ -109,9 +108,9 @@ class KeptResponses:
 
 
 class _Disk:
-    """Does what is to be done on the disk, in order, in a thread that there is only meanwhile.
+    """Runs jobs on the disk, in order, in a thread that exists only while there are jobs.
 
-    The process does not end before it is done, unless the disk hangs.
+    The process does not end before they are done, unless the disk hangs.
     """
 
     def __init__(self) -> None:
@@ -122,7 +121,7 @@ class _Disk:
         self._is_at_work = False
 
     def save(self, work: Callable[[], None]) -> None:
-        """Do it soon; not at all where too much waits already."""
+        """Run the job soon; skip it where too many jobs are waiting."""
         with self._lock:
             if self._saves < _MOST_WAITING:
                 self._saves += 1
@@ -130,7 +129,7 @@ class _Disk:
                 self._begin(work, is_save=True)
 
     def drop(self, kinds: tuple[str, ...], work: Callable[[], None]) -> None:
-        """Do it soon, unless the same is about to be done and nothing is saved in between."""
+        """Run the job soon, unless the same job is waiting and nothing is saved between the two."""
         with self._lock:
             if kinds not in self._dropped:
                 self._dropped.add(kinds)
@@ -150,12 +149,12 @@ class _Disk:
                     return
                 is_save, work = self._waiting.popleft()
                 self._saves -= is_save
-                self._dropped.clear()  # What is dropped from now on may have been written meanwhile, by anybody.
+                self._dropped.clear()  # Any copy of the bridge may write answers again from now on.
             work()
 
 
 def _sent(settings: Settings) -> list[bytes]:
-    """What goes with each request of this run beside the message, and may change the answer."""
+    """What this run sends with each request besides the message, and may change the answer."""
     sent = sorted(f"{name.lower()}: {value}".encode() for name, value in settings.headers)
     if settings.client_cert is not None:
         sent.append(b"certificate: " + _content(settings.client_cert))

@@ -1,14 +1,14 @@
-"""A run's first moments: what waits for others begins, and meanwhile the rest of the program is imported.
+"""The first moments of a run: connections begin in threads, and meanwhile the rest of the program is imported.
 
-| what | where | who takes it over |
+| what | where | what uses it |
 |---|---|---|
-| the name lookup and the TCP connection to the server, or to the proxy before it | a thread | the first request |
-| another one | another thread | what goes up beside it: a stream, a list |
-| reading the certificates that TLS trusts | a thread | the wiring, which tells what is wrong with them |
+| the name lookup and the TCP connection to the server, or to its proxy | a thread | the first request |
+| the same once more | another thread | the second request, for a stream or a list |
+| reading the certificates that TLS trusts | a thread | the wiring, which reports what is wrong with them |
 | importing the event loop, the HTTP client, the session | the main thread | |
 
-Before all that, stdin and stdout are taken over, so that nothing that happens here can reach the host. The settings are
-checked by now, so nothing is connected that they forbid.
+Before all that, the bridge takes over stdin and stdout, so that nothing else here can write to the host. The settings
+have been checked, so it opens no connection that they forbid.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def run_bridge(settings: Settings) -> int:
     try:
         descriptors = take_over()
     except OSError as problem:
-        raise UsageError(f"The bridge needs an open stdin and stdout: {problem.strerror}.") from problem
+        raise UsageError(
+            f"The bridge needs an open stdin and stdout: {problem.strerror}.",
+            hint="Start it from an MCP host, or keep both open.",
+        ) from problem
     proxy = proxy_for(settings.url, os.environ)
     needs_tls = settings.url.lower().startswith("https:") or (proxy is not None and proxy.scheme == "https")
     host, port = _first_hop(settings.url, proxy)
@@ -57,7 +60,7 @@ def run_bridge(settings: Settings) -> int:
 
 
 class EarlyStart(msgspec.Struct, frozen=True):
-    """What was begun. `descriptors` are the host's input and output; `trust` is None where nothing speaks TLS."""
+    """What a start began. `descriptors` are the host's input and output; `trust` is None where TLS is not used."""
 
     descriptors: tuple[int, int]
     proxy: Proxy | None
@@ -66,7 +69,7 @@ class EarlyStart(msgspec.Struct, frozen=True):
 
 
 class Trust:
-    """The TLS context of a run, made in a thread: most of that is OpenSSL reading certificates, beside the imports."""
+    """The TLS context of a run, made in a thread during the imports: OpenSSL takes long to read certificates."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -76,7 +79,7 @@ class Trust:
         self._thread.start()
 
     def context(self) -> ssl.SSLContext | None:
-        """Wait until it is made. Raises `UsageError` for a file that cannot be used."""
+        """Wait for the context. Raises `UsageError` for a file that cannot be used."""
         self._thread.join()
         if self._problem is not None:
             raise self._problem

@@ -1,11 +1,11 @@
-"""How this bridge stands in a command line: in a host's configuration, or among the processes that run.
+"""Finds the bridge in a command line, of a host's configuration or of a running process.
 
-| words | arguments of the bridge |
+| words | the bridge's arguments |
 |---|---|
 | `/home/me/.local/bin/mcp-remote-bridge https://...` | `https://...` |
 | `python -P -m bridge run https://...` | `https://...` |
-| `uvx mcp-remote-bridge@1.2 https://...`, `cmd /c mcp-remote-bridge https://...` | `https://...`; a process: none |
-| `mcp-remote-bridge login https://...` | none: it bridges nothing |
+| `uvx mcp-remote-bridge@1.2 https://...`, `cmd /c mcp-remote-bridge https://...` | `https://...`; of a process: none |
+| `mcp-remote-bridge login https://...` | none, because it does not bridge |
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
 def is_url(word: str) -> bool:
-    """Whether a word of a command line is meant as a URL."""
+    """Whether a word of a command line looks like a URL."""
     return _URL.match(word) is not None
 
 
 def arguments_of(words: Sequence[str], *, is_process: bool) -> tuple[str, ...] | None:
     """The arguments with which these words run the bridge; None where they do something else.
 
-    In a configuration another program may run it (`uvx`); the words of a process are those of the program itself.
+    In a configuration, another program such as `uvx` may run it; the words of a process are those of the program
+    itself.
     """
     program = _program(words[:_FIRST_WORDS])
     if program is None:
@@ -47,10 +48,10 @@ def arguments_of(words: Sequence[str], *, is_process: bool) -> tuple[str, ...] |
 
 
 def _program(words: Sequence[str]) -> int | None:
-    """Where the word stands that names the bridge.
+    """The position of the word that names the bridge.
 
-    Of several it is the last, for `uv --directory mcp-remote-bridge run mcp-remote-bridge` has two, but none that an
-    option stands before, if there is another: that may be its value, as in `--client-id mcp-remote-bridge`.
+    Of several such words it is the last, because `uv --directory mcp-remote-bridge run mcp-remote-bridge` has two. A
+    word after an option comes second, because it may be the option's value, as in `--client-id mcp-remote-bridge`.
     """
     found, behind_options = None, None
     for index, (before, word) in enumerate(pairwise(("", *words))):

@@ -1,7 +1,7 @@
-"""The text of a host's configuration file: JSON, with or without comments, or TOML; and where it is broken.
+"""Reads a host's configuration file, which is JSON, with or without comments, or TOML.
 
-What is said of a broken file names a line, a column and what was expected there, and shows nothing of the file, for
-there may be secrets in it.
+The error for a broken file names the line, the column and what was expected there. It shows nothing of the file, which
+may hold secrets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 LIMIT = 16_000_000
-"""Bytes that are read of one file: Claude Code keeps more than servers in its own."""
+"""The most bytes that are read of one file; Claude Code's own file holds more than servers."""
 
 _STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _STRING_OR_LAST_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])')
@@ -22,19 +22,19 @@ _JSON_WORDS = {
     "Expecting ':' delimiter": "a colon is missing before it",
     "Expecting property name enclosed in double quotes": "a name in double quotes was expected",
     "Expecting value": "a value was expected",
-    "Unterminated string starting at": "the string that begins there has no end",
-    "Invalid control character at": "the string there holds a line break or a tab",
-    "Invalid \\escape": "a backslash in a string has to be written twice",
-    "Extra data": "there is more after the end",
+    "Unterminated string starting at": "the string that begins there does not end",
+    "Invalid control character at": "the string there contains a line break or a tab",
+    "Invalid \\escape": "write a backslash in a string twice",
+    "Extra data": "there is text after the end",
 }
 
 
 class BrokenConfig(Exception):
-    """A file that cannot be read as what it is; `str()` says why, and where, as the end of a sentence."""
+    """A file that is not valid; `str()` says why and where, as the end of a sentence."""
 
 
 def read_config(path: Path) -> object:
-    """What is in the file; None where there is no file, or nothing in it. Raises `BrokenConfig`."""
+    """The content of the file; None where it is missing or empty. Raises `BrokenConfig`."""
     try:
         with path.open("rb") as stream:
             data = stream.read(LIMIT + 1)
@@ -47,7 +47,7 @@ def read_config(path: Path) -> object:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise BrokenConfig(f"it is not UTF-8 text (byte {problem.start + 1} is at fault)") from None
+        raise BrokenConfig(f"it is not UTF-8 text (at byte {problem.start + 1})") from None
     try:
         return _toml(text) if path.suffix == ".toml" else _json(text)
     except RecursionError:
@@ -60,7 +60,7 @@ def _toml(text: str) -> object:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        # Its attributes `lineno` and `colno` came with Python 3.14; the message has had both all along.
+        # The attributes `lineno` and `colno` came with Python 3.14; the message has both in every version.
         said = str(problem)
         place = _TOML_PLACE.search(said)
         why = _TOML_PLACE.sub("", said)
@@ -72,7 +72,7 @@ def _json(text: str) -> object:
     try:
         return json.loads(text) if text.strip() else None
     except ValueError:
-        # Editors' files hold comments and commas before a closing bracket.
+        # Configuration files of editors have comments, and commas before a closing bracket.
         import jsonc
 
         try:
@@ -82,7 +82,7 @@ def _json(text: str) -> object:
 
 
 def _json_problem(text: str, problem: ValueError) -> str:
-    """Where the JSON is broken: found in a text whose comments are blank, for taking them out moves all behind them."""
+    """Where the JSON is broken. Comments are replaced by spaces, because removing them would move what follows."""
     blanked = _STRING_OR_COMMENT.sub(lambda found: found[0] if found[0][0] == '"' else _blank(found[0]), text)
     blanked = _STRING_OR_LAST_COMMA.sub(lambda found: found[0] if found[0][0] == '"' else " ", blanked)
     try:

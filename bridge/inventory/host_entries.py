@@ -1,4 +1,4 @@
-"""The servers in the configurations of the hosts on this machine. Files are only read.
+"""Reads the servers from the configuration files of the hosts on this machine. It changes no file.
 
 | host | file | where in it |
 |---|---|---|
@@ -11,11 +11,12 @@
 | Gemini CLI | `~/.gemini/settings.json` | `mcpServers` |
 | Zed | `settings.json` | `context_servers` |
 
-Files in the working folder (`.mcp.json`, `.vscode/mcp.json`) are left out: whoever made that folder would decide which
-server a name means, and which of the user's variables and files are sent there as a client secret. So is Goose, whose
-file is YAML.
+Files in the working folder (`.mcp.json`, `.vscode/mcp.json`) are left out, because the author of that folder would
+choose which server a name means, and which of the user's variables and files are sent there as a client secret. Goose
+is left out, because its file is YAML.
 
-An entry that does not run this bridge is kept too, without what may be secret in it, to tell the user so.
+Entries that do not run this bridge are returned too, without what may be secret in them, so that an error can name
+them.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class Entry:
 class OtherEntry:
     """A server's entry that does not run this bridge.
 
-    `program` is the command's own name, without its folder; empty where the host itself connects to the server. `url`
-    is the remote server's, where one is named; it may hold a secret.
+    `program` is the name of the command, without its folder; empty where the host itself connects to the server. `url`
+    is the remote server's URL, where the entry has one; it may hold a secret.
     """
 
     host: str
@@ -73,7 +74,7 @@ class OtherEntry:
 
 @dataclass(frozen=True, slots=True)
 class HostEntries:
-    """What was found; `notes` tell of files that could not be read, a sentence each."""
+    """The entries; `notes` has a sentence for each file that could not be read."""
 
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
@@ -81,7 +82,7 @@ class HostEntries:
 
 
 def host_files(platform: str, environ: Mapping[str, str], home: Path) -> list[HostFile]:
-    """Where hosts keep their configuration on `platform` (`sys.platform`); not all of it is there."""
+    """The hosts' configuration files on `platform` (`sys.platform`), whether or not they exist."""
     settings = _settings_folder(platform, environ, home)
     zed = settings / "Zed" if platform == "win32" else _xdg(platform, environ, home) / "zed"
     codex = Path(environ.get("CODEX_HOME") or home / ".codex")
@@ -118,7 +119,7 @@ def _xdg(platform: str, environ: Mapping[str, str], home: Path) -> Path:
 
 
 def read_entries(files: Iterable[HostFile]) -> HostEntries:
-    """The entries in these files. A broken file is a note; one that is not there is nothing."""
+    """The entries in these files. A file that cannot be read becomes a note; a missing one is ignored."""
     entries: list[Entry] = []
     others: list[OtherEntry] = []
     notes = []
@@ -164,7 +165,7 @@ def _of_another(file: HostFile, name: str, words: list[str]) -> OtherEntry:
 
 
 def _tables(content: object, key: Key) -> Iterator[dict[str, Any]]:
-    """The tables of servers: the file's own, and those that Claude Code keeps for each project."""
+    """The tables of servers: the file's own, and those that Claude Code has for each project."""
     if not isinstance(content, dict):
         return
     projects = content.get("projects") if key == "mcpServers" else None
@@ -175,7 +176,7 @@ def _tables(content: object, key: Key) -> Iterator[dict[str, Any]]:
 
 
 def _words(value: object) -> tuple[list[str], dict[str, str]]:
-    """The command line of an entry and its variables; no words where it runs no program."""
+    """The command line of an entry, and its variables; no words where it runs no program."""
     if not isinstance(value, dict):
         return [], {}
     command = value.get("command")
@@ -188,5 +189,5 @@ def _words(value: object) -> tuple[list[str], dict[str, str]]:
     environ = variables.items() if isinstance(variables, dict) else ()
     variables = {name: text for name, text in environ if isinstance(text, str)}
     if any("\0" in text for text in (command, *words, *variables, *variables.values())):
-        return [], {}  # No system starts a program so.
+        return [], {}  # No system can start a program with these words.
     return [command, *words], variables

@@ -1,4 +1,4 @@
-"""All that is known of sign-ins on this machine: what is stored, what is under way, and what runs."""
+"""All sign-ins of this machine: those that are stored, those under way, and those that running copies use."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from bridge.tokens.logins import reach
 from bridge.tokens.stored_sign_in import Stored, who
 
 KeptAnswers = Summary
-"""What is kept of a server's answers, or of several servers'."""
+"""The stored answers of one server, or of several."""
 
 _NEWS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInUse:
-    """A copy that runs, and the store key, server and profile that its words mean."""
+    """A running copy, and the store key, server and profile that its arguments mean."""
 
     copy: RunningInstance
     store_key: str
@@ -39,7 +39,7 @@ class ServerInUse:
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A login that is under way, and how it stands."""
+    """A login that is under way, and its status."""
 
     notice: Notice
     login_status: LoginStatus
@@ -47,7 +47,7 @@ class UnderWay:
 
 @dataclass(slots=True)
 class SignInRow:
-    """One sign-in: a server as one client, in one profile. `server` is empty where its record is not to be had."""
+    """One sign-in: to a server, as one client, in one profile. `server` is empty where its record cannot be read."""
 
     store_key: str
     server: str = ""
@@ -57,7 +57,7 @@ class SignInRow:
     login: UnderWay | None = None
     copies: list[RunningInstance] = field(default_factory=list)
     kept: KeptAnswers = field(default_factory=KeptAnswers)
-    """The answers of the server that are kept, whichever sign-in they are for."""
+    """The stored answers of the server, for all sign-ins."""
 
 
 async def overview_here(token_store: TokenStore, uses: Callable[[], Sequence[ServerInUse]]) -> list[SignInRow]:
@@ -70,7 +70,7 @@ async def overview_here(token_store: TokenStore, uses: Callable[[], Sequence[Ser
 
 
 def kept_of_others(rows: Sequence[SignInRow]) -> tuple[int, Summary]:
-    """Of how many servers without a row answers are kept, and what; which servers, nobody knows."""
+    """How many servers without a row have stored answers, and a summary of them; their URLs are not known."""
     return summary_of_others(row.server for row in rows if row.server)
 
 
@@ -108,7 +108,7 @@ async def _under_way(files: LoginFiles) -> list[UnderWay]:
 
 
 async def _asked(notice: Notice) -> UnderWay | None:
-    """How this login stands; None where it is over."""
+    """The status of this login; None where it has ended."""
     channel = await reach(notice)
     if channel is None:
         return None

@@ -1,15 +1,15 @@
-"""The sign-ins that are stored on this machine: listed, and ended.
+"""Lists the sign-ins that are stored on this machine, and ends them.
 
 Signing out, in this order:
 
 | step | why |
 |---|---|
-| a login under way is ended | it would store what is about to be removed |
-| the history says so | copies that run open no tab by themselves |
-| under the record's lock: revoked, then removed | no copy renews the token meanwhile; what cannot be revoked goes too |
-| what the server said to one sign-in only is forgotten | it was for whoever was signed in |
-| the registration, if that is wanted | the next sign-in registers anew |
-| with it, which authorization server the client belongs to | else that outlasts any sign-out (`oauth.issuer_binding`) |
+| end a login that is under way | it would store what is about to be removed |
+| note the sign-out in the history | running copies then open no tab by themselves |
+| under the record's lock, revoke the tokens and remove the record | no copy renews the token meanwhile |
+| remove answers that were for this sign-in only | another account must not get them |
+| remove the registration, where the user wants that | the next sign-in registers again |
+| with it, the issuer that the client belongs to | otherwise that outlasts any sign-out (`oauth.issuer_binding`) |
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ CLIENT = "client"
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """What became of a sign-in.
+    """The result of a sign-out.
 
-    `kept_in` is where the tokens were, empty where there were none; `is_removed` tells that nothing of them is left.
+    `kept_in` is where the tokens were, empty where there were none; `is_removed`: nothing of them is left.
     `issuer_forgotten` is the authorization server that the user's client belonged to, where that was forgotten.
-    `problems` say what did not work.
+    `problems` has a sentence for each failure.
     """
 
     login_ended: bool = False
@@ -63,19 +63,19 @@ class SignedOut:
 
 
 async def stored_sign_ins(store: SecretStore, seconds: float = READ_SECONDS) -> list[Stored]:
-    """Every sign-in in the store, also those whose record cannot be read now. Raises `StoreError`."""
+    """Every sign-in in the store, including those whose record cannot be read now. Raises `StoreError`."""
     return list(await asyncio.gather(*(read_stored(store, store_key, seconds) for store_key in store.keys(TOKENS))))
 
 
 async def known_sign_ins(token_store: TokenStore) -> list[KnownServer]:
-    """The servers that somebody signed in to; those whose record cannot be read now have no name."""
+    """The servers that the user signed in to, except those whose record cannot be read now."""
     store = open_store(token_store, lambda _: None, keyring_variables)
     stored = await stored_sign_ins(store)
     return [known_from(one.store_key, one.record) for one in stored if one.record is not None]
 
 
 def open_signing_out(token_store: TokenStore, add_secret: Callable[[str], None]) -> SigningOut:
-    """Signing out, from what is kept on this machine."""
+    """What ends the sign-ins that are stored on this machine."""
     from bridge.store.response_files import forget_private
 
     store = open_store(token_store, lambda _: None, keyring_variables)
@@ -83,10 +83,10 @@ def open_signing_out(token_store: TokenStore, add_secret: Callable[[str], None])
 
 
 class SigningOut:
-    """Ends sign-ins. `add_secret` takes each secret before it is used.
+    """Ends sign-ins. `add_secret` is given each secret before it is used.
 
-    `forget(server)` forgets the answers of a server that are kept for one sign-in only, None: of every server. It may
-    block, and returns what went wrong, in words.
+    `forget(server)` removes the answers of a server that are for one sign-in only; with None, those of every server. It
+    may block, and returns a sentence where it fails.
     """
 
     def __init__(
@@ -106,17 +106,18 @@ class SigningOut:
         self._clock = clock
 
     async def sign_out(self, store_key: str, settings: Settings | None = None, *, registration: bool) -> SignedOut:
-        """End the sign-in in `store_key`. `settings` say how its servers are reached, where that is known."""
+        """End the sign-in in `store_key`. `settings` are those for reaching its servers, where they are known."""
         ended = await self._end_login(store_key)
         self._files.log_out(login_of(store_key), self._clock())
         if not self._store.exists_hint(store_key):
-            left = await self._delete(store_key)  # A copy may have stayed in a keyring that was locked the last time.
+            # A copy may be left in a keyring that was locked at the last sign-out.
+            left = await self._delete(store_key)
             kept = await self._forget_answers(settings.url) if settings else ()
             issuer, unforgotten = await self._settle_issuer(None, settings, forget=registration)
             told = (*left, *kept, *unforgotten)
             return SignedOut(login_ended=ended, is_removed=not left, issuer_forgotten=issuer, problems=told)
         async with contextlib.AsyncExitStack() as stack:
-            # Somebody who holds it for so long hangs, or there are no locks: that must not keep the tokens there.
+            # A process that holds the lock for so long hangs, or there are no locks. The tokens are removed anyway.
             with contextlib.suppress(StoreError):
                 await stack.enter_async_context(self._store.locked(store_key, _LOCK_SECONDS))
             stored = await read_stored(self._store, store_key)
@@ -135,7 +136,7 @@ class SigningOut:
         return SignedOut(ended, stored.place, not left, not unrevoked, forgotten, issuer, tuple(problems))
 
     async def every(self) -> list[Stored]:
-        """What there is to sign out of: what is stored, and what a login under way would store."""
+        """Every sign-in to end: those that are stored, and those that a login under way would store."""
         stored = await stored_sign_ins(self._store)
         keys = {one.store_key for one in stored}
         under_way = [
@@ -146,7 +147,7 @@ class SigningOut:
         return [*stored, *under_way]
 
     async def forget_registrations(self) -> tuple[int, tuple[str, ...]]:
-        """Forget every registration; return how many were forgotten, and what went wrong."""
+        """Forget every registration; return how many were forgotten, and a sentence for each failure."""
         keys = self._store.keys(CLIENT)
         problems = [problem for store_key in keys for problem in await self._delete(store_key)]
         problems += drop_every(self._places)
@@ -155,9 +156,9 @@ class SigningOut:
     async def _settle_issuer(
         self, record: Record | None, settings: Settings | None, *, forget: bool
     ) -> tuple[str, tuple[str, ...]]:
-        """Forget which authorization server the client belongs to, or see to it that it is kept.
+        """Forget which authorization server the client belongs to, or make sure that it is stored.
 
-        Returns the issuer that was forgotten, empty where there was none, and what went wrong.
+        Returns the issuer that was forgotten, empty where there was none, and a sentence for each failure.
         """
         if record is not None:
             server, profile = record.server, record.profile
@@ -182,7 +183,7 @@ class SigningOut:
         if channel is None:
             return False
         try:
-            # Until it is over it may still store what it got.
+            # Until it has ended, it may still store tokens.
             with contextlib.suppress(BridgeError, TimeoutError):
                 async with asyncio.timeout(_STOP_SECONDS):
                     await channel.say("stop")
@@ -193,10 +194,10 @@ class SigningOut:
         return True
 
     async def _revoke(self, stored: Stored, settings: Settings | None) -> tuple[str, ...]:
-        """Revoke the tokens at the server; say why they are not, if they are not."""
+        """Revoke the tokens at the server; return a sentence where that failed."""
         record = stored.record
         if record is None:
-            return (f"The tokens were not revoked, for they cannot be read: {stored.problem}",)
+            return (f"The tokens were not revoked, because they cannot be read: {stored.problem}",)
         from bridge.login.account import NO_REVOCATION, REVOKED, revoke
         from bridge.tokens.sign_in_setup import open_web
 
@@ -209,7 +210,7 @@ class SigningOut:
                 await check_issuer_of(record, settings, self._places)
             except BridgeError as problem:
                 return (f"The tokens were not revoked: {problem}",)
-            # The user keeps that secret himself.
+            # The user keeps that secret, not the store.
             client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)
             record = msgspec.structs.replace(record, client=client)
         went = await revoke(open_web(settings, kept=record.reach), record, self._add_secret)

@@ -346,4 +346,4 @@ class Authorization:
 
 def _say_why(task: asyncio.Future[None]) -> None:
     if not task.cancelled() and (problem := task.exception()) is not None:
-        _logger.info("the token was not renewed before its end: %s", problem)
+        _logger.info("the token was not renewed before it expired: %s", problem)

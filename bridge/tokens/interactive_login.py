@@ -1,11 +1,11 @@
-"""A login that the user attends at a terminal: what it says is shown, what the user pastes goes to it.
+"""A login that the user watches in a terminal: its messages are shown, and pasted lines go to it.
 
-| comes first | then |
+| what comes | what follows |
 |---|---|
-| news | the link is shown once, and the line that says what is waited for is renewed |
-| a pasted line | its query goes to the login; what is wrong with it is said, and the wait goes on |
-| a second, where a line can be renewed in place | the time left is |
-| the end | it is returned |
+| a status | the link is shown once, and the line that says what the login waits for is updated |
+| a pasted line | its query goes to the login; where it is wrong, the user is told, and the wait goes on |
+| a second, where a line can be updated in place | the time left is updated |
+| the last status | it is returned |
 """
 
 from __future__ import annotations
@@ -41,40 +41,40 @@ _WORTH_SAYING = ("warning", "error")
 
 
 class LoginLink(Protocol):
-    """The way to the login, as `login.channel.Channel` is one."""
+    """A connection to the login: the part of `login.channel.Channel` that is used here."""
 
     async def login_status(self) -> LoginStatus:
-        """The next news. Raises `ChannelLost`."""
+        """The next status. Raises `ChannelLost`."""
 
     async def say(self, want: Literal["callback", "open", "stop"], text: str = "") -> str:
-        """Tell it to do something; return why it did not. Raises `ChannelLost`."""
+        """Send a command to the login; return why it failed, empty where it did not. Raises `ChannelLost`."""
 
 
 class LoginScreen(Protocol):
-    """What the user sees at a terminal. None of these raises."""
+    """What the user sees in a terminal. None of these methods raises."""
 
     is_live: bool
-    """Whether a line can be renewed in place."""
+    """Whether a line can be updated in place."""
 
     def link(self, url: str, code: str) -> None:
-        """Show where to sign in, and the code to type in there, if any."""
+        """Show the link to sign in at, and the code to enter there, if there is one."""
 
     def waiting(self, text: str, left: str) -> None:
-        """Show what is waited for, in place of what was before, and the time left for it."""
+        """Show what the login waits for, in place of the line before, and the time left."""
 
     def say(self, text: str) -> None:
         """Show a sentence."""
 
     def signed_in_already(self, record: Record, who: str) -> None:
-        """Show that there is a sign-in, and as whom; empty where that is not known."""
+        """Show that the user is signed in, and the account; empty where that is not known."""
 
     on_interrupt: str
-    """What to say where the user ends the wait."""
+    """What to show where the user ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInResult:
-    """A sign-in that went through: as whom, and where it is kept."""
+    """A sign-in that succeeded: its record, the account, and where it is stored."""
 
     record: Record
     who: str
@@ -84,10 +84,10 @@ class SignInResult:
 async def log_in(
     settings: Settings, screen: LoginScreen, typed: asyncio.Queue[str], notice: Callable[[str], None]
 ) -> SignInResult:
-    """Join the login that is under way for these settings, or start one, and attend it.
+    """Join the login that is under way for these settings, or start one, and wait for it.
 
-    `typed` gives the lines that come from the keyboard; `notice` takes a sentence about where secrets are kept. One
-    that is cancelled ends the login it started; one that was under way goes on. Raises `BridgeError`.
+    `typed` gives the lines from the keyboard; `notice` takes a sentence about where secrets are stored. A cancelled
+    call ends the login that it started; one that was under way goes on. Raises `BridgeError`.
     """
     store = open_store(settings.sign_in.token_store, notice, keyring_variables)
     store_key = tokens_key_of(settings)
@@ -98,7 +98,7 @@ async def log_in(
         if settings.sign_in.token_store == "memory":  # noqa: S105 - a place
             raise UsageError(
                 "With --token-store memory nothing is stored, so this sign-in would be lost when the command ends.",
-                hint="Let the host start the bridge: it signs in by itself, and this command can join that sign-in.",
+                hint="Let the host start the bridge, which signs in by itself; this command can join that sign-in.",
             )
         return True
 
@@ -117,7 +117,7 @@ async def log_in(
         screen.say(f"A sign-in to {settings.url} is already under way; this command joins it.")
         names = names_browser(os.environ, sys.platform)
         if not settings.sign_in.no_browser and not why_not_here(os.environ, sys.platform, names_browser=names):
-            # It may have opened none, for it was not asked to; the user here asks for one.
+            # The login may have opened no browser, because no user asked for one; this command does.
             opening = asyncio.create_task(_open(joined.channel))
     try:
         await telling
@@ -135,9 +135,9 @@ async def log_in(
     record = decode(bytes(login_status.record))
     if record is None or not login_status.is_kept:
         raise SignInError(
-            f"Signed in to {settings.url}, but the tokens could not be stored: only the copies of the bridge that "
-            "waited for this sign-in have them.",
-            hint="The lines above say why.",
+            f"You are signed in to {settings.url}, but the tokens could not be stored: only the copies of the bridge "
+            "that waited for this sign-in have them.",
+            hint="The messages above say why.",
         )
     return SignInResult(record, await who(record, settings), store.place(store_key))
 
@@ -149,9 +149,9 @@ async def attend(
     server: str,
     clock: Callable[[], float] = time.time,
 ) -> LoginStatus:
-    """Follow a login to its end, and return its last news. `typed` gives the lines that come from the keyboard.
+    """Follow a login to its end, and return its last status. `typed` gives the lines from the keyboard.
 
-    Raises `ChannelLost` where the login process goes without a last word.
+    Raises `ChannelLost` where the login process ends without a last status.
     """
     login_status = LoginStatus(phase="preparing")
     hearing: asyncio.Task[LoginStatus] = asyncio.create_task(wire.login_status())
@@ -178,7 +178,7 @@ async def attend(
 
 
 async def _tell_who(record: Record | None, settings: Settings, screen: LoginScreen) -> None:
-    """Show who is signed in already, if anyone is."""
+    """Show the account that is already signed in, if there is one."""
     if record is None or not record.access_token:
         return
     if freshness(record, time.time()) is Freshness.EXPIRED and not record.refresh_token:
@@ -189,11 +189,11 @@ async def _tell_who(record: Record | None, settings: Settings, screen: LoginScre
 
 async def _open(wire: LoginLink) -> None:
     with contextlib.suppress(ChannelLost):
-        await wire.say("open")  # Why there is no tab, if there is none, is in the news.
+        await wire.say("open")  # Where no tab opens, the status says why.
 
 
 async def _stop_begun(joining: asyncio.Task[Joined | None], seconds: float = 5.0) -> None:
-    """End a login that is just being started, as soon as it can be told: no other process knows of it."""
+    """End a login that is being started, as soon as it can be reached, because no other process knows of it."""
     with contextlib.suppress(BridgeError, TimeoutError):
         async with asyncio.timeout(seconds):
             joined = await joining
@@ -204,7 +204,7 @@ async def _stop_begun(joining: asyncio.Task[Joined | None], seconds: float = 5.0
 
 
 async def stop(wire: LoginLink, seconds: float = 2.0) -> None:
-    """End the login, as far as it can be reached in that time."""
+    """End the login, if it can be reached in that time."""
     with contextlib.suppress(BridgeError, TimeoutError):
         async with asyncio.timeout(seconds):
             await wire.say("stop")
@@ -212,11 +212,11 @@ async def stop(wire: LoginLink, seconds: float = 2.0) -> None:
 
 def _show(screen: LoginScreen, before: LoginStatus, login_status: LoginStatus) -> None:
     for level, text in login_status.log_since(before.logged):
-        if level in _WORTH_SAYING:  # Warnings are among them: they come before the link that they are about.
+        if level in _WORTH_SAYING:  # Warnings come before the link that they are about.
             screen.say(text)
     for text in login_status.warnings:
         if text not in before.warnings and ("warning", text) not in login_status.log:
-            screen.say(text)  # The level of its log leaves it out.
+            screen.say(text)  # Its log level leaves warnings out.
     if login_status.url and login_status.url != before.url:
         screen.link(login_status.url, login_status.user_code)
     if login_status.tab == "opened" and before.tab != "opened":
@@ -226,11 +226,11 @@ def _show(screen: LoginScreen, before: LoginStatus, login_status: LoginStatus) -
 
 
 async def _hand_over(wire: LoginLink, text: str) -> str:
-    """Give the login what was pasted; return why it is of no use, empty if it was taken."""
+    """Give the login what the user pasted; return why it was not accepted, empty where it was."""
     try:
         return await wire.say("callback", query_of_pasted(text))
     except ChannelLost:
-        return ""  # How it ended is in the news.
+        return ""  # The last status says how it ended.
     except BridgeError as problem:
         return str(problem)
 
@@ -239,10 +239,10 @@ def _waited_for(login_status: LoginStatus, server: str) -> str:
     if login_status.phase == "preparing":
         return f"Asking {server} how to sign in."
     if login_status.phase == "finishing":
-        return "The code was accepted." if login_status.user_code else "The browser came back; checking its answer."
+        return "The code was accepted." if login_status.user_code else "The browser returned; checking its answer."
     if login_status.user_code:
         return "Waiting for you to enter the code there."
-    return f"Waiting for the browser to come back to {login_status.redirect_uri}."
+    return f"Waiting for the browser to return to {login_status.redirect_uri}."
 
 
 def _left(login_status: LoginStatus, now: float) -> str:

@@ -1,7 +1,7 @@
-"""The authorization servers of a server and a profile, kept on disk; no secret (`oauth.issuer_binding`).
+"""Stores the authorization servers of a server and profile on disk (`oauth.issuer_binding`). They are not secret.
 
-A file of its own, beside those of the logins: signing out, which removes the record and changes the history, leaves it
-as it is. It does not depend on `--token-store` either, for it holds nothing that has to be kept secret.
+This is a file of its own, next to those of the logins, because a sign-out removes the record and changes the history
+but leaves this file as it is. It does not depend on `--token-store` either, because it holds no secret.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _logger = logging.getLogger("bridge.authorization")
 
 
 class IssuersFile:
-    """The issuers of one server and profile. `forget` is the command that forgets them, as it is typed."""
+    """The issuers of one server and profile. `forget` is what the user types to forget them."""
 
     def __init__(self, places: StorePaths, server: str, profile: str, forget: str = "") -> None:
         self.forget = forget
@@ -37,19 +37,22 @@ class IssuersFile:
         self._locks = ProcessLocks(places.locks, lambda text: _logger.debug("%s", text))
 
     def read(self) -> Issuers:
-        """What is kept. Raises `StoreError` where it is damaged or not to be trusted."""
+        """The issuers. Raises `StoreError` where the file is damaged or cannot be trusted."""
         data = self._files.read(self._name)
         if data is None:
             return Issuers()
         if (issuers := decode_issuers(data)) is None:
-            raise StoreError(f"{self._files.path(self._name)} is damaged, or of a later version of the bridge.")
+            raise StoreError(
+                f"{self._files.path(self._name)} is damaged, or was written by a later version of the bridge.",
+                hint=f"To forget it, run: {self.forget}" if self.forget else "",
+            )
         return issuers
 
     async def change(self, change: Callable[[Issuers], Issuers]) -> None:
-        """Keep what `change` makes of it, alone on the machine.
+        """Store what `change` makes of the issuers, under a lock.
 
-        Raises `StoreError` where it cannot be kept, and whatever `change` raises. What cannot be read is not written
-        over: it may say to whom the user's other clients belong. `drop` ends that.
+        Raises `StoreError` where that fails, and whatever `change` raises. A file that cannot be read is not replaced,
+        because it may say to which issuers the user's other clients belong; only `drop` removes it.
         """
         async with self._locks.hold(f"{self._name}.change", _LOCK_SECONDS):
             kept = self.read()
@@ -58,7 +61,7 @@ class IssuersFile:
                 self._files.write(self._name, encode_issuers(changed))
 
     async def remember(self, record: Record) -> None:
-        """Keep what a record tells that was made before anything was kept. What fails changes nothing."""
+        """Store the issuer of a record that is older than this file. A failure changes nothing."""
         client = record.client
 
         def add(issuers: Issuers) -> Issuers:
@@ -70,12 +73,12 @@ class IssuersFile:
             if add(kept := self.read()) != kept:
                 await self.change(add)
         except BridgeError as problem:
-            _logger.debug("the authorization server of a sign-in cannot be kept: %s", problem)
+            _logger.debug("the authorization server of a sign-in cannot be stored: %s", problem)
 
     async def drop(self, client_id: str | None) -> str:
-        """Forget the issuer of this client, and that of the last sign-in; of a file that is damaged, everything.
+        """Forget the issuer of this client and that of the last sign-in; remove a damaged file as a whole.
 
-        Returns the issuer that the client belonged to, empty where it is not known. Raises `StoreError`.
+        Returns the issuer that the client belonged to; empty where it is not known. Raises `StoreError`.
         """
         try:
             kept = self.read()
@@ -95,9 +98,9 @@ def issuers_file(settings: Settings, places: StorePaths) -> IssuersFile:
 
 
 async def check_issuer_of(record: Record, settings: Settings, places: StorePaths) -> None:
-    """Raise `SignInError` where the client of these settings is not to be shown to the issuer of a record.
+    """Raise `SignInError` where the issuer of a record must not be sent the client of these settings.
 
-    What cannot be read binds nothing here: the record says itself where its client was used.
+    A file that cannot be read is ignored here, because the record itself says where its client was used.
     """
     file = issuers_file(settings, places)
     own = settings.sign_in
@@ -113,7 +116,7 @@ async def check_issuer_of(record: Record, settings: Settings, places: StorePaths
 
 
 def drop_every(places: StorePaths) -> tuple[str, ...]:
-    """Forget the issuers of every server and profile; return what went wrong, in words."""
+    """Forget the issuers of every server and profile; return a sentence for each failure."""
     files = PrivateFiles(places.logins)
     problems = []
     try:

@@ -1,21 +1,21 @@
-"""What the logins of this machine leave on disk for one another: where one is under way, and how the last one went.
+"""What the logins of this machine leave on disk for one another: where one is under way, and how the last one ended.
 
 | file in `logins/` of the data folder | holds | lives |
 |---|---|---|
-| `login-<digest>.notice` | where the login process listens, and the key to talk to it | as long as that process |
-| `login-<digest>.history` | times and outcomes, no secret | for good |
-| `server-<digest>.issuers` | which authorization servers were used, no secret (`issuers_file`) | for good |
+| `login-<digest>.notice` | the port of the login process, and the key for its channel | as long as that process |
+| `login-<digest>.history` | times and outcomes, no secret | permanently |
+| `server-<digest>.issuers` | which authorization servers were used, no secret (`issuers_file`) | permanently |
 
-A login process that was killed leaves its notice behind. The key in it opens nothing any more, and whoever comes next
-finds that nobody answers and writes another.
+A login process that was killed leaves its notice behind. The key in it is of no use any more; the next login gets no
+answer at the port, and writes a new notice.
 
-What a history says where its file is not to be had, and what becomes of it:
+How a history is read where its file is missing or bad, and whether the file is replaced:
 
-| the file | read as | written over |
+| the file | read as | replaced |
 |---|---|---|
-| there is none | what an earlier version kept elsewhere, else nothing happened | yes |
-| cannot be read now, or not be trusted | nothing happened | no: it may say that the user signed out, or refused |
-| makes no sense | nothing happened | yes: it will never say anything again |
+| is missing | what an earlier version stored elsewhere, else no sign-in so far | yes |
+| cannot be read now, or cannot be trusted | no sign-in so far | no: it may say that the user signed out, or refused |
+| is damaged | no sign-in so far | yes: its content is lost anyway |
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A login that is, or was, under way. `since` in Unix seconds; `key` (hex) lets one talk to it at `port`."""
+    """A login that is or was under way. `since` is in Unix seconds; `port` and `key` (hex) are those of its channel."""
 
     store_key: str
     pid: int
@@ -55,7 +55,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginFiles:
-    """Reads and writes them; quick. What cannot be read counts as not there, but see the table above."""
+    """Reads and writes these files; quick. A file that cannot be read counts as missing, except in the table above."""
 
     def __init__(self, places: StorePaths) -> None:
         self.places = places
@@ -65,11 +65,11 @@ class LoginFiles:
         self._unread: set[str] = set()  # Slots whose history could not be read when it was last looked at.
 
     def notice(self, store_key: str) -> Notice | None:
-        """Where the login of this store key may be under way."""
+        """The notice of the login of this store key; the login may have ended."""
         return self._read(f"{check_key(store_key)}.notice", Notice)
 
     def notices(self) -> list[Notice]:
-        """Every login that may be under way."""
+        """The notices of all logins that may be under way."""
         try:
             names = sorted(path.name for path in self._folder.glob("login-*.notice"))
         except OSError:
@@ -77,16 +77,16 @@ class LoginFiles:
         return [notice for name in names if (notice := self._read(name, Notice)) is not None]
 
     def put_notice(self, notice: Notice) -> None:
-        """Say where a login is. Raises `StoreError`."""
+        """Write a notice. Raises `StoreError`."""
         self._files.write(f"{check_key(notice.store_key)}.notice", msgspec.json.encode(notice))
 
     def drop_notice(self, notice: Notice) -> None:
-        """The login is over. The notice of another, which began where there are no locks, stays."""
+        """Remove the notice of a login that has ended. The notice of another login stays."""
         if self.notice(notice.store_key) == notice:
             self._try(lambda: self._files.delete(f"{check_key(notice.store_key)}.notice"))
 
     def history(self, store_key: str) -> PromptHistory:
-        """How sign-ins went, by the table above."""
+        """How sign-ins ended, by the table above."""
         name = f"{check_key(store_key)}.history"
         try:
             data = self._files.read(name)
@@ -94,23 +94,23 @@ class LoginFiles:
                 data = newest_of(self._former, self._folder.name, name)
         except StoreError as problem:
             if store_key not in self._unread:
-                _logger.warning("how sign-ins went before cannot be read, so it is not written either: %s", problem)
+                _logger.warning("the history of sign-ins cannot be read, so the bridge does not write it: %s", problem)
             self._unread.add(store_key)
             return PromptHistory()
         self._unread.discard(store_key)
         return self._decoded(name, data, PromptHistory) or PromptHistory()
 
     def put_history(self, store_key: str, history: PromptHistory) -> None:
-        """Keep how they went, if it can be kept, and if what it was made of could be read.
+        """Write the history, if the earlier one could be read. A failed write is ignored.
 
-        Only who holds the login's lock may, or who signs out.
+        Only the holder of the login's lock may call it, or a sign-out.
         """
         if store_key in self._unread:
             return
         self._try(lambda: self._files.write(f"{check_key(store_key)}.history", msgspec.json.encode(history)))
 
     def log_out(self, store_key: str, now: float) -> None:
-        """Somebody signed out at `now` (Unix seconds)."""
+        """Note that the user signed out at `now` (Unix seconds)."""
         self.put_history(store_key, self.history(store_key).logged_out(now))
 
     def _read(self, name: str, kind: type[_T]) -> _T | None:
@@ -124,11 +124,11 @@ class LoginFiles:
         try:
             return msgspec.json.decode(data, type=kind) if data else None
         except (ValueError, RecursionError) as problem:
-            _logger.debug("%s makes no sense: %s", name, problem)
+            _logger.debug("%s is damaged: %s", name, problem)
             return None
 
     def _try(self, work: Callable[[], None]) -> None:
         try:
             work()
         except BridgeError as problem:
-            _logger.debug("a login's file cannot be changed: %s", problem)
+            _logger.debug("the file of a login cannot be changed: %s", problem)

@@ -1,7 +1,7 @@
-"""What a login process is told to do: one line of JSON on its stdin, and the one line it answers with on its stdout.
+"""The order for a login process, one line of JSON on its stdin, and its answer, one line on its stdout.
 
-The arguments of a process can be read by everybody on the machine; its stdin cannot. Headers are not in it: they are
-for the MCP server, and nobody else is asked with them.
+Other users of the machine can read the arguments of a process, but not its stdin. The order has no headers, because
+these are for the MCP server only.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ LIMIT = 1_000_000
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Sign in to `settings.url`.
+    """The order to sign in to `settings.url`.
 
-    `refusal` is what made it necessary; None where a person asked for it before any request. `previous` is what was
-    kept of the last sign-in, without its tokens. `host_name` names the program that the person works with. `judged_at`
-    is when it was found to be needed (Unix seconds). `desktop` says for the log which variables of the environment were
-    found elsewhere, and where.
+    `refusal` is the server's refusal that made the sign-in necessary; None where the user asked for it before any
+    request. `previous` is the record of the last sign-in, without its tokens. `host_name` is the name of the program
+    that the user works with. `judged_at` is when the sign-in was found necessary (Unix seconds). `desktop` says, for
+    the log, which environment variables were found elsewhere, and where.
     """
 
     settings: Settings
@@ -39,12 +39,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     desktop: str = ""
 
     def __repr__(self) -> str:
-        """Without what it holds, for a client secret may be in it."""
+        """Without its content, which may have a client secret."""
         return f"Order({self.settings.url!r})"
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The login process listens on `port` of 127.0.0.1 for who knows `key` (hex)."""
+    """The login process listens on `port` of 127.0.0.1, for clients that know `key` (hex)."""
 
     port: int
     key: str
@@ -55,11 +55,11 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Busy(msgspec.Struct, frozen=True, tag="busy"):
-    """Another login process is at it, or was when this one was found to be needed: that is to be looked at again."""
+    """Another login process is running, or has ended since this one was found necessary: look again."""
 
 
 class Unable(msgspec.Struct, frozen=True, tag="unable"):
-    """It cannot be done; `message` and `hint` say why."""
+    """The login process cannot sign in; `message` and `hint` say why."""
 
     message: str
     hint: str = ""
@@ -69,7 +69,7 @@ Answer = Ready | Busy | Unable
 
 
 def make_order(settings: Settings, refusal: AuthRefusal | None, previous: Record | None, host_name: str) -> Order:
-    """An order with all that is needed and no more."""
+    """An order with what is needed, and no more."""
     if refusal is not None:
         refusal = refusal._replace(credential=ANONYMOUS)
     if previous is not None:
@@ -84,13 +84,13 @@ def _public(record: Record) -> Client:
 
 
 def tokens_key_of(settings: Settings) -> str:
-    """The store key of the tokens for these settings, see `oauth.record`."""
+    """The store key of the tokens for these settings (`oauth.record`)."""
     own = settings.sign_in
     return tokens_key(settings.url, own.client_id or own.client_metadata_url or "", own.resource or "", own.profile)
 
 
 def login_key(settings: Settings) -> str:
-    """The name of the login for these settings: there is one at a time on the machine."""
+    """The store key of the login for these settings; there is one at a time on the machine."""
     return login_of(tokens_key_of(settings))
 
 
@@ -100,7 +100,7 @@ def login_of(store_key: str) -> str:
 
 
 def encode_order(order: Order) -> bytes:
-    """The line for the login process. Its folder will be another one, so paths are made absolute."""
+    """The line for the login process. Paths are absolute, because that process has another current folder."""
     settings = order.settings
     paths: dict[str, Any] = {
         name: Path(path).absolute()
@@ -115,7 +115,7 @@ def encode_order(order: Order) -> bytes:
 
 
 def decode_order(line: bytes) -> Order:
-    """Read the line. Raises `ValueError` where it is none, or was cut off; `UsageError` for settings that are bad."""
+    """Read the line. Raises `ValueError` where it is not an order or is cut off, `UsageError` for bad settings."""
     if not line.endswith(b"\n"):
         raise ValueError("the order was cut off")
     return msgspec.json.decode(line, type=Order, dec_hook=_decode_more)
@@ -123,7 +123,7 @@ def decode_order(line: bytes) -> Order:
 
 def _encode_more(value: object) -> object:
     if isinstance(value, Path):
-        return quote(os.fsencode(value))  # A file's name need not be text, and JSON is.
+        return quote(os.fsencode(value))  # A file's name need not be valid Unicode, but JSON has to be.
     raise NotImplementedError(type(value).__name__)
 
 
@@ -134,11 +134,11 @@ def _decode_more(kind: type, value: object) -> object:
 
 
 def encode_answer(answer: Answer) -> bytes:
-    """The line that a login process says once."""
+    """The line with which a login process answers."""
     return msgspec.json.encode(answer) + b"\n"
 
 
 def decode_answer(line: bytes) -> Answer:
-    """Read it. Raises `ValueError` where it is none."""
+    """Read the answer. Raises `ValueError` where the line is not one."""
     answer: Answer = msgspec.json.decode(line, type=Answer)
     return answer

@@ -1,15 +1,15 @@
-"""The login process: one sign-in, from the challenge to the stored tokens, whatever becomes of who started it.
+"""The login process: one sign-in, from the challenge to the stored tokens, whether or not its starter still runs.
 
 | what happens | what it does |
 |---|---|
-| the copy that started it ends | goes on: the person's consent still counts |
-| another login process has the lock, or had it until just now | says so, and ends |
-| somebody connects to the channel | tells how it stands, and each change |
-| tokens, a refusal, `--login-timeout`, a signal, the word `stop` | tells the outcome, tidies up, ends |
-| it hangs, whatever on | a timer ends it |
-| it is killed | its lock is free at once; whoever waited notices at once; no token was written by halves |
+| the copy that started it ends | it goes on, because the user's consent still counts |
+| another login process has the lock, or has just released it | it says so, and ends |
+| a client connects to the channel | it sends the status, and each change of it |
+| tokens, a refusal, `--login-timeout`, a signal, the command `stop` | it sends the outcome, cleans up and ends |
+| it hangs | a timer ends it |
+| it is killed | its lock is free at once, its clients notice at once, and no token is half written |
 
-Nothing of it is on the host's stdio: the order comes on a pipe, one line goes back, and then both are closed.
+It never uses the host's stdio: the order comes on a pipe, one line goes back, and then both are closed.
 """
 
 from __future__ import annotations
@@ -47,29 +47,29 @@ _logger = logging.getLogger("bridge.login")
 
 
 def run_login_process() -> int:
-    """Take the order on stdin, say on stdout where to listen for news, and sign in; return the exit code."""
+    """Read the order on stdin, write to stdout how to reach the channel, and sign in; return the exit code."""
     order = _take_order()
     if order is None:
         return 2
-    # A person is asked once more where the server turns out not to know the client.
+    # The user is asked a second time where the server turns out not to know the client.
     end_for_certain(_MOST_ASKED * order.settings.sign_in.login_timeout + _BESIDES_THE_PERSON, 1)
     with _configure_log(order.settings) as logging_to:
-        log_head(order.settings, "a sign-in, in a process of its own")
+        log_head(order.settings, "a login process")
         try:
             run_on_loop(_run(order, logging_to, platform_places()))
         except BridgeError as problem:
-            _logger.warning("the sign-in was not begun: %s", problem)
+            _logger.warning("the sign-in did not start: %s", problem)
             answer(Unable(problem.message, problem.hint))
             return problem.exit_code
         except Exception:
-            # Nobody reads its stderr.
+            # No program reads its stderr.
             _logger.exception("a defect of the bridge: the sign-in was not carried out")
             return 1
     return 0
 
 
 def _configure_log(settings: Settings) -> log.Log:
-    """The log that was asked for; without its file where that can be opened no more: no reason not to sign in."""
+    """The configured log; without its file where that can no longer be opened, so that the sign-in goes on."""
     try:
         return log.configure(settings)
     except BridgeError as problem:
@@ -79,20 +79,25 @@ def _configure_log(settings: Settings) -> log.Log:
 
 
 def _take_order() -> Order | None:
-    """The order; None where it does not come, is cut off, or makes no sense: who gave it is dead or lost."""
-    # Whoever starts a login and dies before it has said what for, leaves a process that must not wait for ever.
+    """The order; None where it does not come, is cut off or cannot be read."""
+    # A copy may start a login process and end before it has sent the order, so the wait has a limit.
     timer = end_for_certain(_ORDER_SECONDS, 1)
     try:
         return decode_order(sys.stdin.buffer.readline(LIMIT))
     except (OSError, ValueError, BridgeError) as problem:
-        answer(Unable(f"The login process did not understand what it is to do: {type(problem).__name__}."))
+        answer(
+            Unable(
+                f"The login process could not read its order: {type(problem).__name__}.",
+                "Restart the server in the host, and sign in again.",
+            )
+        )
         return None
     finally:
         timer.cancel()
 
 
 def answer(said: Answer) -> None:
-    """Say the one line, and let go of the pipes: nobody is to wait for their end, or to be waited for."""
+    """Write the one line and close the pipes, so that neither side waits for the other's end."""
     nothing = os.open(os.devnull, os.O_RDWR)
     with contextlib.suppress(OSError):
         os.write(1, encode_answer(said))
@@ -112,9 +117,9 @@ async def _run(order: Order, logging_to: log.Log, places: StorePaths) -> None:
             answer(Busy())
             return
         except StoreError as problem:
-            _logger.warning("other copies of the bridge cannot be kept from a login of their own: %s", problem)
+            _logger.warning("other copies of the bridge may start a sign-in at the same time: %s", problem)
         if order.judged_at < files.history(store_key).ended_at <= time.time():
-            # It ended while this process started, and may have brought what is wanted, or a refusal.
+            # Another login ended while this process started, and may have brought tokens or a refusal.
             answer(Busy())
             return
         login = LoginSession(order, files, logging_to)
@@ -136,7 +141,7 @@ async def _run(order: Order, logging_to: log.Log, places: StorePaths) -> None:
             try:
                 files.put_notice(notice)
             except StoreError as problem:
-                _logger.warning("other copies of the bridge cannot be told of this login: %s", problem)
+                _logger.warning("other copies of the bridge cannot find this sign-in: %s", problem)
             answer(Ready(server.port, key.hex()))
             await login.run(server)
         finally:
@@ -145,7 +150,7 @@ async def _run(order: Order, logging_to: log.Log, places: StorePaths) -> None:
 
 
 async def _is_under_way(notice: Notice | None) -> bool:
-    """Whether there is a login all the same: on some file systems a lock keeps nobody out."""
+    """Whether another login is running in spite of the lock, which some file systems do not support."""
     channel = await reach(notice) if notice else None
     if channel is None:
         return False

@@ -1,4 +1,4 @@
-"""The sign-in of a login process: its person, who hears of it, and what it leaves for the next."""
+"""The sign-in of a login process: what it shows the user, what it tells its clients, and what it stores."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _logger = logging.getLogger("bridge.login")
 
 
 class LoginSession:
-    """One sign-in, and the `Prompt` of it: shows on the channel what is to be done, and opens the browser."""
+    """One sign-in, and its `Prompt`: it tells its clients what the user has to do, and opens the browser."""
 
     def __init__(self, order: Order, files: LoginFiles, logging_to: log.Log) -> None:
         self._order = order
@@ -62,10 +62,10 @@ class LoginSession:
         self._flow = sign_in_flow(self._settings, self._web, self._store, self, self._add_secret)
         self._is_wished = False
         self._has_opened = False
-        self._to_open = ""  # What a browser is given: the link, or what is to be read before it.
+        self._to_open = ""  # What the browser opens: the link, or a page to read before it.
 
     async def run(self, server: ChannelServer) -> None:
-        """Sign in, and tell how it went."""
+        """Sign in, and tell the clients the outcome."""
         self._server = server
         server.publish(self._login_status)
         work = self._work = asyncio.create_task(self._sign_in())
@@ -74,7 +74,7 @@ class LoginSession:
         if self._has_opened or outcome.failure not in {"failed", "stopped"}:
             history = self._files.history(self._store_key).ended(outcome.failure or "done", time.time())
             self._files.put_history(self._store_key, history)
-        await asyncio.sleep(0)  # What was logged last is told too.
+        await asyncio.sleep(0)  # So that the last lines of the log are sent too.
         outcome = self._login_status = msgspec.structs.replace(
             outcome,
             tab="opened" if self._has_opened else "",
@@ -85,9 +85,9 @@ class LoginSession:
         if outcome.phase == "done" and self._record is not None:
             first = others = _with(outcome, self._record, is_kept=self._is_kept)
             if not self._is_kept:
-                # It can be spent once only: whoever waits longest is to renew it, the others ask again at its end.
+                # A refresh token can be used only once: the client that has waited longest gets it.
                 others = _with(outcome, msgspec.structs.replace(self._record, refresh_token=""), is_kept=False)
-        self._server = None  # Nothing that is still under way may be heard after the last word.
+        self._server = None  # No status may follow the last one.
         server.publish_last(first, others)
         await server.until_taken(_FIRST_SECONDS)
 
@@ -101,10 +101,10 @@ class LoginSession:
             await kept.replace(record)
             self._is_kept = kept.is_kept
 
-    # -- what others say
+    # -- commands of clients
 
     async def on_word(self, word: LoginCommand) -> str:
-        """Do what somebody on the channel wants; return why not, empty if done."""
+        """Carry out a client's command; return why it failed, empty where it did not."""
         if word.want == "callback":
             return self._flow.paste(word.text)
         if word.want == "stop":
@@ -112,14 +112,14 @@ class LoginSession:
             return ""
         self._is_wished = True
         if self._login_status.phase != "waiting":
-            return ""  # It is opened as soon as there is something to open, if there will be.
+            return ""  # The browser opens as soon as there is a link, if there will be one.
         await self._open(wished=True)
         return "" if self._login_status.tab == "opened" else self._login_status.message
 
-    # -- the person
+    # -- the user
 
     async def ask(self, asked: PromptShown) -> None:
-        """Show what is to be done, and open a browser where that is of use."""
+        """Show what the user has to do, and open a browser where that is possible."""
         self._to_open = asked.shown_first or asked.url
         self._tell(
             phase="waiting",
@@ -133,11 +133,11 @@ class LoginSession:
         if asked.user_code:
             _logger.info("Waiting up to %g s for the code to be entered", asked.seconds)
         else:
-            _logger.info("Waiting up to %g s for the browser to come back to %s", asked.seconds, asked.redirect_uri)
+            _logger.info("Waiting up to %g s for the browser to return to %s", asked.seconds, asked.redirect_uri)
         await self._open(wished=self._is_wished, anew=True)
 
     def answered(self) -> None:
-        """The person is done."""
+        """The user has answered."""
         self._tell(phase="finishing")
 
     async def _open(self, *, wished: bool, anew: bool = False) -> None:
@@ -148,7 +148,7 @@ class LoginSession:
                 self._not_opened(advice(why, self._login_status.redirect_uri, socket.gethostname()))
                 return
             if self._login_status.tab:
-                self._tell(tab="")  # It is being opened: what waits for the link goes on waiting.
+                self._tell(tab="")  # A browser is being opened, so what waits for the link goes on waiting.
             history = self._files.history(self._store_key)
             self._files.put_history(self._store_key, history.tab_opened(time.time()))
             self._has_opened = True
@@ -162,18 +162,18 @@ class LoginSession:
                 self._tell(tab="opened", message="")
 
     def _why_not(self, *, wished: bool) -> str:
-        """Why no browser is to be opened, as a clause; empty where one is."""
+        """Why the bridge opens no browser, as a clause; empty where it opens one."""
         if self._settings.sign_in.no_browser and not wished:
-            return "no browser is wanted"
+            return "--no-browser is set"
         return why_not_here(os.environ, sys.platform, names_browser=names_browser(os.environ, sys.platform))
 
     def _opening_with(self, opener: str) -> None:
-        # Said before it is known how it goes: the answer may be there first, and then this is not waited for.
+        # This is logged before the outcome is known, because the user's answer may come first.
         found = f" ({self._order.desktop})" if self._order.desktop else ""
         _logger.info("Opening the sign-in page with %s%s", opener, found)
 
     def _not_opened(self, message: str) -> None:
-        found = self._order.desktop or "nothing of the desktop was found beside our own environment"
+        found = self._order.desktop or "no further variables of the desktop were found"
         _logger.debug("No browser was opened; %s", found)
         self._tell(tab="unopened", message=message)
 
@@ -188,7 +188,7 @@ class LoginSession:
         return advice(why, self._login_status.redirect_uri, socket.gethostname(), at=at)
 
     def _note(self, level: str, text: str) -> None:
-        """Others see what is logged here: this process has no stderr that anybody reads."""
+        """Send a line of the log to the clients, because no program reads this process's stderr."""
         lines = (*self._login_status.log, (level, text))[-_MOST_LINES:]
         self._tell(log=lines, logged=self._login_status.logged + 1)
 
@@ -199,7 +199,7 @@ class LoginSession:
 
 
 class LogForwarder(logging.Handler):
-    """Hands each line of the log on, freed of secrets."""
+    """Gives each line of the log to `hand_on`, without secrets."""
 
     def __init__(self, redact: Callable[[str], str], hand_on: Callable[[str, str], None]) -> None:
         super().__init__()
@@ -208,17 +208,17 @@ class LogForwarder(logging.Handler):
         self._loop = asyncio.get_running_loop()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Of a record with a traceback, only what it says."""
+        """Pass the message on, without a traceback."""
         with contextlib.suppress(Exception):
             text = self._redact(record.getMessage())[: log.LONGEST_LINE]
             self._loop.call_soon_threadsafe(self._hand_on, record.levelname.lower(), text)
 
 
 async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) -> LoginStatus:
-    """Wait for the end, and say what it means to those who wait. They do not know what is secret in it."""
+    """Wait for the end, and return the status for the clients, which cannot tell what is secret in it."""
     await asyncio.wait([work])
     if work.cancelled():
-        return _failed("stopped", "The sign-in was stopped before it was finished.", "")
+        return _failed("stopped", "The sign-in was stopped before it was finished.", "Sign in again.")
     problem = work.exception()
     if problem is None:
         return LoginStatus(phase="done")
@@ -231,7 +231,7 @@ async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) ->
     return _failed(
         "failed",
         f"The sign-in was stopped by an unexpected {type(problem).__name__}, a defect of the bridge.",
-        "--log-file and --log-level debug show where.",
+        "To see where, pass --log-level debug and --log-file FILE, and sign in again.",
     )
 
 

@@ -1,15 +1,14 @@
-"""One login for each server and profile on the machine: joined where one is under way, else started.
+"""One login for each server and profile on the machine: a copy of the bridge joins the one under way, or starts one.
 
-A login is a process of its own, so it outlives whoever started it. The order of things, for as many copies of the
-bridge as there are:
+A login is a process of its own, so it does not end with the copy that started it. Every copy of the bridge does this:
 
 | step | why |
 |---|---|
-| look for a notice and ask at its port | most often that is enough: nothing is locked and nothing started |
-| take the lock `<store_key>.start`, look again | of those who found none, one at a time goes on |
-| see whether a login is needed still, and may be begun | the one before may have brought the token, or a refusal |
-| start a process, and read from it where it listens | it takes the lock `<store_key>`, which dies with it |
-| where it finds that another has the lock, or had it since, look again | one may have ended while it was started |
+| look for a notice, and connect to its port | this is mostly enough: nothing is locked and nothing is started |
+| take the lock `<store key>.start`, and look again | of the copies that found none, one at a time goes on |
+| check whether a login is still needed, and may start | the last one may have brought tokens, or a refusal |
+| start a process, and read its port from it | the process takes the lock `<store key>`, which ends with it |
+| look again, where that process found the lock taken, or just released | another login may have ended meanwhile |
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _logger = logging.getLogger("bridge.authorization")
 
 @dataclass(frozen=True)
 class Joined:
-    """The way to a login. `was_under_way` tells that somebody else began it; `pid` is its process, 0 if unknown."""
+    """A connection to a login. `was_under_way`: another process started it. `pid` is its process, 0 if unknown."""
 
     channel: Channel
     was_under_way: bool
@@ -57,7 +56,7 @@ class Joined:
 
 
 class Logins:
-    """Logins in one store key (`login_order.login_key`). `notice` takes a sentence about locks that cannot be had."""
+    """The logins with one store key (`login_order.login_key`). `notice` takes a sentence about missing locks."""
 
     def __init__(self, store_key: str, places: StorePaths, notice: Callable[[str], None]) -> None:
         self._store_key = store_key
@@ -65,16 +64,16 @@ class Logins:
         self._locks = ProcessLocks(places.locks, notice)
 
     async def join(self) -> Joined | None:
-        """The login that is under way, if there is one."""
+        """The login that is under way; None where there is none."""
         notice = self.files.notice(self._store_key)
         channel = await reach(notice) if notice else None
         return Joined(channel, was_under_way=True, pid=notice.pid) if notice and channel else None
 
     async def join_or_start(self, order: Order, may_start: Callable[[], Awaitable[bool]]) -> Joined | None:
-        """The login that is under way, else a new one; None where `may_start`, asked just before, says no.
+        """The login that is under way, else a new one; None where `may_start`, called before a start, says no.
 
-        Raises `BridgeError` where none can be started, `ChannelLost` where it is over before it is reached, and
-        whatever `may_start` raises.
+        Raises `BridgeError` where none can start, `ChannelLost` where it ends before it is reached, and whatever
+        `may_start` raises.
         """
         if joined := await self.join():
             return joined
@@ -90,7 +89,7 @@ class Logins:
                 if joined := await self._start(msgspec.structs.replace(order, judged_at=judged_at)):
                     return joined
                 now = asyncio.get_running_loop().time()
-                # Only from here on: where a process takes long to start, it is not yet known to be silent.
+                # The time counts from here, because a process that starts slowly is not silent yet.
                 end = end or now + _BUSY_SECONDS
                 if now >= end:
                     raise self._stuck()
@@ -102,14 +101,14 @@ class Logins:
             try:
                 await stack.enter_async_context(self._locks.hold(f"{self._store_key}.start", _TURN_SECONDS))
             except BridgeError as problem:
-                _logger.debug("other processes cannot be kept from starting a login: %s", problem)
+                _logger.debug("other copies may start a login at the same time: %s", problem)
             yield
 
     async def _start(self, order: Order) -> Joined | None:
-        """A new login; None where it is to be looked again for one, and for what became of it.
+        """A new login; None where the caller has to look again for one that is under way, and for its outcome.
 
-        Another is under way: one that was started by a copy that died at once, and has not said yet where it is, or
-        one at its end. Or the new one was over before it could be asked, as when this machine or this process slept.
+        This is so where another login is under way that has not written its notice yet, or is ending; or where the new
+        one ended before it could be reached, as when this machine was suspended.
         """
         answer = await self._launch(order)
         if isinstance(answer, Unable):
@@ -122,7 +121,7 @@ class Logins:
 
     async def _launch(self, order: Order) -> Ready | Busy | Unable:
         command = [sys.executable, "-P", "-m", "bridge", "login-process"]
-        # It is in a session of its own and outlives us, so it cannot find what only the processes above us have.
+        # The process is in a session of its own, so it cannot find what only the processes above this one have.
         own = child_environment(os.environ, order.settings.secret_variables)
         desktop = await desktop_here(own)
         environ = surroundings_of({**own, **desktop.variables})
@@ -131,12 +130,12 @@ class Logins:
             line = await start_detached(command, environ, encode_order(order), _START_SECONDS)
             return decode_answer(line or b"")
         except TimeoutError:
-            return Busy()  # A slow machine: it is at it, and will be found by its notice.
+            return Busy()  # The machine is slow; the notice of the process will come.
         except ValueError:
             raise SignInError(
-                f"The process that is to sign in to {order.settings.url} was started, but ended without a result.",
-                hint=f"Run {PROGRAM} login with the same URL in a terminal; --log-file names a file for the "
-                "process to write to.",
+                f"The login process for {order.settings.url} started, but ended without a result.",
+                hint=f"Run {PROGRAM} login with the same URL in a terminal, with --log-file FILE: the process "
+                "writes its log there.",
             ) from None
 
     def _stuck(self) -> SignInError:
@@ -149,7 +148,7 @@ class Logins:
 
 
 async def reach(notice: Notice) -> Channel | None:
-    """The way to the login that this notice is about; None where it is over."""
+    """A connection to the login of this notice; None where that login has ended."""
     try:
         return await Channel.connect(notice.port, bytes.fromhex(notice.key), _CONNECT_SECONDS)
     except (ChannelLost, ValueError):

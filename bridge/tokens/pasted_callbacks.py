@@ -1,4 +1,4 @@
-"""A redirect URL that a person copied from a browser, given to the login on this machine that it is the answer to."""
+"""Gives a redirect URL that the user copied from a browser to the login on this machine that it answers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _OUTCOME_SECONDS = 90.0
 
 
 class CallbackTaken(NamedTuple):
-    """The login that took it: to which server, in which profile."""
+    """The login that accepted the URL: its server and profile."""
 
     server: str
     profile: str
 
 
 async def hand_over(text: str, files: LoginFiles | None = None, seconds: float = _OUTCOME_SECONDS) -> CallbackTaken:
-    """Give the URL, or its query, to each login under way until one takes it, and wait for how that ends.
+    """Give the URL, or its query, to each login under way until one accepts it, and wait for the end of that login.
 
-    Each compares the `state` with its own (RFC 6749 10.12). Raises `UsageError` for what is no redirect URL, and
-    `SignInError` where no login takes it or the sign-in fails.
+    Each login compares the `state` with its own (RFC 6749, 10.12). Raises `UsageError` for text that is not a redirect
+    URL, and `SignInError` where no login accepts it or the sign-in fails.
     """
     query = query_of_pasted(text)
     problems = []
@@ -57,12 +57,12 @@ async def _end_of(channel: Channel, notice: Notice, seconds: float) -> None:
     except TimeoutError:
         raise SignInError(
             f"The sign-in to {notice.server} accepted the URL, but has not ended after {seconds:g} seconds.",
-            hint=f"{PROGRAM} status shows how it stands.",
+            hint=f"{PROGRAM} status shows its state.",
         ) from None
     except ChannelLost:
         raise SignInError(
             f"The sign-in to {notice.server} accepted the URL, but its process ended without a result.",
-            hint=f"{PROGRAM} status shows whether it went through.",
+            hint=f"{PROGRAM} status shows whether you are signed in.",
         ) from None
     if login_status.failure:
         raise SignInError(login_status.message, hint=login_status.hint)
@@ -72,7 +72,7 @@ def _not_taken(problems: list[tuple[Notice, str]]) -> BridgeError:
     if not problems:
         return SignInError(
             "No sign-in is under way on this machine, so this URL cannot be used.",
-            hint=f"It is valid only for the sign-in it came from. To start one, run: {PROGRAM} login URL",
+            hint=f"A URL is valid only for the sign-in it came from. To start a sign-in, run: {PROGRAM} login URL",
         )
     if len(problems) == 1:
         notice, problem = problems[0]
@@ -80,5 +80,6 @@ def _not_taken(problems: list[tuple[Notice, str]]) -> BridgeError:
     servers = ", ".join(notice.server for notice, _ in problems)
     return SignInError(
         f"None of the sign-ins under way accepted the URL ({servers}).",
-        hint="It may belong to one that is over. Open the link of the one you mean, and copy the address it ends at.",
+        hint="It may belong to a sign-in that has ended. Open the link of the one you mean, and copy the address at "
+        "which the browser ends.",
     )

@@ -1,4 +1,4 @@
-"""What signing in and refreshing are made of, put together from the settings."""
+"""Makes the parts of a sign-in and a refresh from the settings."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ def sign_in_flow(
 
 
 async def ask_of(order: Order, web: AuthHttpClient) -> SignInReason:
-    """Why there is a sign-in. Where no request was refused yet, the server is asked for its challenge.
+    """Why the user has to sign in. Where no request was refused yet, this asks the server for its challenge.
 
-    Raises `Unreachable` where there is no connection to the server.
+    Raises `Unreachable` where the server cannot be reached.
     """
     from bridge.login.sign_in_reason import SignInReason
 
@@ -128,7 +128,7 @@ async def ask_of(order: Order, web: AuthHttpClient) -> SignInReason:
 
 
 def _again(order: Order) -> str:
-    """How to sign in once more, for the page of a sign-in that failed."""
+    """How to sign in again, for the page of a sign-in that failed."""
     settings = order.settings
     command = Redactor()(login_command(settings))
     host = product_name(order.host_name)
@@ -138,9 +138,9 @@ def _again(order: Order) -> str:
 
 
 async def _asked(settings: Settings, web: AuthHttpClient) -> tuple[int, tuple[str, ...], bool]:
-    """What the server answers to a request without a token: status, challenges, and whether it is an answer of MCP.
+    """The server's answer to a request without a token: status, challenges, and whether it is an answer of MCP.
 
-    Opens no session.
+    It opens no session.
     """
     question = probe(b"0", None)
     headers = {
@@ -154,8 +154,8 @@ async def _asked(settings: Settings, web: AuthHttpClient) -> tuple[int, tuple[st
     except Unreachable:
         raise  # Its metadata is on the same server.
     except (BridgeError, TimeoutError) as problem:
-        _logger.info("%s gave no answer to a first request without a token: %s", settings.url, problem)
-        return 401, (), False  # Why not will show: the same server is asked for its metadata next.
+        _logger.info("%s did not answer a first request without a token: %s", settings.url, problem)
+        return 401, (), False  # The next request, for the server's metadata, will show why.
     # As JSON or as an event of a stream.
     is_open = reply.status not in {401, 403} and b'"jsonrpc"' in reply.body
     return reply.status, reply.challenges, is_open

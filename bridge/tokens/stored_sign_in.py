@@ -38,7 +38,7 @@ async def read_stored(store: SecretStore, store_key: str, seconds: float = READ_
             data = await store.load(store_key)
         place = store.place(store_key)  # Loading may have moved it from where an earlier version kept it.
     except TimeoutError:
-        return Stored(store_key, place, problem=f"{place} gave no answer within {seconds:g} seconds")
+        return Stored(store_key, place, problem=f"{place} did not answer within {seconds:g} seconds")
     except BridgeError as problem:
         return Stored(store_key, place, problem=str(problem))
     record = decode(data) if data else None

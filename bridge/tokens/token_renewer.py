@@ -1,4 +1,4 @@
-"""Refreshing, and having a person sign in, put together when the first of them is needed: most starts need neither."""
+"""Refreshes tokens and has the user sign in. It is made when one of these is first needed; most starts need neither."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _login_logger = logging.getLogger(FORWARDED)
 
 
 class TokenRenewer:
-    """`Renewal` with a person and the network.
+    """`Renewal` over the network, and with the user.
 
-    `since` is when this run began (Unix seconds), `host_name` names the program that the person works with, `announce`
-    shows the user the URL to open, in words, a URL and the warnings about it; `show` tells the session of it.
+    `since` is when this run began (Unix seconds); `host_name` returns the name of the program that the user works with.
+    `announce` shows the user the URL to open, with words and warnings; `show` tells the session about it.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class TokenRenewer:
         await check_issuer_of(record, self._settings, platform_places())
         asking = record
         if record.client.kind == "static":
-            # The user's secret stays where he keeps it, and may have changed there.
+            # The user keeps the client's secret, and may have changed it.
             own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
             asking = msgspec.structs.replace(record, client=own)
         tokens = await TokenEndpoint(web, self._add_secret).refresh(asking)
@@ -98,7 +98,7 @@ class TokenRenewer:
         is_wished: bool,
         is_needed: Callable[[], Awaitable[bool]],
     ) -> TokenObtained | None:
-        """Wait for a person to sign in, in the login that is under way or a new one."""
+        """Wait for the user to sign in, in the login that is under way or in a new one."""
         from bridge.login.channel import ChannelLost
         from bridge.tokens.login_order import make_order
 
@@ -118,21 +118,21 @@ class TokenRenewer:
                 joined = await logins.join_or_start(order, may_start)
                 return await self._follow(joined, refusal) if joined is not None else None
             except ChannelLost:
-                # It was killed. What it had kept is found in the store; else another one may be begun.
+                # It was killed. Tokens that it had stored are found there; otherwise another login may start.
                 _logger.info("the sign-in process for %s ended without an outcome", self._settings.url)
         raise SignInError(
             f"The sign-in process for {self._settings.url} was ended more than once before it could finish.",
-            hint="Something ends it, such as a security program; --log-file FILE shows how far it gets.",
+            hint="Another program ends it, perhaps a security program; --log-file FILE shows how far it gets.",
         )
 
     async def open_browser(self) -> None:
-        """The user asks for it: open a browser for the sign-in that is under way. Raises nothing.
+        """Open a browser for the sign-in that is under way, because the user asks for it. Raises nothing.
 
-        Where none is opened, what the user has to do is told once more: the answer may wait for it.
+        Where none opens, tell again what the user has to do, because the answer to the user may wait for that.
         """
         from bridge.login.channel import ChannelLost
 
-        self._is_wished = True  # Where there is none yet, it is begun with this.
+        self._is_wished = True  # A sign-in that has not started yet takes this into account.
         if self._joined is None:
             return
         try:
@@ -148,7 +148,7 @@ class TokenRenewer:
         """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
         self._joined = joined
         self._shown = None
-        # Beside the wait: one that is at its end has news, and no answer any more.
+        # At the same time as the wait, because a login that is ending sends its status but no answers.
         opening = asyncio.create_task(self.open_browser()) if self._is_wished else None
         own = self._settings.sign_in
         try:
@@ -172,7 +172,7 @@ class TokenRenewer:
             login_status = await joined.channel.login_status()
             heard = self._pass_on(login_status, heard)
             if login_status.is_last and login_status.tab == "opened" and self._history().ended_at < began:
-                # The disk takes no history, so this run keeps one for itself.
+                # The history could not be written, so this run remembers it.
                 self._unkept = self._unkept.tab_opened(began).ended(login_status.failure or "done", time.time())
             if login_status.url:
                 self._tell(joined, login_status)
@@ -183,20 +183,20 @@ class TokenRenewer:
             if login_status.phase == "failed":
                 raise SignInError(login_status.message, hint=login_status.hint)
             if widens and login_status.tab == "unopened" and not self._is_wished:
-                # All else goes on meanwhile: this one request does not wait for what nobody may see.
+                # Other requests go on. This one must not wait for a link that the user may not see.
                 raise SignInError(
-                    f"{self._settings.url} wants more scopes for this request, and no browser could be opened.",
+                    f"{self._settings.url} requires more scopes for this request, and no browser could be opened.",
                     hint=f"Run this in a terminal, then try again: {_login_command(self._settings)}",
                 )
 
     def _brought(self, record: Record, *, is_kept: bool) -> TokenObtained:
         if is_kept and self._settings.sign_in.token_store == "memory":  # noqa: S105 - a place
-            # The login was begun by a copy that has a store. What is in there is for those that share it to spend.
+            # A copy with a store started the login. Only copies that share the store may use the refresh token in it.
             return TokenObtained(msgspec.structs.replace(record, refresh_token=""), is_kept=False)
         return TokenObtained(record, is_kept)
 
     def _pass_on(self, login_status: LoginStatus, heard: int) -> int:
-        """Log what the login process logged since."""
+        """Log what the login process has logged since the last status."""
         for level, text in login_status.log_since(heard):
             _login_logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
         return login_status.logged
@@ -213,7 +213,7 @@ class TokenRenewer:
                 words = f"{words.removesuffix(' at:')} with the code {login_status.user_code} at:"
             self._announce(words, login_status.url, login_status.warnings)
         if login_status.tab == "unopened" and login_status.message not in {"", self._warned}:
-            self._warned = login_status.message  # It is in all news from now on.
+            self._warned = login_status.message  # Each status from now on has it.
             _logger.warning("%s", login_status.message)
         is_open = login_status.tab != "unopened"
         self._shown = SignInShown(
@@ -238,10 +238,10 @@ class TokenRenewer:
         kept = self._logins().files.history(login_key(self._settings))
         return max(kept, self._unkept, key=lambda history: max(history.ended_at, history.logged_out_at))
 
-    # -- what is asked of a token that does not help
+    # -- tokens that the server refuses
 
     def still_refused(self, refusal: AuthRefusal, record: Record | None, now: float) -> BridgeError:
-        """Say why a token that was just given does not help, as far as it can be seen."""
+        """The error for a server that refuses a token which it has just been given, with what can be known of it."""
         from bridge.oauth import scopes
         from bridge.oauth.claims import describe_claims
 
@@ -251,15 +251,15 @@ class TokenRenewer:
             lacking: tuple[str, ...] = ()
             if record is not None:
                 lacking = scopes.missing(refusal.lacks, record.scope, record.asked)
-            named = scopes.named(lacking or refusal.lacks) or "one it does not name"
+            named = scopes.named(lacking or refusal.lacks) or "that it does not name"
             granted = scopes.split((record.scope if record.scope is not None else record.asked) if record else "")
             what = (
-                f"{refusal.url} answered 403 insufficient_scope: the scope {named} was requested and not granted "
+                f"{refusal.url} answered 403 insufficient_scope: the scope {named} was requested but not granted "
                 f"(granted: {scopes.named(granted) or 'none'})"
             )
             return SignInError(
                 with_words(what, heard),
-                hint="Your account may not be allowed this scope; ask the server's operator.",
+                hint="Your account may lack this scope; ask the server's operator.",
             )
         self._note_refused_token(now)
         token = (record.access_token if record else "") or ""
@@ -269,12 +269,12 @@ class TokenRenewer:
         return SignInError(
             with_words(f"{refusal.url} answered {refusal.status} to the token that {issuer} has just issued", heard)
             + of_token,
-            hint="The server does not accept tokens of its own authorization server: compare audience and issuer. "
-            "Some providers need --resource URL or --use-id-token.",
+            hint="The server does not accept tokens of its own authorization server. Compare the audience and the "
+            "issuer; some providers need --resource URL or --use-id-token.",
         )
 
     def _note_refused_token(self, now: float) -> None:
-        """Keep that the last sign-in was of no use: the next copy must not open the same tab at once."""
+        """Store that the last sign-in did not help, so that the next copy does not open the same tab at once."""
         from bridge.tokens.login_order import login_key
 
         history = self._history()
@@ -296,9 +296,9 @@ class TokenRenewer:
         return self._kept_logins
 
     async def _web(self, reach: str) -> AuthHttpClient:
-        """The wire for a record that says so of the server's reach."""
+        """The HTTP client for a record with this `reach`."""
         if reach not in self._webs:
-            # Its import takes long enough to hold up messages.
+            # The import takes long enough to delay messages, so a thread does it.
             await asyncio.to_thread(importlib.import_module, "httpx")
             from bridge.tokens.sign_in_setup import open_web
 
@@ -320,7 +320,7 @@ _HELD_BACK = {
 
 
 def _why_held_back(held: PromptHeldBack, url: str, now: float) -> str:
-    """In words for the user."""
+    """Why the bridge opens no browser, for the user."""
     if held.until == float("inf"):
         return f"You signed out of {url}, so the bridge opens no browser by itself."
     why = _HELD_BACK.get(held.outcome, "the last sign-in failed")
@@ -331,11 +331,11 @@ def _why_held_back(held: PromptHeldBack, url: str, now: float) -> str:
 def _how_to_sign_in(settings: Settings) -> str:
     if settings.sign_in.answer_within is None:
         return f"To sign in, run: {_login_command(settings)}"
-    return f"Call the tool sign_in where the host shows it, or run: {_login_command(settings)}"
+    return f"Call the tool sign_in if the host shows it, or run: {_login_command(settings)}"
 
 
 def _login_command(settings: Settings) -> str:
-    """What to type in a terminal for the very same sign-in: some options make it another."""
+    """What to type in a terminal for the same sign-in."""
     from bridge.tokens.typed_command import login_command
 
     return login_command(settings)

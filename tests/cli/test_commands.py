@@ -192,7 +192,7 @@ def test_a_run_at_a_terminal_says_what_it_waits_for_and_what_to_do_instead() -> 
     try:
         assert running.stderr is not None
         line = running.stderr.readline()
-        assert "started by an MCP host" in line
+        assert "MCP host starts this program" in line
         assert "mcp-remote-bridge login http://127.0.0.1:1/mcp ;" in line
         running.send_signal(signal.SIGINT)
         out, err = running.communicate()

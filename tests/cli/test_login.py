@@ -39,7 +39,7 @@ async def test_it_says_who_is_signed_in_on_stdout_and_the_link_on_stderr() -> No
         assert "stored in" in line
         said = login.err.splitlines()
         assert site.person.opened[0] in said, "the link, whole, on a line of its own"
-        assert "The browser came back; checking its answer." in said
+        assert "The browser returned; checking its answer." in said
         assert said[0] == f"Asking {site.server.url} how to sign in."
         await no_login_left(site.person)
 
@@ -236,7 +236,7 @@ async def in_a_terminal(site: Site, *words: str) -> AsyncIterator[tuple[Console,
 async def test_at_a_terminal_the_line_is_renewed_in_place_and_what_is_pasted_counts() -> None:
     async with Site() as site, in_a_terminal(site, "login", site.server.url, "--no-browser") as (console, process):
         await console.shows("paste the address at which it ends here")
-        await console.shows("\r0:29 left: Waiting for the browser to come back to")
+        await console.shows("\r0:29 left: Waiting for the browser to return to")
         await console.shows("\r0:28 left")
         renewed = [line for line in console.shown.replace("\n", "\r").split("\r") if " left: " in line]
         assert all(len(line) < 70 for line in renewed), renewed

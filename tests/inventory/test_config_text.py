@@ -26,9 +26,9 @@ def why(path: Path, text: str | bytes) -> str:
         ("{'a': 1}", "line 1, column 2: a name in double quotes was expected"),
         ('{"a": }', "line 1, column 7: a value was expected"),
         (f'{{"a": "{SECRET}\n"}}', "line 1, column"),
-        ('{"a": "C:\\tools\\x"}', "a backslash in a string has to be written twice"),
-        (f'{{"a": "{SECRET}', "line 1, column 7: the string that begins there has no end"),
-        (f'{{"a": 1}} {SECRET}', "line 1, column 10: there is more after the end"),
+        ('{"a": "C:\\tools\\x"}', "write a backslash in a string twice"),
+        (f'{{"a": "{SECRET}', "line 1, column 7: the string that begins there does not end"),
+        (f'{{"a": 1}} {SECRET}', "line 1, column 10: there is text after the end"),
         ('{\n// one\n/* two\n three */ "a": 1 "b"}', "line 4, column 18: a comma or a closing bracket"),
         ('{"a": [1, 2,],\n "//": "/*", // x\n "b" 2,}', "line 3, column 6: a colon is missing"),
         ('{"a": 1', "a comma or a closing bracket is missing before it"),
@@ -68,7 +68,7 @@ def test_the_place_is_read_from_the_message_that_every_python_writes(
 
 
 def test_what_is_no_text_or_nested_too_deeply_is_told(tmp_path: Path) -> None:
-    assert why(tmp_path / "a.json", b'{"a": "\xff"}') == "it is not UTF-8 text (byte 8 is at fault)"
+    assert why(tmp_path / "a.json", b'{"a": "\xff"}') == "it is not UTF-8 text (at byte 8)"
     assert why(tmp_path / "a.json", b"[" * 100_000) == "it is nested too deeply"
 
 

@@ -131,7 +131,7 @@ async def test_a_store_that_gives_no_answer_is_given_up_in_time(store: Vault) ->
     store.silent.add(SLOT)
     stored = await read_stored(store, SLOT, 0.01)
     assert stored.record is None
-    assert "no answer" in stored.problem
+    assert "did not answer" in stored.problem
 
 
 # -- who it is

@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_opened_is_a_usage_error(configured: Configurer, t
 def test_a_folder_that_is_not_there_is_told_and_not_made(configured: Configurer, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         configured(log_file=tmp_path / "new" / "bridge.log")
-    assert f"the folder {tmp_path / 'new'} does not exist. Make that folder" in str(caught.value)
+    assert f"the folder {tmp_path / 'new'} does not exist. Create that folder" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -274,7 +274,7 @@ def test_a_stderr_that_is_not_read_blocks_nothing_and_loses_lines_openly(
         lines: list[str] = []
         while not lines or not lines[-1].endswith(link):
             lines.append(received.readline().removesuffix("\n"))
-    counts = [re.fullmatch(rf"{P}warning: (\d+) lines? dropped, stderr was not read", line) for line in lines]
+    counts = [re.fullmatch(rf"{P}warning: (\d+) lines? dropped because stderr was not read", line) for line in lines]
     dropped = [int(found[1]) for found in counts if found]
     assert dropped
     assert len(lines) - 1 - len(dropped) + sum(dropped) == 5000

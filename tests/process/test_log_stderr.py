@@ -116,7 +116,7 @@ def test_a_pipe_that_nobody_reads_freezes_nobody(lines: StderrLines, pipe: Pipe)
 
 def dropped_of(received: list[str]) -> int:
     """How many lines were dropped, by the lines that tell of it: all that is no `LINE` but the last."""
-    pattern = r"mcp-remote-bridge: warning: (\d+) lines? dropped, stderr was not read\n"
+    pattern = r"mcp-remote-bridge: warning: (\d+) lines? dropped because stderr was not read\n"
     counts = [re.fullmatch(pattern, line) for line in received[:-1] if line != LINE]
     assert counts
     return sum(int(found[1]) for found in counts if found)

@@ -123,7 +123,7 @@ async def test_the_link_is_shown_once_and_the_end_is_returned() -> None:
     assert BACK in waiting[0]
     assert waiting[1] == "5:00 left"
     assert again == waiting
-    assert done == ("The browser came back; checking its answer.", "")
+    assert done == ("The browser returned; checking its answer.", "")
 
 
 async def test_a_warning_comes_before_the_link_that_it_is_about() -> None:

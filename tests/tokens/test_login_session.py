@@ -230,7 +230,7 @@ async def test_what_is_waited_for_and_what_was_started_is_logged(
 ) -> None:
     await played().run(ask_and_end)
     assert said()[:2] == [
-        ("INFO", "Waiting up to 60 s for the browser to come back to http://localhost:51234/callback"),
+        ("INFO", "Waiting up to 60 s for the browser to return to http://localhost:51234/callback"),
         ("INFO", "Opening the sign-in page with /usr/bin/xdg-open (DISPLAY taken from process 12 (codex))"),
     ]
 

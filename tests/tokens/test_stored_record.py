@@ -34,7 +34,7 @@ async def test_after_an_update_of_python_on_macos_the_next_sign_in_is_kept(
     await StoredRecord(SLOT, home.open()).save(record())
     ring.program = "Python 3.13"
     kept = StoredRecord(SLOT, home.open())
-    with pytest.raises(EntryRefused, match=r"Python was probably updated.* Sign in once more\.$"):
+    with pytest.raises(EntryRefused, match=r"Python was probably updated.* Sign in again\.$"):
         await kept.read()
     assert await kept.read_if_any() is None
     with caplog.at_level(logging.WARNING):

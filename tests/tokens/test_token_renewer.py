@@ -503,7 +503,7 @@ def test_one_that_says_nothing_is_told_without_claims(held: Record | None, monke
 def test_missing_scopes_are_named(granted: str | None, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     held = record(scope=granted)
     problem = Built(monkeypatch).renewal.still_refused(refusal(lacks=("three", "four"), said="Ask Ann"), held, NOW)
-    assert f'the scope "{named}" was requested and not granted' in problem.message
+    assert f'the scope "{named}" was requested but not granted' in problem.message
     assert "Ask Ann" in problem.message
     assert "insufficient_scope" in problem.message
 
