@@ -133,7 +133,7 @@ async def test_many_big_answers_for_a_slow_host_do_not_pile_up() -> None:
 
 AS_ON_WINDOWS = """
 import sys, types
-from bridge.app import log_stderr
+from bridge.process import log_stderr
 log_stderr.sys = types.SimpleNamespace(platform="win32", stderr=sys.stderr)
 from bridge.cli.main import main
 main()

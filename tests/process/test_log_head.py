@@ -51,7 +51,7 @@ def test_what_is_as_usual_is_not_told() -> None:
     ("value", "said"),
     [
         ("http://user:pl4nted-s3cret@proxy.example:3128", "proxy: http://proxy.example:3128"),
-        ("pl4nted-s3cret://x", "proxy: The proxy in the environment variable HTTPS_PROXY has a scheme"),
+        ("pl4nted-s3cret://x", "proxy: The proxy in the environment variable HTTPS_PROXY has an unsupported scheme"),
         ("", "proxy: none"),
     ],
 )
