@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.hosts.era_host import ModernHost
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.era_site import era_site
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import visit
@@ -31,9 +32,9 @@ both_eras = pytest.mark.parametrize("server_era", ["legacy", "modern"])
 
 
 @contextlib.asynccontextmanager
-async def waiting(server_era: str = "legacy") -> AsyncIterator[Site]:
+async def waiting(server_era: str = "legacy", site_type: type[Site] = InProcessSite) -> AsyncIterator[Site]:
     """A site whose person looks at the page, and has not consented."""
-    async with era_site(server_era) as site:
+    async with era_site(server_era, site_type=site_type) as site:
         site.person.browser = "record"
         yield site
 
@@ -66,7 +67,7 @@ def era_server(site: Site) -> EraServer:
 
 
 async def test_a_host_that_opens_again_while_it_waits_is_answered_again() -> None:
-    async with waiting() as site, legacy(site) as copy:
+    async with waiting(site_type=Site) as site, legacy(site) as copy:
         first = await opened(copy)
         held = await copy.ask("prompts/get", {"name": "greet"})
         second = await opened(copy)
@@ -177,7 +178,7 @@ async def test_a_call_that_is_taken_back_is_not_answered_and_another_is() -> Non
 
 @pytest.mark.parametrize("host_era", ["legacy", "modern"])
 async def test_refused_twice_and_then_granted(host_era: str) -> None:
-    async with era_site("legacy") as site:
+    async with era_site("legacy", site_type=InProcessSite) as site:
         site.authority.denies = {"error": "access_denied", "error_description": "Not today"}
         async with start_copy(site, *ONE_SECOND, wire=Wire(LEGACY if host_era == "legacy" else MODERN)) as copy:
             host = copy if host_era == "legacy" else ModernHost(copy, {})

@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -123,5 +124,6 @@ REPLACED: dict[str, object] = {
     "bridge.tokens.login_process.answer": _answer,
     "bridge.tokens.login_session.stop_on_signals": lambda stop: None,
     "bridge.remote.tls.ssl_context": _ssl_context,
+    "time.process_time": time.thread_time,
     "os.fsync": lambda descriptor: None,
 }

@@ -42,6 +42,8 @@ from tests.support.oauth.browser_program import visit
 from tests.support.oauth.site import Site
 from tests.support.oauth.user import Person
 from tests.support.process.bridge_process import BridgeProcess, environment
+from tests.support.revisions import Wire
+from tests.support.waits import stretched
 
 
 class Visitor(Person):
@@ -58,21 +60,25 @@ class Visitor(Person):
         *arguments: str,
         env: Mapping[str, str] | None = None,
         patience: float | None = None,
+        wire: Wire | None = None,
+        own_session: bool = False,
         as_program: bool = False,
     ) -> contextlib.AbstractAsyncContextManager[BridgeProcess]:
         assert not as_program, "A bridge in threads is not a program of its own."
-        return self.in_process.bridge(url, *arguments, env=env, patience=patience)
+        own = self.environment() | dict(env or {})
+        return self.in_process.bridge(url, *arguments, env=own, patience=patience, wire=wire)
 
     def _records(self) -> list[dict[str, Any]]:
         return list(self._seen)
 
     async def start(self, command: Sequence[str], environ: Mapping[str, str]) -> str:
         """Start the browser; why it did not start, empty if it did."""
-        if self.browser == "fail":
+        browser = environ["LOGIN_BROWSER_DO"]
+        if browser == "fail":
             return "ended with status 1"
         url = command[-1]
         self._seen.append({"opened": url, "environ": dict(environ), "parent": os.getpid()})
-        if self.browser == "follow":
+        if browser == "follow":
             threading.Thread(target=visit, args=(url, self._seen.append), name="browser", daemon=True).start()
         return ""
 
@@ -127,17 +133,22 @@ class InProcess:
 
     @contextlib.asynccontextmanager
     async def bridge(
-        self, url: str, *arguments: str, env: Mapping[str, str] | None = None, patience: float | None = None
+        self,
+        url: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        patience: float | None = None,
+        wire: Wire | None = None,
     ) -> AsyncIterator[BridgeProcess]:
         """Run the bridge, as `bridge_process.launch` does."""
-        own = dict(env or {}) | ({} if patience is None else {"MCP_BRIDGE_PATIENCE": str(patience)})
+        own = dict(env or {}) | ({} if patience is None else {"MCP_BRIDGE_PATIENCE": f"{stretched(patience):g}"})
         with mock.patch.dict(os.environ, own):
             plain = read_plain([url, *arguments], os.environ)
             assert plain is not None, "what click is to read is tested with a process"
             given = plain.secret_in_arguments
             standin = BridgeThread(settings_of(plain.words, plain.options, os.environ, secret_in_arguments=given))
             standin.start()
-            bridge = BridgeProcess(cast("asyncio.subprocess.Process", standin))
+            bridge = BridgeProcess(cast("asyncio.subprocess.Process", standin), wire)
             try:
                 yield bridge
             finally:

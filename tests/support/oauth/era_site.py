@@ -12,9 +12,9 @@ class ProtectedEraServer(ProtectedServer, EraServer):
     """As `EraServer`, behind the check of the token."""
 
 
-def era_site(*eras: str) -> Site:
+def era_site(*eras: str, site_type: type[Site] = Site) -> Site:
     """A site whose server speaks these eras."""
     authority = Authority()
     server = ProtectedEraServer(authority)
     server.eras = set(eras)
-    return Site(authority, server)
+    return site_type(authority, server)

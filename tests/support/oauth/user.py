@@ -16,6 +16,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from tests.support.process.bridge_process import BridgeProcess, launch
+from tests.support.revisions import Wire
 from tests.support.servers.fault_http import DEADLINE
 from tests.support.waits import stretched
 
@@ -68,11 +69,14 @@ class Person:
         *arguments: str,
         env: Mapping[str, str] | None = None,
         patience: float | None = None,
+        wire: Wire | None = None,
+        own_session: bool = False,
         as_program: bool = False,
     ) -> AbstractAsyncContextManager[BridgeProcess]:
         """Run the bridge among this person's files and with this person's browser."""
         own = self.environment() | dict(env or {})
-        return launch(url, *arguments, env=own, patience=patience, as_program=as_program)
+        how = {"own_session": own_session, "as_program": as_program}
+        return launch(url, *arguments, env=own, patience=patience, wire=wire, **how)
 
     @property
     def opened(self) -> list[str]:

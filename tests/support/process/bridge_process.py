@@ -370,17 +370,19 @@ async def launch(
     env: Mapping[str, str] | None = None,
     patience: float | None = None,
     wire: Wire | None = None,
+    own_session: bool = False,
     as_program: bool = False,
 ) -> AsyncIterator[BridgeProcess]:
     """Run the bridge for one test; `patience` in seconds shortens its 30 s, `wire` checks what passes.
 
-    `as_program` is for what the system shows of a process (`fork_server`).
+    `as_program` is for what the system shows of a process (`fork_server`), `own_session` as desktop hosts start it.
     """
     extra = dict(env or {})
     if patience is not None:
         extra["MCP_BRIDGE_PATIENCE"] = f"{stretched(patience):g}"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        process = await start_bridge([url, *arguments], environment(Path(home), extra), as_program=as_program)
+        own = environment(Path(home), extra)
+        process = await start_bridge([url, *arguments], own, own_session=own_session, as_program=as_program)
         bridge = BridgeProcess(process, wire)
         try:
             yield bridge

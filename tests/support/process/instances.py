@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 
 from tests.support.oauth.site import Site
-from tests.support.process.bridge_process import BridgeProcess, Line, environment, start_bridge
+from tests.support.process.bridge_process import BridgeProcess, Line
 from tests.support.revisions import Wire
 from tests.support.waits import stretched
 
@@ -44,18 +44,16 @@ async def start_copy(
         | {"MCP_BRIDGE_PATIENCE": f"{stretched(2):g}", "MCP_BRIDGE_ANSWER_WITHIN": f"{stretched(8):g}"}
         | dict(env or {})
     )
-    own = environment(site.person.home, extra)
-    process = await start_bridge([url or site.server.url, *arguments], own, own_session=True, as_program=as_program)
-    copy = BridgeProcess(process, wire)
-    with site.watched(copy):
-        try:
-            yield copy
-        except BaseException as error:
-            error.add_note(f"stderr of the copy: {copy.stderr[-30:]}")
-            raise
-        finally:
-            await copy.end()
-    copy.check()
+    started = site.person.launch(
+        url or site.server.url, *arguments, env=extra, wire=wire, own_session=True, as_program=as_program
+    )
+    async with started as copy:
+        with site.watched(copy):
+            try:
+                yield copy
+            except BaseException as error:
+                error.add_note(f"stderr of the copy: {copy.stderr[-30:]}")
+                raise
 
 
 @contextlib.asynccontextmanager
