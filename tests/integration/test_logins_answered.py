@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts.era_host import ModernHost
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import hangs
 from tests.support.oauth.era_site import era_site
 from tests.support.oauth.site import LOGIN, Site
@@ -91,7 +92,7 @@ async def test_initialize_is_answered_while_nobody_consents() -> None:
 
 
 async def test_zero_waits_for_the_person() -> None:
-    async with Site() as site:
+    async with InProcessSite() as site:
         site.person.browser = "record"
         async with start_copy(site, "--answer-within", "0", wire=Wire(LEGACY)) as copy:
             opened = await copy.ask("initialize", INITIALIZE)
@@ -104,7 +105,7 @@ async def test_zero_waits_for_the_person() -> None:
 
 
 async def test_a_host_that_gives_up_soon_is_answered_before_and_has_the_tools_after_a_restart() -> None:
-    async with Site() as site:
+    async with InProcessSite() as site:
         site.person.browser = "record"
         async with start_copy(site, "--answer-within", f"{stretched(25):g}", wire=Wire(LEGACY)) as copy:
             cline = INITIALIZE | {"clientInfo": {"name": "@cline/core", "version": "3.0"}}
@@ -117,7 +118,7 @@ async def test_a_host_that_gives_up_soon_is_answered_before_and_has_the_tools_af
 
 
 async def test_a_sign_in_that_is_quick_is_not_noticed_by_the_host() -> None:
-    async with Site() as site, start_copy(site, wire=Wire(LEGACY)) as copy:
+    async with InProcessSite() as site, start_copy(site, wire=Wire(LEGACY)) as copy:
         answer = await copy.request("initialize", INITIALIZE, deadline=LOGIN)
         assert answer.result["serverInfo"]["name"] == "fault-server"
         await copy.notify("notifications/initialized")
@@ -127,7 +128,7 @@ async def test_a_sign_in_that_is_quick_is_not_noticed_by_the_host() -> None:
 
 @pytest.mark.parametrize("server_era", ["legacy", "modern"])
 async def test_discover_is_answered_while_nobody_consents(server_era: str) -> None:
-    async with era_site(server_era) as site:
+    async with era_site(server_era, site_type=InProcessSite) as site:
         site.person.browser = "record"
         async with modern_copy(site) as host:
             answer = await host.request("server/discover", deadline=IN_TIME)
@@ -145,7 +146,7 @@ async def test_discover_is_answered_while_nobody_consents(server_era: str) -> No
 
 @pytest.mark.parametrize("server_era", ["legacy", "modern"])
 async def test_a_modern_host_that_begins_with_its_list_is_answered(server_era: str) -> None:
-    async with era_site(server_era) as site:
+    async with era_site(server_era, site_type=InProcessSite) as site:
         site.person.browser = "record"
         async with modern_copy(site) as host:
             assert names_in(await host.request("tools/list", deadline=IN_TIME)) == ["sign_in"]
@@ -156,7 +157,7 @@ async def test_a_modern_host_that_begins_with_its_list_is_answered(server_era: s
 
 
 async def test_a_sign_in_from_before_that_is_worth_nothing() -> None:
-    async with Site() as site:
+    async with InProcessSite() as site:
         await site.sign_in()
         site.authority.ledger.revoke_all()
         site.person.browser = "record"
@@ -168,7 +169,7 @@ async def test_a_sign_in_from_before_that_is_worth_nothing() -> None:
 
 @pytest.mark.parametrize("browser", ["record", "fail"])
 async def test_a_sign_in_that_dies_in_the_midst_of_a_session(browser: Browser) -> None:
-    async with Site() as site:
+    async with InProcessSite() as site:
         site.person.browser = "record"
         async with legacy_copy(site, env={"LOGIN_BROWSER_DO": browser}) as copy:
             opened = await copy.ask("initialize", INITIALIZE)
@@ -201,7 +202,7 @@ async def link_of(copy: BridgeProcess) -> str:
 
 @pytest.mark.parametrize("host_era", ["legacy", "modern"])
 async def test_a_refused_sign_in_says_so_and_can_be_tried_again(host_era: str) -> None:
-    async with era_site("legacy") as site:
+    async with era_site("legacy", site_type=InProcessSite) as site:
         site.authority.denies = {"error": "access_denied", "error_description": "Not today"}
         async with start_copy(site, *ONE_SECOND, wire=Wire(LEGACY if host_era == "legacy" else MODERN)) as copy:
             host = copy if host_era == "legacy" else ModernHost(copy, {})
@@ -231,7 +232,7 @@ async def test_an_authorization_server_that_says_nothing(step: str) -> None:
 
 
 async def test_a_token_endpoint_that_says_nothing() -> None:
-    async with Site() as site:
+    async with InProcessSite() as site:
         site.authority.always("token", hangs)
         async with legacy_copy(site) as copy:
             await opened_provisionally(copy)
@@ -271,7 +272,7 @@ async def test_the_time_is_kept_by_every_copy_of_a_login() -> None:
 
 
 async def test_a_server_that_needs_no_sign_in_is_never_provisional() -> None:
-    async with era_site("modern") as site:
+    async with era_site("modern", site_type=InProcessSite) as site:
         assert isinstance(site.server, EraServer)
         site.server.protected = False
         async with modern_copy(site) as host:
@@ -297,7 +298,7 @@ async def test_the_wait_is_over_with_the_host() -> None:
 
 async def test_a_code_to_type_in_stands_in_the_tools_result() -> None:
     """RFC 8628: no browser here and none needed, and the calls that waited are finished."""
-    async with Site() as site:
+    async with InProcessSite() as site:
         site.authority.offers |= {"device"}
         async with legacy_copy(site, "--grant", "device-code", "--no-browser") as copy:
             await opened_provisionally(copy)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 
+from tests.support.in_process.site import visitor
 from tests.support.oauth.protected_reference import ADMIN, USE, ProtectedProcess, protected_reference
 from tests.support.oauth.user import Person, asked, until
 from tests.support.process.bridge_process import INITIALIZE
@@ -33,21 +34,29 @@ async def server(common: ProtectedProcess) -> ProtectedProcess:
 
 
 @pytest.fixture
-def person(tmp_path: Path) -> Person:
+async def person(tmp_path: Path) -> AsyncIterator[Person]:
+    """Whose bridges are threads of this process."""
+    async with visitor(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Person:
+    """Whose bridges are processes."""
     return Person(tmp_path)
 
 
-async def test_one_sign_in_serves_the_next_start_too(server: ProtectedProcess, person: Person) -> None:
-    await run_once(person, server.url)
-    await run_once(person, server.url)
+async def test_one_sign_in_serves_the_next_start_too(server: ProtectedProcess, user: Person) -> None:
+    await run_once(user, server.url)
+    await run_once(user, server.url)
 
     registered, *rest = await server.told()
     assert registered.startswith("registered ")
     assert registered.endswith(" native")
     assert rest == SIGNED_IN
-    assert len(person.opened) == 1
-    assert asked(person.opened[0])["resource"] == server.url
-    assert (await person.until_page()).status == 200
+    assert len(user.opened) == 1
+    assert asked(user.opened[0])["resource"] == server.url
+    assert (await user.until_page()).status == 200
 
 
 async def test_an_issuer_is_compared_with_its_slash(person: Person) -> None:

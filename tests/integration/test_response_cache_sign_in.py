@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.hosts.era_host import ModernHost, leave
+from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.era_site import ProtectedEraServer, era_site
 from tests.support.oauth.protected_server import bearer
 from tests.support.oauth.site import LOGIN, Site
@@ -21,7 +22,7 @@ HINTS: dict[str, Any] = {"resultType": "complete", "ttlMs": 600_000, "cacheScope
 
 def site_with_private_tools() -> Site:
     """Its server shows each sign-in a tool of its own, and says that this is for nobody else."""
-    site = era_site("modern")
+    site = era_site("modern", site_type=InProcessSite)
     server = site.server
     assert isinstance(server, ProtectedEraServer)
     server.hints = HINTS | {"cacheScope": "public"}
