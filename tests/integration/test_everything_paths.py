@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import MCPError, types
 
-from tests.support.hosts.reference_host import DEADLINE, Host, eventually, reference_host
+from tests.support.hosts.reference_host import DEADLINE, ReferenceHost, eventually, reference_host
 from tests.support.servers.everything import Transport
 from tests.support.waits import stretched
 
@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("transport", ["streamab
 Everything = Callable[[Transport], str]
 
 
-async def said(host: Host, tool: str, **arguments: object) -> str:
+async def said(host: ReferenceHost, tool: str, **arguments: object) -> str:
     """Call a tool and return the text it answered."""
     result = await host.session.call_tool(tool, dict(arguments))
     assert not result.is_error, result
     return "\n".join(part.text for part in result.content if isinstance(part, types.TextContent))
 
 
-async def conditional_tools(host: Host) -> None:
+async def conditional_tools(host: ReferenceHost) -> None:
     """Wait for the tools the server adds once it knows what the host can do, just after the handshake."""
 
     async def there() -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration import test_router_reference as features
 from tests.integration.test_router_reference import Pair, faults
-from tests.support.hosts.either_era_host import PairingHost
+from tests.support.hosts.either_era_host import EitherEraHost
 from tests.support.hosts.login_host import call_sign_in, host_of
 from tests.support.oauth.protecting_proxy import protecting
 from tests.support.oauth.site import LOGIN
@@ -61,7 +61,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 
 
 @pytest.fixture(scope="module")
-async def received(origin: str, pair: Pair) -> AsyncIterator[PairingHost]:
+async def received(origin: str, pair: Pair) -> AsyncIterator[EitherEraHost]:
     """The pair, connected while nobody had signed in; somebody has since."""
     async with protecting(f"{origin}/{pair.server}") as site:
         site.person.browser = "record"
@@ -74,7 +74,7 @@ async def received(origin: str, pair: Pair) -> AsyncIterator[PairingHost]:
 
 
 @pytest.fixture
-async def host(origin: str, received: PairingHost) -> AsyncIterator[PairingHost]:
+async def host(origin: str, received: EitherEraHost) -> AsyncIterator[EitherEraHost]:
     """The pair, with nothing heard yet; no message of the test may be one that its revision does not have."""
     await faults(origin)
     received.begin()
@@ -85,10 +85,10 @@ async def host(origin: str, received: PairingHost) -> AsyncIterator[PairingHost]
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.__name__.removeprefix("test_"))
-async def test_a_received_host_has_all_of_it(feature: Callable[..., Any], host: PairingHost, pair: Pair) -> None:
+async def test_a_received_host_has_all_of_it(feature: Callable[..., Any], host: EitherEraHost, pair: Pair) -> None:
     takes_pair = "pair" in inspect.signature(feature).parameters
     await (feature(host, pair) if takes_pair else feature(host))
 
 
-async def test_nothing_is_left_of_the_provisional_answers(host: PairingHost) -> None:
+async def test_nothing_is_left_of_the_provisional_answers(host: EitherEraHost) -> None:
     assert "sign_in" not in await host.tool_names()

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import MCPError, types
 
-from tests.support.hosts.reference_host import Host, reference_host
+from tests.support.hosts.reference_host import ReferenceHost, reference_host
 from tests.support.process.bridge_process import launch
 from tests.support.servers.reference_features import BIG_UNIT, HANDLERS, REFUSAL
 from tests.support.servers.reference_process import MODES, Mode, ReferenceProcess
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("mode", MODES, ids=lamb
 Reference = Callable[[Mode], ReferenceProcess]
 
 
-async def all_tools(host: Host) -> list[types.Tool]:
+async def all_tools(host: ReferenceHost) -> list[types.Tool]:
     tools: list[types.Tool] = []
     cursor: str | None = None
     while True:

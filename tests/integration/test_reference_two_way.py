@@ -13,7 +13,7 @@ import anyio
 import pytest
 from mcp import MCPError, types
 
-from tests.support.hosts.reference_host import ROOTS, Host, eventually, reference_host
+from tests.support.hosts.reference_host import ROOTS, ReferenceHost, eventually, reference_host
 from tests.support.servers.reference_features import LEVELS
 from tests.support.servers.reference_process import (
     MODES,
@@ -51,7 +51,7 @@ IN_ALL_MODES = pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name
 WITH_A_SESSION = pytest.mark.parametrize("mode", [mode for mode in MODES if mode.stateful], ids=lambda mode: mode.name)
 
 
-async def ready(host: Host, *, standalone: bool) -> Host:
+async def ready(host: ReferenceHost, *, standalone: bool) -> ReferenceHost:
     if standalone:
         await host.listening()
     return host

@@ -19,7 +19,7 @@ import anyio.to_thread
 import pytest
 from mcp import MCPError, types
 
-from tests.support.hosts.either_era_host import Era, PairingHost, directly, pairing_host, through_the_bridge
+from tests.support.hosts.either_era_host import EitherEraHost, Era, directly, either_era_host, through_the_bridge
 from tests.support.hosts.reference_host import ROOTS, eventually, reference_host
 from tests.support.servers.two_era_features import (
     ASKING,
@@ -35,7 +35,7 @@ from tests.support.waits import stretched
 # The pairs are connected once: in one worker, not in each.
 pytestmark = pytest.mark.anyio
 _logger = logging.getLogger(__name__)
-Connect = Callable[..., AbstractAsyncContextManager[PairingHost]]
+Connect = Callable[..., AbstractAsyncContextManager[EitherEraHost]]
 
 
 @dataclass(frozen=True)
@@ -79,18 +79,18 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 def connect(origin: str, pair: Pair) -> Connect:
     """Connects the pair anew."""
     way = through_the_bridge if pair.is_bridged else directly
-    return partial(pairing_host, pair.host, f"{origin}/{pair.server}", way)
+    return partial(either_era_host, pair.host, f"{origin}/{pair.server}", way)
 
 
 @pytest.fixture(scope="module")
-async def connected(connect: Connect) -> AsyncIterator[PairingHost]:
+async def connected(connect: Connect) -> AsyncIterator[EitherEraHost]:
     """The pair, connected once for all tests that do not mind: a host and its bridge take a second to start."""
     async with connect() as host:
         yield host
 
 
 @pytest.fixture
-async def host(origin: str, pair: Pair, connected: PairingHost) -> AsyncIterator[PairingHost]:
+async def host(origin: str, pair: Pair, connected: EitherEraHost) -> AsyncIterator[EitherEraHost]:
     """The pair, with nothing heard yet; no message of the test may be one that its revision does not have."""
     await faults(origin)
     connected.begin()
@@ -114,7 +114,7 @@ async def faults(origin: str) -> list[str]:
     return await anyio.to_thread.run_sync(read)
 
 
-async def test_the_server_is_introduced_and_its_tools_are_listed_and_called(host: PairingHost) -> None:
+async def test_the_server_is_introduced_and_its_tools_are_listed_and_called(host: EitherEraHost) -> None:
     assert host.client.server_info is not None
     assert (host.client.server_info.name, host.client.server_info.version) == ("pairing", "1.2.3")
     assert host.client.instructions == "Für Paare"
@@ -146,7 +146,7 @@ async def test_a_host_that_names_its_revision_and_asks_nothing_first_is_served(c
         assert sorted(answers) == list(range(5))
 
 
-async def test_progress_comes_in_order_before_the_answer(host: PairingHost) -> None:
+async def test_progress_comes_in_order_before_the_answer(host: EitherEraHost) -> None:
     steps: list[tuple[float, float | None, str | None]] = []
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
@@ -157,7 +157,7 @@ async def test_progress_comes_in_order_before_the_answer(host: PairingHost) -> N
     assert steps == [(n, 20, f"step {n}") for n in range(1, 21)]
 
 
-async def test_a_cancelled_call_ends_on_the_server_and_the_next_is_served(host: PairingHost, pair: Pair) -> None:
+async def test_a_cancelled_call_ends_on_the_server_and_the_next_is_served(host: EitherEraHost, pair: Pair) -> None:
     key = f"cancelled-by-{pair}"
 
     async def reported(number: int) -> bool:
@@ -171,7 +171,7 @@ async def test_a_cancelled_call_ends_on_the_server_and_the_next_is_served(host: 
     assert await host.call("blocks", key=key) == ["started", "cancelled"]
 
 
-async def test_the_user_fills_in_a_form_declines_and_cancels(host: PairingHost) -> None:
+async def test_the_user_fills_in_a_form_declines_and_cancels(host: EitherEraHost) -> None:
     assert await host.call("elicit", message="Wie heißt du?") == {"action": "accept", "content": {"name": "Zoë"}}
     refusals: tuple[Literal["decline", "cancel"], ...] = ("decline", "cancel")
     for action in refusals:
@@ -183,7 +183,7 @@ async def test_the_user_fills_in_a_form_declines_and_cancels(host: PairingHost) 
     assert form.requested_schema["properties"] == {"name": {"type": "string"}}
 
 
-async def test_the_user_is_sent_to_a_page(host: PairingHost, pair: Pair) -> None:
+async def test_the_user_is_sent_to_a_page(host: EitherEraHost, pair: Pair) -> None:
     assert await host.call("visit", key=str(pair)) == {"action": "accept"}
     asked = host.elicitations[0]
     assert isinstance(asked, types.ElicitRequestURLParams)
@@ -196,7 +196,7 @@ async def test_the_user_is_sent_to_a_page(host: PairingHost, pair: Pair) -> None
         assert [message.params.elicitation_id for message in done] == [asked.elicitation_id]
 
 
-async def test_a_call_that_needs_a_page_visited_first_gets_there(host: PairingHost, pair: Pair) -> None:
+async def test_a_call_that_needs_a_page_visited_first_gets_there(host: EitherEraHost, pair: Pair) -> None:
     if pair.host == "legacy" and pair.asks_in_its_own_era:
         with pytest.raises(MCPError) as refused:
             await host.call("paywall", key=str(pair))
@@ -206,7 +206,7 @@ async def test_a_call_that_needs_a_page_visited_first_gets_there(host: PairingHo
     assert pages == ([] if pair.host == "legacy" and pair.asks_in_its_own_era else [PAGE])
 
 
-async def test_the_hosts_model_is_asked(host: PairingHost) -> None:
+async def test_the_hosts_model_is_asked(host: EitherEraHost) -> None:
     assert await host.call("sample", prompt="Grüße") == {
         "role": "assistant",
         "content": {"type": "text", "text": "you said: Grüße"},
@@ -216,12 +216,12 @@ async def test_the_hosts_model_is_asked(host: PairingHost) -> None:
     assert [asked.max_tokens for asked in host.samplings] == [17]
 
 
-async def test_the_server_learns_the_hosts_roots(host: PairingHost) -> None:
+async def test_the_server_learns_the_hosts_roots(host: EitherEraHost) -> None:
     answer = types.ListRootsResult(roots=ROOTS).model_dump(mode="json", by_alias=True, exclude_none=True)
     assert await host.call("roots") == answer
 
 
-async def test_questions_come_in_rounds_with_progress_between_them(host: PairingHost) -> None:
+async def test_questions_come_in_rounds_with_progress_between_them(host: EitherEraHost) -> None:
     steps: list[float] = []
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
@@ -235,7 +235,7 @@ async def test_questions_come_in_rounds_with_progress_between_them(host: Pairing
     assert [round(step, 9) for step in steps] in ([1, 2], [1, 1, 2])
 
 
-async def test_a_resource_and_a_prompt_may_ask_too(host: PairingHost) -> None:
+async def test_a_resource_and_a_prompt_may_ask_too(host: EitherEraHost) -> None:
     read = (await host.client.read_resource(ASKING)).contents[0]
     assert isinstance(read, types.TextResourceContents)
     assert read.text == "Zoë"
@@ -244,7 +244,7 @@ async def test_a_resource_and_a_prompt_may_ask_too(host: PairingHost) -> None:
     assert len(host.elicitations) == 2
 
 
-async def test_a_question_on_the_standing_stream_finds_the_call_it_is_for(host: PairingHost) -> None:
+async def test_a_question_on_the_standing_stream_finds_the_call_it_is_for(host: EitherEraHost) -> None:
     async with host.watching():
         # Only now that stream is known to be open.
         await host.until_told(lambda: bool(host.received(types.ToolListChangedNotification)), "announce")
@@ -252,7 +252,7 @@ async def test_a_question_on_the_standing_stream_finds_the_call_it_is_for(host: 
         assert answer["content"]["text"] == "you said: outside"
 
 
-async def test_two_calls_that_ask_at_once_get_each_its_own_answer(host: PairingHost) -> None:
+async def test_two_calls_that_ask_at_once_get_each_its_own_answer(host: EitherEraHost) -> None:
     answers: dict[str, str] = {}
 
     async def call(prompt: str) -> None:
@@ -264,7 +264,7 @@ async def test_two_calls_that_ask_at_once_get_each_its_own_answer(host: PairingH
     assert answers == {prompt: f"you said: {prompt}" for prompt in ("one", "two", "three")}
 
 
-async def test_resources_are_listed_and_read(host: PairingHost) -> None:
+async def test_resources_are_listed_and_read(host: EitherEraHost) -> None:
     assert [resource.name for resource in (await host.client.list_resources()).resources] == ["note", "blob"]
     assert len((await host.client.list_resource_templates()).resource_templates) == 1
     row = (await host.client.read_resource("pairing://row/7")).contents[0]
@@ -280,14 +280,14 @@ async def test_resources_are_listed_and_read(host: PairingHost) -> None:
     assert missing.value.data == {"uri": "pairing://nowhere"}
 
 
-async def test_a_subscribed_resource_is_told_and_no_other(host: PairingHost) -> None:
+async def test_a_subscribed_resource_is_told_and_no_other(host: EitherEraHost) -> None:
     async with host.watching(NOTE, "pairing://row/1"):
         await host.call("touch", uri="pairing://row/2")
         await host.until_told(lambda: bool(host.received(types.ResourceUpdatedNotification)), "touch", uri=NOTE)
         assert {update.params.uri for update in host.received(types.ResourceUpdatedNotification)} == {NOTE}
 
 
-async def test_a_resource_is_told_no_more_after_it_is_unsubscribed(host: PairingHost) -> None:
+async def test_a_resource_is_told_no_more_after_it_is_unsubscribed(host: EitherEraHost) -> None:
     async with host.watching(NOTE):
         await host.until_told(lambda: bool(host.received(types.ResourceUpdatedNotification)), "touch", uri=NOTE)
     async with host.watching("pairing://row/1"):
@@ -304,7 +304,7 @@ async def test_a_resource_is_told_no_more_after_it_is_unsubscribed(host: Pairing
         assert told(NOTE) == before
 
 
-async def test_changed_lists_are_told(host: PairingHost) -> None:
+async def test_changed_lists_are_told(host: EitherEraHost) -> None:
     kinds = (
         types.ToolListChangedNotification,
         types.PromptListChangedNotification,
@@ -314,7 +314,7 @@ async def test_changed_lists_are_told(host: PairingHost) -> None:
         await host.until_told(lambda: all(host.received(kind) for kind in kinds), "announce")
 
 
-async def test_a_tool_that_was_added_is_listed_and_called(host: PairingHost, pair: Pair) -> None:
+async def test_a_tool_that_was_added_is_listed_and_called(host: EitherEraHost, pair: Pair) -> None:
     name = f"learned-by-{pair}"
     async with host.watching():
         assert name not in await host.tool_names()
@@ -323,20 +323,20 @@ async def test_a_tool_that_was_added_is_listed_and_called(host: PairingHost, pai
         assert await host.call(name) == name
 
 
-async def test_prompts_are_listed_and_got(host: PairingHost) -> None:
+async def test_prompts_are_listed_and_got(host: EitherEraHost) -> None:
     assert [prompt.name for prompt in (await host.client.list_prompts()).prompts] == ["greet"]
     asked = await host.client.get_prompt("greet", {"who": "Zoë"})
     assert asked.messages[0].content == types.TextContent(type="text", text="Greet Zoë")
 
 
-async def test_arguments_are_completed(host: PairingHost) -> None:
+async def test_arguments_are_completed(host: EitherEraHost) -> None:
     found = await host.client.complete(
         types.PromptReference(type="ref/prompt", name="greet"), {"name": "who", "value": "al"}
     )
     assert found.completion.values == ["alma", "alois"]
 
 
-async def test_log_messages_come_from_the_level_that_was_asked_for(host: PairingHost) -> None:
+async def test_log_messages_come_from_the_level_that_was_asked_for(host: EitherEraHost) -> None:
     meta = types.RequestParamsMeta(**await host.log_from("warning"))  # type: ignore[typeddict-item]
     await host.client.call_tool("log", {"data": {"é": [1]}}, meta=meta)
     await host.until(lambda: len(host.logs) >= 2, "log messages")
@@ -344,7 +344,7 @@ async def test_log_messages_come_from_the_level_that_was_asked_for(host: Pairing
     assert all(log.data == {"é": [1]} and log.logger == "pairing" for log in host.logs)
 
 
-async def test_an_argument_that_belongs_in_a_header_is_there_too(host: PairingHost, pair: Pair) -> None:
+async def test_an_argument_that_belongs_in_a_header_is_there_too(host: EitherEraHost, pair: Pair) -> None:
     # Which arguments do is known from the list of the tools (MCP 2026-07-28, Custom Headers from Tool Parameters).
     await host.tool_names()
     header = await host.call("route", region="zürich")

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import types
 
-from tests.support.hosts.either_era_host import Era, PairingHost
+from tests.support.hosts.either_era_host import EitherEraHost, Era
 from tests.support.hosts.login_host import call_sign_in, host_of
 from tests.support.oauth.era_site import era_site
 from tests.support.oauth.site import LOGIN, Site
@@ -31,7 +31,7 @@ def link_in(site: Site, text: str) -> str:
     return next(word for word in text.split() if word.startswith(site.authority.url("authorize")))
 
 
-async def has_the_servers_tools(host: PairingHost) -> None:
+async def has_the_servers_tools(host: EitherEraHost) -> None:
     names = await host.tool_names()
     assert "echo" in names
     assert "sign_in" not in names
@@ -39,7 +39,7 @@ async def has_the_servers_tools(host: PairingHost) -> None:
 
 
 @contextlib.asynccontextmanager
-async def calling(host: PairingHost) -> AsyncIterator[list[tuple[bool, str]]]:
+async def calling(host: EitherEraHost) -> AsyncIterator[list[tuple[bool, str]]]:
     """Call `sign_in`, and do something meanwhile; afterwards the list holds what it answered."""
     answers: list[tuple[bool, str]] = []
 

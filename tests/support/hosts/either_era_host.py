@@ -2,7 +2,7 @@
 
 A host of 2026-07-28 asks `server/discover` first; what the server wants to know of it comes in results, and changes
 come on `subscriptions/listen`. A host of 2025-11-25 opens with `initialize`; the server sends it requests, and changes
-just come. `PairingHost` hides that, so that one test serves every pairing.
+just come. `EitherEraHost` hides that, so that one test serves every pairing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Kind = TypeVar("Kind")
 
 
 @dataclass
-class PairingHost:
+class EitherEraHost:
     """A connected host: what came of the server's own accord, and the answers it gives to questions."""
 
     era: Era
@@ -212,14 +212,14 @@ Way = Callable[[str], AbstractContextManager[tuple[Transport, Callable[[], str]]
 
 
 @contextlib.asynccontextmanager
-async def pairing_host(
+async def either_era_host(
     era: Era, url: str, way: Way = through_the_bridge, *, mode: str | None = None, can_be_asked: bool = True
-) -> AsyncIterator[PairingHost]:
+) -> AsyncIterator[EitherEraHost]:
     """A host of an era, connected. `mode` is the package's: a revision pins it, and the host asks nothing first.
 
     A host that cannot be asked declares no capability.
     """
-    host = PairingHost(era)
+    host = EitherEraHost(era)
     revision = MODERN if era == "modern" else LEGACY
     host.wire = Wire(revision)
     with way(url) as (transport, host.said):

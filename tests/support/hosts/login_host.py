@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from mcp import types
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from tests.support.hosts.either_era_host import Era, PairingHost, Transport, Way, pairing_host
+from tests.support.hosts.either_era_host import EitherEraHost, Era, Transport, Way, either_era_host
 from tests.support.oauth.site import Site
 from tests.support.process.bridge_process import ROOT, command, environment
 
@@ -30,14 +30,14 @@ def for_the_person_of(site: Site, *options: str) -> Way:
 
 
 @contextlib.asynccontextmanager
-async def host_of(site: Site, era: Era, *options: str, can_be_asked: bool = False) -> AsyncIterator[PairingHost]:
+async def host_of(site: Site, era: Era, *options: str, can_be_asked: bool = False) -> AsyncIterator[EitherEraHost]:
     """A host of an era, connected while nobody has signed in; every message between it and the bridge is checked."""
     way = for_the_person_of(site, "--answer-within", "1", *options)
-    async with pairing_host(era, site.server.url, way, can_be_asked=can_be_asked) as host:
+    async with either_era_host(era, site.server.url, way, can_be_asked=can_be_asked) as host:
         yield host
 
 
-async def call_sign_in(host: PairingHost) -> tuple[bool, str]:
+async def call_sign_in(host: EitherEraHost) -> tuple[bool, str]:
     """Call the tool; returns whether it failed, and what it says."""
     result = await host.client.call_tool("sign_in", {})
     text = "\n".join(part.text for part in result.content if isinstance(part, types.TextContent))

@@ -35,7 +35,7 @@ _markers = itertools.count(1)
 
 
 @dataclass
-class Host:
+class ReferenceHost:
     """A connected host: the session, all that the server sent of its own accord, and the answers to give."""
 
     session: ClientSession = field(init=False)
@@ -133,14 +133,14 @@ def launching(url: str, home: str, *options: str) -> StdioServerParameters:
 
 @contextlib.asynccontextmanager
 async def reference_host(
-    url: str, *options: str, version: str | None = None, host: Host | None = None
-) -> AsyncIterator[Host]:
+    url: str, *options: str, version: str | None = None, host: ReferenceHost | None = None
+) -> AsyncIterator[ReferenceHost]:
     """A host whose session is initialized; `version` asks for another revision than the package's latest.
 
     At the end the bridge must have kept the rules of every test: nothing but messages on stdout, no
     traceback on stderr.
     """
-    host = host or Host()
+    host = host or ReferenceHost()
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         errors = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))

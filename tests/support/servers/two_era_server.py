@@ -146,7 +146,7 @@ class Offer:
         return types.EmptyResult()
 
 
-class PairingServer(Server[Any]):
+class TwoEraServer(Server[Any]):
     """The package's server, saying in `initialize` that its lists change."""
 
     def create_initialization_options(
@@ -159,10 +159,10 @@ class PairingServer(Server[Any]):
         return super().create_initialization_options(changes, experimental_capabilities, extensions)
 
 
-def build() -> PairingServer:
+def build() -> TwoEraServer:
     """One server with a memory of its own."""
     offer = Offer()
-    server = PairingServer(
+    server = TwoEraServer(
         "pairing",
         version="1.2.3",
         instructions=INSTRUCTIONS,
