@@ -168,9 +168,9 @@ def _of_call(node: ast.Call) -> str:
             return hole(first)
         case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _CUT:
             return hole(value)
-        case ast.Call(args=[ast.Constant(), second, *_]):
+        case ast.Call(args=[ast.Constant() | ast.JoinedStr(), second, *_]):
             return hole(second)
-        case ast.Call(args=[first, *_]) if not isinstance(first, ast.Constant):
+        case ast.Call(args=[first, *_]) if not isinstance(first, ast.Constant | ast.JoinedStr):
             return hole(first)
         case _:
             return hole(node.func)

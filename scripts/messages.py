@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -153,16 +154,26 @@ def rule_for(place: Place) -> Rule | None:
     return next((rule for rule in RULES if rule.covers(place)), None)
 
 
-def places(source: str) -> Iterator[Place]:
-    """Every string of two or more words in a file, in the order of the source."""
-    tree = ast.parse(source)
-    constants = {
+@cache
+def _named_in(path: Path) -> dict[str, ast.Constant]:
+    """The strings that a module gives names to."""
+    return _constants(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _constants(tree: ast.Module) -> dict[str, ast.Constant]:
+    return {
         target.id: node.value
         for node in tree.body
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name) and isinstance(node.value.value, str)
     }
+
+
+def places(source: str) -> Iterator[Place]:
+    """Every string of two or more words in a file, in the order of the source."""
+    tree = ast.parse(source)
+    constants = _named_in(CODE / "__init__.py") | _constants(tree)
     taken: set[ast.AST] = set()
 
     def visit(node: ast.AST, around: tuple[ast.AST, ...]) -> Iterator[Place]:
