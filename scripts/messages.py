@@ -122,19 +122,19 @@ def _is_pattern(place: Place) -> bool:
 RULES = (
     Rule("a docstring", "readers of the code see it; those of click's commands are help, and are shown",
          lambda place: isinstance(place.around[-1], ast.Expr) and not _is_help(place)),
-    Rule("the log at debug", "it is for who looks for a defect", _is_debug),
+    Rule("the log at debug", "it is for those who look for a bug", _is_debug),
     Rule("a representation", "`__repr__` is for debuggers",
          lambda place: any(isinstance(node, ast.FunctionDef) and node.name == "__repr__" for node in place.around)),
     Rule("a pattern", "a regular expression", _is_pattern),
-    Rule("compared", "others' text is looked for, or cut, by it", _is_compared),
-    Rule("bytes", "what stands on the wire; every text for users is a str", lambda place: place.text.is_bytes),
+    Rule("compared", "the code searches or cuts text of other programs with it", _is_compared),
+    Rule("bytes", "it is sent or received; texts for users are str, but for JSON-RPC errors", lambda place: place.text.is_bytes),
     Rule("style", "CSS, SVG and a header of the pages",
          lambda place: bool(re.search(r":root \{|^data:image|^%3C|^default-src |^M\d", place.text.plain))),
     Rule("credentials", "a value of the header Authorization",
          lambda place: bool(re.fullmatch(r"(?:Basic|Bearer) \{\}", place.text.plain))),
     Rule("networks", "ranges of addresses", lambda place: bool(_ADDRESSES.fullmatch(place.text.plain))),
     Rule("a product", "the name of a host", lambda place: bool(_PRODUCT.fullmatch(place.text.plain))),
-    Rule("others' words", "a table says whose", lambda place: place.text.plain in OTHERS_WORDS),
+    Rule("others' words", "text of other programs; `OTHERS_WORDS` says whose", lambda place: place.text.plain in OTHERS_WORDS),
 )  # fmt: skip
 
 
