@@ -127,14 +127,16 @@ RULES = (
          lambda place: any(isinstance(node, ast.FunctionDef) and node.name == "__repr__" for node in place.around)),
     Rule("a pattern", "a regular expression", _is_pattern),
     Rule("compared", "the code searches or cuts text of other programs with it", _is_compared),
-    Rule("bytes", "it is sent or received; texts for users are str, but for JSON-RPC errors", lambda place: place.text.is_bytes),
+    Rule("bytes", "it is sent or received; texts for users are str, but for JSON-RPC errors",
+         lambda place: place.text.is_bytes),
     Rule("style", "CSS, SVG and a header of the pages",
          lambda place: bool(re.search(r":root \{|^data:image|^%3C|^default-src |^M\d", place.text.plain))),
     Rule("credentials", "a value of the header Authorization",
          lambda place: bool(re.fullmatch(r"(?:Basic|Bearer) \{\}", place.text.plain))),
     Rule("networks", "ranges of addresses", lambda place: bool(_ADDRESSES.fullmatch(place.text.plain))),
     Rule("a product", "the name of a host", lambda place: bool(_PRODUCT.fullmatch(place.text.plain))),
-    Rule("others' words", "text of other programs; `OTHERS_WORDS` says whose", lambda place: place.text.plain in OTHERS_WORDS),
+    Rule("others' words", "text of other programs; `OTHERS_WORDS` says whose",
+         lambda place: place.text.plain in OTHERS_WORDS),
 )  # fmt: skip
 
 
