@@ -108,7 +108,9 @@ async def test_a_person_signs_in_with_the_browser_of_a_desktop_that_the_host_hid
                 await works(host, DEADLINE)
                 assert says(host, rf"Opening the sign-in page with {opener} \(DISPLAY, XAUTHORITY and PATH taken from ")
                 assert says(host, r"taken from process \d+ \(\S.*\)")
-                waits = r"Waiting up to [\d.]+ s for the browser to return to http://localhost:\d+/callback/[0-9a-f]{12}$"
+                waits = (
+                    r"Waiting up to [\d.]+ s for the browser to return to http://localhost:\d+/callback/[0-9a-f]{12}$"
+                )
                 assert says(host, waits)
                 assert says(host, r"the browser brought the answer; fetching the token$")
             seen = [request.header("user-agent") or "" for request in site.authority.requests]
