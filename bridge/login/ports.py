@@ -146,8 +146,8 @@ async def _taken(port: int, failure: OSError | None) -> CallbackPortTaken:
     if failure is not None and failure.errno in _FORBIDDEN:
         return CallbackPortTaken(
             f"The system does not allow the bridge to listen on the callback port {port} ({failure.strerror}).",
-            hint="Choose another port above 1023 with --callback-port. If you registered the client yourself, register its "
-            "new redirect URI too.",
+            hint="Choose another port above 1023 with --callback-port. If you registered the client yourself, "
+            "register its new redirect URI too.",
         )
     port_owner = await asyncio.to_thread(describe_port_owner, port)
     return CallbackPortTaken(
