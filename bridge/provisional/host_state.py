@@ -69,13 +69,13 @@ class HostMemory:
         self.host = HostState(initialize)
         self.is_served = False
 
-    def take(self, request: Request, now: float, *, in_batch: bool = False) -> None:
-        """Remember a request that goes to the server. `in_batch`: it is part of a batch that goes there as a whole."""
-        if request.method == mcp.LISTEN and not in_batch:
+    def take(self, request: Request, now: float) -> None:
+        """Remember a request that goes to the server."""
+        if request.method == mcp.LISTEN:
             self.subscriptions.open(request)
             return
-        self.pending.enter(request, now, in_batch=in_batch)
-        if request.method == mcp.INITIALIZE and not in_batch:
+        self.pending.enter(request, now)
+        if request.method == mcp.INITIALIZE:
             self.begin(request)
 
     def take_answer(self, response: Response) -> None:

@@ -7,7 +7,8 @@ to it are loaded with the first sign-in of a run; most runs need none.
 |---|---|
 | of a sign-in | `ProvisionalServer` handles it, and is loaded for it |
 | any other, while that server is needed | `ProvisionalServer` handles it |
-| any other | it is passed on, and what matters of it is remembered |
+| any other, while the host or a subscription opens | it is passed on, and the server's answers are read |
+| any other | it is passed on; of requests, the time is remembered |
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from bridge.provisional.provisional_server import ProvisionalServer
 
 _OF_A_SIGN_IN = frozenset((SignInStarted, SignInShown, SignInEnded))
+_FROM_THE_HOST = frozenset((HostMessage, HostBatch, HostClosed))
+_OPENS = frozenset((mcp.INITIALIZE, mcp.INITIALIZED, mcp.LISTEN))
 
 
 class Standby:
@@ -45,6 +48,7 @@ class Standby:
         self._load = load
         self._memory = HostMemory(router, started_at)
         self._server: ProvisionalServer | None = None
+        self._is_settled = False
         self._is_closed = False
 
     @property
@@ -59,14 +63,41 @@ class Standby:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
+        if self._is_settled and self._is_ordinary(event, now):
+            return self._router.handle(event, now)
         if self._is_closed:
             return self._router.handle(event, now)
+        commands = self._handle(event, now)
         self._is_closed = type(event) is HostClosed
+        self._is_settled = not (self._memory.needs_answers or (self._server is not None and self._server.is_needed))
+        return commands
+
+    def _is_ordinary(self, event: Event, now: float) -> bool:
+        """Whether an event only has to be passed on while nothing is open. A request is remembered."""
+        if type(event) not in _FROM_THE_HOST:
+            return type(event) not in _OF_A_SIGN_IN
+        if isinstance(event, HostMessage):
+            message = event.message
+            if isinstance(message, Response):
+                return True
+            if message.method in _OPENS:
+                return False
+            if isinstance(message, Request):
+                self._memory.pending.enter(message, now)
+            return True
+        if isinstance(event, HostBatch):
+            for member in event.messages:
+                if isinstance(member, Request):
+                    self._memory.pending.enter(member, now, in_batch=True)
+            return True
+        return False
+
+    def _handle(self, event: Event, now: float) -> list[Command]:
         if type(event) in _OF_A_SIGN_IN:
             return self._loaded().handle(event, now)
         if self._server is not None and self._server.is_needed:
             return self._server.handle(event, now)
-        if isinstance(event, HostBatch) and self._memory.needs_answers:
+        if isinstance(event, HostBatch):
             return self._handle_members(event, now)
         return self._pass_on(event, now)
 
@@ -85,10 +116,6 @@ class Standby:
                 memory.take(event.message, now)
             elif isinstance(event.message, Notification):
                 note = event.message
-        elif isinstance(event, HostBatch):
-            for message in event.messages:
-                if isinstance(message, Request):
-                    memory.take(message, now, in_batch=True)
         commands = self._router.handle(event, now)
         if memory.needs_answers:
             commands = [command for command in commands if self._reaches_host(command)]
