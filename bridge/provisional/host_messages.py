@@ -97,7 +97,7 @@ class HostMessages:
             state.ask_server(request)
             self._pass_on(request)
         elif state.is_connected(modern=modern) and not status.is_under_way and method != mcp.PING:
-            self._pass_on(request)  # No sign-in is under way: the server says whether one is needed.
+            self._pass_on(request)  # No sign-in is in progress: the server says whether one is needed.
         elif (line := state.answer(request)) is not None:
             self._port.tell(line)
         elif modern or not state.is_provisional:

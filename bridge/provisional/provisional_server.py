@@ -1,12 +1,12 @@
 """Answers the host in the server's place while the user has to sign in. It stands between the host and `HostRouter`.
 
-Once a request has waited for `answer_within` seconds because the user has to sign in, or no sign-in is under way
+Once a request has waited for `answer_within` seconds because the user has to sign in, or no sign-in is in progress
 although one is needed, the bridge answers the host itself until the server does:
 
 | the host sends | before the server has answered `initialize` | in the middle of a session |
 |---|---|---|
 | `initialize`, `server/discover` | a provisional answer; the server's own is dropped | the same |
-| `tools/list` | the tool `sign_in` | the same; with no sign-in under way, the server is asked |
+| `tools/list` | the tool `sign_in` | the same; with no sign-in in progress, the server is asked |
 | another list | an empty one | it waits for the server |
 | `ping` | an answer | an answer |
 | a call of `sign_in` | see `sign_in_calls` | the same |

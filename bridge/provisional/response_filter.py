@@ -3,7 +3,7 @@
 | message | what happens |
 |---|---|
 | an answer to a request that the bridge has answered | it is dropped; an opening tells what the server offers |
-| an error because no user is signed in, with no sign-in under way | a more helpful answer, where there is one |
+| an error because no user is signed in, with no sign-in in progress | a more helpful answer, where there is one |
 | an acknowledgment of a subscription that the bridge has acknowledged | it is dropped |
 | anything else | it goes to the host unchanged |
 
@@ -44,7 +44,7 @@ class AnswerObserver(Protocol):
         """The host has the server's list of tools."""
 
     def on_unauthorized(self, request: Request) -> Octets | None:
-        """A request needs a sign-in, and none is under way. Return the answer sent instead of the error, if any."""
+        """A request needs a sign-in, and none is in progress. Return the answer sent instead of the error, if any."""
 
 
 class ResponseFilter:

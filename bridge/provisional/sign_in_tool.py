@@ -62,7 +62,7 @@ class SignInStatus:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the last sign-in failed, and no other is under way."""
+        """Whether the last sign-in failed, and no other is in progress."""
         return not self.is_under_way and bool(self.problem or self.trouble)
 
     def begin(self) -> None:

@@ -47,7 +47,7 @@ def system_lookup(host: str, port: int) -> list[Address]:
 
 
 class _Lookup:
-    """A lookup under way. `answer` becomes the addresses, or the exception that the lookup raised."""
+    """A lookup in progress. `answer` becomes the addresses, or the exception that the lookup raised."""
 
     def __init__(self, asked_at: float, answer: asyncio.Future[list[Address] | OSError | ValueError]) -> None:
         self.asked_at = asked_at
@@ -85,7 +85,7 @@ class Lookups:
             await asyncio.wait(open_ones, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     def _asked(self, host: str, port: int) -> list[_Lookup]:
-        """The lookups of this name under way, with a new one if none is recent."""
+        """The lookups of this name in progress, with a new one if none is recent."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         questions = self._questions.setdefault((host, port), [])

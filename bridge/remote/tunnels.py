@@ -69,7 +69,7 @@ async def ask_http(proxy: Proxy, wire: Wire, origin: Origin) -> None:
         response = await http.request(b"CONNECT", target, ((b"host", target), *authorization(proxy)), None, None)
     except h11.RemoteProtocolError as problem:
         beginning = problem.beginning if isinstance(problem, NotHttp) else b""
-        what = "it speaks TLS: its URL should begin with https://" if tls_failures.answers_in_tls(beginning) else ""
+        what = "it uses TLS: its URL should begin with https://" if tls_failures.answers_in_tls(beginning) else ""
         raise ProxyRefused(what or f"its response is not HTTP: {problem}") from problem
     status = response.status_code
     if 200 <= status < 300:
