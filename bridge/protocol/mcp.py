@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
+from msgspec.structs import replace
 
 
-class Features(NamedTuple):
+class Features(msgspec.Struct, frozen=True):
     """What a revision can do, as far as that differs and the bridge has to know it.
 
     | member | what it means | source |
@@ -29,12 +30,12 @@ class Features(NamedTuple):
 
 
 _2024_11_05 = Features()
-_2025_03_26 = _2024_11_05._replace(has_audio=True)
-_2025_06_18 = _2025_03_26._replace(has_resource_links=True)
-_2025_11_25 = _2025_06_18._replace(
-    has_content_lists=True, has_url_elicitation=True, has_elicitation_complete=True, has_tasks=True
+_2025_03_26 = replace(_2024_11_05, has_audio=True)
+_2025_06_18 = replace(_2025_03_26, has_resource_links=True)
+_2025_11_25 = replace(
+    _2025_06_18, has_content_lists=True, has_url_elicitation=True, has_elicitation_complete=True, has_tasks=True
 )
-_2026_07_28 = _2025_11_25._replace(is_modern=True, has_elicitation_complete=False, has_tasks=False)
+_2026_07_28 = replace(_2025_11_25, is_modern=True, has_elicitation_complete=False, has_tasks=False)
 _REVISIONS = {
     "2026-07-28": _2026_07_28,
     "2025-11-25": _2025_11_25,
