@@ -11,20 +11,21 @@ from bridge.cli.options import source_of
 
 def describe(error: click.ClickException) -> str:
     """What is wrong, and what to do."""
-    if isinstance(error, click.NoSuchOption):
-        return _no_such_option(error)
-    if isinstance(error, click.MissingParameter) and error.param is not None and error.ctx is not None:
-        wanted = error.param.make_metavar(error.ctx)
-        wanted = "a server: its URL, or its name in a host's configuration" if wanted == NAME_OR_URL else wanted
-        return f"{error.ctx.info_name} needs {wanted}. {_usage(error.ctx)}"
-    if isinstance(error, click.BadParameter) and error.param is not None:
-        source = source_of(error.param, error.ctx)
-        if isinstance(error.param.type, click.types.BoolParamType):
-            return f"{source} is either 1 or 0 (also yes, no, true, false, on, off)."
-        return f"{source}: {error.message}"
-    if isinstance(error, click.BadOptionUsage) and "requires an argument" in error.message:
-        return f"{error.option_name} needs a value. {_see_help(error.ctx)}"
-    return error.format_message()
+    match error:
+        case click.NoSuchOption():
+            return _no_such_option(error)
+        case click.MissingParameter(param=click.Parameter() as param, ctx=click.Context() as ctx):
+            wanted = param.make_metavar(ctx)
+            wanted = "a server: its URL, or its name in a host's configuration" if wanted == NAME_OR_URL else wanted
+            return f"{ctx.info_name} needs {wanted}. {_usage(ctx)}"
+        case click.BadParameter(param=click.Parameter(type=click.types.BoolParamType()) as param):
+            return f"{source_of(param, error.ctx)} is either 1 or 0 (also yes, no, true, false, on, off)."
+        case click.BadParameter(param=click.Parameter() as param):
+            return f"{source_of(param, error.ctx)}: {error.message}"
+        case click.BadOptionUsage() if "requires an argument" in error.message:
+            return f"{error.option_name} needs a value. {_see_help(error.ctx)}"
+        case _:
+            return error.format_message()
 
 
 def _no_such_option(error: click.NoSuchOption) -> str:

@@ -18,19 +18,8 @@ from typing import Any, TypeVar
 
 import click
 
-from bridge.cli import settings
-from bridge.cli.option_table import (
-    CALLBACK_OPTIONS,
-    CHOICE,
-    FILE,
-    FLAG,
-    INTEGER,
-    LINES,
-    OPTIONS,
-    SECONDS,
-    SECONDS_OR_NEVER,
-    OptionRow,
-)
+from bridge.cli import option_table, settings
+from bridge.cli.option_table import CALLBACK_OPTIONS, OPTIONS, OptionRow
 from bridge.cli.settings import is_blank
 from bridge.config import Settings, parse_seconds
 
@@ -140,20 +129,21 @@ def _option(row: OptionRow) -> Callable[[Decorated], Decorated]:
     details: dict[str, Any] = {"cls": VariableOption, "help": row.help, "metavar": row.metavar}
     if row.default is not None:
         details["default"] = row.default
-    if row.kind == LINES:
-        details |= {"cls": LinesOption, "multiple": True}
-    elif row.kind == FLAG:
-        details["is_flag"] = True
-    elif row.kind == FILE:
-        details["type"] = HomePath()
-    elif row.kind == INTEGER:
-        details["type"] = int
-    elif row.kind == CHOICE:
-        details["type"] = click.Choice(row.choices, case_sensitive=False)
-    elif row.kind == SECONDS:
-        details["callback"] = _seconds
-    elif row.kind == SECONDS_OR_NEVER:
-        details["callback"] = _seconds_or_never
+    match row.kind:
+        case option_table.LINES:
+            details |= {"cls": LinesOption, "multiple": True}
+        case option_table.FLAG:
+            details["is_flag"] = True
+        case option_table.FILE:
+            details["type"] = HomePath()
+        case option_table.INTEGER:
+            details["type"] = int
+        case option_table.CHOICE:
+            details["type"] = click.Choice(row.choices, case_sensitive=False)
+        case option_table.SECONDS:
+            details["callback"] = _seconds
+        case option_table.SECONDS_OR_NEVER:
+            details["callback"] = _seconds_or_never
     return click.option(row.name, envvar=row.variable, **details)
 
 

@@ -23,7 +23,8 @@ from typing import Any
 
 import msgspec
 
-from bridge.cli.option_table import CHOICE, FILE, FLAG, INTEGER, LINES, OPTIONS, SECONDS, SECONDS_OR_NEVER, OptionRow
+from bridge.cli import option_table
+from bridge.cli.option_table import FLAG, LINES, OPTIONS, OptionRow
 from bridge.cli.settings import URL_VARIABLE, is_blank, is_url
 from bridge.config import parse_seconds
 from bridge.errors import UsageError
@@ -113,14 +114,16 @@ def _lines(text: str | None) -> Sequence[str]:
 
 def _converted(row: OptionRow, text: str) -> Any:
     """Raises `_NotPlain`, `UsageError`, ValueError or RuntimeError for a value that click has to report."""
-    if row.kind == CHOICE:
-        if text not in row.choices:
+    match row.kind:
+        case option_table.CHOICE if text not in row.choices:
             raise _NotPlain
-        return text
-    if row.kind == FILE:
-        return Path(text).expanduser()
-    if row.kind == INTEGER:
-        return int(text)
-    if row.kind in {SECONDS, SECONDS_OR_NEVER}:
-        return parse_seconds(text, row.name, zero_is_none=row.kind == SECONDS_OR_NEVER)
-    return text
+        case option_table.FILE:
+            return Path(text).expanduser()
+        case option_table.INTEGER:
+            return int(text)
+        case option_table.SECONDS:
+            return parse_seconds(text, row.name)
+        case option_table.SECONDS_OR_NEVER:
+            return parse_seconds(text, row.name, zero_is_none=True)
+        case _:
+            return text

@@ -73,10 +73,11 @@ def require_open(ring: KeyringBackend) -> None:
 
 def reason_of(error: BaseException) -> str:
     """A clause about a foreign exception, without its text, which may quote the secret."""
-    if isinstance(error, KeyringUnavailable):
-        return error.reason
-    if isinstance(error, NotKept):
-        return "it did not store what was written to it"
+    match error:
+        case KeyringUnavailable():
+            return error.reason
+        case NotKept():
+            return "it did not store what was written to it"
     if would_ask(error):
         return _WOULD_ASK
     if _NO_SESSION in _numbers(error):

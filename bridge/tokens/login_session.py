@@ -105,11 +105,12 @@ class LoginSession:
 
     async def on_word(self, word: LoginCommand) -> str:
         """Carry out a client's command; return why it failed, empty where it did not."""
-        if word.want == "callback":
-            return self._flow.paste(word.text)
-        if word.want == "stop":
-            self._work.cancel()
-            return ""
+        match word.want:
+            case "callback":
+                return self._flow.paste(word.text)
+            case "stop":
+                self._work.cancel()
+                return ""
         self._is_wished = True
         if self._login_status.phase != "waiting":
             return ""  # The browser opens as soon as there is a link, if there will be one.
@@ -219,20 +220,29 @@ async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) ->
     await asyncio.wait([work])
     if work.cancelled():
         return _failed("stopped", "The sign-in was stopped before it was finished.", "Sign in again.")
-    problem = work.exception()
-    if problem is None:
-        return LoginStatus(phase="done")
-    if isinstance(problem, BridgeError):
-        _logger.info("the sign-in failed: %s", problem)
-        failure: Failure = "refused" if isinstance(problem, SignInRefused) else "failed"
-        failure = "timed-out" if isinstance(problem, TimedOut) else failure
-        return _failed(failure, redact(problem.message), redact(problem.hint))
-    _logger.error("a defect of the bridge: the sign-in was not carried out", exc_info=problem)
-    return _failed(
-        "failed",
-        f"The sign-in was stopped by an unexpected {type(problem).__name__}, a defect of the bridge.",
-        "To see where, pass --log-level debug and --log-file FILE, and sign in again.",
-    )
+    match work.exception():
+        case None:
+            return LoginStatus(phase="done")
+        case BridgeError() as problem:
+            _logger.info("the sign-in failed: %s", problem)
+            return _failed(_failure_of(problem), redact(problem.message), redact(problem.hint))
+        case defect:
+            _logger.error("a defect of the bridge: the sign-in was not carried out", exc_info=defect)
+            return _failed(
+                "failed",
+                f"The sign-in was stopped by an unexpected {type(defect).__name__}, a defect of the bridge.",
+                "To see where, pass --log-level debug and --log-file FILE, and sign in again.",
+            )
+
+
+def _failure_of(problem: BridgeError) -> Failure:
+    match problem:
+        case TimedOut():
+            return "timed-out"
+        case SignInRefused():
+            return "refused"
+        case _:
+            return "failed"
 
 
 def _failed(failure: Failure, message: str, hint: str) -> LoginStatus:

@@ -110,13 +110,13 @@ class Logins:
         This is so where another login is under way that has not written its notice yet, or is ending; or where the new
         one ended before it could be reached, as when this machine was suspended.
         """
-        answer = await self._launch(order)
-        if isinstance(answer, Unable):
-            raise SignInError(answer.message, hint=answer.hint)
-        if isinstance(answer, Ready):
-            with contextlib.suppress(ChannelLost):
-                channel = await Channel.connect(answer.port, bytes.fromhex(answer.key), _CONNECT_SECONDS)
-                return Joined(channel, was_under_way=False)
+        match await self._launch(order):
+            case Unable(message=message, hint=hint):
+                raise SignInError(message, hint=hint)
+            case Ready(port=port, key=key):
+                with contextlib.suppress(ChannelLost):
+                    channel = await Channel.connect(port, bytes.fromhex(key), _CONNECT_SECONDS)
+                    return Joined(channel, was_under_way=False)
         return None
 
     async def _launch(self, order: Order) -> Ready | Busy | Unable:
