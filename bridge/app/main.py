@@ -228,21 +228,14 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> A
     def make_renewal() -> TokenRenewer:
         from bridge.tokens.token_renewer import TokenRenewer
 
-        return TokenRenewer(
-            settings,
-            since=since,
-            add_secret=logging_to.redactor.add,
-            announce=logging_to.announce,
-            show=bridge.take,
-            host_name=lambda: bridge.host_name,
-        )
+        return TokenRenewer(settings, logging_to, bridge, since=since)
 
     return Authorization(
         tokens_key_of(settings),
         store,
         make_renewal,
         use_id_token=own.use_id_token,
-        add_secret=logging_to.redactor.add,
+        add_secret=logging_to.add_secret,
         tell=bridge.take,
     )
 

@@ -55,6 +55,10 @@ class Log:
         self._hooks = (warnings.showwarning, sys.unraisablehook, threading.excepthook)
         self._levels = [(logger, logger.level) for logger in (logging.getLogger(), logging.getLogger("bridge"))]
 
+    def add_secret(self, secret: str) -> None:
+        """Mask this text in every line from now on."""
+        self.redactor.add(secret)
+
     def announce(self, words: str, url: str, first: Sequence[str] = ()) -> None:
         """Show the user the URL to open: whole, once, and on stderr only.
 

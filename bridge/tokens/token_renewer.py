@@ -7,8 +7,8 @@ import importlib
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -40,29 +40,35 @@ _logger = logging.getLogger("bridge.authorization")
 _login_logger = logging.getLogger(FORWARDED)
 
 
+class RunLog(Protocol):
+    """The log of a run, as `process.log.Log` is one."""
+
+    def add_secret(self, secret: str) -> None:
+        """Hide this text from now on."""
+
+    def announce(self, words: str, url: str, first: Sequence[str] = ()) -> None:
+        """Show the user a URL to open, after the warnings `first`."""
+
+
+class RunHost(Protocol):
+    """The host of a run, as `app.bridge.Bridge` connects to it."""
+
+    @property
+    def host_name(self) -> str:
+        """The name of the program that the user works with; empty where it is not known yet."""
+
+    def take(self, event: SignInShown) -> None:
+        """Tell the host about the link."""
+
+
 class TokenRenewer:
-    """`Renewal` over the network, and with the user.
+    """`Renewal` over the network, and with the user. `since` is when this run began (Unix seconds)."""
 
-    `since` is when this run began (Unix seconds); `host_name` returns the name of the program that the user works with.
-    `announce` shows the user the URL to open, with words and warnings; `show` tells the session about it.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        since: float,
-        add_secret: Callable[[str], None],
-        announce: Callable[[str, str, tuple[str, ...]], None],
-        show: Callable[[SignInShown], None],
-        host_name: Callable[[], str],
-    ) -> None:
+    def __init__(self, settings: Settings, log: RunLog, host: RunHost, *, since: float) -> None:
         self._settings = settings
         self._since = since
-        self._add_secret = add_secret
-        self._announce = announce
-        self._show = show
-        self._host_name = host_name
+        self._log = log
+        self._host = host
         self._webs: dict[str, AuthHttpClient] = {}
         self._kept_logins: Logins | None = None
         self._joined: Joined | None = None
@@ -85,7 +91,7 @@ class TokenRenewer:
             # The user keeps the client's secret, and may have changed it.
             own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
             asking = msgspec.structs.replace(record, client=own)
-        tokens = await TokenEndpoint(web, self._add_secret).refresh(asking)
+        tokens = await TokenEndpoint(web, self._log.add_secret).refresh(asking)
         return record.with_tokens(tokens, time.time())
 
     # -- signing in
@@ -102,7 +108,7 @@ class TokenRenewer:
         from bridge.login.channel import ChannelLost
         from bridge.tokens.login_order import make_order
 
-        order = make_order(self._settings, refusal, previous, self._host_name())
+        order = make_order(self._settings, refusal, previous, self._host.host_name)
         self._is_wished = is_wished
 
         async def may_start() -> bool:
@@ -142,7 +148,7 @@ class TokenRenewer:
             _logger.debug("the sign-in is over")
         else:
             if self._shown is not None:
-                self._show(self._shown)
+                self._host.take(self._shown)
 
     async def _follow(self, joined: Joined, refusal: AuthRefusal) -> TokenObtained:
         """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
@@ -203,7 +209,7 @@ class TokenRenewer:
 
     def _tell(self, joined: Joined, login_status: LoginStatus) -> None:
         for state in parse_qs(urlsplit(login_status.url).query).get("state", []):
-            self._add_secret(state)
+            self._log.add_secret(state)
         if login_status.url != self._announced:
             self._announced = login_status.url
             words = "Sign in at:"
@@ -211,7 +217,7 @@ class TokenRenewer:
                 words = f"A sign-in is already under way (process {joined.pid}). Sign in at:"
             if login_status.user_code:
                 words = f"{words.removesuffix(' at:')} with the code {login_status.user_code} at:"
-            self._announce(words, login_status.url, login_status.warnings)
+            self._log.announce(words, login_status.url, login_status.warnings)
         if login_status.tab == "unopened" and login_status.message not in {"", self._warned}:
             self._warned = login_status.message  # Each status from now on has it.
             _logger.warning("%s", login_status.message)
@@ -223,7 +229,7 @@ class TokenRenewer:
             ends_in=login_status.ends_at - time.time(),
             warnings=login_status.warnings,
         )
-        self._show(self._shown)
+        self._host.take(self._shown)
 
     def _check_tabs(self) -> None:
         """Raise `SignInError` where no browser may be opened before the user asks for it."""

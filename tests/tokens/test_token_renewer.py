@@ -5,6 +5,7 @@ import base64
 import json
 import ssl
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -125,14 +126,18 @@ class Built:
         monkeypatch.setattr(logins_module, "Logins", FakeLogins)
         monkeypatch.setattr(renewal_module, "time", types.SimpleNamespace(time=lambda: NOW))
         self.settings = Settings(**{"url": URL, **settings})
-        self.renewal = TokenRenewer(
-            self.settings,
-            since=NOW - 1000,
-            add_secret=self.concealed.append,
-            announce=lambda words, url, _: self.announced.append((words, url)),
-            show=self.shown.append,
-            host_name=lambda: "The Host",
-        )
+        self.renewal = TokenRenewer(self.settings, self, self, since=NOW - 1000)
+
+    host_name = "The Host"
+
+    def add_secret(self, secret: str) -> None:
+        self.concealed.append(secret)
+
+    def announce(self, words: str, url: str, first: Sequence[str] = ()) -> None:
+        self.announced.append((words, url))
+
+    def take(self, event: SignInShown) -> None:
+        self.shown.append(event)
 
     async def sign_in(self, *, is_wished: bool = False, is_needed: bool = True, **lacking: Any) -> TokenObtained | None:
         async def needed() -> bool:
