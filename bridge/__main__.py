@@ -1,4 +1,4 @@
-"""`python -m bridge` is `mcp-remote-bridge`; with the one word `login-process` a login (`tokens/login_process`)."""
+"""`python -m bridge` is `mcp-remote-bridge`; with the one argument `login-process` it is a login process."""
 
 import sys
 
@@ -11,11 +11,11 @@ def _stop(problem: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):  # noqa: UP036 - that is what is to be told
-        # Told before anything else is imported: an older Python cannot read it all.
+    if sys.version_info < (3, 11):  # noqa: UP036 - this reports it
+        # Before anything else is imported, because an older Python cannot compile it all.
         _stop("This needs Python 3.11 or newer; {} is {}.".format(sys.executable, sys.version.partition(" ")[0]))
     if sys.argv[1:] == ["login-process"]:
-        # Not by way of the command line: what that has to import is time that a person waits for the browser.
+        # Not through the command line, whose imports would delay the browser that the user waits for.
         from bridge.tokens.login_process import run_login_process
 
         sys.exit(run_login_process())

@@ -137,17 +137,17 @@ class BridgeError(Exception):
 
 
 class UsageError(BridgeError):
-    """What the user gave cannot be used: an option, a variable, a file."""
+    """An option, a variable or a file of the user's cannot be used."""
 
     exit_code = 2
 
 
 _DISTRIBUTIONS = {"jsonc": "json-with-comments"}
-"""Packages whose name on an index is not the name they are imported by."""
+"""Packages whose name on an index differs from their name in imports."""
 
 
 def missing_package(module: str | None) -> str:
-    """What to tell the user when `module` cannot be found; empty where it is a module of the bridge itself."""
+    """The error where `module` cannot be found; empty where it is a module of the bridge itself."""
     name = (module or "").partition(".")[0]
     if name in ("", "bridge") or name in sys.stdlib_module_names:
         return ""

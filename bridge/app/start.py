@@ -95,6 +95,6 @@ class Trust:
 
 
 def _first_hop(url: str, proxy: Proxy | None) -> tuple[str, int]:
-    """Host and port of the first TCP connection, as `Route.first_hop`, whose module is dear to import."""
+    """Host and port of the first TCP connection, as `Route.first_hop`, whose module takes long to import."""
     parts = urlsplit(proxy.url if proxy else url)
     return ascii_host(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 0)

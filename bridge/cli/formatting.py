@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def clean(text: str) -> str:
-    """`text` as one printable line without what looks like a secret: a URL may hold one, and a server's words too."""
+    """`text` as one printable line, without what looks like a secret: URLs and servers' texts may hold one."""
     from bridge.process.redact import Redactor
     from bridge.protocol.sanitize import escaped
 

@@ -69,7 +69,7 @@ def _uses() -> list[ServerInUse]:
 
 
 def lines_of(row: SignInRow, now: float) -> list[str]:
-    """A row as lines for people, at `now` (Unix seconds)."""
+    """A row as lines of text, at `now` (Unix seconds)."""
     from bridge.protocol.sanitize import escaped
 
     head = named(row.server, row.profile) if row.server else "A sign-in that cannot be read"

@@ -1,7 +1,7 @@
 """Host names with letters beyond ASCII (IDNA 2008, RFC 5891).
 
-People write `bücher.example`; name services, TLS, HTTP and proxies know it as `xn--bcher-kva.example`, its A-label.
-What people are shown stays as they wrote it.
+A user writes `bücher.example`; name services, TLS, HTTP and proxies know the host as `xn--bcher-kva.example`, its
+A-label. Messages show the name as the user wrote it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Worker:
     async def run(self, work: Callable[[Job], _T], seconds: float) -> _T:
         """Return what `work` returns; raise what it raises, or `TimeoutError` after `seconds`.
 
-        A job whose caller is cancelled is still brought to its end: a secret half written helps nobody.
+        A job whose caller is cancelled still runs to its end, so that no secret is half written.
         """
         if self._hung is not None and not self._hung.finished:
             raise TimeoutError

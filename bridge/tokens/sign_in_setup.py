@@ -75,7 +75,7 @@ class RelayNetwork:
 
 
 def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | None = None) -> AuthHttpClient:
-    """The wire to authorization servers. Asks nobody yet.
+    """The HTTP client for authorization servers. It sends nothing yet.
 
     `refused_at` and `kept` say where the MCP server was reached, see `AddressGuard`.
     """

@@ -16,23 +16,23 @@ _logger = logging.getLogger("bridge.authorization")
 
 
 class RecordStore(Protocol):
-    """What keeps the record: the part of `store.secret_store.SecretStore` that is needed here."""
+    """What stores the record: the part of `store.secret_store.SecretStore` that is needed here."""
 
     def exists_hint(self, store_key: str) -> bool:
-        """Whether there may be anything in the store key; quick."""
+        """Whether there may be a value for the store key; quick."""
 
     async def load(self, store_key: str) -> bytes | None:
-        """What is in the store key, if anything."""
+        """The value for the store key; None where there is none."""
 
     async def save(self, store_key: str, data: bytes) -> None:
-        """Put it into the store key."""
+        """Replace the value for the store key."""
 
     def locked(self, store_key: str, timeout: float) -> AbstractAsyncContextManager[None]:
         """Lock the store key against every other task and process on this machine."""
 
 
 class StoredRecord:
-    """The record in `store_key`.
+    """The record for `store_key`.
 
     `is_kept`: the store has the record in use. Otherwise only this process has it, and does not lock or read it again.
     """

@@ -15,10 +15,10 @@ from bridge.config import Settings
 DEFAULT_PROFILE = "default"
 
 IDENTITY_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
-"""The options, as `cli` names them, that make another sign-in to the same server."""
+"""The options, as `cli` names them, that tell one sign-in to a server from another."""
 
 _LOGIN_OPTIONS = (*IDENTITY_OPTIONS, "issuer")
-"""Those of `login`: the sign-in must not go to another authorization server either."""
+"""The options for `login`, which must not go to another authorization server either."""
 
 LOGIN = f"{PROGRAM} login"
 
