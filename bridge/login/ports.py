@@ -33,6 +33,7 @@ _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _NO_SUCH_ADDRESS = frozenset(
     (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, 10047, 10049)  # The last two are Windows'.
 )
+_REGISTER = "If you registered the client yourself, register its new redirect URI too."
 _FORBIDDEN = frozenset((errno.EACCES, errno.EPERM, 10013))
 
 
@@ -146,12 +147,10 @@ async def _taken(port: int, failure: OSError | None) -> CallbackPortTaken:
     if failure is not None and failure.errno in _FORBIDDEN:
         return CallbackPortTaken(
             f"The system does not allow the bridge to listen on the callback port {port} ({failure.strerror}).",
-            hint="Choose another port above 1023 with --callback-port. If you registered the client yourself, "
-            "register its new redirect URI too.",
+            hint=f"Choose another port above 1023 with --callback-port. {_REGISTER}",
         )
     port_owner = await asyncio.to_thread(describe_port_owner, port)
     return CallbackPortTaken(
         f"The callback port {port} is taken: {port_owner} listens on it.",
-        hint="End that program, or choose another port with --callback-port. If you registered the client yourself, "
-        "register its new redirect URI too.",
+        hint=f"End that program, or choose another port with --callback-port. {_REGISTER}",
     )
