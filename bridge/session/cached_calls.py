@@ -1,6 +1,6 @@
-"""The host's calls that a kept answer may serve: looked up, answered or sent on, and what comes of them kept.
+"""The host's calls that may be answered from the cache: looked up, answered or sent, and their answers cached.
 
-See `response_cache` for the rules. A call waits at most for one look at a file before it goes to the server.
+See `response_cache` for the rules. Before a call goes to the server it waits for one file to be read, and no longer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bridge.session.session_state import Exchange, SessionState
 
 
 class CachedCalls:
-    """Looks calls up. `send(call)` sends one to the server; `asks_anyway`: whatever is kept of its answer."""
+    """Looks calls up in the cache. `send(call)` sends one to the server; `asks_anyway`: it sends every call."""
 
     def __init__(
         self,
@@ -37,13 +37,13 @@ class CachedCalls:
         self._asks_anyway = asks_anyway
 
     def submit(self, call: Call, question: CacheQuery) -> None:
-        """Answer a call from what is kept, or send it."""
+        """Answer a call from the cache, or send it."""
         lookup = call.lookup = call.exchange = Lookup(self, call, question)
         number = self._state.begin(lookup)
         self._state.commands.append(FindResponse(number, question))
 
     def found(self, lookup: Lookup, event: ResponseFound) -> None:
-        """What is kept was looked through."""
+        """The look into the cache is over."""
         call, kind, kept = lookup.call, lookup.question.kind, None if self._asks_anyway else event.kept
         call.exchange = None
         lookup.asked_as = event.asked_as
@@ -55,7 +55,7 @@ class CachedCalls:
             self._send(call)
 
     def makes_do(self, call: Call, fault: Fault) -> bool:
-        """Whether a call that failed was answered with what is kept, though that is stale."""
+        """Answer a call that failed with a stale response from the cache; returns whether there was one."""
         lookup = call.lookup
         if not isinstance(lookup, Lookup) or lookup.stale is None or not response_cache.may_pass(fault):
             return False
@@ -69,7 +69,7 @@ class CachedCalls:
         return True
 
     def answered(self, call: Call, response: Response) -> None:
-        """The server answered a call well: keep that, or no more what was kept before."""
+        """The server answered a call with a result: cache it, or remove what was cached before."""
         lookup = call.lookup
         if not isinstance(lookup, Lookup) or lookup.is_served:
             return
@@ -78,7 +78,7 @@ class CachedCalls:
     def keep(
         self, question: CacheQuery, response: Response, asked_as: int, sent_at: float, before: CachedResult | None
     ) -> None:
-        """Keep an answer to a request that was sent at `sent_at`, if it may be kept; `before`: the one there was."""
+        """Cache the answer to a request sent at `sent_at`, if that is allowed; `before`: the one in the cache."""
         hints = response_cache.hints_of(response.result)
         if hints is None or self._cache.has_changed_since(question.kind, sent_at):
             kept = None
@@ -95,12 +95,12 @@ class CachedCalls:
         if response_cache.speaks_of_unknown_tool(call.request, code):
             self._drop(response_cache.TOOLS)
         elif isinstance(lookup, Lookup) and lookup.question.is_page:
-            self._drop((lookup.question.kind,))  # The cursor is no good any more (Interaction with Pagination).
+            self._drop((lookup.question.kind,))  # The cursor is no longer valid (Interaction with Pagination).
         elif isinstance(lookup, Lookup) and lookup.stale is not None:
             self._state.commands.append(KeepResponse(lookup.question, None, lookup.asked_as))
 
     def heard(self, note: Notification) -> None:
-        """The server told something."""
+        """The server sent a notification."""
         if kinds := response_cache.changed_kinds(note):
             self._drop(kinds)
 
@@ -118,10 +118,10 @@ class CachedCalls:
 
 
 class Lookup(Exchange):
-    """A look for what is kept of one call's answer.
+    """The look for a cached answer to one call.
 
-    `asked_as`: see `ResponseFound`. `stale` is an answer that is kept and not fresh, `age` how old it is (seconds);
-    `sent_at`: when the server was asked instead. `is_served`: the host's answer is not the server's own.
+    `asked_as`: see `ResponseFound`. `stale` is a cached answer that is not fresh, `age` its age in seconds; `sent_at`:
+    when the call was sent to the server instead. `is_served`: the host got its answer from the cache.
     """
 
     def __init__(self, cached: CachedCalls, call: Call, question: CacheQuery) -> None:

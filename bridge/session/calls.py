@@ -16,32 +16,32 @@ _MAX_BYTES = 512 * 1024 * 1024
 
 
 class Batch:
-    """Answers that leave together, in one array, once the last is there (MCP 2025-03-26, Batching)."""
+    """Answers that are sent together in one array, when the last one is there (MCP 2025-03-26, Batching)."""
 
     def __init__(self, expected: int, answers: list[Octets]) -> None:
         self._expected = expected
         self._delivery = answers
 
     def add(self, answer: Octets | None) -> bytes | None:
-        """Take an answer, None for a request that will get none; return the line once it is complete."""
+        """Add an answer, or None for a request that gets none; returns the line when the batch is complete."""
         self._expected -= 1
         if answer is not None:
             self._delivery.append(answer)
         return self.line() if self._expected <= 0 else None
 
     def line(self) -> bytes | None:
-        """Everything so far as one line, or None where there is nothing to say."""
+        """The answers so far as one line, or None if there are none."""
         return b"[%b]" % b",".join(self._delivery) if self._delivery else None
 
 
 class Call:
-    """One request of the host's, from its arrival to its answer.
+    """One request from the host, until it is answered.
 
     | attribute | what it is |
     |---|---|
     | `ids` | the ids that an answer may carry: the host's, and the id it was last sent with if that is another |
     | `version`, `headers` | the revision that the request names, and the headers that follow from the request itself |
-    | `exchange` | the HTTP request that is under way for it |
+    | `exchange` | the HTTP request that is in progress for it |
     | `cursor` | the place in the stream that answers it |
     | `session_id` | the session that the response to `initialize` named |
     | `sends`, `sent_at` | how many times it was sent, and when it was sent last |
@@ -53,7 +53,7 @@ class Call:
     | `trouble` | what went wrong last, as a sentence |
     | `timer` | the timer for the next try, or for an answer on another stream |
     | `deadline`, `progress_token` | the timer of `--request-timeout`, and the token whose progress restarts it |
-    | `lookup` | the look for a kept answer |
+    | `lookup` | the look for a cached answer |
     | `is_early` | it was last sent while the gate was ajar |
     """
 
@@ -108,7 +108,7 @@ class Call:
 
 
 class Calls:
-    """Every call under way, by the host's id. The server's own requests are never in here, whatever their ids.
+    """The calls in progress, by the host's ids. The server's own requests are never in here, whatever their ids.
 
     `resumable`: whether the server's streams can be resumed.
     """
@@ -132,11 +132,11 @@ class Calls:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more calls are taken, for their number or the bytes they hold."""
+        """Whether there are too many calls, or their bytes are too many, to take another one."""
         return len(self._by_id) >= _MAX_CALLS or self._bytes >= _MAX_BYTES
 
     def enter(self, request: Request, batch: Batch | None) -> Call:
-        """Begin a call; its id must not be under way."""
+        """Begin a call. Its id must not be in use."""
         self._last_number += 1
         self._bytes += len(request.line)
         call = Call(self._last_number, request, batch, Cursor(resumable=self._resumable))
@@ -148,7 +148,7 @@ class Calls:
         return None if id_ is None else self._by_id.get(id_) or self._by_alias.get(id_)
 
     def alias(self, call: Call, id_: RequestId) -> None:
-        """Note that a call was sent with another id than the host's; the alias before is no more of interest."""
+        """Note that a call was sent with another id than the host's. This replaces its earlier alias."""
         self._forget_alias(call)
         call.ids = (call.request.id, id_)
         self._by_alias[id_] = call
@@ -162,7 +162,7 @@ class Calls:
         return self._by_id.get(call.request.id) is call
 
     def remove(self, call: Call) -> bool:
-        """End a call; False where it had ended before."""
+        """End a call; returns False if it had ended before."""
         if not self.is_open(call):
             return False
         del self._by_id[call.request.id]
@@ -171,13 +171,13 @@ class Calls:
         return True
 
     def learn_tools(self, hints: dict[str, bool]) -> None:
-        """Note which tools say that calling them twice does no harm. Pages of a list add up."""
+        """Note which tools say that calling them twice does no harm. Each page of a list adds to the others."""
         self._repeatable_tools.update(hints)
         if len(self._repeatable_tools) > _MAX_TOOLS:
             self._repeatable_tools = hints
 
     def is_repeatable(self, request: Request) -> bool:
-        """Whether a request may be sent again though it may have been run."""
+        """Whether a request may be sent again although the server may have run it."""
         if request.method == mcp.TOOLS_CALL:
             return self._repeatable_tools.get(messages.named(request.params), False)
         return request.method in mcp.IDEMPOTENT_METHODS

@@ -1,6 +1,6 @@
-"""Modern clients on a legacy server: a session for each that the server could tell apart.
+"""Modern clients on a legacy server: one session for each client that the server could tell apart.
 
-A modern host says in each request who asks and what it can do; a legacy server is told once, by `initialize`.
+A modern host names its client and capabilities in each request; a legacy server is told both once, by `initialize`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from bridge.session.upstreams import Upstreams
 if TYPE_CHECKING:
     from bridge.translate.downgrade.downgrade import Downgrade
 
-_MAX_LOOKS = 64
+_MAX_KEYS = 64
 
 
 class ClientSessions:
-    """Those there are, by what the server sees of them."""
+    """The sessions, by the client information that the server is given."""
 
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
@@ -29,7 +29,7 @@ class ClientSessions:
         self._keys: dict[tuple[bytes, bytes], bytes] = {}
 
     def upstream_for(self, request: Request) -> TranslatedUpstream[Downgrade] | None:
-        """The session for the client that a request is from, or that its `requestState` is from; None: too many."""
+        """The session for the client of a request, or for its `requestState`; None if there are too many."""
         state, raw_meta = client_meta.state_and_meta(request.params)
         if len(state):
             for upstream in self._by_key.values():
@@ -42,24 +42,24 @@ class ClientSessions:
         return self._by_key.get(key)
 
     def retire(self) -> None:
-        """None of these sessions is worth anything any more; a subscription there would never hear a word."""
+        """Stop using all these sessions: a subscription in one of them would get no notifications."""
         for upstream in self._by_key.values():
             self._upstreams.retire(upstream)
         self._by_key.clear()
 
     def _key(self, meta: Members) -> bytes:
-        """What stands for a client. Most requests look as the one before; those need no long look."""
-        looks = bytes(meta.get(mcp.META_CLIENT, b"")), bytes(meta.get(mcp.META_CAPABILITIES, b""))
-        if looks not in self._keys:
+        """The key of a client. Most requests carry the same bytes as the one before, so these find the key."""
+        seen = bytes(meta.get(mcp.META_CLIENT, b"")), bytes(meta.get(mcp.META_CAPABILITIES, b""))
+        if seen not in self._keys:
             from bridge.translate.request_meta import session_key
 
-            if len(self._keys) >= _MAX_LOOKS:
+            if len(self._keys) >= _MAX_KEYS:
                 self._keys.clear()
-            self._keys[looks] = session_key(meta)
-        return self._keys[looks]
+            self._keys[seen] = session_key(meta)
+        return self._keys[seen]
 
     def _has_room(self) -> bool:
-        """Whether there is room for one more, if need be in place of one that nothing would be lost with."""
+        """Whether there is room for one more session. An idle session gives way where there is none."""
         if not self._upstreams.is_full:
             return True
         for key, upstream in self._by_key.items():

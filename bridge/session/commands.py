@@ -1,4 +1,4 @@
-"""What a session wants done."""
+"""Commands: what a machine wants done."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class SendToHost(msgspec.Struct, frozen=True, gc=False):
-    """Write one line to the host. `is_own`: it is an error of the bridge's own; a server could feign one."""
+    """Write one line to the host. `is_own`: it is an error made by the bridge, which a server could imitate."""
 
     line: Octets
     is_own: bool = False
 
 
 class Deliver(msgspec.Struct, frozen=True, gc=False):
-    """A machine has something for its host; whoever stands between may have to translate it, or to act on it.
+    """A message from a machine to its host. A translator may change it, and the router may hold it back.
 
-    `message` is what `line` says, None for a batch and for an error of the bridge's own, which has a `fault`. `about`
-    is the id of the call on whose stream the message came, `request` that call where this is its answer.
+    `message` is the parsed `line`, None for a batch and for an error made by the bridge, which has a `fault`. `about`
+    is the id of the call on whose stream the message came; `request` is that call if this is its answer.
     """
 
     line: Octets
@@ -38,16 +38,16 @@ class Deliver(msgspec.Struct, frozen=True, gc=False):
 
 
 class SaveEras(msgspec.Struct, frozen=True, gc=False):
-    """Keep, across restarts, which eras the server speaks; none: forget it."""
+    """Store which eras the server speaks, for later runs. An empty set removes what was stored."""
 
     eras: frozenset[str]
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
-    """POST a message. `endpoint` is a URL of the server's own choosing (2024-11-05), None for the configured one.
+    """POST a message. `endpoint` is a URL that the server chose (2024-11-05), None for the configured one.
 
-    `urgent` messages do not wait for a free connection. For a `quiet` one's sake alone no person is asked to sign in.
-    A `tentative` one is given up where the server wants another token: nothing is done to get one.
+    An `urgent` message does not wait for a free connection. The user is not asked to sign in for a `quiet` one alone. A
+    `tentative` one is given up if the server requires another token: the bridge does not get one for it.
     """
 
     exchange: int
@@ -60,7 +60,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenStream(msgspec.Struct, frozen=True, gc=False):
-    """GET an event stream. Nobody waits for a `quiet` one: for its sake alone no person is asked to sign in."""
+    """GET an event stream. The user is not asked to sign in for a `quiet` one alone."""
 
     exchange: int
     headers: Headers
@@ -75,19 +75,19 @@ class EndSession(msgspec.Struct, frozen=True, gc=False):
 
 
 class Abandon(msgspec.Struct, frozen=True, gc=False):
-    """Stop an exchange and tell nothing more of it."""
+    """Stop an exchange. No event of it follows."""
 
     exchange: int
 
 
 class DrainStream(msgspec.Struct, frozen=True, gc=False):
-    """Nothing more is expected of a stream: let the server end it, for a moment, so its connection can serve again."""
+    """Nothing more is expected on a stream: give the server a moment to end it, so the connection can be used again."""
 
     exchange: int
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
-    """Fire once after `seconds`, or earlier by a random part of `spread` (0 to 1) of it. Replaces one of that key."""
+    """Fire once after `seconds`, less a random part of `spread` (0 to 1). Replaces a timer with the same key."""
 
     timer: TimerKey
     seconds: float
@@ -95,7 +95,7 @@ class SetTimer(msgspec.Struct, frozen=True, gc=False):
 
 
 class CancelTimer(msgspec.Struct, frozen=True, gc=False):
-    """Forget a timer, if it is there."""
+    """Stop a timer, if it is running."""
 
     timer: TimerKey
 
@@ -105,25 +105,25 @@ class DropConnections(msgspec.Struct, frozen=True, gc=False):
 
 
 class Connect(msgspec.Struct, frozen=True, gc=False):
-    """Open a connection and keep it for the next request; `Connected` or `ConnectFailed` tells what came of it."""
+    """Open a connection for the next request. `Connected` or `ConnectFailed` follows."""
 
 
 class OpenSignIn(msgspec.Struct, frozen=True, gc=False):
-    """The person at the host wants to sign in now: ask him, and open a browser even if one was opened before."""
+    """The user asked to sign in now: start the sign-in, and open a browser even if one was opened before."""
 
 
 class FindResponse(msgspec.Struct, frozen=True, gc=False):
-    """Look for a kept answer to `question`; `ResponseFound` tells what there is."""
+    """Look for a cached answer to `question`. `ResponseFound` follows."""
 
     exchange: int
     question: CacheQuery
 
 
 class KeepResponse(msgspec.Struct, frozen=True, gc=False):
-    """Keep an answer, received just now, in place of any before; None: keep none any more.
+    """Cache an answer that was just received in place of the one before; None only removes that one.
 
-    `asked_as` is what `ResponseFound` said: whose answer it is. `starts_anew`: further pages of the list are of
-    another list.
+    `asked_as` comes from `ResponseFound` and tells whose answer it is. `starts_anew`: the list has changed, so its
+    other cached pages are no longer valid.
     """
 
     question: CacheQuery
@@ -133,13 +133,13 @@ class KeepResponse(msgspec.Struct, frozen=True, gc=False):
 
 
 class DropResponses(msgspec.Struct, frozen=True, gc=False):
-    """Forget every kept answer of these kinds."""
+    """Remove all cached answers of these kinds."""
 
     kinds: tuple[str, ...]
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
-    """Tell the log. `level` is a name of the standard library's logging levels."""
+    """Write to the log. `level` is the name of a level of the standard library's logging."""
 
     level: str
     text: str

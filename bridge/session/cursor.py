@@ -12,10 +12,10 @@ _MAX_ID_BYTES = 4096
 
 
 class Cursor:
-    """The last event id of one stream, and the pause in seconds that its server wishes before it is resumed.
+    """The last event id of one stream, and the pause in seconds that its server asked for before it is resumed.
 
-    `reconnect_delay` says how much of that wish is granted. Not `resumable`: the stream's revision has no event ids
-    (MCP 2026-07-28, Streamable HTTP), and what looks like one means nothing.
+    `reconnect_delay` bounds that pause. Not `resumable`: the revision of the stream has no event ids (MCP 2026-07-28,
+    Streamable HTTP), so an `id` field is ignored.
     """
 
     __slots__ = ("_resumable", "_seen", "last_event_id", "pause")
@@ -27,7 +27,7 @@ class Cursor:
         self._seen: deque[bytes] | None = None
 
     def take(self, event: ServerSentEvent) -> Octets | None:
-        """Move to the event and return its data; None where there is none to deliver, or it was delivered before."""
+        """Move to the event and return its data; None if it has none, or if it was delivered before."""
         if event.retry is not None:
             self.pause = event.retry / 1000
         if self._resumable and event.id is not None and not self._move(event.id):
@@ -35,7 +35,7 @@ class Cursor:
         return event.data if event.type == b"message" else None
 
     def rewind(self) -> None:
-        """Forget the stream: what it told will be told by a new one."""
+        """Forget the stream: a new one will repeat what it said."""
         self.last_event_id = self.pause = self._seen = None
 
     def _move(self, event_id: bytes) -> bool:

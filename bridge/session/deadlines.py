@@ -1,4 +1,4 @@
-"""`--request-timeout`: how long a call may stay without a sign of life."""
+"""`--request-timeout`: how long a call may go on without an answer, an event on its stream or progress."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bridge.session.timers import LIMIT_EXTENSION
 
 
 class Deadlines:
-    """Sets one timer a call, and sets it again on progress (MCP, Lifecycle, Timeouts). `seconds` None: no deadline.
+    """Gives each call a timer and restarts it on progress (MCP, Lifecycle, Timeouts). `seconds` None: no deadline.
 
-    `expired(call, seconds)` is told when a call's time is over.
+    `expired(call, seconds)` is called when the time of a call is over.
     """
 
     def __init__(self, state: SessionState, seconds: float | None, expired: Callable[[Call, float], None]) -> None:
@@ -25,7 +25,7 @@ class Deadlines:
         self._by_token: dict[bytes, Call] = {}
 
     def start(self, call: Call) -> None:
-        """Begin to count."""
+        """Start the timer of a call."""
         if self.seconds is None:
             return
         call.deadline = self._timers.new(
@@ -37,17 +37,17 @@ class Deadlines:
             self._by_token[token] = call
 
     def renew(self, call: Call) -> None:
-        """Count from now."""
+        """Restart the timer of a call."""
         if self.seconds is not None and call.deadline is not None:
             call.deadline.start(self.seconds)
 
     def progress(self, notification: Notification) -> None:
-        """Count anew for the call whose progress is told."""
+        """Restart the timer of the call that this progress notification belongs to."""
         if self._by_token and (call := self._by_token.get(messages.told_progress_token(notification.params))):
             self.renew(call)
 
     def stop(self, call: Call) -> None:
-        """The call is over."""
+        """Stop the timer of a call that is over."""
         if call.deadline is not None:
             call.deadline.stop()
             self._by_token.pop(call.progress_token, None)

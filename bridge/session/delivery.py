@@ -1,4 +1,4 @@
-"""What goes down to the host: the server's messages as they are, and one answer for each of the host's calls."""
+"""What the host gets: the messages of the server as they came, and one answer to each of its calls."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _MAX_SERVER_REQUESTS = 10_000
 
 
 class AnswerPolicy(Protocol):
-    """What a machine decides about what its server sends.
+    """What a machine decides about the messages of its server.
 
-    `server_asks`: the server may send requests of its own. `failure_level`: at which level the log is told of a call
-    that gets no answer.
+    `server_asks`: the server may send requests. `failure_level`: the level at which a failed call is logged.
     """
 
     @property
@@ -33,20 +32,20 @@ class AnswerPolicy(Protocol):
     def failure_level(self) -> str: ...
 
     def on_answer(self, call: Call, response: Response) -> Response | None:
-        """What to tell the host when the server answered a call: most often the same; None where the call goes on."""
+        """What the host gets when the server answered a call, usually the same; None if the call continues."""
 
     def on_stray(self, response: Response) -> bool:
-        """Whether an answer to none of the host's calls is for the bridge itself."""
+        """Whether an answer that belongs to no call of the host is for the bridge itself."""
 
     def makes_do(self, call: Call, fault: Fault) -> bool:
-        """Whether the call was given another answer in place of this fault."""
+        """Give the call another answer than this fault; returns whether there was one."""
 
     def heard(self, note: Notification) -> None:
         """The server sent a notification."""
 
 
 class Delivery:
-    """Delivers, and sees to it that no call is answered twice."""
+    """Delivers messages, and never answers a call twice."""
 
     def __init__(self, state: SessionState, calls: Calls, deadlines: Deadlines, policy: AnswerPolicy) -> None:
         self._state = state
@@ -56,7 +55,7 @@ class Delivery:
         self._server_requests: dict[RequestId, int] = {}
 
     def take(self, data: Octets, about: Call | None = None) -> None:
-        """Deliver what an event carries, one message or a batch of them. `about`: on whose stream it came."""
+        """Deliver the data of an event, one message or a batch. `about`: the call on whose stream it came."""
         for message in self.read(data):
             if not isinstance(message, Response):
                 self.deliver(message, about)
@@ -66,7 +65,7 @@ class Delivery:
                 self._state.report("debug", f"dropped a response from {self._state.url} that matches no open request")
 
     def take_body(self, body: Octets, call: Call) -> Fault | None:
-        """Deliver a JSON body that must hold the answer to `call`; say what is wrong where it does not."""
+        """Deliver a JSON body that must contain the answer to `call`; returns a fault if it does not."""
         try:
             read = jsonrpc.read_body(body)
             messages = [jsonrpc.parse(member) for member in read] if isinstance(read, list) else [read]
@@ -86,7 +85,7 @@ class Delivery:
         return fault
 
     def finish(self, call: Call, response: Response) -> None:
-        """Pass the server's answer on, as it came, unless the call goes on."""
+        """Deliver the server's answer as it came, unless the call continues."""
         if response.id != call.request.id:
             response = writing.answering(response, call.request.raw_id)
         told = self._policy.on_answer(call, response)
@@ -94,7 +93,7 @@ class Delivery:
             self._end(call, Deliver(told.line, told, call.request.id, None, call.request))
 
     def fail(self, call: Call, fault: Fault) -> None:
-        """Answer a call with an error of the bridge's own, and tell the log more; unless there is a better answer."""
+        """Answer a call with an error made by the bridge, and log the details, unless there is a better answer."""
         if self.makes_do(call, fault):
             return
         level = "debug" if fault.kind == faults.SHUTDOWN else self._policy.failure_level
@@ -106,24 +105,24 @@ class Delivery:
         self._end(call, Deliver(line, None, call.request.id, fault, call.request))
 
     def makes_do(self, call: Call, fault: Fault) -> bool:
-        """Give a call that failed another answer, if there is one; whether there was."""
+        """Give a call that failed another answer; returns whether there was one."""
         return self._policy.makes_do(call, fault)
 
     def withdraw(self, call: Call) -> None:
-        """End a call that will get no answer, for the host cancelled it."""
+        """End a call without an answer, because the host cancelled it."""
         exchange = call.exchange
         self._end(call, None)
         self._state.abandon(exchange)
 
     def is_awaited(self, response: Response) -> bool:
-        """Whether the server, in its present session, waits for this answer of the host's. Asked once for each."""
+        """Whether the server waits for this answer in its current session. Call it once for each answer."""
         if response.id is None:
             return True
         generation = self._server_requests.pop(response.id, self._state.generation)
         return generation == self._state.generation
 
     def read(self, data: Octets) -> list[Message]:
-        """Read what the server sent: one message, or a batch of them; what is neither is dropped."""
+        """Read what the server sent, one message or a batch. Anything else is dropped."""
         messages: list[Message] = []
         try:
             read = jsonrpc.read_body(data)
@@ -137,7 +136,7 @@ class Delivery:
         return messages
 
     def deliver(self, message: Request | Notification, about: Call | None = None) -> None:
-        """Pass on what is no answer, as it came."""
+        """Deliver a request or a notification as it came."""
         if isinstance(message, Request):
             if not self._policy.server_asks:
                 what = f"{self._state.url} sent a request of its own, {excerpt(message.method.encode(), 60)}"

@@ -1,4 +1,4 @@
-"""What waits until it is known which era the server speaks: the host's messages, and answers that speak against it."""
+"""What waits until the era of the server is known: the host's messages, and answers that contradict what was known."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Doubted = list[tuple[Upstream, Deliver]]
 
 
 class EraQueue:
-    """Keeps them, in order. `withdrawn`: ids of requests that the host took back while their answers were in doubt.
+    """Holds them in order. `withdrawn`: ids of requests that the host cancelled while their answers were in doubt.
 
-    `opening`: the id of the legacy host's `initialize` whose answer will show the era; None: there is none.
+    `opening`: the id of the legacy host's `initialize` whose answer will show the era; None if there is none.
     """
 
     def __init__(self) -> None:
@@ -28,41 +28,41 @@ class EraQueue:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more of the host's messages are held."""
+        """Whether the queue takes no more messages from the host."""
         return len(self._held) >= _MAX_HELD
 
     def awaits(self, id_: RequestId) -> bool:
-        """Whether a request of the host's with this id, or its answer, is here."""
+        """Whether the queue holds a request from the host with this id, or its answer."""
         return any(isinstance(message, Request) and message.id == id_ for message in self._held) or any(
             deliver.request is not None and deliver.request.id == id_ for _, deliver in self._doubted
         )
 
     def hold(self, message: Message) -> None:
-        """The host sent a message."""
+        """Hold a message from the host."""
         self._held.append(message)
 
     def doubt(self, upstream: Upstream, deliver: Deliver) -> None:
-        """An answer came that must not go to the host yet."""
+        """Hold an answer that must not go to the host yet."""
         self._doubted.append((upstream, deliver))
 
     def discard(self, request: Request) -> bool:
-        """Hold this one no more; whether it was here."""
+        """Drop this request; returns whether it was held."""
         before = len(self._held)
         self._held = [message for message in self._held if message is not request]
         return len(self._held) < before
 
     def reroute(self, id_: RequestId | None) -> list[Request]:
-        """The host cancels a request: those held with this id, which are not any more."""
+        """The host cancels a request: drop the held ones with this id, and return them."""
         gone = [message for message in self._held if isinstance(message, Request) and message.id == id_]
         if gone:
             self._held = [message for message in self._held if not (isinstance(message, Request) and message.id == id_)]
         return gone
 
     def withdraw(self, id_: RequestId | None) -> list[Request]:
-        """The host cancels a request whose answer is in doubt: neither is of interest any more."""
+        """The host cancels a request whose answer is in doubt: return the request; its answer will be dropped."""
         if id_ is None or id_ in self.withdrawn:
             return []
-        # What a translator has sent has ids of its own; it still waits for what is doubted there.
+        # A translator sends requests with ids of its own, and still waits for their answers.
         gone = [
             deliver.request
             for upstream, deliver in self._doubted
@@ -73,11 +73,11 @@ class EraQueue:
         return gone
 
     def take_held(self) -> list[Message]:
-        """The host's messages; none is held any more."""
+        """Return the host's messages, and hold none."""
         held, self._held = self._held, []
         return held
 
     def take_doubted(self) -> Doubted:
-        """The answers; none is in doubt any more."""
+        """Return the answers in doubt, and hold none."""
         doubted, self._doubted = self._doubted, []
         return doubted

@@ -1,4 +1,4 @@
-"""What happens to a session. `exchange` numbers one HTTP request with its response, as its command did."""
+"""Events: what happens to a machine. `exchange` is the number in the command that began the HTTP request."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
     from bridge.session.response_cache import CachedResult
 
 TimerKey = tuple[str, int]
-"""Which timer: what it is for, and the number of the call or exchange it belongs to (0 for the session's own)."""
+"""A timer's purpose, and the number of the call or other object that it belongs to (0: the machine itself)."""
 
 
 class HostMessage(msgspec.Struct, frozen=True, gc=False):
-    """The host sent a message. `version`: the revision that a modern request names, where it was read already."""
+    """The host sent a message. `version`: the revision that a modern request names, if it was read already."""
 
     message: Message
     version: str = ""
 
 
 class HostBatch(msgspec.Struct, frozen=True, gc=False):
-    """The host sent a batch (MCP 2025-03-26, Batching). `errors` are answers to members that were no messages."""
+    """The host sent a batch (MCP 2025-03-26, Batching). `errors` are the answers to members that are not messages."""
 
     messages: list[Message]
     errors: list[bytes]
 
 
 class HostClosed(msgspec.Struct, frozen=True, gc=False):
-    """The host wants no more: end of input, a signal, a closed output."""
+    """The run ends: end of input, a signal, or a closed output."""
 
 
 class ResponseStarted(msgspec.Struct, frozen=True, gc=False):
-    """A response's head came. `streams` tells whether events or one body follow; `url` is where it came from."""
+    """The head of a response came. `streams`: events follow; otherwise one body."""
 
     exchange: int
     status: int
@@ -46,14 +46,14 @@ class ResponseStarted(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventReceived(msgspec.Struct, frozen=True, gc=False):
-    """An event came on a response that streams."""
+    """An event came on a stream."""
 
     exchange: int
     event: ServerSentEvent
 
 
 class BodyReceived(msgspec.Struct, frozen=True, gc=False):
-    """A response that does not stream is whole. `retry_after` in seconds, where the server named a time."""
+    """A response that is not a stream is complete. `retry_after` in seconds, if the server named a time."""
 
     exchange: int
     status: int
@@ -63,25 +63,25 @@ class BodyReceived(msgspec.Struct, frozen=True, gc=False):
 
 
 class StreamClosed(msgspec.Struct, frozen=True, gc=False):
-    """A response that streams ended, for whatever reason."""
+    """A stream ended."""
 
     exchange: int
     reason: str
 
 
 class Cause(enum.Enum):
-    """Why an exchange failed, as far as what follows differs. The value is what the host is told, where it differs."""
+    """Why an exchange failed, as far as the bridge reacts differently. Most values are the kind of the host's error."""
 
     UNREACHABLE = ErrorKind.UNREACHABLE
-    """No connection: refused, no such name, no route, a proxy that is down. May pass."""
+    """No connection: refused, unknown host name, no route, a proxy that is down. It may pass."""
     UNTRUSTED = "untrusted"
-    """The certificate or the handshake is wrong, or whatever else will not pass by itself."""
+    """A bad certificate or handshake, or another failure that will not pass by itself."""
     LOST = "lost"
-    """The connection broke before the response was whole."""
+    """The connection was lost before the response was complete."""
     REDIRECTED = ErrorKind.REDIRECT
     """A redirect that must not be followed."""
     TRUNCATED = ErrorKind.NO_ANSWER
-    """The response began, and its body broke off or cannot be decoded."""
+    """The body of the response was cut off or cannot be decoded."""
     PROTOCOL = ErrorKind.WRONG_ANSWER
     """The response breaks a rule of MCP's transport."""
     TOO_LARGE = ErrorKind.TOO_LARGE
@@ -91,14 +91,14 @@ class Cause(enum.Enum):
 
     @property
     def kind(self) -> ErrorKind:
-        """What the host is told."""
+        """The kind of the error that the host gets."""
         return self.value if isinstance(self.value, ErrorKind) else ErrorKind.UNREACHABLE
 
 
 class ExchangeFailed(msgspec.Struct, frozen=True, gc=False):
-    """An exchange came to nothing. `sent` tells whether the server may have seen the whole request.
+    """An exchange failed. `sent`: the server may have received the whole request.
 
-    `definite`: the network has answered (no such name, connection refused), so the next seconds change little.
+    `definite`: the network has answered (unknown host name, connection refused), so trying again soon does not help.
     """
 
     exchange: int
@@ -110,11 +110,11 @@ class ExchangeFailed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Connected(msgspec.Struct, frozen=True, gc=False):
-    """A connection to the server came about, the first of this run."""
+    """The first connection to the server in this run is open."""
 
 
 class ConnectFailed(msgspec.Struct, frozen=True, gc=False):
-    """A `Connect` came to nothing; see `ExchangeFailed`."""
+    """A `Connect` failed; see `ExchangeFailed`."""
 
     message: str
     hint: str = ""
@@ -122,14 +122,14 @@ class ConnectFailed(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConnectDelayed(msgspec.Struct, frozen=True, gc=False):
-    """A connection takes long, and none came about before; the message says what is waited for. It may still come."""
+    """The first connection takes long; the message says what the bridge is waiting for. It may still succeed."""
 
     message: str
     hint: str = ""
 
 
 class NeverConnected(msgspec.Struct, frozen=True, gc=False):
-    """No connection came about in the time that a host gives its first requests: they are answered with this."""
+    """There was no connection in the time that a host gives its first requests: they fail with this message."""
 
     message: str
     hint: str = ""
@@ -142,20 +142,20 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False):
 
 
 class SignInStarted(msgspec.Struct, frozen=True, gc=False):
-    """A person was asked to sign in. What waits for the server may take minutes now, through no fault of its own.
+    """The user was asked to sign in. What waits for the server may now take minutes.
 
-    `widens`: there is a token that is good for other requests, and more scopes are asked for.
+    `widens`: the current token stays valid for other requests; the sign-in asks for more scopes.
     """
 
     widens: bool = False
 
 
 class SignInShown(msgspec.Struct, frozen=True, gc=False):
-    """What a person has to do to sign in became known, or changed.
+    """What the user has to do to sign in became known, or changed.
 
-    `url` is what he opens; `user_code` what he types in there, empty where nothing (RFC 8628 3.3); `is_open` tells that
-    a browser was opened with it, or is being opened; `ends_in` is how many seconds he has; `warnings` are sentences
-    that he has to read before.
+    `url` is the page to open; `user_code` the code to type in there, empty if there is none (RFC 8628 3.3). `is_open`:
+    a browser was opened with it, or is being opened. `ends_in`: the seconds that are left. `warnings` are sentences
+    that the user must read first.
     """
 
     url: str
@@ -166,10 +166,10 @@ class SignInShown(msgspec.Struct, frozen=True, gc=False):
 
 
 class SignInEnded(msgspec.Struct, frozen=True, gc=False):
-    """Nobody is asked any more. `problem` says why there is no token, in words for people; empty: there is one.
+    """The sign-in is over. `problem` is a sentence that says why there is no token; empty: there is one.
 
-    Comes without a `SignInStarted` too: where nobody was asked, as nobody is to be asked without having wished it.
-    `widened`: it was for more scopes, and the token in use is as good as it was.
+    It may come without a `SignInStarted`: when the bridge must not ask the user without being told to. `widened`: the
+    sign-in was for more scopes, and the current token is as valid as before.
     """
 
     problem: str = ""
@@ -177,9 +177,9 @@ class SignInEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResponseFound(msgspec.Struct, frozen=True, gc=False):
-    """The kept answer that a `FindResponse` asked for, or None, at `time` (Unix seconds).
+    """The cached answer that a `FindResponse` asked for, or None, at `time` (Unix seconds).
 
-    `asked_as` numbers the sign-in that is in use; it changes with whoever is signed in.
+    `asked_as` numbers the current sign-in; it changes with the account that is signed in.
     """
 
     exchange: int
@@ -189,13 +189,13 @@ class ResponseFound(msgspec.Struct, frozen=True, gc=False):
 
 
 class SystemResumed(msgspec.Struct, frozen=True, gc=False):
-    """The machine slept for about `seconds`: no connection from before can be trusted."""
+    """The computer slept for about `seconds`, so every open connection may be dead."""
 
     seconds: float
 
 
 ExchangeEvent = ResponseStarted | EventReceived | BodyReceived | StreamClosed | ExchangeFailed | ResponseFound
-"""What happens to an exchange; the last four end it."""
+"""The events of an exchange; the last four end it."""
 
 Event = (
     HostMessage

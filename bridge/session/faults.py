@@ -1,4 +1,4 @@
-"""What the host is told when a request cannot be answered: one sentence, where from, what to do."""
+"""What the host gets if a request cannot be answered: what happened, at which URL, and what to do."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bridge.protocol.jsonrpc import Octets, Request
 from bridge.protocol.sanitize import EXCERPT, excerpt, quoted, sentence, with_words
 
 SHUTDOWN = ErrorKind.SHUTDOWN
-"""The kind of what is told at the end of a run; the host wants no more then."""
+"""The kind of an error at the end of a run."""
 
 
 _DETAIL = 2000
 _SLICE = 1 << 16
 _TITLE = rb"(?i)<title[^>]*>([^<]{1,200})"
 _MEDIA_TYPE = r"[A-Za-z0-9!#$&^_.+-]{1,40}/[A-Za-z0-9!#$&^_.+-]{1,40}"
-# What nginx, Go and Apache say to a request without TLS.
+# The answers of nginx, Go and Apache to a request without TLS.
 _TLS_ONLY = rb"sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port"
 
 _STATUS_HINTS = {
@@ -40,10 +40,10 @@ _STATUS_HINTS = {
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Why a request gets no answer of the server's.
+    """Why a request gets no answer from the server.
 
-    `kind` is for programs, `message` and `hint` are for people, `detail` is for the log: what came, as far as it helps.
-    `code` is the JSON-RPC error's, where the server's refusal held one.
+    `kind` is for programs, `message` and `hint` are for the user, and `detail`, which quotes what came, is for the log.
+    `code` is the code of the JSON-RPC error that the server sent, if it sent one.
     """
 
     kind: ErrorKind
@@ -54,7 +54,7 @@ class Fault(msgspec.Struct, frozen=True):
     code: int | None = None
 
     def error_line(self, raw_id: bytes, url: str) -> bytes:
-        """The JSON-RPC error for one request. `url` is the server's; its query stays out, for it may hold a key."""
+        """The JSON-RPC error for one request. The query of the server's `url` is left out: it may contain a key."""
         data: dict[str, Any] = {"source": PROGRAM, "kind": self.kind, "url": url.partition("?")[0]}
         if self.status is not None:
             data["status"] = self.status
@@ -63,17 +63,17 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def unanswered(request: Request, fault: Fault) -> str:
-    """What the log is told of a request that gets an error of the bridge's own."""
+    """The line in the log for a request that gets an error made by the bridge."""
     return f"{request.method} (id {excerpt(request.raw_id, 60)}) failed: {fault.message}"
 
 
 def bad_input(raw_id: bytes, why: str, code: int = INVALID_REQUEST) -> bytes:
-    """The error for something of the host's that is no request, or cannot be one now."""
+    """The error for a line from the host that is not a request, or is not allowed now."""
     return jsonrpc.error_line(raw_id, code, why, {"source": PROGRAM, "kind": ErrorKind.BAD_INPUT})
 
 
 def duplicate_id(raw_id: bytes) -> bytes:
-    """The error for a request with the id of another that has no answer yet (MCP, Base Protocol, Requests)."""
+    """The error for a request that reuses the id of one without an answer (MCP, Base Protocol, Requests)."""
     why = "This id belongs to a request that has not been answered yet."
     return jsonrpc.error_line(raw_id, INVALID_REQUEST, why, {"source": PROGRAM, "kind": ErrorKind.DUPLICATE_ID})
 
@@ -91,9 +91,9 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
 
 def server_words(body: Octets) -> str:
-    """What an error body says in words: JSON-RPC's or OAuth's members, an HTML title, short plain text; else empty.
+    """The words of an error body: members of a JSON-RPC or OAuth error, an HTML title, or short plain text; else empty.
 
-    They are the server's own, so what a host is told of them passes `protocol.sanitize.said` first.
+    The server chose them, so they must pass `protocol.sanitize.said` before a host gets them.
     """
     error = _error_body(body)
     if error is None:
@@ -106,7 +106,7 @@ def server_words(body: Octets) -> str:
 
 
 def error_code(body: Octets) -> int | None:
-    """The code of the JSON-RPC error that a body is, if it is one."""
+    """The code of a JSON-RPC error; None if the body is not one."""
     error = _error_body(body)
     code = error.error.code if error and isinstance(error.error, _ErrorObject) else None
     return code if isinstance(code, int) and not isinstance(code, bool) else None
@@ -122,7 +122,7 @@ class _OwnError(msgspec.Struct, frozen=True):
 
 
 def own_kind(error: Octets | msgspec.Raw) -> str:
-    """The `kind` of an error object of the bridge's own; empty for any other."""
+    """The `kind` of an error object made by the bridge; empty for any other."""
     try:
         data = msgspec.json.decode(error, type=_OwnError).data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -138,7 +138,7 @@ def _error_body(body: Octets) -> _ErrorBody | None:
 
 
 def media_type(content_type: bytes) -> str:
-    """What a `Content-Type` says, for a sentence; in quotation marks where it is no media type (RFC 9110, 8.3.1)."""
+    """A `Content-Type` for a sentence, in quotation marks if it is not a media type (RFC 9110, 8.3.1)."""
     named = content_type.decode("latin-1").partition(";")[0].strip()
     if re.fullmatch(_MEDIA_TYPE, named):
         return named
@@ -156,7 +156,7 @@ def status_name(status: int) -> str:
 
 
 def not_connected(url: str, seconds: float) -> Fault:
-    """The first connection hangs, and the host is told before it loses patience."""
+    """The first connection hangs, and the host would time out soon."""
     return Fault(
         ErrorKind.UNREACHABLE,
         f"Cannot reach {url}: no connection could be opened within {seconds:g} seconds.",
@@ -166,7 +166,7 @@ def not_connected(url: str, seconds: float) -> Fault:
 
 
 def refused(url: str, status: int, body: Octets) -> Fault:
-    """A status of 400 or more, or another that answers nothing."""
+    """A status of 400 or more, or another one that is not an answer."""
     hint = _STATUS_HINTS.get(status, "")
     if status == 400 and re.search(_TLS_ONLY, body[:20_000]):
         hint = "The server there uses TLS: begin the URL with https://."
@@ -183,7 +183,7 @@ def refused(url: str, status: int, body: Octets) -> Fault:
 
 
 def throttled(url: str, status: int, seconds: float) -> Fault:
-    """A `Retry-After` that is longer than a host would wait."""
+    """A `Retry-After` that is longer than hosts wait."""
     kind = ErrorKind.RATE_LIMITED if status == 429 else ErrorKind.HTTP_STATUS
     return Fault(
         kind,
@@ -194,7 +194,7 @@ def throttled(url: str, status: int, seconds: float) -> Fault:
 
 
 def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
-    """A successful status, but the body is not JSON: most often a sign-in or error page."""
+    """A successful status with a body that is not JSON: most often a sign-in or error page."""
     return Fault(
         ErrorKind.NOT_JSON,
         with_words(f"{url} answered {media_type(content_type)} instead of JSON", server_words(body)),
@@ -205,7 +205,7 @@ def not_json(url: str, status: int, content_type: bytes, body: Octets) -> Fault:
 
 
 def empty(url: str, status: int) -> Fault:
-    """A successful status, and no answer with it."""
+    """A successful status without an answer."""
     return Fault(
         ErrorKind.NO_ANSWER,
         f"{url} answered {status_name(status)} without an answer in its body; MCP requires one to every request.",
@@ -215,7 +215,7 @@ def empty(url: str, status: int) -> Fault:
 
 
 def accepted_only(url: str, method: str, seconds: float) -> Fault:
-    """A 202, and no answer on another stream in the time given for it."""
+    """A 202, and then no answer on another stream in time."""
     return Fault(
         ErrorKind.NO_ANSWER,
         f"{url} accepted {method} ({status_name(202)}) but sent no answer to it within {seconds:g} seconds.",
@@ -225,7 +225,7 @@ def accepted_only(url: str, method: str, seconds: float) -> Fault:
 
 
 def not_parsed(url: str, status: int, body: Octets) -> Fault:
-    """The body begins as JSON and is none: not UTF-8 (RFC 8259, 8.1), or ended within it."""
+    """The body begins like JSON but is not valid: not UTF-8 (RFC 8259, 8.1), or cut off."""
     detail = f"it begins {excerpt(body)} and ends {excerpt(body[-EXCERPT:])}"
     place = _not_utf8(body)
     if place is not None:
@@ -246,12 +246,12 @@ def not_parsed(url: str, status: int, body: Octets) -> Fault:
 
 
 def wrong_answer(url: str, what: str) -> Fault:
-    """JSON, but not the answer to this request."""
+    """JSON that is not the answer to this request."""
     return Fault(ErrorKind.WRONG_ANSWER, f"{url} {what}.", "This is a fault in the server; try again.")
 
 
 def outcome_unknown(url: str, method: str, reason: str) -> Fault:
-    """The connection went after the request was sent, and running it twice might do harm."""
+    """The connection was lost after the request was sent, and running it twice might do harm."""
     return Fault(
         ErrorKind.OUTCOME_UNKNOWN,
         f"The connection to {url} was lost before {method} was answered ({reason.rstrip('.')}); "
@@ -261,7 +261,7 @@ def outcome_unknown(url: str, method: str, reason: str) -> Fault:
 
 
 def no_answer(url: str, method: str, reason: str) -> Fault:
-    """The server was asked again and again, and never answered."""
+    """The server did not answer any of several tries."""
     return Fault(
         ErrorKind.NO_ANSWER,
         sentence(f"{url} never answered {method}: {reason}"),
@@ -270,7 +270,7 @@ def no_answer(url: str, method: str, reason: str) -> Fault:
 
 
 def session_lost(url: str, reason: str) -> Fault:
-    """The server forgot the session and no new one could be opened."""
+    """The server forgot the session, and the bridge could not open a new one."""
     return Fault(
         ErrorKind.SESSION_LOST,
         sentence(f"{url} no longer knows the session, and a new one could not be opened: {reason}"),
@@ -288,29 +288,29 @@ def timed_out(url: str, method: str, seconds: float) -> Fault:
 
 
 def too_many(limit: int) -> Fault:
-    """More requests under way than are kept."""
+    """More requests than the bridge holds are waiting."""
     return Fault(
         ErrorKind.TOO_MANY, f"{limit} requests are already waiting for a response.", "Wait until some are answered."
     )
 
 
 def not_signed_in(url: str, why: str) -> Fault:
-    """What waited for a sign-in that did not come about, or for a session that could not be opened after it."""
+    """The sign-in failed that the request waited for, or no session could be opened after it."""
     return Fault(ErrorKind.UNAUTHORIZED, f"Nothing was sent to {url}: {why}", "Call the tool sign_in to try again.")
 
 
 def sign_in_needed(what_to_do: str) -> Fault:
-    """The host would wait no longer for the user, who has the link in `what_to_do`."""
+    """The host would time out while the user signs in; `what_to_do` contains the link."""
     return Fault(ErrorKind.UNAUTHORIZED, what_to_do)
 
 
 def shut_down(url: str, trouble: str) -> Fault:
-    """The bridge ends; `trouble` is what kept the answer away, if anything is known."""
+    """The bridge shuts down. `trouble` says why there was no answer until now, if that is known."""
     return Fault(SHUTDOWN, f"The bridge to {url} is shutting down.", trouble)
 
 
 def _not_utf8(body: Octets) -> int | None:
-    """Where bytes begin that no UTF-8 has. A character that is cut off at the end is none; a slice at a time."""
+    """The position of the first bytes that are not UTF-8, or None. A character cut off at the end is ignored."""
     view = memoryview(body)
     start = 0
     while start < len(view):

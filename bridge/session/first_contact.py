@@ -1,17 +1,17 @@
-"""How long a host's first requests wait for a connection to a server that was never reached in this run.
+"""How long the first requests of a host wait for a connection to a server that was not reached yet in this run.
 
-A host gives its first request 3 to 75 seconds (`protocol/hosts`). A bridge that is silent for longer is shown as "timed
-out", whatever it has to say. So, until the first connection:
+A host waits 3 to 75 seconds for the answer to its first request (`protocol/hosts`). If the bridge is silent for longer,
+the host shows "timed out" and ignores any better explanation. So until the first connection is open:
 
-| what happens | what waits is answered | what follows |
+| what happens | the waiting requests fail | what follows |
 |---|---|---|
-| a definite failure: connection refused, no such name, certificate | at once | nothing |
-| a failure that may pass: no network, no route | after `FIRST_SECONDS` | the bridge goes on trying to connect |
-| nothing at all: the connection hangs | after `FIRST_SECONDS`, with what is waited for | the same |
-| a connection comes about | by the server; from now on `retry_window` holds | |
+| a definite failure: connection refused, unknown host name, certificate | at once | nothing |
+| a failure that may pass: no network, no route | after `FIRST_SECONDS` | the bridge keeps trying to connect |
+| nothing: the connection hangs | after `FIRST_SECONDS`, with what the bridge is waiting for | the same |
+| a connection is opened | no: the server answers them; from now on `retry_window` holds | |
 
-A host that asks again finds the connection that was opened meanwhile, or is answered by the same table, with what has
-happened since it asked.
+A host that tries again uses the connection that was opened in the meantime. If there is none, the same table applies to
+its new request, and the error names the newest failure.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from bridge.session.faults import Fault, not_connected
 from bridge.session.upstream import RouterContext
 
 FIRST_SECONDS = 4.0
-"""How long the host's requests wait for the first connection; less where the host is known to give up before."""
+"""How long the host's requests wait for the first connection; less if the host is known to time out earlier."""
 
 _PAUSES = Backoff(0.5, 5.0)
 
@@ -58,7 +58,7 @@ class Waiters(Protocol):
         """Whether the host waits for an answer."""
 
     def never_connected(self, event: NeverConnected) -> None:
-        """Answer everything that waits with the fault that the event tells of."""
+        """Fail every request that waits, with the message of the event."""
 
 
 class FirstContact:
@@ -79,7 +79,7 @@ class FirstContact:
         self._tries_until = 0.0
 
     def before(self, event: Event) -> Event:
-        """Look at an event before the machines have it; return what they are to take it for."""
+        """Look at an event before the machines get it; return the event that they get instead."""
         match event:
             case ExchangeFailed():
                 return self._failed(event)
@@ -94,9 +94,9 @@ class FirstContact:
         return event
 
     def after(self, event: Event) -> None:
-        """Look at an event once the machines have had it: the clock runs while the host waits."""
+        """Look at an event after the machines got it: the time runs while the host waits."""
         if isinstance(event, HostMessage | HostBatch) and not self._limit.is_running and self._waiters.busy:
-            self._failure = None  # What an earlier try met may be over, and need not be why this one takes long.
+            self._failure = None  # An earlier failure may not be the reason why this connection takes long.
             self._seconds = _first_seconds(event)
             self._limit.start(self._seconds)
         elif not self._waiters.busy:
@@ -112,14 +112,14 @@ class FirstContact:
     def _failed(self, event: ExchangeFailed) -> ExchangeFailed:
         if event.cause is Cause.UNREACHABLE:
             self._fail_with(event)
-            # What is definite is not tried again: the machines take it for a failure that will not pass.
+            # A definite failure is not tried again: for the machines it is one that will not pass.
             return msgspec.structs.replace(event, cause=Cause.UNTRUSTED) if event.definite else event
         if event.cause is not Cause.UNTRUSTED:
-            self._contact()  # The server was reached, whatever came of it.
+            self._contact()  # The server was reached, even though the exchange failed.
         return event
 
     def _fail_with(self, event: ExchangeFailed | ConnectFailed) -> None:
-        """Note why there is no connection, for who is asked while the clock runs."""
+        """Note why there is no connection, for the error that the host gets when its time is over."""
         self._failure = Fault(ErrorKind.UNREACHABLE, event.message, event.hint)
         self._has_failed = True
 
@@ -139,7 +139,7 @@ class FirstContact:
         self._context.do(Connect())
 
     def _try_later(self, event: ConnectFailed) -> None:
-        """A connection of the bridge's own did not come about: again while patience lasts and trying can help."""
+        """The bridge could not open a connection by itself: try again within the retry window, if that can help."""
         self._fail_with(event)
         self._attempts += 1
         pause = _PAUSES.before(self._attempts)
@@ -150,7 +150,7 @@ class FirstContact:
 
 
 def _first_seconds(event: HostMessage | HostBatch) -> float:
-    """How long the host that sent this may be kept waiting."""
+    """How long the host that sent this event may be kept waiting, in seconds."""
     message = event.message if isinstance(event, HostMessage) else None
     if not isinstance(message, Request):
         return FIRST_SECONDS

@@ -1,17 +1,18 @@
-"""The gate: while a session is being opened, whatever wants to go up waits here, in order.
+"""The gate: while a session is being opened, messages to the server wait here in order.
 
-| the gate | because | what goes up |
+| the gate | because | what is sent |
 |---|---|---|
-| open | the session is | everything |
-| closed | the session is being opened, or opened again | nothing |
-| ajar | `notifications/initialized` is on its way | what only looks (`EARLY_METHODS`); the rest waits |
+| open | the session is open | everything |
+| closed | the session is being opened or reopened | nothing |
+| ajar | `notifications/initialized` is being sent | requests that change nothing (`EARLY_METHODS`); the rest waits |
 
-The note is handed over first, and what only looks goes right behind it, on another connection. So a far server costs
-one round trip less. The standard has nothing against it, for the server has answered `initialize` (MCP 2025-11-25,
-Lifecycle, Initialization), but some servers want the note first, and it may be overtaken. So an error that such an
-early request gets is not believed: the request goes once more when the note has arrived, and in this run nothing goes
-early any more. HTTP+SSE knows nothing early, nor a session that is opened again, for what it had set up comes first,
-nor one whose standing stream has to be there before.
+While the gate is ajar, `notifications/initialized` is sent first, and the early requests follow at once on another
+connection. This saves a round trip to a distant server. The standard allows it, since the server has answered
+`initialize` (MCP 2025-11-25, Lifecycle, Initialization). But some servers require the notification first, and an early
+request may overtake it. So the bridge does not believe an error that an early request gets: it sends the request once
+more when the notification has arrived, and sends nothing early for the rest of the run. Nothing is sent early over
+HTTP+SSE, nor in a session that is reopened (its log level and subscriptions are restored first), nor where the standing
+stream must be open first.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ from bridge.protocol import mcp
 from bridge.session.faults import Fault
 
 EARLY_METHODS = mcp.LIST_METHODS | {mcp.PING}
-"""Requests that a server may be asked twice, and whose answer no note of the host's changes."""
+"""Requests that may be sent twice, and whose answer does not depend on `notifications/initialized`."""
 
 
 class GateEntry(Protocol):
-    """Something on its way up."""
+    """A message that is to be sent to the server."""
 
     def go(self) -> None:
-        """Be sent."""
+        """Send it."""
 
     def goes_early(self) -> bool:
-        """Be sent through a gate that is ajar, where that does no harm; whether it was."""
+        """Send it while the gate is ajar, if that does no harm; returns whether it was sent."""
 
     def refuse(self, fault: Fault) -> None:
-        """There is no way up."""
+        """It cannot be sent, because of this fault."""
 
 
 class Gate:
-    """Lets through what comes while it is open, and holds back the rest. `knows_early`: it may be ajar."""
+    """Sends messages while it is open, and holds them otherwise. `knows_early`: it may be ajar."""
 
     def __init__(self, *, knows_early: bool = False) -> None:
         self.knows_early = knows_early
@@ -56,23 +57,23 @@ class Gate:
             self._held.append(item)
 
     def close(self) -> None:
-        """Hold back everything from now on."""
+        """Hold every message from now on."""
         self._is_open = self._is_ajar = False
 
     def be_ajar(self) -> None:
-        """Let through, of what is held back and what is to come, what may go early."""
+        """Send the held messages that may go early, and those that come from now on."""
         self._is_ajar = True
         if self.knows_early:
             self._held = deque(item for item in self._held if not item.goes_early())
 
     def open(self) -> None:
-        """Send what was held back, unless that closes the gate again."""
+        """Send the held messages, until one of them closes the gate again."""
         self._is_open, self._is_ajar = True, False
         while self._held and self._is_open:
             self._held.popleft().go()
 
     def refuse(self, fault: Fault) -> None:
-        """Open the gate, but send nothing of what was held back."""
+        """Open the gate, and refuse the held messages."""
         self._is_open, self._is_ajar = True, False
         held, self._held = self._held, deque()
         for item in held:

@@ -1,6 +1,6 @@
 """The standing GET stream (MCP, Streamable HTTP, Listening for Messages from the Server).
 
-A server need not offer one: any refusal is fine and quiet. A stream that ends comes back quietly, from where it was,
+A server need not offer one, so a refusal is not reported as an error. A stream that ends is reopened where it ended,
 after a pause (see `reconnect_delay`).
 """
 
@@ -28,7 +28,7 @@ _SLOW_SECONDS = 1.0
 
 
 class GetStream:
-    """Keeps the stream open. `session_gone(generation)` is told when the server says so here."""
+    """Keeps the stream open. `session_gone(generation)` is called when the server no longer knows the session."""
 
     _then: Callable[[], None] | None = None
 
@@ -48,11 +48,11 @@ class GetStream:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server may speak on it now."""
+        """Whether the server can send messages on the stream now."""
         return self._opened_at is not None
 
     def start(self, then: Callable[[], None] | None = None) -> None:
-        """Listen in the present session. `then()` is called once it is known how that went, or that it takes long."""
+        """Open the stream for the current session. `then()` is called when it is open, refused, or takes long."""
         self.stop()
         if then is not None:
             self._then = then
@@ -65,7 +65,7 @@ class GetStream:
         self._open()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Close the stream."""
         self._wanted = False
         self._opened_at = None
         self._pause.stop()
@@ -74,14 +74,14 @@ class GetStream:
         self.go_on()
 
     def go_on(self) -> None:
-        """Keep nobody waiting any more."""
+        """Call what waits for the stream, if anything does."""
         then, self._then = self._then, None
         if then is not None:
             self._limit.stop()
             then()
 
     def refresh(self) -> None:
-        """The connection below cannot be trusted: open it anew."""
+        """The connection may be dead: open the stream again."""
         if self._wanted and self._offered:
             self._opened_at = None
             self._pause.stop()
@@ -96,7 +96,7 @@ class GetStream:
         self._state.commands.append(OpenStream(number, self._state.headers(self._cursor.last_event_id), quiet=True))
 
     def started(self, event: ResponseStarted) -> None:
-        """The server answered."""
+        """The head of the response came."""
         if event.streams:
             self._opened_at = self._state.now
             if not self._offered:
@@ -105,14 +105,14 @@ class GetStream:
             self.go_on()
 
     def take(self, event: EventReceived) -> None:
-        """The server spoke."""
+        """An event came on the stream."""
         data = self._cursor.take(event.event)
         if data is not None:
             self._attempts = self._hasty = 0
             self._delivery.take(data)
 
     def ended(self, reason: str) -> None:
-        """Come back after the server's own pause, or one that grows with each vain try."""
+        """Reopen the stream after the pause that the server asked for, or one that grows with each failed try."""
         lasted = 0.0 if self._opened_at is None else self._state.now - self._opened_at
         if lasted >= _STEADY_SECONDS:
             self._attempts = 0
@@ -128,7 +128,7 @@ class GetStream:
         self.go_on()
 
     def refused(self, event: BodyReceived, generation: int) -> None:
-        """There is no stream, or none any more."""
+        """The server did not open a stream."""
         self._opened_at = None
         if event.status == 404 and self._offered and self._state.session_id is not None:
             self._session_gone(generation)
@@ -140,13 +140,13 @@ class GetStream:
             self.go_on()
 
     def _may_pass(self, status: int) -> bool:
-        """Whether the next try may fare better. 409: the server takes the stream before for alive still."""
+        """Whether another try can succeed. 409: the server believes that the previous stream is still open."""
         if status == 409:
             return self._offered
         return status == 429 or (status >= 500 and (self._offered or self._attempts < _MAX_VAIN_TRIES))
 
     def failed(self, event: ExchangeFailed) -> None:
-        """It did not come about."""
+        """The request failed."""
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
             self.ended(event.message)
         else:

@@ -1,7 +1,7 @@
-"""How a session is opened, and opened again without the host's knowing (MCP, Lifecycle; Session Management, 4).
+"""How a session is opened, and reopened without the host noticing (MCP, Lifecycle; Session Management, 4).
 
-The host's own `initialize` and `notifications/initialized` are kept and replayed, then what it set up in the old
-session: the log level and the resource subscriptions. Until that is done, the gate is closed.
+The bridge stores the host's `initialize` and `notifications/initialized` and replays them, and then restores the log
+level and the resource subscriptions. Until that is done, the gate is closed.
 """
 
 from __future__ import annotations
@@ -37,11 +37,10 @@ _INITIALIZED_SECONDS = 5.0
 
 
 class Handshake:
-    """Knows what opens a session. `opened(go)` is called whenever one is ready for the standing stream.
+    """Opens and reopens sessions. `opened(go)` is called when a session is ready for the standing stream.
 
-    `go()` lets through what waits.
-    `is_answered`: the server has answered the host's `initialize`. `is_broken`: the session was lost, and the last try
-    to open it again failed.
+    `go()` opens the gate. `is_answered`: the server has answered the host's `initialize`. `is_broken`: the session was
+    lost, and the last try to reopen it failed.
     """
 
     def __init__(
@@ -72,16 +71,16 @@ class Handshake:
         timers = state.timers
         self._pause = timers.new("reopen", self.replay)
         self._replay_limit = timers.new("replayed", self._replay_is_late, extension=LIMIT_EXTENSION)
-        # Nothing says that the rest must wait longer because the server takes its time over this notification.
+        # If the server is slow to take this notification, the other messages are sent all the same.
         self._initialized_limit = timers.new("initialized", self._ready, extension=LIMIT_EXTENSION)
 
     @property
     def is_complete(self) -> bool:
-        """Whether the host has said `notifications/initialized`."""
+        """Whether the host has sent `notifications/initialized`."""
         return self._initialized is not None
 
     def host_initialize(self, request: Request) -> None:
-        """The host opens a session; one that was there before is no more of interest."""
+        """The host opens a session, which replaces any earlier one."""
         if self._reopening or self._awaits_initialized:
             self.interrupt()
             self._gate.refuse(faults.session_lost(self.state.url, "the host opened another session in the meantime"))
@@ -95,24 +94,24 @@ class Handshake:
 
     @property
     def restorable(self) -> list[Request]:
-        """The host's requests whose effect lasts as long as the session."""
+        """The host's requests with an effect that lasts as long as the session."""
         return [*([self._set_level] if self._set_level else []), *self._subscriptions.values()]
 
     def adopt(self, request: Request, note: Notification | None, restorable: list[Request]) -> None:
-        """A host that opened elsewhere, with these, goes on here; the session it needs is yet to be opened."""
+        """Take over a host that sent these messages elsewhere. Its session is opened when the next message needs it."""
         self._initialize, self._initialized = request, note
         self.is_answered = self.is_broken = True
         for one in restorable:
             self._keep(one)
 
     def host_initialized(self, note: Notification) -> None:
-        """The host ends the handshake. What follows waits until the server has taken it, but for what may go early."""
+        """The host ends the handshake. Other messages wait until the server got this one, unless they may go early."""
         self._initialized = note
-        if not self._reopening:  # Else it goes once the replay is answered.
+        if not self._reopening:  # Otherwise it is sent when the replay is answered.
             self._post_initialized(note)
 
     def on_answer(self, call: Call, response: Response) -> None:
-        """Learn from an answer to the host what a session is made of."""
+        """Learn from an answer that the host got what has to be replayed."""
         request = call.request
         if response.is_error:
             return
@@ -122,7 +121,7 @@ class Handshake:
             self._keep(request)
 
     def _keep(self, request: Request) -> None:
-        """What the server has granted is set up again in the next session, if it has an effect there."""
+        """Note a request with a lasting effect that the server has granted, to repeat it in the next session."""
         if request.method == mcp.SET_LEVEL:
             self._set_level = request
         elif request.method == mcp.SUBSCRIBE and len(self._subscriptions) < _MAX_SUBSCRIPTIONS:
@@ -131,7 +130,7 @@ class Handshake:
             self._subscriptions.pop(messages.resource_uri(request.params), None)
 
     def reopen(self) -> None:
-        """Open the session again; everything waits meanwhile."""
+        """Reopen the session; all messages wait in the meantime."""
         if self._reopening or self._initialize is None:
             return
         self._reopening = True
@@ -150,7 +149,7 @@ class Handshake:
             self.post(self._replay, self._initialize.line, headers_of(self._initialize))
 
     def post(self, exchange: Exchange, line: Octets, more: Headers = ()) -> None:
-        """POST something of the handshake, past the gate."""
+        """POST a message of the handshake without waiting at the gate."""
         state = self.state
         number = state.begin(exchange)
         state.commands.append(Post(number, line, state.headers() + more, state.endpoint, urgent=True))
@@ -167,7 +166,7 @@ class Handshake:
             self._post_initialized(self._initialized)
 
     def again(self, reason: str, seconds: float | None = None) -> None:
-        """A replay did not get through; try once more while patience lasts."""
+        """The replay failed: try again within the retry window."""
         if not self._reopening:
             return
         self._attempts += 1
@@ -178,7 +177,7 @@ class Handshake:
             self._pause.start(pause, spread=0.5 if seconds is None else 0.0)
 
     def give_up(self, reason: str, fault: faults.Fault | None = None) -> None:
-        """No new session. What waits is told so, or `fault`; the next message tries again."""
+        """Stop trying. The messages that wait fail with `fault`, or with the reason; the next message tries again."""
         if self._reopening:
             self.interrupt()
             self.is_broken = True
@@ -197,7 +196,7 @@ class Handshake:
         self.give_up("it did not answer initialize in time")
 
     def take_stray(self, response: Response) -> bool:
-        """Take an answer that came on some stream, if it is the replay's."""
+        """Take an answer from another stream, if it is the answer to the replay."""
         replay = self._replay
         if replay is None or response.id != replay.request.id:
             return False
@@ -205,7 +204,7 @@ class Handshake:
         return True
 
     def take(self, data: Octets, exchange: Replay) -> None:
-        """Read what the server sends while it answers the replay."""
+        """Read what the server sends in response to the replay."""
         for message in self._delivery.read(data):
             if not isinstance(message, Response):
                 self._delivery.deliver(message)
@@ -249,13 +248,13 @@ class Handshake:
 
 
 def headers_of(initialize: Request) -> Headers:
-    """What goes with an `initialize` that is stamped as modern requests are; nothing with another."""
+    """The headers of an `initialize` with the metadata of a modern request; none for any other."""
     version = client_meta.meta_version(initialize.params)
     return (request_headers(version, initialize.method, initialize.params) or ()) if version else ()
 
 
 class Replay(Exchange):
-    """The host's `initialize`, sent by the bridge."""
+    """The host's `initialize`, sent again by the bridge."""
 
     def __init__(self, opening: Handshake, request: Request) -> None:
         self.request = request
@@ -307,7 +306,7 @@ class Replay(Exchange):
 
 
 class Restoration(Exchange):
-    """Something the host had set up, sent again by the bridge; the host had its answer long ago."""
+    """A setting of the host, sent again by the bridge; the host got its answer in the old session."""
 
     def __init__(self, state: SessionState) -> None:
         self._state = state
@@ -316,4 +315,4 @@ class Restoration(Exchange):
     def on_event(self, event: EventReceived) -> None:
         if not self._has_answer and event.event.data is not None:
             self._has_answer = True
-            self._state.settle(self)  # A stream that is left open would be nobody's.
+            self._state.settle(self)  # Nothing else would end the stream.

@@ -1,4 +1,4 @@
-"""What a line from the host means: an event for the session, or an error for the host at once."""
+"""What a line from the host means: an event for the session, or an error that the host gets at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_BATCH = 1000
 
 
 def read_line(line: Framed) -> HostMessage | HostBatch | bytes:
-    """Read one message of the host's; bytes are an error line to send back (JSON-RPC 2.0, 5.1 and 6)."""
+    """Read one message from the host. Bytes are an error line to send back (JSON-RPC 2.0, 5.1 and 6)."""
     if isinstance(line, Overlong):
         return _error(PARSE_ERROR, f"The line is too long: {line.size} bytes.")
     if isinstance(line, Unframed):

@@ -1,4 +1,4 @@
-"""The upstreams that serve the hosts of a run, one of each era, and how a host moves from one to another."""
+"""The upstreams that serve the hosts of a run, one for each era, and how a host moves from one to another."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class HostUpstreams:
-    """Knows them. `legacy` and `modern` are None while there is no such host; `clients` are those of a modern one.
+    """Makes and replaces them. `legacy` and `modern` are None while there is no such host.
 
-    `initialize` is what the legacy host opened with last, `is_initialized` whether it has said that it is ready.
-    `introduction`: what the server said of itself just now, in that host's name; good for the next upstream.
+    `initialize` is the last one that the legacy host sent; `is_initialized`: it has sent `notifications/initialized`.
+    `introduction`: the answer to a `server/discover` that was just sent for that host; the next upstream uses it.
     """
 
     def __init__(self, upstreams: Upstreams) -> None:
@@ -34,13 +34,13 @@ class HostUpstreams:
     def clients(self) -> ClientSessions:
         """The modern host's clients on a legacy server."""
         if self._clients is None:
-            from bridge.session.client_sessions import ClientSessions  # Only such a host on such a server needs them.
+            from bridge.session.client_sessions import ClientSessions  # Most runs need none.
 
             self._clients = ClientSessions(self._upstreams)
         return self._clients
 
     def legacy_on(self, era: str) -> Upstream:
-        """The upstream of the legacy host on a server of this era."""
+        """The upstream of the legacy host for a server of this era."""
         if self.legacy is None or self.legacy.era != era:
             if self.legacy is not None:
                 self._upstreams.retire(self.legacy)
@@ -48,18 +48,18 @@ class HostUpstreams:
         return self.legacy
 
     def modern_on_modern(self) -> Upstream:
-        """The upstream of the modern host on a modern server; on a legacy one each of its `clients` has its own."""
+        """The upstream of the modern host for a modern server. For a legacy one each of its `clients` has its own."""
         self.modern = self.modern or self._upstreams.native(MODERN)
         return self.modern
 
     def retire(self, upstream: Upstream, eras: Eras, *, opens_again: bool) -> None:
-        """Use a upstream no more. A legacy host that has opened goes on in a new one as if it had opened that.
+        """Stop using an upstream. A legacy host that has sent `initialize` continues in a new one as if opened there.
 
-        `eras` are the server's.
+        `eras` are those that the server speaks.
         """
         self._upstreams.retire(upstream)
         if upstream.era == LEGACY and self._clients is not None:
-            # The server is none of that era, so a subscription in one of these sessions would get no messages.
+            # The server does not speak this era, so a subscription in one of these sessions would get no notifications.
             self._clients.retire()
         if upstream is self.modern:
             self.modern = None

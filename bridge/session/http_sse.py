@@ -1,7 +1,7 @@
 """The transport before Streamable HTTP (MCP 2024-11-05, HTTP with SSE).
 
-One GET stream carries everything down; its first event, `endpoint`, names the URL that messages are POSTed to. The
-stream is the session: when it ends, the calls in flight are lost and a new one has to be opened.
+One GET stream carries all messages from the server. Its first event, `endpoint`, names the URL for POSTs. The stream is
+the session: when it ends, the calls in progress are lost and a new session has to be opened.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from bridge.session.session_state import Exchange, SessionState
 from bridge.session.timers import LIMIT_EXTENSION
 
 _ENDPOINT_SECONDS = 10.0
-_FIRST_PAUSE = 2
-"""After how many streams in a row that ended at once there is a pause."""
+_MOST_REPORTED = 2
+"""How many hasty streams in a row are reported in the log."""
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
 class SseOwner(Protocol):
-    """Who is told how the stream fares."""
+    """Is told what becomes of the stream."""
 
     def sse_connected(self) -> None:
         """There is an endpoint to post to."""
@@ -40,7 +40,7 @@ class SseOwner(Protocol):
 
 
 class HttpSse:
-    """Holds the stream. `is_connecting`: it is being opened, and its owner will be told how that went."""
+    """Opens the stream and reads it. `is_connecting`: it is being opened, and the owner will hear the result."""
 
     def __init__(self, state: SessionState, answers: Delivery, owner: SseOwner) -> None:
         self._state = state
@@ -58,7 +58,7 @@ class HttpSse:
         self._endpoint_limit = state.timers.new("endpoint", self._endpoint_is_late, extension=LIMIT_EXTENSION)
 
     def connect(self, instead_of: Fault | None = None) -> None:
-        """Open the stream. `instead_of` is what to report when this is only a try after another transport failed."""
+        """Open the stream. `instead_of`: the fault of another transport, which the owner gets if this one fails too."""
         self._fault = instead_of
         self.is_connecting = True
         self._attempts = 0
@@ -66,7 +66,7 @@ class HttpSse:
         self.open()
 
     def reconnect(self) -> None:
-        """Open again a stream that was open; after a pause where such streams end at once (`reconnect_delay`)."""
+        """Reopen a stream that was open; after a pause if such streams end at once (`reconnect_delay`)."""
         lasted = self._state.now - self._opened_at
         self._hasty = 0 if lasted >= reconnect_delay.AT_ONCE else self._hasty + 1
         pause = reconnect_delay.before_reconnecting(self._hasty, self._wished)
@@ -78,7 +78,7 @@ class HttpSse:
         self._attempts = 0
         self._patience_ends = self._state.now + pause.seconds + self._state.retry_window
         self._pause.start(pause.seconds, pause.spread)
-        if self._hasty <= _FIRST_PAUSE:
+        if self._hasty <= _MOST_REPORTED:
             self._state.report("info", f"the stream from {self._state.url} ended; reopening it {pause}")
 
     def open(self) -> None:
@@ -100,7 +100,7 @@ class HttpSse:
         )
 
     def take(self, event: EventReceived) -> None:
-        """Something came down the stream."""
+        """An event came on the stream."""
         if event.event.retry is not None:
             self._wished = event.event.retry / 1000
         if event.event.type == b"endpoint":
@@ -119,7 +119,7 @@ class HttpSse:
             self.again(Fault(ErrorKind.UNREACHABLE, reason))
 
     def again(self, fault: Fault) -> None:
-        """It did not open: try once more while patience lasts, unless it was a mere try."""
+        """The stream did not open: try again within the retry window, unless another transport failed before."""
         self._attempts += 1
         pause = reconnect_delay.UNANSWERED.before(self._attempts)
         if self._fault is not None or self._state.now + pause > self._patience_ends:
@@ -139,7 +139,7 @@ class HttpSse:
             self._give_up(fault)
 
     def failed(self, event: ExchangeFailed) -> None:
-        """There was no answer."""
+        """The request failed."""
         self._endpoint_limit.stop()
         kind = ErrorKind.UNAUTHORIZED if event.cause is Cause.UNAUTHORIZED else ErrorKind.UNREACHABLE
         fault = Fault(kind, event.message, event.hint)
@@ -200,7 +200,7 @@ class HttpSseStream(Exchange):
 
 
 def _resolve(url: str, data: bytes) -> str | None:
-    """The URL that an `endpoint` event means, or None where it is not one of the same origin."""
+    """The URL that an `endpoint` event names, or None if it is not of the same origin."""
     try:
         endpoint = urljoin(url, data.decode("ascii").strip())
         same = _origin(endpoint) == _origin(url)

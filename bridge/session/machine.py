@@ -2,26 +2,26 @@
 
 Every wait in this room has an owner and an end:
 
-| what waits | for what | owner | it ends, whatever happens |
+| what waits | for what | owner | it ends in any case |
 |---|---|---|---|
-| the first requests of a run | a connection | `FirstContact` | after 4 s, earlier for hosts that give up earlier |
-| what the host says, answers in doubt | the server's era | `ServerEra` | after 4 s without an answer |
-| a call that was sent | its answer | the host | when it cancels; `--request-timeout`; the connection's end |
-| a call | a connection, a throttling server | `Requests` | with patience (30 s), twice that if it throttles |
+| the first requests of a run | a connection | `FirstContact` | after 4 s, earlier for hosts that time out earlier |
+| the host's messages, answers in doubt | the server's era | `ServerEra` | after 4 s without an answer |
+| a call that was sent | its answer | the host | when the host cancels; `--request-timeout`; the connection ends |
+| a call | a connection, a throttling server | `Requests` | after the retry window (30 s), twice that if throttled |
 | a call whose stream ended | the next try to resume it | `Requests` | after 30 s at most (`reconnect_delay`) |
-| a call that is resumed | a stream, then its answer | `Requests`, the host | with patience; as a call that was sent |
+| a call being resumed | a stream, then its answer | `Requests`, the host | retry window; as a call that was sent |
 | a call answered 202 | its answer on another stream | `Requests` | after 300 s |
-| all that goes up, at the gate | `initialized` taken | `Handshake` | after 5 s |
-| the same | a session opened again | `Handshake` | 5 s after patience; then it is refused |
-| the same | the endpoint of HTTP+SSE | `HttpSse` | after 10 s; where the stream does not open, with patience |
+| messages at the gate | `initialized` delivered | `Handshake` | after 5 s |
+| the same | the session reopened | `Handshake` | 5 s after the retry window; then they fail |
+| the same | the endpoint of HTTP+SSE | `HttpSse` | after 10 s; if the stream does not open, after the retry window |
 | a modern host's requests on a legacy server | the standing stream | `GetStream` | after 1 s |
-| the standing stream | what the server has to say | `GetStream` | with the session; pauses after 60 s |
-| a subscription | its acknowledgment | `Subscriptions` | with patience; if it had one, when the host cancels |
-| a one-way message, what is restored | taken | `OneWayMessages`, `Handshake` | after 30 s of silence; sent again |
-| a stream that has said its all | its end | `SessionState.settle` | a second later |
+| the standing stream | messages from the server | `GetStream` | with the session; a pause ends after 60 s |
+| a subscription | its acknowledgment | `Subscriptions` | after the retry window; then when the host cancels |
+| a one-way message, a restored setting | delivery | `OneWayMessages`, `Handshake` | after 30 s without a response |
+| a stream with nothing left to say | its end | `SessionState.settle` | a second later |
 | an upstream no longer used | its last answers | `Upstreams` | when they are given, or its place is needed |
 
-While a person is asked to sign in, none of these is late. What is being waited for when the run ends is answered.
+While the user signs in, none of these limits applies. Whatever still waits when the run ends gets an error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from bridge.session.session_state import SessionState
 
 
 class ServerMachine(abc.ABC):
-    """Takes events until it is closed. The public methods after `handle` are what its parts ask of it.
+    """Takes events until it is closed. The public methods after `handle` are for its own parts.
 
     See `delivery.AnswerPolicy` and `requests.CallPolicy`.
     """
@@ -57,7 +57,7 @@ class ServerMachine(abc.ABC):
 
     @property
     def busy(self) -> bool:
-        """Whether the host waits for an answer; a subscription has none to wait for."""
+        """Whether the host waits for an answer. A subscription does not count: it stays open."""
         return len(self._calls) > 0
 
     def handle(self, event: Event, now: float) -> list[Command]:
@@ -95,10 +95,10 @@ class ServerMachine(abc.ABC):
 
     @abc.abstractmethod
     def _dispatch(self, event: Event) -> None:
-        """Act on an event."""
+        """Handle one event."""
 
     def _on_never_connected(self, event: NeverConnected) -> None:
-        """Answer what waits: the host would not wait any longer. What was not sent yet is not sent any more."""
+        """Fail every call, because the host would not wait any longer. Calls that were not sent yet are not sent."""
         for call in self._calls:
             exchange = call.exchange
             self._delivery.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
@@ -107,7 +107,7 @@ class ServerMachine(abc.ABC):
     def _on_sign_in(self, event: SignInStarted | SignInEnded) -> None:
         self._state.timers.is_signing_in = isinstance(event, SignInStarted)
         for call in self._calls:
-            call.sent_at = self._state.now  # The time that the user took is not the server's.
+            call.sent_at = self._state.now  # The server did not cause the delay.
 
     def _on_deadline(self, call: Call, seconds: float) -> None:
         """`--request-timeout` is over: answer the call with an error and stop its exchange."""

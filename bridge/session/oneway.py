@@ -1,4 +1,4 @@
-"""The host's notes on their way up: notifications, and its answers to requests of the server's. They want no answer."""
+"""Messages from the host that get no answer: notifications, and its answers to requests of the server."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bridge.session.session_state import Exchange, SessionState
 
 
 class OneWayMessages:
-    """Sends notes, and sends them again where that is right.
+    """Sends them, and sends them again if that does no harm.
 
-    `session_gone(generation)` is told when the server no longer knows the session of that generation.
+    `session_gone(generation)` is called when the server no longer knows the session of that generation.
     """
 
     def __init__(self, state: SessionState, gate: Gate, answers: Delivery, session_gone: Callable[[int], None]) -> None:
@@ -30,19 +30,19 @@ class OneWayMessages:
         self._last_number = 0
 
     def submit(self, message: Notification | Response) -> None:
-        """Send a note as soon as the gate is open."""
+        """Send a message as soon as the gate is open."""
         self.resubmit(self._note(message, None))
 
     def post_past_gate(self, message: Notification, then: Callable[[], None]) -> None:
-        """Send a note that opens the gate itself; `then` is called once, however that ends."""
+        """Send a notification that opens the gate; `then` is called once it is delivered or given up."""
         self._note(message, then).go()
 
     def resubmit(self, note: OneWayMessage) -> None:
-        """Send a note once more, as soon as the gate is open."""
+        """Send a message once more, as soon as the gate is open."""
         self._gate.submit(note)
 
     def retry(self, note: OneWayMessage, what: str, seconds: float | None) -> None:
-        """Try a note again after `seconds`, while there is patience; None gives it up."""
+        """Send a message again after `seconds`, within the retry window; None gives it up."""
         now = self.state.now
         if note.patience_ends is None:
             note.patience_ends = now + self.state.retry_window
@@ -55,7 +55,7 @@ class OneWayMessages:
         self.state.timers.new("note", partial(self._try_again, note), note.number).start(seconds, spread=0.5)
 
     def _try_again(self, note: OneWayMessage) -> None:
-        """The pause before a note's next try is over."""
+        """The pause before the next try is over."""
         if note.opens_gate:
             note.go()
         else:
@@ -67,7 +67,7 @@ class OneWayMessages:
 
 
 class OneWayMessage:
-    """One note. An answer is for the session it was given in, and for no other."""
+    """One message. An answer is valid only in the session in which the server asked."""
 
     __slots__ = ("_oneway", "_then", "attempts", "generation", "message", "number", "patience_ends")
 
@@ -84,7 +84,7 @@ class OneWayMessage:
 
     @property
     def opens_gate(self) -> bool:
-        """Whether others wait for it."""
+        """Whether other messages wait at the gate for it."""
         return self._then is not None
 
     def go(self) -> None:
@@ -96,22 +96,22 @@ class OneWayMessage:
         state.commands.append(Post(number, self.message.line, state.headers(), state.endpoint, urgent=True))
 
     def goes_early(self) -> bool:
-        """Never: its place among the others means something."""
+        """Never: its place in the order matters."""
         return False
 
     def refuse(self, fault: Fault) -> None:
-        """Give it up; nobody waits for it but those behind the gate."""
+        """Give it up: only the messages at the gate wait for it."""
         self.done()
 
     def done(self) -> None:
-        """It has arrived, or been given up."""
+        """It was delivered, or given up."""
         then, self._then = self._then, None
         if then:
             then()
 
 
 class OneWayExchange(Exchange):
-    """A note's POST."""
+    """The POST of one message."""
 
     def __init__(self, notes: OneWayMessages, note: OneWayMessage) -> None:
         self._oneway = notes

@@ -1,15 +1,15 @@
 """Which eras a server speaks (MCP 2026-07-28, Streamable HTTP, Backward Compatibility).
 
-It is asked `server/discover`, a modern request; what comes is judged by this table.
+The bridge sends `server/discover`, a modern request, and judges the answer by this table.
 
-| what comes | verdict | kept |
+| the answer | eras | stored |
 |---|---|---|
 | a result that names versions | the eras of these versions | yes |
-| `UnsupportedProtocolVersion` | the eras of the versions it names; modern where none is known | yes |
-| another of the modern errors | modern | yes |
-| another JSON-RPC error, or a status of 4xx | legacy | yes |
-| 401, 403, 407, 408, 429 and no other way: unreachable, no token | none: the host is told what came | |
-| an internal error, 5xx, HTML, nothing at all, silence | legacy for now: `initialize` will show | no |
+| `UnsupportedProtocolVersion` | the eras of the versions that it names; modern if none of them is known | yes |
+| another modern error | modern | yes |
+| another JSON-RPC error, or a 4xx status | legacy | yes |
+| 401, 403, 407, 408, 425, 429; unreachable; no token | unknown: the host gets this error | |
+| an internal error, 5xx, HTML, an empty response, no response | legacy for now: `initialize` will show | no |
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from bridge.session.faults import Fault
 LEGACY = "legacy"
 MODERN = "modern"
 UNASKED = "unasked"
-"""Beside `LEGACY`: whether the server is modern too was never asked, for no modern host was there."""
+"""Together with `LEGACY`: the server was never asked whether it is modern too, because no modern host was there."""
 
 Eras = frozenset[str]
 
 PROBE_SECONDS = 4.0
-"""How long a server may think about it; hosts give `initialize` 10 s and more, and that is still to come."""
+"""Seconds that a server has to answer. Hosts wait 10 s or more for `initialize`, which is sent only after that."""
 
 _NEVER_A_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
 _NOT_THERE = frozenset({404, 405, 410})
@@ -50,9 +50,9 @@ _FOR_THE_HOST = frozenset(
 
 
 class ProbeResult(msgspec.Struct, frozen=True):
-    """`eras` are those the server speaks; empty where nothing can be said, for the reason in `fault`.
+    """`eras` are the ones that the server speaks; empty if that cannot be told, for the reason in `fault`.
 
-    `is_kept`: what came says so itself, and may be relied on the next time.
+    `is_kept`: the server said so itself, so the result is stored for later runs.
     """
 
     eras: Eras
@@ -64,11 +64,11 @@ FOR_NOW = ProbeResult(frozenset({LEGACY}))
 
 
 def probe(raw_id: bytes, asked_by: Request | None) -> Request:
-    """The request, in the name of the host that sent `asked_by`."""
+    """The probe, with the client information of the host that sent `asked_by`."""
     if asked_by is not None and asked_by.method == mcp.INITIALIZE:
         from bridge.translate.upgrade.legacy_host import LegacyHost
 
-        # As it is asked in this host's name later on, so that what is kept of the answer serves then.
+        # The same request is sent for this host later, so that the cached answer serves then.
         return writing.request(raw_id, mcp.DISCOVER, LegacyHost(asked_by).with_request_meta(Raw()))
     meta: writing.Members = {}
     if asked_by is not None:
@@ -80,12 +80,12 @@ def probe(raw_id: bytes, asked_by: Request | None) -> Request:
 
 
 def asks_the_same(request: Request) -> bool:
-    """Whether a host asks for itself what `probe` asks in its name, so that one answer does for both."""
+    """Whether a request of the host asks for the same as `probe`, so that one answer serves both."""
     return request.method == mcp.DISCOVER and client_meta.meta_version(request.params) == mcp.LATEST_MODERN
 
 
 def judge(answer: Deliver) -> ProbeResult:
-    """What the answer to the probe means; see the table above."""
+    """What the answer to a probe means; see the table above."""
     if answer.fault is not None:
         return _judge_fault(answer.fault)
     if not isinstance(answer.message, Response):
@@ -97,7 +97,7 @@ def judge(answer: Deliver) -> ProbeResult:
 
 
 def is_doubtful(deliver: Deliver, era: str) -> bool:
-    """Whether an answer makes it doubtful that the server speaks this era at all."""
+    """Whether an answer casts doubt on the server speaking this era at all."""
     fault, request = deliver.fault, deliver.request
     if request is None:
         return False
@@ -116,7 +116,7 @@ def is_doubtful(deliver: Deliver, era: str) -> bool:
 
 
 def _is_foreign(answer: Response, era: str, method: str) -> bool:
-    """Whether a server of this era would not answer a request of this method with such an error."""
+    """Whether a server of this era would not answer a request with this method by such an error."""
     code = faults.error_code(answer.line)
     if era == LEGACY:
         return code in mcp.MODERN_ERRORS
@@ -125,9 +125,9 @@ def _is_foreign(answer: Response, era: str, method: str) -> bool:
 
 
 def is_proof(deliver: Deliver, era: str) -> bool:
-    """Whether an answer shows that the server speaks this era: a session that it opened, or a result of its kind.
+    """Whether an answer shows that the server speaks this era: it opened a session, or the result has a `resultType`.
 
-    A legacy server that keeps no sessions answers a modern request too, but does not say of what kind the result is.
+    A legacy server without sessions answers a modern request too, but its result has no `resultType`.
     """
     request, answer = deliver.request, deliver.message
     if request is None or not isinstance(answer, Response) or answer.is_error:
@@ -138,9 +138,9 @@ def is_proof(deliver: Deliver, era: str) -> bool:
 
 
 def with_request_meta(initialize: Request) -> Request:
-    """`initialize` with what each modern request says, so that a server of either era understands what is asked.
+    """`initialize` with the metadata of a modern request, so that a server of either era understands it.
 
-    One that knows only modern versions then refuses it as an unsupported version, and not as a malformed request.
+    A server that knows only modern versions then refuses the version, and not a malformed request.
     """
     params = writing.members(initialize.params)
     meta = writing.members(params.get("_meta", Raw()))
@@ -153,9 +153,10 @@ def with_request_meta(initialize: Request) -> Request:
 
 
 def is_request_meta_fault(deliver: Deliver) -> bool:
-    """Whether a server may have failed on the stamp of an `initialize`: not where it was not reached, or is not there.
+    """Whether the metadata in an `initialize` may be the reason why the server failed.
 
-    One that answers 404, 405 or 410, and with no error of JSON-RPC, has not looked at what it was sent.
+    It is not if the server was not reached. One that answers 404, 405 or 410 without a JSON-RPC error has not read the
+    request.
     """
     fault = deliver.fault
     if fault is None:
@@ -164,7 +165,7 @@ def is_request_meta_fault(deliver: Deliver) -> bool:
 
 
 def _opened(answer: Response) -> bool:
-    """Whether it is a session that was opened, and no modern server's kindness."""
+    """Whether the answer opened a session. A modern server may answer `initialize` too, with a modern version."""
     result = None if answer.is_error else messages.initialize_result(answer.result)
     return result is not None and result.protocol_version not in mcp.MODERN_VERSIONS
 
@@ -191,7 +192,7 @@ def _is_refusal(status: int | None) -> bool:
 
 def _eras(versions: list[str]) -> Eras:
     found = {LEGACY for version in versions if version in mcp.LEGACY_VERSIONS}
-    # A version that nobody here knows is a later one: it does not take the server back to `initialize`.
+    # An unknown version is a later one, so the server is modern.
     if not found or any(version not in mcp.LEGACY_VERSIONS for version in versions):
         found.add(MODERN)
     return frozenset(found)

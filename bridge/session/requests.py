@@ -1,4 +1,4 @@
-"""The host's calls on their way up, each until it is answered: what a response means, and when to send again."""
+"""The host's calls, each until it is answered: what a response means, and when to send a call again."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ _MAX_RENEWALS = 1
 _MAX_CUTS = 6
 _LATE_SECONDS = 300.0
 _LONG_SECONDS = 5.0
-"""A pause that the user may wonder about."""
+"""A pause of this length is reported in the log."""
 
 _LEAST_ERROR = 400
 _ERRORS = frozenset({ResponseKind.Kind.FAULT, ResponseKind.Kind.SESSION_GONE})
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A request as it goes on the wire."""
+    """A request as it is sent."""
 
     line: Octets
     headers: Headers
 
 
 class CallPolicy(Protocol):
-    """What a machine decides about the calls that are sent for it."""
+    """What a machine decides about its calls."""
 
     def outgoing(self, call: Call) -> Outgoing:
-        """What goes on the wire for a call."""
+        """What is sent for a call."""
 
     def session_gone(self, generation: int) -> None:
         """The server no longer knows the session of this generation."""
 
     def rescue(self, call: Call, fault: Fault) -> bool:
-        """Take over a call that failed with this fault; False where nothing else can be tried."""
+        """Take over a call that failed with this fault; returns False if there is nothing else to try."""
 
     def may_answer_elsewhere(self) -> bool:
         """Whether a stream is open on which the server may answer a call that it accepted."""
 
 
 class Requests:
-    """Sends, judges what comes back, and sends again where that is right."""
+    """Sends calls, judges the responses, and sends calls again if that does no harm."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Requests:
         state.commands.append(Post(number, outgoing.line, outgoing.headers, state.endpoint))
 
     def refused_early(self, call: Call) -> None:
-        """An early call met an error, which is not believed: it goes again as soon as the gate is open."""
+        """An early call got an error, which may be wrong: send it again as soon as the gate is open."""
         self._gate.knows_early = False
         self.state.report("debug", f"{self.state.url} refused {call.request.method} before it was told `initialized`")
         call.is_early = False
@@ -106,7 +106,7 @@ class Requests:
         self.submit(call)
 
     def resume(self, call: Call) -> None:
-        """Ask for the rest of a call's stream (MCP, Resumability and Redelivery)."""
+        """Resume the stream of a call (MCP, Resumability and Redelivery)."""
         state = self.state
         call.sent_at = state.now
         exchange = call.exchange = CallExchange(self, call, resumes=True)
@@ -132,7 +132,7 @@ class Requests:
             self.resume(call)
 
     def stream_ended(self, call: Call, reason: str) -> None:
-        """A stream ended before the answer: resume it, or take the call for lost."""
+        """A stream ended before the answer: resume it if possible, else treat the call as lost."""
         cursor = call.cursor
         if cursor.last_event_id is None:
             self.lost(call, reason)
@@ -146,7 +146,7 @@ class Requests:
             self.state.report(level, f"{self.state.url}: {what}; resuming it {pause}")
 
     def lost(self, call: Call, reason: str) -> None:
-        """The connection went and the server may have run the call: again if that does no harm, else say so."""
+        """The connection was lost, and the server may have run the call: send it again if that does no harm."""
         call.cursor.rewind()
         url, method = self.state.url, call.request.method
         if not self.calls.is_repeatable(call.request):
@@ -159,7 +159,7 @@ class Requests:
             self._again(call, reconnect_delay.UNANSWERED.before(call.attempts + 1))
 
     def unreachable(self, call: Call, event: ExchangeFailed) -> None:
-        """The call never left: try until patience ends."""
+        """The call did not reach the server: try again within the retry window."""
         now = self.state.now
         if self.answers.makes_do(call, Fault(ErrorKind.UNREACHABLE, event.message)):
             return
@@ -167,7 +167,7 @@ class Requests:
             self.state.report("warning", f"{event.message} Trying again.")
         pause = reconnect_delay.UNANSWERED.before(call.attempts + 1)
         call.trouble = event.message
-        # A try that takes long, such as one that meets a firewall, must fit into the patience too.
+        # A try that takes long, for example because of a firewall, must fit into the retry window too.
         took = now - call.sent_at
         if not self.is_patient(call) or call.patience_ends is None or now + took > call.patience_ends:
             self.answers.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
@@ -175,7 +175,7 @@ class Requests:
             self._again(call, min(pause, call.patience_ends - now))
 
     def is_patient(self, call: Call) -> bool:
-        """Whether trying goes on; patience begins with the try that failed first."""
+        """Whether the retry window is still open. It begins with the first try that failed."""
         if call.patience_ends is None:
             call.patience_ends = (call.sent_at or self.state.now) + self.state.retry_window
         return self.state.now < call.patience_ends
@@ -191,7 +191,7 @@ class Requests:
         self.submit(call)
 
     def wait(self, call: Call, seconds: float, fault: Fault) -> None:
-        """The server asked to come back later."""
+        """The server asked the bridge to try again later."""
         if self.answers.makes_do(call, fault):
             return
         seconds = max(seconds, reconnect_delay.THROTTLED.before(call.attempts + 1))
@@ -220,7 +220,7 @@ class Requests:
 
 
 class _Waiting(msgspec.Struct, frozen=True):
-    """A call at the gate; the host may cancel it there."""
+    """A call at the gate, where the host may cancel it."""
 
     sending: Requests
     call: Call
@@ -292,7 +292,7 @@ class CallExchange(Exchange):
     def on_body(self, event: BodyReceived) -> None:
         call, sending = self._call, self._requests
         if call.exchange is not self:
-            return  # It was answered, or is sent again, otherwise.
+            return  # The call was answered or sent again by another exchange.
         if sending.state.endpoint is not None and event.status < 300:
             return  # The answer comes on the stream (MCP 2024-11-05).
         verdict = response_kind.judge(event, sending.state.url, call.ids, in_session=self._in_session())
@@ -313,7 +313,7 @@ class CallExchange(Exchange):
             sending.answers.fail(call, verdict.fault)
 
     def _on_resumption_refused(self, event: BodyReceived, verdict: ResponseKind) -> None:
-        """The rest of the stream was asked for, and no stream came."""
+        """The request to resume got a response that is not a stream."""
         call, sending = self._call, self._requests
         if verdict.kind is ResponseKind.Kind.SESSION_GONE:
             sending.policy.session_gone(self.generation)

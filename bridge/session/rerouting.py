@@ -1,10 +1,10 @@
-"""What becomes of answers in doubt, and of their requests, once the server has been asked which eras it speaks.
+"""What becomes of answers in doubt, and of their requests, when a probe has shown which eras the server speaks.
 
 | what waits | the server speaks the era of its upstream | it does not |
 |---|---|---|
-| an answer that made the era doubtful | the answer goes to the host | its request goes to the other era's upstream |
-| the same, to an `initialize` that may have failed because of its stamp | `initialize` goes up as it came | the same |
-| the request that went up beside the question, without an answer yet | it goes on | it is cancelled and moves |
+| an answer that contradicted the known era | the host gets it | its request goes to the upstream of the other era |
+| the same, to an `initialize` that may have failed on its metadata | `initialize` is sent as it came | the same |
+| the request that was sent together with the probe and has no answer | it continues | it is cancelled and rerouted |
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from bridge.session.upstream import TranslatedUpstream, Upstream
 
 
 class Rerouting:
-    """Decides where they go. `route(message)` treats a message as if the host had sent it just now.
+    """Decides where they go. `route(message)` handles a message as if the host had just sent it.
 
-    `beside`: the request that went up beside the question, if there is one.
+    `beside`: the request that was sent together with the probe, if there is one.
     """
 
     def __init__(
@@ -40,16 +40,16 @@ class Rerouting:
         self._unstamped: dict[RequestId, Request] = {}
 
     def stamp(self, initialize: Request) -> Request:
-        """The request with a stamp, which is what goes up in its place."""
+        """The request with the metadata of a modern request, which is sent in its place."""
         self._unstamped[initialize.id] = initialize
         return probing.with_request_meta(initialize)
 
     def forget_stamp(self, initialize: Request) -> None:
-        """This `initialize` goes up as it came."""
+        """This `initialize` is sent as it came."""
         self._unstamped.pop(initialize.id, None)
 
     def decide(self, fault: Fault | None) -> None:
-        """The server was asked. `fault`: why it is still unknown which eras it speaks."""
+        """A probe is over. `fault`: why the era of the server is still unknown."""
         beside, self.beside = self.beside, None
         moving: list[tuple[Upstream, list[Request]]] = []
         plain: list[Request] = []
@@ -64,7 +64,7 @@ class Rerouting:
                     plain.append(as_it_came)
             else:
                 moving.append((upstream, upstream.reroute(deliver.request)))
-        # Only now: a upstream may be dismissed when another is needed, and with it the requests that have to move.
+        # Only now: making an upstream may dismiss another one, and with it the requests that have to move.
         for upstream, requests in moving:
             self._move(upstream, requests)
         for request in plain:
@@ -74,7 +74,7 @@ class Rerouting:
         self._undecided.withdrawn.clear()
 
     def tell(self, upstream: Upstream, deliver: Deliver) -> None:
-        """Pass an answer on, unless the host has cancelled its request meanwhile."""
+        """Deliver an answer, unless the host has cancelled its request in the meantime."""
         # The requests of a translator have ids of its own, and it knows which ones the host cancelled.
         if isinstance(upstream, TranslatedUpstream) or deliver.about not in self._undecided.withdrawn:
             upstream.pass_on(deliver)
@@ -95,5 +95,5 @@ class Rerouting:
             self._route(request)
 
     def _as_it_came(self, request: Request) -> Request:
-        """The host's own request, where a stamped `initialize` went up in its place."""
+        """The host's own request, if an `initialize` with metadata was sent in its place."""
         return self._unstamped.pop(request.id, request) if request.method == mcp.INITIALIZE else request

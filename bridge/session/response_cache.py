@@ -1,31 +1,31 @@
-"""Which answers are kept, for whom and for how long, and when the host gets one (MCP 2026-07-28, Caching).
+"""Which answers are cached, for whom and for how long, and when the host gets one (MCP 2026-07-28, Caching).
 
 | what | rule |
 |---|---|
 | methods | `server/discover`, the lists, `resources/read` |
-| a request with `inputResponses` or `requestState` | never kept, never answered from what is kept |
-| a result that is not `complete`, an error | not kept |
-| `ttlMs` | fresh for so long, at most a day; 0, negative, no whole number or missing: not kept at all |
-| `cacheScope` | `public`: for every sign-in; anything else: for the sign-in that got it, and no other |
-| an answer larger than `LARGEST` | not kept |
-| a newer answer, also one that is not to be kept | takes the place of the one before |
-| fresh | answers the host, with what is left of `ttlMs` |
-| stale, of the future, from before a change | the server is asked |
-| stale, and the server cannot be reached or fails (5xx) | answers the host, with a `ttlMs` of 0 |
+| a request with `inputResponses` or `requestState` | never cached, never answered from the cache |
+| a result that is not `complete`, an error | not cached |
+| `ttlMs` | fresh for this time, at most a day; 0, negative, not a whole number or missing: not cached |
+| `cacheScope` | `public`: for every sign-in; anything else: only for the sign-in that got it |
+| an answer larger than `LARGEST` | not cached |
+| a newer answer, even one that must not be cached | removes the one before |
+| a fresh answer | the host gets it, with what is left of `ttlMs` |
+| a stale answer, one from the future, one from before a change | the request is sent to the server |
+| a stale answer, and the server is unreachable or fails (5xx) | the host gets it, with a `ttlMs` of 0 |
 
-A change is `notifications/.../list_changed`; `notifications/resources/updated`, which may be about a part of what was
-read, and so counts for every `resources/read`; and a tool call refused as unknown or malformed, which counts for the
-tools. An answer to a request that was under way when the change came is not kept.
+A change is: `notifications/.../list_changed`; `notifications/resources/updated`, which may be about a part of a
+resource and so counts for every `resources/read`; and a tool call that is refused as unknown or malformed, which counts
+for the tools. The answer to a request that was in progress when the change came is not cached.
 
-A page of a list is kept by itself, under its cursor. When the first page turns out to have changed, or a later one, the
-pages that follow are forgotten; so are all of them when the server refuses a cursor.
+Each page of a list is cached by itself, under its cursor. If a page has changed, the pages after it are removed; if the
+server refuses a cursor, all pages are.
 
-**What makes two requests the same**: the method and the params, whatever the order of their members. Of `_meta` all
-counts but what cannot change a result: the progress token, the log level and the trace context. `clientInfo` counts,
-though servers "SHOULD NOT" act by it: not all keep to that, and the copies of one host share all the same.
+**Two requests are the same** if method and params are equal, in any order of their members. All of `_meta` counts,
+apart from what cannot change a result: the progress token, the log level and the trace context. `clientInfo` counts:
+servers "SHOULD NOT" act on it, but some do, and all bridges of one host still share their answers.
 `clientCapabilities` count: a list may depend on them.
 
-Answers of servers of earlier revisions are not kept: those have no such hints.
+Answers of servers of earlier revisions are not cached, because they have no caching hints.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from bridge.protocol.jsonrpc import Notification, Request, Response
 from bridge.session.faults import Fault
 
 LARGEST = 900_000
-"""Bytes of the largest result that is kept."""
+"""Bytes of the largest result that is cached."""
 
 LONGEST = 24 * 3600.0
-"""Seconds for which an answer is fresh at most, whatever the server says."""
+"""Seconds for which an answer is fresh at most, even if the server allows more."""
 
 STALE_FOR = 7 * 24 * 3600.0
-"""Seconds after which an answer is of no use any more, not even where the server cannot be reached."""
+"""Seconds after which an answer is not used any more, even if the server cannot be reached."""
 
 KINDS = {
     mcp.DISCOVER: "discover",
@@ -57,7 +57,7 @@ KINDS = {
     mcp.TEMPLATES_LIST: "templates",
     mcp.RESOURCES_READ: "read",
 }
-"""A short name for each method whose results are kept."""
+"""A short name for each method whose results are cached."""
 
 TOOLS = ("tools",)
 
@@ -79,7 +79,7 @@ _MAY_PASS = frozenset({ErrorKind.UNREACHABLE, ErrorKind.NO_ANSWER, ErrorKind.TIM
 class CacheQuery(msgspec.Struct, frozen=True):
     """What a request asks for, of a `kind` as in `KINDS`. Equal requests have an equal `key`.
 
-    `is_page`: it is for a page of a list that goes on there, and not for its first.
+    `is_page`: it asks for a later page of a list, not the first.
     """
 
     kind: str
@@ -97,7 +97,7 @@ class CachedResult(msgspec.Struct, frozen=True):
 
 
 class Hints(msgspec.Struct, frozen=True):
-    """How long a result is fresh, in seconds, and whether only for whoever asked."""
+    """How long a result is fresh, in seconds, and whether only for the account that asked."""
 
     ttl: float
     is_private: bool
@@ -110,7 +110,7 @@ class _Said(msgspec.Struct):
 
 
 class ResponseCache:
-    """What all machines of a run know of the kept answers: what has changed since, and when (monotonic seconds)."""
+    """What all machines of a run know of the cached answers: what has changed, and when (monotonic seconds)."""
 
     def __init__(self) -> None:
         self.has_looked_ahead = False
@@ -118,29 +118,29 @@ class ResponseCache:
         self._changed_at: dict[str, float] = {}
 
     def changed(self, kinds: tuple[str, ...], now: float) -> None:
-        """What was received until now of these kinds is out of date."""
+        """Answers of these kinds that were received until now are out of date."""
         for kind in kinds:
             self._changed_at[kind] = now
 
     def has_changed_since(self, kind: str, since: float) -> bool:
-        """Whether answers of this kind that were asked for at `since` may be out of date."""
+        """Whether answers of this kind to requests from the time `since` may be out of date."""
         return self._changed_at.get(kind, -math.inf) >= since
 
     def freshness(self, kind: str, kept: CachedResult, time: float, now: float) -> float:
-        """For how many seconds more an answer is fresh; 0: it is stale. `time` in Unix seconds is `now`, monotonic."""
+        """For how many more seconds an answer is fresh; 0: it is stale. `time` is `now` in Unix seconds."""
         age = time - kept.received_at
         if not -_SKEW <= age < kept.ttl or self.has_changed_since(kind, now - max(age, 0.0)):
             return 0.0
         return kept.ttl - max(age, 0.0)
 
     def level(self) -> str:
-        """How loudly the log is told that a stale answer is used: once in a run."""
+        """The level at which the use of a stale answer is logged: a warning the first time in a run."""
         level, self._has_warned = "debug" if self._has_warned else "warning", True
         return level
 
 
 def cache_query_of(request: Request) -> CacheQuery | None:
-    """What a request asks for; None where no answer to it may be kept."""
+    """What a request asks for; None if its answer must not be cached."""
     kind = KINDS.get(request.method)
     if kind is None or len(request.params) > _LONGEST_QUESTION:
         return None
@@ -158,12 +158,12 @@ def cache_query_of(request: Request) -> CacheQuery | None:
 
 
 def hints_of(result: Raw) -> Hints | None:
-    """What a result says of its keeping; None where it is not to be kept."""
+    """How long a result may be cached; None if it must not be."""
     if len(result) > LARGEST:
         return None
     try:
         said = msgspec.json.decode(result, type=_Said)
-        # What cannot be read member by member cannot be given again with another `ttlMs`.
+        # Without its members it could not be given with another `ttlMs` later.
         msgspec.json.decode(result, type=dict[str, Raw])
         ttl = msgspec.json.decode(said.ttl, type=int | float) if len(said.ttl) else 0
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -174,9 +174,9 @@ def hints_of(result: Raw) -> Hints | None:
 
 
 def answer_from(kept: CachedResult, raw_id: bytes, seconds: float) -> Response | None:
-    """The answer to the request with this id, fresh for so many seconds more; None where what was kept is damaged.
+    """The answer to the request with this id, fresh for this many more seconds; None if the cached result is damaged.
 
-    A host counts `ttlMs` from when it gets the answer, so it is told what is left of it; all else is as it came.
+    A host counts `ttlMs` from when it gets the answer, so it gets what is left of it. Everything else is as it came.
     """
     try:
         members = msgspec.json.decode(kept.result, type=dict[str, Raw])
@@ -191,22 +191,22 @@ def answer_from(kept: CachedResult, raw_id: bytes, seconds: float) -> Response |
 
 
 def is_same_list(kept: CachedResult, result: Raw) -> bool:
-    """Whether a page is as it was, but for its hints."""
+    """Whether a page is unchanged, apart from its caching hints."""
     before, after = writing.members(kept.result), writing.members(result)
     names = (before.keys() | after.keys()) - {"ttlMs", "cacheScope", "_meta"}
     return all(bytes(before.get(name, Raw())) == bytes(after.get(name, Raw())) for name in names)
 
 
 def changed_kinds(note: Notification) -> tuple[str, ...]:
-    """Of which kinds the kept answers are out of date, by what the server tells."""
+    """The kinds of cached answers that this notification makes out of date."""
     return _CHANGES.get(note.method, ())
 
 
 def speaks_of_unknown_tool(request: Request, code: int | None) -> bool:
-    """Whether an error may mean that the tools are others than those that were listed (Caching, Freshness)."""
+    """Whether an error may mean that the tools have changed since they were listed (Caching, Freshness)."""
     return request.method == mcp.TOOLS_CALL and code in _UNKNOWN_TOOL
 
 
 def may_pass(fault: Fault) -> bool:
-    """Whether a stale answer is better than this: the server cannot be reached, or fails (Caching, Freshness)."""
+    """Whether a stale answer is better than this fault: the server is unreachable or fails (Caching, Freshness)."""
     return fault.status >= 500 if fault.status is not None else fault.kind in _MAY_PASS

@@ -1,10 +1,10 @@
-"""What a response that is whole means for the request it answers.
+"""What a complete response means for its request.
 
-| status | body | verdict |
+| status | body | kind |
 |---|---|---|
 | 404 with a session id sent | any | `SESSION_GONE` (MCP, Session Management, 4) |
-| 400 with a session id sent | an error that speaks of the session | `SESSION_GONE`; many servers say it so |
-| any | holds the answer to the request | `READ` |
+| 400 with a session id sent | an error that mentions the session | `SESSION_GONE`: many servers report it this way |
+| any | contains the answer to the request | `READ` |
 | 2xx | JSON | `READ` |
 | 202 | anything but JSON | `ACCEPTED` |
 | any other 2xx | nothing, or anything but JSON | `FAULT` |
@@ -15,7 +15,7 @@ Only 202 says that an answer may follow elsewhere (RFC 9110, 15.3.3): some serve
 request that gets a 200 or a 204 with an empty body will get nothing more: MCP requires the answer in the response
 (2025-11-25, Streamable HTTP, Sending Messages to the Server, 5), and a 204 says that there is no content to send (RFC
 9110, 15.3.5). In HTTP+SSE (2024-11-05) the answer always comes on the stream and the POST may have any 2xx: SDKs send
-202 or 200. There the status of a POST is not judged here, but by its callers.
+202 or 200. There the callers accept any 2xx without asking here.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from bridge.session.events import BodyReceived
 from bridge.session.faults import Fault
 
 LONGEST_RETRY_AFTER = 30.0
-"""Seconds that a host is kept waiting because a server asked for it."""
+"""Seconds of a `Retry-After` that the bridge obeys; hosts do not wait longer."""
 
 _ACCEPTED = 202
 
 
 class ResponseKind(msgspec.Struct, frozen=True):
-    """`fault` is what to tell the host where nothing better comes of it; `seconds` is for `LATER`."""
+    """`fault` is what the host gets if nothing else helps; `seconds` is for `LATER`."""
 
     class Kind(enum.Enum):
         """See the table above."""
@@ -58,7 +58,7 @@ _READ = ResponseKind(ResponseKind.Kind.READ, Fault(ErrorKind.NO_ANSWER, ""))
 
 
 def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_session: bool) -> ResponseKind:
-    """Judge a response to a request with one of `ids`, none for a note. `in_session`: a session id was sent."""
+    """Judge the response to a request with one of `ids`; none: a one-way message. `in_session`: with a session id."""
     status, body = event.status, event.body
     if 200 <= status < 300:
         first = bytes(body[:1] if body[:1].strip() else body.lstrip()[:1])
@@ -84,7 +84,7 @@ def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_sessi
 def may_be_legacy(request: Request, status: int | None, code: int | None = None) -> bool:
     """Whether the standard's rule for finding a 2024-11-05 server applies (Streamable HTTP, Backward Compatibility).
 
-    `code` is that of the JSON-RPC error that came: one of a modern server's is no such sign.
+    `code` is the code of the JSON-RPC error that came: with the code of a modern server the rule does not apply.
     """
     return request.method == mcp.INITIALIZE and status in {400, 404, 405} and code not in mcp.MODERN_ERRORS
 

@@ -1,16 +1,16 @@
-"""Any host with any server: which era each speaks, and what stands between them (MCP 2026-07-28, Versioning).
+"""Connects any host with any server: which era each speaks, and what stands between them (MCP 2026-07-28, Versioning).
 
-| host | server | what serves it |
+| host | server | upstream |
 |---|---|---|
 | legacy | legacy | `Session` |
 | modern | modern | `Stateless` |
-| legacy | modern | `Upgrade` before `Stateless` |
-| modern | legacy | `Downgrade` before `Session`, one for each kind of client the server could tell apart |
+| legacy | modern | `Upgrade` in front of `Stateless` |
+| modern | legacy | `Downgrade` in front of `Session`, one for each client that the server could tell apart |
 
-A host is served in its own era wherever the server speaks that too. Its era shows in each request: `initialize` opens
-the legacy one, `_meta` with a version is modern; a process may be asked in both. The server's is known from before, or
-found by the host's first message or a question (see `server_era`); while a question is under way, everything the host
-says waits. An answer that makes doubtful which era the server speaks is held back until it has been asked.
+If the server speaks the era of the host, nothing is translated. Each request shows the host's era: `initialize` opens
+the legacy one, and `_meta` with a version is modern; one host process may use both. The server's era is known from an
+earlier run, or the host's first message or a probe shows it (see `server_era`). During a probe all messages from the
+host wait. An answer that contradicts the known era is held back until a probe was answered.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _META_VERSION = mcp.META_VERSION.encode()
 class HostRouter:
     """The state machine of the whole bridge. `retry_window` and `request_timeout` in seconds.
 
-    `eras`: what is known of the server from before; `is_fixed`: it is the user's word, and never doubted.
-    `keeps_responses`: what a modern server lets be kept is looked up before it is asked for. `fresh()` gives a text
-    that nobody can guess, `timestamp()` the time of day and the date, in UTC (RFC 3339).
+    `eras`: what is known of the server from earlier runs; `is_fixed`: the user set it, so it is never in doubt.
+    `keeps_responses`: answers of a modern server are cached, where it allows that. `fresh()` returns an unguessable
+    text, `timestamp()` the date and time in UTC (RFC 3339).
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class HostRouter:
         return self._host_name
 
     def awaits(self, id_: RequestId) -> bool:
-        """Whether the host has no answer yet to a request with this id; a subscription has none until it ends."""
+        """Whether the host's request with this id has no answer yet; a subscription has none until it ends."""
         return self._lane_that_awaits(id_) is not None or self._undecided.awaits(id_)
 
     def handle(self, event: Event, now: float) -> list[Command]:
@@ -148,7 +148,7 @@ class HostRouter:
         self._closed = isinstance(event, HostClosed)
 
     def _close(self) -> None:
-        """The run ends: what was held back is said, and what could not be asked is answered."""
+        """The run ends: deliver the answers that were held back, and fail the requests that were not sent."""
         self._server.close()
         for upstream, deliver in self._undecided.take_doubted():
             self._rerouting.tell(upstream, deliver)
@@ -161,7 +161,7 @@ class HostRouter:
     # -- the host
 
     def _host_batch(self, event: HostBatch) -> None:
-        """Only a legacy host sends one (MCP 2025-03-26, Batching). A translator gets its members one by one."""
+        """Only a legacy host sends a batch (MCP 2025-03-26, Batching). A translator gets its members one by one."""
         upstream = self._hosts.legacy
         is_held = self._server.is_asked or self._undecided.opening is not None
         if upstream is not None and not isinstance(upstream, TranslatedUpstream) and not is_held:
@@ -188,7 +188,7 @@ class HostRouter:
             self._note(message)
 
     def _note(self, message: Message) -> None:
-        """An answer, or a notification; a modern host has only `notifications/cancelled` of these."""
+        """An answer or a notification. A modern host sends only `notifications/cancelled`."""
         upstream = self._hosts.legacy
         match message:
             case Response():
@@ -203,7 +203,7 @@ class HostRouter:
             upstream.host(message)
 
     def _cancel(self, note: Notification) -> None:
-        """While the server is asked: what waits for that is not sent any more, and only a subscription is answered."""
+        """A cancellation during a probe: a request that waits for the probe is dropped, and a subscription answered."""
         id_ = messages.cancelled_request(note.params)
         gone = self._undecided.reroute(id_)
         if not gone and (upstream := self._lane_that_awaits(id_)):
@@ -244,7 +244,7 @@ class HostRouter:
             return
         self._host_name = self._host_name or client_meta.meta_client_name(request.params)
         if self._server.may_be_modern:
-            # Run twice, should the server be a legacy one, it does no harm; so it need not wait for the answer.
+            # A list may be sent twice without harm, so it need not wait until the era is known.
             self._rerouting.beside = request
             self._hosts.modern_on_modern().host(request, version)
             self._server.ask(request)
@@ -283,7 +283,7 @@ class HostRouter:
             self._server.ask(message if isinstance(message, Request) else None)
 
     def _settled(self, verdict: ProbeResult, asked_by: Request | None, answer: Response | None) -> None:
-        """The server was asked, in the name of `asked_by`, which its answer may serve as well."""
+        """A probe was answered. It was sent for `asked_by`, for which its answer may serve too."""
         if asked_by is not None and answer is not None and MODERN in self._server.eras:
             if asked_by.method == mcp.INITIALIZE:
                 self._hosts.introduction = answer
@@ -293,18 +293,18 @@ class HostRouter:
         self._hosts.introduction = None
 
     def _go_on(self, fault: Fault | None) -> None:
-        """The server was asked: what waited for that goes on, or ends with `fault` where nothing is known still."""
+        """A probe is over: what waited for it continues, or fails with `fault` if the era is still unknown."""
         self._rerouting.decide(fault)
         self._release(fault)
 
     def _opening_is_over(self) -> None:
-        """The legacy host's `initialize` has its answer, or wants none any more."""
+        """The legacy host's `initialize` was answered or cancelled."""
         self._undecided.opening = None
         if not self._server.is_asked:
             self._release(None)
 
     def _release(self, fault: Fault | None) -> None:
-        """What was held goes on, or ends with `fault` where it is not known how."""
+        """Send what was held; with a `fault`, fail the requests for which the era is still unknown."""
         self._undecided.opening = None
         for message in self._undecided.take_held():
             if fault is None or not isinstance(message, Request) or self._is_placed(message):
@@ -313,22 +313,22 @@ class HostRouter:
                 self._context.refuse(message, fault)
 
     def _is_placed(self, request: Request) -> bool:
-        """Whether it is known which upstream a request belongs to."""
+        """Whether it is known to which upstream a request belongs."""
         return bool(self._server.eras) and not (is_modern(request) and self._server.may_be_modern)
 
 
 def _is_of_opening(message: Message) -> bool:
-    """Whether a message of a legacy host's goes up though its `initialize` has no answer yet."""
+    """Whether a message from a legacy host is sent although its `initialize` has no answer yet."""
     return isinstance(message, Response) or message.method == mcp.INITIALIZE
 
 
 def is_modern(request: Request) -> bool:
-    """Whether a request says which revision it is in, or could not be of an older one."""
+    """Whether a request names a modern revision, or has a method that older revisions lack."""
     return modern_version(request) is not None
 
 
 def modern_version(request: Request) -> str | None:
-    """The revision that a modern request names, empty where it names none that can be read; None for a legacy one."""
+    """The revision that a modern request names, empty if it cannot be read; None for a legacy request."""
     if _META_VERSION in request.line:
         version = client_meta.meta_version(request.params)
         if version is not None:

@@ -1,19 +1,19 @@
-"""What is known of the server's era, and finding it out; see `probing` for what an answer means.
+"""What is known of the era of the server, and finding it out. See `probing` for what an answer means.
 
-Nothing is asked that the host's own first message asks anyway:
+The bridge sends no probe if the first message of the host answers the question anyway:
 
-| the server | the host's first message | what goes up at first | the era is known by |
+| the server | the host's first message | what is sent first | what shows the era |
 |---|---|---|---|
-| unknown | `initialize` | it, stamped | a session that it opens; else `server/discover`, whose answer serves the host |
-| unknown, or legacy and no more is known | `server/discover` | it | its answer, which is the host's too |
-| the same | a list | it, and `server/discover` beside it | whichever says so first |
-| the same | anything else | `server/discover`; the message waits | its answer |
-| known | anything | it, as that era has it | an answer that speaks against it is held, and `server/discover` asked |
+| unknown | `initialize` | it, with metadata | a session that it opens; else a probe, whose answer the host gets too |
+| unknown, or known to be legacy only | `server/discover` | it | its answer, which the host gets too |
+| the same | a list | it, together with a probe | the answer that comes first |
+| the same | anything else | a probe; the message waits | its answer |
+| known | anything | it, in the form of that era | an answer that contradicts the era is held, and a probe sent |
 
-The stamp (`probing.with_request_meta`) is what a modern server has to find in each request. Nearly all servers take no
-notice of
-it. Some do: they know no such version in a header, or take what is stamped for modern. So a stamped `initialize` that
-is refused goes once more as it came, unless the server turns out to be modern and nothing else.
+A probe is a `server/discover` request. The metadata (`probing.with_request_meta`) is what a modern server requires in
+each request. Nearly all legacy servers ignore it, but a few fail: they do not know the version in the header, or treat
+the request as a modern one. So an `initialize` with metadata that is refused is sent once more as it came, unless the
+server turns out to be modern only.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _PROBE_ID = f'"{PROGRAM}/probe"'.encode()
 
 
 class ServerEra:
-    """Keeps the verdict. `settled(verdict, asked_by, answer)` is told what came of a probe.
+    """Knows the eras of the server. `settled(result, asked_by, answer)` is called after a probe.
 
-    `asked_by` is the host's request that it was sent for, `answer` what the server said to it; each may be None.
-    `eras`: those the server speaks, for all that is known, from before or by now; none: nothing is known. A server that
-    names only modern versions may be of both all the same: legacy `is_assumed` then, until it refuses `initialize`.
-    `is_fixed`: the eras are the user's word, and never doubted.
+    `asked_by` is the host's request for which the probe was sent, `answer` the answer to the probe; each may be None.
+    `eras` are the ones that the server speaks, as far as known; empty: nothing is known. A server that names only
+    modern versions may speak both eras all the same: then legacy `is_assumed` until the server refuses `initialize`.
+    `is_fixed`: the user set the eras, so they are never in doubt.
     """
 
     def __init__(
@@ -63,38 +63,38 @@ class ServerEra:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the server is being asked just now."""
+        """Whether a probe is in progress."""
         return self._probe is not None
 
     @property
     def may_be_modern(self) -> bool:
-        """Whether nothing says yet that the server is modern, nor that it is not."""
+        """Whether it is not known yet if the server speaks the modern era."""
         return not self.eras or self._is_modern_unasked
 
     @property
     def wants_request_meta(self) -> bool:
-        """Whether `initialize` shall show what the server is, so that a modern one must be able to understand it."""
+        """Whether `initialize` must carry the metadata of a modern request, so that its answer shows the era."""
         return self.is_assumed or (self._is_guess and self._is_modern_unasked)
 
     def may_be(self, era: str) -> bool:
-        """Whether the server speaks this era for all that is known, or nothing is known of that."""
+        """Whether the server may speak this era, as far as known."""
         return not self.eras or era in self.eras or (era == MODERN and self._is_modern_unasked)
 
     def take_for_legacy(self) -> None:
-        """Let a legacy host's `initialize` show what a server is that nothing is known of."""
+        """Let the `initialize` of a legacy host show the era of a server about which nothing is known."""
         self.eras, self._is_guess, self._is_modern_unasked = frozenset({LEGACY}), True, True
 
     def ask(self, asked_by: Request | None) -> None:
-        """Probe the server, in the name of the host that sent `asked_by`."""
+        """Send a probe, with the client information of the host that sent `asked_by`."""
         self._asked_by = asked_by
         self._probe = self._upstreams.probing(lambda _, deliver: self._take(deliver))
         self._limit.start(PROBE_SECONDS)
         self._probe.host(probing.probe(_PROBE_ID, asked_by))
 
     def is_in_doubt(self, upstream: Upstream, deliver: Deliver) -> bool:
-        """Learn from an answer of `upstream`; True where it must not go to the host before the server was asked again.
+        """Learn from an answer. Returns True if it must not go to the host before the era is known.
 
-        Where `is_asked` is False then, that was not necessary: it is known already.
+        If `is_asked` is False then, no probe was needed: the era is known already.
         """
         if self._is_fixed or deliver.request is None:
             return False
@@ -102,11 +102,11 @@ class ServerEra:
             self._prove(upstream.era)
             return False
         if upstream.era == MODERN and self.may_be_modern and self._probe is not None:
-            return True  # It went up beside the question.
+            return True  # It was sent together with the probe.
         if not (probing.is_doubtful(deliver, upstream.era) or self._failed_on_stamp(deliver)):
             return False
         if self.eras and upstream.era not in self.eras:
-            return True  # It was sent before that was known.
+            return True  # It was sent before the era was known.
         if self.is_assumed and upstream.era == LEGACY:
             self._learn(frozenset({MODERN}))
             return True
@@ -114,14 +114,14 @@ class ServerEra:
             is_recent = self._doubted_at is not None and self._context.now - self._doubted_at <= _DOUBT_SECONDS
             if is_recent and not self.may_be_modern:
                 return False
-            if not self.may_be_modern:  # Else nothing was known that could be doubted.
+            if not self.may_be_modern:  # Otherwise nothing is known that could be in doubt.
                 self._doubted_at = self._context.now
             self.ask(deliver.request)
         self._has_refused |= upstream.era == LEGACY
         return True
 
     def _failed_on_stamp(self, deliver: Deliver) -> bool:
-        """Whether a server that nothing is known of may have failed on the stamp of `initialize`."""
+        """Whether a server about which nothing is known may have failed because of the metadata in `initialize`."""
         opens = deliver.request is not None and deliver.request.method == mcp.INITIALIZE
         return opens and self._is_guess and self._is_modern_unasked and probing.is_request_meta_fault(deliver)
 
@@ -132,7 +132,7 @@ class ServerEra:
             self._settle(probing.FOR_NOW)
 
     def close(self) -> None:
-        """The run ends: what comes now is no verdict."""
+        """The run ends: ignore what comes from now on."""
         self._is_fixed = True
         self._probe = None
 
@@ -142,7 +142,7 @@ class ServerEra:
             self._settle(probing.judge(deliver), deliver.message)
 
     def _prove(self, era: str) -> None:
-        """An answer to the host's has shown that the server speaks this era."""
+        """An answer to a request of the host has shown that the server speaks this era."""
         if era == MODERN and self.may_be_modern:
             if self._probe is not None:
                 self._limit.stop()
@@ -158,7 +158,7 @@ class ServerEra:
         asked_by, self._asked_by = self._asked_by, None
         if verdict.is_kept:
             if self._is_guess and LEGACY in verdict.eras:
-                self._doubted_at = self._context.now  # It has just said so: a refusal by then is one.
+                self._doubted_at = self._context.now  # It has just said so: a refusal soon after is final.
             is_assumed = LEGACY not in verdict.eras and not self._has_refused
             self._learn(verdict.eras | {LEGACY} if is_assumed else verdict.eras)
             self.is_assumed = is_assumed
@@ -170,7 +170,7 @@ class ServerEra:
         self._settled(verdict, asked_by, answer if isinstance(answer, Response) else None)
 
     def _learn(self, eras: Eras) -> None:
-        """Take this for true, and keep it across restarts."""
+        """Note the eras of the server, and store them for later runs."""
         if eras - {UNASKED} != self.eras or (UNASKED in eras) != self._is_modern_unasked or self._is_guess:
             self._context.do(SaveEras(eras))
         self.eras = eras - {UNASKED}

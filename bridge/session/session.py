@@ -1,14 +1,14 @@
-"""One bridged session: what happens goes in, what to do comes out. No IO, no clock, no randomness.
+"""A legacy server, seen by a legacy host: events in, commands out. No IO, no clock, no randomness.
 
-The parts, each with its own subject:
+Each part has its own subject:
 
-| part | decides |
+| part | subject |
 |---|---|
-| `Requests` | what becomes of the host's calls |
-| `OneWayMessages` | what becomes of its notifications and answers |
-| `Gate` | that nothing overtakes the opening of a session |
-| `Delivery` | what comes down, and that each call has one answer |
-| `Handshake` | the handshake, and its replay when the server forgot the session |
+| `Requests` | the host's requests, until each is answered |
+| `OneWayMessages` | its notifications and answers |
+| `Gate` | nothing is sent before the session is open |
+| `Delivery` | what the host gets, with one answer to each call |
+| `Handshake` | the handshake, and its replay if the server forgot the session |
 | `GetStream` | the standing stream of Streamable HTTP |
 | `HttpSse` | the transport of 2024-11-05 |
 | `Deadlines` | `--request-timeout` |
@@ -56,8 +56,8 @@ Transport = Literal["auto", "http", "sse"]
 class Session(ServerMachine):
     """The state machine. `retry_window` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
-    `listens_first`: nothing is sent in a session before its standing stream is there, or is known not to be: for a host
-    that must not miss what comes on it.
+    `listens_first`: nothing is sent in a session before its standing stream is open or refused, for a host that must
+    not miss what comes on it.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class Session(ServerMachine):
         return self._handshake.restorable
 
     def adopt(self, initialize: Request, restorable: list[Request], *, is_initialized: bool) -> None:
-        """Take a host over that opened elsewhere: the next message opens the session with what it said there."""
+        """Take over a host that sent `initialize` elsewhere: its next message opens a session with the same."""
         self._handshake.adopt(initialize, writing.notification(mcp.INITIALIZED) if is_initialized else None, restorable)
 
     def awaits(self, id_: RequestId) -> bool:
-        """Whether a request of the host's with this id has no answer yet."""
+        """Whether a request from the host with this id has no answer yet."""
         return id_ in self._calls
 
     def _dispatch(self, event: Event) -> None:
@@ -119,7 +119,7 @@ class Session(ServerMachine):
     # -- the host
 
     def _prepare(self, message: Message) -> None:
-        """See to it that there is a way up before anything is sent on it."""
+        """Begin to open the session or the stream that this message needs, if there is none."""
         if self._transport == "sse" and self._state.endpoint is None and not self._older.is_connecting:
             self._gate.close()
             self._older.connect()
@@ -181,7 +181,7 @@ class Session(ServerMachine):
             self._host_message(message, batch)
 
     def _close(self) -> None:
-        """Answer what can still be answered, let go of everything, and end the server's session."""
+        """Fail every call, stop every exchange, and end the session at the server."""
         self._closed = True
         state = self._state
         for call in self._calls:
@@ -193,7 +193,7 @@ class Session(ServerMachine):
             state.commands.append(EndSession(state.begin(goodbye), state.headers()))
 
     def _on_deadline(self, call: Call, seconds: float) -> None:
-        """Give a call up and tell the server so (MCP, Lifecycle, Timeouts)."""
+        """Fail a call and cancel it at the server (MCP, Lifecycle, Timeouts)."""
         super()._on_deadline(call, seconds)
         request = call.request
         if request.method != mcp.INITIALIZE:
@@ -220,7 +220,7 @@ class Session(ServerMachine):
         return response
 
     def heard(self, note: Notification) -> None:
-        """See `AnswerPolicy`: nothing is kept that a notification could make invalid."""
+        """See `AnswerPolicy`: there is no cache that a notification could make invalid."""
 
     def on_stray(self, response: Response) -> bool:
         """See `AnswerPolicy`."""
@@ -248,7 +248,7 @@ class Session(ServerMachine):
     @property
     def _older(self) -> HttpSse:
         if self._legacy is None:
-            from bridge.session.http_sse import HttpSse  # Few servers need it.
+            from bridge.session.http_sse import HttpSse  # Only old servers need it.
 
             self._legacy = HttpSse(self._state, self._delivery, self)
         return self._legacy

@@ -1,4 +1,4 @@
-"""What all parts of a session share: the commands they give, the exchanges under way, who the session is."""
+"""What the parts of a machine share: its commands, its exchanges and timers in progress, and its session."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from bridge.session.events import (
 from bridge.session.timers import Timers
 
 LANE = 10**9
-"""A upstream's numbers, of exchanges and of timers, begin at so many times its own."""
+"""The exchanges and timers of upstream n are numbered from n times this."""
 
 _FRESH_ID = f'"{PROGRAM}/%d"'.encode()
 
 
 class Exchange:
-    """One HTTP request under way, and what to do with what comes of it. Each purpose has a subclass.
+    """One HTTP request in progress, and what to do with its response. Each purpose has a subclass.
 
-    Looking for a kept answer is one too, though it goes nowhere.
+    The look for a cached answer is an exchange too, although it sends nothing.
 
-    `number` is 0 until it has begun. `generation` is the session it was sent in.
+    `number` is 0 until the exchange has begun. `generation` numbers the session that it was sent in.
     """
 
     number = 0
     generation = 0
 
     def take(self, event: ExchangeEvent) -> None:
-        """Hand an event to the method for it."""
+        """Call the method for an event."""
         match event:
             case EventReceived():
                 self.on_event(event)
@@ -54,30 +54,30 @@ class Exchange:
                 self.on_found(event)
 
     def on_started(self, event: ResponseStarted) -> None:
-        """Its response began."""
+        """The head of the response came."""
 
     def on_event(self, event: EventReceived) -> None:
-        """An event came on its response."""
+        """An event came on the response."""
 
     def on_body(self, event: BodyReceived) -> None:
-        """Its response is whole; the exchange is over."""
+        """The response is complete; the exchange is over."""
 
     def on_closed(self, event: StreamClosed) -> None:
-        """Its response, which streamed, ended; the exchange is over."""
+        """The stream of the response ended; the exchange is over."""
 
     def on_failed(self, event: ExchangeFailed) -> None:
-        """It came to nothing; the exchange is over."""
+        """There is no response; the exchange is over."""
 
     def on_found(self, event: ResponseFound) -> None:
-        """What is kept was looked through; the exchange is over."""
+        """The look into the cache is over, and so is the exchange."""
 
 
 class SessionState:
     """The shared state. `now` is the time of the event being handled, in seconds of a monotonic clock.
 
-    `retry_window`: for how many seconds a server that cannot be reached is tried again.
-    `redact` takes secrets out of a text: a server may quote in an error what it was sent. Where several machines run
-    side by side, each has an `upstream` of its own, which shows in the numbers of its exchanges and timers.
+    `retry_window`: for how many seconds the bridge tries to reach the server. `redact` removes secrets from a text,
+    because a server may quote in an error what it was sent. `upstream` is the number of the upstream that the machine
+    belongs to; the numbers of its exchanges and timers contain it.
     """
 
     def __init__(self, url: str, retry_window: float, redact: Callable[[str], str] = str, upstream: int = 0) -> None:
@@ -97,7 +97,7 @@ class SessionState:
         self.timers = Timers(self.do, upstream * LANE)
 
     def begin(self, exchange: Exchange) -> int:
-        """Enter an exchange and number it."""
+        """Begin an exchange, and return its number."""
         self._last_exchange += 1
         exchange.number = self._outer(self._last_exchange)
         exchange.generation = self.generation
@@ -105,7 +105,7 @@ class SessionState:
         return exchange.number
 
     def take(self, event: Event) -> bool:
-        """Hand the event of an exchange or a timer to that object; False for any other event."""
+        """Give the event of an exchange or a timer to that object. Returns False for any other event."""
         match event:
             case EventReceived() | ResponseStarted():
                 exchange = self.exchanges.get(event.exchange)
@@ -121,17 +121,17 @@ class SessionState:
         return True
 
     def abandon(self, exchange: Exchange | None) -> None:
-        """Stop an exchange, if it is still under way."""
+        """Stop an exchange, if it is still in progress."""
         if exchange and self.exchanges.pop(exchange.number, None):
             self.commands.append(Abandon(exchange.number))
 
     def settle(self, exchange: Exchange | None) -> None:
-        """Expect nothing more of an exchange, if it is still under way."""
+        """Expect nothing more from an exchange, if it is still in progress."""
         if exchange and exchange.number in self.exchanges:
             self.commands.append(DrainStream(exchange.number))
 
     def was_in_session(self, exchange: Exchange) -> bool:
-        """Whether an exchange carried a session id, as what is sent within a session does."""
+        """Whether an exchange carried a session id."""
         return self.session_id is not None or exchange.generation != self.generation
 
     def headers(self, last_event_id: bytes | None = None) -> Headers:
@@ -146,24 +146,24 @@ class SessionState:
         return tuple(headers)
 
     def forget_session(self) -> None:
-        """Start a new generation: no session, no version, no endpoint."""
+        """Begin a new generation, without session id, version or endpoint."""
         self.session_id = None
         self.version = None
         self.endpoint = None
         self.generation += 1
 
     def fresh_id(self) -> bytes:
-        """An id, as JSON, for a request of the bridge's own; the machine has used it for no other."""
+        """A new id, as JSON, for a request that the bridge itself makes."""
         self._last_id += 1
         return _FRESH_ID % self._last_id
 
     def do(self, command: Command) -> None:
-        """Have something done."""
+        """Issue a command."""
         self.commands.append(command)
 
     def _outer(self, number: int) -> int:
         return self._upstream * LANE + number
 
     def report(self, level: str, text: str) -> None:
-        """Tell the log."""
+        """Write to the log."""
         self.commands.append(Report(level, text))

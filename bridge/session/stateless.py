@@ -1,17 +1,18 @@
-"""A server that keeps no session: each request says it all (MCP 2026-07-28). No IO, no clock, no randomness.
+"""A modern server, seen by a modern host: events in, commands out. No IO, no clock, no randomness.
 
-To its host it is a server of the same revision. What HTTP asks for beyond that is done here: the headers, the retries
-that do no harm, the closing of a stream where stdio has `notifications/cancelled`.
+It keeps no session: each request is complete in itself (MCP 2026-07-28).
+
+To its host it looks like a server of the same revision on stdio. What HTTP needs beyond that is done here: headers,
+harmless retries, and closing the stream of a request that the host cancels.
 
 | the server answers | what follows |
 |---|---|
-| `HeaderMismatch` | the tools are listed once, and the call goes again |
-| `UnsupportedProtocolVersion`, and the bridge knows a version that it names | the call goes again in that version |
-| a `tools/list` with tools that break the rules of `x-mcp-header` | they are left out, with a warning |
-| anything else | it goes to the host |
+| `HeaderMismatch` | the bridge lists the tools, and sends the call once more |
+| `UnsupportedProtocolVersion` with a version that the bridge knows | it sends the call again in that version |
+| a `tools/list` with tools that break the rules of `x-mcp-header` | it leaves them out, with a warning |
+| anything else | the host gets it |
 
-What may be kept is looked up before it is asked for (`cached_calls`), and the tools are asked for ahead
-(`tools_prefetch`).
+Answers may come from the cache (`cached_calls`), and the tools are requested ahead (`tools_prefetch`).
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ from bridge.translate.tool_headers import ToolHeaders
 class Stateless(ServerMachine):
     """The state machine. `retry_window` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
-    `is_own`: it asks for the bridge itself, which wants the server's own answer, and for which none is no failure.
-    `cache`: what is known of kept answers; None: none are kept.
+    `is_own`: it sends requests of the bridge itself, which need the server's own answer and may fail quietly.
+    `cache`: the cache of answers; None: there is none.
     """
 
     server_asks = False
@@ -87,15 +88,15 @@ class Stateless(ServerMachine):
             self._cached = CachedCalls(state, answers, cache, self._requests.submit, asks_anyway=is_own)
             if not is_own:
                 self._early = ToolsPrefetch(state, self._calls, answers, cache, self._cached)
-        self._is_connected = is_own  # Only what the host is connected to is told.
+        self._is_connected = is_own  # A connection for the bridge's own requests is not reported.
 
     @property
     def restorable(self) -> list[Request]:
-        """See `Machine`: here each request says it all."""
+        """See `Machine`: each request is complete in itself, so nothing has to be restored."""
         return []
 
     def awaits(self, id_: jsonrpc.RequestId) -> bool:
-        """Whether a request of the host's with this id has no answer yet."""
+        """Whether a request from the host with this id has no answer yet."""
         return id_ in self._calls or id_ in self._subscriptions
 
     def _dispatch(self, event: Event) -> None:
@@ -159,7 +160,7 @@ class Stateless(ServerMachine):
             self._submit(call)
 
     def _submit(self, call: Call) -> None:
-        """Have a call answered, by the server or from what is kept of it."""
+        """Have a call answered by the server or from the cache."""
         if self._cached is None or (question := cache_query_of(call.request)) is None:
             self._requests.submit(call)
             return
@@ -181,7 +182,7 @@ class Stateless(ServerMachine):
         """See `CallPolicy`: this server keeps no sessions."""
 
     def _cancel(self, note: Notification) -> None:
-        """Closing its stream is what cancels a request over HTTP (Streamable HTTP, Cancellation)."""
+        """Cancel a request by closing its stream (Streamable HTTP, Cancellation)."""
         id_ = messages.cancelled_request(note.params)
         if id_ is not None and id_ in self._subscriptions:
             self._subscriptions.cancel(id_)
@@ -189,17 +190,17 @@ class Stateless(ServerMachine):
             self._delivery.withdraw(call)
 
     def _post_note(self, note: Notification) -> None:
-        """The core protocol has none to send; an extension may."""
+        """Send a notification: the core protocol has none for hosts, but an extension may."""
         headers = request_headers(client_meta.meta_version(note.params) or mcp.LATEST_MODERN, note.method, note.params)
         if headers is not None:
             number = self._state.begin(Exchange())
             self._state.commands.append(Post(number, note.line, headers, urgent=True))
 
     def _close(self) -> None:
-        """Answer what can still be answered, and let go of everything."""
+        """Fail every call, and stop every exchange."""
         self._closed = True
         state = self._state
-        # What a closed stream does not tell the server: that nobody waits for a task any more (SEP-2663).
+        # A closed stream does not cancel a task (SEP-2663), so these requests are not stopped.
         goodbyes = [call.exchange for call in self._calls if call.request.method == mcp.TASKS_CANCEL]
         for call in self._calls:
             self._delivery.fail(call, faults.shut_down(state.url, call.trouble))
@@ -211,11 +212,11 @@ class Stateless(ServerMachine):
     # -- the server
 
     def _sent_as(self, version: str) -> str:
-        """The revision in which requests of this one are sent: the same, or the one that the server wanted instead."""
+        """The revision used in place of this one: the same, or one that the server asked for."""
         return self._other_versions.get(version, version)
 
     def outgoing(self, call: Call) -> Outgoing:
-        """The first time as it came; again with a new id (Changelog, 9), for the id before may still be in work."""
+        """See `CallPolicy`. A call that is sent again gets a new id (Changelog, 9): the old one may still be in use."""
         request, headers, params = call.request, call.headers, call.request.params
         if self._other_versions:
             version = self._sent_as(call.version)
@@ -252,11 +253,11 @@ class Stateless(ServerMachine):
         return response if shown is response.result else writing.result(call.request.raw_id, shown)
 
     def rescue(self, call: Call, fault: Fault) -> bool:
-        """A refusal that bears no id, as of a gateway, may still say what is wrong."""
+        """See `CallPolicy`: an error without an id, for example from a gateway, may still say what is wrong."""
         return self._mends(call, fault.code, Raw())
 
     def _mends(self, call: Call, code: int | None, error: Raw) -> bool:
-        """Whether the call goes again for what this error says, once for each reason."""
+        """Send the call again if this error allows it, once for each reason; returns whether it does."""
         if code == mcp.HEADER_MISMATCH and call.request.method == mcp.TOOLS_CALL and not call.renewals:
             call.renewals += 1
             self._let_go(call)
@@ -269,7 +270,7 @@ class Stateless(ServerMachine):
         return False
 
     def _version_for(self, call: Call, error: Raw) -> str | None:
-        """A version that the error names and the bridge knows, and that was not tried (Versioning, Negotiation)."""
+        """A version that the error names, the bridge knows and it has not tried yet (Versioning, Negotiation)."""
         tried = {call.version, self._sent_as(call.version)}
         named = messages.supported_versions(error)
         return next((version for version in mcp.MODERN_VERSIONS if version in named and version not in tried), None)
@@ -285,7 +286,7 @@ class Stateless(ServerMachine):
         self._state.settle(exchange)
 
     def _learn_tools(self, result: Raw) -> Raw:
-        """What of a list the host may see."""
+        """Learn from a list of tools, and return the part that the host may see."""
         self._calls.learn_tools(messages.repeatable_tools(result))
         tools = self._tool_headers.read_tools(result)
         for left_out in tools.left_out:

@@ -1,7 +1,7 @@
 """`subscriptions/listen`: streams of changes from a modern server (MCP 2026-07-28, Subscriptions).
 
-Each is a request whose answer ends it. A stream that ends without that answer is asked for again, quietly, as a new
-request with a new id; the host notices nothing, for what comes is relabelled with the id it knows.
+Each is a request that is answered when it ends. If its stream ends without an answer, the bridge sends the request
+again with a new id. The host does not notice: in what it gets, the new id is replaced by its own.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _MAX_SUBSCRIPTIONS = 256
 
 
 class Subscription:
-    """One of the host's. `wire_id` is the id, as JSON, of the request that is under way for it.
+    """One subscription of the host. `wire_id` is the id, as JSON, of the request that is in progress for it.
 
-    `is_acknowledged`: the host has had its acknowledgment. `opened_at` is when the stream that is open now had its own.
+    `is_acknowledged`: the host has got the acknowledgment. `opened_at`: when the current stream was acknowledged.
     """
 
     def __init__(self, number: int, request: Request, headers: Headers, now: float) -> None:
@@ -49,7 +49,7 @@ class Subscription:
 
 
 class Subscriptions:
-    """Keeps them open. `heard(note)` is told of each notification that comes."""
+    """Keeps them open. `heard(note)` is called for each notification that comes."""
 
     def __init__(self, state: SessionState, answers: Delivery, heard: Callable[[Notification], None]) -> None:
         self._state = state
@@ -66,16 +66,16 @@ class Subscriptions:
 
     @property
     def url(self) -> str:
-        """The server's."""
+        """The URL of the server."""
         return self._state.url
 
     @property
     def is_full(self) -> bool:
-        """Whether no more are taken."""
+        """Whether there is no room for another subscription."""
         return len(self._by_id) >= _MAX_SUBSCRIPTIONS
 
     def begin(self, request: Request, headers: Headers) -> None:
-        """The host listens; its id must not be in use."""
+        """The host subscribes. The id of its request must not be in use."""
         self._last_number += 1
         subscription = Subscription(self._last_number, request, headers, self._state.now)
         subscription.pause = self._state.timers.new(
@@ -85,31 +85,31 @@ class Subscriptions:
         self._post(subscription, request.line)
 
     def cancel(self, id_: RequestId) -> None:
-        """The host wants no more of it: close the stream, which tells the server, and answer for it."""
+        """The host cancels it: close the stream, which tells the server, and answer in its place."""
         subscription = self._by_id[id_]
         self._state.abandon(subscription.exchange)
         self._end(subscription, writing.listen_ended(subscription.request.raw_id))
 
     def refresh(self) -> None:
-        """No connection from before can be trusted: ask for every stream again."""
+        """Every connection may be dead: request every stream again."""
         for subscription in self:
             subscription.pause.stop()
             self._state.abandon(subscription.exchange)
             self._post_again(subscription)
 
     def be_patient(self) -> None:
-        """Count patience from now: the time until now was not the server's."""
+        """Begin the retry window now, because the server did not cause the delay."""
         for subscription in self:
             subscription.began_at = self._state.now
 
     def fail_all(self, fault: Fault) -> None:
-        """The run ends."""
+        """Fail all of them, because the run ends."""
         for subscription in self:
             self._state.abandon(subscription.exchange)
             self.fail(subscription, fault)
 
     def take(self, subscription: Subscription, data: Octets) -> bool:
-        """Pass on what came on a stream; whether it was the answer that ends it."""
+        """Deliver what came on a stream; returns whether it was the answer that ends it."""
         for message in self._delivery.read(data):
             if isinstance(message, Response):
                 if message.id == request_id(subscription.wire_id):
@@ -122,7 +122,7 @@ class Subscriptions:
         return False
 
     def again(self, subscription: Subscription, fault: Fault, seconds: float | None = None) -> None:
-        """The stream is gone: ask for it again after a pause, while there is patience if it never was there."""
+        """The stream ended: request it again after a pause, if it never was open only within the retry window."""
         now = self._state.now
         patience_ends = subscription.began_at + self._state.retry_window
         if subscription.opened_at is not None and now - subscription.opened_at >= _STEADY_SECONDS:
@@ -140,7 +140,7 @@ class Subscriptions:
             self._state.report("debug", f"{what}: {fault.message}")
 
     def fail(self, subscription: Subscription, fault: Fault) -> None:
-        """It will not come about."""
+        """Answer the subscription with an error."""
         raw_id = subscription.request.raw_id
         self._state.report("warning", f"{mcp.LISTEN} failed: {fault.message}")
         fault = msgspec.structs.replace(fault, message=self._state.redact(fault.message))
@@ -152,7 +152,7 @@ class Subscriptions:
         if note.method == mcp.ACKNOWLEDGED:
             subscription.opened_at = self._state.now
             if subscription.is_acknowledged:
-                return  # The host had one, and knows of no second request.
+                return  # The host got one, and knows of no second request.
             subscription.is_acknowledged = True
         else:
             self._heard(note)
@@ -182,7 +182,7 @@ class Subscriptions:
 
 
 class ListenExchange(Exchange):
-    """One request for one stream."""
+    """The request for one stream."""
 
     def __init__(self, subscriptions: Subscriptions, subscription: Subscription) -> None:
         self._subscriptions = subscriptions
@@ -224,7 +224,7 @@ class ListenExchange(Exchange):
 
 
 def _relabelled(carrier: Raw, subscription: Subscription) -> bytes:
-    """Params or a result with the host's own id as the subscription's."""
+    """Params or a result in which the subscription has the id that the host gave it."""
     members = writing.members(carrier)
     meta = writing.members(members.get("_meta", Raw()))
     meta[mcp.META_SUBSCRIPTION] = Raw(subscription.request.raw_id)

@@ -12,14 +12,14 @@ from bridge.session.commands import CancelTimer, Command, SetTimer
 from bridge.session.events import TimerKey
 
 LIMIT_EXTENSION = 30.0
-"""Seconds by which a limit on the server's time is extended when it is reached while the user signs in."""
+"""Seconds by which a time limit for the server is extended if it is reached while the user signs in."""
 
 
 class Timer:
     """One wait: `fired()` is called when it is over. A timer that is started while it runs begins anew.
 
-    `extension`: when the timer fires while the user signs in, it starts again for so many seconds, because the time was
-    not the server's. With 0 it fires all the same.
+    `extension`: a timer that fires while the user signs in starts again for this many seconds, because the server did
+    not cause the delay. With 0 it fires all the same.
     """
 
     __slots__ = ("_timers", "extension", "fired", "key")
@@ -40,12 +40,12 @@ class Timer:
         self._timers.start(self, seconds, spread)
 
     def stop(self) -> None:
-        """Do not fire. Does nothing where the timer does not run."""
+        """Do not fire. Does nothing if the timer is not running."""
         self._timers.stop(self.key)
 
 
 class Timers:
-    """The timers of one machine. `do(command)` has something done; `first` is added to every timer's number.
+    """The timers of one machine. `do(command)` issues a command; `first` is added to the number of every timer.
 
     `is_signing_in`: the user was asked to sign in and has not finished.
     """
@@ -57,7 +57,7 @@ class Timers:
         self._running: dict[TimerKey, Timer] = {}
 
     def new(self, purpose: str, fired: Callable[[], None], number: int = 0, *, extension: float = 0.0) -> Timer:
-        """A timer that does not run yet. `purpose` and `number` tell it apart from the machine's other timers."""
+        """Make a timer that is not running yet. `purpose` and `number` distinguish it from the other timers."""
         return Timer(self, (purpose, self._first + number), fired, extension)
 
     def runs(self, timer: Timer) -> bool:
@@ -75,7 +75,7 @@ class Timers:
             self._do(CancelTimer(key))
 
     def fire(self, key: TimerKey) -> bool:
-        """The time of a timer is over. False where no such timer runs, for instance because it was stopped just now."""
+        """The time of a timer is over. Returns False if it is not running, for example because it was just stopped."""
         timer = self._running.pop(key, None)
         if timer is None:
             return False

@@ -1,7 +1,8 @@
-"""The tools asked for again, because a call's headers did not suit the server any more.
+"""Reading `tools/list` again because the headers of a call no longer match the server's tools.
 
 A server that has given a tool other `Mcp-Param-*` headers answers `HeaderMismatch` (MCP 2026-07-28, Streamable HTTP,
-Client Behavior). The list is read once for all calls that met this meanwhile; then they go again.
+Client Behavior). The bridge reads the list once for all calls that get this answer in the meantime, and then sends the
+calls again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _MAX_PAGES = 50
 
 
 class ToolRefresh:
-    """Reads the list. `learn(result)` takes each page; `again(call)` each call, whatever came of it."""
+    """Reads the list. `learn(result)` gets each page; `again(call)` each waiting call, whether the list came or not."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class ToolRefresh:
         self._pages = 0
 
     def begin(self, call: Call, version: str) -> None:
-        """A call waits for the list; it is asked for in that call's name."""
+        """A call waits for the list, which is requested with the `_meta` of that call."""
         self._waiting.append(call)
         if len(self._waiting) == 1:
             meta = writing.members(writing.members(call.request.params).get("_meta", Raw()))
@@ -54,7 +55,7 @@ class ToolRefresh:
             self._ask(None)
 
     def take(self, page: ToolsPage, data: Octets) -> bool:
-        """Read what the server sent; whether it was the page."""
+        """Read what the server sent; returns whether it was the page."""
         for message in self._delivery.read(data):
             if isinstance(message, Response) and message.id == page.id:
                 self._learn(message.result)
@@ -69,7 +70,7 @@ class ToolRefresh:
         return False
 
     def end(self) -> None:
-        """Everything that can be known is known."""
+        """The list is complete, or cannot be had: send the waiting calls."""
         waiting, self._waiting = self._waiting, []
         for call in waiting:
             self._again(call)
@@ -83,7 +84,7 @@ class ToolRefresh:
 
 
 class ToolsPage(Exchange):
-    """One request for one page."""
+    """The request for one page."""
 
     def __init__(self, tool_refresh: ToolRefresh, raw_id: bytes) -> None:
         self.id = request_id(raw_id)

@@ -1,17 +1,17 @@
-"""`tools/list` asked for ahead, beside the request with which a host opens: most hosts list the tools next.
+"""`tools/list` requested ahead, together with the request with which a host opens: most hosts list the tools next.
 
-It saves one round trip in each start. It is a guess, so it never costs more than a request that nobody needed:
+This saves one round trip at each start. It is a guess, and at worst it costs one request that was not needed:
 
 | what happens | what follows |
 |---|---|
-| a fresh answer is kept | nothing is asked |
-| the host asks the same while it is under way | the host's request waits for it |
-| the host asks the same within `SECONDS` of the answer, and of its `ttlMs` | that is the answer, once |
-| the host asks something else, with a progress token, or later | the host's request goes up as ever |
-| it fails, is refused, or the user has to sign in | nothing is told; what waits goes up by itself |
-| the tools change meanwhile | the same |
+| the cache has a fresh answer | nothing is requested |
+| the host asks for the same while the request is in progress | the host's request waits for it |
+| the host asks for the same within `SECONDS` of the answer, and of its `ttlMs` | it gets that answer, once |
+| the host asks for something else, with a progress token, or later | its request is sent as usual |
+| the request fails, is refused, or the user has to sign in | no error is reported; the calls that wait are sent |
+| the tools change in the meantime | the same |
 
-It is asked once in a run, and only where the opening request goes up in the name of a host whose server is modern.
+The bridge does this once in a run, and only if a modern server gets the request with which the host opens.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from bridge.session.response_cache import CachedResult, CacheQuery, ResponseCach
 from bridge.session.session_state import Exchange, SessionState
 
 SECONDS = 10.0
-"""How long an answer waits for the host's question."""
+"""Seconds for which an answer waits for the host's own request."""
 
 
 class ToolsPrefetch:
-    """Asks, and gives what came to the calls that ask the same."""
+    """Requests the tools, and answers the calls that ask for the same."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ToolsPrefetch:
         self._waiting: list[Lookup] = []
 
     def begin(self, opening: Request) -> None:
-        """The host opens with this request."""
+        """The host opens with this request, so request the tools too."""
         if self._cache.has_looked_ahead:
             return
         self._cache.has_looked_ahead = True
@@ -71,7 +71,7 @@ class ToolsPrefetch:
             self._state.commands.append(FindResponse(self._state.begin(page), question))
 
     def claims(self, call: Call, question: CacheQuery) -> bool:
-        """Whether a call of the host's has its answer from here, now or later."""
+        """Whether a call of the host gets its answer from here, now or later."""
         page = self._page
         if page is None or page.question != question or messages.asked_progress_token(call.request.params):
             return False
@@ -88,14 +88,14 @@ class ToolsPrefetch:
         return self._give(call, page.answer, age)
 
     def end(self) -> None:
-        """Nothing comes of it any more: what waits goes up by itself."""
+        """Give up: the calls that wait are sent."""
         page, self._page = self._page, None
         if page is not None:
             self._state.abandon(page)
         self._release()
 
     def found(self, page: PrefetchedPage, event: ResponseFound) -> None:
-        """What is kept was looked through."""
+        """The look into the cache is over."""
         if page is not self._page:
             return
         kind, now = page.question.kind, self._state.now
@@ -110,7 +110,7 @@ class ToolsPrefetch:
         self._state.commands.append(Post(number, page.request.line, page.headers, tentative=True))
 
     def take(self, page: PrefetchedPage, data: Octets) -> bool:
-        """Read what the server sent; whether it was the answer."""
+        """Read what the server sent; returns whether it was the answer."""
         for message in self._delivery.read(data):
             if isinstance(message, Response) and message.id == page.request.id and not message.is_error:
                 self._state.settle(page)
@@ -120,7 +120,7 @@ class ToolsPrefetch:
         return False
 
     def failed(self, page: PrefetchedPage) -> None:
-        """There is no answer."""
+        """There will be no answer."""
         if page is self._page and page.answer is None:
             self._page = None
             self._release()
@@ -134,12 +134,12 @@ class ToolsPrefetch:
         page.answer, page.received_at = answer, self._state.now
         waiting, self._waiting = self._waiting, []
         for lookup in waiting:
-            self._page = None  # It serves those who ask at the same time, and nobody later.
+            self._page = None  # It answers the calls that wait for it, and no later one.
             if self._calls.is_open(lookup.call):
                 self._give(lookup.call, answer, 0.0)
 
     def _give(self, call: Call, answer: Response, age: float) -> bool:
-        """Answer a call, unless the answer has become stale meanwhile."""
+        """Answer a call, unless the answer has become stale in the meantime."""
         given: Response | None = writing.answering(answer, call.request.raw_id)
         hints = response_cache.hints_of(answer.result) if age else None
         if hints is not None:
@@ -159,7 +159,7 @@ class ToolsPrefetch:
 
 
 class PrefetchedPage(Exchange):
-    """The request, and what came of it: `sent_at` and `received_at` in seconds (monotonic)."""
+    """The request and its answer. `sent_at` and `received_at` in seconds (monotonic)."""
 
     def __init__(
         self, early: ToolsPrefetch, request: Request, question: CacheQuery, headers: tuple[tuple[bytes, bytes], ...]

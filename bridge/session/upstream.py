@@ -1,4 +1,4 @@
-"""Machines side by side: one upstream for each, and what stands between it and the host."""
+"""An upstream: one machine for the server, and what stands between it and the host."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Machine(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is waited for."""
+        """Whether the host waits for an answer."""
 
     @property
     def restorable(self) -> list[Request]:
-        """Requests of the host's whose effect lasts (the log level, subscriptions), to be had again elsewhere."""
+        """Requests of the host with a lasting effect (log level, subscriptions), to be sent again elsewhere."""
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether a request with this id has no answer yet."""
@@ -39,9 +39,9 @@ class Machine(Protocol):
 
 
 class RouterContext:
-    """What all upstreams share: the time of the event being handled, in seconds, and the commands it leads to.
+    """What all upstreams share: the time of the event being handled, in seconds, its commands, and the timers.
 
-    `fresh()` gives a text that nobody can guess, `timestamp()` the time of day and the date.
+    `fresh()` returns an unguessable text, `timestamp()` the date and time.
     """
 
     def __init__(self, url: str, fresh: Callable[[], str], timestamp: Callable[[], str]) -> None:
@@ -53,18 +53,18 @@ class RouterContext:
         self.timers = Timers(self.do)
 
     def do(self, command: Command) -> None:
-        """Have something done."""
+        """Issue a command."""
         self.commands.append(command)
 
     def refuse(self, request: Request, fault: Fault) -> None:
-        """Answer a request of the host's with an error of the bridge's own."""
+        """Answer a request from the host with an error made by the bridge."""
         level = "debug" if fault.kind == faults.SHUTDOWN else "warning"
         self.do(Report(level, faults.unanswered(request, fault)))
         self.do(SendToHost(fault.error_line(request.raw_id, self.url), is_own=True))
 
 
 class Upstream:
-    """One machine, of the server's `era`. `receive(upstream, deliver)` takes what it has for its host."""
+    """One machine, for the server's `era`. `receive(upstream, deliver)` gets what it delivers to its host."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Upstream:
 
     @property
     def busy(self) -> bool:
-        """Whether the host waits for an answer that comes through here."""
+        """Whether the host waits for an answer from this upstream."""
         return self._machine.busy
 
     @property
@@ -92,19 +92,19 @@ class Upstream:
         return self._machine.restorable
 
     def awaits(self, id_: RequestId) -> bool:
-        """Whether the host waits here for the answer to this request."""
+        """Whether the host waits for this upstream to answer the request with this id."""
         return self._machine.awaits(id_)
 
     def asks(self, id_: RequestId | None) -> bool:
-        """Whether this upstream itself asked the host something with this id, and has no answer."""
+        """Whether this upstream itself sent the host a request with this id that has no answer yet."""
         return False
 
     def host(self, message: Message, version: str = "") -> None:
-        """The host sent a message that belongs here. `version`: see `HostMessage`."""
+        """The host sent a message for this upstream. `version`: see `HostMessage`."""
         self.on(HostMessage(message, version))
 
     def on(self, event: Event) -> None:
-        """Anything happened that the machine has to know."""
+        """Give the machine an event."""
         commands = self._context.commands
         for command in self._machine.handle(event, self._context.now):
             if isinstance(command, Deliver):
@@ -113,27 +113,27 @@ class Upstream:
                 commands.append(command)
 
     def pass_on(self, deliver: Deliver) -> None:
-        """Tell the host what the machine has for it."""
+        """Pass what the machine delivered on to the host."""
         self._context.do(SendToHost(deliver.line, is_own=deliver.fault is not None))
 
     def reroute(self, request: Request) -> list[Request]:
-        """The host's requests that depended on `request`, which was answered with nothing the host shall see."""
+        """The host's requests that depended on `request`, whose answer the host does not get."""
         return [request]
 
     def close(self) -> None:
-        """The run ends: what the machine does not know of is answered."""
+        """The run ends: answer the requests that the machine does not know of."""
 
     def dismiss(self) -> None:
-        """Tell whoever still waits that the bridge shuts down, and do no more.
+        """Fail the requests that still wait, because the bridge shuts down, and do nothing after that.
 
-        That may come about by what the machine has just delivered; what else it wanted is no more wanted then.
+        The machine may be in the middle of an event when this is called; its further commands are dropped.
         """
         self.close()
         self.on(HostClosed())
         self._is_over = True
 
     def give_up(self) -> None:
-        """Let go of whatever is under way; nothing it has to say is of interest."""
+        """Stop everything in progress, and drop the answers."""
         commands = self._machine.handle(HostClosed(), self._context.now)
         self._context.commands.extend(command for command in commands if not isinstance(command, Deliver | Report))
 
@@ -142,7 +142,7 @@ T = TypeVar("T", bound=Translator)
 
 
 class TranslatedUpstream(Upstream, Generic[T]):
-    """A machine with a translator before it, to which this upstream is the port."""
+    """A machine behind a translator. This upstream is the translator's port."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class TranslatedUpstream(Upstream, Generic[T]):
         """See `Upstream`."""
         self.translator.close()
 
-    # -- the translator's port
+    # -- `TranslatorPort`
 
     @property
     def now(self) -> float:

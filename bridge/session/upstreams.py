@@ -1,4 +1,4 @@
-"""The upstreams there are: who gets which number, and when one may go."""
+"""The upstreams of a run: which numbers they get, and when one is removed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _MAX_LANES = 16
 _SPARE = 2
-"""Upstreams kept free for the probe and for the host's other era."""
+"""Places kept free for the probe and for the host's other era."""
 
 
 class Upstreams:
-    """Makes them. `receive(upstream, deliver)` takes what a machine has for its host.
+    """Makes them. `receive(upstream, deliver)` gets what a machine delivers to its host.
 
-    `retry_window` and `request_timeout` in seconds. `keeps_responses`: modern servers' answers are kept. The machines
-    and translators of one era are imported when the first is made: most runs need only one.
+    `retry_window` and `request_timeout` in seconds. `keeps_responses`: answers of modern servers are cached. The
+    machines and translators of an era are imported when the first is made, since most runs need only one era.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Upstreams:
 
     @property
     def is_full(self) -> bool:
-        """Whether one more would leave too few for other purposes."""
+        """Whether one more would leave too little room for other purposes."""
         return len(self._by_number) + _SPARE >= _MAX_LANES
 
     @property
     def server_name(self) -> str:
-        """What to call a server that does not say its name."""
+        """The name for a server that does not give one."""
         return urlsplit(self._context.url).hostname or self._context.url
 
     def of(self, number: int) -> Upstream | None:
-        """The upstream that an exchange or a timer of this number belongs to."""
+        """The upstream that an exchange or a timer with this number belongs to."""
         return self._by_number.get(number // LANE)
 
     def native(self, era: str) -> Upstream:
@@ -73,12 +73,12 @@ class Upstreams:
         return self._enter(Upstream(number, era, self._context, self._machine(era, number), self._receive))
 
     def probing(self, receive: Callable[[Upstream, Deliver], None]) -> Upstream:
-        """One for the bridge's own question to a server; `receive(upstream, deliver)` takes the answer."""
+        """One for the bridge's own request to a server; `receive(upstream, deliver)` gets the answer."""
         number = self._new_number()
         return self._enter(Upstream(number, MODERN, self._context, self._stateless(number, is_own=True), receive))
 
     def taking_over(self, session: Callable[[Session], None]) -> Upstream:
-        """One for a legacy host that opened elsewhere; `session` prepares its session."""
+        """One for a legacy host that sent `initialize` to another upstream; `session` prepares its session."""
         number = self._new_number()
         machine = self._session(number)
         session(machine)
@@ -93,21 +93,21 @@ class Upstreams:
         return upstream
 
     def drop(self, upstream: Upstream) -> None:
-        """Forget a upstream that has said all it has to say."""
+        """Forget an upstream that is no longer needed."""
         self._by_number.pop(upstream.number, None)
 
     def dismiss(self, upstream: Upstream) -> None:
-        """End a upstream; whoever still waits there is told that the bridge shuts down."""
+        """End an upstream; requests that still wait there fail, because the bridge shuts down."""
         upstream.dismiss()
         self.drop(upstream)
 
     def retire(self, upstream: Upstream) -> None:
-        """Use a upstream no more; it stays while it has answers to give, and there is room."""
+        """Stop using an upstream. It stays while it has answers to give and there is room."""
         if upstream not in self._retired:
             self._retired.append(upstream)
 
     def _new_number(self) -> int:
-        """A number that no upstream had: what is still under way for an old one must not be taken for a new one's."""
+        """A number that no upstream had before, so that events for an old one cannot reach a new one."""
         idle = [upstream for upstream in self._retired if not upstream.busy]
         crowded = self._retired if len(self._by_number) >= _MAX_LANES else []
         for upstream in idle or crowded[:1]:
