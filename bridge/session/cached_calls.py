@@ -54,7 +54,7 @@ class CachedCalls:
             lookup.sent_at = self._state.now
             self._send(call)
 
-    def makes_do(self, call: Call, fault: Fault) -> bool:
+    def answer_instead(self, call: Call, fault: Fault) -> bool:
         """Answer a call that failed with a stale response from the cache; returns whether there was one."""
         lookup = call.lookup
         if not isinstance(lookup, Lookup) or lookup.stale is None or not response_cache.may_pass(fault):
@@ -99,7 +99,7 @@ class CachedCalls:
         elif isinstance(lookup, Lookup) and lookup.stale is not None:
             self._state.commands.append(KeepResponse(lookup.question, None, lookup.asked_as))
 
-    def heard(self, note: Notification) -> None:
+    def on_notification(self, note: Notification) -> None:
         """The server sent a notification."""
         if kinds := response_cache.changed_kinds(note):
             self._drop(kinds)

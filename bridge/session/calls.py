@@ -49,7 +49,7 @@ class Call:
     | `cuts` | how many times the connection was lost after it was sent |
     | `renewals` | in how many new sessions it was sent again |
     | `waited` | for how many seconds in all `Retry-After` was obeyed |
-    | `patience_ends` | when the bridge stops trying to reach the server |
+    | `retry_until` | when the bridge stops trying to reach the server |
     | `trouble` | what went wrong last, as a sentence |
     | `timer` | the timer for the next try, or for an answer on another stream |
     | `deadline`, `progress_token` | the timer of `--request-timeout`, and the token whose progress restarts it |
@@ -69,10 +69,10 @@ class Call:
         "is_early",
         "lookup",
         "number",
-        "patience_ends",
         "progress_token",
         "renewals",
         "request",
+        "retry_until",
         "sends",
         "sent_at",
         "session_id",
@@ -97,7 +97,7 @@ class Call:
         self.sent_at = 0.0
         self.trouble = ""
         self.renewals = 0
-        self.patience_ends: float | None = None
+        self.retry_until: float | None = None
         self.waited = 0.0
         self.cursor = cursor
         self.session_id: bytes | None = None

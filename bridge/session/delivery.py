@@ -34,13 +34,13 @@ class AnswerPolicy(Protocol):
     def on_answer(self, call: Call, response: Response) -> Response | None:
         """What the host gets when the server answered a call, usually the same; None if the call continues."""
 
-    def on_stray(self, response: Response) -> bool:
+    def on_unmatched(self, response: Response) -> bool:
         """Whether an answer that belongs to no call of the host is for the bridge itself."""
 
-    def makes_do(self, call: Call, fault: Fault) -> bool:
+    def answer_instead(self, call: Call, fault: Fault) -> bool:
         """Give the call another answer than this fault; returns whether there was one."""
 
-    def heard(self, note: Notification) -> None:
+    def on_notification(self, note: Notification) -> None:
         """The server sent a notification."""
 
 
@@ -61,7 +61,7 @@ class Delivery:
                 self.deliver(message, about)
             elif call := self._calls.get(message.id):
                 self.finish(call, message)
-            elif not self._policy.on_stray(message):
+            elif not self._policy.on_unmatched(message):
                 self._state.report("debug", f"dropped a response from {self._state.url} that matches no open request")
 
     def take_body(self, body: Octets, call: Call) -> Fault | None:
@@ -94,7 +94,7 @@ class Delivery:
 
     def fail(self, call: Call, fault: Fault) -> None:
         """Answer a call with an error made by the bridge, and log the details, unless there is a better answer."""
-        if self.makes_do(call, fault):
+        if self.answer_instead(call, fault):
             return
         level = "debug" if fault.kind == faults.SHUTDOWN else self._policy.failure_level
         self._state.report(level, faults.unanswered(call.request, fault))
@@ -104,9 +104,9 @@ class Delivery:
         line = fault.error_line(call.request.raw_id, self._state.url)
         self._end(call, Deliver(line, None, call.request.id, fault, call.request))
 
-    def makes_do(self, call: Call, fault: Fault) -> bool:
+    def answer_instead(self, call: Call, fault: Fault) -> bool:
         """Give a call that failed another answer; returns whether there was one."""
-        return self._policy.makes_do(call, fault)
+        return self._policy.answer_instead(call, fault)
 
     def withdraw(self, call: Call) -> None:
         """End a call without an answer, because the host cancelled it."""
@@ -148,7 +148,7 @@ class Delivery:
         elif message.method == mcp.PROGRESS:
             self._deadlines.progress(message)
         else:
-            self._policy.heard(message)
+            self._policy.on_notification(message)
         self._state.commands.append(Deliver(message.line, message, about.request.id if about else None))
 
     def _foreign(self, response: Response, call: Call) -> Fault:

@@ -66,7 +66,7 @@ class Handshake:
         self._set_level: Request | None = None
         self._subscriptions: dict[str, Request] = {}
         self._reopening = False
-        self._patience_ends = 0.0
+        self._retry_until = 0.0
         self._attempts = 0
         timers = state.timers
         self._pause = timers.new("reopen", self.replay)
@@ -136,7 +136,7 @@ class Handshake:
         self._reopening = True
         self.is_broken = False
         self._gate.close()
-        self._patience_ends = self.state.now + self.state.retry_window
+        self._retry_until = self.state.now + self.state.retry_window
         self._attempts = 0
         self._replay_limit.start(self.state.retry_window + _INITIALIZED_SECONDS)
         self.state.report("info", f"{self.state.url} no longer knows the session; opening a new one")
@@ -171,7 +171,7 @@ class Handshake:
             return
         self._attempts += 1
         pause = reconnect_delay.UNANSWERED.before(self._attempts) if seconds is None else seconds
-        if self.state.now + pause > self._patience_ends:
+        if self.state.now + pause > self._retry_until:
             self.give_up(reason)
         else:
             self._pause.start(pause, spread=0.5 if seconds is None else 0.0)
@@ -195,7 +195,7 @@ class Handshake:
     def _replay_is_late(self) -> None:
         self.give_up("it did not answer initialize in time")
 
-    def take_stray(self, response: Response) -> bool:
+    def take_unmatched(self, response: Response) -> bool:
         """Take an answer from another stream, if it is the answer to the replay."""
         replay = self._replay
         if replay is None or response.id != replay.request.id:
@@ -283,17 +283,17 @@ class Replay(Exchange):
         opening = self._handshake
         if opening.state.endpoint is not None and event.status < 300:
             return  # The answer comes on the stream (MCP 2024-11-05).
-        verdict = response_kind.judge(event, opening.state.url, (self.request.id,), in_session=False)
-        if verdict.kind is ResponseKind.Kind.LATER:
-            opening.again(verdict.fault.message, verdict.seconds)
-        elif verdict.kind is ResponseKind.Kind.READ:
+        judged = response_kind.judge(event, opening.state.url, (self.request.id,), in_session=False)
+        if judged.kind is ResponseKind.LATER:
+            opening.again(judged.fault.message, judged.seconds)
+        elif judged.kind is ResponseKind.READ:
             opening.take(event.body, self)
             if not self._answered:
                 opening.give_up("it did not answer initialize")
         elif event.status >= 500:
-            opening.again(verdict.fault.message)
-        elif verdict.kind is not ResponseKind.Kind.ACCEPTED:
-            opening.give_up(verdict.fault.message)
+            opening.again(judged.fault.message)
+        elif judged.kind is not ResponseKind.ACCEPTED:
+            opening.give_up(judged.fault.message)
 
     def on_failed(self, event: ExchangeFailed) -> None:
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:

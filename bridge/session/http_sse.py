@@ -49,7 +49,7 @@ class HttpSse:
         self._stream: HttpSseStream | None = None
         self._fault: Fault | None = None
         self._attempts = 0
-        self._patience_ends = 0.0
+        self._retry_until = 0.0
         self._opened_at = 0.0
         self._hasty = 0
         self._wished: float | None = None
@@ -62,7 +62,7 @@ class HttpSse:
         self._fault = instead_of
         self.is_connecting = True
         self._attempts = 0
-        self._patience_ends = self._state.now + self._state.retry_window
+        self._retry_until = self._state.now + self._state.retry_window
         self.open()
 
     def reconnect(self) -> None:
@@ -76,7 +76,7 @@ class HttpSse:
         self._fault = None
         self.is_connecting = True
         self._attempts = 0
-        self._patience_ends = self._state.now + pause.seconds + self._state.retry_window
+        self._retry_until = self._state.now + pause.seconds + self._state.retry_window
         self._pause.start(pause.seconds, pause.spread)
         if self._hasty <= _MOST_REPORTED:
             self._state.report("info", f"the stream from {self._state.url} ended; reopening it {pause}")
@@ -122,7 +122,7 @@ class HttpSse:
         """The stream did not open: try again within the retry window, unless another transport failed before."""
         self._attempts += 1
         pause = reconnect_delay.UNANSWERED.before(self._attempts)
-        if self._fault is not None or self._state.now + pause > self._patience_ends:
+        if self._fault is not None or self._state.now + pause > self._retry_until:
             self._give_up(fault)
         else:
             if self._attempts == 1:

@@ -85,11 +85,11 @@ class ServerMachine(abc.ABC):
         """See `CallPolicy`."""
         return False
 
-    def on_stray(self, response: Response) -> bool:
+    def on_unmatched(self, response: Response) -> bool:
         """See `AnswerPolicy`."""
         return False
 
-    def makes_do(self, call: Call, fault: Fault) -> bool:
+    def answer_instead(self, call: Call, fault: Fault) -> bool:
         """See `AnswerPolicy`."""
         return False
 

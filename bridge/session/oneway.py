@@ -44,10 +44,10 @@ class OneWayMessages:
     def retry(self, note: OneWayMessage, what: str, seconds: float | None) -> None:
         """Send a message again after `seconds`, within the retry window; None gives it up."""
         now = self.state.now
-        if note.patience_ends is None:
-            note.patience_ends = now + self.state.retry_window
+        if note.retry_until is None:
+            note.retry_until = now + self.state.retry_window
         note.attempts += 1
-        if seconds is None or now + seconds > note.patience_ends:
+        if seconds is None or now + seconds > note.retry_until:
             name = note.message.method if isinstance(note.message, Notification) else "a response from the host"
             self.state.report("warning", f"{name} could not be delivered: {what}")
             note.done()
@@ -69,7 +69,7 @@ class OneWayMessages:
 class OneWayMessage:
     """One message. An answer is valid only in the session in which the server asked."""
 
-    __slots__ = ("_oneway", "_then", "attempts", "generation", "message", "number", "patience_ends")
+    __slots__ = ("_oneway", "_then", "attempts", "generation", "message", "number", "retry_until")
 
     def __init__(
         self, notes: OneWayMessages, message: Notification | Response, number: int, then: Callable[[], None] | None
@@ -78,7 +78,7 @@ class OneWayMessage:
         self.number = number
         self.generation = notes.state.generation
         self.attempts = 0
-        self.patience_ends: float | None = None
+        self.retry_until: float | None = None
         self._oneway = notes
         self._then = then
 
@@ -131,15 +131,15 @@ class OneWayExchange(Exchange):
             note.done()
             return
         state = notes.state
-        verdict = response_kind.judge(event, state.url, (), in_session=state.was_in_session(self))
-        if verdict.kind is ResponseKind.Kind.SESSION_GONE and not note.opens_gate:
+        judged = response_kind.judge(event, state.url, (), in_session=state.was_in_session(self))
+        if judged.kind is ResponseKind.SESSION_GONE and not note.opens_gate:
             notes.session_gone(self.generation)
             if isinstance(note.message, Notification) and note.attempts == 0:
                 note.attempts += 1
                 notes.resubmit(note)
         else:
-            later = verdict.kind is ResponseKind.Kind.LATER
-            notes.retry(note, verdict.fault.message, verdict.seconds if later else None)
+            later = judged.kind is ResponseKind.LATER
+            notes.retry(note, judged.fault.message, judged.seconds if later else None)
 
     def on_failed(self, event: ExchangeFailed) -> None:
         note = self._note

@@ -26,7 +26,7 @@ from bridge.session.events import (
 )
 from bridge.session.faults import Fault
 from bridge.session.gate import EARLY_METHODS, Gate
-from bridge.session.response_kind import ResponseKind
+from bridge.session.response_kind import JudgedResponse, ResponseKind
 from bridge.session.session_state import Exchange, SessionState
 
 _MAX_RENEWALS = 1
@@ -36,7 +36,7 @@ _LONG_SECONDS = 5.0
 """A pause of this length is reported in the log."""
 
 _LEAST_ERROR = 400
-_ERRORS = frozenset({ResponseKind.Kind.FAULT, ResponseKind.Kind.SESSION_GONE})
+_ERRORS = frozenset({ResponseKind.FAULT, ResponseKind.SESSION_GONE})
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -151,7 +151,7 @@ class Requests:
         url, method = self.state.url, call.request.method
         if not self.calls.is_repeatable(call.request):
             self.answers.fail(call, faults.outcome_unknown(url, method, reason))
-        elif call.cuts >= _MAX_CUTS or not self.is_patient(call):
+        elif call.cuts >= _MAX_CUTS or not self.may_retry(call):
             self.answers.fail(call, faults.no_answer(url, method, reason))
         else:
             call.cuts += 1
@@ -161,24 +161,24 @@ class Requests:
     def unreachable(self, call: Call, event: ExchangeFailed) -> None:
         """The call did not reach the server: try again within the retry window."""
         now = self.state.now
-        if self.answers.makes_do(call, Fault(ErrorKind.UNREACHABLE, event.message)):
+        if self.answers.answer_instead(call, Fault(ErrorKind.UNREACHABLE, event.message)):
             return
-        if call.patience_ends is None:
+        if call.retry_until is None:
             self.state.report("warning", f"{event.message} Trying again.")
         pause = reconnect_delay.UNANSWERED.before(call.attempts + 1)
         call.trouble = event.message
         # A try that takes long, for example because of a firewall, must fit into the retry window too.
         took = now - call.sent_at
-        if not self.is_patient(call) or call.patience_ends is None or now + took > call.patience_ends:
+        if not self.may_retry(call) or call.retry_until is None or now + took > call.retry_until:
             self.answers.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
         else:
-            self._again(call, min(pause, call.patience_ends - now))
+            self._again(call, min(pause, call.retry_until - now))
 
-    def is_patient(self, call: Call) -> bool:
+    def may_retry(self, call: Call) -> bool:
         """Whether the retry window is still open. It begins with the first try that failed."""
-        if call.patience_ends is None:
-            call.patience_ends = (call.sent_at or self.state.now) + self.state.retry_window
-        return self.state.now < call.patience_ends
+        if call.retry_until is None:
+            call.retry_until = (call.sent_at or self.state.now) + self.state.retry_window
+        return self.state.now < call.retry_until
 
     def renew(self, call: Call, generation: int, said: str) -> None:
         """The server forgot the session and did not run the call: send it in the next one."""
@@ -192,7 +192,7 @@ class Requests:
 
     def wait(self, call: Call, seconds: float, fault: Fault) -> None:
         """The server asked the bridge to try again later."""
-        if self.answers.makes_do(call, fault):
+        if self.answers.answer_instead(call, fault):
             return
         seconds = max(seconds, reconnect_delay.THROTTLED.before(call.attempts + 1))
         if seconds >= _LONG_SECONDS and not call.waited:
@@ -255,7 +255,7 @@ class CallExchange(Exchange):
         if call.request.method == mcp.INITIALIZE and event.session_id:
             call.session_id = event.session_id
         if event.streams:
-            call.patience_ends = None
+            call.retry_until = None
 
     def on_event(self, event: EventReceived) -> None:
         call = self._call
@@ -278,7 +278,7 @@ class CallExchange(Exchange):
         if call.exchange is not self:
             return
         if event.cause in {Cause.UNREACHABLE, Cause.LOST} and self._resumes:
-            (sending.stream_ended if sending.is_patient(call) else sending.lost)(call, event.message)
+            (sending.stream_ended if sending.may_retry(call) else sending.lost)(call, event.message)
         elif event.cause is Cause.UNREACHABLE or (event.cause is Cause.LOST and not event.sent):
             sending.unreachable(call, event)
         elif event.cause is Cause.LOST:
@@ -295,36 +295,36 @@ class CallExchange(Exchange):
             return  # The call was answered or sent again by another exchange.
         if sending.state.endpoint is not None and event.status < 300:
             return  # The answer comes on the stream (MCP 2024-11-05).
-        verdict = response_kind.judge(event, sending.state.url, call.ids, in_session=self._in_session())
+        judged = response_kind.judge(event, sending.state.url, call.ids, in_session=self._in_session())
         if self._resumes:
-            self._on_resumption_refused(event, verdict)
-        elif call.is_early and event.status >= _LEAST_ERROR and verdict.kind in _ERRORS:
+            self._on_resumption_refused(event, judged)
+        elif call.is_early and event.status >= _LEAST_ERROR and judged.kind in _ERRORS:
             sending.refused_early(call)
-        elif verdict.kind is ResponseKind.Kind.SESSION_GONE:
-            sending.renew(call, self.generation, verdict.fault.message)
-        elif verdict.kind is ResponseKind.Kind.LATER:
-            sending.wait(call, verdict.seconds, verdict.fault)
-        elif verdict.kind is ResponseKind.Kind.READ:
+        elif judged.kind is ResponseKind.SESSION_GONE:
+            sending.renew(call, self.generation, judged.fault.message)
+        elif judged.kind is ResponseKind.LATER:
+            sending.wait(call, judged.seconds, judged.fault)
+        elif judged.kind is ResponseKind.READ:
             if fault := sending.answers.take_body(event.body, call):
                 sending.answers.fail(call, fault)
-        elif verdict.kind is ResponseKind.Kind.ACCEPTED and sending.policy.may_answer_elsewhere():
+        elif judged.kind is ResponseKind.ACCEPTED and sending.policy.may_answer_elsewhere():
             sending.await_elsewhere(call)
-        elif not sending.policy.rescue(call, verdict.fault):
-            sending.answers.fail(call, verdict.fault)
+        elif not sending.policy.rescue(call, judged.fault):
+            sending.answers.fail(call, judged.fault)
 
-    def _on_resumption_refused(self, event: BodyReceived, verdict: ResponseKind) -> None:
+    def _on_resumption_refused(self, event: BodyReceived, judged: JudgedResponse) -> None:
         """The request to resume got a response that is not a stream."""
         call, sending = self._call, self._requests
-        if verdict.kind is ResponseKind.Kind.SESSION_GONE:
+        if judged.kind is ResponseKind.SESSION_GONE:
             sending.policy.session_gone(self.generation)
-            sending.lost(call, verdict.fault.message)
-        elif verdict.kind is ResponseKind.Kind.READ:
+            sending.lost(call, judged.fault.message)
+        elif judged.kind is ResponseKind.READ:
             if fault := sending.answers.take_body(event.body, call):
                 sending.lost(call, fault.message)
-        elif verdict.kind is ResponseKind.Kind.LATER and sending.is_patient(call):
-            sending.stream_ended(call, verdict.fault.message)
+        elif judged.kind is ResponseKind.LATER and sending.may_retry(call):
+            sending.stream_ended(call, judged.fault.message)
         else:
-            sending.lost(call, verdict.fault.message)
+            sending.lost(call, judged.fault.message)
 
     def _in_session(self) -> bool:
         """Whether the request carried a session id."""

@@ -37,16 +37,16 @@ class Rerouting:
         self._server = server
         self._undecided = undecided
         self._route = route
-        self._unstamped: dict[RequestId, Request] = {}
+        self._without_meta: dict[RequestId, Request] = {}
 
-    def stamp(self, initialize: Request) -> Request:
+    def add_request_meta(self, initialize: Request) -> Request:
         """The request with the metadata of a modern request, which is sent in its place."""
-        self._unstamped[initialize.id] = initialize
+        self._without_meta[initialize.id] = initialize
         return probing.with_request_meta(initialize)
 
-    def forget_stamp(self, initialize: Request) -> None:
+    def forget_request_meta(self, initialize: Request) -> None:
         """This `initialize` is sent as it came."""
-        self._unstamped.pop(initialize.id, None)
+        self._without_meta.pop(initialize.id, None)
 
     def decide(self, fault: Fault | None) -> None:
         """A probe is over. `fault`: why the era of the server is still unknown."""
@@ -96,4 +96,4 @@ class Rerouting:
 
     def _as_it_came(self, request: Request) -> Request:
         """The host's own request, if an `initialize` with metadata was sent in its place."""
-        return self._unstamped.pop(request.id, request) if request.method == mcp.INITIALIZE else request
+        return self._without_meta.pop(request.id, request) if request.method == mcp.INITIALIZE else request

@@ -37,27 +37,28 @@ LONGEST_RETRY_AFTER = 30.0
 _ACCEPTED = 202
 
 
-class ResponseKind(msgspec.Struct, frozen=True):
+class ResponseKind(enum.Enum):
+    """See the table above."""
+
+    READ = enum.auto()
+    ACCEPTED = enum.auto()
+    SESSION_GONE = enum.auto()
+    LATER = enum.auto()
+    FAULT = enum.auto()
+
+
+class JudgedResponse(msgspec.Struct, frozen=True):
     """`fault` is what the host gets if nothing else helps; `seconds` is for `LATER`."""
 
-    class Kind(enum.Enum):
-        """See the table above."""
-
-        READ = enum.auto()
-        ACCEPTED = enum.auto()
-        SESSION_GONE = enum.auto()
-        LATER = enum.auto()
-        FAULT = enum.auto()
-
-    kind: Kind
+    kind: ResponseKind
     fault: Fault
     seconds: float = 0.0
 
 
-_READ = ResponseKind(ResponseKind.Kind.READ, Fault(ErrorKind.NO_ANSWER, ""))
+_READ = JudgedResponse(ResponseKind.READ, Fault(ErrorKind.NO_ANSWER, ""))
 
 
-def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_session: bool) -> ResponseKind:
+def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_session: bool) -> JudgedResponse:
     """Judge the response to a request with one of `ids`; none: a one-way message. `in_session`: with a session id."""
     status, body = event.status, event.body
     if 200 <= status < 300:
@@ -65,20 +66,20 @@ def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_sessi
         if first in {b"{", b"["} or body[:3] == b"\xef\xbb\xbf":
             return _READ
         if status == _ACCEPTED:
-            return ResponseKind(ResponseKind.Kind.ACCEPTED, faults.empty(url, status))
+            return JudgedResponse(ResponseKind.ACCEPTED, faults.empty(url, status))
         if not first:
-            return ResponseKind(ResponseKind.Kind.FAULT, faults.empty(url, status))
-        return ResponseKind(ResponseKind.Kind.FAULT, faults.not_json(url, status, event.content_type, body))
+            return JudgedResponse(ResponseKind.FAULT, faults.empty(url, status))
+        return JudgedResponse(ResponseKind.FAULT, faults.not_json(url, status, event.content_type, body))
     fault = faults.refused(url, status, body)
     if in_session and (status == 404 or (status == 400 and "session" in faults.server_words(body).lower())):
-        return ResponseKind(ResponseKind.Kind.SESSION_GONE, fault)
+        return JudgedResponse(ResponseKind.SESSION_GONE, fault)
     if ids and _delivery(body, ids):
         return _READ
     if event.retry_after is not None and status in {429, 503}:
         if event.retry_after <= LONGEST_RETRY_AFTER:
-            return ResponseKind(ResponseKind.Kind.LATER, fault, event.retry_after)
-        return ResponseKind(ResponseKind.Kind.FAULT, faults.throttled(url, status, event.retry_after))
-    return ResponseKind(ResponseKind.Kind.FAULT, fault)
+            return JudgedResponse(ResponseKind.LATER, fault, event.retry_after)
+        return JudgedResponse(ResponseKind.FAULT, faults.throttled(url, status, event.retry_after))
+    return JudgedResponse(ResponseKind.FAULT, fault)
 
 
 def may_be_legacy(request: Request, status: int | None, code: int | None = None) -> bool:

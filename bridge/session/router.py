@@ -99,7 +99,7 @@ class HostRouter:
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether the host's request with this id has no answer yet; a subscription has none until it ends."""
-        return self._lane_that_awaits(id_) is not None or self._undecided.awaits(id_)
+        return self._upstream_that_awaits(id_) is not None or self._undecided.awaits(id_)
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
@@ -194,7 +194,7 @@ class HostRouter:
             case Response():
                 upstream = next((other for other in self._upstreams if other.asks(message.id)), upstream)
             case Notification(method=mcp.CANCELLED):
-                upstream = self._lane_that_awaits(messages.cancelled_request(message.params)) or upstream
+                upstream = self._upstream_that_awaits(messages.cancelled_request(message.params)) or upstream
             case Notification(method=mcp.INITIALIZED):
                 self._hosts.is_initialized = True
             case Notification():
@@ -206,7 +206,7 @@ class HostRouter:
         """A cancellation during a probe: a request that waits for the probe is dropped, and a subscription answered."""
         id_ = messages.cancelled_request(note.params)
         gone = self._undecided.reroute(id_)
-        if not gone and (upstream := self._lane_that_awaits(id_)):
+        if not gone and (upstream := self._upstream_that_awaits(id_)):
             upstream.host(note)
             if id_ == self._undecided.opening:
                 self._opening_is_over()
@@ -233,9 +233,9 @@ class HostRouter:
         upstream = self._hosts.legacy_on(era)
         if era == LEGACY and self._server.wants_request_meta and request is self._hosts.initialize:
             self._undecided.opening = None if self._server.is_assumed else request.id
-            request = self._rerouting.stamp(request)
+            request = self._rerouting.add_request_meta(request)
         elif request is self._hosts.initialize:
-            self._rerouting.forget_stamp(request)
+            self._rerouting.forget_request_meta(request)
         upstream.host(request)
 
     def _modern_request(self, request: Request, version: str) -> None:
@@ -256,7 +256,7 @@ class HostRouter:
             fault = Fault(ErrorKind.TOO_MANY, "Too many different clients are connected at the same time.")
             self._context.refuse(request, fault)
 
-    def _lane_that_awaits(self, id_: RequestId | None) -> Upstream | None:
+    def _upstream_that_awaits(self, id_: RequestId | None) -> Upstream | None:
         if id_ is None:
             return None
         return next((upstream for upstream in self._upstreams if upstream.awaits(id_)), None)
@@ -282,14 +282,14 @@ class HostRouter:
         if asks and not self._server.is_asked:
             self._server.ask(message if isinstance(message, Request) else None)
 
-    def _settled(self, verdict: ProbeResult, asked_by: Request | None, answer: Response | None) -> None:
+    def _settled(self, result: ProbeResult, asked_by: Request | None, answer: Response | None) -> None:
         """A probe was answered. It was sent for `asked_by`, for which its answer may serve too."""
         if asked_by is not None and answer is not None and MODERN in self._server.eras:
             if asked_by.method == mcp.INITIALIZE:
                 self._hosts.introduction = answer
             elif probing.asks_the_same(asked_by) and self._undecided.discard(asked_by):
                 self._context.do(SendToHost(writing.answering(answer, asked_by.raw_id).line))
-        self._go_on(verdict.fault)
+        self._go_on(result.fault)
         self._hosts.introduction = None
 
     def _go_on(self, fault: Fault | None) -> None:
@@ -307,12 +307,12 @@ class HostRouter:
         """Send what was held; with a `fault`, fail the requests for which the era is still unknown."""
         self._undecided.opening = None
         for message in self._undecided.take_held():
-            if fault is None or not isinstance(message, Request) or self._is_placed(message):
+            if fault is None or not isinstance(message, Request) or self._has_upstream(message):
                 self._host_message(message)
             else:
                 self._context.refuse(message, fault)
 
-    def _is_placed(self, request: Request) -> bool:
+    def _has_upstream(self, request: Request) -> bool:
         """Whether it is known to which upstream a request belongs."""
         return bool(self._server.eras) and not (is_modern(request) and self._server.may_be_modern)
 

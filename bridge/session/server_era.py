@@ -103,7 +103,7 @@ class ServerEra:
             return False
         if upstream.era == MODERN and self.may_be_modern and self._probe is not None:
             return True  # It was sent together with the probe.
-        if not (probing.is_doubtful(deliver, upstream.era) or self._failed_on_stamp(deliver)):
+        if not (probing.is_doubtful(deliver, upstream.era) or self._failed_on_request_meta(deliver)):
             return False
         if self.eras and upstream.era not in self.eras:
             return True  # It was sent before the era was known.
@@ -120,7 +120,7 @@ class ServerEra:
         self._has_refused |= upstream.era == LEGACY
         return True
 
-    def _failed_on_stamp(self, deliver: Deliver) -> bool:
+    def _failed_on_request_meta(self, deliver: Deliver) -> bool:
         """Whether a server about which nothing is known may have failed because of the metadata in `initialize`."""
         opens = deliver.request is not None and deliver.request.method == mcp.INITIALIZE
         return opens and self._is_guess and self._is_modern_unasked and probing.is_request_meta_fault(deliver)
@@ -151,23 +151,23 @@ class ServerEra:
         elif era == LEGACY and (self._is_guess or self.is_assumed):
             self._learn(self.eras | {UNASKED} if self._is_modern_unasked else self.eras)
 
-    def _settle(self, verdict: ProbeResult, answer: Message | None = None) -> None:
+    def _settle(self, result: ProbeResult, answer: Message | None = None) -> None:
         if self._probe is not None:
             self._upstreams.drop(self._probe)
         self._probe = None
         asked_by, self._asked_by = self._asked_by, None
-        if verdict.is_kept:
-            if self._is_guess and LEGACY in verdict.eras:
+        if result.is_kept:
+            if self._is_guess and LEGACY in result.eras:
                 self._doubted_at = self._context.now  # It has just said so: a refusal soon after is final.
-            is_assumed = LEGACY not in verdict.eras and not self._has_refused
-            self._learn(verdict.eras | {LEGACY} if is_assumed else verdict.eras)
+            is_assumed = LEGACY not in result.eras and not self._has_refused
+            self._learn(result.eras | {LEGACY} if is_assumed else result.eras)
             self.is_assumed = is_assumed
-        elif verdict.eras:
+        elif result.eras:
             if not self.eras:
-                self.eras, self._is_guess = verdict.eras, True
+                self.eras, self._is_guess = result.eras, True
             self._is_modern_unasked = False
         self._has_refused = False
-        self._settled(verdict, asked_by, answer if isinstance(answer, Response) else None)
+        self._settled(result, asked_by, answer if isinstance(answer, Response) else None)
 
     def _learn(self, eras: Eras) -> None:
         """Note the eras of the server, and store them for later runs."""

@@ -219,12 +219,12 @@ class Session(ServerMachine):
         self._handshake.on_answer(call, response)
         return response
 
-    def heard(self, note: Notification) -> None:
+    def on_notification(self, note: Notification) -> None:
         """See `AnswerPolicy`: there is no cache that a notification could make invalid."""
 
-    def on_stray(self, response: Response) -> bool:
+    def on_unmatched(self, response: Response) -> bool:
         """See `AnswerPolicy`."""
-        return self._handshake.take_stray(response)
+        return self._handshake.take_unmatched(response)
 
     def _opened(self, go: Callable[[], None]) -> None:
         listens = self._transport != "sse" and self._handshake.is_complete

@@ -78,7 +78,7 @@ class Stateless(ServerMachine):
         self.failure_level = "debug" if is_own else "warning"
         self._delivery = answers = Delivery(state, self._calls, self._deadlines, self)
         self._requests = Requests(state, Gate(), self._calls, answers, self._deadlines, self)
-        self._subscriptions = Subscriptions(state, answers, self.heard)
+        self._subscriptions = Subscriptions(state, answers, self.on_notification)
         self._tool_refresh = ToolRefresh(state, answers, self._learn_tools, self._again)
         self._tool_headers = ToolHeaders()
         self._other_versions: dict[str, str] = {}
@@ -107,7 +107,7 @@ class Stateless(ServerMachine):
                 self._host_message(event)
             case SignInStarted() | SignInEnded():
                 self._on_sign_in(event)
-                self._subscriptions.be_patient()
+                self._subscriptions.restart_retry_window()
                 if isinstance(event, SignInStarted):
                     self._end_early_list()
             case SystemResumed():
@@ -169,14 +169,14 @@ class Stateless(ServerMachine):
         if self._early is not None and call.request.method == mcp.DISCOVER and not self._state.timers.is_signing_in:
             self._early.begin(call.request)
 
-    def makes_do(self, call: Call, fault: Fault) -> bool:
+    def answer_instead(self, call: Call, fault: Fault) -> bool:
         """See `AnswerPolicy`."""
-        return self._cached is not None and self._cached.makes_do(call, fault)
+        return self._cached is not None and self._cached.answer_instead(call, fault)
 
-    def heard(self, note: Notification) -> None:
+    def on_notification(self, note: Notification) -> None:
         """See `AnswerPolicy`."""
         if self._cached is not None:
-            self._cached.heard(note)
+            self._cached.on_notification(note)
 
     def session_gone(self, generation: int) -> None:
         """See `CallPolicy`: this server keeps no sessions."""
@@ -221,7 +221,7 @@ class Stateless(ServerMachine):
         if self._other_versions:
             version = self._sent_as(call.version)
             headers = request_headers(version, request.method, params) or ()
-            params = Raw(_restamped(params, version))
+            params = Raw(_with_version(params, version))
         if self._tool_headers.marked and request.method == mcp.TOOLS_CALL:
             headers += self._tool_headers.param_headers(messages.named(params), params)
         if call.sends == 1 and params is request.params:
@@ -294,7 +294,7 @@ class Stateless(ServerMachine):
         return tools.result
 
 
-def _restamped(params: Raw, version: str) -> bytes:
+def _with_version(params: Raw, version: str) -> bytes:
     members = writing.members(params)
     meta = writing.members(members.get("_meta", Raw()))
     meta[mcp.META_VERSION] = Raw(msgspec.json.encode(version))

@@ -49,12 +49,12 @@ class Subscription:
 
 
 class Subscriptions:
-    """Keeps them open. `heard(note)` is called for each notification that comes."""
+    """Keeps them open. `on_notification(note)` is called for each notification that comes."""
 
-    def __init__(self, state: SessionState, answers: Delivery, heard: Callable[[Notification], None]) -> None:
+    def __init__(self, state: SessionState, answers: Delivery, on_notification: Callable[[Notification], None]) -> None:
         self._state = state
         self._delivery = answers
-        self._heard = heard
+        self._on_notification = on_notification
         self._by_id: dict[RequestId, Subscription] = {}
         self._last_number = 0
 
@@ -97,7 +97,7 @@ class Subscriptions:
             self._state.abandon(subscription.exchange)
             self._post_again(subscription)
 
-    def be_patient(self) -> None:
+    def restart_retry_window(self) -> None:
         """Begin the retry window now, because the server did not cause the delay."""
         for subscription in self:
             subscription.began_at = self._state.now
@@ -124,10 +124,10 @@ class Subscriptions:
     def again(self, subscription: Subscription, fault: Fault, seconds: float | None = None) -> None:
         """The stream ended: request it again after a pause, if it never was open only within the retry window."""
         now = self._state.now
-        patience_ends = subscription.began_at + self._state.retry_window
+        retry_until = subscription.began_at + self._state.retry_window
         if subscription.opened_at is not None and now - subscription.opened_at >= _STEADY_SECONDS:
             subscription.attempts = 0
-        elif not subscription.is_acknowledged and now + (seconds or 0.0) > patience_ends:
+        elif not subscription.is_acknowledged and now + (seconds or 0.0) > retry_until:
             self.fail(subscription, fault)
             return
         subscription.attempts += 1
@@ -155,7 +155,7 @@ class Subscriptions:
                 return  # The host got one, and knows of no second request.
             subscription.is_acknowledged = True
         else:
-            self._heard(note)
+            self._on_notification(note)
         if subscription.wire_id != subscription.request.raw_id:
             note = writing.notification(note.method, _relabelled(note.params, subscription))
         self._state.commands.append(Deliver(note.line, note, subscription.request.id))
@@ -201,17 +201,17 @@ class ListenExchange(Exchange):
     def on_body(self, event: BodyReceived) -> None:
         subscriptions, subscription = self._subscriptions, self._subscription
         ids = (request_id(subscription.wire_id),)
-        verdict = response_kind.judge(event, subscriptions.url, ids, in_session=False)
-        if verdict.kind is ResponseKind.Kind.LATER:
-            subscriptions.again(subscription, verdict.fault, verdict.seconds)
-        elif verdict.kind is ResponseKind.Kind.READ:
+        judged = response_kind.judge(event, subscriptions.url, ids, in_session=False)
+        if judged.kind is ResponseKind.LATER:
+            subscriptions.again(subscription, judged.fault, judged.seconds)
+        elif judged.kind is ResponseKind.READ:
             if not subscriptions.take(subscription, event.body):
                 what = f"answered {mcp.LISTEN} with an invalid response"
                 subscriptions.fail(subscription, faults.wrong_answer(subscriptions.url, what))
         elif event.status >= 500 or event.status == 429:
-            subscriptions.again(subscription, verdict.fault, event.retry_after)
+            subscriptions.again(subscription, judged.fault, event.retry_after)
         else:
-            subscriptions.fail(subscription, verdict.fault)
+            subscriptions.fail(subscription, judged.fault)
 
     def on_failed(self, event: ExchangeFailed) -> None:
         if self._answered:

@@ -5,10 +5,10 @@ import pytest
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Request
 from bridge.session.events import BodyReceived
-from bridge.session.response_kind import ResponseKind, judge, may_be_legacy
+from bridge.session.response_kind import JudgedResponse, ResponseKind, judge, may_be_legacy
 from tests.session.playbook import INITIALIZE, URL, error, request, result, tool_call
 
-Kind = ResponseKind.Kind
+Kind = ResponseKind
 HTML = b"<!doctype html><html><head><title>Sign in</title></head></html>"
 
 
@@ -29,7 +29,7 @@ def verdict(
     in_session: bool = True,
     retry_after: float | None = None,
     type_: bytes = b"text/html",
-) -> ResponseKind:
+) -> JudgedResponse:
     ids = (call.id,) if call else ()
     return judge(BodyReceived(1, status, type_, body, retry_after), URL, ids, in_session=in_session)
 
@@ -81,7 +81,7 @@ def test_a_page_says_its_title() -> None:
         (403, b"session", Kind.FAULT),
     ],
 )
-def test_whether_the_session_is_gone(status: int, body: bytes, kind: ResponseKind.Kind) -> None:
+def test_whether_the_session_is_gone(status: int, body: bytes, kind: ResponseKind) -> None:
     assert verdict(status, body).kind is kind
 
 
