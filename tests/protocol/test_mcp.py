@@ -1,7 +1,11 @@
 """The revisions of MCP and what each can do."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import bridge
 from bridge.protocol import mcp
 
 
@@ -31,3 +35,14 @@ def test_an_ability_belongs_to_the_revisions_that_have_it(ability: str, versions
 @pytest.mark.parametrize("version", ["", "2023-01-01", "2099-01-01"])
 def test_an_unknown_revision_counts_as_the_oldest(version: str) -> None:
     assert mcp.features(version) == mcp.features("2024-11-05")
+
+
+def test_no_other_module_names_a_revision() -> None:
+    root = Path(bridge.__file__).parent
+    naming = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in (*mcp.MODERN_VERSIONS, *mcp.LEGACY_VERSIONS)
+    }
+    assert naming == {"protocol/mcp.py"}

@@ -24,7 +24,7 @@ _MAX_MISSED = 32
 class ForwardedCall:
     """A request of the host, from its arrival to its answer. `server_id` is its id for the server, 0 before it is sent.
 
-    `pending` is the host's request that waits for the answer; where there is none, `answer` stores an answer that came
+    `waiting` is the host's request that waits for the answer; where there is none, `answer` stores an answer that came
     meanwhile, and `missed` the last progress. `level` and `token` are the log level and the progress token (as JSON) of
     the host's last request for it; `server_token` is the token that the server knows. `is_task`: it was sent as a task;
     `task_id` (as JSON) is empty until the server has named the task.

@@ -41,7 +41,7 @@ class _Resource:
 class ResourceSubscriptions:
     """A table by URI. At most 16 requests are without an answer at once.
 
-    `rerouted(pending)` is called when the server never accepted a request, with all who wait; `then` is not called.
+    `rerouted(waiting)` is called when the server never accepted a request, with all who wait; `then` is not called.
     """
 
     def __init__(self, server: LegacyServer, rerouted: Callable[[set[RequestId]], list[Request]]) -> None:

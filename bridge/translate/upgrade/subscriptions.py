@@ -44,7 +44,7 @@ class _Code(msgspec.Struct, frozen=True):
 class SubscriptionStream:
     """One `subscriptions/listen`. `server_id` is its id for the server, `wanted` its filter.
 
-    `host_inquiries` are the host's requests that its acknowledgment answers. `agreed` are the URIs that the server
+    `unanswered` are the host's requests that its acknowledgment answers. `agreed` are the URIs that the server
     acknowledged; `limit` bounds the wait for that.
     """
 

@@ -121,7 +121,7 @@ class Upgrade:
             self._session.fail_held(_SHUTDOWN)
             self._session.subscriptions.close(_SHUTDOWN)
 
-    # -- the host
+    # -- from the host
 
     def from_host(self, message: Message) -> None:
         """The host sent a message."""
@@ -175,7 +175,7 @@ class Upgrade:
             self._port.refuse(request, TranslatorRefusal(INVALID_PARAMS, ErrorKind.INVALID_PARAMS, what))
         else:
             call = UpgradedCall(request, session.host)
-            self._waiting.enter(request, partial(self._take_back, call))
+            self._waiting.enter(request, partial(self._cancel_call, call))
             self._send(call, {})
 
     def _set_level(self, session: HostSession, request: Request) -> None:
@@ -200,8 +200,8 @@ class Upgrade:
             return  # It must not be cancelled (MCP 2025-11-25, Cancellation, Behavior Requirements).
         self._waiting.cancelled(id_, members(note.params).get("reason", Raw()))
 
-    def _take_back(self, call: UpgradedCall, reason: Json) -> None:
-        """The host cancelled a call, wherever that is just now."""
+    def _cancel_call(self, call: UpgradedCall, reason: Json) -> None:
+        """The host cancelled a call: withdraw its questions, and cancel it on the server."""
         self._rounds.withdraw(call, "The call was cancelled.")
         if call.server_id is not None:
             self._cancel(call.server_id, reason)
@@ -242,14 +242,14 @@ class Upgrade:
         if not session.discovered(response):
             self._session = None
 
-    # -- up
+    # -- to the server
 
     def _number(self) -> int:
         self._last_number += 1
         return self._last_number
 
     def _send(self, call: UpgradedCall, added: Members) -> None:
-        """Send a call up, the first time or again."""
+        """Send a call to the server, for the first time or again."""
         request = call.request
         without = _ROUND_TRIP if request.method in mcp.NAMED_METHODS else ()
         if request.method == mcp.TOOLS_CALL:
@@ -263,10 +263,10 @@ class Upgrade:
         self._calls.pop(number, None)
         self._port.up(writing.cancellation(b"%d" % number, reason))
 
-    # -- the server
+    # -- from the server
 
     def from_server(self, message: Message, about: RequestId | None) -> None:
-        """The server sent a message, with the answer to the request that it knows by the id `about`."""
+        """The server sent a message. `about`: the id that the server knows of the request with whose answer it came."""
         match message:
             case Response():
                 self._response(message)
