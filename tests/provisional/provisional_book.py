@@ -82,7 +82,7 @@ class Host:
 
 
 class Unfinished:
-    """The requests without an answer, in place of a pairing. `busy`: there may be others."""
+    """Stands for a router: it knows the requests without an answer. `busy`: there may be others."""
 
     def __init__(self, ids: Collection[RequestId] | None = None, *, busy: bool = True) -> None:
         self.ids = ids
