@@ -71,7 +71,7 @@ class HostMessages:
         if id_ in self._calls:
             self._calls.cancel(id_)
             return True
-        if id_ in session.listens and (line := session.listens.cancel(id_)) is not None:
+        if id_ in session.subscriptions and (line := session.subscriptions.cancel(id_)) is not None:
             self._port.tell(line)
             return True
         return session.state.is_provisional and not self._port.awaiting.awaits(id_)
@@ -123,14 +123,14 @@ class HostMessages:
         """Send a request towards the server."""
         session = self._session
         if request.method == mcp.LISTEN:
-            session.listens.open(request)
+            session.subscriptions.open(request)
         else:
             session.pending.enter(request, self._status.now)
         if request.method == mcp.INITIALIZE:
             session.open_session(request)
         self._port.pass_on(HostMessage(request))
         if session.is_active and request.method == mcp.LISTEN:
-            self._port.tell(*session.listens.acknowledge(session.state.may_answer))
+            self._port.tell(*session.subscriptions.acknowledge(session.state.may_answer))
         elif self._status.is_under_way:
             self._deadline.watch()
 

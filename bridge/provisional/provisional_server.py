@@ -108,7 +108,12 @@ class ProvisionalServer:
     def is_needed(self) -> bool:
         """Whether events have to pass here: a sign-in is needed, or messages may be about what the bridge answered."""
         session = self._session
-        return self._status.is_under_way or session.is_involved or self._status.has_failed or session.listens.has_early
+        return (
+            self._status.is_under_way
+            or session.is_involved
+            or self._status.has_failed
+            or session.subscriptions.has_early
+        )
 
     def passes(self, command: SendToHost) -> bool:
         """Whether the host is to have this line."""

@@ -41,8 +41,8 @@ class ProvisionalSession:
         self.state = ProvisionalState(status, memory)
         self.pending = memory.pending
         self.held = HoldQueue(status.server_url, port)
-        self.listens = memory.subscriptions
-        self.filter = ResponseFilter(status, self.state, self.pending, self.listens, self, port)
+        self.subscriptions = memory.subscriptions
+        self.filter = ResponseFilter(status, self.state, self.pending, self.subscriptions, self, port)
 
     @property
     def is_involved(self) -> bool:
@@ -73,8 +73,8 @@ class ProvisionalSession:
         self.answer_pending()
         if host and host.is_confirmed and self.state.may_answer(host.request):
             self._port.tell(*host.changed(("tools",)))
-        self._port.tell(*self.listens.changed(("tools",)))
-        self._port.tell(*self.listens.acknowledge(self.state.may_answer))
+        self._port.tell(*self.subscriptions.changed(("tools",)))
+        self._port.tell(*self.subscriptions.acknowledge(self.state.may_answer))
 
     def answer_pending(self) -> None:
         """Answer what can be answered. A batch is left to the server, for it has one answer as a whole."""
@@ -131,7 +131,7 @@ class ProvisionalSession:
         if status.is_under_way:
             return
         status.problem = status.trouble = ""
-        for request in [*state.openings.values(), *self.listens.lost()]:
+        for request in [*state.openings.values(), *self.subscriptions.lost()]:
             if not self._port.awaiting.awaits(request.id):
                 self._ask_server(request)
         if state.is_provisional or not self.is_active:
@@ -140,7 +140,7 @@ class ProvisionalSession:
         kinds = provisional_results.KINDS if state.gave_lists else ("tools",)
         state.gave_lists = state.is_out_of_time = False
         state.memory.is_served = True
-        changes = [*(state.host.changed(kinds) if state.host else ()), *self.listens.changed(kinds)]
+        changes = [*(state.host.changed(kinds) if state.host else ()), *self.subscriptions.changed(kinds)]
         self._port.tell(*changes)
         if changes and self._calls.is_busy:
             # If the host had the result first, the model would go on with the old list of tools.
@@ -159,7 +159,7 @@ class ProvisionalSession:
         url = self._status.server_url
         fault = faults.shut_down(url, "")
         self.held.answer(lambda request: fault.error_line(request.raw_id, url))
-        self._port.tell(*(fault.error_line(request.raw_id, url) for request in self.listens.lost()))
+        self._port.tell(*(fault.error_line(request.raw_id, url) for request in self.subscriptions.lost()))
         self._calls.close()
 
     # -- what the server's answers mean (`AnswerObserver`)

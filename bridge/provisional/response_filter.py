@@ -55,14 +55,14 @@ class ResponseFilter:
         status: SignInStatus,
         state: ProvisionalState,
         pending: PendingHostRequests,
-        listens: ProvisionalSubscriptions,
+        subscriptions: ProvisionalSubscriptions,
         observer: AnswerObserver,
         port: ProvisionalPort,
     ) -> None:
         self._status = status
         self._state = state
         self._pending = pending
-        self._listens = listens
+        self._subscriptions = subscriptions
         self._observer = observer
         self._port = port
         self._suppressed: dict[RequestId, Request] = {}
@@ -84,7 +84,7 @@ class ResponseFilter:
     @property
     def is_needed(self) -> bool:
         """Whether messages have to be read even while the bridge does not answer the host itself."""
-        return self._state.needs_answers or self.is_suppressing or self._status.has_failed or self._listens.is_unsettled
+        return self._state.needs_answers or self.is_suppressing or self._status.has_failed
 
     def suppress(self, request: Request) -> None:
         """Drop the server's answer to a request that the bridge has answered."""
@@ -105,7 +105,7 @@ class ResponseFilter:
             case Response():
                 return self._answer_passes(message, is_own=is_own)
             case Notification(method=mcp.ACKNOWLEDGED):
-                return self._listens.acknowledged(message)
+                return self._subscriptions.acknowledged(message)
             case _:
                 return True
 
@@ -119,10 +119,10 @@ class ResponseFilter:
             return False
         needs_sign_in = response.is_error and faults.own_kind(response.error) == _UNAUTHORIZED
         is_helped = needs_sign_in and self._status.has_failed
-        if listen := self._listens.get(id_):
+        if listen := self._subscriptions.get(id_):
             if is_helped:
                 self._observer.on_unauthorized(listen)
-            return self._listens.answered(listen, may_return=needs_sign_in and self._state.may_answer(listen))
+            return self._subscriptions.answered(listen, may_return=needs_sign_in and self._state.may_answer(listen))
         asked = self._pending.pop(id_)
         self._state.take_answer(asked, response)
         if asked is not None and asked.method == mcp.TOOLS_LIST and not response.is_error:

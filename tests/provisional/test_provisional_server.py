@@ -695,14 +695,14 @@ def test_what_comes_while_the_session_is_tried_again_is_held() -> None:
 
 
 def test_a_listen_that_the_server_has_acknowledged_needs_no_more_attention() -> None:
-    listens = ProvisionalSubscriptions(Unfinished())
+    subscriptions = ProvisionalSubscriptions(Unfinished())
     event = read_line(Host(MODERN_VERSION).asks(1, "subscriptions/listen", notifications={"toolsListChanged": True}))
     assert isinstance(event, HostMessage)
     assert isinstance(event.message, Request)
-    listens.open(event.message)
-    assert len(listens.acknowledge(lambda _: True)) == 1
-    assert listens.is_unsettled
+    subscriptions.open(event.message)
+    assert len(subscriptions.acknowledge(lambda _: True)) == 1
+    assert subscriptions.is_unsettled
     note = parse(acknowledged(1))
     assert isinstance(note, Notification)
-    assert not listens.acknowledged(note)
-    assert not listens.is_unsettled
+    assert not subscriptions.acknowledged(note)
+    assert not subscriptions.is_unsettled
