@@ -95,16 +95,16 @@ def _is_prefetch(request: h11.Request) -> bool:
     return any(name in _PURPOSE and b"prefetch" in value.lower() for name, value in request.headers)
 
 
-class VisitHandler(Protocol):
+class ConnectionHandler(Protocol):
     """What is told about each connection."""
 
-    def visit_started(self, visit: CallbackConnection) -> None:
+    def connection_started(self, connection: CallbackConnection) -> None:
         """A connection was accepted."""
 
-    def visit_asked(self, visit: CallbackConnection, query: str) -> None:
+    def request_received(self, connection: CallbackConnection, query: str) -> None:
         """Its request may be an answer to the sign-in. It waits for `refuse` or `answer`."""
 
-    def visit_ended(self, visit: CallbackConnection) -> None:
+    def connection_ended(self, connection: CallbackConnection) -> None:
         """The connection is closed."""
 
 
@@ -115,7 +115,7 @@ class CallbackConnection(asyncio.Protocol):
         self,
         path: str,
         hosts: frozenset[str],
-        handler: VisitHandler,
+        handler: ConnectionHandler,
         short: ShortAddresses | None = None,
         offered: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
@@ -135,7 +135,7 @@ class CallbackConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._timer = asyncio.get_running_loop().call_later(HEAD_TIMEOUT, self.abort)
-        self._handler.visit_started(self)
+        self._handler.connection_started(self)
 
     def data_received(self, data: bytes) -> None:
         if self.stage != "reading":
@@ -167,7 +167,7 @@ class CallbackConnection(asyncio.Protocol):
                 self.answer(page, 200)
             else:
                 self.stage = "waiting"
-                self._handler.visit_asked(self, query)
+                self._handler.request_received(self, query)
 
     def _is_ours(self, path: bytes) -> bool:
         return path == self._path or path in self._short or path in self._offered
@@ -189,7 +189,7 @@ class CallbackConnection(asyncio.Protocol):
         self._stop_timer()
         self.stage = "answered"
         self._transport = None
-        self._handler.visit_ended(self)
+        self._handler.connection_ended(self)
 
     def refuse(self, status: int) -> None:
         """Answer with the page for this status."""

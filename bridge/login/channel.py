@@ -21,30 +21,32 @@ from bridge.login.channel_messages import LoginCommand, LoginReply, LoginStatus
 
 __all__ = ["Channel", "ChannelLost", "ChannelServer"]
 
-MAX_NEWS = 1024 * 1024
+MAX_STATUS = 1024 * 1024
 """The longest line from the login process, in bytes: a record (an answer is at most half of that) and a log."""
-MAX_WORD = 64 * 1024
+MAX_COMMAND = 64 * 1024
 """The longest line to the login process, in bytes."""
-MAX_WATCHERS = 64
+MAX_CLIENTS = 64
 """The most connections at once. A further one replaces the oldest that has not authenticated."""
 HANDSHAKE_TIMEOUT = 5.0
 """How long a connection may take to authenticate, in seconds."""
 CLOSE_TIMEOUT = 1.0
 """How long `ChannelServer.close` waits for the clients to read everything, in seconds."""
-PATIENCE = 10.0
+WRITE_TIMEOUT = 10.0
 """How long a client that reads nothing keeps its connection, in seconds."""
 REPLY_TIMEOUT = 30.0
 """How long `Channel.say` waits for the reply, in seconds."""
 
 _HOST = "127.0.0.1"
 
+OnCommand = Callable[[LoginCommand], Awaitable[str]]
+
 _logger = logging.getLogger("bridge.login")
 
-_words = msgspec.json.Decoder(LoginCommand)
-_from_login: msgspec.json.Decoder[LoginStatus | LoginReply] = msgspec.json.Decoder(LoginStatus | LoginReply)
+_commands = msgspec.json.Decoder(LoginCommand)
+_messages: msgspec.json.Decoder[LoginStatus | LoginReply] = msgspec.json.Decoder(LoginStatus | LoginReply)
 
 
-class _Watcher:
+class _ChannelClient:
     """The login process's end of one connection. Nothing is sent before `is_proven`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,20 +80,20 @@ class _Watcher:
         await prove_as_login(self._reader, self._writer, key, port)
         self.is_proven = True
 
-    async def attend(self, on_word: Callable[[LoginCommand], Awaitable[str]]) -> None:
+    async def attend(self, on_command: OnCommand) -> None:
         """Read and send until the client closes. Raises `ChannelLost`."""
         telling = asyncio.create_task(self._tell())
         try:
             while True:
-                word = await read_line(self._reader, _words)
+                command = await read_line(self._reader, _commands)
                 if self._is_ending:
                     continue
                 self._is_answering = True
                 try:
-                    problem = await on_word(word)
+                    problem = await on_command(command)
                 except BridgeError as error:
                     problem = str(error)
-                self._replies += line_of(LoginReply(number=word.number, problem=problem))
+                self._replies += line_of(LoginReply(number=command.number, problem=problem))
                 self._is_answering = False
                 self._wake.set()
         finally:
@@ -104,7 +106,7 @@ class _Watcher:
                 self._wake.clear()
                 said, self._replies, self._login_status = self._replies + self._login_status, b"", b""
                 self._writer.write(said)
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(WRITE_TIMEOUT):
                     await self._writer.drain()
             self._writer.write_eof()
         except OSError:  # TimeoutError is one.
@@ -114,13 +116,15 @@ class _Watcher:
 class ChannelServer:
     """The login process's end of the channel; made by `start`, ended by `close`."""
 
-    def __init__(self, key: bytes, on_word: Callable[[LoginCommand], Awaitable[str]], handshake_seconds: float) -> None:
+    def __init__(
+        self, key: bytes, on_command: Callable[[LoginCommand], Awaitable[str]], handshake_seconds: float
+    ) -> None:
         self.port = 0
         self._key = key
-        self._on_word = on_word
+        self._on_command = on_command
         self._handshake_seconds = handshake_seconds
         self._server: asyncio.Server | None = None
-        self._watchers: dict[_Watcher, asyncio.Task[None]] = {}  # Those that authenticated are in that order.
+        self._clients: dict[_ChannelClient, asyncio.Task[None]] = {}  # Those that authenticated are in that order.
         self._login_status = b""
         self._for_first = b""
         self._is_taken = asyncio.Event()
@@ -128,16 +132,19 @@ class ChannelServer:
 
     @classmethod
     async def start(
-        cls, key: bytes, on_word: Callable[[LoginCommand], Awaitable[str]], handshake_seconds: float = HANDSHAKE_TIMEOUT
+        cls,
+        key: bytes,
+        on_command: Callable[[LoginCommand], Awaitable[str]],
+        handshake_seconds: float = HANDSHAKE_TIMEOUT,
     ) -> ChannelServer:
         """Listen on a free port of 127.0.0.1, `port` from then on.
 
-        `on_word` does what a client wants, and returns "" or a sentence that says why it could not (`Reply.problem`).
-        Raises `ChannelLost` if it cannot listen.
+        `on_command` does what a client wants, and returns "" or a sentence that says why it could not. Raises
+        `ChannelLost` if it cannot listen.
         """
-        channel = cls(key, on_word, handshake_seconds)
+        channel = cls(key, on_command, handshake_seconds)
         try:
-            channel._server = await asyncio.start_server(channel._came, _HOST, 0, limit=MAX_WORD)
+            channel._server = await asyncio.start_server(channel._accept, _HOST, 0, limit=MAX_COMMAND)
         except OSError as error:
             raise ChannelLost(
                 f"The login process cannot listen on {_HOST}: {error.strerror or error}.",
@@ -170,17 +177,17 @@ class ChannelServer:
     async def close(self) -> None:
         """Close every connection when its client has read everything, or after `CLOSE_TIMEOUT` seconds.
 
-        Do not call it within `on_word`, because it waits for that reply.
+        Do not call it within `on_command`, because it waits for that reply.
         """
         self._is_closed = True
         if self._server is not None:
             self._server.close()
-        tasks = list(self._watchers.values())
-        for watcher in self._watchers:
-            if watcher.is_proven:
-                watcher.end()
+        tasks = list(self._clients.values())
+        for client in self._clients:
+            if client.is_proven:
+                client.end()
             else:
-                watcher.drop()
+                client.drop()
         if tasks:
             _, slow = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
             for task in slow:
@@ -189,50 +196,50 @@ class ChannelServer:
                 await asyncio.wait(slow, timeout=CLOSE_TIMEOUT)
 
     def _tell_all(self) -> None:
-        for watcher in self._watchers:
-            if watcher.is_proven:
-                self._tell(watcher)
+        for client in self._clients:
+            if client.is_proven:
+                self._tell(client)
 
-    def _tell(self, watcher: _Watcher) -> None:
+    def _tell(self, client: _ChannelClient) -> None:
         """Send the current state. What is for one client only is sent once."""
         if self._for_first:
             self._is_taken.set()
         login_status, self._for_first = self._for_first or self._login_status, b""
         if login_status:
-            watcher.tell(login_status)
+            client.tell(login_status)
 
-    def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        watcher = _Watcher(reader, writer)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = _ChannelClient(reader, writer)
         if self._is_closed or not self._has_room():
-            watcher.drop()
+            client.drop()
             return
-        self._watchers[watcher] = asyncio.create_task(self._attend(watcher))
+        self._clients[client] = asyncio.create_task(self._attend(client))
 
-    async def _attend(self, watcher: _Watcher) -> None:
+    async def _attend(self, client: _ChannelClient) -> None:
         try:
             async with asyncio.timeout(self._handshake_seconds):
-                await watcher.prove(self._key, self.port)
-            if watcher in self._watchers:
-                self._watchers[watcher] = self._watchers.pop(watcher)
-                self._tell(watcher)
-                await watcher.attend(self._on_word)
+                await client.prove(self._key, self.port)
+            if client in self._clients:
+                self._clients[client] = self._clients.pop(client)
+                self._tell(client)
+                await client.attend(self._on_command)
         except (ChannelLost, TimeoutError) as problem:
-            if not watcher.is_proven:
+            if not client.is_proven:
                 _logger.debug(
                     "a connection to the login process was closed: %s",
                     str(problem) or "it did not authenticate in time",
                 )
         finally:
-            self._watchers.pop(watcher, None)
-            watcher.drop()
+            self._clients.pop(client, None)
+            client.drop()
 
     def _has_room(self) -> bool:
-        if len(self._watchers) < MAX_WATCHERS:
+        if len(self._clients) < MAX_CLIENTS:
             return True
-        for watcher in self._watchers:
-            if not watcher.is_proven:
-                del self._watchers[watcher]
-                watcher.drop()
+        for client in self._clients:
+            if not client.is_proven:
+                del self._clients[client]
+                client.drop()
                 return True
         return False
 
@@ -244,11 +251,11 @@ class Channel:
         self._reader = reader
         self._writer = writer
         self._login_status: LoginStatus | None = None
-        self._came = asyncio.Event()
+        self._new_status = asyncio.Event()
         self._replies: dict[int, asyncio.Future[str]] = {}
         self._said = 0
         self._lost: ChannelLost | None = None
-        self._hearing = asyncio.create_task(self._hear())
+        self._receiving = asyncio.create_task(self._receive())
 
     @classmethod
     async def connect(cls, port: int, key: bytes, seconds: float) -> Channel:
@@ -259,7 +266,7 @@ class Channel:
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(seconds):
-                reader, writer = await asyncio.open_connection(_HOST, port, limit=MAX_NEWS)
+                reader, writer = await asyncio.open_connection(_HOST, port, limit=MAX_STATUS)
                 await prove_as_client(reader, writer, key, port)
             return cls(reader, writer)
         except BaseException as problem:
@@ -280,8 +287,8 @@ class Channel:
         while self._login_status is None:
             if self._lost is not None:
                 raise self._lost
-            await self._came.wait()
-            self._came.clear()
+            await self._new_status.wait()
+            self._new_status.clear()
         login_status, self._login_status = self._login_status, None
         return login_status
 
@@ -293,7 +300,7 @@ class Channel:
         self._said += 1
         number = self._said
         line = line_of(LoginCommand(number=number, want=want, text=text))
-        if len(line) > MAX_WORD:
+        if len(line) > MAX_COMMAND:
             return "The text is too long."
         if self._lost is not None:
             raise self._lost
@@ -312,17 +319,17 @@ class Channel:
 
     async def close(self) -> None:
         """Close this end. The login goes on."""
-        self._hearing.cancel()
-        await asyncio.wait([self._hearing])
+        self._receiving.cancel()
+        await asyncio.wait([self._receiving])
         self._writer.transport.abort()  # A task that was cancelled before it began has not done so.
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         try:
             while True:
-                match await read_line(self._reader, _from_login):
+                match await read_line(self._reader, _messages):
                     case LoginStatus() as login_status:
                         self._login_status = login_status
-                        self._came.set()
+                        self._new_status.set()
                     case LoginReply(number=number, problem=problem):
                         if (reply := self._replies.get(number)) and not reply.done():
                             reply.set_result(problem)
@@ -330,7 +337,7 @@ class Channel:
             self._lost = lost
         finally:
             self._lost = self._lost or ChannelLost("The connection to the login process was closed.")
-            self._came.set()
+            self._new_status.set()
             for reply in self._replies.values():
                 if not reply.done():
                     reply.set_exception(self._lost)

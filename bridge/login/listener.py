@@ -36,7 +36,7 @@ __all__ = ["Arrival", "CallbackListener", "CallbackPortTaken", "derived_ports"]
 
 T = TypeVar("T")
 
-MAX_VISITS = 32
+MAX_CONNECTIONS = 32
 """The most connections at once. A further one replaces the oldest idle one."""
 CLOSE_TIMEOUT = 1.0
 """How long `close` waits for browsers to read their last page, in seconds."""
@@ -80,26 +80,26 @@ class _PastedClient:
 class _Outcome:
     """The query that was accepted, the requests that wait for its page, and the page when there is one."""
 
-    def __init__(self, query: str, guest: CallbackClient) -> None:
-        self.sharing = [guest]
+    def __init__(self, query: str, client: CallbackClient) -> None:
+        self.sharing = [client]
         self._query = query
         self._page: tuple[bytes, int] | None = None
 
-    def join(self, guest: CallbackClient, query: str) -> None:
+    def join(self, client: CallbackClient, query: str) -> None:
         """Give a later request the same page, if it has the same query."""
         if not hmac.compare_digest(self._query, query):
-            guest.refuse(409)
+            client.refuse(409)
         elif self._page is None:
-            self.sharing.append(guest)
+            self.sharing.append(client)
         else:
-            guest.answer(*self._page)
+            client.answer(*self._page)
 
     def respond(self, page: bytes, status: int) -> None:
         """Send the page to all of them. Later calls change nothing."""
         if self._page is None:
             self._page = (page, status)
-            for guest in self.sharing:
-                guest.answer(page, status)
+            for client in self.sharing:
+                client.answer(page, status)
             self.sharing.clear()
 
 
@@ -119,7 +119,7 @@ class CallbackListener:
         # Browsers leave out port 80.
         self._hosts = frozenset({f"{name}:{port}" for name in hosts} | (hosts if port == 80 else set()))
         self._servers: list[asyncio.Server] = []
-        self._visits: list[CallbackConnection] = []
+        self._connections: list[CallbackConnection] = []
         self._empty = asyncio.Event()
         self._empty.set()
         self._kept: list[tuple[CallbackClient, str]] = []
@@ -138,7 +138,7 @@ class CallbackListener:
         loop = asyncio.get_running_loop()
         try:
             for one in sockets:
-                listener._servers.append(await loop.create_server(listener._visit, sock=one))
+                listener._servers.append(await loop.create_server(listener._new_connection, sock=one))
         except BaseException:
             await listener.close()
             for one in sockets:
@@ -172,30 +172,30 @@ class CallbackListener:
         """
         answer: asyncio.Future[Arrival[T]] = asyncio.get_running_loop().create_future()
 
-        def consider(guest: CallbackClient, query: str) -> None:
+        def consider(client: CallbackClient, query: str) -> None:
             if answer.done():  # `receive` is about to return.
-                self._keep(guest, query)
+                self._keep(client, query)
                 return
             try:
                 value = judge(query)
             except Exception as error:
                 self._consider = None
-                guest.refuse(500)
+                client.refuse(500)
                 answer.set_exception(error)
                 return
             if value is None:
-                guest.refuse(400)
+                client.refuse(400)
                 return
             self._consider = None
-            self._outcome = _Outcome(query, guest)
+            self._outcome = _Outcome(query, client)
             answer.set_result(Arrival(value, self._outcome.respond))
 
         self._outcome = None
         self._consider = consider
         try:
             kept, self._kept = self._kept, []
-            for guest, query in kept:
-                self._route(guest, query)
+            for client, query in kept:
+                self._route(client, query)
             async with asyncio.timeout(timeout):
                 return await answer
         finally:
@@ -210,11 +210,11 @@ class CallbackListener:
         """
         if self._consider is None:
             return 425 if self._outcome is None else 409
-        guest = _PastedClient()
-        self._consider(guest, query)
-        if self._outcome is None and not guest.status:
+        client = _PastedClient()
+        self._consider(client, query)
+        if self._outcome is None and not client.status:
             return 425  # `receive` has just stopped waiting.
-        return guest.status or 202
+        return client.status or 202
 
     def short_address(self, url: str) -> str:
         """Return an address of this listener that redirects to `url` once, for openers that cut long URLs.
@@ -228,17 +228,17 @@ class CallbackListener:
         self._consider = None
         for server in self._servers:
             server.close()
-        for visit in list(self._visits):
-            if visit.stage == "reading":
-                visit.abort()
+        for connection in list(self._connections):
+            if connection.stage == "reading":
+                connection.abort()
             else:
-                visit.refuse(503)
+                connection.refuse(503)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._empty.wait()
         except TimeoutError:
-            for visit in list(self._visits):
-                visit.abort()
+            for connection in list(self._connections):
+                connection.abort()
 
     async def __aenter__(self) -> CallbackListener:
         return self
@@ -248,46 +248,46 @@ class CallbackListener:
     ) -> None:
         await self.close()
 
-    def _visit(self) -> CallbackConnection:
+    def _new_connection(self) -> CallbackConnection:
         return CallbackConnection(self._path, self._hosts, self, short=self._short, offered=self._offered)
 
-    def visit_started(self, visit: CallbackConnection) -> None:
+    def connection_started(self, connection: CallbackConnection) -> None:
         """Count the connection. One too many costs another its place."""
-        if len(self._visits) >= MAX_VISITS:
+        if len(self._connections) >= MAX_CONNECTIONS:
             self._make_room()
-        self._visits.append(visit)
+        self._connections.append(connection)
         self._empty.clear()
 
-    def visit_asked(self, visit: CallbackConnection, query: str) -> None:
+    def request_received(self, connection: CallbackConnection, query: str) -> None:
         """See the table at the top."""
-        self._route(visit, query)
+        self._route(connection, query)
 
-    def visit_ended(self, visit: CallbackConnection) -> None:
+    def connection_ended(self, connection: CallbackConnection) -> None:
         """Forget the connection."""
-        if visit in self._visits:
-            self._visits.remove(visit)
-        if not self._visits:
+        if connection in self._connections:
+            self._connections.remove(connection)
+        if not self._connections:
             self._empty.set()
 
     def _make_room(self) -> None:
         """Close the oldest connection that has sent no request, else one that was answered, else one that waits."""
         first = self._outcome.sharing[:1] if self._outcome else []
-        others = [visit for visit in self._visits if visit not in first]
+        others = [connection for connection in self._connections if connection not in first]
         for stage in ("reading", "answered", "waiting"):
-            for visit in others:
-                if visit.stage == stage:
-                    self._visits.remove(visit)
-                    visit.abort()
+            for connection in others:
+                if connection.stage == stage:
+                    self._connections.remove(connection)
+                    connection.abort()
                     return
 
-    def _route(self, guest: CallbackClient, query: str) -> None:
+    def _route(self, client: CallbackClient, query: str) -> None:
         """See the table at the top."""
         if self._consider is not None:
-            self._consider(guest, query)
+            self._consider(client, query)
         elif self._outcome is not None:
-            self._outcome.join(guest, query)
+            self._outcome.join(client, query)
         else:
-            self._keep(guest, query)
+            self._keep(client, query)
 
-    def _keep(self, guest: CallbackClient, query: str) -> None:
-        self._kept = [*self._kept, (guest, query)][-MAX_VISITS:]
+    def _keep(self, client: CallbackClient, query: str) -> None:
+        self._kept = [*self._kept, (client, query)][-MAX_CONNECTIONS:]

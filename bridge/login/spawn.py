@@ -47,7 +47,7 @@ class CannotStart(BridgeError):
     """The system could not start the process."""
 
 
-def surroundings_of(environ: Mapping[str, str]) -> dict[str, str]:
+def detached_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for such a process: ours without `MCP_BRIDGE_*`.
 
     Those variables are settings, which the process gets in its order, and may be secrets. Relative paths of

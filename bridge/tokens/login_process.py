@@ -124,7 +124,7 @@ async def _run(order: Order, logging_to: log.Log, places: StorePaths) -> None:
             return
         login = LoginSession(order, files, logging_to)
         key = secrets.token_bytes(32)
-        server = await ChannelServer.start(key, login.on_word)
+        server = await ChannelServer.start(key, login.on_command)
         notice = Notice(
             store_key=store_key,
             pid=os.getpid(),

@@ -103,7 +103,7 @@ class LoginSession:
 
     # -- commands of clients
 
-    async def on_word(self, word: LoginCommand) -> str:
+    async def on_command(self, word: LoginCommand) -> str:
         """Carry out a client's command; return why it failed, empty where it did not."""
         match word.want:
             case "callback":

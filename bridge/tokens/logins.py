@@ -28,7 +28,7 @@ from bridge import PROGRAM
 from bridge.config import child_environment
 from bridge.errors import BridgeError
 from bridge.login.channel import Channel, ChannelLost
-from bridge.login.spawn import start_detached, surroundings_of
+from bridge.login.spawn import detached_environment, start_detached
 from bridge.oauth.errors import SignInError
 from bridge.process.host_environment import desktop_here
 from bridge.protocol.backoff import Backoff
@@ -124,7 +124,7 @@ class Logins:
         # The process is in a session of its own, so it cannot find what only the processes above this one have.
         own = child_environment(os.environ, order.settings.secret_variables)
         desktop = await desktop_here(own)
-        environ = surroundings_of({**own, **desktop.variables})
+        environ = detached_environment({**own, **desktop.variables})
         order = msgspec.structs.replace(order, desktop=str(desktop))
         try:
             line = await start_detached(command, environ, encode_order(order), _START_SECONDS)

@@ -193,13 +193,13 @@ class Handler:
     def __init__(self, seen: list[str]) -> None:
         self._seen = seen
 
-    def visit_started(self, visit: CallbackConnection) -> None:
+    def connection_started(self, visit: CallbackConnection) -> None:
         pass
 
-    def visit_asked(self, visit: CallbackConnection, query: str) -> None:
+    def request_received(self, visit: CallbackConnection, query: str) -> None:
         self._seen.append(query)
 
-    def visit_ended(self, visit: CallbackConnection) -> None:
+    def connection_ended(self, visit: CallbackConnection) -> None:
         pass
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.errors import BridgeError
 from bridge.login import channel as channel_module
-from bridge.login.channel import MAX_NEWS, MAX_WATCHERS, MAX_WORD, Channel, ChannelLost, ChannelServer
+from bridge.login.channel import MAX_CLIENTS, MAX_COMMAND, MAX_STATUS, Channel, ChannelLost, ChannelServer
 from bridge.login.channel_messages import LoginCommand, LoginStatus
 from tests.login.token_endpoint_answers import DEADLINE, Asker, until
 from tests.support.waits import stretched
@@ -72,13 +72,13 @@ async def within(doing: Awaitable[T]) -> T:
 
 async def proven(server: ChannelServer, count: int) -> None:
     """Wait until that many watchers are told what there is to tell."""
-    await until(lambda: sum(watcher.is_proven for watcher in server._watchers) == count)
+    await until(lambda: sum(watcher.is_proven for watcher in server._clients) == count)
 
 
 async def test_one_that_is_closed_at_once_leaves_no_connection(server: ChannelServer) -> None:
     channel = await within(Channel.connect(server.port, KEY, stretched(DEADLINE)))
     await within(channel.close())
-    await until(lambda: not server._watchers)
+    await until(lambda: not server._clients)
 
 
 # -- news
@@ -126,7 +126,7 @@ async def test_who_does_not_listen_is_told_the_newest_only(server: ChannelServer
 async def test_who_reads_nothing_is_dropped_and_holds_nobody_up(
     monkeypatch: pytest.MonkeyPatch, server: ChannelServer, connect: Connect
 ) -> None:
-    monkeypatch.setattr(channel_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(channel_module, "WRITE_TIMEOUT", 0.05)
     deaf = await connect()
     deaf._reader._transport.pause_reading()  # type: ignore[attr-defined]
     await proven(server, 1)
@@ -134,11 +134,11 @@ async def test_who_reads_nothing_is_dropped_and_holds_nobody_up(
     await proven(server, 2)
     count = 0
     async with asyncio.timeout(stretched(DEADLINE)):
-        while len(server._watchers) == 2:
+        while len(server._clients) == 2:
             server.publish(LoginStatus(phase="waiting", message="m" * 200_000, ends_at=float(count)))
             await hearing.login_status()
             count += 1
-    assert [watcher.is_proven for watcher in server._watchers] == [True]
+    assert [watcher.is_proven for watcher in server._clients] == [True]
 
 
 async def test_a_record_arrives_as_it_was(server: ChannelServer, connect: Connect) -> None:
@@ -218,7 +218,7 @@ async def test_an_error_is_an_answer_too() -> None:
 
 async def test_a_text_that_is_too_long_costs_nothing(connect: Connect, words: Words) -> None:
     channel = await connect()
-    assert "too long" in await within(channel.say("callback", "x" * MAX_WORD))
+    assert "too long" in await within(channel.say("callback", "x" * MAX_COMMAND))
     assert await within(channel.say("callback", "short")) == ""
     assert [word.text for word in words.said] == ["short"]
 
@@ -236,8 +236,8 @@ async def test_what_is_no_character_is_replaced_both_ways(
 
 
 async def test_the_longest_news_arrives(server: ChannelServer, connect: Connect) -> None:
-    server.publish(LoginStatus(phase="done", record=msgspec.Raw(b'"' + b"r" * (MAX_NEWS - 100) + b'"')))
-    assert len((await within((await connect()).login_status())).record) == MAX_NEWS - 98
+    server.publish(LoginStatus(phase="done", record=msgspec.Raw(b'"' + b"r" * (MAX_STATUS - 100) + b'"')))
+    assert len((await within((await connect()).login_status())).record) == MAX_STATUS - 98
 
 
 async def test_a_login_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ async def test_the_last_news_and_the_last_reply_arrive_although_it_closes(words:
     server = await ChannelServer.start(KEY, hear)
     channels = [await Channel.connect(server.port, KEY, stretched(DEADLINE)) for _ in range(3)]
     saying = asyncio.create_task(channels[0].say("stop"))
-    await until(lambda: any(watcher._is_answering for watcher in server._watchers))
+    await until(lambda: any(watcher._is_answering for watcher in server._clients))
     await proven(server, 3)
     server.publish(LoginStatus(phase="failed", message="m" * 200_000))
     closing = asyncio.create_task(server.close())
@@ -277,7 +277,7 @@ async def test_the_last_news_and_the_last_reply_arrive_although_it_closes(words:
         with pytest.raises(ChannelLost):
             await within(channel.say("open"))
     await within(closing)
-    assert server._watchers == {}
+    assert server._clients == {}
 
 
 async def test_closing_does_not_wait_for_who_does_not_read(
@@ -290,7 +290,7 @@ async def test_closing_does_not_wait_for_who_does_not_read(
     await proven(server, 1)
     await within(server.close())
     assert await silent.ended() == b""
-    assert server._watchers == {}
+    assert server._clients == {}
     with pytest.raises(ChannelLost, match="cannot be reached"):
         await within(Channel.connect(server.port, KEY, stretched(DEADLINE)))
 
@@ -299,7 +299,7 @@ async def test_a_login_that_dies_is_noticed_at_once(server: ChannelServer, conne
     channel = await connect()
     hearing, saying = asyncio.create_task(channel.login_status()), asyncio.create_task(channel.say("open"))
     await proven(server, 1)
-    for watcher in server._watchers:
+    for watcher in server._clients:
         watcher.drop()
     with pytest.raises(ChannelLost):
         await within(hearing)
@@ -326,7 +326,7 @@ async def test_who_has_another_key_is_told_nothing(server: ChannelServer, caplog
     server.publish(WAITING)
     with pytest.raises(ChannelLost):
         await within(Channel.connect(server.port, b"another key", stretched(DEADLINE)))
-    await until(lambda: not server._watchers)
+    await until(lambda: not server._clients)
     assert "does not know its key" in caplog.text
     assert "kkk" not in caplog.text
 
@@ -369,7 +369,7 @@ async def test_nobody_can_stand_in_between_and_pass_the_proofs_on(server: Channe
     async with between:
         with pytest.raises(ChannelLost):
             await within(Channel.connect(between.sockets[0].getsockname()[1], KEY, stretched(DEADLINE)))
-    assert not any(watcher.is_proven for watcher in server._watchers)
+    assert not any(watcher.is_proven for watcher in server._clients)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ async def test_nobody_can_stand_in_between_and_pass_the_proofs_on(server: Channe
         b'{"nonce":"\xff"}\n',
         b"[" * 100_000 + b"\n",
         b'{"type":"word","number":1,"want":"stop"}\n',
-        b"x" * (MAX_WORD * 3),
+        b"x" * (MAX_COMMAND * 3),
     ],
     ids=["get", "post", "tls", "empty", "no-nonce", "number", "long", "no-hex", "no-utf-8", "deep", "word", "huge"],
 )
@@ -397,7 +397,7 @@ async def test_what_is_no_proof_is_dropped_without_a_word(sent: bytes, server: C
     with contextlib.suppress(ConnectionError):
         await asker.send(sent)
     assert await ended == b""
-    await until(lambda: not server._watchers)
+    await until(lambda: not server._clients)
     assert words.said == []
 
 
@@ -447,7 +447,7 @@ async def test_a_port_that_is_none_is_no_crash(port: int) -> None:
 
 
 async def test_who_knows_the_key_and_breaks_the_rules_is_dropped(server: ChannelServer, connect: Connect) -> None:
-    for line in (b"{}\n", b'{"type":"word","number":1,"want":"dance"}\n', b"x" * (MAX_WORD + 10) + b"\n"):
+    for line in (b"{}\n", b'{"type":"word","number":1,"want":"dance"}\n', b"x" * (MAX_COMMAND + 10) + b"\n"):
         channel = await connect()
         channel._writer.write(line)
         with pytest.raises(ChannelLost):
@@ -455,21 +455,21 @@ async def test_who_knows_the_key_and_breaks_the_rules_is_dropped(server: Channel
 
 
 async def test_many_who_prove_nothing_keep_nobody_out(server: ChannelServer, connect: Connect) -> None:
-    silent = [await Asker.connect(server.port) for _ in range(MAX_WATCHERS + 5)]
-    await until(lambda: len(server._watchers) == MAX_WATCHERS)
+    silent = [await Asker.connect(server.port) for _ in range(MAX_CLIENTS + 5)]
+    await until(lambda: len(server._clients) == MAX_CLIENTS)
     channel = await connect()
     server.publish(WAITING)
     assert await within(channel.login_status()) == WAITING
-    assert len(server._watchers) == MAX_WATCHERS
+    assert len(server._clients) == MAX_CLIENTS
     for one in silent:
         one.reset()
 
 
 async def test_there_is_an_end_to_those_who_may_wait(server: ChannelServer, connect: Connect) -> None:
-    channels = [await connect() for _ in range(MAX_WATCHERS)]
-    await proven(server, MAX_WATCHERS)
+    channels = [await connect() for _ in range(MAX_CLIENTS)]
+    await proven(server, MAX_CLIENTS)
     with pytest.raises(ChannelLost):
         await connect()
     await within(channels[0].close())
-    await proven(server, MAX_WATCHERS - 1)
+    await proven(server, MAX_CLIENTS - 1)
     await connect()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.login import listener as listener_module
-from bridge.login.listener import MAX_VISITS, Arrival, CallbackListener, CallbackPortTaken, derived_ports
+from bridge.login.listener import MAX_CONNECTIONS, Arrival, CallbackListener, CallbackPortTaken, derived_ports
 from bridge.login.ports import bind_pair
 from tests.login.test_ports import needs_ipv6
 from tests.login.token_endpoint_answers import DEADLINE, Asker, ask, free_port, head, right, until
@@ -117,7 +117,7 @@ async def test_a_browser_that_went_away_has_answered_all_the_same(listener: Call
     await asker.send(head("/callback?code=right", listener.port))
     await until(lambda: len(listener._kept) == 1)
     asker.reset()
-    await until(lambda: not listener._visits)
+    await until(lambda: not listener._connections)
     arrival = await listener.receive(right, stretched(DEADLINE))
     arrival.respond(b"nobody sees it")
 
@@ -125,7 +125,7 @@ async def test_a_browser_that_went_away_has_answered_all_the_same(listener: Call
 async def test_a_browser_may_go_away_before_its_page(listener: CallbackListener) -> None:
     arrival, asker = await answered(listener)
     asker.reset()
-    await until(lambda: not listener._visits)
+    await until(lambda: not listener._connections)
     arrival.respond(b"nobody sees it")
     # But who asks again sees it: the same tab, loaded anew.
     assert (await ask(listener.port, head("/callback?code=right", listener.port))).body == b"nobody sees it"
@@ -135,7 +135,9 @@ async def test_the_same_answer_again_gets_the_same_page(listener: CallbackListen
     arrival, asker = await answered(listener)
     again = await Asker.connect(listener.port)
     await again.send(head("/callback?code=right", listener.port))
-    await until(lambda: len(listener._visits) == 2 and all(one.stage == "waiting" for one in listener._visits))
+    await until(
+        lambda: len(listener._connections) == 2 and all(one.stage == "waiting" for one in listener._connections)
+    )
     arrival.respond(b"page")
     assert [(await one.answer()).body for one in (asker, again)] == [b"page", b"page"]
 
@@ -200,12 +202,12 @@ async def test_a_late_answer_is_told_that_it_is_over(listener: CallbackListener)
 
 async def test_many_silent_connections_do_not_keep_the_browser_out(listener: CallbackListener) -> None:
     waiting = wait(listener)
-    silent = [await Asker.connect(listener.port) for _ in range(MAX_VISITS + 8)]
-    await until(lambda: len(listener._visits) == MAX_VISITS)
+    silent = [await Asker.connect(listener.port) for _ in range(MAX_CONNECTIONS + 8)]
+    await until(lambda: len(listener._connections) == MAX_CONNECTIONS)
     asking = asyncio.create_task(ask(listener.port, head("/callback?code=right", listener.port)))
     arrival = await waiting
-    more = [await Asker.connect(listener.port) for _ in range(MAX_VISITS * 2)]
-    await until(lambda: len(listener._visits) == MAX_VISITS)
+    more = [await Asker.connect(listener.port) for _ in range(MAX_CONNECTIONS * 2)]
+    await until(lambda: len(listener._connections) == MAX_CONNECTIONS)
     arrival.respond(b"page")
     assert (await asking).body == b"page"
     assert await silent[0].ended() == b""
@@ -215,11 +217,11 @@ async def test_many_silent_connections_do_not_keep_the_browser_out(listener: Cal
 
 async def test_many_early_answers_are_kept_in_bounds(listener: CallbackListener) -> None:
     askers = []
-    for n in range(MAX_VISITS + 4):
+    for n in range(MAX_CONNECTIONS + 4):
         askers.append(await Asker.connect(listener.port))
         await askers[-1].send(head(f"/callback?n={n}", listener.port))
         await until(lambda n=n: [query for _, query in listener._kept][-1:] == [f"n={n}"])  # type: ignore[misc]
-    assert len(listener._visits) == len(listener._kept) == MAX_VISITS
+    assert len(listener._connections) == len(listener._kept) == MAX_CONNECTIONS
     for asker in askers:
         asker.reset()
 
@@ -228,8 +230,8 @@ async def test_a_browser_that_was_early_outlasts_silent_connections(listener: Ca
     asker = await Asker.connect(listener.port)
     await asker.send(head("/callback?code=right", listener.port))
     await until(lambda: len(listener._kept) == 1)
-    silent = [await Asker.connect(listener.port) for _ in range(MAX_VISITS + 8)]
-    await until(lambda: len(listener._visits) == MAX_VISITS)
+    silent = [await Asker.connect(listener.port) for _ in range(MAX_CONNECTIONS + 8)]
+    await until(lambda: len(listener._connections) == MAX_CONNECTIONS)
     assert await silent[0].ended() == b""
     (await listener.receive(right, stretched(DEADLINE))).respond(b"page")
     assert (await asker.answer()).body == b"page"
@@ -242,7 +244,7 @@ async def test_the_first_browser_outlasts_its_own_repetitions(listener: Callback
     outcome = listener._outcome
     assert outcome is not None
     again = []
-    for n in range(MAX_VISITS + 4):
+    for n in range(MAX_CONNECTIONS + 4):
         again.append(await Asker.connect(listener.port))
         await again[-1].send(head("/callback?code=right", listener.port))
         await until(lambda n=n: len(outcome.sharing) == n + 2)  # type: ignore[misc]
@@ -256,7 +258,7 @@ async def test_an_answer_in_the_moment_of_giving_up_is_kept(listener: CallbackLi
     waiting = wait(listener)
     await until(lambda: listener._consider is not None)
     assert listener._consider is not None
-    visit = listener._visit()
+    visit = listener._new_connection()
     waiting.cancel()
     listener._consider(visit, "code=right")
     with pytest.raises(asyncio.CancelledError):
@@ -328,7 +330,7 @@ async def test_closing_does_not_wait_for_who_does_not_read(
         await listener.close()
     assert await silent.ended() == b""
     asker.reset()
-    await until(lambda: not listener._visits)
+    await until(lambda: not listener._connections)
 
 
 async def test_leaving_a_wait_leaves_nothing_behind(listener: CallbackListener) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from bridge.errors import BridgeError
 from bridge.login import spawn
-from bridge.login.spawn import MAX_ANSWER, detachments, root, start_detached, surroundings_of
+from bridge.login.spawn import MAX_ANSWER, detached_environment, detachments, root, start_detached
 from tests.login.token_endpoint_answers import DEADLINE
 from tests.support.waits import stretched
 
@@ -36,7 +36,7 @@ def python(program: str) -> list[str]:
 
 
 async def start(program: str, order: bytes = b"", seconds: float = DEADLINE, **environ: str) -> bytes | None:
-    return await start_detached(python(program), {**surroundings_of(os.environ), **environ}, order, seconds)
+    return await start_detached(python(program), {**detached_environment(os.environ), **environ}, order, seconds)
 
 
 def wait_for_file(file: Path) -> str:
@@ -214,7 +214,7 @@ def test_it_does_not_hold_up_the_parents_own_end(tmp_path: Path) -> None:
 
 def test_it_gets_our_surroundings_without_our_settings() -> None:
     environ = {"PATH": "/bin", "MCP_BRIDGE_CLIENT_SECRET": "hidden", "HTTPS_PROXY": "p"}
-    assert surroundings_of(environ) == {"PATH": "/bin", "HTTPS_PROXY": "p"}
+    assert detached_environment(environ) == {"PATH": "/bin", "HTTPS_PROXY": "p"}
 
 
 @pytest.mark.parametrize(
@@ -296,4 +296,4 @@ async def test_the_thread_that_waits_is_no_reason_to_stay() -> None:
 def test_certificates_are_found_from_another_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given = {"SSL_CERT_FILE": "own.pem", "SSL_CERT_DIR": ""}
-    assert surroundings_of(given) == {"SSL_CERT_FILE": str(Path.cwd() / "own.pem"), "SSL_CERT_DIR": ""}
+    assert detached_environment(given) == {"SSL_CERT_FILE": str(Path.cwd() / "own.pem"), "SSL_CERT_DIR": ""}

@@ -107,7 +107,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 
 async def wish(played: Played) -> str:
-    return await played.login.on_word(LoginCommand(number=1, want="open"))
+    return await played.login.on_command(LoginCommand(number=1, want="open"))
 
 
 def ends_with(problem: Exception | None, *, asks: bool = True) -> Callable[[Prompt, Keep], Awaitable[None]]:
@@ -204,7 +204,7 @@ async def test_who_stops_it_is_told_that_it_ended_for_that(played: Callable[...,
 
     async def play(person: Prompt, keep: Keep) -> None:
         await person.ask(PromptShown(LINK, 60.0))
-        await one.login.on_word(LoginCommand(number=1, want="stop"))
+        await one.login.on_command(LoginCommand(number=1, want="stop"))
         await asyncio.Event().wait()
 
     assert (await one.run(play)).outcome == "stopped"
