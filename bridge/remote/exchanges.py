@@ -31,12 +31,12 @@ from bridge.errors import BridgeError
 from bridge.protocol.sanitize import address, excerpt
 from bridge.protocol.sse import EventTooLarge
 from bridge.remote import exchange_refused
-from bridge.remote.connecting import NotConnected, Route, origin_of
+from bridge.remote.connecting import NotConnected, origin_of
 from bridge.remote.connections import Connections, NoFreeConnection
 from bridge.remote.cookies import Cookies
 from bridge.remote.credentials import ANONYMOUS, AuthRefusal, Credential, CredentialSource
 from bridge.remote.exchange_refused import ExchangeRefused
-from bridge.remote.http1 import Header, Stalled
+from bridge.remote.http1 import ConnectionOpener, Header, Stalled
 from bridge.remote.redirects import Redirects
 from bridge.remote.response_reader import ResponseReader
 from bridge.remote.responses import Head, said_by, skip
@@ -271,7 +271,7 @@ class Remote:
         return credential
 
     def _head(
-        self, request: RemoteRequest, url: str, credential: Credential, route: Route
+        self, request: RemoteRequest, url: str, credential: Credential, route: ConnectionOpener
     ) -> tuple[bytes, list[Header]]:
         parts = urlsplit(url)
         path = parts.path or "/"

@@ -11,15 +11,12 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import h11
 
 from bridge.remote.reuse import may_serve
 from bridge.remote.wire import Wire
-
-if TYPE_CHECKING:
-    from bridge.remote.connecting import Route
 
 Header = tuple[bytes, bytes]
 
@@ -49,17 +46,32 @@ class NotHttp(h11.RemoteProtocolError):
         self.beginning = beginning
 
 
+class ConnectionOpener(Protocol):
+    """What opened a connection, and so decides what its requests look like: `connecting.Route`."""
+
+    @property
+    def proxy(self) -> object | None:
+        """The proxy that the connection leads through, if any."""
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether that proxy sees each request and wants the whole URL in it."""
+
+    def forward_headers(self) -> tuple[Header, ...]:
+        """The headers that such a proxy wants on each request."""
+
+
 class HttpConnection:
     """A connection that serves one request after another. It is not used after `expires` (seconds, monotonic).
 
-    `route` is the route that it was opened by. `was_lent`: it had a request before. `sent`: all of the last request was
+    `route` opened it. `was_lent`: it had a request before. `sent`: all of the last request was
     given to the system, so the server may have it. `was_slow`: the body of that request was too large to be given to
     the system in one piece.
     """
 
     def __init__(self, wire: Wire) -> None:
         self.expires = 0.0
-        self.route: Route | None = None
+        self.route: ConnectionOpener | None = None
         self.was_lent = False
         self.sent = False
         self.was_slow = False
