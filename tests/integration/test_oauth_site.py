@@ -154,5 +154,9 @@ async def logged_by(site: Site) -> list[list[str]]:
         await site.sign_in(log="info")
         file = [line.partition(" ")[2].partition(" ")[2] for line in site.log_file.read_text().splitlines()]
         texts = [*(bridge.stderr for bridge in site.bridges), file]
-        changing = (re.escape(str(site.folder)), r":\d+", r"%3A\d+", r"-\d+&", r"(?<==)[\w-]{43}", r"[0-9a-f]{12,}")
+        changing = (
+            re.escape(str(site.folder)),
+            *(r":\d+", r"%3A\d+", r"-\d+&", r"(?<==)[\w-]{43}", r"[0-9a-f]{12,}"),
+            r"[\d.]+ s\b",  # Times are longer where the machine is busy.
+        )
         return [sorted(re.sub("|".join(changing), "...", line) for line in lines) for lines in texts]
