@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -22,6 +21,17 @@ from tests.support.waits import stretched
 pytestmark = pytest.mark.anyio
 
 QUICK = {"interval": 1}
+
+
+CLIENT = {
+    "client_id": "bridge",
+    "client_secret": "a+b%2Bc:d/e&f=g~",
+    "redirect_uris": [],
+    "response_types": [],
+    "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+    "token_endpoint_auth_method": "client_secret_basic",
+}
+"""A client of the user's own, which the provider knows from its start."""
 
 
 class Somebody:
@@ -63,7 +73,7 @@ class Place(ByCode):
 
 @pytest.fixture(scope="module")
 def common() -> Iterator[tuple[OidcProvider, ProtectedProcess]]:
-    with oidc_provider() as provider, protected_reference(provider.issuer) as server:
+    with oidc_provider(clients=[CLIENT]) as provider, protected_reference(provider.issuer) as server:
         yield provider, server
 
 
@@ -179,22 +189,10 @@ async def test_a_token_for_the_mcp_server_tells_nobody(place: Place) -> None:
 
 
 async def test_a_client_with_a_secret(place: Place) -> None:
-    client = {
-        "client_id": "bridge",
-        "client_secret": "a+b%2Bc:d/e&f=g~",
-        "redirect_uris": [],
-        "response_types": [],
-        "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
-        "token_endpoint_auth_method": "client_secret_basic",
-    }
-    with contextlib.ExitStack() as running:
-        provider = running.enter_context(oidc_provider(clients=[client]))
-        there = Place(provider, running.enter_context(protected_reference(provider.issuer)))
-        await there.reset()
-        options = {"client_id": "bridge", "client_secret": client["client_secret"]}
-        record = await there.sign_in(Somebody(provider.confirm), **options)
+    options = {"client_id": "bridge", "client_secret": CLIENT["client_secret"]}
+    record = await place.sign_in(Somebody(place.provider.confirm), **options)
 
-        assert record.client.secret == ""
-        assert await provider.requests("/reg") == []
-        for path in ("/device/auth", "/token"):
-            assert {entry["authorization"] for entry in await provider.requests(path)} == {"Basic"}
+    assert record.client.secret == ""
+    assert await place.provider.requests("/reg") == []
+    for path in ("/device/auth", "/token"):
+        assert {entry["authorization"] for entry in await place.provider.requests(path)} == {"Basic"}

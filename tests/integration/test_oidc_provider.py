@@ -25,6 +25,16 @@ pytestmark = pytest.mark.anyio
 SHORT = 2
 """Seconds an access token lives where a test waits for its end."""
 
+STATIC_CLIENT = {
+    "client_id": "bridge:1+1=2",
+    "client_secret": "a+b%2Bc:d/e&f=g~",
+    "application_type": "native",
+    "redirect_uris": ["http://localhost:49333/callback", "http://127.0.0.1:49333/callback"],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "token_endpoint_auth_method": "client_secret_basic",
+}
+"""A client of the user's own, which the provider knows from its start."""
+
 INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test-host", "version": "1"}}
 
 
@@ -68,7 +78,7 @@ def site(**settings: Any) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def common() -> Iterator[Site]:
     """One site for all tests that need nothing particular: two processes take a second and more to start."""
-    with site() as started:
+    with site(clients=[STATIC_CLIENT]) as started:
         yield started
 
 
@@ -254,9 +264,10 @@ async def test_a_sign_in_elsewhere_is_picked_up(there: Site, person: Person) -> 
         assert await there.provider.told("grant.error") == ["client not found"]
 
 
-async def test_a_server_that_moved_to_another_provider(person: Person) -> None:
+async def test_a_server_that_moved_to_another_provider(there: Site, person: Person) -> None:
     # MCP 2026-07-28, Authorization Server Binding: what one issuer gave is never shown to another.
-    with oidc_provider() as old, oidc_provider() as new, contextlib.ExitStack() as running:
+    old = there.provider
+    with oidc_provider() as new, contextlib.ExitStack() as running:
         server = running.enter_context(protected_reference(old.issuer))
         for provider in (old, new):
             await provider.set(resources=[server.url])
@@ -274,30 +285,20 @@ async def test_a_server_that_moved_to_another_provider(person: Person) -> None:
         assert await new.told("grant.error") + await new.told("authorization.error") == []
 
 
-async def test_a_static_client_shows_its_secret_by_basic(person: Person) -> None:
-    client = {
-        "client_id": "bridge:1+1=2",
-        "client_secret": "a+b%2Bc:d/e&f=g~",
-        "application_type": "native",
-        "redirect_uris": ["http://localhost:49333/callback", "http://127.0.0.1:49333/callback"],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "token_endpoint_auth_method": "client_secret_basic",
-    }
-    options = ["--client-id", str(client["client_id"]), "--client-secret", "env:WORD"]
-    with site(clients=[client]) as there:
-        await there.reset()
-        await run_once(person, there.url, *options, env={"WORD": str(client["client_secret"])})
-        await there.server.refuse_tokens()
-        await run_once(person, there.url, *options, env={"WORD": str(client["client_secret"])})
+async def test_a_static_client_shows_its_secret_by_basic(there: Site, person: Person) -> None:
+    options = ["--client-id", str(STATIC_CLIENT["client_id"]), "--client-secret", "env:WORD"]
+    await run_once(person, there.url, *options, env={"WORD": str(STATIC_CLIENT["client_secret"])})
+    await there.server.refuse_tokens()
+    await run_once(person, there.url, *options, env={"WORD": str(STATIC_CLIENT["client_secret"])})
 
-        assert len(person.opened) == 1
-        assert await there.provider.requests("/reg") == []
-        tokens = await there.provider.requests("/token")
-        assert [(entry["grant_type"], entry["status"]) for entry in tokens] == [
-            ("authorization_code", 200),
-            ("refresh_token", 200),
-        ]
-        assert {(entry["authorization"], entry["secret_in_form"]) for entry in tokens} == {("Basic", False)}
+    assert len(person.opened) == 1
+    assert await there.provider.requests("/reg") == []
+    tokens = await there.provider.requests("/token")
+    assert [(entry["grant_type"], entry["status"]) for entry in tokens] == [
+        ("authorization_code", 200),
+        ("refresh_token", 200),
+    ]
+    assert {(entry["authorization"], entry["secret_in_form"]) for entry in tokens} == {("Basic", False)}
 
 
 async def test_a_registration_refused_for_its_scopes_goes_without(person: Person) -> None:
