@@ -49,6 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(NamesAtOnce(config), "names-at-once")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """A worker of a run of all tests imports them first."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is not None and [Path(name).resolve() for name in session.config.args] == [order.ROOT / "tests"]:
+        number = int(worker["workerid"].removeprefix("gw"))
+        order.import_ahead(number, worker["workercount"], is_fast=session.config.getoption("fast"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Skip, by name, what a loop like Windows' or Wine cannot show, where the run is on one; put all in order."""
     for rows in (proactor_rows, wine_rows):

@@ -45,3 +45,15 @@ def test_a_worker_is_handed_what_belongs_together() -> None:
     assert scope_of(scheduler, "tests/integration/test_router_reference.py::test_a@router") == "router"
     (servers,) = {scope_of(scheduler, f"tests/integration/test_reference_{n}.py::test_a") for n in ("calls", "two_way")}
     assert servers == "reference servers"
+
+
+def test_each_worker_begins_with_files_of_its_own_and_imports_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr("importlib.import_module", imported.append)
+    order.import_ahead(0, 2, is_fast=True)
+    first, imported[:] = list(imported), []
+    order.import_ahead(1, 2, is_fast=True)
+    assert sorted(first) == sorted(imported)
+    assert not set(first[: len(first) // 2]) & set(imported[: len(first) // 2])
+    assert "tests.oauth.test_scopes" in first
+    assert not [name for name in first if name.startswith("tests.integration.")]
