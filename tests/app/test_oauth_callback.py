@@ -12,11 +12,9 @@ import pytest
 from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.site import LOGIN
 from tests.support.oauth.user import asked, fetch, until, visit
-from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
 
 pytestmark = pytest.mark.anyio
-
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 
 
 @contextlib.asynccontextmanager

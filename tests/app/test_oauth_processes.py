@@ -1,4 +1,4 @@
-"""Several bridges of one person: one refresh, one tab, and no one hurts another (problems 3, 4, 5 and 6)."""
+"""Several bridges of one person: one refresh, one tab, and no one hurts another."""
 
 import pytest
 

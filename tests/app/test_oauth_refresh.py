@@ -6,11 +6,11 @@ from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import Answer, hangs, html, json_body, oauth_error, plain, redirect, resets
 from tests.support.oauth.site import KINDS, LOGIN
 from tests.support.oauth.user import until
+from tests.support.process.bridge_process import INITIALIZE
 from tests.support.servers.fault_http import Exchange
 
 pytestmark = pytest.mark.anyio
 
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 
 PASSING: dict[str, Answer] = {
     "500": html(500),
@@ -47,7 +47,7 @@ async def test_a_token_refused_early_is_renewed_and_the_call_goes_on() -> None:
 
 
 async def test_nothing_waits_for_a_refresh_while_it_streams() -> None:
-    """No lock is held while a request is under way: an open GET stream holds up no renewal (problem 23)."""
+    """No lock is held while a request is under way: an open GET stream holds up no renewal."""
     async with InProcessSite() as site, site.bridge() as host:
         await site.begin(host)
         stream = await site.server.stream()
@@ -177,7 +177,7 @@ async def test_with_rotation_each_refresh_token_is_spent_once() -> None:
 
 
 async def test_a_refresh_repeats_the_scopes_that_were_granted() -> None:
-    """Entra ID refuses a refresh without (problem 16)."""
+    """Entra ID refuses a refresh without."""
     async with InProcessSite() as site, site.bridge("--scope", "files:read files:write") as host:
         await site.begin(host)
         site.authority.ledger.expire_access()

@@ -7,10 +7,9 @@ import pytest
 from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.answers import Answer, html, json_body, oauth_error, plain, resets
 from tests.support.oauth.site import LOGIN
+from tests.support.process.bridge_process import INITIALIZE
 
 pytestmark = pytest.mark.anyio
-
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 
 
 async def test_a_token_that_says_nothing_is_refused_with_a_bound() -> None:

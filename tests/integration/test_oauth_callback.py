@@ -10,11 +10,9 @@ import pytest
 from bridge.login.openers import ARGUMENT
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import asked, fetch, until, visit
-from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
 
 pytestmark = pytest.mark.anyio
-
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 
 
 async def consenting(site: Site, host: BridgeProcess, tabs: int = 1) -> tuple[object, str, str]:

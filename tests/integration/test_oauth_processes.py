@@ -1,4 +1,4 @@
-"""Several bridges of one person: one refresh, one tab, and no one hurts another (problems 3, 4, 5 and 6).
+"""Several bridges of one person: one refresh, one tab, and no one hurts another.
 
 More cases, without processes, are in `tests/app/test_oauth_processes.py`.
 """
@@ -12,12 +12,11 @@ import pytest
 from tests.support.oauth.answers import Hold
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import asked, visit
-from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
 from tests.support.process.login_processes import no_login_left
 
 pytestmark = pytest.mark.anyio
 
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 FIVE = 60.0
 """Seconds for five processes on a small machine."""
 

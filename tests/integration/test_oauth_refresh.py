@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_an_expired_token_is_renewed_at_the_next_start() -> None:
-    """The endpoints come from the record: no metadata is fetched, and none is guessed (problems 1 and 2)."""
+    """The endpoints come from the record: no metadata is fetched, and none is guessed."""
     async with Site() as site:
         site.authority.expires_in = 0.5
         await site.sign_in()

@@ -15,12 +15,11 @@ import pytest
 
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.oauth.user import asked, visit
-from tests.support.process.bridge_process import ROOT, command, environment
+from tests.support.process.bridge_process import INITIALIZE, ROOT, command, environment
 
 pytestmark = pytest.mark.anyio
 
 DOCUMENT = "https://client.example/oauth/mcp-remote-bridge.json"
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 
 
 async def test_options_may_be_variables() -> None:

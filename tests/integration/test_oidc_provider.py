@@ -16,7 +16,7 @@ from tests.support.in_process.site import client_clock_ahead, visitor
 from tests.support.oauth.oidc_provider import OidcProvider, oidc_provider
 from tests.support.oauth.protected_reference import USE, ProtectedProcess, protected_reference
 from tests.support.oauth.user import Person, asked, until
-from tests.support.process.bridge_process import BridgeProcess
+from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
 from tests.support.process.signed_in_bridge import SIGN_IN_DEADLINE, greet, leave, run_once, works
 from tests.support.waits import stretched
 
@@ -34,8 +34,6 @@ STATIC_CLIENT = {
     "token_endpoint_auth_method": "client_secret_basic",
 }
 """A client of the user's own, which the provider knows from its start."""
-
-INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test-host", "version": "1"}}
 
 
 @dataclass(frozen=True)
