@@ -44,6 +44,10 @@ SUMMARY_PATIENCE = 60.0
 WITH_PROGRESS = ["-p", "tests.progress", "-o", "console_output_style=classic"]
 """pytest's options for lines that say where the run is, in the place of dots."""
 
+EXAMPLES = "BRIDGE_TEST_EXAMPLES"
+"""Read by `tests/support/examples.py`: by how much the number of Hypothesis' examples is multiplied."""
+FAST_EXAMPLES = "0.4"
+
 PROACTOR = "BRIDGE_TEST_PROACTOR"
 """Tells the tests that they run on the Proactor loop (`tests/support/systems/proactor_rows`)."""
 _PROACTOR_HERE = "--proactor-on-this-python"
@@ -89,6 +93,8 @@ def run_parallel(made: Environment, arguments: Sequence[str], more: Mapping[str,
         if slow > 1:
             print(f"Everything takes {slow:g} times as long here as it should; the tests wait accordingly.", flush=True)
         variables = private_variables(os.environ, Path(home)) | node | {VARIABLE: str(slow), **(more or {})}
+        if "--fast" in arguments:
+            variables.setdefault(EXAMPLES, FAST_EXAMPLES)
         spread = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
         command = [str(made.python), "-m", "pytest", *spread, *WITH_PROGRESS, *limits(slow)]
         return run_tests([*command, *arguments], variables)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import test as test_script
+from tests.support import examples
 from tests.support.waits import stretched
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +132,11 @@ class TestTheTestsOwnWorld:
     def test_pytest_arguments_and_exit_code_pass_through(self) -> None:
         leave = [sys.executable, "-c", "import sys; sys.exit(int(sys.argv[1]))", "5"]
         assert test_script.run_tests(leave, dict(os.environ)) == 5
+
+
+def test_the_examples_that_fast_makes_fewer_are_those_of_the_tests() -> None:
+    assert examples.VARIABLE == test_script.EXAMPLES
+    assert 0 < float(test_script.FAST_EXAMPLES) < 1
 
 
 def test_a_script_that_was_misspelt_says_how_it_is_used() -> None:

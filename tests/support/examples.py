@@ -7,7 +7,10 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 
 VARIABLE = "BRIDGE_TEST_EXAMPLES"
-"""By how much the number of examples is multiplied; above 1, other ones are tried in every run."""
+"""By how much the number of examples is multiplied; above 1, other ones are tried in every run.
+
+`scripts/test.py --fast` makes them fewer.
+"""
 
 
 def examples(count: int) -> settings:
@@ -15,11 +18,11 @@ def examples(count: int) -> settings:
     factor = float(os.environ.get(VARIABLE) or 1)
     return settings(
         max_examples=max(1, round(count * factor)),
-        derandomize=factor == 1,
+        derandomize=factor <= 1,
         database=None,
         deadline=None,
         # To explain a failure costs a hundred runs more; each of these has sockets. So has each step of shrinking.
-        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if factor == 1 else [])],
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if factor <= 1 else [])],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         print_blob=True,
     )
