@@ -70,7 +70,7 @@ _STREAM_HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
 )
 
-_DEFECT = "A defect of the bridge kept it from handling this request. With --log-level debug, the log shows where."
+_DEFECT = "A bug in the bridge stopped it from handling this request. With --log-level debug, the log shows where."
 
 _logger = logging.getLogger("bridge.session")
 
@@ -163,7 +163,7 @@ class Bridge:
         try:
             commands = self._machine.handle(event, time.monotonic())
         except Exception:
-            _logger.error("a defect of the bridge: %s was not handled", type(event).__name__, exc_info=True)
+            _logger.error("a bug in the bridge: %s was not handled", type(event).__name__, exc_info=True)
             if isinstance(event, HostMessage) and isinstance(event.message, Request):
                 self._output.write(jsonrpc.error_line(event.message.raw_id, SERVER_ERROR, _DEFECT))
             return
@@ -245,7 +245,7 @@ class Bridge:
         try:
             await self._remote.run(request)
         except Exception:
-            _logger.error("a defect of the bridge: an exchange was not carried out", exc_info=True)
+            _logger.error("a bug in the bridge: an exchange was not carried out", exc_info=True)
             self.take(ExchangeFailed(request.exchange, Cause.PROTOCOL, True, _DEFECT))
 
     def _abandon(self, command: Abandon) -> None:

@@ -108,7 +108,7 @@ def _name_of(one: Stored) -> str:
 def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
     """Print what was done about one sign-in to stdout, and what failed to stderr."""
     if done.login_ended:
-        click.echo(f"The sign-in to {name} that was under way was ended.")
+        click.echo(f"Stopped the sign-in to {name} that was in progress.")
     if done.kept_in and done.is_removed:
         too = ", and the client's registration was forgotten" if done.registration_forgotten else ""
         what = f"revoked, and removed from {done.kept_in}" if done.is_revoked else f"removed from {done.kept_in}"

@@ -45,7 +45,7 @@ def defect(error: Exception, settings: Settings | None) -> BridgeError:
             redactor.add(settings.sign_in.client_secret)
         write(redactor("".join(traceback.format_exception(error))))
     return BridgeError(
-        f"Stopped by an unexpected {type(error).__name__}, a defect of the bridge.",
+        f"Stopped by an unexpected {type(error).__name__}, a bug in the bridge.",
         hint=f"To see where, run it again with {'--log-level debug' if settings else f'{LEVEL_VARIABLE}=debug'}.",
     )
 

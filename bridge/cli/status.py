@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _WIDTH = 16
 
 
-@click.command("status", cls=OneCommand, short_help="List your sign-ins and the running copies of the bridge.")
+@click.command("status", cls=OneCommand, short_help="List your sign-ins and the running bridges.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @token_store_option
 def status(as_json: bool, token_store: Any) -> None:
-    """List the servers you are signed in to, the sign-ins under way, and the running copies of the bridge.
+    """List the servers you are signed in to, the sign-ins in progress, and the running bridges.
 
     It also says how many of the servers' answers are stored here. It sends no requests, except to ask a server for the
     name of your account where the token does not hold it.
@@ -49,7 +49,7 @@ def status(as_json: bool, token_store: Any) -> None:
     for row in rows:
         click.echo("\n".join(lines_of(row, now)))
     if not rows:
-        click.echo("You are not signed in to any server, and no copy of the bridge is running.")
+        click.echo("You are not signed in to any server, and no bridge is running.")
     if others:
         click.echo(f"Stored answers of {others} other server{'s' if others > 1 else ''}: {_of_kept(kept, now)}.")
     for note in notes:

@@ -115,10 +115,10 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
             )
         if self.log_level not in LOG_LEVELS:
             raise UsageError(f"Unknown log level {self.log_level!r}: choose {_either(LOG_LEVELS)}.")
-        _check_seconds(self.connect_timeout, "The connect timeout")
-        _check_seconds(self.retry_window, "The retry window")
+        _check_seconds(self.connect_timeout, "--connect-timeout")
+        _check_seconds(self.retry_window, PATIENCE_VARIABLE)
         if self.request_timeout is not None:
-            _check_seconds(self.request_timeout, "The request timeout")
+            _check_seconds(self.request_timeout, "--request-timeout")
         if self.client_cert_key and not self.client_cert:
             raise UsageError(
                 "--client-cert-key was given without the certificate it belongs to.", hint="Add --client-cert FILE."

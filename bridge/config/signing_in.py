@@ -84,9 +84,9 @@ class SignInSettings(msgspec.Struct, frozen=True):
             _check_resource(self.resource)
         self._check_callback()
         if not (self.login_timeout > 0 and math.isfinite(self.login_timeout)):
-            raise UsageError(f"The login timeout must be more than 0 seconds, not {self.login_timeout:g}.")
+            raise UsageError(f"--login-timeout must be more than 0 seconds, not {self.login_timeout:g}.")
         if self.answer_within is not None and not (self.answer_within > 0 and math.isfinite(self.answer_within)):
-            raise UsageError(f"The time to answer within must be more than 0 seconds, not {self.answer_within:g}.")
+            raise UsageError(f"--answer-within must be more than 0 seconds, not {self.answer_within:g}.")
         if self.grant not in GRANTS:
             raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
         if self.token_store not in TOKEN_STORES:

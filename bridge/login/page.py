@@ -71,7 +71,7 @@ _REFUSALS = {
     421: "This request is meant for another host.",
     431: "This request is too long.",
     500: "The sign-in failed. The program that started it shows the reason.",
-    503: "The sign-in that this address belongs to is over.",
+    503: "The sign-in that this address belongs to has ended.",
 }
 
 

@@ -134,8 +134,8 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Pop
     child = _popen(command, environ, last)
     if better:
         _logger.warning(
-            "The host allows no process to outlive it, so the sign-in ends when the host ends this copy of the bridge, "
-            "and the next copy begins it again. To sign in independently of the host, run in a terminal: "
+            "The host allows no process to outlive it, so the sign-in ends when the host ends this bridge, "
+            "and the next one starts it again. To sign in independently of the host, run in a terminal: "
             f"{PROGRAM} login URL"
         )
     return child

@@ -141,7 +141,7 @@ class DiskStore(SecretStore):
                 await self._mark(key, Marker("gone"))
                 raise StoreError(
                     "The bridge forgot the sign-in, but cannot remove a copy that an earlier version of it stored.",
-                    hint="End every copy of the bridge that is running, then run this again.",
+                    hint="End every bridge that is running, then run this again.",
                 )
             await self._on_disk(lambda: self._files.delete(marker_name(key)))
 

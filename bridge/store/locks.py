@@ -96,7 +96,7 @@ class ProcessLocks:
                     raise StoreError(f"The lock file {path} cannot be locked: {reason_of(error)}.") from None
                 self._without = True
                 self._notice(
-                    f"The file system of {self._folder} supports no locks, so copies of the bridge that run at the "
+                    f"The file system of {self._folder} supports no locks, so bridges that run at the "
                     "same time may ask you to sign in more often than needed."
                 )
                 return None
@@ -106,6 +106,6 @@ class ProcessLocks:
 
 def _busy(seconds: float) -> StoreBusy:
     return StoreBusy(
-        f"Another copy of the bridge has been working on the same sign-in for {seconds:g} s.",
-        hint="Wait until it is done, or end that copy.",
+        f"Another bridge has been working on the same sign-in for {seconds:g} s.",
+        hint="Wait until it is done, or end it.",
     )

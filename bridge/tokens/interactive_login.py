@@ -113,8 +113,8 @@ async def log_in(
     assert joined is not None  # noqa: S101 - a login may always start here
     opening = None
     if joined.was_under_way:
-        screen.on_interrupt = "Stopped waiting. The sign-in that was already under way goes on."
-        screen.say(f"A sign-in to {settings.url} is already under way; this command joins it.")
+        screen.on_interrupt = "Stopped waiting. The sign-in that was already in progress continues."
+        screen.say(f"A sign-in to {settings.url} is already in progress; this command joins it.")
         names = names_browser(os.environ, sys.platform)
         if not settings.sign_in.no_browser and not why_not_here(os.environ, sys.platform, names_browser=names):
             # The login may have opened no browser, because no user asked for one; this command does.
@@ -135,7 +135,7 @@ async def log_in(
     record = decode(bytes(login_status.record))
     if record is None or not login_status.is_kept:
         raise SignInError(
-            f"You are signed in to {settings.url}, but the tokens could not be stored: only the copies of the bridge "
+            f"You are signed in to {settings.url}, but the tokens could not be stored: only the bridges "
             "that waited for this sign-in have them.",
             hint="The messages above say why.",
         )

@@ -117,7 +117,7 @@ def encode_order(order: Order) -> bytes:
 def decode_order(line: bytes) -> Order:
     """Read the line. Raises `ValueError` where it is not an order or is cut off, `UsageError` for bad settings."""
     if not line.endswith(b"\n"):
-        raise ValueError("the order was cut off")
+        raise ValueError("the instructions were cut off")
     return msgspec.json.decode(line, type=Order, dec_hook=_decode_more)
 
 

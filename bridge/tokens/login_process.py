@@ -63,7 +63,7 @@ def run_login_process() -> int:
             return problem.exit_code
         except Exception:
             # No program reads its stderr.
-            _logger.exception("a defect of the bridge: the sign-in was not carried out")
+            _logger.exception("a bug in the bridge: the sign-in was not carried out")
             return 1
     return 0
 
@@ -87,7 +87,7 @@ def _take_order() -> Order | None:
     except (OSError, ValueError, BridgeError) as problem:
         answer(
             Unable(
-                f"The login process could not read its order: {type(problem).__name__}.",
+                f"The login process could not read its instructions: {type(problem).__name__}.",
                 "Restart the server in the host, and sign in again.",
             )
         )
@@ -117,7 +117,7 @@ async def _run(order: Order, logging_to: log.Log, places: StorePaths) -> None:
             answer(Busy())
             return
         except StoreError as problem:
-            _logger.warning("other copies of the bridge may start a sign-in at the same time: %s", problem)
+            _logger.warning("other bridges may start a sign-in at the same time: %s", problem)
         if order.judged_at < files.history(store_key).ended_at <= time.time():
             # Another login ended while this process started, and may have brought tokens or a refusal.
             answer(Busy())
@@ -141,7 +141,7 @@ async def _run(order: Order, logging_to: log.Log, places: StorePaths) -> None:
             try:
                 files.put_notice(notice)
             except StoreError as problem:
-                _logger.warning("other copies of the bridge cannot find this sign-in: %s", problem)
+                _logger.warning("other bridges cannot find this sign-in: %s", problem)
             answer(Ready(server.port, key.hex()))
             await login.run(server)
         finally:

@@ -227,10 +227,10 @@ async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) ->
             _logger.info("the sign-in failed: %s", problem)
             return _failed(_failure_of(problem), redact(problem.message), redact(problem.hint))
         case defect:
-            _logger.error("a defect of the bridge: the sign-in was not carried out", exc_info=defect)
+            _logger.error("a bug in the bridge: the sign-in was not carried out", exc_info=defect)
             return _failed(
                 "failed",
-                f"The sign-in was stopped by an unexpected {type(defect).__name__}, a defect of the bridge.",
+                f"The sign-in was stopped by an unexpected {type(defect).__name__}, a bug in the bridge.",
                 "To see where, pass --log-level debug and --log-file FILE, and sign in again.",
             )
 

@@ -71,7 +71,7 @@ async def _end_of(channel: Channel, notice: Notice, seconds: float) -> None:
 def _not_taken(problems: list[tuple[Notice, str]]) -> BridgeError:
     if not problems:
         return SignInError(
-            "No sign-in is under way on this machine, so this URL cannot be used.",
+            "No sign-in is in progress on this machine, so this URL cannot be used.",
             hint=f"A URL is valid only for the sign-in it came from. To start a sign-in, run: {PROGRAM} login URL",
         )
     if len(problems) == 1:
@@ -79,7 +79,7 @@ def _not_taken(problems: list[tuple[Notice, str]]) -> BridgeError:
         return SignInError(f"The sign-in to {notice.server} did not accept the URL: {problem}")
     servers = ", ".join(notice.server for notice, _ in problems)
     return SignInError(
-        f"None of the sign-ins under way accepted the URL ({servers}).",
+        f"None of the sign-ins in progress accepted the URL ({servers}).",
         hint="It may belong to a sign-in that has ended. Open the link of the one you mean, and copy the address at "
         "which the browser ends.",
     )

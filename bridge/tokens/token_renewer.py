@@ -125,9 +125,9 @@ class TokenRenewer:
                 return await self._follow(joined, refusal) if joined is not None else None
             except ChannelLost:
                 # It was killed. Tokens that it had stored are found there; otherwise another login may start.
-                _logger.info("the sign-in process for %s ended without an outcome", self._settings.url)
+                _logger.info("the sign-in process for %s ended without a result", self._settings.url)
         raise SignInError(
-            f"The sign-in process for {self._settings.url} was ended more than once before it could finish.",
+            f"The sign-in process for {self._settings.url} was stopped more than once before it could finish.",
             hint="Another program ends it, perhaps a security program; --log-file FILE shows how far it gets.",
         )
 
@@ -214,7 +214,7 @@ class TokenRenewer:
             self._announced = login_status.url
             words = "Sign in at:"
             if joined.was_under_way:
-                words = f"A sign-in is already under way (process {joined.pid}). Sign in at:"
+                words = f"A sign-in is already in progress (process {joined.pid}). Sign in at:"
             if login_status.user_code:
                 words = f"{words.removesuffix(' at:')} with the code {login_status.user_code} at:"
             self._log.announce(words, login_status.url, login_status.warnings)
@@ -270,7 +270,7 @@ class TokenRenewer:
         self._note_refused_token(now)
         token = (record.access_token if record else "") or ""
         claims = describe_claims(token, now) if token else ""
-        of_token = f" Of the token, {claims}." if claims else ""
+        of_token = f" About the token: {claims}." if claims else ""
         issuer = address(record.issuer) if record else "its authorization server"
         return SignInError(
             with_words(f"{refusal.url} answered {refusal.status} to the token that {issuer} has just issued", heard)

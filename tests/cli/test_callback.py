@@ -31,7 +31,7 @@ async def test_it_finishes_the_login_of_another_terminal_and_says_whose_it_was(w
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
-        ("http://localhost:1/callback?code=planted&state=planted", 1, "No sign-in is under way"),
+        ("http://localhost:1/callback?code=planted&state=planted", 1, "No sign-in is in progress"),
         ("planted", 2, "state"),
         ("", 2, "Nothing was pasted"),
     ],
@@ -77,7 +77,7 @@ async def test_whatever_is_on_stdin_is_no_defect(text: bytes) -> None:
         callback.close_stdin()
         assert await callback.wait() == 2
         assert "mcp-remote-bridge: error: " in callback.err
-        assert "defect" not in callback.err
+        assert "a bug in" not in callback.err
 
 
 def test_without_a_stdin_nothing_was_pasted(

@@ -166,10 +166,10 @@ async def test_an_interrupt_leaves_a_login_alone_that_was_under_way() -> None:
             url = await site.person.until_opened(deadline=LOGIN)
             async with start_command(site, "login", site.server.url) as second:
                 await second.says(url, LOGIN)
-                assert "is already under way; this command joins it" in second.said
+                assert "is already in progress; this command joins it" in second.said
                 second.process.send_signal(signal.SIGINT)
                 assert await second.wait() == 130, second.said
-                assert second.err.endswith("Stopped waiting. The sign-in that was already under way goes on.\n")
+                assert second.err.endswith("Stopped waiting. The sign-in that was already in progress continues.\n")
             assert len(logins_of(site.person)) == 1
             await first.type((dict((await fetch(url)).headers))["location"])
             assert await first.wait(LOGIN) == 0, first.said

@@ -223,6 +223,6 @@ async def test_a_login_under_way_is_ended() -> None:
     async with Site() as site, start_command(site, "login", site.server.url, "--no-browser") as login:
         await login.says(site.authority.url("authorize"), LOGIN)
         code, said = await run_command(site, "logout", site.server.url)
-        assert (code, said) == (0, f"The sign-in to {site.server.url} that was under way was ended.\n")
+        assert (code, said) == (0, f"Stopped the sign-in to {site.server.url} that was in progress.\n")
         assert await login.wait() == 1
         await no_login_left(site.person)

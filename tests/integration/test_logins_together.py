@@ -65,7 +65,7 @@ async def test_every_copy_says_where_the_login_is() -> None:
             for host in hosts:
                 await host.stderr_says(url, deadline=SLOW)
             assert len(logins_of(site.person)) == 1
-            said = [line for host in hosts for line in host.stderr if "already under way" in line]
+            said = [line for host in hosts for line in host.stderr if "already in progress" in line]
             assert len(said) == 2, "one copy began it, the others found it"
 
 

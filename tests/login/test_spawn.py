@@ -273,7 +273,7 @@ async def test_where_the_job_keeps_it_it_starts_all_the_same_and_that_is_said(
     assert system.tried == [0x09000200, 0x08000200]
     (said,) = caplog.records
     assert said.levelname == "WARNING"
-    assert "ends when the host ends this copy of the bridge, and the next copy begins it again" in said.getMessage()
+    assert "ends when the host ends this bridge, and the next one starts it again" in said.getMessage()
 
 
 async def test_where_it_may_not_start_at_all_that_is_said(

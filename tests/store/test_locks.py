@@ -70,7 +70,7 @@ async def test_locks_of_other_names_do_not_wait(tmp_path: Path) -> None:
 
 async def test_two_vaults_of_one_process_exclude_one_another(home: Home) -> None:
     async with home.open().locked(SLOT, 5):
-        with pytest.raises(StoreBusy, match="Another copy of the bridge"):
+        with pytest.raises(StoreBusy, match="Another bridge"):
             async with home.open().locked(SLOT, 0.1):
                 pytest.fail("both held it")
         async with home.open().locked(OTHER, 0.1):

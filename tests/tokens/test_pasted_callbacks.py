@@ -101,14 +101,14 @@ async def test_an_answer_that_is_nobodys_is_refused_with_those_who_were_asked(ma
 
 async def test_with_no_login_under_way_it_says_so(machine: Machine) -> None:
     problem = await machine.refuses(URL.format("state0"))
-    assert "No sign-in is under way" in problem.message
+    assert "No sign-in is in progress" in problem.message
     assert problem.exit_code == 1
 
 
 async def test_logins_that_are_over_count_as_none(machine: Machine) -> None:
     over = await machine.begin()
     await over.channel.close()
-    assert "No sign-in is under way" in (await machine.refuses(URL.format("state0"))).message
+    assert "No sign-in is in progress" in (await machine.refuses(URL.format("state0"))).message
     good = await machine.begin()
     assert (await hand_over(URL.format("state1"), machine.files, 5.0)).server == good.server
 

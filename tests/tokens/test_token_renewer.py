@@ -497,7 +497,7 @@ def test_the_challenge_s_words_go_before_the_body_s(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("held", [None, record("opaque"), record().without_tokens()])
 def test_one_that_says_nothing_is_told_without_claims(held: Record | None, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = Built(monkeypatch).renewal.still_refused(refusal(), held, NOW)
-    assert "Of the token" not in problem.message
+    assert "About the token" not in problem.message
     assert "opaque" not in str(problem)
 
 

@@ -38,7 +38,7 @@ _NOT_TAKEN = {
     400: "This is not the answer to this sign-in: it belongs to another sign-in, or is incomplete. Paste the whole "
     "address from the browser's address bar.",
     409: "This sign-in already has its answer.",
-    425: "This sign-in is not waiting for an answer: it has not begun to wait yet, or it is over.",
+    425: "This sign-in is not waiting for an answer: it has not started to wait yet, or it has ended.",
     500: "The answer could not be read.",
 }
 

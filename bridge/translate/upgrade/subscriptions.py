@@ -207,7 +207,7 @@ class HostSubscriptions:
         if not self._wants_any:
             current, self._current = self._current, None
             if current:
-                self._close(current, "There is no subscriber any more.")
+                self._close(current, "There is no subscriber left.")
             return
         wanted = self._wanted()
         params = self._host.with_request_meta(Raw(), added={"notifications": Raw(wanted)})

@@ -70,7 +70,7 @@ class EitherEraHost:
         faults, self.wire.faults = self.wire.faults, []
         assert not faults, faults
         self.wire.check()
-        for word in ("Traceback", "defect"):
+        for word in ("Traceback", "a bug in the bridge"):
             assert word not in self.said(), self.said()
 
     async def on_message(self, message: types.ServerNotification | Exception) -> None:

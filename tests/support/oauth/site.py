@@ -177,7 +177,7 @@ class Site:
         for secret, kind in (self.secrets | dict.fromkeys(self.states, "state")).items():
             assert secret not in log, f"{kind} in the log file"
         # The process of a login has nowhere else to say so.
-        assert "a defect of the bridge" not in log, log[log.index("a defect of the bridge") :][:3000]
+        assert "a bug in the bridge" not in log, log[log.index("a bug in the bridge") :][:3000]
         self.person.check_files(self.secrets)
         for authority in (self.authority, *self.others):
             # One takes tokens back, one says whose they are.
