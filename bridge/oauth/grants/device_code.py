@@ -211,7 +211,11 @@ class DevicePoll:
 
     def timed_out(self) -> TimedOut:
         """The error for a time limit that is over."""
-        more = "the server allows no more time." if self._is_codes_end else "--login-timeout allows more time."
+        more = (
+            "the server allows no more time for one code."
+            if self._is_codes_end
+            else "--login-timeout allows more time."
+        )
         return TimedOut(
             f"The sign-in at {address(self._request.server.issuer)} was not finished within {self.seconds:g} seconds."
             + (f" The last problem was: {self._trouble}" if self._trouble else ""),
