@@ -14,6 +14,7 @@ to the pipe when that has ended.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import importlib
@@ -36,6 +37,7 @@ ROOT = Path(bridge.__file__).resolve().parents[1]
 
 _LENGTH = struct.Struct("!I")
 _NUMBER = struct.Struct("!i")
+_ENDING = 5.0
 _FAR_TOO_EARLY = ("PYTHON", "LANG", "LC_", "LD_", "OPENSSL", "TZ")
 """What the names of variables begin with that a Python reads only as it starts."""
 
@@ -114,6 +116,12 @@ class ForkServer:
                 pass_fds=[theirs.fileno()],
             )
 
+    def close(self) -> None:
+        """End it, and wait a moment for that: Python warns of each process and pipe that is open when Python ends."""
+        self._socket.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.communicate(timeout=_ENDING)
+
     async def start(
         self, words: Sequence[str], environment: Mapping[str, str], folder: Path, *, own_session: bool = False
     ) -> ForkedProcess:
@@ -150,7 +158,9 @@ class ForkServer:
 @functools.cache
 def fork_server() -> ForkServer:
     """The server of this test process, started when it is first asked for; it ends with this process."""
-    return ForkServer()
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
 # -- the program
