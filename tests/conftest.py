@@ -27,7 +27,9 @@ ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") i
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`scripts/test.py` passes it on."""
-    parser.addoption("--fast", action="store_true", help="leave out the tests that start whole programs")
+    parser.addoption(
+        "--fast", action="store_true", help="leave out the tests that start whole programs or run whole sign-ins"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -64,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
         if rows.is_mode():
             leave_out(items, rows.REASONS)
     if config.getoption("fast"):
-        items[:] = [item for item in items if not order.starts_programs(item.nodeid)]
+        items[:] = [item for item in items if not order.is_slow(item.nodeid)]
     items[:] = order.in_order(items)
 
 

@@ -38,6 +38,9 @@ STARTS_PROGRAMS = (
 )
 """The folders and files of tests that start programs: the bridge, servers, others' hosts and proxies, scripts."""
 
+WHOLE_SIGN_INS = ("tests/app/test_oauth_",)
+"""Files of tests that run whole sign-ins in process, 0.2 s of processor time each; `--fast` leaves them out too."""
+
 TOGETHER = (
     *("tests/integration/test_oauth_addresses.py", "tests/integration/test_oidc_"),
     *("tests/integration/test_protected_reference.py", "tests/integration/test_provisional_features.py"),
@@ -66,14 +69,19 @@ LONGEST = (
 
 
 def starts_programs(nodeid: str) -> bool:
-    """Whether a test starts whole programs; `scripts/test.py --fast` leaves it out."""
+    """Whether a test starts whole programs."""
     return nodeid.startswith(STARTS_PROGRAMS)
+
+
+def is_slow(nodeid: str) -> bool:
+    """Whether `scripts/test.py --fast` leaves a test out, or all tests of a file."""
+    return nodeid.startswith((*STARTS_PROGRAMS, *WHOLE_SIGN_INS))
 
 
 def is_left_out(path: Path) -> bool:
     """Whether `--fast` leaves out all that is in this file or folder, so that it need not be read."""
     name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else ""
-    return any(f"{name}/".startswith(start) or name == start for start in STARTS_PROGRAMS)
+    return is_slow(name) or is_slow(f"{name}/")
 
 
 def import_ahead(worker: int, workers: int, *, is_fast: bool) -> None:
@@ -83,7 +91,7 @@ def import_ahead(worker: int, workers: int, *, is_fast: bool) -> None:
     order, each worker would write that of each file. What goes wrong here goes wrong again, and is told, later.
     """
     names = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py"))
-    wanted = [name for name in names if not (is_fast and starts_programs(name))]
+    wanted = [name for name in names if not (is_fast and is_slow(name))]
     begin = len(wanted) * worker // workers
     for name in (*wanted[begin:], *wanted[:begin]):
         with warnings.catch_warnings(), contextlib.suppress(Exception, pytest.skip.Exception):

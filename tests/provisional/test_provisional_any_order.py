@@ -26,6 +26,7 @@ from tests.session.modern_playbook import MODERN_VERSION, body
 from tests.session.playbook import INITIALIZED, cancelled, error, result
 from tests.session.test_any_order import Step, pick
 from tests.support.cuts import unhurried
+from tests.support.examples import multiplied
 
 LISTEN = "subscriptions/listen"
 OPENS_LINKS: dict[str, object] = {"elicitation": {"url": {}}}
@@ -258,7 +259,7 @@ steps = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 7), st.integers(0,
 
 @pytest.mark.parametrize("server", ["legacy", "modern"])
 @pytest.mark.parametrize("revision", ["2025-03-26", "2025-06-18", "2025-11-25", MODERN_VERSION])
-@settings(parent=unhurried, max_examples=150)
+@settings(parent=unhurried, max_examples=multiplied(150))
 @given(steps=steps, gets_well=st.booleans())
 def test_each_request_has_one_answer(revision: str, server: str, steps: list[Step], gets_well: bool) -> None:
     go_through(
@@ -267,7 +268,7 @@ def test_each_request_has_one_answer(revision: str, server: str, steps: list[Ste
 
 
 @pytest.mark.parametrize("server", ["legacy", "modern"])
-@settings(parent=unhurried, max_examples=150)
+@settings(parent=unhurried, max_examples=multiplied(150))
 @given(steps=steps, gets_well=st.booleans())
 def test_each_request_of_a_host_of_both_eras_has_one_answer(server: str, steps: list[Step], gets_well: bool) -> None:
     book = ProvisionalPlaybook("2025-11-25", capabilities=OPENS_LINKS, server=server)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_name_of_the_order_is_one_of_a_test() -> None:
     files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
-    for name in (*order.STARTS_PROGRAMS, *order.TOGETHER, *order.LONGEST, *order.MANY_EXAMPLES):
+    for name in (*order.STARTS_PROGRAMS, *order.WHOLE_SIGN_INS, *order.TOGETHER, *order.LONGEST, *order.MANY_EXAMPLES):
         assert any(file.startswith(name) for file in files), name
 
 

@@ -26,6 +26,7 @@ from tests.session.playbook import (
     result,
 )
 from tests.support.cuts import unhurried
+from tests.support.examples import multiplied
 
 T = TypeVar("T")
 Step = tuple[int, int, int]
@@ -223,7 +224,7 @@ steps = st.lists(st.tuples(st.integers(0, 16), st.integers(0, 7), st.integers(0,
 
 @pytest.mark.parametrize("opened", [True, False], ids=["opened", "fresh"])
 @pytest.mark.parametrize("transport", ["auto", "http", "sse"])
-@settings(parent=unhurried, max_examples=100)
+@settings(parent=unhurried, max_examples=multiplied(100))
 @given(steps=steps, request_timeout=st.sampled_from([None, 20.0]))
 def test_each_request_has_one_answer(
     transport: Transport, opened: bool, steps: list[Step], request_timeout: float | None

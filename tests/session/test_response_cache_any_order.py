@@ -14,6 +14,7 @@ from tests.session.modern_playbook import BOTH, MODERN, PairingPlaybook, asked, 
 from tests.session.test_any_order import Step, pick
 from tests.session.test_router_any_order import Chaos
 from tests.support.cuts import unhurried
+from tests.support.examples import multiplied
 
 WALL = 1_900_000_000.0
 HINTS = {"resultType": "complete", "ttlMs": 60_000, "cacheScope": "public"}
@@ -108,7 +109,7 @@ steps = st.lists(st.tuples(st.integers(0, 27), st.integers(0, 7), st.integers(0,
 
 
 @pytest.mark.parametrize("eras", [frozenset(), MODERN, BOTH], ids=["unknown", "modern", "both"])
-@settings(parent=unhurried, max_examples=150)
+@settings(parent=unhurried, max_examples=multiplied(150))
 @given(steps=steps, request_timeout=st.sampled_from([None, 20.0]))
 def test_each_request_has_one_answer(eras: frozenset[str], steps: list[Step], request_timeout: float | None) -> None:
     book = PairingPlaybook(eras, retry_window=10.0, request_timeout=request_timeout, keeps_responses=True)
@@ -118,7 +119,7 @@ def test_each_request_has_one_answer(eras: frozenset[str], steps: list[Step], re
     chaos.end()
 
 
-@settings(parent=unhurried, max_examples=300)
+@settings(parent=unhurried, max_examples=multiplied(300))
 @given(steps=st.lists(st.tuples(st.integers(0, 16), st.integers(0, 7), st.integers(0, 59)), max_size=30))
 def test_whatever_waits_is_answered_in_the_end(steps: list[Step]) -> None:
     book = PairingPlaybook(MODERN, is_fixed=True, retry_window=1e6, keeps_responses=True)

@@ -35,6 +35,7 @@ from tests.session.modern_playbook import (
 from tests.session.playbook import INITIALIZED, cancelled, error, notification, request, result
 from tests.session.test_any_order import STATUSES, Step, pick
 from tests.support.cuts import unhurried
+from tests.support.examples import multiplied
 
 CLIENT = {"name": "old host", "version": "1"}
 ASKS: dict[str, object] = {"roots": {}, "sampling": {}, "elicitation": {"form": {}}}
@@ -253,7 +254,7 @@ KNOWN = {"unknown": frozenset(), "legacy": LEGACY, "unasked": UNASKED, "modern":
 
 
 @pytest.mark.parametrize("eras", KNOWN.values(), ids=KNOWN)
-@settings(parent=unhurried, max_examples=150)
+@settings(parent=unhurried, max_examples=multiplied(150))
 @given(steps=steps, request_timeout=st.sampled_from([None, 20.0]), is_fixed=st.booleans())
 def test_each_request_has_one_answer(
     eras: frozenset[str], steps: list[Step], request_timeout: float | None, is_fixed: bool

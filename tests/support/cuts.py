@@ -3,8 +3,10 @@
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import multiplied
+
 # A busy machine is no reason to fail.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(max_examples=multiplied(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:

@@ -13,11 +13,16 @@ VARIABLE = "BRIDGE_TEST_EXAMPLES"
 """
 
 
+def multiplied(count: int) -> int:
+    """So many examples, or the multiple that the environment asks for."""
+    return max(1, round(count * float(os.environ.get(VARIABLE) or 1)))
+
+
 def examples(count: int) -> settings:
     """Settings for `count` examples, or the multiple that the environment asks for; no database is kept."""
     factor = float(os.environ.get(VARIABLE) or 1)
     return settings(
-        max_examples=max(1, round(count * factor)),
+        max_examples=multiplied(count),
         derandomize=factor <= 1,
         database=None,
         deadline=None,
