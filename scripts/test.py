@@ -1,7 +1,8 @@
 """Run all tests: `python3 scripts/test.py [--fast] [pytest arguments]`.
 
 With `--fast`, for while one works, it leaves out the tests that start whole programs or run whole sign-ins
-(`tests/order.py`), and tries fewer examples. Every 15 seconds a line says how many tests have run, and how many are left.
+(`tests/order.py`), and tries fewer examples. Every 15 seconds a line says how many tests have run, and how many are
+left.
 
 With `--hosts [NAME ...]` it installs real hosts, runs them with the bridge, and prints what came of it as a table; with
 `--wire [NAME ...]` it does so with real proxies and servers between the bridge and the remote server. With
