@@ -61,8 +61,8 @@ def _uses() -> list[ServerInUse]:
     from bridge.inventory.overview import ServerInUse
     from bridge.inventory.running_instances import running_instances
 
-    found = ((copy, identity_of(copy.arguments, copy.environ)) for copy in running_instances())
-    return [ServerInUse(copy, *identity) for copy, identity in found if identity is not None]
+    found = ((instance, identity_of(instance.arguments, instance.environ)) for instance in running_instances())
+    return [ServerInUse(instance, *identity) for instance, identity in found if identity is not None]
 
 
 # -- text
@@ -100,7 +100,7 @@ def _facts(row: SignInRow, now: float) -> list[tuple[str, str]]:
         ]
     if row.kept.results:
         facts.append(("stored answers", _of_kept(row.kept, now)))
-    return [*facts, *_login_facts(row.login, now), *(("running", _of_copy(copy)) for copy in row.copies)]
+    return [*facts, *_login_facts(row.login, now), *(("running", _of_instance(instance)) for instance in row.instances)]
 
 
 def _of_kept(kept: KeptAnswers, now: float) -> str:
@@ -114,8 +114,8 @@ def _of_kept(kept: KeptAnswers, now: float) -> str:
     )
 
 
-def _of_copy(copy: RunningInstance) -> str:
-    return f"process {copy.pid}, started by {copy.host}, since {moment(copy.since)}"
+def _of_instance(instance: RunningInstance) -> str:
+    return f"process {instance.pid}, started by {instance.host}, since {moment(instance.since)}"
 
 
 def _login_facts(login: UnderWay | None, now: float) -> list[tuple[str, str]]:
@@ -154,7 +154,7 @@ def as_object(row: SignInRow) -> dict[str, Any]:
         "problem": clean(stored.problem if stored else "") or None,
         "cache": _cache_object(row.kept),
         "login": _login_object(row.login),
-        "copies": [{"pid": copy.pid, "since": copy.since, "host": copy.host} for copy in row.copies],
+        "copies": [{"pid": instance.pid, "since": instance.since, "host": instance.host} for instance in row.instances],
     }
 
 

@@ -14,7 +14,7 @@ from bridge.inventory.sign_ins import TOKENS, stored_sign_ins
 from bridge.login.channel_messages import LoginStatus
 from bridge.process.host_environment import keyring_variables
 from bridge.store.choice import open_store
-from bridge.store.paths import platform_places
+from bridge.store.paths import platform_paths
 from bridge.store.response_files import Summary, summary_of, summary_of_others
 from bridge.store.secret_store import SecretStore
 from bridge.tokens.login_files import LoginFiles, Notice
@@ -31,7 +31,7 @@ _NEWS_SECONDS = 2.0
 class ServerInUse:
     """A running copy, and the store key, server and profile that its arguments mean."""
 
-    copy: RunningInstance
+    instance: RunningInstance
     store_key: str
     server: str
     profile: str
@@ -55,7 +55,7 @@ class SignInRow:
     stored: Stored | None = None
     who: str = ""
     login: UnderWay | None = None
-    copies: list[RunningInstance] = field(default_factory=list)
+    instances: list[RunningInstance] = field(default_factory=list)
     kept: KeptAnswers = field(default_factory=KeptAnswers)
     """The stored answers of the server, for all sign-ins."""
 
@@ -63,7 +63,7 @@ class SignInRow:
 async def overview_here(token_store: TokenStore, uses: Callable[[], Sequence[ServerInUse]]) -> list[SignInRow]:
     """The overview of this machine. `uses` lists the copies, and may take a while. Raises `StoreError`."""
     store = open_store(token_store, lambda _: None, keyring_variables)
-    rows = await overview(store, LoginFiles(platform_places()), await asyncio.to_thread(uses))
+    rows = await overview(store, LoginFiles(platform_paths()), await asyncio.to_thread(uses))
     for row in rows:
         row.kept = summary_of(row.server) if row.server else Summary()
     return rows
@@ -88,7 +88,7 @@ async def overview(store: SecretStore, files: LoginFiles, uses: Sequence[ServerI
         store_key = f"{TOKENS}-{login.notice.store_key.partition('-')[2]}"
         _named(rows, store_key, login.notice.server, login.notice.profile).login = login
     for use in uses:
-        _named(rows, use.store_key, use.server, use.profile).copies.append(use.copy)
+        _named(rows, use.store_key, use.server, use.profile).instances.append(use.instance)
     return sorted(rows.values(), key=lambda row: (not row.server, row.server, row.profile, row.store_key))
 
 

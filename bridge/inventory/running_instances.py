@@ -53,7 +53,7 @@ def instances_among(processes: Iterable[Any], user: str) -> list[RunningInstance
         except (psutil.Error, OSError):
             continue
     launchers = {number_of_parent(process) for process, _ in found.values()} & found.keys()
-    copies = []
+    instances = []
     for number, (process, arguments) in found.items():
         if number in launchers:
             continue
@@ -64,8 +64,8 @@ def instances_among(processes: Iterable[Any], user: str) -> list[RunningInstance
         above = process
         while (above_number := number_of_parent(above)) in launchers:
             above = found[above_number][0]
-        copies.append(RunningInstance(number, since, name_of_parent(above), arguments, _environ(process)))
-    return sorted(copies, key=lambda copy: (copy.since, copy.pid))
+        instances.append(RunningInstance(number, since, name_of_parent(above), arguments, _environ(process)))
+    return sorted(instances, key=lambda instance: (instance.since, instance.pid))
 
 
 def _environ(process: Any) -> dict[str, str]:

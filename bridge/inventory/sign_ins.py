@@ -29,7 +29,7 @@ from bridge.oauth.record import Record, client_key
 from bridge.process.host_environment import keyring_variables
 from bridge.store.choice import open_store
 from bridge.store.errors import StoreError
-from bridge.store.paths import is_key, platform_places
+from bridge.store.paths import is_key, platform_paths
 from bridge.store.secret_store import SecretStore
 from bridge.tokens.issuers_file import IssuersFile, check_issuer_of, drop_every
 from bridge.tokens.login_files import LoginFiles
@@ -79,7 +79,7 @@ def open_signing_out(token_store: TokenStore, add_secret: Callable[[str], None])
     from bridge.store.response_files import forget_private
 
     store = open_store(token_store, lambda _: None, keyring_variables)
-    return SigningOut(store, LoginFiles(platform_places()), add_secret=add_secret, forget=forget_private)
+    return SigningOut(store, LoginFiles(platform_paths()), add_secret=add_secret, forget=forget_private)
 
 
 class SigningOut:
@@ -101,7 +101,7 @@ class SigningOut:
         self._forget = forget
         self._store = store
         self._files = files
-        self._places = files.places
+        self._paths = files.paths
         self._add_secret = add_secret
         self._clock = clock
 
@@ -150,7 +150,7 @@ class SigningOut:
         """Forget every registration; return how many were forgotten, and a sentence for each failure."""
         keys = self._store.keys(CLIENT)
         problems = [problem for store_key in keys for problem in await self._delete(store_key)]
-        problems += drop_every(self._places)
+        problems += drop_every(self._paths)
         return sum(not self._store.exists_hint(store_key) for store_key in keys), tuple(problems)
 
     async def _settle_issuer(
@@ -167,7 +167,7 @@ class SigningOut:
             server, profile, client_id = settings.url, settings.sign_in.profile, settings.sign_in.client_id
         else:
             return "", ()
-        file = IssuersFile(self._places, server, profile)
+        file = IssuersFile(self._paths, server, profile)
         if not forget:
             if record is not None:
                 await file.remember(record)
@@ -199,7 +199,7 @@ class SigningOut:
         if record is None:
             return (f"The tokens were not revoked, because they cannot be read: {stored.problem}",)
         from bridge.login.account import NO_REVOCATION, REVOKED, revoke
-        from bridge.tokens.sign_in_setup import open_web
+        from bridge.tokens.sign_in_setup import open_http
 
         try:
             settings = settings or settings_for(record)
@@ -207,13 +207,13 @@ class SigningOut:
             return (f"The tokens could not be revoked: {problem}",)
         if record.client.kind == "static":
             try:
-                await check_issuer_of(record, settings, self._places)
+                await check_issuer_of(record, settings, self._paths)
             except BridgeError as problem:
                 return (f"The tokens were not revoked: {problem}",)
             # The user keeps that secret, not the store.
             client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)
             record = msgspec.structs.replace(record, client=client)
-        went = await revoke(open_web(settings, kept=record.reach), record, self._add_secret)
+        went = await revoke(open_http(settings, kept=record.reach), record, self._add_secret)
         if went == REVOKED or not (record.access_token or record.refresh_token):
             return ()
         if went == NO_REVOCATION:

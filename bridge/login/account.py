@@ -22,7 +22,7 @@ NO_REVOCATION = "the server offers no revocation"
 _logger = logging.getLogger("bridge.login")
 
 
-async def revoke(web: AuthHttpClient, record: Record, add_secret: Callable[[str], None]) -> str:
+async def revoke(http: AuthHttpClient, record: Record, add_secret: Callable[[str], None]) -> str:
     """Revoke the tokens of `record` (RFC 7009); return the outcome in words. Never raises.
 
     `record.client` must have its secret. The words are one of the constants above, or "could not be revoked: " and a
@@ -38,7 +38,7 @@ async def revoke(web: AuthHttpClient, record: Record, add_secret: Callable[[str]
     problem: BridgeError | None = None
     for number, revocation in enumerate(wanted):
         try:
-            await _revoke(web, record, record.revocation_endpoint, revocation, is_first=number == 0)
+            await _revoke(http, record, record.revocation_endpoint, revocation, is_first=number == 0)
         except BridgeError as failure:
             problem = problem or failure
             if isinstance(failure, Unavailable):
@@ -46,14 +46,14 @@ async def revoke(web: AuthHttpClient, record: Record, add_secret: Callable[[str]
     return REVOKED if problem is None else f"could not be revoked: {problem.message}"
 
 
-async def whoami(web: AuthHttpClient, record: Record) -> str:
+async def whoami(http: AuthHttpClient, record: Record) -> str:
     """Who is signed in, by the ID token or else the userinfo endpoint; empty if neither says. Never raises."""
     if known := user_of_id_token(record.id_token):
         return known
     if record.userinfo_endpoint is None or not record.access_token:
         return ""
     try:
-        reply = await web.get(
+        reply = await http.get(
             record.userinfo_endpoint, "userinfo endpoint", {"Authorization": f"Bearer {record.access_token}"}
         )
     except BridgeError as problem:
@@ -62,19 +62,19 @@ async def whoami(web: AuthHttpClient, record: Record) -> str:
     return user_of_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
 
 
-async def _revoke(web: AuthHttpClient, record: Record, url: str, revocation: Revocation, *, is_first: bool) -> None:
-    reply = await _ask(web, record, url, revocation)
+async def _revoke(http: AuthHttpClient, record: Record, url: str, revocation: Revocation, *, is_first: bool) -> None:
+    reply = await _ask(http, record, url, revocation)
     seconds = retry_after(reply.status, reply.retry_after)
     if seconds is not None:
         await asyncio.sleep(seconds)
-        reply = await _ask(web, record, url, revocation)
+        reply = await _ask(http, record, url, revocation)
     if not is_first and is_unsupported(reply.status, reply.body):
         _logger.debug("%s does not revoke a %s; it expires in time", url, revocation.kind)
         return
     check_revoked(reply.status, reply.content_type, reply.body, url)
 
 
-async def _ask(web: AuthHttpClient, record: Record, url: str, revocation: Revocation) -> AuthResponse:
+async def _ask(http: AuthHttpClient, record: Record, url: str, revocation: Revocation) -> AuthResponse:
     body, headers = authenticate(record.client, revocation.form)
     headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return await web.post(url, "revocation endpoint", urlencode(body).encode("ascii"), headers)
+    return await http.post(url, "revocation endpoint", urlencode(body).encode("ascii"), headers)

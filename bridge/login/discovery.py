@@ -49,9 +49,9 @@ class DiscoveredServers(msgspec.Struct, frozen=True):
 class Discovery:
     """Finds the authorization servers of the MCP server at `server_url`."""
 
-    def __init__(self, server_url: str, web: AuthHttpClient) -> None:
+    def __init__(self, server_url: str, http: AuthHttpClient) -> None:
         self._server_url = server_url
-        self._web = web
+        self._http = http
 
     async def find(self, named: str | None) -> DiscoveredServers:
         """Read the protected resource metadata; `named` is the challenge's `resource_metadata`.
@@ -64,7 +64,7 @@ class Discovery:
             if authorization_base(url) in silent:
                 continue
             try:
-                reply = await self._web.metadata(url, _RESOURCE)
+                reply = await self._http.metadata(url, _RESOURCE)
             except Unavailable as problem:
                 late = late or problem
                 if isinstance(problem, Silent):
@@ -96,7 +96,7 @@ class Discovery:
         tried = authorization_server_urls(issuer)
         for url in tried:
             try:
-                reply = await self._web.metadata(url, _SERVER)
+                reply = await self._http.metadata(url, _SERVER)
                 if _is_document(reply):
                     return await self._vetted(read_authorization_server(reply.body, url, issuer, guessed=guessed))
             except (MetadataError, Unavailable) as problem:
@@ -120,8 +120,8 @@ class Discovery:
         )
 
     async def _vetted(self, server: AuthorizationServer) -> AuthorizationServer:
-        await self._web.vet(server.authorization_endpoint, "authorization endpoint")
-        await self._web.vet(server.token_endpoint, "token endpoint")
+        await self._http.vet(server.authorization_endpoint, "authorization endpoint")
+        await self._http.vet(server.token_endpoint, "token endpoint")
         return server
 
 

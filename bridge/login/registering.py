@@ -64,12 +64,12 @@ class Registrar:
     def __init__(
         self,
         settings: SignInSettings,
-        web: AuthHttpClient,
+        http: AuthHttpClient,
         keeping: RegistrationStore,
         add_secret: Callable[[str], None],
     ) -> None:
         self._settings = settings
-        self._web = web
+        self._http = http
         self._keeping = keeping
         self._add_secret = add_secret
 
@@ -159,7 +159,7 @@ class Registrar:
         self._add_secret(throwaway.state)
         url = authorization_url(throwaway, self._settings.authorize_params)
         try:
-            reply = await self._web.probe(url, "authorization endpoint")
+            reply = await self._http.probe(url, "authorization endpoint")
         except (MetadataError, Unavailable) as problem:  # For example a page that is too large.
             _logger.debug("the authorization endpoint could not be checked: %s", problem.message)
             return
@@ -213,7 +213,7 @@ class Registrar:
         return await self._register(server, grant, redirect_uri, "")
 
     async def _ask(self, url: str, body: bytes) -> AuthResponse:
-        return await self._web.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
+        return await self._http.post(url, "registration endpoint", body, {"Content-Type": "application/json"})
 
 
 def _not_kept(server: AuthorizationServer, problem: BridgeError) -> SignInError:

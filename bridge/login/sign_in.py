@@ -44,7 +44,7 @@ class SignInFlow:
         self,
         server_url: str,
         settings: SignInSettings,
-        web: AuthHttpClient,
+        http: AuthHttpClient,
         keeping: RegistrationStore,
         *,
         issuers: KeptIssuers,
@@ -54,17 +54,17 @@ class SignInFlow:
         self._server_url = server_url
         self._uri = ascii_url(server_url)  # What other servers are told has to be ASCII (RFC 3986, RFC 8707).
         self._settings = settings
-        self._web = web
-        self._discovery = Discovery(self._uri, web)
+        self._http = http
+        self._discovery = Discovery(self._uri, http)
         self._warnings = Warnings()
         self._bound = Bound(server_url, settings, issuers, self._warnings)
         self._flow = FLOWS[settings.grant](
             Services(
                 server_url=server_url,
                 settings=settings,
-                web=web,
-                registrar=Registrar(settings, web, keeping, add_secret),
-                token_endpoint=TokenEndpoint(web, add_secret),
+                http=http,
+                registrar=Registrar(settings, http, keeping, add_secret),
+                token_endpoint=TokenEndpoint(http, add_secret),
                 prompt=prompt,
                 warnings=self._warnings,
                 bound=self._bound,
@@ -76,7 +76,7 @@ class SignInFlow:
         """Sign in and give the record to `keep`. Raises `SignInError`."""
         if not ask.widens:
             # A server that refuses a token may have moved to another authorization server.
-            self._web.forget_metadata()
+            self._http.forget_metadata()
 
         async def keep_both(record: Record) -> None:
             await keep(record)
@@ -85,7 +85,7 @@ class SignInFlow:
         try:
             await self._run(ask, keep_both)
         except SignInError as problem:
-            self._web.forget_metadata()
+            self._http.forget_metadata()
             if self._flow.has_asked and isinstance(problem, Unavailable):
                 # `Unavailable` is tried again without the user, and that would open one tab after the other.
                 raise SignInError(problem.message, hint=problem.hint) from problem

@@ -23,8 +23,8 @@ _CODE_PAUSE = 1.0
 class TokenEndpoint:
     """Requests tokens. `add_secret` is called with every secret in an answer before anything else happens to it."""
 
-    def __init__(self, web: AuthHttpClient, add_secret: Callable[[str], None]) -> None:
-        self._web = web
+    def __init__(self, http: AuthHttpClient, add_secret: Callable[[str], None]) -> None:
+        self._http = http
         self._add_secret = add_secret
 
     async def exchange(self, pending: AuthorizationRequest, code: str) -> Tokens:
@@ -80,7 +80,7 @@ class TokenEndpoint:
     async def _post(self, url: str, client: Client, form: Mapping[str, str]) -> AuthResponse:
         body, headers = authenticate(client, form)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return await self._web.post(url, "token endpoint", urlencode(body).encode("ascii"), headers)
+        return await self._http.post(url, "token endpoint", urlencode(body).encode("ascii"), headers)
 
     def _hide(self, tokens: Tokens) -> None:
         for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):

@@ -14,12 +14,12 @@ Doubted = list[tuple[Upstream, Deliver]]
 class EraQueue:
     """Holds them in order. `withdrawn`: ids of requests that the host cancelled while their answers were in doubt.
 
-    `opening`: the id of the legacy host's `initialize` whose answer will show the era; None if there is none.
+    `initialize_id`: the id of the legacy host's `initialize` whose answer will show the era; None if there is none.
     """
 
     def __init__(self) -> None:
         self.withdrawn: set[RequestId] = set()
-        self.opening: RequestId | None = None
+        self.initialize_id: RequestId | None = None
         self._held: list[Message] = []
         self._doubted: Doubted = []
 

@@ -32,9 +32,9 @@ class GetStream:
 
     _then: Callable[[], None] | None = None
 
-    def __init__(self, state: SessionState, answers: Delivery, session_gone: Callable[[int], None]) -> None:
+    def __init__(self, state: SessionState, delivery: Delivery, session_gone: Callable[[int], None]) -> None:
         self._state = state
-        self._delivery = answers
+        self._delivery = delivery
         self._session_gone = session_gone
         self._exchange: GetStreamExchange | None = None
         self._cursor = Cursor()

@@ -47,14 +47,14 @@ class Handshake:
         self,
         state: SessionState,
         gate: Gate,
-        notes: OneWayMessages,
-        answers: Delivery,
+        oneway: OneWayMessages,
+        delivery: Delivery,
         opened: Callable[[Callable[[], None]], None],
     ) -> None:
         self.state = state
         self._gate = gate
-        self._oneway = notes
-        self._delivery = answers
+        self._oneway = oneway
+        self._delivery = delivery
         self._opened = opened
         self.is_answered = False
         self.is_broken = False
@@ -256,9 +256,9 @@ def headers_of(initialize: Request) -> Headers:
 class Replay(Exchange):
     """The host's `initialize`, sent again by the bridge."""
 
-    def __init__(self, opening: Handshake, request: Request) -> None:
+    def __init__(self, handshake: Handshake, request: Request) -> None:
         self.request = request
-        self._handshake = opening
+        self._handshake = handshake
         self._session_id: bytes | None = None
         self._answered = False
 
@@ -280,20 +280,20 @@ class Replay(Exchange):
             self._handshake.again(event.reason)
 
     def on_body(self, event: BodyReceived) -> None:
-        opening = self._handshake
-        if opening.state.endpoint is not None and event.status < 300:
+        handshake = self._handshake
+        if handshake.state.endpoint is not None and event.status < 300:
             return  # The answer comes on the stream (MCP 2024-11-05).
-        judged = response_kind.judge(event, opening.state.url, (self.request.id,), in_session=False)
+        judged = response_kind.judge(event, handshake.state.url, (self.request.id,), in_session=False)
         if judged.kind is ResponseKind.LATER:
-            opening.again(judged.fault.message, judged.seconds)
+            handshake.again(judged.fault.message, judged.seconds)
         elif judged.kind is ResponseKind.READ:
-            opening.take(event.body, self)
+            handshake.take(event.body, self)
             if not self._answered:
-                opening.give_up("it did not answer initialize")
+                handshake.give_up("it did not answer initialize")
         elif event.status >= 500:
-            opening.again(judged.fault.message)
+            handshake.again(judged.fault.message)
         elif judged.kind is not ResponseKind.ACCEPTED:
-            opening.give_up(judged.fault.message)
+            handshake.give_up(judged.fault.message)
 
     def on_failed(self, event: ExchangeFailed) -> None:
         if event.cause in {Cause.UNREACHABLE, Cause.LOST}:
@@ -315,4 +315,4 @@ class Restoration(Exchange):
     def on_event(self, event: EventReceived) -> None:
         if not self._has_answer and event.event.data is not None:
             self._has_answer = True
-            self._state.settle(self)  # Nothing else would end the stream.
+            self._state.drain(self)  # Nothing else would end the stream.

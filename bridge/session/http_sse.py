@@ -42,9 +42,9 @@ class SseOwner(Protocol):
 class HttpSse:
     """Opens the stream and reads it. `is_connecting`: it is being opened, and the owner will hear the result."""
 
-    def __init__(self, state: SessionState, answers: Delivery, owner: SseOwner) -> None:
+    def __init__(self, state: SessionState, delivery: Delivery, owner: SseOwner) -> None:
         self._state = state
-        self._delivery = answers
+        self._delivery = delivery
         self._owner = owner
         self._stream: HttpSseStream | None = None
         self._fault: Fault | None = None

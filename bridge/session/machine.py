@@ -18,7 +18,7 @@ Every wait in this room has an owner and an end:
 | the standing stream | messages from the server | `GetStream` | with the session; a pause ends after 60 s |
 | a subscription | its acknowledgment | `Subscriptions` | after the retry window; then when the host cancels |
 | a one-way message, a restored setting | delivery | `OneWayMessages`, `Handshake` | after 30 s without a response |
-| a stream with nothing left to say | its end | `SessionState.settle` | a second later |
+| a stream with nothing left to say | its end | `SessionState.drain` | a second later |
 | an upstream no longer used | its last answers | `Upstreams` | when they are given, or its place is needed |
 
 While the user signs in, none of these limits applies. Whatever still waits when the run ends gets an error.

@@ -22,46 +22,48 @@ class OneWayMessages:
     `session_gone(generation)` is called when the server no longer knows the session of that generation.
     """
 
-    def __init__(self, state: SessionState, gate: Gate, answers: Delivery, session_gone: Callable[[int], None]) -> None:
+    def __init__(
+        self, state: SessionState, gate: Gate, delivery: Delivery, session_gone: Callable[[int], None]
+    ) -> None:
         self.state = state
-        self.answers = answers
+        self.delivery = delivery
         self.session_gone = session_gone
         self._gate = gate
         self._last_number = 0
 
     def submit(self, message: Notification | Response) -> None:
         """Send a message as soon as the gate is open."""
-        self.resubmit(self._note(message, None))
+        self.resubmit(self._message(message, None))
 
     def post_past_gate(self, message: Notification, then: Callable[[], None]) -> None:
         """Send a notification that opens the gate; `then` is called once it is delivered or given up."""
-        self._note(message, then).go()
+        self._message(message, then).go()
 
-    def resubmit(self, note: OneWayMessage) -> None:
+    def resubmit(self, oneway: OneWayMessage) -> None:
         """Send a message once more, as soon as the gate is open."""
-        self._gate.submit(note)
+        self._gate.submit(oneway)
 
-    def retry(self, note: OneWayMessage, what: str, seconds: float | None) -> None:
+    def retry(self, oneway: OneWayMessage, what: str, seconds: float | None) -> None:
         """Send a message again after `seconds`, within the retry window; None gives it up."""
         now = self.state.now
-        if note.retry_until is None:
-            note.retry_until = now + self.state.retry_window
-        note.attempts += 1
-        if seconds is None or now + seconds > note.retry_until:
-            name = note.message.method if isinstance(note.message, Notification) else "a response from the host"
+        if oneway.retry_until is None:
+            oneway.retry_until = now + self.state.retry_window
+        oneway.attempts += 1
+        if seconds is None or now + seconds > oneway.retry_until:
+            name = oneway.message.method if isinstance(oneway.message, Notification) else "a response from the host"
             self.state.report("warning", f"{name} could not be delivered: {what}")
-            note.done()
+            oneway.done()
             return
-        self.state.timers.new("note", partial(self._try_again, note), note.number).start(seconds, spread=0.5)
+        self.state.timers.new("note", partial(self._try_again, oneway), oneway.number).start(seconds, spread=0.5)
 
-    def _try_again(self, note: OneWayMessage) -> None:
+    def _try_again(self, oneway: OneWayMessage) -> None:
         """The pause before the next try is over."""
-        if note.opens_gate:
-            note.go()
+        if oneway.opens_gate:
+            oneway.go()
         else:
-            self.resubmit(note)
+            self.resubmit(oneway)
 
-    def _note(self, message: Notification | Response, then: Callable[[], None] | None) -> OneWayMessage:
+    def _message(self, message: Notification | Response, then: Callable[[], None] | None) -> OneWayMessage:
         self._last_number += 1
         return OneWayMessage(self, message, self._last_number, then)
 
@@ -69,17 +71,17 @@ class OneWayMessages:
 class OneWayMessage:
     """One message. An answer is valid only in the session in which the server asked."""
 
-    __slots__ = ("_oneway", "_then", "attempts", "generation", "message", "number", "retry_until")
+    __slots__ = ("_sender", "_then", "attempts", "generation", "message", "number", "retry_until")
 
     def __init__(
-        self, notes: OneWayMessages, message: Notification | Response, number: int, then: Callable[[], None] | None
+        self, sender: OneWayMessages, message: Notification | Response, number: int, then: Callable[[], None] | None
     ) -> None:
         self.message = message
         self.number = number
-        self.generation = notes.state.generation
+        self.generation = sender.state.generation
         self.attempts = 0
         self.retry_until: float | None = None
-        self._oneway = notes
+        self._sender = sender
         self._then = then
 
     @property
@@ -89,10 +91,10 @@ class OneWayMessage:
 
     def go(self) -> None:
         """POST it."""
-        state = self._oneway.state
+        state = self._sender.state
         if isinstance(self.message, Response) and self.generation != state.generation:
             return
-        number = state.begin(OneWayExchange(self._oneway, self))
+        number = state.begin(OneWayExchange(self._sender, self))
         state.commands.append(Post(number, self.message.line, state.headers(), state.endpoint, urgent=True))
 
     def goes_early(self) -> bool:
@@ -113,37 +115,39 @@ class OneWayMessage:
 class OneWayExchange(Exchange):
     """The POST of one message."""
 
-    def __init__(self, notes: OneWayMessages, note: OneWayMessage) -> None:
-        self._oneway = notes
-        self._note = note
+    def __init__(self, sender: OneWayMessages, oneway: OneWayMessage) -> None:
+        self._sender = sender
+        self._message = oneway
 
     def on_started(self, event: ResponseStarted) -> None:
         if event.streams:
-            self._note.done()
+            self._message.done()
 
     def on_event(self, event: EventReceived) -> None:
         if event.event.data is not None:
-            self._oneway.answers.take(event.event.data)
+            self._sender.delivery.take(event.event.data)
 
     def on_body(self, event: BodyReceived) -> None:
-        notes, note = self._oneway, self._note
+        sender, oneway = self._sender, self._message
         if event.status < 300:
-            note.done()
+            oneway.done()
             return
-        state = notes.state
+        state = sender.state
         judged = response_kind.judge(event, state.url, (), in_session=state.was_in_session(self))
-        if judged.kind is ResponseKind.SESSION_GONE and not note.opens_gate:
-            notes.session_gone(self.generation)
-            if isinstance(note.message, Notification) and note.attempts == 0:
-                note.attempts += 1
-                notes.resubmit(note)
+        if judged.kind is ResponseKind.SESSION_GONE and not oneway.opens_gate:
+            sender.session_gone(self.generation)
+            if isinstance(oneway.message, Notification) and oneway.attempts == 0:
+                oneway.attempts += 1
+                sender.resubmit(oneway)
         else:
             later = judged.kind is ResponseKind.LATER
-            notes.retry(note, judged.fault.message, judged.seconds if later else None)
+            sender.retry(oneway, judged.fault.message, judged.seconds if later else None)
 
     def on_failed(self, event: ExchangeFailed) -> None:
-        note = self._note
+        oneway = self._message
         again = event.cause is Cause.UNREACHABLE or (
-            event.cause is Cause.LOST and (not event.sent or isinstance(note.message, Response))
+            event.cause is Cause.LOST and (not event.sent or isinstance(oneway.message, Response))
         )
-        self._oneway.retry(note, event.message, reconnect_delay.UNANSWERED.before(note.attempts + 1) if again else None)
+        self._sender.retry(
+            oneway, event.message, reconnect_delay.UNANSWERED.before(oneway.attempts + 1) if again else None
+        )

@@ -70,13 +70,13 @@ class Requests:
         state: SessionState,
         gate: Gate,
         calls: Calls,
-        answers: Delivery,
+        delivery: Delivery,
         deadlines: Deadlines,
         policy: CallPolicy,
     ) -> None:
         self.state = state
         self.calls = calls
-        self.answers = answers
+        self.delivery = delivery
         self.deadlines = deadlines
         self.policy = policy
         self._gate = gate
@@ -102,7 +102,7 @@ class Requests:
         call.is_early = False
         call.cursor.rewind()
         exchange, call.exchange = call.exchange, None
-        self.state.settle(exchange)
+        self.state.drain(exchange)
         self.submit(call)
 
     def resume(self, call: Call) -> None:
@@ -118,7 +118,7 @@ class Requests:
 
     def _not_answered_elsewhere(self, call: Call) -> None:
         if self.calls.is_open(call):
-            self.answers.fail(call, faults.accepted_only(self.state.url, call.request.method, _LATE_SECONDS))
+            self.delivery.fail(call, faults.accepted_only(self.state.url, call.request.method, _LATE_SECONDS))
 
     def _try_again(self, call: Call) -> None:
         """The pause before a call's next try is over."""
@@ -150,9 +150,9 @@ class Requests:
         call.cursor.rewind()
         url, method = self.state.url, call.request.method
         if not self.calls.is_repeatable(call.request):
-            self.answers.fail(call, faults.outcome_unknown(url, method, reason))
+            self.delivery.fail(call, faults.outcome_unknown(url, method, reason))
         elif call.cuts >= _MAX_CUTS or not self.may_retry(call):
-            self.answers.fail(call, faults.no_answer(url, method, reason))
+            self.delivery.fail(call, faults.no_answer(url, method, reason))
         else:
             call.cuts += 1
             call.trouble = reason
@@ -161,7 +161,7 @@ class Requests:
     def unreachable(self, call: Call, event: ExchangeFailed) -> None:
         """The call did not reach the server: try again within the retry window."""
         now = self.state.now
-        if self.answers.answer_instead(call, Fault(ErrorKind.UNREACHABLE, event.message)):
+        if self.delivery.answer_instead(call, Fault(ErrorKind.UNREACHABLE, event.message)):
             return
         if call.retry_until is None:
             self.state.report("warning", f"{event.message} Trying again.")
@@ -170,7 +170,7 @@ class Requests:
         # A try that takes long, for example because of a firewall, must fit into the retry window too.
         took = now - call.sent_at
         if not self.may_retry(call) or call.retry_until is None or now + took > call.retry_until:
-            self.answers.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
+            self.delivery.fail(call, Fault(ErrorKind.UNREACHABLE, event.message, event.hint))
         else:
             self._again(call, min(pause, call.retry_until - now))
 
@@ -184,7 +184,7 @@ class Requests:
         """The server forgot the session and did not run the call: send it in the next one."""
         call.renewals += 1
         if call.renewals > _MAX_RENEWALS:
-            self.answers.fail(call, faults.session_lost(self.state.url, said))
+            self.delivery.fail(call, faults.session_lost(self.state.url, said))
             return
         call.cursor.rewind()
         self.policy.session_gone(generation)
@@ -192,7 +192,7 @@ class Requests:
 
     def wait(self, call: Call, seconds: float, fault: Fault) -> None:
         """The server asked the bridge to try again later."""
-        if self.answers.answer_instead(call, fault):
+        if self.delivery.answer_instead(call, fault):
             return
         seconds = max(seconds, reconnect_delay.THROTTLED.before(call.attempts + 1))
         if seconds >= _LONG_SECONDS and not call.waited:
@@ -201,7 +201,7 @@ class Requests:
         call.waited += seconds
         call.trouble = fault.message
         if call.waited > 2 * self.state.retry_window:
-            self.answers.fail(call, fault)
+            self.delivery.fail(call, fault)
         else:
             self._again(call, seconds, spread=0.0)
 
@@ -222,31 +222,31 @@ class Requests:
 class _Waiting(msgspec.Struct, frozen=True):
     """A call at the gate, where the host may cancel it."""
 
-    sending: Requests
+    requests: Requests
     call: Call
 
     def go(self) -> None:
-        if self.sending.calls.is_open(self.call):
+        if self.requests.calls.is_open(self.call):
             self.call.is_early = False
-            self.sending.post(self.call)
+            self.requests.post(self.call)
 
     def goes_early(self) -> bool:
         if self.call.request.method not in EARLY_METHODS:
             return False
-        if self.sending.calls.is_open(self.call):
+        if self.requests.calls.is_open(self.call):
             self.call.is_early = True
-            self.sending.post(self.call)
+            self.requests.post(self.call)
         return True
 
     def refuse(self, fault: Fault) -> None:
-        self.sending.answers.fail(self.call, fault)
+        self.requests.delivery.fail(self.call, fault)
 
 
 class CallExchange(Exchange):
     """A call's POST, or the GET that resumes its stream."""
 
-    def __init__(self, sending: Requests, call: Call, *, resumes: bool = False) -> None:
-        self._requests = sending
+    def __init__(self, requests: Requests, call: Call, *, resumes: bool = False) -> None:
+        self._requests = requests
         self._call = call
         self._resumes = resumes
 
@@ -264,67 +264,67 @@ class CallExchange(Exchange):
         data = call.cursor.take(event.event)
         if data is not None:
             call.attempts = 0 if call.exchange is self else call.attempts
-            self._requests.answers.take(data, call)
+            self._requests.delivery.take(data, call)
 
     def on_closed(self, event: StreamClosed) -> None:
-        call, sending = self._call, self._requests
+        call, requests = self._call, self._requests
         if call.exchange is self:
-            if sending.state.now - call.sent_at >= reconnect_delay.AT_ONCE:
+            if requests.state.now - call.sent_at >= reconnect_delay.AT_ONCE:
                 call.attempts = 0
-            sending.stream_ended(call, event.reason)
+            requests.stream_ended(call, event.reason)
 
     def on_failed(self, event: ExchangeFailed) -> None:
-        call, sending = self._call, self._requests
+        call, requests = self._call, self._requests
         if call.exchange is not self:
             return
         if event.cause in {Cause.UNREACHABLE, Cause.LOST} and self._resumes:
-            (sending.stream_ended if sending.may_retry(call) else sending.lost)(call, event.message)
+            (requests.stream_ended if requests.may_retry(call) else requests.lost)(call, event.message)
         elif event.cause is Cause.UNREACHABLE or (event.cause is Cause.LOST and not event.sent):
-            sending.unreachable(call, event)
+            requests.unreachable(call, event)
         elif event.cause is Cause.LOST:
-            sending.lost(call, event.message)
-        elif event.cause is Cause.TRUNCATED and not sending.calls.is_repeatable(call.request):
+            requests.lost(call, event.message)
+        elif event.cause is Cause.TRUNCATED and not requests.calls.is_repeatable(call.request):
             method = call.request.method
-            sending.answers.fail(call, faults.outcome_unknown(sending.state.url, method, "its response was cut off"))
+            requests.delivery.fail(call, faults.outcome_unknown(requests.state.url, method, "its response was cut off"))
         else:
-            sending.answers.fail(call, Fault(event.cause.kind, event.message, event.hint))
+            requests.delivery.fail(call, Fault(event.cause.kind, event.message, event.hint))
 
     def on_body(self, event: BodyReceived) -> None:
-        call, sending = self._call, self._requests
+        call, requests = self._call, self._requests
         if call.exchange is not self:
             return  # The call was answered or sent again by another exchange.
-        if sending.state.endpoint is not None and event.status < 300:
+        if requests.state.endpoint is not None and event.status < 300:
             return  # The answer comes on the stream (MCP 2024-11-05).
-        judged = response_kind.judge(event, sending.state.url, call.ids, in_session=self._in_session())
+        judged = response_kind.judge(event, requests.state.url, call.ids, in_session=self._in_session())
         if self._resumes:
             self._on_resumption_refused(event, judged)
         elif call.is_early and event.status >= _LEAST_ERROR and judged.kind in _ERRORS:
-            sending.refused_early(call)
+            requests.refused_early(call)
         elif judged.kind is ResponseKind.SESSION_GONE:
-            sending.renew(call, self.generation, judged.fault.message)
+            requests.renew(call, self.generation, judged.fault.message)
         elif judged.kind is ResponseKind.LATER:
-            sending.wait(call, judged.seconds, judged.fault)
+            requests.wait(call, judged.seconds, judged.fault)
         elif judged.kind is ResponseKind.READ:
-            if fault := sending.answers.take_body(event.body, call):
-                sending.answers.fail(call, fault)
-        elif judged.kind is ResponseKind.ACCEPTED and sending.policy.may_answer_elsewhere():
-            sending.await_elsewhere(call)
-        elif not sending.policy.rescue(call, judged.fault):
-            sending.answers.fail(call, judged.fault)
+            if fault := requests.delivery.take_body(event.body, call):
+                requests.delivery.fail(call, fault)
+        elif judged.kind is ResponseKind.ACCEPTED and requests.policy.may_answer_elsewhere():
+            requests.await_elsewhere(call)
+        elif not requests.policy.rescue(call, judged.fault):
+            requests.delivery.fail(call, judged.fault)
 
     def _on_resumption_refused(self, event: BodyReceived, judged: JudgedResponse) -> None:
         """The request to resume got a response that is not a stream."""
-        call, sending = self._call, self._requests
+        call, requests = self._call, self._requests
         if judged.kind is ResponseKind.SESSION_GONE:
-            sending.policy.session_gone(self.generation)
-            sending.lost(call, judged.fault.message)
+            requests.policy.session_gone(self.generation)
+            requests.lost(call, judged.fault.message)
         elif judged.kind is ResponseKind.READ:
-            if fault := sending.answers.take_body(event.body, call):
-                sending.lost(call, fault.message)
-        elif judged.kind is ResponseKind.LATER and sending.may_retry(call):
-            sending.stream_ended(call, judged.fault.message)
+            if fault := requests.delivery.take_body(event.body, call):
+                requests.lost(call, fault.message)
+        elif judged.kind is ResponseKind.LATER and requests.may_retry(call):
+            requests.stream_ended(call, judged.fault.message)
         else:
-            sending.lost(call, judged.fault.message)
+            requests.lost(call, judged.fault.message)
 
     def _in_session(self) -> bool:
         """Whether the request carried a session id."""

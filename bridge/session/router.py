@@ -163,7 +163,7 @@ class HostRouter:
     def _host_batch(self, event: HostBatch) -> None:
         """Only a legacy host sends a batch (MCP 2025-03-26, Batching). A translator gets its members one by one."""
         upstream = self._hosts.legacy
-        is_held = self._server.is_asked or self._undecided.opening is not None
+        is_held = self._server.is_asked or self._undecided.initialize_id is not None
         if upstream is not None and not isinstance(upstream, TranslatedUpstream) and not is_held:
             upstream.on(event)
             return
@@ -173,14 +173,14 @@ class HostRouter:
             self._host_message(message)
 
     def _host_message(self, message: Message) -> None:
-        is_held = self._server.is_asked or self._undecided.opening is not None
+        is_held = self._server.is_asked or self._undecided.initialize_id is not None
         if is_held and isinstance(message, Notification) and message.method == mcp.CANCELLED:
             self._cancel(message)
         elif self._server.is_asked:
             self._hold(message)
         elif isinstance(message, Request) and (version := modern_version(message)) is not None:
             self._modern_request(message, version)
-        elif self._undecided.opening is not None and not _is_of_opening(message):
+        elif self._undecided.initialize_id is not None and not _belongs_to_handshake(message):
             self._hold(message, asks=False)
         elif isinstance(message, Request):
             self._legacy_request(message)
@@ -208,8 +208,8 @@ class HostRouter:
         gone = self._undecided.reroute(id_)
         if not gone and (upstream := self._upstream_that_awaits(id_)):
             upstream.host(note)
-            if id_ == self._undecided.opening:
-                self._opening_is_over()
+            if id_ == self._undecided.initialize_id:
+                self._handshake_is_over()
         elif not gone:
             gone = self._undecided.withdraw(id_)
         for request in gone:
@@ -232,7 +232,7 @@ class HostRouter:
         era = LEGACY if LEGACY in self._server.eras else MODERN
         upstream = self._hosts.legacy_on(era)
         if era == LEGACY and self._server.wants_request_meta and request is self._hosts.initialize:
-            self._undecided.opening = None if self._server.is_assumed else request.id
+            self._undecided.initialize_id = None if self._server.is_assumed else request.id
             request = self._rerouting.add_request_meta(request)
         elif request is self._hosts.initialize:
             self._rerouting.forget_request_meta(request)
@@ -270,8 +270,8 @@ class HostRouter:
                 self._go_on(None)
         else:
             upstream.pass_on(deliver)
-            if deliver.request is not None and deliver.request.id == self._undecided.opening:
-                self._opening_is_over()
+            if deliver.request is not None and deliver.request.id == self._undecided.initialize_id:
+                self._handshake_is_over()
 
     def _hold(self, message: Message, *, asks: bool = True) -> None:
         if self._undecided.is_full:
@@ -297,15 +297,15 @@ class HostRouter:
         self._rerouting.decide(fault)
         self._release(fault)
 
-    def _opening_is_over(self) -> None:
+    def _handshake_is_over(self) -> None:
         """The legacy host's `initialize` was answered or cancelled."""
-        self._undecided.opening = None
+        self._undecided.initialize_id = None
         if not self._server.is_asked:
             self._release(None)
 
     def _release(self, fault: Fault | None) -> None:
         """Send what was held; with a `fault`, fail the requests for which the era is still unknown."""
-        self._undecided.opening = None
+        self._undecided.initialize_id = None
         for message in self._undecided.take_held():
             if fault is None or not isinstance(message, Request) or self._has_upstream(message):
                 self._host_message(message)
@@ -317,7 +317,7 @@ class HostRouter:
         return bool(self._server.eras) and not (is_modern(request) and self._server.may_be_modern)
 
 
-def _is_of_opening(message: Message) -> bool:
+def _belongs_to_handshake(message: Message) -> bool:
     """Whether a message from a legacy host is sent although its `initialize` has no answer yet."""
     return isinstance(message, Response) or message.method == mcp.INITIALIZE
 

@@ -20,7 +20,7 @@ from bridge.session.events import (
 )
 from bridge.session.timers import Timers
 
-LANE = 10**9
+UPSTREAM_NUMBERS = 10**9
 """The exchanges and timers of upstream n are numbered from n times this."""
 
 _FRESH_ID = f'"{PROGRAM}/%d"'.encode()
@@ -94,7 +94,7 @@ class SessionState:
         self.endpoint: str | None = None
         self._last_exchange = 0
         self._last_id = 0
-        self.timers = Timers(self.do, upstream * LANE)
+        self.timers = Timers(self.do, upstream * UPSTREAM_NUMBERS)
 
     def begin(self, exchange: Exchange) -> int:
         """Begin an exchange, and return its number."""
@@ -125,7 +125,7 @@ class SessionState:
         if exchange and self.exchanges.pop(exchange.number, None):
             self.commands.append(Abandon(exchange.number))
 
-    def settle(self, exchange: Exchange | None) -> None:
+    def drain(self, exchange: Exchange | None) -> None:
         """Expect nothing more from an exchange, if it is still in progress."""
         if exchange and exchange.number in self.exchanges:
             self.commands.append(DrainStream(exchange.number))
@@ -162,7 +162,7 @@ class SessionState:
         self.commands.append(command)
 
     def _outer(self, number: int) -> int:
-        return self._upstream * LANE + number
+        return self._upstream * UPSTREAM_NUMBERS + number
 
     def report(self, level: str, text: str) -> None:
         """Write to the log."""

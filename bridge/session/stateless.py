@@ -283,7 +283,7 @@ class Stateless(ServerMachine):
 
     def _let_go(self, call: Call) -> None:
         exchange, call.exchange = call.exchange, None
-        self._state.settle(exchange)
+        self._state.drain(exchange)
 
     def _learn_tools(self, result: Raw) -> Raw:
         """Learn from a list of tools, and return the part that the host may see."""

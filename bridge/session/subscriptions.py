@@ -174,7 +174,7 @@ class Subscriptions:
     def _end(self, subscription: Subscription, answer: Response) -> None:
         self._drop(subscription)
         self._state.commands.append(Deliver(answer.line, answer, subscription.request.id))
-        self._state.settle(subscription.exchange)
+        self._state.drain(subscription.exchange)
 
     def _drop(self, subscription: Subscription) -> None:
         subscription.pause.stop()

@@ -61,7 +61,7 @@ class ToolRefresh:
                 self._learn(message.result)
                 cursor = writing.members(message.result).get("nextCursor", Raw())
                 self._pages += 1
-                self._state.settle(page)
+                self._state.drain(page)
                 if string(cursor) is not None and self._pages < _MAX_PAGES:
                     self._ask(cursor)
                 else:

@@ -113,7 +113,7 @@ class ToolsPrefetch:
         """Read what the server sent; returns whether it was the answer."""
         for message in self._delivery.read(data):
             if isinstance(message, Response) and message.id == page.request.id and not message.is_error:
-                self._state.settle(page)
+                self._state.drain(page)
                 if page is self._page:
                     self._answered(page, message)
                 return True

@@ -13,7 +13,7 @@ from bridge.session import faults
 from bridge.session.commands import Command, Deliver, Report, SendToHost
 from bridge.session.events import Event, HostClosed, HostMessage
 from bridge.session.faults import Fault
-from bridge.session.session_state import LANE
+from bridge.session.session_state import UPSTREAM_NUMBERS
 from bridge.session.timers import Timer, Timers
 from bridge.translate.translator import Translator, TranslatorRefusal
 
@@ -212,7 +212,7 @@ class TranslatedUpstream(Upstream, Generic[T]):
     def timer(self, purpose: str, fired: Callable[[], None]) -> Timer:
         """See `TranslatorPort`."""
         self._last_timer += 1
-        number = self.number * LANE + self._last_timer
+        number = self.number * UPSTREAM_NUMBERS + self._last_timer
         return self._context.timers.new(_TRANSLATOR + purpose, partial(self._on_timer, fired), number)
 
     def timestamp(self) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bridge.session.commands import Deliver
 from bridge.session.probing import LEGACY, MODERN
 from bridge.session.session import Session, Transport
-from bridge.session.session_state import LANE
+from bridge.session.session_state import UPSTREAM_NUMBERS
 from bridge.session.upstream import Machine, RouterContext, T, TranslatedUpstream, Upstream
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Upstreams:
 
     def of(self, number: int) -> Upstream | None:
         """The upstream that an exchange or a timer with this number belongs to."""
-        return self._by_number.get(number // LANE)
+        return self._by_number.get(number // UPSTREAM_NUMBERS)
 
     def native(self, era: str) -> Upstream:
         """One that serves a host of the same era."""

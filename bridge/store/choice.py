@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bridge.config import TokenStore
 from bridge.store.lazy import LazyStore
-from bridge.store.paths import platform_places
+from bridge.store.paths import platform_paths
 from bridge.store.secret_store import SecretStore
 
 
@@ -29,13 +29,13 @@ def open_store(
         from bridge.store.memory import MemoryStore
 
         return MemoryStore()
-    places = platform_places()
+    paths = platform_paths()
 
     def make() -> SecretStore:
         from bridge.store.backend import find_ring
         from bridge.store.disk import DiskStore
         from bridge.store.system import KeyringEntries
 
-        return DiskStore(choice, places, KeyringEntries(lambda: find_ring(variables)), notice)
+        return DiskStore(choice, paths, KeyringEntries(lambda: find_ring(variables)), notice)
 
-    return LazyStore(places, make)
+    return LazyStore(paths, make)

@@ -58,16 +58,16 @@ class DiskStore(SecretStore):
     def __init__(
         self,
         choice: Literal["auto", "keyring", "file"],
-        places: StorePaths,
+        paths: StorePaths,
         keyring: KeyringEntries,
         notice: Callable[[str], None],
     ) -> None:
         self._choice = choice
-        self._files = PrivateFiles(places.credentials)
-        self._former = FormerKeys(places)
+        self._files = PrivateFiles(paths.credentials)
+        self._former = FormerKeys(paths)
         self._keyring = keyring
         self._notice = notice
-        self._locks = ProcessLocks(places.locks, notice)
+        self._locks = ProcessLocks(paths.locks, notice)
         self._disk = Worker("store")
         self._said = False
 

@@ -15,10 +15,10 @@ from bridge.store.secret_store import SecretStore
 
 
 class LazyStore(SecretStore):
-    """The store that `make` returns, whose files are in `places`."""
+    """The store that `make` returns, whose files are in `paths`."""
 
-    def __init__(self, places: StorePaths, make: Callable[[], SecretStore]) -> None:
-        self._folders = [StorePaths(root).credentials for root in (places.root, *places.former)]
+    def __init__(self, paths: StorePaths, make: Callable[[], SecretStore]) -> None:
+        self._folders = [StorePaths(root).credentials for root in (paths.root, *paths.former)]
         self._make = make
         self._made: SecretStore | None = None
 

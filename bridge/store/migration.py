@@ -47,9 +47,9 @@ class _Kept(NamedTuple):
 class FormerKeys:
     """The store keys that are still in the old folders. Every method blocks; all are quick without such folders."""
 
-    def __init__(self, places: StorePaths) -> None:
-        self._folders = [PrivateFiles(root / "credentials") for root in places.former]
-        self._files = PrivateFiles(places.credentials)
+    def __init__(self, paths: StorePaths) -> None:
+        self._folders = [PrivateFiles(root / "credentials") for root in paths.former]
+        self._files = PrivateFiles(paths.credentials)
 
     def has(self, key: str) -> bool:
         """Whether the old folders have anything of this store key."""

@@ -41,7 +41,7 @@ class StorePaths(msgspec.Struct, frozen=True):
         return self.root / "logins"
 
 
-def platform_places() -> StorePaths:
+def platform_paths() -> StorePaths:
     """The paths of this user, by the table in `store/roots`."""
     return StorePaths(data_root(), former_roots())
 

@@ -30,7 +30,7 @@ from bridge.oauth.pasted_callback import query_of_pasted
 from bridge.oauth.record import Freshness, Record, decode, freshness
 from bridge.process.host_environment import keyring_variables
 from bridge.store.choice import open_store
-from bridge.store.paths import platform_places
+from bridge.store.paths import platform_paths
 from bridge.tokens.login_order import login_key, make_order, tokens_key_of
 from bridge.tokens.logins import Joined, Logins
 from bridge.tokens.stored_sign_in import read_stored, who
@@ -92,7 +92,7 @@ async def log_in(
     store = open_store(settings.sign_in.token_store, notice, keyring_variables)
     store_key = tokens_key_of(settings)
     previous = (await read_stored(store, store_key)).record if store.exists_hint(store_key) else None
-    logins = Logins(login_key(settings), platform_places(), notice)
+    logins = Logins(login_key(settings), platform_paths(), notice)
 
     async def may_start() -> bool:
         if settings.sign_in.token_store == "memory":  # noqa: S105 - a place

@@ -30,11 +30,11 @@ _logger = logging.getLogger("bridge.authorization")
 class IssuersFile:
     """The issuers of one server and profile. `forget` is what the user types to forget them."""
 
-    def __init__(self, places: StorePaths, server: str, profile: str, forget: str = "") -> None:
+    def __init__(self, paths: StorePaths, server: str, profile: str, forget: str = "") -> None:
         self.forget = forget
         self._name = f"{issuers_key(server, profile)}{_ENDING}"
-        self._files = PrivateFiles(places.logins)
-        self._locks = ProcessLocks(places.locks, lambda text: _logger.debug("%s", text))
+        self._files = PrivateFiles(paths.logins)
+        self._locks = ProcessLocks(paths.locks, lambda text: _logger.debug("%s", text))
 
     def read(self) -> Issuers:
         """The issuers. Raises `StoreError` where the file is damaged or cannot be trusted."""
@@ -92,17 +92,17 @@ class IssuersFile:
         return kept.clients.get(client_id or "", "")
 
 
-def issuers_file(settings: Settings, places: StorePaths) -> IssuersFile:
+def issuers_file(settings: Settings, paths: StorePaths) -> IssuersFile:
     """The file for a run with these settings."""
-    return IssuersFile(places, settings.url, settings.sign_in.profile, forget_command(settings))
+    return IssuersFile(paths, settings.url, settings.sign_in.profile, forget_command(settings))
 
 
-async def check_issuer_of(record: Record, settings: Settings, places: StorePaths) -> None:
+async def check_issuer_of(record: Record, settings: Settings, paths: StorePaths) -> None:
     """Raise `SignInError` where the issuer of a record must not be sent the client of these settings.
 
     A file that cannot be read is ignored here, because the record itself says where its client was used.
     """
-    file = issuers_file(settings, places)
+    file = issuers_file(settings, paths)
     own = settings.sign_in
     try:
         issuers = file.read()
@@ -115,9 +115,9 @@ async def check_issuer_of(record: Record, settings: Settings, places: StorePaths
     await file.remember(record)
 
 
-def drop_every(places: StorePaths) -> tuple[str, ...]:
+def drop_every(paths: StorePaths) -> tuple[str, ...]:
     """Forget the issuers of every server and profile; return a sentence for each failure."""
-    files = PrivateFiles(places.logins)
+    files = PrivateFiles(paths.logins)
     problems = []
     try:
         for name in files.names():

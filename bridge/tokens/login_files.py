@@ -57,11 +57,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class LoginFiles:
     """Reads and writes these files; quick. A file that cannot be read counts as missing, except in the table above."""
 
-    def __init__(self, places: StorePaths) -> None:
-        self.places = places
-        self._folder = places.logins
-        self._files = PrivateFiles(places.logins)
-        self._former = places.former
+    def __init__(self, paths: StorePaths) -> None:
+        self.paths = paths
+        self._folder = paths.logins
+        self._files = PrivateFiles(paths.logins)
+        self._former = paths.former
         self._unread: set[str] = set()  # Slots whose history could not be read when it was last looked at.
 
     def notice(self, store_key: str) -> Notice | None:

@@ -32,7 +32,7 @@ from bridge.process.log_head import log_head
 from bridge.process.shutdown import end_for_certain
 from bridge.store.errors import StoreBusy, StoreError
 from bridge.store.locks import ProcessLocks
-from bridge.store.paths import StorePaths, platform_places
+from bridge.store.paths import StorePaths, platform_paths
 from bridge.tokens.login_files import LoginFiles, Notice
 from bridge.tokens.login_order import LIMIT, Answer, Busy, Order, Ready, Unable, decode_order, encode_answer, login_key
 from bridge.tokens.login_session import LoginSession
@@ -56,7 +56,7 @@ def run_login_process() -> int:
     with _configure_log(order.settings) as logging_to:
         log_head(order.settings, "a login process")
         try:
-            run_on_loop(_run(order, logging_to, platform_places()))
+            run_on_loop(_run(order, logging_to, platform_paths()))
         except BridgeError as problem:
             _logger.warning("the sign-in did not start: %s", problem)
             answer(Unable(problem.message, problem.hint))
@@ -106,12 +106,12 @@ def answer(said: Answer) -> None:
     os.close(nothing)
 
 
-async def _run(order: Order, logging_to: log.Log, places: StorePaths) -> None:
-    files = LoginFiles(places)
+async def _run(order: Order, logging_to: log.Log, paths: StorePaths) -> None:
+    files = LoginFiles(paths)
     store_key = login_key(order.settings)
     async with contextlib.AsyncExitStack() as stack:
         try:
-            locks = ProcessLocks(places.locks, lambda text: _logger.warning("%s", text))
+            locks = ProcessLocks(paths.locks, lambda text: _logger.warning("%s", text))
             await stack.enter_async_context(locks.hold(store_key, _LOCK_SECONDS))
         except StoreBusy:
             answer(Busy())

@@ -29,7 +29,7 @@ from bridge.process.shutdown import stop_on_signals
 from bridge.store.choice import open_store
 from bridge.tokens.login_files import LoginFiles
 from bridge.tokens.login_order import Order, login_key, tokens_key_of
-from bridge.tokens.sign_in_setup import ask_of, open_web, sign_in_flow
+from bridge.tokens.sign_in_setup import ask_of, open_http, sign_in_flow
 from bridge.tokens.stored_record import StoredRecord
 
 _MOST_LINES = 100
@@ -55,11 +55,11 @@ class LoginSession:
         self._server: ChannelServer | None = None
         self._record: Record | None = None
         self._is_kept = False
-        self._web = open_web(self._settings, refused_at=order.refusal.peer if order.refusal else None)
+        self._http = open_http(self._settings, refused_at=order.refusal.peer if order.refusal else None)
         self._store = open_store(
             self._settings.sign_in.token_store, lambda text: _logger.warning("%s", text), keyring_variables
         )
-        self._flow = sign_in_flow(self._settings, self._web, self._store, self, self._add_secret)
+        self._flow = sign_in_flow(self._settings, self._http, self._store, self, self._add_secret)
         self._is_wished = False
         self._has_opened = False
         self._to_open = ""  # What the browser opens: the link, or a page to read before it.
@@ -92,10 +92,10 @@ class LoginSession:
         await server.until_taken(_FIRST_SECONDS)
 
     async def _sign_in(self) -> None:
-        await self._flow.run(await ask_of(self._order, self._web), self._keep)
+        await self._flow.run(await ask_of(self._order, self._http), self._keep)
 
     async def _keep(self, record: Record) -> None:
-        record = self._record = msgspec.structs.replace(record, reach=self._web.reach)
+        record = self._record = msgspec.structs.replace(record, reach=self._http.reach)
         if self._settings.sign_in.token_store != "memory":  # noqa: S105 - a place
             kept = StoredRecord(tokens_key_of(self._settings), self._store)
             await kept.replace(record)

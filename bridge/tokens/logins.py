@@ -58,10 +58,10 @@ class Joined:
 class Logins:
     """The logins with one store key (`login_order.login_key`). `notice` takes a sentence about missing locks."""
 
-    def __init__(self, store_key: str, places: StorePaths, notice: Callable[[str], None]) -> None:
+    def __init__(self, store_key: str, paths: StorePaths, notice: Callable[[str], None]) -> None:
         self._store_key = store_key
-        self.files = LoginFiles(places)
-        self._locks = ProcessLocks(places.locks, notice)
+        self.files = LoginFiles(paths)
+        self._locks = ProcessLocks(paths.locks, notice)
 
     async def join(self) -> Joined | None:
         """The login that is under way; None where there is none."""

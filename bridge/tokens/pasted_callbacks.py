@@ -10,7 +10,7 @@ from bridge.errors import BridgeError
 from bridge.login.channel import Channel, ChannelLost
 from bridge.oauth.errors import SignInError
 from bridge.oauth.pasted_callback import query_of_pasted
-from bridge.store.paths import platform_places
+from bridge.store.paths import platform_paths
 from bridge.tokens.login_files import LoginFiles, Notice
 from bridge.tokens.logins import reach
 
@@ -32,7 +32,7 @@ async def hand_over(text: str, files: LoginFiles | None = None, seconds: float =
     """
     query = query_of_pasted(text)
     problems = []
-    for notice in (files or LoginFiles(platform_places())).notices():
+    for notice in (files or LoginFiles(platform_paths())).notices():
         channel = await reach(notice)
         if channel is None:
             continue

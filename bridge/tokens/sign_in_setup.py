@@ -26,7 +26,7 @@ from bridge.protocol.hosts import product_name
 from bridge.remote.lookups import Lookups
 from bridge.remote.proxy import proxy_for, unused_proxy
 from bridge.session.probing import probe
-from bridge.store.paths import platform_places
+from bridge.store.paths import platform_paths
 from bridge.store.secret_store import SecretStore
 from bridge.tokens.issuers_file import issuers_file
 from bridge.tokens.login_order import Order
@@ -74,7 +74,7 @@ class RelayNetwork:
         return ssl_context(settings)
 
 
-def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | None = None) -> AuthHttpClient:
+def open_http(settings: Settings, *, refused_at: str | None = None, kept: str | None = None) -> AuthHttpClient:
     """The HTTP client for authorization servers. It sends nothing yet.
 
     `refused_at` and `kept` say where the MCP server was reached, see `AddressGuard`.
@@ -91,16 +91,18 @@ def open_web(settings: Settings, *, refused_at: str | None = None, kept: str | N
 
 
 def sign_in_flow(
-    settings: Settings, web: AuthHttpClient, store: SecretStore, prompt: Prompt, add_secret: Callable[[str], None]
+    settings: Settings, http: AuthHttpClient, store: SecretStore, prompt: Prompt, add_secret: Callable[[str], None]
 ) -> SignInFlow:
     """The sign-in that asks the user through `prompt`; `add_secret` is called with each secret before it is used."""
     from bridge.login.sign_in import SignInFlow
 
-    issuers = issuers_file(settings, platform_places())
-    return SignInFlow(settings.url, settings.sign_in, web, store, issuers=issuers, prompt=prompt, add_secret=add_secret)
+    issuers = issuers_file(settings, platform_paths())
+    return SignInFlow(
+        settings.url, settings.sign_in, http, store, issuers=issuers, prompt=prompt, add_secret=add_secret
+    )
 
 
-async def ask_of(order: Order, web: AuthHttpClient) -> SignInReason:
+async def ask_of(order: Order, http: AuthHttpClient) -> SignInReason:
     """Why the user has to sign in. Where no request was refused yet, this asks the server for its challenge.
 
     Raises `Unreachable` where the server cannot be reached.
@@ -112,7 +114,7 @@ async def ask_of(order: Order, web: AuthHttpClient) -> SignInReason:
     if refusal is not None:
         status, challenges = refusal.status, refusal.challenges
     else:
-        status, challenges, is_open = await _asked(order.settings, web)
+        status, challenges, is_open = await _asked(order.settings, http)
     challenge = bearer_challenge(parse_challenges(challenges))
     return SignInReason(
         resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
@@ -137,7 +139,7 @@ def _again(order: Order) -> str:
     return f"To try again, call the tool sign_in in {host}, or run this in a terminal: {command}"
 
 
-async def _asked(settings: Settings, web: AuthHttpClient) -> tuple[int, tuple[str, ...], bool]:
+async def _asked(settings: Settings, http: AuthHttpClient) -> tuple[int, tuple[str, ...], bool]:
     """The server's answer to a request without a token: status, challenges, and whether it is an answer of MCP.
 
     It opens no session.
@@ -150,7 +152,7 @@ async def _asked(settings: Settings, web: AuthHttpClient) -> tuple[int, tuple[st
     headers |= {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     try:
         async with asyncio.timeout(_CHALLENGE_SECONDS):
-            reply = await web.post(ascii_url(settings.url), SERVER, bytes(question.line), headers)
+            reply = await http.post(ascii_url(settings.url), SERVER, bytes(question.line), headers)
     except Unreachable:
         raise  # Its metadata is on the same server.
     except (BridgeError, TimeoutError) as problem:

@@ -60,11 +60,11 @@ async def who(record: Record, settings: Settings | None = None, seconds: float =
     if record.userinfo_endpoint is None or not is_good:
         return ""
     from bridge.login.account import whoami
-    from bridge.tokens.sign_in_setup import open_web
+    from bridge.tokens.sign_in_setup import open_http
 
     try:
         async with asyncio.timeout(seconds):
-            return await whoami(open_web(settings or settings_for(record), kept=record.reach), record)
+            return await whoami(open_http(settings or settings_for(record), kept=record.reach), record)
     except (BridgeError, TimeoutError):
         return ""
 

@@ -80,18 +80,18 @@ class TokenRenewer:
 
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
-        web = await self._web(record.reach)
+        http = await self._http(record.reach)
         from bridge.login.token_endpoint import TokenEndpoint
-        from bridge.store.paths import platform_places
+        from bridge.store.paths import platform_paths
         from bridge.tokens.issuers_file import check_issuer_of
 
-        await check_issuer_of(record, self._settings, platform_places())
+        await check_issuer_of(record, self._settings, platform_paths())
         asking = record
         if record.client.kind == "static":
             # The user keeps the client's secret, and may have changed it.
             own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
             asking = msgspec.structs.replace(record, client=own)
-        tokens = await TokenEndpoint(web, self._log.add_secret).refresh(asking)
+        tokens = await TokenEndpoint(http, self._log.add_secret).refresh(asking)
         return record.with_tokens(tokens, time.time())
 
     # -- signing in
@@ -115,7 +115,7 @@ class TokenRenewer:
             if not await is_needed():
                 return False
             if not self._is_wished:
-                self._check_tabs()
+                self._check_backoff()
             return True
 
         logins = self._logins()
@@ -231,7 +231,7 @@ class TokenRenewer:
         )
         self._host.take(self._shown)
 
-    def _check_tabs(self) -> None:
+    def _check_backoff(self) -> None:
         """Raise `SignInError` where no browser may be opened before the user asks for it."""
         pause = parse_seconds(os.environ.get(PAUSE_VARIABLE) or f"{PAUSE:g}", PAUSE_VARIABLE, zero_is_none=True) or 0.0
         now = time.time()
@@ -292,23 +292,23 @@ class TokenRenewer:
 
     def _logins(self) -> Logins:
         if self._kept_logins is None:
-            from bridge.store.paths import platform_places
+            from bridge.store.paths import platform_paths
             from bridge.tokens.login_order import login_key
             from bridge.tokens.logins import Logins
 
             self._kept_logins = Logins(
-                login_key(self._settings), platform_places(), lambda text: _logger.warning("%s", text)
+                login_key(self._settings), platform_paths(), lambda text: _logger.warning("%s", text)
             )
         return self._kept_logins
 
-    async def _web(self, reach: str) -> AuthHttpClient:
+    async def _http(self, reach: str) -> AuthHttpClient:
         """The HTTP client for a record with this `reach`."""
         if reach not in self._webs:
             # The import takes long enough to delay messages, so a thread does it.
             await asyncio.to_thread(importlib.import_module, "httpx")
-            from bridge.tokens.sign_in_setup import open_web
+            from bridge.tokens.sign_in_setup import open_http
 
-            self._webs = {reach: open_web(self._settings, kept=reach)}
+            self._webs = {reach: open_http(self._settings, kept=reach)}
         return self._webs[reach]
 
 

@@ -198,7 +198,7 @@ async def test_what_is_stored_what_waits_and_what_runs_is_listed() -> None:
             await site.begin(host)
             [row] = await servers(site)
             assert row["signed_in"] is True
-            assert host.process.pid in [copy["pid"] for copy in row["copies"]]
+            assert host.process.pid in [instance["pid"] for instance in row["copies"]]
             assert row["login"] is None
             code, said = await run_command(site, "status")
             assert code == 0

@@ -20,7 +20,7 @@ from tests.oauth.samples import client, record
 URL = "https://mcp.linear.app/mcp"
 
 
-class Desk:
+class FakeTerminal:
     """A person with files of hosts and stored sign-ins, who types a command."""
 
     def __init__(self, home: Path) -> None:
@@ -48,26 +48,26 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
     for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path))
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "CODEX_HOME"):
         monkeypatch.delenv(name, raising=False)
-    return Desk(tmp_path)
+    return FakeTerminal(tmp_path)
 
 
 @pytest.mark.parametrize("command", ["login", "logout"])
-def test_a_url_is_taken_with_the_options(desk: Desk, command: str) -> None:
+def test_a_url_is_taken_with_the_options(terminal: FakeTerminal, command: str) -> None:
     words = (URL, "--profile", "work", "--client-id", "c", "--resource", "none")
-    target = desk.target(*words, command=command)
+    target = terminal.target(*words, command=command)
     assert target.settings.url == URL
     assert target.store_key == tokens_key(URL, "c", "none", "work")
 
 
-def test_an_entry_of_a_host_leads_to_the_slot_of_its_run(desk: Desk) -> None:
+def test_an_entry_of_a_host_leads_to_the_slot_of_its_run(terminal: FakeTerminal) -> None:
     words = ("run", URL, "--client-id=c", "--header", "X-Key:${KEY}", "--transport", "http")
-    desk.configure("tasks", *words, env={"MCP_BRIDGE_PROFILE": "work", "KEY": "k", "MCP_BRIDGE_SCOPE": "a b"})
-    settings, store_key = desk.target("tasks")
+    terminal.configure("tasks", *words, env={"MCP_BRIDGE_PROFILE": "work", "KEY": "k", "MCP_BRIDGE_SCOPE": "a b"})
+    settings, store_key = terminal.target("tasks")
     assert settings == Settings(
         url=URL,
         transport="http",
@@ -77,52 +77,52 @@ def test_an_entry_of_a_host_leads_to_the_slot_of_its_run(desk: Desk) -> None:
     assert store_key == tokens_key(URL, "c", "", "work") == tokens_key_of(settings)
 
 
-def test_the_url_of_an_entry_may_stand_in_its_variables(desk: Desk) -> None:
-    desk.configure("tasks", env={"MCP_BRIDGE_URL": URL})
-    assert desk.target("tasks").settings.url == URL
+def test_the_url_of_an_entry_may_stand_in_its_variables(terminal: FakeTerminal) -> None:
+    terminal.configure("tasks", env={"MCP_BRIDGE_URL": URL})
+    assert terminal.target("tasks").settings.url == URL
 
 
-def test_what_is_typed_comes_before_the_entry(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_typed_comes_before_the_entry(terminal: FakeTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCP_BRIDGE_PROFILE", "of-the-shell")
-    desk.configure("tasks", URL, "--profile", "work", "--login-timeout", "60")
-    assert desk.target("tasks").settings.sign_in.profile == "work"
-    own = desk.target("tasks", "--profile", "typed", "--no-browser").settings.sign_in
+    terminal.configure("tasks", URL, "--profile", "work", "--login-timeout", "60")
+    assert terminal.target("tasks").settings.sign_in.profile == "work"
+    own = terminal.target("tasks", "--profile", "typed", "--no-browser").settings.sign_in
     assert (own.profile, own.no_browser, own.login_timeout) == ("typed", True, 60.0)
 
 
-def test_one_name_in_two_hosts_is_one_server_where_it_is_the_same_sign_in(desk: Desk) -> None:
-    desk.configure("tasks", URL)
-    desk.configure("tasks", "--login-timeout", "9", URL, host=".gemini")
-    assert desk.target("tasks").settings.url == URL
-    desk.configure("tasks", URL, "--profile", "work", host=".gemini")
-    said = desk.refuses("tasks")
+def test_one_name_in_two_hosts_is_one_server_where_it_is_the_same_sign_in(terminal: FakeTerminal) -> None:
+    terminal.configure("tasks", URL)
+    terminal.configure("tasks", "--login-timeout", "9", URL, host=".gemini")
+    assert terminal.target("tasks").settings.url == URL
+    terminal.configure("tasks", URL, "--profile", "work", host=".gemini")
+    said = terminal.refuses("tasks")
     login = "mcp-remote-bridge login tasks --profile"
     assert said.endswith(f"for the one you mean: {login} default (Cursor); {login} work (Gemini CLI).")
 
 
-def test_of_two_entries_of_a_name_the_one_with_the_typed_options_is_taken_whole(desk: Desk) -> None:
-    desk.configure("tasks", URL, "--login-timeout", "7")
-    desk.configure("tasks", URL, "--profile", "work", "--login-timeout", "9", host=".gemini")
+def test_of_two_entries_of_a_name_the_one_with_the_typed_options_is_taken_whole(terminal: FakeTerminal) -> None:
+    terminal.configure("tasks", URL, "--login-timeout", "7")
+    terminal.configure("tasks", URL, "--profile", "work", "--login-timeout", "9", host=".gemini")
     for profile, seconds in (("default", 7.0), ("work", 9.0)):
-        own = desk.target("tasks", "--profile", profile).settings.sign_in
+        own = terminal.target("tasks", "--profile", profile).settings.sign_in
         assert (own.profile, own.login_timeout) == (profile, seconds)
 
 
-def test_two_entries_that_no_option_tells_apart_are_told_with_their_urls(desk: Desk) -> None:
-    desk.configure("tasks", URL, "--profile", "work")
-    desk.configure("tasks", f"{URL}?a=1&b=2", "--profile", "work", host=".gemini")
-    said = desk.refuses("tasks")
+def test_two_entries_that_no_option_tells_apart_are_told_with_their_urls(terminal: FakeTerminal) -> None:
+    terminal.configure("tasks", URL, "--profile", "work")
+    terminal.configure("tasks", f"{URL}?a=1&b=2", "--profile", "work", host=".gemini")
+    said = terminal.refuses("tasks")
     assert f"mcp-remote-bridge login {URL} --profile work (Cursor)" in said
     assert f'mcp-remote-bridge login "{URL}?a=1&b=2" --profile work (Gemini CLI)' in said
 
 
-def test_an_entry_for_another_program_is_told_as_what_it_is(desk: Desk) -> None:
-    desk.configure("mine", URL)
-    file = desk.home / ".cursor" / "mcp.json"
+def test_an_entry_for_another_program_is_told_as_what_it_is(terminal: FakeTerminal) -> None:
+    terminal.configure("mine", URL)
+    file = terminal.home / ".cursor" / "mcp.json"
     file.write_text(json.dumps({"mcpServers": {"u": {"url": URL}, "m": {"command": "mcp-remote", "args": [URL]}}}))
-    assert "is a server that Cursor connects to directly" in desk.refuses("u")
-    assert "runs mcp-remote, not this bridge" in desk.refuses("m")
-    assert f"mcp-remote-bridge login {URL} ;" in desk.refuses("m")
+    assert "is a server that Cursor connects to directly" in terminal.refuses("u")
+    assert "runs mcp-remote, not this bridge" in terminal.refuses("m")
+    assert f"mcp-remote-bridge login {URL} ;" in terminal.refuses("m")
 
 
 @pytest.mark.parametrize(
@@ -136,62 +136,62 @@ def test_an_entry_for_another_program_is_told_as_what_it_is(desk: Desk) -> None:
     ids=["option", "variable", "profile", "http"],
 )
 def test_an_entry_that_run_would_refuse_is_refused_with_where_it_stands(
-    desk: Desk, words: tuple[str, ...], says: str
+    terminal: FakeTerminal, words: tuple[str, ...], says: str
 ) -> None:
-    desk.configure("tasks", *words)
-    said = desk.refuses("tasks")
+    terminal.configure("tasks", *words)
+    said = terminal.refuses("tasks")
     assert said.startswith("The entry 'tasks' of Cursor cannot be used")
     assert says in said
     assert "mcp.json" in said
 
 
 @pytest.mark.parametrize("command", ["login", "logout"])
-def test_a_stored_sign_in_is_found_by_a_label_of_its_host(desk: Desk, command: str) -> None:
+def test_a_stored_sign_in_is_found_by_a_label_of_its_host(terminal: FakeTerminal, command: str) -> None:
     store_key = tokens_key(URL, "c", "", "work")
-    desk.store(record(server=URL, profile="work", client=client(kind="static", client_id="c")), store_key)
-    settings, found = desk.target("linear", command=command)
+    terminal.store(record(server=URL, profile="work", client=client(kind="static", client_id="c")), store_key)
+    settings, found = terminal.target("linear", command=command)
     assert (settings.url, settings.sign_in.profile, settings.sign_in.client_id) == (URL, "work", "c")
     assert found == store_key
 
 
-def test_a_stored_sign_in_keeps_its_slot_whatever_made_it(desk: Desk) -> None:
+def test_a_stored_sign_in_keeps_its_slot_whatever_made_it(terminal: FakeTerminal) -> None:
     # A server that took no client metadata document: what was given does not stand in the record.
     store_key = tokens_key(URL, "https://app.example/client.json", "", "default")
-    desk.store(record(server=URL), store_key)
-    assert desk.target("linear", command="logout").store_key == store_key
+    terminal.store(record(server=URL), store_key)
+    assert terminal.target("linear", command="logout").store_key == store_key
 
 
-def test_another_profile_of_a_stored_server_may_be_named(desk: Desk) -> None:
-    desk.store(record(server=URL), tokens_key(URL, "", "", "default"))
-    target = desk.target("linear", "--profile", "new")
+def test_another_profile_of_a_stored_server_may_be_named(terminal: FakeTerminal) -> None:
+    terminal.store(record(server=URL), tokens_key(URL, "", "", "default"))
+    target = terminal.target("linear", "--profile", "new")
     assert target.settings.sign_in.profile == "new"
     assert target.store_key == tokens_key(URL, "", "", "new")
 
 
-def test_an_entry_comes_before_a_stored_sign_in(desk: Desk) -> None:
-    desk.store(record(server=URL), tokens_key(URL, "", "", "default"))
-    desk.configure("linear", "https://other.example/mcp")
-    assert desk.target("linear").settings.url == "https://other.example/mcp"
+def test_an_entry_comes_before_a_stored_sign_in(terminal: FakeTerminal) -> None:
+    terminal.store(record(server=URL), tokens_key(URL, "", "", "default"))
+    terminal.configure("linear", "https://other.example/mcp")
+    assert terminal.target("linear").settings.url == "https://other.example/mcp"
 
 
-def test_a_file_that_may_have_had_the_name_and_cannot_be_read_is_told(desk: Desk) -> None:
-    desk.configure("tasks", URL)
-    (desk.home / ".cursor" / "mcp.json").write_text('{"mcpServers": {"tasks": ')
-    said = desk.refuses("tasks")
+def test_a_file_that_may_have_had_the_name_and_cannot_be_read_is_told(terminal: FakeTerminal) -> None:
+    terminal.configure("tasks", URL)
+    (terminal.home / ".cursor" / "mcp.json").write_text('{"mcpServers": {"tasks": ')
+    said = terminal.refuses("tasks")
     assert "The configuration of Cursor cannot be read" in said
     assert "mcp.json" in said
 
 
-def test_an_unknown_name_is_told_with_what_is_known(desk: Desk) -> None:
-    desk.configure("tasks", URL)
-    desk.store(record(server="https://mcp.notion.com/mcp"), tokens_key("x", "", "", "default"))
-    said = desk.refuses("nothing")
+def test_an_unknown_name_is_told_with_what_is_known(terminal: FakeTerminal) -> None:
+    terminal.configure("tasks", URL)
+    terminal.store(record(server="https://mcp.notion.com/mcp"), tokens_key("x", "", "", "default"))
+    said = terminal.refuses("nothing")
     assert "tasks (Cursor)" in said
     assert "mcp.notion.com" in said
 
 
-def test_an_address_without_its_scheme_is_told_with_it(desk: Desk) -> None:
-    assert f"Did you mean {URL} ?" in desk.refuses("mcp.linear.app/mcp")
+def test_an_address_without_its_scheme_is_told_with_it(terminal: FakeTerminal) -> None:
+    assert f"Did you mean {URL} ?" in terminal.refuses("mcp.linear.app/mcp")
 
 
 def test_a_user_without_a_home_has_no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,12 +202,12 @@ def test_a_user_without_a_home_has_no_hosts(monkeypatch: pytest.MonkeyPatch) -> 
     assert (host_entries().entries, host_entries().notes) == ((), ())
 
 
-def test_looking_for_a_name_changes_nothing(desk: Desk) -> None:
-    desk.configure("tasks", URL)
-    before = sorted(desk.home.rglob("*"))
-    desk.target("tasks")
-    desk.refuses("nothing")
-    assert sorted(desk.home.rglob("*")) == before
+def test_looking_for_a_name_changes_nothing(terminal: FakeTerminal) -> None:
+    terminal.configure("tasks", URL)
+    before = sorted(terminal.home.rglob("*"))
+    terminal.target("tasks")
+    terminal.refuses("nothing")
+    assert sorted(terminal.home.rglob("*")) == before
 
 
 # -- which sign-in a copy uses

@@ -51,7 +51,13 @@ async def begin(files: LoginFiles, server: str, login_status: LoginStatus | None
 
 def brief(rows: list[SignInRow]) -> list[tuple[str, str, bool, bool, list[int]]]:
     return [
-        (row.server, row.profile, row.stored is not None, row.login is not None, [copy.pid for copy in row.copies])
+        (
+            row.server,
+            row.profile,
+            row.stored is not None,
+            row.login is not None,
+            [instance.pid for instance in row.instances],
+        )
         for row in rows
     ]
 

@@ -44,16 +44,16 @@ HOST = Process(10, ["/opt/host/host"], name="Claude")
 
 def test_a_copy_is_told_with_who_started_it_and_what_it_was_told() -> None:
     facts = {"MCP_BRIDGE_PROFILE": "work", "HOME": "/x", "SECRET": "planted"}
-    copy = Process(11, ["mcp-remote-bridge", URL], HOST, create_time=5.5, environ=facts)
-    assert instances_among([HOST, copy], ME) == [
+    instance = Process(11, ["mcp-remote-bridge", URL], HOST, create_time=5.5, environ=facts)
+    assert instances_among([HOST, instance], ME) == [
         RunningInstance(11, 5.5, "Claude", (URL,), {"MCP_BRIDGE_PROFILE": "work"})
     ]
 
 
 def test_nothing_that_may_be_secret_is_shown() -> None:
     words = ["mcp-remote-bridge", URL, "--header", "X: planted"]
-    [copy] = instances_among([Process(11, words, HOST, environ={"MCP_BRIDGE_HEADER": "X: planted"})], ME)
-    assert "planted" not in repr(copy)
+    [instance] = instances_among([Process(11, words, HOST, environ={"MCP_BRIDGE_HEADER": "X: planted"})], ME)
+    assert "planted" not in repr(instance)
 
 
 def test_other_programs_commands_and_this_process_are_none() -> None:
@@ -70,13 +70,18 @@ def test_other_programs_commands_and_this_process_are_none() -> None:
 def test_a_launcher_that_waits_for_its_copy_is_none_and_the_host_is_above_it() -> None:
     launcher = Process(11, ["C:\\bin\\mcp-remote-bridge.exe", URL], HOST)
     python = Process(12, ["python.exe", "C:\\bin\\mcp-remote-bridge.exe", URL], launcher)
-    assert [(copy.pid, copy.host) for copy in instances_among([python, launcher, HOST], ME)] == [(12, "Claude")]
+    assert [(instance.pid, instance.host) for instance in instances_among([python, launcher, HOST], ME)] == [
+        (12, "Claude")
+    ]
 
 
 def test_one_that_got_the_number_of_a_parent_that_ended_is_no_launcher() -> None:
     # On Windows a process goes on naming the number of a parent that is long gone; psutil's `parent` knows.
     old, new = Process(12, ["mcp-remote-bridge", URL], None, ppid=11), Process(11, ["mcp-remote-bridge", URL], HOST)
-    assert [(copy.pid, copy.host) for copy in instances_among([old, new], ME)] == [(11, "Claude"), (12, UNKNOWN)]
+    assert [(instance.pid, instance.host) for instance in instances_among([old, new], ME)] == [
+        (11, "Claude"),
+        (12, UNKNOWN),
+    ]
 
 
 @pytest.mark.parametrize("user", ["bert", psutil.AccessDenied(11)], ids=["named", "hidden"])
@@ -84,14 +89,14 @@ def test_those_of_other_users_are_none(user: object) -> None:
     mine, other = (
         Process(number, ["mcp-remote-bridge", URL], HOST, username=who) for number, who in ((12, ME), (11, user))
     )
-    assert [copy.pid for copy in instances_among([other, mine], ME)] == [12]
+    assert [instance.pid for instance in instances_among([other, mine], ME)] == [12]
 
 
 def test_the_oldest_comes_first() -> None:
     processes = [
         Process(number, ["mcp-remote-bridge", URL], HOST, create_time=at) for number, at in ((12, 2.0), (11, 3.0))
     ]
-    assert [copy.pid for copy in instances_among(processes, ME)] == [12, 11]
+    assert [instance.pid for instance in instances_among(processes, ME)] == [12, 11]
 
 
 @pytest.mark.parametrize(
@@ -102,19 +107,21 @@ def test_one_that_ends_meanwhile_or_is_hidden_is_left_out(fact: str, error: Exce
     gone = Process(11, ["mcp-remote-bridge", URL], HOST, **{fact: error} if fact != "cmdline" else {})
     if fact == "cmdline":
         gone = Process(11, error, HOST)
-    assert [copy.pid for copy in instances_among([gone, Process(12, ["mcp-remote-bridge", URL], HOST)], ME)] == [12]
+    assert [
+        instance.pid for instance in instances_among([gone, Process(12, ["mcp-remote-bridge", URL], HOST)], ME)
+    ] == [12]
 
 
 def test_variables_and_parents_that_are_hidden_are_not_missed() -> None:
-    copy = Process(11, ["mcp-remote-bridge", URL], None, environ=psutil.AccessDenied(11))
-    assert instances_among([copy], ME) == [RunningInstance(11, 11.0, UNKNOWN, (URL,), {})]
+    instance = Process(11, ["mcp-remote-bridge", URL], None, environ=psutil.AccessDenied(11))
+    assert instances_among([instance], ME) == [RunningInstance(11, 11.0, UNKNOWN, (URL,), {})]
 
 
 def test_a_name_that_would_restyle_the_terminal_is_made_fit() -> None:
     host = Process(10, ["x"], name="evil\x1b[2J\nhost" + "x" * 500)
-    [copy] = instances_among([Process(11, ["mcp-remote-bridge", URL], host)], ME)
-    assert copy.host.isprintable()
-    assert len(copy.host) <= 60
+    [instance] = instances_among([Process(11, ["mcp-remote-bridge", URL], host)], ME)
+    assert instance.host.isprintable()
+    assert len(instance.host) <= 60
 
 
 def test_a_system_that_shows_no_processes_has_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,9 +145,9 @@ def test_a_real_copy_is_found(tmp_path: Path) -> None:
             process.stdin.write(b"nonsense\n")
             process.stdin.flush()
             assert b"-32700" in process.stdout.readline()
-            [copy] = [copy for copy in running_instances() if copy.pid == process.pid]
+            [instance] = [instance for instance in running_instances() if instance.pid == process.pid]
         finally:
             process.kill()
-    assert copy.arguments == (url,)
-    assert copy.environ == {"MCP_BRIDGE_PROFILE": "real"}
-    assert copy.host == psutil.Process().name()
+    assert instance.arguments == (url,)
+    assert instance.environ == {"MCP_BRIDGE_PROFILE": "real"}
+    assert instance.host == psutil.Process().name()

@@ -300,7 +300,7 @@ SETTINGS = Settings(url=SERVER, sign_in=SignInSettings(client_id="mine", client_
 async def test_signing_out_keeps_it_and_forgetting_the_registration_does_not(
     store: Vault, files: LoginFiles, settings: Settings | None
 ) -> None:
-    issuers = issuers_file(SETTINGS, files.places)
+    issuers = issuers_file(SETTINGS, files.paths)
     for wanted in (False, True):
         await store.save(MINE, encode(mine()))
         done = await signing_out(store, files).sign_out(MINE, settings, registration=wanted)
@@ -309,7 +309,7 @@ async def test_signing_out_keeps_it_and_forgetting_the_registration_does_not(
 
 
 async def test_it_can_be_forgotten_after_signing_out(store: Vault, files: LoginFiles) -> None:
-    issuers = issuers_file(SETTINGS, files.places)
+    issuers = issuers_file(SETTINGS, files.paths)
     await issuers.change(lambda kept: kept.bound("mine", ISSUER).bound("another", ISSUER))
     assert not (await signing_out(store, files).sign_out(MINE, SETTINGS, registration=False)).issuer_forgotten
     done = await signing_out(store, files).sign_out(MINE, SETTINGS, registration=True)
@@ -323,7 +323,7 @@ async def test_a_secret_does_not_go_to_another_one_to_revoke_there(
     store: Vault, files: LoginFiles, endpoint: Revocation
 ) -> None:
     await store.save(MINE, encode(mine(endpoint, issuer="https://old.example")))
-    await issuers_file(SETTINGS, files.places).change(lambda kept: kept.bound("mine", ISSUER))
+    await issuers_file(SETTINGS, files.paths).change(lambda kept: kept.bound("mine", ISSUER))
     done = await signing_out(store, files).sign_out(MINE, SETTINGS, registration=False)
     assert (done.is_removed, done.is_revoked, endpoint.http.requests) == (True, False, [])
     (problem,) = done.problems

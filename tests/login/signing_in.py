@@ -88,9 +88,9 @@ class IssuersOnPaper:
 class Flow:
     """One server, all that its sign-ins leave behind, and the `Prompt`: `deeds` are done in each tab, in order."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, web: FakeWeb | None = None, **settings: Any) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, http: FakeWeb | None = None, **settings: Any) -> None:
         self.server = SERVER
-        self.web = web or FakeWeb(site())
+        self.http = http or FakeWeb(site())
         self.settings = SignInSettings(**{"login_timeout": stretched(DEADLINE), **settings})
         self.store = MemoryStore()
         self.issuers = IssuersOnPaper()
@@ -114,7 +114,7 @@ class Flow:
         self.flow = SignInFlow(
             self.server,
             self.settings,
-            self.web.as_web,
+            self.http.as_web,
             self.store,
             issuers=self.issuers,
             prompt=self,
@@ -151,11 +151,11 @@ class Flow:
 
     def forms(self) -> list[Fields]:
         """What the token endpoint was asked."""
-        return [fields(content) for url, content, _ in self.web.posted if url.endswith("/coin")]
+        return [fields(content) for url, content, _ in self.http.posted if url.endswith("/coin")]
 
     @property
     def registrations(self) -> int:
-        return len([url for url, *_ in self.web.posted if url.endswith("/new")])
+        return len([url for url, *_ in self.http.posted if url.endswith("/new")])
 
     async def _keep(self, record: Record) -> None:
         if self.keep_gate:

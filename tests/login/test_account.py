@@ -41,11 +41,11 @@ def record(**changes: Any) -> Record:
 
 async def revoking(*answers: Answer, **changes: Any) -> tuple[str, list[dict[str, str]]]:
     """How it went, and what was asked."""
-    web = FakeWeb({REVOKE: list(answers)})
+    http = FakeWeb({REVOKE: list(answers)})
     concealed: list[str] = []
-    said = await revoke(web.as_web, record(**changes), concealed.append)
+    said = await revoke(http.as_web, record(**changes), concealed.append)
     assert "planted" not in said
-    asked = [dict(parse_qsl(content.decode())) for _, content, _ in web.posted]
+    asked = [dict(parse_qsl(content.decode())) for _, content, _ in http.posted]
     assert {form["token"] for form in asked} <= set(concealed)
     return said, asked
 
@@ -60,11 +60,11 @@ async def test_the_refresh_token_is_taken_back_and_then_the_access_token() -> No
 
 
 async def test_a_client_with_a_secret_shows_it() -> None:
-    web = FakeWeb({REVOKE: GONE})
+    http = FakeWeb({REVOKE: GONE})
     client = Client(client_id="me", kind="static", secret="planted-secret", auth_method="client_secret_basic")
     concealed: list[str] = []
-    assert await revoke(web.as_web, record(client=client), concealed.append) == REVOKED
-    assert all(headers["Authorization"].startswith("Basic ") for _, _, headers in web.posted)
+    assert await revoke(http.as_web, record(client=client), concealed.append) == REVOKED
+    assert all(headers["Authorization"].startswith("Basic ") for _, _, headers in http.posted)
     assert "planted-secret" in concealed
 
 
@@ -109,15 +109,15 @@ async def test_a_short_time_is_waited_and_it_is_asked_once_more() -> None:
 
 
 async def test_an_id_token_tells_without_a_request() -> None:
-    web = FakeWeb({USERINFO: reply({"sub": "1", "name": "B"})})
-    assert await whoami(web.as_web, record(id_token=token(sub="1", name="A"))) == "A"
-    assert web.asked == []
+    http = FakeWeb({USERINFO: reply({"sub": "1", "name": "B"})})
+    assert await whoami(http.as_web, record(id_token=token(sub="1", name="A"))) == "A"
+    assert http.asked == []
 
 
 async def test_else_the_userinfo_endpoint_is_asked_with_the_token() -> None:
-    web = FakeWeb({USERINFO: reply({"sub": "1", "name": "B"})})
-    assert await whoami(web.as_web, record()) == "B"
-    assert web.got == [(USERINFO, {"Authorization": "Bearer planted-access"})]
+    http = FakeWeb({USERINFO: reply({"sub": "1", "name": "B"})})
+    assert await whoami(http.as_web, record()) == "B"
+    assert http.got == [(USERINFO, {"Authorization": "Bearer planted-access"})]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,6 @@ async def test_where_nobody_says_nothing_is_said(answer: Answer) -> None:
 
 @pytest.mark.parametrize("changes", [{"userinfo_endpoint": None}, {"access_token": ""}], ids=["endpoint", "token"])
 async def test_without_an_endpoint_or_a_token_nobody_is_asked(changes: dict[str, Any]) -> None:
-    web = FakeWeb({USERINFO: reply({"sub": "1"})})
-    assert await whoami(web.as_web, record(**changes)) == ""
-    assert web.asked == []
+    http = FakeWeb({USERINFO: reply({"sub": "1"})})
+    assert await whoami(http.as_web, record(**changes)) == ""
+    assert http.asked == []

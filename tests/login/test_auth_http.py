@@ -81,9 +81,9 @@ async def test_cookies_are_forgotten_at_once() -> None:
         response(b"{}"),
     )
     async with RawServer(talk) as server:
-        web = asking(server.origin)
-        await web.metadata(server.origin + "/first", "document")
-        await web.post(server.origin + "/second", "document", b"x=1", {})
+        http = asking(server.origin)
+        await http.metadata(server.origin + "/first", "document")
+        await http.post(server.origin + "/second", "document", b"x=1", {})
     assert not any(b"cookie" in request.lower() for request in talk.requests)
 
 
@@ -102,9 +102,9 @@ async def test_a_get_with_a_token_is_not_kept_and_follows_nothing() -> None:
         response(b"{}", JSON), response(b"", b"location: /elsewhere", b"retry-after: 7", status=b"302 Found")
     )
     async with RawServer(talk) as server:
-        web = asking(server.origin)
-        first = await web.get(server.origin + "/me", "userinfo endpoint", {"Authorization": "Bearer t"})
-        second = await web.get(server.origin + "/me", "userinfo endpoint", {"Authorization": "Bearer t"})
+        http = asking(server.origin)
+        first = await http.get(server.origin + "/me", "userinfo endpoint", {"Authorization": "Bearer t"})
+        second = await http.get(server.origin + "/me", "userinfo endpoint", {"Authorization": "Bearer t"})
     assert (first.status, first.retry_after) == (200, "")
     assert (second.status, second.retry_after) == (302, "7")
     assert all(b"\r\nAuthorization: Bearer t\r\n" in request for request in talk.requests)
@@ -115,9 +115,9 @@ async def test_tls_contexts_are_made_once_for_the_server_and_once_for_others(aut
     talk = Answers(*[response(b"{}")] * 4)
     tls = serving(authority, "127.0.0.1")
     async with RawServer(talk, tls) as own, RawServer(talk, tls) as other:
-        web = asking(own.origin, authority=authority, contexts=made)
+        http = asking(own.origin, authority=authority, contexts=made)
         for origin in (own.origin, other.origin, own.origin, other.origin):
-            await web.post(origin, "endpoint", b"", {})
+            await http.post(origin, "endpoint", b"", {})
     assert made == [True, False]
 
 
@@ -193,9 +193,9 @@ async def test_no_error_tells_what_a_server_put_into_a_query(answer: bytes) -> N
 async def test_nothing_is_posted_anywhere_else_and_a_probe_goes_nowhere(status: bytes) -> None:
     talk = Answers(*[response(b"", b"location: /elsewhere", status=status)] * 2)
     async with RawServer(talk) as server:
-        web = asking(server.origin)
-        posted = await web.post(server.origin + "/a", "token endpoint", b"secret", {})
-        probed = await web.probe(server.origin + "/a", "authorization endpoint")
+        http = asking(server.origin)
+        posted = await http.post(server.origin + "/a", "token endpoint", b"secret", {})
+        probed = await http.probe(server.origin + "/a", "authorization endpoint")
     assert posted.location == probed.location == "/elsewhere"
     assert len(talk.requests) == 2
 
@@ -228,11 +228,11 @@ async def test_what_is_too_large_is_refused(answer: bytes) -> None:
 async def test_a_bomb_is_never_unfolded() -> None:
     bomb = gzip.compress(bytes(64 << 20))
     async with RawServer(Answers(response(bomb, b"content-encoding: gzip"))) as server:
-        web = asking(server.origin)
+        http = asking(server.origin)
         tracemalloc.start()
         try:
             with pytest.raises(MetadataError, match="larger"):
-                await web.metadata(server.origin + "/a", "document")
+                await http.metadata(server.origin + "/a", "document")
             assert tracemalloc.get_traced_memory()[1] < 24 << 20
         finally:
             tracemalloc.stop()
@@ -337,13 +337,13 @@ async def test_a_document_is_kept_as_long_as_it_says_within_limits(
     clock = Clock(monkeypatch)
     talk = Answers(*[response(b"{}", b"cache-control: " + cache_control)] * 3)
     async with RawServer(talk) as server:
-        web = asking(server.origin)
+        http = asking(server.origin)
         for later, asked in ((0, 1), (seconds - 1, 1), (2, 2), (1, 2)):
             clock.now += later
-            await web.metadata(server.origin + "/a", "document")
+            await http.metadata(server.origin + "/a", "document")
             assert len(talk.requests) == asked
-        web.forget_metadata()
-        await web.metadata(server.origin + "/a", "document")
+        http.forget_metadata()
+        await http.metadata(server.origin + "/a", "document")
         assert len(talk.requests) == 3
 
 
@@ -351,17 +351,17 @@ async def test_a_document_is_kept_as_long_as_it_says_within_limits(
 async def test_only_a_document_is_kept(status: bytes) -> None:
     talk = Answers(*[response(b"", status=status)] * 2)
     async with RawServer(talk) as server:
-        web = asking(server.origin)
+        http = asking(server.origin)
         for _ in range(2):
-            await web.metadata(server.origin + "/a", "document")
+            await http.metadata(server.origin + "/a", "document")
     assert len(talk.requests) == 2
 
 
 async def test_what_is_posted_or_probed_is_always_asked() -> None:
     talk = Answers(*[response(b"{}", b"cache-control: max-age=3000")] * 4)
     async with RawServer(talk) as server:
-        web = asking(server.origin)
+        http = asking(server.origin)
         for _ in range(2):
-            await web.post(server.origin + "/a", "endpoint", b"", {})
-            await web.probe(server.origin + "/a", "endpoint")
+            await http.post(server.origin + "/a", "endpoint", b"", {})
+            await http.probe(server.origin + "/a", "endpoint")
     assert len(talk.requests) == 4

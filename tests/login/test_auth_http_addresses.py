@@ -103,9 +103,14 @@ async def test_a_name_that_leads_inside_is_refused_and_not_asked(
     names(monkeypatch, authority=found)
     talk = Answers()
     async with RawServer(talk, server_tls) as server:
-        web = public(authority=authority)
+        http = public(authority=authority)
         url = f"https://as.example:{server.port}/secret"
-        for refused in (web.metadata(url, "x"), web.probe(url, "x"), web.post(url, "x", b"", {}), web.vet(url, "x")):
+        for refused in (
+            http.metadata(url, "x"),
+            http.probe(url, "x"),
+            http.post(url, "x", b"", {}),
+            http.vet(url, "x"),
+        ):
             with pytest.raises(MetadataError, match="Nothing was sent there"):
                 await refused
         assert server.peers == []
@@ -119,9 +124,9 @@ async def test_a_redirect_leads_inside_no_more_than_a_name(
     async with RawServer(inside, server_tls) as private:
         to = f"location: https://localhost:{private.port}/admin".encode()
         async with RawServer(Answers(response(b"", to, status=b"302 Found")), server_tls) as server:
-            web = public(authority=authority)
+            http = public(authority=authority)
             with pytest.raises(MetadataError, match="Nothing was sent there"):
-                await web.metadata(f"https://as.example:{server.port}/a", "document")
+                await http.metadata(f"https://as.example:{server.port}/a", "document")
         assert private.peers == []
 
 
@@ -153,8 +158,8 @@ async def test_of_several_addresses_one_that_answers_is_enough(
 ) -> None:
     names(monkeypatch, authority=["::2", "127.0.0.1"])
     async with RawServer(Answers(response(b"{}")), server_tls) as server:
-        web = public(authority=authority)
-        assert (await web.metadata(f"https://as.example:{server.port}/a", "document")).body == b"{}"
+        http = public(authority=authority)
+        assert (await http.metadata(f"https://as.example:{server.port}/a", "document")).body == b"{}"
 
 
 async def test_an_address_that_swallows_everything_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,12 +176,12 @@ async def test_an_address_that_swallows_everything_is_followed_by_the_next(monke
         return AuthResponse("", 404, "", b""), 0.0
 
     monkeypatch.setattr(AuthHttpClient, "_read", read)
-    web = public()
-    await web.metadata("https://as.example/a", "document")
+    http = public()
+    await http.metadata("https://as.example/a", "document")
     assert tried == [("8.8.8.8", True), ("9.9.9.9", False)]
     # The one that answered comes first from then on, and no more time is lost.
     tried.clear()
-    await web.metadata("https://as.example/a", "document")
+    await http.metadata("https://as.example/a", "document")
     assert tried == [("9.9.9.9", True)]
 
 
@@ -185,11 +190,11 @@ async def test_the_own_origin_is_connected_to_where_it_was_judged(
 ) -> None:
     known = names(monkeypatch, mcp=["::1", "127.0.0.1"])
     async with RawServer(Answers(response(b"{}")), serving(authority, "mcp.example")) as server:
-        web = asking(f"https://mcp.example:{server.port}/mcp", authority=authority, refused_at="8.8.8.8")
-        assert (await web.metadata(f"https://mcp.example:{server.port}/a", "document")).body == b"{}"
+        http = asking(f"https://mcp.example:{server.port}/mcp", authority=authority, refused_at="8.8.8.8")
+        assert (await http.metadata(f"https://mcp.example:{server.port}/a", "document")).body == b"{}"
         known.addresses["mcp.example"] = ["::1"]
         with pytest.raises(MetadataError, match="Nothing was sent there"):
-            await web.metadata(f"https://mcp.example:{server.port}/b", "document")
+            await http.metadata(f"https://mcp.example:{server.port}/b", "document")
         assert len(server.peers) == 1
     assert known.asked == ["mcp.example"] * 2
 
@@ -201,9 +206,9 @@ async def test_a_proxy_is_told_the_name_and_nothing_is_resolved_here(monkeypatch
     known = names(monkeypatch)
     talk = Answers(response(b"", b"connection: close", status=b"403 Forbidden"))
     async with RawServer(talk) as proxy:
-        web = public(proxy=(proxy.origin, ("user", "word")))
+        http = public(proxy=(proxy.origin, ("user", "word")))
         with pytest.raises(Unavailable):
-            await web.metadata("https://as.example/a", "document")
+            await http.metadata("https://as.example/a", "document")
     assert talk.requests[0].startswith(b"CONNECT as.example:443 HTTP/1.1\r\n")
     assert b"proxy-authorization: basic dxnlcjp3b3jk" in talk.requests[0].lower()
     assert known.asked == []
@@ -213,9 +218,9 @@ async def test_a_proxy_on_this_machine_is_not_looked_up(monkeypatch: pytest.Monk
     known = names(monkeypatch)
     talk = Answers(response(b"", b"connection: close", status=b"403 Forbidden"))
     async with RawServer(talk) as proxy:
-        web = public(proxy=(f"http://localhost:{proxy.port}", ("user", "word")))
+        http = public(proxy=(f"http://localhost:{proxy.port}", ("user", "word")))
         with pytest.raises(Unavailable):
-            await web.metadata("https://as.example/a", "document")
+            await http.metadata("https://as.example/a", "document")
     assert b"proxy-authorization: basic dxnlcjp3b3jk" in talk.requests[0].lower()
     assert known.asked == []
 
@@ -223,7 +228,7 @@ async def test_a_proxy_on_this_machine_is_not_looked_up(monkeypatch: pytest.Monk
 async def test_a_proxy_is_not_asked_for_what_is_private_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch)
     async with RawServer(Answers()) as proxy:
-        web = public(proxy=(proxy.origin, None))
+        http = public(proxy=(proxy.origin, None))
         with pytest.raises(MetadataError, match="Nothing was sent there"):
-            await web.metadata("https://10.0.0.2/a", "document")
+            await http.metadata("https://10.0.0.2/a", "document")
         assert proxy.peers == []

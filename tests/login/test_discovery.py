@@ -56,37 +56,37 @@ def named_by(*issuers: str) -> DiscoveredServers:
     ],
 )
 async def test_the_places_in_order(named: str | None, place: str, asked: list[str]) -> None:
-    web = FakeWeb({place: resource_document()})
-    found = await Discovery(SERVER, web.as_web).find(named)
+    http = FakeWeb({place: resource_document()})
+    found = await Discovery(SERVER, http.as_web).find(named)
     assert found.issuers == (ISSUER,)
     assert found.resource is not None
     assert found.resource.resource == SERVER
-    assert web.seen("metadata") == asked
+    assert http.seen("metadata") == asked
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
 async def test_what_is_no_document_is_passed_over(nothing: Answer) -> None:
-    web = FakeWeb({NAMED: nothing, OWN: nothing, ROOT: resource_document()})
-    assert (await Discovery(SERVER, web.as_web).find(NAMED)).issuers == (ISSUER,)
+    http = FakeWeb({NAMED: nothing, OWN: nothing, ROOT: resource_document()})
+    assert (await Discovery(SERVER, http.as_web).find(NAMED)).issuers == (ISSUER,)
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
 async def test_without_any_the_servers_own_origin_is_the_issuer(nothing: Answer) -> None:
-    web = FakeWeb({NAMED: nothing, OWN: nothing, ROOT: nothing})
-    assert await Discovery(SERVER, web.as_web).find(NAMED) == DiscoveredServers(None, ("https://mcp.example",))
+    http = FakeWeb({NAMED: nothing, OWN: nothing, ROOT: nothing})
+    assert await Discovery(SERVER, http.as_web).find(NAMED) == DiscoveredServers(None, ("https://mcp.example",))
 
 
 async def test_one_that_names_no_server_means_the_origin() -> None:
-    web = FakeWeb({OWN: reply({"resource": SERVER})})
-    found = await Discovery(SERVER, web.as_web).find(None)
+    http = FakeWeb({OWN: reply({"resource": SERVER})})
+    found = await Discovery(SERVER, http.as_web).find(None)
     assert found.issuers == ("https://mcp.example",)
     assert found.resource is not None
 
 
 async def test_several_servers_are_kept_in_order() -> None:
     issuers = ("https://b.example", "https://a.example/x")
-    web = FakeWeb({OWN: resource_document(*issuers)})
-    assert (await Discovery(SERVER, web.as_web).find(None)).issuers == issuers
+    http = FakeWeb({OWN: resource_document(*issuers)})
+    assert (await Discovery(SERVER, http.as_web).find(None)).issuers == issuers
 
 
 @pytest.mark.parametrize(
@@ -100,24 +100,24 @@ async def test_several_servers_are_kept_in_order() -> None:
     ],
 )
 async def test_one_about_another_resource_or_broken_is_not_believed(document: Answer) -> None:
-    web = FakeWeb({OWN: document, ROOT: resource_document("https://hostile.example")})
+    http = FakeWeb({OWN: document, ROOT: resource_document("https://hostile.example")})
     with pytest.raises(MetadataError, match=r"mcp\.example"):
-        await Discovery(SERVER, web.as_web).find(None)
+        await Discovery(SERVER, http.as_web).find(None)
 
 
 @pytest.mark.parametrize("late", [DOWN, reply(b"", 500), reply(b"{}", 503), reply(b"", 429)])
 async def test_one_that_cannot_be_had_now_is_no_reason_to_assume_there_is_none(late: Answer) -> None:
-    web = FakeWeb({OWN: late})
+    http = FakeWeb({OWN: late})
     with pytest.raises(Unavailable):
-        await Discovery(SERVER, web.as_web).find(None)
-    web = FakeWeb({OWN: late, ROOT: resource_document()})
-    assert (await Discovery(SERVER, web.as_web).find(None)).issuers == (ISSUER,)
+        await Discovery(SERVER, http.as_web).find(None)
+    http = FakeWeb({OWN: late, ROOT: resource_document()})
+    assert (await Discovery(SERVER, http.as_web).find(None)).issuers == (ISSUER,)
 
 
 async def test_a_place_that_may_not_be_asked_is_told() -> None:
-    web = FakeWeb({NAMED: REFUSED})
+    http = FakeWeb({NAMED: REFUSED})
     with pytest.raises(MetadataError, match="leads inside"):
-        await Discovery(SERVER, web.as_web).find(NAMED)
+        await Discovery(SERVER, http.as_web).find(NAMED)
 
 
 # -- authorization server metadata
@@ -133,20 +133,20 @@ PLAIN = [f"{ISSUER}{OAUTH}", f"{ISSUER}{OIDC}"]
 )
 @pytest.mark.parametrize("before", [*NOTHING, DOWN, reply(b"", 500)])
 async def test_the_five_places_in_order(issuer: str, places: list[str], last: int, before: Answer) -> None:
-    web = FakeWeb({**dict.fromkeys(places[:last], before), places[last]: server_document(issuer)})
-    server = await Discovery(SERVER, web.as_web).server(issuer, named_by(issuer))
+    http = FakeWeb({**dict.fromkeys(places[:last], before), places[last]: server_document(issuer)})
+    server = await Discovery(SERVER, http.as_web).server(issuer, named_by(issuer))
     assert (server.issuer, server.discovered) == (issuer, True)
-    assert web.seen("metadata") == places[: last + 1]
-    assert [url for verb, url in web.asked if verb == "vet"] == [server.authorization_endpoint, server.token_endpoint]
+    assert http.seen("metadata") == places[: last + 1]
+    assert [url for verb, url in http.asked if verb == "vet"] == [server.authorization_endpoint, server.token_endpoint]
 
 
 async def test_a_document_of_another_issuer_is_not_believed_but_the_right_one_may_come_after_it() -> None:
     issuer = f"{ISSUER}/t"
-    web = FakeWeb({TENANT[0]: server_document(ISSUER)})
+    http = FakeWeb({TENANT[0]: server_document(ISSUER)})
     with pytest.raises(MetadataError, match="issuer"):
-        await Discovery(SERVER, web.as_web).server(issuer, named_by(issuer))
-    web.pages[TENANT[2]] = server_document(issuer)
-    assert (await Discovery(SERVER, web.as_web).server(issuer, named_by(issuer))).issuer == issuer
+        await Discovery(SERVER, http.as_web).server(issuer, named_by(issuer))
+    http.pages[TENANT[2]] = server_document(issuer)
+    assert (await Discovery(SERVER, http.as_web).server(issuer, named_by(issuer))).issuer == issuer
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,12 @@ async def test_a_document_of_another_issuer_is_not_believed_but_the_right_one_ma
     ],
 )
 async def test_what_must_not_be_believed_never_leads_to_default_endpoints(changes: dict[str, object]) -> None:
-    web = FakeWeb(dict.fromkeys(PLAIN, reply({**dict(_members()), **changes})))
+    http = FakeWeb(dict.fromkeys(PLAIN, reply({**dict(_members()), **changes})))
     guessed = DiscoveredServers(None, (ISSUER,))
     for found in (named_by(ISSUER), guessed):
         if found is not guessed or changes != {"issuer": f"{ISSUER}/"}:
             with pytest.raises(MetadataError):
-                await Discovery(SERVER, web.as_web).server(ISSUER, found)
+                await Discovery(SERVER, http.as_web).server(ISSUER, found)
 
 
 def _members() -> dict[str, object]:
@@ -183,23 +183,23 @@ def _members() -> dict[str, object]:
 
 @pytest.mark.parametrize("endpoint", ["in", "coin"])
 async def test_an_endpoint_that_leads_inside_is_refused(endpoint: str) -> None:
-    web = FakeWeb({PLAIN[0]: server_document()})
-    web.unwanted[f"{ISSUER}/{endpoint}"] = REFUSED
+    http = FakeWeb({PLAIN[0]: server_document()})
+    http.unwanted[f"{ISSUER}/{endpoint}"] = REFUSED
     with pytest.raises(MetadataError, match="leads inside"):
-        await Discovery(SERVER, web.as_web).server(ISSUER, named_by(ISSUER))
+        await Discovery(SERVER, http.as_web).server(ISSUER, named_by(ISSUER))
 
 
 @pytest.mark.parametrize("issuer", ["http://as.example", "file:///x", "https://", "https://as.example/#f", "as"])
 async def test_an_issuer_that_is_no_https_url_is_not_asked(issuer: str) -> None:
-    web = FakeWeb()
+    http = FakeWeb()
     with pytest.raises(MetadataError):
-        await Discovery(SERVER, web.as_web).server(issuer, named_by(issuer))
-    assert web.asked == []
+        await Discovery(SERVER, http.as_web).server(issuer, named_by(issuer))
+    assert http.asked == []
 
 
 async def test_a_named_server_without_metadata_is_an_error_that_says_where_it_was_looked_for() -> None:
-    web = FakeWeb({OWN: resource_document()})
-    discovery = Discovery(SERVER, web.as_web)
+    http = FakeWeb({OWN: resource_document()})
+    discovery = Discovery(SERVER, http.as_web)
     found = await discovery.find(None)
     with pytest.raises(MetadataError) as caught:
         await discovery.server(ISSUER, found)
@@ -209,9 +209,9 @@ async def test_a_named_server_without_metadata_is_an_error_that_says_where_it_wa
 
 @pytest.mark.parametrize("late", [DOWN, reply(b"", 502), reply(b"", 429)])
 async def test_a_server_that_cannot_be_had_now_may_be_later(late: Answer) -> None:
-    web = FakeWeb({PLAIN[0]: late})
+    http = FakeWeb({PLAIN[0]: late})
     with pytest.raises(Unavailable):
-        await Discovery(SERVER, web.as_web).server(ISSUER, DiscoveredServers(None, (ISSUER,)))
+        await Discovery(SERVER, http.as_web).server(ISSUER, DiscoveredServers(None, (ISSUER,)))
 
 
 # -- servers of 2025-03-26
@@ -220,8 +220,8 @@ ORIGIN = "https://mcp.example"
 
 
 async def test_metadata_at_the_servers_origin() -> None:
-    web = FakeWeb({ORIGIN + OAUTH: server_document(ORIGIN)})
-    discovery = Discovery(SERVER, web.as_web)
+    http = FakeWeb({ORIGIN + OAUTH: server_document(ORIGIN)})
+    discovery = Discovery(SERVER, http.as_web)
     found = await discovery.find(None)
     server = await discovery.server(found.issuers[0], found)
     assert (server.issuer, server.token_endpoint) == (ORIGIN, ORIGIN + "/coin")
@@ -229,17 +229,17 @@ async def test_metadata_at_the_servers_origin() -> None:
 
 @pytest.mark.parametrize("has_resource", [True, False])
 async def test_the_origin_that_nobody_named_may_end_with_a_slash(has_resource: bool) -> None:
-    web = FakeWeb({ORIGIN + OAUTH: server_document(ORIGIN, issuer=ORIGIN + "/")})
+    http = FakeWeb({ORIGIN + OAUTH: server_document(ORIGIN, issuer=ORIGIN + "/")})
     if has_resource:
-        web.pages[OWN] = reply({"resource": SERVER})
-    discovery = Discovery(SERVER, web.as_web)
+        http.pages[OWN] = reply({"resource": SERVER})
+    discovery = Discovery(SERVER, http.as_web)
     found = await discovery.find(None)
     assert (await discovery.server(found.issuers[0], found)).issuer == ORIGIN + "/"
 
 
 async def test_one_that_was_named_may_not() -> None:
-    web = FakeWeb({OWN: resource_document(ORIGIN), ORIGIN + OAUTH: server_document(ORIGIN, issuer=ORIGIN + "/")})
-    discovery = Discovery(SERVER, web.as_web)
+    http = FakeWeb({OWN: resource_document(ORIGIN), ORIGIN + OAUTH: server_document(ORIGIN, issuer=ORIGIN + "/")})
+    discovery = Discovery(SERVER, http.as_web)
     with pytest.raises(SignInError, match="issuer"):
         await discovery.server(ORIGIN, await discovery.find(None))
 

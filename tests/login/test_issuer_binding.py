@@ -21,14 +21,14 @@ HOSTILE = "https://hostile.example"
 def names(flow: Flow, *issuers: str) -> None:
     """Let the server name these authorization servers, each of which would do."""
     for issuer in issuers:
-        flow.web.pages |= {url: page for url, page in site(issuer).items() if url != OWN}
-        flow.web.pages[issuer + PLACE] = server_document(issuer)
-    flow.web.pages[OWN] = resource_document(*issuers)
+        flow.http.pages |= {url: page for url, page in site(issuer).items() if url != OWN}
+        flow.http.pages[issuer + PLACE] = server_document(issuer)
+    flow.http.pages[OWN] = resource_document(*issuers)
 
 
 def asked_at(flow: Flow) -> set[str]:
     """The sites that anything was posted to."""
-    return {url.rpartition("/")[0] for url, *_ in flow.web.posted}
+    return {url.rpartition("/")[0] for url, *_ in flow.http.posted}
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def test_the_first_one_is_kept_and_named(mine: Flow, caplog: pytest.LogCap
 
 async def test_another_is_refused_with_both_though_nothing_is_stored_of_the_sign_in(mine: Flow) -> None:
     await mine.run()
-    mine.web.posted.clear()
+    mine.http.posted.clear()
     names(mine, HOSTILE)
     with pytest.raises(SignInError) as caught:
         await mine.run(previous=None)
@@ -61,7 +61,7 @@ async def test_another_is_refused_with_both_though_nothing_is_stored_of_the_sign
         assert words in caught.value.message
     for words in (f"--issuer {HOSTILE}", mine.issuers.forget):
         assert words in caught.value.hint
-    assert (mine.web.posted, len(mine.opened)) == ([], 1)
+    assert (mine.http.posted, len(mine.opened)) == ([], 1)
 
 
 async def test_what_the_refusal_says_to_pass_is_taken_and_kept(
@@ -70,7 +70,7 @@ async def test_what_the_refusal_says_to_pass_is_taken_and_kept(
     await mine.run()
     new = "https://new.example"
     names(mine, new)
-    again = Flow(monkeypatch, mine.web, client_id="mine", client_secret="planted-secret", issuer=new)
+    again = Flow(monkeypatch, mine.http, client_id="mine", client_secret="planted-secret", issuer=new)
     again.issuers = mine.issuers
     caplog.clear()
     assert (await again.run(previous=mine.kept[-1])).issuer == new
@@ -81,7 +81,7 @@ async def test_what_the_refusal_says_to_pass_is_taken_and_kept(
 
 async def test_the_bound_one_is_chosen_wherever_it_stands(mine: Flow) -> None:
     await mine.run()
-    mine.web.posted.clear()
+    mine.http.posted.clear()
     names(mine, HOSTILE, ISSUER)
     assert (await mine.run(previous=None)).issuer == ISSUER
     assert asked_at(mine) == {ISSUER}
@@ -92,22 +92,22 @@ async def test_one_that_nobody_names_any_more_is_checked_by_what_it_calls_itself
 ) -> None:
     """Without protected resource metadata the server's own origin is its authorization server (MCP 2025-03-26)."""
     await mine.run()
-    mine.web.posted.clear()
+    mine.http.posted.clear()
     origin = "https://mcp.example"
-    mine.web.pages[OWN] = NOT_FOUND
-    mine.web.pages |= {url: page for url, page in site(origin).items() if url != OWN}
-    mine.web.pages[origin + PLACE] = server_document(f"{origin}/")
-    mine.web.pages[f"{origin}//coin"] = reply(GRANT)
+    mine.http.pages[OWN] = NOT_FOUND
+    mine.http.pages |= {url: page for url, page in site(origin).items() if url != OWN}
+    mine.http.pages[origin + PLACE] = server_document(f"{origin}/")
+    mine.http.pages[f"{origin}//coin"] = reply(GRANT)
     with pytest.raises(SignInError, match="belongs to"):
         await mine.run()
-    assert mine.web.posted == []
-    first = Flow(monkeypatch, mine.web, client_id="mine", issuer=f"{origin}/")
+    assert mine.http.posted == []
+    first = Flow(monkeypatch, mine.http, client_id="mine", issuer=f"{origin}/")
     assert (await first.run()).issuer == f"{origin}/"
 
 
 async def test_another_client_is_another_one(mine: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     await mine.run()
-    other = Flow(monkeypatch, mine.web, client_id="another")
+    other = Flow(monkeypatch, mine.http, client_id="another")
     other.issuers = mine.issuers
     names(other, "https://new.example")
     assert (await other.run()).issuer == "https://new.example"
@@ -130,7 +130,7 @@ async def test_a_sign_in_that_nobody_finishes_binds_nothing(mine: Flow) -> None:
     with pytest.raises(SignInError):
         await mine.run()
     assert mine.issuers.kept == Issuers()
-    assert mine.web.posted == []
+    assert mine.http.posted == []
 
 
 async def test_a_record_from_before_anything_was_kept_binds(mine: Flow) -> None:
@@ -145,7 +145,7 @@ async def test_a_record_from_before_anything_was_kept_binds(mine: Flow) -> None:
     )
     with pytest.raises(SignInError, match="belongs to"):
         await mine.run(previous=old)
-    assert mine.web.posted == []
+    assert mine.http.posted == []
 
 
 async def test_of_two_sign_ins_at_once_the_first_binds(mine: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ async def test_of_two_sign_ins_at_once_the_first_binds(mine: Flow, monkeypatch: 
     mine.deeds = [meanwhile]
     with pytest.raises(SignInError, match="belongs to"):
         await mine.run()
-    assert mine.web.posted == []
+    assert mine.http.posted == []
     assert mine.pages[0].status == 400
 
 
@@ -174,7 +174,7 @@ async def test_the_option_holds_whatever_was_kept(monkeypatch: pytest.MonkeyPatc
         await flow.run()
     for words in (HOSTILE, f"--issuer allows only {ISSUER}"):
         assert words in caught.value.message
-    assert flow.web.posted == []
+    assert flow.http.posted == []
     names(flow, HOSTILE, ISSUER)
     assert (await flow.run()).issuer == ISSUER
     assert asked_at(flow) == {ISSUER}
@@ -185,7 +185,7 @@ async def test_the_option_holds_for_a_client_that_registers_itself(monkeypatch: 
     names(flow, HOSTILE)
     with pytest.raises(SignInError, match="--issuer allows only"):
         await flow.run()
-    assert flow.web.posted == []
+    assert flow.http.posted == []
 
 
 # -- what is kept is damaged, or cannot be kept
@@ -201,7 +201,7 @@ async def test_where_it_cannot_be_read_the_client_is_shown_to_nobody(mine: Flow)
     assert "/data/server-0.issuers is damaged" in caught.value.message
     assert "--issuer URL" in caught.value.hint
     assert mine.issuers.forget in caught.value.hint
-    assert (mine.web.posted, mine.opened) == ([], [])
+    assert (mine.http.posted, mine.opened) == ([], [])
 
 
 async def test_where_it_cannot_be_read_the_option_helps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ async def test_where_it_cannot_be_kept_what_another_sign_in_kept_counts(mine: Fl
     mine.deeds = [meanwhile]
     with pytest.raises(SignInError, match="belongs to"):
         await mine.run()
-    assert mine.web.posted == []
+    assert mine.http.posted == []
 
 
 # -- another authorization server than the last time
@@ -292,7 +292,7 @@ async def test_what_was_told_of_one_that_failed_is_not_told_of_the_next(monkeypa
     flow = Flow(monkeypatch)
     await flow.run()
     names(flow, HOSTILE, "https://new.example")
-    flow.web.pages[f"{HOSTILE}/new"] = reply({"error": "invalid_client_metadata"}, 400)
+    flow.http.pages[f"{HOSTILE}/new"] = reply({"error": "invalid_client_metadata"}, 400)
     await flow.run()
     (warning,) = flow.asks[-1].warnings
     assert "https://new.example" in warning
@@ -310,11 +310,11 @@ async def test_of_several_the_one_of_the_last_time_comes_first(monkeypatch: pyte
 async def test_a_sign_in_by_a_code_tells_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch, grant="device-code")
     flow.issuers.kept = Issuers(last=HOSTILE)
-    flow.web.pages[ISSUER + PLACE] = server_document(device_authorization_endpoint=f"{ISSUER}/device")
-    flow.web.pages[f"{ISSUER}/device"] = reply(
+    flow.http.pages[ISSUER + PLACE] = server_document(device_authorization_endpoint=f"{ISSUER}/device")
+    flow.http.pages[f"{ISSUER}/device"] = reply(
         {"device_code": "d", "user_code": "AB", "verification_uri": f"{ISSUER}/go", "expires_in": 9, "interval": 0.01}
     )
-    flow.web.pages[f"{ISSUER}/coin"] = reply(GRANT)
+    flow.http.pages[f"{ISSUER}/coin"] = reply(GRANT)
     flow.deeds = [leaves]
     await flow.run()
     (asked,) = flow.asks
@@ -323,14 +323,14 @@ async def test_a_sign_in_by_a_code_tells_it_too(monkeypatch: pytest.MonkeyPatch)
 
 async def test_by_a_code_a_client_is_bound_before_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch, grant="device-code", client_id="mine", client_secret="planted-secret")
-    flow.web.pages[ISSUER + PLACE] = server_document(device_authorization_endpoint=f"{ISSUER}/device")
+    flow.http.pages[ISSUER + PLACE] = server_document(device_authorization_endpoint=f"{ISSUER}/device")
     bound: list[Issuers] = []
 
     def refuse(_: bytes) -> SignInError:
         bound.append(flow.issuers.kept)
         return SignInError("No codes today.")
 
-    flow.web.pages[f"{ISSUER}/device"] = refuse
+    flow.http.pages[f"{ISSUER}/device"] = refuse
     with pytest.raises(SignInError, match="No codes today"):
         await flow.run()
     assert bound == [Issuers(clients={"mine": ISSUER})]

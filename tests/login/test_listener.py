@@ -258,9 +258,9 @@ async def test_an_answer_in_the_moment_of_giving_up_is_kept(listener: CallbackLi
     waiting = wait(listener)
     await until(lambda: listener._consider is not None)
     assert listener._consider is not None
-    visit = listener._new_connection()
+    connection = listener._new_connection()
     waiting.cancel()
-    listener._consider(visit, "code=right")
+    listener._consider(connection, "code=right")
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert (await listener.receive(right, stretched(DEADLINE))).value == "the answer"

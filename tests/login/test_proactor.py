@@ -32,8 +32,8 @@ def test_a_socks_proxy_is_understood() -> None:
             RawServer(Answers(response(b"{}"))) as server,
             RawServer(SocksProxy(server.port, password=b"secret")) as front,
         ):
-            web = asking(server.origin, f"socks5://127.0.0.1:{front.port}")
-            return await web.metadata(f"{server.origin}/m", "metadata")
+            http = asking(server.origin, f"socks5://127.0.0.1:{front.port}")
+            return await http.metadata(f"{server.origin}/m", "metadata")
 
     with asyncio.Runner(loop_factory=ProactorLoop) as runner:
         assert runner.run(asyncio.wait_for(play(), stretched(DEADLINE))).body == b"{}"

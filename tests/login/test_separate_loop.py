@@ -71,8 +71,8 @@ def asking(server: RawServer, authority: trustme.CA, judge: Callable[[], None]) 
 async def test_the_loop_goes_on_while_a_certificate_is_judged(authority: trustme.CA, served: ssl.SSLContext) -> None:
     judge = Judge()
     async with RawServer(Answers(response(b"{}")), served) as server:
-        web = asking(server, authority, judge)
-        fetching = asyncio.create_task(web.metadata(f"{server.origin}/m", "metadata"))
+        http = asking(server, authority, judge)
+        fetching = asyncio.create_task(http.metadata(f"{server.origin}/m", "metadata"))
         await asyncio.to_thread(judge.begun.wait, stretched(DEADLINE))
         assert not fetching.done()
         judge.may_end.set()
@@ -86,9 +86,9 @@ async def test_the_time_for_an_answer_holds(
     judge = Judge()
     monkeypatch.setattr(web_module, "_TOTAL_SECONDS", stretched(0.5))
     async with RawServer(Peer.gone, served) as server:
-        web = asking(server, authority, judge)
+        http = asking(server, authority, judge)
         with pytest.raises(Silent, match="did not answer within"):
-            await web.metadata(f"{server.origin}/m", "metadata")
+            await http.metadata(f"{server.origin}/m", "metadata")
         judge.may_end.set()
     assert judge.was_let
 
@@ -106,9 +106,9 @@ async def test_where_the_system_refuses_nothing_is_sent(authority: trustme.CA, s
         raise problem
 
     async with RawServer(talk, served) as server:
-        web = asking(server, authority, refuse)
+        http = asking(server, authority, refuse)
         with pytest.raises(Unavailable, match=r"rejected \(not trusted here\)"):
-            await web.post(f"{server.origin}/t", "token endpoint", b"secret", {})
+            await http.post(f"{server.origin}/t", "token endpoint", b"secret", {})
     assert not b"".join(heard)
 
 

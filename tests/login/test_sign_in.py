@@ -71,7 +71,7 @@ async def test_a_server_that_calls_itself_another_is_named_by_its_host_first(
     deed: Deed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = Flow(monkeypatch)
-    flow.web.pages[OWN] = resource_document(resource_name="GitHub (github.com)")
+    flow.http.pages[OWN] = resource_document(resource_name="GitHub (github.com)")
     flow.deeds = [deed]
     with contextlib.suppress(SignInRefused):
         await flow.run()
@@ -86,7 +86,7 @@ async def test_every_secret_is_concealed_before_it_is_used_and_none_is_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     flow = Flow(monkeypatch)
-    flow.web.pages[f"{ISSUER}/new"] = reply({"client_id": "me", "client_secret": "client-secret"}, 201)
+    flow.http.pages[f"{ISSUER}/new"] = reply({"client_id": "me", "client_secret": "client-secret"}, 201)
     await flow.run()
     secrets = {"the-code", "access-1", "refresh-1", "client-secret", flow.asked()["state"]}
     secrets.add(flow.forms()[0]["code_verifier"])
@@ -145,7 +145,7 @@ async def test_another_issuer_in_the_answer_is_refused_and_its_code_not_used(mon
 
 async def test_no_issuer_where_one_was_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
-    flow.web.pages[ISSUER + PLACE] = server_document(authorization_response_iss_parameter_supported=True)
+    flow.http.pages[ISSUER + PLACE] = server_document(authorization_response_iss_parameter_supported=True)
     with pytest.raises(SignInError, match="no issuer"):
         await flow.run()
     flow.deeds = [lambda asked: {**agrees(asked), "iss": ISSUER}]
@@ -208,12 +208,12 @@ async def test_an_answer_is_taken_while_the_opener_still_runs(monkeypatch: pytes
 
 async def test_a_code_that_is_refused_is_told_to_both(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
-    flow.web.pages[f"{ISSUER}/coin"] = reply({"error": "invalid_grant", "error_description": "Too late"}, 400)
+    flow.http.pages[f"{ISSUER}/coin"] = reply({"error": "invalid_grant", "error_description": "Too late"}, 400)
     with pytest.raises(GrantRejected, match="Too late"):
         await flow.run()
     assert "Too late" in flow.pages[0].text
     assert flow.pages[0].status == 400
-    assert flow.web.forgot > 0
+    assert flow.http.forgot > 0
 
 
 async def test_what_cannot_be_kept_is_told_to_both(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ async def test_an_id_token_that_is_wanted_and_missing(monkeypatch: pytest.Monkey
     with pytest.raises(SignInError, match="no ID token"):
         await flow.run()
     assert flow.kept == []
-    flow.web.pages[f"{ISSUER}/coin"] = reply({**GRANT, "id_token": "identity"})
+    flow.http.pages[f"{ISSUER}/coin"] = reply({**GRANT, "id_token": "identity"})
     assert (await flow.run()).id_token == "identity"
 
 
@@ -241,7 +241,7 @@ async def test_what_is_odd_about_the_tokens_is_said_at_once(
     change: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = Flow(monkeypatch, scope="org:write")
-    flow.web.pages[f"{ISSUER}/coin"] = reply({**GRANT, **change})
+    flow.http.pages[f"{ISSUER}/coin"] = reply({**GRANT, **change})
     await flow.run()
     assert words in caplog.text
 
@@ -323,9 +323,9 @@ async def test_the_resource_is_sent_as_it_was_named(
 ) -> None:
     flow = Flow(monkeypatch, resource=option)
     if named is None:
-        flow.web = FakeWeb(site("https://mcp.example") | {OWN: NOT_FOUND})
+        flow.http = FakeWeb(site("https://mcp.example") | {OWN: NOT_FOUND})
     else:
-        flow.web.pages[OWN] = resource_document(resource=named)
+        flow.http.pages[OWN] = resource_document(resource=named)
     record = await flow.run()
     assert flow.asked().get("resource") == flow.forms()[0].get("resource") == record.resource == sent
 
@@ -354,17 +354,17 @@ TWO = ("https://a.example", "https://b.example")
 async def test_the_next_is_tried_where_the_first_cannot_serve(
     broken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    web = two()
-    web.pages |= broken
-    flow = Flow(monkeypatch, web)
+    http = two()
+    http.pages |= broken
+    flow = Flow(monkeypatch, http)
     assert (await flow.run()).issuer == TWO[1]
     assert len(flow.opened) == 1
 
 
 async def test_where_none_can_serve_the_first_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    web = two()
-    web.pages |= {TWO[0] + "/new": reply({"error": "no_more"}, 403), TWO[1] + PLACE: NOT_FOUND}
-    flow = Flow(monkeypatch, web)
+    http = two()
+    http.pages |= {TWO[0] + "/new": reply({"error": "no_more"}, 403), TWO[1] + PLACE: NOT_FOUND}
+    flow = Flow(monkeypatch, http)
     with pytest.raises(SignInError, match="no_more"):
         await flow.run()
     assert flow.opened == []
@@ -372,9 +372,9 @@ async def test_where_none_can_serve_the_first_reason_is_told(monkeypatch: pytest
 
 async def test_nobody_is_asked_at_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.login.token_endpoint._CODE_PAUSE", 0.0)
-    web = two()
-    web.pages[TWO[0] + "/coin"] = reply(b"", 503)
-    flow = Flow(monkeypatch, web)
+    http = two()
+    http.pages[TWO[0] + "/coin"] = reply(b"", 503)
+    flow = Flow(monkeypatch, http)
     with pytest.raises(SignInError) as caught:
         await flow.run()
     assert not isinstance(caught.value, Unavailable), "what may pass is tried again, each time with a tab"
@@ -407,11 +407,11 @@ async def test_nothing_of_oauth_at_all_is_said_so(monkeypatch: pytest.MonkeyPatc
 async def test_a_server_that_never_asked_for_a_token_is_not_said_to_want_one(
     asked: dict[str, Any], says: str, to_do: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    web = FakeWeb()
-    flow = Flow(monkeypatch, web)
+    http = FakeWeb()
+    flow = Flow(monkeypatch, http)
     with pytest.raises(SignInError) as caught:
         await flow.run(**asked)
     assert says in caught.value.message
     assert "requires a token" not in caught.value.message
     assert to_do in caught.value.hint
-    assert web.posted == []
+    assert http.posted == []

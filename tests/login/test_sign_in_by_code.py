@@ -59,16 +59,16 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(monkeypatch: pytest.MonkeyPatch, *coins: Answer, **settings: Any) -> Flow:
     flow = Flow(monkeypatch, grant="device-code", **settings)
-    flow.web.pages[ISSUER + PLACE] = server_document(device_authorization_endpoint=DEVICE)
-    flow.web.pages[DEVICE] = reply(CODE)
+    flow.http.pages[ISSUER + PLACE] = server_document(device_authorization_endpoint=DEVICE)
+    flow.http.pages[DEVICE] = reply(CODE)
     if coins:
-        flow.web.pages[f"{ISSUER}/coin"] = list(coins)
+        flow.http.pages[f"{ISSUER}/coin"] = list(coins)
     flow.deeds = [leaves] * 10
     return flow
 
 
 def registered(flow: Flow) -> list[dict[str, Any]]:
-    return [msgspec.json.decode(content) for url, content, _ in flow.web.posted if url == NEW]
+    return [msgspec.json.decode(content) for url, content, _ in flow.http.posted if url == NEW]
 
 
 async def test_the_tokens_are_kept_as_after_any_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ async def test_the_client_is_registered_for_the_grant_and_without_a_redirect_uri
 @pytest.mark.parametrize("error", ["invalid_redirect_uri", "invalid_client_metadata", "invalid_request"])
 async def test_a_server_that_wants_a_redirect_uri_gets_one(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch)
-    flow.web.pages[NEW] = [reply({"error": error}, 400), reply({"client_id": "made"}, 201)]
+    flow.http.pages[NEW] = [reply({"error": error}, 400), reply({"client_id": "made"}, 201)]
     assert (await flow.run()).client.redirect_uri == ""
     wanted = registered(flow)[1]
     assert wanted["redirect_uris"] == ["http://localhost/callback"]
@@ -108,7 +108,7 @@ async def test_a_server_that_wants_a_redirect_uri_gets_one(error: str, monkeypat
 
 async def test_any_other_refusal_of_the_registration_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch)
-    flow.web.pages[NEW] = reply({"error": "invalid_token"}, 403)
+    flow.http.pages[NEW] = reply({"error": "invalid_token"}, 403)
     with pytest.raises(RegistrationFailed, match="device authorization grant"):
         await flow.run()
     assert len(registered(flow)) == 1
@@ -126,7 +126,7 @@ async def test_the_registration_is_kept_apart_and_used_again(monkeypatch: pytest
     await flow.run()
     assert flow.registrations == 1
     # No page is looked at beforehand: the device endpoint itself tells of a client that it does not know.
-    assert flow.web.seen("probe") == []
+    assert flow.http.seen("probe") == []
 
 
 async def test_one_that_is_not_known_any_more_is_made_anew_before_a_person_sees_it(
@@ -134,14 +134,14 @@ async def test_one_that_is_not_known_any_more_is_made_anew_before_a_person_sees_
 ) -> None:
     flow = begun(monkeypatch)
     await flow.run()
-    flow.web.pages[DEVICE] = [UNKNOWN, reply(CODE)]
+    flow.http.pages[DEVICE] = [UNKNOWN, reply(CODE)]
     assert (await flow.run()).client.client_id == "made-2"
     assert (flow.registrations, len(flow.asks)) == (2, 2)
 
 
 async def test_a_new_one_that_is_not_known_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch)
-    flow.web.pages[DEVICE] = UNKNOWN
+    flow.http.pages[DEVICE] = UNKNOWN
     with pytest.raises(ClientUnknown):
         await flow.run()
     assert flow.registrations == 1
@@ -149,7 +149,7 @@ async def test_a_new_one_that_is_not_known_is_told(monkeypatch: pytest.MonkeyPat
 
 async def test_a_client_of_the_users_is_not_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch, client_id="mine", client_secret="planted-secret")
-    flow.web.pages[ISSUER + PLACE] = server_document(
+    flow.http.pages[ISSUER + PLACE] = server_document(
         device_authorization_endpoint=DEVICE, token_endpoint_auth_methods_supported=["client_secret_basic"]
     )
     record = await flow.run()
@@ -159,10 +159,10 @@ async def test_a_client_of_the_users_is_not_registered(monkeypatch: pytest.Monke
 
 async def test_a_server_without_the_endpoint_gets_no_registration(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = begun(monkeypatch)
-    flow.web.pages[ISSUER + PLACE] = server_document()
+    flow.http.pages[ISSUER + PLACE] = server_document()
     with pytest.raises(SignInError, match="does not support --grant device-code"):
         await flow.run()
-    assert flow.web.posted == []
+    assert flow.http.posted == []
 
 
 @pytest.mark.parametrize(
@@ -181,17 +181,17 @@ async def test_how_it_ends_without_tokens_is_told(
 async def test_an_endpoint_that_is_away_leads_to_the_next_server(monkeypatch: pytest.MonkeyPatch) -> None:
     other = "https://other.example"
     flow = begun(monkeypatch)
-    flow.web.pages[OWN] = resource_document(other, ISSUER)
-    flow.web.pages[other + PLACE] = server_document(other, device_authorization_endpoint=f"{other}/device")
-    flow.web.pages[f"{other}/new"] = reply({"client_id": "there"}, 201)
-    flow.web.pages[f"{other}/device"] = reply(b"", 503)
+    flow.http.pages[OWN] = resource_document(other, ISSUER)
+    flow.http.pages[other + PLACE] = server_document(other, device_authorization_endpoint=f"{other}/device")
+    flow.http.pages[f"{other}/new"] = reply({"client_id": "there"}, 201)
+    flow.http.pages[f"{other}/device"] = reply(b"", 503)
     assert (await flow.run()).issuer == ISSUER
 
 
 async def test_nobody_is_asked_at_one_server_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     other = "https://other.example"
     flow = begun(monkeypatch, reply({"error": "invalid_client"}, 401))
-    flow.web.pages[OWN] = resource_document(ISSUER, other)
+    flow.http.pages[OWN] = resource_document(ISSUER, other)
     with pytest.raises(SignInError):
         await flow.run()
     assert len(flow.asks) == 1
@@ -207,7 +207,7 @@ async def test_a_redirect_login_beside_it_has_its_own_client(monkeypatch: pytest
     flow = begun(monkeypatch)
     await flow.run()
     monkeypatch.undo()
-    browser = Flow(monkeypatch, flow.web)
+    browser = Flow(monkeypatch, flow.http)
     browser.store = flow.store
     assert (await browser.run()).client.client_id == "made-2"
     assert registered(flow)[1]["grant_types"] == ["authorization_code", "refresh_token"]

@@ -31,7 +31,7 @@ async def signed_in_before(monkeypatch: pytest.MonkeyPatch) -> Flow:
     await flow.run()
     assert await flow.store.load(store_key(flow))
     assert (flow.registrations, flow.asked()["client_id"]) == (1, "made-1")
-    assert flow.web.seen("probe") == []
+    assert flow.http.seen("probe") == []
     return flow
 
 
@@ -40,7 +40,7 @@ async def test_a_registration_from_before_is_tried_without_a_person_and_used(mon
     record = await flow.run()
     assert flow.registrations == 1
     assert record.client.client_id == "made-1"
-    (probed,) = [url for verb, url in flow.web.asked if verb == "probe"]
+    (probed,) = [url for verb, url in flow.http.asked if verb == "probe"]
     assert flow.asked()["state"] not in probed
     assert flow.asked()["code_challenge"] not in probed
 
@@ -50,7 +50,7 @@ async def test_one_that_is_not_known_any_more_is_made_anew_before_a_person_sees_
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = await signed_in_before(monkeypatch)
-    flow.web.pages[f"{ISSUER}/in"] = reply(b"<h1>Unknown client", status, "text/html")
+    flow.http.pages[f"{ISSUER}/in"] = reply(b"<h1>Unknown client", status, "text/html")
     assert (await flow.run()).client.client_id == "made-2"
     assert (flow.registrations, len(flow.opened)) == (2, 2)
 
@@ -62,7 +62,7 @@ async def test_one_that_is_not_known_any_more_is_made_anew_before_a_person_sees_
 )
 async def test_what_says_nothing_of_the_client_changes_nothing(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = await signed_in_before(monkeypatch)
-    flow.web.pages[f"{ISSUER}/in"] = answer
+    flow.http.pages[f"{ISSUER}/in"] = answer
     assert (await flow.run()).client.client_id == "made-1"
 
 
@@ -75,7 +75,7 @@ async def test_a_probe_may_be_answered_by_way_of_the_callback(
 ) -> None:
     flow = await signed_in_before(monkeypatch)
     location = f"{flow.uri()}?error={error}&state=x"
-    flow.web.pages[f"{ISSUER}/in"] = reply(b"", 302, location=location)
+    flow.http.pages[f"{ISSUER}/in"] = reply(b"", 302, location=location)
     assert (await flow.run()).client.client_id == client
 
 
@@ -92,9 +92,9 @@ async def test_one_that_is_refused_in_the_browser_is_made_anew_once(monkeypatch:
 
 async def test_one_that_is_refused_at_the_token_endpoint_is_made_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = await signed_in_before(monkeypatch)
-    flow.web.pages[f"{ISSUER}/coin"] = [UNKNOWN, reply(GRANT)]
+    flow.http.pages[f"{ISSUER}/coin"] = [UNKNOWN, reply(GRANT)]
     assert (await flow.run()).client.client_id == "made-2"
-    flow.web.pages[f"{ISSUER}/coin"] = UNKNOWN
+    flow.http.pages[f"{ISSUER}/coin"] = UNKNOWN
     with pytest.raises(ClientUnknown):
         await flow.run()
     assert flow.registrations == 3
@@ -131,7 +131,7 @@ async def test_a_redirect_uri_that_changed_needs_a_registration_of_its_own(monke
 async def test_one_of_another_issuer_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = await signed_in_before(monkeypatch)
     other = "https://other.example"
-    flow.web.pages |= {
+    flow.http.pages |= {
         OWN: resource_document(other),
         other + PLACE: server_document(other),
         f"{other}/new": reply({"client_id": "theirs"}, 201),
@@ -147,7 +147,7 @@ async def test_one_whose_secret_ended_is_not_tried(monkeypatch: pytest.MonkeyPat
     ended = Client(client_id="old", kind="dynamic", secret="s", redirect_uri=flow.uri(), secret_expires_at=1.0)
     await flow.store.save(store_key(flow), encode_client(ended))
     assert (await flow.run()).client.client_id == "made-1"
-    assert flow.web.seen("probe") == []
+    assert flow.http.seen("probe") == []
 
 
 class Broken(MemoryStore):
@@ -189,7 +189,7 @@ async def test_a_registration_whose_secret_cannot_be_kept_is_refused_before_a_ta
     flow = Flow(monkeypatch)
     flow.store = Full()
     flow.store.hint = hint
-    flow.web.pages[f"{ISSUER}/new"] = reply({"client_id": "me", "client_secret": "planted-client-secret"}, 201)
+    flow.http.pages[f"{ISSUER}/new"] = reply({"client_id": "me", "client_secret": "planted-client-secret"}, 201)
     with pytest.raises(SignInError) as caught:
         await flow.run()
     for words in (ISSUER, "client secret", "The disk is full."):
@@ -202,7 +202,7 @@ async def test_a_registration_whose_secret_cannot_be_kept_is_refused_before_a_ta
 
 async def test_a_server_that_registers_nobody_names_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
-    flow.web.pages[ISSUER + PLACE] = server_document(registration_endpoint=None)
+    flow.http.pages[ISSUER + PLACE] = server_document(registration_endpoint=None)
     with pytest.raises(RegistrationFailed) as caught:
         await flow.run()
     assert f"--client-id ID --issuer {ISSUER}" in caught.value.hint
@@ -231,7 +231,7 @@ async def test_each_issuer_has_a_redirect_uri_of_its_own_and_no_other_is_answere
     monkeypatch.setattr(flow, "visit", both)
     await flow.run()
     assert seen == [404, 404]
-    (registered,) = [json.loads(body) for url, body, _ in flow.web.posted if url == f"{ISSUER}/new"]
+    (registered,) = [json.loads(body) for url, body, _ in flow.http.posted if url == f"{ISSUER}/new"]
     assert registered["redirect_uris"] == [flow.uri()] == [flow.asked()["redirect_uri"]]
     assert flow.uri() != flow.uri("https://other.example") != flow.plain_uri
 
@@ -254,7 +254,7 @@ async def test_a_redirect_uri_that_somebody_relies_on_stays_as_it_is(
     if "callback_port" in settings:
         settings = {"callback_port": flow.port}
     flow.settings = msgspec.structs.replace(flow.settings, **settings)
-    flow.web.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=True)
+    flow.http.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=True)
     await flow.run()
     host, path = settings.get("callback_host", "localhost"), settings.get("callback_path", "/callback")
     assert flow.asked()["redirect_uri"] == f"http://{host}:{flow.port}{path}"
@@ -268,7 +268,7 @@ async def test_a_registration_from_before_goes_on_with_the_redirect_uri_that_it_
     await flow.store.save(client_key(ISSUER, flow.plain_uri), encode_client(old))
     assert (await flow.run()).client.client_id == "old"
     assert (flow.asked()["redirect_uri"], flow.registrations) == (flow.plain_uri, 0)
-    flow.web.pages[f"{ISSUER}/coin"] = [UNKNOWN, reply(GRANT)]
+    flow.http.pages[f"{ISSUER}/coin"] = [UNKNOWN, reply(GRANT)]
     assert (await flow.run()).client.client_id == "made-1", "the server has forgotten it"
     assert flow.asked()["redirect_uri"] == flow.uri()
     assert await flow.store.load(client_key(ISSUER, flow.plain_uri)) is None
@@ -280,7 +280,7 @@ async def test_a_server_that_lost_its_clients_is_not_shown_the_one_of_an_earlier
     flow = await signed_in_before(monkeypatch)
     old = Client(client_id="old", kind="dynamic", redirect_uri=flow.plain_uri)
     await flow.store.save(client_key(ISSUER, flow.plain_uri), encode_client(old))
-    flow.web.pages[f"{ISSUER}/in"] = reply(b"Who is that?", 400)
+    flow.http.pages[f"{ISSUER}/in"] = reply(b"Who is that?", 400)
     assert (await flow.run()).client.client_id == "made-2"
     assert flow.asked()["client_id"] == "made-2"
 
@@ -313,7 +313,7 @@ async def test_a_server_that_registers_no_longer_path_gets_the_plain_one(
         (uri,) = json.loads(body)["redirect_uris"]
         return reply({"client_id": "made"}, 201) if uri == flow.plain_uri else reply(refusal, 400)
 
-    flow.web.pages[f"{ISSUER}/new"] = registers
+    flow.http.pages[f"{ISSUER}/new"] = registers
     record = await flow.run()
     assert (record.client.client_id, record.client.redirect_uri) == ("made", flow.plain_uri)
     assert flow.asked()["redirect_uri"] == flow.plain_uri
@@ -326,7 +326,7 @@ async def test_a_registration_that_is_refused_names_the_plain_redirect_uri_to_re
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     flow = Flow(monkeypatch)
-    flow.web.pages[f"{ISSUER}/new"] = reply({"error": "access_denied"}, 403)
+    flow.http.pages[f"{ISSUER}/new"] = reply({"error": "access_denied"}, 403)
     with pytest.raises(RegistrationFailed) as caught:
         await flow.run()
     assert f"with the redirect URI {flow.plain_uri}, and" in caught.value.hint
@@ -340,8 +340,8 @@ async def test_an_endpoint_on_another_site_is_warned_of_before_the_tab_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = Flow(monkeypatch)
-    flow.web.pages[ISSUER + PLACE] = server_document(authorization_endpoint="https://login.honest.example/in")
-    flow.web.pages["https://login.honest.example/in"] = reply(b"<html>", content_type="text/html")
+    flow.http.pages[ISSUER + PLACE] = server_document(authorization_endpoint="https://login.honest.example/in")
+    flow.http.pages["https://login.honest.example/in"] = reply(b"<html>", content_type="text/html")
     await flow.run()
     (asked,) = flow.asks
     (warning,) = asked.warnings
@@ -354,7 +354,7 @@ async def test_an_endpoint_on_another_site_is_warned_of_before_the_tab_goes_on(
 
 async def test_a_promised_iss_needs_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch)
-    flow.web.pages[ISSUER + PLACE] = server_document(
+    flow.http.pages[ISSUER + PLACE] = server_document(
         authorization_endpoint="https://login.honest.example/in", authorization_response_iss_parameter_supported=True
     )
     flow.deeds = [lambda asked: {"code": "the-code", "state": asked["state"], "iss": ISSUER}]
@@ -380,11 +380,11 @@ async def test_it_is_never_probed_registered_or_replaced(monkeypatch: pytest.Mon
     flow = Flow(monkeypatch, client_id="mine")
     record = await flow.run()
     assert (record.client.client_id, record.client.kind) == ("mine", "static")
-    flow.web.pages[f"{ISSUER}/coin"] = UNKNOWN
+    flow.http.pages[f"{ISSUER}/coin"] = UNKNOWN
     with pytest.raises(ClientUnknown) as caught:
         await flow.run(previous=record)
     assert "--client-id" in caught.value.hint
-    assert (flow.registrations, flow.web.seen("probe"), len(flow.opened)) == (0, [], 2)
+    assert (flow.registrations, flow.http.seen("probe"), len(flow.opened)) == (0, [], 2)
 
 
 async def test_one_that_nobody_knows_is_named_when_nothing_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,13 +401,13 @@ async def test_it_is_not_shown_to_another_authorization_server(monkeypatch: pyte
         await flow.run(previous=static(flow, "https://old.example"))
     for words in (ISSUER, "https://old.example", "mine"):
         assert words in caught.value.message
-    assert (flow.opened, flow.web.posted) == ([], [])
+    assert (flow.opened, flow.http.posted) == ([], [])
 
 
 async def test_of_several_authorization_servers_it_is_used_at_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch, client_id="mine")
-    flow.web.pages[OWN] = resource_document("https://first.example", ISSUER)
-    flow.web.pages["https://first.example" + PLACE] = server_document("https://first.example")
+    flow.http.pages[OWN] = resource_document("https://first.example", ISSUER)
+    flow.http.pages["https://first.example" + PLACE] = server_document("https://first.example")
     assert (await flow.run(previous=static(flow, ISSUER))).issuer == ISSUER
 
 
@@ -421,7 +421,7 @@ async def test_a_document_is_the_client_where_the_server_takes_one(
     supported: bool | None, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = Flow(monkeypatch, client_metadata_url=DOCUMENT)
-    flow.web.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=supported)
+    flow.http.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=supported)
     assert (await flow.run()).client.client_id == client
     assert flow.asked()["client_id"] == client
     assert flow.registrations == (client != DOCUMENT)
@@ -429,5 +429,5 @@ async def test_a_document_is_the_client_where_the_server_takes_one(
 
 async def test_a_client_of_the_users_goes_before_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch, client_id="mine", client_metadata_url=DOCUMENT)
-    flow.web.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=True)
+    flow.http.pages[ISSUER + PLACE] = server_document(client_id_metadata_document_supported=True)
     assert (await flow.run()).client.client_id == "mine"

@@ -53,13 +53,13 @@ class Asking:
     """A token endpoint that answers so, in this order; the last answer stays."""
 
     def __init__(self, *answers: Answer) -> None:
-        self.web = FakeWeb({URL: list(answers)})
+        self.http = FakeWeb({URL: list(answers)})
         self.concealed: list[str] = []
-        self.endpoint = TokenEndpoint(self.web.as_web, self.concealed.append)
+        self.endpoint = TokenEndpoint(self.http.as_web, self.concealed.append)
 
     @property
     def forms(self) -> list[dict[str, str]]:
-        return [dict(parse_qsl(content.decode("ascii"), keep_blank_values=True)) for _, content, _ in self.web.posted]
+        return [dict(parse_qsl(content.decode("ascii"), keep_blank_values=True)) for _, content, _ in self.http.posted]
 
 
 async def test_a_code_is_exchanged() -> None:
@@ -77,7 +77,7 @@ async def test_a_code_is_exchanged() -> None:
             "client_id": "me",
         }
     ]
-    assert at.web.posted[0][2] == {"Content-Type": "application/x-www-form-urlencoded"}
+    assert at.http.posted[0][2] == {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 async def test_a_client_with_a_secret_shows_it_in_the_way_it_is_registered() -> None:
@@ -87,9 +87,9 @@ async def test_a_client_with_a_secret_shows_it_in_the_way_it_is_registered() -> 
         await at.endpoint.exchange(pending(client), "code")
     basic, post = at.forms
     assert "client_secret" not in basic
-    assert at.web.posted[0][2]["Authorization"] == "Basic bWU6c2VjcmV0"
+    assert at.http.posted[0][2]["Authorization"] == "Basic bWU6c2VjcmV0"
     assert (post["client_id"], post["client_secret"]) == ("me", "secret")
-    assert "Authorization" not in at.web.posted[1][2]
+    assert "Authorization" not in at.http.posted[1][2]
 
 
 async def test_a_code_that_never_left_is_tried_again() -> None:

@@ -43,7 +43,7 @@ from bridge.session.events import (
 )
 from bridge.session.host_input import read_line
 from bridge.session.session import Session, Transport
-from bridge.session.session_state import LANE
+from bridge.session.session_state import UPSTREAM_NUMBERS
 
 URL = "https://mcp.example/mcp"
 SID = b"session-one"
@@ -272,7 +272,7 @@ class Playbook:
 
     def _note(self, command: Command) -> None:
         if isinstance(command, Post | OpenStream | EndSession | FindResponse):
-            upstream, number = divmod(command.exchange, LANE)
+            upstream, number = divmod(command.exchange, UPSTREAM_NUMBERS)
             assert number == self._last_exchange.get(upstream, 0) + 1, "exchanges are numbered one by one"
             self._last_exchange[upstream] = number
             if isinstance(command, FindResponse):

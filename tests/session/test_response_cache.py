@@ -64,8 +64,12 @@ def message(line: bytes) -> Request:
 
 
 def with_meta(**meta: object) -> bytes:
-    stamp = {META_VERSION: MODERN_VERSION, META_CLIENT: {"name": "host", "version": "1"}, META_CAPABILITIES: {}}
-    return request(1, "tools/list", {"_meta": stamp | meta})
+    add_request_meta = {
+        META_VERSION: MODERN_VERSION,
+        META_CLIENT: {"name": "host", "version": "1"},
+        META_CAPABILITIES: {},
+    }
+    return request(1, "tools/list", {"_meta": add_request_meta | meta})
 
 
 def kept(value: object = None, *, age: float = 1.0, ttl: float = 60.0, is_private: bool = False) -> CachedResult:

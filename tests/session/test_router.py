@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from bridge.session.commands import Abandon, OpenStream, Post, SaveEras, SendToHost
-from bridge.session.session_state import LANE
+from bridge.session.session_state import UPSTREAM_NUMBERS
 from tests.session.modern_playbook import (
     BOTH,
     LEGACY,
@@ -109,7 +109,7 @@ def test_a_modern_host_on_a_modern_server_gets_every_byte() -> None:
     book = PairingPlaybook(MODERN)
     line = called(7).replace(b'"method"', b' "method"')
     (post,) = book.posts(book.host(line))
-    assert post == Post(LANE + 1, line, headers_for("tools/call", "pay"))
+    assert post == Post(UPSTREAM_NUMBERS + 1, line, headers_for("tools/call", "pay"))
     answer = b'{"result":{"n": 1e400} ,"id":7,"jsonrpc":"2.0"}'
     assert book.told(book.answers(post.exchange, answer)) == [SendToHost(answer)]
 

@@ -23,7 +23,7 @@ from bridge.session.commands import (
 )
 from bridge.session.events import BodyReceived, HostClosed
 from bridge.session.probing import LEGACY, MODERN
-from bridge.session.session_state import LANE
+from bridge.session.session_state import UPSTREAM_NUMBERS
 from bridge.session.upstream import RouterContext, TranslatedUpstream, Upstream
 from bridge.session.upstreams import Upstreams
 from bridge.translate.translator import TranslatorPort, TranslatorRefusal
@@ -102,12 +102,16 @@ def test_each_lane_has_numbers_of_its_own() -> None:
     board = Board()
     upstreams = [board.upstreams.native(MODERN), board.upstreams.native(LEGACY), board.upstreams.native(MODERN)]
     posts = [board.sends(upstream, called(1)) for upstream in upstreams]
-    assert [post.exchange for post in posts] == [LANE + 1, 2 * LANE + 1, 3 * LANE + 1]
+    assert [post.exchange for post in posts] == [
+        UPSTREAM_NUMBERS + 1,
+        2 * UPSTREAM_NUMBERS + 1,
+        3 * UPSTREAM_NUMBERS + 1,
+    ]
     assert [board.upstreams.of(post.exchange) for post in posts] == upstreams
     assert [upstream.era for upstream in board.upstreams] == [MODERN, LEGACY, MODERN]
 
 
-@pytest.mark.parametrize("number", [0, 1, LANE - 1, 2 * LANE, 10**15])
+@pytest.mark.parametrize("number", [0, 1, UPSTREAM_NUMBERS - 1, 2 * UPSTREAM_NUMBERS, 10**15])
 def test_a_number_of_no_lane_belongs_to_none(number: int) -> None:
     board = Board()
     board.upstreams.native(MODERN)
@@ -118,7 +122,7 @@ def test_a_number_is_never_given_twice() -> None:
     board = Board()
     first = board.upstreams.native(MODERN)
     board.upstreams.drop(first)
-    assert board.upstreams.of(LANE + 1) is None
+    assert board.upstreams.of(UPSTREAM_NUMBERS + 1) is None
     assert board.upstreams.native(MODERN).number == 2
 
 
@@ -209,11 +213,14 @@ def test_a_translators_timers_are_kept_apart() -> None:
     for name in ("one", "other"):
         echo.port.timer("call", partial(echo.seen.append, name)).start(5.0)
     first, second = board.commands()
-    assert [first, second] == [SetTimer(("era/call", LANE + 1), 5.0), SetTimer(("era/call", LANE + 2), 5.0)]
-    assert board.context.timers.fire(("era/call", LANE + 2))
+    assert [first, second] == [
+        SetTimer(("era/call", UPSTREAM_NUMBERS + 1), 5.0),
+        SetTimer(("era/call", UPSTREAM_NUMBERS + 2), 5.0),
+    ]
+    assert board.context.timers.fire(("era/call", UPSTREAM_NUMBERS + 2))
     assert echo.seen == ["other"]
-    assert not board.context.timers.fire(("era/call", LANE + 2))
-    assert not board.context.timers.fire(("era/other", LANE + 1))
+    assert not board.context.timers.fire(("era/call", UPSTREAM_NUMBERS + 2))
+    assert not board.context.timers.fire(("era/other", UPSTREAM_NUMBERS + 1))
     assert echo.seen == ["other"], "only a timer that runs fires, and once"
 
 
@@ -222,7 +229,7 @@ def test_the_translator_of_a_dismissed_lane_hears_of_no_timer() -> None:
     upstream, echo = board.translated()
     echo.port.timer("call", partial(echo.seen.append, "fired")).start(5.0)
     board.upstreams.dismiss(upstream)
-    board.context.timers.fire(("era/call", LANE + 1))
+    board.context.timers.fire(("era/call", UPSTREAM_NUMBERS + 1))
     assert "fired" not in echo.seen
 
 
@@ -233,8 +240,8 @@ def test_a_translator_can_take_a_timer_back() -> None:
     timer.start(5.0)
     timer.stop()
     timer.stop()
-    assert board.commands()[1:] == [CancelTimer(("era/a", LANE + 1))]
-    assert not board.context.timers.fire(("era/a", LANE + 1))
+    assert board.commands()[1:] == [CancelTimer(("era/a", UPSTREAM_NUMBERS + 1))]
+    assert not board.context.timers.fire(("era/a", UPSTREAM_NUMBERS + 1))
     assert echo.seen == []
 
 

@@ -16,6 +16,6 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def private_home(tmp_path: Path) -> dict[str, str]:
     """The variables of a process whose home is empty, and which finds no desktop session."""
-    places = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
+    paths = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return kept | {name: str(tmp_path / "home") for name in places}
+    return kept | {name: str(tmp_path / "home") for name in paths}

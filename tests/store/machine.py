@@ -30,9 +30,9 @@ class Machine:
         return self.open(StorePaths(self.profile.local / PROGRAM))
 
     def now(self, choice: str = "auto") -> DiskStore:
-        return self.open(self.places(), choice)
+        return self.open(self.paths(), choice)
 
-    def places(self) -> StorePaths:
+    def paths(self) -> StorePaths:
         environ = self.profile.environ
         return StorePaths(data_root("win32", environ), former_roots("win32", environ))
 
@@ -41,9 +41,9 @@ class Machine:
         found = self.profile.local.rglob("credentials/*")
         return sorted(str(path.relative_to(self.profile.local)) for path in found)
 
-    def open(self, places: StorePaths, choice: str = "auto") -> DiskStore:
+    def open(self, paths: StorePaths, choice: str = "auto") -> DiskStore:
         keyring = KeyringEntries(lambda: self.ring, self._require, stretched(10))
-        return DiskStore(choice, places, keyring, lambda _: None)  # type: ignore[arg-type]
+        return DiskStore(choice, paths, keyring, lambda _: None)  # type: ignore[arg-type]
 
     def _require(self, _: object) -> None:
         if self.is_locked:

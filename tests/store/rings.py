@@ -186,7 +186,7 @@ class Home:
     """One machine's data folder and keyring. Each store it opens is a new run of the bridge."""
 
     def __init__(self, root: Path) -> None:
-        self.places = StorePaths(root / "data")
+        self.paths = StorePaths(root / "data")
         self.ring = MemoryRing()
         self.locked = ""
         self.found = 0
@@ -194,10 +194,10 @@ class Home:
 
     def open(self, choice: str = "auto", deadline: float = stretched(10.0)) -> DiskStore:
         keyring = KeyringEntries(self._find, self._require, deadline)
-        return DiskStore(choice, self.places, keyring, self.notices.append)  # type: ignore[arg-type]
+        return DiskStore(choice, self.paths, keyring, self.notices.append)  # type: ignore[arg-type]
 
     def names(self) -> list[str]:
-        folder = self.places.credentials
+        folder = self.paths.credentials
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
     def generations(self) -> list[str]:

@@ -32,7 +32,7 @@ async def test_an_unknown_slot_never_asks_the_keyring(home: Home) -> None:
     assert not store.exists_hint(SLOT)
     assert await store.load(SLOT) is None
     assert home.found == 0
-    assert not home.places.root.exists()
+    assert not home.paths.root.exists()
 
 
 @pytest.mark.parametrize("choice", ["auto", "keyring", "file"])
@@ -54,7 +54,7 @@ async def test_without_a_keyring_it_goes_to_a_file_and_a_notice_says_so_once(hom
     assert await home.open().load(SLOT) == b"two"
     [notice] = home.notices
     assert "it is locked" in notice
-    assert store.place(SLOT) == str(home.places.credentials / f"{SLOT}.secret")
+    assert store.place(SLOT) == str(home.paths.credentials / f"{SLOT}.secret")
     assert store.place(SLOT) in notice
 
 
@@ -127,7 +127,7 @@ async def test_a_value_missing_from_the_keyring_is_none(home: Home) -> None:
 
 
 def marked(home: Home, text: str) -> None:
-    path = home.places.credentials / f"{SLOT}.keyring"
+    path = home.paths.credentials / f"{SLOT}.keyring"
     path.write_bytes(text.encode())
     path.chmod(0o600)
 
@@ -216,8 +216,8 @@ async def test_two_runs_that_save_at_once_leave_one_whole_value(home: Home) -> N
 @pytest.mark.parametrize("marker", [b"", b"keyring\n", b"keyring ../../../../etc\n", b"\xff" * 40, b"file\nnonsense\n"])
 async def test_a_marker_that_makes_no_sense_is_no_marker(home: Home, marker: bytes) -> None:
     await home.open("file").save(SLOT, b"x")
-    (home.places.credentials / f"{SLOT}.keyring").write_bytes(marker)
-    (home.places.credentials / f"{SLOT}.keyring").chmod(0o600)
+    (home.paths.credentials / f"{SLOT}.keyring").write_bytes(marker)
+    (home.paths.credentials / f"{SLOT}.keyring").chmod(0o600)
     assert await home.open().load(SLOT) == b"x"
 
 

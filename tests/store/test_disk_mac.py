@@ -87,7 +87,7 @@ async def test_many_updates_do_not_fill_the_marker(mac: Mac) -> None:
         mac.update(f"Python 3.13.{number}")
         await mac.open("keyring").save(SLOT, b"%d" % number)
         assert await mac.open("keyring").load(SLOT) == b"%d" % number
-    assert len((mac.places.credentials / f"{SLOT}.keyring").read_text().splitlines()) < 20
+    assert len((mac.paths.credentials / f"{SLOT}.keyring").read_text().splitlines()) < 20
 
 
 @pytest.mark.parametrize("foreign", FOREIGN)

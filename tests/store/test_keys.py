@@ -43,21 +43,21 @@ async def test_a_choice_lists_what_it_can_load(home: Home) -> None:
 
 def test_without_a_folder_there_are_none_and_none_is_made(home: Home) -> None:
     assert home.open().keys(KIND) == []
-    assert not home.places.root.exists()
+    assert not home.paths.root.exists()
 
 
 @pytest.mark.parametrize(
     "name", [f".{SLOT}.secret.0123.tmp", f"{KIND}-x.secret", f"{KIND}-.secret", f"{SLOT}x", "notes"]
 )
 def test_other_names_in_the_folder_are_no_slots(home: Home, name: str) -> None:
-    home.places.credentials.mkdir(parents=True)
-    (home.places.credentials / name).write_bytes(b"")
+    home.paths.credentials.mkdir(parents=True)
+    (home.paths.credentials / name).write_bytes(b"")
     assert home.open().keys(KIND) == []
 
 
 def test_a_file_in_the_place_of_the_folder_is_an_error(home: Home) -> None:
-    home.places.root.mkdir(parents=True)
-    home.places.credentials.write_bytes(b"")
+    home.paths.root.mkdir(parents=True)
+    home.paths.credentials.write_bytes(b"")
     with pytest.raises(StoreError, match="cannot be read"):
         home.open().keys(KIND)
 

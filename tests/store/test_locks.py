@@ -113,7 +113,7 @@ async def test_the_lock_is_given_back_after_an_error_and_a_cancellation(home: Ho
 
 async def test_another_process_excludes_us_until_it_is_killed(home: Home) -> None:
     store = home.open()
-    with holder(home.places.locks, SLOT) as process:
+    with holder(home.paths.locks, SLOT) as process:
         with pytest.raises(StoreBusy):
             async with store.locked(SLOT, 0.1):
                 pytest.fail("both held it")
@@ -122,7 +122,7 @@ async def test_another_process_excludes_us_until_it_is_killed(home: Home) -> Non
         process.wait(stretched(10))
         async with store.locked(SLOT, 5):
             pass
-    assert (home.places.locks / f"{SLOT}.lock").exists()
+    assert (home.paths.locks / f"{SLOT}.lock").exists()
 
 
 async def test_a_waiter_gets_the_lock_when_the_other_process_ends(home: Home) -> None:
@@ -132,7 +132,7 @@ async def test_a_waiter_gets_the_lock_when_the_other_process_ends(home: Home) ->
         async with home.open().locked(SLOT, 20):
             entered.set()
 
-    with holder(home.places.locks, SLOT) as process:
+    with holder(home.paths.locks, SLOT) as process:
         waiting = asyncio.create_task(wait())
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(entered.wait()), 0.1)
@@ -143,7 +143,7 @@ async def test_a_waiter_gets_the_lock_when_the_other_process_ends(home: Home) ->
 
 async def test_a_save_waits_for_another_process_that_saves(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.store.disk._SAVE_TURN", 0.1)
-    with holder(home.places.locks, f"{SLOT}.save"), pytest.raises(StoreBusy):
+    with holder(home.paths.locks, f"{SLOT}.save"), pytest.raises(StoreBusy):
         await home.open().save(SLOT, b"x")
     assert await home.open().load(SLOT) is None
 

@@ -63,10 +63,10 @@ async def test_in_the_profile_there_is_one_store_for_all(machine: Machine, rule:
 
 async def test_locks_and_notices_and_answers_are_the_same_for_all(machine: Machine) -> None:
     with packaged(machine.profile):
-        LoginFiles(machine.places()).put_history(SLOT, PromptHistory(failures=3))
-        inside = machine.places(), cache_root("win32", machine.profile.environ)
-    assert LoginFiles(machine.places()).history(SLOT) == PromptHistory(failures=3)
-    assert (machine.places(), cache_root("win32", machine.profile.environ)) == inside
+        LoginFiles(machine.paths()).put_history(SLOT, PromptHistory(failures=3))
+        inside = machine.paths(), cache_root("win32", machine.profile.environ)
+    assert LoginFiles(machine.paths()).history(SLOT) == PromptHistory(failures=3)
+    assert (machine.paths(), cache_root("win32", machine.profile.environ)) == inside
     assert not any(path.is_relative_to(machine.profile.folder / "AppData") for path in (inside[0].locks, inside[1]))
 
 
@@ -106,16 +106,16 @@ async def test_what_an_earlier_version_kept_is_taken_over(
 @pytest.mark.parametrize("kept_in", ["keyring", "file", "file, then keyring", "keyring, then file"])
 async def test_of_two_the_newest_is_taken(machine: Machine, newer: str, reader: str, kept_in: str) -> None:
     older = VIEWS[newer == VIEWS[0]]
-    places = {"a terminal": machine.profile.local / PROGRAM, "the package": machine.profile.package / "Local" / PROGRAM}
+    paths = {"a terminal": machine.profile.local / PROGRAM, "the package": machine.profile.package / "Local" / PROGRAM}
     for where, data, is_locked in (
         (older, b"older", kept_in.startswith("file")),
         (newer, b"newer", kept_in.endswith("file")),
     ):
         machine.is_locked = is_locked
-        await machine.open(StorePaths(places[where])).save(SLOT, data)
-        assert list(places[where].rglob("tokens-*.*"))
+        await machine.open(StorePaths(paths[where])).save(SLOT, data)
+        assert list(paths[where].rglob("tokens-*.*"))
         if where == older:
-            made_older(places[where])
+            made_older(paths[where])
     machine.is_locked = False
     with seen_from(machine, reader):
         assert await machine.now().load(SLOT) == b"newer"
@@ -175,8 +175,8 @@ async def test_what_it_writes_while_it_is_taken_over_is_not_removed(
         for known in [name.split(".")[1]]
     }
     assert await machine.now().load(SLOT) == b"one"
-    places = machine.places()
-    assert (places.credentials / f"{SLOT}.keyring").read_text().startswith("keyring 7777777777777777\n")
+    paths = machine.paths()
+    assert (paths.credentials / f"{SLOT}.keyring").read_text().startswith("keyring 7777777777777777\n")
 
 
 async def test_a_sign_out_that_was_not_finished_stays_one(machine: Machine) -> None:
@@ -286,7 +286,7 @@ async def test_a_start_sees_what_an_earlier_version_kept_before_anything_is_put_
         made.append(machine.now())
         return made[-1]
 
-    late = LazyStore(machine.places(), make)
+    late = LazyStore(machine.paths(), make)
     assert not late.exists_hint(OTHER)
     assert made == []
     assert late.exists_hint(SLOT)
@@ -301,10 +301,10 @@ def test_the_newest_history_is_known_and_kept_here_from_then_on(machine: Machine
         LoginFiles(StorePaths(folder / PROGRAM)).put_history(key, PromptHistory(failures=failures))
         if where != newer:
             made_older(folder / PROGRAM)
-    files = LoginFiles(machine.places())
+    files = LoginFiles(machine.paths())
     assert files.history(key) == PromptHistory(failures=7)
     files.put_history(key, files.history(key).ended("done", 1.0))
-    assert LoginFiles(machine.places()).history(key).outcome == "done"
+    assert LoginFiles(machine.paths()).history(key).outcome == "done"
 
 
 def test_answers_that_an_earlier_version_kept_do_not_outlive_a_sign_out(

@@ -121,8 +121,8 @@ async def test_bridges_that_start_at_once_take_it_over_once_and_lose_nothing(tmp
             process.stdin.write("go\n")
             process.stdin.flush()
         said = [process.communicate(timeout=stretched(60))[0].strip() for process in started]
-    places = StorePaths(data_root("win32", profile.environ), former_roots("win32", profile.environ))
-    store = DiskStore("auto", places, KeyringEntries(lambda: ring, lambda _: None), lambda _: None)
+    paths = StorePaths(data_root("win32", profile.environ), former_roots("win32", profile.environ))
+    store = DiskStore("auto", paths, KeyringEntries(lambda: ring, lambda _: None), lambda _: None)
     last = await store.load(SLOT)
     assert last is not None
     # A chain: each found what the one before it had saved.

@@ -8,18 +8,18 @@ import pytest
 
 from bridge import PROGRAM
 from bridge.store.errors import StoreError
-from bridge.store.paths import StorePaths, check_key, make_private, platform_cache, platform_places
+from bridge.store.paths import StorePaths, check_key, make_private, platform_cache, platform_paths
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
 def test_linux_has_it_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert platform_places() == StorePaths(tmp_path / "mcp-remote-bridge")
+    assert platform_paths() == StorePaths(tmp_path / "mcp-remote-bridge")
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    places = platform_places()
-    assert places.credentials == tmp_path / ".local/share/mcp-remote-bridge/credentials"
-    assert places.locks == tmp_path / ".local/share/mcp-remote-bridge/locks"
+    paths = platform_paths()
+    assert paths.credentials == tmp_path / ".local/share/mcp-remote-bridge/credentials"
+    assert paths.locks == tmp_path / ".local/share/mcp-remote-bridge/locks"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -37,7 +37,7 @@ def test_linux_has_the_folders_that_platformdirs_names(
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    assert platform_places().root == platformdirs.user_data_path(PROGRAM, appauthor=False)
+    assert platform_paths().root == platformdirs.user_data_path(PROGRAM, appauthor=False)
     assert platform_cache() == platformdirs.user_cache_path(PROGRAM, appauthor=False)
 
 

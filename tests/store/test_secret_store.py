@@ -30,12 +30,12 @@ def test_a_vault_is_put_together_when_a_slot_has_something(tmp_path: Path) -> No
         made.append("once")
         return MemoryStore()
 
-    places = StorePaths(tmp_path)
-    store = LazyStore(places, make)
+    paths = StorePaths(tmp_path)
+    store = LazyStore(paths, make)
     assert not store.exists_hint(SLOT)
     assert made == []
-    places.credentials.mkdir(parents=True)
-    (places.credentials / f"{SLOT}.keyring").touch()
+    paths.credentials.mkdir(parents=True)
+    (paths.credentials / f"{SLOT}.keyring").touch()
     assert not store.exists_hint(SLOT), "what that says is for the store to judge"
     assert (store.keys("tokens"), made) == ([], ["once"])
     with pytest.raises(ValueError, match="store key"):

@@ -27,15 +27,15 @@ class World:
     """Two processes on one store. The server takes the newest token, and nothing else."""
 
     def __init__(self) -> None:
-        self.shelf, self.issuer = FakeStore(record()), Issuer()
-        self.desks = [AuthorizationHarness(self.shelf, self.issuer), AuthorizationHarness(self.shelf, self.issuer)]
+        self.store, self.issuer = FakeStore(record()), Issuer()
+        self.desks = [AuthorizationHarness(self.store, self.issuer), AuthorizationHarness(self.store, self.issuer)]
         self.running: list[asyncio.Task[None]] = []
         self.quiet: list[asyncio.Task[None]] = []
         self.seen: list[tuple[AuthorizationHarness, Credential]] = []
         self.scopes = 0
 
     def step(self, name: str) -> None:
-        desk = self.desks[0]
+        harness = self.desks[0]
         if name in {"ask", "other"}:
             self.running.append(asyncio.create_task(self._ask(self.desks[name == "other"])))
         elif name.startswith(("refuse", "lack")) and self.seen:
@@ -53,7 +53,7 @@ class World:
         elif name == "grant":
             self.issuer.grants.set()
         elif name == "later":
-            desk.now += 3590
+            harness.now += 3590
             self.desks[1].now += 3590
         elif name == "down":
             self.issuer.refresh_problem = TokenEndpointUnavailable("It is down.")
@@ -62,8 +62,8 @@ class World:
         elif name == "deny":
             self.issuer.sign_in_problem = SignInError("access_denied")
 
-    async def _ask(self, desk: AuthorizationHarness) -> None:
-        self.seen.append((desk, await desk.credential()))
+    async def _ask(self, harness: AuthorizationHarness) -> None:
+        self.seen.append((harness, await harness.credential()))
 
     async def end(self) -> None:
         """Everything that waits comes to an end, but what waits for a person whom nobody asked."""
@@ -73,18 +73,18 @@ class World:
             results = await asyncio.gather(*self.running, return_exceptions=True)
             for result in results:
                 assert result is None or isinstance(result, BridgeError | asyncio.CancelledError), repr(result)
-            for number, desk in enumerate(self.desks):
-                credential = await desk.credential()
-                await desk.refused(credential, lacks=(f"last{number}",))
-                assert (await desk.credential()).serial > credential.serial
+            for number, harness in enumerate(self.desks):
+                credential = await harness.credential()
+                await harness.refused(credential, lacks=(f"last{number}",))
+                assert (await harness.credential()).serial > credential.serial
             await settled()
         for task in self.quiet:
             task.cancel()
         results = await asyncio.gather(*self.quiet, return_exceptions=True)
         for result in results:
             assert result is None or isinstance(result, asyncio.CancelledError | TokenEndpointUnavailable), repr(result)
-        for desk in self.desks:
-            await desk.authorization.close()
+        for harness in self.desks:
+            await harness.authorization.close()
 
 
 @unhurried
@@ -100,9 +100,9 @@ def test_no_refresh_token_is_spent_twice_and_nothing_hangs(steps: list[tuple[str
             assert world.issuer.under_way <= 2
         await world.end()
         assert world.issuer.reuses == 0
-        assert not world.shelf.held
-        assert world.shelf.kept is not None
-        for desk in world.desks:
-            assert desk.told == [True, False] * (len(desk.told) // 2)
+        assert not world.store.held
+        assert world.store.kept is not None
+        for harness in world.desks:
+            assert harness.told == [True, False] * (len(harness.told) // 2)
 
     asyncio.run(run())

@@ -14,63 +14,63 @@ def named(sign_in: str, access: str = "a0", refresh: str = "r0", *, left: float 
 
 
 async def test_it_is_read_once_and_that_counts_as_no_change() -> None:
-    desk = AuthorizationHarness(FakeStore(named("one")))
-    assert desk.authorization.known_identity() is None
-    assert desk.shelf.loads == 0
-    identity = await desk.authorization.identity()
+    harness = AuthorizationHarness(FakeStore(named("one")))
+    assert harness.authorization.known_identity() is None
+    assert harness.store.loads == 0
+    identity = await harness.authorization.identity()
     assert identity == named("one").identity != ""
-    assert desk.authorization.known_identity() == identity
-    assert (desk.shelf.loads, desk.authorization.identities) == (1, 0)
+    assert harness.authorization.known_identity() == identity
+    assert (harness.store.loads, harness.authorization.identities) == (1, 0)
 
 
 async def test_nobody_is_signed_in_where_nothing_is_stored() -> None:
-    desk = AuthorizationHarness()
-    assert desk.authorization.known_identity() == ""
-    assert await desk.authorization.identity() == ""
-    assert (desk.shelf.loads, desk.authorization.identities) == (0, 0)
+    harness = AuthorizationHarness()
+    assert harness.authorization.known_identity() == ""
+    assert await harness.authorization.identity() == ""
+    assert (harness.store.loads, harness.authorization.identities) == (0, 0)
 
 
 async def test_a_refresh_leaves_it_as_it_is() -> None:
-    desk = AuthorizationHarness(FakeStore(named("one", left=5.0)))
-    before = await desk.authorization.identity()
-    assert await desk.token() == "a1"
-    assert (await desk.authorization.identity(), desk.authorization.identities) == (before, 0)
+    harness = AuthorizationHarness(FakeStore(named("one", left=5.0)))
+    before = await harness.authorization.identity()
+    assert await harness.token() == "a1"
+    assert (await harness.authorization.identity(), harness.authorization.identities) == (before, 0)
 
 
 async def test_a_sign_in_changes_it() -> None:
-    desk = AuthorizationHarness(FakeStore(named("one", refresh="")))
-    before = await desk.authorization.identity()
-    await desk.refused()
-    assert await desk.authorization.identity() not in {before, ""}
-    assert desk.authorization.identities == 1
+    harness = AuthorizationHarness(FakeStore(named("one", refresh="")))
+    before = await harness.authorization.identity()
+    await harness.refused()
+    assert await harness.authorization.identity() not in {before, ""}
+    assert harness.authorization.identities == 1
 
 
 async def test_another_users_sign_in_that_is_found_in_the_store_changes_it() -> None:
-    desk = AuthorizationHarness(FakeStore(named("one")))
-    await desk.credential()
-    desk.shelf.put(named("two", "b0"))
-    assert await desk.authorization.identity() == named("one").identity, "what is sent still is the first user's"
-    await desk.refused()
-    assert await desk.token() == "b0"
-    assert await desk.authorization.identity() == named("two").identity
-    assert desk.authorization.identities == 1
+    harness = AuthorizationHarness(FakeStore(named("one")))
+    await harness.credential()
+    harness.store.put(named("two", "b0"))
+    assert await harness.authorization.identity() == named("one").identity, "what is sent still is the first user's"
+    await harness.refused()
+    assert await harness.token() == "b0"
+    assert await harness.authorization.identity() == named("two").identity
+    assert harness.authorization.identities == 1
 
 
 async def test_signing_out_makes_it_nobodys() -> None:
-    desk = AuthorizationHarness(FakeStore(named("one")))
-    await desk.authorization.identity()
-    desk.shelf.data = None
-    desk.now = NOW + 2.0
-    assert await desk.authorization.identity() == ""
-    assert desk.authorization.identities == 1
+    harness = AuthorizationHarness(FakeStore(named("one")))
+    await harness.authorization.identity()
+    harness.store.data = None
+    harness.now = NOW + 2.0
+    assert await harness.authorization.identity() == ""
+    assert harness.authorization.identities == 1
 
 
 async def test_a_record_without_a_name_has_another_identity_with_each_token() -> None:
-    desk = AuthorizationHarness(FakeStore(record(left=5.0)))
-    before = await desk.authorization.identity()
-    assert await desk.token() == "a1"
-    assert await desk.authorization.identity() != before
-    assert desk.authorization.identities == 1
+    harness = AuthorizationHarness(FakeStore(record(left=5.0)))
+    before = await harness.authorization.identity()
+    assert await harness.token() == "a1"
+    assert await harness.authorization.identity() != before
+    assert harness.authorization.identities == 1
 
 
 def test_each_part_of_it_counts_and_no_token_shows() -> None:

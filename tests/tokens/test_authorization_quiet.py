@@ -17,71 +17,71 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_quiet_request_asks_nobody_and_goes_on_after_somebody_elses_sign_in() -> None:
-    desk = AuthorizationHarness()
-    quiet = desk.refuse(ANONYMOUS, quiet=True)
+    harness = AuthorizationHarness()
+    quiet = harness.refuse(ANONYMOUS, quiet=True)
     await settled()
     assert not quiet.done()
-    assert desk.told == []
-    await desk.refused(ANONYMOUS)
+    assert harness.told == []
+    await harness.refused(ANONYMOUS)
     await within(quiet)
-    assert len(desk.issuer.sign_ins) == 1
+    assert len(harness.issuer.sign_ins) == 1
 
 
 async def test_a_quiet_request_outlasts_a_sign_in_that_fails() -> None:
-    desk = AuthorizationHarness()
-    desk.issuer.grants.clear()
-    desk.issuer.sign_in_problem = SignInError("Nobody came.")
-    loud = desk.refuse(ANONYMOUS)
-    await until(lambda: desk.issuer.under_way == 1)
-    quiet = desk.refuse(ANONYMOUS, quiet=True)
-    desk.issuer.grants.set()
+    harness = AuthorizationHarness()
+    harness.issuer.grants.clear()
+    harness.issuer.sign_in_problem = SignInError("Nobody came.")
+    loud = harness.refuse(ANONYMOUS)
+    await until(lambda: harness.issuer.under_way == 1)
+    quiet = harness.refuse(ANONYMOUS, quiet=True)
+    harness.issuer.grants.set()
     with pytest.raises(SignInError):
         await loud
     await settled()
     assert not quiet.done()
-    desk.issuer.sign_in_problem = None
-    await desk.refused(ANONYMOUS)
+    harness.issuer.sign_in_problem = None
+    await harness.refused(ANONYMOUS)
     await within(quiet)
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
 async def test_a_quiet_request_does_what_needs_nobody(elsewhere: bool) -> None:
-    desk = AuthorizationHarness(FakeStore(record()))
-    old = await desk.credential()
+    harness = AuthorizationHarness(FakeStore(record()))
+    old = await harness.credential()
     if elsewhere:
-        desk.shelf.put(record("elsewhere"))
-    await desk.refused(old, quiet=True)
-    assert await desk.token() == ("elsewhere" if elsewhere else "a1")
-    assert desk.issuer.sign_ins == []
+        harness.store.put(record("elsewhere"))
+    await harness.refused(old, quiet=True)
+    assert await harness.token() == ("elsewhere" if elsewhere else "a1")
+    assert harness.issuer.sign_ins == []
 
 
 async def test_a_quiet_request_whose_refresh_is_refused_waits_for_a_person_without_asking_twice() -> None:
     for problem in (None, SignInError("It answered 422.")):
-        desk = AuthorizationHarness(FakeStore(record(refresh="spent")))
-        desk.issuer.refresh_problem = problem
-        await desk.refused(quiet=True)
-        quiet = desk.refuse(await desk.credential(), quiet=True)
+        harness = AuthorizationHarness(FakeStore(record(refresh="spent")))
+        harness.issuer.refresh_problem = problem
+        await harness.refused(quiet=True)
+        quiet = harness.refuse(await harness.credential(), quiet=True)
         await settled()
         assert not quiet.done()
-        assert (desk.issuer.refreshed, desk.issuer.sign_ins) == (["spent"], [])
-        await desk.refused()
+        assert (harness.issuer.refreshed, harness.issuer.sign_ins) == (["spent"], [])
+        await harness.refused()
         await within(quiet)
-        assert await desk.token() == "a1"
+        assert await harness.token() == "a1"
 
 
 async def test_a_quiet_and_a_loud_request_are_one_piece_of_work() -> None:
-    desk = AuthorizationHarness(FakeStore(record()))
-    old = await desk.credential()
-    desk.shelf.reading.clear()
-    desk.issuer.grants.clear()
-    both = [desk.refuse(old, quiet=True), desk.refuse(old)]
+    harness = AuthorizationHarness(FakeStore(record()))
+    old = await harness.credential()
+    harness.store.reading.clear()
+    harness.issuer.grants.clear()
+    both = [harness.refuse(old, quiet=True), harness.refuse(old)]
     await settled()
-    desk.shelf.reading.set()
-    await until(lambda: desk.issuer.under_way > 0)
+    harness.store.reading.set()
+    await until(lambda: harness.issuer.under_way > 0)
     await settled()
-    desk.issuer.grants.set()
+    harness.issuer.grants.set()
     for one in both:
         await within(one)
     # Read at the start, by the quiet one, by the loud one, and under the lock; no more.
-    assert desk.shelf.loads == 4
-    assert desk.issuer.refreshed == ["r0"]
+    assert harness.store.loads == 4
+    assert harness.issuer.refreshed == ["r0"]

@@ -290,7 +290,7 @@ async def test_who_interrupts_while_a_login_is_started_leaves_none_behind(
             return Joined(cast("Channel", login), was_under_way)
 
     monkeypatch.setattr("bridge.tokens.interactive_login.Logins", Logins)
-    monkeypatch.setattr("bridge.tokens.interactive_login.platform_places", lambda: StorePaths(tmp_path))
+    monkeypatch.setattr("bridge.tokens.interactive_login.platform_paths", lambda: StorePaths(tmp_path))
     attending = asyncio.create_task(log_in(Settings(url=SERVER), Paper(), asyncio.Queue(), pytest.fail))
     await within(begun.wait())
     attending.cancel()

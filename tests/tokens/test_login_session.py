@@ -78,7 +78,7 @@ class Played:
             await self.login.run(cast("Any", server))
         return self.files.history(self.store_key)
 
-    def _flow(self, settings: object, web: object, store: object, person: Prompt, add_secret: object) -> Any:
+    def _flow(self, settings: object, http: object, store: object, person: Prompt, add_secret: object) -> Any:
         async def run(ask: object, keep: Keep) -> None:
             await self._play(person, keep)
 
@@ -98,7 +98,7 @@ class Played:
 def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Played]]:
     handlers = list(logging.getLogger("bridge").handlers)
 
-    async def nothing(order: object, web: object) -> None:
+    async def nothing(order: object, http: object) -> None:
         return None
 
     monkeypatch.setattr(login_module, "ask_of", nothing)
@@ -340,7 +340,7 @@ async def test_what_the_server_leads_to_is_judged_by_where_its_refusal_came_from
 
     async def play(person: Prompt, keep: Keep) -> None:
         with contextlib.nullcontext() if opens else pytest.raises(MetadataError):
-            await played.login._web.vet("https://10.0.0.1/token", "token endpoint")
+            await played.login._http.vet("https://10.0.0.1/token", "token endpoint")
         await keep(record("access"))
 
     await played.run(play)

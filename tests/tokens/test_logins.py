@@ -41,7 +41,7 @@ class World:
     """A machine: `answers` is what processes say that are started, None for a login that listens."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.places = StorePaths(root)
+        self.paths = StorePaths(root)
         self.started: list[Order] = []
         self.answers: list[bytes | Answer | TimeoutError | None] = []
         self.notices: list[str] = []
@@ -59,7 +59,7 @@ class World:
         return self.desktop
 
     def logins(self) -> Logins:
-        return Logins(SLOT, self.places, self.notices.append)
+        return Logins(SLOT, self.paths, self.notices.append)
 
     async def listen(self, pid: int = 4711, *, is_noticed: bool = True) -> ChannelServer:
         async def nothing(word: LoginCommand) -> str:
@@ -248,8 +248,8 @@ async def test_a_process_that_cannot_says_why(world: World) -> None:
 
 
 async def test_a_disk_that_cannot_be_written_keeps_nobody_from_signing_in(world: World) -> None:
-    world.places = StorePaths(Path(world.places.root) / "file" / "data")
-    world.places.root.parent.write_text("no folder")
+    world.paths = StorePaths(Path(world.paths.root) / "file" / "data")
+    world.paths.root.parent.write_text("no folder")
     world.answers = [None]
     with pytest.raises(StoreError):
         world.logins().files.put_notice(Notice(store_key=SLOT, pid=1, port=1, key="", server="", profile="", since=0.0))

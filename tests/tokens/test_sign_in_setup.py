@@ -9,7 +9,7 @@ import pytest
 from bridge.config import Settings
 from bridge.oauth.errors import Unavailable, Unreachable
 from bridge.remote import proxy as proxy_module
-from bridge.tokens.sign_in_setup import open_web
+from bridge.tokens.sign_in_setup import open_http
 from tests.support.servers.raw_server import Peer, RawServer
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +38,7 @@ async def test_the_systems_proxy_is_asked(on_macos: types.ModuleType) -> None:
     async with RawServer(refuse) as proxy:
         vars(on_macos).update(_get_proxies=lambda: {"https": proxy.origin})
         with pytest.raises(Unavailable, match="403"):
-            await open_web(Settings(url="https://mcp.example/mcp")).get("https://mcp.example/found", "server", {})
+            await open_http(Settings(url="https://mcp.example/mcp")).get("https://mcp.example/found", "server", {})
     assert asked[0].startswith(b"CONNECT mcp.example:443 HTTP/1.1")
 
 
@@ -50,10 +50,10 @@ async def test_where_a_script_finds_the_proxy_it_is_said_what_to_set(monkeypatch
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/mcp"
     with pytest.raises(Unreachable) as caught:
-        await open_web(Settings(url=url)).get(url, "server", {})
+        await open_http(Settings(url=url)).get(url, "server", {})
     assert "(PAC)" in caught.value.hint
     assert "set HTTP_PROXY to the proxy's URL" in caught.value.hint
     monkeypatch.setattr(system_proxy, "_has_script_on_macos", lambda: False)
     with pytest.raises(Unreachable) as caught:
-        await open_web(Settings(url=url)).get(url, "server", {})
+        await open_http(Settings(url=url)).get(url, "server", {})
     assert "PAC" not in caught.value.hint

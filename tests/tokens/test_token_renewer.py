@@ -43,7 +43,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.store.paths.platform_places", lambda: StorePaths(tmp_path / "data"))
+    monkeypatch.setattr("bridge.store.paths.platform_paths", lambda: StorePaths(tmp_path / "data"))
 
 
 class Channel:
@@ -97,15 +97,15 @@ class Built:
                 built.webs.append(network)
 
         class FakeEndpoint:
-            def __init__(self, web: AuthHttpClient, add_secret: Any) -> None:
-                assert isinstance(web, FakeWeb)
+            def __init__(self, http: AuthHttpClient, add_secret: Any) -> None:
+                assert isinstance(http, FakeWeb)
 
             async def refresh(self, held: Record) -> Tokens:
                 built.refreshed.append(held)
                 return Tokens(access_token="new", expires_in=60.0)
 
         class FakeLogins:
-            def __init__(self, store_key: str, places: StorePaths, notice: Any) -> None:
+            def __init__(self, store_key: str, paths: StorePaths, notice: Any) -> None:
                 assert store_key.startswith("login-")
                 self.files = types.SimpleNamespace(
                     history=lambda asked: built.history if asked == store_key else None,

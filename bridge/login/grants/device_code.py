@@ -47,7 +47,7 @@ class DeviceCodeFlow:
             request = DeviceRequest(
                 server=server, client=client, scope=" ".join(attempt.scopes), resource=attempt.resource
             )
-            device = DeviceSignIn(services.web, services.prompt, services.add_secret, warnings=services.warnings)
+            device = DeviceSignIn(services.http, services.prompt, services.add_secret, warnings=services.warnings)
             await services.bound.use(server.issuer)
             try:
                 tokens = await device.run(request, services.settings.login_timeout)
@@ -75,7 +75,7 @@ class DeviceSignIn:
 
     def __init__(
         self,
-        web: AuthHttpClient,
+        http: AuthHttpClient,
         prompt: Prompt,
         add_secret: Callable[[str], None],
         *,
@@ -83,13 +83,13 @@ class DeviceSignIn:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._web = web
+        self._http = http
         self._prompt = prompt
         self._add_secret = add_secret
         self._warnings = warnings or Warnings()
         self._clock = clock
         self._sleep = sleep
-        self._token_endpoint = TokenEndpoint(web, add_secret)
+        self._token_endpoint = TokenEndpoint(http, add_secret)
         self.has_asked = False
         """Whether the user has been asked to do anything."""
 
@@ -127,12 +127,12 @@ class DeviceSignIn:
         url = device_endpoint(request.server)
         body, headers = authenticate(request.client, device_form(request))
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        reply = await self._web.post(url, "device authorization endpoint", urlencode(body).encode("ascii"), headers)
+        reply = await self._http.post(url, "device authorization endpoint", urlencode(body).encode("ascii"), headers)
         code = read_device_code(reply.status, reply.content_type, reply.body, url)
         self._add_secret(code.device_code)
         # The user opens it, so it is checked like the authorization endpoint.
-        await self._web.vet(code.verification_uri.partition("#")[0], "verification_uri")
-        await self._web.vet(code.url.partition("#")[0], "verification_uri")
+        await self._http.vet(code.verification_uri.partition("#")[0], "verification_uri")
+        await self._http.vet(code.url.partition("#")[0], "verification_uri")
         check_openable(code.url)
         _logger.debug("%s returned a code for %g seconds; polling every %g", url, code.expires_in, code.interval)
         return code

@@ -28,7 +28,7 @@ class Services:
 
     server_url: str
     settings: SignInSettings
-    web: AuthHttpClient
+    http: AuthHttpClient
     registrar: Registrar
     token_endpoint: TokenEndpoint
     prompt: Prompt

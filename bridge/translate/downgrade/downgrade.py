@@ -84,8 +84,8 @@ class Downgrade:
         self._calls = ForwardedCalls()
         self._log_level = LogLevel(port, self._server)
         self._meta_reader = request_meta.RequestMetaReader()
-        self._rounds = InputRounds(port, self._waiting, self._server, self._calls, self._declared)
-        self._listens = ListenSubscriptions(port, self._waiting, self._server)
+        self._input_required = InputRounds(port, self._waiting, self._server, self._calls, self._declared)
+        self._subscriptions = ListenSubscriptions(port, self._waiting, self._server)
         self._tasks = ToolTasks(self._server)
 
     @property
@@ -104,12 +104,12 @@ class Downgrade:
     @property
     def is_idle(self) -> bool:
         """Whether the session can be ended without loss to the host: it has no request, subscription or round."""
-        return not self.is_waiting and self._listens.is_empty and self._rounds.is_empty
+        return not self.is_waiting and self._subscriptions.is_empty and self._input_required.is_empty
 
     def owns(self, state: Raw | bytes) -> bool:
         """Whether this `requestState`, as JSON, belongs to an open round of this session."""
         try:
-            return self._rounds.owns(msgspec.json.decode(state, type=str))
+            return self._input_required.owns(msgspec.json.decode(state, type=str))
         except (msgspec.DecodeError, UnicodeDecodeError):
             return False
 
@@ -118,7 +118,7 @@ class Downgrade:
         self._server.close()
         for request in self._log_level.take_waiting():
             self._waiting.refuse(request, _SHUT_DOWN)
-        self._listens.close()
+        self._subscriptions.close()
 
     def reroute(self, id_: RequestId) -> list[Request]:
         """Forget the request to the server with this id, and return the host's requests that depended on it."""
@@ -151,7 +151,7 @@ class Downgrade:
             self._port.refuse(request, asked)
         elif asked.state is None:
             self._server.when_open(asked.request, partial(self._serve, asked))
-        elif isinstance(round_ := self._rounds.resume(asked), TranslatorRefusal):
+        elif isinstance(round_ := self._input_required.resume(asked), TranslatorRefusal):
             self._port.refuse(request, round_)
         else:
             self._retry(round_, asked)
@@ -161,7 +161,7 @@ class Downgrade:
         if asked.method == mcp.DISCOVER:
             self._waiting.result(asked.request, self._server.discover_result())
         elif asked.method == mcp.LISTEN:
-            self._listens.open(asked)
+            self._subscriptions.open(asked)
         else:
             self._begin(asked)
 
@@ -219,7 +219,7 @@ class Downgrade:
         urls = results.wanted_urls(response.error) if response.is_error else []
         if urls and call.method in mcp.NAMED_METHODS:
             if input_requests.can_open_urls(self._declared):
-                self._rounds.ask_for_urls(call, urls)
+                self._input_required.ask_for_urls(call, urls)
             else:
                 self._waiting.refuse(request, _CANNOT_OPEN)
             return
@@ -240,7 +240,7 @@ class Downgrade:
     def _retry(self, round_: InputRound, asked: ModernRequest) -> None:
         """The host sends a call again, with answers: from now on this request is the one that waits."""
         call = round_.call
-        open_ = self._rounds.reply(round_, asked.responses)
+        open_ = self._input_required.reply(round_, asked.responses)
         self._waiting.enter(asked.request, partial(self._cancel, call))
         call.waiting, call.level, call.token = asked.request, asked.level, bytes(asked.token)
         for line in self._calls.missed_progress(call):
@@ -249,16 +249,16 @@ class Downgrade:
             self._log_level.reach(asked.level, None, lambda: None)
         if round_.is_new_call:
             if open_:
-                self._rounds.begin(call, open_, is_new_call=True)
+                self._input_required.begin(call, open_, is_new_call=True)
             elif all(_is_accepted(asked.responses[one.key]) for one in round_.asked):
                 self._begin(asked)
             else:
                 self._waiting.refuse(asked.request, _DECLINED)
         elif call.answer is not None:
-            self._rounds.drop(open_)
+            self._input_required.drop(open_)
             self._deliver(call)
         elif open_:
-            self._rounds.begin(call, open_)
+            self._input_required.begin(call, open_)
 
     # -- the server
 
@@ -281,9 +281,9 @@ class Downgrade:
                 if self._calls.wants_log(note, about):
                     self._port.down(note.line)
             case mcp.CANCELLED:
-                self._rounds.withdraw(messages.cancelled_request(note.params))
+                self._input_required.withdraw(messages.cancelled_request(note.params))
             case method if method in CHANGES:
-                self._listens.changed(note)
+                self._subscriptions.changed(note)
             case method if method not in _DROPPED:
                 self._port.down(note.line)
 
@@ -296,7 +296,7 @@ class Downgrade:
             message = "The host can be asked only while it waits for a tool, a prompt or a resource."
             self._server.refuse(request, METHOD_NOT_FOUND, message)
         else:
-            self._rounds.ask(call, request)
+            self._input_required.ask(call, request)
 
     def _call_asked_about(self, about: RequestId | None) -> ForwardedCall | None:
         """The call that a server's request belongs to.

@@ -60,7 +60,7 @@ class Upgrade:
         self._waiting = PendingRequests(port)
         self._session: HostSession | None = None
         self._calls: dict[RequestId, UpgradedCall] = {}
-        self._rounds = InputRequired(
+        self._input_required = InputRequired(
             port, self._send, lambda call, refusal: self._waiting.refuse(call.request, refusal)
         )
         self._tasks = Tasks(port, self._waiting, self._number, self._cancel, self._complete_elicitations)
@@ -69,7 +69,7 @@ class Upgrade:
     @property
     def is_waiting(self) -> bool:
         """Whether the host waits for an answer, and the server has no request that brings it."""
-        waits_elsewhere = not self._rounds.is_empty or self._tasks.is_waiting
+        waits_elsewhere = not self._input_required.is_empty or self._tasks.is_waiting
         return waits_elsewhere or (self._session is not None and self._session.is_waiting)
 
     def awaits(self, id_: RequestId) -> bool:
@@ -78,7 +78,7 @@ class Upgrade:
 
     def asks(self, id_: RequestId | None) -> bool:
         """Whether the host was asked something with this id, and has not answered."""
-        return self._rounds.asks(id_) or self._tasks.asks(id_)
+        return self._input_required.asks(id_) or self._tasks.asks(id_)
 
     @property
     def restorable(self) -> list[Request]:
@@ -115,7 +115,7 @@ class Upgrade:
 
     def close(self) -> None:
         """The run ends: answer, with errors, the requests that the server does not have."""
-        self._rounds.close(_SHUTDOWN)
+        self._input_required.close(_SHUTDOWN)
         self._tasks.close(_SHUTDOWN)
         if self._session:
             self._session.fail_held(_SHUTDOWN)
@@ -129,7 +129,7 @@ class Upgrade:
             case Request():
                 self._request(message)
             case Response():
-                if not (self._rounds.take(message) or self._tasks.from_host(message)):
+                if not (self._input_required.take(message) or self._tasks.from_host(message)):
                     self._port.report("debug", "dropped a response from the host that matches no open request")
             case Notification(method=mcp.CANCELLED):
                 self._cancelled(message)
@@ -202,7 +202,7 @@ class Upgrade:
 
     def _cancel_call(self, call: UpgradedCall, reason: Json) -> None:
         """The host cancelled a call: withdraw its questions, and cancel it on the server."""
-        self._rounds.withdraw(call, "The call was cancelled.")
+        self._input_required.withdraw(call, "The call was cancelled.")
         if call.server_id is not None:
             self._cancel(call.server_id, reason)
 
@@ -230,7 +230,7 @@ class Upgrade:
         session, self._session = self._session, None
         if session is None:
             return
-        self._rounds.close(_REOPENED)
+        self._input_required.close(_REOPENED)
         self._tasks.close(_REOPENED)
         session.subscriptions.close(_REOPENED)
         session.fail_held(_REOPENED)
@@ -309,7 +309,7 @@ class Upgrade:
                 self._waiting.line(request, answer.line)
             self._complete_elicitations(call.host, call.visited)
         elif kind == results.INPUT_REQUIRED and request.method in mcp.NAMED_METHODS:
-            if refusal := self._rounds.begin(call, said):
+            if refusal := self._input_required.begin(call, said):
                 self._waiting.refuse(request, refusal)
         elif kind == results.TASK and request.method == mcp.TOOLS_CALL and call.host.runs_tasks:
             if refusal := self._tasks.begin(call, said):

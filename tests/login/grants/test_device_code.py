@@ -58,7 +58,7 @@ class Flow:
     """One sign-in by a code. `answers` are the token endpoint's, the last one stays."""
 
     def __init__(self, *answers: Answer, code: Answer | None = None, **client: Any) -> None:
-        self.web = FakeWeb({DEVICE: code or reply(CODE), COIN: list(answers)})
+        self.http = FakeWeb({DEVICE: code or reply(CODE), COIN: list(answers)})
         self.person = Somebody()
         self.concealed: list[str] = []
         self.now = 0.0
@@ -66,7 +66,7 @@ class Flow:
         self.client = Client(**{"client_id": "me", "kind": "dynamic", **client})
         self.endpoint: str | None = DEVICE
         self.flow = DeviceSignIn(
-            self.web.as_web, self.person, self.concealed.append, clock=lambda: self.now, sleep=self._sleep
+            self.http.as_web, self.person, self.concealed.append, clock=lambda: self.now, sleep=self._sleep
         )
 
     async def run(self, seconds: float = 300.0) -> Tokens:
@@ -81,7 +81,7 @@ class Flow:
             return await self.flow.run(request, seconds)
 
     def forms(self, url: str) -> list[dict[str, str]]:
-        return [dict(parse_qsl(content.decode())) for asked, content, _ in self.web.posted if asked == url]
+        return [dict(parse_qsl(content.decode())) for asked, content, _ in self.http.posted if asked == url]
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
@@ -118,7 +118,7 @@ async def test_a_page_on_another_site_is_warned_of_before_the_code_is_typed_in(
 async def test_a_client_with_a_secret_shows_it_both_times() -> None:
     flow = Flow(TOKENS, secret="planted-secret", auth_method="client_secret_basic")
     await flow.run()
-    assert [headers["Authorization"].partition(" ")[0] for _, _, headers in flow.web.posted] == ["Basic", "Basic"]
+    assert [headers["Authorization"].partition(" ")[0] for _, _, headers in flow.http.posted] == ["Basic", "Basic"]
 
 
 async def test_slow_down_is_obeyed() -> None:
@@ -159,7 +159,7 @@ async def test_a_server_without_the_endpoint_is_asked_nothing() -> None:
     flow.endpoint = None
     with pytest.raises(SignInError, match="--grant device-code"):
         await flow.run()
-    assert flow.web.asked == []
+    assert flow.http.asked == []
 
 
 async def test_a_client_that_is_not_known_is_told_before_a_person_is_asked() -> None:
@@ -172,7 +172,7 @@ async def test_a_client_that_is_not_known_is_told_before_a_person_is_asked() -> 
 
 async def test_a_page_on_a_private_address_is_shown_to_nobody() -> None:
     flow = Flow(TOKENS)
-    flow.web.unwanted[f"{PAGE}?user_code=WDJB-MJHT"] = MetadataError("It leads to 10.0.0.1.")
+    flow.http.unwanted[f"{PAGE}?user_code=WDJB-MJHT"] = MetadataError("It leads to 10.0.0.1.")
     with pytest.raises(MetadataError):
         await flow.run()
     assert flow.person.saw == []

@@ -19,8 +19,8 @@ def at_home(home: Path | None) -> dict[str, str]:
     """What makes `home` the user's folder for every bridge that is given this; None: each has one of its own."""
     if home is None:
         return {}
-    places = {name: str(home) for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")}
-    return places | {"XDG_CACHE_HOME": str(home / "cache")}
+    paths = {name: str(home) for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")}
+    return paths | {"XDG_CACHE_HOME": str(home / "cache")}
 
 
 def verdicts(home: Path) -> list[str]:

@@ -168,9 +168,9 @@ class Issuer:
 class Renewing:
     """One process's way to the issuer. Who signs in puts the record on the shelf himself, if it takes it."""
 
-    def __init__(self, issuer: Issuer, shelf: FakeStore) -> None:
+    def __init__(self, issuer: Issuer, store: FakeStore) -> None:
         self._issuer = issuer
-        self._shelf = shelf
+        self._shelf = store
         self.opened = 0
         self.wished: list[bool] = []
 
@@ -205,20 +205,20 @@ class AuthorizationHarness:
     """One process's authorization. `now` is its clock."""
 
     def __init__(
-        self, shelf: FakeStore | None = None, issuer: Issuer | None = None, *, use_id_token: bool = False
+        self, store: FakeStore | None = None, issuer: Issuer | None = None, *, use_id_token: bool = False
     ) -> None:
-        self.shelf = shelf or FakeStore()
+        self.store = store or FakeStore()
         self.issuer = issuer or Issuer()
         self.now = NOW
         self.concealed: list[str] = []
         self.told: list[bool] = []
         self.problems: list[str] = []
         self.widens: list[bool] = []
-        self.renewing = Renewing(self.issuer, self.shelf)
+        self.renewing = Renewing(self.issuer, self.store)
         self.made = 0
         self.authorization = Authorization(
             "store key",
-            self.shelf,
+            self.store,
             self._make,
             use_id_token=use_id_token,
             add_secret=self.concealed.append,

@@ -159,9 +159,9 @@ def one_of(names: dict[str, object] | list[str]) -> st.SearchStrategy[str]:
 @st.composite
 def chunks(draw: st.DrawFn, body: bytes, labels: set[str]) -> bytes:
     """A body in chunks, sometimes wrongly."""
-    places = draw(st.lists(st.integers(1, max(1, len(body) - 1)), max_size=3, unique=True)) if len(body) > 1 else []
+    paths = draw(st.lists(st.integers(1, max(1, len(body) - 1)), max_size=3, unique=True)) if len(body) > 1 else []
     said = bytearray()
-    for chunk in [piece for piece in cut(body, places) if piece]:
+    for chunk in [piece for piece in cut(body, paths) if piece]:
         form = draw(st.sampled_from([b"%x", b"%X", b"0%x", b"0000000%x"]))
         said += form % len(chunk) + draw(st.sampled_from([b""] * 12 + SIZES)) + b"\r\n" + chunk + b"\r\n"
     wrong = draw(st.sampled_from(["right"] * 12 + ["size", "longer chunk", "no newline", "cut", "no end", "newlines"]))
@@ -221,6 +221,6 @@ def wild_answers(draw: st.DrawFn) -> Wild:
     data += body + LEFTOVERS[leftover]
     end = draw(st.sampled_from([End.KEEP] * 4 + [End.CLOSE] * 3 + [End.RESET]))
     labels.add(f"end: {end.value}")
-    places = draw(st.lists(st.integers(0, len(data)), max_size=6))
-    answer = Answer(tuple(piece for piece in cut(data, places) if piece), end, draw(st.integers(0, 3)))
+    paths = draw(st.lists(st.integers(0, len(data)), max_size=6))
+    answer = Answer(tuple(piece for piece in cut(data, paths) if piece), end, draw(st.integers(0, 3)))
     return Wild(data, answer, frozenset(labels))
