@@ -203,14 +203,12 @@ def _sign_in(place: Place, started_by: str, *, same_link: bool) -> None:
 
 def keychain(place: Place) -> None:
     """Read a keychain item that another program made: the same Python, signed anew."""
-    use = (
-        "import asyncio, sys; from bridge.store.secret_store import open_vault; from bridge.errors import BridgeError\n"
-    )
-    use += "vault = open_vault('keyring', print, lambda: {})\n"
-    save = use + "asyncio.run(vault.save('smoke-keychain', b'secret'))"
+    use = "import asyncio, sys; from bridge.store.choice import open_store; from bridge.errors import BridgeError\n"
+    use += "store = open_store('keyring', print, lambda: {})\n"
+    save = use + "asyncio.run(store.save('smoke-keychain', b'secret'))"
     load = (
         use
-        + "try: print(asyncio.run(vault.load('smoke-keychain')))\nexcept BridgeError as error: print(error, error.hint)"
+        + "try: print(asyncio.run(store.load('smoke-keychain')))\nexcept BridgeError as error: print(error, error.hint)"
     )
     where = "import os, sys; print(os.path.realpath(sys.executable), sys.base_prefix, [p for p in sys.path if p][-1])"
     real, base, packages = place.ask(where)
