@@ -94,7 +94,7 @@ def import_ahead(worker: int, workers: int, *, is_fast: bool) -> None:
     wanted = [name for name in names if not (is_fast and is_slow(name))]
     begin = len(wanted) * worker // workers
     for name in (*wanted[begin:], *wanted[:begin]):
-        with warnings.catch_warnings(), contextlib.suppress(Exception, pytest.skip.Exception):
+        with warnings.catch_warnings(), contextlib.suppress(Exception, pytest.skip.Exception, pytest.fail.Exception):
             warnings.simplefilter("error")
             importlib.import_module(name.removesuffix(".py").replace("/", "."))
 
