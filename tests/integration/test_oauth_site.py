@@ -158,5 +158,6 @@ async def logged_by(site: Site) -> list[list[str]]:
             re.escape(str(site.folder)),
             *(r":\d+", r"%3A\d+", r"-\d+&", r"(?<==)[\w-]{43}", r"[0-9a-f]{12,}"),
             r"[\d.]+ s\b",  # Times are longer where the machine is busy.
+            r" \([A-Z_, ]+ taken from process \d+ \([^)]*\)\)",  # Threads have the desktop of the test itself.
         )
         return [sorted(re.sub("|".join(changing), "...", line) for line in lines) for lines in texts]

@@ -29,7 +29,7 @@ import asyncio, contextlib, json, os, sys
 from pathlib import Path
 from tests.store.packaged import Profile, packaged
 from tests.store.rings import SLOT, FolderRing
-from bridge.oauth.record import encode, tokens_slot
+from bridge.oauth.record import encode, tokens_key
 from bridge.store.disk import DiskStore
 from bridge.store.file import PrivateFiles
 from bridge.store.paths import StorePaths
