@@ -47,7 +47,7 @@ WITH_PROGRESS = ["-p", "tests.progress", "-o", "console_output_style=classic"]
 
 EXAMPLES = "BRIDGE_TEST_EXAMPLES"
 """Read by `tests/support/examples.py`: by how much the number of Hypothesis' examples is multiplied."""
-FAST_EXAMPLES = "0.4"
+FAST_EXAMPLES = "0.25"
 
 PROACTOR = "BRIDGE_TEST_PROACTOR"
 """Tells the tests that they run on the Proactor loop (`tests/support/systems/proactor_rows`)."""
