@@ -81,7 +81,9 @@ async def scene(name: str, folder: Path) -> AsyncIterator[Scene]:
         url = f"http://127.0.0.1:{_free_port()}/mcp"
         yield Scene(url, browser, record, re.compile(r"connection was refused"))
     elif name == "wrong-name":
-        yield Scene("https://nope.invalid/mcp", browser, record, re.compile(r"the name nope\.invalid cannot be resolved"))
+        yield Scene(
+            "https://nope.invalid/mcp", browser, record, re.compile(r"the name nope\.invalid cannot be resolved")
+        )
     elif name == "plain":
         async with FaultServer() as server:
             _complete(server)
