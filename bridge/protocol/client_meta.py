@@ -6,15 +6,14 @@ revision that it speaks (MCP 2026-07-28, Base Protocol, Per-request protocol fie
 
 from __future__ import annotations
 
-from typing import TypeVar
+from functools import partial
 
 import msgspec
 from msgspec import Raw
 
 from bridge.protocol.mcp import INITIALIZE, META_CLIENT, META_VERSION
+from bridge.protocol.messages import decoded
 from bridge.protocol.surrogates import mended
-
-T = TypeVar("T")
 
 
 class _ClientInfo(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +40,9 @@ class _StateAndMeta(msgspec.Struct, frozen=True, gc=False):
 
 _decode_state_and_meta = msgspec.json.Decoder(_StateAndMeta).decode
 _decode_request_meta = msgspec.json.Decoder(_RequestMeta).decode
+# A host names itself rarely, and a decoder costs time at the start.
+_decode_initialize_params = partial(msgspec.json.decode, type=_InitializeParams)
+_decode_client_meta = partial(msgspec.json.decode, type=_ClientMeta)
 _NEITHER = _StateAndMeta()
 
 
@@ -112,22 +114,15 @@ def _version(params: Raw) -> Raw:
 
 
 def _initialize_client(params: Raw) -> _ClientInfo | None:
-    said = _decoded(params, _InitializeParams)
+    said = decoded(_decode_initialize_params, params)
     return said.client if said else None
 
 
 def _meta_client(params: Raw) -> _ClientInfo | None:
     _, meta = state_and_meta(params)
-    said = _decoded(meta, _ClientMeta)
+    said = decoded(_decode_client_meta, meta)
     return said.client if said else None
 
 
 def _display_name(client: _ClientInfo | None) -> str:
     return (client.title or client.name) if client else ""
-
-
-def _decoded(value: Raw, type_: type[T]) -> T | None:
-    try:
-        return msgspec.json.decode(value, type=type_) if len(value) else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None

@@ -76,7 +76,7 @@ _NO_PARAMS = _AnyParams()
 
 def initialize_result(result: Raw) -> InitializeResult | None:
     """Read an `initialize` result, or None where it is not one."""
-    return _decoded(_decode_initialize, result)
+    return decoded(_decode_initialize, result)
 
 
 def repeatable_tools(result: Raw) -> dict[str, bool]:
@@ -116,19 +116,19 @@ def cancelled_request(params: Raw) -> RequestId | None:
 
 def supported_versions(error: Raw) -> list[str]:
     """The versions that `UnsupportedProtocolVersion` names (MCP 2026-07-28, Versioning); empty for any other error."""
-    said = _decoded(_decode_versions_error, error)
+    said = decoded(_decode_versions_error, error)
     return said.data.supported if said and said.data else []
 
 
 def discovered_versions(result: Raw) -> list[str] | None:
     """The versions in a `server/discover` result; None where it is not one."""
-    said = _decoded(_decode_discover, result)
+    said = decoded(_decode_discover, result)
     return said.supported if said else None
 
 
 def has_result_type(result: Raw) -> bool:
     """Whether a result has a `resultType`, as all have since 2026-07-28, and none had before."""
-    said = _decoded(_decode_result_type, result)
+    said = decoded(_decode_result_type, result)
     return said is not None and len(said.value) > 0
 
 
@@ -144,19 +144,20 @@ def told_progress_token(params: Raw) -> bytes:
 
 
 def _tools(result: Raw) -> list[_Tool]:
-    said = _decoded(_decode_tools, result)
+    said = decoded(_decode_tools, result)
     return said.tools if said else []
 
 
 def _params(params: Raw) -> _AnyParams:
-    """Read the params of a message. Not by `_decoded`, because this is done for every call."""
+    """Read the params of a message. Not by `decoded`, because this is done for every call."""
     try:
         return _decode_params(params) if len(params) else _NO_PARAMS
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _NO_PARAMS
 
 
-def _decoded(decode: Callable[[Raw], T], value: Raw) -> T | None:
+def decoded(decode: Callable[[Raw], T], value: Raw) -> T | None:
+    """What `decode` reads in a value; None where it is absent or cannot be read."""
     try:
         return decode(value) if len(value) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -95,8 +95,8 @@ class HostMemory:
             self.host.version = result.protocol_version if result else ""
             self.host.is_confirmed = True
 
-    def take_note(self, note: Notification) -> list[Octets]:
+    def take_notification(self, notification: Notification) -> list[Octets]:
         """Take a notification that goes to the server; return the lines that the host gets after it."""
-        if self.host is None or note.method != mcp.INITIALIZED:
+        if self.host is None or notification.method != mcp.INITIALIZED:
             return []
         return self.host.initialized()

@@ -98,7 +98,7 @@ class ProvisionalState:
             # After `server/discover` this host does not subscribe to changes; after `initialize` it hears of them.
             return faults.bad_input(request.raw_id, _NO_DISCOVERY, METHOD_NOT_FOUND)
         if method in {mcp.INITIALIZE, mcp.DISCOVER}:
-            return self._handshake(request)
+            return self._introduce(request)
         if method == mcp.TOOLS_LIST:
             self.shows_tool = True
             return provisional_results.sign_in_only(request, status, is_modern=modern)
@@ -135,7 +135,7 @@ class ProvisionalState:
             return None
         return provisional_results.empty(request, self._status, is_modern=modern)
 
-    def _handshake(self, request: Request) -> Octets:
+    def _introduce(self, request: Request) -> Octets:
         self.openings[request.method] = request
         self.gave_lists = True
         if self.host is not None and request.method == mcp.INITIALIZE:

@@ -63,9 +63,7 @@ class Standby:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
-        if self._is_settled and self._is_ordinary(event, now):
-            return self._router.handle(event, now)
-        if self._is_closed:
+        if self._is_closed or (self._is_settled and self._is_ordinary(event, now)):
             return self._router.handle(event, now)
         commands = self._handle(event, now)
         self._is_closed = type(event) is HostClosed
@@ -110,17 +108,17 @@ class Standby:
 
     def _pass_on(self, event: Event, now: float) -> list[Command]:
         memory = self._memory
-        note: Notification | None = None
+        notification: Notification | None = None
         if isinstance(event, HostMessage):
             if isinstance(event.message, Request):
                 memory.take(event.message, now)
             elif isinstance(event.message, Notification):
-                note = event.message
+                notification = event.message
         commands = self._router.handle(event, now)
         if memory.needs_answers:
             commands = [command for command in commands if self._reaches_host(command)]
-        if note is not None:
-            commands += [SendToHost(line) for line in memory.take_note(note)]
+        if notification is not None:
+            commands += [SendToHost(line) for line in memory.take_notification(notification)]
         return commands
 
     def _reaches_host(self, command: Command) -> bool:

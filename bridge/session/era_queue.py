@@ -51,7 +51,7 @@ class EraQueue:
         self._held = [message for message in self._held if message is not request]
         return len(self._held) < before
 
-    def reroute(self, id_: RequestId | None) -> list[Request]:
+    def cancel(self, id_: RequestId | None) -> list[Request]:
         """The host cancels a request: drop the held ones with this id, and return them."""
         gone = [message for message in self._held if isinstance(message, Request) and message.id == id_]
         if gone:

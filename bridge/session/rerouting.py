@@ -30,12 +30,12 @@ class Rerouting:
     """
 
     def __init__(
-        self, hosts: HostUpstreams, server: ServerEra, undecided: EraQueue, route: Callable[[Message], None]
+        self, hosts: HostUpstreams, server: ServerEra, era_queue: EraQueue, route: Callable[[Message], None]
     ) -> None:
         self.beside: Request | None = None
         self._hosts = hosts
         self._server = server
-        self._undecided = undecided
+        self._era_queue = era_queue
         self._route = route
         self._without_meta: dict[RequestId, Request] = {}
 
@@ -53,14 +53,14 @@ class Rerouting:
         beside, self.beside = self.beside, None
         moving: list[tuple[Upstream, list[Request]]] = []
         plain: list[Request] = []
-        for upstream, deliver in self._undecided.take_doubted():
+        for upstream, deliver in self._era_queue.take_doubted():
             if deliver.request is None:
                 self.tell(upstream, deliver)
             elif self._server.may_be(upstream.era):
                 as_it_came = self._as_it_came(deliver.request) if upstream is self._hosts.legacy else deliver.request
                 if as_it_came is deliver.request or fault is not None or not probing.is_request_meta_fault(deliver):
                     self.tell(upstream, deliver)
-                elif as_it_came.id not in self._undecided.withdrawn:
+                elif as_it_came.id not in self._era_queue.withdrawn:
                     plain.append(as_it_came)
             else:
                 moving.append((upstream, upstream.reroute(deliver.request)))
@@ -71,12 +71,12 @@ class Rerouting:
             self._route(request)
         if beside is not None and not self._server.may_be(MODERN):
             self._move_unanswered(beside)
-        self._undecided.withdrawn.clear()
+        self._era_queue.withdrawn.clear()
 
     def tell(self, upstream: Upstream, deliver: Deliver) -> None:
         """Deliver an answer, unless the host has cancelled its request in the meantime."""
         # The requests of a translator have ids of its own, and it knows which ones the host cancelled.
-        if isinstance(upstream, TranslatedUpstream) or deliver.about not in self._undecided.withdrawn:
+        if isinstance(upstream, TranslatedUpstream) or deliver.about not in self._era_queue.withdrawn:
             upstream.pass_on(deliver)
 
     def _move_unanswered(self, request: Request) -> None:
@@ -88,7 +88,7 @@ class Rerouting:
 
     def _move(self, upstream: Upstream, depended: list[Request]) -> None:
         """Send the host's requests that depended on an answer in doubt to the upstream of the other era."""
-        requests = [self._as_it_came(request) for request in depended if request.id not in self._undecided.withdrawn]
+        requests = [self._as_it_came(request) for request in depended if request.id not in self._era_queue.withdrawn]
         opens_again = any(request.method == mcp.INITIALIZE for request in requests)
         self._hosts.retire(upstream, self._server.eras, opens_again=opens_again)
         for request in requests:

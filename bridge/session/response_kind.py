@@ -73,7 +73,7 @@ def judge(event: BodyReceived, url: str, ids: tuple[RequestId, ...], *, in_sessi
     fault = faults.refused(url, status, body)
     if in_session and (status == 404 or (status == 400 and "session" in faults.server_words(body).lower())):
         return JudgedResponse(ResponseKind.SESSION_GONE, fault)
-    if ids and _delivery(body, ids):
+    if ids and _is_answer(body, ids):
         return _READ
     if event.retry_after is not None and status in {429, 503}:
         if event.retry_after <= LONGEST_RETRY_AFTER:
@@ -90,7 +90,7 @@ def may_be_legacy(request: Request, status: int | None, code: int | None = None)
     return request.method == mcp.INITIALIZE and status in {400, 404, 405} and code not in mcp.MODERN_ERRORS
 
 
-def _delivery(body: Octets, ids: tuple[RequestId, ...]) -> bool:
+def _is_answer(body: Octets, ids: tuple[RequestId, ...]) -> bool:
     try:
         message = jsonrpc.parse(jsonrpc.single_line(body))
     except ValueError:

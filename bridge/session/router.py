@@ -82,15 +82,15 @@ class HostRouter:
         self._server = ServerEra(context, upstreams, eras, self._settled, is_fixed=is_fixed)
         self._hosts = HostUpstreams(upstreams)
         self._first_contact = FirstContact(context, retry_window, self)
-        self._undecided = EraQueue()
-        self._rerouting = Rerouting(self._hosts, self._server, self._undecided, self._host_message)
+        self._era_queue = EraQueue()
+        self._rerouting = Rerouting(self._hosts, self._server, self._era_queue, self._host_message)
         self._closed = False
         self._host_name = ""
 
     @property
     def busy(self) -> bool:
         """Whether the host waits for an answer."""
-        return len(self._undecided) > 0 or any(upstream.busy for upstream in self._upstreams)
+        return len(self._era_queue) > 0 or any(upstream.busy for upstream in self._upstreams)
 
     @property
     def host_name(self) -> str:
@@ -99,7 +99,7 @@ class HostRouter:
 
     def awaits(self, id_: RequestId) -> bool:
         """Whether the host's request with this id has no answer yet; a subscription has none until it ends."""
-        return self._upstream_that_awaits(id_) is not None or self._undecided.awaits(id_)
+        return self._upstream_that_awaits(id_) is not None or self._era_queue.awaits(id_)
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take an event at time `now` (seconds, monotonic) and return what to do, in order."""
@@ -150,9 +150,9 @@ class HostRouter:
     def _close(self) -> None:
         """The run ends: deliver the answers that were held back, and fail the requests that were not sent."""
         self._server.close()
-        for upstream, deliver in self._undecided.take_doubted():
+        for upstream, deliver in self._era_queue.take_doubted():
             self._rerouting.tell(upstream, deliver)
-        for message in self._undecided.take_held():
+        for message in self._era_queue.take_held():
             if isinstance(message, Request):
                 self._context.refuse(message, faults.shut_down(self._context.url, ""))
         for upstream in self._upstreams:
@@ -163,7 +163,7 @@ class HostRouter:
     def _host_batch(self, event: HostBatch) -> None:
         """Only a legacy host sends a batch (MCP 2025-03-26, Batching). A translator gets its members one by one."""
         upstream = self._hosts.legacy
-        is_held = self._server.is_asked or self._undecided.initialize_id is not None
+        is_held = self._server.is_asked or self._era_queue.initialize_id is not None
         if upstream is not None and not isinstance(upstream, TranslatedUpstream) and not is_held:
             upstream.on(event)
             return
@@ -173,14 +173,14 @@ class HostRouter:
             self._host_message(message)
 
     def _host_message(self, message: Message) -> None:
-        is_held = self._server.is_asked or self._undecided.initialize_id is not None
+        is_held = self._server.is_asked or self._era_queue.initialize_id is not None
         if is_held and isinstance(message, Notification) and message.method == mcp.CANCELLED:
             self._cancel(message)
         elif self._server.is_asked:
             self._hold(message)
         elif isinstance(message, Request) and (version := modern_version(message)) is not None:
             self._modern_request(message, version)
-        elif self._undecided.initialize_id is not None and not _belongs_to_handshake(message):
+        elif self._era_queue.initialize_id is not None and not _belongs_to_handshake(message):
             self._hold(message, asks=False)
         elif isinstance(message, Request):
             self._legacy_request(message)
@@ -205,13 +205,13 @@ class HostRouter:
     def _cancel(self, note: Notification) -> None:
         """A cancellation during a probe: a request that waits for the probe is dropped, and a subscription answered."""
         id_ = messages.cancelled_request(note.params)
-        gone = self._undecided.reroute(id_)
+        gone = self._era_queue.cancel(id_)
         if not gone and (upstream := self._upstream_that_awaits(id_)):
             upstream.host(note)
-            if id_ == self._undecided.initialize_id:
+            if id_ == self._era_queue.initialize_id:
                 self._handshake_is_over()
         elif not gone:
-            gone = self._undecided.withdraw(id_)
+            gone = self._era_queue.withdraw(id_)
         for request in gone:
             if request.method == mcp.LISTEN:
                 self._context.do(SendToHost(writing.listen_ended(request.raw_id).line))
@@ -232,7 +232,7 @@ class HostRouter:
         era = LEGACY if LEGACY in self._server.eras else MODERN
         upstream = self._hosts.legacy_on(era)
         if era == LEGACY and self._server.wants_request_meta and request is self._hosts.initialize:
-            self._undecided.initialize_id = None if self._server.is_assumed else request.id
+            self._era_queue.initialize_id = None if self._server.is_assumed else request.id
             request = self._rerouting.add_request_meta(request)
         elif request is self._hosts.initialize:
             self._rerouting.forget_request_meta(request)
@@ -265,20 +265,20 @@ class HostRouter:
 
     def _receive(self, upstream: Upstream, deliver: Deliver) -> None:
         if self._server.is_in_doubt(upstream, deliver):
-            self._undecided.doubt(upstream, deliver)
+            self._era_queue.doubt(upstream, deliver)
             if not self._server.is_asked:
                 self._go_on(None)
         else:
             upstream.pass_on(deliver)
-            if deliver.request is not None and deliver.request.id == self._undecided.initialize_id:
+            if deliver.request is not None and deliver.request.id == self._era_queue.initialize_id:
                 self._handshake_is_over()
 
     def _hold(self, message: Message, *, asks: bool = True) -> None:
-        if self._undecided.is_full:
+        if self._era_queue.is_full:
             if isinstance(message, Request):
-                self._context.refuse(message, faults.too_many(len(self._undecided)))
+                self._context.refuse(message, faults.too_many(len(self._era_queue)))
             return
-        self._undecided.hold(message)
+        self._era_queue.hold(message)
         if asks and not self._server.is_asked:
             self._server.ask(message if isinstance(message, Request) else None)
 
@@ -287,7 +287,7 @@ class HostRouter:
         if asked_by is not None and answer is not None and MODERN in self._server.eras:
             if asked_by.method == mcp.INITIALIZE:
                 self._hosts.introduction = answer
-            elif probing.asks_the_same(asked_by) and self._undecided.discard(asked_by):
+            elif probing.asks_the_same(asked_by) and self._era_queue.discard(asked_by):
                 self._context.do(SendToHost(writing.answering(answer, asked_by.raw_id).line))
         self._go_on(result.fault)
         self._hosts.introduction = None
@@ -299,14 +299,14 @@ class HostRouter:
 
     def _handshake_is_over(self) -> None:
         """The legacy host's `initialize` was answered or cancelled."""
-        self._undecided.initialize_id = None
+        self._era_queue.initialize_id = None
         if not self._server.is_asked:
             self._release(None)
 
     def _release(self, fault: Fault | None) -> None:
         """Send what was held; with a `fault`, fail the requests for which the era is still unknown."""
-        self._undecided.initialize_id = None
-        for message in self._undecided.take_held():
+        self._era_queue.initialize_id = None
+        for message in self._era_queue.take_held():
             if fault is None or not isinstance(message, Request) or self._has_upstream(message):
                 self._host_message(message)
             else:
