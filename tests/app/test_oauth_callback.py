@@ -12,6 +12,7 @@ import pytest
 from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.site import LOGIN
 from tests.support.oauth.user import asked, fetch, until, visit
+from tests.support.ports import free_port
 from tests.support.process.bridge_process import INITIALIZE, BridgeProcess
 
 pytestmark = pytest.mark.anyio
@@ -29,13 +30,6 @@ async def holding(host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 async def consenting(site: InProcessSite, host: BridgeProcess, tabs: int = 1) -> tuple[object, str, str]:

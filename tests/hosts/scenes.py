@@ -17,7 +17,6 @@ import asyncio
 import contextlib
 import json
 import re
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.hosts.running import write_browser
 from tests.support.oauth.answers import Answer
 from tests.support.oauth.authority import Authority
 from tests.support.oauth.protected_server import ProtectedServer
+from tests.support.ports import free_port
 from tests.support.servers.fault_http import Exchange
 from tests.support.servers.fault_server import Call, FaultServer
 
@@ -78,7 +78,7 @@ async def scene(name: str, folder: Path) -> AsyncIterator[Scene]:
     browser = write_browser(folder, kind)
     record = folder / "browser.jsonl"
     if name == "dead":
-        url = f"http://127.0.0.1:{_free_port()}/mcp"
+        url = f"http://127.0.0.1:{free_port()}/mcp"
         yield Scene(url, browser, record, re.compile(r"connection was refused"))
     elif name == "wrong-name":
         yield Scene(
@@ -127,10 +127,3 @@ def _late(authority: Authority) -> Answer:
         await authority.behave(exchange)
 
     return answer
-
-
-def _free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

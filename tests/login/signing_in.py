@@ -22,7 +22,8 @@ from bridge.oauth.mix_up import path_for
 from bridge.oauth.record import Record
 from bridge.store.memory import MemoryStore
 from tests.login.fake_auth_http import ISSUER, SERVER, FakeWeb, reply, resource_document, server_document
-from tests.login.token_endpoint_answers import DEADLINE, Answer, ask, free_port, head
+from tests.login.token_endpoint_answers import DEADLINE, Answer, ask, head
+from tests.support.ports import free_port
 from tests.support.waits import stretched
 
 OWN = "https://mcp.example/.well-known/oauth-protected-resource/v1/mcp"

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.login import listener as listener_module
-from bridge.login.listener import MAX_CONNECTIONS, Arrival, CallbackListener, CallbackPortTaken, derived_ports
+from bridge.login.listener import MAX_CONNECTIONS, Arrival, CallbackListener, CallbackPortTaken
 from bridge.login.ports import bind_pair
 from tests.login.test_ports import needs_ipv6
-from tests.login.token_endpoint_answers import DEADLINE, Asker, ask, free_port, head, right, until
+from tests.login.token_endpoint_answers import DEADLINE, Asker, ask, head, right, until
+from tests.support.ports import free_port
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +36,7 @@ async def answered(listener: CallbackListener) -> tuple[Arrival[str], Asker]:
 
 
 async def test_the_redirect_uri_names_the_bound_port() -> None:
-    port = derived_ports("https://mcp.example.com", str(free_port()))[0]
+    port = free_port()
     async with await CallbackListener.bind(ports=[port], exact=False, host="127.0.0.1", path="/oauth/cb") as listener:
         assert listener.port == port
         assert listener.redirect_uri == f"http://127.0.0.1:{port}/oauth/cb"

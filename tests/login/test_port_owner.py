@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from bridge.login.port_owner import UNKNOWN, describe_port_owner
-from tests.login.token_endpoint_answers import free_port
+from tests.support.ports import free_port
 
 
 class FakeProcess:

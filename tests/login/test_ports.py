@@ -22,7 +22,7 @@ from bridge.login.ports import (
     ownership_option,
 )
 from bridge.oauth.errors import SignInError
-from tests.login.token_endpoint_answers import free_port
+from tests.support.ports import free_port, free_ports, is_free
 from tests.support.waits import stretched
 
 pytestmark = pytest.mark.anyio
@@ -99,43 +99,21 @@ def refusal(address: str, port: int) -> int | None:
     return None
 
 
-OTHER = {"127.0.0.1": (socket.AF_INET6, "::1"), "::1": (socket.AF_INET, "127.0.0.1")}
-
-
-def is_free(family: socket.AddressFamily, address: str, port: int) -> bool:
-    """Whether a program may bind a port; connections that have ended do not count."""
-    with socket.socket(family) as other:
-        if sys.platform != "win32":
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            other.bind((address, port))
-        except OSError:
-            return False
-    return True
-
-
-def held_on_one(family: socket.AddressFamily, address: str) -> socket.socket:
-    """Hold a port of one loopback address that no program has at the other one."""
-    for _ in range(50):
-        held = socket.socket(family)
-        held.bind((address, 0))
-        held.listen()
-        if is_free(*OTHER[address], held.getsockname()[1]):
-            return held
-        held.close()
-    raise AssertionError("no port is free at both addresses")
-
-
 @needs_ipv6
-@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-async def test_a_port_held_on_one_address_does_not_count(family: socket.AddressFamily, address: str) -> None:
-    with held_on_one(family, address) as held:
-        port = held.getsockname()[1]
-        spare = free_port()
+@pytest.mark.parametrize(
+    ("family", "address", "other"), [(socket.AF_INET, "127.0.0.1", "::1"), (socket.AF_INET6, "::1", "127.0.0.1")]
+)
+async def test_a_port_held_on_one_address_does_not_count(
+    family: socket.AddressFamily, address: str, other: str
+) -> None:
+    port, spare = free_ports(2)
+    with socket.socket(family) as held:
+        held.bind((address, port))
+        held.listen()
         bound = await listen_on_loopback([port, spare], exact=False)
         with closing(bound[0]), closing(bound[1]):
             assert {one.getsockname()[1] for one in bound} == {spare}
-        assert is_free(*OTHER[address], port), "the other address was not let go of"
+        assert is_free(other, port), "the other address was not let go of"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets an address be bound beside all of them")

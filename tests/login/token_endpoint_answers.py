@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -109,11 +108,3 @@ async def with_answer(listener: CallbackListener, doing: Callable[[], Awaitable[
 def right(query: str) -> str | None:
     """A judge for whom one query is the answer."""
     return "the answer" if query == "code=right" else None
-
-
-def free_port() -> int:
-    """A port that is free on both addresses just now."""
-    with socket.socket() as four:
-        four.bind(("127.0.0.1", 0))
-        port: int = four.getsockname()[1]
-        return port

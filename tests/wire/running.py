@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.support.ports import free_port, free_ports
 from tests.support.waits import stretched
 from tests.wire.equipment import Debian, Equipment, Site
 
@@ -57,7 +58,7 @@ def running(row: Equipment, site: Site) -> Iterator[Running]:
         for attempt in range(ATTEMPTS):
             own = folder / str(attempt)
             own.mkdir()
-            ready = replace(site, folder=own, ports=free_ports(row.doors), closed=free_ports(["closed"])["closed"])
+            ready = replace(site, folder=own, ports=ports_of(row.doors), closed=free_port())
             with contextlib.ExitStack() as stack:
                 try:
                     yielded = _start(row, ready, stack)
@@ -74,15 +75,9 @@ def drops_privileges(row: Equipment) -> bool:
     return isinstance(row.source, Debian) and sys.platform != "win32" and os.geteuid() == 0
 
 
-def free_ports(doors: tuple[str, ...] | list[str]) -> dict[str, int]:
+def ports_of(doors: tuple[str, ...]) -> dict[str, int]:
     """A port for each door; nothing listens at them, and they are all different."""
-    with contextlib.ExitStack() as stack:
-        ports = {}
-        for door in doors:
-            sock = stack.enter_context(socket.socket())
-            sock.bind(("127.0.0.1", 0))
-            ports[door] = int(sock.getsockname()[1])
-        return ports
+    return dict(zip(doors, free_ports(len(doors)), strict=True))
 
 
 def _start(row: Equipment, site: Site, stack: contextlib.ExitStack) -> Running:
