@@ -242,6 +242,8 @@ class AuthHttpClient:
         return reply, _lifetime(response.headers.get("cache-control", ""))
 
     def _context(self, parts: SplitResult) -> ssl.SSLContext:
+        if parts.scheme != "https":
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx wants one. It trusts no certificate.
         # Made once, because reading the system's certificates takes time.
         own = self._guard.is_own(parts)
         if own not in self._tls:
