@@ -3,6 +3,7 @@
 import gc
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Generator, Mapping
@@ -108,11 +109,13 @@ class EndsWithASummary:
     """Whatever asks the run to end is taken as Ctrl-C is: pytest says what failed, and ends.
 
     It may be asked twice at once, by the terminal and by the script that started it; the second must not cut it short.
-    An exception that a signal raises is lost where Python is in a finalizer, so the next test raises it again.
+    An exception that a signal raises is lost where Python is in a finalizer, so the signal is sent again until pytest
+    ends.
     """
 
     def __init__(self) -> None:
         self._asked_at = -math.inf
+        self._is_ending = False
         for number in (signal.SIGINT, *ENDING_SIGNALS):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(number, self._interrupt)
@@ -120,12 +123,21 @@ class EndsWithASummary:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         before, self._asked_at = self._asked_at, time.monotonic()
         if self._asked_at - before > ASKED_TWICE:
+            again = threading.Timer(ASKED_TWICE + 1.0, self._ask_again, [number])
+            again.daemon = True
+            again.start()
             raise KeyboardInterrupt
 
-    def pytest_runtest_logstart(self) -> None:
-        """Before each test."""
-        if self._asked_at > -math.inf:
-            raise KeyboardInterrupt
+    def _ask_again(self, number: int) -> None:
+        if not self._is_ending:
+            if sys.platform == "win32":
+                signal.raise_signal(number)
+            else:
+                signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """When pytest has begun to end."""
+        self._is_ending = True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,6 +20,18 @@ RUN = "import os, sys; from scripts.test import run_tests; sys.exit(run_tests(sy
 
 FAILING = "def test_that_fails():\n    assert False\n\n"
 WAITING = "def test_that_waits():\n    import threading\n    threading.Event().wait(600)\n\n"
+LOSING = """
+import os, signal, threading
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def test_that_loses_it():
+    Finalized()
+    threading.Event().wait(600)
+
+"""
 STUBBORN = """
 import asyncio
 import pytest
@@ -77,6 +89,14 @@ def test_a_run_that_is_ended_names_what_failed(name: str, tmp_path: Path) -> Non
         assert "short test summary" in rest
         assert FAILED.findall(rest) == ["test_that_fails"]
         assert run.returncode not in (0, None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are otherwise there")
+def test_a_run_ends_although_the_exception_of_the_signal_was_lost(tmp_path: Path) -> None:
+    with run_of(tmp_path, FAILING + LOSING) as run:
+        said, _ = run.communicate(timeout=stretched(60))
+    assert FAILED.findall(said.split("short test summary")[1]) == ["test_that_fails"]
+    assert "KeyboardInterrupt" in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are otherwise there")
