@@ -8,7 +8,7 @@ from bridge.remote import response_reader
 from tests.remote.hostile_bodies import BODIES
 from tests.remote.hostile_heads import HEADS
 from tests.support.in_process.remote_events import Exchanging
-from tests.support.servers.hostile_answers import LIMIT, Endless, Hostile
+from tests.support.servers.hostile_answers import Endless, Hostile
 from tests.support.servers.numbered_calls import (
     PATIENCE,
     NumberedServer,
@@ -28,7 +28,7 @@ ALONE = stretched(7.0)
 
 @pytest.mark.parametrize("hostile", [*HEADS, *BODIES], ids=lambda hostile: hostile.name.replace(" ", "-"))
 async def test_a_hostile_answer(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response_reader, "MAX_MESSAGE_BYTES", LIMIT)
+    monkeypatch.setattr(response_reader, "MAX_MESSAGE_BYTES", hostile.limit)
     before = asyncio.all_tasks()
     talk = NumberedServer({1: hostile.answer})
     async with RawServer(talk) as server:

@@ -37,12 +37,13 @@ class Wanted(NamedTuple):
 
 
 class Hostile(NamedTuple):
-    """One row. `waits`: the server then says nothing, and the call may wait until it closes."""
+    """One row. `waits`: the server then says nothing, and the call may wait until it closes. `limit` is in bytes."""
 
     name: str
     answer: Answer | list[Answer]
     wanted: Wanted
     waits: bool = False
+    limit: int = LIMIT
 
 
 class Endless:
@@ -115,5 +116,5 @@ def silent(name: str, data: bytes, wanted: Wanted) -> Hostile:
     return Hostile(name, Answer([data]), wanted, waits=True)
 
 
-def endless(name: str, first: bytes, again: bytes, wanted: Wanted, most: int = 64 << 20) -> Hostile:
-    return Hostile(name, Answer(Endless(first, again, most), End.CLOSE), wanted)
+def endless(name: str, first: bytes, again: bytes, wanted: Wanted, most: int = 64 << 20, limit: int = LIMIT) -> Hostile:
+    return Hostile(name, Answer(Endless(first, again, most), End.CLOSE), wanted, limit=limit)
