@@ -36,5 +36,10 @@ def visit(url: str) -> int:
     return 0
 
 
+def main() -> int:
+    """Be the browser; returns the exit code."""
+    return visit(sys.argv[1])
+
+
 if __name__ == "__main__":
-    sys.exit(visit(sys.argv[1]))
+    sys.exit(main())

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.conformance.eras import Host, LegacyHost, ModernHost, RefusedError
-from tests.conformance.wire import Message, Pipe, PipeError, private_environment
+from tests.conformance.wire import BRIDGE, Message, Pipe, PipeError, private_environment
+from tests.support.process.fork_server import command_to_fork
 from tests.support.waits import stretched
 
 ERA_VARIABLE = "MCP_BRIDGE_TEST_HOST_ERA"
@@ -122,7 +123,7 @@ def command_for(url: str, scenario: str, context: Message) -> list[str]:
     """
     other = os.environ.get(COMMAND_VARIABLE)
     if not other:
-        return [sys.executable, "-m", "bridge", url, *options_for(scenario, context)]
+        return [*BRIDGE, url, *options_for(scenario, context)]
     return [part.replace("{url}", url) for part in shlex.split(other)]
 
 
@@ -142,9 +143,11 @@ def options_for(scenario: str, context: Message) -> list[str]:
 
 def drive(url: str, scenario: str, revision: str, era: str, context: Message) -> None:
     """Play the scenario. Raises RefusedError, or PipeError for the transport's faults and an unclean exit."""
-    browser = shlex.join([sys.executable, str(Path(__file__).with_name("browser.py"))]) + " %s"
+    script = Path(__file__).with_name("browser.py")
+    browser = [*(command_to_fork("conformance-browser") or [sys.executable, str(script)]), "%s"]
     with tempfile.TemporaryDirectory(prefix="bridge-conformance-") as home:
-        env = private_environment(Path(home), browser) | {SECRET_VARIABLE: context.get("client_secret", "")}
+        own = private_environment(Path(home), shlex.join(browser))
+        env = own | {SECRET_VARIABLE: context.get("client_secret", "")}
         pipe = Pipe(command_for(url, scenario, context), env, time.monotonic() + DEADLINE)
         try:
             host: Host = ModernHost(pipe) if era == "modern" else LegacyHost(pipe, revision)

@@ -7,12 +7,19 @@ import json
 import os
 import queue
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.process.fork_request import VARIABLE
+from tests.support.process.fork_server import BlockingForkedProcess
+
 Message = dict[str, Any]
+
+BRIDGE = [sys.executable, "-m", "bridge"]
+"""The command line of the bridge of this checkout begins so."""
 
 
 class PipeError(Exception):
@@ -30,8 +37,7 @@ class Pipe:
         """Start `command`; `deadline` (monotonic seconds) bounds every later wait."""
         self._deadline = deadline
         self._lines: queue.Queue[bytes | None] = queue.Queue()
-        # stderr is inherited: the suite keeps it next to the checks, where a person looks after a fall.
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+        self._process = _start(command, env)
         threading.Thread(target=self._read, daemon=True).start()
 
     def send(self, message: Message) -> None:
@@ -39,8 +45,8 @@ class Pipe:
         assert self._process.stdin is not None
         line = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         try:
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+            while line:
+                line = line[self._process.stdin.write(line) :]
         except OSError as error:
             raise PipeError(f"could not write {message.get('method', 'an answer')}: {error}") from error
 
@@ -78,9 +84,19 @@ class Pipe:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
+        with os.fdopen(os.dup(self._process.stdout.fileno()), "rb") as stdout:
+            for line in stdout:
+                self._lines.put(line)
         self._lines.put(None)
+
+
+def _start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes] | BlockingForkedProcess:
+    # stderr is inherited: the suite keeps it next to the checks, where a person looks after a fall.
+    if VARIABLE in env and command[:3] == BRIDGE:
+        return BlockingForkedProcess(
+            env[VARIABLE], "bridge", command[3:], env, str(Path.cwd()), stderr=sys.stderr.fileno()
+        )
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, bufsize=0)
 
 
 def private_environment(home: Path, browser: str) -> dict[str, str]:

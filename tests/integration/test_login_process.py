@@ -140,7 +140,7 @@ async def test_nothing_secret_stands_in_its_arguments_or_its_environment() -> No
             "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere",
         }
         site.planted["secret-of-the-client"] = "client secret"
-        async with start_copy(site, env=env) as copy:
+        async with start_copy(site, env=env, as_program=True) as copy:
             await copy.ask("initialize", INITIALIZE)
             await site.person.until_opened(1, deadline=LOGIN)
             login = await the_login(site.person)

@@ -19,6 +19,7 @@ from tests.support.process.instances import ENDINGS, SLOW, end_copy, names_in, s
 from tests.support.process.login_halts import POINTS, halted_at
 from tests.support.process.login_processes import (
     data_folder,
+    end_logins,
     is_alive,
     kill_login,
     logins_of,
@@ -189,8 +190,7 @@ async def test_a_login_that_is_killed_after_the_store_costs_nobody_a_consent() -
         async with start_copy(site) as opener:
             await works(opener)
             await end_copy(opener, "killed")
-        for login in logins_of(site.person):  # It may be saying good-bye yet.
-            login.kill()
+        end_logins(site.person)  # One may be saying good-bye yet.
         async with start_copy(site) as successor:
             await works(successor)
         assert len(site.person.opened) == 1

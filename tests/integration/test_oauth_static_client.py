@@ -42,7 +42,7 @@ async def test_no_program_that_the_bridge_starts_gets_the_variables_that_hold_it
         secrets["MCP_BRIDGE_HEADER"] = "X-Second: ${env:SECOND_KEY}"
         options = ["--client-id", "given-id", "--client-secret", "env:MY_SECRET", "--header-file", str(file)]
         site.person.browser = "record"
-        async with site.bridge(*options, env=secrets | {"OTHER": "kept"}) as host:
+        async with site.bridge(*options, env=secrets | {"OTHER": "kept"}, as_program=True) as host:
             await host.ask("initialize", INITIALIZE)
             url = await site.person.until_opened(1, deadline=LOGIN)
             ((browser, login),) = site.person.browsers

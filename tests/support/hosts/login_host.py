@@ -10,7 +10,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.support.hosts.either_era_host import EitherEraHost, Era, Transport, Way, either_era_host
 from tests.support.oauth.site import Site
-from tests.support.process.bridge_process import ROOT, command, environment
+from tests.support.process.bridge_process import ROOT, environment, forked_command
 
 
 def for_the_person_of(site: Site, *options: str) -> Way:
@@ -18,10 +18,10 @@ def for_the_person_of(site: Site, *options: str) -> Way:
 
     @contextlib.contextmanager
     def way(url: str) -> Iterator[tuple[Transport, Callable[[], str]]]:
-        program, *arguments = command(url, *options)
+        (program, *arguments), variables = forked_command(url, *options)
         errors = site.folder / "stderr"
         # At "info": what is traced with "debug" is no sign of a defect, and would be taken for one.
-        env = environment(site.person.home, site.variables("info"))
+        env = environment(site.person.home, site.variables("info") | variables)
         with errors.open("a", encoding="utf-8") as file:
             launched = StdioServerParameters(command=program, args=arguments, env=env, cwd=str(ROOT))
             yield stdio_client(launched, errlog=file), lambda: errors.read_text("utf-8", errors="replace")

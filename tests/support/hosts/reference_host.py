@@ -19,7 +19,7 @@ from mcp import Client, ClientSession, types
 from mcp.client.session import ClientRequestContext
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from tests.support.process.bridge_process import ROOT, command, environment
+from tests.support.process.bridge_process import ROOT, environment, forked_command
 from tests.support.waits import stretched
 
 DEADLINE = 8.0
@@ -127,8 +127,9 @@ class ReferenceHost:
 
 def launching(url: str, home: str, *options: str) -> StdioServerParameters:
     """How the reference client starts the bridge, with a home of its own."""
-    program, *arguments = command(url, *options)
-    return StdioServerParameters(command=program, args=arguments, env=environment(Path(home)), cwd=str(ROOT))
+    (program, *arguments), variables = forked_command(url, *options)
+    env = environment(Path(home), variables)
+    return StdioServerParameters(command=program, args=arguments, env=env, cwd=str(ROOT))
 
 
 @contextlib.asynccontextmanager

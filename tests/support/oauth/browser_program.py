@@ -79,7 +79,13 @@ def main() -> int:
     # A browser is talkative, and none of it may reach the host.
     sys.stdout.write("Opening in existing browser session.\n")
     sys.stderr.write("[1:1:ERROR:gpu_init] something about a GPU\n")
-    note({"opened": sys.argv[1], "environ": dict(os.environ), "parent": os.getppid()})
+    note(
+        {
+            "opened": sys.argv[1],
+            "environ": dict(os.environ),
+            "parent": int(os.environ.get("BRIDGE_TEST_PARENT") or os.getppid()),
+        }
+    )
     if kind == "follow":
         visit(sys.argv[1])
     return 0

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +19,7 @@ import anyio.to_thread
 
 from tests.support.process.bridge_process import ROOT
 from tests.support.process.node import require_node, require_package
-from tests.support.servers.reference_process import running
+from tests.support.servers.reference_process import ServerProcess, running
 from tests.support.waits import stretched
 
 SCRIPT = ROOT / "tests" / "counterparts" / "oidc_provider.mjs"
@@ -39,7 +38,7 @@ class OidcProvider:
         self._settings = settings
         self._changed: dict[str, Any] = {}
         self._running = contextlib.ExitStack()
-        self._process: subprocess.Popen[str]
+        self._process: ServerProcess
         self.port = 0
         self._start()
 

@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.support.oauth.reference_authority import Authority
 from tests.support.process.end_with_stdin import leave_with_stdin
-from tests.support.servers.reference_process import running
+from tests.support.servers.reference_process import ServerProcess, running
 from tests.support.servers.reference_server import build
 from tests.support.waits import stretched
 
@@ -194,7 +193,7 @@ class ProtectedProcess:
     """A running protected server."""
 
     port: int
-    process: subprocess.Popen[str]
+    process: ServerProcess
 
     @property
     def origin(self) -> str:

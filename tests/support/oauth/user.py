@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import stat
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from tests.support.process.bridge_process import BridgeProcess, launch
+from tests.support.process.fork_server import browser_variables
 from tests.support.revisions import Wire
 from tests.support.servers.fault_http import DEADLINE
 from tests.support.waits import stretched
@@ -55,7 +55,7 @@ class Person:
         home = str(self.home)
         own = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), home)
         own |= {f"XDG_{name}_HOME": str(self.home / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
-        own["BROWSER"] = f'"{Path(sys.executable).as_posix()}" "{_SCRIPT.as_posix()}" %s'
+        own |= browser_variables("user-browser", _SCRIPT)
         own["LOGIN_BROWSER_FILE"] = str(self._record)
         own["LOGIN_BROWSER_DO"] = self.browser
         own |= {"MCP_BRIDGE_ANSWER_WITHIN": "0", "MCP_BRIDGE_TAB_PAUSE": "0"}
@@ -115,7 +115,10 @@ class Person:
     def check_files(self, secrets: dict[str, str]) -> None:
         """No secret is in a file that others can read, and none in a file's name."""
         for path in self.files():
-            content = path.read_bytes().decode("latin-1")
+            try:
+                content = path.read_bytes().decode("latin-1")
+            except FileNotFoundError:  # A file that is replaced has another name until then.
+                continue
             held = {kind for secret, kind in secrets.items() if secret in content}
             assert not any(secret in path.name for secret in secrets), f"a secret in the name of {path}"
             if held and os.name == "posix":

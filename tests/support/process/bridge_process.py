@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.process.fork_server import ForkedProcess, can_fork, fork_server
+from tests.support.process.fork_server import ForkedProcess, can_fork, command_to_fork, fork_server
 from tests.support.revisions import Wire
 from tests.support.servers.fault_http import DEADLINE, Bell
 from tests.support.waits import stretched
@@ -96,6 +96,13 @@ def command(*words: str) -> list[str]:
     other = os.environ.get("MCP_BRIDGE_TEST_COMMAND")
     program = shlex.split(other) if other else [sys.executable, "-m", "bridge"]
     return [*program, *words]
+
+
+def forked_command(*words: str) -> tuple[list[str], dict[str, str]]:
+    """What a host runs, and the variables that it needs: a program that has the bridge forked, where that may be."""
+    if forking := command_to_fork("bridge"):
+        return [*forking, *words], fork_server().variables
+    return command(*words), {}
 
 
 class BridgeProcess:

@@ -10,16 +10,22 @@ from pathlib import Path
 import psutil
 
 from tests.support.oauth.user import Person, until
+from tests.support.process.fork_server import fork_server
 from tests.support.waits import stretched
 
 WORD = "login-process"
-"""What their command line holds."""
+"""What their arguments hold."""
 
 
 def logins_of(person: Person) -> list[psutil.Process]:
     """Every login process of this person that runs."""
     mine = person.environment()["LOGIN_BROWSER_FILE"]
+    forked = fork_server().running() if sys.platform == "linux" else {}
     found = []
+    for pid, (words, environment) in forked.items():
+        with contextlib.suppress(psutil.Error):
+            if WORD in words and environment.get("LOGIN_BROWSER_FILE") == mine and is_alive(psutil.Process(pid)):
+                found.append(psutil.Process(pid))
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if WORD in process.cmdline() and process.environ().get("LOGIN_BROWSER_FILE") == mine:

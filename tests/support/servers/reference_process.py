@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,10 +20,14 @@ from typing import Any
 import anyio.to_thread
 
 from tests.support.process.bridge_process import ROOT
+from tests.support.process.fork_server import FAMILIES, BlockingForkedProcess, fork_server, may_fork
 from tests.support.waits import stretched
 
 START_DEADLINE = 20.0
 """Seconds a server may take to say that it listens; a cold start on a busy machine takes a few."""
+
+
+ServerProcess = subprocess.Popen[bytes] | BlockingForkedProcess
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class ReferenceProcess:
     """A running reference server."""
 
     port: int
-    process: subprocess.Popen[str]
+    process: ServerProcess
 
     @property
     def url(self) -> str:
@@ -82,20 +87,10 @@ class ReferenceProcess:
 
 
 @contextlib.contextmanager
-def running(
-    command: Sequence[str], env: Mapping[str, str] | None = None
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[tuple[ServerProcess, str]]:
     """A server process and the first line it says on stdout; killed at the end, whatever happens."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            cwd=ROOT,
-            env=env,
-        )
+        process = _start(command, env, errors.fileno())
         # A server that neither speaks nor ends must not hold the run: killing it ends the line read below.
         watchdog = threading.Timer(stretched(START_DEADLINE), process.kill)
         watchdog.start()
@@ -107,7 +102,7 @@ def running(
                 process.wait(stretched(5))
                 errors.seek(0)
                 raise AssertionError(f"{command} did not start: {errors.read()[-2000:]}")
-            yield process, line
+            yield process, line.decode()
         finally:
             watchdog.cancel()
             process.kill()
@@ -115,6 +110,16 @@ def running(
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
+
+
+def _start(command: Sequence[str], env: Mapping[str, str] | None, stderr: int) -> ServerProcess:
+    program, *module, name = command[:3]
+    if may_fork() and [program, *module] == [sys.executable, "-m"] and name in FAMILIES["reference"]:
+        variables = os.environ if env is None else env
+        address = fork_server("reference").address
+        return BlockingForkedProcess(address, name, command[3:], variables, str(ROOT), stderr=stderr)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0, cwd=ROOT, env=env)
 
 
 @contextlib.contextmanager
