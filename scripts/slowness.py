@@ -53,4 +53,4 @@ def default_workers(*, in_process: bool = False) -> int:
     Most of the time of a test that starts programs is one that starts or waits, so there are more workers than
     processors. Each of them reads all test files, which is of no use to tests that run `in_process`.
     """
-    return (os.cpu_count() or 1) + (0 if in_process else 2)
+    return (os.cpu_count() or 1) + (0 if in_process else 3)

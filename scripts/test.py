@@ -1,8 +1,8 @@
 """Run all tests: `python3 scripts/test.py [--fast] [pytest arguments]`.
 
 With `--fast`, for while one works, it leaves out the tests that start whole programs or run whole sign-ins
-(`tests/order.py`), and tries fewer examples. Every 15 seconds a line says how many tests have run, and how many are
-left.
+(`tests/order.py`), and tries fewer examples; the build (`.ci/run`) tries twice as many as a plain run. Every 15 seconds
+a line says how many tests have run, and how many are left.
 
 With `--hosts [NAME ...]` it installs real hosts, runs them with the bridge, and prints what came of it as a table; with
 `--wire [NAME ...]` it does so with real proxies and servers between the bridge and the remote server. With
@@ -47,6 +47,7 @@ WITH_PROGRESS = ["-p", "tests.progress", "-o", "console_output_style=classic"]
 
 EXAMPLES = "BRIDGE_TEST_EXAMPLES"
 """Read by `tests/support/examples.py`: by how much the number of Hypothesis' examples is multiplied."""
+PLAIN_EXAMPLES = "0.5"
 FAST_EXAMPLES = "0.25"
 
 PROACTOR = "BRIDGE_TEST_PROACTOR"
@@ -94,8 +95,8 @@ def run_parallel(made: Environment, arguments: Sequence[str], more: Mapping[str,
         if slow > 1:
             print(f"Everything takes {slow:g} times as long here as it should; the tests wait accordingly.", flush=True)
         variables = private_variables(os.environ, Path(home)) | node | {VARIABLE: str(slow), **(more or {})}
-        if "--fast" in arguments:
-            variables.setdefault(EXAMPLES, FAST_EXAMPLES)
+        share = FAST_EXAMPLES if "--fast" in arguments else PLAIN_EXAMPLES
+        variables.setdefault(EXAMPLES, share)
         spread = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
         command = [str(made.python), "-m", "pytest", *spread, *WITH_PROGRESS, *limits(slow)]
         return run_tests([*command, *arguments], variables)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,22 +51,11 @@ TOGETHER = (
 
 SHARED_SERVERS = {
     "tests/integration/test_reference_calls.py": "reference servers",
+    "tests/integration/test_reference_sessions.py": "reference servers",
     "tests/integration/test_reference_two_way.py": "reference servers",
     "tests/integration/test_everything_paths.py": "server-everything",
 }
 """Files whose tests share servers that take a second to start: one worker runs them all, and starts each one once."""
-
-LONGEST = (
-    "tests/integration/test_router_",
-    "tests/integration/test_soak.py",
-    "tests/integration/test_provisional_features.py",
-    *SHARED_SERVERS,
-    "tests/integration/test_logins_",
-    "tests/integration/test_oauth_",
-    "tests/conformance/",
-    "tests/remote/test_memory.py",
-)
-"""What the tests begin with that take longest, alone or together, the longest first."""
 
 
 def starts_programs(nodeid: str) -> bool:
@@ -99,15 +89,22 @@ def import_ahead(worker: int, workers: int, *, is_fast: bool) -> None:
             importlib.import_module(name.removesuffix(".py").replace("/", "."))
 
 
-def place(nodeid: str) -> int:
-    """Where a test belongs in the run: the lower, the earlier. In process, those on many examples take longest."""
+def place(nodeid: str) -> tuple[int, int]:
+    """Where a test belongs in the run: the lower, the earlier.
+
+    What one worker has to run alone is first. Of the other tests that start programs, some keep a processor busy and
+    some only wait, a file at a time; so they are mixed, the same way each time. In process, those on many examples take
+    longest.
+    """
     if not starts_programs(nodeid):
-        return len(LONGEST) + (1 if "_any" in nodeid or nodeid.startswith(MANY_EXAMPLES) else 2)
-    return next((number for number, name in enumerate(LONGEST) if nodeid.startswith(name)), len(LONGEST))
+        return (2 if "_any" in nodeid or nodeid.startswith(MANY_EXAMPLES) else 3), 0
+    if nodeid.startswith((*TOGETHER, *SHARED_SERVERS)):
+        return 0, 0
+    return 1, zlib.crc32(nodeid.encode())
 
 
 def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Return the tests, those that take longest first; what belongs together stays together."""
+    """Return the tests in the order of their places."""
     return sorted(items, key=lambda item: place(item.nodeid))
 
 

@@ -11,7 +11,13 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_name_of_the_order_is_one_of_a_test() -> None:
     files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
-    for name in (*order.STARTS_PROGRAMS, *order.WHOLE_SIGN_INS, *order.TOGETHER, *order.LONGEST, *order.MANY_EXAMPLES):
+    for name in (
+        *order.STARTS_PROGRAMS,
+        *order.WHOLE_SIGN_INS,
+        *order.TOGETHER,
+        *order.SHARED_SERVERS,
+        *order.MANY_EXAMPLES,
+    ):
         assert any(file.startswith(name) for file in files), name
 
 
@@ -19,7 +25,7 @@ def test_what_starts_programs_comes_before_what_runs_in_process() -> None:
     places = [
         order.place(f"tests/{name}::test_it[1]")
         for name in (
-            *("integration/test_soak.py", "integration/test_fault_start.py"),
+            *("integration/test_router_reference.py", "integration/test_fault_start.py"),
             *("protocol/test_sse_any.py", "oauth/test_scopes.py"),
         )
     ]

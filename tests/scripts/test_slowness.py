@@ -42,4 +42,4 @@ def test_the_waits_grow_with_the_load_that_begins_later(monkeypatch: pytest.Monk
 
 def test_tests_in_process_have_a_worker_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert (measuring.default_workers(), measuring.default_workers(in_process=True)) == (10, 8)
+    assert (measuring.default_workers(), measuring.default_workers(in_process=True)) == (11, 8)

@@ -136,7 +136,11 @@ class TestTheTestsOwnWorld:
 
 def test_the_examples_that_fast_makes_fewer_are_those_of_the_tests() -> None:
     assert examples.VARIABLE == test_script.EXAMPLES
-    assert 0 < float(test_script.FAST_EXAMPLES) < 1
+    assert 0 < float(test_script.FAST_EXAMPLES) < float(test_script.PLAIN_EXAMPLES) < 1
+
+
+def test_the_build_tries_all_examples() -> None:
+    assert f'{test_script.EXAMPLES}="${{{test_script.EXAMPLES}:-1}}"' in (ROOT / ".ci" / "run").read_text()
 
 
 def test_a_script_that_was_misspelt_says_how_it_is_used() -> None:
