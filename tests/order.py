@@ -46,6 +46,7 @@ TOGETHER = (
     *("tests/integration/test_oauth_addresses.py", "tests/integration/test_oidc_"),
     *("tests/integration/test_protected_reference.py", "tests/integration/test_provisional_features.py"),
     *("tests/integration/test_router_everything.py", "tests/integration/test_router_reference.py"),
+    "tests/scripts/test_messages.py",
 )
 """Files whose tests share what takes seconds to start, so that one worker runs each file."""
 
