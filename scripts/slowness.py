@@ -50,7 +50,7 @@ def _round(workers: int) -> float:
 def default_workers(*, in_process: bool = False) -> int:
     """Return how many workers run the tests.
 
-    Most of the time of a test that starts programs is one that starts or waits, so there are more workers than
-    processors. Each of them reads all test files, which is of no use to tests that run `in_process`.
+    A test that starts programs waits for them, so there are more workers than processors; tests that run `in_process`
+    wait less. Each worker reads all test files, so there are not many more.
     """
-    return (os.cpu_count() or 1) + (0 if in_process else 3)
+    return (os.cpu_count() or 1) + (1 if in_process else 3)

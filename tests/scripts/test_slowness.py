@@ -40,6 +40,6 @@ def test_the_waits_grow_with_the_load_that_begins_later(monkeypatch: pytest.Monk
     assert [waits.stretched(2), waits.stretched(2)] == [3, 4]
 
 
-def test_tests_in_process_have_a_worker_for_each_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tests_in_process_have_fewer_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert (measuring.default_workers(), measuring.default_workers(in_process=True)) == (11, 8)
+    assert (measuring.default_workers(), measuring.default_workers(in_process=True)) == (11, 9)
