@@ -1,7 +1,8 @@
 """Check the code without running it: `python3 scripts/check.py [--fix]`.
 
-ruff (rules and layout) and mypy (types, strict), as pyproject.toml sets them, and pip-audit (known vulnerabilities of
-the packages in constraints.txt) where its data can be reached. With `--fix`, ruff first repairs what it safely can.
+ruff (rules and layout) and mypy (types, strict), as pyproject.toml sets them, the packages that a release consists of
+(`scripts/package`), and pip-audit (known vulnerabilities of the packages in constraints.txt) where its data can be
+reached. With `--fix`, ruff first repairs what it safely can.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.audit import audit
 from scripts.environment import ROOT, Environment, SetupError, clean_variables, environment, run_script
+from scripts.package import FOLDER, package
 
 TIMEOUT = 300.0
 """Seconds one checker may take."""
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         _checked(made, "rules", "ruff", "check", "--quiet", "."),
         _checked(made, "layout", "ruff", "format", "--check", "--quiet", "."),
         _checked(made, "types", "mypy", "--no-error-summary"),
+        _packaged(),
         _audited(),
     ]
     print("All checks passed." if all(verdicts) else "Checks failed.", flush=True)
@@ -49,6 +52,18 @@ def _checked(made: Environment, subject: str, program: str, *arguments: str) -> 
         flush=True,
     )
     return good
+
+
+def _packaged() -> bool:
+    began = time.monotonic()
+    problem = package(FOLDER)
+    took = time.monotonic() - began
+    print(
+        f"{'package':<8}{'FAILED' if problem else 'ok':<8}build, twine, check-wheel-contents ({took:.1f} s)", flush=True
+    )
+    if problem:
+        print(problem, flush=True)
+    return not problem
 
 
 def _audited() -> bool:
