@@ -224,8 +224,8 @@ async def test_another_issuer_in_the_response_is_refused(seen: str, advertised: 
 
 async def test_an_error_of_another_issuer_is_not_shown() -> None:
     async with InProcessSite() as site, site.bridge("--login-timeout", "4") as host:
-        site.authority.denies = {"error": "access_denied", "error_description": "Call this number: 555"}
+        site.authority.denies = {"error": "access_denied", "error_description": "Call this number"}
         site.authority.response_changes = {"iss": "https://evil.example"}
         answer = await site.failed(host)
-        assert "555" not in answer.raw.decode()
-        assert "555" not in (await site.person.until_page()).text
+        assert "this number" not in answer.raw.decode()
+        assert "this number" not in (await site.person.until_page()).text
