@@ -139,7 +139,7 @@ async def test_a_code_that_ends(place: Place) -> None:
 
 
 async def test_a_code_that_ends_sooner_than_was_said(place: Place) -> None:
-    await place.provider.set(deviceCodeLifetime=1, deviceSays={"interval": 2, "expires_in": 3})
+    await place.provider.set(deviceCodeLifetime=1, deviceSays={"interval": 2, "expires_in": 60})
     with pytest.raises(TimedOut):
         await place.sign_in(Somebody(nothing))
     assert len(await place.polls()) == 1
