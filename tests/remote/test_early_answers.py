@@ -23,7 +23,8 @@ from tests.support.servers.numbered_calls import (
 from tests.support.servers.raw_server import Peer, RawServer, response
 from tests.support.waits import stretched
 
-SIZE = 8 << 20
+SIZE = 48 << 20
+"""More than the buffers between the two can take: what has been sent whole leaves a connection that can be used again."""
 JSON = b"content-type: application/json"
 
 
