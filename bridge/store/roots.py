@@ -1,10 +1,13 @@
 r"""Where the files of this user are: one table for every system.
 
-| system | data: secrets, locks, logins | cache: eras, answers | source |
-|---|---|---|---|
-| Linux | `$XDG_DATA_HOME` or `~/.local/share` | `$XDG_CACHE_HOME` or `~/.cache` | XDG Base Directory Specification |
-| macOS | `~/Library/Application Support` | `~/Library/Caches` | Apple, File System Programming Guide |
-| Windows | `%USERPROFILE%\.mcp-remote-bridge` | `cache` in that | below |
+| system | data: secrets, locks, logins | cache: eras, answers | the user's configuration | source |
+|---|---|---|---|---|
+| Linux | `$XDG_DATA_HOME`, `~/.local/share` | `$XDG_CACHE_HOME`, `~/.cache` | `$XDG_CONFIG_HOME`, `~/.config` | (1) |
+| macOS | `~/Library/Application Support` | `~/Library/Caches` | as data | (2) |
+| Windows | `%USERPROFILE%\.mcp-remote-bridge` | `cache` in that | as data | below |
+
+(1) XDG Base Directory Specification. (2) Apple, File System Programming Guide, which has support files of every kind
+in Application Support; Preferences is for the system's own format.
 
 On Linux and macOS this is a folder `mcp-remote-bridge` in the one named. The bridge writes a log only to `--log-file`.
 
@@ -56,6 +59,13 @@ def cache_root(system: str = sys.platform, environ: Mapping[str, str] = os.envir
     if system == "win32":
         return data_root(system, environ) / "cache"
     return _plain_folder(system, environ, "XDG_CACHE_HOME", ".cache") or _platform_folder("user_cache_path")
+
+
+def config_root(system: str = sys.platform, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of what the user configures; relative where the user has no home."""
+    if system in ("win32", "darwin"):
+        return data_root(system, environ)
+    return _plain_folder(system, environ, "XDG_CONFIG_HOME", ".config") or _platform_folder("user_config_path")
 
 
 def former_roots(system: str = sys.platform, environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:

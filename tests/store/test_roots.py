@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.store import roots
-from bridge.store.roots import cache_root, data_root, former_roots
+from bridge.store.roots import cache_root, config_root, data_root, former_roots
 from tests.store.packaged import PACKAGE, Profile
 
 
@@ -70,3 +70,12 @@ def test_macos_has_it_where_it_always_was(monkeypatch: pytest.MonkeyPatch, tmp_p
         )
     assert data_root("darwin", os.environ) == tmp_path / "Library" / "Application Support" / "mcp-remote-bridge"
     assert cache_root("darwin", os.environ) == tmp_path / "Library" / "Caches" / "mcp-remote-bridge"
+
+
+def test_the_configuration_is_with_the_data_but_for_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"HOME": "/home/me", "XDG_CONFIG_HOME": "/xdg"}
+    assert config_root("linux", named) == Path("/xdg/mcp-remote-bridge")
+    assert config_root("linux", {"HOME": "/home/me"}) == Path("/home/me/.config/mcp-remote-bridge")
+    assert config_root("win32", {"USERPROFILE": str(tmp_path)}) == tmp_path / ".mcp-remote-bridge"
+    monkeypatch.setattr(roots, "_platform_folder", lambda kind: Path("/Users/me") / kind)
+    assert config_root("darwin", named) == data_root("darwin", named) == Path("/Users/me/user_data_path")
