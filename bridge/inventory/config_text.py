@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 LIMIT = 16_000_000
 """The most bytes that are read of one file; Claude Code's own file holds more than servers."""
@@ -30,11 +32,32 @@ _JSON_WORDS = {
 
 
 class BrokenConfig(Exception):
-    """A file that is not valid; `str()` says why and where, as the end of a sentence."""
+    """A file that is not valid; `str()` says why and where, as the end of a sentence.
+
+    Of JSON whose place is known, `text` is the text, `line` and `column` count from 1, and `why` is without the place.
+    """
+
+    def __init__(self, said: str, *, text: str = "", line: int = 0, column: int = 0, why: str = "") -> None:
+        super().__init__(said)
+        self.text = text
+        self.line = line
+        self.column = column
+        self.why = why
 
 
 def read_config(path: Path) -> object:
     """The content of the file; None where it is missing or empty. Raises `BrokenConfig`."""
+    text = read_text(path)
+    if text is None:
+        return None
+    try:
+        return _toml(text) if path.suffix == ".toml" else parse_json(text)
+    except RecursionError:
+        raise BrokenConfig("it is nested too deeply") from None
+
+
+def read_text(path: Path) -> str | None:
+    """The text of the file; None where it is missing. Raises `BrokenConfig`."""
     try:
         with path.open("rb") as stream:
             data = stream.read(LIMIT + 1)
@@ -45,13 +68,9 @@ def read_config(path: Path) -> object:
     if len(data) > LIMIT:
         raise BrokenConfig(f"it is larger than {LIMIT // 1_000_000} MB")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise BrokenConfig(f"it is not UTF-8 text (at byte {problem.start + 1})") from None
-    try:
-        return _toml(text) if path.suffix == ".toml" else _json(text)
-    except RecursionError:
-        raise BrokenConfig("it is nested too deeply") from None
 
 
 def _toml(text: str) -> object:
@@ -68,20 +87,24 @@ def _toml(text: str) -> object:
         raise BrokenConfig(f"it is not valid TOML, {where}: {_without_excerpt(why)}") from None
 
 
-def _json(text: str) -> object:
+def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> object:
+    """The value of JSON with or without comments; None for an empty text. `pairs` makes each object, by default a dict.
+
+    Raises `BrokenConfig`, and RecursionError.
+    """
     try:
-        return json.loads(text) if text.strip() else None
+        return json.loads(text, object_pairs_hook=pairs) if text.strip() else None
     except ValueError:
         # Configuration files of editors have comments, and commas before a closing bracket.
         import jsonc
 
         try:
-            return jsonc.loads(text)
+            return jsonc.loads(text, object_pairs_hook=pairs)
         except ValueError as problem:
-            raise BrokenConfig(_json_problem(text, problem)) from None
+            raise _broken_json(text, problem) from None
 
 
-def _json_problem(text: str, problem: ValueError) -> str:
+def _broken_json(text: str, problem: ValueError) -> BrokenConfig:
     """Where the JSON is broken. Comments are replaced by spaces, because removing them would move what follows."""
     blanked = _STRING_OR_COMMENT.sub(lambda found: found[0] if found[0][0] == '"' else _blank(found[0]), text)
     blanked = _STRING_OR_LAST_COMMA.sub(lambda found: found[0] if found[0][0] == '"' else " ", blanked)
@@ -89,10 +112,11 @@ def _json_problem(text: str, problem: ValueError) -> str:
         json.loads(blanked)
     except json.JSONDecodeError as found:
         why = next((words for said, words in _JSON_WORDS.items() if found.msg.startswith(said)), found.msg)
-        return f"it is not valid JSON, line {found.lineno}, column {found.colno}: {why}"
+        said = f"it is not valid JSON, line {found.lineno}, column {found.colno}: {why}"
+        return BrokenConfig(said, text=text, line=found.lineno, column=found.colno, why=why)
     except ValueError:
         pass
-    return f"it is not valid JSON: {type(problem).__name__}"
+    return BrokenConfig(f"it is not valid JSON: {type(problem).__name__}")
 
 
 def _blank(comment: str) -> str:
