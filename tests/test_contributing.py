@@ -11,6 +11,7 @@ NAMES = {
     "bridge/cli/option_table.py": ("OPTIONS",),
     "bridge/cli/settings.py": ("settings_of",),
     "bridge/cli/commands.py": ("_ELSEWHERE",),
+    "bridge/inventory/command_line.py": ("COMMANDS = ",),
     "bridge/config/settings.py": ("class Settings",),
     "bridge/config/signing_in.py": ("class SignInSettings", "Grant = ", "GRANTS = "),
     "bridge/protocol/mcp.py": ("_REVISIONS = ", "class Features", "def features("),

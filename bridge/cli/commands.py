@@ -4,6 +4,7 @@
 |---|---|
 | a URL, with options before or after it; nothing | `run` |
 | a command, with options before or after it | that command, with these options |
+| the name of a server in the user's file | `run` |
 | `help`, `help COMMAND`, `version` | `--help`, `COMMAND --help`, `--version` |
 | a word that is close to the name of a command | an error that names the command |
 
@@ -14,21 +15,35 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import click
 
 from bridge import PROGRAM
+from bridge.cli.option_table import CONFIG_OPTION, CONFIG_VARIABLE
 from bridge.cli.settings import is_blank
 from bridge.errors import UsageError
 
 NAME_OR_URL = "NAME_OR_URL"
 """How help shows an argument that is a server's URL or name."""
 
-# Each is in the module of its name and imported when it is used, so that a run starts without them.
-_ELSEWHERE = ("callback", "login", "logout", "status")
+# The module of each, and its name there. They are imported when they are used, so that a run starts without them.
+_ELSEWHERE = {
+    "callback": ("callback", "callback"),
+    "config": ("config", "config"),
+    "list": ("servers", "list_servers"),
+    "login": ("login", "login"),
+    "logout": ("logout", "logout"),
+    "show": ("servers", "show_server"),
+    "status": ("status", "status"),
+}
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
 
@@ -74,14 +89,16 @@ class Commands(click.Group):
         """The command of this name, imported where that is needed."""
         if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
-        made = getattr(importlib.import_module(f"bridge.cli.{cmd_name}"), cmd_name)
+        module, name = _ELSEWHERE[cmd_name]
+        made = getattr(importlib.import_module(f"bridge.cli.{module}"), name)
         return made if isinstance(made, click.Command) else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the command first, `run` where there is none. Raises `UsageError` for a misspelled command."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
         if not (args and args[0] in own):
-            args = command_first(args, self.list_commands(ctx), self._options_with_value(), self.default)
+            with_value, file = self._options_with_value(), _config_in(args)
+            args = command_first(args, self.list_commands(ctx), with_value, self.default, partial(_has_server, file))
         return super().parse_args(ctx, args)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -102,10 +119,17 @@ class Commands(click.Group):
         return frozenset(name for option in options if not option.is_flag for name in option.opts)
 
 
-def command_first(words: Sequence[str], commands: Iterable[str], with_value: Iterable[str], default: str) -> list[str]:
+def command_first(
+    words: Sequence[str],
+    commands: Iterable[str],
+    with_value: Iterable[str],
+    default: str,
+    has_server: Callable[[str], bool] = lambda _: False,
+) -> list[str]:
     """`words` with the command first. `with_value` are the options whose value is the next word.
 
-    Raises `UsageError` where the first word that is not an option is close to the name of a command.
+    `has_server` says whether a word is the name of a server. Raises `UsageError` where the first word that is not an
+    option is close to the name of a command, and is no server's.
     """
     commands, with_value = set(commands), set(with_value)
     place = 0
@@ -121,9 +145,32 @@ def command_first(words: Sequence[str], commands: Iterable[str], with_value: Ite
         return _help(rest, commands)
     # Other words are neither compared nor shown: one may be a secret from a header that was split at its spaces.
     is_plain = _PLAIN.fullmatch(word) is not None
-    if is_plain and (near := difflib.get_close_matches(word, [*sorted(commands), "help", "version"], n=1)):
+    near = difflib.get_close_matches(word, [*sorted(commands), "help", "version"], n=1) if is_plain else []
+    if near and not has_server(word):
         raise UsageError(f"There is no command {word!r}.", hint=f"Did you mean {near[0]!r}?")
     return [default, *words]
+
+
+def _has_server(file: Path | None, name: str) -> bool:
+    # It reads the file, which most command lines do not need.
+    from bridge.cli.named_server import is_own_server
+
+    return is_own_server(name, file, os.environ)
+
+
+def _config_in(words: Sequence[str]) -> Path | None:
+    """The file of servers that the words, or else the variable, name."""
+    text = os.environ.get(CONFIG_VARIABLE) or ""
+    for before, word in pairwise(("", *words)):
+        if before == CONFIG_OPTION:
+            text = word
+        elif word.startswith(f"{CONFIG_OPTION}="):
+            text = word.partition("=")[2]
+    if is_blank(text):
+        return None
+    with suppress(RuntimeError):  # The option itself complains of a home that does not exist.
+        return Path(text).expanduser()
+    return Path(text)
 
 
 def _help(words: Sequence[str], commands: set[str]) -> list[str]:

@@ -38,8 +38,8 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     This opens a browser and shows the link. If you open the link on another machine, paste the address at which that
     browser ends here, or give it to mcp-remote-bridge callback.
 
-    NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
-    to (linear for mcp.linear.app).
+    NAME_OR_URL is the server's URL, its name in your own file of servers (see config) or in a host's configuration, or
+    the host name of a server you have signed in to (linear for mcp.linear.app).
     """
     settings = target_of(ctx, name, options).settings
     if not settings.signs_in:

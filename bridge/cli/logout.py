@@ -35,8 +35,8 @@ def logout(ctx: click.Context, /, name: str | None, every: bool, registration: b
 
     The server's answers that were stored for you alone are removed too.
 
-    NAME_OR_URL is the server's URL, its name in a host's configuration, or the host name of a server you have signed in
-    to (linear for mcp.linear.app).
+    NAME_OR_URL is the server's URL, its name in your own file of servers (see config) or in a host's configuration, or
+    the host name of a server you have signed in to (linear for mcp.linear.app).
     """
     from bridge.process.event_loop import run_on_loop
 

@@ -47,17 +47,15 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 def _carry_out(words: Sequence[str]) -> int:
     _import_msgspec()
-    from bridge.cli.plain import read_plain
+    from bridge.cli.plain import plain_settings
 
-    plain = read_plain(words, os.environ)
-    if plain is None:
+    settings = plain_settings(words, os.environ)
+    if settings is None:
         from bridge.cli.program import run_program
 
         return run_program(words)
     from bridge.cli.running import run
-    from bridge.cli.settings import settings_of
 
-    settings = settings_of(plain.words, plain.options, os.environ, secret_in_arguments=plain.secret_in_arguments)
     return run(settings)
 
 

@@ -11,7 +11,8 @@
 | `SECONDS_OR_NEVER` | a number; 0: no limit | a float, None for no limit |
 | `FLAG` | nothing; in the variable a word such as 1 or 0 | a bool |
 
-The default is what the user would have to write for the same effect; None means that there is no value.
+The default is what the user would have to write for the same effect; None means that there is no value. All but
+`--config` may also stand in the user's file of servers (`server_values`), under their `key`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ CHOICE: Kind = "choice"
 SECONDS: Kind = "seconds"
 SECONDS_OR_NEVER: Kind = "seconds or never"
 FLAG: Kind = "flag"
+
+CONFIG_OPTION, CONFIG_VARIABLE = "--config", "MCP_BRIDGE_CONFIG"
+"""What names the user's file of servers. It is the one option that cannot stand in that file."""
 
 PREFIX = VARIABLES_PREFIX
 """How the names of the variables begin."""
@@ -61,7 +65,7 @@ class OptionRow(msgspec.Struct, frozen=True):
 # fmt: off
 CALLBACK_OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--callback-port", INTEGER, metavar="PORT",
-            help="Listen for the browser's return on this port. Default: a free port, the same every time."),
+            help="Listen for the browser's return on this port. Default: a free one, always the same."),
     OptionRow("--callback-host", TEXT, default="localhost", metavar="HOST",
             help="The host name in the redirect URI: localhost, 127.0.0.1 or [::1]. Default: localhost."),
     OptionRow("--callback-path", TEXT, default="/callback", metavar="PATH",
@@ -84,8 +88,7 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--request-timeout", SECONDS_OR_NEVER, default="0", metavar="SECONDS",
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
     OptionRow("--no-cache", FLAG,
-            help="Store no answers of the server, and use no stored ones. Servers of MCP 2026-07-28 say which"
-                 " answers may be stored, and for how long."),
+            help="Store no answers of the server, and use no stored ones."),
     OptionRow("--allow-http", FLAG,
             help="Allow plain http:// to another machine. Everything sent can be read on the way."),
     OptionRow("--ca-file", FILE, metavar="FILE",
@@ -104,7 +107,7 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--client-secret", TEXT, metavar="env:NAME|file:PATH",
             help="The secret of --client-id, in variable NAME or file PATH. Pass --issuer with it."),
     OptionRow("--client-metadata-url", TEXT, metavar="URL",
-            help="Sign in as the OAuth client whose metadata document you host at URL (see client-metadata)."),
+            help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
     OptionRow("--issuer", TEXT, metavar="URL",
             help="Sign in at this authorization server only: where --client-id is registered."),
     OptionRow("--scope", TEXT, metavar="'A B'", help="Request these scopes. Default: those the server names."),
@@ -121,15 +124,17 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="While you have not signed in, answer the host after this time with the tool sign_in."
                  " Default: 2. 0: let the host wait."),
     OptionRow("--login-timeout", SECONDS, default="300", metavar="SECONDS",
-            help="Wait this long for you to sign in. Default: 300."),
+            help="Wait this long for a sign-in. Default: 300."),
     OptionRow("--token-store", CHOICE, choices=TOKEN_STORES, default="auto",
             help="Where to keep tokens. Default: auto, which is the system keyring, or a private file"
                  " where there is none."),
-    OptionRow("--use-id-token", FLAG, help="Send the ID token instead of the access token."),
+    OptionRow("--use-id-token", FLAG, help="Send the ID token, not the access token."),
     OptionRow("--allow-private", FLAG,
             help="Let a public server send you to a private network to sign in."),
     OptionRow("--profile", TEXT, default="default", metavar="NAME",
             help="Keep a separate sign-in to the same server under this name."),
+    OptionRow(CONFIG_OPTION, FILE, metavar="FILE",
+            help="Look server names up in FILE. Default: what `config path` prints."),
 )
 """All options of a run, in the order of the help."""
 # fmt: on

@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from bridge.cli import option_table, settings
-from bridge.cli.option_table import CALLBACK_OPTIONS, OPTIONS, OptionRow
-from bridge.cli.settings import is_blank
-from bridge.config import Settings, parse_seconds
+from bridge.cli.option_table import CALLBACK_OPTIONS, CONFIG_OPTION, OPTIONS, OptionRow
+from bridge.cli.settings import SECRET_MEMBER, is_blank
+from bridge.config import CLIENT_SECRET_VARIABLE, Settings, parse_seconds
+from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    from bridge.cli.server_values import NamedServer
 
 _EMPTY = "bridge.empty"
 """The key under which a context has the names of the options that were given without a value."""
@@ -101,22 +105,80 @@ def callback_options(command: Decorated) -> Decorated:
     return _decorated(command, CALLBACK_OPTIONS)
 
 
+def config_option(command: Decorated) -> Decorated:
+    """Give a command the option that names the user's file of servers."""
+    return _decorated(command, [row for row in OPTIONS if row.name == CONFIG_OPTION])
+
+
 def token_store_option(command: Decorated) -> Decorated:
     """Give a command the option that says where tokens are kept."""
     return _decorated(command, [row for row in OPTIONS if row.name == "--token-store"])
 
 
-def settings_from(words: Sequence[str], options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """Make the settings of a run from what click has read. Raises `UsageError`."""
+def settings_from(
+    words: Sequence[str], options: Mapping[str, Any], environ: Mapping[str, str], *, given: Collection[str] = ()
+) -> Settings:
+    """Make the settings of a run from what click has read; a word that is no URL may be a server's name.
+
+    `given` are options that come before what the file of servers says, beside those that click was given. Raises
+    `UsageError`.
+    """
     ctx = click.get_current_context(silent=True)
+    word, config = _name_in(words), options.get("config")
+    server = _server_named(word, config, environ) if word else None
+    own = {} if server is None else options_beside(server.options, ctx, given)
+    source = SECRET_MEMBER if SECRET_MEMBER in own else _secret_source(ctx)
+    try:
+        return settings.settings_of(
+            words if server is None else [server.url],
+            {**options, **own},
+            environ,
+            empty=() if ctx is None else ctx.meta.get(_EMPTY, ()),
+            secret_source=source,
+        )
+    except settings.UnknownWord as error:
+        from bridge.cli.named_server import unknown_server
+
+        raise unknown_server(error, word, config, environ) from None
+    except UsageError as error:
+        if server is None:
+            raise
+        from bridge.cli.named_server import refused
+
+        raise refused(error, server, environ) from None
+
+
+def options_beside(own: Mapping[str, Any], ctx: click.Context | None, given: Collection[str] = ()) -> dict[str, Any]:
+    """Those of a server's `own` options that neither the command line nor a variable sets."""
+    if ctx is not None:
+        given = {*given, *given_in(ctx)}
+    return {option: value for option, value in own.items() if option not in given}
+
+
+def given_in(ctx: click.Context) -> set[str]:
+    """The options that were given, on the command line or by a variable."""
+    written = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+    options = (param.name for param in ctx.command.params if isinstance(param, click.Option))
+    return {name for name in options if name is not None and ctx.get_parameter_source(name) in written}
+
+
+def _name_in(words: Sequence[str]) -> str:
+    """The only word, where it is no URL; else empty."""
+    found = [word for word in words if not is_blank(word)]
+    return found[0] if len(found) == 1 and not settings.is_url(found[0]) else ""
+
+
+def _server_named(name: str, config: Path | None, environ: Mapping[str, str]) -> NamedServer | None:
+    # A command line with a URL does not load it.
+    from bridge.cli.named_server import server_named
+
+    return server_named(name, config, environ)
+
+
+def _secret_source(ctx: click.Context | None) -> str:
     from_variable = click.core.ParameterSource.ENVIRONMENT
-    return settings.settings_of(
-        words,
-        options,
-        environ,
-        empty=() if ctx is None else ctx.meta.get(_EMPTY, ()),
-        secret_in_arguments=ctx is None or ctx.get_parameter_source("client_secret") is not from_variable,
-    )
+    is_variable = ctx is not None and ctx.get_parameter_source("client_secret") is from_variable
+    return CLIENT_SECRET_VARIABLE if is_variable else settings.SECRET_OPTION
 
 
 def _decorated(command: Decorated, rows: Sequence[OptionRow]) -> Decorated:
@@ -160,6 +222,6 @@ _FOR_ACCOUNT = frozenset(
     (
         *("--connect-timeout", "--allow-http", "--ca-file", "--client-cert", "--client-cert-key"),
         *("--client-id", "--client-secret", "--client-metadata-url", "--resource", "--issuer"),
-        *("--token-store", "--allow-private", "--profile"),
+        *("--token-store", "--allow-private", "--profile", "--config"),
     )
 )

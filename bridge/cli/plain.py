@@ -5,7 +5,8 @@ This module leaves anything less plain to click, and every error:
 
 | plain | left to click |
 |---|---|
-| `URL`, `run URL`, or no word and MCP_BRIDGE_URL | a command, `help`, several words, a word that is not a URL, `--` |
+| `URL`, `run URL`, or no word and MCP_BRIDGE_URL | a command, `help`, several words, any other word, `--` |
+| `NAME`, `run NAME` of a server in the user's file | such a server with anything that cannot be used |
 | `--name VALUE`, `--name=VALUE` | an unknown or repeated option; a value that is missing, blank or begins with `-` |
 | a variable with a value | a variable whose value is blank |
 | a choice as the table spells it | the same in capitals; any other word |
@@ -19,45 +20,88 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bridge.cli import option_table
 from bridge.cli.option_table import FLAG, LINES, OPTIONS, OptionRow
-from bridge.cli.settings import URL_VARIABLE, is_blank, is_url
-from bridge.config import parse_seconds
+from bridge.cli.settings import SECRET_MEMBER, SECRET_OPTION, URL_VARIABLE, is_blank, is_url, settings_of
+from bridge.config import CLIENT_SECRET_VARIABLE, Settings, parse_seconds
 from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    from bridge.cli.server_values import NamedServer
 
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class Plain(msgspec.Struct, frozen=True):
-    """A plain command line: the URL, where it has one, and a value for each option."""
+    """A plain command line: the URL, where it has one, and a value for each option. `is_named`: by a server's name."""
 
     words: tuple[str, ...]
     options: dict[str, Any]
-    secret_in_arguments: bool
+    secret_source: str
+    is_named: bool = False
 
 
 class _NotPlain(Exception):
     """The command line has to be read by click."""
 
 
+def plain_settings(words: Sequence[str], environ: Mapping[str, str]) -> Settings | None:
+    """The settings of a run; None where click has to read the words. Raises `UsageError`."""
+    plain = read_plain(words, environ)
+    if plain is None:
+        return None
+    try:
+        return settings_of(plain.words, plain.options, environ, secret_source=plain.secret_source)
+    except UsageError:
+        if plain.is_named:  # The complaint names the place in the file.
+            return None
+        raise
+
+
 def read_plain(words: Sequence[str], environ: Mapping[str, str]) -> Plain | None:
     """Read the words of a run; None where click has to read them."""
     try:
-        free, given = _split(words, {row.name: row for row in OPTIONS})
+        free, given, is_run = _split(words, {row.name: row for row in OPTIONS})
         if not free and is_blank(environ.get(URL_VARIABLE, "")):
             return None
-        options = {row.key: _value(row, given.get(row.name), environ) for row in OPTIONS}
+        server = None if all(map(is_url, free)) else _server(free[0], given, environ, is_run=is_run)
+        own = {} if server is None else server.options
+        options = {row.key: _value(row, given.get(row.name), environ, own) for row in OPTIONS}
     except (_NotPlain, UsageError, ValueError, RuntimeError):
         return None
-    return Plain(free, options, "--client-secret" in given)
+    return Plain(
+        free if server is None else (server.url,), options, _secret_source(given, environ, own), server is not None
+    )
 
 
-def _split(words: Sequence[str], rows: Mapping[str, OptionRow]) -> tuple[tuple[str, ...], dict[str, list[str]]]:
-    """The words that are not options, without `run`, and the values given to each option."""
+def _server(name: str, given: Mapping[str, list[str]], environ: Mapping[str, str], *, is_run: bool) -> NamedServer:
+    """The server of this name in the user's file. `is_run`: the word `run` stands before it."""
+    # A start by URL does not load these.
+    from bridge.cli.named_server import server_if_plain
+    from bridge.inventory.command_line import COMMANDS
+
+    if name in COMMANDS and not is_run:
+        raise _NotPlain
+    [row] = (row for row in OPTIONS if row.key == "config")
+    server = server_if_plain(name, _value(row, given.get(row.name), environ, {}), environ)
+    if server is None:
+        raise _NotPlain
+    return server
+
+
+def _secret_source(given: Mapping[str, list[str]], environ: Mapping[str, str], own: Mapping[str, Any]) -> str:
+    if SECRET_OPTION in given:
+        return SECRET_OPTION
+    is_own = SECRET_MEMBER in own and not environ.get(CLIENT_SECRET_VARIABLE)
+    return SECRET_MEMBER if is_own else CLIENT_SECRET_VARIABLE
+
+
+def _split(words: Sequence[str], rows: Mapping[str, OptionRow]) -> tuple[tuple[str, ...], dict[str, list[str]], bool]:
+    """The words that are not options, without `run`; the values given to each option; whether `run` was there."""
     free: list[str] = []
     given: dict[str, list[str]] = {}
     rest = iter(words)
@@ -76,19 +120,24 @@ def _split(words: Sequence[str], rows: Mapping[str, OptionRow]) -> tuple[tuple[s
         if row.kind != FLAG and is_blank(value):
             raise _NotPlain
         given.setdefault(name, []).append(value)
-    if free[:1] == ["run"]:
+    is_run = free[:1] == ["run"]
+    if is_run:
         del free[0]
-    if len(free) > 1 or not all(map(is_url, free)):
+    if len(free) > 1 or is_blank("".join(free)) != (not free):
         raise _NotPlain
-    return tuple(free), given
+    return tuple(free), given, is_run
 
 
-def _value(row: OptionRow, given: list[str] | None, environ: Mapping[str, str]) -> Any:
+def _value(row: OptionRow, given: list[str] | None, environ: Mapping[str, str], own: Mapping[str, Any]) -> Any:
+    """The value of an option: as given, else of its variable, else the server's `own`, else the default."""
+    variable = environ.get(row.variable)
+    if given is None and not variable and row.key in own:
+        return own[row.key]
     if row.kind == FLAG:
-        return given is not None or _flag(environ.get(row.variable))
+        return given is not None or _flag(variable)
     if row.kind == LINES:
-        return tuple(given if given is not None else _lines(environ.get(row.variable)))
-    text = given[0] if given is not None else environ.get(row.variable) or None
+        return tuple(given if given is not None else _lines(variable))
+    text = given[0] if given is not None else variable or None
     if text is None:
         text = row.default
     elif is_blank(text):

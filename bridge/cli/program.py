@@ -36,19 +36,22 @@ class BadCommandLine(BridgeError):
 def cli() -> None:
     """Connect an MCP host on stdin and stdout to the remote MCP server at URL.
 
-    An MCP host, such as Claude Desktop or Cursor, runs this from an entry in its configuration. In a terminal, use one
-    of the commands.
+    URL may also be the name of a server in your own file (see config). An MCP host, such as Claude Desktop or Cursor,
+    runs this from an entry in its configuration. In a terminal, use one of the commands.
 
     Each option can also be set by an environment variable: MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL.
     MCP_BRIDGE_URL sets the URL; MCP_BRIDGE_HEADER holds headers, one per line.
     """
 
 
-@cli.command(context_settings=_CONTEXT)
+@cli.command(context_settings=_CONTEXT, short_help="Connect the host to the server at URL.")
 @click.argument("url", nargs=-1, metavar="URL")
 @run_options
 def run(url: Sequence[str], **options: Any) -> None:
-    """Connect the host to the server at URL. The word "run" may be left out."""
+    """Connect the host to the server at URL, or to the one of that name in your own file (see config).
+
+    The word "run" may be left out, unless the server has the name of a command.
+    """
     sys.exit(running.run(settings_from(url, options, os.environ)))
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from bridge import PROGRAM
 from bridge.cli.option_table import OPTIONS, PREFIX
 from bridge.config import (
-    CLIENT_SECRET_VARIABLE,
     PATIENCE_VARIABLE,
     Header,
     NotedEnvironment,
@@ -32,6 +31,8 @@ from bridge.loopback import is_loopback
 
 URL_VARIABLE = "MCP_BRIDGE_URL"
 TAB_PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
+SECRET_OPTION, SECRET_MEMBER = "--client-secret", "client_secret"
+"""What names the client's secret on the command line, and in the user's file of servers."""
 
 _TESTS_OWN = "MCP_BRIDGE_TEST_"
 _NO_OPTIONS = frozenset((URL_VARIABLE, PATIENCE_VARIABLE, TAB_PAUSE_VARIABLE))
@@ -46,20 +47,21 @@ def settings_of(
     environ: Mapping[str, str],
     *,
     empty: Sequence[str] = (),
-    secret_in_arguments: bool = True,
+    secret_source: str = SECRET_OPTION,
 ) -> Settings:
     """Make the settings of a run from the command line's words, its options and the environment.
 
     `options` has a value for each row of `option_table.OPTIONS`, or for some. `empty` are the options that were given
-    without a value. `secret_in_arguments`: the client's secret is on the command line, not in a variable.
+    without a value. `secret_source` is where the client's secret comes from, as an error names it.
 
     Raises `UsageError`. Headers are checked first, because a header that was split at its spaces leaves words behind.
     """
     values = dict(options)
+    values.pop("config", None)  # It has been followed: it says what a name means.
     noted = NotedEnvironment(environ)
     given = _headers(values.pop("header", ()), values.pop("header_file", None), noted)
     retry_window = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
-    sign_in, remarks = _sign_in(values, noted, in_arguments=secret_in_arguments)
+    sign_in, remarks = _sign_in(values, noted, secret_source)
     return Settings(
         url=_url(words, environ),
         headers=given,
@@ -108,15 +110,15 @@ def _empty(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _sign_in(
-    values: dict[str, Any], environ: Mapping[str, str], *, in_arguments: bool
+    values: dict[str, Any], environ: Mapping[str, str], secret_source: str
 ) -> tuple[SignInSettings, tuple[str, ...]]:
     """Take the options for signing in out of `values`; return them, and warnings about them."""
     own = {name: values.pop(name) for name in SignInSettings.__struct_fields__ if name in values}
     params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
     remarks: tuple[str, ...] = ()
     if (text := own.pop("client_secret", None)) is not None:
-        source = "--client-secret" if in_arguments else CLIENT_SECRET_VARIABLE
-        own["client_secret"], warning = read_client_secret(text, environ, source, in_arguments=in_arguments)
+        in_arguments = secret_source == SECRET_OPTION
+        own["client_secret"], warning = read_client_secret(text, environ, secret_source, in_arguments=in_arguments)
         remarks = (warning,) if warning else ()
     return SignInSettings(authorize_params=params, **own), remarks
 
@@ -143,11 +145,16 @@ def _url(words: Sequence[str], environ: Mapping[str, str]) -> str:
             hint="Some hosts split an argument at its spaces: write --header 'Name:${VAR}' without any.",
         )
     if not is_url(words[0]):
-        raise _not_a_url(words[0], source)
+        raise not_a_url(words[0], source)
     return words[0]
 
 
-def _not_a_url(word: str, variable: str) -> UsageError:
+class UnknownWord(UsageError):
+    """The one word beside the options is no URL, and not close to one."""
+
+
+def not_a_url(word: str, variable: str) -> UsageError:
+    """The error for a word that is no URL. `variable` is the name of what holds it; empty for the command line."""
     address = re.fullmatch(_BARE_ADDRESS, word)
     host = address["host"] if address else ""
     # A longer or less plain word is not shown: it may be a token from a header that was split.
@@ -159,7 +166,7 @@ def _not_a_url(word: str, variable: str) -> UsageError:
     if variable:
         message = f"{variable} is not a URL{f': {word!r}' if is_plain else ''}."
         return UsageError(message, hint="A URL looks like https://example.com/mcp.")
-    return UsageError(
+    return UnknownWord(
         f"{f'{word!r}' if is_plain else 'The argument'} is neither a URL nor a command.",
         hint=f"A URL looks like https://example.com/mcp; {PROGRAM} --help lists the commands.",
     )

@@ -1,5 +1,7 @@
 """NAME_OR_URL on the command line: a URL, or the name of a server (`inventory/server_names`).
 
+A name in the user's own file of servers comes first, and means what `run` would make of it.
+
 The store key of a sign-in depends on options, so an entry of a host's configuration is read as `run` would read it.
 Options on the command's own line take precedence.
 """
@@ -15,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from bridge import PROGRAM
-from bridge.cli.options import run_options, settings_from
+from bridge.cli.options import given_in, options_beside, run_options, settings_from
 from bridge.cli.settings import URL_VARIABLE
-from bridge.config import Settings
+from bridge.config import Settings, child_environment
 from bridge.errors import BridgeError, UsageError
 
 if TYPE_CHECKING:
@@ -49,12 +51,13 @@ def _as_run(**_: Any) -> None:
 
 def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Target:
     """What `name`, given to the command of `ctx` with these `options`, is about. Raises `UsageError`."""
+    from bridge.cli.named_server import own_servers, server_named
     from bridge.inventory.command_line import is_url
     from bridge.inventory.server_names import elsewhere, entries_named, known_named, unknown
     from bridge.tokens.login_order import tokens_key_of
     from bridge.tokens.typed_command import IDENTITY_OPTIONS
 
-    if is_url(name):
+    if is_url(name) or server_named(name, options.get("config"), os.environ) is not None:
         settings = settings_from([name], options, os.environ)
         return Target(settings, tokens_key_of(settings))
     hosts = host_entries()
@@ -62,7 +65,7 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
         settings = _of_entries(ctx, name, named, options)
         return Target(settings, tokens_key_of(settings))
     known = _known(options)
-    given = {option: options[option] for option in _given(ctx) & options.keys()}
+    given = {option: options[option] for option in given_in(ctx) & options.keys()}
     telling = {option: given[option] for option in IDENTITY_OPTIONS if option in given}
     command = f"{PROGRAM} {ctx.info_name}"
     found = known_named(name, known, telling, command)
@@ -71,7 +74,8 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
             raise elsewhere(name, other, command)
         if "." in name or ":" in name:
             settings_from([name], options, os.environ)  # Raises an error that may suggest the URL.
-        raise unknown(name, hosts.entries, known, hosts.notes)
+        own_file = own_servers(options.get("config"), os.environ)
+        raise unknown(name, hosts.entries, known, hosts.notes, () if own_file is None else tuple(own_file.servers))
     own = {option: text for option, text in found.options.items() if option in options}
     settings = settings_from([found.server], {**options, "allow_http": True, **own, **given}, os.environ)
     is_other = any(found.options.get(option) != text for option, text in telling.items())
@@ -91,16 +95,23 @@ def host_entries() -> HostEntries:
 
 def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identity | None:
     """The sign-in that a run with these words and variables uses; None where they are not those of a run."""
+    from bridge.cli.named_server import server_named
     from bridge.inventory.command_line import is_url
     from bridge.oauth.record import tokens_key
 
     try:
-        params = _parse(arguments, environ).params
+        ctx = _parse(arguments, environ)
+        params = ctx.params
+        words = params["url"] or [environ.get(URL_VARIABLE, "")]
+        if len(words) > 1:
+            return None  # The other words may be parts of a header that was split at its spaces, with its secret.
+        if not is_url(words[0]):
+            server = server_named(words[0], params["config"], {**child_environment(os.environ), **environ})
+            if server is None:
+                return None
+            words, params = [server.url], {**params, **options_beside(server.options, ctx)}
     except (click.ClickException, BridgeError):
         return None
-    words = params["url"] or [environ.get(URL_VARIABLE, "")]
-    if len(words) > 1 or not is_url(words[0]):
-        return None  # The other words may be parts of a header that was split at its spaces, with its secret.
     client = params["client_id"] or params["client_metadata_url"] or ""
     store_key = tokens_key(words[0], client, params["resource"] or "", params["profile"])
     return Identity(store_key, words[0], params["profile"])
@@ -108,13 +119,6 @@ def identity_of(arguments: Sequence[str], environ: Mapping[str, str]) -> Identit
 
 def _parse(arguments: Sequence[str], environ: Mapping[str, str]) -> click.Context:
     return _as_run.make_context("run", list(arguments), obj=environ)
-
-
-def _given(ctx: click.Context) -> set[str]:
-    """The options that were given, on the command line or by a variable."""
-    written = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
-    options = (param.name for param in ctx.command.params if isinstance(param, click.Option))
-    return {name for name in options if name is not None and ctx.get_parameter_source(name) in written}
 
 
 def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options: Mapping[str, Any]) -> Settings:
@@ -174,7 +178,7 @@ def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:
         ctx = _parse(entry.arguments, environ)
         words = ctx.params.pop("url")
         with ctx:
-            return settings_from(words, {**ctx.params, **on_the_line}, environ)
+            return settings_from(words, {**ctx.params, **on_the_line}, environ, given=on_the_line.keys())
     except (click.ClickException, BridgeError) as problem:
         why = problem.format_message() if isinstance(problem, click.ClickException) else str(problem)
         raise UsageError(f"The entry {entry.name!r} of {entry.host} cannot be used ({entry.path}): {why}") from None

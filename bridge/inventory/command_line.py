@@ -5,6 +5,7 @@
 | `/home/me/.local/bin/mcp-remote-bridge https://...` | `https://...` |
 | `python -P -m bridge run https://...` | `https://...` |
 | `uvx mcp-remote-bridge@1.2 https://...`, `cmd /c mcp-remote-bridge https://...` | `https://...`; of a process: none |
+| `mcp-remote-bridge NAME`, `mcp-remote-bridge run NAME` | `NAME`, a server in the user's file |
 | `mcp-remote-bridge login https://...` | none, because it does not bridge |
 """
 
@@ -17,6 +18,14 @@ from itertools import pairwise
 from bridge import PROGRAM
 
 MODULE = ("-m", "bridge")
+
+COMMANDS = frozenset(
+    (
+        *("callback", "client-metadata", "config", "help", "list", "login", "login-process", "logout"),
+        *("run", "show", "status", "version"),
+    )
+)
+"""The first words that are no server's name. A server with such a name is run with the word `run` before it."""
 
 _FIRST_WORDS = 10
 _ENDING = re.compile(r"\.(exe|cmd|bat|pyw?)$", re.IGNORECASE)
@@ -44,7 +53,7 @@ def arguments_of(words: Sequence[str], *, is_process: bool) -> tuple[str, ...] |
     own = tuple(words[program + 1 :])
     if own[:1] == ("run",):
         return own[1:]
-    return own if not own or own[0].startswith("-") or is_url(own[0]) else None
+    return None if own and own[0] in COMMANDS else own
 
 
 def _program(words: Sequence[str]) -> int | None:

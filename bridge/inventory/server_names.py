@@ -2,6 +2,7 @@
 
 | the name is | it means |
 |---|---|
+| exactly that of a server in the user's own file (`server_file`) | that server |
 | exactly that of an entry in a host's configuration | what that entry runs |
 | the host name of a server that the user signed in to, or a label of it (`linear` of `mcp.linear.app`) | that sign-in |
 
@@ -99,9 +100,18 @@ def elsewhere(name: str, other: OtherEntry, command: str = LOGIN) -> UsageError:
     return UsageError(f"{entry} runs {shown(other.program, _LONGEST)}, not this bridge.", hint=use)
 
 
-def unknown(name: str, entries: Sequence[Entry], known: Sequence[KnownServer], notes: Sequence[str] = ()) -> UsageError:
-    """The error for a name that no server has. `notes` are about files that may have it and cannot be read."""
-    names = [f"{entry.name} ({entry.host})" for entry in entries]
+def unknown(
+    name: str,
+    entries: Sequence[Entry],
+    known: Sequence[KnownServer],
+    notes: Sequence[str] = (),
+    own: Sequence[str] = (),
+) -> UsageError:
+    """The error for a name that no server has. `notes` are about files that may have it and cannot be read.
+
+    `own` are the names in the user's own file.
+    """
+    names = [*own, *(f"{entry.name} ({entry.host})" for entry in entries)]
     servers = [urlsplit(one.server).hostname or one.server for one in known]
     found = _listed([*dict.fromkeys(names), *dict.fromkeys(servers)])
     none = "No host here is configured to use the bridge, and you are not signed in to any server; give the URL."

@@ -18,6 +18,7 @@ from bridge.cli.commands import OneCommand, command_first
 from bridge.cli.main import main
 from bridge.cli.program import cli
 from bridge.errors import UsageError, missing_package
+from bridge.inventory.command_line import COMMANDS as COMMAND_WORDS
 from tests.support.waits import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,6 +126,16 @@ def test_every_command_refuses_words_it_has_no_use_for_unseen() -> None:
     for name in cli.list_commands(ctx):
         command = cli.get_command(ctx, name)
         assert isinstance(command, OneCommand) or name == "run"
+
+
+def test_the_words_that_are_no_servers_name_are_the_commands() -> None:
+    assert {*cli.list_commands(click.Context(cli)), "help", "version", "login-process"} == COMMAND_WORDS
+
+
+def test_a_server_that_is_nearly_called_like_a_command_is_run() -> None:
+    assert command_first(("logn",), COMMANDS, (), "run", {"logn"}.__contains__) == ["run", "logn"]
+    with pytest.raises(UsageError, match="Did you mean 'login'"):
+        command_first(("logn",), COMMANDS, (), "run", {"other"}.__contains__)
 
 
 # -- what cannot be written

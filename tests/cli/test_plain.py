@@ -1,59 +1,19 @@
 """A plain command line means the same with and without click, and what is not plain is click's alone."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.cli import running
 from bridge.cli.option_table import FLAG, OPTIONS
-from bridge.cli.plain import read_plain
-from bridge.cli.program import run_program
-from bridge.cli.settings import settings_of
-from bridge.config import Settings
-from bridge.errors import BridgeError
+from tests.cli.config_files import with_click, without_click, write_file
 from tests.support.waits import stretched
 
 URL = "https://example.com/mcp"
-
-Outcome = tuple[Settings, tuple[str, ...]] | str
-
-
-def without_click(words: Sequence[str], environ: Mapping[str, str]) -> Outcome | None:
-    """The settings, or the error; None where click is to read the words."""
-    with patch.dict(os.environ, environ, clear=True):
-        plain = read_plain(words, environ)
-        if plain is None:
-            return None
-        try:
-            made = settings_of(plain.words, plain.options, environ, secret_in_arguments=plain.secret_in_arguments)
-        except BridgeError as error:
-            return f"{error.exit_code} {error}"
-        return made, made.notes
-
-
-def with_click(words: Sequence[str], environ: Mapping[str, str]) -> Outcome:
-    seen: list[Settings] = []
-
-    def run(settings: Settings) -> int:
-        seen.append(settings)
-        return 0
-
-    with patch.dict(os.environ, environ, clear=True), patch.object(running, "run", run):
-        try:
-            run_program(words)
-        except SystemExit:
-            pass
-        except BridgeError as error:
-            return f"{error.exit_code} {error}"
-    return (seen[0], seen[0].notes) if seen else "another command"
-
 
 PLAIN: list[tuple[Sequence[str], Mapping[str, str]]] = [
     ((URL,), {}),
@@ -114,6 +74,66 @@ def test_what_is_not_plain_is_left_to_click(words: Sequence[str], environ: Mappi
     assert without_click(words, environ) is None
 
 
+SERVER = {"url": URL, "header": {"A": "${B}"}, "client_id": "me", "client_secret": "${B}", "answer_within": 0}
+SERVERS = {
+    "mine": {**SERVER, "ca_file": "ca.pem", "login_timeout": 9, "silent": True},
+    "status": {"url": "https://status.example/"},
+    "refused": {"url": URL, "client_cert_key": "k.pem", "callback_host": "elsewhere"},
+    "wrong": {"url": URL, "hedaer": "A: b"},
+    "variable": {"url": "https://${HOST:-other.example}/mcp", "scope": "${NONE}"},
+}
+DEFAULTS = {"profile": "work", "login_timeout": 7, "scope": "a b", "header": ["D: e", "F: g"]}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_file(tmp_path_factory.mktemp("file"), SERVERS, DEFAULTS)
+
+
+BY_NAME: list[tuple[Sequence[str], Mapping[str, str]]] = [
+    (("mine",), {}),
+    (("run", "mine"), {}),
+    (("--profile", "x", "mine", "--header", "A: b"), {}),
+    (("mine",), {"MCP_BRIDGE_LOGIN_TIMEOUT": "5", "MCP_BRIDGE_SILENT": "0", "MCP_BRIDGE_HEADER": "A: b\nC: d"}),
+    (("mine", "--client-secret", "s3cret"), {"MCP_BRIDGE_CLIENT_SECRET": "other"}),
+    (("mine", "--answer-within", "3"), {"MCP_BRIDGE_CLIENT_SECRET": "other"}),
+    (("run", "status"), {}),
+    (("mine",), {"MCP_BRIDGE_URL": "https://other.example/"}),
+]
+
+
+@pytest.mark.parametrize(("words", "environ"), BY_NAME)
+def test_a_server_of_the_users_file_is_read_without_click(
+    words: Sequence[str], environ: Mapping[str, str], file: Path
+) -> None:
+    environ = {"B": "Bearer b", "MCP_BRIDGE_CONFIG": str(file), **environ}
+    outcome = without_click(words, environ)
+    assert outcome is not None
+    assert not isinstance(outcome, str)
+    assert outcome == with_click(words, environ)
+    del environ["MCP_BRIDGE_CONFIG"]
+    assert without_click([*words, "--config", str(file)], environ) == outcome
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("refused",), "config.json:1:"),
+        (("wrong",), "Did you mean header?"),
+        (("variable",), "NONE is needed"),
+        (("nothing",), "has no server of that name"),
+        (("status",), "another command"),
+        (("mine", URL), "There are 2 arguments"),
+        (("mine", "--profile", ""), ""),
+    ],
+)
+def test_what_is_wrong_with_a_name_is_left_to_click(words: Sequence[str], says: str, file: Path) -> None:
+    environ = {"B": "Bearer b", "MCP_BRIDGE_CONFIG": str(file), "HOME": str(file.parent)}
+    assert without_click(words, environ) is None
+    if words != ("status",):
+        assert says in str(with_click(words, environ))
+
+
 TEXTS = (
     *(URL, "http://127.0.0.1:1/", "ftp://example.com", "example.com", "run", "status", "login", "help", "version"),
     *("", " ", "\t", "-", "--", "--help", "-h", "--version", "a b", "é", "\udc80", "\n", "1_0", "٣", "1", "0"),
@@ -121,6 +141,7 @@ TEXTS = (
     *("A: b", "A:${B}", "A:${NONE}", "X", "Host: x", "a=b", "state=1", "env:B", "env:NONE", "file:/nowhere"),
     *("~", "~nobody-of-this-name/x", "/tmp/x", "none", "https://x.example/doc", "[::1]", "127.0.0.1", "/cb", "cb"),
     *("device-code", "authorization-code", "65536", "4000", "work", "what ever/"),
+    *("mine", "refused", "wrong", "variable"),
 )
 NAMES = tuple(row.name for row in OPTIONS)
 VALUES = {row.name: row.choices or TEXTS for row in OPTIONS}
@@ -133,7 +154,8 @@ one_option = st.sampled_from(OPTIONS).flatmap(
         )
     )
 )
-words = st.lists(st.one_of(one_option, one_option, st.just([URL]), texts.map(lambda text: [text])), max_size=4)
+target = st.sampled_from([[URL], ["mine"], ["run", "refused"], ["variable"]])
+words = st.lists(st.one_of(one_option, one_option, target, texts.map(lambda text: [text])), max_size=4)
 variables = st.dictionaries(
     st.sampled_from([*(row.variable for row in OPTIONS), "MCP_BRIDGE_URL", "MCP_BRIDGE_PATIENCE", "MCP_BRIDGE_X"]),
     texts.filter(lambda text: "\udc80" not in text),
@@ -144,10 +166,10 @@ variables = st.dictionaries(
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(pieces=words, variables=variables)
 def test_both_ways_to_read_words_give_the_same_settings(
-    pieces: Sequence[Sequence[str]], variables: Mapping[str, str]
+    pieces: Sequence[Sequence[str]], variables: Mapping[str, str], file: Path
 ) -> None:
     given_words = [word for piece in pieces for word in piece]
-    environ = {"HOME": str(Path.home()), "B": "Bearer b", **variables}
+    environ = {"HOME": str(Path.home()), "B": "Bearer b", "MCP_BRIDGE_CONFIG": str(file), **variables}
     outcome = without_click(given_words, environ)
     if outcome is not None:
         assert outcome == with_click(given_words, environ)
@@ -166,7 +188,9 @@ def test_each_option_is_read_without_click() -> None:
             assert outcome == with_click(given_words, environ), row.name
 
 
-def test_a_plain_run_imports_no_click() -> None:
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_plain_run_imports_no_click(is_named: bool, tmp_path: Path) -> None:
+    file = write_file(tmp_path, {"mine": {"url": URL, "header": {"A": "b"}}})
     code = (
         "import sys, types\n"
         "stand_in = types.ModuleType('bridge.app.start')\n"
@@ -175,8 +199,11 @@ def test_a_plain_run_imports_no_click() -> None:
         "from bridge.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nfinally:\n    print(*sys.modules)\n"
     )
-    command = [sys.executable, "-c", code, "run", URL, "--header", "A: b", "--silent"]
+    words = ["mine", "--config", str(file)] if is_named else [URL, "--header", "A: b"]
+    command = [sys.executable, "-c", code, "run", *words, "--silent"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=stretched(60))
     loaded = set(done.stdout.split())
     assert "bridge.cli.main" in loaded
-    assert not loaded & {"click", "asyncio", "difflib", "gettext"}
+    assert not loaded & {"click", "asyncio", "difflib", "gettext", "jsonc"}
+    named = {"json", "bridge.cli.named_server", "bridge.inventory.server_file"}
+    assert loaded & named == (named if is_named else set())

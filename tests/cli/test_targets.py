@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from bridge.errors import UsageError
 from bridge.oauth.record import Record, encode, tokens_key
 from bridge.store.choice import open_store
 from bridge.tokens.login_order import tokens_key_of
+from tests.cli.config_files import write_file
 from tests.oauth.samples import client, record
 
 URL = "https://mcp.linear.app/mcp"
@@ -208,6 +210,52 @@ def test_looking_for_a_name_changes_nothing(terminal: FakeTerminal) -> None:
     terminal.target("tasks")
     terminal.refuses("nothing")
     assert sorted(terminal.home.rglob("*")) == before
+
+
+# -- servers of the user's own file
+
+
+def own_file(terminal: FakeTerminal, servers: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_BRIDGE_CONFIG", str(write_file(terminal.home, servers)))
+
+
+@pytest.mark.parametrize("command", ["login", "logout"])
+def test_a_server_of_the_users_file_comes_first(
+    terminal: FakeTerminal, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.configure("tasks", "https://other.example/mcp")
+    own_file(terminal, {"tasks": {"url": URL, "profile": "work", "transport": "http"}}, monkeypatch)
+    settings, store_key = terminal.target("tasks", "--client-id", "c", command=command)
+    assert settings == Settings(url=URL, transport="http", sign_in=SignInSettings(client_id="c", profile="work"))
+    assert store_key == tokens_key(URL, "c", "", "work")
+    assert terminal.target("tasks", "--profile", "own", command=command).settings.sign_in.profile == "own"
+
+
+def test_an_entry_of_a_host_may_name_a_server_of_the_users_file(
+    terminal: FakeTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_file(terminal, {"mine": {"url": URL, "profile": "work", "scope": "a"}}, monkeypatch)
+    terminal.configure("tasks", "mine", env={"MCP_BRIDGE_SCOPE": "b"})
+    own = terminal.target("tasks").settings.sign_in
+    assert (own.profile, own.scope) == ("work", "b")
+    assert terminal.target("tasks", "--profile", "typed").settings.sign_in.profile == "typed"
+
+
+def test_a_mistake_in_the_users_file_is_told_with_its_place(
+    terminal: FakeTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_file(terminal, {"mine": {"url": URL, "porfile": "work"}, "other": {}}, monkeypatch)
+    assert "config.json:1:" in terminal.refuses("mine")
+    assert "Did you mean profile?" in terminal.refuses("mine")
+    assert "Known names: mine, other" in terminal.refuses("nothing")
+
+
+def test_a_copy_that_runs_by_name_uses_the_sign_in_of_that_server(tmp_path: Path) -> None:
+    file = str(write_file(tmp_path, {"mine": {"url": URL, "profile": "work", "header": "A: ${MISSING}"}}))
+    found = identity_of(("mine",), {"MCP_BRIDGE_CONFIG": file})
+    assert found == (tokens_key(URL, "", "", "work"), URL, "work")
+    assert identity_of(("mine", "--config", file, "--profile", "x"), {}) == (tokens_key(URL, "", "", "x"), URL, "x")
+    assert identity_of(("other",), {"MCP_BRIDGE_CONFIG": file}) is None
 
 
 # -- which sign-in a copy uses

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.cli.config_files import write_file
 from tests.support.process.bridge_process import environment
 from tests.support.servers.fault_server import FaultServer
 from tests.support.waits import stretched
@@ -78,6 +79,14 @@ OWN = {
     ),
 }
 """The project's own modules, without `bridge.`, by what they are needed for."""
+
+BY_NAME = {
+    "the user's file of servers, and what its members mean": (
+        "cli.named_server cli.server_values config.placeholders inventory inventory.command_line"
+        " inventory.config_text inventory.server_file"
+    ),
+}
+"""The same, where the server is named instead of its URL; json reads its file."""
 
 OVER_TLS = {
     "what TLS trusts": "remote.tls",
@@ -220,6 +229,15 @@ async def test_what_a_start_over_http_imports(tmp_path: Path) -> None:
     assert set(OTHERS) <= set(found)
 
 
+async def test_what_a_start_by_name_imports(tmp_path: Path) -> None:
+    async with FaultServer() as server:
+        file = write_file(tmp_path, {"mine": {"url": server.url}}, {"protocol": "legacy"})
+        found = await imported(tmp_path, "mine", "--config", str(file))
+    read = {name for name in found if name == "json" or name.startswith("json.")}
+    assert read
+    check({name: chain for name, chain in found.items() if name not in read}, own_modules(OWN, BY_NAME), set(OTHERS))
+
+
 async def test_what_a_start_over_https_imports(tmp_path: Path) -> None:
     authority = trustme.CA()
     file = tmp_path / "authority.pem"
@@ -249,5 +267,5 @@ def test_one_more_module_is_told_with_who_brings_it() -> None:
 
 
 def test_each_module_stands_in_one_table() -> None:
-    own = own_modules(OWN, OVER_TLS)
+    own = own_modules(OWN, OVER_TLS, BY_NAME)
     assert len(own) == len(set(own))

@@ -34,6 +34,7 @@ NOT = [
     ["mcp-remote-bridge-2", URL],
     ["mcp-remote-bridge", "login", URL],
     ["mcp-remote-bridge", "status"],
+    ["mcp-remote-bridge", "config", "check"],
     ["python", "-m", "bridge", "login-process"],
     ["python", "-m", "bridges", URL],
     ["node", "proxy.js", "https://example.com/mcp-remote-bridge", URL],
@@ -68,6 +69,12 @@ def test_a_process_that_only_names_it_is_no_copy(words: list[str]) -> None:
 def test_options_come_along_and_the_url_may_stand_in_a_variable() -> None:
     assert arguments_of(["mcp-remote-bridge", "--profile", "work", URL], is_process=True) == ("--profile", "work", URL)
     assert arguments_of(["mcp-remote-bridge"], is_process=True) == ()
+
+
+@pytest.mark.parametrize("is_process", [True, False])
+def test_a_server_may_be_named(is_process: bool) -> None:
+    assert arguments_of(["mcp-remote-bridge", "github"], is_process=is_process) == ("github",)
+    assert arguments_of(["mcp-remote-bridge", "run", "status"], is_process=is_process) == ("status",)
 
 
 @pytest.mark.parametrize(

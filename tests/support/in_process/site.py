@@ -33,8 +33,7 @@ from unittest import mock
 
 import keyring.core
 
-from bridge.cli.plain import read_plain
-from bridge.cli.settings import settings_of
+from bridge.cli.plain import plain_settings
 from bridge.tokens.authorization import Authorization
 from tests.support.in_process.process_parts import NO_KEYRING, REPLACED
 from tests.support.in_process.process_threads import BridgeThread, LoginThread
@@ -143,10 +142,9 @@ class InProcess:
         """Run the bridge, as `bridge_process.launch` does."""
         own = dict(env or {}) | ({} if patience is None else {"MCP_BRIDGE_PATIENCE": f"{stretched(patience):g}"})
         with mock.patch.dict(os.environ, own):
-            plain = read_plain([url, *arguments], os.environ)
-            assert plain is not None, "what click is to read is tested with a process"
-            given = plain.secret_in_arguments
-            standin = BridgeThread(settings_of(plain.words, plain.options, os.environ, secret_in_arguments=given))
+            settings = plain_settings([url, *arguments], os.environ)
+            assert settings is not None, "what click is to read is tested with a process"
+            standin = BridgeThread(settings)
             standin.start()
             bridge = BridgeProcess(cast("asyncio.subprocess.Process", standin), wire)
             try:

@@ -1,0 +1,57 @@
+"""The command `config`: where the user's file of servers is, and what is wrong in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from bridge.cli.commands import OneCommand, WordArgument
+from bridge.cli.config_check import all_mistakes, broken
+from bridge.cli.config_excerpt import shown_break, shown_mistakes
+from bridge.cli.formatting import clean
+from bridge.cli.options import config_option
+from bridge.errors import UsageError
+from bridge.inventory.config_text import BrokenConfig
+from bridge.inventory.server_file import read_server_file, server_file_path
+
+
+@click.command("config", cls=OneCommand, short_help="Find and check your file of servers.")
+@click.argument("action", cls=WordArgument, type=click.Choice(["path", "check"]), metavar="path|check")
+@config_option
+@click.pass_context
+def config(ctx: click.Context, /, action: str, config: Path | None) -> None:
+    """Print where your file of servers is (path), or what is wrong in it (check).
+
+    The file has servers by name, {"mcpServers": {"NAME": {"url": "https://..."}}}, each with the options of a run. You
+    can run them, sign in to them and list them by that name. With check, the exit code is 1 if anything is wrong.
+    """
+    path = server_file_path(config, os.environ)
+    if path is None:
+        raise UsageError("You have no home folder, so there is no such file.", hint="Name one with --config FILE.")
+    if action == "path":
+        click.echo(path)
+        return
+    lines, are_right = _checked(path)
+    click.echo("\n".join(lines))
+    if not are_right:
+        ctx.exit(1)
+
+
+def _checked(path: Path) -> tuple[list[str], bool]:
+    """What to say of the file, and whether it can be used."""
+    try:
+        file = read_server_file(path)
+    except BrokenConfig as why:
+        return [broken(path, why).message, *shown_break(why)], False
+    if file is None:
+        return [f"The file {path} does not exist."], False
+    mistakes = all_mistakes(file, os.environ)
+    if mistakes:
+        return [*map(clean, shown_mistakes(file, mistakes)), _count(len(mistakes), "mistake")], False
+    return [f"{path}: {_count(len(file.servers), 'server')}, no mistakes."], True
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

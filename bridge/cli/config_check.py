@@ -1,0 +1,150 @@
+"""Finds all that is wrong in the user's file of servers, and says where, in one line for each mistake.
+
+The checks of `Settings` are asked too, for each value by itself, and for all of a server's. What they refuse only
+together is placed at the server's name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bridge import PROGRAM
+from bridge.cli.server_values import URL, Mistake, defaults_of, mistakes_of_form, server_of
+from bridge.cli.settings import SECRET_MEMBER, is_blank, is_url, settings_of
+from bridge.config import PATIENCE_VARIABLE
+from bridge.errors import UsageError
+from bridge.inventory.config_text import BrokenConfig
+from bridge.inventory.json_places import JsonPath, line_and_column, members_of
+from bridge.inventory.server_file import SERVERS, ServerFile
+
+_PARTNERS = {SECRET_MEMBER: "client_id", "client_cert_key": "client_cert"}
+"""What another setting needs beside it."""
+
+_ANY_URL = "https://server.example/"
+
+
+class PlacedMistake(NamedTuple):
+    """A mistake with its place in the file: an offset, and line and column from 1."""
+
+    mistake: Mistake
+    offset: int
+    line: int
+    column: int
+
+    def said(self, path: Path) -> str:
+        """The place and what is wrong there, without the hint."""
+        return f"{path}:{self.line}:{self.column}: {self.mistake.message}"
+
+
+def all_mistakes(file: ServerFile, environ: Mapping[str, str]) -> list[PlacedMistake]:
+    """Everything that is wrong in the file, in the order of the places."""
+    mistakes = [*mistakes_of_form(file), *_duplicates(file), *defaults_of(file, environ)]
+    for name in file.servers:
+        mistakes += _of_name(name)
+        mistakes += _of_server(file, name, environ)
+    return _placed(file, mistakes)
+
+
+def mistakes_for(file: ServerFile, name: str, environ: Mapping[str, str]) -> list[PlacedMistake]:
+    """What is wrong where a run of the server `name` looks: everywhere but in the other servers' objects.
+
+    What `Settings` refuses is not asked, because the command line may replace it; `refusal_of` places that.
+    """
+    return _relevant(file, name, server_of(file, name, environ)[1])
+
+
+def refusal_of(error: UsageError, file: ServerFile, name: str, environ: Mapping[str, str]) -> UsageError:
+    """What `Settings` refused of a run of the server `name`, with its place if it is in the file."""
+    found = [one for one in _placed(file, _of_server(file, name, environ)) if one.mistake.message == error.message]
+    return UsageError(found[0].said(file.path), hint=error.hint) if found else error
+
+
+def _relevant(file: ServerFile, name: str, own: Iterable[Mistake]) -> list[PlacedMistake]:
+    mistakes = [*mistakes_of_form(file), *_duplicates(file), *own]
+    return _placed(file, [one for one in mistakes if one.path[:1] != (SERVERS,) or one.path[1:2] in ((), (name,))])
+
+
+def raise_for(file: ServerFile, mistakes: Sequence[PlacedMistake]) -> None:
+    """Raise `UsageError` for the first of these mistakes, if there is any."""
+    if not mistakes:
+        return
+    first = mistakes[0]
+    more = f"{PROGRAM} config check shows all {len(mistakes)} mistakes." if len(mistakes) > 1 else ""
+    raise UsageError(first.said(file.path), hint=" ".join(filter(None, (first.mistake.hint, more))))
+
+
+def broken(path: Path | None, why: BrokenConfig) -> UsageError:
+    """The error for a file that is not JSON, or cannot be read."""
+    if why.line:
+        return UsageError(f"{path}:{why.line}:{why.column}: The file is not valid JSON: {why.why}.")
+    return UsageError(f"The file {path} cannot be used: {why}.")
+
+
+def _of_name(name: str) -> list[Mistake]:
+    if not is_blank(name) and not is_url(name) and not name.startswith("-"):
+        return []
+    return [Mistake((SERVERS, name), "A server's name must not be blank, a URL or begin with -.", at_name=True)]
+
+
+def _duplicates(file: ServerFile) -> list[Mistake]:
+    if not file.has_duplicates:
+        return []
+    seen: Counter[tuple[int, JsonPath]] = Counter()
+    found = []
+    for member in members_of(file.text):
+        one = (member.within, member.path)
+        seen[one] += 1
+        if seen[one] > 1:
+            message = f"The name {member.path[-1]!r} is there twice in one object."
+            found.append(Mistake(member.path, message, "Remove one of the two.", offset=member.name_at))
+    return found
+
+
+def _of_server(file: ServerFile, name: str, environ: Mapping[str, str]) -> list[Mistake]:
+    """What is wrong in one server and in `defaults`."""
+    server, mistakes = server_of(file, name, environ)
+    if server is None:
+        return mistakes
+    here = (SERVERS, name)
+    refused: dict[str, Mistake] = {}
+    allowed = {"allow_http": server.options.get("allow_http", False)}
+    if problem := _refusal(server.url, allowed, environ):
+        refused[problem.message] = Mistake((*here, URL), problem.message, problem.hint)
+    for key, path in server.paths.items():
+        partner = _PARTNERS.get(key)
+        if mistakes and partner and partner not in server.options:
+            continue  # It may be the one that is misspelled.
+        values = {one: server.options[one] for one in (key, partner) if one and one in server.options}
+        if problem := _refusal(_ANY_URL, values, environ):
+            refused.setdefault(problem.message, Mistake(path, problem.message, problem.hint))
+    if not mistakes and not refused and (problem := _refusal(server.url, server.options, environ)):
+        refused[problem.message] = Mistake(here, problem.message, problem.hint, at_name=True)
+    return [*mistakes, *refused.values()]
+
+
+def _refusal(url: str, options: Mapping[str, object], environ: Mapping[str, str]) -> UsageError | None:
+    """What `Settings` says against these values; None where it takes them."""
+    try:
+        settings_of([url], options, {**environ, PATIENCE_VARIABLE: ""}, secret_source=SECRET_MEMBER)
+    except UsageError as problem:
+        return problem
+    return None
+
+
+def _placed(file: ServerFile, mistakes: Iterable[Mistake]) -> list[PlacedMistake]:
+    # Mistakes of `defaults` are found with each server.
+    unique = list(dict.fromkeys(mistakes))
+    if not unique:
+        return []
+    members = {member.path: member for member in members_of(file.text)}
+    placed = []
+    for mistake in unique:
+        member = members.get(mistake.path)
+        offset = mistake.offset
+        if offset is None:
+            offset = 0 if member is None else member.name_at if mistake.at_name else member.start
+        placed.append(PlacedMistake(mistake, offset, *line_and_column(file.text, offset)))
+    return sorted(placed, key=lambda one: one.offset)

@@ -1,0 +1,79 @@
+"""A run by name: finds the server in the user's file.
+
+`server_if_plain` is for a start, which reads no more than it needs and leaves every complaint to click. `server_named`
+is for the rest. What is wrong in the objects of other servers does not stop a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.cli.option_table import CONFIG_OPTION, CONFIG_VARIABLE
+from bridge.cli.server_values import NamedServer, meant, mistakes_of_form, server_of
+from bridge.errors import UsageError
+from bridge.inventory.config_text import BrokenConfig
+from bridge.inventory.server_file import SERVERS, ServerFile, read_server_file, server_file_path
+
+
+def server_if_plain(name: str, config: Path | None, environ: Mapping[str, str]) -> NamedServer | None:
+    """The server of this name; None where there is none, or anything in the file is not as it should be."""
+    try:
+        file = read_server_file(server_file_path(config, environ))
+    except BrokenConfig:
+        return None
+    if file is None or file.has_duplicates or name not in file.servers:
+        return None
+    server, mistakes = server_of(file, name, environ)
+    return None if mistakes or mistakes_of_form(file) else server
+
+
+def server_named(name: str, config: Path | None, environ: Mapping[str, str]) -> NamedServer | None:
+    """The server of this name; None where the file has none. Raises `UsageError`, with the place in the file."""
+    from bridge.cli.config_check import mistakes_for, raise_for
+
+    file = own_servers(config, environ)
+    if file is None or name not in file.servers:
+        return None
+    raise_for(file, mistakes_for(file, name, environ))
+    return server_of(file, name, environ)[0]
+
+
+def refused(error: UsageError, server: NamedServer, environ: Mapping[str, str]) -> UsageError:
+    """The error for settings that cannot be used, with the place in the file if it is there."""
+    from bridge.cli.config_check import refusal_of
+
+    return refusal_of(error, server.file, server.name, environ)
+
+
+def own_servers(config: Path | None, environ: Mapping[str, str]) -> ServerFile | None:
+    """The user's file; None where it is missing, unless it was named. Raises `UsageError`."""
+    from bridge.cli.config_check import broken
+
+    path = server_file_path(config, environ)
+    try:
+        file = read_server_file(path)
+    except BrokenConfig as why:
+        raise broken(path, why) from None
+    if file is None and config is not None:
+        raise UsageError(f"The file {path} does not exist.", hint=f"{CONFIG_OPTION} or {CONFIG_VARIABLE} names it.")
+    return file
+
+
+def is_own_server(name: str, config: Path | None, environ: Mapping[str, str]) -> bool:
+    """Whether the file has a server of this name, or may have: it cannot be read."""
+    try:
+        file = read_server_file(server_file_path(config, environ))
+    except BrokenConfig:
+        return True
+    return file is not None and name in file.servers
+
+
+def unknown_server(error: UsageError, name: str, config: Path | None, environ: Mapping[str, str]) -> UsageError:
+    """The error for a word that is no URL, no command and no server: with what the file has, if there is one."""
+    file = own_servers(config, environ)
+    if file is None:
+        return error
+    near = meant(name, list(file.servers))
+    message = f"{error.message.removesuffix('.')}, and {SERVERS} in {file.path} has no server of that name."
+    return UsageError(message, hint=near or error.hint)

@@ -1,0 +1,107 @@
+"""The commands `list` and `show`: the servers in the user's file, and the settings of one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge import PROGRAM
+from bridge.cli.commands import OneCommand, WordArgument
+from bridge.cli.config_check import all_mistakes, mistakes_for, raise_for
+from bridge.cli.config_excerpt import SECRET_MEMBERS
+from bridge.cli.formatting import clean
+from bridge.cli.named_server import own_servers
+from bridge.cli.options import config_option
+from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, meant
+from bridge.cli.settings import SECRET_MEMBER
+from bridge.errors import UsageError
+from bridge.inventory.server_file import ServerFile, server_file_path
+
+_HIDDEN = "(hidden)"
+_REFERENCES = ("env:", "file:", "${")
+
+
+@click.command("list", cls=OneCommand, short_help="List the servers in your file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@config_option
+def list_servers(as_json: bool, config: Path | None) -> None:
+    """List the servers in your file of servers, by name, with their URLs."""
+    import json
+
+    file = own_servers(config, os.environ)
+    urls = {} if file is None else {name: _url_of(server) for name, server in file.servers.items()}
+    path = server_file_path(config, os.environ)
+    if as_json:
+        servers = [{"name": name, "url": url or None} for name, url in urls.items()]
+        click.echo(json.dumps({"file": str(path), "servers": servers}, indent=2))
+    elif urls:
+        width = max(len(clean(name)) for name in urls)
+        for name, url in urls.items():
+            click.echo(f"{clean(name).ljust(width)}  {url or 'has no url'}")
+    else:
+        click.echo(f"There are no servers in {path}." if file else f"The file {path} does not exist.")
+    if file is not None and all_mistakes(file, os.environ):
+        click.echo(f"{PROGRAM}: The file has mistakes. {PROGRAM} config check shows them.", err=True)
+
+
+@click.command("show", cls=OneCommand, short_help="Show the settings of a server in your file.")
+@click.argument("name", cls=WordArgument, metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@config_option
+def show_server(name: str, as_json: bool, config: Path | None) -> None:
+    """Show the settings of the server NAME in your file of servers, without its secrets.
+
+    Settings that are the same for all servers are marked with "defaults".
+    """
+    import json
+
+    file = own_servers(config, os.environ)
+    if file is None or name not in file.servers:
+        raise _no_such(name, file)
+    raise_for(file, mistakes_for(file, name, os.environ))
+    server, defaults = file.servers[name], file.defaults
+    settings = {key: _without_secret(key, value) for key, value in {**defaults, **server}.items() if key != URL}
+    shared = [key for key in defaults if key not in server]
+    if as_json:
+        found = {"name": name, "file": str(file.path), "url": _url_of(server), "settings": settings, "defaults": shared}
+        click.echo(json.dumps(found, indent=2))
+        return
+    rows = [(URL, _url_of(server), "")]
+    for key, value in settings.items():
+        texts = value if isinstance(value, list) else [value]
+        rows += [(key, _as_text(text), "  (defaults)" if key in shared else "") for text in texts]
+    width = max(len(key) for key, _, _ in rows)
+    click.echo(f"{clean(name)} ({file.path})")
+    for key, text, mark in rows:
+        click.echo(f"  {key.ljust(width)}  {clean(text)}{mark}")
+
+
+def _no_such(name: str, file: ServerFile | None) -> UsageError:
+    names = [] if file is None else list(file.servers)
+    hint = meant(name, names) or f"{PROGRAM} list lists the servers."
+    return UsageError(f"There is no server {clean(name)!r} in your file of servers.", hint=hint)
+
+
+def _url_of(server: object) -> str:
+    url = server.get(URL) if isinstance(server, dict) else None
+    return clean(url) if isinstance(url, str) else ""
+
+
+def _without_secret(key: str, value: Any) -> Any:
+    """The value as it may be shown. Of headers and parameters the names are, and where a secret comes from."""
+    if key not in SECRET_MEMBERS or key not in ROWS:
+        return value
+    if key == SECRET_MEMBER:
+        return value if value.startswith(_REFERENCES) and ":-" not in value else _HIDDEN
+    if isinstance(value, dict):
+        return [f"{name}: {_HIDDEN}" for name in value]
+    mark = ": " if key == HEADER_MEMBER else "="
+    texts = [value] if isinstance(value, str) else value
+    return [f"{text.partition(mark.strip())[0]}{mark}{_HIDDEN}" for text in texts]
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

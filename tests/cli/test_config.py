@@ -1,0 +1,168 @@
+"""The command `config`: where the file is, and its mistakes, each with its place and without a secret."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.main import main
+
+SECRET = "pl4nted-s3cret"
+
+FILE = """\
+{
+  // "client_secret": "pl4nted-s3cret"
+  "defaults": {"profile": "!", "callback_path": "no-slash"},
+  "mcpServers": {
+    "one": {
+      "url": "https://example.com/mcp",
+      "client_secert": "pl4nted-s3cret", "header": {"A": "pl4nted-s3cret", "B": 5},
+    },
+    "two": {"url": "https://u:pl4nted-s3cret@example.com/", "client_secret": "pl4nted-s3cret"},
+    "two": {"url": "https://example.com/", "transport": "sse", "protocol": "modern"},
+    "six": {"url": "https://example.com/", "client_secret": "pl4nted-s3cret\\u00fc", "client_id": "me"},
+    "-x": {"allow_http": true},
+  },
+  "servers": {},
+}
+"""
+
+SHOWN = """\
+{path}:3:27: The name of a profile must be up to 64 letters, digits or ._@+- and begin with a letter or digit.
+      "defaults": {"profile": "!", "callback_path": "no-slash"},
+                              ^
+{path}:3:49: The callback path must begin with / and contain no query, no escape and no dot segment.
+      "defaults": {"profile": "!", "callback_path": "no-slash"},
+                                                    ^
+    An example: /callback.
+{path}:7:7: There is no setting 'client_secert'.
+          "client_secert": ..., "header": {"A": ..., "B": ...},
+          ^
+    Did you mean client_secret?
+{path}:7:81: The value of a header must be a string, not a number.
+          "client_secert": ..., "header": {"A": ..., "B": ...},
+                                                          ^
+{path}:10:5: The name 'two' is there twice in one object.
+        "two": {"url": "https://example.com/", "transport": "sse", "protocol": "modern"},
+        ^
+    Remove one of the two.
+{path}:11:61: The secret that client_secret gives has a character that is not allowed there.
+        "six": {"url": "https://example.com/", "client_secret": ..., "client_id": "me"},
+                                                                ^
+{path}:12:5: A server's name must not be blank, a URL or begin with -.
+        "-x": {"allow_http": true},
+        ^
+{path}:12:5: The server has no url.
+        "-x": {"allow_http": true},
+        ^
+    Add "url": "https://...".
+{path}:14:3: There is no member 'servers' in this file.
+      "servers": {},
+      ^
+    Did you mean mcpServers?
+9 mistakes
+"""
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[object, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    out, err = capsys.readouterr()
+    assert SECRET not in out + err
+    return ended.value.code, out, err
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that the variable names; it does not exist yet."""
+    monkeypatch.setenv("MCP_BRIDGE_CONFIG", str(tmp_path / "config.json"))
+    return tmp_path / "config.json"
+
+
+def test_the_path_is_printed_whether_or_not_the_file_exists(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(capsys, "config", "path") == (0, f"{path}\n", "")
+    assert run(capsys, "--config", str(path.parent / "x"), "config", "path") == (0, f"{path.parent / 'x'}\n", "")
+    monkeypatch.delenv("MCP_BRIDGE_CONFIG")
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CONFIG_HOME", "/xdg")
+        assert run(capsys, "config", "path")[1] == "/xdg/mcp-remote-bridge/config.json\n"
+
+
+def test_all_mistakes_are_shown_at_once_and_no_secret(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text(FILE, encoding="utf-8")
+    assert run(capsys, "config", "check") == (1, SHOWN.replace("{path}", str(path)), "")
+
+
+def test_a_file_without_mistakes_is_told_so(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text('{"$schema": "x", "mcpServers": {"a": {"url": "https://example.com/"}}}')
+    assert run(capsys, "config", "check") == (0, f"{path}: 1 server, no mistakes.\n", "")
+    path.write_text("")
+    assert run(capsys, "config", "check") == (0, f"{path}: 0 servers, no mistakes.\n", "")
+
+
+def test_what_settings_refuse_together_is_shown_at_the_servers_name(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text('{"mcpServers": {"a": {"url": "https://example.com/", "transport": "sse", "protocol": "modern"}}}')
+    code, out, _ = run(capsys, "config", "check")
+    assert code == 1
+    assert out.startswith(f"{path}:1:17: --transport sse (HTTP+SSE) carries only the legacy protocol")
+    assert out.endswith("1 mistake\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "line", "mark"),
+    [
+        (
+            f'{{"mcpServers": {{"a": {{"url" "{SECRET}"}}}}}}',
+            ":1:29: ",
+            '    {"mcpServers": {"...": {"url" "..."}}}',
+            34,
+        ),
+        (f'{{\n "defaults": {SECRET}\n}}', ":2:14: ", '     "defaults": ...', 17),
+    ],
+)
+def test_a_file_that_is_not_json_is_shown_without_its_words(
+    text: str, says: str, line: str, mark: int, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text(text)
+    code, out, _ = run(capsys, "config", "check")
+    assert code == 1
+    first, *rest = out.splitlines()
+    assert first.startswith(f"{path}{says}The file is not valid JSON: ")
+    assert rest == [line, f"{' ' * mark}^"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "The file {path} does not exist.\n"),
+        (b"\xff", "The file {path} cannot be used: it is not UTF-8 text (at byte 1).\n"),
+        (b"[]", "{path}:1:1: The file must be an object, not an array.\n    []\n    ^\n1 mistake\n"),
+        (b'{"mcpServers": []}', "{path}:1:16: mcpServers must be an object, not an array.\n"),
+    ],
+)
+def test_a_file_of_another_form_is_told(
+    content: bytes | None, says: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        path.write_bytes(content)
+    code, out, _ = run(capsys, "config", "check")
+    assert code == 1
+    assert out.startswith(says.replace("{path}", str(path)))
+
+
+def test_a_terminal_obeys_nothing_in_the_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text('{"mcpServers": {"\\u001b[31m": {}, "\x7f": {}}}')
+    _, out, _ = run(capsys, "config", "check")
+    assert "\x1b" not in out
+    assert "\x7f" not in out
+
+
+def test_another_action_is_refused(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "config", "edit")
+    assert code == 2
+    assert "path" in err
+    assert "check" in err
