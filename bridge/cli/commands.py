@@ -162,10 +162,9 @@ def _config_in(words: Sequence[str]) -> Path | None:
     """The file of servers that the words, or else the variable, name."""
     text = os.environ.get(CONFIG_VARIABLE) or ""
     for before, word in pairwise(("", *words)):
-        if before == CONFIG_OPTION:
-            text = word
-        elif word.startswith(f"{CONFIG_OPTION}="):
-            text = word.partition("=")[2]
+        name, _, value = word.partition("=")
+        given = word if before == CONFIG_OPTION else value if name == CONFIG_OPTION else ""
+        text = text if is_blank(given) else given
     if is_blank(text):
         return None
     with suppress(RuntimeError):  # The option itself complains of a home that does not exist.

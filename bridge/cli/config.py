@@ -11,10 +11,10 @@ from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.config_check import all_mistakes, broken
 from bridge.cli.config_excerpt import shown_break, shown_mistakes
 from bridge.cli.formatting import clean
+from bridge.cli.named_server import own_path
 from bridge.cli.options import config_option
-from bridge.errors import UsageError
 from bridge.inventory.config_text import BrokenConfig
-from bridge.inventory.server_file import read_server_file, server_file_path
+from bridge.inventory.server_file import read_server_file
 
 
 @click.command("config", cls=OneCommand, short_help="Find and check your file of servers.")
@@ -27,9 +27,7 @@ def config(ctx: click.Context, /, action: str, config: Path | None) -> None:
     The file has servers by name, {"mcpServers": {"NAME": {"url": "https://..."}}}, each with the options of a run. You
     can run them, sign in to them and list them by that name. With check, the exit code is 1 if anything is wrong.
     """
-    path = server_file_path(config, os.environ)
-    if path is None:
-        raise UsageError("You have no home folder, so there is no such file.", hint="Name one with --config FILE.")
+    path = own_path(config, os.environ)
     if action == "path":
         click.echo(path)
         return

@@ -46,6 +46,16 @@ def refused(error: UsageError, server: NamedServer, environ: Mapping[str, str]) 
     return refusal_of(error, server.file, server.name, environ)
 
 
+def own_path(config: Path | None, environ: Mapping[str, str]) -> Path:
+    """Where the user's file is, whether or not it exists. Raises `UsageError` where the user has no home."""
+    path = server_file_path(config, environ)
+    if path is None:
+        raise UsageError(
+            "You have no home folder, so you have no file of servers.", hint=f"Name one with {CONFIG_OPTION} FILE."
+        )
+    return path
+
+
 def own_servers(config: Path | None, environ: Mapping[str, str]) -> ServerFile | None:
     """The user's file; None where it is missing, unless it was named. Raises `UsageError`."""
     from bridge.cli.config_check import broken

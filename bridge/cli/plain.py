@@ -123,7 +123,7 @@ def _split(words: Sequence[str], rows: Mapping[str, OptionRow]) -> tuple[tuple[s
     is_run = free[:1] == ["run"]
     if is_run:
         del free[0]
-    if len(free) > 1 or is_blank("".join(free)) != (not free):
+    if len(free) > 1 or any(map(is_blank, free)):
         raise _NotPlain
     return tuple(free), given, is_run
 

@@ -189,6 +189,8 @@ def _url(value: object, place: _Place) -> str:
 def _string(key: str, value: object, below: JsonPath = ()) -> str:
     if not isinstance(value, str):
         raise _Refused(f"{key} must be a string, not {json_type(value)}.", below=below)
+    if re.search("[\0\ud800-\udfff]", value):  # JSON can write them, and no system takes them in a path.
+        raise _Refused(f"{key} has a character that is not allowed there.", below=below)
     return value
 
 

@@ -13,12 +13,12 @@ from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.config_check import all_mistakes, mistakes_for, raise_for
 from bridge.cli.config_excerpt import SECRET_MEMBERS
 from bridge.cli.formatting import clean
-from bridge.cli.named_server import own_servers
+from bridge.cli.named_server import own_path, own_servers
 from bridge.cli.options import config_option
 from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, meant
 from bridge.cli.settings import SECRET_MEMBER
 from bridge.errors import UsageError
-from bridge.inventory.server_file import ServerFile, server_file_path
+from bridge.inventory.server_file import ServerFile
 
 _HIDDEN = "(hidden)"
 _REFERENCES = ("env:", "file:", "${")
@@ -31,9 +31,8 @@ def list_servers(as_json: bool, config: Path | None) -> None:
     """List the servers in your file of servers, by name, with their URLs."""
     import json
 
-    file = own_servers(config, os.environ)
+    path, file = own_path(config, os.environ), own_servers(config, os.environ)
     urls = {} if file is None else {name: _url_of(server) for name, server in file.servers.items()}
-    path = server_file_path(config, os.environ)
     if as_json:
         servers = [{"name": name, "url": url or None} for name, url in urls.items()]
         click.echo(json.dumps({"file": str(path), "servers": servers}, indent=2))

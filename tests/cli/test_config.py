@@ -161,6 +161,17 @@ def test_a_terminal_obeys_nothing_in_the_file(path: Path, capsys: pytest.Capture
     assert "\x7f" not in out
 
 
+def test_a_user_without_a_home_is_told_to_name_the_file(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MCP_BRIDGE_CONFIG")
+    monkeypatch.setattr("bridge.inventory.server_file.config_root", lambda *_: Path("mcp-remote-bridge"))
+    for words in (("config", "path"), ("config", "check"), ("list",)):
+        code, out, err = run(capsys, *words)
+        assert (code, out) == (2, "")
+        assert "Name one with --config FILE." in err
+
+
 def test_another_action_is_refused(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "config", "edit")
     assert code == 2
