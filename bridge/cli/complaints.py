@@ -16,7 +16,11 @@ def describe(error: click.ClickException) -> str:
             return _no_such_option(error)
         case click.MissingParameter(param=click.Parameter() as param, ctx=click.Context() as ctx):
             wanted = param.make_metavar(ctx)
-            wanted = "a server: its URL, or its name in a host's configuration" if wanted == NAME_OR_URL else wanted
+            wanted = (
+                "a server: its URL, or its name in your own file or a host's configuration"
+                if wanted == NAME_OR_URL
+                else wanted
+            )
             return f"{ctx.info_name} needs {wanted}. {_usage(ctx)}"
         case click.BadParameter(param=click.Parameter(type=click.types.BoolParamType()) as param):
             return f"{source_of(param, error.ctx)} is either 1 or 0 (also yes, no, true, false, on, off)."

@@ -43,7 +43,7 @@ def list_servers(as_json: bool, config: Path | None) -> None:
     else:
         click.echo(f"There are no servers in {path}." if file else f"The file {path} does not exist.")
     if file is not None and all_mistakes(file, os.environ):
-        click.echo(f"{PROGRAM}: The file has mistakes. {PROGRAM} config check shows them.", err=True)
+        click.echo(f"{PROGRAM}: The file {path} has mistakes. {PROGRAM} config check shows them.", err=True)
 
 
 @click.command("show", cls=OneCommand, short_help="Show the settings of a server in your file.")

@@ -101,7 +101,7 @@ def test_help_and_version_may_be_asked_for_as_commands(
         ((URL, "--haeder", "A: b"), "There is no option --haeder. Did you mean --header or --header-file?"),
         ((URL, "--zzzzzzz"), "There is no option --zzzzzzz. mcp-remote-bridge --help lists the options."),
         ((URL, "--profile"), "--profile needs a value."),
-        (("login",), "login needs a server: its URL, or its name in a host's configuration. Usage: mcp-remote-"),
+        (("login",), "login needs a server: its URL, or its name in your own file or a host's configuration."),
         (("login", ""), "login needs a server"),
         (("logout", ""), "Give the server to sign out of, or --all."),
         (("client-metadata",), "client-metadata needs URL. Usage: mcp-remote-bridge client-metadata [OPTIONS] URL"),

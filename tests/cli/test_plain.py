@@ -116,6 +116,52 @@ def test_a_server_of_the_users_file_is_read_without_click(
 
 
 @pytest.mark.parametrize(
+    ("words", "environ", "in_file", "in_defaults", "seconds"),
+    [
+        (("--login-timeout", "4"), {"MCP_BRIDGE_LOGIN_TIMEOUT": "3"}, {"login_timeout": 2}, {"login_timeout": 1}, 4),
+        ((), {"MCP_BRIDGE_LOGIN_TIMEOUT": "3"}, {"login_timeout": 2}, {"login_timeout": 1}, 3),
+        ((), {}, {"login_timeout": 2}, {"login_timeout": 1}, 2),
+        ((), {}, {}, {"login_timeout": 1}, 1),
+        ((), {}, {}, {}, 300),
+    ],
+)
+def test_the_command_line_comes_first_then_variables_the_server_and_the_defaults(
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    in_file: Mapping[str, object],
+    in_defaults: Mapping[str, object],
+    seconds: float,
+    tmp_path: Path,
+) -> None:
+    path = write_file(tmp_path, {"mine": {"url": URL, **in_file}}, in_defaults)
+    given_words = ("mine", "--config", str(path), *words)
+    outcome = without_click(given_words, environ)
+    assert isinstance(outcome, tuple)
+    assert outcome[0].sign_in.login_timeout == seconds
+    assert outcome == with_click(given_words, environ)
+
+
+def test_a_mistake_in_another_server_does_not_stop_a_run(tmp_path: Path) -> None:
+    path = write_file(tmp_path, {"mine": {"url": URL}, "other": {"url": 5}})
+    given_words = ("mine", "--config", str(path))
+    assert isinstance(without_click(given_words, {}), tuple)
+    path.write_text(path.read_text().replace('"url": 5', '"url": 5, "url": 6'))
+    assert without_click(given_words, {}) is None
+    assert isinstance(with_click(given_words, {}), tuple)
+    path.write_text(path.read_text().replace('"mcpServers"', '"default": {}, "mcpServers"'))
+    assert "Did you mean defaults?" in str(with_click(given_words, {}))
+
+
+def test_a_complaint_names_the_file_only_where_the_fault_is_there(file: Path) -> None:
+    environ = {"B": "b", "MCP_BRIDGE_CONFIG": str(file)}
+    said = with_click(("mine", "--callback-host", "elsewhere"), environ)
+    assert str(said).startswith("2 The callback host must be this machine")
+    said = with_click(("mine",), environ | {"B": ""})
+    assert "config.json:1:" in str(said)
+    assert "The header A needs the environment variable B, which is empty." in str(said)
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
         (("refused",), "config.json:1:"),
