@@ -85,8 +85,12 @@ def _no_such(name: str, file: ServerFile | None) -> UsageError:
 
 
 def _url_of(server: object) -> str:
+    """The URL as it may be shown: without its query, which may be secret."""
     url = server.get(URL) if isinstance(server, dict) else None
-    return clean(url) if isinstance(url, str) else ""
+    if not isinstance(url, str):
+        return ""
+    before, query, _ = url.partition("?")
+    return clean(f"{before}?{_HIDDEN}" if query else before)
 
 
 def _without_secret(key: str, value: Any) -> Any:

@@ -100,3 +100,21 @@ def test_a_server_that_is_not_there_or_cannot_be_used_is_told(path: Path, capsys
     assert (code, out) == (2, "")
     assert f"{path}:1:" in err
     assert "silent must be true or false, not a string." in err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"https://example.com/mcp?key={SECRET}", "https://example.com/mcp?(hidden)"),
+        (f"https://me:{SECRET}@example.com/mcp", "https://***@example.com/mcp"),
+        ("https://${HOST:-example.com}/mcp", "https://${HOST:-example.com}/mcp"),
+    ],
+)
+def test_what_may_be_secret_in_a_url_is_not_shown(
+    url: str, shown: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_file(path.parent, {"a": {"url": url}})
+    for words in (["list"], ["list", "--json"]):
+        _, out, _ = run(capsys, *words)
+        assert shown in out
+        assert SECRET not in out

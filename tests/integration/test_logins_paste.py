@@ -84,7 +84,9 @@ async def test_callback_takes_the_right_one_after_all_that_is_wrong() -> None:
 
 async def test_callback_without_a_login_says_so() -> None:
     async with Site() as site:
-        code, said = await run_command(site, "callback", "http://localhost:4711/callback?code=the-code-itself&state=def")
+        code, said = await run_command(
+            site, "callback", "http://localhost:4711/callback?code=the-code-itself&state=def"
+        )
         assert code == 1
         assert "the-code-itself" not in said
 
