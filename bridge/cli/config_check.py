@@ -6,19 +6,21 @@ together is placed at the server's name.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bridge import PROGRAM
+from bridge.cli.option_table import CONFIG_OPTION
 from bridge.cli.server_values import URL, Mistake, defaults_of, mistakes_of_form, server_of
 from bridge.cli.settings import SECRET_MEMBER, is_blank, is_url, settings_of
 from bridge.config import PATIENCE_VARIABLE
 from bridge.errors import UsageError
 from bridge.inventory.config_text import BrokenConfig
 from bridge.inventory.json_places import JsonPath, line_and_column, members_of
-from bridge.inventory.server_file import SERVERS, ServerFile
+from bridge.inventory.server_file import SERVERS, ServerFile, server_file_path
 
 _PARTNERS = {SECRET_MEMBER: "client_id", "client_cert_key": "client_cert"}
 """What another setting needs beside it."""
@@ -72,8 +74,16 @@ def raise_for(file: ServerFile, mistakes: Sequence[PlacedMistake]) -> None:
     if not mistakes:
         return
     first = mistakes[0]
-    more = f"{PROGRAM} config check shows all {len(mistakes)} mistakes." if len(mistakes) > 1 else ""
+    more = f"{check_command(file.path)} shows all mistakes." if len(mistakes) > 1 else ""
     raise UsageError(first.said(file.path), hint=" ".join(filter(None, (first.mistake.hint, more))))
+
+
+def check_command(path: Path) -> str:
+    """What to type to see all mistakes in this file."""
+    from bridge.tokens.typed_command import quoted
+
+    named = "" if path == server_file_path(None, os.environ) else f" {CONFIG_OPTION} {quoted(str(path))}"
+    return f"{PROGRAM} config check{named}"
 
 
 def broken(path: Path | None, why: BrokenConfig) -> UsageError:

@@ -10,7 +10,7 @@ import click
 
 from bridge import PROGRAM
 from bridge.cli.commands import OneCommand, WordArgument
-from bridge.cli.config_check import all_mistakes, mistakes_for, raise_for
+from bridge.cli.config_check import all_mistakes, check_command, mistakes_for, raise_for
 from bridge.cli.config_excerpt import SECRET_MEMBERS
 from bridge.cli.formatting import clean
 from bridge.cli.named_server import own_path, own_servers
@@ -43,7 +43,7 @@ def list_servers(as_json: bool, config: Path | None) -> None:
     else:
         click.echo(f"There are no servers in {path}." if file else f"The file {path} does not exist.")
     if file is not None and all_mistakes(file, os.environ):
-        click.echo(f"{PROGRAM}: The file {path} has mistakes. {PROGRAM} config check shows them.", err=True)
+        click.echo(f"{PROGRAM}: The file {path} has mistakes. {check_command(path)} shows them.", err=True)
 
 
 @click.command("show", cls=OneCommand, short_help="Show the settings of a server in your file.")

@@ -1,11 +1,14 @@
 """The command `config`: where the file is, and its mistakes, each with its place and without a secret."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from bridge.cli.config_check import check_command
 from bridge.cli.main import main
+from bridge.inventory.server_file import server_file_path
 
 SECRET = "pl4nted-s3cret"
 
@@ -177,3 +180,17 @@ def test_another_action_is_refused(path: Path, capsys: pytest.CaptureFixture[str
     assert code == 2
     assert "path" in err
     assert "check" in err
+
+
+def test_the_command_that_shows_all_mistakes_names_a_file_of_another_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("USERPROFILE", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    usual = server_file_path(None, os.environ)
+    assert usual is not None
+    assert check_command(usual) == "mcp-remote-bridge config check"
+    other = tmp_path / "my servers.json"
+    assert check_command(other).startswith("mcp-remote-bridge config check --config ")
+    assert str(other) in check_command(other)

@@ -24,7 +24,7 @@ from tests.support.servers.raw_server import Peer, RawServer, response
 from tests.support.waits import stretched
 
 SIZE = 48 << 20
-"""More than the buffers between the two can take: what has been sent whole leaves a connection that can be used again."""
+"""More than the buffers between the two take: what has been sent whole leaves a connection that can be used again."""
 JSON = b"content-type: application/json"
 
 
