@@ -32,6 +32,7 @@ REASONS = {
     "tests/host/test_stdio_input.py::test_a_closed_reader_is_noticed_where_poll_tells_only_what_is_asked": _NO_HANG_UP,
     "tests/integration/test_shutdown_signals.py::test_a_closed_stdout_ends_it[idle]": _NO_HANG_UP,
     "tests/integration/test_start_path.py::test_what_a_start_over_http_imports": _OTHER_IMPORTS,
+    "tests/integration/test_start_path.py::test_what_a_start_by_name_imports": _OTHER_IMPORTS,
     "tests/integration/test_start_path.py::test_what_a_start_over_https_imports": _OTHER_IMPORTS,
 }
 
