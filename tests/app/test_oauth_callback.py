@@ -167,7 +167,7 @@ async def test_a_refusal_is_told_in_the_browser_and_to_the_host(error: str) -> N
         assert site.authority.seen("token") == []
         site.authority.denies = {}
         assert (await host.request("initialize", INITIALIZE, deadline=LOGIN)).result
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
 
 
 async def test_a_sign_in_that_nobody_finishes_ends_in_time() -> None:

@@ -60,7 +60,7 @@ async def test_the_consent_counts_though_the_copy_that_asked_for_it_is_gone(endi
         async with start_copy(site) as successor:
             await works(successor)
         assert len(site.person.opened) == 1
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
         assert len(site.authority.forms("authorization_code")) == 1
         assert_only_the_store_holds_secrets(site)
 
@@ -110,7 +110,7 @@ async def test_a_login_that_is_killed_blocks_nobody(point: str) -> None:
             await works(successor)
         await no_login_left(site.person)
         assert len(site.person.opened) == 2, "one new consent"
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
         assert_only_the_store_holds_secrets(site)
         async with start_copy(site, env=PAUSED) as third:
             await works(third)
@@ -142,7 +142,7 @@ async def test_a_login_that_dies_with_its_copy_is_taken_up_by_the_next(point: st
             await works(successor)
         await no_login_left(site.person)
         assert len(site.person.opened) == 2, "one new consent"
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
         assert_only_the_store_holds_secrets(site)
 
 
@@ -182,7 +182,7 @@ async def test_the_copy_that_waits_for_a_login_that_is_killed_asks_once_more(poi
             await copy.notify("notifications/initialized")
             await serves(copy)
         assert len(site.person.opened) == 2, "one new consent"
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
 
 
 async def test_a_login_that_is_killed_after_the_store_costs_nobody_a_consent() -> None:

@@ -42,7 +42,7 @@ async def test_a_refusal_keeps_the_next_copies_from_opening_tabs() -> None:
             async with start_copy(site, "--answer-within", f"{stretched(25):g}", env=PAUSED) as copy:
                 assert "refused" in await open_provisionally(copy)
         assert len(site.person.opened) == 1
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
 
 
 async def test_the_tool_opens_a_tab_whatever_was_refused() -> None:

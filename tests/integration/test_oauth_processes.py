@@ -97,7 +97,7 @@ async def test_several_starts_at_once_open_one_tab() -> None:
             for host, id_ in zip(hosts, waiting, strict=True):
                 assert (await host.answer(id_, deadline=FIVE)).result
         assert len(site.person.opened) == 1
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
         assert len(site.authority.forms("authorization_code")) == 1
 
 

@@ -17,7 +17,7 @@ async def test_a_registration_is_kept_for_the_next_sign_in() -> None:
         site.authority.ledger.revoke_all()
         await site.sign_in()
         assert len(site.person.opened) == 2
-        assert len(site.authority.seen("register")) == 1
+        assert site.registered_once()
         first, second = (asked(url) for url in site.person.opened)
         assert first["client_id"] == second["client_id"]
         assert first["state"] != second["state"]

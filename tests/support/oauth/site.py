@@ -169,6 +169,14 @@ class Site:
         """The authorization URLs that the bridge printed."""
         return [found[1] for line in host.stderr if (found := SIGN_IN.fullmatch(line))]
 
+    def registered_once(self) -> bool:
+        """Whether a client was registered, and none twice for the same redirect URI.
+
+        A later sign-in may have another port, and so another redirect URI, where a program has been given the first.
+        """
+        uris = [tuple(request.message["redirect_uris"]) for request in self.authority.seen("register")]
+        return bool(uris) and len(uris) == len(set(uris))
+
     def check(self) -> None:
         """The rules that hold in every test."""
         for host in self.bridges:

@@ -31,6 +31,6 @@ async def play_round(manner: str, copies: int = COPIES) -> None:
             await asyncio.gather(*(serves(host) for host in hosts))
         await no_login_left(site.person)
         assert len(site.person.opened) == 1, f"{len(site.person.opened)} tabs"
-        assert len(site.authority.seen("register")) == 1, "registered more than once"
+        assert site.registered_once(), "registered more than once"
         assert len(site.authority.forms("authorization_code")) == 1, "more than one code was exchanged"
         assert site.authority.refreshed == 0, "a token was renewed that had just been given"
