@@ -6,12 +6,16 @@ test that asks for one too and lets go of it may find it given to another progra
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import socket
 import sys
+from collections.abc import Iterator
 
-__all__ = ["free_port", "free_ports", "is_free"]
+from bridge.login import ports
+
+__all__ = ["callback_ports_of_tests", "free_port", "free_ports", "is_free"]
 
 _BELOW_DYNAMIC = range(20_000, 32_768)
 _TRIES = 200
@@ -30,6 +34,17 @@ def free_ports(count: int) -> list[int]:
     found = list(free)
     assert len(found) == count, f"of {_TRIES} ports, {len(found)} are free"
     return found
+
+
+@contextlib.contextmanager
+def callback_ports_of_tests() -> Iterator[None]:
+    """Meanwhile a server's name gives callback ports from below the dynamic ones, so they are the same each time."""
+    before = ports.FIRST_DYNAMIC, ports.LAST_DYNAMIC
+    ports.FIRST_DYNAMIC, ports.LAST_DYNAMIC = _BELOW_DYNAMIC[0], _BELOW_DYNAMIC[-1]
+    try:
+        yield
+    finally:
+        ports.FIRST_DYNAMIC, ports.LAST_DYNAMIC = before
 
 
 def is_free(address: str, port: int) -> bool:

@@ -40,6 +40,7 @@ from tests.support.in_process.process_threads import BridgeThread, LoginThread
 from tests.support.oauth.browser_program import visit
 from tests.support.oauth.site import Site
 from tests.support.oauth.user import Person
+from tests.support.ports import callback_ports_of_tests
 from tests.support.process.bridge_process import BridgeProcess, environment
 from tests.support.revisions import Wire
 from tests.support.waits import stretched
@@ -121,6 +122,7 @@ class InProcess:
             own |= {name: value for name, value in os.environ.items() if name.startswith("MCP_BRIDGE_TEST_")}
             stack.enter_context(mock.patch.dict(os.environ, own, clear=True))
             stack.enter_context(_logging_as_before())
+            stack.enter_context(callback_ports_of_tests())
             self._stack = stack.pop_all()
         return self
 

@@ -45,6 +45,7 @@ from typing import Any, NoReturn
 
 import bridge
 from bridge.login import spawn
+from tests.support.ports import callback_ports_of_tests
 from tests.support.process.fork_request import LENGTH, NUMBER, VARIABLE, read_code, request
 from tests.support.waits import stretched
 
@@ -428,7 +429,8 @@ def _run(module: str, words: Sequence[str]) -> object:
         sys.orig_argv[:] = [sys.executable, "-m", "bridge", *words]
         if VARIABLE in os.environ:
             spawn._popen = _fork_login  # type: ignore[assignment]
-        runpy.run_module("bridge", run_name="__main__")
+        with callback_ports_of_tests():
+            runpy.run_module("bridge", run_name="__main__")
     except SystemExit as end:
         return end.code
     except BaseException:
