@@ -101,9 +101,10 @@ def _without_secret(key: str, value: Any) -> Any:
         return value if value.startswith(_REFERENCES) and ":-" not in value else _HIDDEN
     if isinstance(value, dict):
         return [f"{name}: {_HIDDEN}" for name in value]
-    mark = ": " if key == HEADER_MEMBER else "="
-    texts = [value] if isinstance(value, str) else value
-    return [f"{text.partition(mark.strip())[0]}{mark}{_HIDDEN}" for text in texts]
+    mark = ":" if key == HEADER_MEMBER else "="
+    parts = [text.partition(mark) for text in ([value] if isinstance(value, str) else value)]
+    # What has no mark has no name: all of it may be the secret.
+    return [f"{name}{mark}{' ' * (mark == ':')}{_HIDDEN}" if found else _HIDDEN for name, found, _ in parts]
 
 
 def _as_text(value: object) -> str:

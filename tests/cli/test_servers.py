@@ -119,3 +119,12 @@ def test_what_may_be_secret_in_a_url_is_not_shown(
         _, out, _ = run(capsys, *words)
         assert shown in out
         assert SECRET not in out
+
+
+@pytest.mark.parametrize("key", ["header", "authorize_param"])
+def test_a_value_without_a_name_is_not_shown(key: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_file(path.parent, {"a": {"url": URL, key: [SECRET]}})
+    for words in (["show", "a"], ["show", "a", "--json"]):
+        code, out, _ = run(capsys, *words)
+        assert (code, SECRET in out) == (0, False)
+        assert "(hidden)" in out
