@@ -74,16 +74,16 @@ def raise_for(file: ServerFile, mistakes: Sequence[PlacedMistake]) -> None:
     if not mistakes:
         return
     first = mistakes[0]
-    more = f"{check_command(file.path)} shows all mistakes." if len(mistakes) > 1 else ""
+    more = f"{command_for('config check', file.path)} shows all mistakes." if len(mistakes) > 1 else ""
     raise UsageError(first.said(file.path), hint=" ".join(filter(None, (first.mistake.hint, more))))
 
 
-def check_command(path: Path) -> str:
-    """What to type to see all mistakes in this file."""
+def command_for(words: str, path: Path) -> str:
+    """What to type to run a command, such as `config check`, on this file."""
     from bridge.tokens.typed_command import quoted
 
     named = "" if path == server_file_path(None, os.environ) else f" {CONFIG_OPTION} {quoted(str(path))}"
-    return f"{PROGRAM} config check{named}"
+    return f"{PROGRAM} {words}{named}"
 
 
 def broken(path: Path | None, why: BrokenConfig) -> UsageError:

@@ -10,7 +10,7 @@ import click
 
 from bridge import PROGRAM
 from bridge.cli.commands import OneCommand, WordArgument
-from bridge.cli.config_check import all_mistakes, check_command, mistakes_for, raise_for
+from bridge.cli.config_check import all_mistakes, command_for, mistakes_for, raise_for
 from bridge.cli.config_excerpt import SECRET_MEMBERS
 from bridge.cli.formatting import clean
 from bridge.cli.named_server import own_path, own_servers
@@ -43,7 +43,9 @@ def list_servers(as_json: bool, config: Path | None) -> None:
     else:
         click.echo(f"There are no servers in {path}." if file else f"The file {path} does not exist.")
     if file is not None and all_mistakes(file, os.environ):
-        click.echo(f"{PROGRAM}: The file {path} has mistakes. {check_command(path)} shows them.", err=True)
+        click.echo(
+            f"{PROGRAM}: The file {path} has mistakes. {command_for('config check', path)} shows them.", err=True
+        )
 
 
 @click.command("show", cls=OneCommand, short_help="Show the settings of a server in your file.")
@@ -59,7 +61,7 @@ def show_server(name: str, as_json: bool, config: Path | None) -> None:
 
     file = own_servers(config, os.environ)
     if file is None or name not in file.servers:
-        raise _no_such(name, file)
+        raise _no_such(name, file, own_path(config, os.environ))
     raise_for(file, mistakes_for(file, name, os.environ))
     server, defaults = file.servers[name], file.defaults
     settings = {key: _without_secret(key, value) for key, value in {**defaults, **server}.items() if key != URL}
@@ -78,9 +80,9 @@ def show_server(name: str, as_json: bool, config: Path | None) -> None:
         click.echo(f"  {key.ljust(width)}  {clean(text)}{mark}")
 
 
-def _no_such(name: str, file: ServerFile | None) -> UsageError:
+def _no_such(name: str, file: ServerFile | None, path: Path) -> UsageError:
     names = [] if file is None else list(file.servers)
-    hint = meant(name, names) or f"{PROGRAM} list lists the servers."
+    hint = meant(name, names) or f"{command_for('list', path)} lists the servers."
     return UsageError(f"There is no server {clean(name)!r} in your file of servers.", hint=hint)
 
 

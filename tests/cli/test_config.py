@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.config_check import check_command
+from bridge.cli.config_check import command_for
 from bridge.cli.main import main
 from bridge.inventory.server_file import server_file_path
 
@@ -190,7 +190,7 @@ def test_the_command_that_shows_all_mistakes_names_a_file_of_another_place(
         monkeypatch.setenv(name, str(tmp_path))
     usual = server_file_path(None, os.environ)
     assert usual is not None
-    assert check_command(usual) == "mcp-remote-bridge config check"
+    assert command_for("config check", usual) == "mcp-remote-bridge config check"
     other = tmp_path / "my servers.json"
-    assert check_command(other).startswith("mcp-remote-bridge config check --config ")
-    assert str(other) in check_command(other)
+    assert command_for("config check", other).startswith("mcp-remote-bridge config check --config ")
+    assert str(other) in command_for("config check", other)

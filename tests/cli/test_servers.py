@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.config_check import check_command
+from bridge.cli.config_check import command_for
 from tests.cli.config_files import write_file
 from tests.cli.test_config import run
 
@@ -44,7 +44,7 @@ def test_a_file_with_mistakes_is_listed_as_far_as_it_goes(path: Path, capsys: py
     write_file(path.parent, {"a": {}, "b": {"url": URL}})
     code, out, err = run(capsys, "list")
     assert (code, out) == (0, f"a  has no url\nb  {URL}\n")
-    assert err == f"mcp-remote-bridge: The file {path} has mistakes. {check_command(path)} shows them.\n"
+    assert err == f"mcp-remote-bridge: The file {path} has mistakes. {command_for('config check', path)} shows them.\n"
 
 
 def test_no_servers_and_no_file_are_told(
