@@ -1,5 +1,6 @@
-"""A short form of `scripts/soak.py`: hosts that come and go on tokens that live for a second."""
+"""A short form of `scripts/soak.py`: hosts that come and go on tokens that live for seconds."""
 
+import math
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_ten_restarts_on_short_tokens_ask_once_and_spend_nothing_twice() -> None:
-    tally = await soak(10, 1)
+    tally = await soak(10, math.ceil(stretched(2)))
     assert tally.is_good, str(tally)
     assert tally.refreshes > 0, "nothing was tried"
 

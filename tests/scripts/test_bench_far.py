@@ -26,6 +26,9 @@ from tests.support.waits import stretched
 TINY = Plan(far_starts=1, far_callers=1, far_pauses=(0.01, 0.02), patience=stretched(20.0))
 ONE_WAY = 0.005
 
+# It stays until its stdin ends: to a program that is gone already, a request cannot even be written.
+NO_MESSAGE = "import sys; print('not a message', flush=True); sys.stdin.read()"
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the rows read /proc")
 
 
@@ -44,7 +47,7 @@ def test_a_short_run_fills_every_row_of_the_bridge_whatever_becomes_of_the_peers
     far: FarServer, tmp_path: Path
 ) -> None:
     absent = Column(MCP_REMOTE, missing="not installed: no npm")
-    broken = Column(MCP_STDIO, (sys.executable, "-c", "print('not a message', flush=True)"))
+    broken = Column(MCP_STDIO, (sys.executable, "-c", NO_MESSAGE))
     rows = FarRows([_bridge(), absent, broken, column(FLOOR)], far, tmp_path, TINY).run()
     assert {row.key: row.missing.get(BRIDGE) for row in rows} == {
         **dict.fromkeys(f"far-{era}{row}" for era in ("legacy", "modern") for row in ("-first", "", "-crowd")),

@@ -24,7 +24,8 @@ COPIES_OF_A_RESTART = 2
 ROUND = 60.0
 """Seconds that a round or a restart may take at most."""
 
-_KILLED_AT = (0.25, 0.7)
+_KILLED_AT = (0.25, 0.5)
+"""Parts of a token's life: it is renewed from 0.8 on, and a busy machine may kill later than was decided."""
 _STAYS = 0.1
 _BETWEEN_CALLS = 0.05
 
