@@ -10,7 +10,7 @@ PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "README.md", *(R
 NAMES = {
     "bridge/cli/option_table.py": ("OPTIONS",),
     "bridge/cli/settings.py": ("settings_of",),
-    "bridge/cli/commands.py": ("_ELSEWHERE",),
+    "bridge/cli/command_table.py": ("COMMAND_ROWS",),
     "bridge/inventory/command_line.py": ("COMMANDS = ",),
     "bridge/config/settings.py": ("class Settings",),
     "bridge/config/signing_in.py": ("class SignInSettings", "Grant = ", "GRANTS = "),

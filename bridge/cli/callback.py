@@ -12,7 +12,7 @@ from bridge.cli.formatting import named
 _LONGEST = 64 * 1024
 
 
-@click.command("callback", cls=OneCommand, short_help="Finish a sign-in whose browser is on another machine.")
+@click.command("callback", cls=OneCommand)
 @click.argument("url", cls=WordArgument, required=False, metavar="'URL'")
 def callback(url: str | None) -> None:
     """Finish a sign-in whose browser could not return to this machine.

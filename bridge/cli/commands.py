@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,23 +28,11 @@ from typing import Any
 import click
 
 from bridge import PROGRAM
+from bridge.cli.command_table import COMMAND_ROWS, CommandRow
+from bridge.cli.help_text import HelpContext, HelpfulCommand, write_overview
 from bridge.cli.option_table import CONFIG_OPTION, CONFIG_VARIABLE
 from bridge.cli.settings import is_blank
 from bridge.errors import UsageError
-
-NAME_OR_URL = "NAME_OR_URL"
-"""How help shows an argument that is a server's URL or name."""
-
-# The module of each, and its name there. They are imported when they are used, so that a run starts without them.
-_ELSEWHERE = {
-    "callback": ("callback", "callback"),
-    "config": ("config", "config"),
-    "list": ("servers", "list_servers"),
-    "login": ("login", "login"),
-    "logout": ("logout", "logout"),
-    "show": ("servers", "show_server"),
-    "status": ("status", "status"),
-}
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
 
@@ -58,7 +47,7 @@ class WordArgument(click.Argument):
         return super().consume_value(ctx, opts)
 
 
-class OneCommand(click.Command):
+class OneCommand(HelpfulCommand):
     """A command that refuses surplus arguments without showing them, because one may be a secret."""
 
     allow_extra_args = True
@@ -81,16 +70,18 @@ class Commands(click.Group):
 
     default = "run"
 
+    context_class = HelpContext
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return sorted((*self.commands, *_ELSEWHERE))
+        return sorted(row.name for row in rows_here())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, imported where that is needed."""
-        if cmd_name not in _ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        module, name = _ELSEWHERE[cmd_name]
-        made = getattr(importlib.import_module(f"bridge.cli.{module}"), name)
+        found = [row for row in rows_here() if row.name == cmd_name]
+        if not found:
+            return None
+        made = getattr(importlib.import_module(f"bridge.cli.{found[0].module}"), found[0].attribute)
         return made if isinstance(made, click.Command) else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -101,22 +92,18 @@ class Commands(click.Group):
             args = command_first(args, self.list_commands(ctx), with_value, self.default, partial(_has_server, file))
         return super().parse_args(ctx, args)
 
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the form without a command first, because hosts' configurations use it."""
-        formatter.write_usage(PROGRAM, "[OPTIONS] URL")
-        formatter.write_usage(PROGRAM, "COMMAND ...", prefix="       ")
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the commands, then the options of `run` and those of the group."""
-        self.format_commands(ctx, formatter)
-        params = [*self.commands[self.default].params, *self.get_params(ctx)]
-        records = [param.get_help_record(ctx) for param in params if isinstance(param, click.Option)]
-        with formatter.section("Options"):
-            formatter.write_dl([record for record in records if record is not None])
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show examples and the commands. The options of a run are in its own help."""
+        write_overview(formatter, self.help or "", rows_here())
 
     def _options_with_value(self) -> frozenset[str]:
         options = [param for param in self.commands[self.default].params if isinstance(param, click.Option)]
         return frozenset(name for option in options if not option.is_flag for name in option.opts)
+
+
+def rows_here() -> list[CommandRow]:
+    """The commands whose modules are there."""
+    return [row for row in COMMAND_ROWS if importlib.util.find_spec(f"bridge.cli.{row.module}") is not None]
 
 
 def command_first(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bridge import PROGRAM
-from bridge.cli.commands import NAME_OR_URL
+from bridge.cli.command_table import NAME_OR_URL
 from bridge.cli.options import source_of
 
 

@@ -17,7 +17,7 @@ from bridge.inventory.config_text import BrokenConfig
 from bridge.inventory.server_file import read_server_file
 
 
-@click.command("config", cls=OneCommand, short_help="Find and check your file of servers.")
+@click.command("config", cls=OneCommand)
 @click.argument("action", cls=WordArgument, type=click.Choice(["path", "check"]), metavar="path|check")
 @config_option
 @click.pass_context

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
+from bridge.cli.command_table import NAME_OR_URL
+from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.formatting import clean, expiry_of, named, scopes_of
 from bridge.cli.options import login_options
 from bridge.cli.targets import target_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 64 * 1024
 
 
-@click.command("login", cls=OneCommand, short_help="Sign in to a server.")
+@click.command("login", cls=OneCommand)
 @click.argument("name", cls=WordArgument, metavar=NAME_OR_URL)
 @login_options
 @click.pass_context

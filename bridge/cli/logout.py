@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge import PROGRAM
-from bridge.cli.commands import NAME_OR_URL, OneCommand, WordArgument
+from bridge.cli.command_table import NAME_OR_URL
+from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.formatting import clean, named
 from bridge.cli.options import account_options
 from bridge.cli.targets import Target, target_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _MOST = 10
 
 
-@click.command("logout", cls=OneCommand, short_help="Sign out of a server.")
+@click.command("logout", cls=OneCommand)
 @click.argument("name", cls=WordArgument, required=False, metavar=NAME_OR_URL)
 @click.option("--all", "every", is_flag=True, help="Sign out of every server.")
 @click.option("--registration", is_flag=True, help="Also forget the client, and where it is registered.")

@@ -37,15 +37,23 @@ FLAG: Kind = "flag"
 CONFIG_OPTION, CONFIG_VARIABLE = "--config", "MCP_BRIDGE_CONFIG"
 """What names the user's file of servers. It is the one option that cannot stand in that file."""
 
+SERVER, NETWORK, SIGN_IN = "The server", "Network and certificates", "Sign-in"
+CLIENT, LOG, NAMES = "OAuth client and request", "Log", "Your servers by name"
+"""The headings of the options, in the order of the help."""
+
 PREFIX = VARIABLES_PREFIX
 """How the names of the variables begin."""
 
 
 class OptionRow(msgspec.Struct, frozen=True):
-    """One option. `name` is as the user writes it, `--connect-timeout`; `metavar` is how help shows the value."""
+    """One option. `name` is as the user writes it, `--connect-timeout`; `metavar` is how help shows the value.
+
+    `group` is the heading in the help under which it stands.
+    """
 
     name: str
     kind: Kind
+    group: str
     help: str
     metavar: str | None = None
     default: str | None = None
@@ -64,76 +72,76 @@ class OptionRow(msgspec.Struct, frozen=True):
 
 # fmt: off
 CALLBACK_OPTIONS: tuple[OptionRow, ...] = (
-    OptionRow("--callback-port", INTEGER, metavar="PORT",
+    OptionRow("--callback-port", INTEGER, CLIENT, metavar="PORT",
             help="Listen for the browser's return on this port. Default: a free one, always the same."),
-    OptionRow("--callback-host", TEXT, default="localhost", metavar="HOST",
+    OptionRow("--callback-host", TEXT, CLIENT, default="localhost", metavar="HOST",
             help="The host name in the redirect URI: localhost, 127.0.0.1 or [::1]. Default: localhost."),
-    OptionRow("--callback-path", TEXT, default="/callback", metavar="PATH",
+    OptionRow("--callback-path", TEXT, CLIENT, default="/callback", metavar="PATH",
             help="The path in the redirect URI. Default: /callback."),
 )
 """The options that make the redirect URI."""
 
 OPTIONS: tuple[OptionRow, ...] = (
-    OptionRow("--header", LINES, metavar="'NAME: VALUE'",
+    OptionRow("--header", LINES, SERVER, metavar="'NAME: VALUE'",
             help="Send this header with every request. ${VAR} in the value is replaced from the environment."
                  " Repeatable."),
-    OptionRow("--header-file", FILE, metavar="FILE", help="Read headers from FILE, one per line."),
-    OptionRow("--transport", CHOICE, choices=TRANSPORTS, default="auto",
+    OptionRow("--header-file", FILE, SERVER, metavar="FILE", help="Read headers from FILE, one per line."),
+    OptionRow("--transport", CHOICE, SERVER, choices=TRANSPORTS, default="auto",
             help="http: Streamable HTTP; sse: the older HTTP+SSE. Default: auto, which tries both."),
-    OptionRow("--protocol", CHOICE, choices=PROTOCOLS, default="auto",
+    OptionRow("--protocol", CHOICE, SERVER, choices=PROTOCOLS, default="auto",
             help="The MCP revisions the server speaks. modern: 2026-07-28; legacy: earlier ones."
                  " Default: auto, which asks the server."),
-    OptionRow("--connect-timeout", SECONDS, default="10", metavar="SECONDS",
+    OptionRow("--connect-timeout", SECONDS, SERVER, default="10", metavar="SECONDS",
             help="Give up an attempt to connect after this time. Default: 10."),
-    OptionRow("--request-timeout", SECONDS_OR_NEVER, default="0", metavar="SECONDS",
+    OptionRow("--request-timeout", SECONDS_OR_NEVER, SERVER, default="0", metavar="SECONDS",
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
-    OptionRow("--no-cache", FLAG,
+    OptionRow("--no-cache", FLAG, SERVER,
             help="Store no answers of the server, and use no stored ones."),
-    OptionRow("--allow-http", FLAG,
+    OptionRow("--allow-http", FLAG, NETWORK,
             help="Allow plain http:// to another machine. Everything sent can be read on the way."),
-    OptionRow("--ca-file", FILE, metavar="FILE",
+    OptionRow("--allow-private", FLAG, NETWORK,
+            help="Let a public server send you to a private network to sign in."),
+    OptionRow("--ca-file", FILE, NETWORK, metavar="FILE",
             help="Also trust the certificate authorities in this PEM file."),
-    OptionRow("--client-cert", FILE, metavar="FILE", help="Present this PEM certificate to the server."),
-    OptionRow("--client-cert-key", FILE, metavar="FILE",
+    OptionRow("--client-cert", FILE, NETWORK, metavar="FILE", help="Present this PEM certificate to the server."),
+    OptionRow("--client-cert-key", FILE, NETWORK, metavar="FILE",
             help="The private key of --client-cert, if it is in a separate file."),
-    OptionRow("--log-level", CHOICE, choices=LOG_LEVELS, default="info",
-            metavar="LEVEL",
-            help="How much to log on stderr and in the log file: error, warning, info or debug. Default: info."),
-    OptionRow("--log-file", FILE, metavar="FILE",
-            help="Append the log, with times, to FILE. Its folder must exist."),
-    OptionRow("--silent", FLAG, help="Log only errors on stderr."),
-    OptionRow("--client-id", TEXT, metavar="ID",
-            help="Sign in as this OAuth client, which you registered with the provider."),
-    OptionRow("--client-secret", TEXT, metavar="env:NAME|file:PATH",
-            help="The secret of --client-id, in variable NAME or file PATH. Pass --issuer with it."),
-    OptionRow("--client-metadata-url", TEXT, metavar="URL",
-            help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
-    OptionRow("--issuer", TEXT, metavar="URL",
-            help="Sign in at this authorization server only: where --client-id is registered."),
-    OptionRow("--scope", TEXT, metavar="'A B'", help="Request these scopes. Default: those the server names."),
-    OptionRow("--resource", TEXT, metavar="URL|none",
-            help="Send this resource indicator, or none. Default: the one the server names."),
-    OptionRow("--authorize-param", LINES, metavar="NAME=VALUE",
-            help="Add this parameter to the authorization request. Repeatable."),
-    *CALLBACK_OPTIONS,
-    OptionRow("--grant", CHOICE, choices=GRANTS, default="authorization-code",
+    OptionRow("--grant", CHOICE, SIGN_IN, choices=GRANTS, default="authorization-code",
             help="How to sign in. authorization-code: in a browser on this machine; device-code: in a browser"
                  " on any device, with a code. Default: authorization-code."),
-    OptionRow("--no-browser", FLAG, help="Show the sign-in link, but open no browser."),
-    OptionRow("--answer-within", SECONDS_OR_NEVER, default="2", metavar="SECONDS",
+    OptionRow("--no-browser", FLAG, SIGN_IN, help="Show the sign-in link, but open no browser."),
+    OptionRow("--answer-within", SECONDS_OR_NEVER, SIGN_IN, default="2", metavar="SECONDS",
             help="While you have not signed in, answer the host after this time with the tool sign_in."
                  " Default: 2. 0: let the host wait."),
-    OptionRow("--login-timeout", SECONDS, default="300", metavar="SECONDS",
+    OptionRow("--login-timeout", SECONDS, SIGN_IN, default="300", metavar="SECONDS",
             help="Wait this long for a sign-in. Default: 300."),
-    OptionRow("--token-store", CHOICE, choices=TOKEN_STORES, default="auto",
+    OptionRow("--scope", TEXT, SIGN_IN, metavar="'A B'", help="Request these scopes. Default: those the server names."),
+    OptionRow("--profile", TEXT, SIGN_IN, default="default", metavar="NAME",
+            help="Keep a separate sign-in to the same server under this name."),
+    OptionRow("--token-store", CHOICE, SIGN_IN, choices=TOKEN_STORES, default="auto",
             help="Where to keep tokens. Default: auto, which is the system keyring, or a private file"
                  " where there is none."),
-    OptionRow("--use-id-token", FLAG, help="Send the ID token, not the access token."),
-    OptionRow("--allow-private", FLAG,
-            help="Let a public server send you to a private network to sign in."),
-    OptionRow("--profile", TEXT, default="default", metavar="NAME",
-            help="Keep a separate sign-in to the same server under this name."),
-    OptionRow(CONFIG_OPTION, FILE, metavar="FILE",
+    OptionRow("--use-id-token", FLAG, SIGN_IN, help="Send the ID token, not the access token."),
+    OptionRow("--client-id", TEXT, CLIENT, metavar="ID",
+            help="Sign in as this OAuth client, which you registered with the provider."),
+    OptionRow("--client-secret", TEXT, CLIENT, metavar="env:NAME|file:PATH",
+            help="The secret of --client-id, in variable NAME or file PATH. Pass --issuer with it."),
+    OptionRow("--client-metadata-url", TEXT, CLIENT, metavar="URL",
+            help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
+    OptionRow("--issuer", TEXT, CLIENT, metavar="URL",
+            help="Sign in at this authorization server only: where --client-id is registered."),
+    OptionRow("--resource", TEXT, CLIENT, metavar="URL|none",
+            help="Send this resource indicator, or none. Default: the one the server names."),
+    OptionRow("--authorize-param", LINES, CLIENT, metavar="NAME=VALUE",
+            help="Add this parameter to the authorization request. Repeatable."),
+    *CALLBACK_OPTIONS,
+    OptionRow("--log-level", CHOICE, LOG, choices=LOG_LEVELS, default="info",
+            metavar="LEVEL",
+            help="How much to log on stderr and in the log file: error, warning, info or debug. Default: info."),
+    OptionRow("--log-file", FILE, LOG, metavar="FILE",
+            help="Append the log, with times, to FILE. Its folder must exist."),
+    OptionRow("--silent", FLAG, LOG, help="Log only errors on stderr."),
+    OptionRow(CONFIG_OPTION, FILE, NAMES, metavar="FILE",
             help="Look server names up in FILE. Default: what `config path` prints."),
 )
 """All options of a run, in the order of the help."""

@@ -14,8 +14,10 @@ import click
 
 from bridge import PROGRAM, __version__
 from bridge.cli import running
+from bridge.cli.command_table import NAME_OR_URL
 from bridge.cli.commands import Commands, OneCommand, WordArgument
 from bridge.cli.complaints import describe
+from bridge.cli.help_text import HelpfulCommand
 from bridge.cli.options import callback_options, run_options, settings_from
 from bridge.config import SignInSettings, check_metadata_url
 from bridge.errors import BridgeError
@@ -34,23 +36,20 @@ class BadCommandLine(BridgeError):
 @click.group(cls=Commands, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Connect an MCP host on stdin and stdout to the remote MCP server at URL.
-
-    URL may also be the name of a server in your own file (see config). An MCP host, such as Claude Desktop or Cursor,
-    runs this from an entry in its configuration. In a terminal, use one of the commands.
-
-    Each option can also be set by an environment variable: MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL.
-    MCP_BRIDGE_URL sets the URL; MCP_BRIDGE_HEADER holds headers, one per line.
-    """
+    """Connect an MCP host, such as Claude Desktop, to a remote MCP server."""
 
 
-@cli.command(context_settings=_CONTEXT, short_help="Connect the host to the server at URL.")
-@click.argument("url", nargs=-1, metavar="URL")
+@cli.command(cls=HelpfulCommand, context_settings=_CONTEXT)
+@click.argument("url", nargs=-1, metavar=NAME_OR_URL)
 @run_options
 def run(url: Sequence[str], **options: Any) -> None:
-    """Connect the host to the server at URL, or to the one of that name in your own file (see config).
+    """Connect the host on stdin and stdout to the server at URL, or to one of your servers by its name (see config).
 
-    The word "run" may be left out, unless the server has the name of a command.
+    The host starts this from an entry in its configuration. The word "run" may be left out, unless the server has the
+    name of a command.
+
+    A variable sets each option as well: MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL. MCP_BRIDGE_URL sets the
+    URL; MCP_BRIDGE_HEADER holds headers, one per line.
     """
     sys.exit(running.run(settings_from(url, options, os.environ)))
 

@@ -24,7 +24,7 @@ _HIDDEN = "(hidden)"
 _REFERENCES = ("env:", "file:", "${")
 
 
-@click.command("list", cls=OneCommand, short_help="List the servers in your file.")
+@click.command("list", cls=OneCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_servers(as_json: bool, config: Path | None) -> None:
@@ -48,7 +48,7 @@ def list_servers(as_json: bool, config: Path | None) -> None:
         )
 
 
-@click.command("show", cls=OneCommand, short_help="Show the settings of a server in your file.")
+@click.command("show", cls=OneCommand)
 @click.argument("name", cls=WordArgument, metavar="NAME")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option

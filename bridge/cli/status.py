@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WIDTH = 16
 
 
-@click.command("status", cls=OneCommand, short_help="List your sign-ins and the running bridges.")
+@click.command("status", cls=OneCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @token_store_option
 def status(as_json: bool, token_store: Any) -> None:

@@ -21,8 +21,9 @@ MODULE = ("-m", "bridge")
 
 COMMANDS = frozenset(
     (
-        *("callback", "client-metadata", "config", "help", "list", "login", "login-process", "logout"),
-        *("run", "show", "status", "version"),
+        *("add", "bundle", "callback", "client-metadata", "config", "edit", "help", "hosts", "install", "list"),
+        *("login", "login-process", "logout", "migrate", "remove", "run", "secret", "show", "status", "uninstall"),
+        "version",
     )
 )
 """The first words that are no server's name. A server with such a name is run with the word `run` before it."""

@@ -48,7 +48,7 @@ def test_the_module_runs_as_a_program() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"mcp-remote-bridge {__version__}\n", "")
 
 
-@pytest.mark.parametrize("words", [("--help",), ("-h",), ("run", "--help"), (URL, "--help")])
+@pytest.mark.parametrize("words", [("run", "--help"), ("run", "-h"), (URL, "--help")])
 def test_help_lists_every_option(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(*words) == 0
     out, err = capsys.readouterr()
@@ -63,7 +63,6 @@ def test_help_lists_every_option(words: tuple[str, ...], capsys: pytest.CaptureF
     )
     for name in names:
         assert f"  --{name} " in out
-    assert len(out.splitlines()) < 100
 
 
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
