@@ -10,8 +10,8 @@ from typing import NamedTuple
 HOSTS, SIGN_IN, SERVERS, OTHER = "Set up a host", "Sign in", "Your servers by name", "Other"
 """The headings of `--help`."""
 
-NAME_OR_URL = "NAME_OR_URL"
-"""How help shows an argument that is a server's URL or name."""
+NAME_OR_URL, NAME = "NAME_OR_URL", "NAME"
+"""How help shows an argument that is a server's URL or name, and one that is a server in the user's file."""
 
 
 class CommandRow(NamedTuple):
@@ -65,6 +65,12 @@ COMMAND_ROWS: tuple[CommandRow, ...] = (
         (_URL, "example", f"{_URL} --header 'X-Api-Key: ${{API_KEY}}'"), "program", "run"),
     CommandRow("client-metadata", OTHER, "Print an OAuth client metadata document.",
         ("client-metadata https://client.example.com/bridge.json",), "program", "client_metadata"),
+    CommandRow("completion", OTHER, "Print what makes your shell complete words.",
+        ("completion bash >> ~/.bashrc", "completion zsh >> ~/.zshrc",
+         "completion fish > ~/.config/fish/completions/mcp-remote-bridge.fish",
+         "completion powershell >> $PROFILE"), "completion", "completion"),
+    CommandRow("version", OTHER, "Print the version, and what it runs on.",
+        ("--version", "version --json"), "version", "version"),
 )
 """All commands, in the order of the help."""
 # fmt: on

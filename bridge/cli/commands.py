@@ -5,7 +5,7 @@
 | a URL, with options before or after it; nothing | `run` |
 | a command, with options before or after it | that command, with these options |
 | the name of a server in the user's file | `run` |
-| `help`, `help COMMAND`, `version` | `--help`, `COMMAND --help`, `--version` |
+| `help`, `help COMMAND`, `--version` | `--help`, `COMMAND --help`, `version` |
 | a word that is close to the name of a command | an error that names the command |
 
 An empty word counts as not given, as an empty option does.
@@ -23,7 +23,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,6 +33,9 @@ from bridge.cli.help_text import HelpContext, HelpfulCommand, write_overview
 from bridge.cli.option_table import CONFIG_OPTION, CONFIG_VARIABLE
 from bridge.cli.settings import is_blank
 from bridge.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z-]{0,19}")
 
@@ -46,6 +49,12 @@ class WordArgument(click.Argument):
             opts = {name: value for name, value in opts.items() if name != self.name}
         return super().consume_value(ctx, opts)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The words that a shell may offer for it."""
+        from bridge.cli.word_completion import argument_items
+
+        return argument_items(self.metavar, incomplete, ctx.params) or super().shell_complete(ctx, incomplete)
+
 
 class OneCommand(HelpfulCommand):
     """A command that refuses surplus arguments without showing them, because one may be a secret."""
@@ -55,7 +64,8 @@ class OneCommand(HelpfulCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options and arguments. Raises `UsageError` for more arguments than the command takes."""
         super().parse_args(ctx, args)
-        if count := sum(not is_blank(word) for word in ctx.args):
+        count = 0 if ctx.resilient_parsing else sum(not is_blank(word) for word in ctx.args)
+        if count:
             own = sum(isinstance(param, click.Argument) for param in self.params)
             few = "no arguments" if own == 0 else f"only {own} argument{'s' if own > 1 else ''}"
             raise UsageError(
@@ -69,7 +79,6 @@ class Commands(click.Group):
     """A group of commands; where the first word is none, it belongs to the command `default`, which is `run`."""
 
     default = "run"
-
     context_class = HelpContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -87,10 +96,21 @@ class Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the command first, `run` where there is none. Raises `UsageError` for a misspelled command."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
-        if not (args and args[0] in own):
+        # While a shell completes the first word, none is there, and any may come.
+        if not (args and args[0] in own) and not (ctx.resilient_parsing and not args):
             with_value, file = self._options_with_value(), _config_in(args)
-            args = command_first(args, self.list_commands(ctx), with_value, self.default, partial(_has_server, file))
+            # A word that a shell has not completed yet may be misspelled.
+            has_server = (lambda _: True) if ctx.resilient_parsing else partial(_has_server, file)
+            args = command_first(args, self.list_commands(ctx), with_value, self.default, has_server)
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The words that a shell may offer as the first one."""
+        from bridge.cli.word_completion import command_items
+
+        if incomplete.startswith("-"):
+            return self.commands[self.default].shell_complete(ctx, incomplete)
+        return command_items(rows_here(), incomplete, {"config": _config_in(())})
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show examples and the commands. The options of a run are in its own help."""
@@ -119,6 +139,8 @@ def command_first(
     option is close to the name of a command, and is no server's.
     """
     commands, with_value = set(commands), set(with_value)
+    if words and words[0] == "--version":
+        return ["version", *words[1:]]
     place = 0
     while place < len(words) and (is_blank(words[place]) or words[place].startswith("-")) and words[place] != "--":
         place += 2 if words[place] in with_value else 1
@@ -126,13 +148,11 @@ def command_first(
     rest = [*words[:place], *words[place + 1 :]]
     if word in commands:
         return [word, *rest]
-    if word == "version":
-        return ["--version"]
     if word == "help":
         return _help(rest, commands)
     # Other words are neither compared nor shown: one may be a secret from a header that was split at its spaces.
     is_plain = _PLAIN.fullmatch(word) is not None
-    near = difflib.get_close_matches(word, [*sorted(commands), "help", "version"], n=1) if is_plain else []
+    near = difflib.get_close_matches(word, [*sorted(commands), "help"], n=1) if is_plain else []
     if near and not has_server(word):
         raise UsageError(f"There is no command {word!r}.", hint=f"Did you mean {near[0]!r}?")
     return [default, *words]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from bridge.oauth.record import Record
 
 
@@ -52,3 +55,41 @@ def amount_of(size: int) -> str:
 def named(server: str, profile: str) -> str:
     """A server, with the profile where that is not `default`."""
     return clean(server if profile == "default" else f"{server} (profile {profile})")
+
+
+def is_a_terminal(stream: TextIO | None) -> bool:
+    """Whether the stream is a terminal; one that is closed or missing is none."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def has_colours(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """Whether output may be coloured: on a terminal that can show it, unless NO_COLOR is set (no-color.org)."""
+    return is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def coloured_diff(text: str, *, is_terminal: bool, environ: Mapping[str, str]) -> str:
+    """A unified diff, coloured where that may be: added lines green, removed lines red, places cyan.
+
+    Control characters of the files that it shows are escaped, so that no file can move the cursor.
+    """
+    from bridge.protocol.sanitize import escaped
+
+    lines = [escaped(line.rstrip("\r").expandtabs(4)) for line in text.split("\n")]
+    if not has_colours(environ, is_terminal=is_terminal):
+        return "\n".join(lines)
+    return "\n".join(_coloured(line) for line in lines)
+
+
+_DIFF_COLOURS = {"---": "bold", "+++": "bold", "@@ ": "cyan", "-": "red", "+": "green"}
+
+
+def _coloured(line: str) -> str:
+    import click
+
+    found = next((name for start, name in _DIFF_COLOURS.items() if line.startswith(start)), None)
+    if found is None:
+        return line
+    return click.style(line, bold=True) if found == "bold" else click.style(line, fg=found)

@@ -13,7 +13,7 @@ import click
 
 from bridge.cli.command_table import NAME_OR_URL
 from bridge.cli.commands import OneCommand, WordArgument
-from bridge.cli.formatting import clean, expiry_of, named, scopes_of
+from bridge.cli.formatting import clean, expiry_of, is_a_terminal, named, scopes_of
 from bridge.cli.options import login_options
 from bridge.cli.targets import target_of
 from bridge.config import Settings
@@ -67,7 +67,7 @@ def _sign_in(settings: Settings) -> SignInResult:
     from bridge.process.log_head import begin_log
     from bridge.tokens.interactive_login import log_in
 
-    terminal = Terminal(sys.stderr, invites=_is_a_terminal(sys.stdin))
+    terminal = Terminal(sys.stderr, invites=is_a_terminal(sys.stdin))
 
     async def attend() -> SignInResult:
         typed: asyncio.Queue[str] = asyncio.Queue()
@@ -96,7 +96,7 @@ class Terminal:
 
     def __init__(self, stream: TextIO | None, *, invites: bool) -> None:
         """`invites`: the user can paste an address here, and is told so."""
-        self.is_live = _is_a_terminal(stream)
+        self.is_live = is_a_terminal(stream)
         self._stream = stream
         self._invites = invites
         self._width = 0
@@ -179,10 +179,3 @@ def _read(descriptor: int, put: Callable[[str], None]) -> None:
                 begun = b""
     if begun:
         put(begun.decode("utf-8", "replace"))
-
-
-def _is_a_terminal(stream: TextIO | None) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:
-        return False

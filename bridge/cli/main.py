@@ -47,9 +47,11 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 def _carry_out(words: Sequence[str]) -> int:
     _import_msgspec()
+    from bridge.cli.option_table import COMPLETION_VARIABLE
     from bridge.cli.plain import plain_settings
 
-    settings = plain_settings(words, os.environ)
+    # A shell that asks click to complete a word passes none here.
+    settings = None if COMPLETION_VARIABLE in os.environ else plain_settings(words, os.environ)
     if settings is None:
         from bridge.cli.program import run_program
 

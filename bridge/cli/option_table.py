@@ -37,6 +37,9 @@ FLAG: Kind = "flag"
 CONFIG_OPTION, CONFIG_VARIABLE = "--config", "MCP_BRIDGE_CONFIG"
 """What names the user's file of servers. It is the one option that cannot stand in that file."""
 
+COMPLETION_VARIABLE = "_MCP_REMOTE_BRIDGE_COMPLETE"
+"""What a shell sets to ask for the words that may come next. Click makes its name of the program's."""
+
 SERVER, NETWORK, SIGN_IN = "The server", "Network and certificates", "Sign-in"
 CLIENT, LOG, NAMES = "OAuth client and request", "Log", "Your servers by name"
 """The headings of the options, in the order of the help."""

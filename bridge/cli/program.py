@@ -12,17 +12,33 @@ from typing import Any
 
 import click
 
-from bridge import PROGRAM, __version__
+from bridge import PROGRAM
 from bridge.cli import running
 from bridge.cli.command_table import NAME_OR_URL
 from bridge.cli.commands import Commands, OneCommand, WordArgument
 from bridge.cli.complaints import describe
+from bridge.cli.formatting import is_a_terminal
 from bridge.cli.help_text import HelpfulCommand
+from bridge.cli.option_table import COMPLETION_VARIABLE
 from bridge.cli.options import callback_options, run_options, settings_from
+from bridge.cli.settings import URL_VARIABLE, is_blank
 from bridge.config import SignInSettings, check_metadata_url
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, UsageError
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+_WHAT_TO_TYPE = f"""\
+{PROGRAM} connects an MCP host, such as Claude Desktop,
+to a remote MCP server. The host starts it, with the server's URL.
+
+To put a server into a host's configuration:
+  {PROGRAM} install
+To sign in to a server:
+  {PROGRAM} login https://mcp.example.com/mcp
+For all commands:
+  {PROGRAM} --help"""
+"""For a user who starts the program in a terminal, without a URL."""
 
 
 class BadCommandLine(BridgeError):
@@ -34,13 +50,12 @@ class BadCommandLine(BridgeError):
 
 
 @click.group(cls=Commands, context_settings=_CONTEXT)
-@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
     """Connect an MCP host, such as Claude Desktop, to a remote MCP server."""
 
 
 @cli.command(cls=HelpfulCommand, context_settings=_CONTEXT)
-@click.argument("url", nargs=-1, metavar=NAME_OR_URL)
+@click.argument("url", cls=WordArgument, nargs=-1, metavar=NAME_OR_URL)
 @run_options
 def run(url: Sequence[str], **options: Any) -> None:
     """Connect the host on stdin and stdout to the server at URL, or to one of your servers by its name (see config).
@@ -51,6 +66,10 @@ def run(url: Sequence[str], **options: Any) -> None:
     A variable sets each option as well: MCP_BRIDGE_ and its name, such as MCP_BRIDGE_LOG_LEVEL. MCP_BRIDGE_URL sets the
     URL; MCP_BRIDGE_HEADER holds headers, one per line.
     """
+    is_unnamed = all(map(is_blank, (*url, os.environ.get(URL_VARIABLE, ""))))
+    if is_unnamed and is_a_terminal(sys.stdin):
+        click.echo(_WHAT_TO_TYPE, err=True)
+        sys.exit(UsageError.exit_code)
     sys.exit(running.run(settings_from(url, options, os.environ)))
 
 
@@ -78,6 +97,8 @@ def client_metadata(url: str, callback_port: int | None, callback_host: str, cal
 def run_program(words: Sequence[str]) -> int:
     """Do what the command line says; return the exit code. Raises `BridgeError` and KeyboardInterrupt."""
     _write_anything()
+    if COMPLETION_VARIABLE in os.environ:
+        from bridge.cli import completion  # noqa: F401 (It tells click of one more shell.)
     try:
         code = cli.main(list(words), prog_name=PROGRAM, standalone_mode=False)
     except click.ClickException as error:

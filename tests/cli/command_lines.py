@@ -1,6 +1,7 @@
 """Whether a command line that help or a page shows would be taken."""
 
 import shlex
+from itertools import takewhile
 
 import click
 import pytest
@@ -9,10 +10,13 @@ from bridge import PROGRAM
 from bridge.cli.commands import command_first
 from bridge.cli.program import cli, run
 
+_SHELL = (">", ">>", "|", "&&", ";")
+"""Words that end a command in a shell."""
+
 
 def parsed(line: str) -> click.Context:
     """The context of the command after its words were read; nothing is run. Raises `ClickException` or `UsageError`."""
-    program, *words = shlex.split(line, comments=True)
+    program, *words = takewhile(lambda word: word not in _SHELL, shlex.split(line, comments=True))
     assert program == PROGRAM, line
     top = click.Context(cli, info_name=PROGRAM, **cli.context_settings)
     options = [param for param in run.params if isinstance(param, click.Option) and not param.is_flag]

@@ -20,12 +20,13 @@ from bridge.cli.main import main
 from bridge.cli.program import cli
 from bridge.errors import UsageError, missing_package
 from bridge.inventory.command_line import COMMANDS as COMMAND_WORDS
+from tests.cli.command_lines import parsed
 from tests.support.waits import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "https://example.com/mcp"
 SECRET = "s3cr3t-value"
-COMMANDS = ("callback", "login", "logout", "run", "status")
+COMMANDS = ("callback", "login", "logout", "run", "status", "version")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,8 @@ COMMANDS = ("callback", "login", "logout", "run", "status")
         (("help",), ("--help",)),
         (("help", "login"), ("login", "--help")),
         (("--silent", "help", "login"), ("login", "--help")),
-        (("version",), ("--version",)),
+        (("--version",), ("version",)),
+        (("--version", "--json"), ("version", "--json")),
         (("", "login", URL), ("login", "", URL)),
         ((SECRET,), ("run", SECRET)),
         (("status.example",), ("run", "status.example")),
@@ -130,7 +132,7 @@ def test_every_command_refuses_words_it_has_no_use_for_unseen() -> None:
 
 
 def test_the_words_that_are_no_servers_name_are_the_commands() -> None:
-    assert {*(row.name for row in COMMAND_ROWS), "help", "version", "login-process"} == COMMAND_WORDS
+    assert {*(row.name for row in COMMAND_ROWS), "help", "login-process"} == COMMAND_WORDS
 
 
 def test_a_server_that_is_nearly_called_like_a_command_is_run() -> None:
@@ -214,6 +216,32 @@ def test_a_run_at_a_terminal_says_what_it_waits_for_and_what_to_do_instead() -> 
         running.communicate()
         os.close(near)
     assert (running.returncode, out, err) == (0, "", "mcp-remote-bridge: stopped\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+def test_a_terminal_and_no_url_is_told_what_to_type() -> None:
+    import pty
+
+    near, far = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge"],
+            cwd=ROOT,
+            stdin=far,
+            capture_output=True,
+            text=True,
+            timeout=stretched(60),
+            check=False,
+        )
+    finally:
+        os.close(near)
+        os.close(far)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mcp-remote-bridge connects an MCP host, such as Claude Desktop,\n")
+    lines = [line.strip() for line in done.stderr.splitlines() if line.startswith("  ")]
+    assert lines[-1] == "mcp-remote-bridge --help"
+    for line in lines[:-1]:
+        parsed(line)
 
 
 # -- packages that are not there

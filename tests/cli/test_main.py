@@ -45,7 +45,8 @@ def exit_code(*words: str) -> object:
 
 def test_the_module_runs_as_a_program() -> None:
     done = python("-m", "bridge", "--version")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"mcp-remote-bridge {__version__}\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"mcp-remote-bridge {__version__}\n")
 
 
 @pytest.mark.parametrize("words", [("run", "--help"), ("run", "-h"), (URL, "--help")])
