@@ -46,5 +46,5 @@ def test_every_name_that_contributing_tells_to_look_for_is_where_it_says() -> No
 
 def test_the_loop_of_work_names_every_script_that_writes_a_page() -> None:
     told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for script in ("messages.py --write", "error_kinds.py --write", "check.py", "test.py"):
+    for script in ("messages.py --write", "options_page.py --write", "error_kinds.py --write", "check.py", "test.py"):
         assert f"python3 scripts/{script}" in told
