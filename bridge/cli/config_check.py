@@ -10,17 +10,22 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge import PROGRAM
 from bridge.cli.option_table import CONFIG_OPTION
 from bridge.cli.server_values import URL, Mistake, defaults_of, mistakes_of_form, server_of
 from bridge.cli.settings import SECRET_MEMBER, is_blank, is_url, settings_of
-from bridge.config import PATIENCE_VARIABLE
+from bridge.config import PATIENCE_VARIABLE, NotedEnvironment
+from bridge.config.secret_reference import SecretReference, SecretUnavailable
 from bridge.errors import UsageError
 from bridge.inventory.config_text import BrokenConfig
 from bridge.inventory.json_places import JsonPath, line_and_column, members_of
 from bridge.inventory.server_file import SERVERS, ServerFile, server_file_path
+from bridge.process.secret_sources import look_for_secrets
+
+if TYPE_CHECKING:
+    from bridge.cli.settings import ReadSecrets
 
 _PARTNERS = {SECRET_MEMBER: "client_id", "client_cert_key": "client_cert"}
 """What another setting needs beside it."""
@@ -60,8 +65,21 @@ def mistakes_for(file: ServerFile, name: str, environ: Mapping[str, str]) -> lis
 
 def refusal_of(error: UsageError, file: ServerFile, name: str, environ: Mapping[str, str]) -> UsageError:
     """What `Settings` refused of a run of the server `name`, with its place if it is in the file."""
-    found = [one for one in _placed(file, _of_server(file, name, environ)) if one.mistake.message == error.message]
+    again = _refusing(error) if isinstance(error, SecretUnavailable) else look_for_secrets
+    mistakes = _of_server(file, name, environ, again)
+    found = [one for one in _placed(file, mistakes) if one.mistake.message == error.message]
     return UsageError(found[0].said(file.path), hint=error.hint) if found else error
+
+
+def _refusing(error: SecretUnavailable) -> ReadSecrets:
+    """Refuses the same secret again, and reads no other: a place is looked for, and no command runs twice."""
+
+    def read_secrets(wanted: Mapping[SecretReference, str], _: NotedEnvironment) -> Mapping[SecretReference, str]:
+        if error.reference in wanted:
+            raise error
+        return dict.fromkeys(wanted, "secret")
+
+    return read_secrets
 
 
 def _relevant(file: ServerFile, name: str, own: Iterable[Mistake]) -> list[PlacedMistake]:
@@ -113,35 +131,38 @@ def _duplicates(file: ServerFile) -> list[Mistake]:
     return found
 
 
-def _of_server(file: ServerFile, name: str, environ: Mapping[str, str]) -> list[Mistake]:
+def _of_server(
+    file: ServerFile, name: str, environ: Mapping[str, str], read_secrets: ReadSecrets = look_for_secrets
+) -> list[Mistake]:
     """What is wrong in one server and in `defaults`."""
+
+    def refusal(url: str, options: Mapping[str, object]) -> UsageError | None:
+        """What `Settings` says against these values; None where it takes them."""
+        known = {**environ, PATIENCE_VARIABLE: ""}
+        try:
+            settings_of([url], options, known, secret_source=SECRET_MEMBER, read_secrets=read_secrets)
+        except UsageError as problem:
+            return problem
+        return None
+
     server, mistakes = server_of(file, name, environ)
     if server is None:
         return mistakes
     here = (SERVERS, name)
     refused: dict[str, Mistake] = {}
     allowed = {"allow_http": server.options.get("allow_http", False)}
-    if problem := _refusal(server.url, allowed, environ):
+    if problem := refusal(server.url, allowed):
         refused[problem.message] = Mistake((*here, URL), problem.message, problem.hint)
     for key, path in server.paths.items():
         partner = _PARTNERS.get(key)
         if mistakes and partner and partner not in server.options:
             continue  # It may be the one that is misspelled.
         values = {one: server.options[one] for one in (key, partner) if one and one in server.options}
-        if problem := _refusal(_ANY_URL, values, environ):
+        if problem := refusal(_ANY_URL, values):
             refused.setdefault(problem.message, Mistake(path, problem.message, problem.hint))
-    if not mistakes and not refused and (problem := _refusal(server.url, server.options, environ)):
+    if not mistakes and not refused and (problem := refusal(server.url, server.options)):
         refused[problem.message] = Mistake(here, problem.message, problem.hint, at_name=True)
     return [*mistakes, *refused.values()]
-
-
-def _refusal(url: str, options: Mapping[str, object], environ: Mapping[str, str]) -> UsageError | None:
-    """What `Settings` says against these values; None where it takes them."""
-    try:
-        settings_of([url], options, {**environ, PATIENCE_VARIABLE: ""}, secret_source=SECRET_MEMBER)
-    except UsageError as problem:
-        return problem
-    return None
 
 
 def _placed(file: ServerFile, mistakes: Iterable[Mistake]) -> list[PlacedMistake]:

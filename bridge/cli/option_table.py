@@ -87,7 +87,7 @@ CALLBACK_OPTIONS: tuple[OptionRow, ...] = (
 OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--header", LINES, SERVER, metavar="'NAME: VALUE'",
             help="Send this header with every request. ${VAR} in the value is replaced from the environment."
-                 " Repeatable."),
+                 " VALUE may also be keyring:NAME, file:PATH or cmd:COMMAND. Repeatable."),
     OptionRow("--header-file", FILE, SERVER, metavar="FILE", help="Read headers from FILE, one per line."),
     OptionRow("--transport", CHOICE, SERVER, choices=TRANSPORTS, default="auto",
             help="http: Streamable HTTP; sse: the older HTTP+SSE. Default: auto, which tries both."),
@@ -127,8 +127,8 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--use-id-token", FLAG, SIGN_IN, help="Send the ID token, not the access token."),
     OptionRow("--client-id", TEXT, CLIENT, metavar="ID",
             help="Sign in as this OAuth client, which you registered with the provider."),
-    OptionRow("--client-secret", TEXT, CLIENT, metavar="env:NAME|file:PATH",
-            help="The secret of --client-id, in variable NAME or file PATH. Pass --issuer with it."),
+    OptionRow("--client-secret", TEXT, CLIENT, metavar="WHERE",
+            help="The secret of --client-id: keyring:NAME, env:NAME, file:PATH or cmd:COMMAND. Needs --issuer."),
     OptionRow("--client-metadata-url", TEXT, CLIENT, metavar="URL",
             help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
     OptionRow("--issuer", TEXT, CLIENT, metavar="URL",

@@ -6,7 +6,7 @@ This module leaves anything less plain to click, and every error:
 | plain | left to click |
 |---|---|
 | `URL`, `run URL`, or no word and MCP_BRIDGE_URL | a command, `help`, several words, any other word, `--` |
-| `NAME`, `run NAME` of a server in the user's file | such a server with anything that cannot be used |
+| `NAME`, `run NAME` of a server in the user's file | such a server with a mistake in the file |
 | `--name VALUE`, `--name=VALUE` | an unknown or repeated option; a value that is missing, blank or begins with `-` |
 | a variable with a value | a variable whose value is blank |
 | a choice as the table spells it | the same in capitals; any other word |
@@ -37,12 +37,12 @@ _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class Plain(msgspec.Struct, frozen=True):
-    """A plain command line: the URL, where it has one, and a value for each option. `is_named`: by a server's name."""
+    """A plain command line: the URL, where it has one, and a value for each option. `server` is the one it names."""
 
     words: tuple[str, ...]
     options: dict[str, Any]
     secret_source: str
-    is_named: bool = False
+    server: NamedServer | None = None
 
 
 class _NotPlain(Exception):
@@ -56,16 +56,19 @@ def plain_settings(words: Sequence[str], environ: Mapping[str, str]) -> Settings
         return None
     try:
         return settings_of(plain.words, plain.options, environ, secret_source=plain.secret_source)
-    except UsageError:
-        if plain.is_named:  # The complaint names the place in the file.
-            return None
-        raise
+    except UsageError as error:
+        if plain.server is None:
+            raise
+        from bridge.cli.named_server import refused
+
+        # Click would make the same settings, and so run the commands of secrets once more.
+        raise refused(error, plain.server, environ) from None
 
 
-def read_plain(words: Sequence[str], environ: Mapping[str, str]) -> Plain | None:
+def read_plain(line: Sequence[str], environ: Mapping[str, str]) -> Plain | None:
     """Read the words of a run; None where click has to read them."""
     try:
-        free, given, is_run = _split(words, {row.name: row for row in OPTIONS})
+        free, given, is_run = _split(line, {row.name: row for row in OPTIONS})
         if not free and is_blank(environ.get(URL_VARIABLE, "")):
             return None
         server = None if all(map(is_url, free)) else _server(free[0], given, environ, is_run=is_run)
@@ -73,9 +76,8 @@ def read_plain(words: Sequence[str], environ: Mapping[str, str]) -> Plain | None
         options = {row.key: _value(row, given.get(row.name), environ, own) for row in OPTIONS}
     except (_NotPlain, UsageError, ValueError, RuntimeError):
         return None
-    return Plain(
-        free if server is None else (server.url,), options, _secret_source(given, environ, own), server is not None
-    )
+    words = free if server is None else (server.url,)
+    return Plain(words, options, _secret_source(given, environ, own), server)
 
 
 def _server(name: str, given: Mapping[str, list[str]], environ: Mapping[str, str], *, is_run: bool) -> NamedServer:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 URL = "url"
 HEADER_MEMBER = "header"
+_FILE_REFERENCE = "file:"
 ROWS: Mapping[str, OptionRow] = {row.key: row for row in OPTIONS if row.name != CONFIG_OPTION}
 """The options that a server may have, by the names of their members."""
 
@@ -203,16 +204,19 @@ def _text(row: OptionRow, value: object, place: _Place) -> str | None:
 def _secret(text: str, place: _Place) -> str:
     if whole := re.fullmatch(WHOLE, text):
         return f"env:{whole['name']}"
-    kind, colon, path = text.partition(":")
-    if kind == "file" and colon:
-        return f"file:{_below(path, place)}"
-    return text
+    return _reference(text, place)
+
+
+def _reference(text: str, place: _Place) -> str:
+    """The text; where it refers to a file, with the path as a whole."""
+    path = text.removeprefix(_FILE_REFERENCE)
+    return text if path == text or is_blank(path) else f"{_FILE_REFERENCE}{_below(path.strip(), place)}"
 
 
 def _lines(row: OptionRow, value: object, place: _Place) -> tuple[str, ...]:
     is_header = row.key == HEADER_MEMBER
     if is_header and isinstance(value, dict):
-        return tuple(_header(name, text) for name, text in value.items())
+        return tuple(_header(name, text, place) for name, text in value.items())
     if isinstance(value, list):
         texts = [_string(row.key, text, (index,)) for index, text in enumerate(value)]
     elif isinstance(value, str):
@@ -220,14 +224,23 @@ def _lines(row: OptionRow, value: object, place: _Place) -> tuple[str, ...]:
     else:
         forms = "a string, an array of strings, or an object" if is_header else "a string or an array of strings"
         raise _Refused(f"{row.key} must be {forms}, not {json_type(value)}.")
-    texts = texts if is_header else [expand(text, place.environ) for text in texts]
-    return tuple(text for text in texts if not is_blank(text))
+    read = _header_line if is_header else _expanded
+    return tuple(read(text, place) for text in texts if not is_blank(text))
 
 
-def _header(name: str, value: object) -> str:
+def _expanded(text: str, place: _Place) -> str:
+    return expand(text, place.environ)
+
+
+def _header_line(text: str, place: _Place) -> str:
+    name, colon, value = text.partition(":")
+    return f"{name}{colon} {_reference(value.strip(), place)}" if colon else text
+
+
+def _header(name: str, value: object, place: _Place) -> str:
     if not name.strip() or ":" in name:
         raise _Refused("The name of a header is empty or has a colon.", below=(name,))
-    return f"{name}: {_string('The value of a header', value, (name,))}"
+    return f"{name}: {_reference(_string('The value of a header', value, (name,)).strip(), place)}"
 
 
 def _file(row: OptionRow, value: object, place: _Place) -> Path | None:

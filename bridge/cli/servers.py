@@ -17,11 +17,12 @@ from bridge.cli.named_server import own_path, own_servers
 from bridge.cli.options import config_option
 from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, meant
 from bridge.cli.settings import SECRET_MEMBER
+from bridge.config import REFERENCES
 from bridge.errors import UsageError
 from bridge.inventory.server_file import ServerFile
 
 _HIDDEN = "(hidden)"
-_REFERENCES = ("env:", "file:", "${")
+_REFERENCES = (*REFERENCES, "${")
 
 
 @click.command("list", cls=OneCommand)

@@ -7,27 +7,36 @@ it (`plain`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge import PROGRAM
 from bridge.cli.option_table import OPTIONS, PREFIX
 from bridge.config import (
     PATIENCE_VARIABLE,
+    ClientSecret,
     Header,
+    HeaderText,
     NotedEnvironment,
     Settings,
     SignInSettings,
+    checked_client_secret,
+    checked_header_value,
+    client_secret_in,
     merge_headers,
     parse_authorize_param,
     parse_header,
     parse_seconds,
-    read_client_secret,
     read_header_file,
 )
 from bridge.errors import UsageError
 from bridge.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from bridge.config.secret_reference import SecretReference
+
+    ReadSecrets = Callable[[Mapping[SecretReference, str], NotedEnvironment], Mapping[SecretReference, str]]
 
 URL_VARIABLE = "MCP_BRIDGE_URL"
 TAB_PAUSE_VARIABLE = "MCP_BRIDGE_TAB_PAUSE"
@@ -48,27 +57,36 @@ def settings_of(
     *,
     empty: Sequence[str] = (),
     secret_source: str = SECRET_OPTION,
+    read_secrets: ReadSecrets | None = None,
 ) -> Settings:
     """Make the settings of a run from the command line's words, its options and the environment.
 
     `options` has a value for each row of `option_table.OPTIONS`, or for some. `empty` are the options that were given
-    without a value. `secret_source` is where the client's secret comes from, as an error names it.
+    without a value. `secret_source` is where the client's secret comes from, as an error names it. `read_secrets` reads
+    what references lead to; by default it is `process/secret_sources`.
 
     Raises `UsageError`. Headers are checked first, because a header that was split at its spaces leaves words behind.
     """
     values = dict(options)
     values.pop("config", None)  # It has been followed: it says what a name means.
     noted = NotedEnvironment(environ)
-    given = _headers(values.pop("header", ()), values.pop("header_file", None), noted)
+    headers = _headers(values.pop("header", ()), values.pop("header_file", None), noted)
     retry_window = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
-    sign_in, remarks = _sign_in(values, noted, secret_source)
+    client_secret, warning = ClientSecret("")
+    if (text := values.pop(SECRET_MEMBER, None)) is not None:
+        client_secret, warning = client_secret_in(text, secret_source, in_arguments=secret_source == SECRET_OPTION)
+    url = _url(words, environ)
+    # Last, because a command may ask the user something, and gets no variable that anything here names.
+    wanted = _wanted(headers, client_secret, secret_source)
+    secrets = (read_secrets or _from_their_places)(wanted, noted) if wanted else {}
     return Settings(
-        url=_url(words, environ),
-        headers=given,
+        url=url,
+        headers=tuple(_header(name, value, secrets) for name, value in headers),
         retry_window=retry_window or 30.0,
-        sign_in=sign_in,
+        sign_in=_sign_in(values, _client_secret(client_secret, secret_source, secrets)),
         secret_variables=tuple(noted.read),
-        remarks=(*remarks, *unknown_variables(environ)),
+        secret_headers=tuple(name for name, value in headers if not isinstance(value, str)),
+        remarks=(*filter(None, (warning,)), *unknown_variables(environ)),
         notes=_empty(empty),
         **values,
     )
@@ -109,21 +127,39 @@ def _empty(names: Sequence[str]) -> tuple[str, ...]:
     return (f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} empty, which counts as not given.",)
 
 
-def _sign_in(
-    values: dict[str, Any], environ: Mapping[str, str], secret_source: str
-) -> tuple[SignInSettings, tuple[str, ...]]:
-    """Take the options for signing in out of `values`; return them, and warnings about them."""
+def _sign_in(values: dict[str, Any], client_secret: str) -> SignInSettings:
+    """Take the options for signing in out of `values`, and make their settings."""
     own = {name: values.pop(name) for name in SignInSettings.__struct_fields__ if name in values}
     params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
-    remarks: tuple[str, ...] = ()
-    if (text := own.pop("client_secret", None)) is not None:
-        in_arguments = secret_source == SECRET_OPTION
-        own["client_secret"], warning = read_client_secret(text, environ, secret_source, in_arguments=in_arguments)
-        remarks = (warning,) if warning else ()
-    return SignInSettings(authorize_params=params, **own), remarks
+    return SignInSettings(authorize_params=params, client_secret=client_secret, **own)
 
 
-def _headers(texts: Sequence[str], file: Path | None, environ: Mapping[str, str]) -> tuple[Header, ...]:
+def _wanted(
+    headers: Sequence[HeaderText], client_secret: str | SecretReference, secret_source: str
+) -> dict[SecretReference, str]:
+    """The references among these values, each with what it stands in."""
+    wanted = {value: f"the header {name}" for name, value in headers if not isinstance(value, str)}
+    return wanted if isinstance(client_secret, str) else wanted | {client_secret: secret_source}
+
+
+def _from_their_places(
+    wanted: Mapping[SecretReference, str], environ: NotedEnvironment
+) -> Mapping[SecretReference, str]:
+    # Most runs have no reference.
+    from bridge.process.secret_sources import read_secrets
+
+    return read_secrets(wanted, environ)
+
+
+def _header(name: str, value: str | SecretReference, secrets: Mapping[SecretReference, str]) -> Header:
+    return name, value if isinstance(value, str) else checked_header_value(name, secrets[value])
+
+
+def _client_secret(value: str | SecretReference, source: str, secrets: Mapping[SecretReference, str]) -> str:
+    return value if isinstance(value, str) else checked_client_secret(secrets[value], source)
+
+
+def _headers(texts: Sequence[str], file: Path | None, environ: Mapping[str, str]) -> tuple[HeaderText, ...]:
     from_file = read_header_file(file, environ) if file else ()
     return merge_headers(from_file, [parse_header(text, environ) for text in texts])
 

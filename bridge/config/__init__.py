@@ -6,6 +6,7 @@
 | `host_names` | host names with letters beyond ASCII, and names of this machine |
 | `child_environment` | which environment variables other programs get |
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are stored |
+| `secret_reference` | values that say where a secret is; imported only where there is one |
 """
 
 from bridge.config.child_environment import VARIABLES_PREFIX, NotedEnvironment, child_environment
@@ -18,8 +19,10 @@ from bridge.config.settings import (
     TRANSPORTS,
     EraChoice,
     Header,
+    HeaderText,
     Settings,
     Transport,
+    checked_header_value,
     merge_headers,
     parse_header,
     parse_seconds,
@@ -28,14 +31,16 @@ from bridge.config.settings import (
 from bridge.config.signing_in import (
     CLIENT_SECRET_VARIABLE,
     GRANTS,
+    REFERENCES,
     TOKEN_STORES,
     ClientSecret,
     Grant,
     SignInSettings,
     TokenStore,
     check_metadata_url,
+    checked_client_secret,
+    client_secret_in,
     parse_authorize_param,
-    read_client_secret,
 )
 
 __all__ = [
@@ -45,6 +50,7 @@ __all__ = [
     "OWNED_HEADERS",
     "PATIENCE_VARIABLE",
     "PROTOCOLS",
+    "REFERENCES",
     "TOKEN_STORES",
     "TRANSPORTS",
     "VARIABLES_PREFIX",
@@ -52,6 +58,7 @@ __all__ = [
     "EraChoice",
     "Grant",
     "Header",
+    "HeaderText",
     "NotedEnvironment",
     "Settings",
     "SignInSettings",
@@ -60,11 +67,13 @@ __all__ = [
     "ascii_host",
     "ascii_url",
     "check_metadata_url",
+    "checked_client_secret",
+    "checked_header_value",
     "child_environment",
+    "client_secret_in",
     "merge_headers",
     "parse_authorize_param",
     "parse_header",
     "parse_seconds",
-    "read_client_secret",
     "read_header_file",
 ]

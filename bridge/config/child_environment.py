@@ -55,6 +55,10 @@ class NotedEnvironment(Mapping[str, str]):
         self.read[name] = None
         return value
 
+    def for_children(self) -> dict[str, str]:
+        """What a child gets of it (`child_environment`), where the variables that were read are secret."""
+        return child_environment(self._environ, self.read)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._environ)
 

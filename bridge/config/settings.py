@@ -10,19 +10,24 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from bridge.config.host_names import ascii_host
-from bridge.config.signing_in import SignInSettings, repr_without
+from bridge.config.signing_in import REFERENCES, SignInSettings, repr_without
 from bridge.errors import UsageError
 from bridge.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from bridge.config.secret_reference import SecretReference
 
 Transport = Literal["auto", "http", "sse"]
 EraChoice = Literal["auto", "legacy", "modern"]
 Header = tuple[str, str]
+HeaderText = tuple[str, "str | SecretReference"]
+"""A header as the user gives it: its name, and its value or where that is."""
 
 TRANSPORTS = ("auto", "http", "sse")
 PROTOCOLS = ("auto", "legacy", "modern")
@@ -81,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     """Warnings to log once there is a log."""
     secret_variables: tuple[str, ...] = ()
     """The names of the variables that headers and the client's secret came from; no child gets them. Not compared."""
+    secret_headers: tuple[str, ...] = ()
+    """The names of the headers whose values were read by reference; the log shows none of these. Not compared."""
     notes: tuple[str, ...] = ()
     """Lines to log at info once there is a log. Not compared."""
 
@@ -125,7 +132,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
             )
 
 
-_NOT_COMPARED = frozenset(("secret_variables", "notes"))
+_NOT_COMPARED = frozenset(("secret_variables", "secret_headers", "notes"))
 
 
 def _compared(settings: Settings) -> tuple[object, ...]:
@@ -165,10 +172,11 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
         )
 
 
-def parse_header(text: str, environ: Mapping[str, str]) -> Header:
+def parse_header(text: str, environ: Mapping[str, str]) -> HeaderText:
     """Read `Name: value` (the space is optional), with `${NAME}` in the value taken from `environ`.
 
-    `${env:NAME}`, which several hosts use, means the same. Raises `UsageError`, without the value.
+    `${env:NAME}`, which several hosts use, means the same. A value that is a reference to a secret as a whole is
+    returned as one. Raises `UsageError`, without the value.
     """
     name, colon, value = text.partition(":")
     name = name.strip(" \t")
@@ -184,15 +192,26 @@ def parse_header(text: str, environ: Mapping[str, str]) -> Header:
         raise UsageError("The name of a header has a character that is not allowed there.")
     if name.lower() in OWNED_HEADERS or name.lower().startswith(_OWNED_PREFIX):
         raise UsageError(f"The bridge sets the header {name} itself, so you cannot set it.", hint="Leave it out.")
-    value = re.sub(_PLACEHOLDER, lambda found: _expanded(found, name, environ), value).strip(" \t\r\n")
+    value = value.strip(" \t\r\n")
+    if value.startswith(REFERENCES):
+        from bridge.config.secret_reference import reference_in
+
+        if reference := reference_in(value):
+            return name, reference
+    return name, checked_header_value(name, re.sub(_PLACEHOLDER, lambda found: _expanded(found, name, environ), value))
+
+
+def checked_header_value(name: str, value: str) -> str:
+    """Return the value of the header `name`. Raises `UsageError` for one that HTTP does not allow, never with it."""
+    value = value.strip(" \t\r\n")
     if not value:
         raise UsageError(f"The header {name} has no value.", hint=_SPACES_HINT)
     if bad := re.search(_BAD_IN_VALUE, value):
         raise UsageError(f"The value of the header {name} contains U+{ord(bad[0]):04X}, which HTTP does not allow.")
-    return name, value
+    return value
 
 
-def read_header_file(path: Path, environ: Mapping[str, str]) -> tuple[Header, ...]:
+def read_header_file(path: Path, environ: Mapping[str, str]) -> tuple[HeaderText, ...]:
     """Read one header a line; blank lines and lines that begin with `#` are skipped.
 
     Raises `UsageError` with the file, the line's number and the reason, but never with the line.
@@ -214,7 +233,7 @@ def read_header_file(path: Path, environ: Mapping[str, str]) -> tuple[Header, ..
     return tuple(headers)
 
 
-def merge_headers(base: Iterable[Header], override: Iterable[Header]) -> tuple[Header, ...]:
+def merge_headers(base: Iterable[HeaderText], override: Iterable[HeaderText]) -> tuple[HeaderText, ...]:
     """Both sets of headers; where both have a name, only those of `override`."""
     override = tuple(override)
     replaced = {name.lower() for name, _ in override}

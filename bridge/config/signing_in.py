@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.errors import UsageError
 from bridge.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from bridge.config.secret_reference import SecretReference
 
 TokenStore = Literal["auto", "keyring", "file", "memory"]
 Grant = Literal["authorization-code", "device-code"]
@@ -20,6 +22,8 @@ Grant = Literal["authorization-code", "device-code"]
 TOKEN_STORES = ("auto", "keyring", "file", "memory")
 GRANTS = ("authorization-code", "device-code")
 CLIENT_SECRET_VARIABLE = "MCP_BRIDGE_CLIENT_SECRET"  # noqa: S105 - a name
+REFERENCES = ("keyring:", "env:", "file:", "cmd:")
+"""How a value begins that says where a secret is. `config/secret_reference`, which reads it, is imported only then."""
 
 # Parameters of the authorization request that the flow sets itself. A fixed value would break it or make it unsafe.
 OWNED_PARAMETERS = frozenset(
@@ -36,7 +40,6 @@ CALLBACK_HOST, CALLBACK_PATH = "localhost", "/callback"
 _HOSTS = ("localhost", "127.0.0.1", "[::1]")  # The bridge listens on no other address.
 _PATH = r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*"
 _PROFILE = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}"
-_SECRET_FILE_BYTES = 64 * 1024
 
 
 class SignInSettings(msgspec.Struct, frozen=True):
@@ -127,35 +130,40 @@ def repr_without(settings: msgspec.Struct, *hidden: str) -> str:
 
 
 class ClientSecret(NamedTuple):
-    """A secret, and a warning where others can read it."""
+    """A secret or where it is, and a warning where others can read it."""
 
-    value: str
+    value: str | SecretReference
     warning: str = ""
 
 
-def read_client_secret(text: str, environ: Mapping[str, str], source: str, *, in_arguments: bool) -> ClientSecret:
-    """Read `env:NAME`, `file:PATH` or the secret itself. Raises `UsageError`, never with the value.
+def client_secret_in(text: str, source: str, *, in_arguments: bool) -> ClientSecret:
+    """What the user gave as the client's secret: a reference or the secret. Raises `UsageError`, never with the value.
 
     `source` is the option or variable that it came from. In the arguments, everyone on the machine can read it.
     """
-    kind, colon, rest = text.partition(":")
-    if colon and kind == "env":
-        if not (value := environ.get(rest, "").strip()):
-            state = "empty" if rest in environ else "not set"
-            named = rest if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", rest) else "that it names"
-            raise UsageError(f"{source} needs the environment variable {named}, which is {state}.")
-        return ClientSecret(_checked(value, source))
-    if colon and kind == "file":
-        return ClientSecret(_checked(_content(Path(rest), source), source))
+    if text.startswith(REFERENCES):
+        from bridge.config.secret_reference import reference_in
+
+        if reference := reference_in(text):
+            return ClientSecret(reference)
     if "${" in text:
         raise UsageError(f"{source} contains a ${{...}} that the host did not replace.", hint="Write env:NAME instead.")
     warning = ""
     if in_arguments:
         warning = (
-            f"Other programs can read the secret of {source} in the arguments. Write {source} env:NAME and put the "
-            f"secret into that variable, or write {source} file:PATH and put it into that file."
+            f"Other programs can read the secret of {source} in the arguments. Run {PROGRAM} secret set NAME, which "
+            f"asks for it, and write {source} keyring:NAME; or write env:NAME or file:PATH, which say where it is."
         )
-    return ClientSecret(_checked(text.strip(), source), warning)
+    return ClientSecret(checked_client_secret(text.strip(), source), warning)
+
+
+def checked_client_secret(value: str, source: str) -> str:
+    """Return the secret. Raises `UsageError` for one that no client can have, never with the value."""
+    if not value:
+        raise UsageError(f"The secret that {source} gives is empty.")
+    if not re.fullmatch(r"[\x20-\x7e]+", value):  # RFC 6749 A.2
+        raise UsageError(f"The secret that {source} gives has a character that is not allowed there.")
+    return value
 
 
 def parse_authorize_param(text: str) -> tuple[str, str]:
@@ -222,23 +230,3 @@ def _check_resource(resource: str) -> None:
     if not parts.scheme or "#" in resource or not re.fullmatch(_VISIBLE, resource):
         hint = "An example: https://example.com/mcp. With 'none' the parameter is left out."
         raise UsageError("The resource must be an absolute URI without a fragment, or 'none'.", hint=hint)
-
-
-def _content(path: Path, source: str) -> str:
-    try:
-        with path.expanduser().open("rb") as file:
-            return file.read(_SECRET_FILE_BYTES).decode("utf-8-sig").strip()
-    except OSError as error:
-        raise UsageError(f"The file that {source} names cannot be read: {error.strerror} ({path}).") from None
-    except RuntimeError:
-        raise UsageError(f"The file that {source} names cannot be read: no such home directory ({path}).") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"The file that {source} names is not UTF-8 text ({path}).") from None
-
-
-def _checked(value: str, source: str) -> str:
-    if not value:
-        raise UsageError(f"The secret that {source} gives is empty.")
-    if not re.fullmatch(r"[\x20-\x7e]+", value):  # RFC 6749 A.2
-        raise UsageError(f"The secret that {source} gives has a character that is not allowed there.")
-    return value

@@ -93,7 +93,7 @@ class Log:
 def configure(settings: Settings) -> Log:
     """Send the log where `settings` says. Raises `UsageError` where the log file cannot be opened."""
     redactor = Redactor()
-    redactor.add_headers(settings.headers)
+    redactor.add_headers(settings.headers, settings.secret_headers)
     level = logging.getLevelName(settings.log_level.upper())
     debug = level == logging.DEBUG
     lines = StderrLines()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -51,10 +51,13 @@ class Redactor:
             longest_first = sorted(self._secrets, key=len, reverse=True)
             self._known = re.compile("|".join(map(re.escape, longest_first)))
 
-    def add_headers(self, headers: Iterable[Header]) -> None:
-        """Mask the values of all `headers` but those known to be harmless, and the secrets within them."""
+    def add_headers(self, headers: Iterable[Header], secret: Collection[str] = ()) -> None:
+        """Mask the values of all `headers` but those known to be harmless, and the secrets within them.
+
+        A header whose name is in `secret` is not harmless.
+        """
         for name, value in headers:
-            if name.lower() in _HARMLESS:
+            if name.lower() in _HARMLESS and name not in secret:
                 continue
             self.add(value)
             if name.lower() == "cookie":

@@ -133,14 +133,14 @@ class DiskStore(SecretStore):
                 if isinstance(error, EntryRefused):
                     hint = f"In Keychain Access, remove the entries that begin with {PROGRAM}:{key}."
                 raise StoreError(
-                    f"The bridge forgot the sign-in, but a copy of it stays in the system keyring ({error.reason}).",
+                    f"The bridge forgot {_noun(key)}, but a copy of it stays in the system keyring ({error.reason}).",
                     hint=hint,
                 )
             if self._former.has(key):
                 # The marker keeps a later run from taking over what cannot be removed there.
                 await self._mark(key, Marker("gone"))
                 raise StoreError(
-                    "The bridge forgot the sign-in, but cannot remove a copy that an earlier version of it stored.",
+                    f"The bridge forgot {_noun(key)}, but cannot remove a copy that an earlier version of it stored.",
                     hint="End every bridge that is running, then run this again.",
                 )
             await self._on_disk(lambda: self._files.delete(marker_name(key)))
@@ -235,7 +235,7 @@ class DiskStore(SecretStore):
         if reason is not None and not known and not self._said:
             self._said = True
             self._notice(
-                f"The system keyring cannot be used ({reason.reason}), so the sign-in is stored in "
+                f"The system keyring cannot be used ({reason.reason}), so {_noun(key)} is stored in "
                 f"{self._files.path(secret_name(key))}, which only you can read. {reason.hint}".rstrip()
             )
 
@@ -247,6 +247,11 @@ class DiskStore(SecretStore):
             return await self._disk.run(lambda _job: work(), _DISK)
         except TimeoutError:
             raise StoreError(f"The disk did not answer within {_DISK:g} s.", hint="Try again.") from None
+
+
+def _noun(key: str) -> str:
+    """What a store key holds, in a sentence."""
+    return "the secret" if key.startswith("secret-") else "the sign-in"
 
 
 def _explained(error: KeyringUnavailable) -> KeyringUnavailable:

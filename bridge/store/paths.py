@@ -16,7 +16,7 @@ import msgspec
 from bridge.store.errors import StoreError
 from bridge.store.roots import cache_root, data_root, former_roots
 
-_SLOT = r"[a-z]{1,16}-[0-9a-f]{16,64}"
+_SLOT = r"[a-z]{1,16}-[0-9a-f]{16,128}"
 
 
 class StorePaths(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ def is_key(name: str) -> bool:
 def check_key(key: str) -> str:
     """Return `key`; raise `ValueError` where it is not a store key."""
     if not is_key(key):
-        raise ValueError("a store key is a kind, a hyphen and 16 to 64 hex digits")
+        raise ValueError("a store key is a kind, a hyphen and 16 to 128 hex digits")
     return key
 
 

@@ -108,7 +108,7 @@ def encode_order(order: Order) -> bytes:
         if (path := getattr(settings, name)) is not None
     }
     settings = msgspec.structs.replace(
-        settings, headers=(), secret_variables=(), remarks=(), notes=(), silent=True, **paths
+        settings, headers=(), secret_variables=(), secret_headers=(), remarks=(), notes=(), silent=True, **paths
     )
     order = msgspec.structs.replace(order, settings=settings)
     return msgspec.json.encode(order, enc_hook=_encode_more) + b"\n"

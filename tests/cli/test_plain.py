@@ -164,7 +164,6 @@ def test_a_complaint_names_the_file_only_where_the_fault_is_there(file: Path) ->
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("refused",), "config.json:1:"),
         (("wrong",), "Did you mean header?"),
         (("variable",), "NONE is needed"),
         (("nothing",), "has no server of that name"),
@@ -180,11 +179,31 @@ def test_what_is_wrong_with_a_name_is_left_to_click(words: Sequence[str], says: 
         assert says in str(with_click(words, environ))
 
 
+def test_a_setting_of_a_server_that_is_refused_is_told_with_its_place_without_click(file: Path) -> None:
+    environ = {"B": "Bearer b", "MCP_BRIDGE_CONFIG": str(file), "HOME": str(file.parent)}
+    said = without_click(("refused",), environ)
+    assert said == with_click(("refused",), environ)
+    assert "config.json:1:" in str(said)
+
+
 TEXTS = (
     *(URL, "http://127.0.0.1:1/", "ftp://example.com", "example.com", "run", "status", "login", "help", "version"),
     *("", " ", "\t", "-", "--", "--help", "-h", "--version", "a b", "é", "\udc80", "\n", "1_0", "٣", "1", "0"),
     *("true", "TRUE", "no", "2.5", "inf", "nan", "-1", "1e3", "auto", "AUTO", "http", "sse", "legacy", "debug", "file"),
-    *("A: b", "A:${B}", "A:${NONE}", "X", "Host: x", "a=b", "state=1", "env:B", "env:NONE", "file:/nowhere"),
+    *(
+        "A: b",
+        "A: env:B",
+        "A: keyring:none",
+        "A:${B}",
+        "A:${NONE}",
+        "X",
+        "Host: x",
+        "a=b",
+        "state=1",
+        "env:B",
+        "env:NONE",
+        "file:/nowhere",
+    ),
     *("~", "~nobody-of-this-name/x", "/tmp/x", "none", "https://x.example/doc", "[::1]", "127.0.0.1", "/cb", "cb"),
     *("device-code", "authorization-code", "65536", "4000", "work", "what ever/"),
     *("mine", "refused", "wrong", "variable"),

@@ -7,8 +7,10 @@ the function that needs it.
 
 import asyncio
 import ssl
+import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,16 @@ BY_NAME = {
     ),
 }
 """The same, where the server is named instead of its URL; json reads its file."""
+
+BY_REFERENCE = {
+    "a secret of the user's, read before anything else": (
+        "config.secret_reference process.secret_sources process.user_secrets store.named_secrets"
+    ),
+    "where it is stored: in a private file, for which no keyring is loaded": (
+        "store.disk store.marker store.migration store.locks store.system store.backend store.chunks store.worker"
+    ),
+}
+"""The same, where a header refers to a stored secret."""
 
 OVER_TLS = {
     "what TLS trusts": "remote.tls",
@@ -238,6 +250,22 @@ async def test_what_a_start_by_name_imports(tmp_path: Path) -> None:
     check({name: chain for name, chain in found.items() if name not in read}, own_modules(OWN, BY_NAME), set(OTHERS))
 
 
+async def test_what_a_start_with_a_secret_in_a_file_imports(tmp_path: Path) -> None:
+    async with FaultServer() as server:
+        store_secret(environment(tmp_path), "mine", "hunter2-Zq4")
+        found = await imported(tmp_path, server.url, *KNOWN, "--header", "X-Key: keyring:mine")
+        assert server.seen("initialize")[-1].header("x-key") == "hunter2-Zq4"
+    assert not {"keyring", "click", "httpx"} & set(found)
+    allowed = set(own_modules(OWN, BY_REFERENCE))
+    assert {name for name in found if name.startswith("bridge.")} == allowed
+
+
+def store_secret(environ: Mapping[str, str], name: str, value: str) -> None:
+    """Store a secret as a command would, in a process of the same home."""
+    code = "import sys; from bridge.process.user_secrets import save_secret; save_secret(sys.argv[1], sys.stdin.read())"
+    subprocess.run([sys.executable, "-c", code, name], env=environ, input=value.encode(), check=True, timeout=DEADLINE)
+
+
 async def test_what_a_start_over_https_imports(tmp_path: Path) -> None:
     authority = trustme.CA()
     file = tmp_path / "authority.pem"
@@ -267,5 +295,5 @@ def test_one_more_module_is_told_with_who_brings_it() -> None:
 
 
 def test_each_module_stands_in_one_table() -> None:
-    own = own_modules(OWN, OVER_TLS, BY_NAME)
+    own = own_modules(OWN, OVER_TLS, BY_NAME, BY_REFERENCE)
     assert len(own) == len(set(own))

@@ -41,7 +41,7 @@ def test_linux_has_the_folders_that_platformdirs_names(
     assert platform_cache() == platformdirs.user_cache_path(PROGRAM, appauthor=False)
 
 
-@pytest.mark.parametrize("key", ["tokens-0123456789abcdef", "client-" + "a" * 64])
+@pytest.mark.parametrize("key", ["tokens-0123456789abcdef", "client-" + "a" * 128])
 def test_a_slot(key: str) -> None:
     assert check_key(key) == key
 
@@ -49,7 +49,7 @@ def test_a_slot(key: str) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        *("", "-0123456789abcdef", "tokens_0123456789abcdef", "tokens-0123456789abcde", "tokens-" + "a" * 65),
+        *("", "-0123456789abcdef", "tokens_0123456789abcdef", "tokens-0123456789abcde", "tokens-" + "a" * 129),
         *("tokens-0123456789abcdef\n", "tokens-0123456789abcdeg", "TOKENS-0123456789abcdef", "a/b-0123456789abcdef"),
     ],
 )
