@@ -31,8 +31,9 @@ ARROWS: dict[str, set[str]] = {
     "process": PURE | IO | {"config"},
     "tokens": PURE | IO | {"config", "process"},
     "inventory": PURE | IO | {"config", "process", "tokens"},
+    "bundle": {"config", "protocol"},
     "app": PURE | IO | {"config", "process", "tokens", "inventory"},
-    "cli": {"app", "inventory", "tokens", "process", "config"} | PURE,
+    "cli": {"app", "bundle", "inventory", "tokens", "process", "config"} | PURE,
     "__main__": {"cli", "tokens"},
     "__init__": set(),
 }

@@ -81,6 +81,7 @@ def test_the_pinned_programs_name_no_registry() -> None:
 def test_the_pins_are_exact() -> None:
     wanted = json.loads((ROOT / "tests" / "counterparts" / "package.json").read_text())["dependencies"]
     assert sorted(wanted) == [
+        "@anthropic-ai/mcpb",
         "@modelcontextprotocol/conformance",
         "@modelcontextprotocol/server-everything",
         "mcp-remote",
