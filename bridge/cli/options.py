@@ -48,9 +48,10 @@ class VariableOption(click.Option):
         return super().consume_value(ctx, opts)
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Look the variable up; an empty one counts as not set."""
+        """Look the variable up; an empty one, or one with only spaces, counts as not set."""
         environ: Mapping[str, str] = os.environ if ctx.obj is None else ctx.obj
-        return environ.get(self.envvar) or None if isinstance(self.envvar, str) else None
+        text = environ.get(self.envvar) if isinstance(self.envvar, str) else None
+        return None if is_blank(text) else text
 
 
 class LinesOption(VariableOption):

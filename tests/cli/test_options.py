@@ -11,6 +11,7 @@ import click
 import pytest
 
 from bridge.cli.main import main
+from bridge.cli.option_table import OPTIONS
 from bridge.cli.program import run
 from bridge.cli.settings import unknown_variables
 from bridge.config import Settings
@@ -123,18 +124,12 @@ def test_the_command_line_wins_over_variables(runner: Runner) -> None:
     assert settings == Settings(url=URL, headers=(("B", "line"),), log_level="debug", connect_timeout=2.0)
 
 
-def test_an_empty_variable_is_an_unset_one(runner: Runner) -> None:
-    names = (
-        "HEADER",
-        "HEADER_FILE",
-        "LOG_LEVEL",
-        "CONNECT_TIMEOUT",
-        "SILENT",
-        "CA_FILE",
-        "PATIENCE",
-        "TRANSPORT",
-    )
-    assert runner.settings(URL, env={f"MCP_BRIDGE_{name}": "" for name in names}) == Settings(url=URL)
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_variable_is_an_unset_one_for_every_option(blank: str, runner: Runner) -> None:
+    """Bundles pass one for each setting that the user left empty."""
+    env = {row.variable: blank for row in OPTIONS} | {"MCP_BRIDGE_PATIENCE": ""}
+    assert len(env) > 30
+    assert runner.settings(URL, env=env) == Settings(url=URL)
 
 
 def test_a_false_variable_leaves_a_flag_off(runner: Runner) -> None:
