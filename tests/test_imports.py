@@ -32,8 +32,9 @@ ARROWS: dict[str, set[str]] = {
     "tokens": PURE | IO | {"config", "process"},
     "inventory": PURE | IO | {"config", "process", "tokens"},
     "bundle": {"config", "protocol"},
+    "registry": PURE | {"config", "tokens"},
     "app": PURE | IO | {"config", "process", "tokens", "inventory"},
-    "cli": {"app", "bundle", "inventory", "tokens", "process", "config"} | PURE,
+    "cli": {"app", "bundle", "inventory", "registry", "tokens", "process", "config"} | PURE,
     "__main__": {"cli", "tokens"},
     "__init__": set(),
 }

@@ -24,7 +24,7 @@ _ENDING = ".mcpb"
 
 
 # The variables MCP_BRIDGE_* of this machine are no part of what is handed out.
-@click.command("bundle", cls=OneCommand, short_help="Make a file that installs a server.", context_settings={"obj": {}})
+@click.command("bundle", cls=OneCommand, context_settings={"obj": {}})
 @click.argument("url", cls=WordArgument, required=False, metavar="[URL]")
 @click.option("-o", "--output", type=HomePath(), metavar="FILE", help="Write the bundle to FILE. Default: NAME.mcpb.")
 @click.option("--name", metavar="NAME", help="The bundle's name, which hosts tell it by. Default: from the URL's host.")

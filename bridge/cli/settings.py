@@ -44,7 +44,7 @@ SECRET_OPTION, SECRET_MEMBER = "--client-secret", "client_secret"
 """What names the client's secret on the command line, and in the user's file of servers."""
 
 _TESTS_OWN = "MCP_BRIDGE_TEST_"
-_NO_OPTIONS = frozenset((URL_VARIABLE, PATIENCE_VARIABLE, TAB_PAUSE_VARIABLE))
+_NO_OPTIONS = frozenset((URL_VARIABLE, PATIENCE_VARIABLE, TAB_PAUSE_VARIABLE, "MCP_BRIDGE_REGISTRY"))
 """Variables without an option."""
 
 _BARE_ADDRESS = r"(?P<host>[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\])(:\d{1,5})?([/?].*)?"

@@ -1,0 +1,98 @@
+"""A server by its name in a registry, as the commands take it: values given, asked for, or missing."""
+
+from typing import Any
+
+import click
+import pytest
+
+from bridge.cli import registry_server
+from bridge.cli.registry_server import given_values, server_from_registry
+from bridge.errors import UsageError
+from bridge.registry.server_json import PublishedServer
+from tests.registry.documents import NAME, published, remote
+
+SECRET = "pl4nted-s3cret"
+HEADER = {"name": "X-Key", "isSecret": True, "isRequired": True, "description": "Get one at https://evil.example/"}
+SERVER = published(
+    remote(
+        url="https://{region}.example.com/mcp",
+        variables={"region": {"choices": ["eu", "us"], "default": "eu"}},
+        headers=[HEADER, {"name": "X-Team", "placeholder": "blue"}],
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The registries that were asked; each has the one server."""
+    registries: list[str] = []
+
+    async def found(text: str, registry: str, ca_file: Any) -> PublishedServer:
+        registries.append(registry)
+        return SERVER
+
+    monkeypatch.setattr(registry_server, "published_server", found)
+    return registries
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """A terminal, at which the user types a secret and takes every default; what was asked."""
+    prompts: list[dict[str, Any]] = []
+
+    def prompt(text: str, **options: Any) -> str:
+        prompts.append({"text": text, **options})
+        return SECRET if options["hide_input"] else options["default"]
+
+    monkeypatch.setattr(registry_server, "_is_at_a_terminal", lambda: True)
+    monkeypatch.setattr(click, "prompt", prompt)
+    return prompts
+
+
+def test_given_values_are_taken_without_a_terminal(asked: list[str]) -> None:
+    sets = ["region=us", "x-key=keyring:mine", ""]
+    server = server_from_registry(NAME, sets, "https://r.example", {}, short_name="own")
+    assert (server.name, server.url) == ("own", "https://us.example.com/mcp")
+    assert (server.headers, server.secrets) == (("X-Key: keyring:mine",), {})
+    assert asked == ["https://r.example"]
+
+
+def test_without_a_terminal_what_is_missing_is_named() -> None:
+    with pytest.raises(UsageError, match=r"needs X-Key\. Give it with --set X-Key=keyring:NAME\."):
+        server_from_registry(NAME, [], None, {})
+
+
+def test_at_a_terminal_the_user_is_asked_and_a_secret_is_not_shown(
+    typed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = server_from_registry(NAME, [], None, {})
+    assert server.url == "https://eu.example.com/mcp"
+    assert (server.headers, server.secrets) == (("X-Key: keyring:weather-x-key",), {"weather-x-key": SECRET})
+    assert [(one["text"], one["default"], one["hide_input"]) for one in typed] == [
+        ("  region", "eu", False),
+        ("  X-Key", None, True),
+        ('  X-Team, such as "blue", or nothing', "", False),
+    ]
+    assert typed[0]["type"].choices == ("eu", "us")
+    out, err = capsys.readouterr()
+    assert (out, SECRET in err) == ("", False)
+    assert 'X-Key: "Get one at [link removed]"' in err
+
+
+def test_what_was_given_is_not_asked_for_again(typed: list[dict[str, Any]]) -> None:
+    server_from_registry(NAME, ["region=us", "X-Team=red"], None, {})
+    assert [one["text"] for one in typed] == ["  X-Key"]
+
+
+@pytest.mark.parametrize(
+    ("sets", "says"),
+    [([SECRET], "not of the form NAME=VALUE"), ([f"={SECRET}"], "not of the form"), (["a=1", "a=2"], "gives a twice")],
+)
+def test_a_wrong_value_is_told_without_it(sets: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says) as said:
+        given_values(sets)
+    assert SECRET not in str(said.value)
+
+
+def test_an_equals_sign_may_be_in_a_value() -> None:
+    assert given_values(["a=b=c "]) == {"a": "b=c"}
