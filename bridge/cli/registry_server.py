@@ -67,6 +67,24 @@ def server_from_registry(
     return resolved(server, given, asks, allow_http=allow_http, short_name=short_name)
 
 
+def put_into(ctx: click.Context, server: ResolvedServer) -> None:
+    """Make the server's headers and transport options of the command, as if the user had written them there.
+
+    What the user did write comes first: a header of the same name is not taken from the server.
+    """
+    own = {text.partition(":")[0].strip().lower() for text in ctx.params["header"]}
+    headers = [text for text in server.whole_headers if text.partition(":")[0].lower() not in own]
+    if headers:
+        ctx.params["header"] = (*ctx.params["header"], *headers)
+        ctx.set_parameter_source("header", click.core.ParameterSource.COMMANDLINE)
+    if (
+        server.transport == "sse"
+        and ctx.get_parameter_source("transport") is not click.core.ParameterSource.COMMANDLINE
+    ):
+        ctx.params["transport"] = server.transport
+        ctx.set_parameter_source("transport", click.core.ParameterSource.COMMANDLINE)
+
+
 def given_values(sets: Sequence[str]) -> dict[str, str]:
     """The values of `--set NAME=VALUE`, by name. Raises `UsageError`, without any value."""
     given: dict[str, str] = {}

@@ -48,6 +48,13 @@ class ResolvedServer(msgspec.Struct, frozen=True):
     title: str
     warnings: tuple[str, ...]
 
+    @property
+    def whole_headers(self) -> tuple[str, ...]:
+        """The headers with the secrets themselves, for a run and for what stores them under names of its own."""
+        named = {f"keyring:{name}": value for name, value in self.secrets.items()}
+        parts = (text.partition(": ") for text in self.headers)
+        return tuple(f"{name}: {named.get(value, value)}" for name, _, value in parts)
+
     def __repr__(self) -> str:
         """Without the secrets."""
         return f"ResolvedServer(name={self.name!r}, url={self.url!r}, secrets={sorted(self.secrets)})"
@@ -84,6 +91,11 @@ def resolved(
         if value:
             parse_header(f"{header.input.name}: {value.replace('${', '')}", {})  # Whether HTTP can carry it.
         if value and is_secret:
+            if "${" in value:
+                raise UsageError(
+                    f"The value of {header.input.name} has ${{, which the bridge would read as a variable.",
+                    hint=f"Store the whole value under a name, and give --set {header.input.name}=keyring:NAME.",
+                )
             key = secret_name(name, header.input.name)
             secrets[key] = value
             value = f"keyring:{key}"

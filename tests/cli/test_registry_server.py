@@ -6,8 +6,9 @@ import click
 import pytest
 
 from bridge.cli import registry_server
-from bridge.cli.registry_server import given_values, server_from_registry
+from bridge.cli.registry_server import given_values, put_into, server_from_registry
 from bridge.errors import UsageError
+from bridge.registry.resolving import ResolvedServer
 from bridge.registry.server_json import PublishedServer
 from tests.registry.documents import NAME, published, remote
 
@@ -82,6 +83,18 @@ def test_at_a_terminal_the_user_is_asked_and_a_secret_is_not_shown(
 def test_what_was_given_is_not_asked_for_again(typed: list[dict[str, Any]]) -> None:
     server_from_registry(NAME, ["region=us", "X-Team=red"], None, {})
     assert [one["text"] for one in typed] == ["  X-Key"]
+
+
+def test_a_server_becomes_options_beside_those_that_the_user_wrote() -> None:
+    server = ResolvedServer("https://e.com/", "sse", ("A: keyring:k", "B: 2"), {"k": SECRET}, "e", NAME, NAME, ())
+    ctx = click.Context(click.Command("x"))
+    ctx.params = {"header": ("b:3",), "transport": "auto"}
+    put_into(ctx, server)
+    assert ctx.params == {"header": ("b:3", f"A: {SECRET}"), "transport": "sse"}
+    assert {ctx.get_parameter_source(name) for name in ctx.params} == {click.core.ParameterSource.COMMANDLINE}
+    ctx.params["transport"] = "http"
+    put_into(ctx, server)
+    assert ctx.params["transport"] == "http"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_a_secret_is_kept_apart_as_the_whole_value_of_its_header() -> None:
     assert server.headers == ("Authorization: keyring:weather-authorization",)
     assert server.secrets == {"weather-authorization": f"Bearer {SECRET}"}
     assert SECRET not in repr(server)
+    assert server.whole_headers == (f"Authorization: Bearer {SECRET}",)
 
 
 def test_the_name_that_the_user_chose_begins_the_names_of_secrets() -> None:
@@ -117,6 +118,7 @@ def test_a_fixed_header_is_sent_as_it_is_and_nobody_is_asked() -> None:
         ({"url": "https://e.com/{x}", "variables": {"x": {"isSecret": True}}}, {"x": SECRET}, "no secret is written"),
         ({"url": "https://e.com/{x}", "variables": {"x": {}}}, {"x": "env:HOME"}, "cannot be a reference"),
         ({"headers": [{"name": "X-Key", "isSecret": True}]}, {"X-Key": SECRET + "\u00fc"}, "U\\+00FC"),
+        ({"headers": [{"name": "X-Key", "isSecret": True}]}, {"X-Key": SECRET + "${A}"}, "would read as a variable"),
         ({"headers": [{"name": "X-Key"}]}, {"X-Kez": "1"}, "Did you mean X-Key"),
         ({}, {"any": "1"}, "has no value any to set"),
     ],
