@@ -115,16 +115,14 @@ def _table(heading: str, what: str, rows: Iterable[tuple[str, str]], says: str =
 
 
 def _command(row: CommandRow) -> Iterator[str]:
-    import click
-
     from bridge import PROGRAM
     from bridge.cli.program import cli
 
-    top = click.Context(cli, info_name=PROGRAM)
+    top = cli.context_class(cli, info_name=PROGRAM)
     command = cli.get_command(top, row.name)
     if command is None:
         raise SetupError(f"There is no command {row.name}.")
-    usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=row.name, parent=top)))
+    usage = " ".join(command.collect_usage_pieces(command.context_class(command, info_name=row.name, parent=top)))
     yield f"\n#### {row.name}\n\n`{PROGRAM} {row.name} {usage}`\n"
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         yield f"\n{_prose(paragraph)}\n"
@@ -146,7 +144,7 @@ def _options_of(command: click.Command) -> Iterator[str]:
     if own:
         yield "\n| option | meaning |\n|---|---|\n"
     for option in own:
-        record = option.get_help_record(click.Context(command))
+        record = option.get_help_record(command.context_class(command))
         if record is not None:
             yield f"| {_code(record[0])} | {_cell(record[1])} |\n"
     names = ", ".join(f"`{option.opts[0]}`" for option in options if option.opts[0] in shared)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
@@ -19,7 +21,7 @@ _NARROWEST = 20
 _FEW = 8
 """As many options need no headings."""
 
-_OWN = "Options"
+_OWN, _RUN = "Options", "run"
 _GROUPS = {row.name: row.group for row in OPTIONS}
 _EXAMPLES = {row.name: row.examples for row in COMMAND_ROWS}
 
@@ -50,9 +52,12 @@ class HelpText(click.HelpFormatter):
 
 
 class HelpContext(click.Context):
-    """The context of a command whose help is a `HelpText`."""
+    """The context of a command whose help is a `HelpText`, and shown for `-h` too."""
 
     formatter_class = HelpText
+
+    def __init__(self, command: click.Command, **rest: Any) -> None:
+        super().__init__(command, **{"help_option_names": ["-h", "--help"], **rest})
 
 
 class HelpfulCommand(click.Command):
@@ -69,17 +74,27 @@ class HelpfulCommand(click.Command):
         _write_paragraphs(formatter, rest)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options: the command's own first, then those of each heading."""
+        """Write the options: the command's own, then those of a run, which only `run` explains where they are many."""
         found = [(param, param.get_help_record(ctx)) for param in self.get_params(ctx)]
         # Newer versions of click show an argument too, without a description.
         shown = [(param.opts[0], record) for param, record in found if record is not None and record[1]]
+        of_a_run = [name for name, _ in shown if name in _GROUPS]
+        is_named_only = len(of_a_run) > _FEW and self.name != _RUN
         sections: dict[str, list[tuple[str, str]]] = {_OWN: []}
         for name, record in shown:
+            if name in of_a_run and is_named_only:
+                continue
             heading = _GROUPS.get(name, _OWN) if len(shown) > _FEW else _OWN
             sections.setdefault(heading, []).append(record)
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+        if is_named_only:
+            with formatter.section("Options of a run"):
+                for line in textwrap.wrap(", ".join(of_a_run), formatter.width - 2, break_on_hyphens=False):
+                    formatter.write(f"  {line}\n")
+                formatter.write_paragraph()
+                formatter.write_text(f"{PROGRAM} {_RUN} --help explains them.")
 
 
 def write_overview(formatter: click.HelpFormatter, about: str, rows: Sequence[CommandRow]) -> None:

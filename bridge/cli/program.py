@@ -25,7 +25,7 @@ from bridge.cli.settings import URL_VARIABLE, is_blank
 from bridge.config import SignInSettings, check_metadata_url
 from bridge.errors import BridgeError, UsageError
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_CONTEXT = {"max_content_width": 100}
 
 
 _WHAT_TO_TYPE = f"""\

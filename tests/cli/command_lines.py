@@ -18,7 +18,7 @@ def parsed(line: str) -> click.Context:
     """The context of the command after its words were read; nothing is run. Raises `ClickException` or `UsageError`."""
     program, *words = takewhile(lambda word: word not in _SHELL, shlex.split(line, comments=True))
     assert program == PROGRAM, line
-    top = click.Context(cli, info_name=PROGRAM, **cli.context_settings)
+    top = cli.context_class(cli, info_name=PROGRAM, **cli.context_settings)
     options = [param for param in run.params if isinstance(param, click.Option) and not param.is_flag]
     with_value = {name for option in options for name in option.opts}
     name, *rest = command_first(words, cli.list_commands(top), with_value, "run")
