@@ -26,8 +26,8 @@ INTERNAL_ERROR = -32603
 class ErrorKind(enum.StrEnum):
     """What went wrong, as a word for programs: `data.kind` of each JSON-RPC error that the bridge makes.
 
-    The text under each kind is a row of README's table (`scripts/error_kinds.py --write`): the first sentence says when
-    the host is told so, the rest what the user does.
+    The text under each kind is a row of the table in docs/troubleshooting.md (`scripts/error_kinds.py --write`): the
+    first sentence says when the host is told so, the rest what the user does.
     """
 
     UNREACHABLE = "unreachable"

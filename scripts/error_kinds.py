@@ -1,4 +1,4 @@
-"""Write README's table of error kinds anew: `python3 scripts/error_kinds.py --write`. Without `--write`, print it.
+"""Write the table of error kinds in docs/troubleshooting.md anew: `--write`. Without it, print the table.
 
 The rows are the members of `bridge.errors.ErrorKind`, in their order, with the text under each.
 """
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.environment import ROOT, SetupError, run_script
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "troubleshooting.md"
 SOURCE = ROOT / "bridge" / "errors.py"
 BEGIN = "<!-- begin of what scripts/error_kinds.py writes -->\n"
 END = "<!-- end of what scripts/error_kinds.py writes -->\n"
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         case []:
             sys.stdout.write(table(SOURCE.read_text("utf-8")))
         case ["--write"]:
-            README.write_text(with_table(README.read_text("utf-8"), table(SOURCE.read_text("utf-8"))), "utf-8")
+            PAGE.write_text(with_table(PAGE.read_text("utf-8"), table(SOURCE.read_text("utf-8"))), "utf-8")
         case _:
             raise SetupError("usage: python3 scripts/error_kinds.py [--write]")
     return 0
@@ -53,12 +53,12 @@ def rows(source: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def with_table(readme: str, fresh: str) -> str:
-    """README with this table between its two marks."""
-    before, begin, rest = readme.partition(BEGIN)
+def with_table(page: str, fresh: str) -> str:
+    """The page with this table between its two marks."""
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError("README has no place for the table of error kinds")
+        raise ValueError("The page has no place for the table of error kinds")
     return before + BEGIN + fresh + END + after
 
 

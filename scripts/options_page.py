@@ -118,33 +118,34 @@ def _command(row: CommandRow) -> Iterator[str]:
     from bridge import PROGRAM
     from bridge.cli.program import cli
 
-    top = cli.context_class(cli, info_name=PROGRAM)
+    top = click.Context(cli, info_name=PROGRAM, **cli.context_settings)
     command = cli.get_command(top, row.name)
     if command is None:
         raise SetupError(f"There is no command {row.name}.")
-    usage = " ".join(command.collect_usage_pieces(command.context_class(command, info_name=row.name, parent=top)))
+    context = click.Context(command, info_name=row.name, parent=top)
+    usage = " ".join(command.collect_usage_pieces(context))
     yield f"\n#### {row.name}\n\n`{PROGRAM} {row.name} {usage}`\n"
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         yield f"\n{_prose(paragraph)}\n"
     yield "\n```sh\n" + "".join(f"{PROGRAM} {words}\n" for words in row.examples) + "```\n"
-    yield from _options_of(command)
+    yield from _options_of(context)
 
 
-def _options_of(command: click.Command) -> Iterator[str]:
+def _options_of(context: click.Context) -> Iterator[str]:
     """The command's own options with their help, and the names of those that a run has too."""
     import click
 
     from bridge.cli.option_table import OPTIONS
 
-    if command.name == "run":
+    if context.info_name == "run":
         return
-    options = [param for param in command.params if isinstance(param, click.Option)]
+    options = [param for param in context.command.params if isinstance(param, click.Option)]
     shared = {row.name for row in OPTIONS}
     own = [option for option in options if option.opts[0] not in shared]
     if own:
         yield "\n| option | meaning |\n|---|---|\n"
     for option in own:
-        record = option.get_help_record(command.context_class(command))
+        record = option.get_help_record(context)
         if record is not None:
             yield f"| {_code(record[0])} | {_cell(record[1])} |\n"
     names = ", ".join(f"`{option.opts[0]}`" for option in options if option.opts[0] in shared)

@@ -15,7 +15,7 @@ _SHELL = (">", ">>", "|", "&&", ";")
 
 
 def parsed(line: str) -> click.Context:
-    """The context of the command after its words were read; nothing is run. Raises `ClickException` or `UsageError`."""
+    """The context of the command after its words were read; nothing is run. Raises what its reader does."""
     program, *words = takewhile(lambda word: word not in _SHELL, shlex.split(line, comments=True))
     assert program == PROGRAM, line
     top = cli.context_class(cli, info_name=PROGRAM, **cli.context_settings)
@@ -24,7 +24,9 @@ def parsed(line: str) -> click.Context:
     name, *rest = command_first(words, cli.list_commands(top), with_value, "run")
     command = cli.get_command(top, name)
     assert command is not None, line
-    return command.make_context(name, rest, parent=top)
+    context = command.make_context(name, rest, parent=top)
+    assert name != "run" or len(context.params["url"]) == 1, line
+    return context
 
 
 def help_at(columns: int, *words: str) -> str:

@@ -1,4 +1,4 @@
-"""README's table of error kinds is the enum's."""
+"""The table of error kinds is the enum's."""
 
 import pytest
 
@@ -6,10 +6,10 @@ from bridge.errors import ErrorKind
 from scripts import error_kinds
 
 
-def test_the_readme_has_the_table_that_the_script_writes() -> None:
-    readme = error_kinds.README.read_text("utf-8")
+def test_the_page_has_the_table_that_the_script_writes() -> None:
+    page = error_kinds.PAGE.read_text("utf-8")
     fresh = error_kinds.table(error_kinds.SOURCE.read_text("utf-8"))
-    assert error_kinds.with_table(readme, fresh) == readme, "run: python3 scripts/error_kinds.py --write"
+    assert error_kinds.with_table(page, fresh) == page, "run: python3 scripts/error_kinds.py --write"
 
 
 def test_each_kind_says_when_it_is_told_and_what_the_user_does() -> None:
