@@ -58,6 +58,7 @@ def test_the_first_screen_says_what_it_is_for_and_what_to_type() -> None:
     first = TEXT[: TEXT.index("\n## ")]
     for word in ("private network", "VPN", "pipx install .", "uv tool install ."):
         assert word in first
+    assert f"```sh\nmcp-remote-bridge install claude-desktop {URL}\n```" in first
 
 
 def test_the_answer_within_is_the_programs() -> None:

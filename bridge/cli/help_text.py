@@ -19,7 +19,7 @@ _NARROW = 60
 
 _NARROWEST = 20
 _FEW = 8
-"""As many options need no headings."""
+"""As many options of a run are explained in a command's own help."""
 
 _OWN, _RUN = "Options", "run"
 _GROUPS = {row.name: row.group for row in OPTIONS}
@@ -74,27 +74,27 @@ class HelpfulCommand(click.Command):
         _write_paragraphs(formatter, rest)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options: the command's own, then those of a run, which only `run` explains where they are many."""
+        """Write the options: the command's own, then those of a run under their headings, or their names."""
         found = [(param, param.get_help_record(ctx)) for param in self.get_params(ctx)]
         # Newer versions of click show an argument too, without a description.
         shown = [(param.opts[0], record) for param, record in found if record is not None and record[1]]
-        of_a_run = [name for name, _ in shown if name in _GROUPS]
-        is_named_only = len(of_a_run) > _FEW and self.name != _RUN
+        shared = [name for name, _ in shown if name in _GROUPS]
         sections: dict[str, list[tuple[str, str]]] = {_OWN: []}
         for name, record in shown:
-            if name in of_a_run and is_named_only:
-                continue
-            heading = _GROUPS.get(name, _OWN) if len(shown) > _FEW else _OWN
-            sections.setdefault(heading, []).append(record)
+            if name not in shared or len(shared) <= _FEW:
+                sections[_OWN].append(record)
+            elif self.name == _RUN:
+                sections.setdefault(_GROUPS[name], []).append(record)
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
-        if is_named_only:
+        if len(shared) > _FEW and self.name != _RUN:
             with formatter.section("Options of a run"):
-                for line in textwrap.wrap(", ".join(of_a_run), formatter.width - 2, break_on_hyphens=False):
-                    formatter.write(f"  {line}\n")
-                formatter.write_paragraph()
                 formatter.write_text(f"{PROGRAM} {_RUN} --help explains them.")
+                # Not through the formatter, which would break a line within an option's name.
+                indent = " " * formatter.current_indent
+                lines = textwrap.wrap(", ".join(shared), formatter.width - len(indent), break_on_hyphens=False)
+                formatter.write("".join(f"{indent}{line}\n" for line in lines))
 
 
 def write_overview(formatter: click.HelpFormatter, about: str, rows: Sequence[CommandRow]) -> None:

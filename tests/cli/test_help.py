@@ -13,10 +13,10 @@ from bridge.cli.program import cli
 from bridge.errors import UsageError
 from tests.cli.command_lines import help_at, parsed
 
-RUN_LINES = 105
+MANY_OPTIONS = {"run": 105}
 """Lines, at 80 columns, of the command that explains all options of a run."""
 
-LINES = 45
+LINES = 48
 """The lines that the help of any other command may have."""
 
 ROWS = rows_here()
@@ -83,6 +83,12 @@ def test_each_option_of_a_run_stands_under_its_heading() -> None:
     for row in OPTIONS:
         assert f"  {row.name}" in sections[row.group]
     assert "  -h, --help" in sections["Options"]
+
+
+def test_another_command_with_many_options_of_a_run_names_them() -> None:
+    shown = " ".join(help_at(80, "login").split())
+    assert "Options of a run: mcp-remote-bridge run --help explains them. --header, --header-file," in shown
+    assert "--transport" not in shown
 
 
 def test_a_command_with_few_options_shows_them_under_one_heading() -> None:
