@@ -13,7 +13,7 @@ from bridge.cli.config_excerpt import shown_break, shown_mistakes
 from bridge.cli.formatting import clean
 from bridge.cli.named_server import own_path
 from bridge.cli.options import config_option
-from bridge.inventory.config_text import BrokenConfig
+from bridge.documents.reading import BrokenConfig
 from bridge.inventory.server_file import read_server_file
 
 

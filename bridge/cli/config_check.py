@@ -18,9 +18,9 @@ from bridge.cli.server_values import URL, Mistake, defaults_of, mistakes_of_form
 from bridge.cli.settings import SECRET_MEMBER, is_blank, is_url, settings_of
 from bridge.config import PATIENCE_VARIABLE, NotedEnvironment
 from bridge.config.secret_reference import SecretReference, SecretUnavailable
+from bridge.documents.json_places import JsonPath, line_and_column, members_of
+from bridge.documents.reading import BrokenConfig
 from bridge.errors import UsageError
-from bridge.inventory.config_text import BrokenConfig
-from bridge.inventory.json_places import JsonPath, line_and_column, members_of
 from bridge.inventory.server_file import SERVERS, ServerFile, server_file_path
 from bridge.process.secret_sources import look_for_secrets
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from bridge.cli.config_check import PlacedMistake
 from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL
 from bridge.cli.settings import SECRET_MEMBER
-from bridge.inventory.config_text import BrokenConfig
-from bridge.inventory.json_places import JsonPath, comments_of, members_of
+from bridge.documents.json_places import JsonPath, comments_of, members_of
+from bridge.documents.reading import BrokenConfig
 from bridge.inventory.server_file import DEFAULTS, SCHEMA, SERVERS, ServerFile
 
 SECRET_MEMBERS = frozenset((HEADER_MEMBER, SECRET_MEMBER, "authorize_param"))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bridge.cli.option_table import CONFIG_OPTION, CONFIG_VARIABLE
 from bridge.cli.server_values import NamedServer, meant, mistakes_of_form, server_of
+from bridge.documents.reading import BrokenConfig
 from bridge.errors import UsageError
-from bridge.inventory.config_text import BrokenConfig
 from bridge.inventory.server_file import SERVERS, ServerFile, read_server_file, server_file_path
 
 

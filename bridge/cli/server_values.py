@@ -30,7 +30,7 @@ from bridge.errors import UsageError
 from bridge.inventory.server_file import DEFAULTS, SCHEMA, SERVERS, ServerFile
 
 if TYPE_CHECKING:
-    from bridge.inventory.json_places import JsonPath
+    from bridge.documents.json_places import JsonPath
 
 URL = "url"
 HEADER_MEMBER = "header"

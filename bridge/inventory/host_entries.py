@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bridge.documents.reading import BrokenConfig, read_config
 from bridge.inventory.command_line import arguments_of, is_url
-from bridge.inventory.config_text import BrokenConfig, read_config
 
 _MOST_ENTRIES = 1000
 _URL_KEYS = ("url", "serverUrl", "httpUrl")  # Most hosts; Windsurf; Gemini CLI.

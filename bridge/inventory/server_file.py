@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.inventory.config_text import BrokenConfig, parse_json, read_text
+from bridge.documents.reading import BrokenConfig, parse_json, read_text
 from bridge.store.roots import config_root
 
 SCHEMA, DEFAULTS, SERVERS = "$schema", "defaults", "mcpServers"

@@ -85,7 +85,7 @@ OWN = {
 BY_NAME = {
     "the user's file of servers, and what its members mean": (
         "cli.named_server cli.server_values config.placeholders inventory inventory.command_line"
-        " inventory.config_text inventory.server_file"
+        " inventory.server_file documents documents.reading"
     ),
 }
 """The same, where the server is named instead of its URL; json reads its file."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.inventory import config_text, host_entries
+from bridge.documents import reading
+from bridge.inventory import host_entries
 from bridge.inventory.host_entries import Entry, HostFile, host_files, read_entries
 
 URL = "https://mcp.example/mcp"
@@ -163,7 +164,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_note(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_text, "LIMIT", 10)
+    monkeypatch.setattr(reading, "LIMIT", 10)
     (tmp_path / "a.json").write_bytes(b" " * 11)
     assert len(read_entries([HostFile("Host", tmp_path / "a.json")]).notes) == 1
 

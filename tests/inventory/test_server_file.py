@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.inventory.config_text import BrokenConfig
+from bridge.documents.reading import BrokenConfig
 from bridge.inventory.server_file import read_server_file, server_file_path
 
 

@@ -1,4 +1,4 @@
-"""Reads a host's configuration file, which is JSON, with or without comments, or TOML.
+"""Reads a configuration file, of a host or the user's own: JSON, with or without comments, TOML or YAML.
 
 The error for a broken file names the line, the column and what was expected there. It shows nothing of the file, which
 may hold secrets.
@@ -34,7 +34,7 @@ _JSON_WORDS = {
 class BrokenConfig(Exception):
     """A file that is not valid; `str()` says why and where, as the end of a sentence.
 
-    Of JSON whose place is known, `text` is the text, `line` and `column` count from 1, and `why` is without the place.
+    Where the place is known, `text` is the text, `line` and `column` count from 1, and `why` is without the place.
     """
 
     def __init__(self, said: str, *, text: str = "", line: int = 0, column: int = 0, why: str = "") -> None:
@@ -51,7 +51,7 @@ def read_config(path: Path) -> object:
     if text is None:
         return None
     try:
-        return _toml(text) if path.suffix == ".toml" else parse_json(text)
+        return _PARSERS.get(path.suffix, parse_json)(text)
     except RecursionError:
         raise BrokenConfig("it is nested too deeply") from None
 
@@ -73,7 +73,8 @@ def read_text(path: Path) -> str | None:
         raise BrokenConfig(f"it is not UTF-8 text (at byte {problem.start + 1})") from None
 
 
-def _toml(text: str) -> object:
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables of TOML. Raises `BrokenConfig`, and RecursionError."""
     import tomllib
 
     try:
@@ -83,8 +84,33 @@ def _toml(text: str) -> object:
         said = str(problem)
         place = _TOML_PLACE.search(said)
         why = _TOML_PLACE.sub("", said)
-        where = f"line {place[1]}, column {place[2]}" if place and place[1] else "at its end"
-        raise BrokenConfig(f"it is not valid TOML, {where}: {_without_excerpt(why)}") from None
+        why = _without_excerpt(why)
+        if place and place[1]:
+            line, column = int(place[1]), int(place[2])
+            said = f"it is not valid TOML, line {line}, column {column}: {why}"
+            raise BrokenConfig(said, text=text, line=line, column=column, why=why) from None
+        raise BrokenConfig(f"it is not valid TOML, at its end: {why}") from None
+
+
+def parse_yaml(text: str) -> object:
+    """The value of YAML; None for an empty text. Raises `BrokenConfig`, and RecursionError."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as problem:
+        if problem.problem == "but found another document":
+            raise BrokenConfig("it holds several documents") from None
+        why = _without_excerpt(str(problem.problem or problem.context or type(problem).__name__))
+        mark = problem.problem_mark or problem.context_mark
+        if mark is None:
+            raise BrokenConfig(f"it is not valid YAML: {why}") from None
+        line, column = mark.line + 1, mark.column + 1
+        said = f"it is not valid YAML, line {line}, column {column}: {why}"
+        raise BrokenConfig(said, text=text, line=line, column=column, why=why) from None
+    except (YAMLError, ValueError) as problem:
+        raise BrokenConfig(f"it is not valid YAML: {type(problem).__name__}") from None
 
 
 def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> object:
@@ -126,3 +152,6 @@ def _blank(comment: str) -> str:
 def _without_excerpt(why: str) -> str:
     # Such as "Illegal character '\n'" or "Unescaped '\' in a string": a single character is no secret, a word may be.
     return re.sub(r"'[^']{4,}'|\"[^\"]{4,}\"", "...", why)
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {".toml": parse_toml, ".yaml": parse_yaml, ".yml": parse_yaml}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.inventory.config_text import BrokenConfig, read_config
+from bridge.documents.reading import BrokenConfig, read_config
 
 SECRET = "pl4nted-s3cret"
 

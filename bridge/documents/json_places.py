@@ -1,6 +1,6 @@
 """Where each member of a JSON text is: its name, its value. The text may have comments and trailing commas.
 
-This is a scanner, not a parser: `config_text` has read the text before, so it is known to be valid. A parser loses the
+This is a scanner, not a parser: `reading` has read the text before, so it is known to be valid. A parser loses the
 places, and of two members with one name it keeps the last; here both are found.
 """
 
@@ -56,6 +56,11 @@ def members_of(text: str) -> list[JsonMember]:
 def comments_of(text: str) -> list[tuple[int, int]]:
     """Where each comment begins and ends."""
     return [found.span() for found in _TOKEN.finditer(text) if found["comment"]]
+
+
+def tokens_of(text: str, start: int = 0, end: int | None = None) -> list[re.Match[str]]:
+    """The strings, comments, marks and other words from `start` to `end`, each in the group of its kind."""
+    return list(_TOKEN.finditer(text, start, len(text) if end is None else end))
 
 
 def line_and_column(text: str, offset: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.inventory.json_places import comments_of, line_and_column, members_of
+from bridge.documents.json_places import comments_of, line_and_column, members_of
 
 TEXT = """\
 // first
