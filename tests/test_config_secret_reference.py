@@ -6,11 +6,13 @@ import pytest
 
 from bridge.config import REFERENCES
 from bridge.config.secret_reference import (
+    MOST_CHARACTERS,
     Kind,
     SecretReference,
     SecretUnavailable,
     check_reference,
     check_secret_name,
+    check_secret_value,
     command_words,
     is_secret_name,
     reference_in,
@@ -85,6 +87,18 @@ def test_a_reference_that_may_lead_somewhere_is_taken(text: str) -> None:
     reference = reference_in(text)
     assert reference is not None
     check_reference(reference, "x", "linux")
+
+
+def test_a_value_is_taken_without_blanks_at_its_ends() -> None:
+    assert check_secret_value(" Bearer a\tb\r\n") == "Bearer a\tb"
+    assert check_secret_value("x" * MOST_CHARACTERS) == "x" * MOST_CHARACTERS
+
+
+@pytest.mark.parametrize("value", ["", " \n", f"{SECRET}\n{SECRET}", f"{SECRET}é", f"{SECRET}\0", SECRET * 2000])
+def test_a_value_that_no_header_may_have_is_refused_unseen(value: str) -> None:
+    with pytest.raises(UsageError, match="not stored") as caught:
+        check_secret_value(value)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,9 @@ Kind = Literal["keyring", "env", "file", "cmd"]
 
 NAME_RULE = "The name of a secret has up to 64 letters, digits or ._- and begins with a letter or digit."
 
+MOST_CHARACTERS = 16_000
+"""The longest secret that is stored."""
+
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
@@ -71,6 +74,19 @@ def check_secret_name(name: str) -> str:
         # It is not shown, because it may be the secret itself.
         raise UsageError("This cannot be the name of a secret.", hint=NAME_RULE)
     return name
+
+
+def check_secret_value(value: str) -> str:
+    """Return `value` without blanks at both ends. Raises `UsageError`, never with it, for what cannot be a secret."""
+    value = value.strip()
+    if not value:
+        raise UsageError("The secret is empty, so it was not stored.")
+    if len(value) > MOST_CHARACTERS:
+        raise UsageError(f"The secret is longer than {MOST_CHARACTERS} characters, so it was not stored.")
+    if bad := re.search(r"[^\t\x20-\x7e]", value):
+        code = f"U+{ord(bad[0]):04X}"
+        raise UsageError(f"The secret has a character ({code}) that no header may have, so it was not stored.")
+    return value
 
 
 def at_beginning(source: str) -> str:

@@ -1,6 +1,6 @@
 """The user's named secrets, for commands and for a start, which have no event loop.
 
-Every function may raise `StoreError`. A name is one that `check_secret_name` accepts; the others raise `UsageError`.
+Every function may raise `StoreError`, and `UsageError` for what `check_secret_name` and `check_secret_value` refuse.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from bridge.config import TokenStore
-from bridge.config.secret_reference import check_secret_name
+from bridge.config.secret_reference import check_secret_name, check_secret_value
 from bridge.process.event_loop import run_on_loop
 from bridge.process.host_environment import keyring_variables
 from bridge.store.choice import open_store
@@ -42,7 +42,7 @@ def save_secret(name: str, value: str, *, choice: TokenStore = "auto", notice: C
 
     `notice` gets a sentence where it had to be a file.
     """
-    return run_on_loop(_open(choice, notice).save(check_secret_name(name), value))
+    return run_on_loop(_open(choice, notice).save(check_secret_name(name), check_secret_value(value)))
 
 
 def remove_secret(name: str) -> bool:

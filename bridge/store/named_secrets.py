@@ -9,13 +9,9 @@ says of tokens.
 
 from __future__ import annotations
 
-from bridge.store.errors import StoreError
 from bridge.store.secret_store import SecretStore
 
 KIND = "secret"
-LIMIT = 16_000
-"""The most characters of one secret."""
-
 _SHORTEST = 8  # A store key has at least 16 digits.
 
 
@@ -54,8 +50,6 @@ class NamedSecrets:
 
     async def save(self, name: str, value: str) -> str:
         """Store the secret in place of an earlier one; return where it is, in words. Raises `StoreError`."""
-        if len(value) > LIMIT:
-            raise StoreError(f"The secret is longer than {LIMIT} characters, so it was not stored.")
         await self._store.save(key_of(name), value.encode("utf-8"))
         return self._store.place(key_of(name))
 
