@@ -17,6 +17,7 @@ from bridge.bundle.icon import Icon
 from bridge.bundle.own_packages import WHEEL_NAME
 from bridge.bundle.questions import Question, header_question
 from bridge.errors import UsageError
+from bridge.inventory.command_line import arguments_of
 
 CONTENT = BundleContent(
     name="example",
@@ -112,6 +113,11 @@ def test_the_python_form_has_the_packages_inside(monkeypatch: pytest.MonkeyPatch
     wanted = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert f'sys.version_info[:2] != tuple(map(int, "{wanted}"' in files[PROGRAM].decode()
     ast.parse(files[PROGRAM])
+
+
+def test_the_process_of_a_bundle_is_known_as_the_bridge() -> None:
+    """`status` lists it, and its settings are in its environment."""
+    assert arguments_of(["/bundle/.venv/bin/python3", PROGRAM], is_process=True) == ()
 
 
 def test_the_same_content_makes_the_same_bytes() -> None:
