@@ -25,6 +25,7 @@ from bridge.cli import option_table
 from bridge.cli.option_table import CONFIG_OPTION, FILE, FLAG, LINES, OPTIONS, OptionRow
 from bridge.cli.settings import SECRET_MEMBER, URL_VARIABLE, settings_of
 from bridge.config import parse_header
+from bridge.config.secret_reference import reference_in
 from bridge.errors import UsageError
 from bridge.process.redact import Redactor
 
@@ -49,7 +50,6 @@ _DESCRIPTIONS = {
 }
 _SECRET_NAME = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[A-Za-z0-9_.~+/=-]{20,}")
-_REFERENCE = re.compile(r"(?:env|file|keyring|cmd):|.*\$\{", re.DOTALL)
 
 
 def fixed_variables(url: str, options: Mapping[str, Any]) -> dict[str, str]:
@@ -124,7 +124,7 @@ def _check_public(row: OptionRow, value: Any) -> None:
             f"{row.name} names a file on this machine, which others do not have.",
             hint=f"Let the bundle ask for their own file: --ask-optional {row.name[2:]}.",
         )
-    if row.key == SECRET_MEMBER and not _REFERENCE.match(value):
+    if row.key == SECRET_MEMBER and not _is_elsewhere(value):
         raise UsageError(
             "The secret of --client-secret would be in the bundle, and everyone who gets it could read it.",
             hint="Let the bundle ask for it: --ask client-secret.",
@@ -132,13 +132,18 @@ def _check_public(row: OptionRow, value: Any) -> None:
     for text in value if row.kind == LINES else ():
         name, mark, rest = text.partition(":" if row.key == "header" else "=")
         if row.key == "header":
-            parse_header(f"{name}: x" if _REFERENCE.match(rest.strip()) else text, {})
-        if mark and not _REFERENCE.match(rest.strip()) and _looks_secret(name, rest.strip()):
+            parse_header(f"{name}: x" if _is_elsewhere(rest.strip()) else text, {})
+        if mark and not _is_elsewhere(rest.strip()) and _looks_secret(name, rest.strip()):
             how = f"--ask 'header:{name.strip()}'" if row.key == "header" else "--ask authorize-param"
             raise UsageError(
                 f"The value of {name.strip()} looks like a secret, and everyone who gets the bundle could read it.",
                 hint=f"Let the bundle ask for it: {how}.",
             )
+
+
+def _is_elsewhere(value: str) -> bool:
+    """Whether the value says where the secret is, on the machine of the one who gets the bundle."""
+    return "${" in value or reference_in(value) is not None
 
 
 def _looks_secret(name: str, value: str) -> bool:

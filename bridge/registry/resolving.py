@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from bridge.config import check_url, parse_header
+from bridge.config.secret_reference import reference_in
 from bridge.errors import UsageError
 from bridge.loopback import is_loopback
 from bridge.protocol import sanitize
@@ -28,7 +29,6 @@ from bridge.registry.url_template import BadTemplate, filled_url, names_in
 Ask = Callable[[PublishedInput], str]
 """Asks the user for one value; empty where the user gives none."""
 
-_REFERENCE = re.compile(r"(?:keyring|env|file|cmd):.+")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -224,7 +224,7 @@ class _Values:
                 f"The URL of {self._server} holds the secret {variable.name}, and no secret is written into a file.",
                 hint="Start the bridge with the whole URL in the variable MCP_BRIDGE_URL instead.",
             )
-        if _REFERENCE.fullmatch(value):
+        if reference_in(value):
             raise UsageError(
                 f"{variable.name} is a part of the URL of {self._server}, which cannot be a reference.",
                 hint=f"Give the value itself: --set {variable.name}=VALUE.",
@@ -235,21 +235,27 @@ class _Values:
         """A header's whole value, empty where it is not sent, and whether it is a secret to be stored."""
         whole = self._given.get(header.input.name, "")
         if whole:
-            return whole, _is_secret(header) and not _REFERENCE.fullmatch(whole)
+            return whole, _is_secret(header) and not reference_in(whole)
         if header.input.value is None:
             value = self._value(header.input)
-            return value, header.input.is_secret and bool(value) and not _REFERENCE.fullmatch(value)
+            return value, header.input.is_secret and bool(value) and not reference_in(value)
         values = {name: self._value(header.variables[name]) for name in _parts(header)}
         if not all(values.values()):
             return "", False
         for name, value in values.items():
-            if _REFERENCE.fullmatch(value) and header.input.value != f"{{{name}}}":
+            if reference_in(value) and header.input.value != f"{{{name}}}":
                 raise UsageError(
                     f"{name} is a part of the header {header.input.name}, and a reference stands for a whole header.",
                     hint=f"Store the whole value, and give --set '{header.input.name}={value.partition(':')[0]}:...'.",
                 )
         text = _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), header.input.value)
-        is_reference = any(map(_REFERENCE.fullmatch, values.values()))
+        is_reference = any(map(reference_in, values.values()))
+        if not is_reference and ("${" in text or reference_in(text.strip()) is not None):
+            # Parts that are harmless alone: a publisher could have the bridge read a secret of the user's by them.
+            raise UsageError(
+                f"The value of the header {header.input.name} would read secrets or variables of yours.",
+                hint=f"Give the whole value: --set {header.input.name}=VALUE.",
+            )
         return text, bool(values) and not is_reference and _is_secret(header)
 
     def _is_missing(self, one: PublishedInput) -> bool:

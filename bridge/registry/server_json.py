@@ -21,6 +21,7 @@ from typing import Any, Literal
 import msgspec
 
 from bridge.config import parse_header
+from bridge.config.secret_reference import reference_in
 from bridge.errors import BridgeError, UsageError
 from bridge.protocol import sanitize
 
@@ -32,7 +33,6 @@ _NAME = r"[a-zA-Z0-9.-]{1,200}/[a-zA-Z0-9._-]{1,200}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_.-]{0,99}"
 _TRANSPORTS: dict[str, Literal["http", "sse"]] = {"streamable-http": "http", "sse": "sse"}
 _OFFICIAL = "io.modelcontextprotocol.registry/official"
-_READ_BY_THE_BRIDGE = re.compile(r"\s*(?:keyring|env|file|cmd):|.*\$\{", re.DOTALL)
 
 
 class PublishedInput(msgspec.Struct, frozen=True):
@@ -166,7 +166,7 @@ class _Reader:
             is_secret=found.get("isSecret") is True,
         )
         for text in (made.value, made.default, *made.choices):
-            if text is not None and _READ_BY_THE_BRIDGE.match(text):
+            if text is not None and ("${" in text or reference_in(text.strip()) is not None):
                 raise _bad(self._source, f"has a value for {name} that would read secrets or variables of yours")
         return made
 

@@ -91,6 +91,13 @@ def test_a_reference_for_a_part_of_a_header_says_how_to_give_the_whole() -> None
         with_header(BEARER, {"token": "keyring:mine"})
 
 
+@pytest.mark.parametrize("parts", [("cm", "d:rm -rf /"), ("$", "{HOME}"), ("file", ":/etc/passwd"), (" k", "eyring:x")])
+def test_parts_that_are_harmless_alone_make_no_reference_together(parts: tuple[str, str]) -> None:
+    variables = {name: {"default": text} for name, text in zip("ab", parts, strict=True)}
+    with pytest.raises(UsageError, match="would read secrets or variables of yours"):
+        with_header({"name": "X-Any", "value": "{a}{b}", "variables": variables})
+
+
 def test_a_header_that_is_not_required_is_left_out() -> None:
     header = {"name": "X-Team", "value": "{team}", "variables": {"team": {}}}
     assert with_header(header).headers == ()
