@@ -235,6 +235,7 @@ class _Values:
         """A header's whole value, empty where it is not sent, and whether it is a secret to be stored."""
         whole = self._given.get(header.input.name, "")
         if whole:
+            self._check_choice(header.input, whole)
             return whole, _is_secret(header) and not reference_in(whole)
         if header.input.value is None:
             value = self._value(header.input)
@@ -261,13 +262,16 @@ class _Values:
     def _is_missing(self, one: PublishedInput) -> bool:
         return one.is_required and one.name not in self._given and one.value is None and not one.default
 
+    def _check_choice(self, one: PublishedInput, value: str) -> None:
+        if one.choices and value and value not in one.choices and reference_in(value) is None:
+            raise UsageError(f"{one.name} is one of {', '.join(one.choices)}.", hint=_how_to_give(one, one.choices[0]))
+
     def _value(self, one: PublishedInput) -> str:
         if (given := self._given.get(one.name)) is None:
             if one.value is not None:
                 return one.value
             given = (self._ask(one).strip() if self._ask is not None else "") or one.default or ""
-        if one.choices and given and given not in one.choices:
-            raise UsageError(f"{one.name} is one of {', '.join(one.choices)}.", hint=_how_to_give(one, one.choices[0]))
+        self._check_choice(one, given)
         if not given and one.is_required:
             raise MissingValues(f"{self._server} needs {one.name}.", hint=f"Give it with {_how_to_give(one)}.")
         return given

@@ -126,6 +126,7 @@ def test_a_fixed_header_is_sent_as_it_is_and_nobody_is_asked() -> None:
         ({"url": "https://e.com/{x}", "variables": {"x": {}}}, {"x": "env:HOME"}, "cannot be a reference"),
         ({"headers": [{"name": "X-Key", "isSecret": True}]}, {"X-Key": SECRET + "\u00fc"}, "U\\+00FC"),
         ({"headers": [{"name": "X-Key", "isSecret": True}]}, {"X-Key": SECRET + "${A}"}, "would read as a variable"),
+        ({"headers": [{"name": "X-Key", "choices": ["a"]}]}, {"X-Key": "b"}, "X-Key is one of a"),
         ({"headers": [{"name": "X-Key"}]}, {"X-Kez": "1"}, "Did you mean X-Key"),
         ({}, {"any": "1"}, "has no value any to set"),
     ],
