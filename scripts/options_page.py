@@ -63,6 +63,9 @@ _VARIABLES = {
         "Let so many seconds pass before another tab may open by itself after a sign-in that was refused or not"
         " finished. Default: 60, doubled each time, up to an hour. 0: no pause."
     ),
+    "`MCP_BRIDGE_REGISTRY`": (
+        "The registry in which names such as `io.github.owner/server` are looked up. Default: the official one."
+    ),
     "`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`": (
         "The proxy (http, https, socks5, socks5h), and what is reached without it. If none is set, the settings of"
         " Windows and macOS apply; `NO_PROXY=*`: no proxy. Proxy scripts (PAC) are not run."
