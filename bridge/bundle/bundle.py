@@ -64,8 +64,11 @@ class BundleContent(msgspec.Struct, frozen=True):
         for text in (self.display_name, self.description, self.author):
             if not text.strip() or not text.isprintable():
                 raise UsageError("A text of the bundle is empty, or has a character that cannot be shown.")
+        lines = self.fixed.get(HEADER_VARIABLE, "").split("\n")
+        headers = {line.partition(":")[0].strip().lower() for line in lines} - {""}
         for question in self.questions:
-            if question.variable in self.fixed and question.variable != HEADER_VARIABLE:
+            is_header = question.variable == HEADER_VARIABLE
+            if question.header.lower() in headers if is_header else question.variable in self.fixed:
                 raise UsageError(
                     f"The bundle asks for {question.key}, which the command line fixes.",
                     hint="Leave one of the two out.",

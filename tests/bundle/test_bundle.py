@@ -136,6 +136,7 @@ def test_the_same_content_makes_the_same_bytes() -> None:
         ({"version": '1.0.0", "x": "'}, "three numbers"),
         ({"display_name": " "}, "A text of the bundle is empty"),
         ({"author": "a\nb"}, "a character that cannot be shown"),
+        ({"fixed": {"MCP_BRIDGE_HEADER": "A: b\nx-api-key: c"}}, "asks for header_x_api_key, which the command line"),
         ({"questions": (Question("url", "URL", "Where.", "MCP_BRIDGE_URL"),)}, "asks for url, which the command line"),
     ],
 )
