@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from scripts.demo import describe
 from scripts.demo_process import DemoError, Host, Message, Process, nothing_left_behind, own_variables
+from scripts.demo_stage import describe
 
 Run = Callable[[str], Process]
 
