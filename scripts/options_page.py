@@ -121,11 +121,11 @@ def _command(row: CommandRow) -> Iterator[str]:
     from bridge import PROGRAM
     from bridge.cli.program import cli
 
-    top = click.Context(cli, info_name=PROGRAM, **cli.context_settings)
+    top = cli.context_class(cli, info_name=PROGRAM, **cli.context_settings)
     command = cli.get_command(top, row.name)
     if command is None:
         raise SetupError(f"There is no command {row.name}.")
-    context = click.Context(command, info_name=row.name, parent=top)
+    context = command.context_class(command, info_name=row.name, parent=top)
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"\n#### {row.name}\n\n`{PROGRAM} {row.name} {usage}`\n"
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bridge import PROGRAM
+
 HOSTS, SIGN_IN, SERVERS, OTHER = "Set up a host", "Sign in", "Your servers by name", "Other"
 """The headings of `--help`."""
 
@@ -67,7 +69,7 @@ COMMAND_ROWS: tuple[CommandRow, ...] = (
         ("client-metadata https://client.example.com/bridge.json",), "program", "client_metadata"),
     CommandRow("completion", OTHER, "Print what makes your shell complete words.",
         ("completion bash >> ~/.bashrc", "completion zsh >> ~/.zshrc",
-         "completion fish > ~/.config/fish/completions/mcp-remote-bridge.fish",
+         f"completion fish > ~/.config/fish/completions/{PROGRAM}.fish",
          "completion powershell >> $PROFILE"), "completion", "completion"),
     CommandRow("version", OTHER, "Print the version, and what it runs on.",
         ("--version", "version --json"), "version", "version"),

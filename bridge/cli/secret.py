@@ -110,7 +110,7 @@ def _list(config: Path | None, *, as_json: bool) -> None:
 
 def _file(config: Path | None) -> ServerFile | None:
     """The user's file, if there is one that can be read; it only adds who uses a secret."""
-    from bridge.inventory.config_text import BrokenConfig
+    from bridge.documents.reading import BrokenConfig
 
     try:
         return read_server_file(server_file_path(config, os.environ))
