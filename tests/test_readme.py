@@ -11,7 +11,7 @@ import pytest
 
 from bridge.cli.program import cli
 from bridge.config import SignInSettings
-from bridge.inventory.host_entries import HostFile, Key, host_files, read_entries
+from bridge.inventory.host_entries import HostFile, host_files, read_entries
 
 TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
 URL = "https://mcp.example.com/mcp"
@@ -22,10 +22,10 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("key", "suffix"), [("mcpServers", "json"), ("servers", "json"), ("mcp_servers", "toml")])
-def test_the_entries_to_paste_run_the_bridge(key: Key, suffix: str, tmp_path: Path) -> None:
+def test_the_entries_to_paste_run_the_bridge(key: str, suffix: str, tmp_path: Path) -> None:
     [text] = [block for block in blocks(suffix) if f'"{key}"' in block or f"[{key}." in block]
     (tmp_path / f"a.{suffix}").write_text(text)
-    found = read_entries([HostFile("Host", tmp_path / f"a.{suffix}", key)])
+    found = read_entries([HostFile("Host", tmp_path / f"a.{suffix}", (key,))])
     assert found.notes == ()
     assert [(entry.name, entry.arguments) for entry in found.entries] == [("example", (URL,))]
 

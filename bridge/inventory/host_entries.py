@@ -1,19 +1,7 @@
-"""Reads the servers from the configuration files of the hosts on this machine. It changes no file.
-
-| host | file | where in it |
-|---|---|---|
-| Claude Desktop | `claude_desktop_config.json`, on Windows also that of its MSIX package | `mcpServers` |
-| Claude Code | `~/.claude.json` | `mcpServers`, and those of its `projects` |
-| Cursor | `~/.cursor/mcp.json` | `mcpServers` |
-| VS Code, and Insiders | `mcp.json` of the user's folder; `~/.copilot/mcp-config.json` | `servers`; `mcpServers` |
-| Windsurf | `~/.codeium/windsurf/mcp_config.json` | `mcpServers` |
-| Codex | `config.toml` of `$CODEX_HOME` or `~/.codex` | `mcp_servers` |
-| Gemini CLI | `~/.gemini/settings.json` | `mcpServers` |
-| Zed | `settings.json` | `context_servers` |
+"""Reads the servers from the configuration files of the hosts on this machine (`host_table`). It changes no file.
 
 Files in the working folder (`.mcp.json`, `.vscode/mcp.json`) are left out, because the author of that folder would
-choose which server a name means, and which of the user's variables and files are sent there as a client secret. Goose
-is left out, because its file is YAML.
+choose which server a name means, and which of the user's variables and files are sent there as a client secret.
 
 Entries that do not run this bridge are returned too, without what may be secret in them, so that an error can name
 them.
@@ -25,25 +13,28 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 from bridge.documents.reading import BrokenConfig, read_config
 from bridge.inventory.command_line import arguments_of, is_url
+from bridge.inventory.entry_shapes import Launch, RemoteServer, read_entry
+from bridge.inventory.host_table import HOSTS, paths_of
 
 _MOST_ENTRIES = 1000
-_URL_KEYS = ("url", "serverUrl", "httpUrl")  # Most hosts; Windsurf; Gemini CLI.
 _MCP_REMOTE = re.compile(r"(^|[/\\])mcp-remote(@[^/\\]*)?(\.cmd)?$")
+_PROJECTS = "projects"
 
-Key = Literal["mcpServers", "servers", "context_servers", "mcp_servers"]
+Place = tuple[str, ...]
+"""The members that lead to a value in a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostFile:
-    """One configuration file. `key` names the table of servers in it."""
+    """One configuration file. `table` are the members that lead to the servers in it; `key` is that of `host_table`."""
 
     host: str
     path: Path
-    key: Key = "mcpServers"
+    table: Place = ("mcpServers",)
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +74,9 @@ class HostEntries:
 
 def host_files(platform: str, environ: Mapping[str, str], home: Path) -> list[HostFile]:
     """The hosts' configuration files on `platform` (`sys.platform`), whether or not they exist."""
-    settings = _settings_folder(platform, environ, home)
-    zed = settings / "Zed" if platform == "win32" else _xdg(platform, environ, home) / "zed"
-    codex = Path(environ.get("CODEX_HOME") or home / ".codex")
-    claude = [settings / "Claude"]
-    if platform == "win32":
-        # The package's own view of that folder: its builds read only this one.
-        local = Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-        claude += sorted((local / "Packages").glob("Claude_*/LocalCache/Roaming/Claude"))
     return [
-        *(HostFile("Claude Desktop", folder / "claude_desktop_config.json") for folder in claude),
-        HostFile("Claude Code", home / ".claude.json"),
-        HostFile("Cursor", home / ".cursor" / "mcp.json"),
-        HostFile("VS Code", settings / "Code" / "User" / "mcp.json", "servers"),
-        HostFile("VS Code Insiders", settings / "Code - Insiders" / "User" / "mcp.json", "servers"),
-        HostFile("VS Code", home / ".copilot" / "mcp-config.json"),
-        HostFile("Windsurf", home / ".codeium" / "windsurf" / "mcp_config.json"),
-        HostFile("Codex", codex / "config.toml", "mcp_servers"),
-        HostFile("Gemini CLI", home / ".gemini" / "settings.json"),
-        HostFile("Zed", zed / "settings.json", "context_servers"),
+        HostFile(row.name, path, row.table, row.key) for row in HOSTS for path in paths_of(row, platform, environ, home)
     ]
-
-
-def _settings_folder(platform: str, environ: Mapping[str, str], home: Path) -> Path:
-    if platform == "win32":
-        return Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
-    if platform == "darwin":
-        return home / "Library" / "Application Support"
-    return _xdg(platform, environ, home)
-
-
-def _xdg(platform: str, environ: Mapping[str, str], home: Path) -> Path:
-    named = environ.get("XDG_CONFIG_HOME") if platform not in ("darwin", "win32") else None
-    return Path(named or home / ".config")
 
 
 def read_entries(files: Iterable[HostFile]) -> HostEntries:
@@ -137,23 +98,40 @@ def read_entries(files: Iterable[HostFile]) -> HostEntries:
     return HostEntries(tuple(entries[:_MOST_ENTRIES]), tuple(notes), tuple(others[:_MOST_ENTRIES]))
 
 
+def entry_values(content: object, table: Place) -> Iterator[tuple[Place, object]]:
+    """The place and the value of each entry in a file's content: those of its table, and those of each project.
+
+    Claude Code keeps a table of the same name for each project in its own file.
+    """
+    holders: list[tuple[Place, object]] = [((), content)]
+    projects = content.get(_PROJECTS) if isinstance(content, dict) else None
+    if isinstance(projects, dict):
+        holders += [((_PROJECTS, folder), project) for folder, project in projects.items()]
+    for above, holder in holders:
+        for member in table:
+            holder = holder.get(member) if isinstance(holder, dict) else None
+        if isinstance(holder, dict):
+            yield from (((*above, *table, name), value) for name, value in holder.items() if isinstance(name, str))
+
+
+def bridge_arguments(value: object) -> tuple[str, ...] | None:
+    """The arguments with which an entry runs this bridge; None where it does something else."""
+    launch = read_entry(value)
+    if not isinstance(launch, Launch):
+        return None
+    return arguments_of([launch.command, *launch.arguments], is_process=False)
+
+
 def _entries(file: HostFile, content: object) -> Iterator[Entry | OtherEntry]:
-    for table in _tables(content, file.key):
-        for name, value in table.items():
-            words, environ = _words(value)
-            arguments = arguments_of(words, is_process=False)
-            if arguments is not None:
-                yield Entry(file.host, file.path, name, arguments, environ)
-            elif url := _own_url(value):
-                yield OtherEntry(file.host, file.path, name, "", url)
-            elif words:
-                yield _of_another(file, name, words)
-
-
-def _own_url(value: object) -> str:
-    """The URL of a server that the host itself connects to; empty for other entries."""
-    found = (value.get(key) for key in _URL_KEYS) if isinstance(value, dict) else ()
-    return next((url for url in found if isinstance(url, str) and is_url(url)), "")
+    for place, value in entry_values(content, file.table):
+        name, found = place[-1], read_entry(value)
+        arguments = bridge_arguments(value)
+        if isinstance(found, Launch) and arguments is not None:
+            yield Entry(file.host, file.path, name, arguments, found.environ)
+        elif isinstance(found, Launch):
+            yield _of_another(file, name, [found.command, *found.arguments])
+        elif isinstance(found, RemoteServer) and is_url(found.url):
+            yield OtherEntry(file.host, file.path, name, "", found.url)
 
 
 def _of_another(file: HostFile, name: str, words: list[str]) -> OtherEntry:
@@ -162,32 +140,3 @@ def _of_another(file: HostFile, name: str, words: list[str]) -> OtherEntry:
         url = next((word for word in words[remote + 1 :] if is_url(word)), "")
         return OtherEntry(file.host, file.path, name, "mcp-remote", url)
     return OtherEntry(file.host, file.path, name, re.split(r"[/\\]", words[0])[-1])
-
-
-def _tables(content: object, key: Key) -> Iterator[dict[str, Any]]:
-    """The tables of servers: the file's own, and those that Claude Code has for each project."""
-    if not isinstance(content, dict):
-        return
-    projects = content.get("projects") if key == "mcpServers" else None
-    for holder in (content, *(projects.values() if isinstance(projects, dict) else ())):
-        table = holder.get(key) if isinstance(holder, dict) else None
-        if isinstance(table, dict):
-            yield table
-
-
-def _words(value: object) -> tuple[list[str], dict[str, str]]:
-    """The command line of an entry, and its variables; no words where it runs no program."""
-    if not isinstance(value, dict):
-        return [], {}
-    command = value.get("command")
-    if isinstance(command, dict):  # As older settings of Zed have it.
-        value, command = command, command.get("path")
-    words = value.get("args") or []
-    if not isinstance(command, str) or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        return [], {}
-    variables = value.get("env")
-    environ = variables.items() if isinstance(variables, dict) else ()
-    variables = {name: text for name, text in environ if isinstance(text, str)}
-    if any("\0" in text for text in (command, *words, *variables, *variables.values())):
-        return [], {}  # No system can start a program with these words.
-    return [command, *words], variables

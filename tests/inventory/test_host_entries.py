@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from bridge.documents import reading
-from bridge.inventory import host_entries
 from bridge.inventory.host_entries import Entry, HostFile, host_files, read_entries
 
 URL = "https://mcp.example/mcp"
 OWN = {"command": "mcp-remote-bridge", "args": [URL, "--profile", "work"], "env": {"AUTH": "planted-secret"}}
 
 
-def read(path: Path, text: str | bytes, key: host_entries.Key = "mcpServers") -> list[Entry]:
+def read(path: Path, text: str | bytes, table: str = "mcpServers") -> list[Entry]:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    found = read_entries([HostFile("Host", path, key)])
+    found = read_entries([HostFile("Host", path, (table,))])
     assert found.notes == ()
     return list(found.entries)
 
@@ -34,7 +33,7 @@ def test_entries_that_run_something_else_are_left_out(tmp_path: Path) -> None:
         "a": {"command": "npx", "args": ["mcp-remote", URL]},
         "b": {"url": URL},
         "c": "mcp-remote-bridge",
-        "d": {"command": ["mcp-remote-bridge"], "args": []},
+        "d": {"command": ["mcp-remote-bridge", 1], "args": []},
         "e": {"command": "mcp-remote-bridge", "args": URL},
         "f": {"command": "mcp-remote-bridge", "args": [1]},
         "g": {"command": "mcp-remote-bridge", "args": ["status"]},
@@ -77,7 +76,7 @@ def test_an_entry_may_leave_arguments_and_variables_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "servers"),
+    ("table", "servers"),
     [
         ("servers", {"n": {"type": "stdio", **OWN}}),
         ("context_servers", {"n": {"source": "custom", **OWN}}),
@@ -85,8 +84,8 @@ def test_an_entry_may_leave_arguments_and_variables_out(tmp_path: Path) -> None:
     ],
     ids=["vscode", "zed", "older-zed"],
 )
-def test_each_host_has_its_own_table(tmp_path: Path, key: host_entries.Key, servers: object) -> None:
-    [entry] = read(tmp_path / "a.json", json.dumps({key: servers, "mcpServers": {"other": OWN}}), key)
+def test_each_host_has_its_own_table(tmp_path: Path, table: str, servers: object) -> None:
+    [entry] = read(tmp_path / "a.json", json.dumps({table: servers, "mcpServers": {"other": OWN}}), table)
     assert (entry.name, entry.arguments[0], entry.environ["AUTH"]) == ("n", URL, "planted-secret")
 
 
@@ -179,11 +178,11 @@ def paths(platform: str, home: Path, environ: dict[str, str]) -> set[str]:
 
 
 def test_where_linux_keeps_them(tmp_path: Path) -> None:
-    assert paths("linux", tmp_path, {}) == {
+    assert paths("linux", tmp_path, {}) >= {
         *(".config/Claude/claude_desktop_config.json", ".claude.json", ".cursor/mcp.json"),
         *(".config/Code/User/mcp.json", ".config/Code - Insiders/User/mcp.json", ".copilot/mcp-config.json"),
         *(".codeium/windsurf/mcp_config.json", ".codex/config.toml", ".gemini/settings.json"),
-        ".config/zed/settings.json",
+        *(".config/zed/settings.json", ".config/goose/config.yaml", ".config/opencode/opencode.json"),
     }
 
 
