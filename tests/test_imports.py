@@ -33,8 +33,9 @@ ARROWS: dict[str, set[str]] = {
     "inventory": PURE | IO | {"config", "process", "tokens"},
     "bundle": {"config", "protocol"},
     "registry": PURE | {"config", "tokens"},
+    "install": PURE | IO | {"config", "process", "tokens", "inventory"},
     "app": PURE | IO | {"config", "process", "tokens", "inventory"},
-    "cli": {"app", "bundle", "documents", "inventory", "registry", "tokens", "process", "config"} | PURE,
+    "cli": {"app", "bundle", "documents", "install", "inventory", "registry", "tokens", "process", "config"} | PURE,
     "__main__": {"cli", "tokens"},
     "__init__": set(),
 }
