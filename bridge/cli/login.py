@@ -48,7 +48,7 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
             f"The bridge does not sign in to {name}, because you set an Authorization header for it.",
             hint="To sign in instead, leave that header out.",
         )
-    signed_in = _sign_in(settings)
+    signed_in = sign_in_here(settings)
     record = signed_in.record
     whom = f" as {clean(signed_in.who)}" if signed_in.who else ""
     scopes = clean(scopes_of(record))
@@ -60,7 +60,8 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     click.echo(f"Signed in to {named(record.server, record.profile)}{whom} ({', '.join(about)}).")
 
 
-def _sign_in(settings: Settings) -> SignInResult:
+def sign_in_here(settings: Settings) -> SignInResult:
+    """Sign in with these settings, while the user watches in this terminal. Raises `BridgeError`."""
     import asyncio
 
     from bridge.process.log import configure

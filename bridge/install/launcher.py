@@ -26,7 +26,7 @@ import msgspec
 from bridge import PROGRAM
 from bridge.errors import UsageError
 
-_HOW = f"Install it: pipx install {PROGRAM}, or: uv tool install {PROGRAM}"
+_HOW = "Install it with pipx or with uv tool, as README says."
 _CACHE_NAMES = frozenset({".cache", "cache", "caches"})
 _UV_CACHES = ("archive-v", "builds-v", "environments-v")
 

@@ -121,3 +121,14 @@ def _first(value: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
 def _texts(value: object) -> dict[str, str]:
     items = value.items() if isinstance(value, dict) else ()
     return {name: text for name, text in items if isinstance(name, str) and isinstance(text, str)}
+
+
+def member_names() -> frozenset[str]:
+    """The members that say what an entry runs, in any form; all others are the user's or the host's."""
+    fixed = {"type", "transport", "source", "name", "cwd"}
+    return frozenset((*_COMMANDS, *_ARGUMENTS, *_ENVIRONS, *_URLS, *_HEADERS, *fixed))
+
+
+def secret_members() -> frozenset[str]:
+    """The members whose values may be secrets: variables and headers, in any form."""
+    return frozenset((*_ENVIRONS, *_HEADERS))

@@ -28,6 +28,7 @@ from typing import Literal
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.inventory.entry_shapes import (
     CODEX,
     COPILOT,
@@ -193,10 +194,10 @@ HOSTS: tuple[HostRow, ...] = (
             "https://docs.roocode.com/features/mcp/using-mcp-in-roo",
             project=".roo/mcp.json"),
     HostRow("continue", "Continue",
-            _everywhere("~/.continue/mcpServers/mcp-remote-bridge.json"),
+            _everywhere(f"~/.continue/mcpServers/{PROGRAM}.json"),
             "In the editor, run the command Developer: Reload Window.",
             "continuedev/continue/core/context/mcp/json/loadJsonMcpConfigs.ts, #12254",
-            project=".continue/mcpServers/mcp-remote-bridge.json",
+            project=f".continue/mcpServers/{PROGRAM}.json",
             note="Continue's extensions read every file of that folder. Its CLI (cn) reads only config.yaml."),
     HostRow("crush", "Crush",
             _everywhere(f"{_XDG}/crush/crush.json"),

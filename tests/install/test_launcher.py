@@ -179,7 +179,7 @@ def test_a_systems_python_has_the_program_among_its_scripts_or_those_of_the_user
 
 
 def test_what_is_not_installed_is_told() -> None:
-    with pytest.raises(UsageError, match=r"mcp-remote-bridge is not installed.*pipx install"):
+    with pytest.raises(UsageError, match=r"mcp-remote-bridge is not installed.*with pipx"):
         find_launcher(here(LINUX, "/home/me/x/.venv", scripts=("/home/me/x/.venv/bin",)))
     with pytest.raises(UsageError, match=r"mcp-remote-bridge\.exe is not installed"):
         find_launcher(here(WINDOWS, r"C:\x", scripts=(r"C:\x\Scripts",)))

@@ -1,0 +1,217 @@
+"""Writes an entry into a host's files, and takes it out again. Nothing is written before the user has seen the change.
+
+`plan_entry` and `plan_removal` read and decide; `write` and `remove` act. Where a host has several files of the user
+(`host_table`), the entry goes into each whose folder exists, or else into the first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from bridge.documents.editing import format_of, missing_parents, with_value, without
+from bridge.documents.reading import BrokenConfig, read_config
+from bridge.documents.replacing import FileChange, planned, replace
+from bridge.errors import BridgeError
+from bridge.install import installed
+from bridge.install.installed import InstalledEntry
+from bridge.inventory.entry_shapes import Launch, member_names, read_entry
+from bridge.inventory.host_entries import Place, bridge_arguments
+from bridge.inventory.host_table import HostRow, paths_of, project_path
+from bridge.store.roots import config_root
+
+_STORED = re.compile(r"(?:^|: ?)keyring:([A-Za-z0-9._-]+)$")
+
+State = Literal["new", "same", "other", "changed"]
+
+
+class PlannedEntry(NamedTuple):
+    """What is to be written into one file.
+
+    | state | the file |
+    |---|---|
+    | `new` | has no entry of that name |
+    | `same` | has this entry already, and nothing is to be written |
+    | `other` | has another entry of that name, and was not to be changed |
+    | `changed` | has another entry of that name, which is replaced |
+    """
+
+    row: HostRow
+    path: Path
+    place: Place
+    state: State
+    change: FileChange | None
+    parents: int = 0
+
+
+class PlannedRemoval(NamedTuple):
+    """What is to be taken out of one file. `is_ours`: the entry runs this bridge."""
+
+    row: HostRow
+    path: Path
+    place: Place
+    is_ours: bool
+    change: FileChange
+    record: InstalledEntry | None
+    secrets: tuple[str, ...] = ()
+    """The names of stored secrets that the entry refers to."""
+
+
+def backups() -> Path:
+    """The folder in which the files' former contents are kept."""
+    return config_root() / "backups"
+
+
+def is_here(row: HostRow, platform: str, environ: Mapping[str, str], home: Path) -> bool:
+    """Whether the host is on this machine: its folder, a program or an application of it."""
+    if any(path.exists() or _has_folder(path, home) for path in paths_of(row, platform, environ, home)):
+        return True
+    if any(shutil.which(program, path=environ.get("PATH")) for program in row.programs):
+        return True
+    applications = (Path("/Applications"), home / "Applications") if platform == "darwin" else ()
+    return any((folder / f"{app}.app").exists() for app in row.apps for folder in applications)
+
+
+def target_paths(
+    row: HostRow, platform: str, environ: Mapping[str, str], home: Path, project: Path | None = None
+) -> list[Path]:
+    """The files that an entry goes into; none where the host has no file for projects. A file counts once."""
+    if project is not None:
+        path = project_path(row, project)
+        return [] if path is None else [path]
+    every = paths_of(row, platform, environ, home)
+    there = [path for path in every if path.exists() or _has_folder(path, home)]
+    once: dict[str, Path] = {}
+    for path in there or every[:1]:
+        once.setdefault(os.path.realpath(path), path)
+    return list(once.values())
+
+
+def _has_folder(path: Path, home: Path) -> bool:
+    """Whether the folder of a file is there; the home folder itself says nothing."""
+    return path.parent != home and path.parent.is_dir()
+
+
+def plan_entry(row: HostRow, path: Path, name: str, launch: Launch, *, replaces: bool) -> PlannedEntry:
+    """What to write so that the host starts `launch` under this name. Raises `BridgeError` where the file is broken."""
+    place = (*row.table, name)
+    old = _value_at(path, place)
+    if old is not None and read_entry(old) == launch:
+        return PlannedEntry(row, path, place, "same", None)
+    if old is not None and not replaces:
+        return PlannedEntry(row, path, place, "other", None)
+    entry = _merged(row.shape.entry_of(name, launch), old)
+    form, parents = format_of(path), 0
+
+    def change(text: str) -> str:
+        nonlocal parents
+        parents = missing_parents(text, form, place)
+        return with_value(text, form, place, entry)
+
+    made = planned(path, change)
+    return PlannedEntry(row, path, place, "new" if old is None else "changed", made, parents)
+
+
+def write(plan: PlannedEntry) -> Path | None:
+    """Write what was planned, and record it; returns the backup. Raises `BridgeError`, and then nothing is changed."""
+    change = plan.change
+    if change is None or change.after is None:
+        return None
+    folders = _missing_folders(change.target.parent)
+    backup = replace(change, backups())
+    entry = InstalledEntry(
+        host=plan.row.key,
+        path=str(plan.path),
+        place=plan.place,
+        before="" if change.before is None else installed.digest(change.before),
+        after=installed.digest(change.after),
+        backup=str(backup or ""),
+        parents=plan.parents,
+        folders=tuple(map(str, folders)),
+    )
+    installed.save(installed.added(installed.load(), entry))
+    return backup
+
+
+def plan_removal(row: HostRow, path: Path, name: str) -> PlannedRemoval | None:
+    """What to write so that the entry is gone; None where there is none. Raises `BridgeError`."""
+    place = (*row.table, name)
+    old = _value_at(path, place)
+    if old is None:
+        return None
+    record = installed.find(installed.load(), path, place)
+    form, prune = format_of(path), record.parents if record else 0
+    is_own_file = record is not None and record.made_file
+    change = planned(path, lambda text: without(text, form, place, prune), removes_empty=is_own_file)
+    if record is not None and (exact := installed.original(record, change.before or b"")) is not None:
+        change = dataclasses.replace(change, after=exact)
+    words = bridge_arguments(old)
+    return PlannedRemoval(row, path, place, words is not None, change, record, _secrets_in(words or ()))
+
+
+def remove(plan: PlannedRemoval) -> Path | None:
+    """Write what was planned; returns the backup. Raises `BridgeError`, and then nothing is changed."""
+    backup = replace(plan.change, backups())
+    record = plan.record
+    if record is not None:
+        if plan.change.after is None:
+            _remove_folders([Path(folder) for folder in record.folders])
+        entries = installed.removed(installed.load(), record, plan.change.before or b"", plan.change.after)
+        installed.save(entries)
+    return backup
+
+
+def entries_in(row: HostRow, path: Path) -> list[str]:
+    """The names of the entries of ours in a file; none where it cannot be read."""
+    with suppress(BridgeError):
+        table = _value_at(path, row.table)
+        if isinstance(table, dict):
+            return [name for name, value in table.items() if bridge_arguments(value) is not None]
+    return []
+
+
+def _secrets_in(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(found[1] for word in words if (found := _STORED.search(word)))
+
+
+def _value_at(path: Path, place: Place) -> Any:
+    """The value at a place in a file; None where there is none. Raises `BridgeError` where the file is broken."""
+    try:
+        value = read_config(path)
+    except BrokenConfig as why:
+        raise BridgeError(
+            f"{path} cannot be changed: {why}.", hint="Correct it, or remove it, and run the command again."
+        ) from None
+    for member in place:
+        value = value.get(member) if isinstance(value, dict) else None
+    return value
+
+
+def _merged(entry: dict[str, Any], old: object) -> dict[str, Any]:
+    """The entry with what the user added to the one that it replaces, such as the tools that need no approval."""
+    if not isinstance(old, dict):
+        return entry
+    known = member_names()
+    kept = {key: value for key, value in old.items() if key not in entry and key not in known}
+    return entry | kept
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """The folders that are to be made for a file, the innermost first."""
+    missing = []
+    while not folder.exists() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    return missing
+
+
+def _remove_folders(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # Another program has put something into it.
+            folder.rmdir()
