@@ -105,9 +105,12 @@ def removal(text: str, path: Names) -> list[Splice]:
         splices = [Splice(*token.span()) for token in between if token[0] == ","]
     first = start_of_blanks(text, member.name_at)
     line_end = _end_of_comments(text, end)
-    if begins_line(text, member.name_at) and (is_last or line_end is not None):
-        return [*splices, Splice(before_newline(text, first), end if line_end is None else line_end)]
+    if begins_line(text, member.name_at) and line_end is not None:
+        return [*splices, Splice(before_newline(text, first), line_end)]
     if is_last:
+        before = tokens_of(text, owner.start, first)[-1][0]
+        if not before.startswith("//"):  # The bracket must not come behind a comment to the end of a line.
+            first = before_newline(text, first)
         return [*splices, Splice(first, end)]
     return [Splice(member.name_at, end_of_blanks(text, end))]
 

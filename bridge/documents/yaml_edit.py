@@ -99,6 +99,9 @@ def removal(text: str, path: Names) -> list[Splice]:
         start -= 2
     if not begins_line(text, start):
         raise RefusedEdit(f"{_named(path)} does not begin in a line of its own")
+    at = [one for one, _ in owner.value].index(key)
+    if end == len(text) and at and _ends_in_lines_of_text(owner.value[at - 1][1]):
+        return [Splice(start_of_blanks(text, start), end)]  # The line break before it belongs to that text.
     return [whole_lines(text, start, end)]
 
 
@@ -128,7 +131,7 @@ class _YamlText:
 
     def find(self, path: Names) -> tuple[Any, Any]:
         """The nodes of the name and of the value at `path`. Raises `RefusedEdit`."""
-        key, node = self.root, self.root
+        key, node = None, self.root
         for depth, name in enumerate(path):
             if not _is_mapping(node):
                 raise RefusedEdit(f"{_named(path[:depth])} is not a mapping")
@@ -184,6 +187,14 @@ def _composed(text: str) -> Any:
 
 def _is_mapping(node: Any) -> bool:
     return node is not None and node.id == "mapping"
+
+
+def _ends_in_lines_of_text(node: Any) -> bool:
+    """Whether a value ends in a block scalar (`|` or `>`)."""
+    while isinstance(node.value, list) and node.value and not node.flow_style:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    return getattr(node, "style", None) in ("|", ">")
 
 
 def _is_text(node: Any, name: str) -> bool:
