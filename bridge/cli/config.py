@@ -18,26 +18,31 @@ from bridge.inventory.server_file import read_server_file
 
 
 @click.command("config", cls=OneCommand)
-@click.argument("action", cls=WordArgument, type=click.Choice(["path", "check"]), metavar="path|check")
+@click.argument("action", cls=WordArgument, type=click.Choice(["path", "check", "schema"]), metavar="path|check|schema")
 @config_option
 @click.pass_context
 def config(ctx: click.Context, /, action: str, config: Path | None) -> None:
-    """Print where your file of servers is (path), or what is wrong in it (check).
+    """Print where your file of servers is (path), what is wrong in it (check), or its JSON Schema (schema).
 
     The file has servers by name, {"mcpServers": {"NAME": {"url": "https://..."}}}, each with the options of a run. You
     can run them, sign in to them and list them by that name. With check, the exit code is 1 if anything is wrong.
     """
+    if action == "schema":
+        from bridge.cli.config_schema import schema_text
+
+        click.echo(schema_text(), nl=False)
+        return
     path = own_path(config, os.environ)
     if action == "path":
         click.echo(path)
         return
-    lines, are_right = _checked(path)
+    lines, are_right = checked(path)
     click.echo("\n".join(lines))
     if not are_right:
         ctx.exit(1)
 
 
-def _checked(path: Path) -> tuple[list[str], bool]:
+def checked(path: Path) -> tuple[list[str], bool]:
     """What to say of the file, and whether it can be used."""
     try:
         file = read_server_file(path)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge import PROGRAM
 from bridge.cli.option_table import CONFIG_OPTION
-from bridge.cli.server_values import URL, Mistake, defaults_of, mistakes_of_form, server_of
-from bridge.cli.settings import SECRET_MEMBER, is_blank, is_url, settings_of
+from bridge.cli.server_values import URL, Mistake, defaults_of, is_server_name, mistakes_of_form, server_of
+from bridge.cli.settings import SECRET_MEMBER, settings_of
 from bridge.config import PATIENCE_VARIABLE, NotedEnvironment
 from bridge.config.secret_reference import SecretReference, SecretUnavailable
 from bridge.documents.json_places import JsonPath, line_and_column, members_of
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _PARTNERS = {SECRET_MEMBER: "client_id", "client_cert_key": "client_cert"}
 """What another setting needs beside it."""
+
+NAME_MESSAGE = "A server's name must not be blank, a URL or begin with -."
 
 _ANY_URL = "https://server.example/"
 
@@ -61,6 +63,11 @@ def mistakes_for(file: ServerFile, name: str, environ: Mapping[str, str]) -> lis
     What `Settings` refuses is not asked, because the command line may replace it; `refusal_of` places that.
     """
     return _relevant(file, name, server_of(file, name, environ)[1])
+
+
+def refusals_for(file: ServerFile, name: str, environ: Mapping[str, str]) -> list[PlacedMistake]:
+    """The same, with what `Settings` would refuse of what is in the file."""
+    return _relevant(file, name, _of_server(file, name, environ))
 
 
 def refusal_of(error: UsageError, file: ServerFile, name: str, environ: Mapping[str, str]) -> UsageError:
@@ -112,9 +119,7 @@ def broken(path: Path | None, why: BrokenConfig) -> UsageError:
 
 
 def _of_name(name: str) -> list[Mistake]:
-    if not is_blank(name) and not is_url(name) and not name.startswith("-"):
-        return []
-    return [Mistake((SERVERS, name), "A server's name must not be blank, a URL or begin with -.", at_name=True)]
+    return [] if is_server_name(name) else [Mistake((SERVERS, name), NAME_MESSAGE, at_name=True)]
 
 
 def _duplicates(file: ServerFile) -> list[Mistake]:

@@ -4,6 +4,7 @@
 |---|---|
 | names of members and servers, brackets | as they are |
 | the value of a member that is known and never secret; the URL, where it has no query and no user name | as it is |
+| a reference to a secret | as it is |
 | any other value, such as that of a misspelled name; a comment | `...` |
 | a line of a file that is not valid JSON | its marks and the words of the file's form; other words as `...` |
 """
@@ -14,7 +15,7 @@ import re
 from collections.abc import Sequence
 
 from bridge.cli.config_check import PlacedMistake
-from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL
+from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, is_reference
 from bridge.cli.settings import SECRET_MEMBER
 from bridge.documents.json_places import JsonPath, comments_of, members_of
 from bridge.documents.reading import BrokenConfig
@@ -31,7 +32,7 @@ _WORDS_SHOWN = frozenset((*ROWS, URL, DEFAULTS, SERVERS, SCHEMA, "true", "false"
 
 def shown_mistakes(file: ServerFile, mistakes: Sequence[PlacedMistake]) -> list[str]:
     """The lines to print for these mistakes: each with its place, its line and a mark, and what was meant."""
-    hidden = _hidden(file)
+    hidden = _hidden(file.text)
     lines = []
     for one in mistakes:
         lines += [one.said(file.path), *_with_mark(*_masked(file.text, hidden, one.offset))]
@@ -59,17 +60,35 @@ def may_be_shown(path: JsonPath, text: str) -> bool:
         return False
     if key == URL:
         return "@" not in text and "?" not in text
-    return key in ROWS and key not in SECRET_MEMBERS
+    return key in ROWS and (key not in SECRET_MEMBERS or _is_reference(path, text))
 
 
-def _hidden(file: ServerFile) -> list[tuple[int, int]]:
+def hidden_secrets(text: str) -> str:
+    """A whole file that is valid JSON, with `...` in place of what may be secret."""
+    shown, at = "", 0
+    for start, end in _hidden(text):
+        shown += text[at:start] + _HIDDEN
+        at = end
+    return shown + text[at:]
+
+
+def _is_reference(path: JsonPath, text: str) -> bool:
+    """Whether a value, of which `text` is the JSON, says where a secret is."""
+    value = text.strip('"')
+    # A header that is one text has its name before its value.
+    if path[-1] == HEADER_MEMBER or isinstance(path[-1], int):
+        value = value.partition(":")[2].strip()
+    return is_reference(value)
+
+
+def _hidden(text: str) -> list[tuple[int, int]]:
     """Where what may be secret begins and ends."""
     values = [
         (member.start, member.end)
-        for member in members_of(file.text)
-        if not member.is_container and not may_be_shown(member.path, file.text[member.start : member.end])
+        for member in members_of(text)
+        if not member.is_container and not may_be_shown(member.path, text[member.start : member.end])
     ]
-    return sorted([*values, *comments_of(file.text)])
+    return sorted([*values, *comments_of(text)])
 
 
 def _masked(text: str, hidden: Sequence[tuple[int, int]], offset: int) -> tuple[str, int]:

@@ -24,7 +24,7 @@ import msgspec
 from bridge.cli import option_table
 from bridge.cli.option_table import CONFIG_OPTION, OPTIONS, Kind, OptionRow
 from bridge.cli.settings import SECRET_MEMBER, is_blank, is_url, not_a_url
-from bridge.config import parse_seconds
+from bridge.config import REFERENCES, parse_seconds
 from bridge.config.placeholders import WHOLE, expand
 from bridge.errors import UsageError
 from bridge.inventory.server_file import DEFAULTS, SCHEMA, SERVERS, ServerFile
@@ -122,6 +122,16 @@ def mistakes_of_form(file: ServerFile) -> list[Mistake]:
 def defaults_of(file: ServerFile, environ: Mapping[str, str]) -> list[Mistake]:
     """What is wrong in `defaults`."""
     return _values(file.defaults, (DEFAULTS,), _Place(file.path.parent, environ))[2]
+
+
+def is_server_name(name: str) -> bool:
+    """Whether a server can have this name."""
+    return not is_blank(name) and not is_url(name) and not name.startswith("-")
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text says where a secret is, and holds none itself: a reference, or the name of a variable."""
+    return text.startswith(REFERENCES) or re.fullmatch(WHOLE, text) is not None
 
 
 def json_type(value: object) -> str:

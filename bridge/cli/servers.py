@@ -15,14 +15,13 @@ from bridge.cli.config_excerpt import SECRET_MEMBERS
 from bridge.cli.formatting import clean
 from bridge.cli.named_server import own_path, own_servers
 from bridge.cli.options import config_option
-from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, meant
+from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, is_reference, meant
 from bridge.cli.settings import SECRET_MEMBER
-from bridge.config import REFERENCES
 from bridge.errors import UsageError
 from bridge.inventory.server_file import ServerFile
+from bridge.protocol.sanitize import escaped
 
 _HIDDEN = "(hidden)"
-_REFERENCES = (*REFERENCES, "${")
 
 
 @click.command("list", cls=OneCommand)
@@ -78,7 +77,9 @@ def show_server(name: str, as_json: bool, config: Path | None) -> None:
     width = max(len(key) for key, _, _ in rows)
     click.echo(f"{clean(name)} ({file.path})")
     for key, text, mark in rows:
-        click.echo(f"  {key.ljust(width)}  {clean(text)}{mark}")
+        # What a header or a secret is shown of holds none, and `clean` would hide where the secret is.
+        shown = escaped(text) if key in SECRET_MEMBERS else clean(text)
+        click.echo(f"  {key.ljust(width)}  {shown}{mark}")
 
 
 def _no_such(name: str, file: ServerFile | None, path: Path) -> UsageError:
@@ -101,13 +102,19 @@ def _without_secret(key: str, value: Any) -> Any:
     if key not in SECRET_MEMBERS or key not in ROWS:
         return value
     if key == SECRET_MEMBER:
-        return value if value.startswith(_REFERENCES) and ":-" not in value else _HIDDEN
+        return _reference_or_hidden(value)
     if isinstance(value, dict):
-        return [f"{name}: {_HIDDEN}" for name in value]
-    mark = ":" if key == HEADER_MEMBER else "="
-    parts = [text.partition(mark) for text in ([value] if isinstance(value, str) else value)]
+        return [f"{name}: {_reference_or_hidden(text)}" for name, text in value.items()]
+    texts = [value] if isinstance(value, str) else value
+    if key == HEADER_MEMBER:
+        headers = [text.partition(":") for text in texts]
+        return [f"{name}: {_reference_or_hidden(rest.strip())}" if mark else _HIDDEN for name, mark, rest in headers]
     # What has no mark has no name: all of it may be the secret.
-    return [f"{name}{mark}{' ' * (mark == ':')}{_HIDDEN}" if found else _HIDDEN for name, found, _ in parts]
+    return [f"{text.partition('=')[0]}={_HIDDEN}" if "=" in text else _HIDDEN for text in texts]
+
+
+def _reference_or_hidden(text: object) -> str:
+    return text if isinstance(text, str) and is_reference(text) else _HIDDEN
 
 
 def _as_text(value: object) -> str:

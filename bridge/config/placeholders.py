@@ -18,6 +18,8 @@ from bridge.errors import UsageError
 
 WHOLE = r"\$\{(?:env:)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}"
 """A text that is nothing but the value of a variable."""
+NAMED = r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)"
+"""The name of a variable, where a text refers to one."""
 
 _ANY = r"\$\{([^}]*)\}"
 _KNOWN = r"(?:env:)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?"

@@ -34,6 +34,11 @@ _FIELDS = "access_token|refresh_token|id_token|client_secret|code_verifier|devic
 _PROSE = "tokens?|auth|authentication|authorization|challenges?|credentials?|headers?|schemes?"
 
 
+def may_be_secret(header: str) -> bool:
+    """Whether the value of a header of this name may be a secret."""
+    return header.lower() not in _HARMLESS
+
+
 class Redactor:
     """Replaces secrets in text. One redactor serves every sink of a run; `add` may be called at any time."""
 
@@ -57,7 +62,7 @@ class Redactor:
         A header whose name is in `secret` is not harmless.
         """
         for name, value in headers:
-            if name.lower() in _HARMLESS and name not in secret:
+            if not may_be_secret(name) and name not in secret:
                 continue
             self.add(value)
             if name.lower() == "cookie":

@@ -32,10 +32,15 @@ Wanted = Mapping[SecretReference, str]
 
 def read_secrets(wanted: Wanted, environ: NotedEnvironment) -> dict[SecretReference, str]:
     """The secret of each reference, as it is there. Raises `SecretUnavailable` for the first that cannot be read."""
+    check_references(wanted)
     in_order = sorted(wanted, key=lambda reference: _ORDER.index(reference.kind))
-    for reference in in_order:
-        check_reference(reference, wanted[reference], sys.platform)
     return {reference: _READERS[reference.kind](reference, wanted[reference], environ) for reference in in_order}
+
+
+def check_references(wanted: Wanted) -> None:
+    """Raise `SecretUnavailable` for the first reference that can lead nowhere, whatever is stored."""
+    for reference, source in wanted.items():
+        check_reference(reference, source, sys.platform)
 
 
 def look_for_secrets(wanted: Wanted, environ: NotedEnvironment) -> dict[SecretReference, str]:
@@ -43,8 +48,7 @@ def look_for_secrets(wanted: Wanted, environ: NotedEnvironment) -> dict[SecretRe
 
     What it returns in their place has no meaning.
     """
-    for reference, source in wanted.items():
-        check_reference(reference, source, sys.platform)
+    check_references(wanted)
     return {reference: _LOOKERS[reference.kind](reference, source, environ) for reference, source in wanted.items()}
 
 

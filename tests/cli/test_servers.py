@@ -71,7 +71,7 @@ def test_a_server_is_shown_without_its_secrets(path: Path, capsys: pytest.Captur
         "  profile          work\n"
         "  login_timeout    9  (defaults)\n"
         "  header           X-Team: (hidden)\n"
-        "  header           A: (hidden)\n"
+        "  header           A: ${HOME}\n"
         "  client_id        me\n"
         "  client_secret    env:HOME\n"
         "  authorize_param  audience=(hidden)\n"

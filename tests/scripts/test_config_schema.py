@@ -8,8 +8,9 @@ import jsonschema
 import pytest
 
 from bridge.cli.config_check import all_mistakes
+from bridge.cli.config_schema import schema_text
 from bridge.inventory.server_file import ServerFile
-from scripts.config_schema import COMMAND, PAGE, text
+from scripts.config_schema import COMMAND, PAGE
 
 URL = "https://example.com/mcp"
 
@@ -70,7 +71,7 @@ def mistakes(content: object) -> list[Any]:
 
 
 def test_the_file_is_what_the_code_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == text(), f"docs/config.schema.json is old. Run: {COMMAND}"
+    assert PAGE.read_text(encoding="utf-8") == schema_text(), f"docs/config.schema.json is old. Run: {COMMAND}"
 
 
 @pytest.mark.parametrize("content", VALID)
