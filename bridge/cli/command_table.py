@@ -60,7 +60,7 @@ COMMAND_ROWS: tuple[CommandRow, ...] = (
     CommandRow("show", SERVERS, "Show the settings of a server in your file.",
         ("show example",), "servers", "show_server"),
     CommandRow("config", SERVERS, "Find and check your file.",
-        ("config path", "config check"), "config", "config"),
+        ("config path", "config check", "config check --json"), "config", "config"),
     CommandRow("secret", SERVERS, "Keep a secret in the system's keyring.",
         ("secret set example-key",), "secret", "secret"),
     CommandRow("run", OTHER, "Connect a host to a server. This word may be left out.",

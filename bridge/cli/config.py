@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
@@ -19,9 +22,10 @@ from bridge.inventory.server_file import read_server_file
 
 @click.command("config", cls=OneCommand)
 @click.argument("action", cls=WordArgument, type=click.Choice(["path", "check", "schema"]), metavar="path|check|schema")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 @click.pass_context
-def config(ctx: click.Context, /, action: str, config: Path | None) -> None:
+def config(ctx: click.Context, /, action: str, as_json: bool, config: Path | None) -> None:
     """Print where your file of servers is (path), what is wrong in it (check), or its JSON Schema (schema).
 
     The file has servers by name, {"mcpServers": {"NAME": {"url": "https://..."}}}, each with the options of a run. You
@@ -34,26 +38,49 @@ def config(ctx: click.Context, /, action: str, config: Path | None) -> None:
         return
     path = own_path(config, os.environ)
     if action == "path":
-        click.echo(path)
+        click.echo(json.dumps({"file": str(path)}, indent=2) if as_json else path)
         return
-    lines, are_right = checked(path)
-    click.echo("\n".join(lines))
-    if not are_right:
+    checked = check(path)
+    click.echo(json.dumps(_as_object(path, checked), indent=2) if as_json else "\n".join(checked.lines))
+    if checked.mistakes:
         ctx.exit(1)
 
 
-def checked(path: Path) -> tuple[list[str], bool]:
-    """What to say of the file, and whether it can be used."""
+class Checked(NamedTuple):
+    """What was found: the lines to print, the number of servers (None: not known), and each mistake as an object."""
+
+    lines: Sequence[str]
+    servers: int | None
+    mistakes: Sequence[dict[str, Any]]
+
+
+def check(path: Path) -> Checked:
+    """Read the file, and say what is wrong in it."""
     try:
         file = read_server_file(path)
     except BrokenConfig as why:
-        return [broken(path, why).message, *shown_break(why)], False
+        said = broken(path, why).message
+        place = (why.line, why.column) if why.line else (None, None)
+        return Checked([said, *shown_break(why)], None, [_mistake(*place, said)])
     if file is None:
-        return [f"The file {path} does not exist."], False
+        said = f"The file {path} does not exist."
+        return Checked([said], None, [_mistake(None, None, said)])
     mistakes = all_mistakes(file, os.environ)
-    if mistakes:
-        return [*map(clean, shown_mistakes(file, mistakes)), _count(len(mistakes), "mistake")], False
-    return [f"{path}: {_count(len(file.servers), 'server')}, no mistakes."], True
+    number = len(file.servers)
+    if not mistakes:
+        return Checked([f"{path}: {_count(number, 'server')}, no mistakes."], number, [])
+    lines = [*map(clean, shown_mistakes(file, mistakes)), _count(len(mistakes), "mistake")]
+    found = [_mistake(one.line, one.column, one.mistake.message, one.mistake.hint) for one in mistakes]
+    return Checked(lines, number, found)
+
+
+def _as_object(path: Path, checked: Checked) -> dict[str, Any]:
+    """The result with names that do not change; what is not known is null."""
+    return {"file": str(path), "servers": checked.servers, "mistakes": checked.mistakes}
+
+
+def _mistake(line: int | None, column: int | None, message: str, hint: str = "") -> dict[str, Any]:
+    return {"line": line, "column": column, "message": clean(message), "hint": clean(hint) or None}
 
 
 def _count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bridge.cli.commands import OneCommand
-from bridge.cli.config import checked
+from bridge.cli.config import check
 from bridge.cli.formatting import clean
 from bridge.cli.named_server import own_path
 from bridge.cli.options import config_option
@@ -48,8 +48,9 @@ def _edited(path: Path) -> bool:
         except click.ClickException as problem:
             hint = "Name another one in the variable VISUAL or EDITOR."
             raise UsageError(f"The editor cannot be used: {clean(problem.message)}.", hint=hint) from None
-        lines, are_right = checked(path)
-        click.echo("\n".join(lines))
+        checked = check(path)
+        click.echo("\n".join(checked.lines))
+        are_right = not checked.mistakes
         if are_right or not (may_ask() and click.confirm("Edit it again?", default=True, err=True)):
             return are_right
 

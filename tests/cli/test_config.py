@@ -1,5 +1,6 @@
 """The command `config`: where the file is, and its mistakes, each with its place and without a secret."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -103,6 +104,36 @@ def test_a_file_without_mistakes_is_told_so(path: Path, capsys: pytest.CaptureFi
     assert run(capsys, "config", "check") == (0, f"{path}: 1 server, no mistakes.\n", "")
     path.write_text("")
     assert run(capsys, "config", "check") == (0, f"{path}: 0 servers, no mistakes.\n", "")
+
+
+def test_programs_get_the_mistakes_as_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text(FILE, encoding="utf-8")
+    code, out, _ = run(capsys, "config", "check", "--json")
+    found = json.loads(out)
+    assert (code, found["file"], found["servers"], len(found["mistakes"])) == (1, str(path), 4, 9)
+    assert found["mistakes"][2] == {
+        "line": 7,
+        "column": 7,
+        "message": "There is no setting 'client_secert'.",
+        "hint": "Did you mean client_secret?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "servers", "line"),
+    [(None, None, None), ('{"mcpServers": ', None, 1), ('{"mcpServers": {"a": {"url": "https://x.example/"}}}', 1, 0)],
+)
+def test_json_says_what_is_known_of_any_file(
+    text: str | None, servers: int | None, line: int | None, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        path.write_text(text)
+    code, out, _ = run(capsys, "config", "check", "--json")
+    found = json.loads(out)
+    assert found["servers"] == servers
+    assert code == (1 if found["mistakes"] else 0)
+    assert [one["line"] for one in found["mistakes"]] == ([] if servers else [line])
+    assert json.loads(run(capsys, "config", "path", "--json")[1]) == {"file": str(path)}
 
 
 def test_what_settings_refuse_together_is_shown_at_the_servers_name(
