@@ -60,8 +60,7 @@ def check(path: Path) -> Checked:
         file = read_server_file(path)
     except BrokenConfig as why:
         said = broken(path, why).message
-        place = (why.line, why.column) if why.line else (None, None)
-        return Checked([said, *shown_break(why)], None, [_mistake(*place, said)])
+        return Checked([said, *shown_break(why)], None, [_mistake(why.line or None, why.column or None, said)])
     if file is None:
         said = f"The file {path} does not exist."
         return Checked([said], None, [_mistake(None, None, said)])
