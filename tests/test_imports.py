@@ -34,8 +34,9 @@ ARROWS: dict[str, set[str]] = {
     "bundle": {"config", "protocol"},
     "registry": PURE | {"config", "tokens"},
     "install": PURE | IO | {"config", "process", "tokens", "inventory"},
+    "migrate": PURE | IO | {"config", "process", "tokens", "documents", "inventory", "install"},
     "app": PURE | IO | {"config", "process", "tokens", "inventory"},
-    "cli": {"app", "bundle", "documents", "install", "inventory", "registry", "tokens", "process", "config"} | PURE,
+    "cli": {"app", "bundle", "documents", "install", "inventory", "migrate", "registry", "tokens", "process", "config"} | PURE,
     "__main__": {"cli", "tokens"},
     "__init__": set(),
 }

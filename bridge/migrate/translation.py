@@ -1,0 +1,149 @@
+"""What the command line of another bridge becomes, and how it is put together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bridge.migrate.flag_tables import ProgramTable
+from bridge.migrate.mcp_remote_hash import HashedServer
+
+_SECRET_PARTS = frozenset(
+    (
+        *("apikey", "auth", "authorization", "cookie", "credential", "credentials", "key", "passwd", "password"),
+        *("secret", "session", "signature", "token"),
+    )
+)
+
+
+class NewOption(msgspec.Struct, frozen=True):
+    """One of our options. `value` None: it has none. `secret` is a secret that belongs behind `value`.
+
+    `named_after` is what the secret is called after: a header, or `client-secret`.
+    """
+
+    name: str
+    value: str | None = None
+    secret: str = ""
+    named_after: str = ""
+
+    def __repr__(self) -> str:
+        """Without the secret and the value, which may hold one."""
+        return f"NewOption({self.name!r})"
+
+
+class TurnedFlag(msgspec.Struct, frozen=True):
+    """What became of one flag, to be shown: no secret is in it. `ours` is empty where nothing took its place."""
+
+    theirs: str
+    ours: str = ""
+    note: str = ""
+
+
+class StaticClient(msgspec.Struct, frozen=True):
+    """The client that mcp-remote was given. `secret` is the text as it stands, perhaps `${NAME}`."""
+
+    client_id: str
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"StaticClient({self.client_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What an old command becomes. `hashed` is where mcp-remote keeps what it knows of the server, for mcp-remote."""
+
+    url: str
+    options: tuple[NewOption, ...] = field(repr=False)
+    turned: tuple[TurnedFlag, ...]
+    refusals: tuple[str, ...]
+    hashed: HashedServer | None = None
+    client: StaticClient | None = None
+
+    @property
+    def secrets(self) -> tuple[NewOption, ...]:
+        """The options whose secret has to be stored before the entry can be written."""
+        return tuple(option for option in self.options if option.secret)
+
+    def with_references(self, references: Sequence[str]) -> tuple[str, ...]:
+        """The words of our command line. `references` has one for each of `secrets`, in order."""
+        left = iter(references)
+        words = [self.url]
+        for option in self.options:
+            words.append(option.name)
+            if option.value is not None:
+                words.append(option.value + (next(left) if option.secret else ""))
+        return tuple(words)
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether the value of a header of this name is a secret by its name, as in `Authorization` or `X-Api-Key`."""
+    return not _SECRET_PARTS.isdisjoint(re.split(r"[-_]", name.lower()))
+
+
+@dataclass(slots=True)
+class Draft:
+    """A translation while it is being made. `seen` are the flags so far, `plain` the words that belong to no flag."""
+
+    table: ProgramTable
+    environ: Mapping[str, str]
+    read: Callable[[str], str]
+    words: Sequence[str]
+    options: list[NewOption] = field(default_factory=list)
+    turned: list[TurnedFlag] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    plain: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    headers: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    client: StaticClient | None = None
+    user: tuple[str, str] = ("", "")
+
+    def add(self, words: str, value: str | None = None) -> None:
+        """Add our option: `--name` with a value of its own, or the words `--name value`; once."""
+        name, _, inner = words.partition(" ")
+        option = NewOption(name, inner or None if value is None else value)
+        if name and option not in self.options:
+            self.options.append(option)
+
+    def add_header(self, name: str, value: str, theirs: str, text: str = "") -> None:
+        """Add a header. A later one of the same name takes the place of an earlier one, as in all four programs.
+
+        `text` is how it was written, if that can stay.
+        """
+        for own in [own for own in self.headers if own.lower() == name.lower()]:
+            del self.headers[own]
+            self.options = [one for one in self.options if one.name != "--header" or _header_of(one) != own]
+        self.headers[name] = value
+        if "${" in value or not value or not is_secret_header(name):
+            self.options.append(NewOption("--header", text or f"{name}: {value}"))
+            self.say(theirs, f"--header '{name}: ...'")
+        else:
+            self.options.append(NewOption("--header", f"{name}:", secret=value, named_after=name.lower()))
+            self.say(theirs, f"--header {name}:keyring:NAME", MOVES)
+
+    def say(self, theirs: str, ours: str = "", note: str = "") -> None:
+        """Note what became of a flag."""
+        self.turned.append(TurnedFlag(theirs, ours, note))
+
+    def refuse(self, sentence: str) -> None:
+        """Note why the entry has to stay as it is."""
+        self.refusals.append(sentence)
+
+    def option(self, name: str) -> str:
+        """The value of our option so far; empty if there is none."""
+        return next((one.value or "" for one in self.options if one.name == name), "")
+
+
+MOVES = "the secret moves to the keyring"
+"""What is said of a secret that stood in the entry."""
+
+
+def _header_of(option: NewOption) -> str:
+    return (option.value or "").partition(":")[0].strip()
