@@ -27,17 +27,17 @@ Rule = Literal[
     "same",
     "fixed",
     "choice",
-    "not needed",
-    "no counterpart",
+    "not-needed",
+    "no-counterpart",
     "url",
     "header",
-    "header pair",
+    "header-pair",
     "bearer",
     "host",
     "resource",
-    "authorize parameter",
-    "client information",
-    "client metadata",
+    "authorize-parameter",
+    "client-information",
+    "client-metadata",
     "certificates",
     "user",
     "password",
@@ -46,8 +46,8 @@ Rule = Literal[
 SAME: Rule = "same"
 FIXED: Rule = "fixed"
 CHOICE: Rule = "choice"
-NOT_NEEDED: Rule = "not needed"
-NO_COUNTERPART: Rule = "no counterpart"
+NOT_NEEDED: Rule = "not-needed"
+NO_COUNTERPART: Rule = "no-counterpart"
 
 MANY = 99
 """`takes` of a flag whose value is every word up to the next flag."""
@@ -108,9 +108,9 @@ _MCP_REMOTE: tuple[FlagRow, ...] = (
     FlagRow(("--callback-path",), SAME, 1, "--callback-path"),
     FlagRow(("--resource",), "resource", 1, "--resource"),
     FlagRow(("--disable-resource-parameter",), FIXED, ours="--resource none"),
-    FlagRow(("--authorize-param",), "authorize parameter", 1, "--authorize-param"),
-    FlagRow(("--static-oauth-client-info",), "client information", 1, "--client-id, --client-secret"),
-    FlagRow(("--static-oauth-client-metadata",), "client metadata", 1, "--scope"),
+    FlagRow(("--authorize-param",), "authorize-parameter", 1, "--authorize-param"),
+    FlagRow(("--static-oauth-client-info",), "client-information", 1, "--client-id, --client-secret"),
+    FlagRow(("--static-oauth-client-metadata",), "client-metadata", 1, "--scope"),
     FlagRow(("--client-metadata-url",), SAME, 1, "--client-metadata-url"),
     FlagRow(("--device-code",), FIXED, ours="--grant device-code"),
     FlagRow(("--use-id-token",), FIXED, ours="--use-id-token"),
@@ -176,7 +176,7 @@ _SUPERGATEWAY: tuple[FlagRow, ...] = (
 )
 
 _MCP_PROXY: tuple[FlagRow, ...] = (
-    FlagRow(("-H", "--headers"), "header pair", 2, "--header"),
+    FlagRow(("-H", "--headers"), "header-pair", 2, "--header"),
     FlagRow(("--transport",), CHOICE, 1, "--transport", {
         "streamablehttp": "--transport http", "sse": "--transport sse"}),
     FlagRow(("--username",), "user", 1, "--header"),

@@ -19,7 +19,7 @@ from bridge.migrate.translation import Draft, Translation
 from bridge.protocol.sanitize import shown
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_REPEATABLE = frozenset(("header", "header pair", "authorize parameter", NOT_NEEDED, NO_COUNTERPART))
+_REPEATABLE = frozenset(("header", "header-pair", "authorize-parameter", NOT_NEEDED, NO_COUNTERPART))
 
 _Flag = tuple[str, FlagRow, list[str]]
 

@@ -286,7 +286,7 @@ def test_no_flag_stands_in_a_table_twice_and_each_that_is_dropped_says_why(progr
     names = [name for row in rows for name in row.names]
 
     assert len(names) == len(set(names))
-    assert all(row.note for row in rows if row.rule in {"not needed", "no counterpart"})
+    assert all(row.note for row in rows if row.rule in {"not-needed", "no-counterpart"})
 
 
 def test_every_program_that_is_found_has_a_table() -> None:
