@@ -33,13 +33,14 @@ STARTS_PROGRAMS = (
         "tests/host/test_parent.py",
         "tests/host/test_stdio.py",
         "tests/login/test_spawn.py",
+        "tests/migrate/test_real_mcp_remote.py",
         "tests/remote/test_memory.py",
     ),
     *("tests/store/test_locks.py", "tests/store/test_migration_at_once.py"),
 )
 """The folders and files of tests that start programs: the bridge, servers, others' hosts and proxies, scripts."""
 
-WHOLE_SIGN_INS = ("tests/app/test_oauth_",)
+WHOLE_SIGN_INS = ("tests/app/test_oauth_", "tests/migrate/test_taking_over.py")
 """Files of tests that run whole sign-ins in process, 0.2 s of processor time each; `--fast` leaves them out too."""
 
 TOGETHER = (

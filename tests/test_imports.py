@@ -34,9 +34,10 @@ ARROWS: dict[str, set[str]] = {
     "bundle": {"config", "protocol"},
     "registry": PURE | {"config", "tokens"},
     "install": PURE | IO | {"config", "process", "tokens", "inventory"},
-    "migrate": PURE | IO | {"config", "process", "tokens", "documents", "inventory", "install"},
+    "migrate": PURE | IO | {"config", "process", "tokens", "inventory", "install"},
     "app": PURE | IO | {"config", "process", "tokens", "inventory"},
-    "cli": {"app", "bundle", "documents", "install", "inventory", "migrate", "registry", "tokens", "process", "config"} | PURE,
+    "cli": PURE
+    | {"app", "bundle", "documents", "install", "inventory", "migrate", "registry", "tokens", "process", "config"},
     "__main__": {"cli", "tokens"},
     "__init__": set(),
 }

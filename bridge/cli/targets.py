@@ -172,16 +172,28 @@ def _command_for(command: str, name: str, settings: Settings, several: Sequence[
     return typed_for(command, settings.url, own)
 
 
-def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:
-    environ = {**os.environ, **entry.environ}
+def settings_of_run(
+    arguments: Sequence[str], environ: Mapping[str, str], on_the_line: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings of a run with these arguments and variables; the options `on_the_line` take precedence.
+
+    Raises `UsageError`.
+    """
+    given = on_the_line or {}
     try:
-        ctx = _parse(entry.arguments, environ)
+        ctx = _parse(arguments, environ)
         words = ctx.params.pop("url")
         with ctx:
-            return settings_from(words, {**ctx.params, **on_the_line}, environ, given=on_the_line.keys())
-    except (click.ClickException, BridgeError) as problem:
-        why = problem.format_message() if isinstance(problem, click.ClickException) else str(problem)
-        raise UsageError(f"The entry {entry.name!r} of {entry.host} cannot be used ({entry.path}): {why}") from None
+            return settings_from(words, {**ctx.params, **given}, environ, given=given.keys())
+    except click.ClickException as problem:
+        raise UsageError(problem.format_message()) from None
+
+
+def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:
+    try:
+        return settings_of_run(entry.arguments, {**os.environ, **entry.environ}, on_the_line)
+    except BridgeError as problem:
+        raise UsageError(f"The entry {entry.name!r} of {entry.host} cannot be used ({entry.path}): {problem}") from None
 
 
 def _known(options: Mapping[str, Any]) -> list[KnownServer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -75,6 +76,14 @@ def _header(draft: Draft, row: FlagRow, flag: str, values: list[str]) -> None:
             draft.refuse(f"The value of {flag} is not of the form 'Name: value'.")
             continue
         draft.add_header(found[1], found[2], f"{flag} '{found[1]}: ...'", text)
+
+
+def _header_file(draft: Draft, row: FlagRow, flag: str, values: list[str]) -> None:
+    _same(draft, row, flag, values)
+    with suppress(OSError, UnicodeError):
+        for line in draft.read(values[0]).splitlines():
+            if not line.lstrip().startswith("#") and (found := _HEADER.fullmatch(line.strip())):
+                draft.hashed_headers[found[1]] = found[2]
 
 
 def _header_pair(draft: Draft, row: FlagRow, flag: str, values: list[str]) -> None:
@@ -196,6 +205,7 @@ _RULES: dict[Rule, Callable[[Draft, FlagRow, str, list[str]], None]] = {
     NO_COUNTERPART: _no_counterpart,
     "url": _url,
     "header": _header,
+    "header-file": _header_file,
     "header-pair": _header_pair,
     "bearer": _bearer,
     "host": _host,

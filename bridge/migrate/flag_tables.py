@@ -31,6 +31,7 @@ Rule = Literal[
     "no-counterpart",
     "url",
     "header",
+    "header-file",
     "header-pair",
     "bearer",
     "host",
@@ -95,7 +96,7 @@ _CREDENTIALS = "the bridge signs in as a user and has no grant for a machine of 
 # fmt: off
 _MCP_REMOTE: tuple[FlagRow, ...] = (
     FlagRow(("--header",), "header", 1, "--header"),
-    FlagRow(("--header-file",), SAME, 1, "--header-file"),
+    FlagRow(("--header-file",), "header-file", 1, "--header-file"),
     FlagRow(("--allow-http",), FIXED, ours="--allow-http"),
     FlagRow(("--transport",), CHOICE, 1, "--transport", {
         "http-only": "--transport http", "sse-only": "--transport sse", "http-first": "", "sse-first": ""}),
@@ -200,14 +201,21 @@ _MCP_PROXY: tuple[FlagRow, ...] = (
     FlagRow(("--help", "-h", "--version"), NO_COUNTERPART, note=_PRINTS),
 )
 
+_NODE: dict[str, FlagRow] = {
+    "NODE_EXTRA_CA_CERTS": FlagRow(("NODE_EXTRA_CA_CERTS",), SAME, 1, "--ca-file"),
+    "NODE_TLS_REJECT_UNAUTHORIZED": FlagRow(("NODE_TLS_REJECT_UNAUTHORIZED",), NO_COUNTERPART, 1, choices={"1": ""},
+            note="the bridge always checks certificates; --ca-file FILE trusts those of a private authority"),
+}
+
 TABLES: dict[Program, ProgramTable] = {
     "mcp-remote": ProgramTable(
-        "mcp-remote", "npm, 0.15.1", _MCP_REMOTE, takes_equals=False, first_counts=True, has_port=True),
+        "mcp-remote", "npm, 0.15.1", _MCP_REMOTE, takes_equals=False, first_counts=True, has_port=True,
+        variables=_NODE),
     "mcp-stdio": ProgramTable("mcp-stdio", "PyPI, 0.45.2", _MCP_STDIO, variables={
         "MCP_BEARER_TOKEN": FlagRow(("MCP_BEARER_TOKEN",), "bearer", 1, "--header"),
         "MCP_OAUTH_CLIENT_ID": FlagRow(("MCP_OAUTH_CLIENT_ID",), SAME, 1, "--client-id"),
     }),
-    "supergateway": ProgramTable("supergateway", "npm, 4.0.0", _SUPERGATEWAY),
+    "supergateway": ProgramTable("supergateway", "npm, 4.0.0", _SUPERGATEWAY, variables=_NODE),
     "mcp-proxy": ProgramTable("mcp-proxy", "PyPI, 0.13.0", _MCP_PROXY, variables={
         "API_ACCESS_TOKEN": FlagRow(("API_ACCESS_TOKEN",), "bearer", 1, "--header"),
         "SSE_URL": FlagRow(("SSE_URL",), "url", 1, ""),

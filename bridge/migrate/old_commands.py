@@ -116,6 +116,8 @@ def _read_variables(draft: Draft) -> None:
         value = draft.environ.get(name, "")
         if not value or row.rule == "url":
             continue
+        if row.rule == NO_COUNTERPART and value not in row.choices:
+            apply(draft, row, name, [value])
         if row.rule == "bearer" and not signs_in and "authorization" not in map(str.lower, draft.headers):
             draft.add_header("Authorization", f"Bearer ${{{name}}}", name)
         elif row.rule == SAME and not draft.option(row.ours):
@@ -145,7 +147,7 @@ def _hashed(draft: Draft, url: str) -> HashedServer:
         url=url,
         resource="" if resource == "none" else resource,
         authorize_params=dict(draft.params),
-        headers=dict(draft.headers),
+        headers=dict(draft.hashed_headers),
         client_metadata_url=draft.option("--client-metadata-url"),
     )
 

@@ -32,6 +32,7 @@ _VERSION = re.compile(r"(\[[^\]]*\])?([@=~<>!].*)?$")
 _SCRIPT = re.compile(r"(?:^|[/\\])(mcp-remote|supergateway)[/\\]dist[/\\](proxy|client|index)\.m?js$")
 _NODE_PATH = re.compile(r"[/\\]\.bin[/\\](mcp-remote-client|mcp-remote|supergateway)$")
 _MENTIONED = re.compile(r"(?<![\w-])(mcp-remote|supergateway|mcp-stdio|mcp-proxy)(?![\w-])")
+_REPLACED_BY_CMD = re.compile(r"%[A-Za-z_]\w*%")
 _SHELLS = frozenset(("sh", "bash", "zsh", "dash", "fish", "ksh", "pwsh", "powershell"))
 _WRAPPERS = frozenset(("env", "sudo", "nohup", "wsl", "docker", "podman", "nix", "nix-shell", "mise", "direnv", "op"))
 
@@ -106,9 +107,11 @@ _RUNNERS: dict[str, _Runner] = {
 
 def old_command(words: Sequence[str]) -> OldCommand | NotReadable | None:
     """What other bridge the words of an entry, its command first, run; None where they run something else."""
-    words = _without_cmd(words)
+    given, words = words, _without_cmd(words)
     if not words:
         return None
+    if len(words) < len(given) and any(map(_REPLACED_BY_CMD.search, words)):
+        return _wrapped("cmd", ["cmd", *words])
     name = _name(words[0])
     if name == "node" or (name in {"bun", "tsx"} and len(words) > 1 and _script(words[1])):
         found = _of_node(words)

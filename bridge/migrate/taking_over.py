@@ -20,6 +20,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -28,14 +29,17 @@ from bridge.errors import BridgeError
 from bridge.login.discovery import DiscoveredServers, Discovery
 from bridge.login.issuer_binding import Bound
 from bridge.login.user_warnings import Warnings
-from bridge.migrate.mcp_auth import OldRegistration, OldSignIn
+from bridge.migrate.mcp_auth import OldRegistration, OldSignIn, find_sign_in
+from bridge.migrate.mcp_remote_hash import HashedServer, digests
 from bridge.oauth import client as clients
 from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record, client_key, encode, encode_client
 from bridge.oauth.registration import document_client, static_client
+from bridge.process.host_environment import keyring_variables
 from bridge.protocol.sanitize import address
+from bridge.store.choice import open_store
 from bridge.store.paths import platform_paths
 from bridge.store.secret_store import SecretStore
 from bridge.tokens.issuers_file import issuers_file
@@ -51,6 +55,22 @@ class TakenOver(msgspec.Struct, frozen=True):
 
     is_taken: bool
     sentence: str
+
+
+async def take_over_from(
+    folder: Path,
+    hashed: HashedServer,
+    settings: Settings,
+    *,
+    notice: Callable[[str], None],
+    add_secret: Callable[[str], None],
+) -> TakenOver:
+    """Take over what mcp-remote keeps in `folder` of this server, for a run with `settings`.
+
+    `notice` gets a sentence where the sign-in has to be stored in an unexpected place.
+    """
+    store = open_store(settings.sign_in.token_store, notice, keyring_variables)
+    return await take_over(find_sign_in(folder, digests(hashed)), settings, store, add_secret)
 
 
 async def take_over(

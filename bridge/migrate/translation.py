@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from bridge.config.signing_in import REFERENCES
 from bridge.migrate.flag_tables import ProgramTable
 from bridge.migrate.mcp_remote_hash import HashedServer
 
+# `${NAME}` of most hosts, `$NAME` of Gemini CLI, `{env:NAME}` and `{file:PATH}` of OpenCode.
+_PLACEHOLDER = re.compile(r"\$\{|\$[A-Za-z_]|\{(?:env|file):")
 _SECRET_PARTS = frozenset(
     (
         *("apikey", "auth", "authorization", "cookie", "credential", "credentials", "key", "passwd", "password"),
@@ -86,9 +89,30 @@ def is_secret_header(name: str) -> bool:
     return not _SECRET_PARTS.isdisjoint(re.split(r"[-_]", name.lower()))
 
 
+def header_option(name: str, value: str, text: str = "") -> NewOption:
+    """The option for a header. A secret becomes a reference, and so does what would be read as one.
+
+    `text` is how the header was written, if that can stay.
+    """
+    is_plain = not value or _PLACEHOLDER.search(value) is not None or not is_secret_header(name)
+    if is_plain and not value.startswith(REFERENCES):
+        return NewOption("--header", text or f"{name}: {value}")
+    return NewOption("--header", f"{name}:", secret=value, named_after=name.lower())
+
+
+def turned_header(name: str, option: NewOption, theirs: str) -> TurnedFlag:
+    """What became of a header."""
+    if option.secret:
+        return TurnedFlag(theirs, f"--header {name}:keyring:NAME", MOVES)
+    return TurnedFlag(theirs, f"--header '{name}: ...'")
+
+
 @dataclass(slots=True)
 class Draft:
-    """A translation while it is being made. `seen` are the flags so far, `plain` the words that belong to no flag."""
+    """A translation while it is being made. `seen` are the flags so far, `plain` the words that belong to no flag.
+
+    `hashed_headers` are all headers as they are written, also those in a file (`mcp_remote_hash`).
+    """
 
     table: ProgramTable
     environ: Mapping[str, str]
@@ -101,6 +125,7 @@ class Draft:
     plain: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     headers: dict[str, str] = field(default_factory=dict)
+    hashed_headers: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     client: StaticClient | None = None
     user: tuple[str, str] = ("", "")
@@ -120,13 +145,10 @@ class Draft:
         for own in [own for own in self.headers if own.lower() == name.lower()]:
             del self.headers[own]
             self.options = [one for one in self.options if one.name != "--header" or _header_of(one) != own]
-        self.headers[name] = value
-        if "${" in value or not value or not is_secret_header(name):
-            self.options.append(NewOption("--header", text or f"{name}: {value}"))
-            self.say(theirs, f"--header '{name}: ...'")
-        else:
-            self.options.append(NewOption("--header", f"{name}:", secret=value, named_after=name.lower()))
-            self.say(theirs, f"--header {name}:keyring:NAME", MOVES)
+        self.headers[name] = self.hashed_headers[name] = value
+        option = header_option(name, value, text)
+        self.options.append(option)
+        self.turned.append(turned_header(name, option, theirs))
 
     def say(self, theirs: str, ours: str = "", note: str = "") -> None:
         """Note what became of a flag."""

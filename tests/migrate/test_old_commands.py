@@ -51,6 +51,8 @@ MCP_REMOTE = {
     "--header 'Authorization: Bearer ${AUTH}'": "--header 'Authorization: Bearer ${AUTH}'",
     "--header 'Authorization: Bearer abc'": "--header Authorization:keyring:secret-1",
     "--header 'X-A: 1' --header 'x-a: 2'": "--header 'x-a: 2'",
+    "--header 'Authorization: Bearer $AUTH'": "--header 'Authorization: Bearer $AUTH'",
+    "--header 'X-Mode: cmd:run this'": "--header X-Mode:keyring:secret-1",
     "--header-file /etc/headers": "--header-file /etc/headers",
     "--allow-http": "--allow-http",
     "--transport http-only": "--transport http",
@@ -154,6 +156,26 @@ def test_a_clients_secret_in_a_variable_stays_there(inline: bool) -> None:
 
     assert words(found)[1:5] == ["--client-id", "mine", "--client-secret", "env:SECRET"]
     assert found.secrets == ()
+
+
+def test_the_headers_of_a_file_count_for_the_name_of_what_mcp_remote_keeps() -> None:
+    files = {"/etc/headers": "# mine\nX-Team:  blue\nno header\n\nX-B: ${B}\n"}
+
+    found = turned("mcp-remote", f"{URL} --header 'X-A: 1' --header-file /etc/headers", files=files)
+
+    assert found.hashed is not None
+    assert found.hashed.headers == {"X-A": "1", "X-Team": "blue", "X-B": "${B}"}
+
+
+def test_certificates_that_are_not_checked_have_no_counterpart() -> None:
+    assert turned("mcp-remote", URL, {"NODE_TLS_REJECT_UNAUTHORIZED": "0"}).refusals
+    assert not turned("mcp-remote", URL, {"NODE_TLS_REJECT_UNAUTHORIZED": "1"}).refusals
+
+
+def test_the_certificates_that_node_is_told_of_are_trusted_here_too() -> None:
+    found = turned("mcp-remote", URL, {"NODE_EXTRA_CA_CERTS": "/etc/company.pem"})
+
+    assert words(found) == [URL, "--ca-file", "/etc/company.pem"]
 
 
 MCP_STDIO = {

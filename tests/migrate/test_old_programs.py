@@ -85,6 +85,7 @@ WRAPPED = [
     ("mcp-remote", ["sh", "-c", f"npx -y mcp-remote {URL}"]),
     ("mcp-remote", ["/bin/zsh", "-lc", f"exec npx mcp-remote@latest {URL}"]),
     ("mcp-remote", ["cmd", "/c", f"npx mcp-remote {URL}"]),
+    ("mcp-remote", ["cmd", "/c", "npx", "mcp-remote", URL, "--header", "Authorization: Bearer %TOKEN%"]),
     ("mcp-remote", ["powershell.exe", "-Command", f"npx mcp-remote {URL}"]),
     ("mcp-remote", ["env", "A=b", "npx", "mcp-remote", URL]),
     ("mcp-remote", ["wsl", "npx", "mcp-remote", URL]),

@@ -1,0 +1,73 @@
+"""`migrate --undo`: takes back what the last `migrate` changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from bridge import PROGRAM
+from bridge.cli.migration import Asking, shown, warn
+from bridge.errors import BridgeError, UsageError
+from bridge.migrate.migrated import LastMigration, MigratedFile, Migration
+from bridge.migrate.moving import plan_undo, write_undo
+from bridge.migrate.old_entries import secrets_of
+
+
+def take_back(asks: Asking) -> bool:
+    """Undo the last migration; returns whether all of it was undone, or would be. Raises `BridgeError`."""
+    last = LastMigration()
+    migration = last.read()
+    if migration is None:
+        click.echo("There is nothing to take back.")
+        return True
+    left: list[MigratedFile] = []
+    is_whole = True
+    for file in migration.files:
+        try:
+            is_written, is_all = _undo(file, asks)
+        except UsageError:
+            raise
+        except BridgeError as problem:
+            warn(str(problem))
+            is_written = is_all = False
+        is_whole = is_whole and is_all
+        if not is_written:
+            left.append(file)
+    if not asks.is_dry:
+        _finish(last, migration, left)
+    return is_whole
+
+
+def _undo(file: MigratedFile, asks: Asking) -> tuple[bool, bool]:
+    """Undo one file. Returns whether that is done, and whether all of its entries are as they were."""
+    plan = plan_undo(file)
+    for note in plan.notes:
+        warn(note)
+    if plan.change is None:
+        return True, not plan.notes
+    secrets = [secret for entry in file.entries for secret in secrets_of(entry.before)]
+    click.echo(f"{file.host}: {file.path}\n\n{shown(plan.change, plan.content, secrets)}\n")
+    if not asks.may_write(f"Write {file.path}?"):
+        return False, asks.is_dry and not plan.notes
+    backup = write_undo(plan)
+    kept = f" Its content until now is in {backup}." if backup else ""
+    click.echo(f"Written: {file.path}.{kept}")
+    return True, not plan.notes
+
+
+def _finish(last: LastMigration, migration: Migration, left: Sequence[MigratedFile]) -> None:
+    """Keep what is known of the files that were not undone; else forget it, and the secrets that moved."""
+    if left:
+        last.write(msgspec.structs.replace(migration, files=tuple(left)))
+        return
+    from bridge.process.user_secrets import remove_secret
+
+    for name in migration.secrets:
+        remove_secret(name)
+        click.echo(f"The secret {name} was removed, because it is in the entry again.")
+    last.forget()
+    click.echo(
+        f"Sign-ins that were taken over stay; {PROGRAM} status lists them. mcp-remote may ask you to sign in again."
+    )
