@@ -261,3 +261,87 @@ def test_a_host_is_here_by_its_folder_a_program_or_an_application(tmp_path: Path
     (programs / "goose").chmod(0o755)
     assert [row.key for row in HOSTS if is_here(row, "linux", environ, home)] == ["cursor", "goose"]
     assert {"cursor", "zed", "goose"} <= {row.key for row in HOSTS if is_here(row, "darwin", environ, home)}
+
+
+# -- files as they are found
+
+
+TEXT = '{\n  "mcpServers": {}\n}\n'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("  ", "\t").encode(),
+        TEXT.strip().encode(),
+        b'{"mcpServers":{}}',
+        '{"ä": "日本"}'.encode(),
+    ],
+    ids=["mark", "crlf", "tabs", "no-last-line", "one-line", "letters"],
+)
+def test_a_file_keeps_its_bytes(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_bytes(data)
+    install(CURSOR, path)
+    after = path.read_bytes()
+    assert after.startswith(b"\xef\xbb\xbf") is data.startswith(b"\xef\xbb\xbf")
+    assert (b"\r\n" in after) is (b"\r\n" in data)
+    if b"\r\n" in data:
+        assert after.count(b"\n") == after.count(b"\r\n")
+    uninstall(CURSOR, path)
+    assert path.read_bytes() == data
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, path = tmp_path / "dotfiles.json", tmp_path / "mcp.json"
+    real.write_text(TEXT)
+    path.symlink_to(real)
+    install(CURSOR, path)
+    assert path.is_symlink()
+    assert entries_in(CURSOR, real) == ["example"]
+    uninstall(CURSOR, path)
+    assert path.is_symlink()
+    assert real.read_text() == TEXT
+
+
+def test_a_file_that_the_host_writes_at_the_same_moment_is_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text(TEXT)
+    plan = plan_entry(CURSOR, path, "example", LAUNCH, replaces=False)
+    path.write_text('{"host": "was faster"}')
+    with pytest.raises(BridgeError, match=r"mcp\.json"):
+        write(plan)
+    assert path.read_text() == '{"host": "was faster"}'
+    assert installed.load() == []
+    path.unlink()
+    with pytest.raises(BridgeError, match=r"mcp\.json"):
+        write(plan)
+    assert not path.exists()
+
+
+def test_a_name_that_is_there_twice_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    text = '{"mcpServers": {"a": {"command": "mcp-remote-bridge"}, "a": {"command": "y"}}}'
+    path.write_text(text)
+    with pytest.raises(BridgeError, match=r"mcp\.json"):
+        plan_entry(CURSOR, path, "a", LAUNCH, replaces=True)
+    with pytest.raises(BridgeError, match=r"mcp\.json"):
+        plan_removal(CURSOR, path, "a")
+    assert path.read_text() == text
+
+
+def test_a_file_that_may_not_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text(TEXT)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(BridgeError, match=r"mcp\.json"):
+        install(CURSOR, path)
+    monkeypatch.undo()
+    assert path.read_text() == TEXT
+    assert [one.name for one in tmp_path.iterdir() if one.name != "own"] == ["mcp.json"]
