@@ -29,6 +29,7 @@ from bridge.registry.url_template import BadTemplate, filled_url, names_in
 Ask = Callable[[PublishedInput], str]
 """Asks the user for one value; empty where the user gives none."""
 
+_GIVE = "Give a value with --set NAME=VALUE, and a secret with --set NAME=keyring:SECRET (secret set SECRET stores it)."
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -94,7 +95,7 @@ def resolved(
             if "${" in value:
                 raise UsageError(
                     f"The value of {header.input.name} has ${{, which the bridge would read as a variable.",
-                    hint=f"Store the whole value under a name, and give --set {header.input.name}=keyring:NAME.",
+                    hint=f"Store the whole value, and give it by the name {header.input.name}. {_GIVE}",
                 )
             key = secret_name(name, header.input.name)
             secrets[key] = value
@@ -210,11 +211,7 @@ class _Values:
             if header.input.name not in self._given and (header.input.is_required or _parts(header)):
                 needed += [one for one in _inputs(header) if self._is_missing(one)]
         if needed:
-            lines = [_how_to_give(one) for one in dict.fromkeys(needed)]
-            raise MissingValues(
-                f"{self._server} needs {', '.join(dict.fromkeys(one.name for one in needed))}.",
-                hint=f"Give {'it' if len(lines) == 1 else 'them'} with {' '.join(dict.fromkeys(lines))}.",
-            )
+            raise _missing(self._server, needed)
 
     def of_url(self, variable: PublishedInput) -> str:
         """The value of a part of the URL."""
@@ -247,7 +244,7 @@ class _Values:
             if reference_in(value) and header.input.value != f"{{{name}}}":
                 raise UsageError(
                     f"{name} is a part of the header {header.input.name}, and a reference stands for a whole header.",
-                    hint=f"Store the whole value, and give --set '{header.input.name}={value.partition(':')[0]}:...'.",
+                    hint=f"Store the whole value, and give it by the name {header.input.name}. {_GIVE}",
                 )
         text = _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), header.input.value)
         is_reference = any(map(reference_in, values.values()))
@@ -255,7 +252,7 @@ class _Values:
             # Parts that are harmless alone: a publisher could have the bridge read a secret of the user's by them.
             raise UsageError(
                 f"The value of the header {header.input.name} would read secrets or variables of yours.",
-                hint=f"Give the whole value: --set {header.input.name}=VALUE.",
+                hint=f"Give the whole value by the name {header.input.name}. {_GIVE}",
             )
         return text, bool(values) and not is_reference and _is_secret(header)
 
@@ -264,7 +261,7 @@ class _Values:
 
     def _check_choice(self, one: PublishedInput, value: str) -> None:
         if one.choices and value and value not in one.choices and reference_in(value) is None:
-            raise UsageError(f"{one.name} is one of {', '.join(one.choices)}.", hint=_how_to_give(one, one.choices[0]))
+            raise UsageError(f"{one.name} is one of {', '.join(one.choices)}.", hint=_GIVE)
 
     def _value(self, one: PublishedInput) -> str:
         if (given := self._given.get(one.name)) is None:
@@ -273,7 +270,7 @@ class _Values:
             given = (self._ask(one).strip() if self._ask is not None else "") or one.default or ""
         self._check_choice(one, given)
         if not given and one.is_required:
-            raise MissingValues(f"{self._server} needs {one.name}.", hint=f"Give it with {_how_to_give(one)}.")
+            raise _missing(self._server, [one])
         return given
 
 
@@ -290,5 +287,7 @@ def _is_secret(header: PublishedHeader) -> bool:
     return header.input.is_secret or any(header.variables[name].is_secret for name in _parts(header))
 
 
-def _how_to_give(one: PublishedInput, value: str = "") -> str:
-    return f"--set {one.name}=keyring:NAME" if one.is_secret else f"--set {one.name}={value or 'VALUE'}"
+def _missing(server: str, inputs: Sequence[PublishedInput]) -> MissingValues:
+    names = dict.fromkeys(f"{one.name} (secret)" if one.is_secret else one.name for one in inputs)
+    # The redactor would mask a line such as `X-Api-Key=VALUE`, so the names stand by themselves.
+    return MissingValues(f"{server} needs {', '.join(names)}.", hint=_GIVE)

@@ -277,7 +277,7 @@ def test_a_server_is_installed_by_its_server_json(run: Run, home: Path, tmp_path
     (tmp_path / "server.json").write_bytes(encoded(document(remote(headers=headers))))
     words = ("install", "cursor", "server.json", "--no-try", "--yes")
     code, _, err = run(*words)
-    assert (code, "--set X-Key=keyring:NAME" in err) == (2, True)
+    assert (code, "needs X-Key (secret). Give a value with --set NAME=VALUE" in err) == (2, True)
     code, out, _ = run(*words, "--set", f"X-Key={SECRET}")
     assert code == 0
     [(name, entry)] = [one for one in servers(home / ".cursor" / "mcp.json").items() if one[0] != "files"]

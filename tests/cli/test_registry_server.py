@@ -59,7 +59,7 @@ def test_given_values_are_taken_without_a_terminal(asked: list[str]) -> None:
 
 
 def test_without_a_terminal_what_is_missing_is_named() -> None:
-    with pytest.raises(UsageError, match=r"needs X-Key\. Give it with --set X-Key=keyring:NAME\."):
+    with pytest.raises(UsageError, match=r"needs X-Key \(secret\)\. Give a value with --set"):
         server_from_registry(NAME, [], None, {})
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import UsageError
+from bridge.process.redact import Redactor
 from bridge.registry.resolving import MissingValues, ResolvedServer, resolved, secret_name, short_name_of
 from bridge.registry.server_json import PublishedInput
 from tests.registry.documents import NAME, published, remote
@@ -39,7 +40,7 @@ def test_a_default_fills_a_url_and_a_given_value_replaces_it() -> None:
     server = published(remote(url="https://{region}.example.com/", variables=variables))
     assert resolved(server, {}, None).url == "https://eu.example.com/"
     assert resolved(server, {"region": "us"}, None).url == "https://us.example.com/"
-    with pytest.raises(UsageError, match=r"region is one of eu, us\. --set region=eu"):
+    with pytest.raises(UsageError, match=r"region is one of eu, us\. Give a value with"):
         resolved(server, {"region": "asia"}, None)
 
 
@@ -74,8 +75,10 @@ def test_where_nobody_can_be_asked_all_that_is_missing_is_named_with_the_way_to_
     with pytest.raises(MissingValues) as said:
         resolved(server, {}, None)
     assert str(said.value) == (
-        f"{NAME} needs tenant, token. Give them with --set tenant=VALUE --set token=keyring:NAME."
+        f"{NAME} needs tenant, token (secret). Give a value with --set NAME=VALUE, and a secret with "
+        "--set NAME=keyring:SECRET (secret set SECRET stores it)."
     )
+    assert Redactor()(str(said.value)) == str(said.value)
 
 
 @pytest.mark.parametrize("reference", ["keyring:mine", "env:TOKEN", "file:/run/token", "cmd:token get"])
@@ -87,7 +90,7 @@ def test_a_reference_is_written_and_nothing_is_stored(reference: str) -> None:
 
 
 def test_a_reference_for_a_part_of_a_header_says_how_to_give_the_whole() -> None:
-    with pytest.raises(UsageError, match=r"a part of the header Authorization.*--set 'Authorization=keyring:\.\.\.'"):
+    with pytest.raises(UsageError, match=r"a part of the header Authorization.*give it by the name Authorization\."):
         with_header(BEARER, {"token": "keyring:mine"})
 
 
