@@ -16,7 +16,7 @@ from bridge.cli.entry_words import EntryWords, SecretToStore, words_for_name, wo
 from bridge.cli.host_choice import ask_for_hosts, home_folder, host_named, hosts_here, is_interactive, may_write
 from bridge.cli.named_server import is_own_server
 from bridge.cli.options import run_options, settings_from
-from bridge.cli.registry_server import put_into, registry_options, server_from_registry
+from bridge.cli.registry_server import registry_options, take_published
 from bridge.cli.settings import is_blank, is_url
 from bridge.config import Settings
 from bridge.documents.reading import read_config
@@ -146,19 +146,7 @@ def _server(ctx: click.Context, target: str, sets: Sequence[str], registry: str 
     is_own = not is_url(target) and is_own_server(target, ctx.params["config"], os.environ)
     if is_own or not is_published(target):
         return _Server(target, "" if is_url(target) else target, is_own=not is_url(target))
-    found = server_from_registry(
-        target,
-        sets,
-        registry,
-        os.environ,
-        short_name=name or "",
-        allow_http=ctx.params["allow_http"],
-        ca_file=ctx.params["ca_file"],
-    )
-    put_into(ctx, found)
-    for warning in found.warnings:
-        click.echo(f"{PROGRAM}: {escaped(warning)}", err=True)
-    click.echo(f"{escaped(found.published_name)} is at {escaped(found.url)}.")
+    found = take_published(ctx, target, sets, registry, name or "")
     return _Server(found.url, found.name, is_own=False)
 
 

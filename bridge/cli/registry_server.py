@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -65,6 +66,29 @@ def server_from_registry(
     server = run_on_loop(published_server(text, registry_url(registry, environ), ca_file))
     asks = ask or (_asker(server) if _is_at_a_terminal() else None)
     return resolved(server, given, asks, allow_http=allow_http, short_name=short_name)
+
+
+def take_published(
+    ctx: click.Context, text: str, sets: Sequence[str], registry: str | None, short_name: str
+) -> ResolvedServer:
+    """The same for a command with the options of a run: they count, and those of the server are put among them.
+
+    What the user should know of the server is printed.
+    """
+    server = server_from_registry(
+        text,
+        sets,
+        registry,
+        os.environ,
+        short_name=short_name,
+        allow_http=ctx.params["allow_http"],
+        ca_file=ctx.params["ca_file"],
+    )
+    put_into(ctx, server)
+    for warning in server.warnings:
+        click.echo(f"{PROGRAM}: {sanitize.escaped(warning)}", err=True)
+    click.echo(f"{sanitize.escaped(server.published_name)} is at {sanitize.escaped(server.url)}.")
+    return server
 
 
 def put_into(ctx: click.Context, server: ResolvedServer) -> None:
