@@ -34,7 +34,7 @@ class _HostEntries(NamedTuple):
     notes: tuple[str, ...]
 
 
-@click.command("hosts", cls=OneCommand, short_help="List the hosts on this machine and their servers.")
+@click.command("hosts", cls=OneCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def hosts(as_json: bool) -> None:
     """List the hosts on this machine, and which of their servers use this bridge.

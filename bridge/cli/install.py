@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from bridge import PROGRAM
-from bridge.cli.commands import OneCommand
+from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.entry_words import EntryWords, SecretToStore, words_for_name, words_for_url
 from bridge.cli.host_choice import ask_for_hosts, home_folder, host_named, hosts_here, is_interactive, may_write
 from bridge.cli.named_server import is_own_server
@@ -31,7 +31,7 @@ from bridge.inventory.host_table import HOSTS_BY_KEY, HostRow
 from bridge.protocol.sanitize import escaped, shown
 from bridge.registry.published import is_published
 
-_USAGE = "install HOST URL_OR_NAME"
+_USAGE = "install HOST NAME_OR_URL"
 
 
 class _Choice(NamedTuple):
@@ -50,8 +50,8 @@ class _Server(NamedTuple):
     is_own: bool
 
 
-@click.command("install", cls=OneCommand, short_help="Put a server into a host's configuration.")
-@click.argument("words", nargs=-1, metavar="[HOST] URL_OR_NAME")
+@click.command("install", cls=OneCommand)
+@click.argument("words", cls=WordArgument, nargs=-1, metavar="[HOST] NAME_OR_URL")
 @click.option("--name", metavar="NAME", help="Name the entry so. Default: from the server's URL.")
 @click.option("--all", "every", is_flag=True, help="Install into every host on this machine.")
 @click.option("--project", is_flag=True, help="Write the file of the project in this folder, not your own.")
@@ -83,7 +83,7 @@ def install(
 ) -> None:
     """Put a server into a host's configuration.
 
-    URL_OR_NAME is the server's URL, its name in your own file of servers, its name in the official registry
+    NAME_OR_URL is the server's URL, its name in your own file of servers, its name in the official registry
     (io.github.owner/server), or a server.json. The server is tried first. The change is shown, you are asked, and the
     file's former content is kept. No secret goes into the file: the value of a --header and the --client-secret are
     stored in the keyring, and the entry names them.
@@ -124,7 +124,7 @@ def _chosen(words: Sequence[str], *, every: bool, config: Path | None) -> _Choic
         raise UsageError("install takes a host and a server.", hint=f"{PROGRAM} {_USAGE}")
     [word] = words
     if word.lower() in HOSTS_BY_KEY and not is_own_server(word, config, os.environ):
-        raise UsageError("Name the server too.", hint=f"{PROGRAM} install {word.lower()} URL_OR_NAME")
+        raise UsageError("Name the server too.", hint=f"{PROGRAM} install {word.lower()} NAME_OR_URL")
     rows = hosts_here() if every else ask_for_hosts(_USAGE)
     if not rows:
         raise UsageError("No host was found on this machine.", hint=f"Name one: {PROGRAM} {_USAGE}")

@@ -33,7 +33,7 @@ _WHAT_TO_TYPE = f"""\
 to a remote MCP server. The host starts it, with the server's URL.
 
 To put a server into a host's configuration:
-  {PROGRAM} install
+  {PROGRAM} install claude-desktop https://mcp.example.com/mcp
 To sign in to a server:
   {PROGRAM} login https://mcp.example.com/mcp
 For all commands:

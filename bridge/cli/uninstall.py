@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bridge import PROGRAM
-from bridge.cli.commands import OneCommand
+from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.host_choice import home_folder, host_named, may_write
 from bridge.cli.settings import is_blank
 from bridge.documents.reading import read_config
@@ -24,8 +24,8 @@ _LONGEST = 60
 _MOST = 20
 
 
-@click.command("uninstall", cls=OneCommand, short_help="Take a server out of a host's configuration.")
-@click.argument("words", nargs=-1, metavar="[HOST] NAME")
+@click.command("uninstall", cls=OneCommand)
+@click.argument("words", cls=WordArgument, nargs=-1, metavar="[HOST] NAME")
 @click.option("--all", "every", is_flag=True, help="Take it out of every host.")
 @click.option("--project", is_flag=True, help="Change the file of the project in this folder, not your own.")
 @click.option("--dry-run", is_flag=True, help="Show the change and write nothing.")

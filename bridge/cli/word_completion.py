@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,10 @@ def command_items(rows: Iterable[CommandRow], incomplete: str, options: Mapping[
 
 def argument_items(metavar: str | None, incomplete: str, options: Mapping[str, Any]) -> list[CompletionItem]:
     """What may stand for an argument that help shows as `metavar`. `options` are those before it."""
-    find = _SOURCES.get((metavar or "").strip("[]"))
-    if find is None:
-        return []
-    try:
-        names = dict(find(options.get("config")))
-    except (BridgeError, OSError):
-        return []
+    names: dict[str, str] = {}
+    for find in _SOURCES.get(metavar or "", ()):
+        with suppress(BridgeError, OSError):
+            names |= dict(find(options.get("config")))
     plain = {name: about for name, about in names.items() if _PLAIN.fullmatch(name)}
     return [CompletionItem(name, help=about) for name, about in plain.items() if name.startswith(incomplete)]
 
@@ -46,14 +44,22 @@ def _own(config: Path | None) -> Iterator[tuple[str, str]]:
     yield from ((name, "in your file") for name in (file.servers if file else ()))
 
 
-def _own_and_entries(config: Path | None) -> Iterator[tuple[str, str]]:
+def _of_hosts(_: Path | None) -> Iterator[tuple[str, str]]:
     from bridge.cli.targets import host_entries
 
     yield from ((entry.name, f"in {entry.host}") for entry in host_entries().entries)
-    yield from _own(config)
 
 
-_SOURCES: dict[str, Callable[[Path | None], Iterator[tuple[str, str]]]] = {
-    NAME: _own,
-    NAME_OR_URL: _own_and_entries,
+def _hosts(_: Path | None) -> Iterator[tuple[str, str]]:
+    from bridge.inventory.host_table import HOSTS
+
+    yield from ((row.key, row.name) for row in HOSTS)
+
+
+_SOURCES: dict[str, tuple[Callable[[Path | None], Iterator[tuple[str, str]]], ...]] = {
+    NAME: (_own,),
+    NAME_OR_URL: (_of_hosts, _own),
+    f"[HOST] {NAME_OR_URL}": (_hosts, _own),
+    f"[HOST] {NAME}": (_hosts, _of_hosts),
 }
+"""Where the words for an argument come from, by how help shows it."""

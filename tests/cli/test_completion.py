@@ -74,6 +74,12 @@ def test_a_command_about_a_server_is_offered_the_names(command: str, offered: Of
     assert offered(f"mcp-remote-bridge {command} lin") == ["linear-work"]
 
 
+def test_install_is_offered_hosts_and_servers(offered: Offered) -> None:
+    assert offered("mcp-remote-bridge install claude-d") == ["claude-desktop"]
+    assert offered("mcp-remote-bridge install cursor gith") == ["github"]
+    assert offered("mcp-remote-bridge uninstall gemi") == ["gemini"]
+
+
 def test_no_names_are_offered_from_a_file_that_is_broken(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text("{")
