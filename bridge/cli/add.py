@@ -16,6 +16,7 @@ from bridge.cli.config_check import NAME_MESSAGE, command_for, refusals_for
 from bridge.cli.named_server import own_path, own_servers
 from bridge.cli.options import run_options
 from bridge.cli.own_file import SCHEMA_BESIDE, make_change, show_change, warn
+from bridge.cli.registry_server import registry_options, take_published
 from bridge.cli.server_members import NewSecret, server_members
 from bridge.cli.server_values import ROWS, URL, is_server_name
 from bridge.cli.settings import SECRET_OPTION, settings_of
@@ -24,6 +25,7 @@ from bridge.errors import BridgeError, UsageError
 from bridge.inventory.command_line import COMMANDS
 from bridge.inventory.server_file import ServerFile, read_server_file
 from bridge.inventory.server_file_change import planned_server
+from bridge.registry.published import is_published
 from bridge.tokens.typed_command import quoted
 
 if TYPE_CHECKING:
@@ -36,10 +38,23 @@ if TYPE_CHECKING:
 @click.argument("url", cls=WordArgument, metavar="URL")
 @click.option("--replace", is_flag=True, help="Replace a server of that name.")
 @click.option("--dry-run", is_flag=True, help="Show the change and write nothing.")
+@registry_options
 @run_options
 @click.pass_context
-def add(ctx: click.Context, /, name: str, url: str, replace: bool, dry_run: bool, **options: Any) -> None:
+def add(
+    ctx: click.Context,
+    /,
+    name: str,
+    url: str,
+    replace: bool,
+    dry_run: bool,
+    sets: tuple[str, ...],
+    registry: str | None,
+    **options: Any,
+) -> None:
     """Add the server at URL to your file of servers, under NAME, with the options that follow.
+
+    URL may also be the server's name in the official registry (io.github.owner/server), or a server.json.
 
     The change is shown, and the file's former content is kept. Comments and everything else in the file stay. No secret
     goes into it: the value of a --header and the --client-secret are stored in the keyring, and the file names them.
@@ -51,6 +66,9 @@ def add(ctx: click.Context, /, name: str, url: str, replace: bool, dry_run: bool
         raise UsageError(
             f"There is a server {name!r} in your file already ({path}).", hint="Add --replace to replace it."
         )
+    if is_published(url):
+        url = take_published(ctx, url, sets, registry, name).url
+        options = {key: ctx.params[key] for key in options}
     _check(url, options)
     server = server_members(ctx, name, _name_of_secret)
     change = planned_server(path, name, {URL: url, **server.members}, SCHEMA_BESIDE)

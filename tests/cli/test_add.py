@@ -16,6 +16,7 @@ from bridge.documents.replacing import DocumentError
 from bridge.errors import BridgeError
 from bridge.inventory import server_file_change
 from bridge.process.user_secrets import read_secret, save_secret, secret_names
+from tests.registry.documents import document, encoded, remote
 
 SECRET = "hunter2-Zq4"
 URL = "https://mcp.example.com/mcp"
@@ -286,3 +287,19 @@ def test_what_may_be_secret_beside_the_change_is_not_shown(file: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text(WITH_COMMENTS.replace("// for all", f"// {SECRET}"))
     assert '"X-Key": ...' in succeeded("add", "second", URL)
+
+
+def test_a_server_is_added_by_its_server_json(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    headers = [{"name": "X-Key", "isSecret": True, "isRequired": True}, {"name": "X-Team", "value": "blue"}]
+    url = "https://{region}.example.com/mcp"
+    variables = {"region": {"choices": ["eu", "us"]}}
+    (tmp_path / "server.json").write_bytes(encoded(document(remote(url=url, variables=variables, headers=headers))))
+    words = ("add", "weather", "server.json")
+    assert "needs region, X-Key (secret). Give a value with --set NAME=VALUE" in refusal(*words)
+    assert not file.exists()
+    out = succeeded(*words, "--set", "region=eu", "--set", f"x-key={SECRET}")
+    assert "io.github.owner/weather is at https://eu.example.com/mcp." in out
+    assert servers(file)["weather"]["url"] == "https://eu.example.com/mcp"
+    assert SECRET not in file.read_text(encoding="utf-8")
+    assert SECRET in [read_secret(name) for name in secret_names()]
