@@ -1,5 +1,6 @@
 """A server by its name in a registry, as the commands take it: values given, asked for, or missing."""
 
+import asyncio
 from typing import Any
 
 import click
@@ -8,9 +9,11 @@ import pytest
 from bridge.cli import registry_server
 from bridge.cli.registry_server import given_values, put_into, server_from_registry
 from bridge.errors import UsageError
+from bridge.registry.published import published_server
 from bridge.registry.resolving import ResolvedServer
 from bridge.registry.server_json import PublishedServer
-from tests.registry.documents import NAME, published, remote
+from tests.registry.documents import NAME, document, encoded, published, remote
+from tests.support.servers.fault_http import Exchange, HttpServer
 
 SECRET = "pl4nted-s3cret"
 HEADER = {"name": "X-Key", "isSecret": True, "isRequired": True, "description": "Get one at https://evil.example/"}
@@ -109,3 +112,21 @@ def test_a_wrong_value_is_told_without_it(sets: list[str], says: str) -> None:
 
 def test_an_equals_sign_may_be_in_a_value() -> None:
     assert given_values(["a=b=c "]) == {"a": "b=c"}
+
+
+@pytest.mark.anyio
+async def test_the_registry_of_the_variable_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it but the keyboard, with a registry on this machine."""
+    monkeypatch.setattr(registry_server, "published_server", published_server)
+    body = encoded({"server": document(remote(headers=[HEADER])), "_meta": {}})
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.respond(200, body, "application/json")
+
+    async with HttpServer(answer) as registry:
+        environ = {"MCP_BRIDGE_REGISTRY": registry.origin}
+        server = await asyncio.to_thread(server_from_registry, NAME, ["X-Key=env:KEY"], None, environ)
+    assert (server.url, server.headers) == ("https://example.com/mcp", ("X-Key: env:KEY",))
+    assert [request.path for request in registry.requests] == [
+        "/v0.1/servers/io.github.owner%2Fweather/versions/latest"
+    ]
