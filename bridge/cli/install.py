@@ -97,6 +97,8 @@ def install(
     launch = Launch(launcher.command, (*launcher.arguments, *entry.arguments))
     if launcher.warning:
         click.echo(f"{PROGRAM}: {launcher.warning}", err=True)
+    if project:
+        click.echo(f"{PROGRAM}: The entry has the path of this machine's command; others need their own.", err=True)
     if link:
         _print_links(choice.rows, names, launch, entry.secrets)
         return

@@ -47,11 +47,13 @@ def uninstall(words: tuple[str, ...], every: bool, project: bool, dry_run: bool,
     if dry_run:
         return
     may_write("Write this?", yes=yes)
+    entry = shown(name, _LONGEST)
     for plan in plans:
         backup = remove(plan)
         kept = f" Its former content is in {backup}." if backup else ""
         what = "removed, because install had made it" if plan.change.after is None else "written"
-        click.echo(f"{plan.row.name} has no server {shown(name, _LONGEST)} any more ({plan.path} was {what}).{kept}")
+        has = f"its former entry {entry} again" if plan.restores else f"no server {entry} any more"
+        click.echo(f"{plan.row.name} has {has} ({plan.path} was {what}).{kept}")
     for secret in sorted({secret for plan in plans for secret in plan.secrets}):
         click.echo(f"The secret {secret} is still stored. To remove it: {PROGRAM} secret remove {secret}")
     for row in {plan.row.key: plan.row for plan in plans}.values():

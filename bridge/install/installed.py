@@ -41,6 +41,8 @@ class InstalledEntry(msgspec.Struct, frozen=True):
     backup: str = ""
     parents: int = 0
     folders: tuple[str, ...] = ()
+    replaced: bool = False
+    """Whether another entry of this name was there before."""
 
     @property
     def made_file(self) -> bool:
@@ -88,7 +90,12 @@ def added(entries: list[InstalledEntry], new: InstalledEntry) -> list[InstalledE
     old = find(entries, Path(new.path), new.place)
     if old is not None:
         new = msgspec.structs.replace(
-            new, before=old.before, backup=old.backup, parents=old.parents, folders=old.folders
+            new,
+            before=old.before,
+            backup=old.backup,
+            parents=old.parents,
+            folders=old.folders,
+            replaced=old.replaced,
         )
         entries = [entry for entry in entries if entry is not old]
     return [*entries, new]

@@ -51,7 +51,10 @@ class PlannedEntry(NamedTuple):
 
 
 class PlannedRemoval(NamedTuple):
-    """What is to be taken out of one file. `is_ours`: the entry runs this bridge."""
+    """What is to be taken out of one file.
+
+    `is_ours`: the entry runs this bridge. `restores`: the entry that ours replaced comes back.
+    """
 
     row: HostRow
     path: Path
@@ -61,6 +64,7 @@ class PlannedRemoval(NamedTuple):
     record: InstalledEntry | None
     secrets: tuple[str, ...] = ()
     """The names of stored secrets that the entry refers to."""
+    restores: bool = False
 
 
 def backups() -> Path:
@@ -102,6 +106,7 @@ def plan_entry(row: HostRow, path: Path, name: str, launch: Launch, *, replaces:
     """What to write so that the host starts `launch` under this name. Raises `BridgeError` where the file is broken."""
     place = (*row.table, name)
     old = _value_at(path, place)
+    launch = _with_own_variables(launch, old)
     if old is not None and read_entry(old) == launch:
         return PlannedEntry(row, path, place, "same", None)
     if old is not None and not replaces:
@@ -134,6 +139,7 @@ def write(plan: PlannedEntry) -> Path | None:
         backup=str(backup or ""),
         parents=plan.parents,
         folders=tuple(map(str, folders)),
+        replaced=plan.state == "changed",
     )
     installed.save(installed.added(installed.load(), entry))
     return backup
@@ -149,10 +155,12 @@ def plan_removal(row: HostRow, path: Path, name: str) -> PlannedRemoval | None:
     form, prune = format_of(path), record.parents if record else 0
     is_own_file = record is not None and record.made_file
     change = planned(path, lambda text: without(text, form, place, prune), removes_empty=is_own_file)
-    if record is not None and (exact := installed.original(record, change.before or b"")) is not None:
+    exact = None if record is None else installed.original(record, change.before or b"")
+    if exact is not None:
         change = dataclasses.replace(change, after=exact)
+    restores = exact is not None and record is not None and record.replaced
     words = bridge_arguments(old)
-    return PlannedRemoval(row, path, place, words is not None, change, record, _secrets_in(words or ()))
+    return PlannedRemoval(row, path, place, words is not None, change, record, _secrets_in(words or ()), restores)
 
 
 def remove(plan: PlannedRemoval) -> Path | None:
@@ -191,6 +199,14 @@ def _value_at(path: Path, place: Place) -> Any:
     for member in place:
         value = value.get(member) if isinstance(value, dict) else None
     return value
+
+
+def _with_own_variables(launch: Launch, old: object) -> Launch:
+    """`launch` with the variables that the user gave an entry of ours, such as the token that a header names."""
+    found = read_entry(old)
+    if not isinstance(found, Launch) or bridge_arguments(old) is None:
+        return launch
+    return Launch(launch.command, launch.arguments, {**found.environ, **launch.environ})
 
 
 def _merged(entry: dict[str, Any], old: object) -> dict[str, Any]:

@@ -171,6 +171,23 @@ def test_another_entry_of_that_name_is_replaced_only_when_that_is_asked_for(tmp_
     assert read_entry(entry) == LAUNCH
     assert (entry["autoApprove"], entry["disabled"]) == (["read"], False), "what the user added stays"
     assert not {"url", "headers"} & entry.keys()
+    back = plan_removal(CURSOR, path, "example")
+    assert back is not None
+    assert back.restores
+    remove(back)
+    assert json.loads(path.read_text())["mcpServers"]["example"] == old
+
+
+def test_variables_that_the_user_gave_our_entry_stay(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    install(CURSOR, path)
+    content = json.loads(path.read_text())
+    content["mcpServers"]["example"]["env"] = {"AUTH": PLANTED}
+    path.write_text(json.dumps(content))
+    assert install(CURSOR, path).state == "same"
+    plan = plan_entry(CURSOR, path, "example", Launch("/new/mcp-remote-bridge", (URL,)), replaces=True)
+    write(plan)
+    assert json.loads(path.read_text())["mcpServers"]["example"]["env"] == {"AUTH": PLANTED}
 
 
 def test_an_entry_of_another_program_is_not_ours(tmp_path: Path) -> None:
