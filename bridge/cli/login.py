@@ -48,7 +48,12 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
             f"The bridge does not sign in to {name}, because you set an Authorization header for it.",
             hint="To sign in instead, leave that header out.",
         )
-    signed_in = sign_in_here(settings)
+    sign_in_here(settings)
+
+
+def sign_in_here(settings: Settings) -> None:
+    """Sign in with these settings while the user watches in this terminal, and say who it is. Raises `BridgeError`."""
+    signed_in = _sign_in(settings)
     record = signed_in.record
     whom = f" as {clean(signed_in.who)}" if signed_in.who else ""
     scopes = clean(scopes_of(record))
@@ -60,8 +65,7 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     click.echo(f"Signed in to {named(record.server, record.profile)}{whom} ({', '.join(about)}).")
 
 
-def sign_in_here(settings: Settings) -> SignInResult:
-    """Sign in with these settings, while the user watches in this terminal. Raises `BridgeError`."""
+def _sign_in(settings: Settings) -> SignInResult:
     import asyncio
 
     from bridge.process.log import configure

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.registry.documents import document, encoded, remote
 URL = "https://mcp.linear.example/mcp"
 SECRET = "Bearer s3cret-of-the-user"
 PROGRAM = "/home/me/.local/bin/mcp-remote-bridge"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the home of these tests is one of Linux")
 
 Run = Callable[..., tuple[object, str, str]]
 

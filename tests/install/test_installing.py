@@ -1,6 +1,7 @@
 """Entries written into each host's file in its real shape, and taken out again, on the paths of three systems."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ URL = "https://mcp.example/mcp"
 LAUNCH = Launch("/home/me/.local/bin/mcp-remote-bridge", (URL, "--header", "Authorization: keyring:example"))
 CURSOR = HOSTS_BY_KEY["cursor"]
 SYSTEMS = ("linux", "darwin", "win32")
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="links and modes of POSIX")
 each_row = pytest.mark.parametrize("row", HOSTS, ids=lambda row: row.key)
 
 
@@ -241,6 +243,7 @@ def test_every_location_of_claude_desktop_that_exists_is_written(tmp_path: Path)
     assert target_paths(row, "win32", {}, tmp_path) == [usual / name, package / name]
 
 
+@needs_posix
 def test_a_file_that_two_paths_lead_to_is_written_once(tmp_path: Path) -> None:
     row = HOSTS_BY_KEY["cline"]
     folder = tmp_path / ".config/Code/User/globalStorage/saoudrizwan.claude-dev/settings"
@@ -266,6 +269,7 @@ def test_an_entry_goes_into_the_file_of_a_project(row: HostRow, tmp_path: Path) 
     assert not path.exists()
 
 
+@needs_posix
 def test_a_host_is_here_by_its_folder_a_program_or_an_application(tmp_path: Path) -> None:
     home, programs = tmp_path / "home", tmp_path / "bin"
     programs.mkdir()
@@ -311,6 +315,7 @@ def test_a_file_keeps_its_bytes(data: bytes, tmp_path: Path) -> None:
     assert path.read_bytes() == data
 
 
+@needs_posix
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     real, path = tmp_path / "dotfiles.json", tmp_path / "mcp.json"
     real.write_text(TEXT)
