@@ -16,6 +16,7 @@ from bridge.cli.options import config_option
 from bridge.cli.own_file import make_change, may_ask, names_in, show_change
 from bridge.cli.secret_uses import secrets_of, users_of
 from bridge.cli.server_values import meant
+from bridge.cli.targets import host_entries
 from bridge.errors import UsageError
 from bridge.inventory.server_file import ServerFile
 from bridge.inventory.server_file_change import planned_removal
@@ -50,14 +51,15 @@ def _own_secrets(file: ServerFile, name: str) -> list[str]:
     from bridge.config.secret_reference import is_secret_name
     from bridge.process.user_secrets import has_secret
 
+    entries = host_entries().entries
     named = [secret for secret in secrets_of(file.servers[name]) if is_secret_name(secret)]
-    return [secret for secret in named if users_of(secret, file) == [name] and has_secret(secret)]
+    return [secret for secret in named if users_of(secret, file, entries) == [name] and has_secret(secret)]
 
 
 def _offer_to_remove(secret: str, *, is_wanted: bool) -> None:
     from bridge.process.user_secrets import remove_secret
 
-    question = f"No other server in your file uses the secret {secret}. Remove it too?"
+    question = f"No other server uses the secret {secret}. Remove it too?"
     if is_wanted or (may_ask() and click.confirm(question, default=False, err=True)):
         remove_secret(secret)
         click.echo(f"Removed the secret {secret}.")

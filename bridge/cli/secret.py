@@ -15,6 +15,7 @@ from bridge.cli.formatting import clean, is_a_terminal
 from bridge.cli.options import config_option, token_store_option
 from bridge.cli.secret_uses import users_of
 from bridge.cli.server_values import meant
+from bridge.cli.targets import host_entries
 from bridge.config.secret_reference import MOST_CHARACTERS, check_secret_name
 from bridge.errors import UsageError
 from bridge.inventory.server_file import read_server_file, server_file_path
@@ -84,8 +85,8 @@ def _remove(name: str, config: Path | None) -> None:
             f"There is no secret {name}.", hint=near or f"{PROGRAM} secret list lists the secrets that there are."
         )
     click.echo(f"Removed the secret {name}.")
-    for user in users_of(name, _file(config)):
-        _warn(f"{user} in your file still refers to it.")
+    for user in users_of(name, file_if_readable(config), host_entries().entries):
+        _warn(f"{user} still refers to it.")
 
 
 def _list(config: Path | None, *, as_json: bool) -> None:
@@ -93,8 +94,8 @@ def _list(config: Path | None, *, as_json: bool) -> None:
 
     from bridge.process.user_secrets import secret_names
 
-    file = _file(config)
-    found = {name: users_of(name, file) for name in secret_names()}
+    file, entries = file_if_readable(config), host_entries().entries
+    found = {name: users_of(name, file, entries) for name in secret_names()}
     if as_json:
         click.echo(
             json.dumps({"secrets": [{"name": name, "used_by": users} for name, users in found.items()]}, indent=2)
@@ -104,11 +105,11 @@ def _list(config: Path | None, *, as_json: bool) -> None:
         click.echo(f"No secrets are stored. To store one, run: {PROGRAM} secret set NAME")
     width = max(map(len, found), default=0)
     for name, users in found.items():
-        used = f"used by {', '.join(map(clean, users))}" if users else "used by no server in your file"
+        used = f"used by {', '.join(map(clean, users))}" if users else "used by no server"
         click.echo(f"{name.ljust(width)}  {used}")
 
 
-def _file(config: Path | None) -> ServerFile | None:
+def file_if_readable(config: Path | None) -> ServerFile | None:
     """The user's file, if there is one that can be read; it only adds who uses a secret."""
     from bridge.documents.reading import BrokenConfig
 

@@ -1,14 +1,17 @@
-"""Which stored secrets the servers of the user's file refer to."""
+"""Which stored secrets the servers of the user's file, and hosts' entries, refer to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.cli.server_values import HEADER_MEMBER
 from bridge.cli.settings import SECRET_MEMBER
 from bridge.config.secret_reference import reference_in
 from bridge.inventory.server_file import DEFAULTS, ServerFile
+
+if TYPE_CHECKING:
+    from bridge.inventory.host_entries import Entry
 
 
 def secrets_of(server: object) -> list[str]:
@@ -20,11 +23,12 @@ def secrets_of(server: object) -> list[str]:
     return list(dict.fromkeys(found.place for found in references if found and found.kind == "keyring"))
 
 
-def users_of(name: str, file: ServerFile | None) -> list[str]:
-    """The names of the servers that refer to the secret `name`, and `defaults` where that does."""
-    if file is None:
-        return []
-    return [user for user, server in _places(file) if name in secrets_of(server)]
+def users_of(name: str, file: ServerFile | None, entries: Iterable[Entry] = ()) -> list[str]:
+    """Who refers to the secret `name`: servers of the file, `defaults`, and entries as `NAME in HOST`."""
+    from bridge.install.installing import secrets_in
+
+    own = [] if file is None else [user for user, server in _places(file) if name in secrets_of(server)]
+    return [*own, *(f"{entry.name} in {entry.host}" for entry in entries if name in secrets_in(entry.arguments))]
 
 
 def _places(file: ServerFile) -> Iterator[tuple[str, Any]]:

@@ -11,8 +11,12 @@ import click
 
 from bridge import PROGRAM
 from bridge.cli.commands import OneCommand, WordArgument
+from bridge.cli.formatting import clean
 from bridge.cli.host_choice import home_folder, host_named, may_write
+from bridge.cli.secret import file_if_readable
+from bridge.cli.secret_uses import users_of
 from bridge.cli.settings import is_blank
+from bridge.cli.targets import host_entries
 from bridge.documents.reading import read_config
 from bridge.errors import BridgeError, UsageError
 from bridge.install.installing import PlannedRemoval, entries_in, plan_removal, remove, target_paths
@@ -54,12 +58,21 @@ def uninstall(words: tuple[str, ...], every: bool, project: bool, dry_run: bool,
         what = "removed, because install had made it" if plan.change.after is None else "written"
         has = f"its former entry {entry} again" if plan.restores else f"no server {entry} any more"
         click.echo(f"{plan.row.name} has {has} ({plan.path} was {what}).{kept}")
-    for secret in sorted({secret for plan in plans for secret in plan.secrets}):
-        click.echo(f"The secret {secret} is still stored. To remove it: {PROGRAM} secret remove {secret}")
+    _tell_of_secrets({secret for plan in plans for secret in plan.secrets})
     for row in {plan.row.key: plan.row for plan in plans}.values():
         click.echo(row.restart_sentence)
     if failures:
         raise BridgeError(" ".join(failures))
+
+
+def _tell_of_secrets(names: Iterable[str]) -> None:
+    """Say of each secret that an entry referred to whether anything still does, and how to remove it otherwise."""
+    file, entries = file_if_readable(None), host_entries().entries
+    for name in sorted(names):
+        if users := users_of(name, file, entries):
+            click.echo(f"The secret {name} stays, because {', '.join(map(clean, users))} refers to it.")
+        else:
+            click.echo(f"The secret {name} is still stored. To remove it: {PROGRAM} secret remove {name}")
 
 
 def _chosen(words: Sequence[str], *, every: bool) -> tuple[Sequence[HostRow], str]:

@@ -160,7 +160,7 @@ def plan_removal(row: HostRow, path: Path, name: str) -> PlannedRemoval | None:
         change = dataclasses.replace(change, after=exact)
     restores = exact is not None and record is not None and record.replaced
     words = bridge_arguments(old)
-    return PlannedRemoval(row, path, place, words is not None, change, record, _secrets_in(words or ()), restores)
+    return PlannedRemoval(row, path, place, words is not None, change, record, secrets_in(words or ()), restores)
 
 
 def remove(plan: PlannedRemoval) -> Path | None:
@@ -184,7 +184,8 @@ def entries_in(row: HostRow, path: Path) -> list[str]:
     return []
 
 
-def _secrets_in(words: Sequence[str]) -> tuple[str, ...]:
+def secrets_in(words: Sequence[str]) -> tuple[str, ...]:
+    """The names of the stored secrets to which the arguments of the bridge refer."""
     return tuple(found[1] for word in words if (found := _STORED.search(word)))
 
 

@@ -254,6 +254,17 @@ def test_secrets_are_stored_and_the_entry_names_them(
     assert "mcp-remote-bridge secret remove linear-authorization" in out
 
 
+def test_a_secret_that_another_host_still_uses_is_not_offered_for_removal(run: Run, stored: dict[str, str]) -> None:
+    for host in ("cursor", "claude-desktop"):
+        assert run("install", host, URL, "--header", f"X-Key: {SECRET}", "--no-try", "--yes")[0] == 0
+    assert stored == {"linear-x-key": SECRET}
+    _, out, _ = run("uninstall", "cursor", "linear", "--yes")
+    assert "The secret linear-x-key stays, because linear in Claude Desktop refers to it." in out
+    assert "secret remove" not in out
+    _, out, _ = run("uninstall", "claude-desktop", "linear", "--yes")
+    assert "To remove it: mcp-remote-bridge secret remove linear-x-key" in out
+
+
 def test_a_name_that_another_secret_has_is_not_taken(run: Run, home: Path, stored: dict[str, str]) -> None:
     stored["linear-x-key"] = "another"
     run("install", "cursor", URL, "--header", f"X-Key: {SECRET}", "--no-try", "--yes")

@@ -95,7 +95,7 @@ def test_a_secret_is_removed_and_who_still_refers_to_it_is_told(home: Path) -> N
     run("set", "github", piped=SECRET)
     done = run("remove", "github", "--config", str(path))
     assert done.stdout == "Removed the secret github.\n"
-    assert "mine in your file still refers to it." in done.stderr
+    assert "mine still refers to it." in done.stderr
     assert read_secret("github") is None
     assert "There is no secret github. mcp-remote-bridge secret list" in refusal("remove", "github")
     run("set", "github", piped=SECRET)
@@ -117,10 +117,14 @@ def test_the_names_are_listed_with_who_refers_to_them(home: Path) -> None:
     assert run("list", "--config", path).stdout.splitlines() == [
         "client  used by defaults, c",
         "github  used by a, b",
-        "unused  used by no server in your file",
+        "unused  used by no server",
     ]
     found = json.loads(run("list", "--json", "--config", path).stdout)
     assert found["secrets"][1] == {"name": "github", "used_by": ["a", "b"]}
+    (home / ".cursor").mkdir()
+    entry = {"command": "mcp-remote-bridge", "args": [URL, "--header", "X: keyring:unused"]}
+    (home / ".cursor" / "mcp.json").write_text(json.dumps({"mcpServers": {"z": entry}}))
+    assert "unused  used by z in Cursor" in run("list", "--config", path).stdout
     Path(path).write_text("{")
     assert "github  used by no server" in run("list", "--config", path).stdout
 
