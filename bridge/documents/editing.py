@@ -6,13 +6,14 @@ hold what the text held before with just that change; otherwise the change is re
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 from bridge.documents.reading import BrokenConfig
-from bridge.documents.splices import Names, RefusedEdit, Splice, applied
+from bridge.documents.splices import Names, RefusedEdit, Splice, applied, named
 
 Format = Literal["json", "toml", "yaml"]
 
@@ -35,6 +36,15 @@ def format_of(path: Path) -> Format:
     return _SUFFIXES.get(path.suffix.lower(), "json")
 
 
+@contextlib.contextmanager
+def _not_too_deep() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise BrokenConfig("it is nested too deeply") from None
+
+
+@_not_too_deep()
 def with_value(text: str, form: Format, path: Names, value: object) -> str:
     """The text with `value` at `path`, in the place of what is there. Objects that are missing on the way are made.
 
@@ -53,6 +63,7 @@ def with_value(text: str, form: Format, path: Names, value: object) -> str:
     return mark + _checked(module, applied(text, splices), [_with(before, path, value)])
 
 
+@_not_too_deep()
 def without(text: str, form: Format, path: Names, prune: int = 0) -> str:
     """The text without the member at `path`; the same text where there is none.
 
@@ -73,6 +84,7 @@ def without(text: str, form: Format, path: Names, prune: int = 0) -> str:
     return mark + _checked(module, after, wanted)
 
 
+@_not_too_deep()
 def missing_parents(text: str, form: Format, path: Names) -> int:
     """How many objects `with_value` makes on the way to `path`, the document itself included.
 
@@ -90,10 +102,7 @@ def _without_mark(text: str) -> tuple[str, str]:
 
 def _read(text: str, form: Format) -> tuple[TextFormat, object]:
     module = cast("TextFormat", importlib.import_module(f"bridge.documents.{form}_edit"))
-    try:
-        return module, module.parsed(text)
-    except RecursionError:
-        raise BrokenConfig("it is nested too deeply") from None
+    return module, module.parsed(text)
 
 
 def _depth(content: object, path: Names) -> int:
@@ -104,8 +113,7 @@ def _depth(content: object, path: Names) -> int:
         if content is None:
             content = {}  # YAML: a name without a value.
         if not isinstance(content, dict):
-            where = f"its member {'.'.join(path[:depth])}" if depth else "it"
-            raise RefusedEdit(f"{where} is not an object, but {_kind(content)}")
+            raise RefusedEdit(f"{named(path[:depth])} is not an object, but {_kind(content)}")
         if name not in content:
             return depth
         content = content[name]
@@ -147,7 +155,7 @@ def _checked(module: TextFormat, after: str, wanted: Sequence[object]) -> str:
         found = module.parsed(after)
         if any(_are_same(found, one, set()) for one in wanted):
             return after
-    except (BrokenConfig, RecursionError):
+    except BrokenConfig:
         pass
     raise RefusedEdit("the change would have damaged other parts of it, so it was not made")
 

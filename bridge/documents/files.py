@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ _T = TypeVar("_T")
 
 _PASSING = (5, 32, 33)  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _PATIENCE = 2.0
+_LEFTOVER_AGE = 3600.0
 _PAUSES = Backoff(0.005, 0.02)
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -39,22 +41,43 @@ def written_whole(path: Path, data: bytes, mode_and_owner: tuple[int, int, int])
     `mode_and_owner`: permissions, user and group; -1 leaves the last two as they are. Raises OSError.
     """
     mode, user, group = mode_and_owner
-    draft = path.with_name(f".{path.name[:100]}.{os.urandom(8).hex()}.tmp")
+    _sweep(path)
+    draft = path.with_name(f"{_draft_of(path)}{os.urandom(8).hex()}.tmp")
     try:
         with os.fdopen(os.open(draft, _MAKE, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if user >= 0 and os.name == "posix":
-            with contextlib.suppress(
-                OSError
-            ):  # Only root can give a file away; the folder's owner can write it anyway.
-                getattr(os, "chown")(draft, user, group)  # noqa: B009
+        if os.name == "posix" and user >= 0 and not _given(draft, user, group):
+            mode &= ~0o070  # What its group may do with a file is not for another group.
         draft.chmod(mode)
         yield draft
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
+
+
+def _given(path: Path, user: int, group: int) -> bool:
+    """Give the file to this user and group, as far as that is allowed; whether it has the group now."""
+    change = getattr(os, "chown")  # noqa: B009 - Windows lacks it.
+    for owner in (user, -1):
+        with contextlib.suppress(OSError):
+            change(path, owner, group)
+            return True
+    return False
+
+
+def _draft_of(path: Path) -> str:
+    return f".{path.name[:100]}."
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts of processes that were killed while writing; they may hold secrets."""
+    before = time.time() - _LEFTOVER_AGE
+    with contextlib.suppress(OSError):
+        for found in path.parent.glob(f"{glob.escape(_draft_of(path))}{'[0-9a-f]' * 16}.tmp"):
+            if found.lstat().st_mtime <= before:
+                found.unlink()
 
 
 def reason_of(problem: OSError) -> str:

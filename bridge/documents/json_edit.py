@@ -23,7 +23,6 @@ from bridge.documents.json_places import JsonMember, line_and_column, members_of
 from bridge.documents.reading import parse_json
 from bridge.documents.splices import (
     Names,
-    RefusedEdit,
     Splice,
     after_newline,
     appended,
@@ -35,6 +34,7 @@ from bridge.documents.splices import (
     newline_of,
     start_of_blanks,
     taken_back,
+    twice,
 )
 
 _INDENT = "  "
@@ -129,12 +129,10 @@ def _only_member(text: str, owner: JsonMember, member: JsonMember, end: int) -> 
 def _end_of_comments(text: str, offset: int) -> int | None:
     """Where the line ends, if only comments are in it from `offset` on; else None."""
     for token in tokens_of(text, offset):
-        if "\n" in text[offset : token.start()] or not token["comment"] or "\n" in token[0].rstrip("\r"):
+        if "\n" in text[offset : token.end()] or not token["comment"]:
             break
         offset = token.end()
     at = end_of_blanks(text, offset)
-    if text[offset - 1] == "\r":  # A comment to the end of its line has half of the line break.
-        at = offset - 1
     return start_of_blanks(text, at) if after_newline(text, at) > at else None
 
 
@@ -163,8 +161,7 @@ class _JsonText:
         for length in range(len(path) + 1):
             found = [member for member in self.members if member.path == path[:length]]
             if len(found) > 1:
-                lines = " and ".join(str(line_and_column(self.text, one.name_at)[0]) for one in found)
-                raise RefusedEdit(f"it has the name {path[length - 1]!r} more than once in one object (lines {lines})")
+                raise twice(path[length - 1], (line_and_column(self.text, one.name_at)[0] for one in found))
         return found[0]
 
     def inside(self, owner: JsonMember) -> list[JsonMember]:

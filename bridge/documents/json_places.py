@@ -15,7 +15,7 @@ JsonPath = tuple[str | int, ...]
 """The names and indexes that lead to a value; empty for the whole document."""
 
 _TOKEN = re.compile(
-    r'(?P<string>"(?:[^"\\]|\\.)*")|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<mark>[{}\[\]:,])|(?P<other>[^\s{}\[\]:,"/]+)',
+    r'(?P<string>"(?:[^"\\]|\\.)*")|(?P<comment>//(?:[^\r\n]|\r(?!\n))*|/\*.*?\*/)|(?P<mark>[{}\[\]:,])|(?P<other>[^\s{}\[\]:,"/]+)',
     re.DOTALL,
 )
 

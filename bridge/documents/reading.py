@@ -15,6 +15,7 @@ from typing import Any
 LIMIT = 16_000_000
 """The most bytes that are read of one file; Claude Code's own file holds more than servers."""
 
+_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _STRING_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _STRING_OR_LAST_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])')
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -28,6 +29,18 @@ _JSON_WORDS = {
     "Invalid control character at": "the string there contains a line break or a tab",
     "Invalid \\escape": "write a backslash in a string twice",
     "Extra data": "there is text after the end",
+}
+
+_YAML_WORDS = {
+    "found duplicate key": "the name there is in the same mapping before",
+    "found undefined alias": "an alias there has no anchor before it",
+    "found character": "a character there begins nothing, such as a tab",
+    "could not determine a constructor": "a tag there is unknown",
+    "unexpected end of stream": "a string does not end",
+    "mapping values are not allowed": "a colon is there where no name may be, or the line is indented too much",
+    "expected <block end>": "the line is not indented as its neighbours, or a bracket or quotation mark is missing",
+    "expected ',' or": "a comma or a closing bracket is missing before it",
+    "could not find expected ':'": "a colon is missing before it",
 }
 
 
@@ -67,10 +80,20 @@ def read_text(path: Path) -> str | None:
         raise BrokenConfig(problem.strerror or str(problem)) from None
     if len(data) > LIMIT:
         raise BrokenConfig(f"it is larger than {LIMIT // 1_000_000} MB")
+    return decoded(data)[0]
+
+
+def decoded(data: bytes) -> tuple[str, bytes, str]:
+    """The text of a file, the byte order mark before it, and its encoding: UTF-8, or UTF-16 with a mark.
+
+    Raises `BrokenConfig`.
+    """
+    mark, encoding = next((row for row in _MARKS if data.startswith(row[0])), (b"", "utf-8"))
     try:
-        return data.decode("utf-8-sig")
+        return data[len(mark) :].decode(encoding), mark, encoding
     except UnicodeDecodeError as problem:
-        raise BrokenConfig(f"it is not UTF-8 text (at byte {problem.start + 1})") from None
+        name = encoding.upper()[:6].rstrip("-")
+        raise BrokenConfig(f"it is not {name} text (at byte {len(mark) + problem.start + 1})") from None
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -86,31 +109,43 @@ def parse_toml(text: str) -> dict[str, Any]:
         why = _TOML_PLACE.sub("", said)
         why = _without_excerpt(why)
         if place and place[1]:
-            line, column = int(place[1]), int(place[2])
-            said = f"it is not valid TOML, line {line}, column {column}: {why}"
-            raise BrokenConfig(said, text=text, line=line, column=column, why=why) from None
+            raise _placed("TOML", text, int(place[1]), int(place[2]), why) from None
         raise BrokenConfig(f"it is not valid TOML, at its end: {why}") from None
 
 
 def parse_yaml(text: str) -> object:
-    """The value of YAML; None for an empty text. Raises `BrokenConfig`, and RecursionError."""
+    """The value of YAML 1.2; None for an empty text. Raises `BrokenConfig`, and RecursionError."""
+    import warnings
+
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        with warnings.catch_warnings(action="ignore"):
+            return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as problem:
-        if problem.problem == "but found another document":
-            raise BrokenConfig("it holds several documents") from None
-        why = _without_excerpt(str(problem.problem or problem.context or type(problem).__name__))
-        mark = problem.problem_mark or problem.context_mark
-        if mark is None:
-            raise BrokenConfig(f"it is not valid YAML: {why}") from None
-        line, column = mark.line + 1, mark.column + 1
-        said = f"it is not valid YAML, line {line}, column {column}: {why}"
-        raise BrokenConfig(said, text=text, line=line, column=column, why=why) from None
+        raise _broken_yaml(text, str(problem.problem), problem.problem_mark) from None
     except (YAMLError, ValueError) as problem:
-        raise BrokenConfig(f"it is not valid YAML: {type(problem).__name__}") from None
+        at = getattr(problem, "position", None)  # Of a character that YAML does not allow.
+        if at is None:
+            raise BrokenConfig("it is not valid YAML: a value in it cannot be read") from None
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        raise _placed("YAML", text, line, column, "a character that is not allowed") from None
+
+
+def _broken_yaml(text: str, problem: str, mark: Any) -> BrokenConfig:
+    # The parser's words may quote what the file holds, such as the value of a name that is there twice.
+    if problem.startswith("but found another document"):
+        return BrokenConfig("it holds several documents")
+    why = next((words for said, words in _YAML_WORDS.items() if said in problem), "something else was expected")
+    if mark is None:
+        return BrokenConfig(f"it is not valid YAML: {why}")
+    return _placed("YAML", text, mark.line + 1, mark.column + 1, why)
+
+
+def _placed(form: str, text: str, line: int, column: int, why: str) -> BrokenConfig:
+    said = f"it is not valid {form}, line {line}, column {column}: {why}"
+    return BrokenConfig(said, text=text, line=line, column=column, why=why)
 
 
 def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> object:
@@ -138,8 +173,7 @@ def _broken_json(text: str, problem: ValueError) -> BrokenConfig:
         json.loads(blanked)
     except json.JSONDecodeError as found:
         why = next((words for said, words in _JSON_WORDS.items() if found.msg.startswith(said)), found.msg)
-        said = f"it is not valid JSON, line {found.lineno}, column {found.colno}: {why}"
-        return BrokenConfig(said, text=text, line=found.lineno, column=found.colno, why=why)
+        return _placed("JSON", text, found.lineno, found.colno, why)
     except ValueError:
         pass
     return BrokenConfig(f"it is not valid JSON: {type(problem).__name__}")

@@ -13,10 +13,10 @@ The old content is kept in a folder of backups before the new one takes its plac
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import difflib
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,14 +24,13 @@ from pathlib import Path
 
 from bridge.documents.backups import kept
 from bridge.documents.files import reason_of, retried, written_whole
-from bridge.documents.reading import LIMIT, BrokenConfig
+from bridge.documents.reading import LIMIT, BrokenConfig, decoded
 from bridge.documents.splices import RefusedEdit
 from bridge.errors import BridgeError
 
-_ENCODINGS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _NEW_MODE = 0o600
 _AGAIN = "Run the command again."
+_CORRECT = "Correct it in an editor, and run the command again."
 
 
 class DocumentError(BridgeError):
@@ -58,7 +57,7 @@ class FileChange:
 
     def diff(self, mask: Callable[[str], str] = str) -> str:
         """The change as a unified diff with three lines around it. `mask` hides the secrets of a line."""
-        before, after = (_decoded(self.path, data or b"")[0].splitlines() for data in (self.before, self.after))
+        before, after = (_lines(data) for data in (self.before, self.after))
         old, new = (str(self.path) if data is not None else os.devnull for data in (self.before, self.after))
         lines = list(difflib.unified_diff(before, after, old, new, lineterm=""))
         return "\n".join([*lines[:2], *(line[:1] + mask(line[1:]) for line in lines[2:])])
@@ -72,15 +71,13 @@ def planned(path: Path, change: Callable[[str], str], *, removes_empty: bool = F
     """
     target = _target(path)
     before = _read(path, target)
-    text, mark, encoding = _decoded(path, before or b"")
     try:
+        text, mark, encoding = decoded(before or b"")
         changed = change(text)
     except BrokenConfig as why:
-        hint = "Correct it there, and run the command again." if why.line else "Correct it, and run the command again."
-        raise DocumentError(f"{path} cannot be changed: {why}.", hint=hint, broken=why) from None
+        raise DocumentError(f"{path} cannot be changed: {why}.", hint=_CORRECT, broken=why) from None
     except RefusedEdit as why:
-        hint = "Make this change in an editor."
-        raise DocumentError(f"{path} cannot be changed: {why}.", hint=hint) from None
+        raise DocumentError(f"{path} cannot be changed: {why}.", hint=why.hint) from None
     if changed == text:
         return FileChange(path, target, before, before)
     if removes_empty and not changed.strip():
@@ -99,6 +96,7 @@ def replace(change: FileChange, backups: Path) -> Path | None:
     if change.after is not None and len(change.after) > LIMIT:
         raise DocumentError(f"{path} would be larger than {LIMIT // 1_000_000} MB, so nothing was written.")
     _check_unchanged(change)
+    _check_writable(change)
     kept_in = kept(change.before, target, backups) if change.before is not None else None
     try:
         if change.after is None:
@@ -138,16 +136,9 @@ def _read(path: Path, target: Path) -> bytes | None:
     return data
 
 
-def _decoded(path: Path, data: bytes) -> tuple[str, bytes, str]:
-    """The text, the byte order mark before it and the encoding. Raises `DocumentError`."""
-    mark, encoding = next((row for row in _ENCODINGS if data.startswith(row[0])), (b"", "utf-8"))
-    try:
-        if data.startswith(_UTF32):
-            raise ValueError
-        return data[len(mark) :].decode(encoding), mark, encoding
-    except ValueError:
-        message = f"{path} is neither UTF-8 text nor UTF-16 text with a byte order mark, so nothing was written."
-        raise DocumentError(message, hint="Save it as UTF-8 in an editor, and run the command again.") from None
+def _lines(data: bytes | None) -> list[str]:
+    lines = decoded(data or b"")[0].replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def _check_unchanged(change: FileChange) -> None:
@@ -157,21 +148,35 @@ def _check_unchanged(change: FileChange) -> None:
         raise DocumentError(message, hint=_AGAIN)
 
 
+def _check_writable(change: FileChange) -> None:
+    """Raises `DocumentError` for a file that its owner has made read-only, although its folder may be written to."""
+    path, target = change.path, change.target
+    if change.before is not None and not target.stat().st_mode & stat.S_IWUSR:
+        run = f'attrib -R "{target}"' if os.name == "nt" else f"chmod u+w {shlex.quote(str(target))}"
+        raise _unwritten(path, target, "it is read-only", f"To allow it, run: {run}")
+
+
 def _mode_and_owner(target: Path) -> tuple[int, int, int]:
     """The permissions, user and group that the new file is to have; -1 for what the system chooses."""
     with contextlib.suppress(FileNotFoundError):
         found = target.stat()
-        if not found.st_mode & stat.S_IWUSR:
-            raise PermissionError(None, "it is read-only")
         return stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
     return _NEW_MODE, -1, -1
 
 
 def _not_written(path: Path, target: Path, problem: OSError) -> DocumentError:
     hint = "Make room on the disk, or allow writing to the file and its folder, and run the command again."
-    said = f"{path} cannot be written: {reason_of(problem)}. It is as it was."
-    return DocumentError(said, hint=f"{hint} {_place_hint(path, target)}".strip())
+    return _unwritten(path, target, f"{reason_of(problem)}. It is as it was", hint)
+
+
+def _unwritten(path: Path, target: Path, why: str, hint: str) -> DocumentError:
+    return DocumentError(f"{path} cannot be written: {why}.", hint=f"{hint} {_place_hint(path, target)}".strip())
 
 
 def _place_hint(path: Path, target: Path) -> str:
-    return f"It is a link to {target}." if path.is_symlink() else ""
+    """What to say of a link, whose file may be made by another program (home-manager, chezmoi)."""
+    return (
+        f"It is a link to {target}; where another program makes that file, change it there."
+        if path.is_symlink()
+        else ""
+    )

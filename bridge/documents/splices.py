@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from bridge.protocol.sanitize import shown
+
 Names = tuple[str, ...]
 """The names that lead to a member, from the document down; empty for the document itself."""
 
@@ -18,7 +20,23 @@ class Splice(NamedTuple):
 
 
 class RefusedEdit(Exception):
-    """A change that cannot be made safely; `str()` says why, as the end of a sentence."""
+    """A change that cannot be made safely; `str()` says why, as the end of a sentence. `hint` says what to do."""
+
+    def __init__(self, said: str, hint: str = "Make this change in an editor.") -> None:
+        super().__init__(said)
+        self.hint = hint
+
+
+def twice(name: str, lines: Iterable[int]) -> RefusedEdit:
+    """What to raise where an object has several members of one name, in these lines."""
+    where = " and ".join(map(str, lines))
+    said = f'the name "{shown(name)}" is more than once in one object, in lines {where}'
+    return RefusedEdit(said, "Remove all but one of them, and run the command again.")
+
+
+def named(path: Names) -> str:
+    """The member at this path, for a sentence."""
+    return f"its member {shown('.'.join(path))}" if path else "it"
 
 
 def applied(text: str, splices: Iterable[Splice]) -> str:

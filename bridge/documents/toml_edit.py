@@ -25,6 +25,7 @@ from bridge.documents.splices import (
     after_newline,
     before_newline,
     end_of_line,
+    named,
     newline_of,
     start_of_blanks,
     whole_lines,
@@ -84,7 +85,7 @@ def replacement(text: str, path: Names, value: object) -> list[Splice]:
         return [Splice(first.start, first.end, line), *(_line_of(text, one) for one in keys[1:])]
     block = _table(path, value, newline_of(text)) if isinstance(value, dict) else None
     if block is None or keys:
-        raise RefusedEdit(f"its table {_dotted(path)} cannot be replaced by another kind of value")
+        raise RefusedEdit(f"{named(path)} is a table, and cannot be replaced by another kind of value")
     (start, end), *others = tables
     return [Splice(start, end, block), *(_block(text, *other) for other in others)]
 
@@ -97,7 +98,7 @@ def removal(text: str, path: Names) -> list[Splice]:
         return [*(_block(text, *table) for table in tables), *(_line_of(text, key) for key in keys)]
     owner = _inline_owner(text, statements, path[:-1])
     if owner is None:
-        raise RefusedEdit(f"the place of {_dotted(path)} in it cannot be found")
+        raise RefusedEdit(f"the place of {named(path)} cannot be found")
     return _out_of_inline(text, owner, path)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import warnings
 from typing import Any
 
 from bridge.documents.reading import parse_yaml
@@ -25,9 +26,11 @@ from bridge.documents.splices import (
     end_of_blanks,
     end_of_line,
     indent_at,
+    named,
     newline_of,
     start_of_blanks,
     taken_back,
+    twice,
     whole_lines,
 )
 
@@ -60,12 +63,12 @@ def insertion(text: str, parent: Names, name: str, value: object) -> list[Splice
     at = file.end_of_lines(key, node)
     if not _is_mapping(node):
         if node.start_mark.index < node.end_mark.index:
-            raise RefusedEdit(f"{_named(parent)} is null")
+            raise RefusedEdit(f"{named(parent)} is null")
         indent = indent_at(text, key.start_mark.index) + file.unit
         return [Splice(at, at, file.newline + _block(member, indent, file.unit, file.newline))]
     first = node.value[0][0].start_mark.index
     if not begins_line(text, first):
-        raise RefusedEdit(f"{_named(parent)} does not begin in a line of its own")
+        raise RefusedEdit(f"{named(parent)} does not begin in a line of its own")
     indent = indent_at(text, first)
     return [Splice(at, at, file.newline + _block(member, indent, file.unit, file.newline))]
 
@@ -98,7 +101,7 @@ def removal(text: str, path: Names) -> list[Splice]:
     if text[:start].endswith("? "):  # As the key of a long name is written.
         start -= 2
     if not begins_line(text, start):
-        raise RefusedEdit(f"{_named(path)} does not begin in a line of its own")
+        raise RefusedEdit(f"{named(path)} does not begin in a line of its own")
     at = [one for one, _ in owner.value].index(key)
     if end == len(text) and at and _ends_in_lines_of_text(owner.value[at - 1][1]):
         return [Splice(start_of_blanks(text, start), end)]  # The line break before it belongs to that text.
@@ -134,16 +137,15 @@ class _YamlText:
         key, node = None, self.root
         for depth, name in enumerate(path):
             if not _is_mapping(node):
-                raise RefusedEdit(f"{_named(path[:depth])} is not a mapping")
+                raise RefusedEdit(f"{named(path[:depth])} is not a mapping")
             found = [(one, value) for one, value in node.value if _is_text(one, name)]
             if not found:
-                raise RefusedEdit(f"{_named(path[: depth + 1])} comes from another place of it, by a merge key")
+                raise RefusedEdit(f"{named(path[: depth + 1])} comes from another place of it, by a merge key")
             if len(found) > 1:
-                lines = " and ".join(str(one.start_mark.line + 1) for one, _ in found)
-                raise RefusedEdit(f"it has the name {name!r} more than once in one mapping (lines {lines})")
+                raise twice(name, (one.start_mark.line + 1 for one, _ in found))
             key, node = found[0]
             if node.start_mark.index < key.end_mark.index:
-                raise RefusedEdit(f"{_named(path[: depth + 1])} is an alias of another place in it")
+                raise RefusedEdit(f"{named(path[: depth + 1])} is an alias of another place in it")
         return key, node
 
     def end(self, key: Any, node: Any) -> int:
@@ -180,7 +182,8 @@ def _composed(text: str) -> Any:
     from ruamel.yaml.error import YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).compose(text)
+        with warnings.catch_warnings(action="ignore"):
+            return YAML(typ="safe", pure=True).compose(text)
     except YAMLError as problem:
         raise RefusedEdit(f"it cannot be read ({type(problem).__name__})") from None
 
@@ -199,10 +202,6 @@ def _ends_in_lines_of_text(node: Any) -> bool:
 
 def _is_text(node: Any, name: str) -> bool:
     return node.id == "scalar" and node.value == name and str(node.tag) == "tag:yaml.org,2002:str"
-
-
-def _named(path: Names) -> str:
-    return f"its member {'.'.join(path)}" if path else "it"
 
 
 def _block(members: dict[str, Any], indent: str, unit: str, newline: str) -> str:

@@ -70,7 +70,7 @@ def test_a_byte_order_mark_stays_first(form: Format) -> None:
         (
             "json",
             '{\n"mcpServers": {},\n"mcpServers": {}}',
-            "'mcpServers' more than once in one object (lines 2 and 3)",
+            'the name "mcpServers" is more than once in one object, in lines 2 and 3',
         ),
         ("toml", "mcp_servers = 1", "its member mcp_servers is not an object, but a number"),
         ("yaml", "a: &x\n  b: 1\nextensions: *x\n", "its member extensions is an alias of another place in it"),

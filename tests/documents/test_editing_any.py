@@ -1,6 +1,7 @@
 """Any document, any member: it is added and removed, and the text from before is back, byte for byte."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -112,6 +113,8 @@ def check(text: str, form: Format, path: tuple[str, ...], value: Any, is_crlf: b
         after = with_value(text, form, path, value)
     except RefusedEdit:
         return False
+    if is_crlf:
+        assert re.search(r"\r(?!\n)|(?<!\r)\n", after) is None or "\n" not in text
     if parents or without(text, form, path) == text:
         back = without(after, form, path, parents)
         # In TOML the header that a value needs may have been there before, so it stays.
