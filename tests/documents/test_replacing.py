@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.documents import files, reading, replacing
+from bridge.documents import backups, files, reading, replacing
 from bridge.documents.editing import with_value, without
 from bridge.documents.replacing import DocumentError, planned, replace
 from bridge.errors import BridgeError
@@ -35,11 +35,11 @@ def removed(text: str) -> str:
 
 
 def test_a_file_that_is_missing_is_made_for_the_user_only_and_taken_away_again(tmp_path: Path) -> None:
-    path, backups = tmp_path / "a" / "b" / "config.json", tmp_path / "backups"
-    assert replace(planned(path, added), backups) is None
+    path, folder = tmp_path / "a" / "b" / "config.json", tmp_path / "backups"
+    assert replace(planned(path, added), folder) is None
     assert path.read_text("utf-8") == added("")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    kept = replace(planned(path, removed, removes_empty=True), backups)
+    kept = replace(planned(path, removed, removes_empty=True), folder)
     assert not path.exists()
     assert kept is not None
     assert kept.read_text("utf-8") == added("")
@@ -123,13 +123,12 @@ def test_a_change_between_the_backup_and_the_write_is_noticed(tmp_path: Path, mo
     path = tmp_path / "config.json"
     path.write_text("{}")
     change = planned(path, added)
-    keep = replacing.kept
 
     def late(data: bytes, target: Path, folder: Path) -> Path:
         path.write_text('{"host": 1}')
-        return keep(data, target, folder)
+        return backups.kept(data, target, folder)
 
-    monkeypatch.setattr(replacing, "kept", late)
+    monkeypatch.setattr("bridge.documents.replacing.kept", late)
     assert "changed meanwhile" in refused(lambda: replace(change, tmp_path / "backups")).message
     assert path.read_text() == '{"host": 1}'
     assert [one.name for one in tmp_path.iterdir() if one.name.endswith(".tmp")] == []
