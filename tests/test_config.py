@@ -161,6 +161,11 @@ def test_a_header_is_read(text: str, expected: tuple[str, str]) -> None:
     assert parse_header(text, environ) == expected
 
 
+@pytest.mark.parametrize("text", ["X: ${A:-b}", "X: ${env:A:-b}", "X: ${EMPTY:-b}", "X: ${B:-c}", "X: ${NONE:-}b"])
+def test_a_variable_may_have_a_default(text: str) -> None:
+    assert parse_header(text, {"EMPTY": "", "B": "b"}) == ("X", "b")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -183,7 +188,8 @@ def test_a_header_is_read(text: str, expected: tuple[str, str]) -> None:
         ("Authorization: Bearer ${env:MISSING}", "variable MISSING, which is not set"),
         ("Authorization: Bearer ${EMPTY}", "variable EMPTY, which is empty"),
         ("X-A: ${input:api-key}", "${input:api-key}, which the host did not replace"),
-        (f"X-A: ${{TOKEN:-{SECRET}}}", "${TOKEN...}, which the host did not replace"),
+        (f"X-A: ${{TOKEN:+{SECRET}}}", "${TOKEN...}, which the host did not replace"),
+        ("X-A: ${EMPTY:-}", "X-A has no value"),
         ("X-A: ${}", "${...}, which the host did not replace"),
     ],
 )

@@ -53,12 +53,12 @@ def run(settings: Settings, begun: EarlyStart) -> int:
     return 0
 
 
-def _say_at_a_terminal(url: str) -> None:
+def _say_at_a_terminal(login_command: str) -> None:
     _logger.info(
         "An MCP host starts this program and talks to it on stdin and stdout. Here stdin is a terminal, so the program "
-        f"waits for MCP messages that you type; Ctrl-C ends it. To sign in, run: {PROGRAM} login %s ; "
+        f"waits for MCP messages that you type; Ctrl-C ends it. To sign in, run: %s ; "
         f"to list your sign-ins: {PROGRAM} status ; for help: {PROGRAM} --help",
-        url,
+        login_command,
     )
 
 
@@ -94,7 +94,7 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
         _logger.debug("this system does not tell when the parent process dies")
     HostInput(stdin, bridge.on_input, bridge.on_input_end).start()
     if os.isatty(stdin):
-        _say_at_a_terminal(settings.url)
+        _say_at_a_terminal(_login_command(settings, logging_to))
     closing: list[asyncio.Task[None]] = []
 
     def on_stop() -> None:

@@ -14,7 +14,8 @@ from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.config_check import all_mistakes, broken
 from bridge.cli.config_excerpt import shown_break, shown_mistakes
 from bridge.cli.formatting import clean
-from bridge.cli.named_server import own_path
+from bridge.cli.literal_secrets import literal_secrets
+from bridge.cli.named_server import own_path, warning_of_readers
 from bridge.cli.options import config_option
 from bridge.documents.reading import BrokenConfig
 from bridge.inventory.server_file import read_server_file
@@ -29,7 +30,8 @@ def config(ctx: click.Context, /, action: str, as_json: bool, config: Path | Non
     """Print where your file of servers is (path), what is wrong in it (check), or its JSON Schema (schema).
 
     The file has servers by name, {"mcpServers": {"NAME": {"url": "https://..."}}}, each with the options of a run. You
-    can run them, sign in to them and list them by that name. With check, the exit code is 1 if anything is wrong.
+    can run them, sign in to them and list them by that name. With check, the exit code is 1 if anything is wrong. A
+    secret that is written in the file is warned of.
     """
     if action == "schema":
         from bridge.cli.config_schema import schema_text
@@ -47,11 +49,15 @@ def config(ctx: click.Context, /, action: str, as_json: bool, config: Path | Non
 
 
 class Checked(NamedTuple):
-    """What was found: the lines to print, the number of servers (None: not known), and each mistake as an object."""
+    """What was found: the lines to print, the number of servers (None: not known), mistakes and warnings as objects.
+
+    A warning is of what can be used, but should not be so. The lines have the warnings where there are no mistakes.
+    """
 
     lines: Sequence[str]
     servers: int | None
     mistakes: Sequence[dict[str, Any]]
+    warnings: Sequence[dict[str, Any]] = ()
 
 
 def check(path: Path) -> Checked:
@@ -66,16 +72,25 @@ def check(path: Path) -> Checked:
         return Checked([said], None, [_mistake(None, None, said)])
     mistakes = all_mistakes(file, os.environ)
     number = len(file.servers)
+    literals = literal_secrets(file)
+    warnings = [_mistake(one.line, one.column, one.mistake.message, one.mistake.hint) for one in literals]
+    if literals and (readers := warning_of_readers(path)):
+        warnings.append(_mistake(None, None, readers))
+    warned = [f"{_place(path, one)}warning: {one['message']} {one['hint'] or ''}".rstrip() for one in warnings]
     if not mistakes:
-        return Checked([f"{path}: {_count(number, 'server')}, no mistakes."], number, [])
+        return Checked([*warned, f"{path}: {_count(number, 'server')}, no mistakes."], number, [], warnings)
     lines = [*map(clean, shown_mistakes(file, mistakes)), _count(len(mistakes), "mistake")]
     found = [_mistake(one.line, one.column, one.mistake.message, one.mistake.hint) for one in mistakes]
-    return Checked(lines, number, found)
+    return Checked(lines, number, found, warnings)
+
+
+def _place(path: Path, one: dict[str, Any]) -> str:
+    return "" if one["line"] is None else f"{path}:{one['line']}:{one['column']}: "
 
 
 def _as_object(path: Path, checked: Checked) -> dict[str, Any]:
     """The result with names that do not change; what is not known is null."""
-    return {"file": str(path), "servers": checked.servers, "mistakes": checked.mistakes}
+    return {"file": str(path), "servers": checked.servers, "mistakes": checked.mistakes, "warnings": checked.warnings}
 
 
 def _mistake(line: int | None, column: int | None, message: str, hint: str = "") -> dict[str, Any]:

@@ -54,7 +54,7 @@ def all_mistakes(file: ServerFile, environ: Mapping[str, str]) -> list[PlacedMis
     for name in file.servers:
         mistakes += _of_name(name)
         mistakes += _of_server(file, name, environ)
-    return _placed(file, mistakes)
+    return placed(file, mistakes)
 
 
 def mistakes_for(file: ServerFile, name: str, environ: Mapping[str, str]) -> list[PlacedMistake]:
@@ -74,7 +74,7 @@ def refusal_of(error: UsageError, file: ServerFile, name: str, environ: Mapping[
     """What `Settings` refused of a run of the server `name`, with its place if it is in the file."""
     again = _refusing(error) if isinstance(error, SecretUnavailable) else look_for_secrets
     mistakes = _of_server(file, name, environ, again)
-    found = [one for one in _placed(file, mistakes) if one.mistake.message == error.message]
+    found = [one for one in placed(file, mistakes) if one.mistake.message == error.message]
     return UsageError(found[0].said(file.path), hint=error.hint) if found else error
 
 
@@ -91,7 +91,7 @@ def _refusing(error: SecretUnavailable) -> ReadSecrets:
 
 def _relevant(file: ServerFile, name: str, own: Iterable[Mistake]) -> list[PlacedMistake]:
     mistakes = [*mistakes_of_form(file), *_duplicates(file), *own]
-    return _placed(file, [one for one in mistakes if one.path[:1] != (SERVERS,) or one.path[1:2] in ((), (name,))])
+    return placed(file, [one for one in mistakes if one.path[:1] != (SERVERS,) or one.path[1:2] in ((), (name,))])
 
 
 def raise_for(file: ServerFile, mistakes: Sequence[PlacedMistake]) -> None:
@@ -165,22 +165,23 @@ def _of_server(
         values = {one: server.options[one] for one in (key, partner) if one and one in server.options}
         if problem := refusal(_ANY_URL, values):
             refused.setdefault(problem.message, Mistake(path, problem.message, problem.hint))
-    if not mistakes and not refused and (problem := refusal(server.url, server.options)):
-        refused[problem.message] = Mistake(here, problem.message, problem.hint, at_name=True)
+    if not mistakes and (problem := refusal(server.url, server.options)):
+        refused.setdefault(problem.message, Mistake(here, problem.message, problem.hint, at_name=True))
     return [*mistakes, *refused.values()]
 
 
-def _placed(file: ServerFile, mistakes: Iterable[Mistake]) -> list[PlacedMistake]:
+def placed(file: ServerFile, mistakes: Iterable[Mistake]) -> list[PlacedMistake]:
+    """The same, each once, with their places and in the order of these."""
     # Mistakes of `defaults` are found with each server.
     unique = list(dict.fromkeys(mistakes))
     if not unique:
         return []
     members = {member.path: member for member in members_of(file.text)}
-    placed = []
+    found = []
     for mistake in unique:
         member = members.get(mistake.path)
         offset = mistake.offset
         if offset is None:
             offset = 0 if member is None else member.name_at if mistake.at_name else member.start
-        placed.append(PlacedMistake(mistake, offset, *line_and_column(file.text, offset)))
-    return sorted(placed, key=lambda one: one.offset)
+        found.append(PlacedMistake(mistake, offset, *line_and_column(file.text, offset)))
+    return sorted(found, key=lambda one: one.offset)

@@ -117,26 +117,34 @@ def token_store_option(command: Decorated) -> Decorated:
 
 
 def settings_from(
-    words: Sequence[str], options: Mapping[str, Any], environ: Mapping[str, str], *, given: Collection[str] = ()
+    words: Sequence[str],
+    options: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    given: Collection[str] = (),
+    server: NamedServer | None = None,
 ) -> Settings:
     """Make the settings of a run from what click has read; a word that is no URL may be a server's name.
 
-    `given` are options that come before what the file of servers says, beside those that click was given. Raises
-    `UsageError`.
+    `given` are options that come before what the file of servers says, beside those that click was given. `server` is
+    the one of that name, where the file has been read already. Raises `UsageError`.
     """
     ctx = click.get_current_context(silent=True)
     word, config = _name_in(words), options.get("config")
-    server = _server_named(word, config, environ) if word else None
+    if server is None and word:
+        server = _server_named(word, config, environ)
     own = {} if server is None else options_beside(server.options, ctx, given)
     source = SECRET_MEMBER if SECRET_MEMBER in own else _secret_source(ctx)
+    merged = {**options, **own}
     try:
-        return settings.settings_of(
+        made = settings.settings_of(
             words if server is None else [server.url],
-            {**options, **own},
+            merged,
             environ,
             empty=() if ctx is None else ctx.meta.get(_EMPTY, ()),
             secret_source=source,
         )
+        return made if server is None else _with_name(made, server, merged, environ)
     except settings.UnknownWord as error:
         from bridge.cli.named_server import unknown_server
 
@@ -174,6 +182,12 @@ def _server_named(name: str, config: Path | None, environ: Mapping[str, str]) ->
     from bridge.cli.named_server import server_named
 
     return server_named(name, config, environ)
+
+
+def _with_name(made: Settings, server: NamedServer, options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    from bridge.cli.named_server import with_name
+
+    return with_name(made, server, options, environ)
 
 
 def _secret_source(ctx: click.Context | None) -> str:

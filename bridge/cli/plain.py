@@ -54,13 +54,14 @@ def plain_settings(words: Sequence[str], environ: Mapping[str, str]) -> Settings
     plain = read_plain(words, environ)
     if plain is None:
         return None
-    try:
+    if plain.server is None:
         return settings_of(plain.words, plain.options, environ, secret_source=plain.secret_source)
-    except UsageError as error:
-        if plain.server is None:
-            raise
-        from bridge.cli.named_server import refused
+    from bridge.cli.named_server import refused, with_name
 
+    try:
+        settings = settings_of(plain.words, plain.options, environ, secret_source=plain.secret_source)
+        return with_name(settings, plain.server, plain.options, environ)
+    except UsageError as error:
         # Click would make the same settings, and so run the commands of secrets once more.
         raise refused(error, plain.server, environ) from None
 

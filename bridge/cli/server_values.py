@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 URL = "url"
 HEADER_MEMBER = "header"
 _FILE_REFERENCE = "file:"
+_SECRET_WORDS = ("auth", "cookie", "credential", "key", "passw", "secret", "session", "signature", "token")
+"""What is in the names of headers that hold secrets."""
 ROWS: Mapping[str, OptionRow] = {row.key: row for row in OPTIONS if row.name != CONFIG_OPTION}
 """The options that a server may have, by the names of their members."""
 
@@ -65,6 +67,15 @@ class NamedServer(msgspec.Struct, frozen=True):
     url: str
     options: dict[str, Any]
     paths: dict[str, JsonPath]
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a secret is written in the file itself."""
+        headers = (line.partition(":") for line in self.options.get(HEADER_MEMBER, ()))
+        secret = self.options.get(SECRET_MEMBER, "")
+        return is_literal_secret(SECRET_MEMBER, secret) or any(
+            is_literal_secret(name, value) for name, _, value in headers
+        )
 
 
 class _Place(NamedTuple):
@@ -132,6 +143,13 @@ def is_server_name(name: str) -> bool:
 def is_reference(text: str) -> bool:
     """Whether a text says where a secret is, and holds none itself: a reference, or the name of a variable."""
     return text.startswith(REFERENCES) or re.fullmatch(WHOLE, text) is not None
+
+
+def is_literal_secret(name: str, value: str) -> bool:
+    """Whether the value of the member or header `name` looks like a secret, and is not a reference to one."""
+    value = value.strip()
+    is_secret = any(word in name.lower() for word in _SECRET_WORDS)
+    return is_secret and bool(value) and "${" not in value and not value.startswith(REFERENCES)
 
 
 def json_type(value: object) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge import PROGRAM
-from bridge.cli.commands import OneCommand
+from bridge.cli.command_table import NAME_OR_URL
+from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.formatting import amount_of, clean, expiry_of, moment, named, scopes_of
-from bridge.cli.options import token_store_option
+from bridge.cli.options import config_option, token_store_option
 from bridge.cli.targets import host_entries, identity_of
 
 if TYPE_CHECKING:
+    from bridge.inventory.host_entries import HostEntries
     from bridge.inventory.overview import KeptAnswers, ServerInUse, SignInRow, UnderWay
     from bridge.inventory.running_instances import RunningInstance
 
@@ -21,13 +25,16 @@ _WIDTH = 16
 
 
 @click.command("status", cls=OneCommand)
+@click.argument("name", cls=WordArgument, required=False, metavar=f"[{NAME_OR_URL}]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @token_store_option
-def status(as_json: bool, token_store: Any) -> None:
+@config_option
+def status(name: str | None, as_json: bool, token_store: Any, config: Path | None) -> None:
     """List the servers you are signed in to, the sign-ins in progress, and the running bridges.
 
-    It also says how many of the servers' answers are stored here. It sends no requests, except to ask a server for the
-    name of your account where the token does not hold it.
+    With NAME_OR_URL, only that server: its URL, its name in your own file of servers or in a host's configuration, or
+    its host name. It also says how many of the servers' answers are stored here. It sends no requests, except to ask a
+    server for the name of your account where the token does not hold it.
     """
     import json
 
@@ -35,25 +42,51 @@ def status(as_json: bool, token_store: Any) -> None:
     from bridge.process.event_loop import run_on_loop
 
     rows = run_on_loop(overview_here(token_store, _uses))
-    notes = host_entries().notes
+    hosts = host_entries()
+    notes = () if name else hosts.notes
     now = time.time()
     others, kept = kept_of_others(rows)
+    if name:
+        rows, others = _of_server(name, rows, hosts, config), 0
     if as_json:
         found = {
             "servers": [as_object(row) for row in rows],
-            "other_caches": {"servers": others, **_cache_object(kept)},
+            "other_caches": None if name else {"servers": others, **_cache_object(kept)},
             "notes": [*map(clean, notes)],
         }
         click.echo(json.dumps(found, indent=2))
         return
     for row in rows:
         click.echo("\n".join(lines_of(row, now)))
-    if not rows:
+    if not rows and name:
+        click.echo(f"You are not signed in to {clean(name)}, and no bridge is running for it.")
+    elif not rows:
         click.echo("You are not signed in to any server, and no bridge is running.")
     if others:
         click.echo(f"Stored answers of {others} other server{'s' if others > 1 else ''}: {_of_kept(kept, now)}.")
     for note in notes:
         click.echo(f"{PROGRAM}: {clean(note)}", err=True)
+
+
+def _of_server(name: str, rows: list[SignInRow], hosts: HostEntries, config: Path | None) -> list[SignInRow]:
+    """The rows of the server that `name` means. Raises `UsageError` for a name that means none."""
+    from bridge.cli.named_server import own_servers, server_named
+    from bridge.inventory.command_line import is_url
+    from bridge.inventory.server_names import KnownServer, entries_named, is_called, unknown
+
+    own = None if is_url(name) else server_named(name, config, os.environ)
+    if is_url(name) or own is not None:
+        return [row for row in rows if row.server == (own.url if own else name)]
+    if entries := entries_named(name, hosts.entries):
+        found = [identity_of(entry.arguments, {**os.environ, **entry.environ}) for entry in entries]
+        servers = {identity.server for identity in found if identity is not None}
+        return [row for row in rows if row.server in servers]
+    called = [row for row in rows if is_called(row.server, name)]
+    if not called:
+        file = own_servers(config, os.environ)
+        known = [KnownServer(row.store_key, row.server, row.profile) for row in rows if row.server]
+        raise unknown(name, hosts.entries, known, hosts.notes, () if file is None else tuple(file.servers))
+    return called
 
 
 def _uses() -> list[ServerInUse]:

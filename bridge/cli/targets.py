@@ -57,8 +57,9 @@ def target_of(ctx: click.Context, name: str, options: Mapping[str, Any]) -> Targ
     from bridge.tokens.login_order import tokens_key_of
     from bridge.tokens.typed_command import IDENTITY_OPTIONS
 
-    if is_url(name) or server_named(name, options.get("config"), os.environ) is not None:
-        settings = settings_from([name], options, os.environ)
+    server = None if is_url(name) else server_named(name, options.get("config"), os.environ)
+    if is_url(name) or server is not None:
+        settings = settings_from([name], options, os.environ, server=server)
         return Target(settings, tokens_key_of(settings))
     hosts = host_entries()
     if named := entries_named(name, hosts.entries):

@@ -50,7 +50,7 @@ _FIELD_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 5.6.2
 _BAD_IN_VALUE = r"[^\t\x20-\x7e]"
 _BAD_IN_URL = r"[^\x21-\x7e]|[\\\"<>]"
 _PLACEHOLDER = r"\$\{([^}]*)\}"
-_NAME = r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)"
+_NAME = r"(?s)(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?"
 _SPACES_HINT = (
     "Some hosts split an argument at its spaces: write --header 'Authorization:${AUTH}', and "
     "set AUTH to the whole value in the entry's env."
@@ -88,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     """The names of the variables that headers and the client's secret came from; no child gets them. Not compared."""
     secret_headers: tuple[str, ...] = ()
     """The names of the headers whose values were read by reference; the log shows none of these. Not compared."""
+    server_name: str = ""
+    """The server's name in the user's file, where that is enough to find this sign-in again. Not compared."""
+    server_file: str = ""
+    """That file, where it is not the usual one. Not compared."""
     notes: tuple[str, ...] = ()
     """Lines to log at info once there is a log. Not compared."""
 
@@ -132,7 +136,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
             )
 
 
-_NOT_COMPARED = frozenset(("secret_variables", "secret_headers", "notes"))
+_NOT_COMPARED = frozenset(("secret_variables", "secret_headers", "server_name", "server_file", "notes"))
 
 
 def _compared(settings: Settings) -> tuple[object, ...]:
@@ -175,7 +179,8 @@ def check_url(url: str, *, allow_http: bool = False) -> None:
 def parse_header(text: str, environ: Mapping[str, str]) -> HeaderText:
     """Read `Name: value` (the space is optional), with `${NAME}` in the value taken from `environ`.
 
-    `${env:NAME}`, which several hosts use, means the same. A value that is a reference to a secret as a whole is
+    `${env:NAME}`, which several hosts use, means the same; `${NAME:-text}` is the text where the variable is not set or
+    empty. A value that is a reference to a secret as a whole is
     returned as one. Raises `UsageError`, without the value.
     """
     name, colon, value = text.partition(":")
@@ -269,9 +274,11 @@ def _expanded(found: re.Match[str], header: str, environ: Mapping[str, str]) -> 
     if name is None:
         raise UsageError(
             f"The header {header} contains {_shown(found)}, which the host did not replace.",
-            hint="The bridge replaces only ${NAME}, from the environment.",
+            hint="The bridge replaces only ${NAME} and ${NAME:-default}, from the environment.",
         )
     if not (value := environ.get(name[1], "")):
+        if name[2] is not None:
+            return name[2]
         state = "empty" if name[1] in environ else "not set"
         raise UsageError(
             f"The header {header} needs the environment variable {name[1]}, which is {state}.",

@@ -68,7 +68,7 @@ def known_named(
     `given` are those of `typed_command.IDENTITY_OPTIONS` that the user gave; `command` is what the user typed, up to
     the name. Raises `UsageError` where several sign-ins may be meant.
     """
-    found = [one for one in known if _is_called(one.server, name)]
+    found = [one for one in known if is_called(one.server, name)]
     for wanted in (given, {}, {"profile": DEFAULT_PROFILE}):
         some = [one for one in found if all(one.options.get(option) == text for option, text in wanted.items())]
         if len(some) == 1:
@@ -119,7 +119,8 @@ def unknown(
     return UsageError(f"No server is called {shown(name, _LONGEST)!r}.", hint=" ".join([*notes, hint]))
 
 
-def _is_called(server: str, name: str) -> bool:
+def is_called(server: str, name: str) -> bool:
+    """Whether `name` is the host name in the URL `server`, or a label of it."""
     try:
         host = urlsplit(server).hostname or ""
     except ValueError:

@@ -20,7 +20,9 @@ LIBRARIES = ("authlib", "click", "filelock", "h11", "httpx", "keyring", "msgspec
 
 _SECRET = frozenset(("client_secret",))
 _NAMES_ONLY = frozenset(("headers", "authorize_params"))
-_NO_OPTIONS = frozenset(("url", "sign_in", "secret_variables", "secret_headers", "remarks", "notes"))
+_NO_OPTIONS = frozenset(
+    ("url", "sign_in", "secret_variables", "secret_headers", "server_name", "server_file", "remarks", "notes")
+)
 
 _logger = logging.getLogger("bridge.app")
 

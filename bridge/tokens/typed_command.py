@@ -17,7 +17,7 @@ DEFAULT_PROFILE = "default"
 IDENTITY_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 """The options, as `cli` names them, that tell one sign-in to a server from another."""
 
-_LOGIN_OPTIONS = (*IDENTITY_OPTIONS, "issuer")
+LOGIN_OPTIONS = (*IDENTITY_OPTIONS, "issuer")
 """The options for `login`, which must not go to another authorization server either."""
 
 LOGIN = f"{PROGRAM} login"
@@ -34,12 +34,22 @@ def identity_options(settings: Settings) -> dict[str, str | None]:
 
 def login_command(settings: Settings) -> str:
     """What to type for the same sign-in as that of a run with these settings."""
-    return typed_for(LOGIN, settings.url, {option: getattr(settings.sign_in, option) for option in _LOGIN_OPTIONS})
+    if settings.server_name:
+        return _by_name(LOGIN, settings)
+    return typed_for(LOGIN, settings.url, {option: getattr(settings.sign_in, option) for option in LOGIN_OPTIONS})
 
 
 def forget_command(settings: Settings) -> str:
     """What to type to forget the sign-in, the registered client, and the authorization server that it belongs to."""
-    return f"{typed_for(f'{PROGRAM} logout', settings.url, identity_options(settings))} --registration"
+    command = f"{PROGRAM} logout"
+    if settings.server_name:
+        return f"{_by_name(command, settings)} --registration"
+    return f"{typed_for(command, settings.url, identity_options(settings))} --registration"
+
+
+def _by_name(command: str, settings: Settings) -> str:
+    file = f" --config {quoted(settings.server_file)}" if settings.server_file else ""
+    return f"{command} {quoted(settings.server_name)}{file}"
 
 
 def typed_for(command: str, server: str, options: Options) -> str:
@@ -50,7 +60,7 @@ def typed_for(command: str, server: str, options: Options) -> str:
 
 def spelled(options: Options) -> str:
     """These options as they are typed."""
-    given = {option: text for option in _LOGIN_OPTIONS if (text := options.get(option))}
+    given = {option: text for option in LOGIN_OPTIONS if (text := options.get(option))}
     return " ".join(f"--{option.replace('_', '-')} {quoted(text)}" for option, text in given.items())
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.cli.config_check import command_for
 from bridge.cli.main import main
+from bridge.cli.plain import plain_settings
 from bridge.inventory.server_file import server_file_path
 
 SECRET = "pl4nted-s3cret"
@@ -225,3 +226,55 @@ def test_the_command_that_shows_all_mistakes_names_a_file_of_another_place(
     other = tmp_path / "my servers.json"
     assert command_for("config check", other).startswith("mcp-remote-bridge config check --config ")
     assert str(other) in command_for("config check", other)
+
+
+# -- secrets that are written in the file
+
+
+LITERALS = """{
+  "defaults": {"header": "X-Api-Key: pl4nted-s3cret"},
+  "mcpServers": {
+    "a": {"url": "https://example.com/mcp", "client_id": "me", "issuer": "https://as.example",
+          "client_secret": "pl4nted-s3cret",
+          "header": ["X-Token: pl4nted-s3cret", "X-Team: blue", "Cookie: ${C:-a}", "Y-Key: env:C", "Token: "]},
+    "b": {"url": "https://example.com/mcp", "header": {"Authorization": "Bearer pl4nted-s3cret", "X-Key": "file:x"}}
+  }
+}"""
+
+
+def test_a_secret_that_is_written_in_the_file_is_warned_of_with_its_place(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = LITERALS.replace(', "Token: "', "").replace(', "X-Key": "file:x"', "").replace(', "Y-Key: env:C"', "")
+    path.write_text(text)
+    path.chmod(0o600)
+    code, out, _ = run(capsys, "config", "check")
+    lines = out.splitlines()
+    assert code == 0, out
+    assert "pl4nted" not in out
+    assert [line.partition(": ")[0].removeprefix(f"{path}:") for line in lines[:-1]] == ["2:26", "5:28", "6:22", "7:73"]
+    assert "warning: The client's secret is written here. Run mcp-remote-bridge secret set NAME" in lines[1]
+    assert "warning: The value of the header Authorization, which looks like a secret, is written here." in lines[3]
+    found = json.loads(run(capsys, "config", "check", "--json")[1])
+    assert [one["line"] for one in found["warnings"]] == [2, 5, 6, 7]
+    assert found["mistakes"] == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_file_with_a_secret_that_others_can_read_is_warned_of(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = {"url": "https://example.com/mcp", "header": {"X-Key": "pl4nted-s3cret"}}
+    path.write_text(json.dumps({"mcpServers": {"a": server}}))
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
+    says = f"A secret is written in {path}, and other users can read that file."
+    assert says in run(capsys, "config", "check")[1]
+    settings = plain_settings(["a", "--config", str(path)], {})
+    assert settings is not None
+    assert any(says in remark for remark in settings.remarks)
+    for mode, of_folder in ((0o600, 0o755), (0o644, 0o700)):
+        path.chmod(mode)
+        path.parent.chmod(of_folder)
+        assert says not in run(capsys, "config", "check")[1]
+        settings = plain_settings(["a", "--config", str(path)], {})
+        assert settings is not None
+        assert settings.remarks == ()

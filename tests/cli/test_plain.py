@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.cli.option_table import FLAG, OPTIONS
+from bridge.inventory.server_file import server_file_path
+from bridge.tokens.typed_command import forget_command, login_command, quoted
 from tests.cli.config_files import with_click, without_click, write_file
 from tests.support.waits import stretched
 
@@ -184,6 +186,36 @@ def test_a_setting_of_a_server_that_is_refused_is_told_with_its_place_without_cl
     said = without_click(("refused",), environ)
     assert said == with_click(("refused",), environ)
     assert "config.json:1:" in str(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "server", "command"),
+    [
+        (("mine",), {"profile": "work"}, "mine --config FILE"),
+        (("mine", "--profile", "work"), {"profile": "work"}, "mine --config FILE"),
+        (("mine", "--profile", "other"), {"profile": "work"}, f"{URL} --profile other"),
+        (("mine", "--issuer", "https://a.example"), {}, f"{URL} --issuer https://a.example"),
+        (("a b",), {}, URL),
+        ((URL,), {}, URL),
+    ],
+)
+def test_a_message_says_the_name_where_that_leads_to_the_same_sign_in(
+    words: Sequence[str], server: Mapping[str, str], command: str, tmp_path: Path
+) -> None:
+    path = write_file(tmp_path, {name: {"url": URL, **server} for name in ("mine", "a b")})
+    for read in (without_click, with_click):
+        outcome = read((*words, "--config", str(path)), {"HOME": str(tmp_path)})
+        assert isinstance(outcome, tuple)
+        expected = command.replace("FILE", quoted(str(path)))
+        assert login_command(outcome[0]) == f"mcp-remote-bridge login {expected}"
+    usual = tmp_path / ".config" / "mcp-remote-bridge"
+    usual.mkdir(parents=True)
+    environ = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
+    if server_file_path(None, environ) == write_file(usual, {"mine": {"url": URL}}):
+        outcome = without_click(("mine",), environ)
+        assert isinstance(outcome, tuple)
+        assert login_command(outcome[0]) == "mcp-remote-bridge login mine"
+        assert forget_command(outcome[0]) == "mcp-remote-bridge logout mine --registration"
 
 
 TEXTS = (

@@ -9,7 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.cli import status as status_module
 from bridge.cli.status import as_object, lines_of
+from bridge.errors import UsageError
+from bridge.inventory.host_entries import Entry, HostEntries
 from bridge.inventory.overview import SignInRow, UnderWay
 from bridge.inventory.running_instances import RunningInstance
 from bridge.login.channel_messages import LoginStatus
@@ -18,6 +21,7 @@ from bridge.store.file import PrivateFiles
 from bridge.store.response_files import Summary
 from bridge.tokens.login_files import Notice
 from bridge.tokens.stored_sign_in import Stored
+from tests.cli.config_files import write_file
 from tests.oauth.samples import ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN, SERVER_URL, client, record
 from tests.support.oauth.site import LOGIN, Site
 from tests.support.process.bridge_command import run_command, start_command
@@ -226,3 +230,26 @@ async def test_a_name_that_a_pipe_has_no_letters_for_is_escaped() -> None:
         code, said = await run_command(site, "status", env=env)
         assert code == 0, said
         assert "\\u0434\\u0430" in said
+
+
+# -- one server
+
+
+OTHER = "https://other.example.com/mcp"
+
+
+def shown(name: str, config: Path | None = None) -> list[str]:
+    rows = [SignInRow("tokens-0", SERVER_URL, "work"), SignInRow("tokens-1", OTHER, "default"), SignInRow("tokens-2")]
+    entry = Entry("Cursor", Path("x"), "entry", ("--profile", "x", OTHER), {})
+    return [row.server for row in status_module._of_server(name, rows, HostEntries((entry,), ()), config)]
+
+
+def test_one_server_is_shown_by_its_url_its_name_or_its_host(tmp_path: Path) -> None:
+    path = write_file(tmp_path, {"mine": {"url": OTHER, "header": {"X": "keyring:not-stored"}}})
+    assert shown(OTHER) == [OTHER]
+    assert shown("mine", path) == [OTHER]
+    assert shown("entry", path) == [OTHER]
+    assert shown("other", path) == [OTHER]
+    assert shown("https://nowhere.example/mcp") == []
+    with pytest.raises(UsageError, match=r"No server is called 'nothing'\. Known names: mine, entry \(Cursor\), "):
+        shown("nothing", path)
