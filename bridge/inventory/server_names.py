@@ -20,7 +20,7 @@ from bridge.errors import UsageError
 from bridge.inventory.host_entries import Entry, OtherEntry
 from bridge.oauth.record import Record, tokens_key
 from bridge.protocol.sanitize import shown
-from bridge.tokens.typed_command import DEFAULT_PROFILE, LOGIN, quoted, typed_for
+from bridge.tokens.typed_command import DEFAULT_PROFILE, LOGIN, typed_for
 
 _MOST = 20
 _LONGEST = 200
@@ -92,7 +92,7 @@ def elsewhere(name: str, other: OtherEntry, command: str = LOGIN) -> UsageError:
     url = shown(other.url, _LONGEST)
     use = f"To use the bridge for it, run: {typed_for(command, url or 'URL', {})}"
     if url:
-        use += f" ; and in that entry of {other.host}, use the command {PROGRAM} with the argument {quoted(url)}."
+        use += f" ; and to make the entry one of the bridge: {PROGRAM} migrate{'' if other.program else ' --remote'}"
     if not other.program:
         return UsageError(f"{entry} is a server that {other.host} connects to directly, without this bridge.", hint=use)
     if not url:

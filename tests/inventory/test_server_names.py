@@ -148,8 +148,8 @@ def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
             SERVER_URL,
             (
                 f"is a server that Cursor connects to directly, without this bridge. To use the bridge for it, run: "
-                f"mcp-remote-bridge login {SERVER_URL} ; and in that entry of Cursor, use the command "
-                f"mcp-remote-bridge with the argument {SERVER_URL}."
+                f"mcp-remote-bridge login {SERVER_URL} ; and to make the entry one of the bridge: "
+                "mcp-remote-bridge migrate --remote"
             ),
         ),
         (
@@ -157,7 +157,8 @@ def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
             "https://h/mcp?a=b&c=d",
             (
                 "runs mcp-remote, not this bridge. To use the bridge for it, run: "
-                'mcp-remote-bridge login "https://h/mcp?a=b&c=d" ;'
+                'mcp-remote-bridge login "https://h/mcp?a=b&c=d" ; and to make the entry one of the bridge: '
+                "mcp-remote-bridge migrate"
             ),
         ),
         (
