@@ -46,6 +46,7 @@ from bridge.tokens.issuers_file import issuers_file
 from bridge.tokens.login_order import make_order, tokens_key_of
 from bridge.tokens.sign_in_setup import ask_of, open_http
 from bridge.tokens.stored_record import StoredRecord
+from bridge.tokens.typed_command import login_command
 
 _LOCK_SECONDS = 10.0
 
@@ -88,9 +89,14 @@ async def take_over(
         if before is not None and before.access_token:
             return TakenOver(False, f"You are already signed in to {url}.")
         record = await _record(old, settings, before)
+        if record is None:
+            return TakenOver(False, f"{url} requires no sign-in, so that of mcp-remote was not taken over.")
         await _save(record, settings, store)
     except BridgeError as problem:
-        return TakenOver(False, f"mcp-remote's sign-in to {url} was not taken over: {problem}")
+        return TakenOver(
+            False,
+            f"mcp-remote's sign-in to {url} was not taken over: {problem} To sign in, run: {login_command(settings)}",
+        )
     return TakenOver(
         True,
         f"You stay signed in to {url}: mcp-remote's sign-in at {address(record.issuer)} was taken over. If mcp-remote "
@@ -98,15 +104,15 @@ async def take_over(
     )
 
 
-async def _record(old: OldSignIn, settings: Settings, before: Record | None) -> Record:
-    """The record of the sign-in, after asking the server. Raises `BridgeError`."""
+async def _record(old: OldSignIn, settings: Settings, before: Record | None) -> Record | None:
+    """The record of the sign-in, after asking the server; None if it requires none. Raises `BridgeError`."""
     now = time.time()
     if not old.refresh_token and old.expires_at is not None and old.expires_at <= now:
         raise SignInError("It has expired, and there is no refresh token.")
     http = open_http(settings)
     ask = await ask_of(make_order(settings, None, before, ""), http)
     if ask.is_open:
-        raise SignInError("The server requires no sign-in.")
+        return None
     discovery = Discovery(ascii_url(settings.url), http)
     found = await discovery.find(ask.resource_metadata)
     bound = Bound(settings.url, settings.sign_in, issuers_file(settings, platform_paths()), Warnings())

@@ -172,6 +172,76 @@ def test_undo_puts_back_every_byte(write: Write, capsys: pytest.CaptureFixture[s
     assert run(capsys, "migrate", "--undo") == (0, "There is nothing to take back.\n", "")
 
 
+GOOSE = f"""\
+# mine
+extensions:
+  team:  # a server
+    type: stdio
+    cmd: npx
+    args: [-y, mcp-remote, "{URL}"]
+    envs: {{}}
+    enabled: true
+GOOSE_MODE: auto
+"""
+
+FILES = {
+    "bom": ("cursor", b"\xef\xbb\xbf" + CURSOR.encode()),
+    "crlf": ("zed", CURSOR.replace("mcpServers", "context_servers").replace("\n", "\r\n").encode()),
+    "yaml": ("goose", GOOSE.encode()),
+    "one line": ("gemini", json.dumps({"mcpServers": {"a": entry(), "b": {"command": "x"}}}).encode()),
+    "array": ("opencode", json.dumps({"mcp": {"a": {"type": "local", "command": ["mcp-remote", URL]}}}).encode()),
+    "projects": (
+        "claude-code",
+        json.dumps(
+            {"numStartups": 5, "projects": {"/a": {"mcpServers": {"x": entry(type="stdio")}}}}, indent=2
+        ).encode(),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_of_any_kind_changes_only_in_its_entry_and_gets_its_bytes_back(
+    kind: str, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, content = FILES[kind]
+    path = write(key, "")
+    path.write_bytes(content)
+
+    code, _, err = run(capsys, "migrate", "--yes")
+    assert (code, path.read_bytes() != content) == (0, True), err
+    again = run(capsys, "migrate", "--yes")
+    assert (again[0], "There is no entry" in again[1] or "stays as it is" in again[1]) == (0, True)
+    # What a second run, which finds nothing to change, has to say is not what is undone.
+    code, _, err = run(capsys, "migrate", "--undo", "--yes")
+
+    assert (code, path.read_bytes()) == (0, content), err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a permission there")
+def test_a_link_stays_a_link(write: Write, capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    path = write("cursor", "")
+    path.unlink()
+    real = home / "dotfiles.json"
+    real.write_text(CURSOR)
+    path.symlink_to(real)
+
+    assert run(capsys, "migrate", "--yes")[0] == 0
+
+    assert path.is_symlink()
+    assert OURS in real.read_text()
+
+
+def test_two_entries_of_one_name_are_left(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f'{{"mcpServers": {{"a": {json.dumps(entry())}, "a": {json.dumps(entry("--debug"))}}}}}'
+    path = write("cursor", text)
+
+    code, _, err = run(capsys, "migrate", "--yes")
+
+    assert code == 1
+    assert str(path) in err
+    assert path.read_text() == text
+
+
 def test_undo_in_a_file_that_was_changed_since_puts_back_the_entries(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

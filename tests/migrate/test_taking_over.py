@@ -148,7 +148,10 @@ async def test_an_access_token_that_has_expired_is_not_taken_over_alone(tmp_path
     async with old_site() as site:
         site.old_sign_in(tmp_path, refreshes=False, expires_at=(time.time() - 60) * 1000)
 
-        assert (await refused(site, tmp_path)).endswith("It has expired, and there is no refresh token.")
+        sentence = await refused(site, tmp_path)
+
+        assert "It has expired, and there is no refresh token." in sentence
+        assert sentence.endswith(f"To sign in, run: mcp-remote-bridge login {site.server.url}")
 
 
 async def test_a_server_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
@@ -168,7 +171,7 @@ async def test_another_authorization_server_than_mcp_remote_noted_gets_nothing(t
 
         sentence = await refused(site, tmp_path)
 
-        assert sentence.endswith(f"It is from https://other.example, but the server now names {site.authority.issuer}.")
+        assert f"It is from https://other.example, but the server now names {site.authority.issuer}." in sentence
 
 
 async def test_of_several_authorization_servers_none_gets_a_token_that_any_may_have_issued(tmp_path: Path) -> None:
@@ -196,14 +199,14 @@ async def test_a_server_that_requires_no_sign_in_gets_no_token(tmp_path: Path) -
         site.old_sign_in(tmp_path)
         site.server.protected = False
 
-        assert (await refused(site, tmp_path)).endswith("The server requires no sign-in.")
+        assert (await refused(site, tmp_path)).startswith(f"{site.server.url} requires no sign-in")
 
 
 async def test_tokens_without_a_client_are_not_taken_over(tmp_path: Path) -> None:
     async with old_site() as site:
         site.old_sign_in(tmp_path, knows_client=False)
 
-        assert (await refused(site, tmp_path)).endswith("The client that it was issued to is not known.")
+        assert "The client that it was issued to is not known." in await refused(site, tmp_path)
 
 
 async def test_the_issuer_that_the_user_allows_decides(tmp_path: Path) -> None:
