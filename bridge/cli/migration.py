@@ -14,6 +14,7 @@ from bridge.documents.replacing import FileChange
 from bridge.errors import UsageError
 from bridge.install.shown_change import shown_diff
 from bridge.migrate.moving import PlannedMove
+from bridge.migrate.old_entries import secrets_in
 from bridge.migrate.translation import TurnedFlag
 from bridge.process.redact import Redactor
 from bridge.protocol.sanitize import escaped
@@ -77,24 +78,29 @@ def show_plan(plan: PlannedMove) -> None:
         for reason in entry.reasons:
             click.echo(f"    - {escaped(reason)}")
     for one in plan.moved:
-        click.echo(f"\n  {one.old.name} ({one.old.program}):")
         made = one.old.translation
-        for row in _table(made.turned if made is not None else ()):
-            click.echo(f"    {escaped(row)}")
+        if made is not None:
+            click.echo(f"\n  {one.old.name} ({one.old.program}), {clean(made.url)}")
+            for row in _table(made.turned):
+                click.echo(f"    {escaped(row)}")
     click.echo()
     if plan.change is not None:
-        secrets = [value for one in plan.moved for _, value in one.secrets]
         references = [
             word for one in plan.moved for word in one.words if any(f"keyring:{n}" in word for n, _ in one.secrets)
         ]
-        click.echo(f"{shown(plan.change, plan.content, secrets, references)}\n")
+        click.echo(f"{shown(plan.change, plan.content, references)}\n")
 
 
-def shown(change: FileChange, content: object, secrets: Iterable[str], references: Iterable[str] = ()) -> str:
-    """A change as the user may see it, without these secrets, and with these words of ours, which only name secrets."""
+def shown(change: FileChange, content: object, references: Iterable[str] = (), former: Iterable[object] = ()) -> str:
+    """A change as the user may see it, without secrets.
+
+    `content` is the file's present content. `references` are words of ours that look like a secret and only name one;
+    `former` are entries that come back, with their secrets.
+    """
     hide = Redactor()
-    for secret in secrets:
-        hide.add(secret)
+    for secret in secrets_in([content, *former]):
+        if secret not in references:
+            hide.add(secret)
     marks = {word: f"@@{number}@@" for number, word in enumerate(dict.fromkeys(references))}
     before, after = (_replaced(data, marks) for data in (change.before, change.after))
     text = hide(shown_diff(FileChange(change.path, change.target, before, after), content))

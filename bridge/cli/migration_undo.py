@@ -12,7 +12,6 @@ from bridge.cli.migration import Asking, shown, warn
 from bridge.errors import BridgeError, UsageError
 from bridge.migrate.migrated import LastMigration, MigratedFile, Migration
 from bridge.migrate.moving import plan_undo, write_undo
-from bridge.migrate.old_entries import secrets_of
 
 
 def take_back(asks: Asking) -> bool:
@@ -47,8 +46,8 @@ def _undo(file: MigratedFile, asks: Asking) -> tuple[bool, bool]:
         warn(note)
     if plan.change is None:
         return True, not plan.notes
-    secrets = [secret for entry in file.entries for secret in secrets_of(entry.before)]
-    click.echo(f"{file.host}: {file.path}\n\n{shown(plan.change, plan.content, secrets)}\n")
+    change = shown(plan.change, plan.content, former=[entry.before for entry in file.entries])
+    click.echo(f"{file.host}: {file.path}\n\n{change}\n")
     if not asks.may_write(f"Write {file.path}?"):
         return False, asks.is_dry and not plan.notes
     backup = write_undo(plan)

@@ -91,6 +91,7 @@ def _header_pair(draft: Draft, row: FlagRow, flag: str, values: list[str]) -> No
 
 
 def _bearer(draft: Draft, row: FlagRow, flag: str, values: list[str]) -> None:
+    draft.raw.append(values[0])
     draft.add_header("Authorization", f"Bearer {values[0]}", f"{flag} ...")
 
 
@@ -177,6 +178,7 @@ def _name_of_user(draft: Draft, row: FlagRow, flag: str, values: list[str]) -> N
 
 
 def _password(draft: Draft, row: FlagRow, flag: str, values: list[str]) -> None:
+    draft.raw.append(values[0])
     draft.user = (draft.user[0], values[0])
     if "${" in values[0]:
         draft.refuse(f"{flag} is a variable, and the header that it becomes part of is encoded.")

@@ -38,7 +38,15 @@ def translate(
     hashed = _hashed(draft, url) if command.program == "mcp-remote" else None
     if hashed is not None:
         _keep_callback(draft, hashed, platform)
-    return Translation(url, tuple(draft.options), tuple(draft.turned), tuple(draft.refusals), hashed, draft.client)
+    return Translation(
+        url=url,
+        options=tuple(draft.options),
+        turned=tuple(draft.turned),
+        refusals=tuple(draft.refusals),
+        hashed=hashed,
+        client=draft.client,
+        raw=tuple(draft.raw),
+    )
 
 
 def _flags(draft: Draft) -> list[_Flag]:

@@ -15,13 +15,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from bridge.inventory.entry_shapes import EntryShape, Launch, RemoteServer, read_entry
 from bridge.inventory.host_entries import HostFile, Place, entry_values
 from bridge.inventory.host_table import HOSTS_BY_KEY
 from bridge.migrate.old_commands import translate
-from bridge.migrate.old_programs import NotReadable, old_command
-from bridge.migrate.translation import NewOption, Translation, TurnedFlag, header_option, turned_header
+from bridge.migrate.old_programs import NotReadable, OldCommand, old_command
+from bridge.migrate.translation import (
+    NewOption,
+    Translation,
+    TurnedFlag,
+    header_option,
+    is_secret_header,
+    turned_header,
+)
 from bridge.protocol.sanitize import shown
 
 _KINDS = ("type", "transport", "httpUrl", "url", "uri", "serverUrl", "headers", "http_headers", "requestInit", "oauth")
@@ -106,25 +114,46 @@ def edits(entry: OldEntry, command: str, arguments: tuple[str, ...]) -> list[Mem
     raise AssertionError("an entry that was read has a command")
 
 
-def secrets_of(value: object) -> tuple[str, ...]:
-    """The secrets that stand in the words or headers of an entry that another bridge serves, or the host itself."""
-    entry = read_entry(value)
-    if isinstance(entry, RemoteServer):
-        return tuple(entry.headers.values())
-    found = old_command([entry.command, *entry.arguments]) if entry is not None else None
-    if found is None or isinstance(found, NotReadable):
-        return ()
-    made = translate(found, entry.environ if entry is not None else {}, lambda _: "{}", "")
-    return tuple(option.secret for option in made.secrets)
+def secrets_in(value: object) -> Iterator[str]:
+    """The secrets that stand in the words and headers of all entries in a file's content, or in one entry.
+
+    Of programs that are not known, those are the words behind a flag or in a header whose name says so.
+    """
+    if isinstance(value, list):
+        for member in value:
+            yield from secrets_in(member)
+    elif isinstance(value, dict):
+        entry = read_entry(value)
+        if isinstance(entry, RemoteServer):
+            yield from entry.headers.values()
+        elif entry is not None:
+            yield from _secret_words(entry)
+        for member in value.values():
+            yield from secrets_in(member)
+
+
+def _secret_words(entry: Launch) -> Iterator[str]:
+    found = old_command([entry.command, *entry.arguments])
+    if isinstance(found, OldCommand):
+        yield from translate(found, entry.environ, lambda _: "{}", "").hidden
+    for before, word in pairwise((entry.command, *entry.arguments)):
+        flag, equals, value = word.partition("=")
+        if equals and flag.startswith("-") and is_secret_header(flag):
+            yield value
+        elif before.startswith("-") and is_secret_header(before) and not word.startswith("-"):
+            yield word
+        name, colon, value = word.partition(":")
+        if colon and is_secret_header(name.strip()) and not value.startswith("//"):
+            yield value.strip()
 
 
 def _of_remote(value: Mapping[str, object], server: RemoteServer) -> Translation:
     options: list[NewOption] = []
-    turned = [TurnedFlag("the URL", "URL")]
+    turned: list[TurnedFlag] = []
     kind = str(value.get("type") or value.get("transport") or "")
     if kind == "sse":
         options.append(NewOption("--transport", "sse"))
-        turned.append(TurnedFlag("type sse", "--transport sse"))
+        turned.append(TurnedFlag("the type sse", "--transport sse"))
     for name, text in server.headers.items():
         options.append(header_option(name, text))
         turned.append(turned_header(name, options[-1], f"the header {shown(name, 60)}"))

@@ -59,7 +59,10 @@ class StaticClient(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What an old command becomes. `hashed` is where mcp-remote keeps what it knows of the server, for mcp-remote."""
+    """What an old command becomes. `hashed` is where mcp-remote keeps what it knows of the server, for mcp-remote.
+
+    `raw` are secrets as they stand in the old words, where our options have them in another form.
+    """
 
     url: str
     options: tuple[NewOption, ...] = field(repr=False)
@@ -67,6 +70,12 @@ class Translation:
     refusals: tuple[str, ...]
     hashed: HashedServer | None = None
     client: StaticClient | None = None
+    raw: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Every secret that stands in the old words, in each form."""
+        return (*self.raw, *(option.secret for option in self.secrets))
 
     @property
     def secrets(self) -> tuple[NewOption, ...]:
@@ -129,6 +138,7 @@ class Draft:
     params: dict[str, str] = field(default_factory=dict)
     client: StaticClient | None = None
     user: tuple[str, str] = ("", "")
+    raw: list[str] = field(default_factory=list)
 
     def add(self, words: str, value: str | None = None) -> None:
         """Add our option: `--name` with a value of its own, or the words `--name value`; once."""

@@ -86,7 +86,8 @@ def test_an_entry_changes_and_the_rest_of_the_file_stays(
         '      "command": "npx", // by npm',
         f'      "args": ["-y", "mcp-remote@latest", "{URL}", "--header", "Authorization: {SECRET}", "--debug"],',
     ]
-    assert "left (mcp-remote) stays as it is:" in out
+    assert f"  team (mcp-remote), {URL}\n" in out
+    assert "  left (mcp-remote) stays as it is:" in out
     assert "--ignore-tool has no counterpart: the bridge hides no tools." in out
     assert "--debug" in out
     assert "-> --log-level debug" in out
@@ -334,6 +335,35 @@ def test_remote_entries_are_turned_on_request(write: Write, capsys: pytest.Captu
     assert "pl4nted-s3cret" not in out + err
     assert run(capsys, "migrate", "--undo", "--yes")[0] == 0
     assert path.read_text() == text
+
+
+SECRET_WORDS = {
+    "mcp-remote": [
+        URL,
+        "--header",
+        "X-Api-Key: pl4nted-s3cret",
+        "--static-oauth-client-info",
+        json.dumps({"client_id": "me", "client_secret": "pl4nted-s3cret"}),
+    ],
+    "mcp-stdio": [URL, "--bearer-token", "pl4nted-s3cret"],
+    "supergateway": ["--sse", URL, "--oauth2Bearer", "pl4nted-s3cret"],
+    "mcp-proxy": [URL, "--username", "me", "--password", "pl4nted-s3cret"],
+}
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("program", SECRET_WORDS)
+def test_no_secret_of_any_program_is_shown(
+    program: str, refused: bool, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = {"a": {"command": program, "args": [*SECRET_WORDS[program], *(["--help"] if refused else [])]}}
+    path = write("cursor", json.dumps({"mcpServers": {**entries, "b": entry()}}))
+
+    for words in (["--dry-run"], ["--yes"], ["--undo", "--dry-run"], ["--undo", "--yes"]):
+        code, out, err = run(capsys, "migrate", *words)
+        assert code == 0, err
+        assert "pl4nted-s3cret" not in out + err
+        assert ("pl4nted-s3cret" in path.read_text()) == (refused or words in (["--dry-run"], ["--undo", "--yes"]))
 
 
 def test_two_secrets_of_one_name_do_not_meet(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bridge.inventory.entry_shapes import Launch, read_entry
 from bridge.inventory.host_entries import HostFile
 from bridge.inventory.host_table import HOSTS_BY_KEY
-from bridge.migrate.old_entries import REMOTE, MemberEdit, OldEntry, edits, old_entries
+from bridge.migrate.old_entries import REMOTE, MemberEdit, OldEntry, edits, old_entries, secrets_in
 
 URL = "https://mcp.example/mcp"
 OURS = "/opt/mcp-remote-bridge"
@@ -177,6 +177,20 @@ def test_an_entry_with_settings_for_oauth_of_the_hosts_own_stays() -> None:
 
     assert entry.program == REMOTE
     assert len(entry.reasons) == 1
+
+
+def test_the_secrets_in_the_entries_of_a_file_are_known() -> None:
+    content = {
+        "mcpServers": {
+            "a": {"command": "mcp-stdio", "args": [URL, "--bearer-token", "one"]},
+            "b": {"url": URL, "headers": {"Authorization": "two"}},
+            "c": {"command": "other", "args": ["--api-key", "three", "--token=four", "--header", "X-Api-Key: five"]},
+            "d": {"command": "other", "args": ["--verbose", URL, "--name", "plain", "--token", "--other"]},
+        },
+        "projects": {"/x": {"mcpServers": {"e": {"command": ["other", "--password", "six"]}}}},
+    }
+
+    assert set(secrets_in(content)) == {"one", "Bearer one", "two", "three", "four", "five", "six"}
 
 
 def test_no_secret_is_in_the_repr() -> None:
