@@ -14,8 +14,8 @@ import click
 from bridge import PROGRAM
 from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.host_choice import home_folder, host_named
-from bridge.cli.migration import Asking, MovedSecrets, show_plan, warn
-from bridge.cli.migration_undo import take_back
+from bridge.cli.migrate_shown import Asking, MovedSecrets, show_plan, warn
+from bridge.cli.migrate_undo import take_back
 from bridge.config.secret_reference import reference_in
 from bridge.errors import BridgeError, UsageError
 from bridge.inventory.host_entries import HostFile, host_files

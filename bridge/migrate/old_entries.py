@@ -35,6 +35,9 @@ from bridge.protocol.sanitize import shown
 _KINDS = ("type", "transport", "httpUrl", "url", "uri", "serverUrl", "headers", "http_headers", "requestInit", "oauth")
 """The members of remote entries, in all hosts, that say where and how the host connects."""
 
+_LONG = 8
+"""From how many characters on a variable's value may be a secret, whatever its name. Shorter ones are words."""
+
 REMOTE = "its own connection"
 """What stands in the place of the old program's name for a remote entry."""
 
@@ -115,9 +118,10 @@ def edits(entry: OldEntry, command: str, arguments: tuple[str, ...]) -> list[Mem
 
 
 def secrets_in(value: object) -> Iterator[str]:
-    """The secrets that stand in the words and headers of all entries in a file's content, or in one entry.
+    """The secrets that stand in the words, headers and variables of all entries in a file's content, or in one entry.
 
-    Of programs that are not known, those are the words behind a flag or in a header whose name says so.
+    Of programs that are not known, those are the words behind a flag or in a header whose name says so. A variable
+    counts as a secret if its name says so, or if its value is long.
     """
     if isinstance(value, list):
         for member in value:
@@ -128,6 +132,9 @@ def secrets_in(value: object) -> Iterator[str]:
             yield from entry.headers.values()
         elif entry is not None:
             yield from _secret_words(entry)
+            for name, text in entry.environ.items():
+                if len(text) >= _LONG or is_secret_header(name):
+                    yield text
         for member in value.values():
             yield from secrets_in(member)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bridge.cli import migration
-from bridge.cli.migration import MovedSecrets
+from bridge.cli import migrate_shown
+from bridge.cli.migrate_shown import MovedSecrets
 from bridge.install import launcher
 from bridge.install.launcher import Launcher
 from bridge.inventory.host_table import HOSTS_BY_KEY, paths_of
@@ -124,7 +124,7 @@ def test_the_user_is_asked_for_each_file(
     files = [write(key, json.dumps({"mcpServers": {"a": entry()}})) for key in ("cursor", "windsurf")]
     before = [path.read_text() for path in files]
     asked: list[str] = []
-    monkeypatch.setattr(migration, "is_interactive", lambda: True)
+    monkeypatch.setattr(migrate_shown, "is_interactive", lambda: True)
 
     def confirm(text: str, **_: object) -> bool:
         asked.append(text)
@@ -144,7 +144,7 @@ def test_a_file_that_another_program_writes_meanwhile_is_left(
     write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write("cursor", json.dumps({"mcpServers": {"a": entry("--header", f"Authorization: {SECRET}")}}))
-    monkeypatch.setattr(migration, "is_interactive", lambda: True)
+    monkeypatch.setattr(migrate_shown, "is_interactive", lambda: True)
     monkeypatch.setattr("click.confirm", lambda text, **_: path.write_text('{"mcpServers": {}}') > 0)
 
     code, out, err = run(capsys, "migrate")
@@ -357,12 +357,14 @@ def test_no_secret_of_any_program_is_shown(
     program: str, refused: bool, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entries = {"a": {"command": program, "args": [*SECRET_WORDS[program], *(["--help"] if refused else [])]}}
-    path = write("cursor", json.dumps({"mcpServers": {**entries, "b": entry()}}))
+    other = {"command": "x", "args": ["--api-key", "n3ighb0ur"], "env": {"TOKEN": "n3ighb0ur-2"}}
+    path = write("cursor", json.dumps({"mcpServers": {**entries, "b": entry(), "c": other}}))
 
     for words in (["--dry-run"], ["--yes"], ["--undo", "--dry-run"], ["--undo", "--yes"]):
         code, out, err = run(capsys, "migrate", *words)
         assert code == 0, err
         assert "pl4nted-s3cret" not in out + err
+        assert "n3ighb0ur" not in out + err
         assert ("pl4nted-s3cret" in path.read_text()) == (refused or words in (["--dry-run"], ["--undo", "--yes"]))
 
 

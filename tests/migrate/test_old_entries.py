@@ -183,14 +183,25 @@ def test_the_secrets_in_the_entries_of_a_file_are_known() -> None:
     content = {
         "mcpServers": {
             "a": {"command": "mcp-stdio", "args": [URL, "--bearer-token", "one"]},
-            "b": {"url": URL, "headers": {"Authorization": "two"}},
+            "b": {"url": URL, "headers": {"Authorization": "two"}, "env": {"X": "not a program"}},
+            "env": {"command": "other", "env": {"API_KEY": "seven", "LEVEL": "info", "DATABASE": "postgres://me:pw@h"}},
             "c": {"command": "other", "args": ["--api-key", "three", "--token=four", "--header", "X-Api-Key: five"]},
             "d": {"command": "other", "args": ["--verbose", URL, "--name", "plain", "--token", "--other"]},
         },
         "projects": {"/x": {"mcpServers": {"e": {"command": ["other", "--password", "six"]}}}},
     }
 
-    assert set(secrets_in(content)) == {"one", "Bearer one", "two", "three", "four", "five", "six"}
+    assert set(secrets_in(content)) == {
+        "one",
+        "Bearer one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "postgres://me:pw@h",
+    }
 
 
 def test_no_secret_is_in_the_repr() -> None:

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from bridge import PROGRAM
-from bridge.cli.migration import Asking, shown, warn
+from bridge.cli.migrate_shown import Asking, shown, warn
 from bridge.errors import BridgeError, UsageError
 from bridge.migrate.migrated import LastMigration, MigratedFile, Migration
 from bridge.migrate.moving import plan_undo, write_undo
