@@ -48,7 +48,7 @@ keyring; the entry says `keyring:NAME`.
 | `--link` | prints a link that adds the server (Cursor, VS Code, LM Studio) and writes no file |
 | `--no-try`, `--untested` | does not try the server; writes the entry even if the server does not work now |
 
-All options of a run (`mcp-remote-bridge --help`) may follow; they go into the entry. `uninstall` leaves a file that
+All options of a run ([options.md](options.md)) may follow; they go into the entry. `uninstall` leaves a file that
 was not changed since as it was before, byte for byte.
 
 A path below is written as a shell takes it: `${{NAME:-default}}` is the variable NAME, or the default without it; `*`

@@ -99,7 +99,7 @@ def _question(word: str, *, is_required: bool) -> Question:
         raise UsageError(
             "--ask names something that a bundle cannot ask for.",
             hint=f"It takes url, header:NAME, or an option without its dashes, such as client-id. "
-            f"{PROGRAM} --help lists the options.",
+            f"{PROGRAM} run --help lists the options.",
         )
     return Question(
         key=word.replace("-", "_"),

@@ -43,8 +43,8 @@ def _no_such_option(error: click.NoSuchOption) -> str:
 
 
 def _see_help(ctx: click.Context | None) -> str:
-    command = ctx.command_path if ctx else PROGRAM
-    return f"{command.removesuffix(' run')} --help lists the options."
+    command = ctx.command_path if ctx else f"{PROGRAM} run"
+    return f"{command} --help lists the options."
 
 
 def _usage(ctx: click.Context) -> str:

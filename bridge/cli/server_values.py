@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from bridge import PROGRAM
 from bridge.cli import option_table
 from bridge.cli.option_table import CONFIG_OPTION, OPTIONS, Kind, OptionRow
 from bridge.cli.settings import SECRET_MEMBER, is_blank, is_url, not_a_url
@@ -199,7 +200,7 @@ def _unknown(key: str, path: JsonPath) -> Mistake:
     if key == URL:
         return Mistake(path, "url cannot be in defaults, because each server has its own.", at_name=True)
     near = meant(key.lower().replace("-", "_"), [URL, *ROWS])
-    hint = near or "A setting is an option's name with _ for -; --help lists the options."
+    hint = near or f"A setting is an option's name with _ for -; {PROGRAM} run --help lists them."
     return Mistake(path, f"There is no setting {key!r}.", hint, at_name=True)
 
 

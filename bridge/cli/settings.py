@@ -171,7 +171,7 @@ def _url(words: Sequence[str], environ: Mapping[str, str]) -> str:
         if is_blank(url := environ.get(URL_VARIABLE, "")):
             raise UsageError(
                 "No URL was given.",
-                hint=f"Usage: {PROGRAM} [OPTIONS] URL. {PROGRAM} --help explains the options.",
+                hint=f"Usage: {PROGRAM} [OPTIONS] URL. {PROGRAM} run --help explains the options.",
             )
         words, source = [url], URL_VARIABLE
     if len(words) > 1:

@@ -102,7 +102,7 @@ def test_help_and_version_may_be_asked_for_as_commands(
         (("--profile", "work", "status"), "status has no option --profile. mcp-remote-bridge status --help lists"),
         (("status", "--jsn"), "status has no option --jsn. Did you mean --json?"),
         ((URL, "--haeder", "A: b"), "There is no option --haeder. Did you mean --header or --header-file?"),
-        ((URL, "--zzzzzzz"), "There is no option --zzzzzzz. mcp-remote-bridge --help lists the options."),
+        ((URL, "--zzzzzzz"), "There is no option --zzzzzzz. mcp-remote-bridge run --help lists the options."),
         ((URL, "--profile"), "--profile needs a value."),
         (("login",), "login needs a server: its URL, or its name in your own file or a host's configuration."),
         (("login", ""), "login needs a server"),
