@@ -77,14 +77,14 @@ _VARIABLES = {
 
 def text() -> str:
     """The page."""
-    from bridge.cli.commands import rows_here
+    from bridge.cli.command_table import COMMAND_ROWS
 
     parts = [_HEAD, *_options()]
     parts += _table("Variables without an option", "variable", _VARIABLES.items())
     parts += _table("Exit codes", "code", exit_codes(), "when")
     parts.append("\n## Commands\n")
     group = ""
-    for row in rows_here():
+    for row in COMMAND_ROWS:
         if row.group != group:
             group = row.group
             parts.append(f"\n### {group}\n")
@@ -151,9 +151,11 @@ def _options_of(context: click.Context) -> Iterator[str]:
         record = option.get_help_record(context)
         if record is not None:
             yield f"| {_code(record[0])} | {_cell(record[1])} |\n"
-    names = ", ".join(f"`{option.opts[0]}`" for option in options if option.opts[0] in shared)
-    if names:
-        yield f"\nOf the options of a run it takes {names}.\n"
+    names = [f"`{option.opts[0]}`" for option in options if option.opts[0] in shared]
+    if len(names) == len(shared):
+        yield "\nIt takes all options of a run.\n"
+    elif names:
+        yield f"\nOf the options of a run it takes {', '.join(names)}.\n"
 
 
 def _code(words: str) -> str:

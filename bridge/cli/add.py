@@ -52,7 +52,7 @@ def add(
     registry: str | None,
     **options: Any,
 ) -> None:
-    """Add the server at URL to your file of servers, under NAME, with the options that follow.
+    """Add the server at URL to your file of servers, under NAME, with the options that you give.
 
     URL may also be the server's name in the official registry (io.github.owner/server), or a server.json.
 

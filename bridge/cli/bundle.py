@@ -31,8 +31,10 @@ _ENDING = ".mcpb"
 @click.option("--display-name", metavar="TEXT", help="The name that users read. Default: NAME.")
 @click.option("--description", metavar="TEXT", help="What the server does, in one sentence.")
 @click.option("--author", metavar="TEXT", help="Who hands it out. Default: the URL's host.")
-@click.option("--bundle-version", metavar="X.Y.Z", default=__version__, help="Default: the bridge's version.")
-@click.option("--icon", type=HomePath(), metavar="FILE", help="A PNG file, best of 512 x 512 pixels.")
+@click.option(
+    "--bundle-version", metavar="X.Y.Z", default=__version__, help="The bundle's version. Default: the bridge's."
+)
+@click.option("--icon", type=HomePath(), metavar="FILE", help="A PNG file, best with 512 x 512 pixels.")
 @click.option(
     "--form",
     type=click.Choice(FORMS),

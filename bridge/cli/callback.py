@@ -18,7 +18,7 @@ def callback(url: str | None) -> None:
     """Finish a sign-in whose browser could not return to this machine.
 
     URL is the address at which the browser ended, in quotes. Without URL, the address is read from stdin. The bridge
-    gives it to the sign-in in progress on this machine that it belongs to.
+    passes it to the sign-in on this machine that it belongs to.
     """
     from bridge.process.event_loop import run_on_loop
     from bridge.tokens.pasted_callbacks import hand_over

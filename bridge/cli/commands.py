@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge import PROGRAM
-from bridge.cli.command_table import COMMAND_ROWS, CommandRow
+from bridge.cli.command_table import COMMAND_ROWS
 from bridge.cli.help_text import HelpContext, HelpfulCommand, write_overview
 from bridge.cli.option_table import CONFIG_OPTION, CONFIG_VARIABLE
 from bridge.cli.settings import is_blank
@@ -83,11 +82,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return sorted(row.name for row in rows_here())
+        return sorted(row.name for row in COMMAND_ROWS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, imported where that is needed."""
-        found = [row for row in rows_here() if row.name == cmd_name]
+        found = [row for row in COMMAND_ROWS if row.name == cmd_name]
         if not found:
             return None
         made = getattr(importlib.import_module(f"bridge.cli.{found[0].module}"), found[0].attribute)
@@ -110,20 +109,15 @@ class Commands(click.Group):
 
         if incomplete.startswith("-"):
             return self.commands[self.default].shell_complete(ctx, incomplete)
-        return command_items(rows_here(), incomplete, {"config": _config_in(())})
+        return command_items(COMMAND_ROWS, incomplete, {"config": _config_in(())})
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show examples and the commands. The options of a run are in its own help."""
-        write_overview(formatter, self.help or "", rows_here())
+        write_overview(formatter, self.help or "", COMMAND_ROWS)
 
     def _options_with_value(self) -> frozenset[str]:
         options = [param for param in self.commands[self.default].params if isinstance(param, click.Option)]
         return frozenset(name for option in options if not option.is_flag for name in option.opts)
-
-
-def rows_here() -> list[CommandRow]:
-    """The commands whose modules are there."""
-    return [row for row in COMMAND_ROWS if importlib.util.find_spec(f"bridge.cli.{row.module}") is not None]
 
 
 def command_first(

@@ -23,8 +23,8 @@ from bridge.inventory.server_file_change import keep, planned_file
 def edit(ctx: click.Context, /, config: Path | None) -> None:
     """Open your file of servers in your editor, and check it afterwards as `config check` does.
 
-    The editor is the one that VISUAL or EDITOR names, else one of your system. The file's former content is kept. With
-    mistakes left in the file, the exit code is 1.
+    The editor is the one that VISUAL or EDITOR names, or the one of your system. The file's former content is kept.
+    With mistakes left in the file, the exit code is 1.
     """
     path = own_path(config, os.environ)
     if not path.exists():

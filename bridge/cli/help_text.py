@@ -90,6 +90,9 @@ class HelpfulCommand(click.Command):
                 formatter.write_dl(records)
         if len(shared) > _FEW and self.name != _RUN:
             with formatter.section("Options of a run"):
+                if len(shared) == len(OPTIONS):
+                    formatter.write_text(f"All of them, as {PROGRAM} {_RUN} --help explains.")
+                    return
                 formatter.write_text(f"{PROGRAM} {_RUN} --help explains them.")
                 # Not through the formatter, which would break a line within an option's name.
                 indent = " " * formatter.current_indent
@@ -99,18 +102,16 @@ class HelpfulCommand(click.Command):
 
 def write_overview(formatter: click.HelpFormatter, about: str, rows: Sequence[CommandRow]) -> None:
     """Write the help of the whole program: `about`, examples, and the commands by group."""
-    names, width = {row.name for row in rows}, max(len(row.name) for row in rows)
+    width = max(len(row.name) for row in rows)
     formatter.write_usage(PROGRAM, f"[OPTIONS] {NAME_OR_URL} | COMMAND ...")
     _write_paragraphs(formatter, inspect.cleandoc(about))
     if isinstance(formatter, HelpText):
-        formatter.write_examples(
-            words for words in EXAMPLES if {words, words.partition(" ")[0]} & {*names, EXAMPLES[-1]}
-        )
+        formatter.write_examples(EXAMPLES)
     for group in dict.fromkeys(row.group for row in rows):
         with formatter.section(group):
             formatter.write_dl([(row.name.ljust(width), row.summary) for row in rows if row.group == group])
-    with formatter.section("More help"):
-        formatter.write_dl([("run --help", "All options of a run."), ("COMMAND --help", "Options and examples.")])
+    formatter.write_paragraph()
+    formatter.write_text(f"More: {PROGRAM} {_RUN} --help (all options), COMMAND --help (a command).")
 
 
 def _write_paragraphs(formatter: click.HelpFormatter, text: str) -> None:

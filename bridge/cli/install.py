@@ -52,7 +52,7 @@ class _Server(NamedTuple):
 
 @click.command("install", cls=OneCommand)
 @click.argument("words", cls=WordArgument, nargs=-1, metavar="[HOST] NAME_OR_URL")
-@click.option("--name", metavar="NAME", help="Name the entry so. Default: from the server's URL.")
+@click.option("--name", metavar="NAME", help="The entry's name. Default: from the server's URL.")
 @click.option("--all", "every", is_flag=True, help="Install into every host on this machine.")
 @click.option("--project", is_flag=True, help="Write the file of the project in this folder, not your own.")
 @click.option("--dry-run", is_flag=True, help="Show the change and write nothing.")

@@ -43,7 +43,7 @@ _SOME_VALUE = "x"
 @click.option("--undo", is_flag=True, help="Take back what the last migrate changed.")
 @click.pass_context
 def migrate(ctx: click.Context, /, host: str | None, remote: bool, dry_run: bool, yes: bool, undo: bool) -> None:
-    """Turn the entries of mcp-remote, mcp-stdio, supergateway and mcp-proxy in hosts' files into ours.
+    """Let hosts' entries that run mcp-remote, mcp-stdio, supergateway or mcp-proxy run this bridge.
 
     Each change is shown and you are asked, once for each file. What has no counterpart stays as it is. The sign-ins of
     mcp-remote are taken over, so that you do not sign in again. HOST is one of the names that hosts lists; without it,

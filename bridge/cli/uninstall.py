@@ -38,7 +38,7 @@ def uninstall(words: tuple[str, ...], every: bool, project: bool, dry_run: bool,
     """Take a server out of a host's configuration.
 
     NAME is the entry's name there; mcp-remote-bridge hosts lists them. Only an entry that runs this bridge is taken
-    out. A file that nobody changed since is as it was before, byte for byte.
+    out. A file that was not changed after install becomes what it was before, byte for byte.
     """
     rows, name = _chosen(words, every=every)
     folder = Path.cwd() if project else None

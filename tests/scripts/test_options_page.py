@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bridge import PROGRAM
-from bridge.cli.commands import rows_here
+from bridge.cli.command_table import COMMAND_ROWS
 from bridge.cli.option_table import OPTIONS
 from bridge.errors import BridgeError, UsageError
 from scripts import options_page
@@ -22,7 +22,7 @@ def test_the_page_is_what_the_code_says() -> None:
 def test_every_option_and_command_is_on_it() -> None:
     for row in OPTIONS:
         assert re.search(rf"^\| `{row.name}[ `]", TEXT, re.MULTILINE), row.name
-    for command in rows_here():
+    for command in COMMAND_ROWS:
         assert f"\n#### {command.name}\n" in TEXT
 
 
@@ -36,7 +36,7 @@ def test_every_exit_code_of_an_error_is_on_it() -> None:
 
 def test_every_command_on_it_is_taken() -> None:
     lines = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)[1:] for line in block.splitlines()]
-    assert len(lines) > len(rows_here())
+    assert len(lines) > len(COMMAND_ROWS)
     for line in lines:
         assert line.startswith(PROGRAM)
         parsed(line)
