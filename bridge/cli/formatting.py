@@ -83,6 +83,16 @@ def coloured_diff(text: str, *, is_terminal: bool, environ: Mapping[str, str]) -
     return "\n".join(_coloured(line) for line in lines)
 
 
+def print_diff(text: str) -> None:
+    """Print a diff to stdout, coloured where that may be."""
+    import os
+    import sys
+
+    import click
+
+    click.echo(coloured_diff(text, is_terminal=is_a_terminal(sys.stdout), environ=os.environ))
+
+
 _DIFF_COLOURS = {"---": "bold", "+++": "bold", "@@ ": "cyan", "-": "red", "+": "green"}
 
 

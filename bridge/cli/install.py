@@ -13,6 +13,7 @@ import click
 from bridge import PROGRAM
 from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.entry_words import EntryWords, SecretToStore, words_for_name, words_for_url
+from bridge.cli.formatting import print_diff
 from bridge.cli.host_choice import ask_for_hosts, home_folder, host_named, hosts_here, is_interactive, may_write
 from bridge.cli.named_server import is_own_server
 from bridge.cli.options import run_options, settings_from
@@ -237,7 +238,7 @@ def _show(plans: Sequence[PlannedEntry], names: dict[str, str]) -> None:
         if plan.change is None:
             click.echo(f"{names[plan.row.key]} is in {plan.row.name} already ({plan.path}).")
         else:
-            click.echo(shown_diff(plan.change, read_config(plan.path)))
+            print_diff(shown_diff(plan.change, read_config(plan.path)))
 
 
 def _write(plans: Sequence[PlannedEntry]) -> list[str]:

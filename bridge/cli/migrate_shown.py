@@ -8,7 +8,7 @@ from itertools import count
 import click
 
 from bridge import PROGRAM
-from bridge.cli.formatting import clean
+from bridge.cli.formatting import clean, print_diff
 from bridge.cli.host_choice import is_interactive
 from bridge.documents.replacing import FileChange
 from bridge.errors import UsageError
@@ -88,7 +88,7 @@ def show_plan(plan: PlannedMove) -> None:
         references = [
             word for one in plan.moved for word in one.words if any(f"keyring:{n}" in word for n, _ in one.secrets)
         ]
-        click.echo(f"{shown(plan.change, plan.content, references)}\n")
+        print_diff(f"{shown(plan.change, plan.content, secrets, references)}\n")
 
 
 def shown(change: FileChange, content: object, references: Iterable[str] = (), former: Iterable[object] = ()) -> str:

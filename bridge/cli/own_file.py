@@ -13,7 +13,7 @@ import click
 from bridge import PROGRAM
 from bridge.cli.config_excerpt import hidden_secrets
 from bridge.cli.config_schema import SCHEMA_NAME, TITLE, schema_text
-from bridge.cli.formatting import clean, coloured_diff, is_a_terminal
+from bridge.cli.formatting import clean, is_a_terminal, print_diff
 from bridge.documents.replacing import FileChange
 from bridge.errors import BridgeError
 from bridge.inventory.server_file import SCHEMA, ServerFile, read_server_file
@@ -28,7 +28,7 @@ def show_change(change: FileChange) -> None:
     before, after = (hidden_secrets(_text(data)).splitlines() for data in (change.before, change.after))
     old, new = (str(change.path) if data is not None else os.devnull for data in (change.before, change.after))
     text = "\n".join(difflib.unified_diff(before, after, old, new, lineterm=""))
-    click.echo(coloured_diff(text, is_terminal=is_a_terminal(sys.stdout), environ=os.environ))
+    print_diff(text)
 
 
 def make_change(change: FileChange) -> None:

@@ -11,7 +11,7 @@ import click
 
 from bridge import PROGRAM
 from bridge.cli.commands import OneCommand, WordArgument
-from bridge.cli.formatting import clean
+from bridge.cli.formatting import print_diff
 from bridge.cli.host_choice import home_folder, host_named, may_write
 from bridge.cli.secret import file_if_readable
 from bridge.cli.secret_uses import users_of
@@ -47,7 +47,7 @@ def uninstall(words: tuple[str, ...], every: bool, project: bool, dry_run: bool,
     if not plans:
         raise UsageError(" ".join(failures) or _none(rows, name, every=every), hint=_known(paths))
     for plan in plans:
-        click.echo(shown_diff(plan.change, read_config(plan.path)))
+        print_diff(shown_diff(plan.change, read_config(plan.path)))
     if dry_run:
         return
     may_write("Write this?", yes=yes)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 import pytest
 
-from bridge.cli.formatting import coloured_diff, has_colours
+from bridge.cli.formatting import coloured_diff, has_colours, print_diff
 
 DIFF = '--- a.json\n+++ a.json\n@@ -1 +1,2 @@\n {\n-  "old": 1\n+\t"new": 2\r\n'
 
@@ -49,3 +49,17 @@ def test_what_a_file_holds_cannot_control_the_terminal(is_terminal: bool) -> Non
     shown = coloured_diff("+evil \x1b[2J \u202e", is_terminal=is_terminal, environ={"TERM": "xterm"})
     assert "\x1b[2J" not in shown
     assert "\u202e" not in shown
+
+
+def test_a_diff_in_a_pipe_has_no_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    print_diff(DIFF)
+    assert capsys.readouterr().out == '--- a.json\n+++ a.json\n@@ -1 +1,2 @@\n {\n-  "old": 1\n+   "new": 2\n\n'
+
+
+def test_a_diff_on_a_terminal_is_coloured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("bridge.cli.formatting.is_a_terminal", lambda _: True)
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda *_: False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    print_diff("+new")
+    assert capsys.readouterr().out == f"{click.style('+new', fg='green')}\n"
