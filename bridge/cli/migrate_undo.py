@@ -22,25 +22,25 @@ def take_back(asks: Asking) -> bool:
         click.echo("There is nothing to take back.")
         return True
     left: list[MigratedFile] = []
-    is_whole = True
+    is_restored = True
     for file in migration.files:
         try:
-            is_written, is_all = _undo(file, asks)
+            is_done, has_all = _undo(file, asks)
         except UsageError:
             raise
         except BridgeError as problem:
             warn(str(problem))
-            is_written = is_all = False
-        is_whole = is_whole and is_all
-        if not is_written:
+            is_done = has_all = False
+        is_restored = is_restored and has_all
+        if not is_done:
             left.append(file)
     if not asks.is_dry:
-        _finish(last, migration, left)
-    return is_whole
+        _finish(last, migration, left, is_restored=is_restored)
+    return is_restored and (asks.is_dry or not left)
 
 
 def _undo(file: MigratedFile, asks: Asking) -> tuple[bool, bool]:
-    """Undo one file. Returns whether that is done, and whether all of its entries are as they were."""
+    """Undo one file. Returns whether that is done, and whether all of its entries are or could be as they were."""
     plan = plan_undo(file)
     for note in plan.notes:
         warn(note)
@@ -49,21 +49,25 @@ def _undo(file: MigratedFile, asks: Asking) -> tuple[bool, bool]:
     change = shown(plan.change, plan.content, former=[entry.before for entry in file.entries])
     click.echo(f"{file.host}: {file.path}\n\n{change}\n")
     if not asks.may_write(f"Write {file.path}?"):
-        return False, asks.is_dry and not plan.notes
+        return False, not plan.notes
     backup = write_undo(plan)
     kept = f" Its content until now is in {backup}." if backup else ""
     click.echo(f"Written: {file.path}.{kept}")
     return True, not plan.notes
 
 
-def _finish(last: LastMigration, migration: Migration, left: Sequence[MigratedFile]) -> None:
-    """Keep what is known of the files that were not undone; else forget it, and the secrets that moved."""
+def _finish(last: LastMigration, migration: Migration, left: Sequence[MigratedFile], *, is_restored: bool) -> None:
+    """Keep what is known of the files that were not undone; else forget it, and the secrets that moved.
+
+    The secrets stay where an entry stays that may name them.
+    """
+    secrets = migration.secrets if is_restored else ()
     if left:
-        last.write(msgspec.structs.replace(migration, files=tuple(left)))
+        last.write(msgspec.structs.replace(migration, files=tuple(left), secrets=secrets))
         return
     from bridge.process.user_secrets import remove_secret
 
-    for name in migration.secrets:
+    for name in secrets:
         remove_secret(name)
         click.echo(f"The secret {name} was removed, because it is in the entry again.")
     last.forget()

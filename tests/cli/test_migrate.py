@@ -14,6 +14,7 @@ from bridge.install import launcher
 from bridge.install.launcher import Launcher
 from bridge.inventory.host_table import HOSTS_BY_KEY, paths_of
 from bridge.migrate.migrated import LastMigration
+from bridge.process.user_secrets import read_secret
 from bridge.store.paths import platform_paths
 from tests.cli.test_config import run
 
@@ -246,7 +247,8 @@ def test_two_entries_of_one_name_are_left(write: Write, capsys: pytest.CaptureFi
 def test_undo_in_a_file_that_was_changed_since_puts_back_the_entries(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write("cursor", json.dumps({"mcpServers": {"a": entry(), "b": entry(), "c": entry()}}))
+    secret = entry("--header", f"Authorization: {SECRET}")
+    path = write("cursor", json.dumps({"mcpServers": {"a": entry(), "b": secret, "c": entry()}}))
     assert run(capsys, "migrate", "--yes")[0] == 0
     content = json.loads(path.read_text())
     content["mcpServers"]["b"]["args"].append("--silent")
@@ -259,10 +261,27 @@ def test_undo_in_a_file_that_was_changed_since_puts_back_the_entries(
     assert code == 1
     servers = json.loads(path.read_text())["mcpServers"]
     assert (servers["a"], list(servers)) == (entry(), ["a", "b"])
-    assert servers["b"]["args"] == [URL, "--silent"]
+    assert servers["b"]["args"] == [URL, "--header", "Authorization:keyring:b-authorization", "--silent"]
+    assert read_secret("b-authorization") == SECRET
     assert "The entry b of Cursor was changed since" in err
     assert "The entry c of Cursor was changed since" in err
     assert run(capsys, "migrate", "--undo") == (0, "There is nothing to take back.\n", "")
+
+
+def test_a_file_that_the_user_leaves_can_be_undone_later(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [write(key, json.dumps({"mcpServers": {"a": entry()}})) for key in ("cursor", "windsurf")]
+    before = [path.read_bytes() for path in files]
+    assert run(capsys, "migrate", "--yes")[0] == 0
+    monkeypatch.setattr(migrate_shown, "is_interactive", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda text, **_: "windsurf" in text)
+
+    assert run(capsys, "migrate", "--undo")[0] == 1
+    assert [path.read_bytes() == data for path, data in zip(files, before, strict=True)] == [False, True]
+    assert run(capsys, "migrate", "--undo", "--yes")[0] == 0
+
+    assert [path.read_bytes() for path in files] == before
 
 
 def test_a_dry_undo_changes_nothing(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
