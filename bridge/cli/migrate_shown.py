@@ -88,7 +88,7 @@ def show_plan(plan: PlannedMove) -> None:
         references = [
             word for one in plan.moved for word in one.words if any(f"keyring:{n}" in word for n, _ in one.secrets)
         ]
-        print_diff(f"{shown(plan.change, plan.content, secrets, references)}\n")
+        print_diff(f"{shown(plan.change, plan.content, references)}\n")
 
 
 def shown(change: FileChange, content: object, references: Iterable[str] = (), former: Iterable[object] = ()) -> str:

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from bridge import PROGRAM
+from bridge.cli.formatting import print_diff
 from bridge.cli.migrate_shown import Asking, shown, warn
 from bridge.errors import BridgeError, UsageError
 from bridge.migrate.migrated import LastMigration, MigratedFile, Migration
@@ -47,7 +48,8 @@ def _undo(file: MigratedFile, asks: Asking) -> tuple[bool, bool]:
     if plan.change is None:
         return True, not plan.notes
     change = shown(plan.change, plan.content, former=[entry.before for entry in file.entries])
-    click.echo(f"{file.host}: {file.path}\n\n{change}\n")
+    click.echo(f"{file.host}: {file.path}\n")
+    print_diff(f"{change}\n")
     if not asks.may_write(f"Write {file.path}?"):
         return False, not plan.notes
     backup = write_undo(plan)

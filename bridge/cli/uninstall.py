@@ -11,7 +11,7 @@ import click
 
 from bridge import PROGRAM
 from bridge.cli.commands import OneCommand, WordArgument
-from bridge.cli.formatting import print_diff
+from bridge.cli.formatting import clean, print_diff
 from bridge.cli.host_choice import home_folder, host_named, may_write
 from bridge.cli.secret import file_if_readable
 from bridge.cli.secret_uses import users_of
