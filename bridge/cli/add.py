@@ -20,7 +20,7 @@ from bridge.cli.registry_server import registry_options, take_published
 from bridge.cli.server_members import NewSecret, server_members
 from bridge.cli.server_values import ROWS, URL, is_server_name
 from bridge.cli.settings import SECRET_OPTION, settings_of
-from bridge.config.placeholders import NAMED
+from bridge.config.placeholders import NAMED, expand
 from bridge.errors import BridgeError, UsageError
 from bridge.inventory.command_line import COMMANDS
 from bridge.inventory.server_file import ServerFile, read_server_file
@@ -75,11 +75,11 @@ def add(
     show_change(change)
     if dry_run:
         return
-    _store(server.secrets)
+    new = _store(server.secrets)
     try:
         make_change(change)
     except BridgeError:
-        _forget(server.secrets)
+        _forget(new)
         raise
     click.echo(f"Your file has the server {name} now ({path}).")
     _say_what_is_missing(path, name)
@@ -103,9 +103,9 @@ def _check(url: str, options: Mapping[str, Any]) -> None:
         return dict.fromkeys(wanted, "secret")
 
     given = {key: value for key, value in options.items() if key in ROWS}
-    variables = re.findall(NAMED, " ".join(options["header"]))
+    variables = re.findall(NAMED, " ".join((url, *options["header"])))
     environ = {**dict.fromkeys(variables, "value"), **os.environ}
-    settings_of([url], given, environ, secret_source=SECRET_OPTION, read_secrets=any_secrets)
+    settings_of([expand(url, environ)], given, environ, secret_source=SECRET_OPTION, read_secrets=any_secrets)
 
 
 def _name_of_secret(name: str, value: str) -> str:
@@ -117,20 +117,23 @@ def _name_of_secret(name: str, value: str) -> str:
     return name if same else free_name(name)
 
 
-def _store(secrets: Sequence[NewSecret]) -> None:
-    from bridge.process.user_secrets import save_secret
+def _store(secrets: Sequence[NewSecret]) -> list[str]:
+    """Store the secrets; return the names of those that were not stored already."""
+    from bridge.process.user_secrets import has_secret, save_secret
 
+    new = [secret.name for secret in secrets if not has_secret(secret.name)]
     for secret in secrets:
         place = save_secret(secret.name, secret.value, notice=warn)
         click.echo(f"The value of {secret.source} is stored as {secret.name} in {place}.")
+    return new
 
 
-def _forget(secrets: Sequence[NewSecret]) -> None:
+def _forget(names: Sequence[str]) -> None:
     """Remove what was stored for a server that could not be written."""
     from bridge.process.user_secrets import remove_secret
 
-    for secret in secrets:
-        remove_secret(secret.name)
+    for name in names:
+        remove_secret(name)
 
 
 def _say_what_is_missing(path: Path, name: str) -> None:

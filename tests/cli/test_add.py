@@ -136,6 +136,14 @@ def test_each_option_is_written_as_the_file_has_it(file: Path, home: Path, monke
     }
 
 
+def test_variables_in_a_url_are_written_as_they_are(file: Path) -> None:
+    url = "https://${MCP_HOST:-mcp.example.com}/mcp?key=${KEY}"
+    done = run("add", "github", url)
+    assert done.exit_code == 0, done.exception
+    assert servers(file)["github"] == {"url": url}
+    assert "The environment variable KEY is needed" in done.stderr
+
+
 def test_two_headers_of_one_name_are_both_written(file: Path) -> None:
     succeeded("add", "github", URL, "--header", "Via: env:A", "--header", "via: env:B")
     assert servers(file)["github"]["header"] == ["Via: env:A", "via: env:B"]
@@ -229,8 +237,10 @@ def test_secrets_are_taken_back_where_the_file_cannot_be_written(file: Path, mon
         raise DocumentError("The disk is full.")
 
     monkeypatch.setattr(server_file_change, "replace", fails)
-    assert "The disk is full" in refusal("add", "a", URL, "--header", f"X: {SECRET}")
-    assert secret_names() == []
+    save_secret("a-y", "another")
+    words = ["--header", f"X: {SECRET}", "--header", "Y: another"]
+    assert "The disk is full" in refusal("add", "a", URL, *words)
+    assert secret_names() == ["a-y"], "it was there before"
     assert not file.exists()
 
 

@@ -260,6 +260,18 @@ def test_a_secret_that_is_written_in_the_file_is_warned_of_with_its_place(
     assert found["mistakes"] == []
 
 
+def test_a_secret_in_a_url_is_warned_of(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    urls = ["?api_key=pl4nted-s3cret", "?page=1", "?api_key=${KEY}"]
+    servers = {str(number): {"url": f"https://example.com/mcp{query}"} for number, query in enumerate(urls)}
+    path.write_text(json.dumps({"mcpServers": servers}))
+    path.chmod(0o600)
+    out = run(capsys, "config", "check", "--json")[1]
+    assert "pl4nted" not in out
+    assert [one["message"] for one in json.loads(out)["warnings"]] == [
+        "The value of the parameter api_key in the URL, which looks like a secret, is written here."
+    ]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_a_file_with_a_secret_that_others_can_read_is_warned_of(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server = {"url": "https://example.com/mcp", "header": {"X-Key": "pl4nted-s3cret"}}
