@@ -4,11 +4,12 @@ It is `installed.json` in the data folder. It holds no secret: digests of the fi
 
 | if the file is | `uninstall` |
 |---|---|
-| as `install` left it, and the backup is still there | writes the bytes of the backup, or removes the file that `install` made |
-| changed since | takes the entry out, and what `install` had to add around it, if that is empty now |
+| as `install` left it for this entry | writes the bytes from before, or removes the file that `install` made |
+| changed since | takes the entry out, and what was made around the entries, if that is empty now |
+| then, without our last entry, different in white space only | writes the bytes from before the first entry |
 
-Entries of one file follow one another. Where an earlier one goes first, the next inherits what was before it.
-"""  # noqa: E501 - a row of a table
+The bytes are those of the backups. Where one is gone, the entry is taken out all the same.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +28,9 @@ _FILE = "installed.json"
 
 
 class InstalledEntry(msgspec.Struct, frozen=True):
-    """One entry that was written. `place` are the members that lead to it; digests are SHA-256 in hex.
+    """One entry that was written. `place` are the members that lead to it.
 
-    `parents` is how many of the members above it were made for it; `folders` are the folders that were made for the
-    file, the innermost first. `before` is empty where the file was made.
+    `before` and `after` are digests (SHA-256 in hex) of its file; `before` is empty where the file was made for it.
     """
 
     host: str
@@ -39,15 +39,60 @@ class InstalledEntry(msgspec.Struct, frozen=True):
     before: str = ""
     after: str = ""
     backup: str = ""
-    parents: int = 0
-    folders: tuple[str, ...] = ()
     replaced: bool = False
     """Whether another entry of this name was there before."""
 
+
+class InstalledFile(msgspec.Struct, frozen=True):
+    """A file that has entries of ours, as it was before the first of them.
+
+    `parents` is how many members around the entries were made; `folders` are the folders that were made for the file,
+    the innermost first.
+    """
+
+    path: str
+    before: str = ""
+    backup: str = ""
+    parents: int = 0
+    folders: tuple[str, ...] = ()
+
     @property
-    def made_file(self) -> bool:
+    def was_made(self) -> bool:
         """Whether the file was not there before."""
         return not self.before
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """The whole record."""
+
+    entries: tuple[InstalledEntry, ...] = ()
+    files: tuple[InstalledFile, ...] = ()
+
+    def entry(self, path: Path, place: tuple[str, ...]) -> InstalledEntry | None:
+        """The record of the entry at `place` in the file."""
+        return next((one for one in self.entries if one.path == str(path) and one.place == place), None)
+
+    def file(self, path: Path) -> InstalledFile | None:
+        """The record of the file."""
+        return next((one for one in self.files if one.path == str(path)), None)
+
+    def is_last(self, entry: InstalledEntry) -> bool:
+        """Whether the file has no other entry of ours."""
+        return [one.place for one in self.entries if one.path == entry.path] == [entry.place]
+
+    def added(self, new: InstalledEntry, file: InstalledFile) -> Installed:
+        """With a new entry. What is known of an entry of ours that it replaces, and of the file, stays."""
+        old = self.entry(Path(new.path), new.place)
+        if old is not None:
+            new = msgspec.structs.replace(new, before=old.before, backup=old.backup, replaced=old.replaced)
+        files = self.files if self.file(Path(file.path)) else (*self.files, file)
+        return Installed((*(one for one in self.entries if one is not old), new), files)
+
+    def without(self, gone: InstalledEntry) -> Installed:
+        """Without this entry, and without its file where it was the last there."""
+        entries = tuple(one for one in self.entries if (one.path, one.place) != (gone.path, gone.place))
+        paths = {one.path for one in entries}
+        return Installed(entries, tuple(one for one in self.files if one.path in paths))
 
 
 def digest(data: bytes) -> str:
@@ -55,23 +100,23 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def load(root: Path | None = None) -> list[InstalledEntry]:
-    """The entries that were written; none where the record is missing or damaged, which costs nothing but exactness."""
+def load(root: Path | None = None) -> Installed:
+    """The record; an empty one where it is missing or damaged, which costs nothing but exactness."""
     try:
         data = ((root or data_root()) / _FILE).read_bytes()
-        return msgspec.json.decode(data, type=list[InstalledEntry])
+        return msgspec.json.decode(data, type=Installed)
     except (OSError, msgspec.DecodeError):
-        return []
+        return Installed()
 
 
-def save(entries: list[InstalledEntry], root: Path | None = None) -> None:
+def save(record: Installed, root: Path | None = None) -> None:
     """Replace the record. Raises `BridgeError`."""
     folder = root or data_root()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=_FILE)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(msgspec.json.format(msgspec.json.encode(entries), indent=2))
+            stream.write(msgspec.json.format(msgspec.json.encode(record), indent=2))
         os.replace(name, folder / _FILE)  # noqa: PTH105 - atomic on every system
     except OSError as problem:
         raise BridgeError(
@@ -80,56 +125,20 @@ def save(entries: list[InstalledEntry], root: Path | None = None) -> None:
         ) from None
 
 
-def find(entries: list[InstalledEntry], path: Path, place: tuple[str, ...]) -> InstalledEntry | None:
-    """The record of the entry at `place` in the file."""
-    return next((entry for entry in entries if entry.path == str(path) and entry.place == place), None)
-
-
-def added(entries: list[InstalledEntry], new: InstalledEntry) -> list[InstalledEntry]:
-    """The entries with a new one. One that replaces an entry of ours keeps what is known of the time before that."""
-    old = find(entries, Path(new.path), new.place)
-    if old is not None:
-        new = msgspec.structs.replace(
-            new,
-            before=old.before,
-            backup=old.backup,
-            parents=old.parents,
-            folders=old.folders,
-            replaced=old.replaced,
-        )
-        entries = [entry for entry in entries if entry is not old]
-    return [*entries, new]
-
-
-def removed(entries: list[InstalledEntry], gone: InstalledEntry, was: bytes, now: bytes | None) -> list[InstalledEntry]:
-    """The entries without `gone`. `was` and `now` are the bytes of its file before and after; None: it is removed."""
-    left = [entry for entry in entries if (entry.path, entry.place) != (gone.path, gone.place)]
-    return [_inherited(entry, gone, was, now) if entry.path == gone.path else entry for entry in left]
-
-
-def _inherited(entry: InstalledEntry, gone: InstalledEntry, was: bytes, now: bytes | None) -> InstalledEntry:
-    """`entry` of the same file as `gone`: what `gone` added around itself is now this entry's to take out."""
-    changed = msgspec.structs.replace(
-        entry,
-        before="" if gone.made_file else entry.before,
-        parents=max(entry.parents, gone.parents),
-        folders=entry.folders or gone.folders,
-    )
-    if entry.before != gone.after:
-        return changed
-    # It was written right after `gone`. Its backup, which has `gone` in it, is no longer what came before.
-    changed = msgspec.structs.replace(changed, before=gone.before, backup=gone.backup)
-    if now is not None and entry.after == digest(was):
-        changed = msgspec.structs.replace(changed, after=digest(now))
-    return changed
-
-
 def original(entry: InstalledEntry, now: bytes) -> bytes | None:
     """The bytes from before the entry, where the file is as `install` left it and the backup is there; else None."""
-    if entry.made_file or digest(now) != entry.after:
-        return None
+    return _backup(entry.backup, entry.before) if digest(now) == entry.after else None
+
+
+def original_but_for_space(file: InstalledFile, now: bytes) -> bytes | None:
+    """The bytes from before the first entry, where `now` differs from them in white space only; else None."""
+    found = _backup(file.backup, file.before)
+    return found if found is not None and found.split() == now.split() else None
+
+
+def _backup(path: str, wanted: str) -> bytes | None:
     with suppress(OSError):
-        data = Path(entry.backup).read_bytes() if entry.backup else b""
-        if digest(data) == entry.before:
+        data = Path(path).read_bytes() if path else b""
+        if digest(data) == wanted:
             return data
     return None

@@ -10,23 +10,25 @@ import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from bridge.documents.editing import format_of, missing_parents, with_value, without
-from bridge.documents.reading import BrokenConfig, read_config
+from bridge.documents.editing import Format, format_of, missing_parents, with_value, without
+from bridge.documents.reading import BrokenConfig, parse_json, parse_toml, parse_yaml, read_config
 from bridge.documents.replacing import FileChange, planned, replace
 from bridge.errors import BridgeError
 from bridge.install import installed
-from bridge.install.installed import InstalledEntry
+from bridge.install.installed import InstalledEntry, InstalledFile
 from bridge.inventory.entry_shapes import Launch, member_names, read_entry
 from bridge.inventory.host_entries import Place, bridge_arguments
 from bridge.inventory.host_table import HostRow, paths_of, project_path
 from bridge.store.roots import config_root
 
 _STORED = re.compile(r"(?:^|: ?)keyring:([A-Za-z0-9._-]+)$")
+
+_PARSERS: Mapping[Format, Callable[[str], object]] = {"json": parse_json, "toml": parse_toml, "yaml": parse_yaml}
 
 State = Literal["new", "same", "other", "changed"]
 
@@ -130,18 +132,11 @@ def write(plan: PlannedEntry) -> Path | None:
         return None
     folders = _missing_folders(change.target.parent)
     backup = replace(change, backups())
-    entry = InstalledEntry(
-        host=plan.row.key,
-        path=str(plan.path),
-        place=plan.place,
-        before="" if change.before is None else installed.digest(change.before),
-        after=installed.digest(change.after),
-        backup=str(backup or ""),
-        parents=plan.parents,
-        folders=tuple(map(str, folders)),
-        replaced=plan.state == "changed",
-    )
-    installed.save(installed.added(installed.load(), entry))
+    before = "" if change.before is None else installed.digest(change.before)
+    after, path, kept = installed.digest(change.after), str(plan.path), str(backup or "")
+    entry = InstalledEntry(plan.row.key, path, plan.place, before, after, kept, plan.state == "changed")
+    file = InstalledFile(path, before, kept, plan.parents, tuple(map(str, folders)))
+    installed.save(installed.load().added(entry, file))
     return backup
 
 
@@ -151,14 +146,16 @@ def plan_removal(row: HostRow, path: Path, name: str) -> PlannedRemoval | None:
     old = _value_at(path, place)
     if old is None:
         return None
-    record = installed.find(installed.load(), path, place)
-    form, prune = format_of(path), record.parents if record else 0
-    is_own_file = record is not None and record.made_file
-    change = planned(path, lambda text: without(text, form, place, prune), removes_empty=is_own_file)
+    known = installed.load()
+    record, file, form = known.entry(path, place), known.file(path), format_of(path)
+    prune, was_made = (file.parents, file.was_made) if file else (0, False)
+    change = planned(path, lambda text: without(text, form, place, prune), removes_empty=was_made)
     exact = None if record is None else installed.original(record, change.before or b"")
+    restores = exact is not None and record is not None and record.replaced
+    if exact is None and record is not None and file is not None and change.after is not None and known.is_last(record):
+        exact = _original_of(file, change.after, form)
     if exact is not None:
         change = dataclasses.replace(change, after=exact)
-    restores = exact is not None and record is not None and record.replaced
     words = bridge_arguments(old)
     return PlannedRemoval(row, path, place, words is not None, change, record, secrets_in(words or ()), restores)
 
@@ -166,13 +163,25 @@ def plan_removal(row: HostRow, path: Path, name: str) -> PlannedRemoval | None:
 def remove(plan: PlannedRemoval) -> Path | None:
     """Write what was planned; returns the backup. Raises `BridgeError`, and then nothing is changed."""
     backup = replace(plan.change, backups())
-    record = plan.record
-    if record is not None:
-        if plan.change.after is None:
-            _remove_folders([Path(folder) for folder in record.folders])
-        entries = installed.removed(installed.load(), record, plan.change.before or b"", plan.change.after)
-        installed.save(entries)
+    if plan.record is not None:
+        known = installed.load()
+        file = known.file(plan.path)
+        if plan.change.after is None and file is not None:
+            _remove_folders([Path(folder) for folder in file.folders])
+        installed.save(known.without(plan.record))
     return backup
+
+
+def _original_of(file: InstalledFile, now: bytes, form: Format) -> bytes | None:
+    """The bytes from before our first entry, where they say the same and differ in white space between words only."""
+    found = installed.original_but_for_space(file, now)
+    if found is None:
+        return None
+    with suppress(BrokenConfig, UnicodeDecodeError):
+        parse = _PARSERS[form]
+        if parse(found.decode("utf-8-sig")) == parse(now.decode("utf-8-sig")):
+            return found
+    return None
 
 
 def entries_in(row: HostRow, path: Path) -> list[str]:

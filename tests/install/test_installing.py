@@ -10,6 +10,7 @@ import pytest
 from bridge.documents.reading import read_config
 from bridge.errors import BridgeError
 from bridge.install import installed
+from bridge.install.installed import Installed
 from bridge.install.installing import (
     PlannedEntry,
     backups,
@@ -118,7 +119,7 @@ def test_two_entries_leave_the_file_as_it_was_in_either_order(
     for name in order:
         uninstall(CURSOR, path, name)
     assert (path.read_text() if path.exists() else None) == before
-    assert installed.load() == []
+    assert installed.load() == Installed()
 
 
 def test_without_the_backup_the_entry_and_what_was_made_for_it_go(tmp_path: Path) -> None:
@@ -218,14 +219,14 @@ def test_a_file_that_is_not_as_it_should_be_stays_as_it_is(text: bytes, tmp_path
     with pytest.raises(BridgeError, match=r"mcp\.json"):
         install(CURSOR, path)
     assert path.read_bytes() == text
-    assert installed.load() == []
+    assert installed.load() == Installed()
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BridgeError, match="cannot be"):
         install(CURSOR, tmp_path / "file" / "sub" / "mcp.json")
-    assert installed.load() == []
+    assert installed.load() == Installed()
 
 
 # -- which files
@@ -336,7 +337,7 @@ def test_a_file_that_the_host_writes_at_the_same_moment_is_left_to_it(tmp_path: 
     with pytest.raises(BridgeError, match=r"mcp\.json"):
         write(plan)
     assert path.read_text() == '{"host": "was faster"}'
-    assert installed.load() == []
+    assert installed.load() == Installed()
     path.unlink()
     with pytest.raises(BridgeError, match=r"mcp\.json"):
         write(plan)
