@@ -35,6 +35,7 @@ from bridge.documents.splices import (
 )
 
 _UNIT = "  "
+_YAML_1_1 = re.compile(r"(?i:y|n|yes|no|on|off)|[-+.]?[0-9][0-9a-fA-F_:.,xbo+-]*")
 _ALIAS = re.compile(r"\s*:\s*\*[^\s,\]}]+")
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
@@ -46,7 +47,8 @@ def parsed(text: str) -> object:
 
 def document(text: str, value: object) -> list[Splice]:
     """Makes a text without a value one with this value."""
-    if _composed(text) is not None:
+    root = _composed(text)
+    if root is not None and root.start_mark.index < root.end_mark.index:
         raise RefusedEdit("its document is null")
     if not isinstance(value, dict):
         raise RefusedEdit("a document has to be a mapping")
@@ -212,9 +214,20 @@ def _block(members: dict[str, Any], indent: str, unit: str, newline: str) -> str
     writer.width = 1_000_000
     writer.indent(mapping=len(unit), sequence=len(_UNIT), offset=0)
     stream = io.StringIO()
-    writer.dump(members, stream)
+    writer.dump(_quoted(members), stream)
     lines = stream.getvalue().rstrip("\n").split("\n")
     return newline.join(indent + line if line else line for line in lines)
+
+
+def _quoted(value: Any) -> Any:
+    """The value with quotation marks for texts that YAML 1.1, which some hosts still read, takes for other values."""
+    from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+    if isinstance(value, dict):
+        return {_quoted(name): _quoted(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_quoted(one) for one in value]
+    return SingleQuotedScalarString(value) if isinstance(value, str) and _YAML_1_1.fullmatch(value) else value
 
 
 def _flow(value: object) -> str:
