@@ -6,7 +6,7 @@
 | a URL | the URL, and the options as they were given |
 | a path | the whole path, because a host starts the bridge in a folder of its own |
 | a header's value, or the client's secret, that is no reference | `keyring:NAME`; the value is stored under that name |
-| a header whose value is known to be no secret (`_NO_SECRETS`) | the header as it was given |
+| a header whose value is known to be no secret (`may_be_secret`) | the header as it was given |
 
 Variables are not taken over: they are those of this terminal, and the host has others.
 """
@@ -23,15 +23,14 @@ import click
 
 from bridge.cli import option_table
 from bridge.cli.option_table import CONFIG_OPTION, OPTIONS, OptionRow
+from bridge.cli.server_members import secret_kind
 from bridge.cli.settings import SECRET_OPTION
+from bridge.config import REFERENCES
 from bridge.errors import UsageError
+from bridge.process.redact import may_be_secret
 
-_REFERENCES = ("keyring:", "env:", "file:", "cmd:")
 _HEADER = "--header"
 _VARIABLE = re.compile(r"\$\{[^}]+\}")
-_NO_SECRETS = frozenset(
-    ("user-agent", "accept-language", "x-mcp-toolsets", "x-mcp-tools", "x-mcp-readonly", "x-mcp-insiders")
-)
 _SECRET_PARAMETER = re.compile(
     r"key|token|secret|passw|credential|signature|\bsig\b|\bauth|\bcode\b|session", re.IGNORECASE
 )
@@ -127,13 +126,12 @@ def _texts(row: OptionRow, value: Any) -> list[str]:
 def _secret_in(row: OptionRow, text: str) -> tuple[str, str, str] | None:
     """What stands before a secret in an option's text, the secret, and a word for its name; None where it has none."""
     if row.name == SECRET_OPTION:
-        is_reference = text.startswith(_REFERENCES) or _VARIABLE.fullmatch(text)
+        is_reference = text.startswith(REFERENCES) or _VARIABLE.fullmatch(text)
         return None if is_reference else ("", text, "client-secret")
     if row.name != _HEADER:
         return None
     name, mark, value = text.partition(":")
     value = value.strip()
-    if not mark or name.strip().lower() in _NO_SECRETS or value.startswith(_REFERENCES) or _VARIABLE.search(value):
+    if not mark or not may_be_secret(name.strip()) or value.startswith(REFERENCES) or _VARIABLE.search(value):
         return None
-    kind = re.sub(r"[^a-z0-9]+", "-", name.strip().lower()).strip("-")[:20].strip("-") or "header"
-    return f"{name.strip()}: ", value, kind
+    return f"{name.strip()}: ", value, secret_kind(name)

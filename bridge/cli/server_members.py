@@ -65,6 +65,11 @@ def server_members(ctx: click.Context, base: str, name_for: Callable[[str, str],
     return NewServer(members, tuple(secrets))
 
 
+def secret_kind(header: str) -> str:
+    """What the name of a stored secret says of the header that it is for."""
+    return re.sub(r"[^a-z0-9]+", "-", header.lower()).strip("-")[:20].strip("-") or HEADER_MEMBER
+
+
 def _given(ctx: click.Context) -> Iterator[OptionRow]:
     """The options that stand on the command line and have a value."""
     for row in ROWS.values():
@@ -81,9 +86,8 @@ def _headers(texts: Sequence[str], stored: Callable[[str, str, str], str]) -> di
     for text in texts:
         name, _, value = text.partition(":")
         name, value = name.strip(), value.strip()
-        kind = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:20].strip("-") or HEADER_MEMBER
         if may_be_secret(name) and "${" not in value:
-            value = _reference(value) or stored(kind, value, f"the header {name}")
+            value = _reference(value) or stored(secret_kind(name), value, f"the header {name}")
         pairs.append((name, value))
     if len({name.lower() for name, _ in pairs}) == len(pairs):
         return dict(pairs)

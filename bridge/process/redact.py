@@ -22,7 +22,11 @@ MASK = "***"
 # Most shorter values are words such as "on", and masking those would make a log unreadable.
 _SHORTEST = 4
 _HARMLESS = frozenset(
-    ("accept-language", "cache-control", "dnt", "origin", "pragma", "priority", "referer", "user-agent")
+    (
+        *("accept-language", "cache-control", "dnt", "origin", "pragma", "priority", "referer", "user-agent"),
+        # Which tools GitHub's server offers (github/github-mcp-server, docs/remote-server.md).
+        *("x-mcp-insiders", "x-mcp-readonly", "x-mcp-tools", "x-mcp-toolsets"),
+    )
 )
 _HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|mcp-session-id|(?:x-)?api-key"
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""

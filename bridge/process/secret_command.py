@@ -39,6 +39,7 @@ _ERROR_BYTES = 8 * 1024
 _LAST_LINE = 200
 _AFTER = 1.0  # Seconds for what is still in the pipes once the command has ended.
 _KILLED = 5.0
+_PATHEXT = ".COM;.EXE;.BAT;.CMD"
 _CREATE_NEW_PROCESS_GROUP, _CREATE_NO_WINDOW = 0x00000200, 0x08000000
 
 
@@ -104,11 +105,24 @@ def _found(word: str, environ: Mapping[str, str]) -> str | None:
     """The program's path; None where there is none."""
     if re.search(r"[/\\]" if sys.platform == "win32" else "/", word):
         path = _at_home(word)
-        return shutil.which(str(path)) if path.is_absolute() else None
-    # `shutil.which` looks into the working folder first on Windows, and an empty part of PATH means that folder too.
-    folders = [Path(folder) for folder in environ.get("PATH", os.defpath).split(os.pathsep)]
-    found = (shutil.which(str(folder / word)) for folder in folders if folder.is_absolute())
-    return next(filter(None, found), None)
+        places = [path] if path.is_absolute() else []
+    else:
+        # `shutil.which` looks into the working folder on Windows, and an empty part of PATH means that folder too.
+        folders = [Path(folder) for folder in environ.get("PATH", os.defpath).split(os.pathsep)]
+        places = [folder / word for folder in folders if folder.is_absolute()]
+    for place in places:
+        for name in file_names(place.name, environ, sys.platform):
+            if found := shutil.which(str(place.with_name(name))):
+                return found
+    return None
+
+
+def file_names(word: str, environ: Mapping[str, str], platform: str) -> list[str]:
+    """The names that the file of a program may have: on Windows (a `sys.platform`) with each suffix of PATHEXT."""
+    if platform != "win32":
+        return [word]
+    suffixes = [suffix for suffix in (environ.get("PATHEXT") or _PATHEXT).split(";") if suffix]
+    return [word] if word.lower().endswith(tuple(map(str.lower, suffixes))) else [word + end for end in suffixes]
 
 
 def _at_home(word: str) -> Path:

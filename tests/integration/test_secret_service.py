@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,13 @@ import pytest
 
 from tests.support.desktop.secret_service import SecretService, secret_service
 from tests.support.process.store_process import use_store
+from tests.support.servers.fault_server import FaultServer
+from tests.support.waits import stretched
 
+INITIALIZE = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},'
+    b'"clientInfo":{"name":"test-host","version":"1.0"}}}\n'
+)
 SLOT = "tokens-0123456789abcdef"
 LONG = "0123456789" * 400
 
@@ -78,3 +87,34 @@ def test_no_bus_at_all(tmp_path: Path) -> None:
     assert len(saved["notices"]) == 1
     again = use_store("auto", f"load:{SLOT}", variables=variables)
     assert again == {"results": ["x"], "notices": [], "keyring": False}
+
+
+def set_secret(service: SecretService) -> bytes:
+    """Store the secret `mine` as a user does; returns what the command prints."""
+    words = [sys.executable, "-m", "bridge", "secret", "set", "mine"]
+    return subprocess.run(
+        words, env=service.variables, input=b"hunter2-Zq4\n", capture_output=True, check=True, timeout=stretched(60)
+    ).stdout
+
+
+@pytest.mark.anyio
+async def test_a_host_that_names_no_bus_starts_a_bridge_with_a_secret_from_the_keyring(service: SecretService) -> None:
+    assert b"in the system keyring" in set_secret(service)
+    assert any(base64.urlsafe_b64encode(b"hunter2-Zq4").decode().rstrip("=") in kept for kept in service.secrets())
+    host = {name: value for name, value in service.without_address().items() if name != "PATH"}
+    async with FaultServer() as server, asyncio.timeout(stretched(60)):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bridge", server.url, "--header", "X-Key: keyring:mine"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=host,
+        )
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(INITIALIZE)
+            assert b'"result"' in await process.stdout.readline()
+            assert server.seen("initialize")[-1].header("x-key") == "hunter2-Zq4"
+        finally:
+            process.kill()
+            await process.wait()
