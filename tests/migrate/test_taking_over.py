@@ -14,18 +14,23 @@ from bridge.migrate.mcp_auth import find_sign_in
 from bridge.migrate.mcp_remote_hash import HashedServer, digests
 from bridge.migrate.taking_over import TakenOver, take_over
 from bridge.store.choice import open_store
+from bridge.store.paths import platform_paths
+from bridge.tokens.issuers_file import issuers_file
 from tests.migrate.mcp_remote_files import write_sign_in
 from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.site import LOGIN
 from tests.support.oauth.tokens import Client, Consent
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
-REDIRECT_URI = "http://localhost:4711/oauth/callback"
+REDIRECT_URI = "http://localhost:{port}/oauth/callback"
 
 
 class OldSite(InProcessSite):
     """A site where mcp-remote has signed in, as far as the authorization server remembers."""
+
+    callback_port = 4711
 
     def old_sign_in(
         self, folder: Path, *, secret: str | None = None, refreshes: bool = True, knows_client: bool = True, **more: Any
@@ -34,14 +39,14 @@ class OldSite(InProcessSite):
 
         `more` are members of the tokens' file.
         """
-        ledger = self.authority.ledger
-        client = Client(secrets.token_hex(8), secret, "client_secret_post" if secret else "none", (REDIRECT_URI,))
+        ledger, redirect_uri = self.authority.ledger, REDIRECT_URI.format(port=self.callback_port)
+        client = Client(secrets.token_hex(8), secret, "client_secret_post" if secret else "none", (redirect_uri,))
         ledger.clients[client.id] = client
-        family = ledger.open_family(Consent(client.id, REDIRECT_URI, "", "read", self.server.url))
+        family = ledger.open_family(Consent(client.id, redirect_uri, "", "read", self.server.url))
         tokens = {"access_token": ledger.access_token(family, 3600, None), "token_type": "Bearer", "scope": "read"}
         if refreshes:
             tokens["refresh_token"] = ledger.refresh_token(family)
-        info: dict[str, Any] = {"client_id": client.id, "redirect_uris": [REDIRECT_URI]}
+        info: dict[str, Any] = {"client_id": client.id, "redirect_uris": [redirect_uri]}
         if secret:
             ledger.secrets[secret] = "client secret"
             info |= {"client_secret": secret, "token_endpoint_auth_method": "client_secret_post"}
@@ -55,9 +60,9 @@ class OldSite(InProcessSite):
         old = find_sign_in(folder, digests(HashedServer(self.server.url)))
         return await take_over(old, settings, store, lambda secret: None)
 
-    async def next_start(self) -> None:
+    async def next_start(self, *arguments: str) -> None:
         """Start the bridge as a host does, and make a call."""
-        async with self.bridge() as host:
+        async with self.bridge(*arguments) as host:
             await host.initialize(deadline=LOGIN)
             assert (await host.call("echo", deadline=LOGIN)).result
             host.close_stdin()
@@ -109,6 +114,35 @@ async def test_a_grant_that_has_ended_leads_to_one_sign_in(tmp_path: Path) -> No
         await site.next_start()
 
         assert len(site.person.opened) == 1
+
+
+async def test_a_later_sign_in_with_the_same_redirect_uri_uses_the_registration(tmp_path: Path) -> None:
+    async with old_site() as site:
+        site.callback_port = free_port()
+        site.old_sign_in(tmp_path)
+        callback = SignInSettings(callback_port=site.callback_port, callback_path="/oauth/callback")
+        assert (await site.take_over(tmp_path, Settings(url=site.server.url, sign_in=callback))).is_taken
+        site.authority.ledger.revoke_all()
+
+        await site.next_start("--callback-port", f"{site.callback_port}", "--callback-path", "/oauth/callback")
+
+        assert len(site.person.opened) == 1
+        assert site.authority.seen("register") == []
+
+
+async def test_a_client_of_the_users_belongs_to_its_authorization_server_from_then_on(tmp_path: Path) -> None:
+    async with old_site() as site:
+        tokens = site.old_sign_in(tmp_path, knows_client=False)
+        own = SignInSettings(client_id=next(iter(site.authority.ledger.clients)))
+
+        assert (await site.take_over(tmp_path, Settings(url=site.server.url, sign_in=own))).is_taken
+        await site.next_start("--client-id", own.client_id or "")
+
+        assert site.person.opened == []
+        [form] = site.authority.forms("refresh_token")
+        assert form["refresh_token"] == tokens["refresh_token"]
+        issuers = issuers_file(Settings(url=site.server.url, sign_in=own), platform_paths()).read()
+        assert issuers.clients == {own.client_id: site.authority.issuer}
 
 
 async def test_a_sign_in_that_is_there_stays(tmp_path: Path) -> None:
