@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import time
@@ -14,6 +15,7 @@ from bridge.protocol.backoff import Backoff
 
 _T = TypeVar("_T")
 
+_ON_WINDOWS = os.name == "nt"
 _PASSING = (5, 32, 33)  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _PATIENCE = 2.0
 _LEFTOVER_AGE = 3600.0
@@ -29,9 +31,15 @@ def retried(work: Callable[[], _T]) -> _T:
         try:
             return work()
         except PermissionError as error:
-            if getattr(error, "winerror", None) not in _PASSING or time.monotonic() >= deadline:
+            if not _is_passing(error) or time.monotonic() >= deadline:
                 raise
         time.sleep(next(pauses))
+
+
+def _is_passing(error: PermissionError) -> bool:
+    """Whether the error may only mean that another program has the file open. `open` tells no Win32 number."""
+    number = getattr(error, "winerror", None)
+    return (_ON_WINDOWS and error.errno == errno.EACCES) if number is None else number in _PASSING
 
 
 @contextlib.contextmanager

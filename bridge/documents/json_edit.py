@@ -23,6 +23,7 @@ from bridge.documents.json_places import JsonMember, line_and_column, members_of
 from bridge.documents.reading import parse_json
 from bridge.documents.splices import (
     Names,
+    RefusedEdit,
     Splice,
     after_newline,
     appended,
@@ -31,6 +32,7 @@ from bridge.documents.splices import (
     end_of_blanks,
     end_of_line,
     indent_at,
+    named,
     newline_of,
     start_of_blanks,
     taken_back,
@@ -50,7 +52,9 @@ def parsed(text: str) -> object:
 
 
 def document(text: str, value: object) -> list[Splice]:
-    """Makes a text without a value one with this value."""
+    """Makes a text without a value one with this value. Raises `RefusedEdit` where the value is null."""
+    if members_of(text):
+        raise RefusedEdit("it is not an object, but null")
     return [appended(text, _rendered(value, "", _INDENT, newline_of(text)))]
 
 
@@ -58,6 +62,8 @@ def insertion(text: str, parent: Names, name: str, value: object) -> list[Splice
     """Adds a member to the object at `parent`. Raises `RefusedEdit` where two members of one name lead there."""
     file = _JsonText(text)
     owner = file.member(parent)
+    if not owner.is_container:
+        raise RefusedEdit(f"{named(parent)} is not an object, but null")
     inner = file.inside(owner)
     behind = inner[-1].end if inner else owner.start + 1
     tokens = tokens_of(text, behind, owner.end - 1)

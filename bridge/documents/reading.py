@@ -32,7 +32,6 @@ _JSON_WORDS = {
 }
 
 _YAML_WORDS = {
-    "found duplicate key": "the name there is in the same mapping before",
     "found undefined alias": "an alias there has no anchor before it",
     "found character": "a character there begins nothing, such as a tab",
     "could not determine a constructor": "a tag there is unknown",
@@ -138,9 +137,40 @@ def _broken_yaml(text: str, problem: str, mark: Any) -> BrokenConfig:
     if problem.startswith("but found another document"):
         return BrokenConfig("it holds several documents")
     why = next((words for said, words in _YAML_WORDS.items() if said in problem), "something else was expected")
+    if problem.startswith("found duplicate key") and mark is not None:
+        line = _line_of_twin(text, mark.index)
+        why = (
+            f"the name there is also in line {line}, in the same mapping"
+            if line
+            else "it has the value of another name"
+        )
     if mark is None:
         return BrokenConfig(f"it is not valid YAML: {why}")
     return _placed("YAML", text, mark.line + 1, mark.column + 1, why)
+
+
+def _line_of_twin(text: str, index: int) -> int:
+    """The line of the first name in the mapping that has the name at `index` again; 0 where that is not found."""
+    import warnings
+
+    from ruamel.yaml import YAML
+
+    with warnings.catch_warnings(action="ignore"):
+        waiting: list[Any] = [YAML(typ="safe", pure=True).compose(text)]
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node.value, list) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        names = [one[0] for one in node.value if isinstance(one, tuple)]
+        again = next((name for name in names if name.start_mark.index == index), None)
+        if again is not None:
+            return next(
+                (name.start_mark.line + 1 for name in names if name.value == again.value and name is not again), 0
+            )
+        waiting += [one for pair in node.value for one in (pair if isinstance(pair, tuple) else (pair,))]
+    return 0
 
 
 def _placed(form: str, text: str, line: int, column: int, why: str) -> BrokenConfig:

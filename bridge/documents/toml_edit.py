@@ -78,16 +78,16 @@ def replacement(text: str, path: Names, value: object) -> list[Splice]:
     if exact is not None:
         return [Splice(exact.value_start, exact.end, _inline(value))]
     tables, keys = _parts_at(text, statements, path)
-    if not tables:
+    if keys:
         first = keys[0]
         table = next((head.path for head, inner in _sections(statements) if first in inner and head is not None), ())
         line = f"{_dotted(path[len(table) :])} = {_inline(value)}"
-        return [Splice(first.start, first.end, line), *(_line_of(text, one) for one in keys[1:])]
-    block = _table(path, value, newline_of(text)) if isinstance(value, dict) else None
-    if block is None or keys:
+        others = [*(_line_of(text, one) for one in keys[1:]), *(_block(text, *table) for table in tables)]
+        return [Splice(first.start, first.end, line), *others]
+    if not isinstance(value, dict):
         raise RefusedEdit(f"{named(path)} is a table, and cannot be replaced by another kind of value")
-    (start, end), *others = tables
-    return [Splice(start, end, block), *(_block(text, *other) for other in others)]
+    (start, end), *rest = tables
+    return [Splice(start, end, _table(path, value, newline_of(text))), *(_block(text, *table) for table in rest)]
 
 
 def removal(text: str, path: Names) -> list[Splice]:

@@ -163,7 +163,8 @@ class _YamlText:
             return self.end(*last) if isinstance(last, tuple) else self.end(None, last)
         start, end = int(node.start_mark.index), int(node.end_mark.index)
         if start == end and key is not None:
-            return self.text.find(":", key.end_mark.index) + 1
+            colon = self.text.find(":", key.end_mark.index, start)
+            return colon + 1 if colon >= 0 else int(key.end_mark.index)
         return start + len(self.text[start:end].rstrip()) if start < end else len(self.text[:start].rstrip())
 
     def end_of_lines(self, key: Any, node: Any) -> int:

@@ -66,6 +66,13 @@ def test_a_byte_order_mark_stays_first(form: Format) -> None:
     ("form", "text", "says"),
     [
         ("json", '{"mcpServers": []}', "its member mcpServers is not an object, but an array"),
+        ("json", '{"mcpServers": null}', "its member mcpServers is not an object, but null"),
+        ("json", "null", "it is not an object, but null"),
+        (
+            "yaml",
+            "a:\n  - b: 1\n    c: 2\n    b: 3\n",
+            "line 4, column 5: the name there is also in line 2, in the same",
+        ),
         ("json", "[]", "it is not an object, but an array"),
         (
             "json",

@@ -15,6 +15,8 @@ from bridge.documents.editing import with_value, without
 from bridge.documents.replacing import DocumentError, planned, replace
 from bridge.errors import BridgeError
 
+ON_POSIX = os.name == "posix"
+posix_only = pytest.mark.skipif(not ON_POSIX, reason="Windows has other permissions, and links need a privilege")
 PATH = ("mcpServers", "x")
 SECRET = "pl4nted-s3cret"
 
@@ -30,6 +32,10 @@ def refused(work: Callable[[], object]) -> BridgeError:
     return raised.value
 
 
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
 def removed(text: str) -> str:
     return without(text, "json", PATH, 2)
 
@@ -38,7 +44,7 @@ def test_a_file_that_is_missing_is_made_for_the_user_only_and_taken_away_again(t
     path, folder = tmp_path / "a" / "b" / "config.json", tmp_path / "backups"
     assert replace(planned(path, added), folder) is None
     assert path.read_text("utf-8") == added("")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert mode_of(path) == 0o600 or not ON_POSIX
     kept = replace(planned(path, removed, removes_empty=True), folder)
     assert not path.exists()
     assert kept is not None
@@ -61,7 +67,7 @@ def test_byte_order_mark_encoding_and_line_ends_are_kept(tmp_path: Path, mark: b
     path.chmod(0o644)
     replace(planned(path, added), tmp_path / "backups")
     assert path.read_bytes() == mark + added(text).encode(encoding)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert mode_of(path) == 0o644 or not ON_POSIX
     replace(planned(path, removed), tmp_path / "backups")
     assert path.read_bytes() == mark + text.encode(encoding)
 
@@ -134,6 +140,7 @@ def test_a_change_between_the_backup_and_the_write_is_noticed(tmp_path: Path, mo
     assert [one.name for one in tmp_path.iterdir() if one.name.endswith(".tmp")] == []
 
 
+@posix_only
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path: Path, is_there: bool) -> None:
     target, link = tmp_path / "dotfiles" / "config.json", tmp_path / "config.json"
@@ -146,6 +153,7 @@ def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path: Path, 
     assert target.read_text("utf-8") == added("{}" if is_there else "")
 
 
+@posix_only
 def test_a_link_that_was_turned_elsewhere_meanwhile_is_left_alone(tmp_path: Path) -> None:
     one, other, link = tmp_path / "one.json", tmp_path / "other.json", tmp_path / "config.json"
     one.write_text("{}")
@@ -158,6 +166,7 @@ def test_a_link_that_was_turned_elsewhere_meanwhile_is_left_alone(tmp_path: Path
     assert (one.read_text(), other.read_text()) == ("{}", "{}")
 
 
+@posix_only
 def test_links_that_lead_to_one_another_are_an_error(tmp_path: Path) -> None:
     one, other = tmp_path / "one.json", tmp_path / "other.json"
     one.symlink_to(other)
@@ -212,7 +221,8 @@ def test_a_file_that_is_read_only_is_told_with_the_command_that_allows_writing(t
     path.chmod(0o444)
     problem = refused(lambda: replace(planned(path, added), tmp_path / "backups"))
     assert problem.message == f"{path} cannot be written: it is read-only."
-    assert problem.hint == f"To allow it, run: chmod u+w '{path}'"
+    command = f"chmod u+w '{path}'" if ON_POSIX else f'attrib -R "{path}"'
+    assert problem.hint == f"To allow it, run: {command}"
     assert path.read_text() == "{}"
 
 
@@ -244,6 +254,7 @@ def test_a_disk_that_refuses_costs_nothing(
 
 def test_windows_is_asked_again_while_another_program_has_the_file_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_PATIENCE", 60.0)
+    monkeypatch.setattr(files, "_ON_WINDOWS", False)
     times = iter([32, 5, 33])
 
     def work() -> str:
@@ -262,6 +273,20 @@ def test_windows_is_asked_again_while_another_program_has_the_file_open(monkeypa
         files.retried(never)
 
 
+def test_an_open_that_windows_refuses_is_tried_again_without_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PATIENCE", 60.0)
+    monkeypatch.setattr(files, "_ON_WINDOWS", True)
+    times = iter([1, 2])
+
+    def work() -> str:
+        for _ in times:
+            raise PermissionError(errno.EACCES, "no")
+        return "done"
+
+    assert files.retried(work) == "done"
+
+
+@posix_only
 def test_user_and_group_are_kept_as_far_as_that_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "config.json"
     path.write_text("{}")
@@ -276,7 +301,7 @@ def test_user_and_group_are_kept_as_far_as_that_is_allowed(tmp_path: Path, monke
     monkeypatch.setattr(os, "chown", chown)
     replace(planned(path, added), tmp_path / "backups")
     assert asked[:2] == [(found.st_uid, found.st_gid), (-1, found.st_gid)]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    assert mode_of(path) == 0o604 or not ON_POSIX
 
 
 def test_backups_are_private_bounded_and_hold_what_was_there(tmp_path: Path) -> None:
@@ -289,9 +314,9 @@ def test_backups_are_private_bounded_and_hold_what_was_there(tmp_path: Path) -> 
         kept = replace(planned(path, lambda text: str(int(text) + 1)), folder)
         assert kept is not None
         assert kept.read_text() == str(number)
-        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert mode_of(kept) == 0o600 or not ON_POSIX
         assert kept.name.endswith("-Claude-config.json")
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert mode_of(folder) == 0o700 or not ON_POSIX
     assert sorted(int(one.read_text()) for one in folder.glob("*-Claude-config.json")) == list(range(5, 25))
     assert len(list(folder.iterdir())) == 21
 

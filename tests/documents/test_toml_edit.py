@@ -60,6 +60,7 @@ def test_a_table_goes_with_all_its_parts(before: str, after: str) -> None:
         ("[mcp_servers.x]\na = 1\n\n[tui]\n\n[mcp_servers.x.env]\nc = 3\n", f"{TABLE}\n\n[tui]\n"),
         ("mcp_servers.x = 1 # c\nb = 2\n", f"mcp_servers.x = {INLINE} # c\nb = 2\n"),
         ("[mcp_servers]\nx.a = 1\ny = 2\nx.b = 3\n", f"[mcp_servers]\nx = {INLINE}\ny = 2\n"),
+        ("[mcp_servers]\nx.a = 1\n\n[mcp_servers.x.b]\nc = 3\n", f"[mcp_servers]\nx = {INLINE}\n"),
         ("mcp_servers = { x = 1, y = 2 }\n", f"mcp_servers = {{ x = {INLINE}, y = 2 }}\n"),
     ],
 )

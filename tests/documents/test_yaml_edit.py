@@ -34,6 +34,8 @@ FLOW = '"x": {"cmd": "b", "args": ["run", "yes"], "enabled": true, "envs": {"A":
         ("a: 1\n...\n", f"a: 1\nextensions:\n{lines('  ', '  ')}...\n"),
         ("extensions: {}\n", f"extensions: {{{FLOW}}}\n"),
         ("extensions: { a: 1 } # c\n", f"extensions: {{ a: 1, {FLOW} }} # c\n"),
+        ("extensions:\n  a: 1\n  ? b\n", f"extensions:\n  a: 1\n  ? b\n{lines('  ', '  ')}"),
+        ("extensions: {a}\n", f"extensions: {{a, {FLOW}}}\n"),
         ("%YAML 1.1\n---\na: yes\n", f"%YAML 1.1\n---\na: yes\nextensions:\n{lines('  ', '  ')}"),
     ],
 )  # fmt: skip
