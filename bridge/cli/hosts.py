@@ -18,9 +18,9 @@ from bridge.install.installing import is_here
 from bridge.inventory.command_line import is_url
 from bridge.inventory.host_entries import Entry, HostFile, OtherEntry, read_entries
 from bridge.inventory.host_table import HOSTS, HostRow, paths_of
+from bridge.migrate.old_programs import old_command
 
-_BRIDGES = frozenset(("mcp-remote", "mcp-proxy", "mcp-stdio", "supergateway"))
-"""Programs that do what this one does."""
+_LOCAL = "a local server"
 
 
 class _HostEntries(NamedTuple):
@@ -58,6 +58,8 @@ def hosts(as_json: bool) -> None:
         click.echo("No host was found on this machine.")
     away = [one.row.key for one in found if not one.is_here]
     click.echo(f"Not found here: {', '.join(away)}." if away else "All hosts were found.")
+    for advice in _advice(found):
+        click.echo(advice)
     for note in (note for one in found for note in one.notes):
         click.echo(f"{PROGRAM}: {clean(note)}", err=True)
 
@@ -77,20 +79,39 @@ def _of_host(row: HostRow, home: Path) -> _HostEntries:
 
 def _lines(one: _HostEntries) -> list[str]:
     lines = [f"{clean(entry.name)}: this bridge, {_server_of(entry.arguments)}" for entry in one.ours]
-    lines += [f"{clean(other.name)}: {_what(other)}" for other in _of_interest(one.others)]
-    if plain := len(one.others) - len(_of_interest(one.others)):
-        lines.append(f"{plain} local server{'s' if plain > 1 else ''}")
+    programs = [_program_of(other) for other in one.others]
+    lines += [
+        f"{clean(other.name)}: {program or 'the host itself'}{_shown_url(other)}"
+        for other, program in zip(one.others, programs, strict=True)
+        if program != _LOCAL
+    ]
+    if local := programs.count(_LOCAL):
+        lines.append(f"{local} local server{'s' if local > 1 else ''}")
     return lines or ["no servers"]
 
 
-def _of_interest(others: Sequence[OtherEntry]) -> list[OtherEntry]:
-    """The entries that this bridge could serve: remote servers, and those of programs that do the same."""
-    return [other for other in others if not other.program or other.program in _BRIDGES]
+def _program_of(other: OtherEntry) -> str:
+    """Which other bridge an entry runs; empty where the host itself connects, and `_LOCAL` for any other program."""
+    if not other.program:
+        return ""
+    found = old_command(other.words)
+    return found.program if found is not None else _LOCAL
 
 
-def _what(other: OtherEntry) -> str:
-    url = _without_query(other.url)
-    return f"{other.program}{f', {url}' if url else ''}" if other.program else f"the host itself, {url}"
+def _shown_url(other: OtherEntry) -> str:
+    url = other.url or next((word for word in other.words if is_url(word)), "")
+    return f", {_without_query(url)}" if url else ""
+
+
+def _advice(found: Sequence[_HostEntries]) -> list[str]:
+    """What turns other bridges' entries, and hosts' own remote ones, into entries of this bridge."""
+    programs = {_program_of(other) for one in found for other in one.others}
+    advice = []
+    if bridges := sorted(programs - {"", _LOCAL}):
+        advice.append(f"To have this bridge in place of {', '.join(bridges)}: {PROGRAM} migrate")
+    if "" in programs:
+        advice.append(f"To have it connect in place of the hosts themselves: {PROGRAM} migrate --remote")
+    return advice
 
 
 def _server_of(arguments: Sequence[str]) -> str:
@@ -112,7 +133,7 @@ def _as_object(one: _HostEntries) -> dict[str, Any]:
         {
             "name": clean(other.name),
             "file": str(other.path),
-            "runs": clean(other.program) or None,
+            "runs": (clean(other.program) if _program_of(other) == _LOCAL else _program_of(other)) or None,
             "server": _without_query(other.url) or None,
         }
         for other in one.others

@@ -53,7 +53,8 @@ class OtherEntry:
     """A server's entry that does not run this bridge.
 
     `program` is the name of the command, without its folder; empty where the host itself connects to the server. `url`
-    is the remote server's URL, where the entry has one; it may hold a secret.
+    is the remote server's URL, where the entry has one; it may hold a secret. `words` are the command line, which may
+    hold one too.
     """
 
     host: str
@@ -61,6 +62,7 @@ class OtherEntry:
     name: str
     program: str
     url: str = field(default="", repr=False)
+    words: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,5 +140,5 @@ def _of_another(file: HostFile, name: str, words: list[str]) -> OtherEntry:
     remote = next((index for index, word in enumerate(words) if _MCP_REMOTE.search(word)), None)
     if remote is not None:
         url = next((word for word in words[remote + 1 :] if is_url(word)), "")
-        return OtherEntry(file.host, file.path, name, "mcp-remote", url)
-    return OtherEntry(file.host, file.path, name, re.split(r"[/\\]", words[0])[-1])
+        return OtherEntry(file.host, file.path, name, "mcp-remote", url, tuple(words))
+    return OtherEntry(file.host, file.path, name, re.split(r"[/\\]", words[0])[-1], words=tuple(words))

@@ -371,17 +371,22 @@ def test_the_hosts_and_their_servers_are_listed(run: Run, home: Path) -> None:
         "own": {"url": f"https://own.example/mcp?t={PLANTED}", "headers": {"A": PLANTED}},
         "old": {"command": "npx", "args": ["mcp-remote", "https://old.example/sse", "--header", f"A: {PLANTED}"]},
     }
+    config["proxy"] = {"command": "uvx", "args": ["mcp-proxy", "--headers", "A", PLANTED, "https://proxy.example/sse"]}
     (home / ".config" / "Claude" / "claude_desktop_config.json").write_text(json.dumps({"mcpServers": config}))
     code, out, err = run("hosts")
     assert (code, err) == (0, "")
+    assert out.endswith(
+        "To have this bridge in place of mcp-proxy, mcp-remote: mcp-remote-bridge migrate\n"
+        "To have it connect in place of the hosts themselves: mcp-remote-bridge migrate --remote\n"
+    )
     assert out.splitlines()[:7] == [
         "claude-desktop  Claude Desktop",
         "  own: the host itself, https://own.example/mcp",
         "  old: mcp-remote, https://old.example/sse",
+        "  proxy: mcp-proxy, https://proxy.example/sse",
         "cursor  Cursor",
         f"  linear: this bridge, {URL}",
         "  1 local server",
-        out.splitlines()[6],
     ]
     assert "Not found here: claude-code, vscode" in out
 
