@@ -6,6 +6,7 @@
 | `STDIO` | the same | | | `type: stdio` |
 | `WINDSURF`, `CODEX` | the same | | | other members for a remote server |
 | `ZED` | the same | | | `source: custom` |
+| `KIMI` | the same | | | `transport: stdio` |
 | `COPILOT` | the same | | | `type: local`, `tools: ["*"]` |
 | `OPENCODE` | `command`, an array with the arguments | | `environment` | `type: local`, `enabled` |
 | `GOOSE` | `cmd` | `args` | `envs` | `name`, `type: stdio`, `enabled`, `timeout` |
@@ -73,6 +74,7 @@ STDIO = EntryShape(before={"type": "stdio"})
 WINDSURF = EntryShape(url="serverUrl")
 CODEX = EntryShape(headers="http_headers")
 ZED = EntryShape(before={"source": "custom"})
+KIMI = EntryShape(before={"transport": "stdio"})
 COPILOT = EntryShape(before={"type": "local"}, after={"tools": ["*"]})
 OPENCODE = EntryShape(arguments="", environ="environment", before={"type": "local"}, after={"enabled": True})
 GOOSE = EntryShape(
@@ -80,7 +82,7 @@ GOOSE = EntryShape(
     url="uri",
 )  # fmt: skip
 
-_SHAPES = (PLAIN, STDIO, WINDSURF, CODEX, ZED, COPILOT, OPENCODE, GOOSE)
+_SHAPES = (PLAIN, STDIO, WINDSURF, CODEX, ZED, KIMI, COPILOT, OPENCODE, GOOSE)
 _COMMANDS = tuple(dict.fromkeys(shape.command for shape in _SHAPES))
 _ARGUMENTS = tuple(dict.fromkeys(shape.arguments for shape in _SHAPES if shape.arguments))
 _ENVIRONS = tuple(dict.fromkeys(shape.environ for shape in _SHAPES))

@@ -13,6 +13,8 @@
 | `source` | where the row is from |
 | `note` | what else the user has to know |
 
+A name that programs other than the host have too (`goose`, `amp`, `pi`) is not in `programs`.
+
 A path is written as a shell would take it: `~`, `${NAME:-default}`, `*` for any part of a name. `{a,b}` stands for the
 first of several files that exists, or else the first. The member `projects` of Claude Code's file holds a table of its
 own for each project.
@@ -33,6 +35,7 @@ from bridge.inventory.entry_shapes import (
     CODEX,
     COPILOT,
     GOOSE,
+    KIMI,
     OPENCODE,
     PLAIN,
     STDIO,
@@ -173,7 +176,7 @@ HOSTS: tuple[HostRow, ...] = (
             {"linux": (f"{_XDG}/goose/config.yaml",), "darwin": ("~/.config/goose/config.yaml",),
              "win32": (f"{_ROAMING}/Block/goose/config/config.yaml",)},
             _SESSION, f"https://block.github.io/goose/docs/guides/config-files; {_ADD_MCP}",
-            table=("extensions",), shape=GOOSE, names="a-z0-9_-", programs=("goose",), apps=("Goose",)),
+            table=("extensions",), shape=GOOSE, names="a-z0-9_-", apps=("Goose",)),
     HostRow("opencode", "OpenCode",
             _everywhere(f"{_XDG}/opencode/{{opencode.json,opencode.jsonc}}"),
             _SESSION, f"https://opencode.ai/docs/mcp-servers; {_ADD_MCP}",
@@ -206,7 +209,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow("amp", "Amp",
             _everywhere("~/.config/amp/{settings.json,settings.jsonc}"),
             _SESSION, "https://ampcode.com/manual; the dot is part of the member's name",
-            project=".amp/{settings.json,settings.jsonc}", table=("amp.mcpServers",), programs=("amp",),
+            project=".amp/{settings.json,settings.jsonc}", table=("amp.mcpServers",),
             note="Amp asks you to approve the servers of a project: amp mcp approve NAME."),
     HostRow("junie", "JetBrains Junie",
             _everywhere("~/.junie/mcp/mcp.json"),
@@ -222,12 +225,29 @@ HOSTS: tuple[HostRow, ...] = (
             _everywhere("~/.warp/.mcp.json"),
             "In Warp, open Settings, Agents, MCP servers, and start the server.",
             "warpdotdev/warp, skill agent-add-mcp; https://docs.warp.dev/agents/capabilities/mcp",
-            project=".warp/.mcp.json", programs=("warp", "warp-terminal"), apps=("Warp",)),
+            project=".warp/.mcp.json", programs=("warp-terminal",), apps=("Warp",)),
     HostRow("kiro", "Kiro",
             _everywhere("~/.kiro/settings/mcp.json"),
             "{0} starts the server at once; start a new session of its CLI.",
             f"https://kiro.dev/docs/mcp/configuration; {_ADD_MCP}",
             project=".kiro/settings/mcp.json", programs=("kiro", "kiro-cli"), apps=("Kiro",)),
+    HostRow("antigravity", "Antigravity",
+            _everywhere("~/.gemini/config/mcp_config.json"),
+            "In {0}, refresh the MCP servers, or open {0} again.", _ADD_MCP,
+            shape=WINDSURF, programs=("antigravity",), apps=("Antigravity",)),
+    HostRow("kilo", "Kilo Code",
+            _everywhere(f"{_XDG}/kilo/{{kilo.json,kilo.jsonc}}"),
+            _SESSION, _ADD_MCP,
+            project="{kilo.json,kilo.jsonc,.kilo/kilo.json,.kilo/kilo.jsonc}", table=("mcp",), shape=OPENCODE),
+    HostRow("kimi", "Kimi Code",
+            _everywhere("${KIMI_CODE_HOME:-~/.kimi-code}/mcp.json"),
+            _SESSION, _ADD_MCP, project=".kimi-code/mcp.json", shape=KIMI, programs=("kimi",)),
+    HostRow("grok", "Grok Build",
+            _everywhere("${GROK_HOME:-~/.grok}/config.toml"),
+            _SESSION, _ADD_MCP, project=".grok/config.toml", table=("mcp_servers",), programs=("grok",)),
+    HostRow("pi", "Pi",
+            _everywhere("${PI_CODING_AGENT_DIR:-~/.pi/agent}/mcp.json"),
+            _SESSION, _ADD_MCP, project=".pi/mcp.json"),
 )
 # fmt: on
 

@@ -140,6 +140,8 @@ OF_HOST = {
     **dict.fromkeys(("gemini", "qwen"), _GEMINI),
     "claude-code": _CLAUDE_CODE,
     "codex": _CODEX,
+    "grok": _CODEX,
+    "kilo": _OPENCODE,
     "zed": _ZED,
     "goose": _GOOSE,
     "opencode": _OPENCODE,

@@ -279,10 +279,10 @@ def test_a_host_is_here_by_its_folder_a_program_or_an_application(tmp_path: Path
     assert [row.key for row in HOSTS if is_here(row, "linux", environ, home)] == []
     (home / ".cursor").mkdir()
     (home / "Applications" / "Zed.app").mkdir(parents=True)
-    (programs / "goose").write_text("")
-    (programs / "goose").chmod(0o755)
-    assert [row.key for row in HOSTS if is_here(row, "linux", environ, home)] == ["cursor", "goose"]
-    assert {"cursor", "zed", "goose"} <= {row.key for row in HOSTS if is_here(row, "darwin", environ, home)}
+    (programs / "codex").write_text("")
+    (programs / "codex").chmod(0o755)
+    assert [row.key for row in HOSTS if is_here(row, "linux", environ, home)] == ["cursor", "codex"]
+    assert {"cursor", "zed", "codex"} <= {row.key for row in HOSTS if is_here(row, "darwin", environ, home)}
 
 
 # -- files as they are found

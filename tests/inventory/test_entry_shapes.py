@@ -8,6 +8,7 @@ from bridge.inventory import entry_shapes
 from bridge.inventory.entry_shapes import (
     COPILOT,
     GOOSE,
+    KIMI,
     OPENCODE,
     PLAIN,
     STDIO,
@@ -27,6 +28,7 @@ WORDS = [URL, "--header", "A: b"]
 WRITTEN: list[tuple[EntryShape, dict[str, Any]]] = [
     (PLAIN, {"command": "/bin/bridge", "args": WORDS, "env": {"KEY": "planted"}}),
     (STDIO, {"type": "stdio", "command": "/bin/bridge", "args": WORDS, "env": {"KEY": "planted"}}),
+    (KIMI, {"transport": "stdio", "command": "/bin/bridge", "args": WORDS, "env": {"KEY": "planted"}}),
     (ZED, {"source": "custom", "command": "/bin/bridge", "args": WORDS, "env": {"KEY": "planted"}}),
     (COPILOT, {"type": "local", "command": "/bin/bridge", "args": WORDS, "env": {"KEY": "planted"}, "tools": ["*"]}),
     (
