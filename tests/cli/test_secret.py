@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,6 +17,8 @@ from bridge.config.secret_reference import MOST_CHARACTERS
 from bridge.errors import BridgeError
 from bridge.process.user_secrets import read_secret
 from tests.cli.config_files import write_file
+from tests.support.process.bridge_process import environment
+from tests.support.waits import stretched
 
 SECRET = "hunter2-Zq4"
 URL = "https://example.com/mcp"
@@ -23,10 +27,8 @@ URL = "https://example.com/mcp"
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user with a home folder, in which nothing is stored yet; the keyring of the tests keeps nothing."""
-    for variable in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(variable, str(tmp_path))
-    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
-        monkeypatch.setenv(variable, str(tmp_path / variable))
+    for variable, value in environment(tmp_path).items():
+        monkeypatch.setenv(variable, value)
     return tmp_path
 
 
@@ -60,6 +62,40 @@ def test_a_secret_is_typed_without_being_shown(monkeypatch: pytest.MonkeyPatch) 
     assert done.exit_code == 0, done.output
     assert "The secret github: " in done.stderr
     assert SECRET not in done.output
+    assert read_secret("github") == SECRET
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty there")
+def test_a_real_terminal_shows_nothing_of_what_is_typed(home: Path) -> None:
+    import pty
+    import select
+
+    near, far = pty.openpty()
+    words = [sys.executable, "-m", "bridge", "secret", "set", "github"]
+    child = subprocess.Popen(
+        words, env=environment(home), stdin=far, stdout=far, stderr=far, start_new_session=True, close_fds=True
+    )
+    os.close(far)
+    shown, deadline = b"", time.monotonic() + stretched(60)
+    try:
+        while select.select([near], [], [], max(deadline - time.monotonic(), 0))[0]:
+            try:
+                part = os.read(near, 1000)
+            except OSError:  # Linux says EIO where the other end is closed.
+                break
+            if not part:
+                break
+            shown += part
+            # The end of the prompt comes when the terminal shows nothing more; what was typed before is discarded.
+            if part.endswith(b": ") or part == b" ":
+                os.write(near, f"{SECRET}\n".encode())
+        assert child.wait(stretched(10)) == 0
+    finally:
+        os.close(near)
+        child.kill()
+        child.wait()
+    assert b"Stored the secret github" in shown
+    assert SECRET.encode() not in shown
     assert read_secret("github") == SECRET
 
 
