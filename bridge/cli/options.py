@@ -26,6 +26,7 @@ from bridge.errors import UsageError
 
 if TYPE_CHECKING:
     from bridge.cli.server_values import NamedServer
+    from bridge.cli.settings import ReadSecrets
 
 _EMPTY = "bridge.empty"
 """The key under which a context has the names of the options that were given without a value."""
@@ -123,11 +124,13 @@ def settings_from(
     *,
     given: Collection[str] = (),
     server: NamedServer | None = None,
+    read_secrets: ReadSecrets | None = None,
 ) -> Settings:
     """Make the settings of a run from what click has read; a word that is no URL may be a server's name.
 
     `given` are options that come before what the file of servers says, beside those that click was given. `server` is
-    the one of that name, where the file has been read already. Raises `UsageError`.
+    the one of that name, where the file has been read already. `read_secrets` is as in `settings_of`. Raises
+    `UsageError`.
     """
     ctx = click.get_current_context(silent=True)
     word, config = _name_in(words), options.get("config")
@@ -143,6 +146,7 @@ def settings_from(
             environ,
             empty=() if ctx is None else ctx.meta.get(_EMPTY, ()),
             secret_source=source,
+            read_secrets=read_secrets,
         )
         return made if server is None else _with_name(made, server, merged, environ)
     except settings.UnknownWord as error:

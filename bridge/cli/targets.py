@@ -23,6 +23,7 @@ from bridge.config import Settings, child_environment
 from bridge.errors import BridgeError, UsageError
 
 if TYPE_CHECKING:
+    from bridge.cli.settings import ReadSecrets
     from bridge.inventory.host_entries import Entry, HostEntries
     from bridge.inventory.server_names import KnownServer
 
@@ -125,6 +126,7 @@ def _parse(arguments: Sequence[str], environ: Mapping[str, str]) -> click.Contex
 def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options: Mapping[str, Any]) -> Settings:
     """The settings of the entries with one name; where they are different sign-ins, those with these options."""
     from bridge.inventory.server_names import ambiguous
+    from bridge.process.secret_sources import look_for_secrets
     from bridge.tokens.login_order import tokens_key_of
 
     on_the_line = {
@@ -132,7 +134,7 @@ def _of_entries(ctx: click.Context, name: str, entries: Sequence[Entry], options
         for option, value in options.items()
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
     }
-    own = [(entry, _of_entry(entry, {})) for entry in entries]
+    own = [(entry, _of_entry(entry, {}, look_for_secrets)) for entry in entries]
     of_these = _with_options([settings for _, settings in own], on_the_line)
     if len({tokens_key_of(settings) for settings in of_these}) == 1:
         entries = [entry for entry, settings in own if settings in of_these]
@@ -174,25 +176,29 @@ def _command_for(command: str, name: str, settings: Settings, several: Sequence[
 
 
 def settings_of_run(
-    arguments: Sequence[str], environ: Mapping[str, str], on_the_line: Mapping[str, Any] | None = None
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    on_the_line: Mapping[str, Any] | None = None,
+    read_secrets: ReadSecrets | None = None,
 ) -> Settings:
     """The settings of a run with these arguments and variables; the options `on_the_line` take precedence.
 
-    Raises `UsageError`.
+    `read_secrets` is as in `settings_of`. Raises `UsageError`.
     """
     given = on_the_line or {}
     try:
         ctx = _parse(arguments, environ)
         words = ctx.params.pop("url")
         with ctx:
-            return settings_from(words, {**ctx.params, **given}, environ, given=given.keys())
+            options = {**ctx.params, **given}
+            return settings_from(words, options, environ, given=given.keys(), read_secrets=read_secrets)
     except click.ClickException as problem:
         raise UsageError(problem.format_message()) from None
 
 
-def _of_entry(entry: Entry, on_the_line: Mapping[str, Any]) -> Settings:
+def _of_entry(entry: Entry, on_the_line: Mapping[str, Any], read_secrets: ReadSecrets | None = None) -> Settings:
     try:
-        return settings_of_run(entry.arguments, {**os.environ, **entry.environ}, on_the_line)
+        return settings_of_run(entry.arguments, {**os.environ, **entry.environ}, on_the_line, read_secrets)
     except BridgeError as problem:
         raise UsageError(f"The entry {entry.name!r} of {entry.host} cannot be used ({entry.path}): {problem}") from None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -295,3 +296,11 @@ def test_a_copys_words_tell_which_sign_in_it_uses(
 )
 def test_words_that_are_no_runs_tell_nothing(words: tuple[str, ...]) -> None:
     assert identity_of(words, {}) is None
+
+
+def test_the_command_of_a_secret_runs_once(terminal: FakeTerminal) -> None:
+    runs = terminal.home / "runs"
+    command = f"cmd:\"{sys.executable}\" -c \"open(r'{runs}', 'a').write('x'); print('s3cret')\""
+    terminal.configure("mine", URL, "--header", f"X-Key: {command}")
+    assert terminal.target("mine").settings.headers == (("X-Key", "s3cret"),)
+    assert runs.read_text() == "x"
