@@ -118,7 +118,7 @@ class DiskStore(SecretStore):
                 await self._save_in_file(key, data, error)
 
     async def delete(self, key: str) -> None:
-        check_key(key)
+        what = _noun(check_key(key))
         async with self._saving(key):
             await self._on_disk(lambda: self._former.take_over(key))
             marker = await self._on_disk(lambda: self._marker(key))
@@ -133,14 +133,14 @@ class DiskStore(SecretStore):
                 if isinstance(error, EntryRefused):
                     hint = f"In Keychain Access, remove the entries that begin with {PROGRAM}:{key}."
                 raise StoreError(
-                    f"The bridge forgot {_noun(key)}, but a copy of it stays in the system keyring ({error.reason}).",
+                    f"The bridge forgot {what}, but a copy of it stays in the system keyring ({error.reason}).",
                     hint=hint,
                 )
             if self._former.has(key):
                 # The marker keeps a later run from taking over what cannot be removed there.
                 await self._mark(key, Marker("gone"))
                 raise StoreError(
-                    f"The bridge forgot {_noun(key)}, but cannot remove a copy that an earlier version of it stored.",
+                    f"The bridge forgot {what}, but cannot remove a copy that an earlier version of it stored.",
                     hint="End every bridge that is running, then run this again.",
                 )
             await self._on_disk(lambda: self._files.delete(marker_name(key)))
@@ -234,9 +234,10 @@ class DiskStore(SecretStore):
             await self._mark(key, Marker("file", remains=old.generations))
         if reason is not None and not known and not self._said:
             self._said = True
+            what, path = _noun(key), self._files.path(secret_name(key))
             self._notice(
-                f"The system keyring cannot be used ({reason.reason}), so {_noun(key)} is stored in "
-                f"{self._files.path(secret_name(key))}, which only you can read. {reason.hint}".rstrip()
+                f"The system keyring cannot be used ({reason.reason}), so {what} is stored in {path}, which only you "
+                f"can read. {reason.hint}".rstrip()
             )
 
     async def _mark(self, key: str, marker: Marker) -> None:

@@ -138,7 +138,7 @@ def _read(path: Path) -> bytes:
     for _ in range(_CHANGES):
         named = path.lstat()
         if not stat.S_ISREG(named.st_mode):
-            hint = "Remove it, and sign in again."
+            hint = "Remove it, and sign in again, or store the secret again."
             raise StoreError(f"{path} is a link or not a plain file, so the bridge does not read it.", hint=hint)
         descriptor = os.open(path, _READ)
         with os.fdopen(descriptor, "rb") as file:
@@ -158,7 +158,8 @@ def _read(path: Path) -> bytes:
 def _check_access(path: Path, found: os.stat_result, descriptor: int) -> None:
     if is_foreign(found):
         raise StoreError(
-            f"{path} belongs to another user, so the bridge does not read it.", hint="Remove it, and sign in again."
+            f"{path} belongs to another user, so the bridge does not read it.",
+            hint="Remove it, and sign in again, or store the secret again.",
         )
     if os.name != "posix":
         return
