@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge import PROGRAM
 from bridge.cli.command_table import NAME
 from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.config_check import NAME_MESSAGE, command_for, refusals_for
@@ -66,7 +67,8 @@ def add(
         raise UsageError(
             f"There is a server {name!r} in your file already ({path}).", hint="Add --replace to replace it."
         )
-    if is_published(url):
+    is_typed = not is_published(url)
+    if not is_typed:
         url = take_published(ctx, url, sets, registry, name).url
         options = {key: ctx.params[key] for key in options}
     _check(url, options)
@@ -76,6 +78,11 @@ def add(
     if dry_run:
         return
     new = _store(server.secrets)
+    if server.secrets and is_typed:
+        warn(
+            "Your shell may keep the secret in its history. To give one without that, run first: "
+            f"{PROGRAM} secret set NAME ; then write keyring:NAME in its place."
+        )
     try:
         make_change(change)
     except BridgeError:
@@ -104,7 +111,7 @@ def _check(url: str, options: Mapping[str, Any]) -> None:
 
     given = {key: value for key, value in options.items() if key in ROWS}
     variables = re.findall(NAMED, " ".join((url, *options["header"])))
-    environ = {**dict.fromkeys(variables, "value"), **os.environ}
+    environ = {**os.environ, **{name: os.environ.get(name) or "value" for name in variables}}
     settings_of([expand(url, environ)], given, environ, secret_source=SECRET_OPTION, read_secrets=any_secrets)
 
 

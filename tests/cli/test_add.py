@@ -172,6 +172,13 @@ def test_secrets_are_stored_and_the_file_names_them(file: Path) -> None:
     assert said.endswith('What a host runs for it: mcp-remote-bridge "git hub"\n')
 
 
+def test_a_secret_on_the_command_line_is_said_to_be_in_the_shells_history(file: Path) -> None:
+    says = "Your shell may keep the secret in its history."
+    assert says in run("add", "a", URL, "--header", f"X: {SECRET}").stderr
+    assert says not in run("add", "b", URL, "--header", "X: keyring:a-x").stderr
+    assert list(servers(file)) == ["a", "b"]
+
+
 def test_a_stored_secret_of_that_name_is_left_and_the_same_one_is_used_again(file: Path) -> None:
     save_secret("a-x", "another")
     succeeded("add", "a", URL, "--header", f"X: {SECRET}")
