@@ -27,13 +27,10 @@ from bridge.cli.server_members import secret_kind
 from bridge.cli.settings import SECRET_OPTION
 from bridge.config import REFERENCES
 from bridge.errors import UsageError
-from bridge.process.redact import may_be_secret
+from bridge.process.redact import is_secret_name, may_be_secret
 
 _HEADER = "--header"
 _VARIABLE = re.compile(r"\$\{[^}]+\}")
-_SECRET_PARAMETER = re.compile(
-    r"key|token|secret|passw|credential|signature|\bsig\b|\bauth|\bcode\b|session", re.IGNORECASE
-)
 
 
 class SecretToStore(NamedTuple):
@@ -89,7 +86,7 @@ def words_for_url(ctx: click.Context, url: str, base: str, free_name: Callable[[
 def check_no_secret(url: str) -> None:
     """Raise `UsageError` where a query parameter or a password in the URL looks like a secret."""
     parts = urlsplit(url)
-    found = [name for name, value in parse_qsl(parts.query) if value and _SECRET_PARAMETER.search(name)]
+    found = [name for name, value in parse_qsl(parts.query) if value and is_secret_name(name)]
     what = "a password" if parts.password else f"the parameter {found[0]!r}" if found else ""
     if what:
         raise UsageError(

@@ -29,6 +29,7 @@ from bridge.config import REFERENCES, parse_seconds
 from bridge.config.placeholders import WHOLE, expand
 from bridge.errors import UsageError
 from bridge.inventory.server_file import DEFAULTS, SCHEMA, SERVERS, ServerFile
+from bridge.process.redact import is_secret_name
 
 if TYPE_CHECKING:
     from bridge.documents.json_places import JsonPath
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 URL = "url"
 HEADER_MEMBER = "header"
 _FILE_REFERENCE = "file:"
-_SECRET_WORDS = ("auth", "cookie", "credential", "key", "passw", "secret", "session", "signature", "token")
-"""What is in the names of headers that hold secrets."""
 ROWS: Mapping[str, OptionRow] = {row.key: row for row in OPTIONS if row.name != CONFIG_OPTION}
 """The options that a server may have, by the names of their members."""
 
@@ -149,8 +148,7 @@ def is_reference(text: str) -> bool:
 def is_literal_secret(name: str, value: str) -> bool:
     """Whether the value of the member or header `name` looks like a secret, and is not a reference to one."""
     value = value.strip()
-    is_secret = any(word in name.lower() for word in _SECRET_WORDS)
-    return is_secret and bool(value) and "${" not in value and not value.startswith(REFERENCES)
+    return is_secret_name(name) and bool(value) and "${" not in value and not value.startswith(REFERENCES)
 
 
 def json_type(value: object) -> str:

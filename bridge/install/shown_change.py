@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
+from bridge.config.secret_reference import reference_in
 from bridge.documents.replacing import FileChange
 from bridge.inventory.entry_shapes import secret_members
-from bridge.process.redact import Redactor
+from bridge.process.redact import Redactor, is_secret_name
 from bridge.protocol.sanitize import escaped
 
 HIDDEN = "(hidden)"
@@ -14,7 +16,7 @@ _SHORTEST = 4
 
 
 def shown_diff(change: FileChange, content: object) -> str:
-    """The difference as lines. `content` is the file's present content; the variables and headers in it are hidden."""
+    """The difference as lines. `content` is the file's present content; the secrets in it are hidden."""
     hide = Redactor()
     values = sorted(set(_secrets(content)), key=len, reverse=True)
 
@@ -27,13 +29,32 @@ def shown_diff(change: FileChange, content: object) -> str:
 
 
 def _secrets(value: object, *, is_inside: bool = False) -> Iterator[str]:
-    """The texts below members that hold variables or headers."""
+    """The texts below members that hold variables or headers, and the words that a program gets as its secrets."""
     if isinstance(value, str):
-        if is_inside and len(value) >= _SHORTEST:
-            yield value
+        if is_inside:
+            yield from _if_long(value)
     elif isinstance(value, dict):
         for key, member in value.items():
             yield from _secrets(member, is_inside=is_inside or key in secret_members())
     elif isinstance(value, list):
         for member in value:
             yield from _secrets(member, is_inside=is_inside)
+        for before, word in pairwise(("", *(word for word in value if isinstance(word, str)))):
+            yield from _secret_words(before, word)
+
+
+def _secret_words(before: str, word: str) -> Iterator[str]:
+    """What is secret in one argument: `--token=X`, X after `--token`, `Authorization: X`."""
+    flag, _, value = word.partition("=")
+    if flag.startswith("-") and is_secret_name(flag):
+        yield from _if_long(value)
+    if before.startswith("-") and "=" not in before and is_secret_name(before) and not word.startswith("-"):
+        yield from _if_long(word)
+    name, _, value = word.partition(":")
+    if is_secret_name(name) and not value.startswith("//") and reference_in(value.strip()) is None:
+        yield from _if_long(value.strip())
+
+
+def _if_long(text: str) -> Iterator[str]:
+    if len(text) >= _SHORTEST:
+        yield text

@@ -27,9 +27,9 @@ from bridge.migrate.translation import (
     Translation,
     TurnedFlag,
     header_option,
-    is_secret_header,
     turned_header,
 )
+from bridge.process.redact import is_secret_name
 from bridge.protocol.sanitize import shown
 
 _KINDS = ("type", "transport", "httpUrl", "url", "uri", "serverUrl", "headers", "http_headers", "requestInit", "oauth")
@@ -133,7 +133,7 @@ def secrets_in(value: object) -> Iterator[str]:
         elif entry is not None:
             yield from _secret_words(entry)
             for name, text in entry.environ.items():
-                if len(text) >= _LONG or is_secret_header(name):
+                if len(text) >= _LONG or is_secret_name(name):
                     yield text
         for member in value.values():
             yield from secrets_in(member)
@@ -145,12 +145,12 @@ def _secret_words(entry: Launch) -> Iterator[str]:
         yield from translate(found, entry.environ, lambda _: "{}", "").hidden
     for before, word in pairwise((entry.command, *entry.arguments)):
         flag, equals, value = word.partition("=")
-        if equals and flag.startswith("-") and is_secret_header(flag):
+        if equals and flag.startswith("-") and is_secret_name(flag):
             yield value
-        elif before.startswith("-") and is_secret_header(before) and not word.startswith("-"):
+        elif before.startswith("-") and is_secret_name(before) and not word.startswith("-"):
             yield word
         name, colon, value = word.partition(":")
-        if colon and is_secret_header(name.strip()) and not value.startswith("//"):
+        if colon and is_secret_name(name.strip()) and not value.startswith("//"):
             yield value.strip()
 
 

@@ -11,15 +11,10 @@ import msgspec
 from bridge.config.signing_in import REFERENCES
 from bridge.migrate.flag_tables import ProgramTable
 from bridge.migrate.mcp_remote_hash import HashedServer
+from bridge.process.redact import is_secret_name
 
 # `${NAME}` of most hosts, `$NAME` of Gemini CLI, `{env:NAME}` and `{file:PATH}` of OpenCode.
 _PLACEHOLDER = re.compile(r"\$\{|\$[A-Za-z_]|\{(?:env|file):")
-_SECRET_PARTS = frozenset(
-    (
-        *("apikey", "auth", "authorization", "cookie", "credential", "credentials", "key", "passwd", "password"),
-        *("secret", "session", "signature", "token"),
-    )
-)
 
 
 class NewOption(msgspec.Struct, frozen=True):
@@ -93,17 +88,12 @@ class Translation:
         return tuple(words)
 
 
-def is_secret_header(name: str) -> bool:
-    """Whether the value of a header of this name is a secret by its name, as in `Authorization` or `X-Api-Key`."""
-    return not _SECRET_PARTS.isdisjoint(re.split(r"[-_]", name.lower()))
-
-
 def header_option(name: str, value: str, text: str = "") -> NewOption:
     """The option for a header. A secret becomes a reference, and so does what would be read as one.
 
     `text` is how the header was written, if that can stay.
     """
-    is_plain = not value or _PLACEHOLDER.search(value) is not None or not is_secret_header(name)
+    is_plain = not value or _PLACEHOLDER.search(value) is not None or not is_secret_name(name)
     if is_plain and not value.startswith(REFERENCES):
         return NewOption("--header", text or f"{name}: {value}")
     return NewOption("--header", f"{name}:", secret=value, named_after=name.lower())

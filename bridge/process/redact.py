@@ -28,6 +28,12 @@ _HARMLESS = frozenset(
         *("x-mcp-insiders", "x-mcp-readonly", "x-mcp-tools", "x-mcp-toolsets"),
     )
 )
+_SECRET_WORDS = frozenset(
+    (
+        *("apikey", "auth", "authorization", "cookie", "credential", "credentials", "key", "passphrase", "passwd"),
+        *("password", "pwd", "secret", "session", "sig", "signature", "token"),
+    )
+)
 _HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|mcp-session-id|(?:x-)?api-key"
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 _PARAMETERS = (
@@ -36,6 +42,12 @@ _PARAMETERS = (
 )
 _FIELDS = "access_token|refresh_token|id_token|client_secret|code_verifier|device_code|password"
 _PROSE = "tokens?|auth|authentication|authorization|challenges?|credentials?|headers?|schemes?"
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a header, variable, flag or parameter of this name holds a secret by its name, as `X-Api-Key` does."""
+    words = re.split(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])", name)
+    return not _SECRET_WORDS.isdisjoint(word.lower() for word in words)
 
 
 def may_be_secret(header: str) -> bool:

@@ -39,6 +39,24 @@ def test_a_file_of_one_line_hides_them_too(tmp_path: Path) -> None:
     assert '"X": "(hidden)"' in shown
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--token", PLANTED],
+        [f"--api-key={PLANTED}"],
+        ["--header", f"Authorization: Bearer {PLANTED}"],
+        ["-e", "--header", f"X-Api-Key:{PLANTED}"],
+    ],
+    ids=" ".join,
+)
+def test_what_another_program_gets_as_a_secret_is_hidden_too(words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text(json.dumps({"mcpServers": {"a": {"command": "other", "args": words}}}))
+    shown = shown_diff(planned(path, lambda _: "{}"), read_config(path))
+    assert PLANTED not in shown
+    assert '"command": "other"' in shown
+
+
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     path.write_bytes(b'{\n// \x1b[31mred\x07\n"a": 1}\n')

@@ -14,7 +14,7 @@ from bridge.cli.option_table import FLAG, OPTIONS
 from bridge.migrate.flag_tables import TABLES
 from bridge.migrate.old_commands import translate
 from bridge.migrate.old_programs import NPM_PROGRAMS, OldCommand, Program
-from bridge.migrate.translation import Translation, is_secret_header
+from bridge.migrate.translation import Translation
 from tests.support.examples import examples
 from tests.support.process.node import require_package
 
@@ -280,16 +280,6 @@ def test_a_command_that_is_no_client_or_has_no_counterpart_is_refused(program: P
 
 def test_mcp_proxy_as_a_server_is_told_apart() -> None:
     assert "not told the URL" in turned("mcp-proxy", "uvx mcp-server-fetch").refusals[-1]
-
-
-@pytest.mark.parametrize("name", ["Authorization", "X-Api-Key", "apikey", "Cookie", "X-Auth-Token", "CLIENT_SECRET"])
-def test_the_name_of_a_header_tells_that_it_is_a_secret(name: str) -> None:
-    assert is_secret_header(name)
-
-
-@pytest.mark.parametrize("name", ["X-Team", "X-Monkey", "Accept-Language", "User-Agent"])
-def test_other_headers_are_no_secrets(name: str) -> None:
-    assert not is_secret_header(name)
 
 
 def test_the_table_has_every_flag_that_the_real_mcp_remote_looks_for() -> None:

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from bridge.process.redact import Redactor
+from bridge.process.redact import Redactor, is_secret_name
 
 SECRET = "pl4nted.s3cret-V4lue"
 
@@ -112,3 +112,17 @@ def test_credentials_that_only_look_like_base64_do_no_harm() -> None:
     redactor = Redactor()
     redactor.add_headers([("Authorization", "Basic ***not base64***"), ("X", "Basic /////w==")])
     assert redactor("plain") == "plain"
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "X-Api-Key", "apikey", "Cookie", "X-Auth-Token", "CLIENT_SECRET", "--accessToken"]
+)
+def test_a_name_tells_that_its_value_is_a_secret(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Team", "X-Monkey", "Accept-Language", "User-Agent", "keyboard", "tokens-per-minute"]
+)
+def test_other_names_do_not(name: str) -> None:
+    assert not is_secret_name(name)
