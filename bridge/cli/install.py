@@ -103,18 +103,22 @@ def install(
     if link:
         _print_links(choice.rows, names, launch, entry.secrets)
         return
-    if not (no_try or dry_run):
-        _try(settings, yes=yes, untested=untested)
+    signs_in = not (no_try or dry_run) and _try(settings, yes=yes, untested=untested)
     plans, failures = _plans(choice, names, launch, project=project, replaces=replace)
     _show(plans, names)
     changes = [plan for plan in plans if plan.change is not None]
-    if changes and not dry_run:
+    if dry_run:
+        changes = []
+    if changes:
         may_write("Write this?", yes=yes)
         _store(entry.secrets)
         failures += _write(changes)
-    for plan in {plan.row.key: plan for plan in changes}.values():
-        if not dry_run:
-            click.echo(plan.row.restart_sentence)
+    try:
+        if signs_in:
+            _sign_in(settings)
+    finally:
+        for row in {plan.row.key: plan.row for plan in changes}.values():
+            click.echo(row.restart_sentence)
     if failures:
         raise BridgeError(" ".join(failures))
 
@@ -176,8 +180,11 @@ def _store(secrets: Sequence[SecretToStore]) -> None:
         click.echo(f"The value of {secret.source} is stored as {secret.name} in {place}.")
 
 
-def _try(settings: Settings, *, yes: bool, untested: bool) -> None:
-    """Try the server, and offer to sign in. Raises `UsageError` where it does not work and the user does not insist."""
+def _try(settings: Settings, *, yes: bool, untested: bool) -> bool:
+    """Try the server; returns whether the user wants to sign in.
+
+    Raises `UsageError` where the server does not work and the user does not insist.
+    """
     from bridge.install.server_trial import try_server
     from bridge.process.event_loop import run_on_loop
 
@@ -185,12 +192,9 @@ def _try(settings: Settings, *, yes: bool, untested: bool) -> None:
     said = escaped(trial.said)
     if trial.verdict == "sign-in":
         click.echo(said)
-        if is_interactive() and not yes and click.confirm("Sign in now?", default=True, err=True):
-            from bridge.cli.login import sign_in_here
-
-            sign_in_here(settings)
-        else:
-            click.echo("The host will show you a link to sign in.")
+        if is_interactive() and not yes:
+            return click.confirm("Sign in now?", default=True, err=True)
+        click.echo("The host will show you a link to sign in.")
     elif trial.verdict != "failed":
         click.echo(said)
     elif untested:
@@ -202,6 +206,14 @@ def _try(settings: Settings, *, yes: bool, untested: bool) -> None:
                 "Nothing was written, because the server does not work now.",
                 hint="To write the entry all the same, add --untested.",
             )
+    return False
+
+
+def _sign_in(settings: Settings) -> None:
+    # Nothing is asked after it: until the process ends, a thread of the sign-in takes what is typed.
+    from bridge.cli.login import sign_in_here
+
+    sign_in_here(settings)
 
 
 def _plans(

@@ -120,8 +120,8 @@ def save(record: Installed, root: Path | None = None) -> None:
         os.replace(name, folder / _FILE)  # noqa: PTH105 - atomic on every system
     except OSError as problem:
         raise BridgeError(
-            f"What was written cannot be recorded in {folder / _FILE}: {problem.strerror or problem}.",
-            hint="uninstall removes the entry, but may leave empty members around it.",
+            f"The host's file was written, but {folder / _FILE} cannot be: {problem.strerror or problem}.",
+            hint="uninstall takes the entry out all the same, but may leave empty members around it.",
         ) from None
 
 

@@ -126,7 +126,10 @@ def plan_entry(row: HostRow, path: Path, name: str, launch: Launch, *, replaces:
 
 
 def write(plan: PlannedEntry) -> Path | None:
-    """Write what was planned, and record it; returns the backup. Raises `BridgeError`, and then nothing is changed."""
+    """Write what was planned, and record it; returns the backup.
+
+    Raises `BridgeError`; then nothing is changed, unless the error says that only the record could not be written.
+    """
     change = plan.change
     if change is None or change.after is None:
         return None
@@ -161,7 +164,7 @@ def plan_removal(row: HostRow, path: Path, name: str) -> PlannedRemoval | None:
 
 
 def remove(plan: PlannedRemoval) -> Path | None:
-    """Write what was planned; returns the backup. Raises `BridgeError`, and then nothing is changed."""
+    """Write what was planned; returns the backup. Raises `BridgeError` as `write` does."""
     backup = replace(plan.change, backups())
     if plan.record is not None:
         known = installed.load()
