@@ -117,14 +117,16 @@ def parse_yaml(text: str) -> object:
     import warnings
 
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError
 
     try:
         with warnings.catch_warnings(action="ignore"):
             return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as problem:
         raise _broken_yaml(text, str(problem.problem), problem.problem_mark) from None
-    except (YAMLError, ValueError) as problem:
+    except RecursionError:
+        raise
+    except Exception as problem:  # The parser lets through what a value raises, such as TypeError for a list as a name.
         at = getattr(problem, "position", None)  # Of a character that YAML does not allow.
         if at is None:
             raise BrokenConfig("it is not valid YAML: a value in it cannot be read") from None

@@ -113,7 +113,7 @@ def whole_lines(text: str, start: int, end: int) -> Splice:
 def appended(text: str, block: str) -> Splice:
     """Adds lines behind a text without content. Its last line stays without a line break where it had none."""
     newline = newline_of(text)
-    if text and not text.endswith("\n"):
+    if text and not text.endswith(("\n", "\r")):
         return Splice(len(text), len(text), newline + block)
     return Splice(len(text), len(text), block + newline)
 

@@ -105,7 +105,7 @@ def removal(text: str, path: Names) -> list[Splice]:
     if not begins_line(text, start):
         raise RefusedEdit(f"{named(path)} does not begin in a line of its own")
     at = [one for one, _ in owner.value].index(key)
-    if end == len(text) and at and _ends_in_lines_of_text(owner.value[at - 1][1]):
+    if end == len(text) and at and _needs_line_break(text, owner.value[at - 1][1]):
         return [Splice(start_of_blanks(text, start), end)]  # The line break before it belongs to that text.
     return [whole_lines(text, start, end)]
 
@@ -195,12 +195,13 @@ def _is_mapping(node: Any) -> bool:
     return node is not None and node.id == "mapping"
 
 
-def _ends_in_lines_of_text(node: Any) -> bool:
-    """Whether a value ends in a block scalar (`|` or `>`)."""
+def _needs_line_break(text: str, node: Any) -> bool:
+    """Whether a value ends in a block scalar (`|` or `>`) that holds its last line break, as those with `-` do not."""
     while isinstance(node.value, list) and node.value and not node.flow_style:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
-    return getattr(node, "style", None) in ("|", ">")
+    head = text[node.start_mark.index : end_of_line(text, node.start_mark.index)]
+    return getattr(node, "style", None) in ("|", ">") and "-" not in head.partition("#")[0]
 
 
 def _is_text(node: Any, name: str) -> bool:

@@ -1,5 +1,6 @@
 """Any document, any member: it is added and removed, and the text from before is back, byte for byte."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -125,6 +126,45 @@ def check(text: str, form: Format, path: tuple[str, ...], value: Any, is_crlf: b
     return True
 
 
+TOKENS: dict[Format, list[str]] = {
+    "json": [*'{}[],:"\\ \n\t', '"m"', '"x"', "1", "null", "\r\n", "// c\n", "/* c */"],
+    "toml": [
+        *"{}[],.= \n\r1mx",
+        "[m]",
+        "[m.x]",
+        "[[m]]",
+        '"s"',
+        "# c\n",
+        '"""',
+        "'''",
+        "m.x = 1\n",
+        "x = {}\n",
+        "m = {",
+    ],
+    "yaml": [
+        *" {}[],\n\t1",
+        "m:",
+        "x:",
+        "\n  ",
+        "\r\n",
+        "- ",
+        '"s"',
+        "# c\n",
+        ">-\n",
+        "&k ",
+        "*k",
+        "<<: ",
+        "---\n",
+        "...\n",
+        "? ",
+        "!!str ",
+        "!t ",
+        ": ",
+        "%YAML 1.2\n",
+    ],
+}
+
+
 def parse(form: Format, text: str) -> object:
     parsers: dict[Format, Callable[[str], object]] = {"json": parse_json, "toml": parse_toml, "yaml": parse_yaml}
     return parsers[form](text)
@@ -153,3 +193,14 @@ def test_toml_is_as_before(text: str, path: tuple[str, ...], value: Any, is_crlf
 @given(yaml_texts(), PATHS, VALUES, st.booleans())
 def test_yaml_is_as_before(text: str, path: tuple[str, ...], value: Any, is_crlf: bool) -> None:
     check(text, "yaml", path, value, is_crlf)
+
+
+@ANY
+@given(st.data(), st.sampled_from(["json", "toml", "yaml"]), VALUES)
+def test_any_text_is_changed_or_refused(data: st.DataObject, form: Format, value: Any) -> None:
+    """No other exception comes from a parser or from the search for places."""
+    text = "".join(data.draw(st.lists(st.sampled_from(TOKENS[form]), max_size=14)))
+    with contextlib.suppress(BrokenConfig, RefusedEdit):
+        parse(form, with_value(text, form, ("m", "x"), value))
+    with contextlib.suppress(BrokenConfig, RefusedEdit):
+        without(text, form, ("m", "x"), missing_parents(text, form, ("m", "y")))
