@@ -142,7 +142,7 @@ class UsageError(BridgeError):
     exit_code = 2
 
 
-_DISTRIBUTIONS = {"jsonc": "json-with-comments"}
+_DISTRIBUTIONS = {"jsonc": "json-with-comments", "ruamel": "ruamel.yaml"}
 """Packages whose name on an index differs from their name in imports."""
 
 

@@ -63,7 +63,7 @@ def read_config(path: Path) -> object:
     if text is None:
         return None
     try:
-        return _PARSERS.get(path.suffix, parse_json)(text)
+        return _PARSERS.get(path.suffix.lower(), parse_json)(text)
     except RecursionError:
         raise BrokenConfig("it is nested too deeply") from None
 

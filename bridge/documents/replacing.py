@@ -88,7 +88,7 @@ def planned(path: Path, change: Callable[[str], str], *, removes_empty: bool = F
 def replace(change: FileChange, backups: Path) -> Path | None:
     """Make the change. Returns where the old content is kept; None where there was none, or nothing changes.
 
-    Raises `DocumentError`, and then the file is as it was.
+    Raises `DocumentError`, or `BridgeError` where no backup can be kept; then the file is as it was.
     """
     if change.is_empty:
         return None

@@ -270,6 +270,7 @@ def test_a_package_that_is_not_installed_is_named_with_what_to_do(package: str, 
 
 def test_the_package_is_called_what_an_index_calls_it() -> None:
     assert "json-with-comments" in missing_package("jsonc.decoder")
+    assert "ruamel.yaml" in missing_package("ruamel")
 
 
 @pytest.mark.parametrize("module", ["bridge", "bridge.cli.nonsense", "json", "", None])
