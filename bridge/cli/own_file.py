@@ -14,6 +14,7 @@ from bridge import PROGRAM
 from bridge.cli.config_excerpt import hidden_secrets
 from bridge.cli.config_schema import SCHEMA_NAME, TITLE, schema_text
 from bridge.cli.formatting import clean, is_a_terminal, print_diff
+from bridge.documents.reading import decoded
 from bridge.documents.replacing import FileChange
 from bridge.errors import BridgeError
 from bridge.inventory.server_file import SCHEMA, ServerFile, read_server_file
@@ -66,4 +67,6 @@ def names_in(file: ServerFile | None) -> Sequence[str]:
 
 
 def _text(data: bytes | None) -> str:
-    return (data or b"").decode("utf-8-sig", "replace")
+    # Both were read, or made of what was read, before.
+    text, _, _ = decoded(data or b"")
+    return text

@@ -300,6 +300,16 @@ def test_a_server_that_is_not_there_cannot_be_removed(file: Path) -> None:
     assert "Did you mean github?" in refusal("remove", "githup")
 
 
+def test_a_file_in_utf_16_stays_one_and_its_change_can_be_read(file: Path) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_bytes(WITH_COMMENTS.encode("utf-16"))
+    done = run("add", "second", "https://second.example.com/mcp")
+    assert done.exit_code == 0
+    assert '+    "second": {' in done.stdout
+    assert '"first": {"url": "https://first.example.com/mcp",' in done.stdout
+    assert '"second"' in file.read_bytes().decode("utf-16")
+
+
 def test_what_may_be_secret_beside_the_change_is_not_shown(file: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text(WITH_COMMENTS.replace("// for all", f"// {SECRET}"))
