@@ -126,7 +126,7 @@ def test_without_the_link_the_program_itself_is_started(platform: str, scripts: 
     ("platform", "prefix"),
     [
         (LINUX, "/home/me/.cache/uv/archive-v0/Ab3x"),
-        (LINUX, "/srv/cache/environments-v2/mcp-remote-bridge-1a2b"),
+        (LINUX, "/var/cache/environments-v2/mcp-remote-bridge-1a2b"),
         (MAC, "/Users/me/.cache/uv/archive-v0/Ab3x"),
         (WINDOWS, r"C:\Users\me\AppData\Local\uv\cache\archive-v0\Ab3x"),
     ],

@@ -91,12 +91,12 @@ def test_only_the_command_and_the_arguments_change(key: str) -> None:
 def test_the_projects_of_claude_code_are_looked_through() -> None:
     content = {
         "mcpServers": {},
-        "projects": {"/work/a": {"mcpServers": {"x": {"command": "mcp-remote", "args": [URL]}}}},
+        "projects": {"/home/me/project": {"mcpServers": {"x": {"command": "mcp-remote", "args": [URL]}}}},
     }
 
     [entry] = found("claude-code", content)
 
-    assert entry.place == ("projects", "/work/a", "mcpServers", "x")
+    assert entry.place == ("projects", "/home/me/project", "mcpServers", "x")
 
 
 def test_entries_of_other_programs_are_not_touched() -> None:
