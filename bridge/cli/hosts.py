@@ -39,8 +39,8 @@ class _HostEntries(NamedTuple):
 def hosts(as_json: bool) -> None:
     """List the hosts on this machine, and which of their servers use this bridge.
 
-    It also names remote servers that a host connects to by itself, and entries of programs such as mcp-remote:
-    mcp-remote-bridge migrate turns these into entries of this bridge. No variable or header is shown.
+    It also names remote servers that a host connects to by itself, or cannot connect to, and entries of programs such
+    as mcp-remote: mcp-remote-bridge migrate turns these into entries of this bridge. No variable or header is shown.
     """
     import json
 
@@ -81,13 +81,23 @@ def _lines(one: _HostEntries) -> list[str]:
     lines = [f"{clean(entry.name)}: this bridge, {_server_of(entry.arguments)}" for entry in one.ours]
     programs = [_program_of(other) for other in one.others]
     lines += [
-        f"{clean(other.name)}: {program or 'the host itself'}{_shown_url(other)}"
+        f"{clean(other.name)}: {program or _itself(one.row)}{_shown_url(other)}"
         for other, program in zip(one.others, programs, strict=True)
         if program != _LOCAL
     ]
     if local := programs.count(_LOCAL):
         lines.append(f"{local} local server{'s' if local > 1 else ''}")
     return lines or ["no servers"]
+
+
+def _itself(row: HostRow) -> str:
+    """Who connects by an entry with a URL alone."""
+    return "the host itself" if row.takes_urls else "no one, because this host takes only local servers"
+
+
+def _is_usable(row: HostRow, other: OtherEntry) -> bool:
+    """Whether the host can do something with the entry: start its program, or connect to its URL."""
+    return bool(other.program) or row.takes_urls
 
 
 def _program_of(other: OtherEntry) -> str:
@@ -125,8 +135,14 @@ def _without_query(url: str) -> str:
 
 
 def _as_object(one: _HostEntries) -> dict[str, Any]:
-    entries: list[dict[str, str | None]] = [
-        {"name": clean(entry.name), "file": str(entry.path), "runs": PROGRAM, "server": _server_of(entry.arguments)}
+    entries: list[dict[str, str | bool | None]] = [
+        {
+            "name": clean(entry.name),
+            "file": str(entry.path),
+            "runs": PROGRAM,
+            "server": _server_of(entry.arguments),
+            "is_usable": True,
+        }
         for entry in one.ours
     ]
     entries += [
@@ -135,6 +151,7 @@ def _as_object(one: _HostEntries) -> dict[str, Any]:
             "file": str(other.path),
             "runs": (clean(other.program) if _program_of(other) == _LOCAL else _program_of(other)) or None,
             "server": _without_query(other.url) or None,
+            "is_usable": _is_usable(one.row, other),
         }
         for other in one.others
     ]

@@ -11,6 +11,7 @@
 | `programs`, `apps` | programs on PATH and macOS applications; any shows that the host is there, as its folder does |
 | `restart` | what the user does so that the host reads its file again |
 | `source` | where the row is from |
+| `takes_urls` | whether the host itself connects to a server whose URL is in this file |
 | `note` | what else the user has to know |
 
 A name that programs other than the host have too (`goose`, `amp`, `pi`) is not in `programs`.
@@ -98,6 +99,7 @@ class HostRow(msgspec.Struct, frozen=True):
     names: NameRule = "A-Za-z0-9_-"
     programs: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
+    takes_urls: bool = True
     note: str = ""
 
     @property
@@ -122,8 +124,9 @@ HOSTS: tuple[HostRow, ...] = (
             # The packaged build (MSIX) reads only its own copy of AppData (anthropics/claude-code#26073).
             {**_in_settings("Claude/claude_desktop_config.json"),
              "win32": (f"{_ROAMING}/Claude/claude_desktop_config.json", _PACKAGE)},
-            _QUIT, "https://modelcontextprotocol.io/quickstart/user; anthropics/claude-code#26073",
-            apps=("Claude",)),
+            _QUIT, f"https://modelcontextprotocol.io/quickstart/user; anthropics/claude-code#26073; {_ADD_MCP}",
+            apps=("Claude",), takes_urls=False,
+            note="It takes only local servers in this file, and none by a URL alone."),
     HostRow("claude-code", "Claude Code",
             _everywhere("${CLAUDE_CONFIG_DIR:-~}/.claude.json"),
             _SESSION, f"https://code.claude.com/docs/en/mcp; {_ADD_MCP}",

@@ -381,7 +381,7 @@ def test_the_hosts_and_their_servers_are_listed(run: Run, home: Path) -> None:
     )
     assert out.splitlines()[:7] == [
         "claude-desktop  Claude Desktop",
-        "  own: the host itself, https://own.example/mcp",
+        "  own: no one, because this host takes only local servers, https://own.example/mcp",
         "  old: mcp-remote, https://old.example/sse",
         "  proxy: mcp-proxy, https://proxy.example/sse",
         "cursor  Cursor",
@@ -400,11 +400,21 @@ def test_the_list_is_json_for_programs(run: Run, home: Path) -> None:
     assert code == 0
     file = str(home / ".cursor" / "mcp.json")
     assert found["cursor"]["entries"] == [
-        {"name": "linear", "file": file, "runs": "mcp-remote-bridge", "server": URL},
-        {"name": "files", "file": file, "runs": "npx", "server": None},
+        {"name": "linear", "file": file, "runs": "mcp-remote-bridge", "server": URL, "is_usable": True},
+        {"name": "files", "file": file, "runs": "npx", "server": None, "is_usable": True},
     ]
     assert (found["zed"]["is_here"], found["zed"]["files"]) == (False, [])
     assert "line 1" in found["codex"]["notes"][0]
+
+
+def test_an_entry_that_its_host_cannot_use_is_told_from_one_that_it_can(run: Run, home: Path) -> None:
+    content = json.dumps({"mcpServers": {"own": {"url": "https://own.example/mcp"}}})
+    for path in (home / ".config" / "Claude" / "claude_desktop_config.json", home / ".cursor" / "mcp.json"):
+        path.write_text(content)
+    _, out, _ = run("hosts")
+    assert out.splitlines().count("  own: the host itself, https://own.example/mcp") == 1
+    found = {one["host"]: one["entries"] for one in json.loads(run("hosts", "--json")[1])["hosts"]}
+    assert [found[host][0]["is_usable"] for host in ("claude-desktop", "cursor")] == [False, True]
 
 
 def test_no_hosts_are_told(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
