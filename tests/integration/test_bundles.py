@@ -106,11 +106,19 @@ async def check_that_it_connects(words: Sequence[str], variables: Mapping[str, s
         assert await host.wait() == 0
 
 
+@pytest.fixture(scope="module")
+def python_form(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a bundle with all packages in it, which takes seconds to make."""
+    return unpacked(written("python", tmp_path_factory.mktemp("python-form")))
+
+
 @pytest.mark.parametrize("nothing", ["", None], ids=["empty", "left-out"])
-async def test_the_python_form_connects_with_what_is_inside_it_alone(nothing: str | None, tmp_path: Path) -> None:
+async def test_the_python_form_connects_with_what_is_inside_it_alone(
+    nothing: str | None, python_form: Path, tmp_path: Path
+) -> None:
     """`-S`: Python does not look into its own packages."""
+    folder = python_form
     async with FaultServer() as server:
-        folder = unpacked(written("python", tmp_path))
         answers = {"url": server.url, "header_x_api_key": SECRET}
         if nothing is not None:
             answers |= dict.fromkeys(("header", "client_id", "client_secret", "scope"), nothing)
@@ -136,7 +144,11 @@ def test_another_python_is_told_which_one_is_needed(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("form", ["uv", "python"])
-def test_the_formats_own_program_takes_it_and_packs_it_again(form: BundleForm, tmp_path: Path) -> None:
+def test_the_formats_own_program_takes_it_and_packs_it_again(
+    form: BundleForm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Which packages are inside does not matter to it, and packing all of them takes long.
+    monkeypatch.setattr("bridge.bundle.bundle.own_folder", lambda: {"bridge/__init__.py": b""})
     program = require_package("@anthropic-ai/mcpb", "dist/cli/cli.js")
 
     def mcpb(*words: str) -> str:
