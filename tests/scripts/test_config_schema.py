@@ -10,7 +10,7 @@ import pytest
 from bridge.cli.config_check import all_mistakes
 from bridge.cli.config_schema import schema_text
 from bridge.inventory.server_file import ServerFile
-from scripts.config_schema import COMMAND, PAGE
+from scripts.config_schema import COMMAND, PAGE, SETTINGS_PAGE, settings_page
 
 URL = "https://example.com/mcp"
 
@@ -72,6 +72,14 @@ def mistakes(content: object) -> list[Any]:
 
 def test_the_file_is_what_the_code_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == schema_text(), f"docs/config.schema.json is old. Run: {COMMAND}"
+
+
+def test_the_table_of_settings_is_what_the_schema_says() -> None:
+    page = SETTINGS_PAGE.read_text(encoding="utf-8")
+    assert page == settings_page(), f"docs/configuration.md is old. Run: {COMMAND}"
+    assert "| `silent` | `true` or `false` |" in page
+    assert "| `header` | a string or an array of strings or an object of names and values |" in page
+    assert "| `transport` | `auto`, `http`, `sse` |" in page
 
 
 @pytest.mark.parametrize("content", VALID)
