@@ -39,6 +39,15 @@ def localhost_addresses(host: str) -> tuple[str, ...]:
     return _LOCALHOST if is_localhost(host) else ()
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an address literal (without brackets), not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address literal (without brackets) can only mean this machine: the first rule."""
     if is_localhost(host):

@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
+
+from bridge.loopback import is_address
 
 # Domains below which each name belongs to somebody else: the first label is the server's own.
 _SHARED = (
@@ -27,7 +28,7 @@ def name_for(url: str) -> str:
     """A short name for the server at `url`; it may hold characters that a host does not allow."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    if _is_address(host):
+    if is_address(host):
         telling = [part for part in parts.path.split("/") if part and part.lower() not in _SAY_NOTHING]
         return telling[-1] if telling else host
     labels = host.split(".")
@@ -37,11 +38,3 @@ def name_for(url: str) -> str:
     if len(own) > 1 and len(labels[-1]) == 2 and own[-1] in _BEFORE_A_COUNTRY:
         own = own[:-1]
     return next((label for label in reversed(own) if label not in _SAY_NOTHING), own[-1])
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -43,10 +43,9 @@ a missing shared domain leaves out the warning between two customers of that dom
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from urllib.parse import urlsplit
 
-from bridge.loopback import is_loopback
+from bridge.loopback import is_address, is_loopback
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.providers import documents_site
 
@@ -97,7 +96,7 @@ def same_site(issuer: str, host: str) -> bool:
     """Whether an endpoint's host is on the issuer's site, by the table; both hosts are in lower case."""
     if host == issuer:
         return True
-    if _is_address(issuer) or _is_address(host):
+    if is_address(issuer) or is_address(host):
         return False
     shared = any(host.endswith(f".{name}") or host == name for name in _SHARED)
     if (host.endswith(f".{issuer}") and "." in issuer and issuer not in _SHARED) or (
@@ -121,11 +120,3 @@ def _registrable(host: str) -> str:
     labels = host.split(".")
     has_kind = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _KINDS
     return ".".join(labels[-3 if has_kind else -2 :])
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
