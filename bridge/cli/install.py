@@ -128,10 +128,10 @@ def _chosen(words: Sequence[str], *, every: bool, config: Path | None) -> _Choic
     if len(words) == 2 and not every:
         return _Choice([host_named(words[0])], words[1], is_all=False)
     if len(words) != 1:
-        raise UsageError("install takes a host and a server.", hint=f"{PROGRAM} {_USAGE}")
+        raise UsageError("install takes a host and a server.", hint=f"Run: {PROGRAM} {_USAGE}")
     [word] = words
     if word.lower() in HOSTS_BY_KEY and not is_own_server(word, config, os.environ):
-        raise UsageError("Name the server too.", hint=f"{PROGRAM} install {word.lower()} NAME_OR_URL")
+        raise UsageError("Name the server too.", hint=f"Run: {PROGRAM} install {word.lower()} NAME_OR_URL")
     rows = hosts_here() if every else ask_for_hosts(_USAGE)
     if not rows:
         raise UsageError("No host was found on this machine.", hint=f"Name one: {PROGRAM} {_USAGE}")

@@ -50,7 +50,7 @@ def migrate(ctx: click.Context, /, host: str | None, remote: bool, dry_run: bool
     the files of all hosts are looked through.
     """
     if undo and (host is not None or remote):
-        raise UsageError("--undo takes back the whole of the last migrate.", hint=f"{PROGRAM} migrate --undo")
+        raise UsageError("--undo takes back the whole of the last migrate.", hint=f"Run: {PROGRAM} migrate --undo")
     asks = Asking(is_dry=dry_run, is_yes=yes)
     is_done = take_back(asks) if undo else _move(host, asks, remote=remote)
     if not is_done:

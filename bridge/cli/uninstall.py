@@ -82,7 +82,7 @@ def _chosen(words: Sequence[str], *, every: bool) -> tuple[Sequence[HostRow], st
     if every or len(words) != 2:
         raise UsageError(
             "uninstall takes a host and the name of an entry.",
-            hint=f"{PROGRAM} uninstall HOST NAME , or {PROGRAM} uninstall --all NAME . {PROGRAM} hosts lists them.",
+            hint=f"Run: {PROGRAM} uninstall HOST NAME , or with --all for HOST. {PROGRAM} hosts lists them.",
         )
     return [host_named(words[0])], words[1]
 
@@ -115,4 +115,6 @@ def _none(rows: Sequence[HostRow], name: str, *, every: bool) -> str:
 def _known(paths: Iterable[tuple[HostRow, Path]]) -> str:
     """The names of our entries in these files, as a hint."""
     names = sorted({shown(name, _LONGEST) for row, path in paths for name in entries_in(row, path)})
-    return f"Entries of ours there: {', '.join(names[:_MOST])}." if names else "There is no entry of ours."
+    if not names:
+        return "No entry there runs this bridge."
+    return f"Entries there that run this bridge: {', '.join(names[:_MOST])}."

@@ -108,7 +108,7 @@ def judge(settings: Settings, answer: Answer, *, is_renewable: bool = False) -> 
     kind = shown(answer.content_type.partition(";")[0].strip() or "no content type", 60)
     return Trial(
         "failed",
-        f"{url} is no MCP server, or not now: it answered HTTP {answer.status} with {kind}. "
+        f"{url} did not answer as an MCP server does: it sent HTTP {answer.status} with {kind}. "
         "Check that the URL is the server's MCP endpoint.",
     )
 

@@ -203,7 +203,7 @@ def test_another_entry_of_that_name_is_left_alone(run: Run, home: Path) -> None:
         (("uninstall", "cursor"), "uninstall takes a host and the name"),
         (("uninstall", "cursor", "nothing"), "Cursor has no entry with the name 'nothing'."),
         (("uninstall", "cursor", "files"), "does not run this bridge, so it was left"),
-        (("uninstall", "--all", "nothing"), "no entry of ours"),
+        (("uninstall", "--all", "nothing"), "No entry there runs this bridge."),
     ],
 )
 def test_what_cannot_be_done_is_said(run: Run, home: Path, words: tuple[str, ...], said: str) -> None:
