@@ -41,6 +41,7 @@ COMPLETION_VARIABLE = "_MCP_REMOTE_BRIDGE_COMPLETE"
 """What a shell sets to ask for the words that may come next. Click makes its name of the program's."""
 
 SERVER, NETWORK, SIGN_IN = "The server", "Network and certificates", "Sign-in"
+FEATURES = "What the host gets"
 CLIENT, LOG, NAMES = "OAuth client and request", "Log", "Your servers by name"
 """The headings of the options, in the order of the help."""
 
@@ -100,6 +101,8 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
     OptionRow("--no-cache", FLAG, SERVER,
             help="Store no answers of the server, and use no stored ones."),
+    OptionRow("--pass-through", FLAG, FEATURES,
+            help="Mend nothing: pass every tool, list, call and result as it came."),
     OptionRow("--allow-http", FLAG, NETWORK,
             help="Allow plain http:// to another machine. Everything sent can be read on the way."),
     OptionRow("--allow-private", FLAG, NETWORK,

@@ -16,6 +16,7 @@ from bridge.cli.option_table import OPTIONS, PREFIX
 from bridge.config import (
     PATIENCE_VARIABLE,
     ClientSecret,
+    FeatureSettings,
     Header,
     HeaderText,
     NotedEnvironment,
@@ -83,6 +84,7 @@ def settings_of(
         url=url,
         headers=tuple(_header(name, value, secrets) for name, value in headers),
         retry_window=retry_window or 30.0,
+        features=_features(values),
         sign_in=_sign_in(values, _client_secret(client_secret, secret_source, secrets)),
         secret_variables=tuple(noted.read),
         secret_headers=tuple(name for name, value in headers if not isinstance(value, str)),
@@ -132,6 +134,11 @@ def _sign_in(values: dict[str, Any], client_secret: str) -> SignInSettings:
     own = {name: values.pop(name) for name in SignInSettings.__struct_fields__ if name in values}
     params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
     return SignInSettings(authorize_params=params, client_secret=client_secret, **own)
+
+
+def _features(values: dict[str, Any]) -> FeatureSettings:
+    """Take the options for what the host gets out of `values`, and make their settings."""
+    return FeatureSettings(**{name: values.pop(name) for name in FeatureSettings.__struct_fields__ if name in values})
 
 
 def _wanted(

@@ -3,6 +3,7 @@
 | file | subject |
 |---|---|
 | `settings` | the server, headers, times, the log |
+| `feature_settings` | what the host gets of the server's tools, prompts and resources |
 | `host_names` | host names with letters beyond ASCII, and names of this machine |
 | `child_environment` | which environment variables other programs get |
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are stored |
@@ -10,6 +11,7 @@
 """
 
 from bridge.config.child_environment import VARIABLES_PREFIX, NotedEnvironment, child_environment
+from bridge.config.feature_settings import FeatureSettings
 from bridge.config.host_names import ascii_host, ascii_url
 from bridge.config.settings import (
     LOG_LEVELS,
@@ -57,6 +59,7 @@ __all__ = [
     "VARIABLES_PREFIX",
     "ClientSecret",
     "EraChoice",
+    "FeatureSettings",
     "Grant",
     "Header",
     "HeaderText",

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from bridge.config.feature_settings import FeatureSettings
 from bridge.config.host_names import ascii_host
 from bridge.config.signing_in import REFERENCES, SignInSettings, repr_without
 from bridge.errors import UsageError
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     retry_window: float = 30.0
     no_cache: bool = False
     sign_in: SignInSettings = SignInSettings()
+    features: FeatureSettings = FeatureSettings()
     remarks: tuple[str, ...] = ()
     """Warnings to log once there is a log."""
     secret_variables: tuple[str, ...] = ()

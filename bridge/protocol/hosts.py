@@ -9,6 +9,7 @@
 | `listens` | whether it subscribes to changes where it speaks MCP 2026-07-28, as it must to hear of them there |
 | `shows_errors` | whether its users see the sentence of an error to its first request |
 | `opens_links` | whether it takes the question to open a link (URL elicitation) that its capabilities offer to take |
+| `reads_all_pages` | whether it reads a list to its end, and not only the first page |
 
 A host that never lists again uses its first lists until it is restarted; a row says so only where this was observed.
 "seen": measured on Linux on 2026-11-30 with the release that `tests/hosts` pins. "list": the name is in
@@ -38,6 +39,7 @@ class Host(msgspec.Struct, frozen=True):
     listens: bool = True
     shows_errors: bool = True
     opens_links: bool = True
+    reads_all_pages: bool = True
 
     @property
     def answer_by(self) -> float | None:
@@ -62,10 +64,11 @@ HOSTS = {
     # anthropics/claude-code#50339. Name: list; mixelpixx/Konnect#476.
     "claude-ai": Host("Claude Desktop", 60.0, lists_again=False),
     "claude-code": Host("Claude Code", 30.0),  # seen
-    # seen; openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause.
-    "codex-mcp-client": Host("Codex", 30.0, lists_again=False),
+    # seen; openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause. Pages: openai/codex#28858.
+    "codex-mcp-client": Host("Codex", 30.0, lists_again=False, reads_all_pages=False),
     # seen: declares URL elicitation, and fails a call that is answered with `input_required`.
-    "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False),
+    # Pages: github/copilot-cli#4006.
+    "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False, reads_all_pages=False),
     "gemini-cli-mcp-client": Host("Gemini CLI", 600.0),  # seen
     "opencode": Host("OpenCode", 30.0),  # seen
     "continue-cli-client": Host("Continue", 60.0, lists_again=False),  # seen

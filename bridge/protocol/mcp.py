@@ -70,6 +70,7 @@ TEMPLATES_LIST = "resources/templates/list"
 SET_LEVEL = "logging/setLevel"
 SUBSCRIBE = "resources/subscribe"
 UNSUBSCRIBE = "resources/unsubscribe"
+COMPLETE = "completion/complete"
 RESOURCES_UPDATED = "notifications/resources/updated"
 TOOLS_CHANGED = "notifications/tools/list_changed"
 PROMPTS_CHANGED = "notifications/prompts/list_changed"
@@ -158,7 +159,7 @@ IDEMPOTENT_METHODS = frozenset(
         RESOURCES_READ,
         SUBSCRIBE,
         UNSUBSCRIBE,
-        "completion/complete",
+        COMPLETE,
         SET_LEVEL,
         TASKS_GET,
         "tasks/list",

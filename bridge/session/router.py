@@ -46,7 +46,7 @@ from bridge.session.rerouting import Rerouting
 from bridge.session.server_era import ServerEra
 from bridge.session.session import Transport
 from bridge.session.upstream import RouterContext, TranslatedUpstream, Upstream
-from bridge.session.upstreams import Upstreams
+from bridge.session.upstreams import InFront, Upstreams
 
 _META_VERSION = mcp.META_VERSION.encode()
 
@@ -55,7 +55,8 @@ class HostRouter:
     """The state machine of the whole bridge. `retry_window` and `request_timeout` in seconds.
 
     `eras`: what is known of the server from earlier runs; `is_fixed`: the user set it, so it is never in doubt.
-    `keeps_responses`: answers of a modern server are cached, where it allows that. `fresh()` returns an unguessable
+    `keeps_responses`: answers of a modern server are cached, where it allows that. `in_front(machine, context)` returns
+    what takes the place of each machine that serves a host; None: nothing does. `fresh()` returns an unguessable
     text, `timestamp()` the date and time in UTC (RFC 3339).
     """
 
@@ -70,6 +71,7 @@ class HostRouter:
         eras: Eras = frozenset(),
         is_fixed: bool = False,
         keeps_responses: bool = False,
+        in_front: InFront | None = None,
         fresh: Callable[[], str],
         timestamp: Callable[[], str],
     ) -> None:
@@ -77,7 +79,14 @@ class HostRouter:
             eras, is_fixed = frozenset({LEGACY}), True
         self._context = context = RouterContext(url, fresh, timestamp)
         self._upstreams = upstreams = Upstreams(
-            context, transport, retry_window, request_timeout, redact, self._receive, keeps_responses=keeps_responses
+            context,
+            transport,
+            retry_window,
+            request_timeout,
+            redact,
+            self._receive,
+            keeps_responses=keeps_responses,
+            in_front=in_front,
         )
         self._server = ServerEra(context, upstreams, eras, self._settled, is_fixed=is_fixed)
         self._hosts = HostUpstreams(upstreams)

@@ -15,6 +15,8 @@ from bridge.session.upstream import Machine, RouterContext, T, TranslatedUpstrea
 if TYPE_CHECKING:
     from bridge.session.response_cache import ResponseCache
 
+InFront = Callable[[Machine, RouterContext], Machine]
+
 _MAX_LANES = 16
 _SPARE = 2
 """Places kept free for the probe and for the host's other era."""
@@ -23,7 +25,8 @@ _SPARE = 2
 class Upstreams:
     """Makes them. `receive(upstream, deliver)` gets what a machine delivers to its host.
 
-    `retry_window` and `request_timeout` in seconds. `keeps_responses`: answers of modern servers are cached. The
+    `retry_window` and `request_timeout` in seconds. `keeps_responses`: answers of modern servers are cached.
+    `in_front(machine, context)` returns what takes the place of each machine that serves a host. The
     machines and translators of an era are imported when the first is made, since most runs need only one era.
     """
 
@@ -37,8 +40,10 @@ class Upstreams:
         receive: Callable[[Upstream, Deliver], None],
         *,
         keeps_responses: bool = False,
+        in_front: InFront | None = None,
     ) -> None:
         self._context = context
+        self._in_front = in_front
         self._keeps_responses = keeps_responses
         self._cache: ResponseCache | None = None
         self._transport = transport
@@ -70,7 +75,8 @@ class Upstreams:
     def native(self, era: str) -> Upstream:
         """One that serves a host of the same era."""
         number = self._new_number()
-        return self._enter(Upstream(number, era, self._context, self._machine(era, number), self._receive))
+        machine = self._fronted(self._machine(era, number))
+        return self._enter(Upstream(number, era, self._context, machine, self._receive))
 
     def probing(self, receive: Callable[[Upstream, Deliver], None]) -> Upstream:
         """One for the bridge's own request to a server; `receive(upstream, deliver)` gets the answer."""
@@ -82,13 +88,13 @@ class Upstreams:
         number = self._new_number()
         machine = self._session(number)
         session(machine)
-        return self._enter(Upstream(number, LEGACY, self._context, machine, self._receive))
+        return self._enter(Upstream(number, LEGACY, self._context, self._fronted(machine), self._receive))
 
     def translated(self, era: str, make: Callable[[TranslatedUpstream[T]], T]) -> TranslatedUpstream[T]:
         """One that serves a host of the other era."""
         number = self._new_number()
         machine = self._session(number, listens_first=True) if era == LEGACY else self._stateless(number)
-        upstream = TranslatedUpstream(number, era, self._context, machine, self._receive, make)
+        upstream = TranslatedUpstream(number, era, self._context, self._fronted(machine), self._receive, make)
         self._enter(upstream)
         return upstream
 
@@ -119,6 +125,9 @@ class Upstreams:
     def _enter(self, upstream: Upstream) -> Upstream:
         self._by_number[upstream.number] = upstream
         return upstream
+
+    def _fronted(self, machine: Machine) -> Machine:
+        return machine if self._in_front is None else self._in_front(machine, self._context)
 
     def _machine(self, era: str, number: int) -> Machine:
         return self._session(number) if era == LEGACY else self._stateless(number)

@@ -12,7 +12,7 @@ from bridge.cli.program import cli
 from bridge.errors import UsageError
 from tests.cli.command_lines import help_at, parsed
 
-MANY_OPTIONS = {"run": 105}
+MANY_OPTIONS = {"run": 160}
 """Lines, at 80 columns, of the command that explains all options of a run."""
 
 LINES = 48

@@ -36,7 +36,7 @@ KNOWN = ("--protocol", "legacy")
 OWN = {
     "the command line: a plain one is read without click": (
         "cli cli.main cli.plain cli.option_table cli.settings cli.running errors config config.settings"
-        " config.child_environment config.signing_in config.host_names loopback"
+        " config.feature_settings config.child_environment config.signing_in config.host_names loopback"
     ),
     "what is begun while the rest is imported": (
         "app app.start host.takeover remote"
@@ -68,6 +68,9 @@ OWN = {
         "session session.router session.rerouting session.host_upstreams session.era_queue session.probing"
         " session.server_era session.first_contact session.upstreams session.upstream session.commands session.events"
         " session.host_input translate translate.translator"
+    ),
+    "what stands in front of the session: it takes effect with the first list": (
+        "app.features features features.machine features.pages features.parts"
     ),
     "the session of a legacy server": (
         "session.session session.machine session.session_state session.timers session.calls session.deadlines"

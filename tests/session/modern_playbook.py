@@ -13,6 +13,7 @@ from bridge.session.events import Event, SignInEnded, SignInStarted
 from bridge.session.router import HostRouter
 from bridge.session.session import Transport
 from bridge.session.stateless import Stateless
+from bridge.session.upstreams import InFront
 from tests.session.playbook import URL, Machine, Playbook, notification, request
 
 MODERN_VERSION = "2026-07-28"
@@ -155,6 +156,7 @@ class PairingPlaybook(ModernPlaybook):
         retry_window: float = 30.0,
         request_timeout: float | None = None,
         keeps_responses: bool = False,
+        in_front: InFront | None = None,
     ) -> None:
         super().__init__(transport, retry_window, request_timeout)
         self.kept: list[frozenset[str]] = []
@@ -167,6 +169,7 @@ class PairingPlaybook(ModernPlaybook):
             eras=eras,
             is_fixed=is_fixed,
             keeps_responses=keeps_responses,
+            in_front=in_front,
             fresh=lambda: f"secret-{next(numbers)}",
             timestamp=lambda: "2026-10-10T10:10:10Z",
         )

@@ -1,0 +1,1 @@
+"""The server's features as the host may see and use them."""
