@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.benchmark import columns, far_rows, pairs, rows, table
+from scripts.benchmark import columns, far_rows, pairs, rows, table, tool_lists
 from scripts.benchmark.servers import far_server, thin_server
 from scripts.environment import clean_variables, run_script
 
@@ -29,11 +29,12 @@ are `floor`, an ordinary asynchronous HTTP client with keep-alive connections (h
 and `sockets`, bare keep-alive sockets that know just enough HTTP, for information. `relay` is the least a
 second process can do, one call at a time. Memory is the resident size of the process and its children,
 1 MB = 1,000,000 bytes. A wake-up is a thread that slept and woke. A translated call, host and server being of
-different eras of MCP, is held against a call to the same server that is not. A server 80 ms away is behind a link that
+different eras of MCP, is held against a call to the same server that is not. A long list of tools is held against the
+same list with `--pass-through`, where the bridge does not look at it. A server 80 ms away is behind a link that
 delays everything by 40 ms each way, connecting too, and speaks TLS 1.3; to have its tools listed the host launches the
 bridge, opens and asks."""
 
-_GROUPS = (*rows.GROUPS, pairs.GROUP, far_rows.GROUP)
+_GROUPS = (*rows.GROUPS, pairs.GROUP, tool_lists.GROUP, far_rows.GROUP)
 
 
 def begin(arguments: Sequence[str]) -> int:
@@ -70,6 +71,8 @@ def main(arguments: Sequence[str]) -> int:
             bridge = next((column for column in chosen if column.name == columns.BRIDGE), None)
             if bridge is not None and pairs.GROUP in options.only:
                 taken += pairs.Pairs(bridge, server, Path(home), plan).run()
+            if tool_lists.GROUP in options.only:
+                taken += tool_lists.ToolLists(chosen, server, Path(home), plan).run()
             if far_rows.GROUP in options.only:
                 with far_server(Path(home)) as far:
                     taken += far_rows.FarRows(chosen, far, Path(home), plan).run()

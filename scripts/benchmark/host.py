@@ -126,6 +126,11 @@ class StdioDriver:
         _, ended = self._ask(self._tongue.list_tools, messages.check_answer)
         return ended - self._launched
 
+    def list_tools(self) -> int:
+        """Return the time from the request for a long list of tools to its whole line."""
+        begun, ended = self._ask(self._tongue.list_tools, messages.check_many_tools)
+        return ended - begun
+
     def call(self) -> int:
         """Return the time of one small call."""
         begun, ended = self._ask(self._tongue.echo, messages.check_echo)

@@ -11,6 +11,7 @@ PROTOCOL_VERSION = "2025-06-18"
 MODERN_VERSION = "2026-07-28"
 PROGRESS_TOKEN = "bench"  # noqa: S105 - the name MCP gives to a correlation value, not a secret
 BIG_RESULT_BYTES = 10_000_000
+MANY_TOOLS = 500
 
 # Read sizes decide how many system calls a big answer costs, so every column uses the same one: what a pipe
 # holds on Linux.
@@ -118,6 +119,16 @@ def check_answer(line: bytes, request_id: int) -> dict[str, Any] | None:
     if not isinstance(result, dict) or result.get("isError"):
         raise ColumnError(f"answered with an error: {line[:200].decode(errors='replace')}")
     return result
+
+
+def check_many_tools(line: bytes, request_id: int) -> bool:
+    """Return whether this line is the whole long list of tools; raises `ColumnError` for a short one."""
+    result = check_answer(line, request_id)
+    if result is None:
+        return False
+    if len(result["tools"]) != MANY_TOOLS:
+        raise ColumnError(f"{len(result['tools'])} tools came of {MANY_TOOLS}")
+    return True
 
 
 def check_echo(line: bytes, request_id: int) -> bool:

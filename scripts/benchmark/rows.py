@@ -38,6 +38,8 @@ class Plan:
     pair_launches: int = 4
     pair_rounds: int = 25
     pair_calls: int = 20
+    list_rounds: int = 12
+    lists: int = 10
     far_starts: int = 11
     far_callers: int = 4
     # Seconds. The answer was 40 ms on its way, and the call will be: what is sent after 4.92 s meets a closed end.
@@ -57,6 +59,8 @@ QUICK = Plan(
     idle_seconds=3.0,
     pair_launches=1,
     pair_rounds=10,
+    list_rounds=3,
+    lists=5,
     far_starts=2,
     far_callers=2,
     far_pauses=(4.5, 4.95),

@@ -11,6 +11,7 @@ from scripts.benchmark.far_pauses import LOST
 from scripts.benchmark.far_rows import KEPT, LATER
 from scripts.benchmark.pairs import UNTRANSLATED
 from scripts.benchmark.rows import Row
+from scripts.benchmark.tool_lists import PASSED
 
 IDLE_MEMORY_MB = 25.0
 BIG_TIMES_FLOOR = 1.3
@@ -20,12 +21,13 @@ TRANSLATED_TIMES = 1.1
 FAR_MS = {"far-legacy": 400.0, "far-modern": 300.0}
 FIRST_CONTACT_MS = 80.0
 KEPT_TIMES_NEAR = 1.2
+LIST_TIMES_PASSED = 1.3
 
 # The most of the better peer's time, or the least of its rate.
 _TIMES_PEER = {"start": 0.8, "call": 0.75, "parallel": 1.0, "progress": 1.0}
 
 # Ratios of a row over another of the bridge's own.
-_OWN = (("translated / not", UNTRANSLATED), ("kept / near", KEPT))
+_OWN = (("translated / not", UNTRANSLATED), ("kept / near", KEPT), ("looked at / passed", PASSED))
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
             near = ours.get(KEPT[row.key])
             limit = None if near is None else KEPT_TIMES_NEAR * near
             found.append(_at_most(row, limit, f"at most {KEPT_TIMES_NEAR} times a launch without the 80 ms"))
+        elif row.key in PASSED:
+            passed = ours.get(PASSED[row.key])
+            limit = None if passed is None else LIST_TIMES_PASSED * passed
+            found.append(_at_most(row, limit, f"at most {LIST_TIMES_PASSED} times as long as passed through"))
         elif row.key == LOST:
             found.append(_at_most(row, 0.0, "none"))
     return found

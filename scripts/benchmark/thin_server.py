@@ -5,7 +5,9 @@ of its standard input. One thread, one selector, no framework. Each path below `
 of its own (`Mcp-Session-Id`), so columns cannot disturb one another, and each below ``/modern/`` one of MCP
 2026-07-28; ``GET /state`` tells what each path has seen. Calls are answered with JSON; progress notifications
 over SSE, every event a chunk and a write of its own, as real servers send them. Bodies that cost time to make
-are made before anyone asks. Paths below ``/kept/`` are modern ones whose results may be kept for an hour.
+are made before anyone asks. Paths below ``/kept/`` are modern ones whose results may be kept for an hour. Those below
+``/many/`` and ``/odd/`` are stateful ones with a long list of tools; below ``/odd/`` each has a schema that some hosts
+refuse.
 
 With ``--certificate FILE`` it speaks TLS. With ``--idle-seconds N`` it closes a connection that many seconds after
 its last answer and does not announce it, as uvicorn does after 5.
@@ -27,7 +29,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scripts.benchmark import modern_answers
-from scripts.benchmark.messages import BIG_RESULT_BYTES, PROTOCOL_VERSION, encode
+from scripts.benchmark.messages import BIG_RESULT_BYTES, MANY_TOOLS, PROTOCOL_VERSION, encode
 from scripts.benchmark.thin_connection import Connection, Endpoint, Request
 
 # Text as tools return it: lines, quotes and some letters beyond ASCII, so that a column which decodes it and
@@ -37,6 +39,24 @@ _LINE = '2026-01-31 12:00:00 "GET /reports/42" 200 - résumé sent to \\\\archiv
 _TOOLS = [
     {"name": name, "description": f"{name}s", "inputSchema": {"type": "object"}} for name in ("echo", "big", "progress")
 ]
+
+
+_STATEFUL = ("/mcp/", "/many/", "/odd/")
+
+
+def _many_tools(*, is_odd: bool) -> bytes:
+    tools = []
+    for number in range(MANY_TOOLS):
+        properties = {
+            name: {"type": "string", "description": f"The {name} of the report, as the service's own pages show it."}
+            for name in ("account", "period", "format", "language")
+        }
+        schema: dict[str, Any] = {"properties": properties, "required": ["account"]}
+        if not is_odd:
+            schema = {"type": "object", **schema}
+        description = "Makes a report of one account for a period, and returns it in the wished format."
+        tools.append({"name": f"report_{number}", "description": description, "inputSchema": schema})
+    return b',"result":' + encode({"tools": tools}) + b"}"
 
 
 def _big_tail() -> bytes:
@@ -73,6 +93,7 @@ class ThinServer:
         self.selector = selectors.DefaultSelector()
         self.endpoints: dict[str, Endpoint] = {}
         self.big_tail = _big_tail()
+        self.lists = {"/many/": _many_tools(is_odd=False), "/odd/": _many_tools(is_odd=True)}
         # Made once for every count and token; a warm-up call has them made before a measured one.
         self.events: dict[tuple[int, bytes], list[bytes]] = {}
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -144,12 +165,12 @@ class ThinServer:
                 entry["sessions"] = len(entry["sessions"])
             connection.answer("200 OK", encode(state))
             return
-        if not request.path.startswith(("/mcp/", "/modern/", "/kept/")):
+        if not request.path.startswith((*_STATEFUL, "/modern/", "/kept/")):
             connection.answer("404 Not Found")
             return
         endpoint = self.endpoints.setdefault(request.path, Endpoint())
         endpoint.requests += 1
-        if not request.path.startswith("/mcp/"):
+        if not request.path.startswith(_STATEFUL):
             self._modern(connection, endpoint, request)
             return
         session = request.headers.get("mcp-session-id")
@@ -159,6 +180,11 @@ class ThinServer:
                 self._initialize(connection, endpoint, message)
                 return
             if session in endpoint.sessions:
+                many = self.lists.get(request.path[: request.path.find("/", 1) + 1])
+                if many is not None and message.get("method") == "tools/list":
+                    front = b'{"jsonrpc":"2.0","id":' + json.dumps(message["id"]).encode()
+                    connection.answer("200 OK", front + many)
+                    return
                 self._message(connection, endpoint, message)
                 return
         elif session in endpoint.sessions and request.verb == "DELETE":

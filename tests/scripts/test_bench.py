@@ -23,6 +23,7 @@ from scripts.benchmark.rows import Bench, Plan, Row, fill
 from scripts.benchmark.servers import thin_server
 from scripts.benchmark.sockets import Chunks, Exchange, SocketsDriver
 from scripts.benchmark.table import best_peer, markdown, number, reasons, verdicts
+from scripts.benchmark.tool_lists import PASSED, ToolLists
 from tests.support.waits import stretched
 
 TINY = Plan(
@@ -38,6 +39,8 @@ TINY = Plan(
     pair_launches=2,
     pair_rounds=1,
     pair_calls=2,
+    list_rounds=1,
+    lists=2,
     patience=stretched(20.0),
 )
 
@@ -122,6 +125,24 @@ def test_a_pair_that_fails_leaves_the_others_their_numbers(tmp_path: Path) -> No
     assert {row.key for row in rows if BRIDGE in row.missing} == set(UNTRANSLATED)
     assert {row.key for row in rows if row.values.get(BRIDGE, 0) > 0} == set(UNTRANSLATED.values())
     assert [verdict.held for verdict in verdicts(rows)] == [None, None]
+
+
+@linux
+def test_long_lists_of_tools_are_taken_with_and_without_a_look(tmp_path: Path) -> None:
+    with thin_server() as server:
+        bridge = Column(BRIDGE, (sys.executable, "-m", "bridge"))
+        broken = Column(MCP_STDIO, (sys.executable, "-c", NO_MESSAGE))
+        rows = ToolLists([bridge, broken], server, tmp_path, TINY).run()
+    assert [row.key for row in rows] == ["list", "list-passed", "list-odd"]
+    assert [set(row.values) for row in rows] == [{BRIDGE}, {BRIDGE}, {BRIDGE}]
+    assert [set(row.missing) for row in rows] == [{MCP_STDIO}, set(), {MCP_STDIO}]
+
+
+@pytest.mark.parametrize(("looked_at", "held"), [(1.2, True), (1.31, False), (None, None)])
+def test_a_list_may_take_little_longer_for_being_looked_at(looked_at: float | None, held: bool | None) -> None:
+    ours = {} if looked_at is None else {BRIDGE: looked_at}
+    (verdict,) = verdicts([_row("list", ours), _row(PASSED["list"], {BRIDGE: 1.0})])
+    assert verdict.held is held
 
 
 def test_the_server_has_modern_paths() -> None:
