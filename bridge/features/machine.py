@@ -168,7 +168,8 @@ class FeatureMachine:
     def _refuse(self, passing: _Passing, fault: Fault) -> list[Command]:
         request = passing.request
         line = fault.error_line(request.raw_id, self._parts.context.url)
-        told = Report("warning", faults.unanswered(request, fault))
+        level = "debug" if fault.kind == faults.SHUTDOWN else "warning"
+        told = Report(level, faults.unanswered(request, fault))
         return [told, *self._delivered(passing, Deliver(line, None, request.id, fault, request))]
 
     def _batch(self, event: HostBatch, now: float) -> list[Command]:
@@ -224,7 +225,7 @@ class FeatureMachine:
     def _answered(self, deliver: Deliver, id_: RequestId, now: float) -> list[Command]:
         response = deliver.message if isinstance(deliver.message, Response) and deliver.fault is None else None
         if (own := self._own.get(id_)) is not None:
-            return self._own_answered(own, response, now)
+            return self._own_answered(own, response, deliver.fault, now)
         passing = self._pages.pop(id_, None) or self._passing.get(id_)
         if passing is None:
             return [deliver]
@@ -301,7 +302,9 @@ class FeatureMachine:
         self._own[own.id] = self._by_method[method] = own
         return self._to_host(self._machine.handle(HostMessage(request), now), now)
 
-    def _own_answered(self, own: _OwnReading, response: Response | None, now: float) -> list[Command]:
+    def _own_answered(
+        self, own: _OwnReading, response: Response | None, fault: Fault | None, now: float
+    ) -> list[Command]:
         del self._own[own.id]
         if response is not None and (following := own.reading.take(response)) is not None:
             page = self._with_fresh_id(following)
@@ -312,10 +315,13 @@ class FeatureMachine:
         del self._by_method[method]
         if own.reading.items is not None:
             self._shown(method, own.reading.items)
-        self._parts.lists_read.add(method)  # Also where it failed: the request is sent as it is.
+        self._parts.lists_read.add(method)  # Also where it failed: the next request is sent as it is.
         commands: list[Command] = []
         for event, batch in own.waiting:
-            commands += self._from_host(event, now, batch)
+            if fault is not None and isinstance(event.message, Request):
+                commands += self._refuse(_Passing(event.message, batch), fault)
+            else:
+                commands += self._from_host(event, now, batch)
         return commands
 
     def _waits(self, id_: RequestId) -> bool:
