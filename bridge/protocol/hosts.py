@@ -9,11 +9,11 @@
 | `listens` | whether it subscribes to changes where it speaks MCP 2026-07-28, as it must to hear of them there |
 | `shows_errors` | whether its users see the sentence of an error to its first request |
 | `opens_links` | whether it takes the question to open a link (URL elicitation) that its capabilities offer to take |
-| `reads_all_pages` | whether it reads a list to its end, and not only the first page |
+| `reads_all_pages` | whether it reads every list to its end; not so where a release in use stops after the first page |
 
 A host that never lists again uses its first lists until it is restarted; a row says so only where this was observed.
-"seen": measured on Linux on 2026-11-30 with the release that `tests/hosts` pins. "list": the name is in
-TianqiZhang/mcp-client-registry (clients.json), which is collected from servers' logs.
+"seen": measured on Linux with the release that `tests/hosts` pins, on 2026-11-30; pages on 2026-12-01. "list": the name
+is in TianqiZhang/mcp-client-registry (clients.json), which is collected from servers' logs.
 """
 
 from __future__ import annotations
@@ -64,16 +64,17 @@ HOSTS = {
     # anthropics/claude-code#50339. Name: list; mixelpixx/Konnect#476.
     "claude-ai": Host("Claude Desktop", 60.0, lists_again=False),
     "claude-code": Host("Claude Code", 30.0),  # seen
-    # seen; openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause. Pages: openai/codex#28858.
+    # seen; openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause.
+    # Pages: openai/codex#28858 (0.140); 0.171 was seen to read all.
     "codex-mcp-client": Host("Codex", 30.0, lists_again=False, reads_all_pages=False),
     # seen: declares URL elicitation, and fails a call that is answered with `input_required`.
-    # Pages: github/copilot-cli#4006.
+    # Pages: github/copilot-cli#4006 (1.0.68); 1.0.102 was seen to read all.
     "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False, reads_all_pages=False),
-    "gemini-cli-mcp-client": Host("Gemini CLI", 600.0),  # seen
+    "gemini-cli-mcp-client": Host("Gemini CLI", 600.0, reads_all_pages=False),  # seen: all pages of resources only
     "opencode": Host("OpenCode", 30.0),  # seen
-    "continue-cli-client": Host("Continue", 60.0, lists_again=False),  # seen
+    "continue-cli-client": Host("Continue", 60.0, lists_again=False, reads_all_pages=False),  # seen
     "continue-client": Host("Continue"),  # list
-    "@cline/core": Host("Cline", 2.9, lists_again=False, shows_errors=False),  # seen
+    "@cline/core": Host("Cline", 2.9, lists_again=False, shows_errors=False, reads_all_pages=False),  # seen
     "grok-cli": Host("Grok CLI", 60.0),  # seen
     "inspector-cli": Host("MCP Inspector", 30.0, lists_again=False),  # seen: one command, one list
     "mcporter": Host("mcporter", 30.0),  # seen
@@ -88,11 +89,12 @@ HOSTS = {
     "zed": Host("Zed"),  # list
     "jetbrains-ai-assistant-client": Host("JetBrains AI Assistant"),  # list
     "@librechat/api-client": Host("LibreChat"),  # list
-    "google-adk": Host("", 5.0, call_patience=5.0),  # seen
+    "google-adk": Host("", 5.0, call_patience=5.0, reads_all_pages=False),  # seen
     # seen: pydantic-ai waits 5 s, FastMCP's own client over 75 s; neither subscribes.
     "fastmcp": Host("", 5.0, listens=False),
     # seen: the Python SDK where its caller gives no name; openai-agents waits 15 s, and 5 s for a call.
-    "mcp": Host("", 15.0, call_patience=5.0),
+    # Pages: smolagents reads the first, openai-agents all.
+    "mcp": Host("", 15.0, call_patience=5.0, reads_all_pages=False),
     "mcp-test-client": Host("", 5.0),  # seen: `gemini mcp list` (5 s) and `qwen mcp list` (10 s)
     "ai-sdk-mcp-client": Host("", 75.0),  # seen
     "spring-ai-mcp-client": Host(),  # list
@@ -101,8 +103,8 @@ HOSTS = {
 """The rows, by name in lower case."""
 
 PREFIXES = {
-    # seen: the server's name follows
-    "qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False, shows_errors=False),
+    # seen: the server's name follows; all pages of tools, the first of prompts and resources
+    "qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False, shows_errors=False, reads_all_pages=False),
 }
 """Rows of hosts whose name is followed by something else."""
 

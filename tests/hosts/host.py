@@ -77,6 +77,17 @@ class Setting:
     entry: Entry
     model: str
     """The base URL of the stand-in for the model, without a path."""
+    others: Mapping[str, Entry] = field(default_factory=dict)
+    """More local servers by their names, for hosts that are told of several."""
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """All local servers, by their names in the host's configuration."""
+        return {SERVER: self.entry, **self.others}
+
+    def servers(self) -> dict[str, dict[str, object]]:
+        """All local servers in the shape most hosts share."""
+        return {name: entry.as_json() for name, entry in self.entries.items()}
 
     def npm(self, package: str, program: str) -> list[str]:
         """The command of an npm package's JavaScript file, by its path inside the package."""

@@ -22,6 +22,16 @@ def test_others_are_taken_to_ask_again(name: str) -> None:
     assert host_named(name).lists_again
 
 
+@pytest.mark.parametrize("name", ["gemini-cli-mcp-client", "codex-mcp-client", "@cline/core", "google-adk"])
+def test_some_stop_after_the_first_page_of_a_list(name: str) -> None:
+    assert not host_named(name).reads_all_pages
+
+
+@pytest.mark.parametrize("name", ["claude-code", "opencode", "fastmcp", ""])
+def test_others_are_taken_to_read_all_pages(name: str) -> None:
+    assert host_named(name).reads_all_pages
+
+
 @pytest.mark.parametrize("name", ["", "claude-ai (via mcp-remote 0.1.29)", "codex", "qwen-cli"])
 def test_a_name_that_is_not_exactly_one_of_them_is_not_known(name: str) -> None:
     assert host_named(name) == UNKNOWN

@@ -24,8 +24,8 @@ def _program(setting: Setting) -> str:
 
 def _configure(setting: Setting) -> dict[str, str]:
     """The file of the user's own servers."""
-    entry = {"type": "stdio"} | setting.entry.as_json()
-    own = {"hasCompletedOnboarding": True, "mcpServers": {SERVER: entry}}
+    servers = {name: {"type": "stdio"} | entry for name, entry in setting.servers().items()}
+    own = {"hasCompletedOnboarding": True, "mcpServers": servers}
     setting.write(setting.home / ".claude.json", json.dumps(own))
     return QUIET | {"ANTHROPIC_BASE_URL": setting.model, "ANTHROPIC_API_KEY": "stand-in"}
 

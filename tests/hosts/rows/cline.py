@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+from tests.hosts.host import PROMPT, Host, Npm, Setting, Start
 
 
 def turn(setting: Setting) -> Start:
@@ -28,7 +28,7 @@ def turn(setting: Setting) -> Start:
         },
     }
     setting.write(folder / "providers.json", json.dumps(providers))
-    servers = {"mcpServers": {SERVER: setting.entry.as_json()}}
+    servers = {"mcpServers": setting.servers()}
     setting.write(folder / "cline_mcp_settings.json", json.dumps(servers))
     command = [setting.program("@cline/cli-*/bin/cline*"), "--provider", "openai-compatible", PROMPT]
     return Start(command, {"CLINE_NO_AUTO_UPDATE": "1", "DO_NOT_TRACK": "1", "CLINE_TELEMETRY_DISABLED": "1"})

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+from tests.hosts.host import PROMPT, Host, Npm, Setting, Start
 
 # What is TOML and JSON alike: strings and lists of strings.
 CONFIG = """\
@@ -24,6 +24,9 @@ env_key = "STAND_IN_KEY"
 wire_api = "responses"
 request_max_retries = 0
 
+"""
+
+SERVER_CONFIG = """
 [mcp_servers.{server}]
 command = {command}
 args = {arguments}
@@ -34,13 +37,11 @@ PROGRAM = Path(__file__).parents[1] / "programs" / "codex_app.py"
 
 
 def _configure(setting: Setting, more: str = "") -> dict[str, str]:
-    text = CONFIG.format(
-        url=json.dumps(f"{setting.model}/v1"),
-        server=SERVER,
-        command=json.dumps(setting.entry.command),
-        arguments=json.dumps(list(setting.entry.arguments)),
-    )
-    setting.write(setting.home / ".codex" / "config.toml", text + more)
+    text = CONFIG.format(url=json.dumps(f"{setting.model}/v1"))
+    for name, entry in setting.entries.items():
+        command, arguments = json.dumps(entry.command), json.dumps(list(entry.arguments))
+        text += SERVER_CONFIG.format(server=name, command=command, arguments=arguments) + more
+    setting.write(setting.home / ".codex" / "config.toml", text)
     return {"STAND_IN_KEY": "stand-in"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+from tests.hosts.host import PROMPT, Host, Npm, Setting, Start
 
 
 def turn(setting: Setting) -> Start:
@@ -22,7 +22,7 @@ def turn(setting: Setting) -> Start:
         "version": "1.0.0",
         "schema": "v1",
         "models": [model],
-        "mcpServers": [{"name": SERVER} | setting.entry.as_json()],
+        "mcpServers": [{"name": name} | entry for name, entry in setting.servers().items()],
     }
     # JSON is YAML.
     file = setting.write(setting.home / ".continue" / "config.yaml", json.dumps(config))

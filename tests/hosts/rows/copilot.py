@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tests.hosts.host import PROMPT, SERVER, Host, Npm, Setting, Start
+from tests.hosts.host import PROMPT, Host, Npm, Setting, Start
 
 
 def turn(setting: Setting) -> Start:
-    entry = {"type": "local", "tools": ["*"]} | setting.entry.as_json()
-    setting.write(setting.home / ".copilot" / "mcp-config.json", json.dumps({"mcpServers": {SERVER: entry}}))
+    servers = {name: {"type": "local", "tools": ["*"]} | entry for name, entry in setting.servers().items()}
+    setting.write(setting.home / ".copilot" / "mcp-config.json", json.dumps({"mcpServers": servers}))
     variables = {
         "COPILOT_OFFLINE": "true",
         "COPILOT_AUTO_UPDATE": "false",

@@ -16,7 +16,7 @@ def _gemini(setting: Setting) -> dict[str, str]:
         "privacy": {"usageStatisticsEnabled": False},
         "telemetry": {"enabled": False},
         "security": {"auth": {"selectedType": "gemini-api-key"}},
-        "mcpServers": {SERVER: setting.entry.as_json()},
+        "mcpServers": setting.servers(),
     }
     setting.write(setting.home / ".gemini" / "settings.json", json.dumps(settings))
     return {
@@ -44,7 +44,7 @@ def _qwen(setting: Setting) -> dict[str, str]:
         "telemetry": {"enabled": False},
         "security": {"auth": {"selectedType": "openai"}},
         "model": {"name": "stand-in"},
-        "mcpServers": {SERVER: setting.entry.as_json()},
+        "mcpServers": setting.servers(),
     }
     setting.write(setting.home / ".qwen" / "settings.json", json.dumps(settings))
     return {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{setting.model}/v1", "OPENAI_MODEL": "stand-in"}

@@ -16,7 +16,10 @@ def _configure(setting: Setting) -> dict[str, str]:
         "options": {"baseURL": f"{setting.model}/v1", "apiKey": "stand-in"},
         "models": {"stand-in": {"name": "stand-in", "tool_call": True}},
     }
-    entry = {"type": "local", "command": [setting.entry.command, *setting.entry.arguments], "enabled": True}
+    servers = {
+        name: {"type": "local", "command": [entry.command, *entry.arguments], "enabled": True}
+        for name, entry in setting.entries.items()
+    }
     config = {
         "$schema": "https://opencode.ai/config.json",
         "autoupdate": False,
@@ -24,7 +27,7 @@ def _configure(setting: Setting) -> dict[str, str]:
         "provider": {"stand-in": provider},
         "model": "stand-in/stand-in",
         "small_model": "stand-in/stand-in",
-        "mcp": {SERVER: entry},
+        "mcp": servers,
     }
     setting.write(setting.home / ".config" / "opencode" / "opencode.json", json.dumps(config))
     return {
