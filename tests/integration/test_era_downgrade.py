@@ -128,6 +128,7 @@ async def test_clients_that_can_do_different_things_have_sessions_of_their_own()
         assert used[0] == used[3]
         assert len(set(used)) == 3
         await leave(host)
+        await server.until_seen("DELETE", 3)
         assert len(server.seen("DELETE")) == 3
         assert server.sessions == []
 
@@ -158,6 +159,7 @@ async def test_the_host_may_end_with_everything_under_way(how: str) -> None:
         else:
             host.bridge.process.terminate()
             assert await host.bridge.wait() == 0
+        await server.until_seen("DELETE", 2)
         assert len(server.seen("DELETE")) == 2
         assert server.sessions == []
 

@@ -35,6 +35,7 @@ async def test_every_request_carries_the_headers_the_standard_asks_for() -> None
         assert {request.header("mcp-protocol-version") for request in later} == {"2025-06-18"}
         (get,) = server.seen("GET")
         assert "text/event-stream" in types(get.header("accept"))
+        await server.until_seen("DELETE")
         assert len(server.seen("DELETE")) == 1
 
 
@@ -137,6 +138,7 @@ async def test_a_refused_delete_changes_nothing(status: int) -> None:
         await host.initialize()
         host.close_stdin()
         assert await host.wait() == 0
+        await server.until_seen("DELETE")
         assert len(server.seen("DELETE")) == 1
 
 

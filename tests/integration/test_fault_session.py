@@ -64,6 +64,7 @@ async def test_the_next_loss_is_healed_as_well_and_the_last_session_is_deleted()
             assert server.sessions == [f"session-{n}"]
         host.close_stdin()
         assert await host.wait() == 0
+        await server.until_seen("DELETE")
         assert [request.header("mcp-session-id") for request in server.seen("DELETE")] == ["session-4"]
 
 

@@ -217,6 +217,7 @@ async def test_a_private_certificate_authority_can_be_trusted(way: str, authorit
             await server.stream()
             host.close_stdin()
             assert await host.wait() == 0
+            await server.until_seen("DELETE")
             assert len(server.seen("DELETE")) == 1
 
 
@@ -290,6 +291,7 @@ async def test_through_a_plain_proxy() -> None:
             assert (await host.call("echo")).result
             host.close_stdin()
             assert await host.wait() == 0
+        await server.until_seen("DELETE")
         assert len(server.seen("DELETE")) == 1
         assert {request.header("host") for request in server.http.requests} == {"mcp.example.invalid"}
         assert all("mcp.example.invalid" in head for head in proxy.heads)

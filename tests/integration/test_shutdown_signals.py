@@ -39,6 +39,7 @@ async def test_the_session_is_deleted(way: str) -> None:
         await host.call("echo")
         end(host, way)
         assert await host.wait() == 0
+        await server.until_seen("DELETE")
         (delete,) = server.seen("DELETE")
         assert delete.header("mcp-session-id") == "session-1"
         assert delete.header("mcp-protocol-version") == "2025-11-25"
@@ -58,6 +59,7 @@ async def test_what_it_was_started_to_ignore_does_not_end_it(name: str, monkeypa
         assert (await host.call("echo")).result
         end(host, "SIGTERM")
         assert await host.wait() == 0
+        await server.until_seen("DELETE")
         assert len(server.seen("DELETE")) == 1
 
 
@@ -68,6 +70,7 @@ async def test_a_server_that_hangs_on_delete_keeps_nobody(way: str) -> None:
         await host.initialize()
         end(host, way)
         assert await host.wait() == 0
+        await server.until_seen("DELETE")
         assert len(server.seen("DELETE")) == 1
 
 
@@ -82,6 +85,7 @@ async def test_calls_that_never_return_keep_nobody(way: str) -> None:
         await server.until_seen("tools/call", 3)
         end(host, way)
         assert await host.wait() == 0
+        await server.until_seen("DELETE")
         assert len(server.seen("DELETE")) == 1
 
 
@@ -199,6 +203,7 @@ async def test_a_host_that_does_not_read_cannot_hold_the_bridge() -> None:
         host.may_break_off = True
         host.read_on()
         assert await host.wait() == 0
+        await server.until_seen("DELETE")
         assert len(server.seen("DELETE")) == 1
 
 
@@ -232,6 +237,7 @@ async def test_a_closed_stdout_ends_it(busy: bool) -> None:
                 async with asyncio.timeout(stretched(5)):
                     assert await process.wait() == 0
                 assert time.monotonic() - began < stretched(2)
+                await server.until_seen("DELETE")
                 assert len(server.seen("DELETE")) == 1
             finally:
                 if process.returncode is None:
@@ -293,6 +299,7 @@ async def test_a_dead_host_ends_it_though_stdin_stays_open(busy: bool, launcher:
                 began = time.monotonic()
                 assert await host.stderr_says("ended", deadline=8) == "ended 0"
                 assert time.monotonic() - began < stretched(2.5)
+                await server.until_seen("DELETE")
                 assert len(server.seen("DELETE")) == 1
             finally:
                 if process.returncode is None:
