@@ -8,6 +8,7 @@ import pytest
 
 from bridge.config import (
     OWNED_HEADERS,
+    FeatureSettings,
     Settings,
     ascii_url,
     merge_headers,
@@ -124,6 +125,11 @@ def test_plain_http_to_another_host_needs_the_flag(host: str) -> None:
 def test_a_bad_setting_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Settings(url="https://h/", **wrong)
+
+
+def test_a_bad_setting_for_what_the_host_gets_is_refused() -> None:
+    with pytest.raises(UsageError, match="--merge-pages: choose auto, on or off"):
+        FeatureSettings(merge_pages="some")  # type: ignore[arg-type]
 
 
 def test_the_old_transport_knows_no_modern_protocol() -> None:

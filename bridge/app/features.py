@@ -18,7 +18,8 @@ def features_in_front(settings: Settings) -> Callable[[Machine, RouterContext], 
     def in_front(machine: Machine, context: RouterContext) -> Machine:
         if not shared:
             known = FeatureContext(settings.url, lambda level, text: context.do(Report(level, text)))
-            shared.append(FeatureParts(known, lambda about: _parts(settings, about)))
+            merges = {"on": True, "off": False}.get(settings.features.merge_pages)
+            shared.append(FeatureParts(known, lambda about: _parts(settings, about), merges_pages=merges))
         return FeatureMachine(machine, shared[0], context.fresh)
 
     return in_front

@@ -21,7 +21,7 @@ from typing import Literal
 
 import msgspec
 
-from bridge.config import GRANTS, LOG_LEVELS, PROTOCOLS, TOKEN_STORES, TRANSPORTS, VARIABLES_PREFIX
+from bridge.config import GRANTS, LOG_LEVELS, MERGE_PAGES, PROTOCOLS, TOKEN_STORES, TRANSPORTS, VARIABLES_PREFIX
 
 Kind = Literal["text", "lines", "file", "integer", "choice", "seconds", "seconds or never", "flag"]
 
@@ -101,6 +101,9 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
     OptionRow("--no-cache", FLAG, SERVER,
             help="Store no answers of the server, and use no stored ones."),
+    OptionRow("--merge-pages", CHOICE, FEATURES, choices=MERGE_PAGES, default="auto",
+            help="Read all pages of a list before the host gets it. Default: auto, which does that for hosts"
+                 " that read only the first."),
     OptionRow("--pass-through", FLAG, FEATURES,
             help="Mend nothing: pass every tool, list, call and result as it came."),
     OptionRow("--allow-http", FLAG, NETWORK,

@@ -11,7 +11,7 @@
 """
 
 from bridge.config.child_environment import VARIABLES_PREFIX, NotedEnvironment, child_environment
-from bridge.config.feature_settings import FeatureSettings
+from bridge.config.feature_settings import MERGE_PAGES, FeatureSettings
 from bridge.config.host_names import ascii_host, ascii_url
 from bridge.config.settings import (
     LOG_LEVELS,
@@ -50,6 +50,7 @@ __all__ = [
     "CLIENT_SECRET_VARIABLE",
     "GRANTS",
     "LOG_LEVELS",
+    "MERGE_PAGES",
     "OWNED_HEADERS",
     "PATIENCE_VARIABLE",
     "PROTOCOLS",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Raw
 
-from bridge.features.pages import ListReading, asks_for_first_page
+from bridge.features.pages import CHANGES, ListReading, asks_for_first_page
 from bridge.features.parts import LISTS, USES, FeatureContext, FeaturePart
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
@@ -57,9 +57,11 @@ class FeatureParts:
         return self._made
 
     @property
-    def merges_pages(self) -> bool:
-        """Whether the host gets all pages of a list at once."""
-        return self._merges_pages if self._merges_pages is not None else not self.context.host.reads_all_pages
+    def merges_pages(self) -> bool | None:
+        """Whether the host gets all pages of a list at once; None: where it could not read on by itself."""
+        if self._merges_pages is not None:
+            return self._merges_pages
+        return None if self.context.host.reads_all_pages else True
 
 
 class _Passing:
@@ -155,13 +157,13 @@ class FeatureMachine:
                     return self._refuse(passing, changed)
                 passing.sent = changed
         elif request.method in LISTS:
-            whole = self._parts.merges_pages and asks_for_first_page(request)
+            whole = self._parts.merges_pages if asks_for_first_page(request) else False
             passing.reading = ListReading(request, LISTS[request.method], whole=whole)
         self._passing[request.id] = passing
         if passing.sent is not request:
             event = HostMessage(passing.sent, event.version)
         commands = self._to_host(self._machine.handle(event, now), now)
-        if passing.request.id in self._passing and not self._machine.awaits(request.id):
+        if passing.page is None and request.id in self._passing and not self._machine.awaits(request.id):
             del self._passing[request.id]  # The machine took no more requests.
         return commands
 
@@ -216,9 +218,11 @@ class FeatureMachine:
                 passed.append(command)
             elif command.request is not None:
                 passed += self._answered(command, command.request.id, now)
-            elif command.about is not None and (page := self._pages.get(command.about)) is not None:
-                passed.append(msgspec.structs.replace(command, about=page.request.id))
             else:
+                if type(command.message) is Notification and (changed := CHANGES.get(command.message.method)):
+                    self._lists_changed(changed)
+                if command.about is not None and (page := self._pages.get(command.about)) is not None:
+                    command = msgspec.structs.replace(command, about=page.request.id)
                 passed.append(command)
         return passed
 
@@ -232,9 +236,11 @@ class FeatureMachine:
         passing.page = None
         request = passing.request
         if passing.reading is not None:
-            if response is not None and (following := passing.reading.take(response)) is not None:
+            if response is not None and (following := passing.reading.take(response, now)) is not None:
                 return self._ask_for_page(passing, following, now)
-            told = self._list(passing.reading, response)
+            if response is None:
+                passing.reading.lost(deliver.fault.message if deliver.fault else "it has no answer")
+            told = self._list(passing.reading, response, now)
         else:
             told = self._result(request, response)
         del self._passing[request.id]
@@ -265,19 +271,30 @@ class FeatureMachine:
         line = passing.batch.add(deliver.line)
         return [] if line is None else [Deliver(line)]
 
-    def _list(self, reading: ListReading, response: Response | None) -> Response | None:
+    def _lists_changed(self, methods: Sequence[str]) -> None:
+        for reading in (passing.reading for passing in self._passing.values()):
+            if reading is not None and reading.request.method in methods:
+                reading.list_changed()
+
+    def _list(self, reading: ListReading, response: Response | None, now: float) -> Response | None:
         """The answer to a list request; `response` is the last page, None where there is none."""
         request, items = reading.request, reading.items
         if reading.problem:
             self._parts.context.report("warning", f"{request.method}: {reading.problem}; what was read before is used")
         if items is None:
             return response
+        if reading.has_odd_end:
+            said = f"{request.method}: the server ended the list with a null or empty nextCursor; it was left out"
+            self._parts.context.report_once("info", request.method, said)
+        if reading.is_merged:
+            said = f"{request.method}: the {reading.pages} pages of the list were merged, and the host got one answer"
+            self._parts.context.report_once("info", request.method, said)
         shown = self._shown(request.method, items)
         if reading.is_at_end:
             self._parts.lists_read.add(request.method)
-        if shown is items and not reading.is_merged and not reading.problem:
+        if shown is items and not reading.is_mended:
             return response
-        return writing.result(request.raw_id, reading.result(shown))
+        return writing.result(request.raw_id, reading.result(shown, now))
 
     def _shown(self, method: str, items: list[Raw]) -> list[Raw]:
         for part in self._parts.all:
@@ -306,7 +323,7 @@ class FeatureMachine:
         self, own: _OwnReading, response: Response | None, fault: Fault | None, now: float
     ) -> list[Command]:
         del self._own[own.id]
-        if response is not None and (following := own.reading.take(response)) is not None:
+        if response is not None and (following := own.reading.take(response, now)) is not None:
             page = self._with_fresh_id(following)
             own.id = page.id
             self._own[page.id] = own

@@ -14,7 +14,7 @@ from bridge.cli.main import main
 from bridge.cli.option_table import OPTIONS
 from bridge.cli.program import run
 from bridge.cli.settings import unknown_variables
-from bridge.config import Settings
+from bridge.config import FeatureSettings, Settings
 
 URL = "https://example.com/mcp"
 SECRET = "s3cr3t-value"
@@ -89,6 +89,8 @@ ALL = [
     ("--log-file", r"C:\Users\A B\log.txt", {"log_file": Path(r"C:\Users\A B\log.txt")}),
     ("--allow-http", None, {"allow_http": True}),
     ("--silent", None, {"silent": True}),
+    ("--pass-through", None, {"features": FeatureSettings(pass_through=True)}),
+    ("--merge-pages", "on", {"features": FeatureSettings(merge_pages="on")}),
 ]
 
 

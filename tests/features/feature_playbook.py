@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from bridge.features.machine import FeatureMachine, FeatureParts
 from bridge.features.parts import FeatureContext, FeaturePart
-from bridge.session.commands import Command, OpenStream, Post, Report
+from bridge.session.commands import Command, FindResponse, KeepResponse, OpenStream, Post, Report
+from bridge.session.events import ResponseFound
+from bridge.session.response_cache import CachedResult
 from bridge.session.upstream import Machine, RouterContext
 from tests.session.modern_playbook import (
     META_CAPABILITIES,
@@ -47,6 +51,8 @@ class FeaturePlaybook(PairingPlaybook):
         eras: tuple[str, str] = ("legacy", "legacy"),
         host_name: str = "host",
         merges_pages: bool | None = None,
+        request_timeout: float | None = None,
+        keeps_responses: bool = False,
     ) -> None:
         self.host_era, server_era = eras
         self._server = server
@@ -57,7 +63,14 @@ class FeaturePlaybook(PairingPlaybook):
         self.asked: list[dict[str, Any]] = []
         self.held: list[Post] = []
         self.holds = False
-        super().__init__(frozenset({server_era}), is_fixed=True, in_front=self._in_front)
+        self.kept_responses: dict[bytes, CachedResult] = {}
+        super().__init__(
+            frozenset({server_era}),
+            is_fixed=True,
+            in_front=self._in_front,
+            request_timeout=request_timeout,
+            keeps_responses=keeps_responses,
+        )
         if self.host_era == "legacy":
             client = {"name": host_name, "version": "1"}
             params = {"protocolVersion": "2025-06-18", "clientInfo": client, "capabilities": {}}
@@ -70,6 +83,10 @@ class FeaturePlaybook(PairingPlaybook):
             about = FeatureContext(URL, lambda level, text: context.do(Report(level, text)))
             self.parts = FeatureParts(about, self._make, merges_pages=self._merges_pages)
         return FeatureMachine(machine, self.parts, context.fresh)
+
+    def become(self, server: Server) -> None:
+        """The server is another from now on."""
+        self._server = server
 
     def line(self, id_: object, method: str, **params: object) -> bytes:
         """A request of the host, in its era."""
@@ -89,6 +106,12 @@ class FeaturePlaybook(PairingPlaybook):
         for command in commands:
             if isinstance(command, OpenStream):
                 told += self.serve(self.answers(command.exchange, status=405))
+            elif isinstance(command, KeepResponse) and command.kept is not None:
+                self.kept_responses[command.question.key] = msgspec.structs.replace(command.kept, received_at=self.now)
+            elif isinstance(command, FindResponse):
+                del self.lookups[command.exchange]
+                kept = self.kept_responses.get(command.question.key)
+                told += self.serve(self.on(ResponseFound(command.exchange, kept, self.now)))
             elif isinstance(command, Post) and self.holds:
                 self.held.append(command)
             elif isinstance(command, Post):
@@ -109,7 +132,8 @@ class FeaturePlaybook(PairingPlaybook):
         self.asked.append(message)
         if "id" not in message:
             return self.answers(post.exchange, status=202)
-        return self.answers(post.exchange, self._answer(message))
+        session_id = b"one" if message["method"] == "initialize" else None
+        return self.answers(post.exchange, self._answer(message), session_id=session_id)
 
     def _answer(self, message: dict[str, Any]) -> bytes:
         method = message["method"]
