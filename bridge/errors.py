@@ -112,6 +112,9 @@ class ErrorKind(enum.StrEnum):
     """The host used an id of a request that has no answer yet. Tell the host's developers."""
     NOT_INITIALIZED = "not-initialized"
     """The host sent a request before `initialize`. Tell the host's developers."""
+    HIDDEN = "hidden"
+    """The options of the server hide this tool, prompt or resource from the host: `--tools`, `--hide-tools`,
+    `--read-only` and others. Change them if it is to be used."""
     INVALID_REQUEST = "invalid-request"
     """A request lacks what MCP 2026-07-28 requires in each. Tell the host's developers."""
     INVALID_PARAMS = "invalid-params"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bridge.config import Settings
+from bridge.config.feature_settings import PATTERNS, option_of
 from bridge.features.machine import FeatureMachine, FeatureParts
 from bridge.features.parts import FeatureContext, FeaturePart
 from bridge.session.commands import Report
@@ -27,4 +28,18 @@ def features_in_front(settings: Settings) -> Callable[[Machine, RouterContext], 
 
 def _parts(settings: Settings, context: FeatureContext) -> Sequence[FeaturePart]:
     """The parts, in the order in which an answer passes them. Each is imported where it is needed."""
-    return ()
+    own = settings.features
+    parts: list[FeaturePart] = []
+    if own.read_only or any(getattr(own, name) for name in PATTERNS):
+        from bridge.features.permissions import Pattern, Permissions, Rule
+
+        def patterns(*names: str) -> list[Pattern]:
+            return [Pattern(option_of(name), text) for name in names for text in getattr(own, name)]
+
+        rules = (
+            Rule("tool", patterns("tools"), patterns("hide_tools", "ignore_tool")),
+            Rule("prompt", patterns("prompts"), patterns("hide_prompts")),
+            Rule("resource", patterns("resources"), patterns("hide_resources")),
+        )
+        parts.append(Permissions(context, rules, is_read_only=own.read_only))
+    return parts

@@ -239,7 +239,8 @@ def _seconds_or_never(ctx: click.Context, param: click.Parameter, text: str) -> 
 _NOT_FOR_LOGIN = frozenset(
     (
         *("--transport", "--protocol", "--request-timeout", "--no-cache", "--answer-within"),
-        *("--pass-through", "--merge-pages"),
+        *("--pass-through", "--merge-pages", "--tools", "--hide-tools", "--ignore-tool", "--read-only"),
+        *("--prompts", "--hide-prompts", "--resources", "--hide-resources"),
     )
 )
 _FOR_ACCOUNT = frozenset(

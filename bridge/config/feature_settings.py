@@ -12,18 +12,55 @@ MergePages = Literal["auto", "on", "off"]
 
 MERGE_PAGES = ("auto", "on", "off")
 
+PATTERNS = ("tools", "hide_tools", "ignore_tool", "prompts", "hide_prompts", "resources", "hide_resources")
+"""The members that hold patterns."""
+
+_MOST_PATTERNS = 1000
+_LONGEST_PATTERN = 1000
+
 
 class FeatureSettings(msgspec.Struct, frozen=True):
     """The settings of `bridge.features`. The constructor checks them all and raises `UsageError` for a bad one.
 
     `pass_through`: every message passes as it came, and nothing here has an effect. `merge_pages`: whether a host gets
-    all pages of a list at once; `auto`: where it is known to read only the first.
+    all pages of a list at once; `auto`: where it is known to read only the first. `tools` to `hide_resources` are
+    patterns of names and URIs (`features/permissions`). `read_only`: only tools that say that they only read.
     """
 
     pass_through: bool = False
     merge_pages: MergePages = "auto"
+    tools: tuple[str, ...] = ()
+    hide_tools: tuple[str, ...] = ()
+    ignore_tool: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    hide_prompts: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    hide_resources: tuple[str, ...] = ()
+    read_only: bool = False
 
     def __post_init__(self) -> None:
         """Check what the types do not."""
         if self.merge_pages not in MERGE_PAGES:
             raise UsageError(f"Unknown value {self.merge_pages!r} of --merge-pages: choose auto, on or off.")
+        for name in PATTERNS:
+            _check_patterns(getattr(self, name), option_of(name))
+        if self.pass_through and (restricting := [name for name in (*PATTERNS, "read_only") if getattr(self, name)]):
+            raise UsageError(
+                f"--pass-through passes everything, and {option_of(restricting[0])} does not.",
+                hint="Leave one of the two out.",
+            )
+
+
+def option_of(name: str) -> str:
+    """The option that sets a member: `hide_tools` is --hide-tools."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _check_patterns(patterns: tuple[str, ...], option: str) -> None:
+    for pattern in patterns:
+        if not pattern.strip():
+            raise UsageError(f"A pattern of {option} is empty.", hint=f"Write a name such as {option} 'get_*'.")
+        if len(pattern) > _LONGEST_PATTERN:
+            raise UsageError(f"A pattern of {option} has more than {_LONGEST_PATTERN} characters.")
+    if len(patterns) > _MOST_PATTERNS:
+        raise UsageError(f"{option} was given more than {_MOST_PATTERNS} times.")

@@ -291,7 +291,7 @@ class FeatureMachine:
             self._parts.context.report_once("info", request.method, said)
         shown = self._shown(request.method, items)
         if reading.is_at_end:
-            self._parts.lists_read.add(request.method)
+            self._ended(request.method)
         if shown is items and not reading.is_mended:
             return response
         return writing.result(request.raw_id, reading.result(shown, now))
@@ -300,6 +300,11 @@ class FeatureMachine:
         for part in self._parts.all:
             items = part.listed(method, items)
         return items
+
+    def _ended(self, method: str) -> None:
+        self._parts.lists_read.add(method)
+        for part in self._parts.all:
+            part.whole(method)
 
     # -- lists that the bridge reads for itself
 
@@ -332,6 +337,8 @@ class FeatureMachine:
         del self._by_method[method]
         if own.reading.items is not None:
             self._shown(method, own.reading.items)
+        if own.reading.is_at_end:
+            self._ended(method)
         self._parts.lists_read.add(method)  # Also where it failed: the next request is sent as it is.
         commands: list[Command] = []
         for event, batch in own.waiting:

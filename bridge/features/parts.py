@@ -67,6 +67,9 @@ class FeaturePart:
         """The definitions in the answer to a list request, each as JSON; the same object where nothing changes."""
         return items
 
+    def whole(self, method: str) -> None:
+        """The list that answers this request was read to its end; `listed` has had all that is in it."""
+
     def result(self, request: Request, response: Response) -> Response:
         """The server's result for a request of `USES` on its way to the host. `request` is as the host sent it."""
         return response

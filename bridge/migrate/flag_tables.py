@@ -122,7 +122,7 @@ _MCP_REMOTE: tuple[FlagRow, ...] = (
     FlagRow(("--ping-interval",), NOT_NEEDED, 1, note="the bridge opens a session again that the server has dropped"),
     FlagRow(("--ipv4",), NOT_NEEDED, note="the bridge tries IPv4 and IPv6 side by side (RFC 8305)"),
     FlagRow(("--auth-success-url",), NOT_NEEDED, 1, note=_OWN_PAGE),
-    FlagRow(("--ignore-tool",), NO_COUNTERPART, 1, note="the bridge hides no tools"),
+    FlagRow(("--ignore-tool",), SAME, 1, "--ignore-tool"),
     FlagRow(("--disable-cookies",), NO_COUNTERPART, note="the bridge always returns the server's cookies"),
     FlagRow(("--client-credentials",), NO_COUNTERPART, note=_CREDENTIALS),
     FlagRow(("--token-endpoint",), NO_COUNTERPART, 1, note=_CREDENTIALS),

@@ -65,7 +65,7 @@ CURSOR = f"""{{
       "env": {{"A": "b"}},
       "disabled": false,
     }},
-    "left": {{"command": "npx", "args": ["mcp-remote", "{URL}", "--ignore-tool", "delete*"]}},
+    "left": {{"command": "npx", "args": ["mcp-remote", "{URL}", "--disable-cookies"]}},
   }},
 }}
 """
@@ -89,7 +89,7 @@ def test_an_entry_changes_and_the_rest_of_the_file_stays(
     ]
     assert f"  team (mcp-remote), {URL}\n" in out
     assert "  left (mcp-remote) stays as it is:" in out
-    assert "--ignore-tool has no counterpart: the bridge hides no tools." in out
+    assert "--disable-cookies has no counterpart: the bridge always returns the server's cookies." in out
     assert "--debug" in out
     assert "-> --log-level debug" in out
     assert "A secret of team is stored as team-authorization in " in out

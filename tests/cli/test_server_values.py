@@ -154,6 +154,7 @@ texts = {
     "profile": ["work", "default"],
 }
 lines = {"header": ["A: b", "C: ${SECRET}", "no colon", "X:y:z"], "authorize_param": ["a=b", "c=d=e", "state=1"]}
+lines |= {key: ["get_*", "[a-z]?", "x" * 1001] for key in PATTERNS}
 numbers = {
     "integer": st.integers(0, 70000),
     "seconds": st.integers(1, 500) | st.floats(0.001, 1e9),

@@ -13,6 +13,7 @@ from bridge.session.commands import Command, FindResponse, KeepResponse, OpenStr
 from bridge.session.events import ResponseFound
 from bridge.session.response_cache import CachedResult
 from bridge.session.upstream import Machine, RouterContext
+from bridge.session.upstreams import InFront
 from tests.session.modern_playbook import (
     META_CAPABILITIES,
     META_CLIENT,
@@ -41,7 +42,10 @@ def no_parts(_: FeatureContext) -> Sequence[FeaturePart]:
 
 
 class FeaturePlaybook(PairingPlaybook):
-    """`host_name` is what the host calls itself; `asked` is all that the server was sent, as decoded messages."""
+    """`host_name` is what the host calls itself; `asked` is all that the server was sent, as decoded messages.
+
+    `front` is what stands in front of the server, in place of the parts of `make`.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class FeaturePlaybook(PairingPlaybook):
         merges_pages: bool | None = None,
         request_timeout: float | None = None,
         keeps_responses: bool = False,
+        front: InFront | None = None,
     ) -> None:
         self.host_era, server_era = eras
         self._server = server
@@ -67,7 +72,7 @@ class FeaturePlaybook(PairingPlaybook):
         super().__init__(
             frozenset({server_era}),
             is_fixed=True,
-            in_front=self._in_front,
+            in_front=front or self._in_front,
             request_timeout=request_timeout,
             keeps_responses=keeps_responses,
         )

@@ -45,6 +45,7 @@ def words(translation: Translation) -> list[str]:
 
 
 MCP_REMOTE = {
+    "--ignore-tool 'delete*'": "--ignore-tool 'delete*'",
     "": "",
     "--header 'X-Team: blue'": "--header 'X-Team: blue'",
     "--header Authorization:${AUTH}": "--header Authorization:${AUTH}",
@@ -96,7 +97,6 @@ def test_each_flag_of_mcp_remote_becomes_ours(theirs: str, ours: str) -> None:
 @pytest.mark.parametrize(
     "flags",
     [
-        "--ignore-tool delete*",
         "--client-credentials",
         "--disable-cookies",
         "--host callback.example",

@@ -116,14 +116,14 @@ def test_entries_of_other_programs_are_not_touched() -> None:
 def test_an_entry_that_cannot_be_turned_has_its_reasons() -> None:
     content = {
         "mcpServers": {
-            "a": {"command": "npx", "args": ["mcp-remote", URL, "--ignore-tool", "x"]},
+            "a": {"command": "npx", "args": ["mcp-remote", URL, "--disable-cookies"]},
             "b": {"command": "sh", "args": ["-c", f"npx mcp-remote {URL}"]},
         }
     }
 
     first, second = found("cursor", content)
 
-    assert first.reasons == ("--ignore-tool has no counterpart: the bridge hides no tools.",)
+    assert first.reasons == ("--disable-cookies has no counterpart: the bridge always returns the server's cookies.",)
     assert second.translation is None
     assert second.reasons == ("sh runs mcp-remote here, and what sh does besides cannot be read from the entry.",)
 

@@ -12,7 +12,7 @@ def test_the_page_has_the_tables_of_the_code() -> None:
 
 def test_the_tables_say_what_becomes_of_a_flag() -> None:
     assert "| `--header-file` | `--header-file` |\n" in tables()
-    assert "| `--ignore-tool` | **the entry stays**: the bridge hides no tools |\n" in tables()
+    assert "| `--ignore-tool` | `--ignore-tool` |\n" in tables()
     assert "| none of `--transport` | `--transport sse` |\n" in tables()
 
 
