@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.cli.option_table import FILE, OPTIONS
 from bridge.cli.server_values import ROWS, NamedServer, server_of
+from bridge.config.feature_settings import PATTERNS
 from bridge.inventory.server_file import ServerFile
 from tests.cli.config_files import without_click, write_file
 

@@ -19,7 +19,7 @@ from tests.features.feature_playbook import PAIRS, FeaturePlaybook, Make, names
 from tests.support.cuts import unhurried
 from tests.support.examples import multiplied
 
-TOOLS = [
+TOOLS: list[dict[str, Any]] = [
     {"name": "get_issue", "annotations": {"readOnlyHint": True}},
     {"name": "list_issues", "annotations": {"readOnlyHint": True, "destructiveHint": True}},
     {"name": "delete_issue", "annotations": {"destructiveHint": True}},
