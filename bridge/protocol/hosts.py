@@ -10,10 +10,11 @@
 | `shows_errors` | whether its users see the sentence of an error to its first request |
 | `opens_links` | whether it takes the question to open a link (URL elicitation) that its capabilities offer to take |
 | `reads_all_pages` | whether it reads every list to its end; not so where a release in use stops after the first page |
+| `restarts_on_progress` | whether progress keeps it waiting for a tool; None where not known, or it asks for none |
 
 A host that never lists again uses its first lists until it is restarted; a row says so only where this was observed.
-"seen": measured on Linux with the release that `tests/hosts` pins, on 2026-11-30; pages on 2026-12-01. "list": the name
-is in TianqiZhang/mcp-client-registry (clients.json), which is collected from servers' logs.
+"seen": measured on Linux with the release that `tests/hosts` pins, on 2026-11-30; pages and progress on 2026-12-01.
+"list": the name is in TianqiZhang/mcp-client-registry (clients.json), which is collected from servers' logs.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Host(msgspec.Struct, frozen=True):
     shows_errors: bool = True
     opens_links: bool = True
     reads_all_pages: bool = True
+    restarts_on_progress: bool | None = None
 
     @property
     def answer_by(self) -> float | None:
@@ -63,15 +65,17 @@ HOSTS = {
     # Patience: modelcontextprotocol/servers#4153, anthropics/claude-code#84136. Lists: anthropics/claude-ai-mcp#960,
     # anthropics/claude-code#50339. Name: list; mixelpixx/Konnect#476.
     "claude-ai": Host("Claude Desktop", 60.0, lists_again=False),
-    "claude-code": Host("Claude Code", 30.0),  # seen
+    # seen, with shorter times set: a call may take 30 minutes without progress, and 28 hours in all.
+    "claude-code": Host("Claude Code", 30.0, restarts_on_progress=True),
     # seen; openai/codex#10105, #37417, #35583; microsoft/wassette#791 names the cause.
     # Pages: openai/codex#28858 (0.140); 0.171 was seen to read all.
-    "codex-mcp-client": Host("Codex", 30.0, lists_again=False, reads_all_pages=False),
+    "codex-mcp-client": Host("Codex", 30.0, lists_again=False, reads_all_pages=False, restarts_on_progress=False),
     # seen: declares URL elicitation, and fails a call that is answered with `input_required`.
     # Pages: github/copilot-cli#4006 (1.0.68); 1.0.102 was seen to read all.
-    "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False, reads_all_pages=False),
-    "gemini-cli-mcp-client": Host("Gemini CLI", 600.0, reads_all_pages=False),  # seen: all pages of resources only
-    "opencode": Host("OpenCode", 30.0),  # seen
+    "copilot-cli": Host("Copilot CLI", 65.0, opens_links=False, reads_all_pages=False, restarts_on_progress=True),
+    # seen: all pages of resources only
+    "gemini-cli-mcp-client": Host("Gemini CLI", 600.0, reads_all_pages=False, restarts_on_progress=False),
+    "opencode": Host("OpenCode", 30.0, restarts_on_progress=True),  # seen
     "continue-cli-client": Host("Continue", 60.0, lists_again=False, reads_all_pages=False),  # seen
     "continue-client": Host("Continue"),  # list
     "@cline/core": Host("Cline", 2.9, lists_again=False, shows_errors=False, reads_all_pages=False),  # seen
@@ -91,7 +95,7 @@ HOSTS = {
     "@librechat/api-client": Host("LibreChat"),  # list
     "google-adk": Host("", 5.0, call_patience=5.0, reads_all_pages=False),  # seen
     # seen: pydantic-ai waits 5 s, FastMCP's own client over 75 s; neither subscribes.
-    "fastmcp": Host("", 5.0, listens=False),
+    "fastmcp": Host("", 5.0, listens=False, restarts_on_progress=False),
     # seen: the Python SDK where its caller gives no name; openai-agents waits 15 s, and 5 s for a call.
     # Pages: smolagents reads the first, openai-agents all.
     "mcp": Host("", 15.0, call_patience=5.0, reads_all_pages=False),
@@ -104,7 +108,14 @@ HOSTS = {
 
 PREFIXES = {
     # seen: the server's name follows; all pages of tools, the first of prompts and resources
-    "qwen-cli-mcp-client-": Host("Qwen Code", 30.0, lists_again=False, shows_errors=False, reads_all_pages=False),
+    "qwen-cli-mcp-client-": Host(
+        "Qwen Code",
+        30.0,
+        lists_again=False,
+        shows_errors=False,
+        reads_all_pages=False,
+        restarts_on_progress=False,
+    ),
 }
 """Rows of hosts whose name is followed by something else."""
 

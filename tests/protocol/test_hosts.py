@@ -32,6 +32,14 @@ def test_others_are_taken_to_read_all_pages(name: str) -> None:
     assert host_named(name).reads_all_pages
 
 
+@pytest.mark.parametrize(
+    ("name", "restarts"),
+    [("claude-code", True), ("opencode", True), ("codex-mcp-client", False), ("mcp", None), ("", None)],
+)
+def test_some_wait_longer_for_a_tool_that_makes_progress(name: str, restarts: bool | None) -> None:
+    assert host_named(name).restarts_on_progress is restarts
+
+
 @pytest.mark.parametrize("name", ["", "claude-ai (via mcp-remote 0.1.29)", "codex", "qwen-cli"])
 def test_a_name_that_is_not_exactly_one_of_them_is_not_known(name: str) -> None:
     assert host_named(name) == UNKNOWN
