@@ -62,8 +62,8 @@ class ErrorKind(enum.StrEnum):
     """The server redirected to another origin, and the bridge did not follow, because your headers and tokens are for
     the server that you named. Check the URL; if the server has moved, use its new one."""
     TIMEOUT = "timeout"
-    """No answer came within `--request-timeout`, and the bridge told the server to cancel the request. Set it higher
-    if such calls take longer."""
+    """No answer came within `--request-timeout`, or within `--tool-timeout` to the call of a tool, and the bridge told
+    the server to cancel the request. Set it higher if such calls take longer."""
     TOO_LARGE = "too-large"
     """The server sent a message of more than 256 MB. Ask for less at a time."""
     TOO_MANY = "too-many"

@@ -130,6 +130,10 @@ def test_a_bad_setting_is_refused(wrong: dict[str, Any]) -> None:
 def test_a_bad_setting_for_what_the_host_gets_is_refused() -> None:
     with pytest.raises(UsageError, match="--merge-pages: choose auto, on or off"):
         FeatureSettings(merge_pages="some")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="--keep-alive must be more than 0 seconds, not 0"):
+        FeatureSettings(keep_alive=0.0)
+    with pytest.raises(UsageError, match="--tool-timeout must be more than 0 seconds, not inf"):
+        FeatureSettings(tool_timeout=float("inf"))
 
 
 def test_the_old_transport_knows_no_modern_protocol() -> None:

@@ -1,4 +1,7 @@
-"""Puts `FeatureMachine` in front of each machine of a run, with the parts that the settings ask for."""
+"""What the settings for tools, calls and lists come to in a run.
+
+`FeatureMachine` stands in front of each machine, with the parts that the settings ask for.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from bridge.config.feature_settings import PATTERNS, option_of
 from bridge.features.machine import FeatureMachine, FeatureParts
 from bridge.features.parts import FeatureContext, FeaturePart
 from bridge.session.commands import Report
+from bridge.session.deadlines import LongCalls
 from bridge.session.upstream import Machine, RouterContext
 
 
@@ -24,6 +28,12 @@ def features_in_front(settings: Settings) -> Callable[[Machine, RouterContext], 
         return FeatureMachine(machine, shared[0], context.fresh)
 
     return in_front
+
+
+def long_calls(settings: Settings) -> LongCalls:
+    """What is done about calls that take long. With `--pass-through` the bridge says nothing of its own."""
+    wanted = settings.features
+    return LongCalls(wanted.tool_timeout, None if wanted.pass_through else wanted.keep_alive)
 
 
 def _parts(settings: Settings, context: FeatureContext) -> Sequence[FeaturePart]:

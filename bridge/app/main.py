@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bridge import PROGRAM, __version__
 from bridge.app.bridge import Bridge
-from bridge.app.features import features_in_front
+from bridge.app.features import features_in_front, long_calls
 from bridge.config import Settings
 from bridge.host.output import HostOutput
 from bridge.host.parent import watch_parent
@@ -142,6 +142,7 @@ def _router(settings: Settings, logging_to: log.Log) -> HostRouter:
         is_fixed=is_told,
         keeps_responses=not settings.no_cache,
         in_front=None if settings.features.pass_through else features_in_front(settings),
+        long_calls=long_calls(settings),
         fresh=_unguessable,
         timestamp=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )

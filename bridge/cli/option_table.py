@@ -99,6 +99,11 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Give up an attempt to connect after this time. Default: 10."),
     OptionRow("--request-timeout", SECONDS_OR_NEVER, SERVER, default="0", metavar="SECONDS",
             help="Cancel a request that makes no progress for this time. Default: 0, never."),
+    OptionRow("--tool-timeout", SECONDS_OR_NEVER, SERVER, default="0", metavar="SECONDS",
+            help="Cancel the call of a tool that takes this time in all, progress or not. Default: 0, never."),
+    OptionRow("--keep-alive", SECONDS_OR_NEVER, SERVER, default="0", metavar="SECONDS",
+            help="After this time of silence, tell the host that its call goes on, and send an idle server a ping."
+                 " Default: 0, never."),
     OptionRow("--no-cache", FLAG, SERVER,
             help="Store no answers of the server, and use no stored ones."),
     OptionRow("--merge-pages", CHOICE, FEATURES, choices=MERGE_PAGES, default="auto",

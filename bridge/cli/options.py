@@ -94,7 +94,8 @@ def run_options(command: Decorated) -> Decorated:
 
 def login_options(command: Decorated) -> Decorated:
     """Give a command the options of a run that matter to a sign-in."""
-    return _decorated(command, [row for row in OPTIONS if row.name not in _NOT_FOR_LOGIN])
+    features = option_table.FEATURES
+    return _decorated(command, [row for row in OPTIONS if row.group != features and row.name not in _NOT_FOR_LOGIN])
 
 
 def account_options(command: Decorated) -> Decorated:
@@ -236,13 +237,7 @@ def _seconds_or_never(ctx: click.Context, param: click.Parameter, text: str) -> 
     return parse_seconds(text, source_of(param, ctx), zero_is_none=True)
 
 
-_NOT_FOR_LOGIN = frozenset(
-    (
-        *("--transport", "--protocol", "--request-timeout", "--no-cache", "--answer-within"),
-        *("--pass-through", "--merge-pages", "--tools", "--hide-tools", "--ignore-tool", "--read-only"),
-        *("--prompts", "--hide-prompts", "--resources", "--hide-resources"),
-    )
-)
+_NOT_FOR_LOGIN = frozenset((*("--transport", "--protocol", "--request-timeout", "--no-cache", "--answer-within"),))
 _FOR_ACCOUNT = frozenset(
     (
         *("--connect-timeout", "--allow-http", "--ca-file", "--client-cert", "--client-cert-key"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -25,6 +26,8 @@ class FeatureSettings(msgspec.Struct, frozen=True):
     `pass_through`: every message passes as it came, and nothing here has an effect. `merge_pages`: whether a host gets
     all pages of a list at once; `auto`: where it is known to read only the first. `tools` to `hide_resources` are
     patterns of names and URIs (`features/permissions`). `read_only`: only tools that say that they only read.
+    `keep_alive`: after how much silence the bridge speaks itself. `tool_timeout`: how long a call of a tool may take in
+    all, with `pass_through` too. Times are in seconds; None: never.
     """
 
     pass_through: bool = False
@@ -37,6 +40,8 @@ class FeatureSettings(msgspec.Struct, frozen=True):
     resources: tuple[str, ...] = ()
     hide_resources: tuple[str, ...] = ()
     read_only: bool = False
+    keep_alive: float | None = None
+    tool_timeout: float | None = None
 
     def __post_init__(self) -> None:
         """Check what the types do not."""
@@ -49,6 +54,9 @@ class FeatureSettings(msgspec.Struct, frozen=True):
                 f"--pass-through passes everything, and {option_of(restricting[0])} does not.",
                 hint="Leave one of the two out.",
             )
+        for seconds, option in ((self.keep_alive, "--keep-alive"), (self.tool_timeout, "--tool-timeout")):
+            if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+                raise UsageError(f"{option} must be more than 0 seconds, not {seconds:g}.")
 
 
 def option_of(name: str) -> str:

@@ -287,6 +287,15 @@ def timed_out(url: str, method: str, seconds: float) -> Fault:
     )
 
 
+def tool_timed_out(url: str, tool: str, seconds: float) -> Fault:
+    """`--tool-timeout` is over."""
+    return Fault(
+        ErrorKind.TIMEOUT,
+        f"{url} did not finish the tool {quoted(tool, 60)} within {seconds:g} seconds, so the call was cancelled.",
+        "Set --tool-timeout higher if this tool takes longer, or to 0 for no limit.",
+    )
+
+
 def too_many(limit: int) -> Fault:
     """More requests than the bridge holds are waiting."""
     return Fault(

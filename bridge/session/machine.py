@@ -6,7 +6,7 @@ Every wait in this room has an owner and an end:
 |---|---|---|---|
 | the first requests of a run | a connection | `FirstContact` | after 4 s, earlier for hosts that time out earlier |
 | the host's messages, answers in doubt | the server's era | `ServerEra` | after 4 s without an answer |
-| a call that was sent | its answer | the host | when the host cancels; `--request-timeout`; the connection ends |
+| a call that was sent | its answer | the host | when it cancels; `Deadlines`; when the connection ends |
 | a call | a connection, a throttling server | `Requests` | after the retry window (30 s), twice that if throttled |
 | a call whose stream ended | the next try to resume it | `Requests` | after 30 s at most (`reconnect_delay`) |
 | a call being resumed | a stream, then its answer | `Requests`, the host | retry window; as a call that was sent |
@@ -30,9 +30,9 @@ import abc
 
 from bridge.errors import ErrorKind
 from bridge.protocol.jsonrpc import Response
-from bridge.session import faults
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Command
+from bridge.session.deadlines import Deadlines
 from bridge.session.delivery import Delivery
 from bridge.session.events import Event, NeverConnected, SignInEnded, SignInStarted
 from bridge.session.faults import Fault
@@ -49,6 +49,7 @@ class ServerMachine(abc.ABC):
     server_asks = True
     failure_level = "warning"
     _delivery: Delivery
+    _deadlines: Deadlines
 
     def __init__(self, state: SessionState, calls: Calls) -> None:
         self._state = state
@@ -106,11 +107,12 @@ class ServerMachine(abc.ABC):
 
     def _on_sign_in(self, event: SignInStarted | SignInEnded) -> None:
         self._state.timers.is_signing_in = isinstance(event, SignInStarted)
+        self._deadlines.on_sign_in(begins=self._state.timers.is_signing_in)
         for call in self._calls:
             call.sent_at = self._state.now  # The server did not cause the delay.
 
-    def _on_deadline(self, call: Call, seconds: float) -> None:
-        """`--request-timeout` is over: answer the call with an error and stop its exchange."""
+    def _on_deadline(self, call: Call, fault: Fault, seconds: float) -> None:
+        """The time of a call is over: answer it with an error and stop its exchange."""
         exchange = call.exchange
-        self._delivery.fail(call, faults.timed_out(self._state.url, call.request.method, seconds))
+        self._delivery.fail(call, fault)
         self._state.abandon(exchange)

@@ -22,6 +22,7 @@ from bridge.protocol import client_meta, mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.session import faults, probing
 from bridge.session.commands import Command, Deliver, SendToHost
+from bridge.session.deadlines import UNLIMITED, LongCalls
 from bridge.session.era_queue import EraQueue
 from bridge.session.events import (
     ConnectDelayed,
@@ -72,6 +73,7 @@ class HostRouter:
         is_fixed: bool = False,
         keeps_responses: bool = False,
         in_front: InFront | None = None,
+        long_calls: LongCalls = UNLIMITED,
         fresh: Callable[[], str],
         timestamp: Callable[[], str],
     ) -> None:
@@ -87,6 +89,7 @@ class HostRouter:
             self._receive,
             keeps_responses=keeps_responses,
             in_front=in_front,
+            long_calls=long_calls,
         )
         self._server = ServerEra(context, upstreams, eras, self._settled, is_fixed=is_fixed)
         self._hosts = HostUpstreams(upstreams)

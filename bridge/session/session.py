@@ -11,7 +11,8 @@ Each part has its own subject:
 | `Handshake` | the handshake, and its replay if the server forgot the session |
 | `GetStream` | the standing stream of Streamable HTTP |
 | `HttpSse` | the transport of 2024-11-05 |
-| `Deadlines` | `--request-timeout` |
+| `Deadlines` | `--request-timeout`, `--tool-timeout` |
+| `KeepAlive`, `IdlePings` | `--keep-alive` |
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, R
 from bridge.session import faults, response_kind
 from bridge.session.calls import Batch, Call, Calls
 from bridge.session.commands import Deliver, DropConnections, EndSession
-from bridge.session.deadlines import Deadlines
+from bridge.session.deadlines import UNLIMITED, LongCalls, deadlines_of
 from bridge.session.delivery import Delivery
 from bridge.session.events import (
     Event,
@@ -37,6 +38,7 @@ from bridge.session.events import (
     SignInEnded,
     SignInStarted,
     SystemResumed,
+    TimerFired,
 )
 from bridge.session.faults import Fault
 from bridge.session.gate import Gate
@@ -49,6 +51,7 @@ from bridge.session.session_state import Exchange, SessionState
 
 if TYPE_CHECKING:
     from bridge.session.http_sse import HttpSse
+    from bridge.session.idle_pings import IdlePings
 
 Transport = Literal["auto", "http", "sse"]
 
@@ -70,12 +73,13 @@ class Session(ServerMachine):
         upstream: int = 0,
         *,
         listens_first: bool = False,
+        long_calls: LongCalls = UNLIMITED,
     ) -> None:
         self._transport = transport
         self._listens_first = listens_first
         state = SessionState(url, retry_window, redact, upstream)
         super().__init__(state, Calls())
-        self._deadlines = Deadlines(state, request_timeout, self._on_deadline)
+        self._deadlines = deadlines_of(state, request_timeout, self._on_deadline, long_calls)
         self._delivery = Delivery(state, self._calls, self._deadlines, self)
         self._gate = gate = Gate(knows_early=not listens_first)
         self._oneway = OneWayMessages(state, gate, self._delivery, self.session_gone)
@@ -83,6 +87,11 @@ class Session(ServerMachine):
         self._handshake = Handshake(state, gate, self._oneway, self._delivery, self._opened)
         self._get_stream = GetStream(state, self._delivery, self.session_gone)
         self._legacy: HttpSse | None = None
+        self._pings: IdlePings | None = None
+        if long_calls.keep_alive is not None:
+            from bridge.session.idle_pings import IdlePings
+
+            self._pings = IdlePings(state, self._delivery, long_calls.keep_alive, self.session_gone)
 
     @property
     def restorable(self) -> list[Request]:
@@ -98,6 +107,8 @@ class Session(ServerMachine):
         return id_ in self._calls
 
     def _dispatch(self, event: Event) -> None:
+        if self._pings is not None and not isinstance(event, TimerFired):
+            self._pings.note_traffic()
         if self._state.take(event):
             return
         match event:
@@ -111,6 +122,8 @@ class Session(ServerMachine):
             case SystemResumed():
                 self._state.commands.append(DropConnections())
                 self._get_stream.refresh()
+                if self._pings is not None:
+                    self._pings.start()
             case NeverConnected():
                 self._on_never_connected(event)
             case HostClosed():
@@ -192,9 +205,9 @@ class Session(ServerMachine):
             goodbye = Exchange()
             state.commands.append(EndSession(state.begin(goodbye), state.headers()))
 
-    def _on_deadline(self, call: Call, seconds: float) -> None:
+    def _on_deadline(self, call: Call, fault: Fault, seconds: float) -> None:
         """Fail a call and cancel it at the server (MCP, Lifecycle, Timeouts)."""
-        super()._on_deadline(call, seconds)
+        super()._on_deadline(call, fault, seconds)
         request = call.request
         if request.method != mcp.INITIALIZE:
             reason = msgspec.json.encode(f"no answer within {seconds:g} seconds")
@@ -224,9 +237,12 @@ class Session(ServerMachine):
 
     def on_unmatched(self, response: Response) -> bool:
         """See `AnswerPolicy`."""
-        return self._handshake.take_unmatched(response)
+        is_pong = self._pings is not None and self._pings.takes(response)
+        return is_pong or self._handshake.take_unmatched(response)
 
     def _opened(self, go: Callable[[], None]) -> None:
+        if self._pings is not None:
+            self._pings.start()
         listens = self._transport != "sse" and self._handshake.is_complete
         if listens and self._listens_first:
             self._get_stream.start(go)

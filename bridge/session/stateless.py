@@ -29,7 +29,7 @@ from bridge.session import faults
 from bridge.session.cached_calls import CachedCalls, Lookup
 from bridge.session.calls import Call, Calls
 from bridge.session.commands import Deliver, DropConnections, Post
-from bridge.session.deadlines import Deadlines
+from bridge.session.deadlines import UNLIMITED, LongCalls, deadlines_of
 from bridge.session.delivery import Delivery
 from bridge.session.events import (
     Event,
@@ -71,10 +71,11 @@ class Stateless(ServerMachine):
         *,
         is_own: bool = False,
         cache: ResponseCache | None = None,
+        long_calls: LongCalls = UNLIMITED,
     ) -> None:
         state = SessionState(url, retry_window, redact, upstream)
         super().__init__(state, Calls(resumable=False))
-        self._deadlines = Deadlines(state, request_timeout, self._on_deadline)
+        self._deadlines = deadlines_of(state, request_timeout, self._on_deadline, long_calls)
         self.failure_level = "debug" if is_own else "warning"
         self._delivery = answers = Delivery(state, self._calls, self._deadlines, self)
         self._requests = Requests(state, Gate(), self._calls, answers, self._deadlines, self)

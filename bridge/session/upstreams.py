@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.session.commands import Deliver
+from bridge.session.deadlines import UNLIMITED, LongCalls
 from bridge.session.probing import LEGACY, MODERN
 from bridge.session.session import Session, Transport
 from bridge.session.session_state import UPSTREAM_NUMBERS
@@ -41,9 +42,11 @@ class Upstreams:
         *,
         keeps_responses: bool = False,
         in_front: InFront | None = None,
+        long_calls: LongCalls = UNLIMITED,
     ) -> None:
         self._context = context
         self._in_front = in_front
+        self._long_calls = long_calls
         self._keeps_responses = keeps_responses
         self._cache: ResponseCache | None = None
         self._transport = transport
@@ -147,6 +150,7 @@ class Upstreams:
             number,
             is_own=is_own,
             cache=self._cache,
+            long_calls=UNLIMITED if is_own else self._long_calls,
         )
 
     def _session(self, number: int, *, listens_first: bool = False) -> Session:
@@ -159,4 +163,5 @@ class Upstreams:
             self._redact,
             number,
             listens_first=listens_first,
+            long_calls=self._long_calls,
         )

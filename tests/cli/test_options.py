@@ -91,6 +91,9 @@ ALL = [
     ("--silent", None, {"silent": True}),
     ("--pass-through", None, {"features": FeatureSettings(pass_through=True)}),
     ("--merge-pages", "on", {"features": FeatureSettings(merge_pages="on")}),
+    ("--keep-alive", "15", {"features": FeatureSettings(keep_alive=15.0)}),
+    ("--tool-timeout", "600", {"features": FeatureSettings(tool_timeout=600.0)}),
+    ("--tool-timeout", "0", {}),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bridge.session.commands import Command, Headers, Post, SaveEras, SendToHost
+from bridge.session.deadlines import UNLIMITED, LongCalls
 from bridge.session.events import Event, SignInEnded, SignInStarted
 from bridge.session.router import HostRouter
 from bridge.session.session import Transport
@@ -157,6 +158,7 @@ class PairingPlaybook(ModernPlaybook):
         request_timeout: float | None = None,
         keeps_responses: bool = False,
         in_front: InFront | None = None,
+        long_calls: LongCalls = UNLIMITED,
     ) -> None:
         super().__init__(transport, retry_window, request_timeout)
         self.kept: list[frozenset[str]] = []
@@ -170,6 +172,7 @@ class PairingPlaybook(ModernPlaybook):
             is_fixed=is_fixed,
             keeps_responses=keeps_responses,
             in_front=in_front,
+            long_calls=long_calls,
             fresh=lambda: f"secret-{next(numbers)}",
             timestamp=lambda: "2026-10-10T10:10:10Z",
         )

@@ -6,7 +6,7 @@ knows which exchanges and timers are open, and refuses steps and commands about 
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -205,14 +205,12 @@ class Playbook:
 
     # -- whole chapters
 
-    def opened(
-        self, session_id: bytes | None = SID, version: str = VERSION, *, initialize: bytes = INITIALIZE
-    ) -> Playbook:
+    def opened(self, session_id: bytes | None = SID, version: str = VERSION, *, initialize: bytes = INITIALIZE) -> Self:
         """The handshake over Streamable HTTP; the server offers no standing stream."""
         stream = self.listening(session_id, version, initialize=initialize, starts=False)
         assert self.answers(stream, status=405) == []
         assert not self.exchanges
-        assert not [key for key in self.timers if key[0] != "deadline"]
+        assert not [key for key in self.timers if key[0] not in {"deadline", "ping"}]
         return self
 
     def listening(

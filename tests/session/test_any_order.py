@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.session.commands import Command, EndSession, Post, SendToHost
+from bridge.session.deadlines import LongCalls
 from bridge.session.events import Cause
-from bridge.session.session import Transport
+from bridge.session.session import Session, Transport
 from tests.session.playbook import (
     INITIALIZED,
+    URL,
     VERSION,
+    Machine,
     Playbook,
     cancelled,
     error,
@@ -45,11 +48,20 @@ SENT_BY_THE_BRIDGE = {"initialize", "logging/setLevel", "resources/subscribe"}
 STATUSES = [200, 202, 400, 401, 404, 405, 429, 500, 503]
 
 
+class TimedPlaybook(Playbook):
+    """A session with all the limits and signs of life that there are."""
+
+    @staticmethod
+    def machine(transport: Transport, retry_window: float, request_timeout: float | None) -> Machine:
+        return Session(URL, transport, retry_window, request_timeout, long_calls=LongCalls(30.0, 5.0))
+
+
 class Chaos:
     """A host and a server that do anything, and a count of who waits for an answer."""
 
     def __init__(self, transport: Transport, request_timeout: float | None) -> None:
-        self.book = Playbook(transport, retry_window=10.0, request_timeout=request_timeout)
+        make = Playbook if request_timeout is None else TimedPlaybook
+        self.book = make(transport, retry_window=10.0, request_timeout=request_timeout)
         self.waiting: dict[int, str] = {}
         # An answer in a batch is held back until all of them are there, even if the host cancels it meanwhile.
         self.batched: set[int] = set()
@@ -190,7 +202,8 @@ class Chaos:
         for command in commands:
             if isinstance(command, Post):
                 message = msgspec.json.decode(command.body)
-                if "id" in message and "method" in message and message["method"] not in SENT_BY_THE_BRIDGE:
+                is_own = message.get("method") in SENT_BY_THE_BRIDGE or command.quiet
+                if "id" in message and "method" in message and not is_own:
                     assert message["id"] in self.waiting, "nobody waits for what is sent"
         self.streaming &= set(self.book.exchanges)
         single = set(self.waiting) - self.batched

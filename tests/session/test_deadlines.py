@@ -1,10 +1,24 @@
-"""`--request-timeout`: no sign of life for so long, and the request is given up."""
+"""`--request-timeout`: no sign of life for so long, and the request is given up. `--tool-timeout`: so long in all."""
 
 import msgspec
 
 from bridge.session.commands import Abandon, SendToHost, SetTimer
-from bridge.session.events import Cause
-from tests.session.playbook import Playbook, cancelled, fault, notification, request, result, tool_call
+from bridge.session.deadlines import LongCalls
+from bridge.session.events import Cause, SignInEnded, SignInStarted, TimerFired
+from bridge.session.session import Session, Transport
+from bridge.session.stateless import Stateless
+from tests.session.modern_playbook import ModernPlaybook, called
+from tests.session.playbook import (
+    URL,
+    Machine,
+    Playbook,
+    cancelled,
+    fault,
+    notification,
+    request,
+    result,
+    tool_call,
+)
 
 
 def with_token(id_: int, token: object) -> bytes:
@@ -117,3 +131,85 @@ def test_waiting_for_a_session_counts() -> None:
     welcome = result(0, {"protocolVersion": "2025-06-18"})
     (note,) = book.posts(book.answers(replay.exchange, welcome, session_id=b"two"))
     assert tool_call(1) not in [post.body for post in book.posts(book.answers(note.exchange, status=202))]
+
+
+class TimedPlaybook(Playbook):
+    """Calls of tools may take 100 seconds in all."""
+
+    @staticmethod
+    def machine(transport: Transport, retry_window: float, request_timeout: float | None) -> Machine:
+        return Session(URL, transport, retry_window, request_timeout, long_calls=LongCalls(tool_timeout=100.0))
+
+
+class ModernTimedPlaybook(ModernPlaybook):
+    @staticmethod
+    def machine(transport: Transport, retry_window: float, request_timeout: float | None) -> Machine:
+        return Stateless(URL, retry_window, request_timeout, long_calls=LongCalls(tool_timeout=100.0))
+
+
+TOOL_DEADLINE = "tool-deadline"
+
+
+def test_a_tool_that_takes_too_long_in_all_is_cancelled_although_it_tells_progress() -> None:
+    book = TimedPlaybook().opened()
+    (post,) = book.posts(book.host(with_token(7, "t")))
+    book.starts(post.exchange)
+    timer = (TOOL_DEADLINE, 2)
+    assert book.timers[timer].seconds == 100.0
+    book.passes(90)
+    assert SetTimer(timer, 100.0) not in book.sends(post.exchange, progress("t"))
+    commands = book.on(TimerFired(timer))
+    (said,) = book.told(commands)
+    assert (fault(said)["id"], fault(said)["kind"]) == (7, "timeout")
+    assert fault(said)["message"] == (
+        f'{URL} did not finish the tool "slow" within 100 seconds, so the call was cancelled. '
+        "Set --tool-timeout higher if this tool takes longer, or to 0 for no limit."
+    )
+    assert Abandon(post.exchange) in commands
+    (note,) = book.posts(commands)
+    assert msgspec.json.decode(note.body)["params"] == {"requestId": 7, "reason": "no answer within 100 seconds"}
+    assert not book.timers
+    assert not book.session.busy
+
+
+def test_a_modern_tool_that_takes_too_long_loses_its_stream() -> None:
+    book = ModernTimedPlaybook()
+    post = book.post(called(7, "slow"))
+    commands = book.fires(TOOL_DEADLINE, 1)
+    assert fault(book.told(commands)[0])["kind"] == "timeout"
+    assert Abandon(post.exchange) in commands
+    assert not book.posts(commands)
+    assert not book.timers
+
+
+def test_only_calls_of_tools_are_limited_in_all() -> None:
+    book = TimedPlaybook().opened()
+    book.host(request(1, "tools/list"))
+    assert not book.timers
+
+
+def test_a_tool_that_is_done_or_cancelled_has_no_limit_any_more() -> None:
+    book = TimedPlaybook().opened()
+    (post,) = book.posts(book.host(tool_call(1)))
+    book.answers(post.exchange, result(1))
+    assert not book.timers
+    book.host(tool_call(2))
+    book.host(cancelled(2))
+    assert not book.timers
+
+
+def test_while_the_user_signs_in_the_time_of_a_tool_stands_still() -> None:
+    book = TimedPlaybook().opened()
+    book.host(tool_call(1))
+    timer = (TOOL_DEADLINE, 2)
+    book.passes(30)
+    book.on(SignInStarted())
+    book.host(tool_call(2))
+    assert not book.timers
+    book.passes(500)
+    book.on(SignInEnded())
+    assert book.timers[timer].seconds == 70.0
+    assert book.timers[TOOL_DEADLINE, 3].seconds == 100.0
+    book.on(SignInEnded())
+    assert book.timers[timer].seconds == 70.0
+    assert fault(book.told(book.fires(*timer))[0])["id"] == 1
