@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bridge import PROGRAM
 from bridge.config import Settings
 from bridge.config.feature_settings import PATTERNS, option_of
 from bridge.features.machine import FeatureMachine, FeatureParts
@@ -52,4 +53,13 @@ def _parts(settings: Settings, context: FeatureContext) -> Sequence[FeaturePart]
             Rule("resource", patterns("resources"), patterns("hide_resources")),
         )
         parts.append(Permissions(context, rules, is_read_only=own.read_only))
+    if own.pin_tools:
+        from bridge.features.pins import PinnedTools
+        from bridge.store.paths import platform_paths
+        from bridge.store.pin_files import PinFile
+        from bridge.tokens.login_order import tokens_key_of
+        from bridge.tokens.typed_command import command_about
+
+        book = PinFile(platform_paths(), tokens_key_of(settings))
+        parts.append(PinnedTools(context, book, lambda action: command_about(f"{PROGRAM} tools {action}", settings)))
     return parts

@@ -63,6 +63,8 @@ COMMAND_ROWS: tuple[CommandRow, ...] = (
         ("config path", "config check", "config check --json"), "config", "config"),
     CommandRow("secret", SERVERS, "Store a secret in the system's keyring.",
         ("secret set example-key",), "secret", "secret"),
+    CommandRow("tools", SERVERS, "Show or accept changes of pinned tools.",
+        ("tools show example", "tools accept example"), "tools", "tools"),
     CommandRow("run", OTHER, "Connect a host to a server. This word may be left out.",
         (_URL, "example", f"{_URL} --header 'X-Api-Key: ${{API_KEY}}'"), "program", "run"),
     CommandRow("client-metadata", OTHER, "Print an OAuth client metadata document.",

@@ -117,6 +117,8 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="As mcp-remote has it: --hide-tools, where only * is special and capitals do not count."),
     OptionRow("--read-only", FLAG, FEATURES,
             help="Show only tools that say that they only read."),
+    OptionRow("--pin-tools", FLAG, FEATURES,
+            help="Keep each tool as it was first seen, until you accept a change (see tools)."),
     OptionRow("--prompts", LINES, FEATURES, metavar="PATTERN",
             help="Show only the prompts whose names match. Repeatable."),
     OptionRow("--hide-prompts", LINES, FEATURES, metavar="PATTERN",

@@ -26,6 +26,8 @@ class FeatureSettings(msgspec.Struct, frozen=True):
     `pass_through`: every message passes as it came, and nothing here has an effect. `merge_pages`: whether a host gets
     all pages of a list at once; `auto`: where it is known to read only the first. `tools` to `hide_resources` are
     patterns of names and URIs (`features/permissions`). `read_only`: only tools that say that they only read.
+    `pin_tools`: a tool stays as it was first seen, until the user accepts a change (`features/pins`).
+
     `keep_alive`: after how much silence the bridge speaks itself. `tool_timeout`: how long a call of a tool may take in
     all, with `pass_through` too. Times are in seconds; None: never.
     """
@@ -40,6 +42,7 @@ class FeatureSettings(msgspec.Struct, frozen=True):
     resources: tuple[str, ...] = ()
     hide_resources: tuple[str, ...] = ()
     read_only: bool = False
+    pin_tools: bool = False
     keep_alive: float | None = None
     tool_timeout: float | None = None
 
@@ -49,7 +52,9 @@ class FeatureSettings(msgspec.Struct, frozen=True):
             raise UsageError(f"Unknown value {self.merge_pages!r} of --merge-pages: choose auto, on or off.")
         for name in PATTERNS:
             _check_patterns(getattr(self, name), option_of(name))
-        if self.pass_through and (restricting := [name for name in (*PATTERNS, "read_only") if getattr(self, name)]):
+        if self.pass_through and (
+            restricting := [name for name in (*PATTERNS, "read_only", "pin_tools") if getattr(self, name)]
+        ):
             raise UsageError(
                 f"--pass-through passes everything, and {option_of(restricting[0])} does not.",
                 hint="Leave one of the two out.",

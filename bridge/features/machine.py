@@ -240,10 +240,12 @@ class FeatureMachine:
                 return self._ask_for_page(passing, following, now)
             if response is None:
                 passing.reading.lost(deliver.fault.message if deliver.fault else "it has no answer")
-            told = self._list(passing.reading, response, now)
+            told: Response | Fault | None = self._list(passing.reading, response, now)
         else:
             told = self._result(request, response)
         del self._passing[request.id]
+        if isinstance(told, Fault):
+            return self._refuse(passing, told)
         if told is not None and told is not deliver.message:
             deliver = Deliver(told.line, told, request.id, None, request)
         elif deliver.request is not request:
@@ -276,8 +278,8 @@ class FeatureMachine:
             if reading is not None and reading.request.method in methods:
                 reading.list_changed()
 
-    def _list(self, reading: ListReading, response: Response | None, now: float) -> Response | None:
-        """The answer to a list request; `response` is the last page, None where there is none."""
+    def _list(self, reading: ListReading, response: Response | None, now: float) -> Response | Fault | None:
+        """The answer to a list request, or why there is none; `response` is the last page, None where there is none."""
         request, items = reading.request, reading.items
         if reading.problem:
             self._parts.context.report("warning", f"{request.method}: {reading.problem}; what was read before is used")
@@ -290,15 +292,20 @@ class FeatureMachine:
             said = f"{request.method}: the {reading.pages} pages of the list were merged, and the host got one answer"
             self._parts.context.report_once("info", request.method, said)
         shown = self._shown(request.method, items)
+        if isinstance(shown, Fault):
+            return shown
         if reading.is_at_end:
             self._ended(request.method)
         if shown is items and not reading.is_mended:
             return response
         return writing.result(request.raw_id, reading.result(shown, now))
 
-    def _shown(self, method: str, items: list[Raw]) -> list[Raw]:
+    def _shown(self, method: str, items: list[Raw]) -> list[Raw] | Fault:
         for part in self._parts.all:
-            items = part.listed(method, items)
+            shown = part.listed(method, items)
+            if isinstance(shown, Fault):
+                return shown
+            items = shown
         return items
 
     def _ended(self, method: str) -> None:

@@ -63,8 +63,11 @@ class FeaturePart:
         """The list (see `LISTS`) that must be read before this request can be sent; empty for none."""
         return ""
 
-    def listed(self, method: str, items: list[Raw]) -> list[Raw]:
-        """The definitions in the answer to a list request, each as JSON; the same object where nothing changes."""
+    def listed(self, method: str, items: list[Raw]) -> list[Raw] | Fault:
+        """The definitions in the answer to a list request, each as JSON; the same object where nothing changes.
+
+        A fault: why the host gets no list.
+        """
         return items
 
     def whole(self, method: str) -> None:

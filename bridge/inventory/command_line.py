@@ -23,7 +23,7 @@ COMMANDS = frozenset(
     (
         *("add", "bundle", "callback", "client-metadata", "completion", "config", "edit", "help", "hosts"),
         *("install", "list", "login", "login-process", "logout", "migrate", "remove", "run", "secret", "show"),
-        *("status", "uninstall", "version"),
+        *("status", "tools", "uninstall", "version"),
     )
 )
 """The first words that are no server's name. A server with such a name is run with the word `run` before it."""

@@ -41,10 +41,14 @@ def login_command(settings: Settings) -> str:
 
 def forget_command(settings: Settings) -> str:
     """What to type to forget the sign-in, the registered client, and the authorization server that it belongs to."""
-    command = f"{PROGRAM} logout"
+    return f"{command_about(f'{PROGRAM} logout', settings)} --registration"
+
+
+def command_about(command: str, settings: Settings) -> str:
+    """`command` for the sign-in of a run with these settings: with the server's name where that is enough."""
     if settings.server_name:
-        return f"{_by_name(command, settings)} --registration"
-    return f"{typed_for(command, settings.url, identity_options(settings))} --registration"
+        return _by_name(command, settings)
+    return typed_for(command, settings.url, identity_options(settings))
 
 
 def _by_name(command: str, settings: Settings) -> str:
