@@ -27,7 +27,7 @@ from scripts.environment import (
     stamped,
 )
 from tests.hosts.host import Host, Npm, PyPi
-from tests.hosts.report import measurements, outcomes, read_rows
+from tests.hosts.report import faults, measurements, outcomes, read_rows
 from tests.hosts.table import all_hosts
 
 FOLDER = WORK / "hosts"
@@ -98,7 +98,7 @@ def install(host: Host, made: Environment) -> Path:
 def results() -> str:
     """Return the tables of what the tests found."""
     hosts, rows = all_hosts(), read_rows(RESULTS)
-    return "\n\n".join(filter(None, (measurements(hosts, rows), outcomes(hosts, rows))))
+    return "\n\n".join(filter(None, (measurements(hosts, rows), outcomes(hosts, rows), faults(hosts, rows))))
 
 
 def _from_npm(source: Npm, folder: Path, made: Environment, held: int) -> None:

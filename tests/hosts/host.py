@@ -21,6 +21,9 @@ Lists = Literal["same turn", "next turn", "never", "not seen"]
 Shows = Literal["output", "log", "nowhere"]
 """Where a host shows the sentence of an error that a server answers its first message with."""
 
+CALL_PATIENCE = 4
+"""The seconds that a tool's call may take, where the user sets it."""
+
 SERVER = "example"
 """The name of the bridge's entry in each host's configuration."""
 
@@ -77,6 +80,8 @@ class Setting:
     entry: Entry
     model: str
     """The base URL of the stand-in for the model, without a path."""
+    call_patience: int | None = None
+    """The seconds that the user lets a tool's call take; None: what the host has by itself."""
     others: Mapping[str, Entry] = field(default_factory=dict)
     """More local servers by their names, for hosts that are told of several."""
 
@@ -88,6 +93,11 @@ class Setting:
     def servers(self) -> dict[str, dict[str, object]]:
         """All local servers in the shape most hosts share."""
         return {name: entry.as_json() for name, entry in self.entries.items()}
+
+    def timed_servers(self) -> dict[str, dict[str, object]]:
+        """The same for hosts that take a `timeout` for calls, in milliseconds."""
+        timeout = {} if self.call_patience is None else {"timeout": self.call_patience * 1000}
+        return {name: entry | timeout for name, entry in self.servers().items()}
 
     def npm(self, package: str, program: str) -> list[str]:
         """The command of an npm package's JavaScript file, by its path inside the package."""
@@ -145,6 +155,12 @@ class Host:
     shows: Shows
     lists_again_modern: Lists | None = None
     """`lists_again` with a server of 2026-07-28, which tells only those who listen; None where it does not speak it."""
+    restarts_on_progress: bool | None = None
+    """Whether progress restarts the time that the user lets a call take; None where that cannot be set."""
+    silence: int = CALL_PATIENCE + 5
+    """The seconds of a call that is longer than it is let take."""
+    reads_one_page: tuple[str, ...] = ()
+    """The lists of which it reads the first page only, by the methods that ask for them."""
     speaks: Speaks | None = None
     """The model API of its turn; None where the host only connects, lists the tools and calls one or none."""
     calls: bool = True
@@ -159,6 +175,10 @@ class Host:
     """Files in which it tells what went wrong, as patterns below HOME."""
     quick: bool = False
     """Whether the plain test command runs it too."""
+    servers_at_once: int = 0
+    """How many local servers a run may have, to look at what it shows of each; 0 where that would take too long."""
+    shows_tools: bool = True
+    """Whether a run shows which tools it has, in a request to the model or on its output."""
     limit: float = 100.0
     """Seconds a whole run may take."""
     installs_as: str = ""

@@ -14,6 +14,9 @@ system's clock. What it does is its KIND:
 | `changing` | lists `sign_in`; its call is answered right after word that the tools have changed to `echo` |
 | `changing-modern` | `changing` in 2026-07-28, which tells only those who listen (`subscriptions/listen`) |
 | `changing-waits` | `changing`, but the call is answered when the host has listed again, 2 s later at most |
+| `paged` | has tools, prompts, resources and templates on `PAGES` pages each; the tool `echo` is on the first |
+| `waiting-N` | `echo` is answered with `LATE` after N seconds |
+| `progressing-N` | the same, with progress each second, where the host asked for it |
 | `asking` | `sign_in` asks the host to show a URL (elicitation), and answers with what came of it |
 
 It speaks revisions up to 2025-11-25 and refuses `server/discover` as they do. `refusing` refuses it in its own words;
@@ -33,6 +36,15 @@ from typing import Any
 
 SENTENCE = "PROBE-SENTENCE: there is no server at https://nope.invalid/mcp. Correct the URL and restart this program."
 LISTING_PATIENCE = 2.0
+PAGES = 3
+LATE = "After all this time: hello"
+LISTS = {
+    "tools/list": "tools",
+    "prompts/list": "prompts",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+}
+"""The member that holds a list, by the method that asks for it."""
 DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER")
 
 
@@ -97,6 +109,8 @@ class Probe:
             self._send(id=number, error={"code": -32000, "message": SENTENCE})
         elif method == "initialize":
             capabilities = {"tools": {"listChanged": True}}
+            if self.kind == "paged":
+                capabilities |= {"prompts": {}, "resources": {}}
             version = message["params"]["protocolVersion"]
             server = {"name": "probe", "version": "1"}
             result = {"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}
@@ -111,9 +125,8 @@ class Probe:
             self._tell_listeners(
                 "notifications/subscriptions/acknowledged", notifications=message["params"]["notifications"]
             )
-        elif method == "tools/list":
-            if self.kind != "silent-list":
-                self._send(id=number, result={"tools": [self._tool()]})
+        elif method == "tools/list" or (method in LISTS and self.kind == "paged"):
+            self._list(message)
         elif method == "tools/call":
             self._call(message)
         elif method == "ping":
@@ -121,13 +134,22 @@ class Probe:
         else:
             self._send(id=number, error={"code": -32601, "message": "Method not found"})
 
+    def _list(self, message: dict[str, Any]) -> None:
+        if self.kind == "paged":
+            page = _page(LISTS[message["method"]], (message.get("params") or {}).get("cursor"))
+            self._send(id=message["id"], result=page)
+        elif self.kind != "silent-list":
+            self._send(id=message["id"], result={"tools": [self._tool()]})
+
     def _tool(self) -> dict[str, object]:
-        if self.changed:
+        if self.changed or self.kind.startswith(("waiting-", "progressing-")):
             return _tool("echo", "Says something", {"said": {"type": "string"}})
         return _tool("sign_in", "Signs in to the server", {})
 
     def _call(self, message: dict[str, Any]) -> None:
-        if message["params"]["name"] == "echo":
+        if self.kind.startswith(("waiting-", "progressing-")):
+            self._say_late(message)
+        elif message["params"]["name"] == "echo":
             self._say(message["id"], "hello")
         elif self.kind == "asking":
             self._say(message["id"], self._ask_for_url())
@@ -140,6 +162,15 @@ class Probe:
             if self.kind == "changing-waits":
                 self._until_listed()
             self._say(message["id"], "Signed in. Use the tool echo now.")
+
+    def _say_late(self, message: dict[str, Any]) -> None:
+        kind, _, seconds = self.kind.partition("-")
+        token = (message["params"].get("_meta") or {}).get("progressToken")
+        for second in range(int(seconds)):
+            if kind == "progressing" and token is not None:
+                self._send(method="notifications/progress", params={"progressToken": token, "progress": second})
+            time.sleep(1)
+        self._say(message["id"], LATE)
 
     def _until_listed(self) -> None:
         end = time.monotonic() + LISTING_PATIENCE
@@ -181,6 +212,19 @@ class Probe:
         self.note("sent", message=line)
         sys.stdout.buffer.write(json.dumps(line).encode() + b"\n")
         sys.stdout.buffer.flush()
+
+
+def _page(member: str, cursor: str | None) -> dict[str, object]:
+    """A page of a list; its cursor is its number."""
+    page = int(cursor or 0)
+    name = f"{member}-{page}"
+    items: dict[str, list[dict[str, object]]] = {
+        "tools": [_tool("echo" if page == 0 else name, "Says something", {"said": {"type": "string"}})],
+        "prompts": [{"name": name}],
+        "resources": [{"name": name, "uri": f"probe://{name}"}],
+        "resourceTemplates": [{"name": name, "uriTemplate": f"probe://{name}/{{id}}"}],
+    }
+    return {member: items[member]} | ({"nextCursor": str(page + 1)} if page + 1 < PAGES else {})
 
 
 def _tool(name: str, description: str, properties: dict[str, object]) -> dict[str, object]:

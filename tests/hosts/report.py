@@ -29,6 +29,9 @@ MEASURED = {
     "lists-again": "lists again",
     "lists-again-modern": "lists again, 2026-07-28",
     "shows": "shows an error in",
+    "restarts-on-progress": "progress keeps a call",
+    "reads-one-page": "reads one page of",
+    "all-faults": "good tools shown among bad ones",
 }
 """What is measured of a host, and the headings."""
 
@@ -56,6 +59,17 @@ def measurements(hosts: Sequence[Host], rows: Sequence[Mapping[str, Any]]) -> st
     return _laid_out(hosts, rows, MEASURED, lambda row: str(row["what"]))
 
 
+def faults(hosts: Sequence[Host], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return in Markdown what each host shows of a server with a bad tool, a line a fault: as it came, then mended."""
+    found = {(row["host"], row["scenario"], row["way"]): str(row["what"]) for row in rows if "way" in row}
+    shown = [host.name for host in hosts if any(name == host.name for name, _, _ in found)]
+    lines = [["fault", *shown]]
+    for fault in dict.fromkeys(fault for _, fault, _ in found):
+        ways = [[found.get((name, fault, way), "") for way in ("as it came", "mended")] for name in shown]
+        lines.append([fault, *(" → ".join(dict.fromkeys(filter(None, both))) for both in ways)])
+    return _table(lines)
+
+
 def _laid_out(
     hosts: Sequence[Host],
     rows: Sequence[Mapping[str, Any]],
@@ -73,6 +87,11 @@ def _laid_out(
         own = [cells.get((host.name, scenario), "") for scenario in headings]
         if any(own):
             lines.append([host.name, *own])
+    return _table(lines)
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a table in Markdown, the first for the headings; empty where there is no other."""
     if len(lines) == 1:
         return ""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

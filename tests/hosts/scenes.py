@@ -86,11 +86,11 @@ async def scene(name: str, folder: Path) -> AsyncIterator[Scene]:
         )
     elif name == "plain":
         async with FaultServer() as server:
-            _complete(server)
+            complete(server)
             yield Scene(server.url, browser, record, re.compile(r"(?!)"), server)
     else:
         async with Authority() as authority, ProtectedServer(authority) as server:
-            _complete(server)
+            complete(server)
             link = re.escape(authority.url("authorize"))
             told = f"{link}|mcp-remote-bridge login"
             arguments: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ async def scene(name: str, folder: Path) -> AsyncIterator[Scene]:
             yield Scene(server.url, browser, record, re.compile(told), server, authority, arguments)
 
 
-def _complete(server: FaultServer) -> None:
+def complete(server: FaultServer) -> None:
     """Have the server answer as the standard wants it where it makes things up: some hosts check."""
 
     async def nothing(call: Call) -> None:

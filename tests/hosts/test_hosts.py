@@ -93,7 +93,7 @@ def outcome(host: Host, here: Scene, ended: Ended) -> str:
         return "misread"
     if re.search(host.connected, ended.output):
         return "connected"
-    own = _BRIDGE.sub("", ended.output)
+    own = without_bridge(ended.output)
     if here.told.search(own) or (not host.calls and SIGN_IN in own):
         return "told"
     if here.told.search(ended.output):
@@ -103,6 +103,11 @@ def outcome(host: Host, here: Scene, ended: Ended) -> str:
     if re.search(host.failed, ended.output + ended.log):
         return "failed"
     return "nothing, no end" if ended.code is None else "nothing"
+
+
+def without_bridge(output: str) -> str:
+    """A host's output without what the bridge itself says on stderr, where the host passes it on."""
+    return _BRIDGE.sub("", output)
 
 
 _BRIDGE = re.compile(r"^mcp-remote-bridge: .*$", re.MULTILINE)

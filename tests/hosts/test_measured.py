@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bridge.protocol.hosts import UNKNOWN, host_named
 from tests.hosts.chosen import CHOSEN, HOW, add_result, in_a_moment, installed, run_folder
-from tests.hosts.host import Entry, Host, Lists, Npm, PyPi, Setting, Shows
+from tests.hosts.host import CALL_PATIENCE, Entry, Host, Lists, Npm, PyPi, Setting, Shows
 from tests.hosts.model.mind import SIGN_IN, TOOL, Use, is_end, is_tool
 from tests.hosts.model.server import Model, Round
-from tests.hosts.probe import SENTENCE
+from tests.hosts.probe import LATE, LISTS, SENTENCE
 from tests.hosts.probe import __file__ as PROBE  # noqa: N812
 from tests.hosts.running import Ended, make_project, run, write_browser
 from tests.hosts.timeline import Timeline, read_timeline
@@ -44,14 +45,17 @@ class Measured:
         return "\n".join([self.timeline.told(), "-- model", offers, "-- output", output, "-- log", log])
 
 
-async def measure(host: Host, kind: str, folder: Path, limit: float) -> Measured:
-    """Run a host with the probe of a kind."""
+async def measure(host: Host, kind: str, folder: Path, limit: float, *, call_patience: int | None = None) -> Measured:
+    """Run a host with the probe of a kind; `call_patience` is what the user lets a call take."""
     place = installed(host)
     folder = run_folder(host, kind, folder)
+    folder.mkdir(parents=True, exist_ok=True)
     record = folder / "probe.jsonl"
     entry = Entry(sys.executable, (PROBE, kind, str(record)))
     async with Model() as model:
-        setting = Setting(place.folder, place.node, folder / "home", folder / "project", entry, model.url)
+        setting = Setting(
+            place.folder, place.node, folder / "home", folder / "project", entry, model.url, call_patience
+        )
         setting.home.mkdir()
         make_project(setting.folder)
 
@@ -116,6 +120,36 @@ async def test_it_shows_an_error_where_it_is_known_to(host: Host, tmp_path: Path
     elif sentence in " ".join(seen.ended.log.split()):
         found = "log"
     assert add_result(host, "shows", found, holds=found == host.shows), str(seen)
+
+
+async def test_progress_keeps_a_call_going_where_it_is_known_to(host: Host, tmp_path: Path) -> None:
+    if host.restarts_on_progress is None:
+        pytest.skip(f"{host.name} has no setting for the time of a call")
+    kept = []
+    for kind in ("waiting", "progressing"):
+        what = f"{kind}-{host.silence}"
+        seen = await measure(host, what, tmp_path / what, host.limit, call_patience=CALL_PATIENCE)
+        kept.append(any(LATE in result.text for step in seen.rounds for result in step.asked.results))
+    assert not kept[0], f"a silent call may take longer than it was let: {seen}"
+    known = host_named(host.client).restarts_on_progress
+    held = kept[1] == host.restarts_on_progress == known
+    assert add_result(host, "restarts-on-progress", "yes" if kept[1] else "no", holds=held), str(seen)
+
+
+async def test_it_reads_the_pages_of_lists_as_known(host: Host, tmp_path: Path) -> None:
+    if not host.shows_tools and not host.calls:
+        pytest.skip(f"{host.name} connects, and may ask for no list")
+    seen = await measure(host, "paged", tmp_path, host.limit)
+    found = tuple(method for method in LISTS if reads_one_page(seen, method))
+    known = host_named(host.client)
+    held = found == host.reads_one_page and (known is UNKNOWN or not found or not known.reads_all_pages)
+    assert add_result(host, "reads-one-page", ", ".join(found) or "none", holds=held), str(seen)
+
+
+def reads_one_page(seen: Measured, method: str) -> bool:
+    """Whether the host asked for a list, and never for a page after the first."""
+    asked = [(message.get("params") or {}).get("cursor") for message in seen.timeline.messages(method)]
+    return bool(asked) and not any(asked)
 
 
 def lists_again(seen: Measured) -> Lists:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts.host import Entry, Host, Npm, PyPi, Setting, Start
-from tests.hosts.report import SCENARIOS, add_row, measurements, outcomes, read_rows
+from tests.hosts.report import SCENARIOS, add_row, faults, measurements, outcomes, read_rows
 from tests.hosts.table import all_hosts
 from tests.hosts.timeline import read_timeline
 
@@ -65,6 +65,23 @@ def test_the_table_has_a_line_a_host_that_ran_and_marks_what_must_not_be(tmp_pat
         "",
     ]
     assert "30.0" in measurements([a_host("one")], read_rows(file))
+
+
+def test_the_table_of_faults_has_a_line_a_fault_with_what_became_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    for way, fault, what in (
+        ("as it came", "no name", "nothing"),
+        ("mended", "no name", "without it"),
+        ("as it came", "empty name", "all"),
+        ("mended", "empty name", "all"),
+    ):
+        add_row(file, {"host": "one", "scenario": fault, "what": what, "holds": True, "way": way})
+    _, _, *lines = faults([a_host("one"), a_host("two")], read_rows(file)).splitlines()
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines] == [
+        ["no name", "nothing → without it"],
+        ["empty name", "all"],
+    ]
+    assert faults([a_host("one")], []) == ""
 
 
 def test_a_timeline_tells_the_first_message_and_how_long_its_copy_was_kept(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class Round:
     """When, as `time.monotonic` has it."""
     asked: Asked
     decided: Say | Use
+    text: str
+    """The whole request, as text."""
 
 
 class Model:
@@ -74,7 +76,8 @@ class Model:
             asked = api.read(body)
             decided = decide(asked) if asked.tools else Say(_OWN)
             if asked.tools:
-                self.rounds.append(Round(time.monotonic(), asked, decided))
+                text = json.dumps(body, ensure_ascii=False)
+                self.rounds.append(Round(time.monotonic(), asked, decided, text))
             if isinstance(decided, Use):
                 await asyncio.sleep(decided.thought)
             number = len(self.http.requests)

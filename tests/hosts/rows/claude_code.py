@@ -15,6 +15,13 @@ QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
 }
 """https://code.claude.com/docs/en/env-vars"""
+FOR_SEVERAL = {
+    "MCP_CONNECTION_NONBLOCKING": "0",
+    "MCP_SERVER_CONNECTION_BATCH_SIZE": "100",
+    "MCP_TIMEOUT": "60000",
+    "ENABLE_TOOL_SEARCH": "false",
+}
+"""With several servers: a turn waits for all of them, and begins with all their tools."""
 
 
 def _program(setting: Setting) -> str:
@@ -27,7 +34,10 @@ def _configure(setting: Setting) -> dict[str, str]:
     servers = {name: {"type": "stdio"} | entry for name, entry in setting.servers().items()}
     own = {"hasCompletedOnboarding": True, "mcpServers": servers}
     setting.write(setting.home / ".claude.json", json.dumps(own))
-    return QUIET | {"ANTHROPIC_BASE_URL": setting.model, "ANTHROPIC_API_KEY": "stand-in"}
+    more = FOR_SEVERAL if setting.others else {}
+    if setting.call_patience is not None:
+        more |= {"CLAUDE_CODE_MCP_TOOL_IDLE_TIMEOUT": str(setting.call_patience * 1000)}
+    return QUIET | more | {"ANTHROPIC_BASE_URL": setting.model, "ANTHROPIC_API_KEY": "stand-in"}
 
 
 def turn(setting: Setting) -> Start:
@@ -53,7 +63,11 @@ HOSTS = (
         passes_desktop=True,
         lists_again="same turn",
         shows="output",
+        restarts_on_progress=True,
+        silence=45,
         speaks="anthropic",
+        notes="It looks every 30 s for calls without progress; all of a call may take MCP_TOOL_TIMEOUT.",
+        servers_at_once=16,
         limit=120,
     ),
     Host(
@@ -69,6 +83,7 @@ HOSTS = (
         shows="output",
         calls=False,
         connected=f"{SERVER}: .* ✔ Connected",
+        shows_tools=False,
         limit=60,
     ),
 )

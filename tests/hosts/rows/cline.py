@@ -45,7 +45,9 @@ HOSTS = (
         passes_desktop=True,
         lists_again="never",
         shows="log",
+        reads_one_page=("tools/list",),
         speaks="openai-chat",
+        servers_at_once=4,
         logs=(".cline/data/logs/*.log",),
     ),
 )

@@ -41,6 +41,8 @@ def _configure(setting: Setting, more: str = "") -> dict[str, str]:
     for name, entry in setting.entries.items():
         command, arguments = json.dumps(entry.command), json.dumps(list(entry.arguments))
         text += SERVER_CONFIG.format(server=name, command=command, arguments=arguments) + more
+        if setting.call_patience is not None:
+            text += f"tool_timeout_sec = {setting.call_patience}\n"
     setting.write(setting.home / ".codex" / "config.toml", text)
     return {"STAND_IN_KEY": "stand-in"}
 
@@ -72,7 +74,9 @@ HOSTS = (
         passes_desktop=False,
         lists_again="never",
         shows="output",
+        restarts_on_progress=False,
         speaks="openai-responses",
+        servers_at_once=16,
         logs=(".codex/log/*.log",),
     ),
     Host(

@@ -8,7 +8,7 @@ from tests.hosts.host import PROMPT, Host, Npm, Setting, Start
 
 
 def turn(setting: Setting) -> Start:
-    servers = {name: {"type": "local", "tools": ["*"]} | entry for name, entry in setting.servers().items()}
+    servers = {name: {"type": "local", "tools": ["*"]} | entry for name, entry in setting.timed_servers().items()}
     setting.write(setting.home / ".copilot" / "mcp-config.json", json.dumps({"mcpServers": servers}))
     variables = {
         "COPILOT_OFFLINE": "true",
@@ -32,7 +32,9 @@ HOSTS = (
         passes_desktop=True,
         lists_again="same turn",
         shows="log",
+        restarts_on_progress=True,
         speaks="openai-chat",
+        servers_at_once=16,
         # Any "401" in an error is taken for a question of its own sign-in.
         misread="expected CallToolResult|Re-authentication required",
         limit=150,

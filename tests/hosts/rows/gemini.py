@@ -16,7 +16,7 @@ def _gemini(setting: Setting) -> dict[str, str]:
         "privacy": {"usageStatisticsEnabled": False},
         "telemetry": {"enabled": False},
         "security": {"auth": {"selectedType": "gemini-api-key"}},
-        "mcpServers": setting.servers(),
+        "mcpServers": setting.timed_servers(),
     }
     setting.write(setting.home / ".gemini" / "settings.json", json.dumps(settings))
     return {
@@ -44,7 +44,7 @@ def _qwen(setting: Setting) -> dict[str, str]:
         "telemetry": {"enabled": False},
         "security": {"auth": {"selectedType": "openai"}},
         "model": {"name": "stand-in"},
-        "mcpServers": setting.servers(),
+        "mcpServers": setting.timed_servers(),
     }
     setting.write(setting.home / ".qwen" / "settings.json", json.dumps(settings))
     return {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{setting.model}/v1", "OPENAI_MODEL": "stand-in"}
@@ -71,8 +71,11 @@ HOSTS = (
         passes_desktop=True,
         lists_again="same turn",
         shows="nowhere",
+        restarts_on_progress=False,
+        reads_one_page=("tools/list", "prompts/list"),
         failed="MCP issues detected",
         speaks="gemini",
+        servers_at_once=16,
     ),
     Host(
         name="gemini-mcp-list",
@@ -86,6 +89,7 @@ HOSTS = (
         lists_again="not seen",
         shows="nowhere",
         calls=False,
+        shows_tools=False,
         connected=f"✓ {SERVER}",
         failed=f"✗ {SERVER}",
     ),
@@ -99,7 +103,10 @@ HOSTS = (
         passes_desktop=True,
         lists_again="never",
         shows="nowhere",
+        restarts_on_progress=False,
+        reads_one_page=("prompts/list", "resources/list"),
         speaks="openai-chat",
+        servers_at_once=16,
         failed=f"failed to start: {SERVER}",
     ),
     Host(
@@ -114,6 +121,7 @@ HOSTS = (
         lists_again="not seen",
         shows="nowhere",
         calls=False,
+        shows_tools=False,
         connected=f"✓.* {SERVER}",
         failed=f"✗.* {SERVER}",
     ),

@@ -26,6 +26,7 @@ HOSTS = (
         passes_desktop=False,
         lists_again="next turn",
         shows="output",
+        reads_one_page=("tools/list",),
         speaks="gemini",
         notes="A call may take 5 s as well; where it cannot connect, the turn goes on without the tools.",
     ),

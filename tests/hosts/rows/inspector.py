@@ -38,6 +38,7 @@ MCPORTER = Npm(("mcporter@0.12.3",))
 HOSTS = (
     Host(
         name="inspector",
+        shows_tools=False,
         source=INSPECTOR,
         start=inspector,
         opens_with="2025-11-25",
@@ -62,6 +63,7 @@ HOSTS = (
     ),
     Host(
         name="mcporter",
+        shows_tools=False,
         source=MCPORTER,
         start=mcporter,
         opens_with="2025-11-25",

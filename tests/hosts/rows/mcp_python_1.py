@@ -24,6 +24,8 @@ HOSTS = (
         passes_desktop=False,
         lists_again="same turn",
         shows="output",
+        reads_one_page=("tools/list",),
+        servers_at_once=1,
         limit=60,
     ),
 )

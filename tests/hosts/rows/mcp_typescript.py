@@ -42,6 +42,7 @@ HOSTS = (
         lists_again="same turn",
         lists_again_modern="same turn",
         shows="output",
+        servers_at_once=1,
         notes="It asks server/discover of a copy of its own, which is killed then; 60 s for a call.",
     ),
     Host(
@@ -55,6 +56,7 @@ HOSTS = (
         passes_desktop=False,
         lists_again="same turn",
         shows="output",
+        servers_at_once=1,
     ),
     Host(
         name="mcp-typescript-1",
@@ -66,5 +68,7 @@ HOSTS = (
         passes_desktop=False,
         lists_again="same turn",
         shows="output",
+        reads_one_page=("tools/list",),
+        servers_at_once=1,
     ),
 )

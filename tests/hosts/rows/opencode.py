@@ -16,10 +16,12 @@ def _configure(setting: Setting) -> dict[str, str]:
         "options": {"baseURL": f"{setting.model}/v1", "apiKey": "stand-in"},
         "models": {"stand-in": {"name": "stand-in", "tool_call": True}},
     }
-    servers = {
+    servers: dict[str, dict[str, object]] = {
         name: {"type": "local", "command": [entry.command, *entry.arguments], "enabled": True}
         for name, entry in setting.entries.items()
     }
+    if setting.call_patience is not None:
+        servers = {name: server | {"timeout": setting.call_patience * 1000} for name, server in servers.items()}
     config = {
         "$schema": "https://opencode.ai/config.json",
         "autoupdate": False,
@@ -58,7 +60,9 @@ HOSTS = (
         passes_desktop=True,
         lists_again="same turn",
         shows="nowhere",
+        restarts_on_progress=True,
         speaks="openai-chat",
+        servers_at_once=16,
         logs=(".local/share/opencode/log/*.log",),
         failed="server unavailable",
     ),
@@ -74,6 +78,7 @@ HOSTS = (
         lists_again="not seen",
         shows="output",
         calls=False,
+        shows_tools=False,
         connected=f"✓ {SERVER} .*connected",
         logs=(".local/share/opencode/log/*.log",),
     ),

@@ -26,6 +26,7 @@ HOSTS = (
         passes_desktop=False,
         lists_again="never",
         shows="output",
+        reads_one_page=("tools/list",),
         speaks="openai-chat",
         notes="Told of an error it says so at once, and waits out its 30 s before it gives up.",
     ),
