@@ -143,6 +143,7 @@ def _router(settings: Settings, logging_to: log.Log) -> HostRouter:
         keeps_responses=not settings.no_cache,
         in_front=None if settings.features.pass_through else features_in_front(settings),
         long_calls=long_calls(settings),
+        mends_headers=not settings.features.pass_through,
         fresh=_unguessable,
         timestamp=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )

@@ -55,6 +55,7 @@ class Call:
     | `deadline`, `progress_token` | the timer of `--request-timeout`, and the token whose progress restarts it |
     | `lookup` | the look for a cached answer |
     | `is_early` | it was last sent while the gate was ajar |
+    | `is_mended` | it was sent again with headers that the server had missed |
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Call:
         "headers",
         "ids",
         "is_early",
+        "is_mended",
         "lookup",
         "number",
         "progress_token",
@@ -93,6 +95,7 @@ class Call:
         self.headers: tuple[tuple[bytes, bytes], ...] = ()
         self.version = ""
         self.is_early = False
+        self.is_mended = False
         self.sends = 0
         self.sent_at = 0.0
         self.trouble = ""

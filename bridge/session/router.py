@@ -57,8 +57,8 @@ class HostRouter:
 
     `eras`: what is known of the server from earlier runs; `is_fixed`: the user set it, so it is never in doubt.
     `keeps_responses`: answers of a modern server are cached, where it allows that. `in_front(machine, context)` returns
-    what takes the place of each machine that serves a host; None: nothing does. `fresh()` returns an unguessable
-    text, `timestamp()` the date and time in UTC (RFC 3339).
+    what takes the place of each machine that serves a host; None: nothing does. `mends_headers`: see `Session`.
+    `fresh()` returns an unguessable text, `timestamp()` the date and time in UTC (RFC 3339).
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class HostRouter:
         keeps_responses: bool = False,
         in_front: InFront | None = None,
         long_calls: LongCalls = UNLIMITED,
+        mends_headers: bool = True,
         fresh: Callable[[], str],
         timestamp: Callable[[], str],
     ) -> None:
@@ -90,6 +91,7 @@ class HostRouter:
             keeps_responses=keeps_responses,
             in_front=in_front,
             long_calls=long_calls,
+            mends_headers=mends_headers,
         )
         self._server = ServerEra(context, upstreams, eras, self._settled, is_fixed=is_fixed)
         self._hosts = HostUpstreams(upstreams)

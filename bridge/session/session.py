@@ -50,6 +50,7 @@ from bridge.session.requests import Outgoing, Requests
 from bridge.session.session_state import Exchange, SessionState
 
 if TYPE_CHECKING:
+    from bridge.session.header_mismatch import HeaderMismatch
     from bridge.session.http_sse import HttpSse
     from bridge.session.idle_pings import IdlePings
 
@@ -60,7 +61,7 @@ class Session(ServerMachine):
     """The state machine. `retry_window` and `request_timeout` in seconds; `request_timeout` None means no limit.
 
     `listens_first`: nothing is sent in a session before its standing stream is open or refused, for a host that must
-    not miss what comes on it.
+    not miss what comes on it. `mends_headers`: a server that misses headers gets them (`header_mismatch`).
     """
 
     def __init__(
@@ -74,7 +75,10 @@ class Session(ServerMachine):
         *,
         listens_first: bool = False,
         long_calls: LongCalls = UNLIMITED,
+        mends_headers: bool = True,
     ) -> None:
+        self._mends_headers = mends_headers
+        self._mismatch: HeaderMismatch | None = None
         self._transport = transport
         self._listens_first = listens_first
         state = SessionState(url, retry_window, redact, upstream)
@@ -219,7 +223,10 @@ class Session(ServerMachine):
         """See `CallPolicy`."""
         request = call.request
         if request.method != mcp.INITIALIZE:
-            return Outgoing(request.line, self._state.headers())
+            headers = self._state.headers()
+            return Outgoing(
+                request.line, headers if self._mismatch is None else headers + self._mismatch.headers(request)
+            )
         return Outgoing(request.line, headers_of(request))
 
     def on_answer(self, call: Call, response: Response) -> Response | None:
@@ -227,8 +234,12 @@ class Session(ServerMachine):
         if response.is_error and call.is_early:
             self._requests.refused_early(call)
             return None
+        if response.is_error and self._mends(call, faults.error_code(response.line)):
+            return None
         if not response.is_error and call.request.method == mcp.TOOLS_LIST:
             self._calls.learn_tools(messages.repeatable_tools(response.result))
+            if self._mismatch is not None:
+                self._mismatch.learn(response.result)
         self._handshake.on_answer(call, response)
         return response
 
@@ -239,6 +250,26 @@ class Session(ServerMachine):
         """See `AnswerPolicy`."""
         is_pong = self._pings is not None and self._pings.takes(response)
         return is_pong or self._handshake.take_unmatched(response)
+
+    def _mends(self, call: Call, code: int | None) -> bool:
+        """Send a call again whose headers the server misses, once; returns whether it is."""
+        is_missed = code == mcp.HEADER_MISMATCH and call.request.method != mcp.INITIALIZE and not call.is_mended
+        if not (is_missed and self._mends_headers and self._state.endpoint is None):
+            return False
+        if self._mismatch is None:
+            from bridge.session.header_mismatch import HeaderMismatch  # Few servers of this era compare headers.
+
+            self._mismatch = HeaderMismatch(self._state, self._delivery, self._again)
+        call.is_mended = True
+        exchange, call.exchange = call.exchange, None
+        self._state.drain(exchange)
+        self._mismatch.mend(call)
+        return True
+
+    def _again(self, call: Call) -> None:
+        if self._calls.is_open(call):
+            call.cursor.rewind()
+            self._requests.submit(call)
 
     def _opened(self, go: Callable[[], None]) -> None:
         if self._pings is not None:
@@ -274,7 +305,9 @@ class Session(ServerMachine):
         return self._state.endpoint is not None or self._get_stream.is_open
 
     def rescue(self, call: Call, fault: Fault) -> bool:
-        """See `CallPolicy`: the server may know only the older transport."""
+        """See `CallPolicy`: the server may miss headers, or know only the older transport."""
+        if self._mends(call, fault.code):
+            return True
         if self._transport != "auto" or not response_kind.may_be_legacy(call.request, fault.status, fault.code):
             return False
         self._gate.close()

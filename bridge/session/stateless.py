@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol import client_meta, jsonrpc, mcp, messages, writing
-from bridge.protocol.headers import request_headers
+from bridge.protocol.headers import Headers, request_headers
 from bridge.protocol.jsonrpc import Notification, Request, Response
 from bridge.session import faults
 from bridge.session.cached_calls import CachedCalls, Lookup
@@ -80,7 +80,7 @@ class Stateless(ServerMachine):
         self._delivery = answers = Delivery(state, self._calls, self._deadlines, self)
         self._requests = Requests(state, Gate(), self._calls, answers, self._deadlines, self)
         self._subscriptions = Subscriptions(state, answers, self.on_notification)
-        self._tool_refresh = ToolRefresh(state, answers, self._learn_tools, self._again)
+        self._tool_refresh = ToolRefresh(state, answers, self._learn_tools, self._again, _headers_of)
         self._tool_headers = ToolHeaders()
         self._other_versions: dict[str, str] = {}
         self._cached: CachedCalls | None = None
@@ -293,6 +293,10 @@ class Stateless(ServerMachine):
         for left_out in tools.left_out:
             self._state.report("warning", f"the tool {left_out.tool} was left out of tools/list: {left_out.reason}")
         return tools.result
+
+
+def _headers_of(version: str, request: Request) -> Headers:
+    return request_headers(version, request.method, request.params) or ()
 
 
 def _with_version(params: Raw, version: str) -> bytes:

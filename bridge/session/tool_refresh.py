@@ -13,8 +13,9 @@ import msgspec
 from msgspec import Raw
 
 from bridge.protocol import mcp, writing
-from bridge.protocol.headers import request_headers, string
-from bridge.protocol.jsonrpc import Octets, Response, request_id
+from bridge.protocol.headers import Headers, string
+from bridge.protocol.jsonrpc import Octets, Request, Response, request_id
+from bridge.protocol.writing import Members
 from bridge.session.calls import Call
 from bridge.session.commands import Post
 from bridge.session.delivery import Delivery
@@ -25,7 +26,10 @@ _MAX_PAGES = 50
 
 
 class ToolRefresh:
-    """Reads the list. `learn(result)` gets each page; `again(call)` each waiting call, whether the list came or not."""
+    """Reads the list. `learn(result)` gets each page; `again(call)` each waiting call, whether the list came or not.
+
+    `headers(version, request)` are those of the request for a page.
+    """
 
     def __init__(
         self,
@@ -33,13 +37,15 @@ class ToolRefresh:
         answers: Delivery,
         learn: Callable[[Raw], Raw],
         again: Callable[[Call], None],
+        headers: Callable[[str, Request], Headers],
     ) -> None:
+        self._headers = headers
         self._state = state
         self._delivery = answers
         self._learn = learn
         self._again = again
         self._waiting: list[Call] = []
-        self._meta = Raw()
+        self._meta: Members = {}
         self._version = ""
         self._pages = 0
 
@@ -47,9 +53,8 @@ class ToolRefresh:
         """A call waits for the list, which is requested with the `_meta` of that call."""
         self._waiting.append(call)
         if len(self._waiting) == 1:
-            meta = writing.members(writing.members(call.request.params).get("_meta", Raw()))
-            meta.pop("progressToken", None)
-            self._meta = Raw(msgspec.json.encode(meta))
+            self._meta = writing.members(writing.members(call.request.params).get("_meta", Raw()))
+            self._meta.pop("progressToken", None)
             self._version = version
             self._pages = 0
             self._ask(None)
@@ -76,10 +81,12 @@ class ToolRefresh:
             self._again(call)
 
     def _ask(self, cursor: Raw | None) -> None:
-        params = {"_meta": self._meta} if cursor is None else {"_meta": self._meta, "cursor": cursor}
+        params = {} if cursor is None else {"cursor": cursor}
+        if self._meta:
+            params["_meta"] = Raw(msgspec.json.encode(self._meta))
         request = writing.request(self._state.fresh_id(), mcp.TOOLS_LIST, msgspec.json.encode(params))
         number = self._state.begin(ToolsPage(self, request.raw_id))
-        headers = request_headers(self._version, request.method, request.params) or ()
+        headers = self._headers(self._version, request)
         self._state.commands.append(Post(number, request.line, headers, urgent=True))
 
 

@@ -43,8 +43,10 @@ class Upstreams:
         keeps_responses: bool = False,
         in_front: InFront | None = None,
         long_calls: LongCalls = UNLIMITED,
+        mends_headers: bool = True,
     ) -> None:
         self._context = context
+        self._mends_headers = mends_headers
         self._in_front = in_front
         self._long_calls = long_calls
         self._keeps_responses = keeps_responses
@@ -164,4 +166,5 @@ class Upstreams:
             number,
             listens_first=listens_first,
             long_calls=self._long_calls,
+            mends_headers=self._mends_headers,
         )

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.support.process.bridge_process import launch
-from tests.support.servers.fault_answers import events, no_stream, page, plain
+from tests.support.servers.fault_answers import events, no_stream, page, plain, result
 from tests.support.servers.fault_server import JSON, Call, FaultServer, notification
 
 pytestmark = pytest.mark.anyio
@@ -180,3 +180,24 @@ async def test_a_secret_that_the_server_quotes_in_an_error_stops_at_the_bridge()
             assert b"s3cret" not in said.raw
             assert "401" in await host.stderr_says("initialize")
             assert not any("s3cret" in line for line in host.stderr)
+
+
+@pytest.mark.parametrize("options", [(), ("--pass-through",)], ids=["mended", "passed through"])
+async def test_a_server_of_sessions_that_wants_arguments_in_headers_gets_them(options: tuple[str, ...]) -> None:
+    async def compares(call: Call) -> None:
+        has_all = call.request.header("mcp-name") == "echo" and call.request.header("mcp-param-said") == "hello"
+        reply = call.reply({"content": []}) if has_all else call.failure(-32020, "Header mismatch")
+        await call.json(reply, 200 if has_all else 400)
+
+    said = {"type": "string", "x-mcp-header": "Said"}
+    marked = {"tools": [{"name": "echo", "inputSchema": {"type": "object", "properties": {"said": said}}}]}
+    async with FaultServer() as server, launch(server.url, "--protocol", "legacy", *options) as host:
+        server.always("tools/call:echo", compares)
+        server.always("tools/list", result(marked))
+        await host.initialize()
+        answers = [await host.call("echo", said="hello") for _ in range(2)]
+        if options:
+            assert [answer.error["code"] for answer in answers] == [-32020, -32020]
+        else:
+            assert [answer.result for answer in answers] == [{"content": []}, {"content": []}]
+            assert len(server.seen("tools/call")) == 3
