@@ -132,6 +132,10 @@ def test_a_bad_setting_for_what_the_host_gets_is_refused() -> None:
         FeatureSettings(merge_pages="some")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="--keep-alive must be more than 0 seconds, not 0"):
         FeatureSettings(keep_alive=0.0)
+    with pytest.raises(UsageError, match="--max-result must be 1000 bytes or more, not 999"):
+        FeatureSettings(max_result=999)
+    with pytest.raises(UsageError, match="--pass-through passes everything, and --max-result does not"):
+        FeatureSettings(max_result=5000, pass_through=True)
     with pytest.raises(UsageError, match="--tool-timeout must be more than 0 seconds, not inf"):
         FeatureSettings(tool_timeout=float("inf"))
 

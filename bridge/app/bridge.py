@@ -34,6 +34,7 @@ from bridge.session.commands import (
     Post,
     Report,
     SaveEras,
+    SaveResult,
     SendToHost,
     SetTimer,
 )
@@ -116,6 +117,7 @@ class Bridge:
             FindResponse: lambda command: self._responses().find(command),
             KeepResponse: lambda command: self._responses().keep(command),
             DropResponses: lambda command: self._responses().drop(command),
+            SaveResult: self._save_result,
         }
 
     def connect(self, remote: Remote, drop_idle: Callable[[], None], wish: Callable[[], None] = lambda: None) -> None:
@@ -278,6 +280,11 @@ class Bridge:
 
     def _sign_in(self, _: Command) -> None:
         self._loop.call_soon(self._wish)  # After the other commands.
+
+    def _save_result(self, command: SaveResult) -> None:
+        from bridge.app.saved_results import save_result  # Only with --max-result.
+
+        save_result(command, self.take)
 
     def _report(self, command: Report) -> None:
         _logger.log(logging.getLevelNamesMapping()[command.level.upper()], "%s", command.text)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bridge import PROGRAM
 from bridge.config import Settings
 from bridge.config.feature_settings import PATTERNS, option_of
-from bridge.features.machine import FeatureMachine, FeatureParts
-from bridge.features.parts import FeatureContext, FeaturePart
+from bridge.features.machine import FeatureMachine
+from bridge.features.parts import FeatureContext, FeaturePart, FeatureParts
 from bridge.session.commands import Report
 from bridge.session.deadlines import LongCalls
 from bridge.session.upstream import Machine, RouterContext
@@ -25,7 +26,9 @@ def features_in_front(settings: Settings) -> Callable[[Machine, RouterContext], 
         if not shared:
             known = FeatureContext(settings.url, lambda level, text: context.do(Report(level, text)))
             merges = {"on": True, "off": False}.get(settings.features.merge_pages)
-            shared.append(FeatureParts(known, lambda about: _parts(settings, about), merges_pages=merges))
+            most = settings.features.max_result or None
+            make = partial(_parts, settings)
+            shared.append(FeatureParts(known, make, merges_pages=merges, max_result=most))
         return FeatureMachine(machine, shared[0], context.fresh)
 
     return in_front

@@ -127,6 +127,8 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Show only the resources whose URIs match. Repeatable."),
     OptionRow("--hide-resources", LINES, FEATURES, metavar="PATTERN",
             help="Hide the resources whose URIs match. Repeatable."),
+    OptionRow("--max-result", INTEGER, FEATURES, metavar="BYTES",
+            help="Save a larger result of a tool to a private file; the host gets its beginning and the path."),
     OptionRow("--pass-through", FLAG, FEATURES,
             help="Mend nothing: pass every tool, list, call and result as it came."),
     OptionRow("--allow-http", FLAG, NETWORK,

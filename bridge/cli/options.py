@@ -237,7 +237,12 @@ def _seconds_or_never(ctx: click.Context, param: click.Parameter, text: str) -> 
     return parse_seconds(text, source_of(param, ctx), zero_is_none=True)
 
 
-_NOT_FOR_LOGIN = frozenset((*("--transport", "--protocol", "--request-timeout", "--no-cache", "--answer-within"),))
+_NOT_FOR_LOGIN = frozenset(
+    (
+        *("--transport", "--protocol", "--request-timeout", "--tool-timeout", "--keep-alive"),
+        *("--no-cache", "--answer-within"),
+    )
+)
 _FOR_ACCOUNT = frozenset(
     (
         *("--connect-timeout", "--allow-http", "--ca-file", "--client-cert", "--client-cert-key"),

@@ -16,6 +16,9 @@ MERGE_PAGES = ("auto", "on", "off")
 PATTERNS = ("tools", "hide_tools", "ignore_tool", "prompts", "hide_prompts", "resources", "hide_resources")
 """The members that hold patterns."""
 
+LEAST_RESULT = 1000
+"""The least that `max_result` can be: the host must at least get the path of the file."""
+
 _MOST_PATTERNS = 1000
 _LONGEST_PATTERN = 1000
 
@@ -29,7 +32,8 @@ class FeatureSettings(msgspec.Struct, frozen=True):
     `pin_tools`: a tool stays as it was first seen, until the user accepts a change (`features/pins`).
 
     `keep_alive`: after how much silence the bridge speaks itself. `tool_timeout`: how long a call of a tool may take in
-    all, with `pass_through` too. Times are in seconds; None: never.
+    all, with `pass_through` too. Times are in seconds; None: never. `max_result`: the bytes of the largest result of a
+    tool that the host gets whole; None or 0: any.
     """
 
     pass_through: bool = False
@@ -45,6 +49,7 @@ class FeatureSettings(msgspec.Struct, frozen=True):
     pin_tools: bool = False
     keep_alive: float | None = None
     tool_timeout: float | None = None
+    max_result: int | None = None
 
     def __post_init__(self) -> None:
         """Check what the types do not."""
@@ -52,16 +57,20 @@ class FeatureSettings(msgspec.Struct, frozen=True):
             raise UsageError(f"Unknown value {self.merge_pages!r} of --merge-pages: choose auto, on or off.")
         for name in PATTERNS:
             _check_patterns(getattr(self, name), option_of(name))
-        if self.pass_through and (
-            restricting := [name for name in (*PATTERNS, "read_only", "pin_tools") if getattr(self, name)]
-        ):
+        changing = [name for name in (*PATTERNS, "read_only", "pin_tools", "max_result") if getattr(self, name)]
+        if self.pass_through and changing:
             raise UsageError(
-                f"--pass-through passes everything, and {option_of(restricting[0])} does not.",
+                f"--pass-through passes everything, and {option_of(changing[0])} does not.",
                 hint="Leave one of the two out.",
             )
         for seconds, option in ((self.keep_alive, "--keep-alive"), (self.tool_timeout, "--tool-timeout")):
             if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
                 raise UsageError(f"{option} must be more than 0 seconds, not {seconds:g}.")
+        if self.max_result and self.max_result < LEAST_RESULT:
+            raise UsageError(
+                f"--max-result must be {LEAST_RESULT} bytes or more, not {self.max_result}.",
+                hint="Without it, or with 0, the host gets every result whole.",
+            )
 
 
 def option_of(name: str) -> str:

@@ -17,78 +17,17 @@ import msgspec
 from msgspec import Raw
 
 from bridge.features.pages import CHANGES, ListReading, asks_for_first_page
-from bridge.features.parts import LISTS, USES, FeatureContext, FeaturePart
+from bridge.features.parts import LISTS, USES, FeatureParts
+from bridge.features.passing import OwnReading, PassingRequest
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Message, Notification, Request, RequestId, Response
 from bridge.protocol.writing import Members
 from bridge.session import faults
 from bridge.session.calls import Batch
 from bridge.session.commands import Command, Deliver, Report
-from bridge.session.events import Event, HostBatch, HostMessage
+from bridge.session.events import Event, HostBatch, HostClosed, HostMessage, ResultSaved
 from bridge.session.faults import Fault
 from bridge.session.upstream import Machine
-
-
-class FeatureParts:
-    """The parts of a run. `make(context)` makes them when the first is needed: down the list go answers, up requests.
-
-    `merges_pages`: whether all pages of a list are merged; None: where the host is known to read only the first.
-    """
-
-    def __init__(
-        self,
-        context: FeatureContext,
-        make: Callable[[FeatureContext], Sequence[FeaturePart]],
-        *,
-        merges_pages: bool | None = None,
-    ) -> None:
-        self.context = context
-        self._make = make
-        self._made: Sequence[FeaturePart] | None = None
-        self._merges_pages = merges_pages
-        self.lists_read: set[str] = set()
-        """The lists that were read to their end in this run."""
-
-    @property
-    def all(self) -> Sequence[FeaturePart]:
-        """The parts, in the order in which an answer passes them."""
-        if self._made is None:
-            self._made = self._make(self.context)
-        return self._made
-
-    @property
-    def merges_pages(self) -> bool | None:
-        """Whether the host gets all pages of a list at once; None: where it could not read on by itself."""
-        if self._merges_pages is not None:
-            return self._merges_pages
-        return None if self.context.host.reads_all_pages else True
-
-
-class _Passing:
-    """A request of the host under way. `sent` is what the server gets for it; `reading` the list that answers it.
-
-    `page` is the id of the request for a page after the first; None where there is none.
-    """
-
-    __slots__ = ("batch", "page", "reading", "request", "sent")
-
-    def __init__(self, request: Request, batch: Batch | None = None) -> None:
-        self.request = request
-        self.sent = request
-        self.batch = batch
-        self.reading: ListReading | None = None
-        self.page: RequestId | None = None
-
-
-class _OwnReading:
-    """A list that the bridge itself reads, and the host's messages that wait for it, each with its batch."""
-
-    __slots__ = ("id", "reading", "waiting")
-
-    def __init__(self, id_: RequestId, reading: ListReading) -> None:
-        self.id = id_
-        self.reading = reading
-        self.waiting: list[tuple[HostMessage, Batch | None]] = []
 
 
 class FeatureMachine:
@@ -98,15 +37,16 @@ class FeatureMachine:
         self._machine = machine
         self._parts = parts
         self._fresh = fresh
-        self._passing: dict[RequestId, _Passing] = {}
-        self._pages: dict[RequestId, _Passing] = {}
-        self._own: dict[RequestId, _OwnReading] = {}
-        self._by_method: dict[str, _OwnReading] = {}
+        self._passing: dict[RequestId, PassingRequest] = {}
+        self._pages: dict[RequestId, PassingRequest] = {}
+        self._own: dict[RequestId, OwnReading] = {}
+        self._by_method: dict[str, OwnReading] = {}
+        self._saving: dict[int, PassingRequest] = {}
 
     @property
     def busy(self) -> bool:
         """See `Machine`."""
-        return self._machine.busy
+        return self._machine.busy or bool(self._saving)
 
     @property
     def restorable(self) -> list[Request]:
@@ -123,7 +63,13 @@ class FeatureMachine:
             return self._from_host(event, now, None)
         if type(event) is HostBatch:
             return self._batch(event, now)
-        return self._to_host(self._machine.handle(event, now), now)
+        if type(event) is ResultSaved:
+            return self._saved(event)
+        commands: list[Command] = []
+        if type(event) is HostClosed:
+            for number in list(self._saving):
+                commands += self._saved(ResultSaved(number, problem="the run ends"))
+        return commands + self._to_host(self._machine.handle(event, now), now)
 
     # -- the host
 
@@ -146,7 +92,7 @@ class FeatureMachine:
         context = self._parts.context
         if not context.is_host_known or request.method in LISTS:
             context.learn_host(request)
-        passing = _Passing(request, batch)
+        passing = PassingRequest(request, batch)
         if request.method in USES:
             for part in self._parts.all:
                 if (method := part.needs_list(passing.sent)) and method not in self._parts.lists_read:
@@ -163,11 +109,11 @@ class FeatureMachine:
         if passing.sent is not request:
             event = HostMessage(passing.sent, event.version)
         commands = self._to_host(self._machine.handle(event, now), now)
-        if passing.page is None and request.id in self._passing and not self._machine.awaits(request.id):
+        if not passing.is_waiting and request.id in self._passing and not self._machine.awaits(request.id):
             del self._passing[request.id]  # The machine took no more requests.
         return commands
 
-    def _refuse(self, passing: _Passing, fault: Fault) -> list[Command]:
+    def _refuse(self, passing: PassingRequest, fault: Fault) -> list[Command]:
         request = passing.request
         line = fault.error_line(request.raw_id, self._parts.context.url)
         level = "debug" if fault.kind == faults.SHUTDOWN else "warning"
@@ -201,6 +147,8 @@ class FeatureMachine:
             if passing.page is not None:
                 del self._pages[passing.page]
                 event = HostMessage(writing.cancellation(msgspec.json.encode(passing.page)))
+            if passing.large is not None:
+                del self._saving[passing.large.number]
         commands = self._machine.handle(event, now)
         for batch in batches:
             if batch is not None and (line := batch.add(None)) is not None:
@@ -243,14 +191,29 @@ class FeatureMachine:
             told: Response | Fault | None = self._list(passing.reading, response, now)
         else:
             told = self._result(request, response)
-        del self._passing[request.id]
         if isinstance(told, Fault):
+            del self._passing[request.id]
             return self._refuse(passing, told)
         if told is not None and told is not deliver.message:
             deliver = Deliver(told.line, told, request.id, None, request)
         elif deliver.request is not request:
             deliver = msgspec.structs.replace(deliver, about=request.id, request=request)
+        if told is not None and (large := self._parts.too_large(request, told)) is not None:
+            passing.large = large
+            self._saving[large.number] = passing
+            return [large.command]
+        del self._passing[request.id]
         return self._delivered(passing, deliver)
+
+    def _saved(self, event: ResultSaved) -> list[Command]:
+        """A result that was too large for the host was saved, or could not be."""
+        passing = self._saving.pop(event.number, None)
+        if passing is None or passing.large is None:
+            return []
+        request = passing.request
+        del self._passing[request.id]
+        told = passing.large.told(event, self._parts.context.report)
+        return self._delivered(passing, Deliver(told.line, told, request.id, None, request))
 
     def _result(self, request: Request, response: Response | None) -> Response | None:
         if response is not None and not response.is_error and request.method in USES:
@@ -258,7 +221,7 @@ class FeatureMachine:
                 response = part.result(request, response)
         return response
 
-    def _ask_for_page(self, passing: _Passing, page: Request, now: float) -> list[Command]:
+    def _ask_for_page(self, passing: PassingRequest, page: Request, now: float) -> list[Command]:
         page = self._with_fresh_id(page)
         passing.page = page.id
         self._pages[page.id] = passing
@@ -267,7 +230,7 @@ class FeatureMachine:
     def _with_fresh_id(self, request: Request) -> Request:
         return writing.request(msgspec.json.encode(self._fresh()), request.method, request.params)
 
-    def _delivered(self, passing: _Passing, deliver: Deliver) -> list[Command]:
+    def _delivered(self, passing: PassingRequest, deliver: Deliver) -> list[Command]:
         if passing.batch is None:
             return [deliver]
         line = passing.batch.add(deliver.line)
@@ -326,13 +289,13 @@ class FeatureMachine:
             meta.pop("progressToken", None)
         params = msgspec.json.encode({"_meta": meta}) if meta else b"{}"
         request = self._with_fresh_id(writing.request(b"0", method, params))
-        own = _OwnReading(request.id, ListReading(request, LISTS[method], whole=True))
+        own = OwnReading(request.id, ListReading(request, LISTS[method], whole=True))
         own.waiting.append((event, batch))
         self._own[own.id] = self._by_method[method] = own
         return self._to_host(self._machine.handle(HostMessage(request), now), now)
 
     def _own_answered(
-        self, own: _OwnReading, response: Response | None, fault: Fault | None, now: float
+        self, own: OwnReading, response: Response | None, fault: Fault | None, now: float
     ) -> list[Command]:
         del self._own[own.id]
         if response is not None and (following := own.reading.take(response, now)) is not None:
@@ -350,7 +313,7 @@ class FeatureMachine:
         commands: list[Command] = []
         for event, batch in own.waiting:
             if fault is not None and isinstance(event.message, Request):
-                commands += self._refuse(_Passing(event.message, batch), fault)
+                commands += self._refuse(PassingRequest(event.message, batch), fault)
             else:
                 commands += self._from_host(event, now, batch)
         return commands

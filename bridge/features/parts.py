@@ -5,7 +5,8 @@ A part is one mend or one restriction. All upstreams of a run share the same par
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Raw
 
@@ -13,6 +14,9 @@ from bridge.protocol import client_meta, hosts, mcp
 from bridge.protocol.hosts import UNKNOWN, Host
 from bridge.protocol.jsonrpc import Request, Response
 from bridge.session.faults import Fault
+
+if TYPE_CHECKING:
+    from bridge.features.large_results import LargeResult, LargeResults
 
 LISTS = {
     mcp.TOOLS_LIST: "tools",
@@ -76,6 +80,52 @@ class FeaturePart:
     def result(self, request: Request, response: Response) -> Response:
         """The server's result for a request of `USES` on its way to the host. `request` is as the host sent it."""
         return response
+
+
+class FeatureParts:
+    """The parts of a run. `make(context)` makes them when the first is needed: down the list go answers, up requests.
+
+    `merges_pages`: whether all pages of a list are merged; None: where the host is known to read only the first.
+    `max_result`: the bytes of the largest result of a tool that the host gets whole; None: any.
+    """
+
+    def __init__(
+        self,
+        context: FeatureContext,
+        make: Callable[[FeatureContext], Sequence[FeaturePart]],
+        *,
+        merges_pages: bool | None = None,
+        max_result: int | None = None,
+    ) -> None:
+        self.context = context
+        self._large_results: LargeResults | None = None
+        if max_result is not None:
+            from bridge.features.large_results import LargeResults
+
+            self._large_results = LargeResults(max_result)
+        self._make = make
+        self._made: Sequence[FeaturePart] | None = None
+        self._merges_pages = merges_pages
+        self.lists_read: set[str] = set()
+        """The lists that were read to their end in this run."""
+
+    @property
+    def all(self) -> Sequence[FeaturePart]:
+        """The parts, in the order in which an answer passes them."""
+        if self._made is None:
+            self._made = self._make(self.context)
+        return self._made
+
+    @property
+    def merges_pages(self) -> bool | None:
+        """Whether the host gets all pages of a list at once; None: where it could not read on by itself."""
+        if self._merges_pages is not None:
+            return self._merges_pages
+        return None if self.context.host.reads_all_pages else True
+
+    def too_large(self, request: Request, response: Response) -> LargeResult | None:
+        """The answer to a request, if it is a result that is too large for the host."""
+        return None if self._large_results is None else self._large_results.of(request, response)
 
 
 _MOST_TOLD = 10_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Raw
 
 from bridge.protocol.jsonrpc import Message, Octets, Request, RequestId
 from bridge.session.events import TimerKey
@@ -138,6 +139,14 @@ class DropResponses(msgspec.Struct, frozen=True, gc=False):
     kinds: tuple[str, ...]
 
 
+class SaveResult(msgspec.Struct, frozen=True, gc=False):
+    """Save the `result` of a tool, as JSON, in a private file. `ResultSaved` with the same `number` follows."""
+
+    number: int
+    tool: str
+    result: Raw
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Write to the log. `level` is the name of a level of the standard library's logging."""
 
@@ -162,5 +171,6 @@ Command = (
     | FindResponse
     | KeepResponse
     | DropResponses
+    | SaveResult
     | Report
 )

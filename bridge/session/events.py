@@ -188,6 +188,18 @@ class ResponseFound(msgspec.Struct, frozen=True, gc=False):
     asked_as: int = 0
 
 
+class ResultSaved(msgspec.Struct, frozen=True, gc=False):
+    """A `SaveResult` is over: the paths of the result and of its text, which is empty where it has none.
+
+    `problem` says why the result could not be saved; empty where it was.
+    """
+
+    number: int
+    path: str = ""
+    text_path: str = ""
+    problem: str = ""
+
+
 class SystemResumed(msgspec.Struct, frozen=True, gc=False):
     """The computer slept for about `seconds`, so every open connection may be dead."""
 
@@ -211,4 +223,5 @@ Event = (
     | SignInShown
     | SignInEnded
     | SystemResumed
+    | ResultSaved
 )

@@ -33,6 +33,7 @@ from bridge.session.events import (
     HostClosed,
     HostMessage,
     NeverConnected,
+    ResultSaved,
     SignInEnded,
     SignInShown,
     SignInStarted,
@@ -56,9 +57,9 @@ class HostRouter:
     """The state machine of the whole bridge. `retry_window` and `request_timeout` in seconds.
 
     `eras`: what is known of the server from earlier runs; `is_fixed`: the user set it, so it is never in doubt.
-    `keeps_responses`: answers of a modern server are cached, where it allows that. `in_front(machine, context)` returns
-    what takes the place of each machine that serves a host; None: nothing does. `mends_headers`: see `Session`.
-    `fresh()` returns an unguessable text, `timestamp()` the date and time in UTC (RFC 3339).
+    `keeps_responses`: a modern server's answers are cached. `in_front(machine, context)` returns what takes the place
+    of each machine that serves a host. `mends_headers`: see `Session`. `fresh()` returns an unguessable text,
+    `timestamp()` the time (RFC 3339, UTC).
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class HostRouter:
             case TimerFired():
                 if not self._context.timers.fire(event.timer) and (upstream := self._upstreams.of(event.timer[1])):
                     upstream.on(event)
-            case SignInStarted() | SignInEnded() | SystemResumed() | HostClosed():
+            case SignInStarted() | SignInEnded() | SystemResumed() | ResultSaved() | HostClosed():
                 self._on_change(event)
             case SignInShown() | Connected() | ConnectFailed() | ConnectDelayed() | NeverConnected():
                 pass  # The machines need not know what the user has to do, nor how the first connection goes.
@@ -152,10 +153,10 @@ class HostRouter:
         for upstream in self._upstreams:
             upstream.on(event)
 
-    def _on_change(self, event: SignInStarted | SignInEnded | SystemResumed | HostClosed) -> None:
+    def _on_change(self, event: SignInStarted | SignInEnded | SystemResumed | ResultSaved | HostClosed) -> None:
         if isinstance(event, HostClosed):
             self._close()
-        elif not isinstance(event, SystemResumed):
+        elif isinstance(event, SignInStarted | SignInEnded):
             self._context.timers.is_signing_in = isinstance(event, SignInStarted)
         for upstream in self._upstreams:
             upstream.on(event)

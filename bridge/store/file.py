@@ -52,10 +52,14 @@ _CHANGES = 50
 
 
 class PrivateFiles:
-    """The files of one folder, by name. Every method blocks; nothing is cached between calls."""
+    """The files of one folder, by name. Every method blocks; nothing is cached between calls.
 
-    def __init__(self, folder: Path) -> None:
+    `limit`: the bytes that a file may have when it is written.
+    """
+
+    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
         self._folder = folder
+        self._limit = limit
 
     def path(self, name: str) -> Path:
         """The path of the file with this name, whether or not it exists."""
@@ -91,8 +95,8 @@ class PrivateFiles:
         (nanoseconds since 1970), where that is not now.
         """
         path = self.path(name)
-        if len(data) > LIMIT:
-            raise StoreError(f"{path} would be larger than {LIMIT} bytes, so it was not written.")
+        if len(data) > self._limit:
+            raise StoreError(f"{path} would be larger than {self._limit} bytes, so it was not written.")
         make_private(self._folder)
         self._sweep(name)
         # The name begins with a dot and ends as no store key does, so no reader mistakes it for a stored secret.

@@ -94,6 +94,7 @@ ALL = [
     ("--keep-alive", "15", {"features": FeatureSettings(keep_alive=15.0)}),
     ("--tool-timeout", "600", {"features": FeatureSettings(tool_timeout=600.0)}),
     ("--tool-timeout", "0", {}),
+    ("--max-result", "50000", {"features": FeatureSettings(max_result=50_000)}),
 ]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from bridge.features.machine import FeatureMachine, FeatureParts
-from bridge.features.parts import FeatureContext, FeaturePart
+from bridge.features.machine import FeatureMachine
+from bridge.features.parts import FeatureContext, FeaturePart, FeatureParts
 from bridge.session.commands import Command, FindResponse, KeepResponse, OpenStream, Post, Report
 from bridge.session.events import ResponseFound
 from bridge.session.response_cache import CachedResult
@@ -58,12 +58,14 @@ class FeaturePlaybook(PairingPlaybook):
         request_timeout: float | None = None,
         keeps_responses: bool = False,
         front: InFront | None = None,
+        max_result: int | None = None,
     ) -> None:
         self.host_era, server_era = eras
         self._server = server
         self._host_name = host_name
         self._make = make
         self._merges_pages = merges_pages
+        self._max_result = max_result
         self.parts: FeatureParts | None = None
         self.asked: list[dict[str, Any]] = []
         self.held: list[Post] = []
@@ -86,7 +88,7 @@ class FeaturePlaybook(PairingPlaybook):
     def _in_front(self, machine: Machine, context: RouterContext) -> Machine:
         if self.parts is None:
             about = FeatureContext(URL, lambda level, text: context.do(Report(level, text)))
-            self.parts = FeatureParts(about, self._make, merges_pages=self._merges_pages)
+            self.parts = FeatureParts(about, self._make, merges_pages=self._merges_pages, max_result=self._max_result)
         return FeatureMachine(machine, self.parts, context.fresh)
 
     def become(self, server: Server) -> None:

@@ -70,7 +70,7 @@ OWN = {
         " session.host_input translate translate.translator"
     ),
     "what stands in front of the session: it takes effect with the first list": (
-        "app.features features features.machine features.pages features.parts"
+        "app.features features features.machine features.pages features.parts features.passing"
     ),
     "the session of a legacy server": (
         "session.session session.machine session.session_state session.timers session.calls session.deadlines"
