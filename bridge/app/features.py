@@ -10,7 +10,7 @@ from functools import partial
 
 from bridge import PROGRAM
 from bridge.config import Settings
-from bridge.config.feature_settings import PATTERNS, option_of
+from bridge.config.feature_settings import PATTERNS, FeatureSettings, option_of
 from bridge.features.machine import FeatureMachine
 from bridge.features.parts import FeatureContext, FeaturePart, FeatureParts
 from bridge.session.commands import Report
@@ -45,24 +45,35 @@ def _parts(settings: Settings, context: FeatureContext) -> Sequence[FeaturePart]
     own = settings.features
     parts: list[FeaturePart] = []
     if own.read_only or any(getattr(own, name) for name in PATTERNS):
-        from bridge.features.permissions import Pattern, Permissions, Rule
-
-        def patterns(*names: str) -> list[Pattern]:
-            return [Pattern(option_of(name), text) for name in names for text in getattr(own, name)]
-
-        rules = (
-            Rule("tool", patterns("tools"), patterns("hide_tools", "ignore_tool")),
-            Rule("prompt", patterns("prompts"), patterns("hide_prompts")),
-            Rule("resource", patterns("resources"), patterns("hide_resources")),
-        )
-        parts.append(Permissions(context, rules, is_read_only=own.read_only))
+        parts.append(_permissions(own, context))
     if own.pin_tools:
-        from bridge.features.pins import PinnedTools
-        from bridge.store.paths import platform_paths
-        from bridge.store.pin_files import PinFile
-        from bridge.tokens.login_order import tokens_key_of
-        from bridge.tokens.typed_command import command_about
+        parts.append(_pinned_tools(settings, context))
+    from bridge.features.tool_definitions import ToolDefinitions
 
-        book = PinFile(platform_paths(), tokens_key_of(settings))
-        parts.append(PinnedTools(context, book, lambda action: command_about(f"{PROGRAM} tools {action}", settings)))
+    parts.append(ToolDefinitions(context, settings.server_name))
     return parts
+
+
+def _permissions(own: FeatureSettings, context: FeatureContext) -> FeaturePart:
+    from bridge.features.permissions import Pattern, Permissions, Rule
+
+    def patterns(*names: str) -> list[Pattern]:
+        return [Pattern(option_of(name), text) for name in names for text in getattr(own, name)]
+
+    rules = (
+        Rule("tool", patterns("tools"), patterns("hide_tools", "ignore_tool")),
+        Rule("prompt", patterns("prompts"), patterns("hide_prompts")),
+        Rule("resource", patterns("resources"), patterns("hide_resources")),
+    )
+    return Permissions(context, rules, is_read_only=own.read_only)
+
+
+def _pinned_tools(settings: Settings, context: FeatureContext) -> FeaturePart:
+    from bridge.features.pins import PinnedTools
+    from bridge.store.paths import platform_paths
+    from bridge.store.pin_files import PinFile
+    from bridge.tokens.login_order import tokens_key_of
+    from bridge.tokens.typed_command import command_about
+
+    book = PinFile(platform_paths(), tokens_key_of(settings))
+    return PinnedTools(context, book, lambda action: command_about(f"{PROGRAM} tools {action}", settings))

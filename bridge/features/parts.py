@@ -41,11 +41,14 @@ class FeatureContext:
         self.host: Host = UNKNOWN
         """The row of the host; that of an unknown one until it has given its name."""
         self.is_host_known = False
+        self.is_modern = False
+        """Whether the last list was asked for in MCP 2026-07-28."""
         self._told: set[tuple[str, str]] = set()
 
     def learn_host(self, request: Request) -> None:
         """Note what a request says of the host."""
         self.is_host_known = True
+        self.is_modern = request.method != mcp.INITIALIZE and client_meta.has_request_meta(request.params)
         if name := client_meta.asking_program(request.method, request.params):
             self.host = hosts.host_named(name)
 

@@ -22,30 +22,30 @@ _BLOCK = 256
 _SLICE = 1 << 16
 
 
-def is_too_deep(text: bytes | bytearray) -> bool:
-    """Whether a JSON text has more than `MAX_NESTING` levels. For what is not JSON the answer has no meaning.
+def is_too_deep(text: bytes | bytearray, most: int = MAX_NESTING) -> bool:
+    """Whether a JSON text has more than `most` levels. For what is not JSON the answer has no meaning.
 
     Most messages are short or have few brackets, and pass in a fraction of the time that decoding takes. In the others
     all brackets are counted first, also those in strings; strings are excluded only where that count is too high. So
     strings with hundreds of closing brackets can hide as many levels. Then only the decoder's own limit applies, and
     decoding may raise RecursionError.
     """
-    if len(text) <= 2 * MAX_NESTING or not _opens_many(text):
+    if len(text) <= 2 * most or not _opens_many(text, most):
         return False
-    return _goes_too_deep(_everywhere(text)) and _goes_too_deep(_outside_strings(text))
+    return _goes_too_deep(_everywhere(text), most) and _goes_too_deep(_outside_strings(text), most)
 
 
-def _opens_many(text: bytes | bytearray) -> bool:
+def _opens_many(text: bytes | bytearray, most: int) -> bool:
     """Whether there are more opening brackets than levels are allowed."""
     if len(text) <= _SHORT:
-        return text.count(b"{") + text.count(b"[") > MAX_NESTING
+        return text.count(b"{") + text.count(b"[") > most
     # In a long text with few brackets `find` is 20 times as fast as `count`, which looks at each byte.
     found = 0
     for bracket in (b"{", b"["):
         at = text.find(bracket)
         while at >= 0:
             found += 1
-            if found > MAX_NESTING:
+            if found > most:
                 return True
             at = text.find(bracket, at + 1)
     return False
@@ -70,19 +70,19 @@ def _outside_strings(text: bytes | bytearray) -> Iterator[bytes]:
         within = (within + len(parts) - 1) % 2
 
 
-def _goes_too_deep(pieces: Iterable[bytes]) -> bool:
+def _goes_too_deep(pieces: Iterable[bytes], most: int) -> bool:
     """Whether these brackets, all of them square, have too many levels anywhere. Most blocks are only counted."""
     depth = 0
     for piece in pieces:
         for start in range(0, len(piece), _BLOCK):
             block = piece[start : start + _BLOCK]
             opened = block.count(b"[")
-            if depth + opened <= MAX_NESTING:
+            if depth + opened <= most:
                 depth = max(0, depth + 2 * opened - len(block))
                 continue
             for bracket in block:
                 depth += 1 if bracket == _OPENING else -1
-                if depth > MAX_NESTING:
+                if depth > most:
                     return True
             depth = max(0, depth)
     return False

@@ -1,0 +1,111 @@
+"""Whether every host takes a tool's definition as it is: one decoding that makes no Python objects of what it holds.
+
+The forms are those of the reference SDKs, which refuse the whole list for one tool: `ToolSchema` of TypeScript 1.x and
+2.x (types.ts, schemas.ts) and `Tool` of Python 2.x (mcp_types). Optional members may be absent there, but not null.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from bridge.features.host_limits import Limits
+from bridge.features.schema_keywords import AnySchema, ObjectSchema, attribute
+from bridge.protocol.nesting import is_too_deep
+
+_REFERENCE = re.compile(rb'"\$ref"\s*:\s*"(#/(?:\$defs|definitions)/[^"\\/~%]*|#)"')
+_PATTERN = b'"pattern'
+_ESCAPED_DOLLAR = b"\\u0024"
+_OTHER_BASES = (b'"$id"', b'"id"')
+
+
+class ToolAnnotations(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """`ToolAnnotations`."""
+
+    title: str | UnsetType = UNSET
+    read_only_hint: bool | UnsetType = UNSET
+    destructive_hint: bool | UnsetType = UNSET
+    idempotent_hint: bool | UnsetType = UNSET
+    open_world_hint: bool | UnsetType = UNSET
+
+
+class ToolIcon(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """`Icon`."""
+
+    src: str
+    mime_type: str | UnsetType = UNSET
+    sizes: list[str] | UnsetType = UNSET
+    theme: Literal["light", "dark"] | UnsetType = UNSET
+
+
+class ToolExecution(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """`ToolExecution` (MCP 2025-11-25)."""
+
+    task_support: Literal["required", "optional", "forbidden"] | UnsetType = UNSET
+
+
+OPTIONAL = {
+    "title": str,
+    "description": str,
+    "annotations": ToolAnnotations,
+    "icons": list[ToolIcon],
+    "execution": ToolExecution,
+    "_meta": dict[str, Raw],
+}
+"""The optional members of a tool, but for its schemas, and the form of each."""
+
+
+def _made(name: str, output: Any) -> type[msgspec.Struct]:
+    fields: list[Any] = [("name", str), ("input", ObjectSchema), ("output", output | UnsetType, UNSET)]
+    fields += [(f"of{member}", form | UnsetType, UNSET) for member, form in OPTIONAL.items()]
+    names = {"input": "inputSchema", "output": "outputSchema", **{f"of{member}": member for member in OPTIONAL}}
+    return msgspec.defstruct(name, fields, rename=names, gc=False)
+
+
+class ToolCheck:
+    """The check for one host. `is_modern`: the server speaks MCP 2026-07-28, where an `outputSchema` may be any."""
+
+    def __init__(self, limits: Limits, *, is_modern: bool) -> None:
+        output = AnySchema if is_modern else ObjectSchema
+        self._decode = msgspec.json.Decoder(_made("Tool", output)).decode
+        self._at_root = [attribute(keyword) for keyword in limits.at_root]
+        self._deepest = limits.deepest
+
+    def name_if_good(self, tool: bytes) -> str | None:
+        """The tool's name where its definition is good as it is; None where it is not, or that is in doubt."""
+        try:
+            read: Any = self._decode(tool)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if any(getattr(read.input, keyword) is not UNSET for keyword in self._at_root):
+            return None
+        if self._deepest and is_too_deep(tool, self._deepest):
+            return None
+        if read.output is not UNSET and _PATTERN in tool:
+            return None
+        if b"$ref" in tool or _ESCAPED_DOLLAR in tool:
+            return read.name if _leads_to_definitions(tool, read) else None
+        name: str = read.name
+        return name
+
+
+def _leads_to_definitions(tool: bytes, read: Any) -> bool:
+    """Whether each reference is plainly one to a definition in its own schema; where that is in doubt, it is not."""
+    found = _REFERENCE.findall(tool)
+    if len(found) != tool.count(b"$ref") or _ESCAPED_DOLLAR in tool or any(base in tool for base in _OTHER_BASES):
+        return False
+    schemas = [schema for schema in (read.input, read.output) if schema is not UNSET]
+    if any(schema.of_ref is not UNSET for schema in schemas):
+        return False
+    return all(_is_defined(reference, schema) for reference in set(found) for schema in schemas)
+
+
+def _is_defined(reference: bytes, schema: Any) -> bool:
+    if reference == b"#":
+        return True
+    _, keyword, name = reference.decode().split("/")
+    definitions = getattr(schema, attribute(keyword))
+    return definitions is not UNSET and name in definitions
