@@ -20,8 +20,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit that small texts reach, and pieces so small that they have borders."""
-    monkeypatch.setattr(nesting, "MAX_NESTING", 3)
+    """Pieces so small that they have borders."""
     for name, size in {"_BLOCK": 4, "_SLICE": 5, "_SHORT": 16}.items():
         monkeypatch.setattr(nesting, name, size)
 
@@ -48,8 +47,8 @@ def test_it_is_the_depth_that_counts_unless_a_string_hides_it(value: Any) -> Non
     text = json.dumps(value, ensure_ascii=False).encode()
     is_deep = depth_of(value) > 3
     closes = any(bracket in string for string in strings_in(value) for bracket in "]}")
-    assert is_too_deep(text) == is_deep or (is_deep and closes), "nothing is refused wrongly"
-    assert is_too_deep(bytearray(text)) == is_too_deep(text)
+    assert is_too_deep(text, 3) == is_deep or (is_deep and closes), "nothing is refused wrongly"
+    assert is_too_deep(bytearray(text), 3) == is_too_deep(text, 3)
 
 
 @pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"[": ', b"}, 1]")])
