@@ -6,12 +6,15 @@ host gets is a result again, of the same revision (MCP 2025-11-25, Tools, Tool R
 | member | what the host gets |
 |---|---|
 | `content` | a text that names the file; then what was there, in its order, as far as it fits; text is cut |
-| `structuredContent` | the same, if it takes no more than half of what is allowed; else nothing, and `isError` |
+| `structuredContent` | the same, if it takes no more than half of what is allowed |
+| the same, of one text (as SDKs wrap a tool's return value) | the text about the file and the beginning |
+| the same, of anything else | nothing, and `isError` |
 | `resultType`, `isError` | the same |
 | any other | the same, if it fits in what is left |
 
 **Why `isError`.** A tool with an `outputSchema` must give `structuredContent`, and the SDKs refuse a result without it,
-but not a result that is an error. A cut one would not follow the schema. The text says that the tool did not fail.
+but not a result that is an error. One that is cut would not follow the schema, unless it is a text. The text about the
+file says that the tool did not fail. Some hosts show the model only `structuredContent` where there is one.
 """
 
 from __future__ import annotations
@@ -123,10 +126,14 @@ class _Shortened:
     def encoded(self) -> bytes:
         """The result that the host gets."""
         structured = self._members.get(_STRUCTURED, Raw())
-        drops_structured = len(structured) > self._limit // 2
         told = {_CONTENT: Raw()}
-        for name in (_RESULT_TYPE, _IS_ERROR, *(() if drops_structured else (_STRUCTURED,))):
+        for name in (_RESULT_TYPE, _IS_ERROR):
             self._keep(name, told)
+        if len(structured) <= self._limit // 2:
+            self._keep(_STRUCTURED, told)
+        elif len(cut := self._one_text_cut(structured)):
+            told[_STRUCTURED] = cut
+        drops_structured = len(structured) > 0 and _STRUCTURED not in told
         blocks = self._blocks()
         if drops_structured:
             told[_IS_ERROR] = Raw(b"true")
@@ -144,6 +151,19 @@ class _Shortened:
         if 0 < len(value) <= self._left:
             self._left -= len(value)
             told[name] = value
+
+    def _one_text_cut(self, structured: Raw) -> Raw:
+        """An object with one member, which is a text, and of that the beginning; empty for any other object."""
+        members = writing.members(structured)
+        value = next(iter(members.values()), Raw())
+        text = decoded(_decode_text, value) if len(members) == 1 and _is_text(value) else None
+        if text is None:
+            return Raw()
+        about = self._words(follows=True, drops_structured=False)
+        room = self._left // 2
+        cut = Raw(msgspec.json.encode({name: Raw(_cut(f"{about}\n{text}", room)) for name in members}))
+        self._left -= len(cut)
+        return cut
 
     def _blocks(self) -> list[bytes]:
         """The content, as far as it fits. After a text that was cut there is no other."""
@@ -169,16 +189,17 @@ class _Shortened:
         if room < _LEAST_TEXT:
             return None
         whole = decoded(_decode_text, text) if _is_text(text) else None
-        octets = bytes(memoryview(text)[: room + 4]) if whole is None else whole[:room].encode()
-        cut = octets[:room].decode("utf-8", "ignore")
-        while len(encoded := msgspec.json.encode(cut)) > room:
-            # Quotation marks, line ends and others are longer in JSON.
-            cut = cut[: len(cut) * room // len(encoded)]
-        members["text"] = Raw(encoded)
+        if whole is None:
+            whole = bytes(memoryview(text)[:room]).decode("utf-8", "ignore")
+        members["text"] = Raw(_cut(whole, room))
         self._left = 0
         return msgspec.json.encode(members)
 
     def _about_file(self, *, follows: bool, drops_structured: bool) -> bytes:
+        words = self._words(follows=follows, drops_structured=drops_structured)
+        return msgspec.json.encode({"type": "text", "text": words})
+
+    def _words(self, *, follows: bool, drops_structured: bool) -> str:
         said = (
             f"[{PROGRAM}] The result of this tool has {self._size:,} bytes, and --max-result allows {self._limit:,}."
             f" All of it was saved, as JSON, to {self._saved.path}"
@@ -191,7 +212,16 @@ class _Shortened:
                 " The tool did not fail. This is marked as an error only because the structuredContent is too large,"
                 " and hosts refuse a result without it."
             )
-        return msgspec.json.encode({"type": "text", "text": said})
+        return said
+
+
+def _cut(text: str, room: int) -> bytes:
+    """The beginning of a text as JSON, in so many bytes. No character is cut."""
+    text = text[: max(room, 0)].encode()[: max(room, 0)].decode("utf-8", "ignore")
+    while len(encoded := msgspec.json.encode(text)) > max(room, 2):
+        # Quotation marks, line ends and others are longer in JSON.
+        text = text[: len(text) * room // len(encoded)]
+    return encoded
 
 
 def _is(value: Raw, text: bytes) -> bool:

@@ -117,6 +117,19 @@ def test_structured_content_stays_where_it_fits() -> None:
     assert "isError" not in told
 
 
+def test_structured_content_that_is_one_text_is_cut_as_a_text() -> None:
+    told = SavingPlaybook({"content": [LONG], "structuredContent": {"result": LONG["text"]}}).call()
+    assert "isError" not in told
+    ((name, words),) = told["structuredContent"].items()
+    about, _, beginning = words.partition(" Its beginning follows.\n")
+    assert name == "result"
+    assert SAVED in about
+    assert beginning
+    assert LONG["text"].startswith(beginning)
+    assert LONG["text"].startswith(told["content"][1]["text"])
+    assert len(json.dumps(told)) < 1.2 * LIMIT
+
+
 def test_without_its_structured_content_a_result_is_an_error_that_says_that_it_is_none() -> None:
     told = SavingPlaybook({"content": [LONG], "structuredContent": {"rows": [1] * 2000}}).call()
     assert "structuredContent" not in told
