@@ -41,6 +41,7 @@ class Machine(Protocol):
 class RouterContext:
     """What all upstreams share: the time of the event being handled, in seconds, its commands, and the timers.
 
+    `keep_alive`: see `LongCalls`.
     `fresh()` returns an unguessable text, `timestamp()` the date and time.
     """
 
@@ -49,6 +50,7 @@ class RouterContext:
         self.fresh = fresh
         self.timestamp = timestamp
         self.now = 0.0
+        self.keep_alive: float | None = None
         self.commands: list[Command] = []
         self.timers = Timers(self.do)
 
@@ -195,6 +197,11 @@ class TranslatedUpstream(Upstream, Generic[T]):
     def now(self) -> float:
         """See `TranslatorPort`."""
         return self._context.now
+
+    @property
+    def keep_alive(self) -> float | None:
+        """See `TranslatorPort`."""
+        return self._context.keep_alive
 
     def up(self, message: Message) -> None:
         """See `TranslatorPort`."""

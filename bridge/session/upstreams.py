@@ -49,6 +49,7 @@ class Upstreams:
         self._mends_headers = mends_headers
         self._in_front = in_front
         self._long_calls = long_calls
+        context.keep_alive = long_calls.keep_alive
         self._keeps_responses = keeps_responses
         self._cache: ResponseCache | None = None
         self._transport = transport

@@ -44,6 +44,10 @@ class TranslatorPort(Protocol):
     def now(self) -> float:
         """The time of the event that is being handled: seconds of a monotonic clock."""
 
+    @property
+    def keep_alive(self) -> float | None:
+        """The seconds after which a host that asked for progress hears some (`--keep-alive`); None: it need not."""
+
     def up(self, message: Message) -> None:
         """Send a message to the server, as a host of the server's era would."""
 

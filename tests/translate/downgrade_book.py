@@ -64,6 +64,7 @@ class Book:
         self.timers = PaperTimers()
         self.reports: list[tuple[str, str]] = []
         self.now = 0.0
+        self.keep_alive: float | None = None
         self._is_strict = is_strict
         self._host_wire, self._server_wire = Wire("2026-07-28"), Wire("2025-11-25")
         self._up: list[Json] = []

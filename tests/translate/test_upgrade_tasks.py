@@ -527,6 +527,18 @@ def test_what_a_task_says_of_itself_is_told_as_progress_that_increases() -> None
     ]
 
 
+def test_a_task_that_says_nothing_is_kept_alive_where_that_is_asked_for() -> None:
+    book = opened()
+    book.keep_alive = 15.0
+    running(book, params=TOKEN_CALL)
+    heard = []
+    for message in [None, None, "one", "one", None]:
+        book.now += 10.0
+        heard += book.answers(looks(book)["id"], state() if message is None else state(statusMessage=message))
+    told = [(one["params"]["progress"], one["params"]["message"].partition(" (")[0]) for one in heard]
+    assert told == [(1, "Still waiting for the server"), (2, "one"), (3, "Still waiting for the server")]
+
+
 def test_a_request_that_did_not_ask_for_progress_gets_none() -> None:
     for params in (CALL, {**CALL, "_meta": {"progressToken": [1]}}, {**CALL, "_meta": {"progressToken": None}}):
         book = opened(is_strict=False)

@@ -108,6 +108,7 @@ class Book:
 
     def __init__(self, *, is_strict: bool = True) -> None:
         self.now = 1000.0
+        self.keep_alive: float | None = None
         self.timers = PaperTimers()
         self.reports: list[tuple[str, str]] = []
         self.methods: dict[RequestId, str] = {}

@@ -63,6 +63,7 @@ class Task:
         self.token = Raw()
         self.progress = 0.0
         self.told: str | None = None
+        self.told_at = 0.0
 
     @property
     def named(self) -> Members:
@@ -185,12 +186,19 @@ class TaskWatch:
             self._watched[task].start(min(2.0 ** (task.failures - 1), task_states.LONGEST_PAUSE))
 
     def _report_progress(self, task: Task, state: TaskState) -> None:
-        """Send the status message as progress, which must increase within one request (MCP 2025-11-25, Progress)."""
-        if not len(task.token) or not state.message or state.message == task.told or abs(task.progress) >= _SAFE:
+        """Send the status message as progress, which must increase within one request (MCP 2025-11-25, Progress).
+
+        With `--keep-alive` the host hears some after a silence, whether the server has said something new or not.
+        """
+        now, keep_alive = self._port.now, self._port.keep_alive
+        is_new = bool(state.message) and state.message != task.told
+        is_due = keep_alive is not None and not state.is_over and now - max(task.since, task.told_at) >= keep_alive
+        if not len(task.token) or not (is_new or is_due) or abs(task.progress) >= _SAFE:
             return
-        task.told = state.message
+        task.told, task.told_at = state.message, now
         task.progress = int(task.progress) + 1
-        said: dict[str, object] = {"progressToken": task.token, "progress": task.progress, "message": state.message}
+        message = state.message or f"Still waiting for the server ({now - task.since:.0f} s)."
+        said: dict[str, object] = {"progressToken": task.token, "progress": task.progress, "message": message}
         if task.is_shown:
             said["_meta"] = task.related
         self._port.down(writing.notification(mcp.PROGRESS, msgspec.json.encode(said)).line)
