@@ -24,7 +24,11 @@ def features_in_front(settings: Settings) -> Callable[[Machine, RouterContext], 
 
     def in_front(machine: Machine, context: RouterContext) -> Machine:
         if not shared:
-            known = FeatureContext(settings.url, lambda level, text: context.do(Report(level, text)))
+
+            def later(work: Callable[[], None]) -> None:
+                context.timers.new("features", work).start(0.0)
+
+            known = FeatureContext(settings.url, lambda level, text: context.do(Report(level, text)), later)
             merges = {"on": True, "off": False}.get(settings.features.merge_pages)
             most = settings.features.max_result or None
             make = partial(_parts, settings)

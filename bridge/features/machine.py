@@ -105,6 +105,7 @@ class FeatureMachine:
         elif request.method in LISTS:
             whole = self._parts.merges_pages if asks_for_first_page(request) else False
             passing.reading = ListReading(request, LISTS[request.method], whole=whole)
+            self._parts.prepare()
         self._passing[request.id] = passing
         if passing.sent is not request:
             event = HostMessage(passing.sent, event.version)
@@ -183,12 +184,14 @@ class FeatureMachine:
             return [deliver]
         passing.page = None
         request = passing.request
+        told: Response | Fault | None = response
         if passing.reading is not None:
-            if response is not None and (following := passing.reading.take(response, now)) is not None:
-                return self._ask_for_page(passing, following, now)
-            if response is None:
-                passing.reading.lost(deliver.fault.message if deliver.fault else "it has no answer")
-            told: Response | Fault | None = self._list(passing.reading, response, now)
+            if response is None or not self._takes(passing.reading, response):
+                if response is not None and (following := passing.reading.take(response, now)) is not None:
+                    return self._ask_for_page(passing, following, now)
+                if response is None:
+                    passing.reading.lost(deliver.fault.message if deliver.fault else "it has no answer")
+                told = self._list(passing.reading, response, now)
         else:
             told = self._result(request, response)
         if isinstance(told, Fault):
@@ -262,6 +265,16 @@ class FeatureMachine:
         if shown is items and not reading.is_mended:
             return response
         return writing.result(request.raw_id, reading.result(shown, now))
+
+    def _takes(self, reading: ListReading, response: Response) -> bool:
+        """Whether the first page is the whole list, and no part changes anything in it."""
+        method, parts = reading.request.method, self._parts.all
+        if response.is_error or not parts or not reading.is_untouched:
+            return False
+        if not all(part.takes(method, response.result) for part in parts):
+            return False
+        self._ended(method)
+        return True
 
     def _shown(self, method: str, items: list[Raw]) -> list[Raw] | Fault:
         for part in self._parts.all:

@@ -130,6 +130,11 @@ class ListReading:
         return msgspec.json.encode(members)
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether no page was taken yet, and the list has not changed."""
+        return self._first is None and not self._has_changed
+
+    @property
     def is_at_end(self) -> bool:
         """Whether the last page was read."""
         return self._first is not None and self._left_at is None and not self.problem

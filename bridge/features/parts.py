@@ -33,11 +33,20 @@ USES = frozenset(
 
 
 class FeatureContext:
-    """What the parts of a run know and may do. `report(level, text)` writes to the log; `url` is the server's."""
+    """What the parts of a run know and may do. `url` is the server's. `report(level, text)` writes to the log.
 
-    def __init__(self, url: str, report: Callable[[str, str], None]) -> None:
+    `later(work)` has `work` called soon, after what is to be sent now; None where nothing is put off.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        report: Callable[[str, str], None],
+        later: Callable[[Callable[[], None]], None] | None = None,
+    ) -> None:
         self.url = url
         self.report = report
+        self.later = later
         self.host: Host = UNKNOWN
         """The row of the host; that of an unknown one until it has given its name."""
         self.is_host_known = False
@@ -62,6 +71,9 @@ class FeatureContext:
 class FeaturePart:
     """One mend or restriction. What a part does not override changes nothing."""
 
+    def prepare(self) -> None:
+        """Make what the first list will need, while the server is asked for it."""
+
     def request(self, request: Request) -> Request | Fault:
         """A request of the host (see `USES`) on its way to the server: the same, changed, or why it is refused."""
         return request
@@ -69,6 +81,13 @@ class FeaturePart:
     def needs_list(self, request: Request) -> str:
         """The list (see `LISTS`) that must be read before this request can be sent; empty for none."""
         return ""
+
+    def takes(self, method: str, result: Raw) -> bool:
+        """Whether this result of a list request is the whole list, and `listed` would change nothing in it.
+
+        A quick look, before the result is taken apart: False where that is in doubt.
+        """
+        return False
 
     def listed(self, method: str, items: list[Raw]) -> list[Raw] | Fault:
         """The definitions in the answer to a list request, each as JSON; the same object where nothing changes.
@@ -108,6 +127,7 @@ class FeatureParts:
             self._large_results = LargeResults(max_result)
         self._make = make
         self._made: Sequence[FeaturePart] | None = None
+        self._is_prepared = False
         self._merges_pages = merges_pages
         self.lists_read: set[str] = set()
         """The lists that were read to their end in this run."""
@@ -118,6 +138,16 @@ class FeatureParts:
         if self._made is None:
             self._made = self._make(self.context)
         return self._made
+
+    def prepare(self) -> None:
+        """A list was asked for: make the parts while the server answers."""
+        if self._made is None and self.context.later is not None and not self._is_prepared:
+            self._is_prepared = True
+            self.context.later(self._prepare)
+
+    def _prepare(self) -> None:
+        for part in self.all:
+            part.prepare()
 
     @property
     def merges_pages(self) -> bool | None:

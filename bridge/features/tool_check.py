@@ -7,18 +7,22 @@ The forms are those of the reference SDKs, which refuse the whole list for one t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from bridge.features.host_limits import Limits
-from bridge.features.schema_keywords import AnySchema, ObjectSchema, attribute
+from bridge.features.schema_keywords import AnySchema, CommonObjectSchema, CommonSchema, ObjectSchema, attribute
 from bridge.protocol.nesting import is_too_deep
 
 _REFERENCE = re.compile(rb'"\$ref"\s*:\s*"(#/(?:\$defs|definitions)/[^"\\/~%]*|#)"')
 _PATTERN = b'"pattern'
 _ESCAPED_DOLLAR = b"\\u0024"
+_LEVELS_ABOVE = 2
+"""The levels of a `tools/list` result that a tool is below."""
 _OTHER_BASES = (b'"$id"', b'"id"')
 
 
@@ -58,24 +62,33 @@ OPTIONAL = {
 """The optional members of a tool, but for its schemas, and the form of each."""
 
 
-def _made(name: str, output: Any) -> type[msgspec.Struct]:
-    fields: list[Any] = [("name", str), ("input", ObjectSchema), ("output", output | UnsetType, UNSET)]
+def _made(name: str, schema: Any, output: Any) -> type[msgspec.Struct]:
+    fields: list[Any] = [("name", str), ("input", schema), ("output", output | UnsetType, UNSET)]
     fields += [(f"of{member}", form | UnsetType, UNSET) for member, form in OPTIONAL.items()]
     names = {"input": "inputSchema", "output": "outputSchema", **{f"of{member}": member for member in OPTIONAL}}
     return msgspec.defstruct(name, fields, rename=names, gc=False)
+
+
+def _list_of(tool: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    fields: list[Any] = [("tools", list[tool]), ("cursor", Raw, Raw())]  # type: ignore[valid-type]
+    return msgspec.defstruct("ToolList", fields, rename={"cursor": "nextCursor"}, gc=False)
 
 
 class ToolCheck:
     """The check for one host. `is_modern`: the server speaks MCP 2026-07-28, where an `outputSchema` may be any."""
 
     def __init__(self, limits: Limits, *, is_modern: bool) -> None:
-        output = AnySchema if is_modern else ObjectSchema
-        self._decode = msgspec.json.Decoder(_made("Tool", output)).decode
+        self._is_modern = is_modern
+        self._decode_common = msgspec.json.Decoder(_list_of(self._tool(CommonSchema, CommonObjectSchema))).decode
+        self._decode: Callable[[bytes], Any] | None = None
+        self._decode_list: Callable[[bytes], Any] | None = None
         self._at_root = [attribute(keyword) for keyword in limits.at_root]
         self._deepest = limits.deepest
 
     def name_if_good(self, tool: bytes) -> str | None:
         """The tool's name where its definition is good as it is; None where it is not, or that is in doubt."""
+        if self._decode is None:
+            self._decode = msgspec.json.Decoder(self._tool(AnySchema, ObjectSchema)).decode
         try:
             read: Any = self._decode(tool)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -90,6 +103,35 @@ class ToolCheck:
             return read.name if _leads_to_definitions(tool, read) else None
         name: str = read.name
         return name
+
+    def names_if_good(self, result: bytes) -> list[str] | None:
+        """The names in a `tools/list` result where it is the whole list and each tool is good as it is.
+
+        None where that is not so, or in doubt. One decoding for all tools takes a third of the time that one for each
+        takes.
+        """
+        read = self._read_list(result)
+        if read is None or len(read.cursor) or b"$ref" in result or _ESCAPED_DOLLAR in result:
+            return None
+        if any(getattr(tool.input, keyword, UNSET) is not UNSET for keyword in self._at_root for tool in read.tools):
+            return None
+        if self._deepest and is_too_deep(result, self._deepest + _LEVELS_ABOVE):
+            return None
+        if _PATTERN in result and any(tool.output is not UNSET for tool in read.tools):
+            return None
+        return [tool.name for tool in read.tools]
+
+    def _read_list(self, result: bytes) -> Any:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._decode_common(result)
+        if self._decode_list is None:
+            self._decode_list = msgspec.json.Decoder(_list_of(self._tool(AnySchema, ObjectSchema))).decode
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._decode_list(result)
+        return None
+
+    def _tool(self, schema: Any, of_object: Any) -> type[msgspec.Struct]:
+        return _made("Tool", of_object, schema if self._is_modern else of_object)
 
 
 def _leads_to_definitions(tool: bytes, read: Any) -> bool:

@@ -26,6 +26,7 @@ from bridge.session.faults import Fault
 
 _MOST_KNOWN = 20_000
 _MOST_KEPT = 4 * 1024 * 1024
+_LARGEST_GOOD = 1024 * 1024
 
 
 class _Seen(msgspec.Struct, frozen=True, gc=False):
@@ -51,17 +52,36 @@ class ToolDefinitions(FeaturePart):
         # By the hash of the bytes, which Python makes with a secret of the process: nobody can choose two alike.
         self._seen: dict[int, _Seen] = {}
         self._kept = 0
+        self._good = b""
+
+    def prepare(self) -> None:
+        """See `FeaturePart`."""
+        self._list_check()
+
+    def _list_check(self) -> ToolCheck:
+        limits, is_modern = self._settle()
+        if self._check is None:
+            self._check = ToolCheck(limits, is_modern=is_modern)
+        return self._check
+
+    def takes(self, method: str, result: Raw) -> bool:
+        """See `FeaturePart`: nearly all lists are good as they are, and many come again and again."""
+        if method != mcp.TOOLS_LIST:
+            return False
+        check, octets = self._list_check(), bytes(result)
+        if octets == self._good:
+            return True
+        names = check.names_if_good(octets)
+        if names is None or not self._names.takes_all(names, limits_of(self._context.host)):
+            return False
+        self._good = octets if len(octets) <= _LARGEST_GOOD else b""
+        return True
 
     def listed(self, method: str, items: list[Raw]) -> list[Raw]:
         """See `FeaturePart`."""
         if method != mcp.TOOLS_LIST:
             return items
-        limits = limits_of(self._context.host)
-        is_modern = self._context.is_modern
-        if self._checked_for != (limits, is_modern):
-            self._checked_for = (limits, is_modern)
-            self._check = None
-            self._forget()
+        limits, is_modern = self._settle()
         shown: list[Raw] = []
         names: dict[str, str] = {}
         same = True
@@ -85,6 +105,15 @@ class ToolDefinitions(FeaturePart):
             shown.append(definition)
             same &= definition is item
         return items if same else shown
+
+    def _settle(self) -> tuple[Limits, bool]:
+        """What counts for the host now; what was found for another is forgotten."""
+        limits, is_modern = limits_of(self._context.host), self._context.is_modern
+        if self._checked_for != (limits, is_modern):
+            self._checked_for = (limits, is_modern)
+            self._check = None
+            self._forget()
+        return limits, is_modern
 
     def request(self, request: Request) -> Request | Fault:
         """See `FeaturePart`: a call by a name of the bridge's own goes up by the real one."""
@@ -153,6 +182,7 @@ class ToolDefinitions(FeaturePart):
     def _forget(self) -> None:
         self._seen.clear()
         self._kept = 0
+        self._good = b""
 
 
 def _quoted(name: str) -> str:

@@ -38,6 +38,14 @@ class ToolNames:
             return name
         return self._own(name, safe, longest)
 
+    def takes_all(self, names: list[str], limits: Limits) -> bool:
+        """Whether the host gets all these names as they are, and takes no two for one."""
+        longest = max(map(len, names), default=0)
+        patterns = filter(None, (limits.refused_in_names, limits.alike_in_names))
+        joined = "".join(names)
+        is_usual = longest <= self._longest(limits) and not any(re.search(pattern, joined) for pattern in patterns)
+        return is_usual and len(set(names)) == len(names)
+
     def distinct(self, name: str, limits: Limits) -> str:
         """The name that the host gets for a tool whose own name it would take for another tool's."""
         return self._own(name, re.sub(limits.alike_in_names, "_", name), self._longest(limits))

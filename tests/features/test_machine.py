@@ -7,13 +7,16 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from bridge.app.features import features_in_front
+from bridge.config import Settings
 from bridge.errors import ErrorKind
 from bridge.features.parts import FeatureContext, FeaturePart
 from bridge.protocol import messages, writing
 from bridge.protocol.jsonrpc import Request, Response
+from bridge.session.commands import Post, SetTimer
 from bridge.session.faults import Fault
 from tests.features.feature_playbook import PAIRS, FeaturePlaybook, names, pages, tools
-from tests.session.playbook import cancelled
+from tests.session.playbook import URL, cancelled
 
 
 class Renaming(FeaturePart):
@@ -154,3 +157,25 @@ def test_an_error_of_the_server_passes_as_it_came() -> None:
 
     book = FeaturePlaybook(refuse, renaming)
     assert book.ask(1, "tools/list")["error"]["message"] == "no such thing"
+
+
+def test_the_parts_are_made_while_the_server_is_asked_for_a_list() -> None:
+    book = FeaturePlaybook(serve, front=features_in_front(Settings(URL)))
+    book.holds = True
+    commands = book.host(book.line(1, "tools/list"))
+    assert [type(command) for command in commands] == [SetTimer, Post]
+    book.serve(commands)
+    assert book.fires("features") == []
+    (answer,) = book.answer_held()
+    assert names(answer) == ["one", "two"]
+    assert [type(command) for command in book.host(book.line(2, "tools/list"))] == [Post]
+
+
+def test_a_whole_list_that_every_host_takes_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: object) -> None:
+        pytest.fail("taken apart")
+
+    monkeypatch.setattr("bridge.features.pages.ListReading.take", taken)
+    book = FeaturePlaybook(serve, front=features_in_front(Settings(URL)))
+    for id_ in (1, 2):
+        assert names(book.ask(id_, "tools/list")) == ["one", "two"]
