@@ -9,6 +9,7 @@ in this run are known by their bytes and not decoded again.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
@@ -17,12 +18,14 @@ from bridge.features.host_limits import Limits, limits_of
 from bridge.features.parts import FeatureContext, FeaturePart
 from bridge.features.tool_check import ToolCheck
 from bridge.features.tool_names import ToolNames, may_be_own
-from bridge.features.tool_repair import RepairedTool, repaired_tool
 from bridge.protocol import mcp, messages, writing
 from bridge.protocol.jsonrpc import Request
 from bridge.protocol.sanitize import quoted
 from bridge.protocol.writing import members
 from bridge.session.faults import Fault
+
+if TYPE_CHECKING:
+    from bridge.features.tool_repair import RepairedTool
 
 _MOST_KNOWN = 20_000
 _MOST_KEPT = 4 * 1024 * 1024
@@ -101,7 +104,7 @@ class ToolDefinitions(FeaturePart):
                     same = False
                     self._withhold(name, "another tool of the list has the same name")
                     continue
-                definition = self._renamed(RepairedTool(name, definition), self._names.distinct(name, limits))
+                definition = self._renamed(name, definition, self._names.distinct(name, limits))
             shown.append(definition)
             same &= definition is item
         return items if same else shown
@@ -135,28 +138,29 @@ class ToolDefinitions(FeaturePart):
     def _look(self, item: Raw, octets: bytes, limits: Limits, *, is_modern: bool) -> _Seen:
         if self._check is None:
             self._check = ToolCheck(limits, is_modern=is_modern)
-        good = self._check.name_if_good(octets)
-        tool = repaired_tool(item, limits, is_modern=is_modern) if good is None else RepairedTool(good, item)
-        if tool.withheld:
-            self._withhold(tool.name, tool.withheld)
-            seen = _Seen(None)
-        else:
-            self._say_repaired(tool)
-            shown = self._names.shown(tool.name, limits)
-            definition = self._renamed(tool, shown)
-            # A copy, because a `Raw` may be a view into the whole list.
-            changed = None if definition is item else Raw(bytes(definition))
-            alike = re.sub(limits.alike_in_names, "_", shown) if limits.alike_in_names else shown
-            seen = _Seen(shown, alike, changed)
-        self._keep(octets, seen)
-        return seen
+        name, definition = self._check.name_if_good(octets), item
+        if name is None:
+            from bridge.features.tool_repair import repaired_tool  # Most servers have no odd tool.
 
-    def _renamed(self, tool: RepairedTool, shown: str) -> Raw:
-        if shown == tool.name:
-            return tool.definition
-        fields = members(tool.definition) | {"name": Raw(msgspec.json.encode(shown))}
-        text = f"The tool {_quoted(tool.name)} is called {_quoted(shown)} for the host, which does not take its name."
-        self._context.report_once("info", tool.name, text)
+            tool = repaired_tool(item, limits, is_modern=is_modern)
+            name, definition = tool.name, tool.definition
+            if tool.withheld:
+                self._withhold(name, tool.withheld)
+                return self._keep(octets, _Seen(None))
+            self._say_repaired(tool)
+        shown = self._names.shown(name, limits)
+        definition = self._renamed(name, definition, shown)
+        # A copy, because a `Raw` may be a view into the whole list.
+        changed = None if definition is item else Raw(bytes(definition))
+        alike = re.sub(limits.alike_in_names, "_", shown) if limits.alike_in_names else shown
+        return self._keep(octets, _Seen(shown, alike, changed))
+
+    def _renamed(self, name: str, definition: Raw, shown: str) -> Raw:
+        if shown == name:
+            return definition
+        fields = members(definition) | {"name": Raw(msgspec.json.encode(shown))}
+        text = f"The tool {_quoted(name)} is called {_quoted(shown)} for the host, which does not take its name."
+        self._context.report_once("info", name, text)
         return Raw(msgspec.json.encode(fields))
 
     def _say_repaired(self, tool: RepairedTool) -> None:
@@ -172,12 +176,13 @@ class ToolDefinitions(FeaturePart):
         text = f"{whose} is withheld from the host: {why}. With --pass-through the host gets it as it is."
         self._context.report_once("warning", name, text)
 
-    def _keep(self, octets: bytes, seen: _Seen) -> None:
+    def _keep(self, octets: bytes, seen: _Seen) -> _Seen:
         size = 0 if seen.changed is None else len(seen.changed)
         if len(self._seen) >= _MOST_KNOWN or self._kept + size > _MOST_KEPT:
             self._forget()
         self._kept += size
         self._seen[hash(octets)] = seen
+        return seen
 
     def _forget(self) -> None:
         self._seen.clear()
