@@ -32,6 +32,7 @@ MEASURED = {
     "restarts-on-progress": "progress keeps a call",
     "reads-one-page": "reads one page of",
     "all-faults": "good tools shown among bad ones",
+    "odd-result": "gets a result that its schema does not fit",
 }
 """What is measured of a host, and the headings."""
 

@@ -9,7 +9,7 @@ await client.connect(new StdioClientTransport({ command, args }));
 let called = false;
 for (let attempt = 0; attempt < 2 && !called; attempt++) {
   const names = (await client.listTools()).tools.map((tool) => tool.name);
-  console.log("tools:", names);
+  console.log("tools:", JSON.stringify(names));
   called = names.includes("echo");
   if (called) console.log(await client.callTool({ name: "echo", arguments: { said: "hello" } }));
   else if (names.includes("sign_in")) console.log(await client.callTool({ name: "sign_in", arguments: {} }));
