@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.hosts.chosen import CHOSEN, HOW, add_result, in_a_moment, installed, run_folder
+from tests.hosts.chosen import CHOSEN, HOW, OTHERS, add_result, in_a_moment, installed, run_folder
 from tests.hosts.faults import (
     FAULTS,
     LISTS,
@@ -90,6 +91,14 @@ def test_each_fault_has_two_good_tools_and_names_as_long_as_it_says() -> None:
     assert len(_tools("two tools of one name")) == 4
     assert listing(FAULTS.index('`nextCursor: ""`'))["nextCursor"] == ""
     assert set(LISTS) < set(FAULTS)
+
+
+def test_the_page_has_what_was_measured_for_every_fault() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "host-behaviour.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| the bad tool or list .*?\n\n", page, re.DOTALL | re.MULTILINE)
+    heading, _, *lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line]
+    assert [line[0] for line in lines] == list(FAULTS)
+    assert {name.strip("`") for name in heading[1:]} <= {host.name for host in CHOSEN + OTHERS if host.servers_at_once}
 
 
 @pytest.mark.parametrize("name", ["mcp__f3__bad_f3", "f3-bad-f3", "bad.f3", "mcp_f3_bad_f3_e2"])
