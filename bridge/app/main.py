@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bridge.provisional.host_state import HostMemory
     from bridge.provisional.provisional_server import ProvisionalServer
     from bridge.provisional.standby import Standby
+    from bridge.tokens.command_headers import CommandHeaders
     from bridge.tokens.token_renewer import TokenRenewer
 
 _LAST_MOMENT = 1.9
@@ -79,11 +80,12 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(machine, output, _remembering(settings.url))
     authorization = _authorization(settings, logging_to, bridge) if settings.signs_in else None
+    credentials = _command_headers(settings, logging_to) if settings.header_command else authorization
     remote = Remote(
         settings.url,
         _headers(settings),
         connections,
-        authorization=authorization,
+        authorization=credentials,
         emit=bridge.take,
         clear=output.drained,
     )
@@ -101,9 +103,9 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
     def on_stop() -> None:
         end_for_certain(_LAST_MOMENT, 0)
         connections.rest()
-        if authorization is not None:
+        if credentials is not None:
             # At the same time as the rest, because a refresh under way needs the time that is left.
-            closing.append(asyncio.create_task(authorization.close()))
+            closing.append(asyncio.create_task(credentials.close()))
 
     _collect_again()
     await bridge.run(on_stop=on_stop)
@@ -140,7 +142,8 @@ def _router(settings: Settings, logging_to: log.Log) -> HostRouter:
         logging_to.redactor,
         eras=frozenset({settings.protocol}) if is_told else era_cache.load(settings.url, time.time()) or frozenset(),
         is_fixed=is_told,
-        keeps_responses=not settings.no_cache,
+        # Nobody can tell whose answers they are without the headers, which a start does not have yet.
+        keeps_responses=not settings.no_cache and not settings.header_command,
         in_front=None if settings.features.pass_through else features_in_front(settings),
         long_calls=long_calls(settings),
         mends_headers=not settings.features.pass_through,
@@ -242,6 +245,12 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> A
         add_secret=logging_to.add_secret,
         tell=bridge.take,
     )
+
+
+def _command_headers(settings: Settings, logging_to: log.Log) -> CommandHeaders:
+    from bridge.tokens.command_headers import command_headers_of
+
+    return command_headers_of(settings, logging_to.redactor)
 
 
 def _headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:

@@ -64,6 +64,7 @@ def _kind(row: OptionRow) -> dict[str, Any]:
     by_name = {"type": "object", "additionalProperties": {"type": "string"}}
     kinds: dict[str, dict[str, Any]] = {
         option_table.TEXT: {"type": "string"},
+        option_table.COMMAND: {"anyOf": strings},
         option_table.FILE: {"type": "string"},
         option_table.LINES: {"anyOf": [*strings, by_name] if row.key == HEADER_MEMBER else strings},
         option_table.INTEGER: {"type": "integer", "minimum": 1, "maximum": _LARGEST_PORT},

@@ -43,6 +43,11 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     the host name of a server you have signed in to (linear for mcp.linear.app).
     """
     settings = target_of(ctx, name, options).settings
+    if settings.header_command:
+        raise UsageError(
+            f"The bridge does not sign in to {name}, because --header-command gives the headers for it.",
+            hint="To sign in instead, leave that option out.",
+        )
     if not settings.signs_in:
         raise UsageError(
             f"The bridge does not sign in to {name}, because you set an Authorization header for it.",

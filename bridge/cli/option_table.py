@@ -4,6 +4,7 @@
 |---|---|---|
 | `TEXT` | any text | the text |
 | `LINES` | any text, repeatable; in the variable each line is one | a tuple of texts |
+| `COMMAND` | a command; in the user's file also an array of words | the text, or a tuple of words |
 | `FILE` | a path; `~` at its beginning is the user's home | a `Path` |
 | `INTEGER` | a whole number | an int |
 | `CHOICE` | one of `choices`, in upper or lower case | the choice as it stands in the row |
@@ -23,10 +24,11 @@ import msgspec
 
 from bridge.config import GRANTS, LOG_LEVELS, MERGE_PAGES, PROTOCOLS, TOKEN_STORES, TRANSPORTS, VARIABLES_PREFIX
 
-Kind = Literal["text", "lines", "file", "integer", "choice", "seconds", "seconds or never", "flag"]
+Kind = Literal["text", "lines", "command", "file", "integer", "choice", "seconds", "seconds or never", "flag"]
 
 TEXT: Kind = "text"
 LINES: Kind = "lines"
+COMMAND: Kind = "command"
 FILE: Kind = "file"
 INTEGER: Kind = "integer"
 CHOICE: Kind = "choice"
@@ -90,6 +92,8 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Send this header with every request. ${VAR} in the value is replaced from the environment."
                  " VALUE may also be keyring:NAME, file:PATH or cmd:COMMAND. Repeatable."),
     OptionRow("--header-file", FILE, SERVER, metavar="FILE", help="Read headers from FILE, one per line."),
+    OptionRow("--header-command", COMMAND, SERVER, metavar="COMMAND",
+            help="Send the headers that COMMAND prints; it runs again when they expire. shell:COMMAND uses a shell."),
     OptionRow("--transport", CHOICE, SERVER, choices=TRANSPORTS, default="auto",
             help="http: Streamable HTTP; sse: the older HTTP+SSE. Default: auto, which tries both."),
     OptionRow("--protocol", CHOICE, SERVER, choices=PROTOCOLS, default="auto",

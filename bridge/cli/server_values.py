@@ -3,13 +3,15 @@
 | kind of the option | in the file | example |
 |---|---|---|
 | text, choice, file | a string | `"client_id": "bridge"` |
+| command | a string, or an array of strings: the program and its arguments | `"header_command": ["get-token", "-q"]` |
 | lines | a string, or an array of strings; for `header` also an object | `"header": {"X-Team": "blue"}` |
 | integer, seconds | a number | `"connect_timeout": 5` |
 | flag | true or false | `"allow_http": true` |
 
 `${NAME}` in a string is replaced (`config/placeholders`), but not where the option reads such a reference itself:
-`parse_header` does in headers, and of the client's secret only `${NAME}` as a whole is taken, as `env:NAME`. A relative
-path is relative to the folder of the file. A blank string counts as not given, as everywhere.
+`parse_header` does in headers, a command has the variables in its environment, and of the client's secret only
+`${NAME}` as a whole is taken, as `env:NAME`. A relative path is relative to the folder of the file. A blank string
+counts as not given, as everywhere.
 """
 
 from __future__ import annotations
@@ -270,6 +272,15 @@ def _header(name: str, value: object, place: _Place) -> str:
     return f"{name}: {_reference(_string('The value of a header', value, (name,)).strip(), place)}"
 
 
+def _command(row: OptionRow, value: object, _: _Place) -> str | tuple[str, ...] | None:
+    if isinstance(value, list):
+        return tuple(_string(row.key, word, (index,)) for index, word in enumerate(value))
+    if not isinstance(value, str):
+        raise _Refused(f"{row.key} must be a string or an array of strings, not {json_type(value)}.")
+    text = _string(row.key, value)
+    return None if is_blank(text) else text
+
+
 def _file(row: OptionRow, value: object, place: _Place) -> Path | None:
     text = expand(_string(row.key, value), place.environ)
     return None if is_blank(text) else _below(text, place)
@@ -314,6 +325,7 @@ def _flag(row: OptionRow, value: object, _: _Place) -> bool:
 _READERS: Mapping[Kind, Callable[[OptionRow, object, _Place], Any]] = {
     option_table.TEXT: _text,
     option_table.LINES: _lines,
+    option_table.COMMAND: _command,
     option_table.FILE: _file,
     option_table.INTEGER: _integer,
     option_table.CHOICE: _choice,

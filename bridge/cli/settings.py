@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge import PROGRAM
@@ -71,7 +70,9 @@ def settings_of(
     values = dict(options)
     values.pop("config", None)  # It has been followed: it says what a name means.
     noted = NotedEnvironment(environ)
-    headers = _headers(values.pop("header", ()), values.pop("header_file", None), noted)
+    typed = [parse_header(text, noted) for text in values.pop("header", ())]
+    file = values.pop("header_file", None)
+    headers = merge_headers(read_header_file(file, noted) if file else (), typed)
     retry_window = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
     client_secret, warning = ClientSecret("")
     if (text := values.pop(SECRET_MEMBER, None)) is not None:
@@ -83,6 +84,8 @@ def settings_of(
     return Settings(
         url=url,
         headers=tuple(_header(name, value, secrets) for name, value in headers),
+        header_command=values.pop("header_command", None) or "",
+        header_names=tuple(name.lower() for name, _ in typed),
         retry_window=retry_window or 30.0,
         features=_features(values),
         sign_in=_sign_in(values, _client_secret(client_secret, secret_source, secrets)),
@@ -164,11 +167,6 @@ def _header(name: str, value: str | SecretReference, secrets: Mapping[SecretRefe
 
 def _client_secret(value: str | SecretReference, source: str, secrets: Mapping[SecretReference, str]) -> str:
     return value if isinstance(value, str) else checked_client_secret(secrets[value], source)
-
-
-def _headers(texts: Sequence[str], file: Path | None, environ: Mapping[str, str]) -> tuple[HeaderText, ...]:
-    from_file = read_header_file(file, environ) if file else ()
-    return merge_headers(from_file, [parse_header(text, environ) for text in texts])
 
 
 def _url(words: Sequence[str], environ: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@
 | `child_environment` | which environment variables other programs get |
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are stored |
 | `secret_reference` | values that say where a secret is; imported only where there is one |
+| `header_command` | the command that prints headers, and what it may print; imported only where there is one |
 """
 
 from bridge.config.child_environment import VARIABLES_PREFIX, NotedEnvironment, child_environment

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -82,6 +83,10 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     silent: bool = False
     retry_window: float = 30.0
     no_cache: bool = False
+    header_command: str | tuple[str, ...] = ""
+    """A command that prints more headers, as the user wrote it (`config/header_command`); empty for none."""
+    header_names: tuple[str, ...] = ()
+    """The names, in lower case, of the headers that no command and no file replaces. Not compared."""
     sign_in: SignInSettings = SignInSettings()
     features: FeatureSettings = FeatureSettings()
     remarks: tuple[str, ...] = ()
@@ -98,8 +103,8 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     """Lines to log at info once there is a log. Not compared."""
 
     def __repr__(self) -> str:
-        """Without the headers, which may hold a secret."""
-        return repr_without(self, "headers")
+        """Without the headers and their command, which may hold a secret."""
+        return repr_without(self, "headers", "header_command")
 
     def __eq__(self, other: object) -> bool:
         """Whether both settings make the same run."""
@@ -112,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     @property
     def signs_in(self) -> bool:
         """Whether the bridge signs in where the server requires it; not where the user sets a credential."""
-        return not any(name.lower() == "authorization" for name, _ in self.headers)
+        return not self.header_command and not any(name.lower() == "authorization" for name, _ in self.headers)
 
     def __post_init__(self) -> None:
         """Check what can be checked without a disk or a network."""
@@ -132,13 +137,17 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
         _check_seconds(self.retry_window, PATIENCE_VARIABLE)
         if self.request_timeout is not None:
             _check_seconds(self.request_timeout, "--request-timeout")
+        if self.header_command:
+            from bridge.config.header_command import header_command_in
+
+            header_command_in(self.header_command, sys.platform)
         if self.client_cert_key and not self.client_cert:
             raise UsageError(
                 "--client-cert-key was given without the certificate it belongs to.", hint="Add --client-cert FILE."
             )
 
 
-_NOT_COMPARED = frozenset(("secret_variables", "secret_headers", "server_name", "server_file", "notes"))
+_NOT_COMPARED = frozenset(("header_names", "secret_variables", "secret_headers", "server_name", "server_file", "notes"))
 
 
 def _compared(settings: Settings) -> tuple[object, ...]:
@@ -195,10 +204,7 @@ def parse_header(text: str, environ: Mapping[str, str]) -> HeaderText:
         raise UsageError("A header has ${...} before its colon.", hint="Use ${...} only in the value.")
     if not colon or not name:
         raise UsageError("A header is not of the form 'Name: value'.", hint=_SPACES_HINT)
-    if not re.fullmatch(_FIELD_NAME, name):
-        raise UsageError("The name of a header has a character that is not allowed there.")
-    if name.lower() in OWNED_HEADERS or name.lower().startswith(_OWNED_PREFIX):
-        raise UsageError(f"The bridge sets the header {name} itself, so you cannot set it.", hint="Leave it out.")
+    check_header_name(name)
     value = value.strip(" \t\r\n")
     if value.startswith(REFERENCES):
         from bridge.config.secret_reference import reference_in
@@ -206,6 +212,14 @@ def parse_header(text: str, environ: Mapping[str, str]) -> HeaderText:
         if reference := reference_in(value):
             return name, reference
     return name, checked_header_value(name, re.sub(_PLACEHOLDER, lambda found: _expanded(found, name, environ), value))
+
+
+def check_header_name(name: str) -> None:
+    """Raise `UsageError` for a name that HTTP does not allow, and for a header that the bridge sets itself."""
+    if not re.fullmatch(_FIELD_NAME, name):
+        raise UsageError("The name of a header has a character that is not allowed there.")
+    if name.lower() in OWNED_HEADERS or name.lower().startswith(_OWNED_PREFIX):
+        raise UsageError(f"The bridge sets the header {name} itself, so you cannot set it.", hint="Leave it out.")
 
 
 def checked_header_value(name: str, value: str) -> str:

@@ -19,7 +19,7 @@ import json
 import os
 import re
 import time
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from bridge import PROGRAM, __version__
@@ -36,6 +36,9 @@ from bridge.session.events import BodyReceived, Event, EventReceived, ExchangeFa
 from bridge.store.choice import open_store
 from bridge.tokens.login_order import tokens_key_of
 from bridge.tokens.stored_sign_in import read_stored
+
+if TYPE_CHECKING:
+    from bridge.tokens.command_headers import CommandHeaders
 
 Verdict = Literal["works", "sign-in", "failed"]
 _Headers = tuple[tuple[bytes, bytes], ...]
@@ -130,10 +133,12 @@ class _Asking:
         if not any(name.lower() == b"user-agent" for name, _ in headers):
             headers.append((b"user-agent", f"{PROGRAM}/{__version__}".encode()))
         self._connections = Connections(_route(settings), settings.connect_timeout)
+        self._command = _command(settings)
         self._remote = Remote(
             settings.url,
             tuple(headers),
             self._connections,
+            authorization=self._command,
             emit=self._events.put_nowait,
             clear=_go_on,
         )
@@ -157,6 +162,8 @@ class _Asking:
         if session_id is not None:
             await self.ask(b"DELETE", ((b"mcp-session-id", session_id),), None, _GOODBYE_SECONDS)
         self._connections.drop_idle()
+        if self._command is not None:
+            await self._command.close()
 
     async def _answer(self, *, waits: bool) -> Answer:
         """`waits`: of a stream the first event is waited for."""
@@ -184,6 +191,15 @@ def _route(settings: Settings) -> Route:
 
         tls = ssl_context(settings)
     return Route(origin_of(settings.url), proxy, tls)
+
+
+def _command(settings: Settings) -> CommandHeaders | None:
+    if not settings.header_command:
+        return None
+    from bridge.process.redact import Redactor
+    from bridge.tokens.command_headers import command_headers_of
+
+    return command_headers_of(settings, Redactor())
 
 
 async def _go_on() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -103,8 +103,20 @@ class Freshness(enum.Enum):
     """Expired, or so close to it that a request with it would be refused."""
 
 
-def freshness(record: Record, now: float) -> Freshness:
-    """Judge a record that has an access token. The margin is a fifth of the token's lifetime, at most two minutes.
+class Lasting(Protocol):
+    """What has a lifetime: Unix seconds, None where there is no end."""
+
+    @property
+    def issued_at(self) -> float:
+        """When it began."""
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it ends."""
+
+
+def freshness(record: Lasting, now: float) -> Freshness:
+    """Judge a token by its record, or headers. The margin is a fifth of the token's lifetime, at most two minutes.
 
     If the clock was set back, an expired token counts as fresh; the server's 401 then causes a refresh.
     """

@@ -18,10 +18,13 @@ from bridge.errors import BridgeError
 LIBRARIES = ("authlib", "click", "filelock", "h11", "httpx", "keyring", "msgspec", "psutil", "truststore")
 """Packages whose version may explain what happened."""
 
-_SECRET = frozenset(("client_secret",))
+_SECRET = frozenset(("client_secret", "header_command"))
 _NAMES_ONLY = frozenset(("headers", "authorize_params"))
 _NO_OPTIONS = frozenset(
-    ("url", "sign_in", "secret_variables", "secret_headers", "server_name", "server_file", "remarks", "notes")
+    (
+        *("url", "sign_in", "secret_variables", "secret_headers", "server_name", "server_file", "remarks", "notes"),
+        "header_names",
+    )
 )
 
 _logger = logging.getLogger("bridge.app")

@@ -1,46 +1,20 @@
-"""Runs the command of a `cmd:COMMAND` and returns the secret that it prints.
+"""Runs the command of a `cmd:COMMAND` and returns the secret that it prints: its first line.
 
-| what | how |
-|---|---|
-| the words | split as the system does it, without a shell (`config/secret_reference`) |
-| the program | looked for in PATH, and never in the working folder, which may be a project that a host has opened |
-| stdin | closed: the host's messages are on the bridge's, and nothing can ask there |
-| stdout | the secret is its first line |
-| stderr | its last line is told where the command fails, freed of secrets |
-| time | `SECONDS`; then the command ends, with all that it has started in its process group |
+The words are split as the system does it, without a shell (`config/secret_reference`); `child_command` runs them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import shutil
-import signal
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
-from typing import IO, Any, cast
 
 from bridge.config.secret_reference import SecretReference, SecretUnavailable, command_words
-from bridge.process.redact import Redactor
-from bridge.protocol.sanitize import shown
+from bridge.process.child_command import CommandFailed, output_of_child, program_name, program_path
 
 SECONDS = 30.0
 """How long a command may take: some wait until the user has unlocked a vault."""
 LIMIT = 64 * 1024
 """The most bytes that a command may print."""
-
-_ERROR_BYTES = 8 * 1024
-_LAST_LINE = 200
-_AFTER = 1.0  # Seconds for what is still in the pipes once the command has ended.
-_KILLED = 5.0
-_PATHEXT = ".COM;.EXE;.BAT;.CMD"
-_CREATE_NEW_PROCESS_GROUP, _CREATE_NO_WINDOW = 0x00000200, 0x08000000
 
 
 def output_of(reference: SecretReference, source: str, environ: Mapping[str, str], seconds: float = SECONDS) -> str:
@@ -50,160 +24,30 @@ def output_of(reference: SecretReference, source: str, environ: Mapping[str, str
     the program's name, because arguments may be secret.
     """
     program, *arguments = program_of(reference, source, environ)
-    unavailable = partial(_unavailable, reference, source, program)
     try:
-        process = subprocess.Popen(  # noqa: S603 - The user wrote it, and no shell reads it.
-            [program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environ),
-            **_apart(),
-        )
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        raise unavailable(f"could not be started: {why}") from None
-    out = _Pipe(cast("IO[bytes]", process.stdout), LIMIT)
-    errors = _Pipe(cast("IO[bytes]", process.stderr), _ERROR_BYTES, keeps_last=True)
-    try:
-        code = _wait(process, out, seconds)
-    except BaseException:
-        _end(process)
-        raise
-    if code is None:
-        _end(process)
-    printed = out.rest(_AFTER)
-    if out.is_full:
-        raise unavailable(f"printed more than {LIMIT} bytes")
-    if code is None:
-        raise unavailable(f"did not end within {seconds:g} s", "Check whether it waits for an answer.")
-    if code != 0:
-        last = _last_line(errors.rest(_AFTER), printed)
-        raise unavailable(f"failed with exit code {code}{f': {last}' if last else ''}")
+        printed = output_of_child([program, *arguments], environ, seconds=seconds, limit=LIMIT, secrets_in=_lines)
+    except CommandFailed as failed:
+        raise _unavailable(reference, source, program, failed) from None
     line = printed.decode("utf-8", "replace").lstrip("\ufeff").partition("\n")[0].strip()
     if not line:
-        raise unavailable("printed nothing" if not printed.strip() else "printed an empty first line")
+        what = "printed nothing" if not printed.strip() else "printed an empty first line"
+        raise _unavailable(reference, source, program, CommandFailed(what))
     return line
 
 
 def program_of(reference: SecretReference, source: str, environ: Mapping[str, str]) -> list[str]:
     """The words of the command, the program as a whole path. Raises `SecretUnavailable` where it is not there."""
     words = command_words(reference.place, sys.platform)
-    program = _found(words[0], environ)
-    if program is None:
-        hint = "Write its whole path, because hosts often start the bridge with another PATH."
-        raise _unavailable(reference, source, words[0], "was not found", hint)
-    return [program, *words[1:]]
-
-
-def _unavailable(reference: SecretReference, source: str, program: str, what: str, hint: str = "") -> SecretUnavailable:
-    name = shown(re.split(r"[/\\]", program)[-1])
-    return SecretUnavailable(reference, f"The command of {source} ({name}) {what}.", hint=hint)
-
-
-def _found(word: str, environ: Mapping[str, str]) -> str | None:
-    """The program's path; None where there is none."""
-    if re.search(r"[/\\]" if sys.platform == "win32" else "/", word):
-        path = _at_home(word)
-        places = [path] if path.is_absolute() else []
-    else:
-        # `shutil.which` looks into the working folder on Windows, and an empty part of PATH means that folder too.
-        folders = [Path(folder) for folder in environ.get("PATH", os.defpath).split(os.pathsep)]
-        places = [folder / word for folder in folders if folder.is_absolute()]
-    for place in places:
-        for name in file_names(place.name, environ, sys.platform):
-            if found := shutil.which(str(place.with_name(name))):
-                return found
-    return None
-
-
-def file_names(word: str, environ: Mapping[str, str], platform: str) -> list[str]:
-    """The names that the file of a program may have: on Windows (a `sys.platform`) with each suffix of PATHEXT."""
-    if platform != "win32":
-        return [word]
-    suffixes = [suffix for suffix in (environ.get("PATHEXT") or _PATHEXT).split(";") if suffix]
-    return [word] if word.lower().endswith(tuple(map(str.lower, suffixes))) else [word + end for end in suffixes]
-
-
-def _at_home(word: str) -> Path:
     try:
-        return Path(word).expanduser()
-    except RuntimeError:
-        return Path(word)
+        return [program_path(words[0], environ), *words[1:]]
+    except CommandFailed as failed:
+        raise _unavailable(reference, source, words[0], failed) from None
 
 
-class _Pipe:
-    """Reads one pipe of a process in a thread, up to a limit; beyond it, the first or the last bytes are kept."""
-
-    def __init__(self, pipe: IO[bytes], limit: int, *, keeps_last: bool = False) -> None:
-        self._pipe, self._limit, self._keeps_last = pipe, limit, keeps_last
-        self._data = b""
-        self.is_full = False
-        self._thread = threading.Thread(target=self._read, name="secret", daemon=True)
-        self._thread.start()
-
-    def rest(self, seconds: float) -> bytes:
-        """What came. A program that the command left running may hold the pipe open, so this waits only so long."""
-        self._thread.join(seconds)
-        return self._data
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError), self._pipe:
-            while chunk := os.read(self._pipe.fileno(), 4096):
-                data = self._data + chunk
-                if self._keeps_last:
-                    self._data = data[-self._limit :]
-                elif len(data) > self._limit:
-                    self.is_full = True
-                    return
-                else:
-                    self._data = data
+def _lines(printed: str) -> list[str]:
+    return [line.strip() for line in printed.splitlines()]
 
 
-def _wait(process: subprocess.Popen[bytes], out: _Pipe, seconds: float) -> int | None:
-    """The exit code; None where the time is over or too much was printed."""
-    end = time.monotonic() + seconds
-    while not out.is_full:
-        try:
-            return process.wait(max(min(end - time.monotonic(), 0.25), 0.0))
-        except subprocess.TimeoutExpired:
-            if time.monotonic() >= end:
-                break
-    return None
-
-
-def _apart() -> dict[str, Any]:
-    """The arguments of `Popen` that give the process a group of its own, and on Windows no window."""
-    if sys.platform == "win32":
-        return {"creationflags": _CREATE_NEW_PROCESS_GROUP | _CREATE_NO_WINDOW}
-    return {"start_new_session": True}
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it has started."""
-    if sys.platform == "win32":
-        system = os.environ.get("SYSTEMROOT", r"C:\Windows")
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(  # noqa: S603
-                [rf"{system}\System32\taskkill.exe", "/T", "/F", "/PID", str(process.pid)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_KILLED,
-                check=False,
-                creationflags=_CREATE_NO_WINDOW,
-            )
-    else:
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_KILLED)
-
-
-def _last_line(said: bytes, printed: bytes) -> str:
-    """The last line of stderr as it may be told: on one line, short, and without secrets."""
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    redactor = Redactor()
-    for line in printed.decode("utf-8", "replace").splitlines():
-        redactor.add(line.strip())
-    return shown(redactor(lines[-1]), _LAST_LINE).rstrip(".") if lines else ""
+def _unavailable(reference: SecretReference, source: str, program: str, failed: CommandFailed) -> SecretUnavailable:
+    message = f"The command of {source} ({program_name(program)}) {failed.what}."
+    return SecretUnavailable(reference, message, hint=failed.hint)

@@ -6,13 +6,17 @@ from typing import NamedTuple, Protocol
 
 
 class Credential(NamedTuple):
-    """The value of the `CredentialSource` header, None for none. Each new value has a new `serial`."""
+    """The value of the `Authorization` header, None for none. Each new value has a new `serial`.
+
+    `headers` are sent as well, in place of the user's headers of the same names.
+    """
 
     serial: int
     header: bytes | None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __repr__(self) -> str:
-        """Without the header."""
+        """Without the headers."""
         return f"Credential({self.serial})"
 
 

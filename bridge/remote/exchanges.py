@@ -282,7 +282,8 @@ class Remote:
         if request.body is not None:
             headers.append((b"content-length", b"%d" % len(request.body)))
         cookies = self._cookies.header(path, secure=parts.scheme == "https")
-        for name, value in self._headers:
+        own = _replaced(self._headers, credential.headers) if credential.headers else self._headers
+        for name, value in own:
             if name.lower() == b"cookie" and cookies:
                 cookies = f"{value.decode('latin-1')}; {cookies}"
             elif name.lower() != b"cookie" or not cookies:
@@ -306,3 +307,9 @@ class Remote:
             message = f"{named} answered with status {head.status}, but the response was cut off."
             hint = "Try again. If it happens again, the server, or a proxy in front of it, is at fault."
             self._emit(ExchangeFailed(request.exchange, Cause.TRUNCATED, True, message, hint))
+
+
+def _replaced(headers: tuple[Header, ...], by: tuple[Header, ...]) -> list[Header]:
+    """Both, but of the first only those whose name no other has."""
+    names = {name.lower() for name, _ in by}
+    return [*(header for header in headers if header[0].lower() not in names), *by]

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.config.secret_reference import SecretReference, SecretUnavailable
 from bridge.process import secret_command
-from bridge.process.secret_command import file_names, output_of, program_of
+from bridge.process.secret_command import output_of, program_of
 from tests.support.waits import stretched
 
 SECRET = "hunter2-Zq4"
@@ -140,10 +140,3 @@ def test_a_program_that_the_command_leaves_running_holds_nothing_up() -> None:
     command = SecretReference("cmd", f"sh -c 'sleep 60 & echo {SECRET}'")
     assert output_of(command, SOURCE, dict(os.environ)) == SECRET
     assert time.monotonic() - began < stretched(20)
-
-
-def test_a_program_on_windows_may_be_named_without_its_suffix() -> None:
-    assert file_names("op", {"PATHEXT": ".EXE;.CMD;"}, "win32") == ["op.EXE", "op.CMD"]
-    assert file_names("op.exe", {"PATHEXT": ".EXE;.CMD"}, "win32") == ["op.exe"]
-    assert file_names("op.1", {}, "win32") == ["op.1.COM", "op.1.EXE", "op.1.BAT", "op.1.CMD"]
-    assert file_names("op", {"PATHEXT": ".EXE"}, "linux") == ["op"]

@@ -348,3 +348,20 @@ async def test_nothing_of_it_is_logged(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.text
     assert "planted" not in caplog.text
     assert "planted" not in repr(Credential(1, b"Bearer planted"))
+
+
+async def test_headers_of_the_credential_replace_the_users_and_cookies_are_joined() -> None:
+    talk = Answers(response(b"{}", JSON, b"set-cookie: node=1"), GOOD)
+    async with RawServer(talk) as server:
+        guard = Guard(Credential(1, None, ((b"X-Key", b"new"), (b"Cookie", b"login=me"))))
+        at = RemoteHarness(server.origin, guard, (b"x-key", b"old"), (b"x-team", b"blue"))
+        await at.run()
+        await at.run()
+        at.connections.drop_idle()
+    first, second = (request.decode("latin-1").lower() for request in talk.requests)
+    for request in (first, second):
+        assert "x-key: new" in request
+        assert "x-key: old" not in request
+        assert "x-team: blue" in request
+    assert "cookie: login=me\r\n" in first
+    assert "cookie: login=me; node=1\r\n" in second
