@@ -15,6 +15,7 @@ from bridge.cli.commands import OneCommand, WordArgument
 from bridge.cli.formatting import amount_of, clean, expiry_of, moment, named, scopes_of
 from bridge.cli.options import config_option, token_store_option
 from bridge.cli.targets import host_entries, identity_of
+from bridge.oauth.pinned_identity import account_of
 
 if TYPE_CHECKING:
     from bridge.inventory.host_entries import HostEntries
@@ -131,6 +132,8 @@ def _facts(row: SignInRow, now: float) -> list[tuple[str, str]]:
             ("token", expiry_of(record, now)),
             ("stored in", row.stored.place),
         ]
+    if row.stored is not None and (record := row.stored.record) is not None and (account := account_of(record)):
+        facts.append(("belongs to", account))
     if row.kept.results:
         facts.append(("stored answers", _of_kept(row.kept, now)))
     return [*facts, *_login_facts(row.login, now), *(("running", _of_instance(instance)) for instance in row.instances)]
@@ -178,6 +181,7 @@ def as_object(row: SignInRow) -> dict[str, Any]:
         "profile": row.profile or None,
         "signed_in": bool(record and record.access_token),
         "signed_in_as": row.who or None,
+        "belongs_to": (account_of(record) if record else "") or None,
         "issuer": record.issuer if record else None,
         "client_id": record.client.client_id if record else None,
         "scopes": scopes_of(record).split() if record else [],

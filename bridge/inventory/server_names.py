@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from bridge import PROGRAM
 from bridge.errors import UsageError
 from bridge.inventory.host_entries import Entry, OtherEntry
-from bridge.oauth.record import Record, tokens_key
+from bridge.oauth.record import DEFAULT_PROFILE, Record, tokens_key
 from bridge.protocol.sanitize import shown
-from bridge.tokens.typed_command import DEFAULT_PROFILE, LOGIN, typed_for
+from bridge.tokens.typed_command import LOGIN, typed_for
 
 _MOST = 20
 _LONGEST = 200

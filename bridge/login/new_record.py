@@ -14,7 +14,8 @@ from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
 from bridge.oauth.grants.device_code import DeviceRequest
 from bridge.oauth.grants.token_response import Tokens
-from bridge.oauth.record import Record
+from bridge.oauth.pinned_identity import pinned
+from bridge.oauth.record import DEFAULT_PROFILE, Record
 from bridge.oauth.request import AuthorizationRequest
 from bridge.protocol.sanitize import address
 
@@ -27,8 +28,13 @@ def new_record(
     asked: AuthorizationRequest | DeviceRequest,
     tokens: Tokens,
     previous: Record | None,
+    leave: str = "",
 ) -> Record:
-    """The record of the tokens that `asked` led to. Raises `SignInError` if a token that the user wants is missing."""
+    """The record of the tokens that `asked` led to.
+
+    `previous` is the record of the sign-in before, and `leave` the command that ends it. Raises `SignInError` if a
+    token that the user wants is missing, or if the profile belongs to another account.
+    """
     server = asked.server
     if remark := scopes.remark(asked.scope, tokens.scope):
         _logger.warning("%s", remark)
@@ -56,7 +62,13 @@ def new_record(
         generation=previous.generation if previous else 0,
         sign_in=secrets.token_hex(16),
     )
-    return empty.with_tokens(tokens, time.time())
+    record = empty.with_tokens(tokens, time.time())
+    if settings.profile == DEFAULT_PROFILE:
+        return record
+    if not record.subject:
+        bound = "stays with its account" if previous is not None and previous.subject else "belongs to no account"
+        _logger.info("%s does not say who signed in, so the profile %s %s", server.issuer, settings.profile, bound)
+    return pinned(record, previous, leave)
 
 
 def _without_users_secret(client: Client) -> Client:

@@ -24,7 +24,8 @@ class SignInReason(msgspec.Struct, frozen=True):
     `resource_metadata` and `challenged` (scopes) come from the challenge. `previous` is the record of the last sign-in.
     `widens` means that the server required more scopes. `status` is the server's answer, `said` its words, and
     `is_open` means that it answered MCP without a token. The last page uses `back`, where the user came from ("the
-    terminal" or the host's name), and `again`, a sentence that says how to sign in again.
+    terminal" or the host's name), and `again`, a sentence that says how to sign in again. `leave` is the command that
+    ends the sign-in before.
     """
 
     resource_metadata: str | None = None
@@ -36,6 +37,7 @@ class SignInReason(msgspec.Struct, frozen=True):
     is_open: bool = False
     back: str = ""
     again: str = ""
+    leave: str = ""
 
 
 def sign_in_not_required(server_url: str, ask: SignInReason) -> SignInError:

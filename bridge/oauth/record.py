@@ -17,6 +17,9 @@ from bridge.oauth.client import Client
 if TYPE_CHECKING:
     from bridge.oauth.grants.token_response import Tokens
 
+DEFAULT_PROFILE = "default"
+"""The profile of sign-ins for which the user names none."""
+
 _FORMAT = 1
 _LONGEST_MARGIN = 120.0
 
@@ -25,7 +28,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One record. Times are Unix seconds. `asked` and `scope` are the requested and the granted scopes, as on the wire.
 
     `sign_in` is a random name for the sign-in that made the record, empty in a record of an earlier version. `reach` is
-    the reach of the MCP server's address at that time (`oauth.reach`), empty if it was not known.
+    the reach of the MCP server's address at that time (`oauth.reach`), empty if it was not known. `subject` says whose
+    sign-in it is, and `user` what to call the user (`oauth.pinned_identity`), empty where that is not known. Both stay
+    when the tokens are cleared.
     """
 
     format: int = _FORMAT
@@ -47,6 +52,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
     sign_in: str = ""
     reach: str = ""
+    subject: str = ""
+    user: str = ""
 
     def __repr__(self) -> str:
         """Without the tokens."""
@@ -54,8 +61,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_tokens(self, tokens: Tokens, now: float) -> Record:
         """The record after a grant. Without a new refresh token the old one stays: not every server rotates them."""
+        subject, user = self.subject, self.user
+        if not subject:
+            from bridge.oauth.pinned_identity import subject_and_user  # A start needs none.
+
+            subject, user = subject_and_user(tokens.id_token, tokens.access_token)
         return msgspec.structs.replace(
             self,
+            subject=subject,
+            user=user,
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token or self.refresh_token,
             id_token=tokens.id_token or self.id_token,

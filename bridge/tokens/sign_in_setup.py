@@ -30,7 +30,7 @@ from bridge.store.paths import platform_paths
 from bridge.store.secret_store import SecretStore
 from bridge.tokens.issuers_file import issuers_file
 from bridge.tokens.login_order import Order
-from bridge.tokens.typed_command import login_command
+from bridge.tokens.typed_command import LOGOUT, command_about, login_command
 
 if TYPE_CHECKING:
     from bridge.login.prompt import Prompt
@@ -126,6 +126,7 @@ async def ask_of(order: Order, http: AuthHttpClient) -> SignInReason:
         is_open=is_open,
         back="the terminal" if refusal is None else product_name(order.host_name),
         again=_again(order),
+        leave=Redactor()(command_about(LOGOUT, order.settings)),
     )
 
 

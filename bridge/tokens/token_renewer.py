@@ -82,8 +82,10 @@ class TokenRenewer:
         """The record with new tokens."""
         http = await self._http(record.reach)
         from bridge.login.token_endpoint import TokenEndpoint
+        from bridge.oauth.pinned_identity import check_refreshed
         from bridge.store.paths import platform_paths
         from bridge.tokens.issuers_file import check_issuer_of
+        from bridge.tokens.typed_command import LOGOUT, command_about
 
         await check_issuer_of(record, self._settings, platform_paths())
         asking = record
@@ -92,6 +94,7 @@ class TokenRenewer:
             own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
             asking = msgspec.structs.replace(record, client=own)
         tokens = await TokenEndpoint(http, self._log.add_secret).refresh(asking)
+        check_refreshed(record, tokens, command_about(LOGOUT, self._settings))
         return record.with_tokens(tokens, time.time())
 
     # -- signing in

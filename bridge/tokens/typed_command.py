@@ -11,8 +11,7 @@ from collections.abc import Mapping
 
 from bridge import PROGRAM
 from bridge.config import Settings
-
-DEFAULT_PROFILE = "default"
+from bridge.oauth.record import DEFAULT_PROFILE
 
 IDENTITY_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 """The options, as `cli` names them, that tell one sign-in to a server from another."""
@@ -20,7 +19,7 @@ IDENTITY_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 LOGIN_OPTIONS = (*IDENTITY_OPTIONS, "issuer")
 """The options for `login`, which must not go to another authorization server either."""
 
-LOGIN = f"{PROGRAM} login"
+LOGIN, LOGOUT = f"{PROGRAM} login", f"{PROGRAM} logout"
 
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:@%+=,~-]+")
 
@@ -41,7 +40,7 @@ def login_command(settings: Settings) -> str:
 
 def forget_command(settings: Settings) -> str:
     """What to type to forget the sign-in, the registered client, and the authorization server that it belongs to."""
-    return f"{command_about(f'{PROGRAM} logout', settings)} --registration"
+    return f"{command_about(LOGOUT, settings)} --registration"
 
 
 def command_about(command: str, settings: Settings) -> str:

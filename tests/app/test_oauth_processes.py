@@ -38,6 +38,25 @@ async def test_profiles_are_two_people() -> None:
         assert site.server.tokens("tools/call")[-1] == home
 
 
+async def test_a_profile_stays_with_its_account_until_the_user_signs_out() -> None:
+    async with InProcessSite() as site:
+        site.authority.gives_id_token = True
+        await site.sign_in("--profile", "work")
+        site.authority.ledger.revoke_all()
+        site.authority.person["sub"] = "another"
+        async with site.bridge("--profile", "work") as host:
+            message = (await site.failed(host, 60)).error["message"]
+        issuer = site.authority.issuer
+        said = f"The profile work belongs to someone (at {issuer}), but another (at {issuer}) signed in"
+        assert said in message
+        assert f"mcp-remote-bridge logout {site.server.url} --profile work" in message
+        assert "belongs to someone" in (await site.person.until_page(2)).text
+        site.authority.person["sub"] = "someone"
+        await site.sign_in("--profile", "work")
+        site.authority.person["sub"] = "another"
+        await site.sign_in("--profile", "home")
+
+
 async def test_servers_do_not_share_tokens() -> None:
     async with InProcessSite() as site, Authority() as authority, ProtectedServer(authority) as other:
         site.others.append(authority)

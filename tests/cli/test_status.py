@@ -154,6 +154,7 @@ def test_the_names_for_programs_stay() -> None:
         "profile": "work",
         "signed_in": True,
         "signed_in_as": "anna@example.com",
+        "belongs_to": None,
         "issuer": "https://as.example",
         "client_id": "c1",
         "scopes": ["read", "write"],
@@ -174,6 +175,17 @@ def test_the_names_for_programs_stay() -> None:
         "copies": [{"pid": 4711, "since": NOW, "host": "Claude"}],
     }
     assert set(as_object(SignInRow("tokens-0"))) == set(made)
+
+
+def test_a_profile_says_to_which_account_it_belongs() -> None:
+    row = full()
+    assert row.stored is not None
+    assert row.stored.record is not None
+    record = msgspec.structs.replace(row.stored.record, subject="id:1", user="anna@example.com")
+    row.stored = dataclasses.replace(row.stored, record=record)
+    account = "anna@example.com (at https://as.example)"
+    assert as_object(row)["belongs_to"] == account
+    assert f"belongs to      {account}" in "\n".join(lines_of(row, NOW))
 
 
 # -- as a process

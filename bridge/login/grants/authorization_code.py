@@ -185,7 +185,7 @@ class AuthorizationCodeFlow:
                 services.add_secret(code)
                 await services.bound.use(server.issuer)
                 tokens = await services.token_endpoint.exchange(pending, code)
-                return new_record(services.server_url, services.settings, pending, tokens, ask.previous)
+                return new_record(services.server_url, services.settings, pending, tokens, ask.previous, ask.leave)
 
 
 def _timed_out(pending: AuthorizationRequest, seconds: float) -> TimedOut:

@@ -53,7 +53,8 @@ class DeviceCodeFlow:
                 tokens = await device.run(request, services.settings.login_timeout)
             finally:
                 self.has_asked = self.has_asked or device.has_asked
-            await keep(new_record(services.server_url, services.settings, request, tokens, attempt.ask.previous))
+            ask = attempt.ask
+            await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous, ask.leave))
 
         await services.registrar.as_client(server, DEVICE_CODE, ("",), attempt.scopes, sign_in)
 

@@ -160,7 +160,8 @@ async def _give(authority: Authority, exchange: Exchange, family: Family) -> Non
     if authority.says_scope and family.scope:
         answer["scope"] = family.scope
     if authority.gives_id_token:
-        claims = {"iss": authority.issuer, "aud": family.client_id, "sub": "someone", "exp": int(time.time() + 3600)}
+        claims = {"iss": authority.issuer, "aud": family.client_id, "exp": int(time.time() + 3600)}
+        claims["sub"] = authority.person["sub"]
         answer["id_token"] = jwt(claims)
         ledger.saw("ID token", answer["id_token"])
         ledger.identities[answer["id_token"]] = family
