@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from bridge.features.host_limits import Limits
 from bridge.features.schema_keywords import AnySchema, CommonObjectSchema, CommonSchema, ObjectSchema, attribute
 from bridge.protocol.nesting import is_too_deep
 
+_Name = Annotated[str, Meta(min_length=1)]
+"""smolagents 1.26 loses the list of a tool whose name is empty, and most hosts leave the tool out."""
 _REFERENCE = re.compile(rb'"\$ref"\s*:\s*"(#/(?:\$defs|definitions)/[^"\\/~%]*|#)"')
 _PATTERN = b'"pattern'
 _ESCAPED_DOLLAR = b"\\u0024"
@@ -63,7 +65,7 @@ OPTIONAL = {
 
 
 def _made(name: str, schema: Any, output: Any) -> type[msgspec.Struct]:
-    fields: list[Any] = [("name", str), ("input", schema), ("output", output | UnsetType, UNSET)]
+    fields: list[Any] = [("name", _Name), ("input", schema), ("output", output | UnsetType, UNSET)]
     fields += [(f"of{member}", form | UnsetType, UNSET) for member, form in OPTIONAL.items()]
     names = {"input": "inputSchema", "output": "outputSchema", **{f"of{member}": member for member in OPTIONAL}}
     return msgspec.defstruct(name, fields, rename=names, gc=False)

@@ -2,7 +2,7 @@
 
 | member | what is done |
 |---|---|
-| `inputSchema` | repaired (`schema_repair`, `schema_root`); missing, null, true or no schema: `{"type": "object"}` |
+| `inputSchema` | repaired (`schema_repair`, `schema_root`); missing, null, true or no schema: any object |
 | `outputSchema` | repaired where that is exact, else removed: results arrive, and nobody checks them against it |
 | `annotations`, `icons` | what is broken in them is removed, and the rest stays |
 | `title`, `description`, `execution`, `_meta` | removed where broken |
@@ -32,7 +32,7 @@ from bridge.protocol.writing import Members, members
 
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_NOTES = 6
-_ANY_OBJECT = Raw(b'{"type":"object"}')
+_ANY_OBJECT = Raw(b'{"type":"object","properties":{}}')
 _NO_SCHEMA = {b"": "it had no inputSchema", b"null": "its inputSchema was null", b"true": "its inputSchema was true"}
 
 
@@ -57,7 +57,7 @@ def repaired_tool(tool: Raw, limits: Limits, *, is_modern: bool) -> RepairedTool
         )
     fields = members(tool)
     name = string(fields.get("name", Raw()))
-    if name is None:
+    if not name:
         return RepairedTool("", tool, withheld="it has no name")
     notes: list[str] = []
     if _has_lone_surrogate(tool):
@@ -114,6 +114,8 @@ def _repaired_input(fields: Members, limits: Limits, notes: list[str]) -> Repair
     repair_root(repair, limits.at_root)
     if repair.notes:
         notes += (f"inputSchema: {note}" for note in repair.notes)
+        # smolagents 1.26 loses the list of a tool without, and OpenAI refuses it: openai/openai-agents-python#454.
+        repair.root.setdefault("properties", {})
         fields["inputSchema"] = Raw(msgspec.json.encode(repair.root))
     return repair
 

@@ -17,6 +17,8 @@ from tests.features.feature_playbook import PAIRS, FeaturePlaybook, names
 from tests.session.playbook import URL
 
 OBJECT = {"type": "object"}
+ANY_OBJECT = {"type": "object", "properties": {}}
+"""The same for hosts that lose a list where `properties` is missing."""
 GOOD = {
     "name": "good",
     "title": "Good",
@@ -74,16 +76,16 @@ def test_a_good_tool_beside_an_odd_one_keeps_its_bytes() -> None:
     good = json.dumps(GOOD, indent=1).encode()
     shown = Lists().raw(good, {"name": "odd"})
     assert bytes(shown[0]) == good
-    assert json.loads(bytes(shown[1])) == {"name": "odd", "inputSchema": OBJECT}
+    assert json.loads(bytes(shown[1])) == {"name": "odd", "inputSchema": ANY_OBJECT}
 
 
 @pytest.mark.parametrize(
     ("odd", "becomes"),
     [
-        ({"inputSchema": None}, {"inputSchema": OBJECT}),
-        ({"inputSchema": True}, {"inputSchema": OBJECT}),
-        ({"inputSchema": []}, {"inputSchema": OBJECT}),
-        ({"inputSchema": {"anyOf": [{}]}}, {"inputSchema": {**OBJECT, "anyOf": [{}]}}),
+        ({"inputSchema": None}, {"inputSchema": ANY_OBJECT}),
+        ({"inputSchema": True}, {"inputSchema": ANY_OBJECT}),
+        ({"inputSchema": []}, {"inputSchema": ANY_OBJECT}),
+        ({"inputSchema": {"anyOf": [{}]}}, {"inputSchema": {**ANY_OBJECT, "anyOf": [{}]}}),
         ({"title": None, "description": 3, "_meta": "x", "execution": {"taskSupport": "x"}}, {}),
         ({"annotations": "x"}, {}),
         ({"annotations": {"title": 1, "readOnlyHint": True}}, {"annotations": {"readOnlyHint": True}}),
@@ -119,6 +121,7 @@ def test_a_modern_output_schema_may_be_any(schema: Any) -> None:
         ({"name": "odd", "inputSchema": False}, "false"),
         ({"name": "odd", "inputSchema": {"type": "string"}}, "not object"),
         ({"name": None, "inputSchema": OBJECT}, "no name"),
+        ({"name": "", "inputSchema": OBJECT}, "no name"),
         ({"inputSchema": OBJECT}, "no name"),
         (None, "no name"),
         ("text", "no name"),
@@ -150,7 +153,7 @@ def test_a_schema_that_is_deeper_than_its_host_reads_withholds_its_tool() -> Non
 def test_what_a_provider_refuses_at_the_root_goes_below_then() -> None:
     tool = {"name": "a", "inputSchema": {"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}}
     (shown,) = Lists("claude-ai").of(tool)
-    assert shown["inputSchema"] == {**OBJECT, "if": {}, "then": {"oneOf": tool["inputSchema"]["oneOf"]}}  # type: ignore[index]
+    assert shown["inputSchema"] == {**ANY_OBJECT, "if": {}, "then": {"oneOf": tool["inputSchema"]["oneOf"]}}  # type: ignore[index]
     assert Lists("claude-code").of(tool) == [tool]
 
 
