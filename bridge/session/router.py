@@ -178,8 +178,7 @@ class HostRouter:
     def _host_batch(self, event: HostBatch) -> None:
         """Only a legacy host sends a batch (MCP 2025-03-26, Batching). A translator gets its members one by one."""
         upstream = self._hosts.legacy
-        is_held = self._server.is_asked or self._era_queue.initialize_id is not None
-        if upstream is not None and not isinstance(upstream, TranslatedUpstream) and not is_held:
+        if upstream is not None and not isinstance(upstream, TranslatedUpstream) and not self._is_held:
             upstream.on(event)
             return
         for line in event.errors:
@@ -188,8 +187,7 @@ class HostRouter:
             self._host_message(message)
 
     def _host_message(self, message: Message) -> None:
-        is_held = self._server.is_asked or self._era_queue.initialize_id is not None
-        if is_held and isinstance(message, Notification) and message.method == mcp.CANCELLED:
+        if self._is_held and isinstance(message, Notification) and message.method == mcp.CANCELLED:
             self._cancel(message)
         elif self._server.is_asked:
             self._hold(message)
@@ -201,6 +199,10 @@ class HostRouter:
             self._legacy_request(message)
         else:
             self._note(message)
+
+    @property
+    def _is_held(self) -> bool:
+        return self._server.is_asked or self._era_queue.initialize_id is not None
 
     def _note(self, message: Message) -> None:
         """An answer or a notification. A modern host sends only `notifications/cancelled`."""
