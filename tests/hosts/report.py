@@ -30,7 +30,10 @@ MEASURED = {
     "lists-again-modern": "lists again, 2026-07-28",
     "shows": "shows an error in",
     "restarts-on-progress": "progress keeps a call",
+    "call-silent": "a call that is too long",
+    "call-kept alive": "with --keep-alive",
     "reads-one-page": "reads one page of",
+    "pages": "pages of tools with the bridge, of 3",
     "all-faults": "good tools shown among bad ones",
     "odd-result": "gets a result that its schema does not fit",
 }
