@@ -35,6 +35,7 @@ MEASURED = {
     "reads-one-page": "reads one page of",
     "pages": "pages of tools with the bridge, of 3",
     "all-faults": "good tools shown among bad ones",
+    "all-faults2026-07-28": "the same of a server of 2026-07-28",
     "odd-result": "gets a result that its schema does not fit",
 }
 """What is measured of a host, and the headings."""

@@ -35,6 +35,7 @@ WAYS: dict[str, tuple[str, ...]] = {"as it came": ("--pass-through",), "mended":
 """The bridge's options, by what it does."""
 ALL = "all"
 """In place of a fault's number: all tools in one list."""
+MODERN = "2026-07-28"
 RESULT = "result"
 """In place of a fault's number: the tool `echo`, with results that are not as it says."""
 SAID = "What echo said, without structure"
@@ -44,13 +45,14 @@ each_host = pytest.mark.parametrize("host", CHOSEN, ids=lambda host: host.name)
 
 @pytest.mark.anyio
 @each_host
-async def test_every_good_tool_is_shown_of_a_list_with_all_faults(host: Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("revision", ["", MODERN], ids=["sessions", "modern"])
+async def test_every_good_tool_is_shown_of_a_list_with_all_faults(host: Host, revision: str, tmp_path: Path) -> None:
     skip_unless_it_shows_tools(host)
-    async with server() as url:
+    async with server(revision) as url:
         seen = await shown(host, "mended all", tmp_path, [f"{url}?fault={ALL}"], WAYS["mended"])
     missing = [fault for number, fault in enumerate(TOOLS) if good_tools_in(seen.tools, number) < 2]
     what = f"{len(TOOLS) - len(missing)} of {len(TOOLS)}"
-    assert add_result(host, "all-faults", what, holds=not missing), f"{missing}\n{seen.text[-3000:]}"
+    assert add_result(host, f"all-faults{revision}", what, holds=not missing), f"{missing}\n{seen.text[-3000:]}"
 
 
 @pytest.mark.anyio
@@ -121,8 +123,11 @@ def skip_unless_it_shows_tools(host: Host) -> None:
 
 
 @contextlib.asynccontextmanager
-async def server() -> AsyncIterator[str]:
-    """A server that lists a tool with the fault of the number in its URL (`?fault=3`); yields the URL without it."""
+async def server(revision: str = "") -> AsyncIterator[str]:
+    """A server that lists a tool with the fault of the number in its URL (`?fault=3`); yields the URL without it.
+
+    `revision`: the one it speaks where it is modern; empty: one with sessions.
+    """
 
     async def tools(call: Call) -> None:
         (fault,) = parse_qs(urlsplit(call.request.path).query)["fault"]
@@ -130,7 +135,15 @@ async def server() -> AsyncIterator[str]:
             result = echo_with_a_broken_output_schema()
         else:
             result = all_in_one_list() if fault == ALL else listing(int(fault))
-        await call.json(call.reply(result))
+        fresh = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} if revision else {}
+        await call.json(call.reply(fresh | result))
+
+    async def discover(call: Call) -> None:
+        about = {"supportedVersions": [revision], "capabilities": {"tools": {}}, "resultType": "complete"}
+        await call.json(call.reply(about | {"ttlMs": 0, "cacheScope": "private"}))
+
+    async def opens_no_session(call: Call) -> None:
+        await call.json(call.failure(-32601, "Method not found"))
 
     async def echo(call: Call) -> None:
         await call.json(call.reply({"content": [{"type": "text", "text": SAID}]}))
@@ -139,6 +152,9 @@ async def server() -> AsyncIterator[str]:
         complete(faulty)
         faulty.always("tools/list", tools)
         faulty.always("tools/call:echo", echo)
+        if revision:
+            faulty.always("server/discover", discover)
+            faulty.always("initialize", opens_no_session)
         yield faulty.url
 
 
