@@ -8,6 +8,7 @@
 | `refused_in_names` | the characters that a name may not have, as a pattern; empty where none is known |
 | `alike_in_names` | the characters that the host itself replaces by `_`, so that two names may become one |
 | `deepest` | how many levels a schema may have; 0 where no limit is known |
+| `wants_items` | whether it refuses the type `array` without `items` |
 
 What hosts in general refuse is in `tool_check`. A host that mends a thing by itself needs no entry for it: Claude Code
 rewrites combinators at the root, VS Code leaves them out; Codex, Copilot CLI, Gemini CLI, Qwen Code, VS Code and Zed
@@ -39,6 +40,7 @@ class Limits(msgspec.Struct, frozen=True):
     refused_in_names: str = ""
     alike_in_names: str = ""
     deepest: int = 0
+    wants_items: bool = False
 
     @property
     def renames(self) -> bool:
@@ -60,6 +62,8 @@ ROWS = {
     # SERVER_TOOL; longer names go to the provider, and one of two that become alike is left out: seen in 1.18.33.
     "OpenCode": Limits(_ANTHROPIC, longest_name=64, added=1, alike_in_names=_NOT_IN_NAMES),
     **dict.fromkeys(("Goose", "Warp", "Zed"), Limits(deepest=_SERDE_JSON)),
+    # microsoft/vscode#246119, #284536; toolSchemaNormalizer.ts of microsoft/vscode-copilot-chat
+    **dict.fromkeys(("Visual Studio Code", "Visual Studio Code Insiders"), Limits(wants_items=True)),
 }
 
 

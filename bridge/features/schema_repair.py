@@ -110,6 +110,15 @@ class Repair:
             if not self._dead_references():
                 break
 
+    def items_of_arrays(self) -> None:
+        """Give each `array` the `items` that it has without saying so, for a host that refuses one without."""
+        if self.has_unevaluated:
+            return  # There it would say more.
+        for node, _ in schemas(self.root):
+            if node.get("type") == "array" and node.get("items") in (None, False):
+                node["items"] = {"not": {}} if node.get("items") is False else {}
+                self.note("an array had no `items`")
+
     def note(self, text: str) -> None:
         """Say what was repaired, once and within bounds."""
         if text not in self.notes and len(self.notes) < _MOST_NOTES:

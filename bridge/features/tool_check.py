@@ -22,6 +22,7 @@ _Name = Annotated[str, Meta(min_length=1)]
 """smolagents 1.26 loses the list of a tool whose name is empty, and most hosts leave the tool out."""
 _REFERENCE = re.compile(rb'"\$ref"\s*:\s*"(#/(?:\$defs|definitions)/[^"\\/~%]*|#)"')
 _PATTERN = b'"pattern'
+_ARRAY_TYPE = b'"array"'
 _ESCAPED_DOLLAR = b"\\u0024"
 _LEVELS_ABOVE = 2
 """The levels of a `tools/list` result that a tool is below."""
@@ -86,6 +87,7 @@ class ToolCheck:
         self._decode_list: Callable[[bytes], Any] | None = None
         self._at_root = [attribute(keyword) for keyword in limits.at_root]
         self._deepest = limits.deepest
+        self._wants_items = limits.wants_items
 
     def name_if_good(self, tool: bytes) -> str | None:
         """The tool's name where its definition is good as it is; None where it is not, or that is in doubt."""
@@ -98,6 +100,8 @@ class ToolCheck:
         if any(getattr(read.input, keyword) is not UNSET for keyword in self._at_root):
             return None
         if self._deepest and is_too_deep(tool, self._deepest):
+            return None
+        if self._wants_items and _ARRAY_TYPE in tool:
             return None
         if read.output is not UNSET and _PATTERN in tool:
             return None
@@ -118,6 +122,8 @@ class ToolCheck:
         if any(getattr(tool.input, keyword, UNSET) is not UNSET for keyword in self._at_root for tool in read.tools):
             return None
         if self._deepest and is_too_deep(result, self._deepest + _LEVELS_ABOVE):
+            return None
+        if self._wants_items and _ARRAY_TYPE in result:
             return None
         if _PATTERN in result and any(tool.output is not UNSET for tool in read.tools):
             return None

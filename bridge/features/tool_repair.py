@@ -112,6 +112,8 @@ def _repaired_input(fields: Members, limits: Limits, notes: list[str]) -> Repair
         fields["inputSchema"] = _ANY_OBJECT
         return None
     repair_root(repair, limits.at_root)
+    if limits.wants_items:
+        repair.items_of_arrays()
     if repair.notes:
         notes += (f"inputSchema: {note}" for note in repair.notes)
         # smolagents 1.26 loses the list of a tool without, and OpenAI refuses it: openai/openai-agents-python#454.

@@ -13,9 +13,11 @@ from jsonschema import Draft202012Validator
 from msgspec import Raw
 
 from bridge.features.host_limits import limits_of
+from bridge.features.parts import FeatureContext
 from bridge.features.schema_keywords import ObjectSchema
 from bridge.features.schema_repair import repaired_keywords
 from bridge.features.schema_root import NothingAdmitted, repair_root
+from bridge.features.tool_definitions import ToolDefinitions
 from bridge.protocol.hosts import host_named
 
 ANTHROPIC = limits_of(host_named("claude-ai")).at_root
@@ -208,3 +210,15 @@ def test_whatever_is_in_a_schema_the_result_is_one(schema: Any, at_root: tuple[s
     Draft202012Validator.check_schema(became)
     for value in ({}, {"a": 1}):
         Draft202012Validator(became).is_valid(value)  # No reference leads nowhere.
+
+
+@given(ODD_ROOTS, st.sampled_from(["claude-ai", "codex-mcp-client", "x"]), st.booleans())
+def test_a_list_is_taken_whole_only_where_nothing_in_it_is_repaired(schema: Any, host: str, is_output: bool) -> None:
+    schemas = {"inputSchema": schema} if not is_output else {"inputSchema": {"type": "object"}, "outputSchema": schema}
+    tool = json.dumps({"name": "a", **schemas}).encode()
+    context = FeatureContext("https://example.com/mcp", lambda *_: None)
+    context.host = host_named(host)
+    part = ToolDefinitions(context)
+    takes = part.takes("tools/list", Raw(b'{"tools":[%b]}' % tool))
+    items = [Raw(tool)]
+    assert not takes or part.listed("tools/list", items) is items

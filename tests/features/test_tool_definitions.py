@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from mcp_types import ListToolsResult
 from msgspec import Raw
 
 from bridge.features.parts import FeatureContext
@@ -51,8 +52,12 @@ class Lists:
     def raw(self, *tools: Any) -> list[Raw]:
         """What the host gets for these definitions."""
         items = [Raw(tool if isinstance(tool, bytes) else json.dumps(tool).encode()) for tool in tools]
+        result = Raw(b'{"tools":[' + b",".join(map(bytes, items)) + b"]}")
+        takes = self.part.takes("tools/list", result)
         shown = self.part.listed("tools/list", items)
-        return items if shown is items else shown
+        assert shown is items or not takes
+        ListToolsResult.model_validate({"tools": [json.loads(bytes(tool)) for tool in shown]})
+        return shown
 
     def of(self, *tools: Any) -> list[Any]:
         """The same, decoded."""
@@ -154,6 +159,14 @@ def test_what_a_provider_refuses_at_the_root_goes_below_then() -> None:
     tool = {"name": "a", "inputSchema": {"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}}
     (shown,) = Lists("claude-ai").of(tool)
     assert shown["inputSchema"] == {**ANY_OBJECT, "if": {}, "then": {"oneOf": tool["inputSchema"]["oneOf"]}}  # type: ignore[index]
+    assert Lists("claude-code").of(tool) == [tool]
+
+
+def test_an_array_gets_its_items_where_the_host_refuses_it_without() -> None:
+    properties = {"a": {"type": "array"}, "b": {"type": "array", "items": False}, "c": {"type": "array", "items": {}}}
+    tool = {"name": "a", "inputSchema": {"type": "object", "properties": properties}}
+    (shown,) = Lists("Visual Studio Code").of(tool)
+    assert [shown["inputSchema"]["properties"][name]["items"] for name in "abc"] == [{}, {"not": {}}, {}]
     assert Lists("claude-code").of(tool) == [tool]
 
 
