@@ -20,7 +20,6 @@ from urllib.parse import unquote
 
 _META_SCHEMA = re.compile(r"https?://json-schema\.org/")
 _ITEMS = "items"
-_MOST_HOPS = 32
 _MOST_TOKENS = 1000
 
 
@@ -59,20 +58,25 @@ class References:
             return self._anchors.get(unquote(fragment))
         return self._at(fragment)
 
-    def leads_somewhere(self, node: dict[str, Any]) -> bool:
-        """Whether the `$ref` of a schema leads to a schema, and not only back to itself."""
-        seen = {id(node)}
+    def leads_somewhere(self, node: dict[str, Any], known: dict[int, bool]) -> bool:
+        """Whether the `$ref` of a schema leads to a schema, and not only back to itself.
+
+        `known` has the answers so far by the schemas' `id`, so that each is looked for once.
+        """
+        way: dict[int, bool] = {}
         target: Any = node
-        for _ in range(_MOST_HOPS):
+        while isinstance(target, dict) and isinstance(target.get("$ref"), str):
+            if (answer := known.get(id(target))) is not None:
+                break
+            if id(target) in way:
+                answer = False
+                break
+            way[id(target)] = True
             target = self.target(target["$ref"])
-            if not isinstance(target, dict | bool):
-                return False
-            if not isinstance(target, dict) or not isinstance(target.get("$ref"), str):
-                return True
-            if id(target) in seen:
-                return False
-            seen.add(id(target))
-        return True
+        else:
+            answer = isinstance(target, dict | bool)
+        known.update(dict.fromkeys(way, answer))
+        return answer
 
     def moved(self, reference: str) -> str:
         """The same reference where a keyword on its way got the name that it has since 2020-12 (`prefixItems`)."""

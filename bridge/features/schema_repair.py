@@ -106,6 +106,9 @@ class Repair:
         for node, _ in schemas(self.root):
             self.references.note(node)
             self.has_unevaluated |= any(keyword in node for keyword in _UNEVALUATED)
+        for node, _ in schemas(self.root):
+            if isinstance(reference := node.get("$ref"), str):
+                node["$ref"] = self.references.moved(reference)
         for _ in range(_MOST_PASSES):
             if not self._dead_references():
                 break
@@ -180,11 +183,11 @@ class Repair:
 
     def _dead_references(self) -> bool:
         found = False
+        known: dict[int, bool] = {}
         for node, guard in schemas(self.root):
             if not isinstance(reference := node.get("$ref"), str):
                 continue
-            node["$ref"] = self.references.moved(reference)
-            if not self.references.leads_somewhere(node):
+            if not self.references.leads_somewhere(node, known):
                 found = True
                 self._leave_out(node, "$ref", guard, f"$ref {_place(reference)} leads nowhere")
         return found

@@ -103,6 +103,22 @@ def test_a_reference_into_renamed_items_leads_there_again() -> None:
     assert became == {"prefixItems": [{"type": "string"}], "items": {"$ref": "#/properties/p/prefixItems/0"}}
 
 
+def test_a_chain_of_references_leads_where_its_last_one_does() -> None:
+    chain: dict[str, Any] = {f"A{at}": {"$ref": f"#/$defs/A{at + 1}"} for at in range(100)}
+    schema = {"type": "object", "properties": {"p": {"$ref": "#/$defs/A0"}}}
+    alive = {**schema, "$defs": {**chain, "A100": {"type": "string"}}}
+    assert repaired(alive) == alive
+    dead = repaired({**schema, "$defs": chain})
+    assert Draft202012Validator(dead).is_valid({"p": 1})
+
+
+def test_a_reference_to_a_reference_into_renamed_items_is_kept() -> None:
+    older = {"items": [{"type": "string"}, {"$ref": "#/properties/p/items/0"}]}
+    became = repaired({"type": "object", "properties": {"a": {"$ref": "#/properties/p/items/1"}, "p": older}})
+    assert became["properties"]["a"] == {"$ref": "#/properties/p/prefixItems/1"}
+    assert became["properties"]["p"]["prefixItems"][1] == {"$ref": "#/properties/p/prefixItems/0"}
+
+
 def test_a_draft_that_is_named_keeps_its_forms() -> None:
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
