@@ -7,6 +7,7 @@ together is placed at the server's name.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge import PROGRAM
 from bridge.cli.option_table import CONFIG_OPTION
-from bridge.cli.server_values import URL, Mistake, defaults_of, is_server_name, mistakes_of_form, server_of
+from bridge.cli.server_values import (
+    COMMAND_MEMBER,
+    URL,
+    Mistake,
+    defaults_of,
+    is_server_name,
+    mistakes_of_form,
+    server_of,
+)
 from bridge.cli.settings import SECRET_MEMBER, settings_of
 from bridge.config import PATIENCE_VARIABLE, NotedEnvironment
 from bridge.config.secret_reference import SecretReference, SecretUnavailable
@@ -165,9 +174,25 @@ def _of_server(
         values = {one: server.options[one] for one in (key, partner) if one and one in server.options}
         if problem := refusal(_ANY_URL, values):
             refused.setdefault(problem.message, Mistake(path, problem.message, problem.hint))
+    if (command := server.options.get(COMMAND_MEMBER)) and server.paths[COMMAND_MEMBER] not in {
+        one.path for one in refused.values()
+    }:
+        refused |= _of_command(command, server.paths[COMMAND_MEMBER], environ)
     if not mistakes and (problem := refusal(server.url, server.options)):
         refused.setdefault(problem.message, Mistake(here, problem.message, problem.hint, at_name=True))
     return [*mistakes, *refused.values()]
+
+
+def _of_command(command: str | tuple[str, ...], path: JsonPath, environ: Mapping[str, str]) -> dict[str, Mistake]:
+    """The mistake, by its message, where the program of a command that prints headers is not there."""
+    from bridge.config.header_command import header_command_in
+    from bridge.process.header_command import HeaderCommandFailed, check_program
+
+    try:
+        check_program(header_command_in(command, sys.platform), environ)
+    except HeaderCommandFailed as problem:
+        return {problem.message: Mistake(path, problem.message, problem.hint)}
+    return {}
 
 
 def placed(file: ServerFile, mistakes: Iterable[Mistake]) -> list[PlacedMistake]:

@@ -15,13 +15,13 @@ import re
 from collections.abc import Sequence
 
 from bridge.cli.config_check import PlacedMistake
-from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, is_reference
+from bridge.cli.server_values import COMMAND_MEMBER, HEADER_MEMBER, ROWS, URL, is_reference
 from bridge.cli.settings import SECRET_MEMBER
 from bridge.documents.json_places import JsonPath, comments_of, members_of
 from bridge.documents.reading import BrokenConfig
 from bridge.inventory.server_file import DEFAULTS, SCHEMA, SERVERS, ServerFile
 
-SECRET_MEMBERS = frozenset((HEADER_MEMBER, SECRET_MEMBER, "authorize_param"))
+SECRET_MEMBERS = frozenset((HEADER_MEMBER, COMMAND_MEMBER, SECRET_MEMBER, "authorize_param"))
 """The members whose values are never shown."""
 
 _HIDDEN = "..."

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bridge.documents.json_places import JsonPath
 
 URL = "url"
-HEADER_MEMBER = "header"
+HEADER_MEMBER, COMMAND_MEMBER = "header", "header_command"
 _FILE_REFERENCE = "file:"
 ROWS: Mapping[str, OptionRow] = {row.key: row for row in OPTIONS if row.name != CONFIG_OPTION}
 """The options that a server may have, by the names of their members."""

@@ -76,4 +76,5 @@ def _arguments(command: HeaderCommand, environ: Mapping[str, str]) -> list[str] 
 
 
 def _failure(command: HeaderCommand, what: str, hint: str) -> HeaderCommandFailed:
-    return HeaderCommandFailed(f"The command of {OPTION} ({program_name(command.program)}) {what}.", hint=hint)
+    name = program_name(command.program)
+    return HeaderCommandFailed(f"The command of {OPTION} ({name}) {what}.", hint=hint)

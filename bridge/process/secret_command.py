@@ -49,5 +49,5 @@ def _lines(printed: str) -> list[str]:
 
 
 def _unavailable(reference: SecretReference, source: str, program: str, failed: CommandFailed) -> SecretUnavailable:
-    message = f"The command of {source} ({program_name(program)}) {failed.what}."
-    return SecretUnavailable(reference, message, hint=failed.hint)
+    name, what = program_name(program), failed.what
+    return SecretUnavailable(reference, f"The command of {source} ({name}) {what}.", hint=failed.hint)

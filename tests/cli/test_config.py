@@ -107,6 +107,21 @@ def test_a_file_without_mistakes_is_told_so(path: Path, capsys: pytest.CaptureFi
     assert run(capsys, "config", "check") == (0, f"{path}: 0 servers, no mistakes.\n", "")
 
 
+def test_a_command_for_headers_is_looked_for_and_not_run(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def check(command: object) -> tuple[object, str, str]:
+        path.write_text(json.dumps({"mcpServers": {"a": {"url": "https://example.com/", "header_command": command}}}))
+        return run(capsys, "config", "check")
+
+    runs = path.parent / "runs"
+    assert check([sys.executable, "-c", f"open({str(runs)!r}, 'w')"])[0] == 0
+    assert not runs.exists()
+    code, out, _ = check(["no-such-thing", SECRET])
+    assert code == 1
+    assert "The command of --header-command (no-such-thing) was not found." in out
+    assert "cannot be split into words" in check(f"'{SECRET}")[1]
+    assert "must be a string or an array of strings, not a number" in check(5)[1]
+
+
 def test_programs_get_the_mistakes_as_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(FILE, encoding="utf-8")
     code, out, _ = run(capsys, "config", "check", "--json")

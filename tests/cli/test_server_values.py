@@ -57,6 +57,10 @@ def options(member: str, value: object, **environ: str) -> Any:
         ("header", ["A: b", " ", "C: d"], ("A: b", "C: d")),
         ("header", {"A": "b", "C": "${TEAM}"}, ("A: b", "C: ${TEAM}")),
         ("header", [], None),
+        ("header_command", "get-token ${TEAM}", "get-token ${TEAM}"),
+        ("header_command", ["get-token", "${TEAM}", "a b"], ("get-token", "${TEAM}", "a b")),
+        ("header_command", " ", None),
+        ("header_command", [], None),
         ("header", {"A": "keyring:a", "B": " cmd:b c "}, ("A: keyring:a", "B: cmd:b c")),
         ("header", {"A": "file:tokens/a"}, (f"A: file:{HOME / 'tokens' / 'a'}",)),
         ("header", ["A:file:a", "B: file:/b"], (f"A: file:{HOME / 'a'}", f"B: file:{Path(HOME.anchor) / 'b'}")),
@@ -153,6 +157,7 @@ texts = {
     "callback_host": ["localhost", "127.0.0.1", "[::1]", "elsewhere"],
     "callback_path": ["/cb", "no-slash"],
     "profile": ["work", "default"],
+    "header_command": ["get-token --for 'my team'", "shell:get-token | head -1"],
 }
 lines = {"header": ["A: b", "C: ${SECRET}", "no colon", "X:y:z"], "authorize_param": ["a=b", "c=d=e", "state=1"]}
 lines |= {key: ["get_*", "[a-z]?", "x" * 1001] for key in PATTERNS}

@@ -24,7 +24,7 @@ def typed(heading: str) -> str | tuple[str, ...]:
     section = re.split(r"^### ", RECIPES, flags=re.MULTILINE)
     [text] = [one for one in section if one.startswith(heading)]
     if found := re.search(r"```json\n(.*?)```", text, re.DOTALL):
-        return tuple(json.loads(found[1])["servers"]["mine"]["header_command"])
+        return tuple(json.loads(found[1])["mcpServers"]["mine"]["header_command"])
     [line] = re.findall(r"^mcp-remote-bridge .+$", text, re.MULTILINE)
     words = shlex.split(line)
     return words[words.index("--header-command") + 1]
