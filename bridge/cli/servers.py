@@ -15,7 +15,7 @@ from bridge.cli.config_excerpt import SECRET_MEMBERS
 from bridge.cli.formatting import clean
 from bridge.cli.named_server import own_path, own_servers
 from bridge.cli.options import config_option
-from bridge.cli.server_values import HEADER_MEMBER, ROWS, URL, is_reference, meant
+from bridge.cli.server_values import COMMAND_MEMBER, HEADER_MEMBER, ROWS, URL, is_reference, meant
 from bridge.cli.settings import SECRET_MEMBER
 from bridge.errors import UsageError
 from bridge.inventory.server_file import ServerFile
@@ -101,6 +101,8 @@ def _without_secret(key: str, value: Any) -> Any:
     """The value as it may be shown. Of headers and parameters the names are, and where a secret comes from."""
     if key not in SECRET_MEMBERS or key not in ROWS:
         return value
+    if key == COMMAND_MEMBER:
+        return _HIDDEN
     if key == SECRET_MEMBER:
         return _reference_or_hidden(value)
     if isinstance(value, dict):

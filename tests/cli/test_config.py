@@ -305,3 +305,11 @@ def test_a_file_with_a_secret_that_others_can_read_is_warned_of(path: Path, caps
         settings = plain_settings(["a", "--config", str(path)], {})
         assert settings is not None
         assert settings.remarks == ()
+
+
+def test_no_word_of_a_command_for_headers_is_listed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (f"get {SECRET} --x=1", ["get", SECRET]):
+        path.write_text(json.dumps({"mcpServers": {"a": {"url": "https://example.com/", "header_command": command}}}))
+        for words in (("show", "a"), ("show", "a", "--json")):
+            code, out, _ = run(capsys, *words)
+            assert (code, "header_command" in out) == (0, True)
