@@ -14,8 +14,8 @@ from bridge.config import (
     merge_headers,
     parse_header,
     parse_seconds,
-    read_header_file,
 )
+from bridge.config.header_file import read_header_file
 from bridge.errors import UsageError
 
 SECRET = "s3cr3t-value"

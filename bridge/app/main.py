@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import os
 import threading
@@ -33,6 +34,7 @@ from bridge.tokens.authorization import Authorization
 if TYPE_CHECKING:
     from bridge.app.response_cache import KeptResponses
     from bridge.app.start import EarlyStart
+    from bridge.process.header_file import HeaderFile
     from bridge.provisional.host_state import HostMemory
     from bridge.provisional.provisional_server import ProvisionalServer
     from bridge.provisional.standby import Standby
@@ -85,12 +87,21 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
         settings.url,
         _headers(settings),
         connections,
+        changing=_header_file(settings, logging_to, lambda changed: on_headers(changed))
+        if settings.header_file
+        else None,
         authorization=credentials,
         emit=bridge.take,
         clear=output.drained,
     )
     bridge.connect(remote, connections.drop_idle, authorization.wish if authorization else lambda: None)
     bridge.use_kept_responses(_kept_responses(settings, authorization, bridge))
+    changes = itertools.count(1)
+
+    def on_headers(changed: Settings) -> None:
+        remote.use_headers(_headers(changed))
+        bridge.use_kept_responses(_kept_responses(changed, authorization, bridge, next(changes)))
+
     stop_on_signals(bridge.stop)
     watch_hang_up(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     if not watch_parent(lambda: bridge.stop("the parent process died")):
@@ -202,7 +213,7 @@ def _remembering(url: str) -> Callable[[frozenset[str]], None]:
 
 
 def _kept_responses(
-    settings: Settings, authorization: Authorization | None, bridge: Bridge
+    settings: Settings, authorization: Authorization | None, bridge: Bridge, changes: int = 0
 ) -> Callable[[], KeptResponses]:
     made: list[KeptResponses] = []
 
@@ -210,7 +221,7 @@ def _kept_responses(
         if not made:
             from bridge.app.response_cache import KeptResponses
 
-            made.append(KeptResponses(settings, authorization, bridge.take))
+            made.append(KeptResponses(settings, authorization, bridge.take, changes=changes))
         return made[0]
 
     return kept_responses
@@ -251,6 +262,12 @@ def _command_headers(settings: Settings, logging_to: log.Log) -> CommandHeaders:
     from bridge.tokens.command_headers import command_headers_of
 
     return command_headers_of(settings, logging_to.redactor)
+
+
+def _header_file(settings: Settings, logging_to: log.Log, changed: Callable[[Settings], None]) -> HeaderFile:
+    from bridge.process.header_file import HeaderFile
+
+    return HeaderFile(settings, logging_to.redactor, changed)
 
 
 def _headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:

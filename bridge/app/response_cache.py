@@ -52,13 +52,22 @@ class IdentitySource(Protocol):
 
 
 class KeptResponses:
-    """Carries out the commands. `take(event)` gets what was found. `signed_in` is None where a run never signs in."""
+    """Carries out the commands. `take(event)` gets what was found. `signed_in` is None where a run never signs in.
+
+    `changes` is how often the user's headers have changed: what was asked before a change is not stored after it.
+    """
 
     def __init__(
-        self, settings: Settings, signed_in: IdentitySource | None, take: Callable[[ResponseFound], None]
+        self,
+        settings: Settings,
+        signed_in: IdentitySource | None,
+        take: Callable[[ResponseFound], None],
+        *,
+        changes: int = 0,
     ) -> None:
         self._responses = ResponseFiles(settings.url, _sent(settings))
         self._signed_in = signed_in
+        self._changes = changes
         self._take = take
         self._loop = asyncio.get_running_loop()
         self._disk = _Disk()
@@ -92,7 +101,7 @@ class KeptResponses:
 
     @property
     def _identities(self) -> int:
-        return 0 if self._signed_in is None else self._signed_in.identities
+        return self._changes + (0 if self._signed_in is None else self._signed_in.identities)
 
     async def _find_private(self, command: FindResponse) -> None:
         kept = None

@@ -28,12 +28,13 @@ from bridge.config import (
     parse_authorize_param,
     parse_header,
     parse_seconds,
-    read_header_file,
 )
 from bridge.errors import UsageError
 from bridge.loopback import is_loopback
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bridge.config.secret_reference import SecretReference
 
     ReadSecrets = Callable[[Mapping[SecretReference, str], NotedEnvironment], Mapping[SecretReference, str]]
@@ -72,7 +73,8 @@ def settings_of(
     noted = NotedEnvironment(environ)
     typed = [parse_header(text, noted) for text in values.pop("header", ())]
     file = values.pop("header_file", None)
-    headers = merge_headers(read_header_file(file, noted) if file else (), typed)
+    version, from_file = _file_headers(file, noted) if file else ((), ())
+    headers = merge_headers(from_file, typed)
     retry_window = parse_seconds(environ.get(PATIENCE_VARIABLE) or "30", PATIENCE_VARIABLE)
     client_secret, warning = ClientSecret("")
     if (text := values.pop(SECRET_MEMBER, None)) is not None:
@@ -85,6 +87,8 @@ def settings_of(
         url=url,
         headers=tuple(_header(name, value, secrets) for name, value in headers),
         header_command=values.pop("header_command", None) or "",
+        header_file=file,
+        header_file_version=version,
         header_names=tuple(name.lower() for name, _ in typed),
         retry_window=retry_window or 30.0,
         features=_features(values),
@@ -159,6 +163,13 @@ def _from_their_places(
     from bridge.process.secret_sources import read_secrets
 
     return read_secrets(wanted, environ)
+
+
+def _file_headers(file: Path, environ: Mapping[str, str]) -> tuple[tuple[int, ...], tuple[HeaderText, ...]]:
+    from bridge.config.header_file import read_header_file, version_of
+
+    version = version_of(file)  # First, so that what is written meanwhile is noticed.
+    return version, read_header_file(file, environ)
 
 
 def _header(name: str, value: str | SecretReference, secrets: Mapping[SecretReference, str]) -> Header:

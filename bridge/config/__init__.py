@@ -8,6 +8,7 @@
 | `child_environment` | which environment variables other programs get |
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are stored |
 | `secret_reference` | values that say where a secret is; imported only where there is one |
+| `header_file` | the file of headers; imported only where there is one |
 | `header_command` | the command that prints headers, and what it may print; imported only where there is one |
 """
 
@@ -30,7 +31,6 @@ from bridge.config.settings import (
     merge_headers,
     parse_header,
     parse_seconds,
-    read_header_file,
 )
 from bridge.config.signing_in import (
     CLIENT_SECRET_VARIABLE,
@@ -82,5 +82,4 @@ __all__ = [
     "parse_authorize_param",
     "parse_header",
     "parse_seconds",
-    "read_header_file",
 ]

@@ -85,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     no_cache: bool = False
     header_command: str | tuple[str, ...] = ""
     """A command that prints more headers, as the user wrote it (`config/header_command`); empty for none."""
+    header_file: Path | None = None
+    """The file that some of the headers are from."""
+    header_file_version: tuple[int, ...] = ()
+    """Its version before it was read (`config/header_file`). Not compared."""
     header_names: tuple[str, ...] = ()
     """The names, in lower case, of the headers that no command and no file replaces. Not compared."""
     sign_in: SignInSettings = SignInSettings()
@@ -147,7 +151,9 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
             )
 
 
-_NOT_COMPARED = frozenset(("header_names", "secret_variables", "secret_headers", "server_name", "server_file", "notes"))
+_NOT_COMPARED = frozenset(
+    ("header_names", "header_file_version", "secret_variables", "secret_headers", "server_name", "server_file", "notes")
+)
 
 
 def _compared(settings: Settings) -> tuple[object, ...]:
@@ -230,28 +236,6 @@ def checked_header_value(name: str, value: str) -> str:
     if bad := re.search(_BAD_IN_VALUE, value):
         raise UsageError(f"The value of the header {name} contains U+{ord(bad[0]):04X}, which HTTP does not allow.")
     return value
-
-
-def read_header_file(path: Path, environ: Mapping[str, str]) -> tuple[HeaderText, ...]:
-    """Read one header a line; blank lines and lines that begin with `#` are skipped.
-
-    Raises `UsageError` with the file, the line's number and the reason, but never with the line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"The header file {path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"The header file {path} is not UTF-8 text.") from None
-    headers = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            headers.append(parse_header(line.strip(), environ))
-        except UsageError as error:
-            raise UsageError(f"{path}, line {number}: {error.message}") from None
-    return tuple(headers)
 
 
 def merge_headers(base: Iterable[HeaderText], override: Iterable[HeaderText]) -> tuple[HeaderText, ...]:

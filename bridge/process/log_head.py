@@ -23,7 +23,7 @@ _NAMES_ONLY = frozenset(("headers", "authorize_params"))
 _NO_OPTIONS = frozenset(
     (
         *("url", "sign_in", "secret_variables", "secret_headers", "server_name", "server_file", "remarks", "notes"),
-        "header_names",
+        *("header_names", "header_file_version"),
     )
 )
 

@@ -42,6 +42,16 @@ class AuthRefusal(NamedTuple):
     peer: str = ""
 
 
+class ChangingHeaders(Protocol):
+    """The user's headers, where they may change during a run."""
+
+    def has_changed(self) -> bool:
+        """Whether `read` has to be awaited before the next request; asked before each."""
+
+    async def read(self) -> None:
+        """Give the remote the headers as they are now (`Remote.use_headers`)."""
+
+
 class CredentialSource(Protocol):
     """Provides credentials. Its methods raise `BridgeError`."""
 

@@ -34,7 +34,7 @@ from bridge.remote import exchange_refused
 from bridge.remote.connecting import NotConnected, origin_of
 from bridge.remote.connections import Connections, NoFreeConnection
 from bridge.remote.cookies import Cookies
-from bridge.remote.credentials import ANONYMOUS, AuthRefusal, Credential, CredentialSource
+from bridge.remote.credentials import ANONYMOUS, AuthRefusal, ChangingHeaders, Credential, CredentialSource
 from bridge.remote.exchange_refused import ExchangeRefused
 from bridge.remote.http1 import ConnectionOpener, Header, Stalled
 from bridge.remote.redirects import Redirects
@@ -87,6 +87,8 @@ class _UploadBroke(Exception):
 class Remote:
     """The server at `url`. `headers` are the user's; they are sent to its origin only.
 
+    `changing` is asked before each request whether these have changed.
+
     `authorization` gives the credential, which is sent to that origin only too; None where the user configured one.
 
     `emit` takes each event at once. `clear` is awaited before more is read: it delays a stream while the host is slow.
@@ -98,6 +100,7 @@ class Remote:
         headers: tuple[Header, ...],
         connections: Connections,
         *,
+        changing: ChangingHeaders | None = None,
         authorization: CredentialSource | None = None,
         emit: Callable[[Event], None],
         clear: Callable[[], Awaitable[None]],
@@ -105,6 +108,7 @@ class Remote:
         self._url = url
         self._origin = origin_of(url)
         self._headers = headers
+        self._changing = changing
         self._connections = connections
         self._authorization = authorization
         self._emit = emit
@@ -146,6 +150,10 @@ class Remote:
         except ExchangeRefused as refusal:
             self._emit(ExchangeFailed(request.exchange, refusal.cause, refusal.sent, refusal.message, refusal.hint))
 
+    def use_headers(self, headers: tuple[Header, ...]) -> None:
+        """Send these in place of the user's headers from the next request on."""
+        self._headers = headers
+
     async def connect(self) -> None:
         """Open a connection for the next request, and emit the result. Raises nothing but cancellation."""
         try:
@@ -179,6 +187,8 @@ class Remote:
     async def _attempt(self, request: RemoteRequest, url: str, step_ups: int) -> str | AuthRefusal | None:
         """Send to `url`. Return the URL to send to instead, or the refusal; None when the exchange is over."""
         named = self._named(url)
+        if self._changing is not None and self._changing.has_changed():
+            await self._changing.read()
         credential = await self._credential()
         try:
             connection = await self._connections.take(urgent=request.urgent)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -201,3 +202,17 @@ async def test_a_server_of_sessions_that_wants_arguments_in_headers_gets_them(op
         else:
             assert [answer.result for answer in answers] == [{"content": []}, {"content": []}]
             assert len(server.seen("tools/call")) == 3
+
+
+async def test_a_header_file_that_changes_counts_from_the_next_request(tmp_path: Path) -> None:
+    file = tmp_path / "headers"
+    file.write_text("Authorization: Bearer first\n")
+    async with FaultServer() as server, launch(server.url, "--header-file", str(file)) as host:
+        await host.initialize()
+        new = tmp_path / "new"
+        new.write_text("Authorization: Bearer other\nX-Team: blue\n")
+        new.replace(file)
+        await host.call("echo")
+        first, call = server.seen("initialize")[0], server.seen("tools/call")[0]
+        assert (first.header("authorization"), first.header("x-team")) == ("Bearer first", None)
+        assert (call.header("authorization"), call.header("x-team")) == ("Bearer other", "blue")
