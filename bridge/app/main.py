@@ -34,6 +34,7 @@ from bridge.tokens.authorization import Authorization
 if TYPE_CHECKING:
     from bridge.app.response_cache import KeptResponses
     from bridge.app.start import EarlyStart
+    from bridge.process.aws_signer import AwsSigner
     from bridge.process.header_file import HeaderFile
     from bridge.provisional.host_state import HostMemory
     from bridge.provisional.provisional_server import ProvisionalServer
@@ -91,6 +92,7 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
         if settings.header_file
         else None,
         authorization=credentials,
+        signer=_signer(settings, logging_to) if settings.aws_sigv4 else None,
         emit=bridge.take,
         clear=output.drained,
     )
@@ -154,7 +156,7 @@ def _router(settings: Settings, logging_to: log.Log) -> HostRouter:
         eras=frozenset({settings.protocol}) if is_told else era_cache.load(settings.url, time.time()) or frozenset(),
         is_fixed=is_told,
         # Nobody can tell whose answers they are without the headers, which a start does not have yet.
-        keeps_responses=not settings.no_cache and not settings.header_command,
+        keeps_responses=not (settings.no_cache or settings.header_command or settings.aws_sigv4),
         in_front=None if settings.features.pass_through else features_in_front(settings),
         long_calls=long_calls(settings),
         mends_headers=not settings.features.pass_through,
@@ -262,6 +264,13 @@ def _command_headers(settings: Settings, logging_to: log.Log) -> CommandHeaders:
     from bridge.tokens.command_headers import command_headers_of
 
     return command_headers_of(settings, logging_to.redactor)
+
+
+def _signer(settings: Settings, logging_to: log.Log) -> AwsSigner:
+    from bridge.config.aws_sigv4 import sigv4_scope
+    from bridge.process.aws_signer import AwsSigner
+
+    return AwsSigner(*sigv4_scope(settings.aws_sigv4), logging_to.redactor)
 
 
 def _header_file(settings: Settings, logging_to: log.Log, changed: Callable[[Settings], None]) -> HeaderFile:

@@ -43,9 +43,10 @@ def login(ctx: click.Context, /, name: str, **options: Any) -> None:
     the host name of a server you have signed in to (linear for mcp.linear.app).
     """
     settings = target_of(ctx, name, options).settings
-    if settings.header_command:
+    if settings.header_command or settings.aws_sigv4:
+        option = "--header-command" if settings.header_command else "--aws-sigv4"
         raise UsageError(
-            f"The bridge does not sign in to {name}, because --header-command gives the headers for it.",
+            f"The bridge does not sign in to {name}, because {option} gives the headers for it.",
             hint="To sign in instead, leave that option out.",
         )
     if not settings.signs_in:

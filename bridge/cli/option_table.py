@@ -94,6 +94,8 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--header-file", FILE, SERVER, metavar="FILE", help="Read headers from FILE, one per line."),
     OptionRow("--header-command", COMMAND, SERVER, metavar="COMMAND",
             help="Send the headers that COMMAND prints; it runs again when they expire. shell:COMMAND uses a shell."),
+    OptionRow("--aws-sigv4", TEXT, SERVER, metavar="SERVICE/REGION",
+            help="Sign each request for AWS. Needs the Python package botocore beside the bridge."),
     OptionRow("--transport", CHOICE, SERVER, choices=TRANSPORTS, default="auto",
             help="http: Streamable HTTP; sse: the older HTTP+SSE. Default: auto, which tries both."),
     OptionRow("--protocol", CHOICE, SERVER, choices=PROTOCOLS, default="auto",

@@ -87,6 +87,7 @@ def settings_of(
         url=url,
         headers=tuple(_header(name, value, secrets) for name, value in headers),
         header_command=values.pop("header_command", None) or "",
+        aws_sigv4=values.pop("aws_sigv4", None) or "",
         header_file=file,
         header_file_version=version,
         header_names=tuple(name.lower() for name, _ in typed),

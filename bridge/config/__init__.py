@@ -9,6 +9,7 @@
 | `signing_in` | OAuth: the client, scopes, the callback, where tokens are stored |
 | `secret_reference` | values that say where a secret is; imported only where there is one |
 | `header_file` | the file of headers; imported only where there is one |
+| `aws_sigv4` | what requests are signed for; imported only where they are |
 | `header_command` | the command that prints headers, and what it may print; imported only where there is one |
 """
 

@@ -85,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     no_cache: bool = False
     header_command: str | tuple[str, ...] = ""
     """A command that prints more headers, as the user wrote it (`config/header_command`); empty for none."""
+    aws_sigv4: str = ""
+    """The service and region for which AWS signatures sign each request (`config/aws_sigv4`); empty for none."""
     header_file: Path | None = None
     """The file that some of the headers are from."""
     header_file_version: tuple[int, ...] = ()
@@ -121,7 +123,11 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
     @property
     def signs_in(self) -> bool:
         """Whether the bridge signs in where the server requires it; not where the user sets a credential."""
-        return not self.header_command and not any(name.lower() == "authorization" for name, _ in self.headers)
+        return (
+            not self.header_command
+            and not self.aws_sigv4
+            and not any(name.lower() == "authorization" for name, _ in self.headers)
+        )
 
     def __post_init__(self) -> None:
         """Check what can be checked without a disk or a network."""
@@ -145,6 +151,10 @@ class Settings(msgspec.Struct, frozen=True, eq=False):
             from bridge.config.header_command import header_command_in
 
             header_command_in(self.header_command, sys.platform)
+        if self.aws_sigv4:
+            from bridge.config.aws_sigv4 import check_aws_sigv4
+
+            check_aws_sigv4(self)
         if self.client_cert_key and not self.client_cert:
             raise UsageError(
                 "--client-cert-key was given without the certificate it belongs to.", hint="Add --client-cert FILE."

@@ -38,6 +38,7 @@ from bridge.tokens.login_order import tokens_key_of
 from bridge.tokens.stored_sign_in import read_stored
 
 if TYPE_CHECKING:
+    from bridge.process.aws_signer import AwsSigner
     from bridge.tokens.command_headers import CommandHeaders
 
 Verdict = Literal["works", "sign-in", "failed"]
@@ -139,6 +140,7 @@ class _Asking:
             tuple(headers),
             self._connections,
             authorization=self._command,
+            signer=_signer(settings),
             emit=self._events.put_nowait,
             clear=_go_on,
         )
@@ -200,6 +202,16 @@ def _command(settings: Settings) -> CommandHeaders | None:
     from bridge.tokens.command_headers import command_headers_of
 
     return command_headers_of(settings, Redactor())
+
+
+def _signer(settings: Settings) -> AwsSigner | None:
+    if not settings.aws_sigv4:
+        return None
+    from bridge.config.aws_sigv4 import sigv4_scope
+    from bridge.process.aws_signer import AwsSigner
+    from bridge.process.redact import Redactor
+
+    return AwsSigner(*sigv4_scope(settings.aws_sigv4), Redactor())
 
 
 async def _go_on() -> None:

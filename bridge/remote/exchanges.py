@@ -53,6 +53,7 @@ from bridge.session.events import (
 
 if TYPE_CHECKING:
     from bridge.remote.failures import Explanation
+    from bridge.remote.signing import RequestSigner
 
 _MAX_REDIRECTS = 5
 _MAX_REFUSALS = 8
@@ -90,6 +91,7 @@ class Remote:
     `changing` is asked before each request whether these have changed.
 
     `authorization` gives the credential, which is sent to that origin only too; None where the user configured one.
+    `signer` signs each request; there is no `authorization` then.
 
     `emit` takes each event at once. `clear` is awaited before more is read: it delays a stream while the host is slow.
     """
@@ -102,6 +104,7 @@ class Remote:
         *,
         changing: ChangingHeaders | None = None,
         authorization: CredentialSource | None = None,
+        signer: RequestSigner | None = None,
         emit: Callable[[Event], None],
         clear: Callable[[], Awaitable[None]],
     ) -> None:
@@ -111,6 +114,7 @@ class Remote:
         self._changing = changing
         self._connections = connections
         self._authorization = authorization
+        self._signer = signer
         self._emit = emit
         self._cookies = Cookies()
         self._reader = ResponseReader(emit, clear)
@@ -187,9 +191,7 @@ class Remote:
     async def _attempt(self, request: RemoteRequest, url: str, step_ups: int) -> str | AuthRefusal | None:
         """Send to `url`. Return the URL to send to instead, or the refusal; None when the exchange is over."""
         named = self._named(url)
-        if self._changing is not None and self._changing.has_changed():
-            await self._changing.read()
-        credential = await self._credential()
+        credential = await self._credential(request, url)
         try:
             connection = await self._connections.take(urgent=request.urgent)
         except NotConnected as problem:
@@ -269,9 +271,11 @@ class Remote:
         except BridgeError as problem:
             raise exchange_refused.no_token(problem) from problem
 
-    async def _credential(self) -> Credential:
+    async def _credential(self, request: RemoteRequest, url: str) -> Credential:
+        if self._changing is not None and self._changing.has_changed():
+            await self._changing.read()
         if self._authorization is None:
-            return ANONYMOUS
+            return ANONYMOUS if self._signer is None else await self._signature(self._signer, request, url)
         credential = self._authorization.ready()
         if credential is None:
             try:
@@ -279,6 +283,18 @@ class Remote:
             except BridgeError as problem:
                 raise exchange_refused.no_token(problem) from problem
         return credential
+
+    async def _signature(self, signer: RequestSigner, request: RemoteRequest, url: str) -> Credential:
+        """The headers that sign this request, which may be one more try."""
+        from bridge.remote.signing import UnsignedRequest, digest_of
+
+        headers = ((b"host", self._origin.authority), *request.headers, *self._headers)
+        digest = await digest_of(request.body)
+        try:
+            unsigned = UnsignedRequest(request.method.decode("ascii"), url, headers, digest)
+            return Credential(0, None, await signer.sign(unsigned))
+        except BridgeError as problem:
+            raise exchange_refused.no_token(problem) from problem
 
     def _head(
         self, request: RemoteRequest, url: str, credential: Credential, route: ConnectionOpener

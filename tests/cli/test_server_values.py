@@ -157,6 +157,7 @@ texts = {
     "callback_host": ["localhost", "127.0.0.1", "[::1]", "elsewhere"],
     "callback_path": ["/cb", "no-slash"],
     "profile": ["work", "default"],
+    "aws_sigv4": ["bedrock-agentcore/eu-central-1", "no-region"],
     "header_command": ["get-token --for 'my team'", "shell:get-token | head -1"],
 }
 lines = {"header": ["A: b", "C: ${SECRET}", "no colon", "X:y:z"], "authorize_param": ["a=b", "c=d=e", "state=1"]}
