@@ -8,7 +8,7 @@ A bundle is handed out, so no secret may be in it:
 | `--header 'X-Team: blue'` | the same |
 | a header that looks like a secret; a literal `--client-secret` | an error that says how to ask for it |
 | a header with `${NAME}`, `--client-secret env:NAME` | a fixed variable; its value is on the user's machine |
-| an option that names a file on this machine | an error |
+| an option that names a file or a command on this machine | an error |
 | `--ask WHAT`, `--ask-optional WHAT` | a question (`bundle/questions`) |
 """
 
@@ -30,6 +30,7 @@ from bridge.errors import UsageError
 from bridge.process.redact import Redactor
 
 URL_QUESTION = "url"
+HEADER_COMMAND = "header_command"
 ASKED_WITHOUT_URL = (("url", True), ("header", False), ("client-id", False), ("client-secret", False), ("scope", False))
 """What a bundle without a URL asks, and whether it needs an answer."""
 
@@ -123,6 +124,11 @@ def _check_public(row: OptionRow, value: Any) -> None:
         raise UsageError(
             f"{row.name} names a file on this machine, which others do not have.",
             hint=f"Let the bundle ask for their own file: --ask-optional {row.name[2:]}.",
+        )
+    if row.key == HEADER_COMMAND:
+        raise UsageError(
+            f"A word of {row.name} could be secret, and everyone who gets the bundle could read it.",
+            hint="Let the bundle ask for it: --ask header-command.",
         )
     if row.key == SECRET_MEMBER and not _is_elsewhere(value):
         raise UsageError(

@@ -37,6 +37,7 @@ def test_options_become_variables_as_the_bridge_reads_them() -> None:
     ("options", "do"),
     [
         ({"client_secret": SECRET}, "--ask client-secret"),
+        ({"header_command": f"tool --token {SECRET}"}, "--ask header-command"),
         ({"header": (f"Authorization: {SECRET}",)}, "--ask 'header:Authorization'"),
         ({"header": (f"x-api-key:{SECRET}",)}, "--ask 'header:x-api-key'"),
         ({"header": (f"X-Any: Bearer {SECRET}",)}, "--ask 'header:X-Any'"),
