@@ -14,8 +14,9 @@ from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
 from bridge.oauth.grants.device_code import DeviceRequest
 from bridge.oauth.grants.token_response import Tokens
+from bridge.oauth.offline_consent import learned
 from bridge.oauth.pinned_identity import pinned
-from bridge.oauth.record import DEFAULT_PROFILE, Record
+from bridge.oauth.record import DEFAULT_PROFILE, Consent, Record
 from bridge.oauth.request import AuthorizationRequest
 from bridge.protocol.sanitize import address
 
@@ -61,6 +62,7 @@ def new_record(
         asked=asked.scope,
         generation=previous.generation if previous else 0,
         sign_in=secrets.token_hex(16),
+        consent=_consent(asked, tokens, previous),
     )
     record = empty.with_tokens(tokens, time.time())
     if settings.profile == DEFAULT_PROFILE:
@@ -69,6 +71,15 @@ def new_record(
         bound = "stays with its account" if previous is not None and previous.subject else "belongs to no account"
         _logger.info("%s does not say who signed in, so the profile %s %s", server.issuer, settings.profile, bound)
     return pinned(record, previous, leave)
+
+
+def _consent(asked: AuthorizationRequest | DeviceRequest, tokens: Tokens, previous: Record | None) -> Consent:
+    issuer = asked.server.issuer
+    known: Consent = previous.consent if previous is not None and previous.issuer == issuer else ""
+    if not isinstance(asked, AuthorizationRequest):
+        return known
+    has_refresh_token = bool(tokens.refresh_token)
+    return learned(issuer, asked.scope, known, was_asked=asked.asks_for_consent, has_refresh_token=has_refresh_token)
 
 
 def _without_users_secret(client: Client) -> Client:

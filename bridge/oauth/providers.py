@@ -10,6 +10,7 @@ A provider is recognised in one of two ways, and each column says which:
 |---|---|---|
 | `console` | issuer | the page where a user registers a client is named when the bridge cannot register one |
 | `parameters` | issuer | added to the authorization request, unless the user or the endpoint's own query sets them |
+| `admin_consents` | issuer | consent may be the administrator's, so the bridge never asks for the page of consent |
 | `sites` | issuer | endpoints on these hosts belong to the issuer, so the user is not warned about another site |
 | `errors` | answer | an error code that means the same as one of the standard's |
 | `reasons` | answer | a word in `error_description` that says more than the error code |
@@ -39,6 +40,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     hosts: str = ""
     console: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
+    admin_consents: bool = False
     sites: tuple[str, ...] = ()
     errors: Mapping[str, str] = {}
     reasons: Mapping[str, str] = {}
@@ -62,6 +64,9 @@ PROVIDERS = (
         name="Microsoft Entra",
         hosts=r"login\.microsoftonline\.com",
         console="https://entra.microsoft.com (App registrations)",
+        # prompt=consent asks for consent although an administrator has granted it, which users may then not give.
+        # https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-auth-code-flow
+        admin_consents=True,
         # The page for a device code is https://microsoft.com/devicelogin, and "the user declined" has its own name.
         # https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-device-code
         sites=(r"((www|login)\.)?microsoft\.com",),
@@ -113,6 +118,11 @@ def client_console(issuer: str) -> str:
 def authorization_parameters(issuer: str) -> tuple[tuple[str, str], ...]:
     """What is added to an authorization request to this issuer."""
     return tuple(pair for provider in _of(_host(issuer)) for pair in provider.parameters)
+
+
+def may_ask_for_consent(issuer: str) -> bool:
+    """Whether the page of consent may be asked for at this issuer."""
+    return not any(provider.admin_consents for provider in _of(_host(issuer)))
 
 
 def documents_site(issuer_host: str, host: str) -> bool:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from bridge.oauth.client import Client
+
+Consent = Literal["", "wanted", "helps", "useless"]
+"""What is known of asking for the page of consent (`oauth.offline_consent`)."""
 
 if TYPE_CHECKING:
     from bridge.oauth.grants.token_response import Tokens
@@ -30,7 +33,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `sign_in` is a random name for the sign-in that made the record, empty in a record of an earlier version. `reach` is
     the reach of the MCP server's address at that time (`oauth.reach`), empty if it was not known. `subject` says whose
     sign-in it is, and `user` what to call the user (`oauth.pinned_identity`), empty where that is not known. Both stay
-    when the tokens are cleared.
+    when the tokens are cleared. `consent` is what is known of `prompt=consent` (`oauth.offline_consent`).
     """
 
     format: int = _FORMAT
@@ -54,6 +57,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reach: str = ""
     subject: str = ""
     user: str = ""
+    consent: Consent = ""
 
     def __repr__(self) -> str:
         """Without the tokens."""

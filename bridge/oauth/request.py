@@ -13,7 +13,10 @@ from bridge.oauth.providers import authorization_parameters
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An authorization request that waits for its answer. `verifier` and `state` are secrets."""
+    """An authorization request that waits for its answer. `verifier` and `state` are secrets.
+
+    `asks_for_consent`: it sends `prompt=consent`, unless the user's own parameters say otherwise.
+    """
 
     server: AuthorizationServer
     client: Client
@@ -22,6 +25,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     resource: str | None
     state: str
     verifier: str
+    asks_for_consent: bool = False
 
     def __repr__(self) -> str:
         """Without the secrets."""
@@ -51,7 +55,9 @@ def authorization_url(pending: AuthorizationRequest, extra: Iterable[tuple[str, 
     endpoint = urlsplit(pending.server.authorization_endpoint)
     others = [pair for pair in parse_qsl(endpoint.query, keep_blank_values=True) if pair[0] not in owned] + chosen
     named = {name for name, _ in others}
-    others += [(name, value) for name, value in authorization_parameters(pending.server.issuer) if name not in named]
+    usual = authorization_parameters(pending.server.issuer)
+    usual += (("prompt", "consent"),) if pending.asks_for_consent else ()
+    others += [(name, value) for name, value in usual if name not in named]
     query = urlencode(others)
     url = prepare_grant_uri(urlunsplit(endpoint._replace(query=query)), pending.client.client_id, "code", **flow)
     return str(url)

@@ -327,6 +327,16 @@ async def test_no_refresh_token_is_said(there: Site, person: Person) -> None:
     assert any("refresh token" in line for line in said), said
 
 
+async def test_the_second_tab_asks_for_consent_and_there_is_no_third(there: Site, person: Person) -> None:
+    await there.provider.set(refreshOnlyOffline=True)
+    for _ in range(3):
+        await run_once(person, there.url)
+        await there.server.refuse_tokens()
+
+    assert [asked(url).get("prompt") for url in person.opened] == [None, "consent"]
+    assert await there.refreshes() == 1
+
+
 async def test_a_resource_the_provider_does_not_know_is_an_error(there: Site, person: Person) -> None:
     async with person.launch(there.url, "--resource", f"{there.url}/") as bridge:
         answer = await bridge.request("initialize", INITIALIZE, deadline=SIGN_IN_DEADLINE)

@@ -28,7 +28,8 @@ from bridge.oauth.client import Client
 from bridge.oauth.errors import ClientUnknown, SignInError, SignInRefused, TimedOut
 from bridge.oauth.grants import AUTHORIZATION_CODE
 from bridge.oauth.grants.token_response import hint_for
-from bridge.oauth.record import Record
+from bridge.oauth.offline_consent import asks_for_consent
+from bridge.oauth.record import Consent, Record
 from bridge.oauth.request import AuthorizationRequest, authorization_url
 from bridge.protocol.sanitize import address, with_words
 
@@ -99,14 +100,21 @@ class AuthorizationCodeFlow:
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
         self._services.add_secret(state)
         self._services.add_secret(verifier)
+        scope, issuer, previous = " ".join(attempt.scopes), attempt.server.issuer, attempt.ask.previous
+        known: Consent = previous.consent if previous is not None and previous.issuer == issuer else ""
+        own = {name for name, _ in self._services.settings.authorize_params}
+        asks = asks_for_consent(issuer, scope, known) and "prompt" not in own
+        if asks:
+            _logger.info("%s shows the page of consent again, because it gives a refresh token only then", issuer)
         return AuthorizationRequest(
             server=attempt.server,
             client=client,
             redirect_uri=redirect_uri,
-            scope=" ".join(attempt.scopes),
+            scope=scope,
             resource=attempt.resource,
             state=state,
             verifier=verifier,
+            asks_for_consent=asks,
         )
 
     async def _ask_user(
