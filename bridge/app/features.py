@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bridge import PROGRAM
+from bridge.app.lazy_features import LazyFeatures
 from bridge.config import Settings
 from bridge.config.feature_settings import PATTERNS, FeatureSettings, option_of
-from bridge.features.machine import FeatureMachine
-from bridge.features.parts import FeatureContext, FeaturePart, FeatureParts
+from bridge.protocol.jsonrpc import Request
 from bridge.session.commands import Report
 from bridge.session.deadlines import LongCalls
 from bridge.session.upstream import Machine, RouterContext
+
+if TYPE_CHECKING:
+    from bridge.features.machine import FeatureMachine
+    from bridge.features.parts import FeatureContext, FeaturePart, FeatureParts
+
+    Later = Callable[[Callable[[], None]], None]
 
 
 def features_in_front(settings: Settings) -> Callable[[Machine, RouterContext], Machine]:
@@ -23,19 +30,30 @@ def features_in_front(settings: Settings) -> Callable[[Machine, RouterContext], 
     shared: list[FeatureParts] = []
 
     def in_front(machine: Machine, context: RouterContext) -> Machine:
-        if not shared:
+        def later(work: Callable[[], None]) -> None:
+            context.timers.new("features", work).start(0.0)
 
-            def later(work: Callable[[], None]) -> None:
-                context.timers.new("features", work).start(0.0)
+        def load(machine: Machine, initialize: Request | None) -> FeatureMachine:
+            from bridge.features.machine import FeatureMachine
 
-            known = FeatureContext(settings.url, lambda level, text: context.do(Report(level, text)), later)
-            merges = {"on": True, "off": False}.get(settings.features.merge_pages)
-            most = settings.features.max_result or None
-            make = partial(_parts, settings)
-            shared.append(FeatureParts(known, make, merges_pages=merges, max_result=most))
-        return FeatureMachine(machine, shared[0], context.fresh)
+            if not shared:
+                shared.append(_shared_parts(settings, context, later))
+            if initialize is not None:
+                shared[0].context.learn_host(initialize)
+            return FeatureMachine(machine, shared[0], context.fresh)
+
+        return LazyFeatures(machine, load, later)
 
     return in_front
+
+
+def _shared_parts(settings: Settings, context: RouterContext, later: Later) -> FeatureParts:
+    from bridge.features.parts import FeatureContext, FeatureParts
+
+    known = FeatureContext(settings.url, lambda level, text: context.do(Report(level, text)), later)
+    merges = {"on": True, "off": False}.get(settings.features.merge_pages)
+    make = partial(_parts, settings)
+    return FeatureParts(known, make, merges_pages=merges, max_result=settings.features.max_result or None)
 
 
 def long_calls(settings: Settings) -> LongCalls:

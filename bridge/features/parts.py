@@ -26,10 +26,7 @@ LISTS = {
 }
 """The requests that are answered with a list, each with the member of the result that holds it."""
 
-USES = frozenset(
-    {mcp.TOOLS_CALL, mcp.PROMPTS_GET, mcp.RESOURCES_READ, mcp.SUBSCRIBE, mcp.UNSUBSCRIBE, mcp.COMPLETE},
-)
-"""The requests that use what a list named."""
+USES = mcp.USE_METHODS
 
 
 class FeatureContext:

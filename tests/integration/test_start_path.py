@@ -69,9 +69,7 @@ OWN = {
         " session.server_era session.first_contact session.upstreams session.upstream session.commands session.events"
         " session.host_input translate translate.translator"
     ),
-    "what stands in front of the session: it takes effect with the first list": (
-        "app.features features features.machine features.pages features.parts features.passing"
-    ),
+    "what stands in front of the session until the host asks for tools": "app.features app.lazy_features",
     "the session of a legacy server": (
         "session.session session.machine session.session_state session.timers session.calls session.deadlines"
         " session.delivery session.gate session.get_stream session.cursor session.reconnect_delay"
