@@ -11,7 +11,8 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
-from bridge.protocol.mcp import INITIALIZE, META_CLIENT, META_VERSION
+from bridge.protocol.jsonrpc import Request
+from bridge.protocol.mcp import DISCOVER, INITIALIZE, LISTEN, META_CLIENT, META_VERSION
 from bridge.protocol.messages import decoded
 from bridge.protocol.surrogates import mended
 
@@ -44,6 +45,7 @@ _decode_request_meta = msgspec.json.Decoder(_RequestMeta).decode
 _decode_initialize_params = partial(msgspec.json.decode, type=_InitializeParams)
 _decode_client_meta = partial(msgspec.json.decode, type=_ClientMeta)
 _NEITHER = _StateAndMeta()
+_META_VERSION = META_VERSION.encode()
 
 
 def client_name(params: Raw) -> str:
@@ -85,6 +87,22 @@ def meta_version(params: Raw) -> str | None:
 def has_request_meta(params: Raw) -> bool:
     """Whether the `_meta` of a request has a revision, valid or not, as only requests of modern clients do."""
     return len(_version(params)) > 0
+
+
+def is_modern(request: Request) -> bool:
+    """Whether a request names a modern revision, or has a method that older revisions lack."""
+    return modern_version(request) is not None
+
+
+def modern_version(request: Request) -> str | None:
+    """The revision that a modern request names, empty if it cannot be read; None for a legacy request."""
+    if _META_VERSION in request.line:
+        version = meta_version(request.params)
+        if version is not None:
+            return version
+        if has_request_meta(request.params):
+            return ""
+    return "" if request.method in {DISCOVER, LISTEN} else None
 
 
 def state_and_meta(params: Raw) -> tuple[Raw, Raw]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.protocol import mcp, messages
+from bridge.protocol import client_meta, mcp, messages
 from bridge.protocol.jsonrpc import Notification, Request, RequestId, Response
 from bridge.provisional import provisional_results, sign_in_tool
 from bridge.provisional.answer_deadline import AnswerDeadline
@@ -13,7 +13,6 @@ from bridge.provisional.sign_in_tool import SignInStatus
 from bridge.session import faults
 from bridge.session.commands import OpenSignIn
 from bridge.session.events import HostMessage
-from bridge.session.router import is_modern
 
 
 class HostMessages:
@@ -78,7 +77,7 @@ class HostMessages:
 
     def _route(self, request: Request) -> None:
         """A request that comes while the bridge answers the host, or afterwards: the table in `provisional_server`."""
-        session, method, modern = self._session, request.method, is_modern(request)
+        session, method, modern = self._session, request.method, client_meta.is_modern(request)
         state, status = session.state, self._status
         is_opening = session.is_active and method in {mcp.INITIALIZE, mcp.DISCOVER}
         if not session.is_active and session.filter.is_repeated(request):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bridge.errors import METHOD_NOT_FOUND
 from bridge.protocol import client_meta, mcp, messages
+from bridge.protocol.client_meta import is_modern
 from bridge.protocol.hosts import Host, host_named, product_name
 from bridge.protocol.jsonrpc import Octets, Request, RequestId, Response
 from bridge.protocol.sanitize import shown
@@ -14,7 +15,6 @@ from bridge.provisional import provisional_results, sign_in_tool
 from bridge.provisional.host_state import HostMemory, HostState
 from bridge.provisional.sign_in_tool import SignInStatus
 from bridge.session import faults
-from bridge.session.router import is_modern
 
 _LONGEST_PRODUCT = 60
 _NO_DISCOVERY = "server/discover is not offered before the user has signed in. Open with initialize."

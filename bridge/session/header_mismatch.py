@@ -32,21 +32,28 @@ class HeaderMismatch:
     def __init__(self, state: SessionState, delivery: Delivery, again: Callable[[Call], None]) -> None:
         self._state = state
         self._again = again
+        self._is_reported = False
         self._tools = ToolHeaders()
         self._refresh = ToolRefresh(state, delivery, self.learn, again, self._of_list)
 
     def mend(self, call: Call) -> None:
         """Send this call again, with what was missing."""
-        request = call.request
+        self._report(call.request)
+        if call.request.method == mcp.TOOLS_CALL:
+            self._refresh.begin(call, self._state.version or "")
+        else:
+            self._again(call)
+
+    def _report(self, request: Request) -> None:
+        """Say it once for a session: each tool may be refused for the first time."""
+        if self._is_reported:
+            return
+        self._is_reported = True
         what = f"the tool {messages.named(request.params)}" if request.method == mcp.TOOLS_CALL else request.method
         self._state.report(
             "info",
             f"{self._state.url} wants headers that repeat the message (-32020, for {what}); they are sent from now on",
         )
-        if request.method == mcp.TOOLS_CALL:
-            self._refresh.begin(call, self._state.version or "")
-        else:
-            self._again(call)
 
     def learn(self, result: Raw) -> Raw:
         """Read which parameters of the tools in a list are repeated in headers."""

@@ -50,8 +50,6 @@ from bridge.session.session import Transport
 from bridge.session.upstream import RouterContext, TranslatedUpstream, Upstream
 from bridge.session.upstreams import InFront, Upstreams
 
-_META_VERSION = mcp.META_VERSION.encode()
-
 
 class HostRouter:
     """The state machine of the whole bridge. `retry_window` and `request_timeout` in seconds.
@@ -191,7 +189,7 @@ class HostRouter:
             self._cancel(message)
         elif self._server.is_asked:
             self._hold(message)
-        elif isinstance(message, Request) and (version := modern_version(message)) is not None:
+        elif isinstance(message, Request) and (version := client_meta.modern_version(message)) is not None:
             self._modern_request(message, version)
         elif self._era_queue.initialize_id is not None and not _belongs_to_handshake(message):
             self._hold(message, asks=False)
@@ -331,25 +329,9 @@ class HostRouter:
 
     def _has_upstream(self, request: Request) -> bool:
         """Whether it is known to which upstream a request belongs."""
-        return bool(self._server.eras) and not (is_modern(request) and self._server.may_be_modern)
+        return bool(self._server.eras) and not (client_meta.is_modern(request) and self._server.may_be_modern)
 
 
 def _belongs_to_handshake(message: Message) -> bool:
     """Whether a message from a legacy host is sent although its `initialize` has no answer yet."""
     return isinstance(message, Response) or message.method == mcp.INITIALIZE
-
-
-def is_modern(request: Request) -> bool:
-    """Whether a request names a modern revision, or has a method that older revisions lack."""
-    return modern_version(request) is not None
-
-
-def modern_version(request: Request) -> str | None:
-    """The revision that a modern request names, empty if it cannot be read; None for a legacy request."""
-    if _META_VERSION in request.line:
-        version = client_meta.meta_version(request.params)
-        if version is not None:
-            return version
-        if client_meta.has_request_meta(request.params):
-            return ""
-    return "" if request.method in {mcp.DISCOVER, mcp.LISTEN} else None

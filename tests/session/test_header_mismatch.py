@@ -68,6 +68,15 @@ def test_the_call_is_sent_again_with_its_headers_and_later_ones_have_them_at_onc
     ]
 
 
+def test_a_tool_that_changed_its_headers_is_not_reported_once_more() -> None:
+    book = Playbook()
+    book.opened()
+    mended(book)
+    changed = posted(book, pay(2))
+    assert book.posts(book.answers(changed.exchange, error(2, "Header mismatch", MISMATCH)))
+    assert len([report for report in book.reports if "-32020" in report.text]) == 1
+
+
 def test_an_error_without_an_id_counts_too() -> None:
     book = Playbook()
     book.opened()
