@@ -202,6 +202,27 @@ def test_a_url_that_is_no_issuer_is_refused(url: str) -> None:
         SignInSettings(issuer=url)
 
 
+# -- grants without a user
+
+
+def test_a_program_needs_its_own_client_and_secret() -> None:
+    for wrong in ({}, {"client_id": "c"}):
+        refused = refusal(grant="client-credentials", **wrong)
+        assert "--client-secret" in refused.hint
+    settings = SignInSettings(grant="client-credentials", client_id="c", client_secret=SECRET)
+    assert settings.grant_without_user == "client-credentials"
+    assert SignInSettings(grant="device-code").grant_without_user == ""
+
+
+def test_a_token_endpoint_is_for_a_grant_without_a_user() -> None:
+    url = "https://as.example/token?tenant=1"
+    program: dict[str, Any] = {"grant": "client-credentials", "client_id": "c", "client_secret": SECRET}
+    assert SignInSettings(token_endpoint=url, **program).token_endpoint == url
+    assert "--grant client-credentials" in refusal(token_endpoint=url).hint
+    for bad in ("as.example/token", "http://as.example/token", "https://me@as.example/token", "https://as.example/#x"):
+        assert "token endpoint" in refusal(token_endpoint=bad, **program).message
+
+
 # -- the secret
 
 

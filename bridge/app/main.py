@@ -78,7 +78,9 @@ async def _run(settings: Settings, begun: EarlyStart, logging_to: log.Log, stdin
     for connection in begun.connections:
         connections.expect(route.connect(settings.connect_timeout, connection.taken))
     router = _router(settings, logging_to)
-    within = settings.sign_in.answer_within if settings.signs_in else None
+    own = settings.sign_in
+    # Without a user there is nothing to wait for longer than for any answer.
+    within = own.answer_within if settings.signs_in and not own.grant_without_user else None
     machine = router if within is None else _standby(router, within, settings, logging_to)
     output = HostOutput(stdout, lambda: bridge.stop("the host closed its end of stdout"))
     bridge = Bridge(machine, output, _remembering(settings.url))
@@ -255,6 +257,7 @@ def _authorization(settings: Settings, logging_to: log.Log, bridge: Bridge) -> A
         store,
         make_renewal,
         use_id_token=own.use_id_token,
+        grant=own.grant_without_user,
         add_secret=logging_to.add_secret,
         tell=bridge.take,
     )

@@ -31,7 +31,7 @@ def expiry_of(record: Record, now: float) -> str:
 
     if not record.access_token:
         return "has expired"
-    renewed = ", renewed automatically" if record.refresh_token else ""
+    renewed = ", renewed automatically" if record.is_renewable else ""
     if record.expires_at is None:
         return f"has no known expiry{renewed}"
     left = record.expires_at - now

@@ -148,7 +148,8 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="The private key of --client-cert, if it is in a separate file."),
     OptionRow("--grant", CHOICE, SIGN_IN, choices=GRANTS, default="authorization-code",
             help="How to sign in. authorization-code: in a browser on this machine; device-code: in a browser"
-                 " on any device, with a code. Default: authorization-code."),
+                 " on any device, with a code; client-credentials: without a user, as --client-id."
+                 " Default: authorization-code."),
     OptionRow("--no-browser", FLAG, SIGN_IN, help="Show the sign-in link, but open no browser."),
     OptionRow("--answer-within", SECONDS_OR_NEVER, SIGN_IN, default="2", metavar="SECONDS",
             help="While you have not signed in, answer the host after this time with the tool sign_in."
@@ -170,6 +171,8 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
     OptionRow("--issuer", TEXT, CLIENT, metavar="URL",
             help="Sign in at this authorization server only: where --client-id is registered."),
+    OptionRow("--token-endpoint", TEXT, CLIENT, metavar="URL",
+            help="Ask here for tokens, without reading any metadata. For a grant without a user."),
     OptionRow("--resource", TEXT, CLIENT, metavar="URL|none",
             help="Send this resource indicator, or none. Default: the one the server names."),
     OptionRow("--authorize-param", LINES, CLIENT, metavar="NAME=VALUE",

@@ -186,7 +186,7 @@ def as_object(row: SignInRow) -> dict[str, Any]:
         "client_id": record.client.client_id if record else None,
         "scopes": scopes_of(record).split() if record else [],
         "expires_at": record.expires_at if record else None,
-        "renewable": bool(record and record.refresh_token),
+        "renewable": bool(record and record.is_renewable),
         "kept_in": stored.place if stored else None,
         "problem": clean(stored.problem if stored else "") or None,
         "cache": _cache_object(row.kept),

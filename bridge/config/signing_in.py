@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from bridge.config.secret_reference import SecretReference
 
 TokenStore = Literal["auto", "keyring", "file", "memory"]
-Grant = Literal["authorization-code", "device-code"]
+Grant = Literal["authorization-code", "device-code", "client-credentials"]
 
 TOKEN_STORES = ("auto", "keyring", "file", "memory")
-GRANTS = ("authorization-code", "device-code")
+GRANTS = ("authorization-code", "device-code", "client-credentials")
+_WITHOUT_USER = frozenset(("client-credentials",))
 CLIENT_SECRET_VARIABLE = "MCP_BRIDGE_CLIENT_SECRET"  # noqa: S105 - a name
 REFERENCES = ("keyring:", "env:", "file:", "cmd:")
 """How a value begins that says where a secret is. `config/secret_reference`, which reads it, is imported only then."""
@@ -45,17 +46,18 @@ _PROFILE = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}"
 class SignInSettings(msgspec.Struct, frozen=True):
     """The settings for signing in. The constructor checks them all and raises `UsageError` for a bad one.
 
-    `issuer` is the only authorization server to use; with None the MCP server names it. `scope` None means that the
-    server decides. `resource` None means that the bridge discovers it; "none" leaves the parameter out. `callback_port`
-    None means any free port. `login_timeout` is in seconds. `answer_within` is after how many seconds the host gets an
-    answer while the user has not signed in; with None the host waits for the sign-in. `no_browser`: the bridge opens no
-    browser.
+    `issuer` is the only authorization server to use; with None the MCP server names it. `token_endpoint` is its token
+    endpoint, for a server without metadata. `scope` None means that the server decides. `resource` None means that the
+    bridge discovers it; "none" leaves the parameter out. `callback_port` None means any free port. `login_timeout` is
+    in seconds. `answer_within` is after how many seconds the host gets an answer while the user has not signed in; with
+    None the host waits for the sign-in. `no_browser`: the bridge opens no browser.
     """
 
     client_id: str | None = None
     client_secret: str = ""
     client_metadata_url: str | None = None
     issuer: str | None = None
+    token_endpoint: str | None = None
     scope: str | None = None
     resource: str | None = None
     authorize_params: tuple[tuple[str, str], ...] = ()
@@ -90,8 +92,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
             raise UsageError(f"--login-timeout must be more than 0 seconds, not {self.login_timeout:g}.")
         if self.answer_within is not None and not (self.answer_within > 0 and math.isfinite(self.answer_within)):
             raise UsageError(f"--answer-within must be more than 0 seconds, not {self.answer_within:g}.")
-        if self.grant not in GRANTS:
-            raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
+        self._check_grant()
         if self.token_store not in TOKEN_STORES:
             raise UsageError(f"Unknown token store {self.token_store!r}: choose {', '.join(TOKEN_STORES)}.")
         if not re.fullmatch(_PROFILE, self.profile):
@@ -104,9 +105,30 @@ class SignInSettings(msgspec.Struct, frozen=True):
         return repr_without(self, "client_secret", "authorize_params")
 
     @property
+    def grant_without_user(self) -> str:
+        """The grant, if it needs no user; else empty."""
+        return self.grant if self.grant in _WITHOUT_USER else ""
+
+    @property
     def has_own_callback(self) -> bool:
         """Whether the user sets any part of the redirect URI, for a server that expects exactly that URI."""
         return (self.callback_port, self.callback_host, self.callback_path) != (None, CALLBACK_HOST, CALLBACK_PATH)
+
+    def _check_grant(self) -> None:
+        if self.grant not in GRANTS:
+            raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
+        if self.token_endpoint is not None:
+            check_token_endpoint(self.token_endpoint)
+            if not self.grant_without_user:
+                raise UsageError(
+                    f"--token-endpoint is for a grant without a user, not for {self.grant}.",
+                    hint=f"Leave it out, or add --grant {' or '.join(sorted(_WITHOUT_USER))}.",
+                )
+        if self.grant == "client-credentials" and not self.client_secret:
+            raise UsageError(
+                "--grant client-credentials signs in as a client of yours, so it needs its id and secret.",
+                hint="Register a client with the provider, then pass --client-id ID and --client-secret env:NAME.",
+            )
 
     def _check_callback(self) -> None:
         if self.callback_port is not None and not 0 < self.callback_port < 65536:
@@ -215,6 +237,19 @@ def check_issuer(url: str) -> None:
         raise UsageError("The issuer must be an https:// URL; http:// is allowed for this machine only.")
     if "?" in url or "#" in url:
         raise UsageError("The issuer must have no query and no fragment (RFC 8414, 2).")
+
+
+def check_token_endpoint(url: str) -> None:
+    """Raise `UsageError` unless `url` can be a token endpoint: https, or http of this machine (RFC 6749 3.2)."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or "#" in url or not re.fullmatch(_VISIBLE, url) or parts.scheme not in ("https", "http"):
+        raise UsageError("The token endpoint must be an https:// URL without a fragment and without a user's name.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise UsageError("The token endpoint must be an https:// URL; http:// is allowed for this machine only.")
 
 
 def _has_dot_segments(path: str) -> bool:

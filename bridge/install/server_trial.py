@@ -246,7 +246,7 @@ async def _token(settings: Settings) -> tuple[str, bool]:
     record = (await read_stored(store, key)).record if store.exists_hint(key) else None
     if record is None:
         return "", False
-    is_renewable = bool(record.refresh_token)
+    is_renewable = record.is_renewable
     if freshness(record, time.time()) is Freshness.EXPIRED:
         return "", is_renewable
     return (record.id_token if settings.sign_in.use_id_token else record.access_token) or "", is_renewable

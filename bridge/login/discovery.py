@@ -47,11 +47,12 @@ class DiscoveredServers(msgspec.Struct, frozen=True):
 
 
 class Discovery:
-    """Finds the authorization servers of the MCP server at `server_url`."""
+    """Finds the authorization servers of the MCP server at `server_url`; `for_user`: for a grant that asks the user."""
 
-    def __init__(self, server_url: str, http: AuthHttpClient) -> None:
+    def __init__(self, server_url: str, http: AuthHttpClient, *, for_user: bool = True) -> None:
         self._server_url = server_url
         self._http = http
+        self._for_user = for_user
 
     async def find(self, named: str | None) -> DiscoveredServers:
         """Read the protected resource metadata; `named` is the challenge's `resource_metadata`.
@@ -98,7 +99,9 @@ class Discovery:
             try:
                 reply = await self._http.metadata(url, _SERVER)
                 if _is_document(reply):
-                    return await self._vetted(read_authorization_server(reply.body, url, issuer, guessed=guessed))
+                    return await self._vetted(
+                        read_authorization_server(reply.body, url, issuer, guessed=guessed, for_user=self._for_user)
+                    )
             except (MetadataError, Unavailable) as problem:
                 late = late or problem
                 if isinstance(problem, Silent):
@@ -120,7 +123,8 @@ class Discovery:
         )
 
     async def _vetted(self, server: AuthorizationServer) -> AuthorizationServer:
-        await self._http.vet(server.authorization_endpoint, "authorization endpoint")
+        if self._for_user:
+            await self._http.vet(server.authorization_endpoint, "authorization endpoint")
         await self._http.vet(server.token_endpoint, "token endpoint")
         return server
 

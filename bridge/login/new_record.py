@@ -12,6 +12,7 @@ from bridge.config import SignInSettings
 from bridge.oauth import scopes
 from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError
+from bridge.oauth.grants.client_credentials import ClientCredentialsRequest
 from bridge.oauth.grants.device_code import DeviceRequest
 from bridge.oauth.grants.token_response import Tokens
 from bridge.oauth.offline_consent import learned
@@ -20,13 +21,16 @@ from bridge.oauth.record import DEFAULT_PROFILE, Consent, Record
 from bridge.oauth.request import AuthorizationRequest
 from bridge.protocol.sanitize import address
 
+Asked = AuthorizationRequest | DeviceRequest | ClientCredentialsRequest
+"""What is asked for by each grant."""
+
 _logger = logging.getLogger("bridge.login")
 
 
 def new_record(
     server_url: str,
     settings: SignInSettings,
-    asked: AuthorizationRequest | DeviceRequest,
+    asked: Asked,
     tokens: Tokens,
     previous: Record | None,
     leave: str = "",
@@ -39,7 +43,7 @@ def new_record(
     server = asked.server
     if remark := scopes.remark(asked.scope, tokens.scope):
         _logger.warning("%s", remark)
-    if not tokens.refresh_token:
+    if not tokens.refresh_token and not settings.grant_without_user:
         _logger.warning(
             "%s returned no refresh token, so you will have to sign in again when the access token expires%s",
             server.issuer,
@@ -63,6 +67,7 @@ def new_record(
         generation=previous.generation if previous else 0,
         sign_in=secrets.token_hex(16),
         consent=_consent(asked, tokens, previous),
+        grant=settings.grant_without_user,
     )
     record = empty.with_tokens(tokens, time.time())
     if settings.profile == DEFAULT_PROFILE:
@@ -73,7 +78,7 @@ def new_record(
     return pinned(record, previous, leave)
 
 
-def _consent(asked: AuthorizationRequest | DeviceRequest, tokens: Tokens, previous: Record | None) -> Consent:
+def _consent(asked: Asked, tokens: Tokens, previous: Record | None) -> Consent:
     issuer = asked.server.issuer
     known: Consent = previous.consent if previous is not None and previous.issuer == issuer else ""
     if not isinstance(asked, AuthorizationRequest):

@@ -27,7 +27,7 @@ from bridge.login.token_endpoint import TokenEndpoint
 from bridge.login.user_warnings import Warnings
 from bridge.oauth import scopes
 from bridge.oauth.errors import MetadataError, RegistrationFailed, SignInError, Unavailable
-from bridge.oauth.metadata import AuthorizationServer, default_authorization_server
+from bridge.oauth.metadata import AuthorizationServer, default_authorization_server, server_at_token_endpoint
 from bridge.oauth.record import Record
 
 _logger = logging.getLogger("bridge.login")
@@ -55,7 +55,7 @@ class SignInFlow:
         self._uri = ascii_url(server_url)  # What other servers are told has to be ASCII (RFC 3986, RFC 8707).
         self._settings = settings
         self._http = http
-        self._discovery = Discovery(self._uri, http)
+        self._discovery = Discovery(self._uri, http, for_user=not settings.grant_without_user)
         self._warnings = Warnings()
         self._bound = Bound(server_url, settings, issuers, self._warnings)
         self._flow = FLOWS[settings.grant](
@@ -106,6 +106,9 @@ class SignInFlow:
         return self._flow.short_address(url)
 
     async def _run(self, ask: SignInReason, keep: Keep) -> None:
+        if self._settings.token_endpoint is not None:
+            await self._without_discovery(self._settings.token_endpoint, ask, keep)
+            return
         found = await self._discovery.find(ask.resource_metadata)
         problem: SignInError | None = None
         for issuer in self._bound.begin(found, ask.previous):
@@ -129,6 +132,14 @@ class SignInFlow:
             raise no_authorization_server(self._server_url, ask, problem) from problem
         assert problem is not None  # noqa: S101 - there is always an issuer
         raise problem
+
+    async def _without_discovery(self, token_endpoint: str, ask: SignInReason, keep: Keep) -> None:
+        server = server_at_token_endpoint(token_endpoint, self._settings.issuer)
+        found = DiscoveredServers(None, (server.issuer,))
+        self._bound.begin(found, ask.previous)
+        self._warnings.begin()
+        self._bound.check(server.issuer)
+        await self._flow.sign_in(self._attempt(server, found, ask), keep)
 
     def _attempt(self, server: AuthorizationServer, found: DiscoveredServers, ask: SignInReason) -> Attempt:
         return Attempt(

@@ -1,4 +1,4 @@
-"""Requests to the token endpoint, for a code, a device code or a refresh token."""
+"""Requests to the token endpoint, one for each grant."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
+import msgspec
+
 from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth.client import Client, authenticate
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable, Unreachable
 from bridge.oauth.grants.authorization_code import code_form
+from bridge.oauth.grants.client_credentials import client_credentials_form
 from bridge.oauth.grants.device_code import DeviceCode, DevicePoll, DeviceRequest, device_token_form
 from bridge.oauth.grants.refresh_token import refresh_form
 from bridge.oauth.grants.token_response import Tokens, read_tokens
@@ -41,6 +44,18 @@ class TokenEndpoint:
                     raise
                 await asyncio.sleep(_CODE_PAUSE)
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def renew(self, record: Record) -> Tokens:
+        """New tokens for a record without the user, from the token endpoint in it. Raises as `exchange` does."""
+        if record.grant == "client-credentials":
+            url, client = record.token_endpoint, record.client
+            return await self.with_client_credentials(url, client, record.asked, record.resource)
+        return await self.refresh(record)
+
+    async def with_client_credentials(self, url: str, client: Client, scope: str, resource: str | None) -> Tokens:
+        """Tokens for the client itself. A refresh token in the answer is of no use (RFC 6749 4.4.3) and left out."""
+        tokens = await self._ask(url, client, client_credentials_form(scope, resource))
+        return msgspec.structs.replace(tokens, refresh_token="")
 
     async def refresh(self, record: Record) -> Tokens:
         """Tokens for a record's refresh token, from the token endpoint in the record. Raises as `exchange` does."""

@@ -36,11 +36,14 @@ class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     discovered: bool = True
 
 
-def read_authorization_server(body: bytes, url: str, issuer: str, *, guessed: bool = False) -> AuthorizationServer:
+def read_authorization_server(
+    body: bytes, url: str, issuer: str, *, guessed: bool = False, for_user: bool = True
+) -> AuthorizationServer:
     """Read the document that came from `url` for `issuer`.
 
     `guessed` means that no server named the issuer: it is the MCP server's own origin (MCP 2025-03-26). Then a document
-    that names the origin with a slash at the end is accepted too, and its spelling is kept.
+    that names the origin with a slash at the end is accepted too, and its spelling is kept. Without `for_user` the
+    server needs neither an authorization endpoint (RFC 8414 2) nor PKCE.
 
     Raises `MetadataError` if the document is malformed or must not be believed, or the server lacks an ability that is
     required.
@@ -50,9 +53,12 @@ def read_authorization_server(body: bytes, url: str, issuer: str, *, guessed: bo
     named = document.required_text("issuer")
     if named != issuer and not (guessed and named == f"{issuer}/"):
         raise _other_issuer(document, named, issuer)
-    authorization_endpoint = document.required_endpoint("authorization_endpoint")
     token_endpoint = document.required_endpoint("token_endpoint")
-    _check_abilities(document)
+    if for_user:
+        authorization_endpoint = document.required_endpoint("authorization_endpoint")
+        _check_abilities(document)
+    else:
+        authorization_endpoint = document.endpoint("authorization_endpoint") or ""
     return AuthorizationServer(
         issuer=named,
         authorization_endpoint=authorization_endpoint,
@@ -78,6 +84,16 @@ def default_authorization_server(server_url: str) -> AuthorizationServer:
         authorization_endpoint=f"{base}/authorize",
         token_endpoint=f"{base}/token",
         registration_endpoint=f"{base}/register",
+        discovered=False,
+    )
+
+
+def server_at_token_endpoint(token_endpoint: str, issuer: str | None) -> AuthorizationServer:
+    """A server without metadata. With no issuer given, it is the origin of the token endpoint."""
+    return AuthorizationServer(
+        issuer=issuer or authorization_base(token_endpoint),
+        authorization_endpoint="",
+        token_endpoint=token_endpoint,
         discovered=False,
     )
 

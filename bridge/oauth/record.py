@@ -33,7 +33,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `sign_in` is a random name for the sign-in that made the record, empty in a record of an earlier version. `reach` is
     the reach of the MCP server's address at that time (`oauth.reach`), empty if it was not known. `subject` says whose
     sign-in it is, and `user` what to call the user (`oauth.pinned_identity`), empty where that is not known. Both stay
-    when the tokens are cleared. `consent` is what is known of `prompt=consent` (`oauth.offline_consent`).
+    when the tokens are cleared. `consent` is what is known of `prompt=consent` (`oauth.offline_consent`). `grant` is
+    the grant, as `--grant` names it, that brings new tokens without the user; empty for those that need the user.
     """
 
     format: int = _FORMAT
@@ -58,6 +59,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""
     user: str = ""
     consent: Consent = ""
+    grant: str = ""
 
     def __repr__(self) -> str:
         """Without the tokens."""
@@ -93,6 +95,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             expires_at=None,
             generation=self.generation + 1,
         )
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether new tokens can be had without the user."""
+        return bool(self.refresh_token or self.grant)
 
     @property
     def identity(self) -> str:

@@ -10,8 +10,8 @@ The first row that applies decides:
 | lacks a scope that was requested | 403 | `GIVE_UP` |
 | came from a sign-in and was never accepted | 401 | `GIVE_UP`: another sign-in would end the same way |
 | came from a refresh and was never accepted | 401 | `SIGN_IN` |
-| has a refresh token | 401 | `REFRESH` |
-| has no refresh token, or there is no token | 401 | `SIGN_IN` |
+| can be renewed without the user | 401 | `REFRESH` |
+| cannot be renewed, or there is no token | 401 | `SIGN_IN` |
 """
 
 from __future__ import annotations
@@ -79,4 +79,4 @@ def next_step(
         return Step.GIVE_UP
     if held.origin is TokenSource.REFRESH and not held.accepted:
         return Step.SIGN_IN
-    return Step.REFRESH if record.refresh_token else Step.SIGN_IN
+    return Step.REFRESH if record.is_renewable else Step.SIGN_IN

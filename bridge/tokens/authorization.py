@@ -65,7 +65,8 @@ class Renewal(Protocol):
 class Authorization:
     """Gives each request its credential, and replaces a token that the server refuses.
 
-    `add_secret` is given each secret before it is used. `tell` is told when a sign-in starts and when it ends.
+    `grant` is one without a user, or empty (`Record.grant`). `add_secret` gets each secret before it is used. `tell`
+    is told when a sign-in starts and when it ends.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class Authorization:
         make_renewal: Callable[[], Renewal],
         *,
         use_id_token: bool,
+        grant: str = "",
         add_secret: Callable[[str], None],
         tell: Callable[[SignInStarted | SignInEnded], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._kept = StoredRecord(store_key, keeping)
+        self._kept = StoredRecord(store_key, keeping, grant)
         self._make_renewal = make_renewal
         self._renewal: Renewal | None = None
         self._tell = tell
@@ -109,7 +111,7 @@ class Authorization:
             return used.credential
         now = self._clock()
         state = freshness(record, now)
-        if state is Freshness.FRESH or not record.refresh_token:
+        if state is Freshness.FRESH or not record.is_renewable:
             return used.credential
         if state is Freshness.EXPIRED:
             return None
@@ -262,7 +264,7 @@ class Authorization:
                 _logger.debug("another process renewed the token")
                 self._used.adopt(record, TokenSource.STORE)
                 return
-            if not record.refresh_token:
+            if not record.is_renewable:
                 self._used.adopt(record, TokenSource.STORE)
                 return
             try:

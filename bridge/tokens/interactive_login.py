@@ -181,7 +181,7 @@ async def _tell_who(record: Record | None, settings: Settings, screen: LoginScre
     """Show the account that is already signed in, if there is one."""
     if record is None or not record.access_token:
         return
-    if freshness(record, time.time()) is Freshness.EXPIRED and not record.refresh_token:
+    if freshness(record, time.time()) is Freshness.EXPIRED and not record.is_renewable:
         return
     screen.on_interrupt = "Stopped. You are still signed in as before."
     screen.signed_in_already(record, await who(record, settings, _WHO_SECONDS))

@@ -97,7 +97,7 @@ class LoginSession:
     async def _keep(self, record: Record) -> None:
         record = self._record = msgspec.structs.replace(record, reach=self._http.reach)
         if self._settings.sign_in.token_store != "memory":  # noqa: S105 - a place
-            kept = StoredRecord(tokens_key_of(self._settings), self._store)
+            kept = StoredRecord(tokens_key_of(self._settings), self._store, self._settings.sign_in.grant_without_user)
             await kept.replace(record)
             self._is_kept = kept.is_kept
 

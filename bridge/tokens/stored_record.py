@@ -34,12 +34,14 @@ class RecordStore(Protocol):
 class StoredRecord:
     """The record for `store_key`.
 
+    `grant` is that of the run (`Record.grant`): a record of another one counts as none.
     `is_kept`: the store has the record in use. Otherwise only this process has it, and does not lock or read it again.
     """
 
-    def __init__(self, store_key: str, keeping: RecordStore) -> None:
+    def __init__(self, store_key: str, keeping: RecordStore, grant: str = "") -> None:
         self._store_key = store_key
         self._keeping = keeping
+        self._grant = grant
         self.is_kept = True
 
     @property
@@ -53,6 +55,9 @@ class StoredRecord:
         record = decode(data) if data else None
         if data and record is None:
             _logger.warning("the stored sign-in is damaged and cannot be read; you will be asked to sign in again")
+        if record is not None and record.grant != self._grant:
+            _logger.info("the stored sign-in is not used, because it was made with another --grant")
+            return None
         return record
 
     async def read_if_any(self) -> Record | None:

@@ -93,7 +93,7 @@ class TokenRenewer:
             # The user keeps the client's secret, and may have changed it.
             own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
             asking = msgspec.structs.replace(record, client=own)
-        tokens = await TokenEndpoint(http, self._log.add_secret).refresh(asking)
+        tokens = await TokenEndpoint(http, self._log.add_secret).renew(asking)
         check_refreshed(record, tokens, command_about(LOGOUT, self._settings))
         return record.with_tokens(tokens, time.time())
 

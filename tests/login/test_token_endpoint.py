@@ -144,6 +144,21 @@ async def test_a_refresh_repeats_the_scopes_that_were_granted(granted: str | Non
     assert (form["grant_type"], form["refresh_token"], form["resource"]) == ("refresh_token", "r0", SERVER)
 
 
+async def test_a_program_asks_for_the_same_token_again_and_ignores_a_refresh_token() -> None:
+    at = Asking(TOKENS)
+    renewed = await at.endpoint.renew(record(refresh_token="", grant="client-credentials"))
+    assert (renewed.access_token, renewed.refresh_token) == ("a1", "")
+    (form,) = at.forms
+    assert (form["grant_type"], form["scope"], form["resource"]) == ("client_credentials", "one", SERVER)
+    assert "refresh_token" not in form
+
+
+async def test_the_token_of_a_user_is_renewed_by_its_refresh_token() -> None:
+    at = Asking(TOKENS)
+    await at.endpoint.renew(record())
+    assert at.forms[0]["grant_type"] == "refresh_token"
+
+
 async def test_a_refresh_names_no_resource_where_none_was_asked_for() -> None:
     at = Asking(TOKENS)
     await at.endpoint.refresh(record(resource=None))

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from bridge.oauth.addresses import check_endpoint
 from bridge.oauth.errors import MetadataError
-from bridge.oauth.metadata import AuthorizationServer, default_authorization_server, read_authorization_server
+from bridge.oauth.metadata import (
+    AuthorizationServer,
+    default_authorization_server,
+    read_authorization_server,
+    server_at_token_endpoint,
+)
 from tests.support.cuts import unhurried
 
 ISSUER = "https://as.example.com/tenant1"
@@ -32,6 +37,20 @@ def read(**members: object) -> AuthorizationServer:
 
 
 # -- what it says
+
+
+def test_a_grant_without_a_user_needs_no_page_to_sign_in() -> None:
+    body = body_of(authorization_endpoint=..., code_challenge_methods_supported=..., response_types_supported=...)
+    with pytest.raises(MetadataError, match="authorization_endpoint"):
+        read_authorization_server(body, URL, ISSUER)
+    server = read_authorization_server(body, URL, ISSUER, for_user=False)
+    assert (server.authorization_endpoint, server.token_endpoint) == ("", f"{ISSUER}/token")
+
+
+def test_a_server_without_metadata_is_known_by_its_token_endpoint() -> None:
+    at = server_at_token_endpoint(f"{ISSUER}/token", None)
+    assert (at.issuer, at.token_endpoint, at.discovered) == ("https://as.example.com", f"{ISSUER}/token", False)
+    assert server_at_token_endpoint(f"{ISSUER}/token", ISSUER).issuer == ISSUER
 
 
 def test_the_least() -> None:

@@ -55,6 +55,12 @@ def test_a_login_elsewhere_is_picked_up_before_anything_else(used: TokenInUse) -
     assert after_403(("c",), used, OTHER) is Step.RELOAD
 
 
+def test_a_token_that_needs_no_user_is_renewed_without_a_refresh_token() -> None:
+    own = record(access_token="mine", refresh_token="", grant="client-credentials")
+    assert after_401(held(own), own) is Step.REFRESH
+    assert after_401(held(LONELY), LONELY) is Step.SIGN_IN
+
+
 @pytest.mark.parametrize("stored", [None, CLEARED, MINE])
 def test_a_store_without_another_token_is_no_news(stored: Record | None) -> None:
     assert after_401(held(), stored) is Step.REFRESH

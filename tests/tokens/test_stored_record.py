@@ -25,6 +25,15 @@ async def test_a_record_that_the_keyring_has_lost_is_no_sign_out(tmp_path: Path)
     assert await StoredRecord(SLOT, home.open()).read() == record(access_token="renewed")
 
 
+async def test_a_record_of_another_grant_counts_as_none(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    await StoredRecord(SLOT, home.open()).save(record())
+    assert await StoredRecord(SLOT, home.open(), "client-credentials").read() is None
+    await StoredRecord(SLOT, home.open(), "client-credentials").save(record(grant="client-credentials"))
+    assert await StoredRecord(SLOT, home.open(), "client-credentials").read() is not None
+    assert await StoredRecord(SLOT, home.open()).read() is None
+
+
 async def test_after_an_update_of_python_on_macos_the_next_sign_in_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

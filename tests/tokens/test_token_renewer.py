@@ -100,7 +100,7 @@ class Built:
             def __init__(self, http: AuthHttpClient, add_secret: Any) -> None:
                 assert isinstance(http, FakeWeb)
 
-            async def refresh(self, held: Record) -> Tokens:
+            async def renew(self, held: Record) -> Tokens:
                 built.refreshed.append(held)
                 return Tokens(access_token="new", expires_in=60.0)
 

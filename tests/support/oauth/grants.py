@@ -85,6 +85,10 @@ async def token(authority: Authority, exchange: Exchange) -> None:
         await _exchange_code(authority, exchange, client, sent)
     elif sent.get("grant_type") == "refresh_token":
         await _refresh(authority, exchange, client, sent)
+    elif sent.get("grant_type") == "client_credentials" and client.method != "none":
+        scope = authority.grants(sent.get("scope", ""))
+        family = authority.ledger.open_family(Consent(client.id, "", "", scope, sent.get("resource")))
+        await _give(authority, exchange, family, refreshes=False)
     elif sent.get("grant_type") == DEVICE_GRANT and "device" in authority.offers:
         consent = consent_of(authority, client, sent)
         if isinstance(consent, Consent):
@@ -150,12 +154,12 @@ async def _refresh(authority: Authority, exchange: Exchange, client: Client, sen
         await _give(authority, exchange, family)
 
 
-async def _give(authority: Authority, exchange: Exchange, family: Family) -> None:
+async def _give(authority: Authority, exchange: Exchange, family: Family, *, refreshes: bool = True) -> None:
     ledger = authority.ledger
     access_token = ledger.access_token(family, authority.lifetime, authority.claims)
     expires_in = int(authority.lifetime) if authority.expires_in is ... else authority.expires_in
     answer: dict[str, Any] = {"access_token": access_token, "token_type": "Bearer", "expires_in": expires_in}
-    if authority.refreshes and (authority.rotates or family.refresh_token is None):
+    if refreshes and authority.refreshes and (authority.rotates or family.refresh_token is None):
         answer["refresh_token"] = ledger.refresh_token(family)
     if authority.says_scope and family.scope:
         answer["scope"] = family.scope

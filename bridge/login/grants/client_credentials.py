@@ -1,0 +1,42 @@
+"""Signing in as a client, without a user: one request to the token endpoint (RFC 6749 4.4)."""
+
+from __future__ import annotations
+
+from bridge.login.grants.flow import Attempt, Keep, Services
+from bridge.login.new_record import new_record
+from bridge.oauth.client import Client
+from bridge.oauth.grants import CLIENT_CREDENTIALS
+from bridge.oauth.grants.client_credentials import ClientCredentialsRequest
+
+
+class ClientCredentialsFlow:
+    """Signs in as the client that the user registered; see `GrantFlow`."""
+
+    has_asked = False
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def sign_in(self, attempt: Attempt, keep: Keep) -> None:
+        """Request the tokens."""
+        services, server = self._services, attempt.server
+
+        async def sign_in(client: Client, _: bool) -> None:
+            scope = " ".join(attempt.scopes)
+            request = ClientCredentialsRequest(server=server, client=client, scope=scope, resource=attempt.resource)
+            await services.bound.use(server.issuer)
+            tokens = await services.token_endpoint.with_client_credentials(
+                server.token_endpoint, client, scope, attempt.resource
+            )
+            ask = attempt.ask
+            await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous, ask.leave))
+
+        await services.registrar.as_client(server, CLIENT_CREDENTIALS, ("",), attempt.scopes, sign_in)
+
+    def paste(self, query: str) -> str:
+        """As `GrantFlow` says."""
+        return "This sign-in needs no user, so there is no address to paste."
+
+    def short_address(self, url: str) -> str:
+        """As `GrantFlow` says."""
+        return url
