@@ -4,6 +4,7 @@
 |---|---|
 | a request for a list | its answer passes the parts; all pages are read first where the host would read only one |
 | a request that uses what a list named | the parts may change or refuse it, and change its result |
+| a subscription (`subscriptions/listen`) | the parts may change what it is to |
 | anything else | nothing |
 
 A part may need a list that was not read in this run: then the bridge reads it first, and the request waits.
@@ -78,11 +79,20 @@ class FeatureMachine:
         if type(message) is Request:
             if batch is not None or message.method in LISTS or message.method in USES:
                 return self._request(event, message, now, batch)
-            if message.method == mcp.INITIALIZE:
+            if message.method == mcp.LISTEN:
+                event = self._listen(event, message)
+            elif message.method == mcp.INITIALIZE:
                 self._parts.context.learn_host(message)
         elif type(message) is Notification and message.method == mcp.CANCELLED and (self._passing or self._own):
             return self._cancel(event, messages.cancelled_request(message.params), now)
         return self._to_host(self._machine.handle(event, now), now)
+
+    def _listen(self, event: HostMessage, request: Request) -> HostMessage:
+        """A subscription is answered when it ends, if at all, and the parts change nothing in that answer."""
+        changed = request
+        for part in reversed(self._parts.all):
+            changed = part.subscription(changed)
+        return event if changed is request else HostMessage(changed, event.version)
 
     def _request(self, event: HostMessage, request: Request, now: float, batch: Batch | None) -> list[Command]:
         if self._machine.awaits(request.id):

@@ -75,6 +75,10 @@ class FeaturePart:
         """A request of the host (see `USES`) on its way to the server: the same, changed, or why it is refused."""
         return request
 
+    def subscription(self, request: Request) -> Request:
+        """A `subscriptions/listen` on its way to the server: the same, or changed."""
+        return request
+
     def needs_list(self, request: Request) -> str:
         """The list (see `LISTS`) that must be read before this request can be sent; empty for none."""
         return ""

@@ -105,6 +105,10 @@ _USED_BY = {
 _REFERENCES = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
 """What `completion/complete` may refer to (MCP 2025-11-25, Completion, Reference Types)."""
 
+_SUBSCRIBED = "resourceSubscriptions"
+"""The resources in the filter of `subscriptions/listen` (MCP 2026-07-28, Subscriptions, Notification Filter)."""
+
+_decode_uris = partial(msgspec.json.decode, type=list[Any])
 _decode_definition = partial(msgspec.json.decode, type=_Definition)
 _decode_any = partial(msgspec.json.decode, type=dict[str, Any])
 _NONE = _Definition()
@@ -119,6 +123,7 @@ class Permissions(FeaturePart):
         self._is_read_only = is_read_only
         self._reads_only: dict[str, bool] = {}
         self._names: dict[str, dict[str, None]] = {}
+        self._whole: set[str] = set()
 
     def needs_list(self, request: Request) -> str:
         """See `FeaturePart`: only its definition says whether a tool reads only."""
@@ -136,6 +141,25 @@ class Permissions(FeaturePart):
             why = "does not say that it only reads" if name in self._reads_only else "is not in the server's list"
             return _hidden(kind, name, f"{why}, and --read-only is set")
         return request
+
+    def subscription(self, request: Request) -> Request:
+        """See `FeaturePart`: of the resources only those are left that the rules show."""
+        rule = self._rules.get("resource")
+        params = writing.members(request.params) if rule is not None else {}
+        wanted = writing.members(params.get("notifications", Raw()))
+        if rule is None or (uris := wanted.get(_SUBSCRIBED)) is None:
+            return request
+        asked = decoded(_decode_uris, uris) or []
+        left = [uri for uri in asked if isinstance(uri, str) and not rule.refusal(uri)]
+        if left == asked and asked:
+            return request
+        for uri in asked:
+            if isinstance(uri, str) and (why := rule.refusal(uri)):
+                said = f"the host is not subscribed to the resource {shown(uri, _LONGEST)}, which {why}"
+                self._context.report_once("info", uri, said)
+        wanted[_SUBSCRIBED] = Raw(msgspec.json.encode(left))
+        params["notifications"] = Raw(msgspec.json.encode(wanted))
+        return writing.request(request.raw_id, request.method, msgspec.json.encode(params))
 
     def listed(self, method: str, items: list[Raw]) -> list[Raw]:
         """See `FeaturePart`."""
@@ -161,13 +185,21 @@ class Permissions(FeaturePart):
     def whole(self, method: str) -> None:
         """See `FeaturePart`: only now is it known which patterns stand for nothing."""
         kind, _ = _LISTED_AS[method]
-        if (rule := self._rules.get(kind)) is None or kind == "resource":
-            return  # Resources come in two lists, and templates stand for more than they list.
-        names = list(self._names.pop(method, {}))
+        if (rule := self._rules.get(kind)) is None:
+            return
+        self._whole.add(method)
+        if kind == "resource" and not self._are_all_resources_known:
+            return
+        names = list(self._names.pop(mcp.RESOURCES_LIST if kind == "resource" else method, {}))
         for pattern in rule.unmatched(names):
             near = _near(pattern.text, names)
             said = f"{pattern.spelled} matches no {kind} of this server{near}"
             self._context.report_once("warning", pattern.spelled, said)
+
+    @property
+    def _are_all_resources_known(self) -> bool:
+        # They come in two lists, and a template stands for URIs that no list has.
+        return {mcp.RESOURCES_LIST, mcp.TEMPLATES_LIST} <= self._whole and not self._names.get(mcp.TEMPLATES_LIST)
 
     def _used(self, request: Request) -> tuple[str, str]:
         """What a request uses: its kind and its name; empty for what is not restricted."""

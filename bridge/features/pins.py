@@ -6,6 +6,7 @@
 | a pinned tool, unchanged | the tool |
 | a pinned tool that says something else | what is pinned, until the user accepts the change |
 | the same, where what is pinned was too long to be kept | nothing: the tool is left out, and its calls are refused |
+| a tool without a name, or with one that is too long | nothing |
 | anything, where the pins cannot be read | an error |
 
 All of a definition counts but its `_meta`, which may differ from answer to answer. The order of members does not count.
@@ -32,7 +33,10 @@ from bridge.session.faults import Fault
 LONGEST = 64 * 1024
 """Bytes of the longest definition that is kept as it is; of a longer one the digest."""
 
-MOST_TOOLS = 5000
+MOST_TOOLS = 2000
+
+LONGEST_KEY = 160
+"""Bytes of the longest name, as JSON, that is pinned. Hosts take no name that is half as long."""
 
 _DIGEST = "sha256:"
 _LONGEST_NAME = 120
@@ -61,10 +65,10 @@ class PinBook(Protocol):
 
 
 def canonical(item: Raw) -> tuple[str, str] | None:
-    """The name of a definition, and the definition in one form, or its digest; None where it has no name."""
+    """The name of a definition, and the definition in one form, or its digest; None where it has no usable name."""
     tool = decoded(_decode_tool, item)
     name = tool.get("name") if tool is not None else None
-    if tool is None or not isinstance(name, str):
+    if tool is None or not isinstance(name, str) or len(msgspec.json.encode(name)) > LONGEST_KEY:
         return None
     tool.pop("_meta", None)
     text = msgspec.json.encode(tool, order="sorted")
@@ -87,7 +91,10 @@ def seen(pins: Pins, tools: dict[str, str]) -> Pins:
     room = MOST_TOOLS - len(pins.pinned)
     pinned = pins.pinned | dict(list(new.items())[: max(room, 0)])
     changed = {name: text for name, text in pins.changed.items() if name not in tools}
-    changed |= {name: text for name, text in tools.items() if name in pinned and not _is_same(text, pinned[name])}
+    for name, text in tools.items():
+        if name in pinned and not _is_same(text, pinned[name]):
+            before = pins.changed.get(name, "")
+            changed[name] = before if _is_same(text, before) else text
     return Pins(pinned, changed)
 
 

@@ -142,11 +142,11 @@ CACHED_METHODS = frozenset({DISCOVER, TOOLS_LIST, PROMPTS_LIST, RESOURCES_LIST, 
 """Methods whose results say how long they may be cached (MCP 2026-07-28, Caching)."""
 
 LIST_METHODS = frozenset({TOOLS_LIST, PROMPTS_LIST, RESOURCES_LIST, TEMPLATES_LIST})
+"""Methods of both eras that list what the server has."""
 USE_METHODS = frozenset({TOOLS_CALL, PROMPTS_GET, RESOURCES_READ, SUBSCRIBE, UNSUBSCRIBE, COMPLETE})
 """The requests that use what a list named."""
-FEATURE_METHODS = LIST_METHODS | USE_METHODS
+FEATURE_METHODS = LIST_METHODS | USE_METHODS | {LISTEN}
 """The requests about a server's features: its tools, prompts and resources."""
-"""Methods of both eras that list what the server has."""
 
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """From the least severe (Logging)."""

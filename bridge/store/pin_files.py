@@ -55,14 +55,16 @@ class PinFile:
         with self._locked():
             self._read_at = None
             pins = change(self.read())
-            self._files.write(self._name, _encoded(pins))
+            self._write(_encoded(pins))
             self._read_at = None
             return self.read()
 
-    def forget(self) -> None:
-        """Remove the file. Raises `StoreError`."""
-        with self._locked():
-            self._files.delete(self._name)
+    def _write(self, data: bytes) -> None:
+        try:
+            self._files.write(self._name, data)
+        except StoreError as error:
+            hint = f"Until {self._folder} can be written to, start this server without --pin-tools to use its tools."
+            raise StoreError(error.message, hint=error.hint or hint) from error
 
     def _decoded(self, data: bytes) -> Pins:
         try:
@@ -99,11 +101,14 @@ class PinFile:
 def _encoded(pins: Pins) -> bytes:
     """The file's content. Where it would be too large, the longest definitions become digests."""
     data = msgspec.json.encode(pins)
-    pinned = dict(pins.pinned)
-    for name in sorted(pinned, key=lambda name: len(pinned[name]), reverse=True):
-        if len(data) <= LIMIT:
+    excess = len(data) - LIMIT
+    if excess <= 0:
+        return data
+    kept = Pins(dict(pins.pinned), dict(pins.changed))
+    texts = [(text, name, texts) for texts in (kept.pinned, kept.changed) for name, text in texts.items()]
+    for text, name, of in sorted(texts, key=lambda entry: len(entry[0]), reverse=True):
+        if excess <= 0 or is_digest(text):
             break
-        if not is_digest(pinned[name]):
-            pinned[name] = digest_of(pinned[name].encode())
-            data = msgspec.json.encode(Pins(pinned, pins.changed))
-    return data
+        of[name] = digest_of(text.encode())
+        excess -= len(msgspec.json.encode(text)) - len(msgspec.json.encode(of[name]))
+    return msgspec.json.encode(kept)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -186,3 +187,34 @@ def test_the_settings_of_a_run_make_the_rules() -> None:
     assert names(book.ask(1, "tools/list")) == ["get_issue"]
     assert "is hidden by --ignore-tool LIST*" in book.ask(2, "tools/call", name="list_issues")["error"]["message"]
     assert "is hidden by --hide-prompts leave" in book.ask(3, "prompts/get", name="leave")["error"]["message"]
+
+
+@pytest.mark.parametrize("eras", PAIRS)
+def test_a_hidden_resource_cannot_be_subscribed_to(eras: tuple[str, str]) -> None:
+    book = FeaturePlaybook(serve, rules("resource", hide=["secret:*"]), eras=eras)
+    uris = ["file:///a", "secret:///b"]
+    if eras[0] == "modern":
+        filters = {"resourcesListChanged": True, "resourceSubscriptions": uris}
+        book.serve(book.host(book.line(1, "subscriptions/listen", notifications=filters)))
+    else:
+        for id_, uri in enumerate(uris, start=1):
+            book.serve(book.host(book.line(id_, "resources/subscribe", uri=uri)))
+    asked = msgspec.json.encode(book.asked).decode()
+    assert "file:///a" in asked
+    assert "secret:///b" not in asked
+
+
+def test_a_pattern_for_resources_that_matches_none_is_named_once_both_lists_are_known() -> None:
+    def plain(method: str, params: dict[str, Any]) -> Any:
+        return {"resourceTemplates": []} if method == "resources/templates/list" else serve(method, params)
+
+    def warned(server: Any) -> list[str]:
+        book = FeaturePlaybook(server, rules("resource", hide=["nothing:*", "secret:*"]))
+        book.ask(1, "resources/list")
+        assert not [report for report in book.reports if report.level == "warning"]
+        book.ask(2, "resources/templates/list")
+        return [report.text for report in book.reports if report.level == "warning"]
+
+    (said,) = warned(plain)
+    assert said.startswith("--hide-resources nothing:* matches no resource of this server")
+    assert warned(serve) == []

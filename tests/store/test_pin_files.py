@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.features.pins import Pins, is_digest, seen
+from bridge.features.pins import LONGEST_KEY, MOST_TOOLS, Pins, is_digest, seen
 from bridge.store.errors import StoreError
 from bridge.store.file import LIMIT
 from bridge.store.paths import StorePaths
@@ -31,14 +31,12 @@ def test_what_one_writes_the_other_reads(paths: StorePaths) -> None:
     assert PinFile(paths, "tokens-fedcba9876543210").read() == Pins()
 
 
-def test_the_file_is_private_and_can_be_forgotten(paths: StorePaths) -> None:
+def test_the_file_is_private(paths: StorePaths) -> None:
     file = PinFile(paths, KEY)
     file.change(lambda pins: seen(pins, {"a": "1"}))
     (path,) = (paths.root / "tools").iterdir()
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    file.forget()
-    assert file.read() == Pins()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"pinned": []}', b"\xff", b'{"pinned": {"a": 5}}'])
@@ -66,6 +64,29 @@ def test_pins_that_are_too_many_become_digests(paths: StorePaths) -> None:
     assert seen(pins, {**tools, "small": "1"}) == pins
     (path,) = (paths.root / "tools").iterdir()
     assert path.stat().st_size <= LIMIT
+
+
+def test_the_most_tools_with_the_longest_names_fit_when_all_have_changed(paths: StorePaths) -> None:
+    names = [f"{number:04}" + "n" * (LONGEST_KEY - 6) for number in range(MOST_TOOLS)]
+    file = PinFile(paths, KEY)
+    file.change(lambda pins: seen(pins, {name: "x" * 2000 for name in names}))
+    pins = file.change(lambda pins: seen(pins, {name: "y" * 2000 for name in names}))
+    assert (len(pins.pinned), len(pins.changed)) == (MOST_TOOLS, MOST_TOOLS)
+    assert file.read() == pins
+    assert seen(pins, {name: "y" * 2000 for name in names}) == pins
+
+
+def test_a_file_that_cannot_be_written_says_what_to_do(paths: StorePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = PinFile(paths, KEY)
+
+    def full(*_: object) -> None:
+        raise StoreError("There is no space left.")
+
+    monkeypatch.setattr(file._files, "write", full)
+    with pytest.raises(StoreError, match="no space left") as told:
+        file.change(lambda pins: seen(pins, {"a": "1"}))
+    assert "without --pin-tools" in told.value.hint
+    assert file.read() == Pins()
 
 
 def _pin(root: Path, name: str) -> None:
