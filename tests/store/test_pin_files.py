@@ -69,11 +69,11 @@ def test_pins_that_are_too_many_become_digests(paths: StorePaths) -> None:
 def test_the_most_tools_with_the_longest_names_fit_when_all_have_changed(paths: StorePaths) -> None:
     names = [f"{number:04}" + "n" * (LONGEST_KEY - 6) for number in range(MOST_TOOLS)]
     file = PinFile(paths, KEY)
-    file.change(lambda pins: seen(pins, {name: "x" * 2000 for name in names}))
-    pins = file.change(lambda pins: seen(pins, {name: "y" * 2000 for name in names}))
+    file.change(lambda pins: seen(pins, dict.fromkeys(names, "x" * 2000)))
+    pins = file.change(lambda pins: seen(pins, dict.fromkeys(names, "y" * 2000)))
     assert (len(pins.pinned), len(pins.changed)) == (MOST_TOOLS, MOST_TOOLS)
     assert file.read() == pins
-    assert seen(pins, {name: "y" * 2000 for name in names}) == pins
+    assert seen(pins, dict.fromkeys(names, "y" * 2000)) == pins
 
 
 def test_a_file_that_cannot_be_written_says_what_to_do(paths: StorePaths, monkeypatch: pytest.MonkeyPatch) -> None:
