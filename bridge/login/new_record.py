@@ -16,8 +16,7 @@ from bridge.oauth.grants.client_credentials import ClientCredentialsRequest
 from bridge.oauth.grants.device_code import DeviceRequest
 from bridge.oauth.grants.token_response import Tokens
 from bridge.oauth.offline_consent import learned
-from bridge.oauth.pinned_identity import pinned
-from bridge.oauth.record import DEFAULT_PROFILE, Consent, Record
+from bridge.oauth.record import Consent, Record
 from bridge.oauth.request import AuthorizationRequest
 from bridge.protocol.sanitize import address
 
@@ -33,12 +32,10 @@ def new_record(
     asked: Asked,
     tokens: Tokens,
     previous: Record | None,
-    leave: str = "",
 ) -> Record:
-    """The record of the tokens that `asked` led to.
+    """The record of the tokens that `asked` led to; `previous` is the record of the sign-in before.
 
-    `previous` is the record of the sign-in before, and `leave` the command that ends it. Raises `SignInError` if a
-    token that the user wants is missing, or if the profile belongs to another account.
+    Raises `SignInError` if a token that the user wants is missing.
     """
     server = asked.server
     if remark := scopes.remark(asked.scope, tokens.scope):
@@ -69,13 +66,7 @@ def new_record(
         consent=_consent(asked, tokens, previous),
         grant=settings.grant_without_user,
     )
-    record = empty.with_tokens(tokens, time.time())
-    if settings.profile == DEFAULT_PROFILE:
-        return record
-    if not record.subject:
-        bound = "stays with its account" if previous is not None and previous.subject else "belongs to no account"
-        _logger.info("%s does not say who signed in, so the profile %s %s", server.issuer, settings.profile, bound)
-    return pinned(record, previous, leave)
+    return empty.with_tokens(tokens, time.time())
 
 
 def _consent(asked: Asked, tokens: Tokens, previous: Record | None) -> Consent:

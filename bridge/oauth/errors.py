@@ -7,6 +7,7 @@
 | `ClientUnknown` | registers a new client, once, if the client was registered dynamically |
 | `GrantRejected` | clears the stored tokens, or asks the user to sign in again |
 | `SignInRefused`, `TimedOut` | tells the host, and opens no tab unasked for a while |
+| `AnotherAccount` | uses and stores none of its tokens, and tells the host |
 | any other `SignInError` | tells the host |
 """
 
@@ -41,6 +42,10 @@ class GrantRejected(SignInError):
 
 class SignInRefused(SignInError):
     """The user or the authorization server denied access (RFC 6749 4.1.2.1, RFC 8628 3.5)."""
+
+
+class AnotherAccount(SignInError):
+    """The tokens are those of another account than the one that the sign-in belongs to (`oauth.pinned_identity`)."""
 
 
 class TimedOut(SignInError):

@@ -15,18 +15,21 @@ Nothing is verified by signature: the token endpoint itself sent both (OpenID Co
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bridge.oauth.claims import claims_of
-from bridge.oauth.errors import SignInError
+from bridge.oauth.errors import AnotherAccount
 from bridge.oauth.identity import user_of_claims
 from bridge.oauth.record import DEFAULT_PROFILE, Record
 from bridge.protocol.sanitize import address, shown
 
 if TYPE_CHECKING:
     from bridge.oauth.grants.token_response import Tokens
+
+_logger = logging.getLogger("bridge.login")
 
 _ID_TOKEN, _ACCESS_TOKEN = "id", "at"
 _LONGEST_SUBJECT = 255
@@ -44,14 +47,19 @@ def subject_and_user(id_token: str, access_token: str) -> tuple[str, str]:
 
 
 def pinned(record: Record, previous: Record | None, leave: str) -> Record:
-    """The record of a new sign-in to a profile with a name, where it may be kept. Raises `SignInError` where not.
+    """The record of a new sign-in, as it may be kept. Raises `AnotherAccount` where its profile is another account's.
 
     `previous` is the record of the sign-in before. `leave` is the command that ends it.
     """
+    if record.profile == DEFAULT_PROFILE:
+        return record
+    if not record.subject:
+        bound = "stays with its account" if previous is not None and previous.subject else "belongs to no account"
+        _logger.info("%s does not say who signed in, so the profile %s %s", record.issuer, record.profile, bound)
     if previous is None or not previous.subject:
         return record
     if record.issuer != previous.issuer or _is_other(record.subject, previous.subject):
-        raise SignInError(
+        raise AnotherAccount(
             f"The profile {record.profile} belongs to {_named(previous)}, but {_named(record)} signed in, so this "
             "sign-in was not stored.",
             hint=f"Sign in with that account; if the page does not ask which, pass --authorize-param "
@@ -63,7 +71,7 @@ def pinned(record: Record, previous: Record | None, leave: str) -> Record:
 
 
 def check_refreshed(record: Record, tokens: Tokens, leave: str) -> None:
-    """Raise `SignInError` where a refresh of `record` brought the tokens of another user."""
+    """Raise `AnotherAccount` where a refresh of `record` brought the tokens of another user."""
     before, now = claims_of(record.id_token), claims_of(tokens.id_token)
     differs = any(name in before and name in now and before[name] != now[name] for name in ("iss", "sub"))
     subject, user = subject_and_user(tokens.id_token, tokens.access_token)
@@ -71,7 +79,7 @@ def check_refreshed(record: Record, tokens: Tokens, leave: str) -> None:
         differs = differs or _is_other(subject, record.subject)
     if differs:
         other = msgspec.structs.replace(record, subject=subject, user=user)
-        raise SignInError(
+        raise AnotherAccount(
             f"A refresh of the sign-in of {_named(record)} brought the token of {_named(other)}, so it was not used.",
             hint=f"The authorization server is at fault. Sign in again; if it happens again, first run: {leave}",
         )

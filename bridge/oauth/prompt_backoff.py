@@ -9,7 +9,8 @@ None of this applies when the user asks for a sign-in, with the tool `sign_in` o
 | the user refused or did not answer, n times in a row | after the pause, doubled n times, at most an hour |
 | ended without an outcome, because its process was killed | now, once; then as if the user had refused |
 | succeeded | now: the token expired, which is not the user's doing |
-| succeeded, but the server refused the new token | after the pause |
+| succeeded, but the server refused the new token at once | after the pause |
+| was the fifth within ten minutes | ten minutes after the first: a server whose tokens do not last opens no more tabs |
 | failed for another reason | after the pause |
 """
 
@@ -28,7 +29,10 @@ LONGEST_PAUSE = 3600.0
 
 _MOST_FAILURES = 30
 
-Outcome = Literal["", "done", "refused", "timed-out", "stopped", "failed"]
+_MANY, _MANY_SECONDS = 5, 600.0
+
+Outcome = Literal["", "done", "unaccepted", "refused", "timed-out", "stopped", "failed"]
+"""How a sign-in ended. `unaccepted`: it succeeded, and the server refused the new token at once."""
 
 
 class PromptHistory(msgspec.Struct, frozen=True):
@@ -36,7 +40,8 @@ class PromptHistory(msgspec.Struct, frozen=True):
 
     `tab_at` is when a browser was last opened. `outcome` and `ended_at` belong to the last sign-in, and are empty and 0
     while one is under way. `failures` counts the sign-ins in a row that the user refused or did not answer, `crashes`
-    those that ended without an outcome. `logged_out_at` is when the user signed out.
+    those that ended without an outcome. `logged_out_at` is when the user signed out. Since `counted_from`, at most ten
+    minutes before the last one, `counted` tabs were opened.
     """
 
     tab_at: float = 0.0
@@ -45,17 +50,30 @@ class PromptHistory(msgspec.Struct, frozen=True):
     failures: int = 0
     crashes: int = 0
     logged_out_at: float = 0.0
+    counted_from: float = 0.0
+    counted: int = 0
 
     def tab_opened(self, now: float) -> PromptHistory:
         """The history after a sign-in opened a browser."""
         crashes = self.crashes + 1 if self.was_cut_off else 0
-        return msgspec.structs.replace(self, tab_at=now, outcome="", ended_at=0.0, crashes=crashes)
+        begins = not 0 <= now - self.counted_from < _MANY_SECONDS
+        return msgspec.structs.replace(
+            self,
+            tab_at=now,
+            outcome="",
+            ended_at=0.0,
+            crashes=crashes,
+            counted_from=now if begins else self.counted_from,
+            counted=1 if begins else self.counted + 1,
+        )
 
     def ended(self, outcome: Outcome, now: float) -> PromptHistory:
         """The history after a sign-in ended."""
         failures = min(self.failures + 1, _MOST_FAILURES) if outcome in {"refused", "timed-out"} else self.failures
         if outcome == "done":
-            return PromptHistory(tab_at=self.tab_at, outcome=outcome, ended_at=now)
+            return msgspec.structs.replace(
+                self, outcome=outcome, ended_at=now, failures=0, crashes=0, logged_out_at=0.0
+            )
         return msgspec.structs.replace(self, outcome=outcome, ended_at=now, failures=failures, crashes=0)
 
     def logged_out(self, now: float) -> PromptHistory:
@@ -86,7 +104,8 @@ def held_back(history: PromptHistory, *, now: float, since: float, pause: float 
     if not history.tab_at or last > now:  # The clock was set back, so the times mean nothing.
         return None
     if history.outcome == "done":
-        return None
+        until = history.counted_from + _MANY_SECONDS
+        return PromptHeldBack(until, "done") if history.counted >= _MANY and now < until else None
     if history.was_cut_off and not history.crashes:
         return None
     failures = max(0, min(history.failures + history.crashes, _MOST_FAILURES))

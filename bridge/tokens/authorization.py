@@ -253,7 +253,7 @@ class Authorization:
 
         The store keeps the refresh token unless the authorization server refused that token itself.
         """
-        from bridge.oauth.errors import GrantRejected, SignInError, Unavailable
+        from bridge.oauth.errors import AnotherAccount, GrantRejected, SignInError, Unavailable
 
         async with self._kept.locked():
             if self._is_removed():
@@ -272,11 +272,14 @@ class Authorization:
             except Unavailable:
                 raise
             except SignInError as problem:
-                _logger.info("the token cannot be renewed, a sign-in is needed: %s", problem.message)
                 cleared = record.without_tokens()
-                if isinstance(problem, GrantRejected) and not self._is_removed():
+                if isinstance(problem, GrantRejected | AnotherAccount) and not self._is_removed():
                     await self._kept.save(cleared)
                 self._used.adopt(cleared, TokenSource.STORE)
+                if isinstance(problem, AnotherAccount):
+                    _logger.warning("%s", problem)
+                    raise  # The user has to know before the next sign-in.
+                _logger.info("the token cannot be renewed, a sign-in is needed: %s", problem.message)
                 return
             if self._is_removed():
                 self._used.adopt(

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from msgspec import Raw
@@ -22,6 +23,7 @@ from bridge.login.channel_messages import Failure, LoginCommand, LoginStatus
 from bridge.login.openers import names_browser
 from bridge.login.prompt import PromptShown
 from bridge.oauth.errors import SignInError, SignInRefused, TimedOut
+from bridge.oauth.pinned_identity import pinned
 from bridge.oauth.record import Record, encode
 from bridge.process import log
 from bridge.process.host_environment import keyring_variables
@@ -92,14 +94,22 @@ class LoginSession:
         await server.until_taken(_FIRST_SECONDS)
 
     async def _sign_in(self) -> None:
-        await self._flow.run(await ask_of(self._order, self._http), self._keep)
+        reason = await ask_of(self._order, self._http)
+        await self._flow.run(reason, partial(self._keep, reason.leave))
 
-    async def _keep(self, record: Record) -> None:
-        record = self._record = msgspec.structs.replace(record, reach=self._http.reach)
-        if self._settings.sign_in.token_store != "memory":  # noqa: S105 - a place
-            kept = StoredRecord(tokens_key_of(self._settings), self._store, self._settings.sign_in.grant_without_user)
-            await kept.replace(record)
-            self._is_kept = kept.is_kept
+    async def _keep(self, leave: str, record: Record) -> None:
+        def settle(record: Record, stored: Record | None) -> Record:
+            # Another sign-in may have been stored since this one was ordered.
+            return pinned(record, stored if stored is not None and stored.subject else self._order.previous, leave)
+
+        record = msgspec.structs.replace(record, reach=self._http.reach)
+        own = self._settings.sign_in
+        if own.token_store == "memory":  # noqa: S105 - a place
+            self._record = settle(record, None)
+            return
+        kept = StoredRecord(tokens_key_of(self._settings), self._store, own.grant_without_user)
+        self._record = await kept.replace(record, settle)
+        self._is_kept = kept.is_kept
 
     # -- commands of clients
 

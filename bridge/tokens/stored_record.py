@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -29,6 +30,10 @@ class RecordStore(Protocol):
 
     def locked(self, store_key: str, timeout: float) -> AbstractAsyncContextManager[None]:
         """Lock the store key against every other task and process on this machine."""
+
+
+def _newest(record: Record, _: Record | None) -> Record:
+    return record
 
 
 class StoredRecord:
@@ -80,14 +85,24 @@ class StoredRecord:
         except BridgeError as problem:
             self._not_kept(problem)
 
-    async def replace(self, record: Record) -> None:
-        """Save the record of a new sign-in in place of what was there."""
+    async def replace(self, record: Record, settle: Callable[[Record, Record | None], Record] = _newest) -> Record:
+        """Save the record of a new sign-in in place of what was there; returns what is used from now on.
+
+        `settle` gets the record and what is stored, under the lock, and returns what to save, or raises what is raised.
+        """
+        from bridge.oauth.errors import SignInError  # A start needs none.
+
         self.is_kept = True
         try:
             async with self.locked():
-                await self.save(record)
+                settled = settle(record, await self.read_if_any())
+                await self.save(settled)
+        except SignInError:
+            raise
         except BridgeError as problem:
+            settled = settle(record, None)
             self._not_kept(problem)
+        return settled
 
     def locked(self) -> AbstractAsyncContextManager[None]:
         """Lock the record against other processes. Raises `BridgeError` where the lock is not free in time."""

@@ -288,7 +288,7 @@ class TokenRenewer:
 
         history = self._history()
         if history.outcome == "done":
-            self._unkept = history.ended("failed", now)
+            self._unkept = history.ended("unaccepted", now)
             self._logins().files.put_history(login_key(self._settings), self._unkept)
 
     # -- the parts
@@ -325,6 +325,8 @@ _HELD_BACK = {
     "refused": "the last sign-in was refused",
     "timed-out": "the last sign-in was not finished in time",
     "": "the last sign-in was interrupted",
+    "unaccepted": "the server refused the token of the last sign-in",
+    "done": "it has needed that several times within ten minutes",
 }
 
 

@@ -57,6 +57,22 @@ async def test_a_profile_stays_with_its_account_until_the_user_signs_out() -> No
         await site.sign_in("--profile", "home")
 
 
+async def test_a_refresh_that_brings_another_accounts_token_is_told_to_the_host() -> None:
+    async with InProcessSite() as site:
+        site.authority.gives_id_token = True
+        async with site.bridge("--profile", "work") as host:
+            await site.begin(host)
+            site.authority.person["sub"] = "another"
+            site.authority.ledger.expire_access()
+            message = (await host.call("echo", deadline=60)).error["message"]
+            assert "A refresh of the sign-in of someone" in message
+            assert "brought the token of another" in message
+            assert len(site.person.opened) == 1
+            site.authority.person["sub"] = "someone"
+            assert (await host.call("echo", deadline=60)).result
+            assert len(site.person.opened) == 2
+
+
 async def test_servers_do_not_share_tokens() -> None:
     async with InProcessSite() as site, Authority() as authority, ProtectedServer(authority) as other:
         site.others.append(authority)

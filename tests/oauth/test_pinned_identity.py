@@ -62,6 +62,11 @@ def test_another_account_is_refused_with_both_names(now: Record, who: str) -> No
     assert refused.value.hint.endswith(f"first run: {LEAVE}")
 
 
+def test_the_usual_profile_belongs_to_no_account() -> None:
+    before = record(ANN, profile=DEFAULT_PROFILE)
+    assert pinned(record(BOB, profile=DEFAULT_PROFILE), before, LEAVE) == record(BOB, profile=DEFAULT_PROFILE)
+
+
 def test_a_profile_stays_with_its_account_where_a_sign_in_does_not_tell() -> None:
     for now in (record(), record("", BOB)):
         kept = pinned(now, record(ANN), LEAVE)

@@ -56,9 +56,26 @@ def test_a_success_starts_no_pause_and_a_refusal_does() -> None:
     assert judge(history.tab_opened(NOW).ended("refused", NOW)) is not None
 
 
+def test_successes_that_do_not_last_open_a_bounded_number_of_tabs() -> None:
+    history = PromptHistory()
+    for number in range(5):
+        assert judge(history, NOW + number) is None
+        history = history.tab_opened(NOW + number).ended("done", NOW + number)
+    assert judge(history, NOW + 5) == PromptHeldBack(NOW + 600, "done")
+    assert judge(history, NOW + 600) is None
+    assert judge(history.tab_opened(NOW + 600).ended("done", NOW + 600), NOW + 601) is None
+
+
+def test_an_hourly_success_never_holds_one_back() -> None:
+    history = PromptHistory()
+    for hour in range(50):
+        history = history.tab_opened(NOW + 3600 * hour).ended("done", NOW + 3600 * hour)
+        assert judge(history, NOW + 3600 * hour + 1) is None
+
+
 def test_a_success_whose_token_the_server_refuses_starts_one() -> None:
-    history = PromptHistory().tab_opened(NOW).ended("done", NOW).ended("failed", NOW + 1)
-    assert judge(history, NOW + 2) == PromptHeldBack(NOW + 61, "failed")
+    history = PromptHistory().tab_opened(NOW).ended("done", NOW).ended("unaccepted", NOW + 1)
+    assert judge(history, NOW + 2) == PromptHeldBack(NOW + 61, "unaccepted")
     assert judge(history, NOW + 61) is None
 
 

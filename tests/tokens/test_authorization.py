@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from bridge.oauth.errors import ClientUnknown, SignInError, TokenEndpointUnavailable
+from bridge.oauth.errors import AnotherAccount, ClientUnknown, SignInError, TokenEndpointUnavailable
 from bridge.oauth.record import encode
 from bridge.store.errors import KeyringUnavailable, StoreBusy, StoreError
 from bridge.tokens.authorization import Authorization
@@ -257,6 +257,18 @@ async def test_a_refusal_of_another_kind_leaves_the_store_alone(problem: SignInE
     harness.issuer.refresh_problem = problem
     assert await harness.token() is None
     assert harness.store.kept == record(left=EXPIRED)
+
+
+async def test_the_token_of_another_account_is_told_and_not_used() -> None:
+    harness = AuthorizationHarness(FakeStore(record(left=EXPIRED)))
+    harness.issuer.refresh_problem = AnotherAccount("It is bob's, not ann's.")
+    with pytest.raises(AnotherAccount, match="bob's, not ann's"):
+        await harness.token()
+    assert harness.store.kept is not None
+    assert (harness.store.kept.access_token, harness.store.kept.refresh_token) == ("", "")
+    harness.issuer.refresh_problem = None
+    assert await harness.token() is None  # The next request leads to a sign-in.
+    assert harness.issuer.refreshed == ["r0"]
 
 
 async def test_a_lock_that_is_not_to_be_had_is_told_and_loses_nothing() -> None:

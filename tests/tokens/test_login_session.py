@@ -15,16 +15,19 @@ from bridge.config import Settings, SignInSettings
 from bridge.login.browser import BrowserNotOpened
 from bridge.login.channel_messages import LoginCommand, LoginStatus
 from bridge.login.prompt import Prompt, PromptShown
+from bridge.login.sign_in_reason import SignInReason
 from bridge.oauth.errors import MetadataError, SignInError, SignInRefused, TimedOut
 from bridge.oauth.prompt_backoff import PromptHistory
 from bridge.oauth.record import decode
 from bridge.process.redact import Redactor
 from bridge.remote.credentials import ANONYMOUS, AuthRefusal
+from bridge.store.memory import MemoryStore
 from bridge.store.paths import StorePaths
 from bridge.tokens import login_session as login_module
 from bridge.tokens.login_files import LoginFiles
-from bridge.tokens.login_order import login_key, make_order
+from bridge.tokens.login_order import login_key, make_order, tokens_key_of
 from bridge.tokens.login_session import LoginSession
+from bridge.tokens.stored_record import StoredRecord
 from tests.support.in_process.authorization_harness import URL, record
 from tests.support.waits import stretched
 
@@ -52,7 +55,7 @@ class Played:
         self.last: list[LoginStatus] = []
         self.told: list[LoginStatus] = []
         order = make_order(
-            Settings(url=URL, sign_in=SignInSettings(token_store="memory", **settings)), refusal, None, ""
+            Settings(url=URL, sign_in=SignInSettings(**{"token_store": "memory", **settings})), refusal, None, ""
         )
         order = msgspec.structs.replace(order, desktop="DISPLAY taken from process 12 (codex)")
         self.store_key = login_key(order.settings)
@@ -98,10 +101,10 @@ class Played:
 def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Played]]:
     handlers = list(logging.getLogger("bridge").handlers)
 
-    async def nothing(order: object, http: object) -> None:
-        return None
+    async def reason(order: object, http: object) -> SignInReason:
+        return SignInReason(leave="logout it")
 
-    monkeypatch.setattr(login_module, "ask_of", nothing)
+    monkeypatch.setattr(login_module, "ask_of", reason)
     yield lambda **settings: Played(tmp_path, monkeypatch, **settings)
     logging.getLogger("bridge").handlers[:] = handlers
 
@@ -135,6 +138,23 @@ async def test_the_link_of_a_login_that_is_over_is_not_opened(
 
     await one.run(ends_with(problem), at_the_end)
     assert one.opened == []
+
+
+async def test_a_profile_that_was_taken_meanwhile_stays_with_its_account(played: Callable[..., Played]) -> None:
+    one = played(token_store="file", profile="work")
+    store = one.login._store = MemoryStore()
+    kept = StoredRecord(tokens_key_of(one.login._settings), store)
+    first = msgspec.structs.replace(record("a", "r"), profile="work", subject="id:1", user="ann")
+
+    async def play(person: Prompt, keep: Keep) -> None:
+        await kept.replace(first)  # Another sign-in was quicker; this one's order knows nothing of it.
+        await keep(msgspec.structs.replace(first, subject="id:2", user="bob", access_token="b"))
+
+    await one.run(play)
+    assert "belongs to ann" in one.last[-1].message
+    assert "bob" in one.last[-1].message
+    assert "logout it" in one.last[-1].hint
+    assert await kept.read() == first
 
 
 async def test_a_wish_that_comes_before_the_link_opens_it(played: Callable[..., Played]) -> None:

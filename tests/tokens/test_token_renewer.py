@@ -353,7 +353,7 @@ async def test_a_token_that_the_server_refuses_holds_the_next_tab_back(monkeypat
     built = Built(monkeypatch, a_login(ASKED, DONE))
     built.history = PromptHistory(tab_at=NOW - 2, outcome="done", ended_at=NOW - 1)
     built.renewal.still_refused(refusal(), record(), NOW)
-    with pytest.raises(SignInError, match="the last sign-in failed"):
+    with pytest.raises(SignInError, match="the server refused the token of the last sign-in"):
         await built.sign_in()
 
 

@@ -193,7 +193,7 @@ class AuthorizationCodeFlow:
                 services.add_secret(code)
                 await services.bound.use(server.issuer)
                 tokens = await services.token_endpoint.exchange(pending, code)
-                return new_record(services.server_url, services.settings, pending, tokens, ask.previous, ask.leave)
+                return new_record(services.server_url, services.settings, pending, tokens, ask.previous)
 
 
 def _timed_out(pending: AuthorizationRequest, seconds: float) -> TimedOut:

@@ -29,7 +29,7 @@ class ClientCredentialsFlow:
                 server.token_endpoint, client, scope, attempt.resource
             )
             ask = attempt.ask
-            await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous, ask.leave))
+            await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous))
 
         await services.registrar.as_client(server, CLIENT_CREDENTIALS, ("",), attempt.scopes, sign_in)
 

@@ -54,7 +54,7 @@ class DeviceCodeFlow:
             finally:
                 self.has_asked = self.has_asked or device.has_asked
             ask = attempt.ask
-            await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous, ask.leave))
+            await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous))
 
         await services.registrar.as_client(server, DEVICE_CODE, ("",), attempt.scopes, sign_in)
 
