@@ -15,7 +15,6 @@ Nothing is verified by signature: the token endpoint itself sent both (OpenID Co
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,8 +27,6 @@ from bridge.protocol.sanitize import address, shown
 
 if TYPE_CHECKING:
     from bridge.oauth.grants.token_response import Tokens
-
-_logger = logging.getLogger("bridge.login")
 
 _ID_TOKEN, _ACCESS_TOKEN = "id", "at"
 _LONGEST_SUBJECT = 255
@@ -53,9 +50,6 @@ def pinned(record: Record, previous: Record | None, leave: str) -> Record:
     """
     if record.profile == DEFAULT_PROFILE:
         return record
-    if not record.subject:
-        bound = "stays with its account" if previous is not None and previous.subject else "belongs to no account"
-        _logger.info("%s does not say who signed in, so the profile %s %s", record.issuer, record.profile, bound)
     if previous is None or not previous.subject:
         return record
     if record.issuer != previous.issuer or _is_other(record.subject, previous.subject):

@@ -24,7 +24,7 @@ from bridge.login.openers import names_browser
 from bridge.login.prompt import PromptShown
 from bridge.oauth.errors import SignInError, SignInRefused, TimedOut
 from bridge.oauth.pinned_identity import pinned
-from bridge.oauth.record import Record, encode
+from bridge.oauth.record import DEFAULT_PROFILE, Record, encode
 from bridge.process import log
 from bridge.process.host_environment import keyring_variables
 from bridge.process.shutdown import stop_on_signals
@@ -104,6 +104,12 @@ class LoginSession:
 
         record = msgspec.structs.replace(record, reach=self._http.reach)
         own = self._settings.sign_in
+        if not record.subject and own.profile != DEFAULT_PROFILE:
+            _logger.info(
+                "%s does not say who signed in, so it is not known whether the profile %s is that account's",
+                record.issuer,
+                own.profile,
+            )
         if own.token_store == "memory":  # noqa: S105 - a place
             self._record = settle(record, None)
             return
