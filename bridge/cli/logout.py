@@ -66,7 +66,7 @@ async def _one(target: Target, token_store: Any, *, registration: bool) -> bool:
     done = await open_signing_out(token_store, redactor.add).sign_out(store_key, settings, registration=registration)
     name = named(settings.url, settings.sign_in.profile)
     _tell(name, done, redactor)
-    if not done.kept_in and not done.login_ended:
+    if not done.kept_in and not done.login_ended and not done.headers_forgotten:
         click.echo(f"You are not signed in to {name}.")
         same = [known for known in await known_sign_ins(token_store) if known.server == settings.url]
         for known in same[:_MOST]:
@@ -91,9 +91,13 @@ async def _every(token_store: Any, *, registration: bool) -> bool:
     ended = [await task for task in leaving]
     for one, done in zip(found, ended, strict=True):
         _tell(_name_of(one), done, redactor)
-    if not any(done.kept_in or done.login_ended for done in ended):
+    headers, unremoved = await signing_out.forget_headers()
+    if headers:
+        click.echo(f"Headers that commands had printed for {headers} other servers were removed.")
+    _warn(unremoved, redactor)
+    if not headers and not any(done.kept_in or done.login_ended or done.headers_forgotten for done in ended):
         click.echo("You are not signed in to any server.")
-    are_removed = all(done.is_removed for done in ended)
+    are_removed = all(done.is_removed for done in ended) and not unremoved
     if registration:
         count, problems = await signing_out.forget_registrations()
         click.echo(f"Other registrations forgotten: {count}.")
@@ -117,6 +121,8 @@ def _tell(name: str, done: SignedOut, redactor: Redactor) -> None:
     elif done.kept_in:
         revoked = ", but they were revoked" if done.is_revoked else ""
         click.echo(f"{PROGRAM}: error: The tokens for {name} could not all be removed{revoked}.", err=True)
+    if done.headers_forgotten:
+        click.echo(f"The headers that the command of --header-command had printed for {name} were removed.")
     if done.issuer_forgotten:
         click.echo(f"The bridge forgot that the client belongs to {clean(done.issuer_forgotten)}.")
     _warn(done.problems, redactor)

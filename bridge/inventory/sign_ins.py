@@ -8,6 +8,7 @@ Signing out, in this order:
 | note the sign-out in the history | running copies then open no tab by themselves |
 | under the record's lock, revoke the tokens and remove the record | no copy renews the token meanwhile |
 | remove answers that were for this sign-in only | another account must not get them |
+| remove what the command of `--header-command` printed for this server and profile | it is a credential as well |
 | remove the registration, where the user wants that | the next sign-in registers again |
 | with it, the issuer that the client belongs to | otherwise that outlasts any sign-out (`oauth.issuer_binding`) |
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -31,6 +32,7 @@ from bridge.store.choice import open_store
 from bridge.store.errors import StoreError
 from bridge.store.paths import is_key, platform_paths
 from bridge.store.secret_store import SecretStore
+from bridge.tokens.command_headers import KIND, headers_prefix
 from bridge.tokens.issuers_file import IssuersFile, check_issuer_of, drop_every
 from bridge.tokens.login_files import LoginFiles
 from bridge.tokens.login_order import login_of
@@ -49,6 +51,7 @@ class SignedOut:
     """The result of a sign-out.
 
     `kept_in` is where the tokens were, empty where there were none; `is_removed`: nothing of them is left.
+    `headers_forgotten`: what a command of `--header-command` had printed was removed.
     `issuer_forgotten` is the authorization server that the user's client belonged to, where that was forgotten.
     `problems` has a sentence for each failure.
     """
@@ -58,6 +61,7 @@ class SignedOut:
     is_removed: bool = True
     is_revoked: bool = False
     registration_forgotten: bool = False
+    headers_forgotten: bool = False
     issuer_forgotten: str = ""
     problems: tuple[str, ...] = field(default=())
 
@@ -113,9 +117,15 @@ class SigningOut:
             # A copy may be left in a keyring that was locked at the last sign-out.
             left = await self._delete(store_key)
             kept = await self._forget_answers(settings.url) if settings else ()
+            headers, unremoved = await self._forget_headers(None, settings)
             issuer, unforgotten = await self._settle_issuer(None, settings, forget=registration)
-            told = (*left, *kept, *unforgotten)
-            return SignedOut(login_ended=ended, is_removed=not left, issuer_forgotten=issuer, problems=told)
+            return SignedOut(
+                login_ended=ended,
+                is_removed=not left and not unremoved,
+                headers_forgotten=headers,
+                issuer_forgotten=issuer,
+                problems=(*left, *kept, *unremoved, *unforgotten),
+            )
         async with contextlib.AsyncExitStack() as stack:
             # A process that holds the lock for so long hangs, or there are no locks. The tokens are removed anyway.
             with contextlib.suppress(StoreError):
@@ -124,7 +134,8 @@ class SigningOut:
             unrevoked = await self._revoke(stored, settings)
             left = await self._delete(store_key)
         known = stored.record.server if stored.record else settings.url if settings else None
-        problems = [*unrevoked, *left, *await self._forget_answers(known)]
+        headers, unremoved = await self._forget_headers(stored.record, settings)
+        problems = [*unrevoked, *left, *await self._forget_answers(known), *unremoved]
         forgotten = False
         if registration and stored.record is not None:
             client = client_key(stored.record.issuer, stored.record.client.redirect_uri)
@@ -133,7 +144,16 @@ class SigningOut:
             forgotten = forgotten and not self._store.exists_hint(client)
         issuer, unforgotten = await self._settle_issuer(stored.record, settings, forget=registration)
         problems += unforgotten
-        return SignedOut(ended, stored.place, not left, not unrevoked, forgotten, issuer, tuple(problems))
+        return SignedOut(
+            login_ended=ended,
+            kept_in=stored.place,
+            is_removed=not left and not unremoved,
+            is_revoked=not unrevoked,
+            registration_forgotten=forgotten,
+            headers_forgotten=headers,
+            issuer_forgotten=issuer,
+            problems=tuple(problems),
+        )
 
     async def every(self) -> list[Stored]:
         """Every sign-in to end: those that are stored, and those that a login under way would store."""
@@ -148,9 +168,26 @@ class SigningOut:
 
     async def forget_registrations(self) -> tuple[int, tuple[str, ...]]:
         """Forget every registration; return how many were forgotten, and a sentence for each failure."""
-        keys = self._store.keys(CLIENT)
+        count, problems = await self._forget_keys(self._store.keys(CLIENT))
+        return count, (*problems, *drop_every(self._paths))
+
+    async def forget_headers(self) -> tuple[int, tuple[str, ...]]:
+        """Forget what every command of `--header-command` printed; return as `forget_registrations` does."""
+        return await self._forget_keys(self._store.keys(KIND))
+
+    async def _forget_headers(self, record: Record | None, settings: Settings | None) -> tuple[bool, tuple[str, ...]]:
+        if record is not None:
+            prefix = headers_prefix(record.server, record.profile)
+        elif settings is not None:
+            prefix = headers_prefix(settings.url, settings.sign_in.profile)
+        else:
+            return False, ()
+        count, problems = await self._forget_keys([key for key in self._store.keys(KIND) if key.startswith(prefix)])
+        return count > 0, problems
+
+    async def _forget_keys(self, keys: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        """Remove these; return how many were removed, and a sentence for each failure."""
         problems = [problem for store_key in keys for problem in await self._delete(store_key)]
-        problems += drop_every(self._paths)
         return sum(not self._store.exists_hint(store_key) for store_key in keys), tuple(problems)
 
     async def _settle_issuer(

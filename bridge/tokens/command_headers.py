@@ -78,8 +78,16 @@ class KeptHeaders(msgspec.Struct, frozen=True):
 
 def headers_key(url: str, command: HeaderCommand, profile: str) -> str:
     """The name under which the headers are stored."""
-    digest = hashlib.sha256("\0".join((url, profile, command.key)).encode("utf-8", "surrogatepass"))
-    return f"{KIND}-{digest.hexdigest()[:40]}"
+    return f"{headers_prefix(url, profile)}{_digest(command.key)}"
+
+
+def headers_prefix(url: str, profile: str) -> str:
+    """How the names of all headers begin that are stored for a server and a profile, whatever the command."""
+    return f"{KIND}-{_digest(url, profile)}"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 class CommandHeaders:

@@ -16,6 +16,7 @@ from bridge.store.disk import DiskStore
 from bridge.store.errors import StoreError
 from bridge.store.file import PrivateFiles
 from bridge.store.paths import platform_paths
+from bridge.tokens.command_headers import headers_prefix
 from bridge.tokens.issuers_file import issuers_file
 from tests.oauth.samples import ISSUER, client, record
 from tests.support.oauth.site import LOGIN, Site
@@ -228,3 +229,15 @@ async def test_a_login_under_way_is_ended() -> None:
         assert (code, said) == (0, f"Stopped the sign-in to {site.server.url} that was in progress.\n")
         assert await login.wait() == 1
         await no_login_left(site.person)
+
+
+@pytest.mark.parametrize("words", [(URL,), ("--all",)])
+def test_what_a_command_had_printed_is_removed_and_told(terminal: FakeTerminal, words: tuple[str, ...]) -> None:
+    key = f"{headers_prefix(URL, 'default')}{'0' * 20}"
+    terminal._files.write(f"{key}.secret", b"{}")
+    code, out, _ = terminal.run(*words)
+    assert code == 0
+    assert "command" in out
+    assert "were removed." in out
+    assert "not signed in" not in out
+    assert terminal.kept("headers") == 0

@@ -17,6 +17,7 @@ from bridge.oauth.record import Record, client_key, encode, encode_client, token
 from bridge.store.errors import KeyringUnavailable, StoreError
 from bridge.store.memory import MemoryStore
 from bridge.store.paths import StorePaths
+from bridge.tokens.command_headers import headers_prefix
 from bridge.tokens.issuers_file import issuers_file
 from bridge.tokens.login_files import LoginFiles, Notice
 from bridge.tokens.login_order import login_of
@@ -245,6 +246,23 @@ async def test_nobody_renews_the_token_meanwhile(store: Vault, files: LoginFiles
     assert (await signing_out(store, files).sign_out(SLOT, registration=False)).is_revoked
     await asyncio.wait_for(asyncio.gather(*others), stretched(5))
     assert found == [None, None]
+
+
+async def test_what_a_command_had_printed_goes_with_the_sign_in(store: Vault, files: LoginFiles) -> None:
+    mine, others = (f"{headers_prefix(url, 'default')}{'0' * 20}" for url in (SERVER, "https://other.example/mcp"))
+    for key in (mine, others):
+        await store.save(key, b"{}")
+    done = await signing_out(store, files).sign_out(SLOT, Settings(url=SERVER), registration=False)
+    assert (done.headers_forgotten, done.kept_in, done.is_removed) == (True, "", True)
+    assert store.keys("headers") == [others]
+    await store.save(mine, b"{}")
+    store.stuck.add(mine)
+    await store.save(SLOT, encode(signed_in()))
+    done = await signing_out(store, files).sign_out(SLOT, registration=False)
+    assert (done.headers_forgotten, done.is_removed) == (False, False)
+    assert "A copy of it stays in the system keyring." in done.problems
+    assert await signing_out(store, files).forget_headers() == (1, ("A copy of it stays in the system keyring.",))
+    assert store.keys("headers") == [mine]
 
 
 async def test_nothing_stored_is_nothing_removed(store: Vault, files: LoginFiles) -> None:
