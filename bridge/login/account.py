@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 from bridge.errors import BridgeError
 from bridge.login.auth_http import AuthHttpClient, AuthResponse
-from bridge.oauth.client import authenticate
+from bridge.login.client_requests import ClientRequests
 from bridge.oauth.errors import Unavailable
 from bridge.oauth.identity import user_of_id_token, user_of_userinfo
 from bridge.oauth.record import Record
@@ -35,10 +34,11 @@ async def revoke(http: AuthHttpClient, record: Record, add_secret: Callable[[str
         return NOTHING_TO_REVOKE
     if record.revocation_endpoint is None:
         return NO_REVOCATION
+    requests = ClientRequests(http)
     problem: BridgeError | None = None
     for number, revocation in enumerate(wanted):
         try:
-            await _revoke(http, record, record.revocation_endpoint, revocation, is_first=number == 0)
+            await _revoke(requests, record, record.revocation_endpoint, revocation, is_first=number == 0)
         except BridgeError as failure:
             problem = problem or failure
             if isinstance(failure, Unavailable):
@@ -62,19 +62,19 @@ async def whoami(http: AuthHttpClient, record: Record) -> str:
     return user_of_userinfo(reply.status, reply.content_type, reply.body, record.id_token)
 
 
-async def _revoke(http: AuthHttpClient, record: Record, url: str, revocation: Revocation, *, is_first: bool) -> None:
-    reply = await _ask(http, record, url, revocation)
+async def _revoke(
+    requests: ClientRequests, record: Record, url: str, revocation: Revocation, *, is_first: bool
+) -> None:
+    reply = await _ask(requests, record, url, revocation)
     seconds = retry_after(reply.status, reply.retry_after)
     if seconds is not None:
         await asyncio.sleep(seconds)
-        reply = await _ask(http, record, url, revocation)
+        reply = await _ask(requests, record, url, revocation)
     if not is_first and is_unsupported(reply.status, reply.body):
         _logger.debug("%s does not revoke a %s; it expires in time", url, revocation.kind)
         return
     check_revoked(reply.status, reply.content_type, reply.body, url)
 
 
-async def _ask(http: AuthHttpClient, record: Record, url: str, revocation: Revocation) -> AuthResponse:
-    body, headers = authenticate(record.client, revocation.form)
-    headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return await http.post(url, "revocation endpoint", urlencode(body).encode("ascii"), headers)
+async def _ask(requests: ClientRequests, record: Record, url: str, revocation: Revocation) -> AuthResponse:
+    return (await requests.post(url, "revocation endpoint", record.client, revocation.form)).reply

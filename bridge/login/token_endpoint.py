@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from urllib.parse import urlencode
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from bridge.login.auth_http import AuthHttpClient, AuthResponse
-from bridge.oauth.client import Client, authenticate
+from bridge.login.auth_http import AuthHttpClient
+from bridge.login.client_requests import ClientAnswer, ClientRequests
+from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable, Unreachable
 from bridge.oauth.grants.authorization_code import code_form
 from bridge.oauth.grants.client_credentials import client_credentials_form
@@ -27,7 +27,8 @@ class TokenEndpoint:
     """Requests tokens. `add_secret` is called with every secret in an answer before anything else happens to it."""
 
     def __init__(self, http: AuthHttpClient, add_secret: Callable[[str], None]) -> None:
-        self._http = http
+        self.requests = ClientRequests(http)
+        """For the same client's requests to other endpoints of the server."""
         self._add_secret = add_secret
 
     async def exchange(self, pending: AuthorizationRequest, code: str) -> Tokens:
@@ -35,10 +36,10 @@ class TokenEndpoint:
 
         Raises `GrantRejected`, `ClientUnknown`, `TokenEndpointUnavailable` or another `SignInError`.
         """
-        form = code_form(pending, code)
+        form, server = code_form(pending, code), pending.server
         for left in reversed(range(_CODE_TRIES)):
             try:
-                return await self._ask(pending.server.token_endpoint, pending.client, form)
+                return await self._ask(server.token_endpoint, pending.client, form, server.token_endpoint_auth_methods)
             except TokenEndpointUnavailable as problem:
                 if not left or not isinstance(problem.__cause__, Unreachable):
                     raise
@@ -52,9 +53,14 @@ class TokenEndpoint:
             return await self.with_client_credentials(url, client, record.asked, record.resource)
         return await self.refresh(record)
 
-    async def with_client_credentials(self, url: str, client: Client, scope: str, resource: str | None) -> Tokens:
-        """Tokens for the client itself. A refresh token in the answer is of no use (RFC 6749 4.4.3) and left out."""
-        tokens = await self._ask(url, client, client_credentials_form(scope, resource))
+    async def with_client_credentials(
+        self, url: str, client: Client, scope: str, resource: str | None, methods: Sequence[str] | None = None
+    ) -> Tokens:
+        """Tokens for the client itself. A refresh token in the answer is of no use (RFC 6749 4.4.3) and left out.
+
+        `methods` are the client authentication methods that the server lists, None where that is not known.
+        """
+        tokens = await self._ask(url, client, client_credentials_form(scope, resource), methods)
         return msgspec.structs.replace(tokens, refresh_token="")
 
     async def refresh(self, record: Record) -> Tokens:
@@ -73,31 +79,33 @@ class TokenEndpoint:
         self, request: DeviceRequest, code: DeviceCode, poll: DevicePoll, clock: Callable[[], float]
     ) -> Tokens | None:
         """Tokens for a device code, None to poll again. Raises as `DevicePoll` does."""
+        server, form = request.server, device_token_form(request, code)
         try:
-            reply = await self._post(request.server.token_endpoint, request.client, device_token_form(request, code))
+            reply, way = await self._post(
+                server.token_endpoint, request.client, form, server.token_endpoint_auth_methods
+            )
         except Unavailable as problem:
             poll.unanswered(problem.message, clock())
             return None
         tokens = poll.answered(reply.status, reply.content_type, reply.body, clock())
-        if tokens is not None:
-            self._hide(tokens)
-        return tokens
+        return None if tokens is None else self._taken(tokens, way)
 
-    async def _ask(self, url: str, client: Client, form: Mapping[str, str]) -> Tokens:
+    async def _ask(
+        self, url: str, client: Client, form: Mapping[str, str], methods: Sequence[str] | None = None
+    ) -> Tokens:
         try:
-            reply = await self._post(url, client, form)
+            reply, way = await self._post(url, client, form, methods)
         except Unavailable as problem:
             raise TokenEndpointUnavailable(problem.message, hint=problem.hint) from problem
-        tokens = read_tokens(reply.status, reply.content_type, reply.body, url)
-        self._hide(tokens)
-        return tokens
+        return self._taken(read_tokens(reply.status, reply.content_type, reply.body, url), way)
 
-    async def _post(self, url: str, client: Client, form: Mapping[str, str]) -> AuthResponse:
-        body, headers = authenticate(client, form)
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return await self._http.post(url, "token endpoint", urlencode(body).encode("ascii"), headers)
+    async def _post(
+        self, url: str, client: Client, form: Mapping[str, str], methods: Sequence[str] | None
+    ) -> ClientAnswer:
+        return await self.requests.post(url, "token endpoint", client, form, methods)
 
-    def _hide(self, tokens: Tokens) -> None:
+    def _taken(self, tokens: Tokens, way: str) -> Tokens:
         for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):
             if secret:
                 self._add_secret(secret)
+        return msgspec.structs.replace(tokens, way=way)

@@ -1,11 +1,9 @@
-"""The client: the bridge's identity at an authorization server, and how it authenticates (RFC 6749 2.3)."""
+"""The client: the bridge's identity at an authorization server, and its authentication method (RFC 6749 2.3)."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
-from urllib.parse import quote_plus
 
 import msgspec
 
@@ -26,7 +24,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` says where it comes from: the user (`static`), a Client ID Metadata Document (`document`), or dynamic
     registration (`dynamic`). A dynamic one is registered for `redirect_uri` and `scope`, and its secret may expire at
-    `secret_expires_at` (Unix seconds).
+    `secret_expires_at` (Unix seconds). `way` says how it authenticates where the server does not take what the standard
+    says for the method (`oauth.client_authentication`), empty if it does or if that is not known.
     """
 
     client_id: str
@@ -36,6 +35,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     redirect_uri: str = ""
     scope: str = ""
     secret_expires_at: float | None = None
+    way: str = ""
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -43,9 +43,14 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def method_with_secret(supported: Sequence[str] | None, issuer: str) -> str:
-    """How a client with a secret authenticates; `client_secret_basic` if the server lists no method (RFC 8414 2)."""
+    """How a client with a secret authenticates; `client_secret_basic` if the server lists no method (RFC 8414 2).
+
+    A provider may document another (`providers`).
+    """
     if not supported:
-        return BASIC
+        from bridge.oauth.providers import client_authentication  # A start needs none.
+
+        return client_authentication(issuer) or BASIC
     for method in (BASIC, POST):
         if method in supported:
             return method
@@ -63,17 +68,3 @@ def method_to_register(supported: Sequence[str] | None) -> str:
     if supported is None:
         return NONE
     return next((method for method in METHODS if method in supported), NONE)
-
-
-def authenticate(client: Client, form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The form and headers of a request in which `client` authenticates (RFC 6749 2.3.1)."""
-    if client.auth_method == BASIC and client.secret:
-        # Both are form-encoded first. Otherwise an id or secret with a colon or plus sign would be read as another one.
-        pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret)}"
-        token = base64.b64encode(pair.encode("ascii")).decode("ascii")
-        # The form holds the id too: RFC 6749 3.2.1 allows it, and some servers read it only there.
-        return {**form, "client_id": client.client_id}, {"Authorization": f"Basic {token}"}
-    named = {**form, "client_id": client.client_id}
-    if client.auth_method == POST and client.secret:
-        named["client_secret"] = client.secret
-    return named, {}

@@ -11,6 +11,7 @@ A provider is recognised in one of two ways, and each column says which:
 | `console` | issuer | the page where a user registers a client is named when the bridge cannot register one |
 | `parameters` | issuer | added to the authorization request, unless the user or the endpoint's own query sets them |
 | `admin_consents` | issuer | consent may be the administrator's, so the bridge never asks for the page of consent |
+| `client_authentication` | issuer | how a client with a secret authenticates where the metadata lists no method |
 | `sites` | issuer | endpoints on these hosts belong to the issuer, so the user is not warned about another site |
 | `errors` | answer | an error code that means the same as one of the standard's |
 | `reasons` | answer | a word in `error_description` that says more than the error code |
@@ -41,6 +42,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     console: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
     admin_consents: bool = False
+    client_authentication: str = ""
     sites: tuple[str, ...] = ()
     errors: Mapping[str, str] = {}
     reasons: Mapping[str, str] = {}
@@ -89,6 +91,9 @@ PROVIDERS = (
         name="GitHub",
         hosts=r"github\.com",
         console="https://github.com/settings/developers",
+        # "client_id" and "client_secret" are required parameters.
+        # https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+        client_authentication="client_secret_post",
         # https://docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps/
         #   troubleshooting-oauth-app-access-token-request-errors
         # https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/
@@ -123,6 +128,12 @@ def authorization_parameters(issuer: str) -> tuple[tuple[str, str], ...]:
 def may_ask_for_consent(issuer: str) -> bool:
     """Whether the page of consent may be asked for at this issuer."""
     return not any(provider.admin_consents for provider in _of(_host(issuer)))
+
+
+def client_authentication(issuer: str) -> str:
+    """How a client with a secret authenticates at this issuer; empty where no row says it."""
+    named = (provider.client_authentication for provider in _of(_host(issuer)))
+    return next((method for method in named if method), "")
 
 
 def documents_site(issuer_host: str, host: str) -> bool:

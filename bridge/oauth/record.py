@@ -83,6 +83,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             issued_at=now,
             expires_at=None if tokens.expires_in is None else now + tokens.expires_in,
             generation=self.generation + 1,
+            client=msgspec.structs.replace(self.client, way=tokens.way),
         )
 
     def without_tokens(self) -> Record:

@@ -89,7 +89,7 @@ class AuthorizationCodeFlow:
 
         async def sign_in(client: Client, is_kept: bool) -> None:
             listener.take_at(client.redirect_uri or plain)
-            pending = self._pending(attempt, client, listener.redirect_uri)
+            pending = self._pending(attempt, attempt.known(client), listener.redirect_uri)
             if is_kept:
                 await services.registrar.probe(pending)
             await self._ask_user(listener, pending, attempt, keep, is_kept=is_kept)

@@ -21,12 +21,13 @@ class ClientCredentialsFlow:
         """Request the tokens."""
         services, server = self._services, attempt.server
 
-        async def sign_in(client: Client, _: bool) -> None:
+        async def sign_in(registered: Client, _: bool) -> None:
+            client = attempt.known(registered)
             scope = " ".join(attempt.scopes)
             request = ClientCredentialsRequest(server=server, client=client, scope=scope, resource=attempt.resource)
             await services.bound.use(server.issuer)
             tokens = await services.token_endpoint.with_client_credentials(
-                server.token_endpoint, client, scope, attempt.resource
+                server.token_endpoint, client, scope, attempt.resource, server.token_endpoint_auth_methods
             )
             ask = attempt.ask
             await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous))

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlencode
 
 from bridge.login.auth_http import AuthHttpClient
 from bridge.login.browser import check_openable
@@ -16,7 +15,7 @@ from bridge.login.prompt import Prompt, PromptShown
 from bridge.login.token_endpoint import TokenEndpoint
 from bridge.login.user_warnings import Warnings
 from bridge.oauth import mix_up
-from bridge.oauth.client import Client, authenticate
+from bridge.oauth.client import Client
 from bridge.oauth.grants import DEVICE_CODE
 from bridge.oauth.grants.device_code import (
     DeviceCode,
@@ -45,7 +44,7 @@ class DeviceCodeFlow:
 
         async def sign_in(client: Client, _: bool) -> None:
             request = DeviceRequest(
-                server=server, client=client, scope=" ".join(attempt.scopes), resource=attempt.resource
+                server=server, client=attempt.known(client), scope=" ".join(attempt.scopes), resource=attempt.resource
             )
             device = DeviceSignIn(services.http, services.prompt, services.add_secret, warnings=services.warnings)
             await services.bound.use(server.issuer)
@@ -126,9 +125,13 @@ class DeviceSignIn:
 
     async def _code(self, request: DeviceRequest) -> DeviceCode:
         url = device_endpoint(request.server)
-        body, headers = authenticate(request.client, device_form(request))
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        reply = await self._http.post(url, "device authorization endpoint", urlencode(body).encode("ascii"), headers)
+        reply, _ = await self._token_endpoint.requests.post(
+            url,
+            "device authorization endpoint",
+            request.client,
+            device_form(request),
+            request.server.token_endpoint_auth_methods,
+        )
         code = read_device_code(reply.status, reply.content_type, reply.body, url)
         self._add_secret(code.device_code)
         # The user opens it, so it is checked like the authorization endpoint.

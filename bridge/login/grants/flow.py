@@ -16,6 +16,7 @@ from bridge.login.registering import Registrar
 from bridge.login.sign_in_reason import SignInReason
 from bridge.login.token_endpoint import TokenEndpoint
 from bridge.login.user_warnings import Warnings
+from bridge.oauth.client import Client
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import Record
 
@@ -50,6 +51,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     resource: str | None
     resource_name: str
     ask: SignInReason
+
+    def known(self, client: Client) -> Client:
+        """The client, which authenticates as this server took it in the last sign-in (`Client.way`)."""
+        previous = self.ask.previous
+        if previous is None or (previous.issuer, previous.client.client_id) != (self.server.issuer, client.client_id):
+            return client
+        return msgspec.structs.replace(client, way=previous.client.way)
 
 
 class GrantFlow(Protocol):

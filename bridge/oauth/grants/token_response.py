@@ -40,13 +40,17 @@ _NO_CLIENT_WORDS = re.compile(
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens in an answer. `expires_in` is in seconds; `scope` is None if the answer has none."""
+    """The tokens in an answer. `expires_in` is in seconds; `scope` is None if the answer has none.
+
+    `way` says how the client authenticated (`Client.way`).
+    """
 
     access_token: str
     expires_in: float | None = None
     refresh_token: str = ""
     scope: str | None = None
     id_token: str = ""
+    way: str = ""
 
     def __repr__(self) -> str:
         """Without the tokens."""
