@@ -22,7 +22,16 @@ from typing import Literal
 
 import msgspec
 
-from bridge.config import GRANTS, LOG_LEVELS, MERGE_PAGES, PROTOCOLS, TOKEN_STORES, TRANSPORTS, VARIABLES_PREFIX
+from bridge.config import (
+    GRANTS,
+    KEY_ALGORITHMS,
+    LOG_LEVELS,
+    MERGE_PAGES,
+    PROTOCOLS,
+    TOKEN_STORES,
+    TRANSPORTS,
+    VARIABLES_PREFIX,
+)
 
 Kind = Literal["text", "lines", "command", "file", "integer", "choice", "seconds", "seconds or never", "flag"]
 
@@ -167,6 +176,12 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Sign in as this OAuth client, which you registered with the provider."),
     OptionRow("--client-secret", TEXT, CLIENT, metavar="WHERE",
             help="The secret of --client-id: keyring:NAME, env:NAME, file:PATH or cmd:COMMAND. Needs --issuer."),
+    OptionRow("--client-key", FILE, CLIENT, metavar="FILE",
+            help="Authenticate --client-id by this private key (private_key_jwt): PEM or JWK."),
+    OptionRow("--client-key-alg", CHOICE, CLIENT, choices=KEY_ALGORITHMS, metavar="ALG",
+            help="Sign with this algorithm. Default: RS256, ES256, ES384, ES512 or EdDSA, as the key is."),
+    OptionRow("--client-key-id", TEXT, CLIENT, metavar="ID",
+            help="The id under which the provider knows --client-key. Default: a JWK's own."),
     OptionRow("--client-metadata-url", TEXT, CLIENT, metavar="URL",
             help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
     OptionRow("--issuer", TEXT, CLIENT, metavar="URL",

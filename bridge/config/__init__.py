@@ -36,6 +36,7 @@ from bridge.config.settings import (
 from bridge.config.signing_in import (
     CLIENT_SECRET_VARIABLE,
     GRANTS,
+    KEY_ALGORITHMS,
     REFERENCES,
     TOKEN_STORES,
     ClientSecret,
@@ -51,6 +52,7 @@ from bridge.config.signing_in import (
 __all__ = [
     "CLIENT_SECRET_VARIABLE",
     "GRANTS",
+    "KEY_ALGORITHMS",
     "LOG_LEVELS",
     "MERGE_PAGES",
     "OWNED_HEADERS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ Grant = Literal["authorization-code", "device-code", "client-credentials"]
 TOKEN_STORES = ("auto", "keyring", "file", "memory")
 GRANTS = ("authorization-code", "device-code", "client-credentials")
 _WITHOUT_USER = frozenset(("client-credentials",))
+KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""What signs an assertion (RFC 7518 3.1, RFC 8037 3.1)."""
+
 CLIENT_SECRET_VARIABLE = "MCP_BRIDGE_CLIENT_SECRET"  # noqa: S105 - a name
 REFERENCES = ("keyring:", "env:", "file:", "cmd:")
 """How a value begins that says where a secret is. `config/secret_reference`, which reads it, is imported only then."""
@@ -55,6 +59,9 @@ class SignInSettings(msgspec.Struct, frozen=True):
 
     client_id: str | None = None
     client_secret: str = ""
+    client_key: Path | None = None
+    client_key_alg: str = ""
+    client_key_id: str = ""
     client_metadata_url: str | None = None
     issuer: str | None = None
     token_endpoint: str | None = None
@@ -79,6 +86,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
             raise UsageError("The client id is empty or has a character that is not allowed there.")
         if self.client_secret and self.client_id is None:
             raise UsageError("A client secret was given without a client id.", hint="Add --client-id ID.")
+        self._check_key()
         if self.client_metadata_url is not None:
             check_metadata_url(self.client_metadata_url)
         if self.issuer is not None:
@@ -114,6 +122,18 @@ class SignInSettings(msgspec.Struct, frozen=True):
         """Whether the user sets any part of the redirect URI, for a server that expects exactly that URI."""
         return (self.callback_port, self.callback_host, self.callback_path) != (None, CALLBACK_HOST, CALLBACK_PATH)
 
+    def _check_key(self) -> None:
+        if self.client_key is None and (self.client_key_alg or self.client_key_id):
+            raise UsageError("An algorithm or id of a key was given without the key.", hint="Add --client-key FILE.")
+        if self.client_key is not None and self.client_id is None:
+            raise UsageError("A client's key was given without a client id.", hint="Add --client-id ID.")
+        if self.client_key is not None and self.client_secret:
+            raise UsageError("A client authenticates by its key or by its secret, not by both.", hint="Leave one out.")
+        if self.client_key_alg and self.client_key_alg not in KEY_ALGORITHMS:
+            raise UsageError(f"Unknown algorithm {self.client_key_alg!r}: choose {', '.join(KEY_ALGORITHMS)}.")
+        if self.client_key_id and not re.fullmatch(r"[\x20-\x7e]{1,200}", self.client_key_id):
+            raise UsageError("The id of the client's key has a character that is not allowed there, or is too long.")
+
     def _check_grant(self) -> None:
         if self.grant not in GRANTS:
             raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
@@ -124,10 +144,11 @@ class SignInSettings(msgspec.Struct, frozen=True):
                     f"--token-endpoint is for a grant without a user, not for {self.grant}.",
                     hint=f"Leave it out, or add --grant {' or '.join(sorted(_WITHOUT_USER))}.",
                 )
-        if self.grant == "client-credentials" and not self.client_secret:
+        if self.grant == "client-credentials" and not (self.client_secret or self.client_key):
             raise UsageError(
-                "--grant client-credentials signs in as a client of yours, so it needs its id and secret.",
-                hint="Register a client with the provider, then pass --client-id ID and --client-secret env:NAME.",
+                "--grant client-credentials signs in as a client of yours, so it needs its id, and its secret or key.",
+                hint="Register a client with the provider, then pass --client-id ID and --client-secret env:NAME, or "
+                "--client-key FILE.",
             )
 
     def _check_callback(self) -> None:

@@ -236,6 +236,7 @@ class SigningOut:
         if record is None:
             return (f"The tokens were not revoked, because they cannot be read: {stored.problem}",)
         from bridge.login.account import NO_REVOCATION, REVOKED, revoke
+        from bridge.login.client_key_file import key_loader
         from bridge.tokens.sign_in_setup import open_http
 
         try:
@@ -250,7 +251,8 @@ class SigningOut:
             # The user keeps that secret, not the store.
             client = msgspec.structs.replace(record.client, secret=settings.sign_in.client_secret)
             record = msgspec.structs.replace(record, client=client)
-        went = await revoke(open_http(settings, kept=record.reach), record, self._add_secret)
+        load_key = key_loader(settings.sign_in)
+        went = await revoke(open_http(settings, kept=record.reach), record, self._add_secret, load_key)
         if went == REVOKED or not (record.access_token or record.refresh_token):
             return ()
         if went == NO_REVOCATION:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from bridge.errors import BridgeError
 from bridge.login.auth_http import AuthHttpClient, AuthResponse
+from bridge.login.client_key_file import LoadKey
 from bridge.login.client_requests import ClientRequests
 from bridge.oauth.errors import Unavailable
 from bridge.oauth.identity import user_of_id_token, user_of_userinfo
@@ -21,11 +22,13 @@ NO_REVOCATION = "the server offers no revocation"
 _logger = logging.getLogger("bridge.login")
 
 
-async def revoke(http: AuthHttpClient, record: Record, add_secret: Callable[[str], None]) -> str:
+async def revoke(
+    http: AuthHttpClient, record: Record, add_secret: Callable[[str], None], load_key: LoadKey | None = None
+) -> str:
     """Revoke the tokens of `record` (RFC 7009); return the outcome in words. Never raises.
 
-    `record.client` must have its secret. The words are one of the constants above, or "could not be revoked: " and a
-    sentence.
+    `record.client` must have its secret; `load_key` reads its key. The words are one of the constants above, or "could
+    not be revoked: " and a sentence.
     """
     for secret in record.secrets():
         add_secret(secret)
@@ -34,7 +37,7 @@ async def revoke(http: AuthHttpClient, record: Record, add_secret: Callable[[str
         return NOTHING_TO_REVOKE
     if record.revocation_endpoint is None:
         return NO_REVOCATION
-    requests = ClientRequests(http)
+    requests = ClientRequests(http, load_key, add_secret)
     problem: BridgeError | None = None
     for number, revocation in enumerate(wanted):
         try:
@@ -77,4 +80,5 @@ async def _revoke(
 
 
 async def _ask(requests: ClientRequests, record: Record, url: str, revocation: Revocation) -> AuthResponse:
-    return (await requests.post(url, "revocation endpoint", record.client, revocation.form)).reply
+    what = "revocation endpoint"
+    return (await requests.post(url, what, record.client, revocation.form, issuer=record.issuer)).reply

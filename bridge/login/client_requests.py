@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from bridge.login.auth_http import AuthHttpClient, AuthResponse
+from bridge.login.client_key_file import LoadKey
 from bridge.oauth.client import Client
 from bridge.oauth.client_authentication import (
     Refusal,
+    Shown,
     Way,
     authenticated,
     first_way,
@@ -30,16 +34,35 @@ class ClientAnswer(NamedTuple):
 
 
 class ClientRequests:
-    """Posts forms, and finds the way of authenticating that a server takes (`oauth.client_authentication`)."""
+    """Posts forms, and finds the way of authenticating that a server takes (`oauth.client_authentication`).
 
-    def __init__(self, http: AuthHttpClient) -> None:
+    `load_key` reads the key of a client that authenticates by one; `add_secret` gets each assertion before it is sent.
+    """
+
+    def __init__(
+        self,
+        http: AuthHttpClient,
+        load_key: LoadKey | None = None,
+        add_secret: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._http = http
+        self._load_key = load_key
+        self._add_secret = add_secret
         self._taken: dict[tuple[str, Client], Way] = {}
 
     async def post(
-        self, url: str, what: str, client: Client, form: Mapping[str, str], methods: Sequence[str] | None = None
+        self,
+        url: str,
+        what: str,
+        client: Client,
+        form: Mapping[str, str],
+        methods: Sequence[str] | None = None,
+        *,
+        issuer: str = "",
     ) -> ClientAnswer:
         """POST the form as `client`. `methods` are the authentication methods that the server lists, if it does.
+
+        `issuer` is the server's, for which a client's assertion is made.
 
         The answer is the first that does not refuse how the client authenticates, or the refusal that tells most.
         Raises as `AuthHttpClient.post` does.
@@ -50,7 +73,7 @@ class ClientRequests:
         refused: AuthResponse | None = None
         is_guess = False
         while True:
-            reply = await self._send(url, what, client, form, way)
+            reply = await self._send(url, what, client, form, way, issuer)
             refusal = refusal_in(reply.status, reply.content_type, reply.body)
             if refusal is None:
                 self._taken[place] = way
@@ -67,7 +90,18 @@ class ClientRequests:
             way = found
             tried.append(way)
 
-    async def _send(self, url: str, what: str, client: Client, form: Mapping[str, str], way: Way) -> AuthResponse:
-        sent, headers = authenticated(client, way, form)
+    async def _send(
+        self, url: str, what: str, client: Client, form: Mapping[str, str], way: Way, issuer: str
+    ) -> AuthResponse:
+        sent, headers = authenticated(client, way, form, self._assertion(client, way, issuer, url))
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         return await self._http.post(url, what, urlencode(sent).encode("ascii"), headers)
+
+    def _assertion(self, client: Client, way: Way, issuer: str, url: str) -> str:
+        if not way.shown.is_assertion or self._load_key is None:
+            return ""
+        audience = issuer if issuer and way.shown is Shown.ASSERTION else url
+        identifier = secrets.token_urlsafe(32)
+        made = self._load_key().assertion(client.client_id, audience, now=time.time(), identifier=identifier)
+        self._add_secret(made)
+        return made

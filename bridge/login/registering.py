@@ -112,7 +112,9 @@ class Registrar:
         """
         settings = self._settings
         if settings.client_id is not None:
-            return registration.static_client(settings.client_id, settings.client_secret, server), False
+            has_key = settings.client_key is not None
+            secret = settings.client_secret
+            return registration.static_client(settings.client_id, secret, server, has_key=has_key), False
         if settings.client_metadata_url is not None:
             if server.client_id_metadata_document_supported:
                 return registration.document_client(settings.client_metadata_url), False

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from bridge.config import SignInSettings, ascii_url
 from bridge.login.auth_http import AuthHttpClient
+from bridge.login.client_key_file import key_loader
 from bridge.login.discovery import DiscoveredServers, Discovery
 from bridge.login.grants import FLOWS
 from bridge.login.grants.flow import Attempt, Keep, Services
@@ -64,7 +65,7 @@ class SignInFlow:
                 settings=settings,
                 http=http,
                 registrar=Registrar(settings, http, keeping, add_secret),
-                token_endpoint=TokenEndpoint(http, add_secret),
+                token_endpoint=TokenEndpoint(http, add_secret, key_loader(settings)),
                 prompt=prompt,
                 warnings=self._warnings,
                 bound=self._bound,

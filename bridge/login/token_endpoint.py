@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from bridge.login.auth_http import AuthHttpClient
+from bridge.login.client_key_file import LoadKey
 from bridge.login.client_requests import ClientAnswer, ClientRequests
 from bridge.oauth.client import Client
 from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailable, Unreachable
@@ -16,6 +17,7 @@ from bridge.oauth.grants.client_credentials import client_credentials_form
 from bridge.oauth.grants.device_code import DeviceCode, DevicePoll, DeviceRequest, device_token_form
 from bridge.oauth.grants.refresh_token import refresh_form
 from bridge.oauth.grants.token_response import Tokens, read_tokens
+from bridge.oauth.metadata import AuthorizationServer, server_at_token_endpoint
 from bridge.oauth.record import Record
 from bridge.oauth.request import AuthorizationRequest
 
@@ -24,10 +26,15 @@ _CODE_PAUSE = 1.0
 
 
 class TokenEndpoint:
-    """Requests tokens. `add_secret` is called with every secret in an answer before anything else happens to it."""
+    """Requests tokens. `add_secret` is called with every secret in an answer before anything else happens to it.
 
-    def __init__(self, http: AuthHttpClient, add_secret: Callable[[str], None]) -> None:
-        self.requests = ClientRequests(http)
+    `load_key`: see `ClientRequests`.
+    """
+
+    def __init__(
+        self, http: AuthHttpClient, add_secret: Callable[[str], None], load_key: LoadKey | None = None
+    ) -> None:
+        self.requests = ClientRequests(http, load_key, add_secret)
         """For the same client's requests to other endpoints of the server."""
         self._add_secret = add_secret
 
@@ -39,7 +46,13 @@ class TokenEndpoint:
         form, server = code_form(pending, code), pending.server
         for left in reversed(range(_CODE_TRIES)):
             try:
-                return await self._ask(server.token_endpoint, pending.client, form, server.token_endpoint_auth_methods)
+                return await self._ask(
+                    server.token_endpoint,
+                    pending.client,
+                    form,
+                    server.issuer,
+                    server.token_endpoint_auth_methods,
+                )
             except TokenEndpointUnavailable as problem:
                 if not left or not isinstance(problem.__cause__, Unreachable):
                     raise
@@ -49,18 +62,16 @@ class TokenEndpoint:
     async def renew(self, record: Record) -> Tokens:
         """New tokens for a record without the user, from the token endpoint in it. Raises as `exchange` does."""
         if record.grant == "client-credentials":
-            url, client = record.token_endpoint, record.client
-            return await self.with_client_credentials(url, client, record.asked, record.resource)
+            server = server_at_token_endpoint(record.token_endpoint, record.issuer)
+            return await self.with_client_credentials(server, record.client, record.asked, record.resource)
         return await self.refresh(record)
 
     async def with_client_credentials(
-        self, url: str, client: Client, scope: str, resource: str | None, methods: Sequence[str] | None = None
+        self, server: AuthorizationServer, client: Client, scope: str, resource: str | None
     ) -> Tokens:
-        """Tokens for the client itself. A refresh token in the answer is of no use (RFC 6749 4.4.3) and left out.
-
-        `methods` are the client authentication methods that the server lists, None where that is not known.
-        """
-        tokens = await self._ask(url, client, client_credentials_form(scope, resource), methods)
+        """Tokens for the client itself. A refresh token in the answer is of no use (RFC 6749 4.4.3) and left out."""
+        form, methods = client_credentials_form(scope, resource), server.token_endpoint_auth_methods
+        tokens = await self._ask(server.token_endpoint, client, form, server.issuer, methods)
         return msgspec.structs.replace(tokens, refresh_token="")
 
     async def refresh(self, record: Record) -> Tokens:
@@ -68,12 +79,14 @@ class TokenEndpoint:
         scope = record.scope if record.scope is not None else record.asked
         url, client = record.token_endpoint, record.client
         try:
-            return await self._ask(url, client, refresh_form(record.refresh_token, scope, record.resource))
+            return await self._ask(
+                url, client, refresh_form(record.refresh_token, scope, record.resource), record.issuer
+            )
         except SignInError as problem:
             if not scope or "invalid_scope" not in problem.message:
                 raise
         # The server does not know the scopes that it granted. Without them it grants the same again.
-        return await self._ask(url, client, refresh_form(record.refresh_token, "", record.resource))
+        return await self._ask(url, client, refresh_form(record.refresh_token, "", record.resource), record.issuer)
 
     async def poll(
         self, request: DeviceRequest, code: DeviceCode, poll: DevicePoll, clock: Callable[[], float]
@@ -82,7 +95,7 @@ class TokenEndpoint:
         server, form = request.server, device_token_form(request, code)
         try:
             reply, way = await self._post(
-                server.token_endpoint, request.client, form, server.token_endpoint_auth_methods
+                server.token_endpoint, request.client, form, server.issuer, server.token_endpoint_auth_methods
             )
         except Unavailable as problem:
             poll.unanswered(problem.message, clock())
@@ -91,18 +104,18 @@ class TokenEndpoint:
         return None if tokens is None else self._taken(tokens, way)
 
     async def _ask(
-        self, url: str, client: Client, form: Mapping[str, str], methods: Sequence[str] | None = None
+        self, url: str, client: Client, form: Mapping[str, str], issuer: str, methods: Sequence[str] | None = None
     ) -> Tokens:
         try:
-            reply, way = await self._post(url, client, form, methods)
+            reply, way = await self._post(url, client, form, issuer, methods)
         except Unavailable as problem:
             raise TokenEndpointUnavailable(problem.message, hint=problem.hint) from problem
         return self._taken(read_tokens(reply.status, reply.content_type, reply.body, url), way)
 
     async def _post(
-        self, url: str, client: Client, form: Mapping[str, str], methods: Sequence[str] | None
+        self, url: str, client: Client, form: Mapping[str, str], issuer: str, methods: Sequence[str] | None
     ) -> ClientAnswer:
-        return await self.requests.post(url, "token endpoint", client, form, methods)
+        return await self.requests.post(url, "token endpoint", client, form, methods, issuer=issuer)
 
     def _taken(self, tokens: Tokens, way: str) -> Tokens:
         for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):

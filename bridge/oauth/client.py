@@ -15,8 +15,9 @@ Kind = Literal["static", "document", "dynamic"]
 NONE = "none"
 BASIC = "client_secret_basic"
 POST = "client_secret_post"
+PRIVATE_KEY = "private_key_jwt"
 METHODS = (NONE, BASIC, POST)
-"""The client authentication methods that the bridge supports; the one for native applications comes first."""
+"""The client authentication methods that the bridge registers; the one for native applications comes first."""
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):

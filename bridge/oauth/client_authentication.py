@@ -14,9 +14,11 @@ other answer nothing is sent again.
 | `invalid_request`, words: no `client_secret` | the same, with both fields, the secret empty |
 | `invalid_client`, 401 without an OAuth error | the secret by the other method, if the server lists it or lists none |
 | the same again | Basic without form-encoding, if the encoding changes anything |
+| `invalid_client`, 401 without an OAuth error, to an assertion for the issuer | one for the endpoint's URL |
 
-The last two are guesses. So if every way is refused, the first refusal that left the bridge to guess is the answer. The
-way that a server took is kept in the record of the sign-in: a restart, a refresh and the next sign-in begin with it.
+The last three are guesses. So if every way is refused, the first refusal that left the bridge to guess is the answer.
+The way that a server took is kept in the record of the sign-in: a restart, a refresh and the next sign-in begin with
+it.
 
 Sources:
 
@@ -41,7 +43,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from bridge.oauth.client import BASIC, NONE, POST, Client
+from bridge.oauth.client import BASIC, NONE, POST, PRIVATE_KEY, Client
+from bridge.oauth.client_key import ASSERTION_TYPE
 from bridge.oauth.grants.token_response import error_of, members_of
 
 _ID = "client_id"
@@ -58,6 +61,15 @@ class Shown(enum.Enum):
     RAW_HEADER = "raw"
     """In the header, as they are (RFC 7617). Some servers decode nothing."""
     FORM = POST
+    ASSERTION = PRIVATE_KEY
+    """Nowhere: a signed assertion for the issuer (RFC 7523 3, draft-ietf-oauth-rfc7523bis)."""
+    ASSERTION_FOR_ENDPOINT = "private_key_jwt for the endpoint"
+    """The same for the URL of the endpoint, which RFC 7523 3 names and older servers expect."""
+
+    @property
+    def is_assertion(self) -> bool:
+        """Whether the request carries an assertion."""
+        return self in {Shown.ASSERTION, Shown.ASSERTION_FOR_ENDPOINT}
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -77,6 +89,8 @@ WAYS = (
     Way("client_secret_post", Shown.FORM, (_ID, _SECRET)),
     Way("client_secret_basic-raw", Shown.RAW_HEADER),
     Way("client_secret_basic-raw+client_id", Shown.RAW_HEADER, (_ID,)),
+    Way("private_key_jwt", Shown.ASSERTION, (_ID,)),
+    Way("private_key_jwt-endpoint", Shown.ASSERTION_FOR_ENDPOINT, (_ID,)),
 )
 """Every way. Of two that show the secret in the same place, the first is tried first."""
 
@@ -137,15 +151,20 @@ def _words(members: Mapping[str, object]) -> str:
 
 def standard_way(client: Client) -> Way:
     """The way that the standard says for the client's method."""
-    shown = Shown(client.auth_method) if client.secret and client.auth_method in {BASIC, POST} else Shown.NOWHERE
+    has_secret = bool(client.secret) and client.auth_method in {BASIC, POST}
+    shown = Shown(client.auth_method) if has_secret or client.auth_method == PRIVATE_KEY else Shown.NOWHERE
     return next(way for way in WAYS if way.shown is shown)
 
 
 def first_way(client: Client) -> Way:
     """The way that the server took before (`Client.way`), else the standard's."""
     standard = standard_way(client)
-    is_public = standard.shown is Shown.NOWHERE
-    return next((way for way in WAYS if way.name == client.way and (way.shown is Shown.NOWHERE) == is_public), standard)
+    return next((way for way in WAYS if way.name == client.way and _is_alike(way.shown, standard.shown)), standard)
+
+
+def _is_alike(one: Shown, other: Shown) -> bool:
+    """Whether both show a secret, both send an assertion, or neither does anything."""
+    return (one is Shown.NOWHERE, one.is_assertion) == (other is Shown.NOWHERE, other.is_assertion)
 
 
 def next_way(client: Client, methods: Sequence[str] | None, tried: Sequence[Way], refusal: Refusal) -> Way | None:
@@ -165,6 +184,9 @@ def _guesses(client: Client, methods: Sequence[str] | None) -> Iterator[Way]:
     own = standard_way(client).shown
     if own is Shown.NOWHERE:
         return
+    if own is Shown.ASSERTION:
+        yield next(way for way in WAYS if way.shown is Shown.ASSERTION_FOR_ENDPOINT)
+        return
     for shown in (Shown.HEADER, Shown.FORM):
         if shown is own or not methods or shown.value in methods:
             yield next(way for way in WAYS if way.shown is shown)
@@ -172,10 +194,14 @@ def _guesses(client: Client, methods: Sequence[str] | None) -> Iterator[Way]:
         yield next(way for way in WAYS if way.shown is Shown.RAW_HEADER)
 
 
-def authenticated(client: Client, way: Way, form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The form and headers of a request in which `client` authenticates in this way."""
+def authenticated(
+    client: Client, way: Way, form: Mapping[str, str], assertion: str = ""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The form and headers of a request in which `client` authenticates in this way, if need be by `assertion`."""
     values = {_ID: client.client_id, _SECRET: client.secret if way.shown is Shown.FORM else ""}
     made = {**form, **{name: values[name] for name in way.fields}}
+    if way.shown.is_assertion:
+        return {**made, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}, {}
     if way.shown not in {Shown.HEADER, Shown.RAW_HEADER}:
         return made, {}
     pair = _encoded(client) if way.shown is Shown.HEADER else _raw(client)

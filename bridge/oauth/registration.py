@@ -35,12 +35,12 @@ UNUSED_REDIRECT_URI = "http://localhost/callback"
 _ID = 2048
 
 
-def static_client(client_id: str, secret: str, server: AuthorizationServer) -> Client:
-    """The client that the user registered.
+def static_client(client_id: str, secret: str, server: AuthorizationServer, *, has_key: bool = False) -> Client:
+    """The client that the user registered. `has_key`: it authenticates by a key of the user's.
 
     Raises `SignInError` if the server supports no authentication method for its secret that the bridge supports.
     """
-    method = clients.NONE
+    method = clients.PRIVATE_KEY if has_key else clients.NONE
     if secret:
         method = clients.method_with_secret(server.token_endpoint_auth_methods, server.issuer)
     return Client(client_id=client_id, kind="static", secret=secret, auth_method=method)

@@ -81,6 +81,7 @@ class TokenRenewer:
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
         http = await self._http(record.reach)
+        from bridge.login.client_key_file import key_loader
         from bridge.login.token_endpoint import TokenEndpoint
         from bridge.oauth.pinned_identity import check_refreshed
         from bridge.store.paths import platform_paths
@@ -93,7 +94,7 @@ class TokenRenewer:
             # The user keeps the client's secret, and may have changed it.
             own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
             asking = msgspec.structs.replace(record, client=own)
-        tokens = await TokenEndpoint(http, self._log.add_secret).renew(asking)
+        tokens = await TokenEndpoint(http, self._log.add_secret, key_loader(self._settings.sign_in)).renew(asking)
         check_refreshed(record, tokens, command_about(LOGOUT, self._settings))
         return record.with_tokens(tokens, time.time())
 

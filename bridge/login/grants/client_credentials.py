@@ -26,9 +26,7 @@ class ClientCredentialsFlow:
             scope = " ".join(attempt.scopes)
             request = ClientCredentialsRequest(server=server, client=client, scope=scope, resource=attempt.resource)
             await services.bound.use(server.issuer)
-            tokens = await services.token_endpoint.with_client_credentials(
-                server.token_endpoint, client, scope, attempt.resource, server.token_endpoint_auth_methods
-            )
+            tokens = await services.token_endpoint.with_client_credentials(server, client, scope, attempt.resource)
             ask = attempt.ask
             await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous))
 

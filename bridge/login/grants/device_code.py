@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from bridge.login.auth_http import AuthHttpClient
 from bridge.login.browser import check_openable
+from bridge.login.client_key_file import LoadKey, key_loader
 from bridge.login.grants.flow import Attempt, Keep, Services
 from bridge.login.new_record import new_record
 from bridge.login.prompt import Prompt, PromptShown
@@ -46,7 +47,13 @@ class DeviceCodeFlow:
             request = DeviceRequest(
                 server=server, client=attempt.known(client), scope=" ".join(attempt.scopes), resource=attempt.resource
             )
-            device = DeviceSignIn(services.http, services.prompt, services.add_secret, warnings=services.warnings)
+            device = DeviceSignIn(
+                services.http,
+                services.prompt,
+                services.add_secret,
+                load_key=key_loader(services.settings),
+                warnings=services.warnings,
+            )
             await services.bound.use(server.issuer)
             try:
                 tokens = await device.run(request, services.settings.login_timeout)
@@ -79,6 +86,7 @@ class DeviceSignIn:
         prompt: Prompt,
         add_secret: Callable[[str], None],
         *,
+        load_key: LoadKey | None = None,
         warnings: Warnings | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -89,7 +97,7 @@ class DeviceSignIn:
         self._warnings = warnings or Warnings()
         self._clock = clock
         self._sleep = sleep
-        self._token_endpoint = TokenEndpoint(http, add_secret)
+        self._token_endpoint = TokenEndpoint(http, add_secret, load_key)
         self.has_asked = False
         """Whether the user has been asked to do anything."""
 
@@ -131,6 +139,7 @@ class DeviceSignIn:
             request.client,
             device_form(request),
             request.server.token_endpoint_auth_methods,
+            issuer=request.server.issuer,
         )
         code = read_device_code(reply.status, reply.content_type, reply.body, url)
         self._add_secret(code.device_code)
