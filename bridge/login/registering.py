@@ -29,6 +29,7 @@ from bridge.oauth.errors import (
 from bridge.oauth.grants import GrantType
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.record import client_key, decode_client, encode_client
+from bridge.oauth.registration_refusal import Offer, left_of, offers, refused_in
 from bridge.oauth.request import AuthorizationRequest, authorization_url
 from bridge.protocol.sanitize import address
 
@@ -201,18 +202,25 @@ class Registrar:
         url = server.registration_endpoint
         if url is None:
             raise registration.registration_not_offered(server, grant, redirect_uri)
-        request = partial(registration.registration_request, server, grant, scope=scope, version=__version__)
+        left = offers(server.token_endpoint_auth_methods, scope)
+        while True:
+            offer = left[0]
+            reply = await self._offer(url, offer, grant, redirect_uri)
+            try:
+                return registration.read_registration(reply.status, reply.body, url, server, grant, redirect_uri, offer)
+            except RegistrationFailed as problem:
+                left = left_of(left, refused_in(reply.status, reply.body))
+                if reply.status < 300 or not left:
+                    raise
+                scopes = f"the scopes '{left[0].scope}'" if left[0].scope else "no scopes"
+                _logger.info("%s Trying the authentication method %s with %s.", problem.message, left[0].method, scopes)
+
+    async def _offer(self, url: str, offer: Offer, grant: GrantType, redirect_uri: str) -> AuthResponse:
+        request = partial(registration.registration_request, offer, grant, version=__version__)
         reply = await self._ask(url, request(redirect_uri=redirect_uri))
         if not redirect_uri and registration.may_need_redirect_uri(reply.status, reply.body):
             reply = await self._ask(url, request(redirect_uri=registration.UNUSED_REDIRECT_URI))
-        try:
-            return registration.read_registration(reply.status, reply.body, url, server, grant, redirect_uri, scope)
-        except RegistrationFailed:
-            if not scope or not registration.is_metadata_refused(reply.status, reply.body):
-                raise
-        # Some servers require the scopes in the registration, others refuse some of them.
-        _logger.info("%s refuses to register the scopes '%s'; registering without scopes", server.issuer, scope)
-        return await self._register(server, grant, redirect_uri, "")
+        return reply
 
     async def _ask(self, url: str, body: bytes) -> AuthResponse:
         return await self._http.post(url, "registration endpoint", body, {"Content-Type": "application/json"})

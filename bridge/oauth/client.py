@@ -62,10 +62,3 @@ def method_with_secret(supported: Sequence[str] | None, issuer: str) -> str:
         "the bridge supports none, client_secret_basic and client_secret_post.",
         hint="Register a public client, or a client that authenticates with a secret.",
     )
-
-
-def method_to_register(supported: Sequence[str] | None) -> str:
-    """The client authentication method to register: a public client if possible, as native applications are."""
-    if supported is None:
-        return NONE
-    return next((method for method in METHODS if method in supported), NONE)

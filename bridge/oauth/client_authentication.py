@@ -45,11 +45,10 @@ import msgspec
 
 from bridge.oauth.client import BASIC, NONE, POST, PRIVATE_KEY, Client
 from bridge.oauth.client_key import ASSERTION_TYPE
-from bridge.oauth.grants.token_response import error_of, members_of
+from bridge.oauth.grants.token_response import error_of, members_of, words_of
 
 _ID = "client_id"
 _SECRET = "client_secret"  # noqa: S105 - the name of a field
-_LONGEST_WORDS = 2000
 
 
 class Shown(enum.Enum):
@@ -130,7 +129,7 @@ def refusal_in(status: int, content_type: str, body: bytes) -> Refusal | None:
     if status >= 500 or status in {408, 425, 429} or (200 <= status < 300 and not error):
         return None
     if error in _ABOUT_CLIENTS or (not error and status in _INVALID):
-        words = _words(members)
+        words = words_of(members)
         if _MULTIPLE.search(words):
             return Refusal.MULTIPLE
         if _NO_ID.search(words):
@@ -140,13 +139,6 @@ def refusal_in(status: int, content_type: str, body: bytes) -> Refusal | None:
     if error == "invalid_client" or (status == 401 and error in {"", "unauthorized_client"}):
         return Refusal.UNSAID
     return None
-
-
-def _words(members: Mapping[str, object]) -> str:
-    """The server's words, which may be a structure, as FastAPI's are."""
-    told = members.get("error_description") or members.get("detail") or ""
-    text = told if isinstance(told, str) else msgspec.json.encode(told).decode()
-    return text[:_LONGEST_WORDS]
 
 
 def standard_way(client: Client) -> Way:

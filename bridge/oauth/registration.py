@@ -26,6 +26,7 @@ from bridge.oauth.grants.token_response import heard_in
 from bridge.oauth.issuer_binding import shell_safe
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.providers import client_console
+from bridge.oauth.registration_refusal import Offer, Refused, refused_in
 from bridge.oauth.scopes import split, union
 from bridge.protocol.sanitize import address, with_words
 
@@ -33,6 +34,10 @@ UNUSED_REDIRECT_URI = "http://localhost/callback"
 """The redirect URI that a client without one registers if the server requires one. It is never used."""
 
 _ID = 2048
+_TO_WHAT = {
+    Refused.METHOD: " to a client with the authentication method {method}",
+    Refused.SCOPE: " to the scopes of the registration",
+}
 
 
 def static_client(client_id: str, secret: str, server: AuthorizationServer, *, has_key: bool = False) -> Client:
@@ -64,9 +69,7 @@ def document(url: str, redirect_uris: list[str]) -> dict[str, Any]:
     }
 
 
-def registration_request(
-    server: AuthorizationServer, grant: GrantType, redirect_uri: str, scope: str, version: str
-) -> bytes:
+def registration_request(offer: Offer, grant: GrantType, redirect_uri: str, version: str) -> bytes:
     """The body of a dynamic registration for one grant (RFC 7591 3.1, OpenID Connect Registration 2).
 
     With a redirect URI, the authorization code grant is registered too. A grant that needs no redirect URI may have one
@@ -79,19 +82,19 @@ def registration_request(
         "redirect_uris": [redirect_uri] if redirect_uri else [],
         "grant_types": list(dict.fromkeys(one.value for one in grants)),
         "response_types": ["code"] if redirect_uri else [],
-        "token_endpoint_auth_method": clients.method_to_register(server.token_endpoint_auth_methods),
+        "token_endpoint_auth_method": offer.method,
         "software_id": PROGRAM,
         "software_version": version,
     }
-    if scope:
-        wanted["scope"] = scope
+    if offer.scope:
+        wanted["scope"] = offer.scope
     return msgspec.json.encode(wanted)
 
 
 def read_registration(
-    status: int, body: bytes, url: str, server: AuthorizationServer, grant: GrantType, redirect_uri: str, scope: str
+    status: int, body: bytes, url: str, server: AuthorizationServer, grant: GrantType, redirect_uri: str, offer: Offer
 ) -> Client:
-    """The client that was registered (RFC 7591 3.2.1).
+    """The client that was registered (RFC 7591 3.2.1). What the answer says counts, not what was asked for.
 
     Raises `RegistrationFailed` or `RedirectUriRefused` with the server's words, `Unavailable` if it may work later.
     """
@@ -99,8 +102,10 @@ def read_registration(
     if status >= 500 or status in {408, 429}:
         raise Unavailable(f"{step}: the server answered status {status}.", hint="Try again later.")
     if status not in {200, 201}:
-        kind = RedirectUriRefused if _is_redirect_uri_refused(status, body) else RegistrationFailed
-        what = with_words(f"{step}: the server answered status {status}", heard_in(body))
+        refused = refused_in(status, body)
+        kind = RedirectUriRefused if refused is Refused.REDIRECT_URI else RegistrationFailed
+        to_what = _TO_WHAT.get(refused, "").format(method=offer.method)
+        what = with_words(f"{step}: the server answered status {status}{to_what}", heard_in(body))
         raise kind(what, hint=registration_hint(server, grant, redirect_uri))
     made = json_object(body) or {}
     client_id, secret = made.get("client_id"), _text(made, "client_secret")
@@ -117,6 +122,8 @@ def read_registration(
     method = _text(made, "token_endpoint_auth_method")
     if not secret:
         method = clients.NONE
+    elif method not in clients.METHODS and offer.method != clients.NONE:
+        method = offer.method
     elif method not in clients.METHODS:
         method = clients.method_with_secret(server.token_endpoint_auth_methods, server.issuer)
     return Client(
@@ -126,7 +133,7 @@ def read_registration(
         auth_method=method,
         redirect_uri=redirect_uri,
         # The requested scopes count too: a server that registered fewer would do so again next time.
-        scope=" ".join(union(split(scope), split(_text(made, "scope")))),
+        scope=" ".join(union(split(offer.scope), split(_text(made, "scope")))),
         secret_expires_at=_moment(made.get("client_secret_expires_at")),
     )
 
@@ -145,21 +152,12 @@ def _moment(value: object) -> float | None:
     return float(value)
 
 
-def is_metadata_refused(status: int, body: bytes) -> bool:
-    """Whether a registration was refused because of its metadata, such as its scopes (RFC 7591 3.2.2)."""
-    return status == 400 and (json_object(body) or {}).get("error") == "invalid_client_metadata"
-
-
-def _is_redirect_uri_refused(status: int, body: bytes) -> bool:
-    """Whether it was refused because of its redirect URI. Some servers say so only in words."""
-    return 400 <= status < 500 and re.search("redirect", heard_in(body), re.IGNORECASE) is not None
-
-
 def may_need_redirect_uri(status: int, body: bytes) -> bool:
     """Whether a registration may have been refused because it has no redirect URI."""
-    return is_metadata_refused(status, body) or (
-        status == 400 and (json_object(body) or {}).get("error") in {"invalid_redirect_uri", "invalid_request"}
-    )
+    if status != 400 or refused_in(status, body) in {Refused.METHOD, Refused.SCOPE}:
+        return False
+    error = (json_object(body) or {}).get("error")
+    return error in {"invalid_client_metadata", "invalid_redirect_uri", "invalid_request"}
 
 
 def is_usable(client: Client, redirect_uri: str, scopes: tuple[str, ...], now: float) -> bool:

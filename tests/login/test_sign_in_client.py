@@ -333,6 +333,65 @@ async def test_a_registration_that_is_refused_names_the_plain_redirect_uri_to_re
     assert flow.registrations == 1
 
 
+# -- what a server refuses in a registration
+
+
+@pytest.mark.parametrize(
+    ("listed", "refusal", "methods"),
+    [
+        (
+            ["client_secret_basic", "client_secret_post", "none"],
+            {"error": "invalid_client_metadata", "error_description": "Public client registration is not allowed"},
+            ["none", "client_secret_basic"],
+        ),
+        (None, {"error": "invalid_client_metadata"}, ["none", "none", "client_secret_basic"]),
+        (["client_secret_basic"], {}, ["client_secret_basic"]),
+    ],
+    ids=["named", "unsaid", "listed"],
+)
+async def test_a_server_that_registers_no_public_client_gets_one_with_a_secret(
+    listed: list[str] | None,
+    refusal: dict[str, str],
+    methods: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    flow = Flow(monkeypatch)
+    flow.settings = msgspec.structs.replace(flow.settings, scope="a")
+    flow.http.pages[ISSUER + PLACE] = server_document(token_endpoint_auth_methods_supported=listed)
+    asked: list[dict[str, Any]] = []
+
+    def registers(body: bytes) -> Any:
+        asked.append(json.loads(body))
+        if asked[-1]["token_endpoint_auth_method"] == "none":
+            return reply(refusal, 400)
+        made = {"client_id": "made", "client_secret": "planted-client-secret", "client_secret_expires_at": 0}
+        return reply(asked[-1] | made, 201)
+
+    flow.http.pages[f"{ISSUER}/new"] = registers
+    record = await flow.run()
+    assert [one["token_endpoint_auth_method"] for one in asked] == methods
+    assert asked[-1]["scope"] == "a"
+    assert (record.client.secret, record.client.auth_method) == ("planted-client-secret", "client_secret_basic")
+    (form,) = flow.forms()
+    assert not {"client_id", "client_secret"} & form.keys()
+    if "error_description" in refusal:
+        assert "400 to a client with the authentication method none; the server said" in caplog.text
+        assert "Trying the authentication method client_secret_basic with the scopes 'a'." in caplog.text
+
+
+async def test_a_registration_that_is_refused_in_every_way_tells_the_last_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = Flow(monkeypatch)
+    flow.http.pages[ISSUER + PLACE] = server_document(token_endpoint_auth_methods_supported=None)
+    flow.http.pages[f"{ISSUER}/new"] = reply({"error": "x", "error_description": "unsupported auth method"}, 400)
+    with pytest.raises(RegistrationFailed, match="400 to a client with the authentication method client_secret_post"):
+        await flow.run()
+    assert (flow.registrations, flow.opened) == (3, [])
+
+
 # -- endpoints on other sites
 
 

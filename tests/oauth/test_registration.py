@@ -20,6 +20,7 @@ from bridge.oauth.registration import (
     registration_request,
     static_client,
 )
+from bridge.oauth.registration_refusal import Offer
 from tests.oauth.samples import CLIENT_SECRET, ISSUER, REDIRECT_URI, client, server
 from tests.support.cuts import unhurried
 
@@ -27,15 +28,14 @@ URL = "https://as.example/register"
 NOW = 1_000_000.0
 
 
-def read(members: object, status: int = 201, scope: str = "", **changes: Any) -> Client:
-    return read_registration(
-        status, json.dumps(members).encode(), URL, server(**changes), AUTHORIZATION_CODE, REDIRECT_URI, scope
-    )
+def read(members: object, status: int = 201, scope: str = "", method: str = NONE, **changes: Any) -> Client:
+    body, offer = json.dumps(members).encode(), Offer(method, scope)
+    return read_registration(status, body, URL, server(**changes), AUTHORIZATION_CODE, REDIRECT_URI, offer)
 
 
 def failure(status: int, body: bytes, **changes: Any) -> SignInError:
     with pytest.raises(SignInError) as caught:
-        read_registration(status, body, URL, server(**changes), AUTHORIZATION_CODE, REDIRECT_URI, "")
+        read_registration(status, body, URL, server(**changes), AUTHORIZATION_CODE, REDIRECT_URI, Offer(POST, ""))
     assert URL in caught.value.message
     return caught.value
 
@@ -82,24 +82,21 @@ def test_the_document_is_what_a_server_will_look_for() -> None:
 # -- what is sent
 
 
-@pytest.mark.parametrize(
-    ("methods", "expected"), [(None, NONE), ((NONE, BASIC), NONE), ((POST, BASIC), BASIC), ((POST,), POST)]
-)
-def test_a_registration_asks_for_a_native_client_that_refreshes(methods: tuple[str, ...] | None, expected: str) -> None:
-    asked = server(token_endpoint_auth_methods=methods)
-    wanted = json.loads(registration_request(asked, AUTHORIZATION_CODE, REDIRECT_URI, "a b", "1.2"))
+@pytest.mark.parametrize("method", [NONE, BASIC, POST])
+def test_a_registration_asks_for_a_native_client_that_refreshes(method: str) -> None:
+    wanted = json.loads(registration_request(Offer(method, "a b"), AUTHORIZATION_CODE, REDIRECT_URI, "1.2"))
     assert wanted["application_type"] == "native"
     assert wanted["redirect_uris"] == [REDIRECT_URI]
     assert set(wanted["grant_types"]) == {"authorization_code", "refresh_token"}
     assert wanted["response_types"] == ["code"]
-    assert wanted["token_endpoint_auth_method"] == expected
+    assert wanted["token_endpoint_auth_method"] == method
     assert wanted["scope"] == "a b"
     assert wanted["client_name"]
     assert wanted["software_version"] == "1.2"
 
 
 def test_a_registration_without_scopes_names_none() -> None:
-    assert "scope" not in json.loads(registration_request(server(), AUTHORIZATION_CODE, REDIRECT_URI, "", "1"))
+    assert "scope" not in json.loads(registration_request(Offer(NONE, ""), AUTHORIZATION_CODE, REDIRECT_URI, "1"))
 
 
 # -- what comes back
@@ -128,6 +125,26 @@ def test_the_method_is_the_answers_else_the_metadatas(
 ) -> None:
     made = read({"client_id": "abc", "client_secret": "s", **answer}, token_endpoint_auth_methods=methods)
     assert (made.secret, made.auth_method) == ("s", expected)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(POST, POST), (BASIC, BASIC), (NONE, BASIC)])
+def test_where_the_answer_names_no_method_the_one_that_was_asked_for_counts(asked: str, expected: str) -> None:
+    made = read({"client_id": "abc", "client_secret": "s"}, method=asked)
+    assert (made.secret, made.auth_method) == ("s", expected), "a public client has no secret"
+
+
+@pytest.mark.parametrize(
+    ("words", "to_what"),
+    [
+        ("unsupported token_endpoint_auth_method", " to a client with the authentication method client_secret_post;"),
+        ("Requested scopes are not valid: a", " to the scopes of the registration;"),
+        ("redirect_uri is not on the list", "status 400;"),
+        ("grant_types must include 'authorization_code'", "status 400;"),
+    ],
+)
+def test_a_refusal_tells_what_was_refused(words: str, to_what: str) -> None:
+    problem = failure(400, json.dumps({"error": "invalid_client_metadata", "error_description": words}).encode())
+    assert to_what in problem.message
 
 
 @pytest.mark.parametrize("secret", [None, "", 7, ["s"]])

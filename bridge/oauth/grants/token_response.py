@@ -26,6 +26,7 @@ from bridge.protocol.sanitize import address, quoted, shown, with_words
 _TOKEN = re.compile(r"[\x21-\x7e]{1,131072}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,131072}")  # RFC 6749 A.17; it is never sent in a header.
 _LONGEST_SCOPE = 4096
+_LONGEST_WORDS = 2000
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 _PASSING = frozenset(("temporarily_unavailable", "server_error", "slow_down"))
 _NO_CLIENT = frozenset(("invalid_client", "unauthorized_client", "invalid_client_metadata"))
@@ -97,6 +98,16 @@ def members_of(content_type: str, body: bytes) -> dict[str, object] | None:
         except ValueError:
             return None
     return members
+
+
+def words_of(members: Mapping[str, object]) -> str:
+    """What an error says beside its code, to look for words in: not to be shown.
+
+    It may be a structure, as the missing fields in FastAPI's `detail` are.
+    """
+    told = next((told for name in ("error_description", "message", "detail") if (told := members.get(name))), "")
+    text = told if isinstance(told, str) else msgspec.json.encode(told).decode()
+    return text[:_LONGEST_WORDS]
 
 
 def error_of(members: Mapping[str, object]) -> str:
