@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -13,6 +13,7 @@ from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.login.client_key_file import LoadKey
 from bridge.oauth.client import Client
 from bridge.oauth.client_authentication import (
+    Form,
     Refusal,
     Shown,
     Way,
@@ -55,7 +56,7 @@ class ClientRequests:
         url: str,
         what: str,
         client: Client,
-        form: Mapping[str, str],
+        form: Form,
         methods: Sequence[str] | None = None,
         *,
         issuer: str = "",
@@ -91,11 +92,11 @@ class ClientRequests:
             tried.append(way)
 
     async def _send(
-        self, url: str, what: str, client: Client, form: Mapping[str, str], way: Way, issuer: str
+        self, url: str, what: str, client: Client, form: Form, way: Way, issuer: str
     ) -> AuthResponse:
         sent, headers = authenticated(client, way, form, self._assertion(client, way, issuer, url))
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return await self._http.post(url, what, urlencode(sent).encode("ascii"), headers)
+        return await self._http.post(url, what, urlencode(sent, doseq=True).encode("ascii"), headers)
 
     def _assertion(self, client: Client, way: Way, issuer: str, url: str) -> str:
         if not way.shown.is_assertion or self._load_key is None:

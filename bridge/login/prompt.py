@@ -12,7 +12,8 @@ class PromptShown(msgspec.Struct, frozen=True):
 
     `redirect_uri` is where the browser brings the answer; empty if it brings none. `warnings` are sentences that
     the user has to read first (`user_warnings`). `shown_first` is a page on this machine that shows them and leads on
-    to `url`: a browser that is opened here gets it instead of `url`. It is empty if there is no such page.
+    to `url`: a browser that is opened here gets it instead of `url`. It is empty if there is no such page. With
+    `is_renewed` the link takes the place of the one before, which expires, and no browser is opened for it.
     """
 
     url: str
@@ -21,6 +22,7 @@ class PromptShown(msgspec.Struct, frozen=True):
     redirect_uri: str = ""
     warnings: tuple[str, ...] = ()
     shown_first: str = ""
+    is_renewed: bool = False
 
     def __repr__(self) -> str:
         """Without the URL, which holds `state`."""

@@ -27,6 +27,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     registration (`dynamic`). A dynamic one is registered for `redirect_uri` and `scope`, and its secret may expire at
     `secret_expires_at` (Unix seconds). `way` says how it authenticates where the server does not take what the standard
     says for the method (`oauth.client_authentication`), empty if it does or if that is not known.
+    `requires_pushed_requests`: the server wants its authorization requests pushed (RFC 9126 6).
     """
 
     client_id: str
@@ -37,6 +38,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     scope: str = ""
     secret_expires_at: float | None = None
     way: str = ""
+    requires_pushed_requests: bool = False
 
     def __repr__(self) -> str:
         """Without the secret."""

@@ -50,6 +50,9 @@ from bridge.oauth.grants.token_response import error_of, members_of, words_of
 _ID = "client_id"
 _SECRET = "client_secret"  # noqa: S105 - the name of a field
 
+Form = Mapping[str, str | list[str]]
+"""Fields by name, some more than once."""
+
 
 class Shown(enum.Enum):
     """Where a request shows the secret."""
@@ -187,11 +190,11 @@ def _guesses(client: Client, methods: Sequence[str] | None) -> Iterator[Way]:
 
 
 def authenticated(
-    client: Client, way: Way, form: Mapping[str, str], assertion: str = ""
-) -> tuple[dict[str, str], dict[str, str]]:
+    client: Client, way: Way, form: Form, assertion: str = ""
+) -> tuple[dict[str, str | list[str]], dict[str, str]]:
     """The form and headers of a request in which `client` authenticates in this way, if need be by `assertion`."""
     values = {_ID: client.client_id, _SECRET: client.secret if way.shown is Shown.FORM else ""}
-    made = {**form, **{name: values[name] for name in way.fields}}
+    made: dict[str, str | list[str]] = {**form, **{name: values[name] for name in way.fields}}
     if way.shown.is_assertion:
         return {**made, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}, {}
     if way.shown not in {Shown.HEADER, Shown.RAW_HEADER}:

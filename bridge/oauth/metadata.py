@@ -28,6 +28,8 @@ class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     revocation_endpoint: str | None = None
     userinfo_endpoint: str | None = None
     device_authorization_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    requires_pushed_requests: bool = False
     scopes_supported: tuple[str, ...] | None = None
     token_endpoint_auth_methods: tuple[str, ...] | None = None
     iss_parameter_supported: bool = False
@@ -67,6 +69,8 @@ def read_authorization_server(
         revocation_endpoint=document.endpoint("revocation_endpoint"),
         userinfo_endpoint=document.endpoint("userinfo_endpoint"),
         device_authorization_endpoint=document.endpoint("device_authorization_endpoint"),
+        pushed_authorization_request_endpoint=document.endpoint("pushed_authorization_request_endpoint"),
+        requires_pushed_requests=document.is_true("require_pushed_authorization_requests"),
         scopes_supported=document.texts("scopes_supported"),
         # An empty array means the same as none (RFC 8414 3.2).
         token_endpoint_auth_methods=document.texts("token_endpoint_auth_methods_supported") or None,

@@ -135,6 +135,7 @@ def read_registration(
         # The requested scopes count too: a server that registered fewer would do so again next time.
         scope=" ".join(union(split(offer.scope), split(_text(made, "scope")))),
         secret_expires_at=_moment(made.get("client_secret_expires_at")),
+        requires_pushed_requests=made.get("require_pushed_authorization_requests") is True,
     )
 
 

@@ -65,6 +65,7 @@ class LoginSession:
         self._is_wished = False
         self._has_opened = False
         self._to_open = ""  # What the browser opens: the link, or a page to read before it.
+        self._link = ""  # The last one. The clients may know one that has expired.
 
     async def run(self, server: ChannelServer) -> None:
         """Sign in, and tell the clients the outcome."""
@@ -130,6 +131,8 @@ class LoginSession:
         self._is_wished = True
         if self._login_status.phase != "waiting":
             return ""  # The browser opens as soon as there is a link, if there will be one.
+        if self._login_status.url != self._link:
+            self._tell(url=self._link)
         await self._open(wished=True)
         return "" if self._login_status.tab == "opened" else self._login_status.message
 
@@ -137,7 +140,11 @@ class LoginSession:
 
     async def ask(self, asked: PromptShown) -> None:
         """Show what the user has to do, and open a browser where that is possible."""
-        self._to_open = asked.shown_first or asked.url
+        self._to_open, self._link = asked.shown_first or asked.url, asked.url
+        if asked.is_renewed:
+            if self._login_status.tab != "opened":
+                self._tell(url=self._link)
+            return
         self._tell(
             phase="waiting",
             url=asked.url,

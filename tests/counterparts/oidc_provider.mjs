@@ -34,6 +34,7 @@ const settings = {
   refreshTokenLifetime: 86400,
   deviceCodeLifetime: 600,
   deviceSays: {}, // what the answer with a device code says in place of what the package does, such as its interval
+  pushed: "refused", // * pushed authorization requests: "refused", "offered" or "required"
   clients: [], // * registered beforehand
   ...JSON.parse(given ?? "{}"),
 };
@@ -92,6 +93,10 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: false },
     deviceFlow: { enabled: true },
+    pushedAuthorizationRequests: {
+      enabled: settings.pushed !== "refused",
+      requirePushedAuthorizationRequests: settings.pushed === "required",
+    },
     registration: { enabled: true },
     resourceIndicators: { enabled: true, getResourceServerInfo: (_ctx, indicator) => resourceServer(indicator) },
     revocation: { enabled: true },

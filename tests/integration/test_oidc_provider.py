@@ -299,6 +299,24 @@ async def test_a_static_client_shows_its_secret_by_basic(there: Site, person: Pe
     assert {(entry["authorization"], entry["secret_in_form"]) for entry in tokens} == {("Basic", False)}
 
 
+async def test_a_provider_that_requires_pushed_requests_gets_them(person: Person) -> None:
+    """The client has a secret with odd characters, which the provider compares once more."""
+    options = ["--client-id", str(STATIC_CLIENT["client_id"]), "--client-secret", "env:WORD"]
+    secret = {"WORD": str(STATIC_CLIENT["client_secret"])}
+    with site(pushed="required", clients=[STATIC_CLIENT]) as there:
+        await there.reset()
+        await run_once(person, there.url)
+        await run_once(person, there.url, *options, env=secret)
+
+        assert [set(asked(url)) for url in person.opened] == [{"client_id", "request_uri"}] * 2
+        pushed = await there.provider.requests("/request", status=201)
+        assert [(entry["authorization"], entry["resource"]) for entry in pushed] == [
+            (None, there.url),
+            ("Basic", there.url),
+        ]
+        assert await there.provider.told("authorization.error") == []
+
+
 async def test_a_registration_refused_for_its_scopes_goes_without(person: Person) -> None:
     # By default the package registers clients for its own scopes only, not for those of a resource.
     with site(listed=False) as there:

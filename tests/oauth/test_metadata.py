@@ -65,10 +65,12 @@ def test_all_that_is_read() -> None:
         revocation_endpoint=f"{ISSUER}/revoke",
         userinfo_endpoint=f"{ISSUER}/me",
         device_authorization_endpoint=f"{ISSUER}/device",
+        pushed_authorization_request_endpoint=f"{ISSUER}/par",
         scopes_supported=["openid", "offline_access"],
         token_endpoint_auth_methods_supported=["none", "client_secret_basic"],
         authorization_response_iss_parameter_supported=True,
         client_id_metadata_document_supported=True,
+        require_pushed_authorization_requests=True,
         service_documentation="https://as.example.com/docs",
     )
     assert found == AuthorizationServer(
@@ -79,10 +81,12 @@ def test_all_that_is_read() -> None:
         revocation_endpoint=f"{ISSUER}/revoke",
         userinfo_endpoint=f"{ISSUER}/me",
         device_authorization_endpoint=f"{ISSUER}/device",
+        pushed_authorization_request_endpoint=f"{ISSUER}/par",
         scopes_supported=("openid", "offline_access"),
         token_endpoint_auth_methods=("none", "client_secret_basic"),
         iss_parameter_supported=True,
         client_id_metadata_document_supported=True,
+        requires_pushed_requests=True,
         service_documentation="https://as.example.com/docs",
         discovered=True,
     )
@@ -96,6 +100,7 @@ def test_all_that_is_read() -> None:
         {"scopes_supported": "a b", "token_endpoint_auth_methods_supported": "none"},
         {"token_endpoint_auth_methods_supported": []},
         {"authorization_response_iss_parameter_supported": "true", "client_id_metadata_document_supported": 1},
+        {"pushed_authorization_request_endpoint": "x", "require_pushed_authorization_requests": "true"},
         {"response_types_supported": ...},
         {"response_types_supported": "code"},
         {"response_types_supported": ["id_token", "code"]},

@@ -183,6 +183,26 @@ async def test_a_wish_while_the_person_is_waited_for_opens_one_tab(played: Calla
     assert one.opened == [LINK]
 
 
+@pytest.mark.parametrize("opens", [True, False])
+async def test_a_renewed_link_opens_no_tab_and_is_told_at_once_only_where_none_is_open(
+    opens: bool, played: Callable[..., Played]
+) -> None:
+    one = played(no_browser=not opens)
+    later = f"{LINK}&later=1"
+
+    async def play(person: Prompt, keep: Keep) -> None:
+        await person.ask(PromptShown(LINK, 60.0))
+        await person.ask(PromptShown(later, 60.0, is_renewed=True))
+        assert one.told[-1].url == (LINK if opens else later)
+        assert one.opened == ([LINK] if opens else [])
+        await wish(one)
+        assert one.told[-1].url == later
+        raise SignInRefused("No.")
+
+    await one.run(play)
+    assert one.opened == ([LINK] if opens else [later])
+
+
 @pytest.mark.parametrize(
     ("problem", "outcome", "failures"),
     [

@@ -14,13 +14,13 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from bridge.errors import BridgeError
-from bridge.login.browser import check_openable
 from bridge.login.grants.flow import Attempt, Keep, Services
 from bridge.login.listener import Arrival, CallbackListener
 from bridge.login.new_record import new_record
 from bridge.login.page import failed_page, signed_in_page, warned_page
 from bridge.login.ports import derived_ports
 from bridge.login.prompt import PromptShown
+from bridge.login.pushing import AuthorizationLinks
 from bridge.login.registering import NO_CLIENT
 from bridge.oauth import mix_up, scopes
 from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
@@ -29,8 +29,9 @@ from bridge.oauth.errors import ClientUnknown, SignInError, SignInRefused, Timed
 from bridge.oauth.grants import AUTHORIZATION_CODE
 from bridge.oauth.grants.token_response import hint_for
 from bridge.oauth.offline_consent import asks_for_consent
+from bridge.oauth.pushed_request import AuthorizationLink, Pushing, pushing
 from bridge.oauth.record import Consent, Record
-from bridge.oauth.request import AuthorizationRequest, authorization_url
+from bridge.oauth.request import AuthorizationRequest
 from bridge.protocol.sanitize import address, with_words
 
 Answer = Granted | Denied | IssuerMismatch
@@ -53,6 +54,7 @@ class AuthorizationCodeFlow:
         self.has_asked = False
         self._services = services
         self._listener: CallbackListener | None = None
+        self._links = AuthorizationLinks(services.token_endpoint.requests, services.settings.authorize_params)
 
     async def sign_in(self, attempt: Attempt, keep: Keep) -> None:
         """Listen, become a client, ask the user, exchange the code."""
@@ -90,8 +92,6 @@ class AuthorizationCodeFlow:
         async def sign_in(client: Client, is_kept: bool) -> None:
             listener.take_at(client.redirect_uri or plain)
             pending = self._pending(attempt, attempt.known(client), listener.redirect_uri)
-            if is_kept:
-                await services.registrar.probe(pending)
             await self._ask_user(listener, pending, attempt, keep, is_kept=is_kept)
 
         await services.registrar.as_client(attempt.server, AUTHORIZATION_CODE, redirect_uris, attempt.scopes, sign_in)
@@ -140,24 +140,17 @@ class AuthorizationCodeFlow:
     ) -> Arrival[Answer]:
         """Show the link and wait for the answer. Raises `TimedOut`."""
         services, seconds = self._services, self._services.settings.login_timeout
-        url = authorization_url(pending, services.settings.authorize_params)
-        check_openable(url)
+        link = await self._link(pending, is_kept=is_kept)
         judge: Callable[[str], Answer | None] = partial(
             read_callback,
             state=pending.state,
             issuer=pending.server.issuer,
             iss_supported=pending.server.iss_parameter_supported,
         )
-        warnings = services.warnings.texts
-        shown_first = ""
-        if warnings:
-            name = urlsplit(services.server_url).netloc
-            shown_first = listener.offer(warned_page(name, warnings, url, called=attempt.resource_name))
         self.has_asked = True
         waiting: asyncio.Task[Arrival[Answer]] = asyncio.create_task(listener.receive(judge, seconds))
         # Beside the wait: an opener is watched for a moment, and the answer may come before that is over.
-        asked = PromptShown(url, seconds, redirect_uri=pending.redirect_uri, warnings=warnings, shown_first=shown_first)
-        asking = asyncio.create_task(services.prompt.ask(asked))
+        asking = asyncio.create_task(self._show(listener, pending, link, attempt))
         try:
             return await waiting
         except TimeoutError:
@@ -168,6 +161,41 @@ class AuthorizationCodeFlow:
         finally:
             waiting.cancel()
             asking.cancel()
+
+    async def _link(self, pending: AuthorizationRequest, *, is_kept: bool) -> AuthorizationLink:
+        """The link for the user, after the server was asked whether it still knows the client."""
+        services = self._services
+        if pushing(pending.server, pending.client) is not Pushing.NEVER:
+            await services.bound.use(pending.server.issuer)  # The client authenticates there.
+        link = await self._links.link(pending)
+        if is_kept and link.lifetime is None:
+            await services.registrar.probe(pending)
+        return link
+
+    async def _show(
+        self, listener: CallbackListener, pending: AuthorizationRequest, link: AuthorizationLink, attempt: Attempt
+    ) -> None:
+        """Show the link, and another one in its place each time before it expires."""
+        services = self._services
+        warnings = services.warnings.texts
+
+        def shown(link: AuthorizationLink, *, is_renewed: bool = False) -> PromptShown:
+            first = ""
+            if warnings:
+                name = urlsplit(services.server_url).netloc
+                first = listener.offer(warned_page(name, warnings, link.url, called=attempt.resource_name))
+            return PromptShown(
+                link.url,
+                services.settings.login_timeout,
+                redirect_uri=pending.redirect_uri,
+                warnings=warnings,
+                shown_first=first,
+                is_renewed=is_renewed,
+            )
+
+        await services.prompt.ask(shown(link))
+        async for renewed in self._links.renewals(pending, link):
+            await services.prompt.ask(shown(renewed, is_renewed=True))
 
     async def _complete(self, pending: AuthorizationRequest, answer: Answer, attempt: Attempt) -> Record:
         """The record that the answer leads to. Raises `SignInError` for an answer that grants nothing."""
