@@ -22,7 +22,7 @@ it.
 
 Sources:
 
-- "Client must not use multiple authentication methods": Cloudflare's workers-oauth-provider 0.10.3
+- "Client must not use multiple authentication methods": Cloudflare's workers-oauth-provider 1.2.3
   (`src/oauth-provider.ts`), which counts a `client_id` beside Basic as a second method; Notion runs it. oidc-provider
   9.13 (`lib/shared/client_auth.js`) counts only secrets.
 - "Missing client_id": the Python SDK 2.3.0 (`mcp/server/auth/middleware/client_auth.py`) looks the client up by the

@@ -12,7 +12,7 @@ to be requested. Methods that the metadata does not list are left out, where it 
 | the redirect URI | nothing here: another redirect URI may do (`login.registering`) |
 | anything else, by its code or words | nothing |
 
-Sources: Cloudflare's workers-oauth-provider 0.10.3 lists `none` and says "Public client registration is not allowed"
+Sources: Cloudflare's workers-oauth-provider 1.2.3 lists `none` and says "Public client registration is not allowed"
 where its `disallowPublicClientRegistration` is set; the Python SDK 2.3.0 says "Requested scopes are not valid: ...".
 """
 

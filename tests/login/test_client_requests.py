@@ -64,7 +64,7 @@ class Judged(FakeWeb):
 
 
 def cloudflare(form: dict[str, str], basic: tuple[str, str] | None) -> AuthResponse:
-    """workers-oauth-provider 0.10.3."""
+    """workers-oauth-provider 1.2.3."""
     if basic and {"client_id", "client_secret"} & form.keys():
         return refused("invalid_request", "Client must not use multiple authentication methods", 400)
     decoded = tuple(map(unquote_plus, basic)) if basic else (form.get("client_id"), form.get("client_secret"))
