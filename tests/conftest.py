@@ -15,6 +15,7 @@ import pytest
 
 from scripts.desktop import how_to_run_the_skipped
 from tests import order
+from tests.support.examples import use_the_same_examples
 from tests.support.systems import proactor_rows, wine_rows
 from tests.support.waits import stretched
 
@@ -42,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """See to what the run inherited, and to what it leaves behind when it is ended."""
     # Of the 100,000 objects that a collection makes, none is garbage.
     gc.disable()
+    use_the_same_examples()
     if proactor_rows.is_mode():
         proactor_rows.check_the_loop()
     if threading.current_thread() is not threading.main_thread():

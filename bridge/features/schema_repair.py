@@ -9,6 +9,7 @@ What any reader takes in the same way is repaired exactly:
 | `$ref` at the root, without `type` | what it leads to |
 | true and false among the properties of the root | `{}` and `{"not": {}}` |
 | null as a keyword's value | no such keyword |
+| a name twice in `required` or in a list of types | the same once |
 | a type in other letters (`STRING`) | the same in small ones |
 | draft 4's `exclusiveMinimum: true` | the number that `minimum` had; the same for `exclusiveMaximum` |
 | draft 7's `items: [...]` and `additionalItems` | `prefixItems` and `items` |
@@ -55,6 +56,7 @@ _DEPENDENT = {
     "if": ("then", "else"),
     "contains": ("minContains", "maxContains"),
 }
+_NAMING = frozenset({forms.TYPE, forms.STRINGS, forms.NAMED_STRINGS, forms.DEPENDENCIES})
 _EXCLUSIVE = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 _LATEST_DRAFT = "2020-12"
 _MOST_PASSES = 3
@@ -168,6 +170,15 @@ class Repair:
             fits = _fits(value, form)
         if not fits:
             self._leave_out(node, keyword, guard, f"`{keyword}` was {_kind(value)}")
+        elif form in _NAMING:
+            self._name_once(node, keyword)
+
+    def _name_once(self, node: Schema, keyword: str) -> None:
+        value = node[keyword]
+        once = {name: _once(names) for name, names in value.items()} if isinstance(value, dict) else _once(value)
+        if once != value:
+            node[keyword] = once
+            self.note(f"`{keyword}` had a name twice")
 
     def _named(self, node: Schema, keyword: str, guard: Guard) -> None:
         """What is no schema becomes one that admits anything, so that its name stays."""
@@ -242,6 +253,11 @@ def _is_schema(value: Any) -> bool:
 
 def _is_strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _once(names: Any) -> Any:
+    """A list of strings with each of them once; another value as it is."""
+    return list(dict.fromkeys(names)) if isinstance(names, list) else names
 
 
 def _types(value: Any) -> Any:

@@ -24,6 +24,10 @@ _REFERENCE = re.compile(rb'"\$ref"\s*:\s*"(#/(?:\$defs|definitions)/[^"\\/~%]*|#
 _PATTERN = b'"pattern'
 _ARRAY_TYPE = b'"array"'
 _ESCAPED_DOLLAR = b"\\u0024"
+_NAMES = re.compile(rb'"(?:required|type)"\s*:\s*\[(?:((?:\s*"[^"\\]*"\s*,?)*)\])?')
+"""A list of names that must differ. The group is missing where it holds anything but plain strings."""
+_NAME = re.compile(rb'"[^"]*"')
+_DEPENDENT_NAMES = b'"depend'
 _LEVELS_ABOVE = 2
 """The levels of a `tools/list` result that a tool is below."""
 _OTHER_BASES = (b'"$id"', b'"id"')
@@ -105,6 +109,8 @@ class ToolCheck:
             return None
         if read.output is not UNSET and _PATTERN in tool:
             return None
+        if _may_repeat_names(tool):
+            return None
         if b"$ref" in tool or _ESCAPED_DOLLAR in tool:
             return read.name if _leads_to_definitions(tool, read) else None
         name: str = read.name
@@ -127,7 +133,7 @@ class ToolCheck:
             return None
         if _PATTERN in result and any(tool.output is not UNSET for tool in read.tools):
             return None
-        return [tool.name for tool in read.tools]
+        return None if _may_repeat_names(result) else [tool.name for tool in read.tools]
 
     def _read_list(self, result: bytes) -> Any:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -140,6 +146,19 @@ class ToolCheck:
 
     def _tool(self, schema: Any, of_object: Any) -> type[msgspec.Struct]:
         return _made("Tool", of_object, schema if self._is_modern else of_object)
+
+
+def _may_repeat_names(octets: bytes) -> bool:
+    """Whether a list in which each name may stand once has one twice, or that is in doubt."""
+    if _DEPENDENT_NAMES in octets:
+        return True
+    for found in _NAMES.finditer(octets):
+        if found[1] is None:
+            return True
+        names = _NAME.findall(found[1])
+        if len(set(names)) < len(names):
+            return True
+    return False
 
 
 def _leads_to_definitions(tool: bytes, read: Any) -> bool:

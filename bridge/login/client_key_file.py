@@ -33,6 +33,6 @@ def key_loader(settings: SignInSettings) -> LoadKey | None:
             ) from None
         if len(text) > _MOST_BYTES:
             raise SignInError(f"The client's key {shown} is larger than {_MOST_BYTES} bytes.")
-        return read_client_key(text, shown, settings.client_key_alg, settings.client_key_id)
+        return read_client_key(text, shown, settings.client_key_alg or "", settings.client_key_id or "")
 
     return load

@@ -91,9 +91,7 @@ class ClientRequests:
             way = found
             tried.append(way)
 
-    async def _send(
-        self, url: str, what: str, client: Client, form: Form, way: Way, issuer: str
-    ) -> AuthResponse:
+    async def _send(self, url: str, what: str, client: Client, form: Form, way: Way, issuer: str) -> AuthResponse:
         sent, headers = authenticated(client, way, form, self._assertion(client, way, issuer, url))
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         return await self._http.post(url, what, urlencode(sent, doseq=True).encode("ascii"), headers)

@@ -58,7 +58,7 @@ class AuthorizationLinks:
         assert url is not None  # noqa: S101 - `pushing` says so
         form, methods = pushed_form(pending, self._extra), server.token_endpoint_auth_methods
         reply, _ = await self._requests.post(
-            url, "pushed authorization request endpoint", pending.client, form, methods
+            url, "pushed authorization request endpoint", pending.client, form, methods, issuer=server.issuer
         )
         link = read_pushed(reply.status, reply.content_type, reply.body, pending, url)
         check_openable(link.url)

@@ -11,9 +11,9 @@ An assertion is for one audience and one request: it has an identifier of its ow
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from bridge.oauth.document import json_object
 from bridge.oauth.errors import SignInError
 
 if TYPE_CHECKING:
@@ -49,29 +49,31 @@ def read_client_key(text: bytes, source: str, algorithm: str = "", key_id: str =
 
     Raises `SignInError`, never with a part of the key.
     """
-    from joserfc.errors import JoseError, SecurityWarning
-    from joserfc.jwk import import_key
-
-    from bridge.oauth.document import json_object
-
     if b"ENCRYPTED" in text[:200]:
         raise SignInError(
             f"The key in {source} is encrypted, and the bridge cannot ask for its password.",
             hint="Write it without one to a file that only you can read, for example: openssl pkey -in KEY -out FILE",
         )
     members = json_object(text)
-    try:
-        with warnings.catch_warnings():
-            # It warns that text which is no key becomes a shared secret; that is refused below.
-            warnings.simplefilter("ignore", SecurityWarning)
-            key = import_key(members if members is not None else text)  # type: ignore[arg-type]
-    except (JoseError, ValueError, TypeError, KeyError):
-        raise _unreadable(source) from None
-    if key.key_type not in _BEGINNINGS:
+    key = _key(members if members is not None else text)
+    if key is None:
         raise _unreadable(source)
     if not key.is_private:
         raise SignInError(f"The key in {source} is a public one.", hint="Name the file with the private key.")
     return ClientKey(key, _algorithm(key, algorithm, source), key_id or _text(members, "kid"))
+
+
+def _key(text: bytes | dict[str, Any]) -> Key | None:
+    from joserfc.errors import JoseError
+    from joserfc.jwk import import_key
+
+    kinds: tuple[Literal["RSA", "EC", "OKP"], ...] = ("RSA", "EC", "OKP")
+    for kind in kinds:
+        try:
+            return import_key(text, kind)
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
+    return None
 
 
 def _algorithm(key: Key, wanted: str, source: str) -> str:

@@ -1,8 +1,10 @@
 """A program signs in as itself: `--grant client-credentials`. No browser is ever opened."""
 
+import json
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
 
 from tests.support.in_process.site import InProcessSite
 from tests.support.oauth.site import LOGIN
@@ -30,6 +32,33 @@ class Machines(InProcessSite):
 
     def machine(self, *more: str, **details: Any) -> Any:
         return self.bridge(*MACHINE, *more, env=SECRET, **details)
+
+
+@pytest.mark.parametrize("takes", ["issuer", "token endpoint"])
+async def test_the_client_authenticates_by_a_key(takes: str) -> None:
+    async with Machines("private_key_jwt") as site:
+        key = ECKey.generate_key("P-256")
+        file = site.folder / "client.pem"
+        file.write_bytes(key.as_bytes(encoding="PEM", private=True))
+        site.authority.ledger.clients["machine"].key = key
+        site.authority.assertion_audience = site.authority.url("token") if takes == "token endpoint" else ""
+        async with site.bridge(*MACHINE, "--client-key", str(file)) as host:
+            await site.begin(host)
+            site.authority.ledger.expire_access()
+            assert (await host.call("echo", deadline=LOGIN)).result
+        refused = 1 if takes == "token endpoint" else 0
+        assert len(site.authority.forms(GRANT)) == 2 + refused, "what the server takes is kept"
+        assert all("client_secret" not in form for form in site.authority.forms(GRANT))
+        assert site.person.opened == []
+
+
+async def test_a_key_that_cannot_be_read_is_told() -> None:
+    async with Machines("private_key_jwt") as site:
+        missing = site.folder / "missing.pem"
+        async with site.bridge(*MACHINE, "--client-key", str(missing)) as host:
+            message = (await site.failed(host)).error["message"]
+        assert f"The client's key {missing} cannot be read" in message
+        assert "--client-key" in message
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
@@ -81,6 +110,19 @@ async def test_a_refused_secret_is_an_error_and_not_a_sign_in_tool() -> None:
             assert site.authority.url("token") in answer.error["message"]
             assert "--client-secret" in str(answer.error)
         assert site.person.opened == []
+
+
+async def test_a_user_signs_in_to_a_client_with_a_key() -> None:
+    async with InProcessSite() as site:
+        key = ECKey.generate_key("P-256")
+        file = site.folder / "client.json"
+        file.write_text(json.dumps(key.as_dict(private=True)), encoding="utf-8")
+        site.authority.add_client("mine", method="private_key_jwt").key = key
+        site.authority.methods = ("private_key_jwt",)
+        await site.sign_in("--client-id", "mine", "--client-key", str(file))
+        site.authority.ledger.expire_access()
+        await site.sign_in("--client-id", "mine", "--client-key", str(file))
+        assert (len(site.person.opened), site.authority.refreshed) == (1, 1)
 
 
 async def test_a_server_without_metadata_is_reached_by_its_token_endpoint() -> None:

@@ -152,6 +152,7 @@ texts = {
     "client_secret": ["env:SECRET"],
     "client_metadata_url": ["https://app.example/client.json"],
     "issuer": ["https://login.example.com"],
+    "client_key_id": ["key-1", "é"],
     "token_endpoint": ["https://login.example.com/token"],
     "scope": ["read write", "a"],
     "resource": ["none", "https://api.example/"],

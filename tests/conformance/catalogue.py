@@ -62,6 +62,16 @@ SCENARIOS: dict[str, frozenset[str]] = {
 }
 
 
+EXTENSION = "extension"
+"""In place of a revision: the suite's scenarios of extensions name none."""
+
+EXTENSIONS = (
+    "auth/client-credentials-jwt",
+    "auth/client-credentials-basic",
+)
+"""The scenarios of extensions that the bridge has."""
+
+
 @dataclass(frozen=True, order=True)
 class Run:
     """One scenario, at the revision its server speaks, driven by a legacy or a modern host."""
@@ -77,7 +87,8 @@ class Run:
 
 def runs() -> list[Run]:
     """Return every run there is."""
-    return [
+    extensions = [Run(EXTENSION, host, scenario) for host in HOSTS[MODERN] for scenario in EXTENSIONS]
+    return extensions + [
         Run(revision, host, scenario)
         for revision, hosts in HOSTS.items()
         for host in hosts

@@ -116,18 +116,18 @@ BEHAVIOURS: dict[str, Behaviour] = {
 """What a scenario needs beyond listing the tools and calling each."""
 
 
-def command_for(url: str, scenario: str, context: Message) -> list[str]:
+def command_for(url: str, scenario: str, context: Message, home: Path) -> list[str]:
     """Return the command under test: the bridge of this checkout unless the environment names another.
 
     The other's own options may have to follow the URL, so it says where `{url}` goes.
     """
     other = os.environ.get(COMMAND_VARIABLE)
     if not other:
-        return [*BRIDGE, url, *options_for(scenario, context)]
+        return [*BRIDGE, url, *options_for(scenario, context, home)]
     return [part.replace("{url}", url) for part in shlex.split(other)]
 
 
-def options_for(scenario: str, context: Message) -> list[str]:
+def options_for(scenario: str, context: Message, home: Path) -> list[str]:
     """Return what somebody who uses the scenario's server has to tell the bridge."""
     # The system's keyring would be that of the user at the machine; and the suite asks for the server's tools, which on
     # a slow machine come later than the host is shown `sign_in`.
@@ -136,6 +136,12 @@ def options_for(scenario: str, context: Message) -> list[str]:
         options += ["--client-id", context["client_id"]]
     if "client_secret" in context:
         options += ["--client-secret", f"env:{SECRET_VARIABLE}"]
+    if scenario.startswith("auth/client-credentials"):
+        options += ["--grant", "client-credentials"]
+    if "private_key_pem" in context:
+        key = home / "client.pem"
+        key.write_text(context["private_key_pem"])
+        options += ["--client-key", str(key), "--client-key-alg", context["signing_algorithm"]]
     if scenario == "auth/basic-cimd":
         options += ["--client-metadata-url", METADATA_URL]
     return options
@@ -148,7 +154,7 @@ def drive(url: str, scenario: str, revision: str, era: str, context: Message) ->
     with tempfile.TemporaryDirectory(prefix="bridge-conformance-") as home:
         own = private_environment(Path(home), shlex.join(browser))
         env = own | {SECRET_VARIABLE: context.get("client_secret", "")}
-        pipe = Pipe(command_for(url, scenario, context), env, time.monotonic() + DEADLINE)
+        pipe = Pipe(command_for(url, scenario, context, Path(home)), env, time.monotonic() + DEADLINE)
         try:
             host: Host = ModernHost(pipe) if era == "modern" else LegacyHost(pipe, revision)
             host.start()

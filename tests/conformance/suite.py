@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.catalogue import Run
+from tests.conformance.catalogue import EXTENSION, Run
 from tests.conformance.host import DEADLINE, ERA_VARIABLE, QUIT_PATIENCE
 from tests.support.process.fork_server import command_to_fork, fork_server
 from tests.support.waits import stretched
@@ -74,7 +74,8 @@ class SuiteProcess:
         output.touch()
         arguments = [
             *("client", "--command", _joined(self._forking or [sys.executable, "-m", "tests.conformance.host"])),
-            *("--scenario", run.scenario, "--spec-version", run.revision),
+            *("--scenario", run.scenario),
+            *(("--spec-version", run.revision) if run.revision != EXTENSION else ()),
             *("--timeout", str(round(CLIENT_DEADLINE * 1000)), "-o", str(results)),
         ]
         order = {"arguments": arguments, "environment": {ERA_VARIABLE: run.host}, "output": str(output)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.catalogue import HOSTS, LAST_LEGACY, SCENARIOS, Run, listed_not_yet, runs
+from tests.conformance.catalogue import EXTENSION, EXTENSIONS, HOSTS, LAST_LEGACY, SCENARIOS, Run, listed_not_yet, runs
 from tests.conformance.suite import ENTRY, PACKAGE, judge
 from tests.support.process.node import require_node, require_package
 from tests.support.waits import stretched
@@ -50,6 +50,7 @@ def test_catalogue_is_the_installed_suites() -> None:
     offered = {name: frozenset(revisions.split(",")) & HOSTS.keys() for name, revisions in found}
     # An extension's bracket says so instead of naming revisions, so nothing of it is left here.
     assert {name: revisions for name, revisions in offered.items() if revisions} == SCENARIOS
+    assert {name for name, revisions in found if revisions == EXTENSION} >= set(EXTENSIONS)
 
 
 def written(results: Path, *statuses: str) -> Path:

@@ -152,6 +152,21 @@ def test_what_a_host_refuses_at_the_root_is_said_below_then() -> None:
     }
 
 
+def test_a_name_that_stands_twice_stands_once() -> None:
+    schema = {
+        "type": "object",
+        "required": ["a", "b", "a"],
+        "dependentRequired": {"a": ["b", "b"]},
+        "properties": {"a": {"type": ["string", "null", "string"]}},
+    }
+    assert repaired(schema) == {
+        "type": "object",
+        "required": ["a", "b"],
+        "dependentRequired": {"a": ["b"]},
+        "properties": {"a": {"type": ["string", "null"]}},
+    }
+
+
 def test_numbers_stay_as_they_were_written() -> None:
     repair = repaired_keywords(Raw(b'{"properties":{"a":{"maximum":1e400,"enum":[12345678901234567890123,1.50]}}}'))
     assert repair is not None
@@ -176,9 +191,9 @@ TYPES = st.sampled_from(["object", "string", "integer", "array", "null", "boolea
 def _schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     some = st.lists(inner, min_size=1, max_size=2)
     values = {
-        "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
+        "type": TYPES | st.lists(TYPES, min_size=1, max_size=3),
         "properties": st.dictionaries(NAMES, inner, min_size=1, max_size=2),
-        "required": st.lists(NAMES, max_size=2, unique=True),
+        "required": st.lists(NAMES, max_size=2),
         "unevaluatedProperties": st.booleans(),
         **dict.fromkeys(("additionalProperties", "not", "if", "then"), inner),
         **dict.fromkeys(("anyOf", "oneOf", "allOf"), some),

@@ -14,6 +14,7 @@ from bridge.oauth.client import BASIC, NONE, POST, Client
 from bridge.oauth.client_authentication import (
     WAYS,
     Refusal,
+    Shown,
     Way,
     authenticated,
     first_way,
@@ -73,7 +74,26 @@ def test_each_way_sends_what_its_row_says(name: str, fields: dict[str, str], sho
 
 
 def test_these_are_all_the_ways_and_each_has_a_name_of_its_own() -> None:
-    assert len({way.name for way in WAYS}) == len({(way.shown, way.fields) for way in WAYS}) == len(WAYS) == 8
+    assert len({way.name for way in WAYS}) == len({(way.shown, way.fields) for way in WAYS}) == len(WAYS) == 10
+
+
+def test_an_assertion_is_sent_beside_the_id_and_without_any_secret() -> None:
+    known = client(auth_method="private_key_jwt")
+    first = standard_way(known)
+    sent, headers = authenticated(known, first, {"grant_type": "client_credentials"}, "a.b.c")
+    assert sent == {
+        "grant_type": "client_credentials",
+        "client_id": "c1",
+        "client_assertion": "a.b.c",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    assert headers == {}
+    other = next_way(known, None, [first], Refusal.UNSAID)
+    assert other is not None
+    assert (first.shown, other.shown) == (Shown.ASSERTION, Shown.ASSERTION_FOR_ENDPOINT)
+    assert next_way(known, None, [first, other], Refusal.UNSAID) is None
+    assert first_way(client(auth_method="private_key_jwt", way=other.name)) is other
+    assert first_way(client(auth_method="private_key_jwt", way="client_secret_post")) is first
 
 
 def test_basic_is_the_standards_example() -> None:

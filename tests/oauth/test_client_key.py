@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from bridge.oauth.client_key import read_client_key
 from bridge.oauth.errors import SignInError
 
 
 @cache
-def made(kind: str) -> Key:
+def made(kind: str) -> RSAKey | ECKey | OKPKey:
     """A key of this kind, made once: RSA keys take long."""
     if kind == "RSA":
         return RSAKey.generate_key(2048)
-    return OKPKey.generate_key(kind) if kind == "Ed25519" else ECKey.generate_key(kind)
+    return OKPKey.generate_key("Ed25519") if kind == "Ed25519" else ECKey.generate_key(kind)
 
 
 def pem(kind: str) -> bytes:
@@ -44,7 +44,12 @@ def test_a_key_signs_with_its_usual_algorithm_as_pem_and_as_jwk() -> None:
 def test_an_assertion_is_for_one_audience_and_one_minute() -> None:
     token = signed(pem("P-256"), "P-256")
     assert token.claims == {
-        **{"iss": "me", "sub": "me", "aud": "https://as.example", "jti": "one", "iat": 1000, "exp": 1060},
+        "iss": "me",
+        "sub": "me",
+        "aud": "https://as.example",
+        "jti": "one",
+        "iat": 1000,
+        "exp": 1060,
     }
     assert "kid" not in token.header
 

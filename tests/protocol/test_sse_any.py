@@ -166,12 +166,17 @@ def as_httpx_sse_may(events: list[Standard]) -> list[Standard]:
 
 
 def differs_by_the_table(stream: bytes) -> bool:
-    """Whether the stream has a byte order mark at its start, or a time that Python takes and the standard does not."""
+    """Whether the stream has a byte order mark at its start, a time that only Python takes, or an empty id.
+
+    httpx-sse tells an empty id with a later event, or not at all.
+    """
     if stream.startswith(codecs.BOM_UTF8):
         return True
     for line in stream.replace(b"\r", b"\n").split(b"\n"):
         field, _, value = line.partition(b":")
         text = value.removeprefix(b" ").decode("utf-8", "replace")
+        if field == b"id" and not text:
+            return True
         if field == b"retry" and text and not (DIGITS.issuperset(text) and len(text) <= 18) and is_number(text):
             return True
     return False

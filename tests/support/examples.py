@@ -18,6 +18,13 @@ def multiplied(count: int) -> int:
     return max(1, round(count * float(os.environ.get(VARIABLE) or 1)))
 
 
+def use_the_same_examples() -> None:
+    """Have every test of Hypothesis try the same examples in an ordinary run, with no database and no deadline."""
+    is_ordinary = float(os.environ.get(VARIABLE) or 1) <= 1
+    settings.register_profile("bridge", derandomize=is_ordinary, database=None, deadline=None)
+    settings.load_profile("bridge")
+
+
 def examples(count: int) -> settings:
     """Settings for `count` examples, or the multiple that the environment asks for; no database is kept."""
     factor = float(os.environ.get(VARIABLE) or 1)

@@ -97,7 +97,7 @@ class Built:
                 built.webs.append(network)
 
         class FakeEndpoint:
-            def __init__(self, http: AuthHttpClient, add_secret: Any) -> None:
+            def __init__(self, http: AuthHttpClient, add_secret: Any, load_key: Any) -> None:
                 assert isinstance(http, FakeWeb)
 
             async def renew(self, held: Record) -> Tokens:

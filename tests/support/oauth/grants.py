@@ -13,6 +13,9 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
+from joserfc import jwt as jose
+from joserfc.errors import JoseError
+
 from tests.support.oauth.answers import refuse, reply
 from tests.support.oauth.device import DEVICE_GRANT, consent_of
 from tests.support.oauth.tokens import Client, Consent, Family, jwt
@@ -108,6 +111,8 @@ def client_authentication(request: Request, sent: dict[str, str]) -> tuple[str, 
         except (binascii.Error, UnicodeDecodeError):
             return "broken", "", ""
         return "client_secret_basic", unquote_plus(name), unquote_plus(password)
+    if "client_assertion" in sent:
+        return "private_key_jwt", sent.get("client_id", ""), sent["client_assertion"]
     if "client_secret" in sent:
         return "client_secret_post", sent.get("client_id", ""), sent["client_secret"]
     return "none", sent.get("client_id", ""), ""
@@ -123,9 +128,27 @@ def known_client(authority: Authority, request: Request, sent: dict[str, str]) -
         return f"the client is registered for {client.method}, not {method}"
     if method == "client_secret_basic" and "client_secret" in sent:
         return "two ways of authentication"
+    if client.key is not None:
+        return _asserted(authority, client, secret)
     if secret != (client.secret or ""):
         return "wrong secret"
     return client
+
+
+def _asserted(authority: Authority, client: Client, assertion: str) -> Client | str:
+    """The client whose key signed an assertion for this server, or why it is not good (RFC 7523 3)."""
+    assert client.key is not None
+    try:
+        claims = jose.decode(assertion, client.key, algorithms=["ES256"]).claims
+    except JoseError as problem:
+        return f"bad assertion: {problem}"
+    authority.ledger.saw("assertion", assertion)
+    if claims["aud"] != (authority.assertion_audience or authority.issuer):
+        return f"the assertion is for {claims['aud']}"
+    if claims["jti"] in client.assertions or claims["exp"] - claims["iat"] > 300:
+        return "the assertion came twice, or is good for too long"
+    client.assertions.add(claims["jti"])
+    return client if claims["iss"] == claims["sub"] == client.id else "the assertion is about another client"
 
 
 async def _exchange_code(authority: Authority, exchange: Exchange, client: Client, sent: dict[str, str]) -> None:

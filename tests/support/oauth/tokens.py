@@ -11,7 +11,10 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
 
 
 @dataclass
@@ -23,6 +26,10 @@ class Client:
     method: str = "none"
     redirect_uris: tuple[str, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    key: ECKey | None = None
+    """The public key of a client that signs assertions."""
+    assertions: set[str] = field(default_factory=set)
+    """The identifiers of its assertions that were used."""
 
 
 @dataclass
