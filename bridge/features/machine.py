@@ -88,8 +88,7 @@ class FeatureMachine:
         return self._to_host(self._machine.handle(event, now), now)
 
     def _listen(self, event: HostMessage, request: Request) -> HostMessage:
-        """A subscription is answered when it ends, if at all, and the parts change nothing in that answer."""
-        changed = request
+        changed = request  # It is answered when it ends, if at all, and the parts change nothing in that.
         for part in reversed(self._parts.all):
             changed = part.subscription(changed)
         return event if changed is request else HostMessage(changed, event.version)

@@ -111,3 +111,21 @@ def held_back(history: PromptHistory, *, now: float, since: float, pause: float 
     failures = max(0, min(history.failures + history.crashes, _MOST_FAILURES))
     until = last + Backoff(pause, max(pause, LONGEST_PAUSE)).before(failures + 1)
     return PromptHeldBack(until, history.outcome) if now < until else None
+
+
+_WHY = {
+    "": "the last sign-in was interrupted",
+    "done": "it has needed that several times within ten minutes",
+    "unaccepted": "the server refused the token of the last sign-in",
+    "refused": "the last sign-in was refused",
+    "timed-out": "the last sign-in was not finished in time",
+}
+
+
+def why_held_back(held: PromptHeldBack, url: str, now: float) -> str:
+    """Why the bridge opens no browser for the server at `url`, as a sentence for the user."""
+    if held.until == float("inf"):
+        return f"You signed out of {url}, so the bridge opens no browser by itself."
+    why = _WHY.get(held.outcome, "the last sign-in failed")
+    seconds = f"{held.until - now:.0f} s"
+    return f"{url} needs you to sign in, but {why}, so the bridge opens no browser by itself for another {seconds}."

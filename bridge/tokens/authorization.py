@@ -65,8 +65,7 @@ class Renewal(Protocol):
 class Authorization:
     """Gives each request its credential, and replaces a token that the server refuses.
 
-    `grant` is one without a user, or empty (`Record.grant`). `add_secret` gets each secret before it is used. `tell`
-    is told when a sign-in starts and when it ends.
+    `grant`: see `StoredRecord`. `add_secret` gets each secret before it is used; `tell`, when a sign-in starts and ends.
     """
 
     def __init__(
@@ -223,7 +222,7 @@ class Authorization:
         if self._work is not None:
             await asyncio.wait([self._work])
 
-    # -- the record
+    # -- the record and its renewal
 
     async def _load(self) -> None:
         try:
@@ -236,8 +235,6 @@ class Authorization:
         if record is not None:
             self._used.adopt(record, TokenSource.STORE)
             self._used.identities = 0  # Nothing was sent before.
-
-    # -- renewing
 
     def _make(self) -> Renewal:
         if self._renewal is None:
@@ -282,9 +279,8 @@ class Authorization:
                 _logger.info("the token cannot be renewed, a sign-in is needed: %s", problem.message)
                 return
             if self._is_removed():
-                self._used.adopt(
-                    None, TokenSource.STORE
-                )  # The user signed out meanwhile; `logout` does not wait for us.
+                # The user signed out meanwhile; `logout` does not wait for us.
+                self._used.adopt(None, TokenSource.STORE)
                 return
             await self._kept.save(renewed)
         self._used.adopt(renewed, TokenSource.REFRESH)

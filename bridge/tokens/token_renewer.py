@@ -16,7 +16,7 @@ import msgspec
 from bridge.config import Settings, parse_seconds
 from bridge.errors import BridgeError
 from bridge.oauth.errors import SignInError
-from bridge.oauth.prompt_backoff import PAUSE, PromptHeldBack, PromptHistory, held_back
+from bridge.oauth.prompt_backoff import PAUSE, PromptHistory, held_back, why_held_back
 from bridge.oauth.record import Record, decode
 from bridge.process.log import FORWARDED
 from bridge.protocol.sanitize import address, with_words
@@ -240,7 +240,7 @@ class TokenRenewer:
         pause = parse_seconds(os.environ.get(PAUSE_VARIABLE) or f"{PAUSE:g}", PAUSE_VARIABLE, zero_is_none=True) or 0.0
         now = time.time()
         if held := held_back(self._history(), now=now, since=self._since, pause=pause):
-            raise SignInError(_why_held_back(held, self._settings.url, now), hint=_how_to_sign_in(self._settings))
+            raise SignInError(why_held_back(held, self._settings.url, now), hint=_how_to_sign_in(self._settings))
 
     def _history(self) -> PromptHistory:
         from bridge.tokens.login_order import login_key
@@ -320,24 +320,6 @@ def _challenge(refusal: AuthRefusal) -> Challenge | None:
     from bridge.oauth.challenge import bearer_challenge, parse_challenges
 
     return bearer_challenge(parse_challenges(refusal.challenges))
-
-
-_HELD_BACK = {
-    "refused": "the last sign-in was refused",
-    "timed-out": "the last sign-in was not finished in time",
-    "": "the last sign-in was interrupted",
-    "unaccepted": "the server refused the token of the last sign-in",
-    "done": "it has needed that several times within ten minutes",
-}
-
-
-def _why_held_back(held: PromptHeldBack, url: str, now: float) -> str:
-    """Why the bridge opens no browser, for the user."""
-    if held.until == float("inf"):
-        return f"You signed out of {url}, so the bridge opens no browser by itself."
-    why = _HELD_BACK.get(held.outcome, "the last sign-in failed")
-    seconds = f"{held.until - now:.0f} s"
-    return f"{url} needs you to sign in, but {why}, so the bridge opens no browser by itself for another {seconds}."
 
 
 def _how_to_sign_in(settings: Settings) -> str:
