@@ -65,7 +65,7 @@ class Renewal(Protocol):
 class Authorization:
     """Gives each request its credential, and replaces a token that the server refuses.
 
-    `grant`: see `StoredRecord`. `add_secret` gets each secret before it is used; `tell`, when a sign-in starts and ends.
+    `grant`: see `StoredRecord`. `add_secret` gets each secret before its use; `tell`, when a sign-in starts and ends.
     """
 
     def __init__(
