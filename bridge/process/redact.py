@@ -36,6 +36,9 @@ _SECRET_WORDS = frozenset(
 )
 _HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|mcp-session-id|(?:x-)?api-key"
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_SCHEME = "(?:bearer|basic|dpop|digest|negotiate|token)"
+_REFERENCE = rf"(?:{_SCHEME}\s+)?\$\{{|(?:keyring|env|file|cmd):[\w./~-]"
+"""How what only says where a secret is begins, as the bridge's own hints have it (`config/secret_reference`)."""
 _PARAMETERS = (
     "access_token|refresh_token|id_token|token|code|state|code_verifier|client_secret|client_assertion|"
     "api[-_]?key|key|secret|password|passwd|sig|signature|session_?id"
@@ -116,7 +119,7 @@ def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
             (rf"""\b({_HEADERS})(['"]\s*[:=,]\s*b?){_QUOTED}""", rf"\1\2'{MASK}'"),
             (r"\b((?:set-)?cookie)(\s*:\s*)[^\r\n]+", rf"\1\2{MASK}"),
             (
-                rf"\b({_HEADERS})(\s*[:=]\s*)(?!\$\{{)(?:(?:bearer|basic|dpop|digest|negotiate|token)\s+)?[^\s,;'\"]+",
+                rf"\b({_HEADERS})(\s*[:=]\s*)(?!{_REFERENCE})(?:{_SCHEME}\s+)?[^\s,;'\"]+",
                 rf"\1\2{MASK}",
             ),
             # The look-ahead tells a token from prose ("Bearer token") and from a challenge's parameter.

@@ -58,6 +58,9 @@ def test_the_shape_of_a_secret_is_masked(text: str) -> None:
         "mail me@example.com",
         "write --header 'Authorization:${AUTH}'",
         "Authorization: ${AUTH}",
+        "pass --header 'Authorization: Bearer ${TOKEN}'",
+        "pass --header 'Authorization: keyring:example-key', or --header 'X-API-Key: env:KEY'",
+        "pass --header 'Authorization: file:~/token'",
         "https://h/@scope/package",
     ],
 )
