@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bridge.oauth.errors import SignInError
+from bridge.oauth.other_credential import OtherCredential
 from bridge.oauth.record import Record
 from bridge.protocol.sanitize import with_words
 from bridge.session.faults import status_name
@@ -25,7 +26,7 @@ class SignInReason(msgspec.Struct, frozen=True):
     `widens` means that the server required more scopes. `status` is the server's answer, `said` its words, and
     `is_open` means that it answered MCP without a token. The last page uses `back`, where the user came from ("the
     terminal" or the host's name), and `again`, a sentence that says how to sign in again. `leave` is the command that
-    ends the sign-in before.
+    ends the sign-in before. `wants` is what the server asked for instead of a token, if it did.
     """
 
     resource_metadata: str | None = None
@@ -38,6 +39,7 @@ class SignInReason(msgspec.Struct, frozen=True):
     back: str = ""
     again: str = ""
     leave: str = ""
+    wants: OtherCredential | None = None
 
 
 def sign_in_not_required(server_url: str, ask: SignInReason) -> SignInError:
@@ -70,6 +72,9 @@ def no_authorization_server(server_url: str, ask: SignInReason, problem: SignInE
 
     `problem` is what went wrong at the server's own origin.
     """
+    if ask.wants is not None:
+        wanted = f"{server_url} wants {ask.wants.what} in the header {ask.wants.header}, not a sign-in"
+        return SignInError(with_words(wanted, ask.said), hint=ask.wants.hint)
     what = (
         f"{server_url} requires a token but does not say where to get one. It has no protected resource metadata, and "
         f"its own origin does not offer a sign-in either: {problem.message.rstrip('.')}"

@@ -19,6 +19,7 @@ from bridge.login.failures import SERVER
 from bridge.login.network import ProxyAddress
 from bridge.oauth.challenge import bearer_challenge, parse_challenges, scopes_of
 from bridge.oauth.errors import Unreachable
+from bridge.oauth.other_credential import other_credential
 from bridge.process.redact import Redactor
 from bridge.protocol import mcp
 from bridge.protocol.headers import request_headers
@@ -115,17 +116,20 @@ async def ask_of(order: Order, http: AuthHttpClient) -> SignInReason:
         status, challenges = refusal.status, refusal.challenges
     else:
         status, challenges, is_open = await _asked(order.settings, http)
-    challenge = bearer_challenge(parse_challenges(challenges))
+    parsed = parse_challenges(challenges)
+    challenge = bearer_challenge(parsed)
+    said = refusal.said if refusal is not None else ""
     return SignInReason(
         resource_metadata=challenge.parameters.get("resource_metadata") if challenge else None,
         challenged=scopes_of(challenge) if challenge else (),
         previous=order.previous,
         widens=refusal is not None and refusal.lacks is not None,
-        said=refusal.said if refusal is not None else "",
+        said=said,
         status=status,
         is_open=is_open,
         back="the terminal" if refusal is None else product_name(order.host_name),
         again=_again(order),
+        wants=other_credential(parsed, said) if status == 401 else None,
         leave=Redactor()(command_about(LOGOUT, order.settings)),
     )
 

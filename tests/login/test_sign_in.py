@@ -13,6 +13,7 @@ import pytest
 from bridge.login.prompt import PromptShown
 from bridge.oauth.client import Client
 from bridge.oauth.errors import GrantRejected, SignInError, SignInRefused, TimedOut, Unavailable
+from bridge.oauth.other_credential import other_credential
 from bridge.oauth.record import Record
 from bridge.store.errors import StoreError
 from tests.login.fake_auth_http import ISSUER, NOT_FOUND, SERVER, FakeWeb, reply, resource_document, server_document
@@ -388,6 +389,17 @@ async def test_nothing_of_oauth_at_all_is_said_so(monkeypatch: pytest.MonkeyPatc
     assert "requires a token but does not say where to get one" in caught.value.message
     assert "--header" in caught.value.hint
     assert flow.opened == []
+
+
+async def test_a_server_that_wants_a_key_is_told_from_one_that_wants_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch, FakeWeb())
+    wants = other_credential((), "missing X-API-Key")
+    with pytest.raises(SignInError) as caught:
+        await flow.run(wants=wants, said="missing X-API-Key")
+    assert f"{SERVER} wants an API key in the header X-API-Key, not a sign-in" in caught.value.message
+    assert "--header 'X-API-Key: keyring:example-key'" in caught.value.hint
+    flow = Flow(monkeypatch)
+    await flow.run(wants=wants)  # There is a sign-in after all.
 
 
 @pytest.mark.parametrize(
