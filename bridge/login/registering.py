@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -17,6 +17,7 @@ from bridge.config import SignInSettings
 from bridge.errors import BridgeError
 from bridge.login.auth_http import AuthHttpClient, AuthResponse
 from bridge.oauth import registration
+from bridge.oauth.authorization_probe import Doubt, probe_answer
 from bridge.oauth.client import Client
 from bridge.oauth.errors import (
     ClientUnknown,
@@ -33,10 +34,8 @@ from bridge.oauth.registration_refusal import Offer, left_of, offers, refused_in
 from bridge.oauth.request import AuthorizationRequest, authorization_url
 from bridge.protocol.sanitize import address
 
-NO_CLIENT = frozenset(("invalid_client", "unauthorized_client"))
-"""The OAuth errors that mean that the server does not know the client."""
-
-_NOT_ABOUT_THE_CLIENT = frozenset((405, 408, 429))
+_PROBE_SECONDS = 2.0
+"""How long the tab waits for what the server says of a client of the user's."""
 
 _logger = logging.getLogger("bridge.login")
 
@@ -149,29 +148,40 @@ class Registrar:
         except BridgeError as problem:
             _logger.warning("the registration of an earlier sign-in cannot be removed: %s", problem)
 
-    async def probe(self, pending: AuthorizationRequest) -> None:
-        """Check, before the user opens the sign-in page, that the server still knows an earlier registration.
+    async def probe(self, pending: AuthorizationRequest, *, is_kept: bool) -> None:
+        """Check, before the user opens the sign-in page, what the server says of the client (`authorization_probe`).
 
-        Otherwise the server would show the user an error page, and no answer would come back. Raises `ClientUnknown`.
+        Otherwise the server would show the user an error page, and no answer would come back. `is_kept`: the client is
+        an earlier registration, which a server may have forgotten. Of another client only what is certain counts.
         The request has its own state and verifier, so an answer to it is of no use.
+
+        Raises `ClientUnknown`, and `SignInError` for a redirect URI or a resource that is refused.
         """
-        endpoint = pending.server.authorization_endpoint
         throwaway = msgspec.structs.replace(
             pending, state=secrets.token_urlsafe(32), verifier=secrets.token_urlsafe(64)
         )
         self._add_secret(throwaway.state)
         url = authorization_url(throwaway, self._settings.authorize_params)
         try:
-            reply = await self._http.probe(url, "authorization endpoint")
-        except (MetadataError, Unavailable) as problem:  # For example a page that is too large.
-            _logger.debug("the authorization endpoint could not be checked: %s", problem.message)
+            async with asyncio.timeout(None if is_kept else _PROBE_SECONDS):
+                reply = await self._http.probe(url, "authorization endpoint")
+        except (MetadataError, Unavailable, TimeoutError) as problem:  # For example a page that is too large.
+            _logger.debug("the authorization endpoint could not be checked: %s", problem)
             return
-        refused = 400 <= reply.status < 500 and reply.status not in _NOT_ABOUT_THE_CLIENT
-        if reply.location.startswith(f"{pending.redirect_uri}?"):
-            answer = dict(parse_qsl(urlsplit(reply.location).query, max_num_fields=50))
-            refused = answer.get("error") in NO_CLIENT
-        if refused:
+        answer = probe_answer(reply.status, reply.content_type, reply.body, reply.location)
+        if answer is None:
+            return
+        endpoint = pending.server.authorization_endpoint
+        if is_kept and answer.doubt is not Doubt.RESOURCE:
             raise ClientUnknown(f"{endpoint} answered status {reply.status} for the client of an earlier sign-in.")
+        if answer.doubt is Doubt.UNSAID:
+            _logger.info(
+                "%s answered status %d to a request without a browser; if the page shows an error, check --client-id",
+                endpoint,
+                reply.status,
+            )
+            return
+        raise registration.refused_request(pending, answer)
 
     async def _kept(self, store_key: str) -> Client | None:
         try:

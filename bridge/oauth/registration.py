@@ -18,15 +18,17 @@ import msgspec
 
 from bridge import PROGRAM
 from bridge.oauth import client as clients
+from bridge.oauth.authorization_probe import Doubt, ProbeAnswer
 from bridge.oauth.client import Client
 from bridge.oauth.document import json_object
-from bridge.oauth.errors import RedirectUriRefused, RegistrationFailed, Unavailable
+from bridge.oauth.errors import ClientUnknown, RedirectUriRefused, RegistrationFailed, SignInError, Unavailable
 from bridge.oauth.grants import AUTHORIZATION_CODE, REFRESH_TOKEN, GrantType
-from bridge.oauth.grants.token_response import heard_in
+from bridge.oauth.grants.token_response import heard_in, hint_for
 from bridge.oauth.issuer_binding import shell_safe
 from bridge.oauth.metadata import AuthorizationServer
 from bridge.oauth.providers import client_console
 from bridge.oauth.registration_refusal import Offer, Refused, refused_in
+from bridge.oauth.request import AuthorizationRequest
 from bridge.oauth.scopes import split, union
 from bridge.protocol.sanitize import address, with_words
 
@@ -151,6 +153,26 @@ def _moment(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
         return None
     return float(value)
+
+
+def refused_request(pending: AuthorizationRequest, answer: ProbeAnswer) -> SignInError:
+    """The error for a request that the authorization endpoint refuses before the user has seen its page."""
+    server, client_id, uri = pending.server, pending.client.client_id, pending.redirect_uri
+    endpoint, console = address(server.authorization_endpoint), client_console(server.issuer)
+    where = f" at {console}" if console else f" with {address(server.issuer)}"
+    if answer.doubt is Doubt.REDIRECT_URI:
+        return SignInError(
+            with_words(f"{endpoint} does not accept the redirect URI {uri} for the client {client_id}", answer.said),
+            hint=f"Register exactly {uri} for that client{where}; or pass --callback-port, --callback-host and "
+            "--callback-path as in a redirect URI that is registered.",
+        )
+    if answer.doubt is Doubt.RESOURCE:
+        what = f"{endpoint} does not accept the resource {address(pending.resource or '')}"
+        return SignInError(with_words(what, answer.said), hint=hint_for("invalid_target", ""))
+    return ClientUnknown(
+        with_words(f"{endpoint} does not know the client {client_id}", answer.said),
+        hint=f"Check --client-id: the client has to be registered{where}, with the redirect URI {uri}.",
+    )
 
 
 def may_need_redirect_uri(status: int, body: bytes) -> bool:

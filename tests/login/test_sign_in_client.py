@@ -1,5 +1,6 @@
 """The client in a sign-in: a registration is stored, tried first, and replaced once if the server forgot it."""
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -435,7 +436,7 @@ def static(flow: Flow, issuer: str) -> Record:
     )
 
 
-async def test_it_is_never_probed_registered_or_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_never_registered_or_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Flow(monkeypatch, client_id="mine")
     record = await flow.run()
     assert (record.client.client_id, record.client.kind) == ("mine", "static")
@@ -443,7 +444,55 @@ async def test_it_is_never_probed_registered_or_replaced(monkeypatch: pytest.Mon
     with pytest.raises(ClientUnknown) as caught:
         await flow.run(previous=record)
     assert "--client-id" in caught.value.hint
-    assert (flow.registrations, flow.http.seen("probe"), len(flow.opened)) == (0, [], 2)
+    assert (flow.registrations, len(flow.opened)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says", "to_do"),
+    [
+        (reply(b"", 302, location="/error?error=invalid_client"), "does not know the client mine", "--client-id"),
+        (reply({"error": "invalid_client"}, 400), "does not know the client mine", "--client-id"),
+        (reply(b"Invalid redirect_uri", 400, "text/html"), "does not accept the redirect URI", "--callback-port"),
+        (reply(b"", 302, location="/x?error=invalid_target"), "does not accept the resource", "--resource"),
+    ],
+)
+async def test_what_is_wrong_with_it_is_told_before_a_tab_opens(
+    answer: Answer, says: str, to_do: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(monkeypatch, client_id="mine")
+    flow.http.pages[f"{ISSUER}/in"] = answer
+    with pytest.raises(SignInError) as caught:
+        await flow.run()
+    assert says in caught.value.message
+    assert to_do in caught.value.hint
+    if says.endswith("URI"):
+        assert f"Register exactly {flow.plain_uri}" in caught.value.hint
+    assert flow.opened == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_page_that_may_be_a_firewalls_opens_the_tab(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(monkeypatch, client_id="mine")
+    flow.http.pages[f"{ISSUER}/in"] = reply(b"<h1>Just a moment", status, "text/html")
+    assert (await flow.run()).client.client_id == "mine"
+
+
+async def test_a_tab_does_not_wait_for_a_silent_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.login.registering._PROBE_SECONDS", 0.01)
+
+    async def silent(url: str, what: str) -> None:
+        await asyncio.Event().wait()
+
+    flow = Flow(monkeypatch, client_id="mine")
+    monkeypatch.setattr(flow.http, "probe", silent)
+    assert (await flow.run()).client.client_id == "mine"
+
+
+async def test_a_forgotten_registration_is_told_by_any_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = await signed_in_before(monkeypatch)
+    flow.http.pages[f"{ISSUER}/in"] = reply(b"", 302, location="https://as.example/api/error?error=invalid_client")
+    assert (await flow.run()).client.client_id == "made-2"
+    assert (flow.registrations, len(flow.opened)) == (2, 2)
 
 
 async def test_one_that_nobody_knows_is_named_when_nothing_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,8 @@ from bridge.login.page import failed_page, signed_in_page, warned_page
 from bridge.login.ports import derived_ports
 from bridge.login.prompt import PromptShown
 from bridge.login.pushing import AuthorizationLinks
-from bridge.login.registering import NO_CLIENT
 from bridge.oauth import mix_up, scopes
+from bridge.oauth.authorization_probe import NO_CLIENT
 from bridge.oauth.callback import Denied, Granted, IssuerMismatch, read_callback
 from bridge.oauth.client import Client
 from bridge.oauth.errors import ClientUnknown, SignInError, SignInRefused, TimedOut
@@ -168,8 +168,8 @@ class AuthorizationCodeFlow:
         if pushing(pending.server, pending.client) is not Pushing.NEVER:
             await services.bound.use(pending.server.issuer)  # The client authenticates there.
         link = await self._links.link(pending)
-        if is_kept and link.lifetime is None:
-            await services.registrar.probe(pending)
+        if link.lifetime is None and (is_kept or pending.client.kind == "static"):
+            await services.registrar.probe(pending, is_kept=is_kept)
         return link
 
     async def _show(

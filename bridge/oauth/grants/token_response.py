@@ -142,6 +142,11 @@ def _refusal(status: int, members: dict[str, object], endpoint: str) -> SignInEr
     return SignInError(message, hint=hint_for(error, heard))
 
 
+def is_about_unknown_client(words: str) -> bool:
+    """Whether a server's words say that it does not know the client."""
+    return _NO_CLIENT_WORDS.search(words) is not None
+
+
 def _answered(endpoint: str, status: int, heard: str) -> str:
     return with_words(f"The {endpoint} answered status {status}", heard)
 
