@@ -5,7 +5,7 @@ The first row that applies decides:
 | the answer | what it says |
 |---|---|
 | redirects with `error=invalid_client` or `unauthorized_client`, wherever to | the client is not known |
-| redirects with `invalid_redirect_uri`, `redirect_uri_mismatch`, or words about it | the redirect URI is not registered |
+| redirects with `invalid_redirect_uri`, `redirect_uri_mismatch`, or words about it | that URI is not registered |
 | redirects with `invalid_target` | the resource is refused |
 | redirects otherwise | nothing: most servers lead to a page to sign in |
 | a page with a code of Microsoft Entra ID (AADSTS700016, 50011) | as Entra's list of error codes says |
