@@ -228,7 +228,11 @@ class DiskStore(SecretStore):
 
     async def _save_in_file(self, key: str, data: bytes, reason: KeyringUnavailable | None) -> None:
         old = await self._on_disk(lambda: self._marker(key))
-        known = (old is None or old.holds == "file") and self._files.exists(secret_name(key))
+        # The user is told when the first secret goes into a file, and when one leaves the keyring.
+        known = old is None or old.holds == "file"
+        known = known and await self._on_disk(
+            lambda: any(name.endswith(secret_name("")) for name in self._files.names())
+        )
         await self._on_disk(lambda: self._files.write(secret_name(key), data))
         if old is not None:
             await self._mark(key, Marker("file", remains=old.generations))

@@ -62,7 +62,16 @@ async def test_the_notice_is_not_repeated_in_later_runs(home: Home) -> None:
     home.locked = "it is locked"
     await home.open().save(SLOT, b"one")
     await home.open().save(SLOT, b"two")
+    await home.open().save(OTHER, b"three")
     assert len(home.notices) == 1
+
+
+async def test_a_sign_in_that_leaves_the_keyring_is_told_although_another_is_in_a_file(home: Home) -> None:
+    await home.open().save(SLOT, b"one")
+    home.locked = "it is locked"
+    await home.open().save(OTHER, b"two")
+    await home.open().save(SLOT, b"three")
+    assert len(home.notices) == 2
 
 
 async def test_back_to_the_keyring_once_it_is_open_and_the_file_goes(home: Home) -> None:
