@@ -21,7 +21,7 @@ class LoginStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     | `waiting` | the user reads `warnings`, opens `url` and, for RFC 8628 3.3, enters `user_code`, before `ends_at` |
     | `finishing` | the user is done, and the token is being fetched |
     | `done` | the last message; `record` (`oauth/record`) is the result, and `is_kept` says whether the store has it |
-    | `failed` | the last message; `failure` is for programs, `message` and `hint` are for people |
+    | `failed` | the last message; `failure` and `needs_change` are for programs, `message` and `hint` for people |
 
     `ends_at` is in Unix seconds. `tab` says whether a browser was opened. `log` has the last lines of the log, as level
     and text, and `logged` counts all its lines.
@@ -41,6 +41,7 @@ class LoginStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     log: tuple[tuple[str, str], ...] = ()
     record: Raw = Raw()
     is_kept: bool = True
+    needs_change: bool = False
 
     def __repr__(self) -> str:
         """Without the URL, which holds `state`, and without the record."""

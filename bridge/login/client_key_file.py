@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bridge.config import SignInSettings
 from bridge.oauth.client_key import ClientKey, read_client_key
-from bridge.oauth.errors import SignInError
+from bridge.oauth.errors import NeedsChange
 from bridge.protocol.sanitize import escaped
 
 _MOST_BYTES = 64 * 1024
@@ -27,12 +27,12 @@ def key_loader(settings: SignInSettings) -> LoadKey | None:
             with path.open("rb") as file:
                 text = file.read(_MOST_BYTES + 1)
         except OSError as error:
-            raise SignInError(
+            raise NeedsChange(
                 f"The client's key {shown} cannot be read: {error.strerror}.",
                 hint="Check the path of --client-key, and that this user may read the file.",
             ) from None
         if len(text) > _MOST_BYTES:
-            raise SignInError(f"The client's key {shown} is larger than {_MOST_BYTES} bytes.")
+            raise NeedsChange(f"The client's key {shown} is larger than {_MOST_BYTES} bytes.")
         return read_client_key(text, shown, settings.client_key_alg or "", settings.client_key_id or "")
 
     return load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bridge.oauth.errors import SignInError
+from bridge.oauth.errors import NeedsChange, SignInError
 from bridge.oauth.other_credential import OtherCredential
 from bridge.oauth.record import Record
 from bridge.protocol.sanitize import with_words
@@ -74,12 +74,12 @@ def no_authorization_server(server_url: str, ask: SignInReason, problem: SignInE
     """
     if ask.wants is not None:
         wanted = f"{server_url} wants {ask.wants.what} in the header {ask.wants.header}, not a sign-in"
-        return SignInError(with_words(wanted, ask.said), hint=ask.wants.hint)
+        return NeedsChange(with_words(wanted, ask.said), hint=ask.wants.hint)
     what = (
         f"{server_url} requires a token but does not say where to get one. It has no protected resource metadata, and "
         f"its own origin does not offer a sign-in either: {problem.message.rstrip('.')}"
     )
-    return SignInError(
+    return NeedsChange(
         with_words(what, ask.said),
         hint=f"{_API_KEY} {problem.hint}",
     )

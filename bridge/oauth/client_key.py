@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from bridge.oauth.document import json_object
-from bridge.oauth.errors import SignInError
+from bridge.oauth.errors import NeedsChange, SignInError
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -50,7 +50,7 @@ def read_client_key(text: bytes, source: str, algorithm: str = "", key_id: str =
     Raises `SignInError`, never with a part of the key.
     """
     if b"ENCRYPTED" in text[:200]:
-        raise SignInError(
+        raise NeedsChange(
             f"The key in {source} is encrypted, and the bridge cannot ask for its password.",
             hint="Write it without one to a file that only you can read, for example: openssl pkey -in KEY -out FILE",
         )
@@ -59,7 +59,7 @@ def read_client_key(text: bytes, source: str, algorithm: str = "", key_id: str =
     if key is None:
         raise _unreadable(source)
     if not key.is_private:
-        raise SignInError(f"The key in {source} is a public one.", hint="Name the file with the private key.")
+        raise NeedsChange(f"The key in {source} is a public one.", hint="Name the file with the private key.")
     return ClientKey(key, _algorithm(key, algorithm, source), key_id or _text(members, "kid"))
 
 
@@ -80,13 +80,13 @@ def _algorithm(key: Key, wanted: str, source: str) -> str:
     curve = str(key.as_dict(private=False).get("crv", ""))
     usual = _USUAL.get(curve) or _USUAL.get(key.key_type)
     if usual is None:
-        raise SignInError(
+        raise NeedsChange(
             f"The key in {source} has the curve {curve}, which the bridge cannot sign with.",
             hint="Make an RSA key, or one with the curve P-256, P-384, P-521 or Ed25519.",
         )
     fits = wanted == usual if key.key_type == "EC" else wanted.startswith(_BEGINNINGS[key.key_type])
     if wanted and not fits:
-        raise SignInError(
+        raise NeedsChange(
             f"The key in {source} is of the type {key.key_type}, which cannot sign with {wanted}.",
             hint=f"Leave --client-key-alg out, which means {usual}, or name the right key.",
         )
@@ -99,7 +99,7 @@ def _text(members: dict[str, Any] | None, name: str) -> str:
 
 
 def _unreadable(source: str) -> SignInError:
-    return SignInError(
+    return NeedsChange(
         f"{source} has no private key that can be read.",
         hint="It has to be a PEM file that begins with -----BEGIN PRIVATE KEY-----, or a JWK (a JSON object).",
     )

@@ -8,6 +8,7 @@
 | `GrantRejected` | clears the stored tokens, or asks the user to sign in again |
 | `SignInRefused`, `TimedOut` | tells the host, and opens no tab unasked for a while |
 | `AnotherAccount` | uses and stores none of its tokens, and tells the host |
+| `NeedsChange` and its subclasses | tells the host, and not to try again before that |
 | any other `SignInError` | tells the host |
 """
 
@@ -17,14 +18,25 @@ from bridge.errors import BridgeError
 
 
 class SignInError(BridgeError):
-    """Signing in failed. The message names the step, the URL, what was expected and what came."""
+    """Signing in failed. The message names the step, the URL, what was expected and what came.
+
+    `needs_change`: another sign-in ends in the same way until the user or an operator has changed something.
+    """
+
+    needs_change = False
 
 
-class MetadataError(SignInError):
+class NeedsChange(SignInError):
+    """Something has to be changed before another sign-in; the hint says what."""
+
+    needs_change = True
+
+
+class MetadataError(NeedsChange):
     """A metadata document is missing, malformed or must not be believed (RFC 8414 3.3, RFC 9728 3.3)."""
 
 
-class RegistrationFailed(SignInError):
+class RegistrationFailed(NeedsChange):
     """No client identifier could be obtained (RFC 7591 3.2.2)."""
 
 
@@ -32,7 +44,7 @@ class RedirectUriRefused(RegistrationFailed):
     """The authorization server does not register this redirect URI (`invalid_redirect_uri`, RFC 7591 3.2.2)."""
 
 
-class ClientUnknown(SignInError):
+class ClientUnknown(NeedsChange):
     """The authorization server does not know the client (`invalid_client`, RFC 6749 5.2)."""
 
 

@@ -34,7 +34,7 @@ from typing import Literal
 
 import msgspec
 
-from bridge.oauth.errors import SignInError
+from bridge.oauth.errors import NeedsChange, SignInError
 from bridge.oauth.record import Record
 from bridge.protocol.sanitize import address
 
@@ -122,11 +122,11 @@ def binding_error(binding: Binding, named: tuple[str, ...], server_url: str, for
     names = f"{server_url} names {issuers} as its authorization server"
     slash = " (the slash at the end counts)" if any(_differ_in_slash(one, binding.issuer) for one in named) else ""
     if binding.source == "option":
-        return SignInError(
+        return NeedsChange(
             f"{names}, but --issuer allows only {address(binding.issuer)}{slash}. The sign-in was not started.",
             hint=f"If the server is right, pass --issuer {shell_safe(named[0])} instead.",
         )
-    return SignInError(
+    return NeedsChange(
         f"{names}, but the client {binding.client_id} belongs to {address(binding.issuer)}{slash}, where it was used "
         "first. So the client was not sent to another server.",
         hint="If you do not know why the server changed it, tell the server's operator. If you do, and the client is "

@@ -21,7 +21,14 @@ from bridge.oauth import client as clients
 from bridge.oauth.authorization_probe import Doubt, ProbeAnswer
 from bridge.oauth.client import Client
 from bridge.oauth.document import json_object
-from bridge.oauth.errors import ClientUnknown, RedirectUriRefused, RegistrationFailed, SignInError, Unavailable
+from bridge.oauth.errors import (
+    ClientUnknown,
+    NeedsChange,
+    RedirectUriRefused,
+    RegistrationFailed,
+    SignInError,
+    Unavailable,
+)
 from bridge.oauth.grants import AUTHORIZATION_CODE, REFRESH_TOKEN, GrantType
 from bridge.oauth.grants.token_response import heard_in, hint_for
 from bridge.oauth.issuer_binding import shell_safe
@@ -161,14 +168,14 @@ def refused_request(pending: AuthorizationRequest, answer: ProbeAnswer) -> SignI
     endpoint, console = address(server.authorization_endpoint), client_console(server.issuer)
     where = f" at {console}" if console else f" with {address(server.issuer)}"
     if answer.doubt is Doubt.REDIRECT_URI:
-        return SignInError(
+        return NeedsChange(
             with_words(f"{endpoint} does not accept the redirect URI {uri} for the client {client_id}", answer.said),
             hint=f"Register exactly {uri} for that client{where}; or pass --callback-port, --callback-host and "
             "--callback-path as in a redirect URI that is registered.",
         )
     if answer.doubt is Doubt.RESOURCE:
         what = f"{endpoint} does not accept the resource {address(pending.resource or '')}"
-        return SignInError(with_words(what, answer.said), hint=hint_for("invalid_target", ""))
+        return NeedsChange(with_words(what, answer.said), hint=hint_for("invalid_target", ""))
     return ClientUnknown(
         with_words(f"{endpoint} does not know the client {client_id}", answer.said),
         hint=f"Check --client-id: the client has to be registered{where}, with the redirect URI {uri}.",

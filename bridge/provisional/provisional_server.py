@@ -159,7 +159,7 @@ class ProvisionalServer:
         if event.widened:
             self.pass_on(event)
             return
-        self._status.end(self.redact(event.problem))
+        self._status.end(self.redact(event.problem), needs_change=event.needs_change)
         self._messages.can_ask = True
         self._deadline.sign_in_ended(event.problem)
         self.pass_on(event)

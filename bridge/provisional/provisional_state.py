@@ -116,7 +116,8 @@ class ProvisionalState:
         if request.method == mcp.TOOLS_CALL:
             return self._unavailable(request)
         status = self._status
-        fault = faults.not_signed_in(status.server_url, status.what_to_do())
+        why, needs_change = status.what_to_do(), status.needs_change and status.has_failed
+        fault = faults.not_signed_in(status.server_url, why, needs_change=needs_change)
         return fault.error_line(request.raw_id, status.server_url)
 
     def link_error(self, request: Request) -> Octets:

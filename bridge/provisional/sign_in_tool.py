@@ -46,6 +46,7 @@ class SignInStatus:
         self.warnings: tuple[str, ...] = ()
         self.problem = ""
         self.trouble = ""
+        self.needs_change = False
         self.tools: int | None = None
         self.product = "the host"
         self._ends_at = 0.0
@@ -81,8 +82,9 @@ class SignInStatus:
         self.warnings = tuple(shown(text, _MOST_WARNING) for text in event.warnings[:_MOST_WARNINGS])
         self._ends_at = self.now + max(0.0, event.ends_in)
 
-    def end(self, problem: str) -> None:
-        """The sign-in has ended; `problem` says why it failed, empty where it did not."""
+    def end(self, problem: str, *, needs_change: bool = False) -> None:
+        """The sign-in has ended; `problem` says why it failed, empty where it did not. See `SignInEnded`."""
+        self.needs_change = needs_change
         self.is_under_way = self.is_open = False
         self.url = self.user_code = ""
         self.warnings = ()
@@ -218,6 +220,8 @@ def failed(status: SignInStatus) -> str:
         why = f"The user is signed in, but {status.server} did not open a session: {sentence(status.trouble)}"
     else:
         why = f"The sign-in to {status.server} failed: {sentence(status.problem)}"
+        if status.needs_change:
+            return f"{why} Another sign-in fails in the same way until that is changed and {status.product} restarted."
     return f"{why} Call {NAME} again to retry."
 
 

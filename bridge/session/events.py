@@ -169,11 +169,13 @@ class SignInEnded(msgspec.Struct, frozen=True, gc=False):
     """The sign-in is over. `problem` is a sentence that says why there is no token; empty: there is one.
 
     It may come without a `SignInStarted`: when the bridge must not ask the user without being told to. `widened`: the
-    sign-in was for more scopes, and the current token is as valid as before.
+    sign-in was for more scopes, and the current token is as valid as before. `needs_change`: another sign-in fails in
+    the same way until something was changed.
     """
 
     problem: str = ""
     widened: bool = False
+    needs_change: bool = False
 
 
 class ResponseFound(msgspec.Struct, frozen=True, gc=False):

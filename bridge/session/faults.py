@@ -303,9 +303,13 @@ def too_many(limit: int) -> Fault:
     )
 
 
-def not_signed_in(url: str, why: str) -> Fault:
-    """The sign-in failed that the request waited for, or no session could be opened after it."""
-    return Fault(ErrorKind.UNAUTHORIZED, f"Nothing was sent to {url}: {why}", "Call the tool sign_in to try again.")
+def not_signed_in(url: str, why: str, *, needs_change: bool = False) -> Fault:
+    """The sign-in failed that the request waited for, or no session could be opened after it.
+
+    `needs_change`: `why` says what has to be changed before another sign-in.
+    """
+    hint = "" if needs_change else "Call the tool sign_in to try again."
+    return Fault(ErrorKind.UNAUTHORIZED, f"Nothing was sent to {url}: {why}", hint)
 
 
 def sign_in_needed(what_to_do: str) -> Fault:

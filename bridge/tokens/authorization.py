@@ -319,18 +319,18 @@ class Authorization:
         self._asked += 1
         widens = refusal.lacks is not None
         self._tell(SignInStarted(widens))
-        problem = ""
+        problem, needs_change = "", False
         try:
             brought = await self._make().sign_in(refusal, self._used.record, is_wished=is_wished, is_needed=is_needed)
             if brought is not None:
                 self._kept.is_kept = brought.is_kept
                 self._used.adopt(brought.record, TokenSource.SIGN_IN)
         except BridgeError as error:
-            problem = str(error)
+            problem, needs_change = str(error), getattr(error, "needs_change", False)
             raise
         finally:
             self._is_asking = False
-            self._tell(SignInEnded(problem, widens))
+            self._tell(SignInEnded(problem, widens, needs_change))
 
     def _is_signed_out(self) -> bool:
         """Whether the record was removed from the store. Looks at most once a second."""

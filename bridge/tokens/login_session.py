@@ -22,7 +22,7 @@ from bridge.login.channel import ChannelServer
 from bridge.login.channel_messages import Failure, LoginCommand, LoginStatus
 from bridge.login.openers import names_browser
 from bridge.login.prompt import PromptShown
-from bridge.oauth.errors import SignInError, SignInRefused, TimedOut
+from bridge.oauth.errors import NeedsChange, SignInError, SignInRefused, TimedOut
 from bridge.oauth.pinned_identity import pinned
 from bridge.oauth.record import DEFAULT_PROFILE, Record, encode
 from bridge.process import log
@@ -248,7 +248,8 @@ async def _outcome_of(work: asyncio.Task[None], redact: Callable[[str], str]) ->
             return LoginStatus(phase="done")
         case BridgeError() as problem:
             _logger.info("the sign-in failed: %s", problem)
-            return _failed(_failure_of(problem), redact(problem.message), redact(problem.hint))
+            failed = _failed(_failure_of(problem), redact(problem.message), redact(problem.hint))
+            return msgspec.structs.replace(failed, needs_change=isinstance(problem, NeedsChange))
         case defect:
             _logger.error("a bug in the bridge: the sign-in was not carried out", exc_info=defect)
             return _failed(

@@ -15,7 +15,7 @@ import msgspec
 
 from bridge.config import Settings, parse_seconds
 from bridge.errors import BridgeError
-from bridge.oauth.errors import SignInError
+from bridge.oauth.errors import NeedsChange, SignInError
 from bridge.oauth.prompt_backoff import PAUSE, PromptHistory, held_back, why_held_back
 from bridge.oauth.record import Record, decode
 from bridge.process.log import FORWARDED
@@ -191,7 +191,9 @@ class TokenRenewer:
                     raise SignInError("The sign-in returned tokens that cannot be read.", hint="Sign in again.")
                 return self._brought(record, is_kept=login_status.is_kept)
             if login_status.phase == "failed":
-                raise SignInError(login_status.message, hint=login_status.hint)
+                raise (NeedsChange if login_status.needs_change else SignInError)(
+                    login_status.message, hint=login_status.hint
+                )
             if widens and login_status.tab == "unopened" and not self._is_wished:
                 # Other requests go on. This one must not wait for a link that the user may not see.
                 raise SignInError(

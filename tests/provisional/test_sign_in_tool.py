@@ -116,6 +116,20 @@ def test_a_call_before_the_refused_request_has_ended_begins_one_too(revision: st
 
 
 @every_revision
+def test_what_has_to_be_changed_first_is_not_to_be_tried_again(revision: str) -> None:
+    book = ProvisionalPlaybook(revision).received()
+    book.calls(1)
+    book.on(SignInEnded("The client mine is not known. Check --client-id.", needs_change=True))
+    said = book.text(1)
+    assert "Check --client-id." in said
+    assert "fails in the same way until that is changed" in said
+    assert "sign_in again" not in said
+    assert book.wants_sign_in(book.host(book.who.calls(2))) == 1, "the user may have changed it"
+    book.on(SignInEnded(PROBLEM))
+    assert "Call sign_in again to retry." in book.text(2)
+
+
+@every_revision
 def test_calls_at_once_begin_one_sign_in(revision: str) -> None:
     book = ProvisionalPlaybook(revision).received()
     book.refused()

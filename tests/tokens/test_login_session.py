@@ -16,7 +16,15 @@ from bridge.login.browser import BrowserNotOpened
 from bridge.login.channel_messages import LoginCommand, LoginStatus
 from bridge.login.prompt import Prompt, PromptShown
 from bridge.login.sign_in_reason import SignInReason
-from bridge.oauth.errors import MetadataError, SignInError, SignInRefused, TimedOut
+from bridge.oauth.errors import (
+    ClientUnknown,
+    MetadataError,
+    RegistrationFailed,
+    SignInError,
+    SignInRefused,
+    TimedOut,
+    Unavailable,
+)
 from bridge.oauth.prompt_backoff import PromptHistory
 from bridge.oauth.record import decode
 from bridge.process.redact import Redactor
@@ -223,6 +231,26 @@ async def test_how_it_went_is_left_for_the_next(
     assert (history.outcome, history.failures) == (outcome, failures)
     assert history.ended_at >= history.tab_at > BEFORE.ended_at
     assert [(login_status.failure or "done", login_status.tab) for login_status in one.last] == [(outcome, "opened")]
+
+
+@pytest.mark.parametrize(
+    ("problem", "needs_change"),
+    [
+        (MetadataError("It names another issuer."), True),
+        (RegistrationFailed("It registers nobody."), True),
+        (ClientUnknown("It does not know mine."), True),
+        (SignInRefused("No."), False),
+        (TimedOut("Nobody came."), False),
+        (Unavailable("It is down."), False),
+        (SignInError("It broke."), False),
+    ],
+)
+async def test_it_is_told_whether_another_sign_in_could_end_otherwise(
+    problem: SignInError, needs_change: bool, played: Callable[..., Played]
+) -> None:
+    one = played()
+    await one.run(ends_with(problem))
+    assert one.last[-1].needs_change is needs_change
 
 
 async def test_one_that_asked_nobody_leaves_the_history_alone(played: Callable[..., Played]) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from bridge.oauth.document import json_object
-from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
+from bridge.oauth.errors import ClientUnknown, GrantRejected, NeedsChange, SignInError, TokenEndpointUnavailable
 from bridge.oauth.providers import reason_in, standard_error
 from bridge.protocol.sanitize import address, quoted, shown, with_words
 
@@ -139,7 +139,8 @@ def _refusal(status: int, members: dict[str, object], endpoint: str) -> SignInEr
     told = error not in _ABOUT_THE_REQUEST and _NO_CLIENT_WORDS.search(heard)
     if error in _NO_CLIENT or told or (not error and status == 401):
         return ClientUnknown(message, hint="Check --client-id and --client-secret, if you set them.")
-    return SignInError(message, hint=hint_for(error, heard))
+    kind = NeedsChange if error in _ABOUT_THE_REQUEST else SignInError
+    return kind(message, hint=hint_for(error, heard))
 
 
 def is_about_unknown_client(words: str) -> bool:

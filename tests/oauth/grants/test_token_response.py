@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError, TokenEndpointUnavailable
+from bridge.oauth.errors import ClientUnknown, GrantRejected, NeedsChange, SignInError, TokenEndpointUnavailable
 from bridge.oauth.grants.authorization_code import code_form
 from bridge.oauth.grants.refresh_token import refresh_form
 from bridge.oauth.grants.token_response import Tokens, read_tokens
@@ -36,7 +36,7 @@ def failure(status: int, members: object) -> SignInError:
     with pytest.raises(SignInError) as caught:
         read(members, status)
     assert TOKEN_URL in caught.value.message
-    assert type(caught.value) in {SignInError, ClientUnknown, GrantRejected, TokenEndpointUnavailable}
+    assert type(caught.value) in {SignInError, NeedsChange, ClientUnknown, GrantRejected, TokenEndpointUnavailable}
     return caught.value
 
 

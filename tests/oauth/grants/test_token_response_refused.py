@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from bridge.oauth.errors import ClientUnknown, GrantRejected, SignInError
+from bridge.oauth.errors import ClientUnknown, GrantRejected, NeedsChange, SignInError
 from bridge.oauth.grants.token_response import heard_in, read_tokens
 from tests.oauth.grants.test_token_response import HTML, failure, refused
 from tests.oauth.samples import TOKEN_URL
@@ -69,7 +69,7 @@ def test_a_401_without_a_body_is_about_the_client(body: bytes) -> None:
     ],
 )
 def test_any_other_refusal_costs_neither_tokens_nor_client(status: int, members: object) -> None:
-    assert type(failure(status, members)) is SignInError
+    assert type(failure(status, members)) in {SignInError, NeedsChange}
 
 
 @pytest.mark.parametrize(
