@@ -33,6 +33,8 @@ def is_sentence(plain: str) -> bool:
 
 def text_of(node: ast.AST, around: tuple[ast.AST, ...], constants: Mapping[str, ast.Constant]) -> Text | None:
     """What a string, an f-string or a sum of them says; None for anything else."""
+    if not isinstance(node, (ast.Constant, ast.JoinedStr, ast.BinOp)):
+        return None
     if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
         words = node.value.decode("latin-1")
         in_an_error = _ERROR.search(words)

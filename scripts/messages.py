@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.environment import ROOT, SetupError, run_script
 from scripts.message_text import Text, is_sentence, text_of
+from scripts.syntax import tree_of
 
 PAGE = ROOT / "docs" / "messages.md"
 CODE = ROOT / "bridge"
@@ -159,7 +160,7 @@ def rule_for(place: Place) -> Rule | None:
 @cache
 def _named_in(path: Path) -> dict[str, ast.Constant]:
     """The strings that a module gives names to."""
-    return _constants(ast.parse(path.read_text(encoding="utf-8")))
+    return _constants(tree_of(path.read_text(encoding="utf-8")))
 
 
 def _constants(tree: ast.Module) -> dict[str, ast.Constant]:
@@ -172,9 +173,15 @@ def _constants(tree: ast.Module) -> dict[str, ast.Constant]:
     }
 
 
+@cache
+def ruled(source: str) -> tuple[tuple[Place, Rule | None], ...]:
+    """Every string of two or more words in a file, in the order of the source, with the rule that leaves it out."""
+    return tuple((place, rule_for(place)) for place in places(source))
+
+
 def places(source: str) -> Iterator[Place]:
     """Every string of two or more words in a file, in the order of the source."""
-    tree = ast.parse(source)
+    tree = tree_of(source)
     constants = _named_in(CODE / "__init__.py") | _constants(tree)
     taken: set[ast.AST] = set()
 
@@ -212,9 +219,7 @@ def page(code: Path = CODE) -> str:
     parts = [HEAD]
     room = ""
     for path in sorted(code.rglob("*.py"), key=lambda path: (len(path.relative_to(code).parts) > 1, path.as_posix())):
-        lines = dict.fromkeys(
-            _line(place) for place in places(path.read_text(encoding="utf-8")) if rule_for(place) is None
-        )
+        lines = dict.fromkeys(_line(place) for place, rule in ruled(path.read_text(encoding="utf-8")) if rule is None)
         if not lines:
             continue
         here = path.relative_to(code).parts
@@ -242,8 +247,7 @@ def _is_logged(place: Place) -> bool:
 def left_out(code: Path = CODE) -> Iterator[tuple[Rule, str]]:
     """What the rules leave out, docstrings aside."""
     for path in sorted(code.rglob("*.py")):
-        for place in places(path.read_text(encoding="utf-8")):
-            rule = rule_for(place)
+        for place, rule in ruled(path.read_text(encoding="utf-8")):
             if rule is not None and rule is not RULES[0]:
                 yield rule, place.text.shown
 

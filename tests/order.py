@@ -47,7 +47,6 @@ TOGETHER = (
     *("tests/integration/test_oauth_addresses.py", "tests/integration/test_oidc_"),
     *("tests/integration/test_protected_reference.py", "tests/integration/test_provisional_features.py"),
     *("tests/integration/test_router_everything.py", "tests/integration/test_router_reference.py"),
-    "tests/scripts/test_messages.py",
 )
 """Files whose tests share what takes seconds to start, so that one worker runs each file."""
 
@@ -58,6 +57,17 @@ SHARED_SERVERS = {
     "tests/integration/test_everything_paths.py": "server-everything",
 }
 """Files whose tests share servers that take a second to start: one worker runs them all, and starts each one once."""
+
+SHARED_TREES = dict.fromkeys(
+    (
+        *("tests/protocol/test_mcp.py", "tests/scripts/test_messages.py", "tests/test_errors.py"),
+        *("tests/test_imports.py", "tests/test_names.py", "tests/test_program_name.py"),
+    ),
+    "syntax trees",
+)
+"""Files whose tests look at all of `bridge/`: one worker runs them all, and parses it once (`scripts/syntax.py`)."""
+
+SHARED = SHARED_SERVERS | SHARED_TREES
 
 
 def starts_programs(nodeid: str) -> bool:
@@ -98,6 +108,8 @@ def place(nodeid: str) -> tuple[int, int]:
     some only wait, a file at a time; so they are mixed, the same way each time. In process, those on many examples take
     longest.
     """
+    if nodeid.startswith(tuple(SHARED_TREES)):
+        return 0, 0
     if not starts_programs(nodeid):
         return (2 if "_any" in nodeid or nodeid.startswith(MANY_EXAMPLES) else 3), 0
     if nodeid.startswith((*TOGETHER, *SHARED_SERVERS)):
@@ -119,4 +131,4 @@ class LongestFirst(LoadGroupScheduling):  # type: ignore[misc]  # xdist does not
         if scope != nodeid:
             return scope
         is_alone = starts_programs(nodeid) and not nodeid.startswith(TOGETHER)
-        return SHARED_SERVERS.get(file) or (nodeid if is_alone else file)
+        return SHARED.get(file) or (nodeid if is_alone else file)

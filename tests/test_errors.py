@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ErrorKind
+from scripts.syntax import nodes_of
 
 ROOT = Path(__file__).resolve().parents[1] / "bridge"
 
 
 def used() -> Iterator[str]:
     for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path.read_text("utf-8")):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ErrorKind":
                 yield node.attr
 

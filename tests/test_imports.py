@@ -5,10 +5,12 @@ The rules are functions of a module's source, so the last tests show that each o
 
 import ast
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from scripts.syntax import nodes_of, tree_of
 
 ROOT = Path(__file__).resolve().parents[1] / "bridge"
 
@@ -65,9 +67,9 @@ def module_name(path: Path, root: Path = ROOT) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(module: str, tree: ast.AST, *, package: bool) -> Iterator[tuple[int, str]]:
+def imports(module: str, nodes: Iterable[ast.AST], *, package: bool) -> Iterator[tuple[int, str]]:
     """Each imported name, absolute; for `from a import b` both `a` and `a.b`."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -80,12 +82,12 @@ def imports(module: str, tree: ast.AST, *, package: bool) -> Iterator[tuple[int,
 
 def faults(module: str, source: str, *, package: bool = False) -> list[str]:
     """What in this module breaks the house's rules."""
-    tree = ast.parse(source)
+    tree, nodes = tree_of(source), nodes_of(source)
     room = room_of(module)
     found = [
-        *(f"line {line}: {room} imports {name}" for line, name in imports(module, tree, package=package)
+        *(f"line {line}: {room} imports {name}" for line, name in imports(module, nodes, package=package)
           if not allowed(room, name)),
-        *(fault for node in ast.walk(tree) for fault in node_faults(room, node)),
+        *(fault for node in nodes for fault in node_faults(room, node)),
         *(f"line {node.lineno}: module-level mutable state" for node in tree.body if is_mutable_state(node)),
     ]  # fmt: skip
     if module.rpartition(".")[2] in BAD_NAMES:
@@ -108,7 +110,7 @@ def allowed(room: str, name: str) -> bool:
 def loaded_with(path: Path, modules: Mapping[str, Path]) -> set[str]:
     """The project's modules that a module imports at its top level, for its types too."""
     found: set[str] = set()
-    statements: list[ast.stmt] = list(ast.parse(path.read_text("utf-8")).body)
+    statements: list[ast.stmt] = list(tree_of(path.read_text("utf-8")).body)
     while statements:
         node = statements.pop()
         if isinstance(node, ast.If | ast.Try):

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from scripts.syntax import tree_of
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def classes_of(source: str) -> Iterator[str]:
     """The names of the classes at the head of a module. A nested class has its owner's name too."""
-    for node in ast.parse(source).body:
+    for node in tree_of(source).body:
         if isinstance(node, ast.ClassDef):
             yield node.name
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge import PROGRAM
+from scripts.syntax import nodes_of
 
 ROOT = Path(__file__).resolve().parents[1] / "bridge"
 
 
 def written_out(source: str) -> Iterator[int]:
     """The lines of strings that hold the name, apart from docstrings."""
-    tree = ast.parse(source)
-    texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    nodes = nodes_of(source)
+    texts = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.Constant) and id(node) not in texts:
             text = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
             if isinstance(text, str) and PROGRAM in text:

@@ -7,6 +7,7 @@ import pytest
 
 import bridge
 from bridge.protocol import mcp
+from scripts.syntax import nodes_of
 
 
 def test_revisions_are_listed_newest_first() -> None:
@@ -42,7 +43,7 @@ def test_no_other_module_names_a_revision() -> None:
     naming = {
         path.relative_to(root).as_posix()
         for path in root.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path.read_text("utf-8"))
         if isinstance(node, ast.Constant) and node.value in (*mcp.MODERN_VERSIONS, *mcp.LEGACY_VERSIONS)
     }
     assert naming == {"protocol/mcp.py"}

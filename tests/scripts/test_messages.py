@@ -11,6 +11,7 @@ import pytest
 from bridge.cli.program import cli
 from bridge.session import faults
 from scripts.messages import CODE, COMMAND, OTHERS_WORDS, PAGE, RULES, Rule, left_out, page, places, rule_for
+from scripts.syntax import nodes_of
 
 
 @cache
@@ -41,9 +42,9 @@ def test_no_string_of_several_words_is_missed() -> None:
     known = flat(made() + " ".join(text for _, text in hidden()))
     missed = []
     for path in CODE.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
+        nodes = nodes_of(path.read_text(encoding="utf-8"))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 for part in re.split(r"<[^>]*(?:>|$)|^[^<]*\">|%[-+.\d]*[a-z]|%\(\w+\)s|[{}]", node.value):
                     words = re.findall(r"(?<!\S)[A-Za-z]{2}[A-Za-z'-]*(?=[.,:;]?(?:\s|$))", part)
