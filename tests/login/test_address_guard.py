@@ -160,15 +160,15 @@ async def is_open(guard: AddressGuard, url: str) -> bool:
 
 
 @pytest.mark.parametrize("server", list(SERVERS))
-@pytest.mark.parametrize("url", list(HOSTILE))
-async def test_what_a_server_leads_to_is_open_by_where_it_was_reached(url: str, server: str) -> None:
-    assert await is_open(guard_of(*SERVERS[server]), url) == (server in HOSTILE[url])
+async def test_what_a_server_leads_to_is_open_by_where_it_was_reached(server: str) -> None:
+    opened = {url: await is_open(guard_of(*SERVERS[server]), url) for url in HOSTILE}
+    assert opened == {url: server in allowed for url, allowed in HOSTILE.items()}
 
 
 @pytest.mark.parametrize("server", ["p", "s", "-"])
-@pytest.mark.parametrize("url", list(HOSTILE))
-async def test_what_the_user_allows_opens_networks_and_never_this_machine(url: str, server: str) -> None:
-    assert await is_open(guard_of(*SERVERS[server], allow_private=True), url) == ("+" in HOSTILE[url])
+async def test_what_the_user_allows_opens_networks_and_never_this_machine(server: str) -> None:
+    opened = {url: await is_open(guard_of(*SERVERS[server], allow_private=True), url) for url in HOSTILE}
+    assert opened == {url: "+" in allowed for url, allowed in HOSTILE.items()}
 
 
 @pytest.mark.parametrize("server", list(SERVERS))

@@ -15,7 +15,7 @@ def test_every_name_of_the_order_is_one_of_a_test() -> None:
         *order.STARTS_PROGRAMS,
         *order.WHOLE_SIGN_INS,
         *order.TOGETHER,
-        *order.SHARED_SERVERS,
+        *order.SHARED,
         *order.MANY_EXAMPLES,
     ):
         assert any(file.startswith(name) for file in files), name
@@ -51,6 +51,7 @@ def test_a_worker_is_handed_what_belongs_together() -> None:
     assert scope_of(scheduler, "tests/integration/test_router_reference.py::test_a@router") == "router"
     (servers,) = {scope_of(scheduler, f"tests/integration/test_reference_{n}.py::test_a") for n in ("calls", "two_way")}
     assert servers == "reference servers"
+    assert {scope_of(scheduler, f"{file}::test_a") for file in order.SHARED_TREES} == {"syntax trees"}
 
 
 def test_each_worker_begins_with_files_of_its_own_and_imports_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,22 +23,23 @@ def test_linux_has_it_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+PLATFORMDIRS = (platformdirs.user_data_path, platformdirs.user_cache_path)
 FOLDERS = ("", "/", "/data", "/data/", "/a//b", "/a/../b", " /data", "data", "~/data", "/has space", "/\u00e9")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
-@pytest.mark.parametrize("home", [*FOLDERS, None])
 @pytest.mark.parametrize("base", [*FOLDERS, None])
-def test_linux_has_the_folders_that_platformdirs_names(
-    base: str | None, home: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in (("XDG_DATA_HOME", base), ("XDG_CACHE_HOME", base), ("HOME", home)):
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, value)
-    assert platform_paths().root == platformdirs.user_data_path(PROGRAM, appauthor=False)
-    assert platform_cache() == platformdirs.user_cache_path(PROGRAM, appauthor=False)
+def test_linux_has_the_folders_that_platformdirs_names(base: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = {}, {}
+    for home in (*FOLDERS, None):
+        for name, value in (("XDG_DATA_HOME", base), ("XDG_CACHE_HOME", base), ("HOME", home)):
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        ours[home] = platform_paths().root, platform_cache()
+        theirs[home] = tuple(find(PROGRAM, appauthor=False) for find in PLATFORMDIRS)
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("key", ["tokens-0123456789abcdef", "client-" + "a" * 128])

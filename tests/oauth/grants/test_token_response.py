@@ -228,15 +228,17 @@ def test_a_passing_status_is_passing_whatever_its_body_says(status: int, body: b
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("status", [200, 204, 301, 302, 400, 403, 404, 405, 418, 422])
 @pytest.mark.parametrize("body", [b"", HTML, b"[]", b"null", b'"x"', b'{"access_token":', b"\xff\xfe", b"[" * 100_000])
-def test_no_object_at_all_is_passing(status: int, body: bytes) -> None:
+def test_no_object_at_all_is_passing(body: bytes) -> None:
     """A 404 or a page of a gateway must not clear the refresh token."""
-    with pytest.raises(TokenEndpointUnavailable) as caught:
-        read_tokens(status, "text/html; charset=utf-8", body, TOKEN_URL)
-    assert f"status {status}" in caught.value.message
-    assert "text/html" in caught.value.message
-    assert "charset" not in caught.value.message
+    told: dict[int, str] = {}
+    for status in (200, 204, 301, 302, 400, 403, 404, 405, 418, 422):
+        try:
+            told[status] = f"tokens: {read_tokens(status, 'text/html; charset=utf-8', body, TOKEN_URL)}"
+        except TokenEndpointUnavailable as unavailable:
+            told[status] = unavailable.message
+    assert {status: said for status, said in told.items() if f"status {status}" not in said} == {}
+    assert {status: said for status, said in told.items() if "text/html" not in said or "charset" in said} == {}
 
 
 @pytest.mark.parametrize("error", ["temporarily_unavailable", "server_error", "slow_down"])
