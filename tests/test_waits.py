@@ -15,18 +15,27 @@ TESTS = Path(__file__).parent
 ALONE = {"support/oauth/browser_program.py", "conformance/browser.py", "hosts/probe.py"}
 # Functions that wait: the position of the deadline among their arguments.
 WAITING = {"asyncio.timeout": 0, "asyncio.wait_for": 1, "anyio.fail_after": 0, "anyio.move_on_after": 0}
+LAST_NAMES = {name.rpartition(".")[2] for name in WAITING}
 # Functions that wait as long as the argument `timeout` says.
 WITH_TIMEOUT = {"run", "open", "urlopen", "create_connection", "communicate", "wait", "Client", "AsyncClient", "result"}
 CLOCKS = {"monotonic", "current_time", "perf_counter"}
+# Without one of these words there is no wait in a file, and it need not be parsed.
+WORDS = {"timeout", *LAST_NAMES, *CLOCKS}
 
 
 def unstretched(source: str) -> list[int]:
     """The lines of waits that do not grow."""
+    if not any(word in source for word in WORDS):
+        return []
     tree = ast.parse(source)
+    lines = source.split("\n")
     grown = {
         ast.unparse(target)
         for node in tree.body
-        if isinstance(node, ast.Assign) and "stretched(" in ast.unparse(node.value)
+        if isinstance(node, ast.Assign)
+        # To write a large table out again takes far longer than to look at its lines first.
+        and "stretched(" in "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        and "stretched(" in ast.unparse(node.value)
         for target in node.targets
     }
     return sorted({limit.lineno for limit in limits(tree) if is_long(limit, grown)})
@@ -36,10 +45,9 @@ def limits(tree: ast.AST) -> Iterator[ast.expr]:
     """Every expression that says how long to wait."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            if name in WAITING and len(node.args) > WAITING[name]:
-                yield node.args[WAITING[name]]
-            if name.rpartition(".")[2] in WITH_TIMEOUT:
+            if last_name(node) in LAST_NAMES and (name := ast.unparse(node.func)) in WAITING:
+                yield from node.args[WAITING[name] : WAITING[name] + 1]
+            if last_name(node) in WITH_TIMEOUT:
                 yield from (word.value for word in node.keywords if word.arg == "timeout")
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and reads_clock(node.left):
             yield node.right
@@ -47,9 +55,18 @@ def limits(tree: ast.AST) -> Iterator[ast.expr]:
             yield from node.comparators
 
 
+def last_name(call: ast.Call) -> str:
+    """What is called, without what it belongs to: `timeout` of `asyncio.timeout(1)`."""
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
 def reads_clock(node: ast.expr) -> bool:
     """Whether it is a call of a clock."""
-    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in CLOCKS
+    return isinstance(node, ast.Call) and last_name(node) in CLOCKS
 
 
 def is_long(limit: ast.expr, grown: set[str]) -> bool:

@@ -13,6 +13,7 @@ from bridge.cli.option_table import FLAG, OPTIONS
 from bridge.inventory.server_file import server_file_path
 from bridge.tokens.typed_command import forget_command, login_command, quoted
 from tests.cli.config_files import with_click, without_click, write_file
+from tests.support.examples import multiplied
 from tests.support.waits import stretched
 
 URL = "https://example.com/mcp"
@@ -260,7 +261,7 @@ variables = st.dictionaries(
 )
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=multiplied(600), deadline=None)
 @given(pieces=words, variables=variables)
 def test_both_ways_to_read_words_give_the_same_settings(
     pieces: Sequence[Sequence[str]], variables: Mapping[str, str], file: Path

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.protocol import jsonrpc
 from bridge.protocol.jsonrpc import Message, RequestId, Response
+from tests.support.examples import multiplied
 from tests.translate.downgrade_book import LOG_LEVEL, OFFERS, Book, modern_meta
 
 NAMES = [
@@ -124,7 +125,7 @@ def parsed(line: bytes | None) -> Message | None:
         return None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=multiplied(150), deadline=None)
 @given(steps, st.booleans())
 def test_nothing_raises_and_no_request_is_answered_twice(
     script: list[tuple[str, bytes | None, int | None]], is_opened: bool
