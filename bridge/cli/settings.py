@@ -93,7 +93,11 @@ def settings_of(
         header_names=tuple(name.lower() for name, _ in typed),
         retry_window=retry_window or 30.0,
         features=_features(values),
-        sign_in=_sign_in(values, _client_secret(client_secret, secret_source, secrets)),
+        sign_in=_sign_in(
+            values,
+            _client_secret(client_secret, secret_source, secrets),
+            "" if isinstance(client_secret, str) else client_secret.text,
+        ),
         secret_variables=tuple(noted.read),
         secret_headers=tuple(name for name, value in headers if not isinstance(value, str)),
         remarks=(*filter(None, (warning,)), *unknown_variables(environ)),
@@ -137,11 +141,13 @@ def _empty(names: Sequence[str]) -> tuple[str, ...]:
     return (f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} empty, which counts as not given.",)
 
 
-def _sign_in(values: dict[str, Any], client_secret: str) -> SignInSettings:
+def _sign_in(values: dict[str, Any], client_secret: str, client_secret_source: str) -> SignInSettings:
     """Take the options for signing in out of `values`, and make their settings."""
     own = {name: values.pop(name) for name in SignInSettings.__struct_fields__ if name in values}
     params = tuple(parse_authorize_param(text) for text in values.pop("authorize_param", ()))
-    return SignInSettings(authorize_params=params, client_secret=client_secret, **own)
+    return SignInSettings(
+        authorize_params=params, client_secret=client_secret, client_secret_source=client_secret_source, **own
+    )
 
 
 def _features(values: dict[str, Any]) -> FeatureSettings:

@@ -50,6 +50,7 @@ _PROFILE = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}"
 class SignInSettings(msgspec.Struct, frozen=True):
     """The settings for signing in. The constructor checks them all and raises `UsageError` for a bad one.
 
+    `client_secret_source` is where the secret came from, as the user writes that: a reference; empty for none.
     `issuer` is the only authorization server to use; with None the MCP server names it. `token_endpoint` is its token
     endpoint, for a server without metadata. `scope` None means that the server decides. `resource` None means that the
     bridge discovers it; "none" leaves the parameter out. `callback_port` None means any free port. `login_timeout` is
@@ -59,6 +60,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
 
     client_id: str | None = None
     client_secret: str = ""
+    client_secret_source: str = ""
     client_key: Path | None = None
     client_key_alg: str | None = None
     client_key_id: str | None = None

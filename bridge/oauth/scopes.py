@@ -14,8 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from bridge.protocol.sanitize import quoted
+
+if TYPE_CHECKING:
+    from bridge.oauth.record import Record
 
 OFFLINE = "offline_access"
 
@@ -96,3 +100,8 @@ def _alike(one: str, other: str) -> bool:
 def _stem(scope: str) -> str:
     # 'orgs:write' and 'org.write' have the same stem: letters only, each word without its plural s.
     return "".join(word.removesuffix("s") for word in re.split(r"[^a-z0-9]+", scope.lower()))
+
+
+def wider_scope(lacks: Sequence[str] | None, previous: Record | None) -> str | None:
+    """The scope for which a sign-in asks because a request lacks `lacks`; None for any other sign-in."""
+    return None if lacks is None else " ".join(union(split(previous.asked if previous else ""), tuple(lacks)))

@@ -110,23 +110,25 @@ class TokenRenewer:
     ) -> TokenObtained | None:
         """Wait for the user to sign in, in the login that is under way or in a new one."""
         from bridge.login.channel import ChannelLost
+        from bridge.oauth.scopes import wider_scope
         from bridge.tokens.login_order import make_order
 
         order = make_order(self._settings, refusal, previous, self._host.host_name)
         self._is_wished = is_wished
+        wider = wider_scope(refusal.lacks, previous)
 
         async def may_start() -> bool:
             if not await is_needed():
                 return False
             if not self._is_wished:
-                self._check_backoff()
+                self._check_backoff(wider)
             return True
 
         logins = self._logins()
         for _ in range(_TRIES):
             try:
                 joined = await logins.join_or_start(order, may_start)
-                return await self._follow(joined, refusal) if joined is not None else None
+                return await self._follow(joined, wider) if joined is not None else None
             except ChannelLost:
                 # It was killed. Tokens that it had stored are found there; otherwise another login may start.
                 _logger.info("the sign-in process for %s ended without a result", self._settings.url)
@@ -154,8 +156,11 @@ class TokenRenewer:
             if self._shown is not None:
                 self._host.take(self._shown)
 
-    async def _follow(self, joined: Joined, refusal: AuthRefusal) -> TokenObtained:
-        """Wait for the end of a login. Raises `SignInError`, and `ChannelLost` where its process dies."""
+    async def _follow(self, joined: Joined, wider: str | None) -> TokenObtained:
+        """Wait for the end of a login, see `wider_scope`.
+
+        Raises `SignInError`, and `ChannelLost` where its process dies.
+        """
         self._joined = joined
         self._shown = None
         # At the same time as the wait, because a login that is ending sends its status but no answers.
@@ -163,7 +168,7 @@ class TokenRenewer:
         own = self._settings.sign_in
         try:
             async with asyncio.timeout(2 * own.login_timeout + _BESIDES_THE_PERSON):
-                return await self._wait(joined, widens=refusal.lacks is not None)
+                return await self._wait(joined, wider)
         except TimeoutError:
             raise SignInError(
                 f"The sign-in process {joined.pid or ''} for {self._settings.url} did not finish.".replace("  ", " "),
@@ -175,7 +180,9 @@ class TokenRenewer:
                 opening.cancel()
             await joined.channel.close()
 
-    async def _wait(self, joined: Joined, *, widens: bool) -> TokenObtained:
+    async def _wait(self, joined: Joined, wider: str | None) -> TokenObtained:
+        from bridge.tokens.typed_command import how_to_widen
+
         began = time.time()
         heard = 0
         while True:
@@ -185,20 +192,21 @@ class TokenRenewer:
                 # The history could not be written, so this run remembers it.
                 self._unkept = self._unkept.tab_opened(began).ended(login_status.failure or "done", time.time())
             if login_status.url:
-                self._tell(joined, login_status)
+                self._tell(joined, login_status, wider)
             if login_status.phase == "done":
                 if (record := decode(bytes(login_status.record))) is None:
                     raise SignInError("The sign-in returned tokens that cannot be read.", hint="Sign in again.")
                 return self._brought(record, is_kept=login_status.is_kept)
             if login_status.phase == "failed":
-                raise (NeedsChange if login_status.needs_change else SignInError)(
-                    login_status.message, hint=login_status.hint
-                )
-            if widens and login_status.tab == "unopened" and not self._is_wished:
+                hint = login_status.hint
+                if wider is not None and not login_status.needs_change:
+                    hint = how_to_widen(self._settings, wider)
+                raise (NeedsChange if login_status.needs_change else SignInError)(login_status.message, hint=hint)
+            if wider is not None and login_status.tab == "unopened" and not self._is_wished:
                 # Other requests go on. This one must not wait for a link that the user may not see.
                 raise SignInError(
                     f"{self._settings.url} requires more scopes for this request, and no browser could be opened.",
-                    hint=f"Run this in a terminal, then try again: {_login_command(self._settings)}",
+                    hint=how_to_widen(self._settings, wider),
                 )
 
     def _brought(self, record: Record, *, is_kept: bool) -> TokenObtained:
@@ -213,7 +221,7 @@ class TokenRenewer:
             _login_logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
         return login_status.logged
 
-    def _tell(self, joined: Joined, login_status: LoginStatus) -> None:
+    def _tell(self, joined: Joined, login_status: LoginStatus, wider: str | None) -> None:
         for state in parse_qs(urlsplit(login_status.url).query).get("state", []):
             self._log.add_secret(state)
         if login_status.url != self._announced:
@@ -221,6 +229,8 @@ class TokenRenewer:
             words = "Sign in at:"
             if joined.was_under_way:
                 words = f"A sign-in is already in progress (process {joined.pid}). Sign in at:"
+            if wider is not None:
+                words = f"{self._settings.url} requires more scopes for a request ({wider}). {words}"
             if login_status.user_code:
                 words = f"{words.removesuffix(' at:')} with the code {login_status.user_code} at:"
             self._log.announce(words, login_status.url, login_status.warnings)
@@ -237,12 +247,15 @@ class TokenRenewer:
         )
         self._host.take(self._shown)
 
-    def _check_backoff(self) -> None:
+    def _check_backoff(self, wider: str | None) -> None:
         """Raise `SignInError` where no browser may be opened before the user asks for it."""
         pause = parse_seconds(os.environ.get(PAUSE_VARIABLE) or f"{PAUSE:g}", PAUSE_VARIABLE, zero_is_none=True) or 0.0
         now = time.time()
+        from bridge.tokens.typed_command import how_to_sign_in, how_to_widen
+
         if held := held_back(self._history(), now=now, since=self._since, pause=pause):
-            raise SignInError(why_held_back(held, self._settings.url, now), hint=_how_to_sign_in(self._settings))
+            hint = how_to_sign_in(self._settings) if wider is None else how_to_widen(self._settings, wider)
+            raise SignInError(why_held_back(held, self._settings.url, now), hint=hint)
 
     def _history(self) -> PromptHistory:
         from bridge.tokens.login_order import login_key
@@ -322,16 +335,3 @@ def _challenge(refusal: AuthRefusal) -> Challenge | None:
     from bridge.oauth.challenge import bearer_challenge, parse_challenges
 
     return bearer_challenge(parse_challenges(refusal.challenges))
-
-
-def _how_to_sign_in(settings: Settings) -> str:
-    if settings.sign_in.answer_within is None:
-        return f"To sign in, run: {_login_command(settings)}"
-    return f"Call the tool sign_in if the host shows it, or run: {_login_command(settings)}"
-
-
-def _login_command(settings: Settings) -> str:
-    """What to type in a terminal for the same sign-in."""
-    from bridge.tokens.typed_command import login_command
-
-    return login_command(settings)

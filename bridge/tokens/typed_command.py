@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from bridge import PROGRAM
-from bridge.config import Settings
+from bridge.config import Settings, SignInSettings
 from bridge.oauth.record import DEFAULT_PROFILE
 
 IDENTITY_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
@@ -18,6 +18,13 @@ IDENTITY_OPTIONS = ("profile", "client_id", "client_metadata_url", "resource")
 
 LOGIN_OPTIONS = (*IDENTITY_OPTIONS, "issuer")
 """The options for `login`, which must not go to another authorization server either."""
+
+_ALSO_TYPED = {
+    "client_secret_source": "client_secret",
+    **{name: name for name in ("client_key", "client_key_alg", "client_key_id", "scope", "grant", "token_endpoint")},
+    **{name: name for name in ("callback_port", "callback_host", "callback_path")},
+}
+"""More settings without which a login fails where they were needed before, each with its option."""
 
 LOGIN, LOGOUT = f"{PROGRAM} login", f"{PROGRAM} logout"
 
@@ -31,11 +38,34 @@ def identity_options(settings: Settings) -> dict[str, str | None]:
     return {option: getattr(settings.sign_in, option) for option in IDENTITY_OPTIONS}
 
 
-def login_command(settings: Settings) -> str:
-    """What to type for the same sign-in as that of a run with these settings."""
+def login_command(settings: Settings, scope: str = "") -> str:
+    """What to type for the same sign-in as that of a run with these settings, if need be with another `scope`.
+
+    A secret that came without a reference is not in it: that of a variable is there for the command as well.
+    """
+    own = settings.sign_in
+    wanted = f" --scope {quoted(scope)}" if scope else ""
     if settings.server_name:
-        return _by_name(LOGIN, settings)
-    return typed_for(LOGIN, settings.url, {option: getattr(settings.sign_in, option) for option in LOGIN_OPTIONS})
+        return _by_name(LOGIN, settings) + wanted
+    command = typed_for(LOGIN, settings.url, {option: getattr(own, option) for option in LOGIN_OPTIONS})
+    usual = SignInSettings()
+    for name, option in _ALSO_TYPED.items():
+        value = getattr(own, name)
+        if value != getattr(usual, name) and not (scope and name == "scope"):
+            command += f" --{option.replace('_', '-')} {quoted(str(value))}"
+    return command + wanted
+
+
+def how_to_sign_in(settings: Settings) -> str:
+    """How the user signs in by asking for it."""
+    if settings.sign_in.answer_within is None:
+        return f"To sign in, run: {login_command(settings)}"
+    return f"Call the tool sign_in if the host shows it, or run: {login_command(settings)}"
+
+
+def how_to_widen(settings: Settings, scope: str) -> str:
+    """How the user grants more scopes. The host does not show `sign_in` then, for the user is signed in."""
+    return f"To grant them, run this in a terminal, then try again: {login_command(settings, scope)}"
 
 
 def forget_command(settings: Settings) -> str:

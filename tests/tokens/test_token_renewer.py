@@ -235,7 +235,26 @@ async def test_the_command_that_is_shown_can_be_typed_in_any_shell(monkeypatch: 
     built = Built(monkeypatch, a_login(UNOPENED, DONE), url=url, sign_in=SignInSettings(profile="work"))
     with pytest.raises(SignInError, match="more scopes") as caught:
         await built.sign_in(lacks=("three",))
-    assert caught.value.hint.endswith(f'mcp-remote-bridge login "{url}" --profile work')
+    assert caught.value.hint.endswith(f'mcp-remote-bridge login "{url}" --profile work --scope "one two three"')
+
+
+async def test_after_a_refusal_of_more_scopes_the_advice_is_a_command_and_not_the_tool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = LoginStatus(phase="failed", failure="refused", message="It was refused.", hint="Ask for less.")
+    own = SignInSettings(
+        client_id="mine", client_secret="s", client_secret_source="keyring:example", callback_port=8123
+    )
+    built = Built(monkeypatch, a_login(ASKED, refused), sign_in=own)
+    with pytest.raises(SignInError, match="It was refused") as caught:
+        await built.sign_in(lacks=("three",))
+    command = (
+        f"mcp-remote-bridge login {URL} --client-id mine --client-secret keyring:example --callback-port 8123 "
+        '--scope "one two three"'
+    )
+    assert caught.value.hint.endswith(command)
+    assert "sign_in" not in caught.value.hint
+    assert "requires more scopes for a request (one two three). Sign in at:" in str(built.announced)
 
 
 @pytest.mark.parametrize(("is_wished", "lacks"), [(True, ("three",)), (False, None)])
