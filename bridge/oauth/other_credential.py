@@ -35,8 +35,8 @@ class OtherCredential(NamedTuple):
     def hint(self) -> str:
         """How the user passes it, as a command and an option that work as they stand."""
         return (
-            f"Store the header's whole value ({self.value}): {PROGRAM} secret set example-key ; then pass "
-            f"--header '{self.header}: keyring:example-key'."
+            f"Pass --header '{self.header}: keyring:example-key'. To store the header's whole value ({self.value}) "
+            f"under that name, run: {PROGRAM} secret set example-key"
         )
 
 

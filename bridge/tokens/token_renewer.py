@@ -199,7 +199,7 @@ class TokenRenewer:
                 return self._brought(record, is_kept=login_status.is_kept)
             if login_status.phase == "failed":
                 hint = login_status.hint
-                if wider is not None and not login_status.needs_change:
+                if wider is not None and login_status.failure in {"refused", "timed-out"}:
                     hint = how_to_widen(self._settings, wider)
                 raise (NeedsChange if login_status.needs_change else SignInError)(login_status.message, hint=hint)
             if wider is not None and login_status.tab == "unopened" and not self._is_wished:

@@ -238,6 +238,14 @@ async def test_the_command_that_is_shown_can_be_typed_in_any_shell(monkeypatch: 
     assert caught.value.hint.endswith(f'mcp-remote-bridge login "{url}" --profile work --scope "one two three"')
 
 
+async def test_a_server_that_is_down_meanwhile_is_not_to_be_asked_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    down = LoginStatus(phase="failed", failure="failed", message="It is down.", hint="Try again later.")
+    built = Built(monkeypatch, a_login(down))
+    with pytest.raises(SignInError, match="It is down") as caught:
+        await built.sign_in(lacks=("three",))
+    assert caught.value.hint == "Try again later."
+
+
 async def test_after_a_refusal_of_more_scopes_the_advice_is_a_command_and_not_the_tool(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
