@@ -91,7 +91,10 @@ _STREAM = "the bridge keeps a quiet stream open, and finds a dead connection by 
 _SERVES = "it is about serving a local program, which the bridge does not do"
 _TOKENS = "the bridge renews tokens ahead of time by itself"
 _PRINTS = "with it the program prints something and ends, so the entry connects nothing"
-_CREDENTIALS = "the bridge signs in as a user and has no grant for a machine of its own (client_credentials)"
+_CREDENTIALS = (
+    "write it by hand: --grant client-credentials with --client-id, --client-secret and --token-endpoint, for it can "
+    "be seen from all three flags together only"
+)
 
 # fmt: off
 _MCP_REMOTE: tuple[FlagRow, ...] = (
@@ -124,8 +127,8 @@ _MCP_REMOTE: tuple[FlagRow, ...] = (
     FlagRow(("--auth-success-url",), NOT_NEEDED, 1, note=_OWN_PAGE),
     FlagRow(("--ignore-tool",), SAME, 1, "--ignore-tool"),
     FlagRow(("--disable-cookies",), NO_COUNTERPART, note="the bridge always returns the server's cookies"),
-    FlagRow(("--client-credentials",), NO_COUNTERPART, note=_CREDENTIALS),
-    FlagRow(("--token-endpoint",), NO_COUNTERPART, 1, note=_CREDENTIALS),
+    FlagRow(("--client-credentials",), FIXED, ours="--grant client-credentials"),
+    FlagRow(("--token-endpoint",), SAME, 1, "--token-endpoint"),
     FlagRow(("--help", "-h", "--version"), NO_COUNTERPART, note=_PRINTS),
 )
 

@@ -82,6 +82,9 @@ MCP_REMOTE = {
     "--auth-success-url https://done.example/": "",
     '--static-oauth-client-metadata \'{"scope":"a b","client_uri":"https://x.example"}\'': "--scope 'a b'",
     "--static-oauth-client-metadata @/etc/metadata.json": "--scope 'from file'",
+    "--client-credentials --token-endpoint https://as.example/token": (
+        "--grant client-credentials --token-endpoint https://as.example/token"
+    ),
     "9696": "--callback-port 9696 --callback-path /oauth/callback",
     "9696 --host [::1] --callback-path /cb": "--callback-host '[::1]' --callback-path /cb --callback-port 9696",
 }
@@ -97,7 +100,6 @@ def test_each_flag_of_mcp_remote_becomes_ours(theirs: str, ours: str) -> None:
 @pytest.mark.parametrize(
     "flags",
     [
-        "--client-credentials",
         "--disable-cookies",
         "--host callback.example",
         "--help",
