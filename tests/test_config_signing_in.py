@@ -214,6 +214,15 @@ def test_a_program_needs_its_own_client_and_secret() -> None:
     assert SignInSettings(grant="device-code").grant_without_user == ""
 
 
+def test_an_assertion_is_named_and_belongs_to_its_grant() -> None:
+    good: dict[str, Any] = {"grant": "jwt-bearer", "client_id": "c", "assertion": "file:/run/token"}
+    assert SignInSettings(**good).grant_without_user == "jwt-bearer"
+    assert "belong together" in refusal(assertion="file:/run/token").message
+    assert "belong together" in refusal(grant="jwt-bearer", client_id="c").message
+    assert "--client-id" in refusal(grant="jwt-bearer", assertion="env:A").hint
+    assert "file:PATH" in refusal(**{**good, "assertion": SECRET}).hint
+
+
 def test_a_token_endpoint_is_for_a_grant_without_a_user() -> None:
     url = "https://as.example/token?tenant=1"
     program: dict[str, Any] = {"grant": "client-credentials", "client_id": "c", "client_secret": SECRET}

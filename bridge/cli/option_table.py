@@ -157,8 +157,8 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="The private key of --client-cert, if it is in a separate file."),
     OptionRow("--grant", CHOICE, SIGN_IN, choices=GRANTS, default="authorization-code",
             help="How to sign in. authorization-code: in a browser on this machine; device-code: in a browser"
-                 " on any device, with a code; client-credentials: without a user, as --client-id."
-                 " Default: authorization-code."),
+                 " on any device, with a code; client-credentials: without a user, as --client-id;"
+                 " jwt-bearer: without a user, with --assertion. Default: authorization-code."),
     OptionRow("--no-browser", FLAG, SIGN_IN, help="Show the sign-in link, but open no browser."),
     OptionRow("--answer-within", SECONDS_OR_NEVER, SIGN_IN, default="2", metavar="SECONDS",
             help="While you have not signed in, answer the host after this time with the tool sign_in."
@@ -182,6 +182,9 @@ OPTIONS: tuple[OptionRow, ...] = (
             help="Sign with this algorithm. Default: RS256, ES256, ES384, ES512 or EdDSA, as the key is."),
     OptionRow("--client-key-id", TEXT, CLIENT, metavar="ID",
             help="The id under which the provider knows --client-key. Default: a JWK's own."),
+    OptionRow("--assertion", TEXT, CLIENT, metavar="WHERE",
+            help="The assertion of --grant jwt-bearer, read each time: file:PATH, env:NAME, keyring:NAME or"
+                 " cmd:COMMAND."),
     OptionRow("--client-metadata-url", TEXT, CLIENT, metavar="URL",
             help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
     OptionRow("--issuer", TEXT, CLIENT, metavar="URL",

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from bridge.config.secret_reference import SecretReference
 
 TokenStore = Literal["auto", "keyring", "file", "memory"]
-Grant = Literal["authorization-code", "device-code", "client-credentials"]
+Grant = Literal["authorization-code", "device-code", "client-credentials", "jwt-bearer"]
 
 TOKEN_STORES = ("auto", "keyring", "file", "memory")
-GRANTS = ("authorization-code", "device-code", "client-credentials")
-_WITHOUT_USER = frozenset(("client-credentials",))
+GRANTS = ("authorization-code", "device-code", "client-credentials", "jwt-bearer")
+_WITHOUT_USER = frozenset(("client-credentials", "jwt-bearer"))
 KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """What signs an assertion (RFC 7518 3.1, RFC 8037 3.1)."""
 
@@ -51,6 +51,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
     """The settings for signing in. The constructor checks them all and raises `UsageError` for a bad one.
 
     `client_secret_source` is where the secret came from, as the user writes that: a reference; empty for none.
+    `assertion` says where the assertion of the grant jwt-bearer is (`REFERENCES`); it is read when it is needed.
     `issuer` is the only authorization server to use; with None the MCP server names it. `token_endpoint` is its token
     endpoint, for a server without metadata. `scope` None means that the server decides. `resource` None means that the
     bridge discovers it; "none" leaves the parameter out. `callback_port` None means any free port. `login_timeout` is
@@ -64,6 +65,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
     client_key: Path | None = None
     client_key_alg: str | None = None
     client_key_id: str | None = None
+    assertion: str | None = None
     client_metadata_url: str | None = None
     issuer: str | None = None
     token_endpoint: str | None = None
@@ -139,6 +141,18 @@ class SignInSettings(msgspec.Struct, frozen=True):
     def _check_grant(self) -> None:
         if self.grant not in GRANTS:
             raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
+        if (self.assertion is not None) != (self.grant == "jwt-bearer"):
+            raise UsageError(
+                "--grant jwt-bearer and --assertion belong together.",
+                hint="Write --grant jwt-bearer --client-id ID --assertion file:PATH.",
+            )
+        if self.assertion is not None and not self.assertion.startswith(REFERENCES):
+            raise UsageError(
+                "--assertion says where the assertion is, and does not hold it.",
+                hint="Write file:PATH, env:NAME, keyring:NAME or cmd:COMMAND.",
+            )
+        if self.grant == "jwt-bearer" and self.client_id is None:
+            raise UsageError("--grant jwt-bearer needs the id of a client.", hint="Add --client-id ID.")
         if self.token_endpoint is not None:
             check_token_endpoint(self.token_endpoint)
             if not self.grant_without_user:

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bridge.config import SignInSettings, ascii_url
 from bridge.login.auth_http import AuthHttpClient
@@ -34,6 +34,10 @@ from bridge.oauth.record import Record
 _logger = logging.getLogger("bridge.login")
 
 
+async def _no_assertion() -> str:
+    raise SignInError("This sign-in has no assertion.")
+
+
 class SignInFlow:
     """Signs in to the MCP server at `server_url`.
 
@@ -51,6 +55,7 @@ class SignInFlow:
         issuers: KeptIssuers,
         prompt: Prompt,
         add_secret: Callable[[str], None],
+        read_assertion: Callable[[], Awaitable[str]] = _no_assertion,
     ) -> None:
         self._server_url = server_url
         self._uri = ascii_url(server_url)  # What other servers are told has to be ASCII (RFC 3986, RFC 8707).
@@ -69,6 +74,7 @@ class SignInFlow:
                 prompt=prompt,
                 warnings=self._warnings,
                 bound=self._bound,
+                read_assertion=read_assertion,
                 add_secret=add_secret,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -15,6 +16,7 @@ from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailab
 from bridge.oauth.grants.authorization_code import code_form
 from bridge.oauth.grants.client_credentials import client_credentials_form
 from bridge.oauth.grants.device_code import DeviceCode, DevicePoll, DeviceRequest, device_token_form
+from bridge.oauth.grants.jwt_bearer import assertion_refused, jwt_bearer_form
 from bridge.oauth.grants.refresh_token import refresh_form
 from bridge.oauth.grants.token_response import Tokens, read_tokens
 from bridge.oauth.metadata import AuthorizationServer, server_at_token_endpoint
@@ -59,11 +61,16 @@ class TokenEndpoint:
                 await asyncio.sleep(_CODE_PAUSE)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def renew(self, record: Record) -> Tokens:
-        """New tokens for a record without the user, from the token endpoint in it. Raises as `exchange` does."""
+    async def renew(self, record: Record, assertion: str = "") -> Tokens:
+        """New tokens for a record without the user, from the token endpoint in it. Raises as `exchange` does.
+
+        `assertion` is for a record of the JWT bearer grant.
+        """
+        server = server_at_token_endpoint(record.token_endpoint, record.issuer)
         if record.grant == "client-credentials":
-            server = server_at_token_endpoint(record.token_endpoint, record.issuer)
             return await self.with_client_credentials(server, record.client, record.asked, record.resource)
+        if record.grant == "jwt-bearer":
+            return await self.with_assertion(server, record.client, assertion, record.asked, record.resource)
         return await self.refresh(record)
 
     async def with_client_credentials(
@@ -72,6 +79,20 @@ class TokenEndpoint:
         """Tokens for the client itself. A refresh token in the answer is of no use (RFC 6749 4.4.3) and left out."""
         form, methods = client_credentials_form(scope, resource), server.token_endpoint_auth_methods
         tokens = await self._ask(server.token_endpoint, client, form, server.issuer, methods)
+        return msgspec.structs.replace(tokens, refresh_token="")
+
+    async def with_assertion(
+        self, server: AuthorizationServer, client: Client, assertion: str, scope: str, resource: str | None
+    ) -> Tokens:
+        """Tokens for an assertion, which is sent once. Raises `NeedsChange` if it is refused."""
+        self._add_secret(assertion)
+        form, methods = jwt_bearer_form(assertion, scope, resource), server.token_endpoint_auth_methods
+        try:
+            tokens = await self._ask(server.token_endpoint, client, form, server.issuer, methods)
+        except Unavailable:
+            raise
+        except SignInError as problem:
+            raise assertion_refused(problem, assertion, time.time()) from problem
         return msgspec.structs.replace(tokens, refresh_token="")
 
     async def refresh(self, record: Record) -> Tokens:

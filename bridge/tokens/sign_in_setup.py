@@ -29,6 +29,7 @@ from bridge.remote.proxy import proxy_for, unused_proxy
 from bridge.session.probing import probe
 from bridge.store.paths import platform_paths
 from bridge.store.secret_store import SecretStore
+from bridge.tokens.assertions import Assertions
 from bridge.tokens.issuers_file import issuers_file
 from bridge.tokens.login_order import Order
 from bridge.tokens.typed_command import LOGOUT, command_about, login_command
@@ -99,7 +100,14 @@ def sign_in_flow(
 
     issuers = issuers_file(settings, platform_paths())
     return SignInFlow(
-        settings.url, settings.sign_in, http, store, issuers=issuers, prompt=prompt, add_secret=add_secret
+        settings.url,
+        settings.sign_in,
+        http,
+        store,
+        issuers=issuers,
+        prompt=prompt,
+        add_secret=add_secret,
+        read_assertion=Assertions(settings.sign_in).read,
     )
 
 

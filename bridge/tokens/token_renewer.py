@@ -22,6 +22,7 @@ from bridge.process.log import FORWARDED
 from bridge.protocol.sanitize import address, with_words
 from bridge.remote.credentials import AuthRefusal
 from bridge.session.events import SignInShown
+from bridge.tokens.assertions import Assertions
 from bridge.tokens.authorization import TokenObtained
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class TokenRenewer:
         self._is_wished = False
         self._unkept = PromptHistory()
         self._shown: SignInShown | None = None
+        self._assertions = Assertions(settings.sign_in)
 
     async def refresh(self, record: Record) -> Record:
         """The record with new tokens."""
@@ -94,7 +96,13 @@ class TokenRenewer:
             # The user keeps the client's secret, and may have changed it.
             own = msgspec.structs.replace(record.client, secret=self._settings.sign_in.client_secret)
             asking = msgspec.structs.replace(record, client=own)
-        tokens = await TokenEndpoint(http, self._log.add_secret, key_loader(self._settings.sign_in)).renew(asking)
+        assertion = await self._assertions.read()
+        endpoint = TokenEndpoint(http, self._log.add_secret, key_loader(self._settings.sign_in))
+        try:
+            tokens = await endpoint.renew(asking, assertion)
+        except SignInError as problem:
+            self._assertions.refused(assertion, problem)
+            raise
         check_refreshed(record, tokens, command_about(LOGOUT, self._settings))
         return record.with_tokens(tokens, time.time())
 
@@ -115,6 +123,7 @@ class TokenRenewer:
 
         order = make_order(self._settings, refusal, previous, self._host.host_name)
         self._is_wished = is_wished
+        assertion = await self._assertions.read()
         wider = wider_scope(refusal.lacks, previous)
 
         async def may_start() -> bool:
@@ -129,6 +138,9 @@ class TokenRenewer:
             try:
                 joined = await logins.join_or_start(order, may_start)
                 return await self._follow(joined, wider) if joined is not None else None
+            except SignInError as problem:
+                self._assertions.refused(assertion, problem)
+                raise
             except ChannelLost:
                 # It was killed. Tokens that it had stored are found there; otherwise another login may start.
                 _logger.info("the sign-in process for %s ended without a result", self._settings.url)

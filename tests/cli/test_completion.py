@@ -58,7 +58,7 @@ def test_a_name_that_a_shell_would_read_as_more_than_a_word_is_not_offered(offer
         ("mcp-remote-bridge --prof", ["--profile"]),
         (f"mcp-remote-bridge {URL} --sile", ["--silent"]),
         ("mcp-remote-bridge login --gra", ["--grant"]),
-        ("mcp-remote-bridge login --grant ", ["authorization-code", "device-code", "client-credentials"]),
+        ("mcp-remote-bridge login --grant ", ["authorization-code", "device-code", "client-credentials", "jwt-bearer"]),
         ("mcp-remote-bridge logn --gra", ["--grant"]),
         ("mcp-remote-bridge completion f", ["fish"]),
         ("mcp-remote-bridge config ch", ["check"]),

@@ -153,6 +153,7 @@ texts = {
     "client_metadata_url": ["https://app.example/client.json"],
     "issuer": ["https://login.example.com"],
     "client_key_id": ["key-1", "é"],
+    "assertion": ["file:/run/token", "bare"],
     "token_endpoint": ["https://login.example.com/token"],
     "scope": ["read write", "a"],
     "resource": ["none", "https://api.example/"],

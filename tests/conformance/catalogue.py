@@ -68,6 +68,7 @@ EXTENSION = "extension"
 EXTENSIONS = (
     "auth/client-credentials-jwt",
     "auth/client-credentials-basic",
+    "auth/wif-jwt-bearer",
 )
 """The scenarios of extensions that the bridge has."""
 

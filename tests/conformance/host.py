@@ -138,6 +138,10 @@ def options_for(scenario: str, context: Message, home: Path) -> list[str]:
         options += ["--client-secret", f"env:{SECRET_VARIABLE}"]
     if scenario.startswith("auth/client-credentials"):
         options += ["--grant", "client-credentials"]
+    if "valid_jwt" in context:
+        assertion = home / "assertion.jwt"
+        assertion.write_text(context["valid_jwt"])
+        options += ["--grant", "jwt-bearer", "--assertion", f"file:{assertion}"]
     if "private_key_pem" in context:
         key = home / "client.pem"
         key.write_text(context["private_key_pem"])

@@ -5,6 +5,7 @@
 | `authorization_code` | a browser opens the sign-in page and brings the answer to a callback on this machine |
 | `device_code` | the user opens a page on any device and enters a code there |
 | `client_credentials` | the bridge signs in as its client, without a user |
+| `jwt_bearer` | the bridge shows an assertion, without a user |
 | `flow` | what all of them are given, and what each of them offers |
 
 `FLOWS` has a row for each value of `--grant`. To add a grant, see `oauth/grants`.
@@ -19,9 +20,11 @@ from bridge.login.grants.authorization_code import AuthorizationCodeFlow
 from bridge.login.grants.client_credentials import ClientCredentialsFlow
 from bridge.login.grants.device_code import DeviceCodeFlow
 from bridge.login.grants.flow import GrantFlow, Services
+from bridge.login.grants.jwt_bearer import JwtBearerFlow
 
 FLOWS: dict[Grant, Callable[[Services], GrantFlow]] = {
     "authorization-code": AuthorizationCodeFlow,
     "device-code": DeviceCodeFlow,
     "client-credentials": ClientCredentialsFlow,
+    "jwt-bearer": JwtBearerFlow,
 }

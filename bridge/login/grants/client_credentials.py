@@ -7,12 +7,15 @@ from bridge.login.new_record import new_record
 from bridge.oauth.client import Client
 from bridge.oauth.grants import CLIENT_CREDENTIALS
 from bridge.oauth.grants.client_credentials import ClientCredentialsRequest
+from bridge.oauth.grants.token_response import Tokens
+from bridge.oauth.metadata import AuthorizationServer
 
 
 class ClientCredentialsFlow:
     """Signs in as the client that the user registered; see `GrantFlow`."""
 
     has_asked = False
+    grant = CLIENT_CREDENTIALS
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -26,11 +29,14 @@ class ClientCredentialsFlow:
             scope = " ".join(attempt.scopes)
             request = ClientCredentialsRequest(server=server, client=client, scope=scope, resource=attempt.resource)
             await services.bound.use(server.issuer)
-            tokens = await services.token_endpoint.with_client_credentials(server, client, scope, attempt.resource)
+            tokens = await self._tokens(server, client, scope, attempt.resource)
             ask = attempt.ask
             await keep(new_record(services.server_url, services.settings, request, tokens, ask.previous))
 
-        await services.registrar.as_client(server, CLIENT_CREDENTIALS, ("",), attempt.scopes, sign_in)
+        await services.registrar.as_client(server, self.grant, ("",), attempt.scopes, sign_in)
+
+    async def _tokens(self, server: AuthorizationServer, client: Client, scope: str, resource: str | None) -> Tokens:
+        return await self._services.token_endpoint.with_client_credentials(server, client, scope, resource)
 
     def paste(self, query: str) -> str:
         """As `GrantFlow` says."""

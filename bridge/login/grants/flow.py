@@ -35,6 +35,8 @@ class Services:
     prompt: Prompt
     warnings: Warnings
     bound: Bound
+    read_assertion: Callable[[], Awaitable[str]]
+    """Reads the assertion of the JWT bearer grant. Raises `BridgeError`."""
     add_secret: Callable[[str], None]
     """Called with each secret before it is used, so that no log shows it."""
 

@@ -5,6 +5,7 @@
 | `authorization_code` | a browser brings a code to this machine (RFC 6749 4.1) | `authorization-code` |
 | `device_code` | the user confirms a code on any device (RFC 8628) | `device-code` |
 | `client_credentials` | a program signs in as itself (RFC 6749 4.4) | `client-credentials` |
+| `jwt_bearer` | a program shows an assertion of another issuer (RFC 7523 2.1) | `jwt-bearer` |
 | `refresh_token` | a token is renewed without the user (RFC 6749 6) | always |
 | `token_response` | what all of them share: reading the token endpoint's answer (RFC 6749 5) | |
 
@@ -27,4 +28,5 @@ class GrantType(msgspec.Struct, frozen=True):
 AUTHORIZATION_CODE = GrantType("authorization_code", "authorization code grant")
 DEVICE_CODE = GrantType("urn:ietf:params:oauth:grant-type:device_code", "device authorization grant")
 CLIENT_CREDENTIALS = GrantType("client_credentials", "client credentials grant")
+JWT_BEARER = GrantType("urn:ietf:params:oauth:grant-type:jwt-bearer", "JWT bearer grant")
 REFRESH_TOKEN = GrantType("refresh_token", "refresh token grant")

@@ -10,7 +10,10 @@ from bridge.oauth.metadata import AuthorizationServer
 
 
 class ClientCredentialsRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request for tokens. `scope` is as on the wire, `resource` the resource indicator (RFC 8707), None for none."""
+    """A request for tokens of a program, by this grant or the JWT bearer grant.
+
+    `scope` is as on the wire, `resource` the resource indicator (RFC 8707), None for none.
+    """
 
     server: AuthorizationServer
     client: Client

@@ -91,6 +91,8 @@ class Authority:
         """Whether a client may be a metadata document's URL."""
         self.unknown_client_status = (400, 401)
         """For a client that is not known: of the page at authorize, of `invalid_client` at token."""
+        self.assertions: set[str] = set()
+        """The assertions that are good for a token (RFC 7523 2.1)."""
         self.assertion_audience = ""
         """The only audience of assertions that is taken; empty for the issuer."""
         # Consent

@@ -24,6 +24,7 @@ from tests.support.servers.fault_http import Exchange, Request
 if TYPE_CHECKING:
     from tests.support.oauth.authority import Authority
 
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ENTRA = (
     "AADSTS9010010: The resource parameter provided in the request doesn't match with the requested scopes. "
     "Trace ID: 00000000-0000-0000-0000-000000000000"
@@ -92,6 +93,15 @@ async def token(authority: Authority, exchange: Exchange) -> None:
         scope = authority.grants(sent.get("scope", ""))
         family = authority.ledger.open_family(Consent(client.id, "", "", scope, sent.get("resource")))
         await _give(authority, exchange, family, refreshes=False)
+    elif sent.get("grant_type") == JWT_BEARER:
+        authority.ledger.saw("assertion", sent.get("assertion", ""))
+        if sent.get("assertion") in authority.assertions:
+            family = authority.ledger.open_family(
+                Consent(client.id, "", "", sent.get("scope", ""), sent.get("resource"))
+            )
+            await _give(authority, exchange, family, refreshes=False)
+        else:
+            await refuse(exchange, 400, "invalid_grant", "the assertion is not good")
     elif sent.get("grant_type") == DEVICE_GRANT and "device" in authority.offers:
         consent = consent_of(authority, client, sent)
         if isinstance(consent, Consent):
