@@ -221,6 +221,16 @@ def test_an_assertion_is_named_and_belongs_to_its_grant() -> None:
     assert "belong together" in refusal(grant="jwt-bearer", client_id="c").message
     assert "--client-id" in refusal(grant="jwt-bearer", assertion="env:A").hint
     assert "file:PATH" in refusal(**{**good, "assertion": SECRET}).hint
+    company: dict[str, Any] = {
+        "grant": "id-jag",
+        "client_id": "c",
+        "idp_id_token": "file:/run/id",
+        "idp_token_endpoint": "https://idp.example/token",
+        "idp_client_id": "b",
+    }
+    assert SignInSettings(**company).grant_without_user == "id-jag"
+    assert "belong together" in refusal(**{**company, "idp_client_id": None}).message
+    assert "token endpoint" in refusal(**{**company, "idp_token_endpoint": "http://idp.example"}).message
 
 
 def test_a_token_endpoint_is_for_a_grant_without_a_user() -> None:

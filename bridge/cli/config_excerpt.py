@@ -21,7 +21,9 @@ from bridge.documents.json_places import JsonPath, comments_of, members_of
 from bridge.documents.reading import BrokenConfig
 from bridge.inventory.server_file import DEFAULTS, SCHEMA, SERVERS, ServerFile
 
-SECRET_MEMBERS = frozenset((HEADER_MEMBER, COMMAND_MEMBER, SECRET_MEMBER, "authorize_param"))
+SECRET_MEMBERS = frozenset(
+    (HEADER_MEMBER, COMMAND_MEMBER, SECRET_MEMBER, "authorize_param", "assertion", "idp_id_token")
+)
 """The members whose values are never shown."""
 
 _HIDDEN = "..."

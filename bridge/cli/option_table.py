@@ -158,7 +158,8 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--grant", CHOICE, SIGN_IN, choices=GRANTS, default="authorization-code",
             help="How to sign in. authorization-code: in a browser on this machine; device-code: in a browser"
                  " on any device, with a code; client-credentials: without a user, as --client-id;"
-                 " jwt-bearer: without a user, with --assertion. Default: authorization-code."),
+                 " jwt-bearer: without a user, with --assertion;"
+                 " id-jag: with an ID token of the company's provider. Default: authorization-code."),
     OptionRow("--no-browser", FLAG, SIGN_IN, help="Show the sign-in link, but open no browser."),
     OptionRow("--answer-within", SECONDS_OR_NEVER, SIGN_IN, default="2", metavar="SECONDS",
             help="While you have not signed in, answer the host after this time with the tool sign_in."
@@ -185,6 +186,12 @@ OPTIONS: tuple[OptionRow, ...] = (
     OptionRow("--assertion", TEXT, CLIENT, metavar="WHERE",
             help="The assertion of --grant jwt-bearer, read each time: file:PATH, env:NAME, keyring:NAME or"
                  " cmd:COMMAND."),
+    OptionRow("--idp-id-token", TEXT, CLIENT, metavar="WHERE",
+            help="With --grant id-jag: the ID token of the company's provider, read each time, as --assertion is."),
+    OptionRow("--idp-token-endpoint", TEXT, CLIENT, metavar="URL",
+            help="With --grant id-jag: where the company's provider exchanges it."),
+    OptionRow("--idp-client-id", TEXT, CLIENT, metavar="ID",
+            help="With --grant id-jag: the client at the company's provider."),
     OptionRow("--client-metadata-url", TEXT, CLIENT, metavar="URL",
             help="Sign in as the OAuth client whose metadata document is at URL (see client-metadata)."),
     OptionRow("--issuer", TEXT, CLIENT, metavar="URL",

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from bridge.config.secret_reference import SecretReference
 
 TokenStore = Literal["auto", "keyring", "file", "memory"]
-Grant = Literal["authorization-code", "device-code", "client-credentials", "jwt-bearer"]
+Grant = Literal["authorization-code", "device-code", "client-credentials", "jwt-bearer", "id-jag"]
 
 TOKEN_STORES = ("auto", "keyring", "file", "memory")
-GRANTS = ("authorization-code", "device-code", "client-credentials", "jwt-bearer")
-_WITHOUT_USER = frozenset(("client-credentials", "jwt-bearer"))
+GRANTS = ("authorization-code", "device-code", "client-credentials", "jwt-bearer", "id-jag")
+_WITHOUT_USER = frozenset(("client-credentials", "jwt-bearer", "id-jag"))
 KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """What signs an assertion (RFC 7518 3.1, RFC 8037 3.1)."""
+
+_NEEDS = {"jwt-bearer": ("assertion",), "id-jag": ("idp_id_token", "idp_token_endpoint", "idp_client_id")}
 
 CLIENT_SECRET_VARIABLE = "MCP_BRIDGE_CLIENT_SECRET"  # noqa: S105 - a name
 REFERENCES = ("keyring:", "env:", "file:", "cmd:")
@@ -51,7 +53,8 @@ class SignInSettings(msgspec.Struct, frozen=True):
     """The settings for signing in. The constructor checks them all and raises `UsageError` for a bad one.
 
     `client_secret_source` is where the secret came from, as the user writes that: a reference; empty for none.
-    `assertion` says where the assertion of the grant jwt-bearer is (`REFERENCES`); it is read when it is needed.
+    `assertion` says where the assertion of the grant jwt-bearer is (`REFERENCES`), `idp_id_token` where the ID token of
+    the grant id-jag is; both are read when they are needed. `idp_token_endpoint` and `idp_client_id` are the company's.
     `issuer` is the only authorization server to use; with None the MCP server names it. `token_endpoint` is its token
     endpoint, for a server without metadata. `scope` None means that the server decides. `resource` None means that the
     bridge discovers it; "none" leaves the parameter out. `callback_port` None means any free port. `login_timeout` is
@@ -66,6 +69,9 @@ class SignInSettings(msgspec.Struct, frozen=True):
     client_key_alg: str | None = None
     client_key_id: str | None = None
     assertion: str | None = None
+    idp_id_token: str | None = None
+    idp_token_endpoint: str | None = None
+    idp_client_id: str | None = None
     client_metadata_url: str | None = None
     issuer: str | None = None
     token_endpoint: str | None = None
@@ -141,18 +147,7 @@ class SignInSettings(msgspec.Struct, frozen=True):
     def _check_grant(self) -> None:
         if self.grant not in GRANTS:
             raise UsageError(f"Unknown grant {self.grant!r}: choose {' or '.join(GRANTS)}.")
-        if (self.assertion is not None) != (self.grant == "jwt-bearer"):
-            raise UsageError(
-                "--grant jwt-bearer and --assertion belong together.",
-                hint="Write --grant jwt-bearer --client-id ID --assertion file:PATH.",
-            )
-        if self.assertion is not None and not self.assertion.startswith(REFERENCES):
-            raise UsageError(
-                "--assertion says where the assertion is, and does not hold it.",
-                hint="Write file:PATH, env:NAME, keyring:NAME or cmd:COMMAND.",
-            )
-        if self.grant == "jwt-bearer" and self.client_id is None:
-            raise UsageError("--grant jwt-bearer needs the id of a client.", hint="Add --client-id ID.")
+        self._check_assertions()
         if self.token_endpoint is not None:
             check_token_endpoint(self.token_endpoint)
             if not self.grant_without_user:
@@ -166,6 +161,26 @@ class SignInSettings(msgspec.Struct, frozen=True):
                 hint="Register a client with the provider, then pass --client-id ID and --client-secret env:NAME, or "
                 "--client-key FILE.",
             )
+
+    def _check_assertions(self) -> None:
+        for grant, names in _NEEDS.items():
+            given = [getattr(self, name) is not None for name in names]
+            if (self.grant == grant and not all(given)) or (self.grant != grant and any(given)):
+                options = [f"--{name.replace('_', '-')}" for name in names]
+                raise UsageError(
+                    f"--grant {grant} and {', '.join(options)} belong together.",
+                    hint=f"Write --grant {grant} --client-id ID {' '.join(f'{option} ...' for option in options)}",
+                )
+            if self.grant == grant and self.client_id is None:
+                raise UsageError(f"--grant {grant} needs the id of a client.", hint="Add --client-id ID.")
+        for option, where in (("--assertion", self.assertion), ("--idp-id-token", self.idp_id_token)):
+            if where is not None and not where.startswith(REFERENCES):
+                raise UsageError(
+                    f"{option} says where the token is, and does not hold it.",
+                    hint="Write file:PATH, env:NAME, keyring:NAME or cmd:COMMAND.",
+                )
+        if self.idp_token_endpoint is not None:
+            check_token_endpoint(self.idp_token_endpoint)
 
     def _check_callback(self) -> None:
         if self.callback_port is not None and not 0 < self.callback_port < 65536:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from bridge.config import SignInSettings
 from bridge.login.auth_http import AuthHttpClient
 from bridge.login.client_key_file import LoadKey
 from bridge.login.client_requests import ClientAnswer, ClientRequests
@@ -16,6 +17,7 @@ from bridge.oauth.errors import SignInError, TokenEndpointUnavailable, Unavailab
 from bridge.oauth.grants.authorization_code import code_form
 from bridge.oauth.grants.client_credentials import client_credentials_form
 from bridge.oauth.grants.device_code import DeviceCode, DevicePoll, DeviceRequest, device_token_form
+from bridge.oauth.grants.id_jag import read_id_jag, token_exchange_form
 from bridge.oauth.grants.jwt_bearer import assertion_refused, jwt_bearer_form
 from bridge.oauth.grants.refresh_token import refresh_form
 from bridge.oauth.grants.token_response import Tokens, read_tokens
@@ -61,16 +63,20 @@ class TokenEndpoint:
                 await asyncio.sleep(_CODE_PAUSE)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def renew(self, record: Record, assertion: str = "") -> Tokens:
+    async def renew(self, record: Record, settings: SignInSettings | None = None, assertion: str = "") -> Tokens:
         """New tokens for a record without the user, from the token endpoint in it. Raises as `exchange` does.
 
-        `assertion` is for a record of the JWT bearer grant.
+        `assertion` is for a record of the JWT bearer grant; of the grant id-jag it is the ID token, and `settings` say
+        where it is exchanged.
         """
         server = server_at_token_endpoint(record.token_endpoint, record.issuer)
         if record.grant == "client-credentials":
             return await self.with_client_credentials(server, record.client, record.asked, record.resource)
         if record.grant == "jwt-bearer":
             return await self.with_assertion(server, record.client, assertion, record.asked, record.resource)
+        if record.grant == "id-jag" and settings is not None:
+            own = record.client
+            return await self.with_id_token(settings, server, own, assertion, record.asked, record.resource)
         return await self.refresh(record)
 
     async def with_client_credentials(
@@ -94,6 +100,28 @@ class TokenEndpoint:
         except SignInError as problem:
             raise assertion_refused(problem, assertion, time.time()) from problem
         return msgspec.structs.replace(tokens, refresh_token="")
+
+    async def with_id_token(
+        self,
+        settings: SignInSettings,
+        server: AuthorizationServer,
+        client: Client,
+        id_token: str,
+        scope: str,
+        resource: str | None,
+    ) -> Tokens:
+        """Tokens for an ID token of the company's provider (`grants.id_jag`). Raises `NeedsChange` if it is refused."""
+        url, own = settings.idp_token_endpoint or "", settings.idp_client_id or ""
+        self._add_secret(id_token)
+        form = token_exchange_form(id_token, server.issuer, scope, resource)
+        try:
+            reply, _ = await self._post(url, Client(client_id=own, kind="static"), form, "", None)
+            id_jag = read_id_jag(reply.status, reply.content_type, reply.body, url)
+        except Unavailable as problem:
+            raise TokenEndpointUnavailable(problem.message, hint=problem.hint) from problem
+        except SignInError as problem:
+            raise assertion_refused(problem, id_token, time.time(), "--idp-id-token") from problem
+        return await self.with_assertion(server, client, id_jag, scope, resource)
 
     async def refresh(self, record: Record) -> Tokens:
         """Tokens for a record's refresh token, from the token endpoint in the record. Raises as `exchange` does."""

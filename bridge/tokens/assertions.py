@@ -1,4 +1,4 @@
-"""The assertion of `--assertion`: read anew each time it is needed, and not sent again once it was refused."""
+"""The assertion, or ID token, of a grant without a user: read when it is needed, and not sent again once refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Assertions:
     """The assertions of one process. Files of workload identities are replaced while it runs."""
 
     def __init__(self, settings: SignInSettings) -> None:
-        self._where = settings.assertion
+        self._where = settings.assertion or settings.idp_id_token
+        self._option = "--assertion" if settings.assertion else "--idp-id-token"
         self._refused = ""
         self._problem = SignInError("")
 
@@ -41,7 +42,7 @@ class Assertions:
 
         reference = reference_in(where)
         assert reference is not None  # noqa: S101 - the settings are checked
-        return read_secrets({reference: "--assertion"}, NotedEnvironment(os.environ))[reference]
+        return read_secrets({reference: self._option}, NotedEnvironment(os.environ))[reference]
 
 
 def _digest(assertion: str) -> str:

@@ -99,7 +99,7 @@ class TokenRenewer:
         assertion = await self._assertions.read()
         endpoint = TokenEndpoint(http, self._log.add_secret, key_loader(self._settings.sign_in))
         try:
-            tokens = await endpoint.renew(asking, assertion)
+            tokens = await endpoint.renew(asking, self._settings.sign_in, assertion)
         except SignInError as problem:
             self._assertions.refused(assertion, problem)
             raise

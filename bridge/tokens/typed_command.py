@@ -22,6 +22,7 @@ LOGIN_OPTIONS = (*IDENTITY_OPTIONS, "issuer")
 _ALSO_TYPED = {
     "client_secret_source": "client_secret",
     **{name: name for name in ("client_key", "client_key_alg", "client_key_id", "scope", "grant", "assertion")},
+    **{name: name for name in ("idp_id_token", "idp_token_endpoint", "idp_client_id")},
     **{name: name for name in ("token_endpoint",)},
     **{name: name for name in ("callback_port", "callback_host", "callback_path")},
 }

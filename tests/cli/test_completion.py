@@ -11,6 +11,7 @@ from bridge.cli.completion import SHELLS
 from bridge.cli.main import main
 from bridge.cli.option_table import COMPLETION_VARIABLE, CONFIG_VARIABLE
 from bridge.cli.word_completion import argument_items
+from bridge.config import GRANTS
 from tests.cli.config_files import write_file
 from tests.support.waits import stretched
 
@@ -58,7 +59,7 @@ def test_a_name_that_a_shell_would_read_as_more_than_a_word_is_not_offered(offer
         ("mcp-remote-bridge --prof", ["--profile"]),
         (f"mcp-remote-bridge {URL} --sile", ["--silent"]),
         ("mcp-remote-bridge login --gra", ["--grant"]),
-        ("mcp-remote-bridge login --grant ", ["authorization-code", "device-code", "client-credentials", "jwt-bearer"]),
+        ("mcp-remote-bridge login --grant ", list(GRANTS)),
         ("mcp-remote-bridge logn --gra", ["--grant"]),
         ("mcp-remote-bridge completion f", ["fish"]),
         ("mcp-remote-bridge config ch", ["check"]),

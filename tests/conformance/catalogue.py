@@ -69,6 +69,7 @@ EXTENSIONS = (
     "auth/client-credentials-jwt",
     "auth/client-credentials-basic",
     "auth/wif-jwt-bearer",
+    "auth/enterprise-managed-authorization",
 )
 """The scenarios of extensions that the bridge has."""
 

@@ -138,6 +138,11 @@ def options_for(scenario: str, context: Message, home: Path) -> list[str]:
         options += ["--client-secret", f"env:{SECRET_VARIABLE}"]
     if scenario.startswith("auth/client-credentials"):
         options += ["--grant", "client-credentials"]
+    if "idp_id_token" in context:
+        id_token = home / "id.jwt"
+        id_token.write_text(context["idp_id_token"])
+        options += ["--grant", "id-jag", "--idp-id-token", f"file:{id_token}"]
+        options += ["--idp-token-endpoint", context["idp_token_endpoint"], "--idp-client-id", context["idp_client_id"]]
     if "valid_jwt" in context:
         assertion = home / "assertion.jwt"
         assertion.write_text(context["valid_jwt"])

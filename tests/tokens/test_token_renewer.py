@@ -100,7 +100,7 @@ class Built:
             def __init__(self, http: AuthHttpClient, add_secret: Any, load_key: Any) -> None:
                 assert isinstance(http, FakeWeb)
 
-            async def renew(self, held: Record, assertion: str) -> Tokens:
+            async def renew(self, held: Record, settings: SignInSettings, assertion: str) -> Tokens:
                 built.refreshed.append(held)
                 return Tokens(access_token="new", expires_in=60.0)
 

@@ -6,6 +6,7 @@
 | `device_code` | the user opens a page on any device and enters a code there |
 | `client_credentials` | the bridge signs in as its client, without a user |
 | `jwt_bearer` | the bridge shows an assertion, without a user |
+| `id_jag` | the company's provider vouches for the user, who is not asked |
 | `flow` | what all of them are given, and what each of them offers |
 
 `FLOWS` has a row for each value of `--grant`. To add a grant, see `oauth/grants`.
@@ -20,6 +21,7 @@ from bridge.login.grants.authorization_code import AuthorizationCodeFlow
 from bridge.login.grants.client_credentials import ClientCredentialsFlow
 from bridge.login.grants.device_code import DeviceCodeFlow
 from bridge.login.grants.flow import GrantFlow, Services
+from bridge.login.grants.id_jag import IdJagFlow
 from bridge.login.grants.jwt_bearer import JwtBearerFlow
 
 FLOWS: dict[Grant, Callable[[Services], GrantFlow]] = {
@@ -27,4 +29,5 @@ FLOWS: dict[Grant, Callable[[Services], GrantFlow]] = {
     "device-code": DeviceCodeFlow,
     "client-credentials": ClientCredentialsFlow,
     "jwt-bearer": JwtBearerFlow,
+    "id-jag": IdJagFlow,
 }

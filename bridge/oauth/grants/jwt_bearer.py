@@ -20,12 +20,15 @@ def jwt_bearer_form(assertion: str, scope: str, resource: str | None) -> dict[st
     return form
 
 
-def assertion_refused(problem: SignInError, assertion: str, now: float) -> NeedsChange:
-    """The error for an assertion that the token endpoint refused at the time `now` (Unix seconds)."""
+def assertion_refused(problem: SignInError, assertion: str, now: float, option: str = "--assertion") -> NeedsChange:
+    """The error for an assertion that the token endpoint refused at the time `now` (Unix seconds).
+
+    `option` says where the user names it.
+    """
     said = describe_claims(assertion, now)
     about = f" About the assertion: {said}." if said and isinstance(problem, GrantRejected) else ""
     hint = (
-        "It is not sent again; the next one from --assertion is. Compare its audience, its expiry and its issuer with "
+        f"It is not sent again; the next one from {option} is. Compare its audience, its expiry and its issuer with "
         "what the authorization server takes."
     )
     return NeedsChange(f"{problem.message}{about}", hint=problem.hint or hint)
