@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -50,7 +51,8 @@ def tools(
         )
     chosen = {tool: text for tool, text in pins.changed.items() if not tools or tool in tools}
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode({"pinned": pins.pinned, "changed": pins.changed})))
+        # In ASCII: what a server says may hold characters that change a terminal.
+        click.echo(json.dumps({"pinned": pins.pinned, "changed": pins.changed}, indent=2))
         return
     _show(pins, chosen, only=tools)
     if action == "show" or not chosen:

@@ -168,17 +168,23 @@ class Permissions(FeaturePart):
         reads_only = self._is_read_only and method == mcp.TOOLS_LIST
         if rule is None and not reads_only:
             return items
-        kept = []
+        found: list[tuple[Raw, str]] = []
+        only: dict[str, bool] = {}
         for item in items:
             definition = decoded(_decode_definition, item) or _NONE
             name = getattr(definition, member)
             if not isinstance(name, str):
                 continue  # It can be neither matched nor used.
             self._note(method, name)
-            if reads_only:
-                self._reads_only[name] = _only_reads(definition)
-            if (rule is None or not rule.refusal(name)) and (not reads_only or self._reads_only[name]):
-                kept.append(item)
+            found.append((item, name))
+            if reads_only:  # Of a tool that is listed twice both have to say so.
+                only[name] = only.get(name, True) and _only_reads(definition)
+        self._reads_only |= only
+        kept = [
+            item
+            for item, name in found
+            if (rule is None or not rule.refusal(name)) and (only.get(name, not reads_only))
+        ]
         self._tell(method, len(items) - len(kept), len(items))
         return items if len(kept) == len(items) else kept
 

@@ -54,6 +54,18 @@ class Pins(msgspec.Struct, frozen=True):
     changed: dict[str, str] = {}
 
 
+def checked(pins: Pins) -> Pins | None:
+    """The pins with each definition on one line, as hosts get it; None where one is no JSON object."""
+    kept = Pins({}, {})
+    for texts, of in ((pins.pinned, kept.pinned), (pins.changed, kept.changed)):
+        for name, text in texts.items():
+            tool = None if is_digest(text) else decoded(_decode_tool, Raw(text.encode()))
+            if tool is None and not is_digest(text):
+                return None
+            of[name] = text if tool is None else msgspec.json.encode(tool, order="sorted").decode()
+    return kept
+
+
 class PinBook(Protocol):
     """Where the pins of one server are, for all bridges on this machine. Both raise `BridgeError`."""
 
@@ -148,8 +160,17 @@ class PinnedTools(FeaturePart):
         """See `FeaturePart`."""
         if method != mcp.TOOLS_LIST:
             return items
-        found = [(item, canonical(item)) for item in items]
-        tools = {known[0]: known[1] for _, known in found if known is not None}
+        found: list[tuple[Raw, tuple[str, str] | None]] = []
+        tools: dict[str, str] = {}
+        for item in items:
+            known = canonical(item)
+            if known is not None and known[0] in tools:
+                said = f"the server lists the tool {shown(known[0], _LONGEST_NAME)} twice; only the first is shown"
+                self._context.report_once("warning", known[0], said)
+                continue
+            found.append((item, known))
+            if known is not None:
+                tools[known[0]] = known[1]
         try:
             before = pins = self._book.read()
             if seen(pins, tools) != pins:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from bridge.features.pins import Pins, digest_of, is_digest
+from bridge.features.pins import Pins, checked, digest_of, is_digest
 from bridge.store.errors import StoreBusy, StoreError
 from bridge.store.file import LIMIT, PrivateFiles
 from bridge.store.paths import StorePaths, make_private, reason_of
 
+_ANEW = "move the file away: then all tools of this server are pinned anew as they are."
 _LOCK_SECONDS = 5.0
 # What a file system without locks answers.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
@@ -46,7 +47,11 @@ class PinFile:
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {reason_of(error)}.") from None
         if stamp != self._read_at:
-            self._pins = self._decoded(self._files.read(self._name) or b"")
+            try:
+                data = self._files.read(self._name) or b""
+            except StoreError as error:
+                raise StoreError(error.message, hint=f"Mend that, or {_ANEW}") from error
+            self._pins = self._decoded(data)
             self._read_at = stamp
         return self._pins
 
@@ -68,13 +73,12 @@ class PinFile:
 
     def _decoded(self, data: bytes) -> Pins:
         try:
-            return msgspec.json.decode(data, type=Pins)
+            pins = checked(msgspec.json.decode(data, type=Pins))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            path = self._files.path(self._name)
-            raise StoreError(
-                f"{path} is damaged.",
-                hint="Mend it, or move it away: then all tools of this server are pinned anew as they are.",
-            ) from None
+            pins = None
+        if pins is None:
+            raise StoreError(f"{self._files.path(self._name)} is damaged.", hint=f"Mend it, or {_ANEW}")
+        return pins
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -218,3 +218,11 @@ def test_a_pattern_for_resources_that_matches_none_is_named_once_both_lists_are_
     (said,) = warned(plain)
     assert said.startswith("--hide-resources nothing:* matches no resource of this server")
     assert warned(serve) == []
+
+
+@pytest.mark.parametrize("hints", [(True, False), (False, True)])
+def test_with_read_only_each_of_two_tools_of_one_name_must_say_so(hints: tuple[bool, bool]) -> None:
+    both = [{"name": "a", "annotations": {"readOnlyHint": hint}} for hint in hints]
+    book = FeaturePlaybook(lambda *_: {"tools": both}, rules(read_only=True))
+    assert book.ask(1, "tools/list")["result"]["tools"] == []
+    assert "error" in book.ask(2, "tools/call", name="a", arguments={})

@@ -165,3 +165,14 @@ def test_what_is_pinned_never_changes_by_being_seen(lists: list[dict[str, str]])
         assert before.pinned.items() <= pins.pinned.items()
         assert {name for name in listed if listed[name] != pins.pinned[name]} == pins.changed.keys() & listed.keys()
         assert seen(pins, listed) == pins
+
+
+def test_of_two_tools_with_one_name_the_first_is_pinned_and_shown() -> None:
+    book = PaperBook()
+    playbook = FeaturePlaybook(Server(tool("a", "first"), tool("a", "second"), tool("b")), pinned(book))
+    assert [one["description"] for one in playbook.ask(1, "tools/list")["result"]["tools"]] == ["first", "Does it."]
+    assert playbook.ask(2, "tools/list")["result"]["tools"][0]["description"] == "first"
+    assert book.pins.changed == {}
+    assert [report.text for report in playbook.reports if "twice" in report.text] == [
+        "the server lists the tool a twice; only the first is shown"
+    ]
